@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Line protocol shared by the scripts: @progress, @bundle and @error lines on
+# stdout, everything a person may want to read on stderr.  Sourced, not run.
+
+EXIT_USAGE=2
+EXIT_APPLY=10
+EXIT_COMPILE=11
+EXIT_INFRASTRUCTURE=12
+
+# json_string TEXT -- TEXT as a JSON string, quotes included.
+json_string() {
+	printf '%s' "$1" | LC_ALL=C.UTF-8 awk '
+		BEGIN { ORS = ""; print "\""
+			for (i = 1; i < 32; i++) control[sprintf("%c", i)] = i }
+		NR > 1 { print "\\n" }
+		{
+			gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, "\\t")
+			out = ""; n = length($0)
+			for (i = 1; i <= n; i++) {
+				c = substr($0, i, 1)
+				out = out (c in control ? sprintf("\\u%04x", control[c]) : c)
+			}
+			print out
+		}
+		END { print "\"" }'
+}
+
+# progress PERCENT TEXT
+progress() {
+	printf '@progress %d %s\n' "$1" "$2"
+}
+
+# fail_infrastructure DETAIL [REMEDY] -- one @error line, exit 12.
+fail_infrastructure() {
+	printf '@error {"class":"infrastructure","detail":%s,"remedy":%s}\n' \
+		"$(json_string "$1")" "$(json_string "${2:-}")"
+	exit "$EXIT_INFRASTRUCTURE"
+}
+
+# need COMMAND DEBIAN-PACKAGE -- stop with the remedy when a tool is missing.
+need() {
+	command -v "$1" >/dev/null 2>&1 ||
+		fail_infrastructure "the command '$1' is missing" "apt-get install $2"
+}
+
+# need_space DIRECTORY MEGABYTES -- stop before a half-written tree, not after.
+need_space() {
+	local free_kib
+	free_kib=$(df -Pk "$1" | awk 'NR == 2 { print $4 }')
+	[ "${free_kib:-0}" -ge $(($2 * 1024)) ] ||
+		fail_infrastructure "only $((${free_kib:-0} / 1024)) MiB free under $1, $2 MiB wanted" \
+			"free disk space or choose another cache folder"
+}
