@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import { BundleManifest, BuildError, SuiteEntry } from './bundle.js';
+import { FailureClass } from './failure.js';
+import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from './ids.js';
+import { Inventory } from './inventory.js';
+import { Metric } from './ktap.js';
+import { LogLine, LogStream, LOG_BATCH_MAX } from './logs.js';
+import { PeerPath } from './paths.js';
+import { SeriesSource, Timeouts } from './run-spec.js';
+import { AnyStage, StageStatus } from './states.js';
+import { Proof, ResultStatus } from './verdict.js';
+
+/** Bumped when an older peer could misunderstand; the controller speaks this one and the one before. */
+export const AGENT_PROTOCOL = 1;
+export const AGENT_PATH = '/api/v1/agent';
+
+/** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
+export const HEARTBEAT_SECONDS = 5;
+export const LEASE_SECONDS = 30;
+/** An agent without a sign of life for this long is noticed as lost. */
+export const AGENT_LOST_SECONDS = 15;
+
+/** Which kernel a machine was seen running, by what the machine itself cannot mix up. */
+export const KernelSighting = z.object({
+  phase: z.enum(['default-before', 'candidate', 'default-after']),
+  release: z.string(),
+  buildId: z.string(),
+  bootId: z.string(),
+  nonce: z.string().nullable(),
+  /** All that was expected (build-id, nonce, changed boot_id) holds. */
+  proven: z.boolean(),
+  detail: z.string().nullable(),
+});
+export type KernelSighting = z.infer<typeof KernelSighting>;
+
+export const TestResult = z.object({
+  suite: Name,
+  test: z.string().min(1).max(200),
+  status: ResultStatus,
+  reason: z.string().max(2000).nullable(),
+  durationMs: z.number().nonnegative().nullable(),
+  proof: Proof.nullable(),
+  /** Titles of kernel warnings that appeared while it ran. */
+  warnings: z.array(z.string()),
+  signature: z.string().nullable(),
+  /** Lines of the evidence, both ends included. */
+  log: z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable(),
+});
+export type TestResult = z.infer<typeof TestResult>;
+
+/** Suite name of the farm's own results: `boot` (did the candidate come up) and `restore`. */
+export const FARM_SUITE = 'farm';
+
+/** What happened in an attempt, in order. A sequence of its own, spooled and acknowledged like log lines. */
+export const AttemptEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: z.string().nullable() }),
+  z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
+  z.object({ type: z.literal('plan'), suite: Name, tests: z.array(z.string()).max(5000) }),
+  z.object({ type: z.literal('result'), result: TestResult }),
+  z.object({ type: z.literal('measurement'), suite: Name, test: z.string(), metric: Metric }),
+  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: z.string() }),
+  z.object({
+    type: z.literal('built'),
+    manifest: BundleManifest,
+    bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
+    cached: z.boolean(),
+  }),
+  z.object({ type: z.literal('build-failed'), error: BuildError }),
+  z.object({
+    type: z.literal('finished'),
+    /** null = every stage ran; the results say the rest. */
+    failure: z
+      .object({
+        class: FailureClass,
+        stage: AnyStage.nullable(),
+        message: z.string(),
+        signature: z.string().nullable(),
+      })
+      .nullable(),
+    /** false puts the machine into quarantine. */
+    restored: z.boolean(),
+    /** Lines produced by stream: what Postgres must hold in the end. */
+    lineCounts: z.partialRecord(LogStream, z.number().int().nonnegative()),
+  }),
+]);
+export type AttemptEvent = z.infer<typeof AttemptEvent>;
+
+export const SequencedEvent = z.object({ seq: Sequence, at: EpochMs, event: AttemptEvent });
+export type SequencedEvent = z.infer<typeof SequencedEvent>;
+
+/** Log streams plus the event sequence: everything that is spooled and acknowledged by number. */
+export const SpoolStream = z.enum([...LogStream.options, 'events']);
+export type SpoolStream = z.infer<typeof SpoolStream>;
+
+/** What to do in an attempt. */
+export const Work = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('build'),
+    buildName: Name,
+    series: z.array(SeriesSource),
+    config: Name,
+  }),
+  z.object({
+    kind: z.literal('test'),
+    machine: Name,
+    buildName: Name,
+    bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
+    manifest: BundleManifest,
+    suites: z.array(SuiteEntry),
+    path: PeerPath,
+    /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
+    nonce: z.string().regex(/^[0-9a-f]{32}$/),
+    timeouts: Timeouts,
+  }),
+]);
+export type Work = z.infer<typeof Work>;
+
+export const Assignment = z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, work: Work });
+export type Assignment = z.infer<typeof Assignment>;
+
+/** An attempt as its agent holds it. `nextSeq` = number of entries produced so far, by stream. */
+export const HeldAttempt = z.object({
+  attemptId: z.uuid(),
+  fence: Fence,
+  machine: Name.nullable(),
+  stage: AnyStage.nullable(),
+  nextSeq: z.partialRecord(SpoolStream, Sequence),
+});
+export type HeldAttempt = z.infer<typeof HeldAttempt>;
+
+export const AgentMachine = z.object({
+  name: Name,
+  description: z.string().max(500),
+  labels: Labels,
+  reachable: z.boolean(),
+  /** Why it is not reachable, in words with a remedy. */
+  problem: z.string().nullable(),
+});
+export type AgentMachine = z.infer<typeof AgentMachine>;
+
+/** The whole state, sent in hello and in every heartbeat: nothing depends on an earlier message. */
+const AgentState = z.object({
+  machines: z.array(AgentMachine).max(2000),
+  attempts: z.array(HeldAttempt).max(2000),
+});
+
+export const FromAgent = z.discriminatedUnion('type', [
+  AgentState.extend({
+    type: z.literal('hello'),
+    protocol: z.number().int(),
+    agent: Name,
+    site: Name,
+    version: z.string(),
+    capabilities: z.array(z.enum(['test', 'build'])),
+    /** Concurrent builds it takes on. */
+    buildSlots: z.number().int().nonnegative(),
+  }),
+  AgentState.extend({ type: z.literal('heartbeat') }),
+  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  z.object({ type: z.literal('accepted'), attemptId: z.uuid(), fence: Fence }),
+  /** Refusing work it cannot start, e.g. a machine it does not own. */
+  z.object({ type: z.literal('declined'), attemptId: z.uuid(), fence: Fence, reason: z.string() }),
+  z.object({
+    type: z.literal('log'),
+    attemptId: z.uuid(),
+    fence: Fence,
+    stream: LogStream,
+    lines: z.array(LogLine).min(1).max(LOG_BATCH_MAX),
+  }),
+  z.object({
+    type: z.literal('events'),
+    attemptId: z.uuid(),
+    fence: Fence,
+    events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
+  }),
+]);
+export type FromAgent = z.infer<typeof FromAgent>;
+
+export const ToAgent = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('welcome'),
+    protocol: z.number().int(),
+    agent: Name,
+    /** What the controller holds of each attempt named in hello; absent attempts are to be dropped. */
+    attempts: z.array(
+      z.object({ attemptId: z.uuid(), fence: Fence, ackedNext: z.partialRecord(SpoolStream, Sequence) }),
+    ),
+  }),
+  z.object({ type: z.literal('assign'), assignment: Assignment }),
+  /** Everything below `next` is stored; it may be dropped from the spool. */
+  z.object({ type: z.literal('ack'), attemptId: z.uuid(), stream: SpoolStream, next: Sequence }),
+  /** The fence is stale or the attempt unknown: stop, restore the machine, send nothing more of it. */
+  z.object({ type: z.literal('drop'), attemptId: z.uuid(), reason: z.string() }),
+  z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: z.string() }),
+  /** Read the inventory of a machine again. */
+  z.object({ type: z.literal('probe'), machine: Name }),
+  z.object({
+    type: z.literal('refused'),
+    code: z.enum(['protocol', 'agent-name', 'malformed', 'too-large']),
+    message: z.string(),
+  }),
+]);
+export type ToAgent = z.infer<typeof ToAgent>;

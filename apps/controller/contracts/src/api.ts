@@ -1,0 +1,245 @@
+import { z } from 'zod';
+import { BundleManifest } from './bundle.js';
+import { Name, Sequence, Sha256 } from './ids.js';
+import { LOG_STREAMS, LogStream } from './logs.js';
+import { MachineDesired } from './states.js';
+import {
+  AttemptDetail,
+  BuildView,
+  Fleet,
+  Grid,
+  LogPage,
+  MachineView,
+  RunDetail,
+  RunSummary,
+  SubmissionReport,
+  TemplateView,
+} from './views.js';
+
+/** Who may call: anyone who reaches the port, a user's token, an agent's (or a user's) token, or a signed webhook. */
+export type Access = 'public' | 'user' | 'agent' | 'signature';
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  /** With `:name` placeholders, as Fastify and the clients both understand. */
+  path: string;
+  access: Access;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Absent: the answer is not JSON. */
+  response?: z.ZodType;
+}
+
+const RunParams = z.object({ run: z.uuid() });
+const AttemptParams = z.object({ attempt: z.uuid() });
+
+/** YAML as typed by a person, so that errors can name line and column. */
+export const Submission = z.strictObject({
+  yaml: z
+    .string()
+    .min(1)
+    .max(6 * 1024 * 1024),
+});
+export type Submission = z.infer<typeof Submission>;
+
+export const LogQuery = z.object({
+  stream: LogStream,
+  from: z.coerce.number().pipe(Sequence).default(0),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+});
+
+export const GridQuery = z.object({
+  /** A run, or absent for the newest ended result of every combination × build name. */
+  run: z.uuid().optional(),
+});
+
+/** Payload of `POST /hooks/generic`; the signature headers are checked before it is read. */
+export const GenericHook = z.strictObject({
+  template: Name,
+  /** Shown as the run's trigger, e.g. branch and commit. */
+  ref: z.string().max(200).optional(),
+  commit: z.string().max(64).optional(),
+  /** A series for the template's build named `series`, in mbox form. */
+  mbox: z
+    .string()
+    .min(1)
+    .max(4 * 1024 * 1024)
+    .optional(),
+});
+export type GenericHook = z.infer<typeof GenericHook>;
+
+export const HookAnswer = z.object({
+  status: z.enum(['started', 'ignored', 'duplicate']),
+  runId: z.uuid().nullable(),
+  detail: z.string(),
+});
+export type HookAnswer = z.infer<typeof HookAnswer>;
+
+/** Header names of the generic hook. Signature = `sha256=` + hex HMAC over `${timestamp}.${body}`. */
+export const HOOK_HEADERS = {
+  signature: 'x-peerlab-signature-256',
+  timestamp: 'x-peerlab-timestamp',
+  delivery: 'x-peerlab-delivery',
+} as const;
+/** Deliveries older or newer than this are refused as replays, in seconds. */
+export const HOOK_TOLERANCE_SECONDS = 300;
+
+/** Every HTTP route, used by the controller to serve and by web and CLI to call. */
+export const ROUTES = {
+  health: {
+    method: 'GET',
+    path: '/api/v1/health',
+    access: 'public',
+    response: z.object({ status: z.literal('ok'), database: z.literal('ok'), version: z.string() }),
+  },
+  session: { method: 'GET', path: '/api/v1/session', access: 'user', response: z.object({ user: z.string() }) },
+  submitRun: { method: 'POST', path: '/api/v1/runs', access: 'user', body: Submission, response: RunSummary },
+  checkRun: {
+    method: 'POST',
+    path: '/api/v1/runs/check',
+    access: 'public',
+    body: Submission,
+    response: SubmissionReport,
+  },
+  listRuns: {
+    method: 'GET',
+    path: '/api/v1/runs',
+    access: 'public',
+    query: z.object({
+      before: z.iso.datetime().optional(),
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+    }),
+    response: z.array(RunSummary),
+  },
+  getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'public', params: RunParams, response: RunDetail },
+  cancelRun: {
+    method: 'POST',
+    path: '/api/v1/runs/:run/cancel',
+    access: 'user',
+    params: RunParams,
+    response: RunSummary,
+  },
+  retryRun: {
+    method: 'POST',
+    path: '/api/v1/runs/:run/retry',
+    access: 'user',
+    params: RunParams,
+    response: RunSummary,
+  },
+  getAttempt: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt',
+    access: 'public',
+    params: AttemptParams,
+    response: AttemptDetail,
+  },
+  getLog: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/log',
+    access: 'public',
+    params: AttemptParams,
+    query: LogQuery,
+    response: LogPage,
+  },
+  getRawLog: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/log/:stream',
+    access: 'public',
+    params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+  },
+  getGrid: { method: 'GET', path: '/api/v1/grid', access: 'public', query: GridQuery, response: Grid },
+  getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'public', response: Fleet },
+  getMachine: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine',
+    access: 'public',
+    params: z.object({ machine: Name }),
+    response: MachineView,
+  },
+  setMachine: {
+    method: 'PATCH',
+    path: '/api/v1/machines/:machine',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    body: z.strictObject({ desired: MachineDesired }),
+    response: MachineView,
+  },
+  listBuilds: { method: 'GET', path: '/api/v1/builds', access: 'public', response: z.array(BuildView) },
+  listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'public', response: z.array(TemplateView) },
+  putArtifact: {
+    method: 'PUT',
+    path: '/api/v1/artifacts/:sha256',
+    access: 'agent',
+    params: z.object({ sha256: Sha256 }),
+    response: z.object({ sha256: Sha256, sizeBytes: z.number() }),
+  },
+  getArtifact: {
+    method: 'GET',
+    path: '/api/v1/artifacts/:sha256',
+    access: 'agent',
+    params: z.object({ sha256: Sha256 }),
+  },
+  /** Whether a bundle with this content key is stored already; 404 when not. */
+  findBundle: {
+    method: 'GET',
+    path: '/api/v1/bundles/:key',
+    access: 'agent',
+    params: z.object({ key: Sha256 }),
+    response: z.object({ manifest: BundleManifest, bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }) }),
+  },
+  /** Registers an uploaded bundle artifact so that runs can name it; the manifest is read from the tar. */
+  registerBundle: {
+    method: 'POST',
+    path: '/api/v1/bundles',
+    access: 'user',
+    body: z.strictObject({ manifest: BundleManifest, sha256: Sha256 }),
+    response: z.object({ key: Sha256 }),
+  },
+  hookGeneric: {
+    method: 'POST',
+    path: '/api/v1/hooks/generic',
+    access: 'signature',
+    body: GenericHook,
+    response: HookAnswer,
+  },
+  hookGithub: {
+    method: 'POST',
+    path: '/api/v1/hooks/github',
+    access: 'signature',
+    query: z.object({ template: Name }),
+    response: HookAnswer,
+  },
+} as const satisfies Record<string, Route>;
+export type RouteName = keyof typeof ROUTES;
+
+type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
+type Written<S> = S extends z.ZodType ? z.input<S> : never;
+type Part<R, K extends string> = R extends Record<K, infer S> ? { [P in K]: Written<S> } : unknown;
+export type CallOf<N extends RouteName> = Part<(typeof ROUTES)[N], 'params'> &
+  Partial<Part<(typeof ROUTES)[N], 'query'>> &
+  Part<(typeof ROUTES)[N], 'body'>;
+export type AnswerOf<N extends RouteName> = (typeof ROUTES)[N] extends { response: infer S } ? Parsed<S> : undefined;
+
+/** Method, path with query, and JSON body text of a call; what is left is to send it. */
+export function requestOf<N extends RouteName>(
+  name: N,
+  call: CallOf<N>,
+): { method: Route['method']; path: string; body: string | null } {
+  const route: Route = ROUTES[name];
+  const {
+    params = {},
+    query = {},
+    body,
+  } = call as { params?: Record<string, string>; query?: Record<string, unknown>; body?: unknown };
+  const path = route.path.replace(/:([a-zA-Z0-9]+)/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = given
+    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
+    .join('&');
+  return {
+    method: route.method,
+    path: search === '' ? path : `${path}?${search}`,
+    body: body === undefined ? null : JSON.stringify(body),
+  };
+}

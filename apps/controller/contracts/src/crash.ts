@@ -1,0 +1,125 @@
+/** What a kernel log line says about the health of the kernel that wrote it. */
+export interface KernelAlarm {
+  /** `crash` ends the kernel (with oops=panic); `warning` taints what ran while it was printed. */
+  kind: 'crash' | 'warning';
+  title: string;
+}
+
+interface Rule {
+  kind: KernelAlarm['kind'];
+  pattern: RegExp;
+  /** Builds the title from the match; addresses, pids and CPUs are left out so that titles repeat. */
+  title: (match: RegExpExecArray) => string;
+}
+
+const whole = (match: RegExpExecArray): string => match[1] ?? match[0];
+
+/** First match wins. A new rule comes with a line in the corpus of crash.test.ts. */
+const RULES: readonly Rule[] = [
+  { kind: 'crash', pattern: /(BUG: kernel NULL pointer dereference)/, title: whole },
+  { kind: 'crash', pattern: /(BUG: unable to handle page fault)/, title: whole },
+  { kind: 'crash', pattern: /(BUG: unable to handle kernel [a-z ]+)/, title: (m) => whole(m).trim() },
+  { kind: 'crash', pattern: /(kernel BUG at [^ !]+)!/, title: whole },
+  {
+    kind: 'crash',
+    pattern: /(BUG: KASAN: [a-z-]+)(?: in ([a-zA-Z0-9_.]+))?/,
+    title: (m) => (m[2] === undefined ? whole(m) : `${whole(m)} in ${m[2]}`),
+  },
+  { kind: 'crash', pattern: /(general protection fault)/, title: whole },
+  { kind: 'crash', pattern: /(divide error)/, title: whole },
+  { kind: 'crash', pattern: /(stack segment|invalid opcode): [0-9a-f]{4} \[#/, title: whole },
+  { kind: 'crash', pattern: /watchdog: (BUG: soft lockup)/, title: whole },
+  { kind: 'crash', pattern: /(?:watchdog: )?(Watchdog detected hard LOCKUP)/i, title: () => 'hard lockup' },
+  {
+    kind: 'crash',
+    pattern: /Kernel panic - not syncing: (.{1,120})/,
+    title: (m) =>
+      `panic: ${whole(m)
+        .replace(/0x[0-9a-f]+/g, '0x…')
+        .trim()}`,
+  },
+  { kind: 'crash', pattern: /(Oops): [0-9a-f#]/, title: whole },
+  { kind: 'warning', pattern: /INFO: task ([^:]+):\d+ blocked for more than/, title: (m) => `task ${whole(m)} hung` },
+  { kind: 'warning', pattern: /INFO: rcu_[a-z]+ (?:self-)?detected/, title: () => 'RCU stall' },
+  {
+    kind: 'warning',
+    pattern: /WARNING: possible (circular locking dependency|recursive locking|irq lock inversion)/,
+    title: (m) => `lockdep: ${whole(m)}`,
+  },
+  {
+    kind: 'warning',
+    pattern: /WARNING: (suspicious RCU usage|bad unlock balance|inconsistent lock state)/,
+    title: (m) => `lockdep: ${whole(m)}`,
+  },
+  {
+    kind: 'warning',
+    pattern: /WARNING: (?:CPU: \d+ PID: \d+ )?at ([^ ]+:\d+)(?: |$)(?:at )?([a-zA-Z0-9_.]+)?/,
+    title: (m) => `WARNING at ${whole(m)}${m[2] ? ` ${m[2]}` : ''}`,
+  },
+  { kind: 'warning', pattern: /(BUG: sleeping function called from invalid context)/, title: whole },
+  { kind: 'warning', pattern: /(BUG: scheduling while atomic)/, title: whole },
+  {
+    kind: 'warning',
+    pattern: /DMA-API: ([^:]+: )?(device driver [a-z ]+|.{1,60})/,
+    title: (m) => `DMA-API: ${m[2] ?? ''}`.trim(),
+  },
+  { kind: 'warning', pattern: /(DMAR: \[[A-Z ]+\])/, title: whole },
+  { kind: 'warning', pattern: /(AMD-Vi: Event logged)/, title: whole },
+  { kind: 'warning', pattern: /(AER: .{0,40}error)/, title: whole },
+  { kind: 'warning', pattern: /(BUG: Bad (?:page state|rss-counter state|page map))/, title: whole },
+  { kind: 'warning', pattern: /kmemleak: (\d+) new suspected memory leaks/, title: () => 'kmemleak' },
+];
+
+const INSTRUCTION_POINTER = /RIP: [0-9a-f]{4}:([a-zA-Z_][a-zA-Z0-9_.]*)\+0x/;
+
+/** What a line of a kernel log says, or null for an ordinary line. */
+export function readKernelAlarm(line: string): KernelAlarm | null {
+  for (const rule of RULES) {
+    const match = rule.pattern.exec(line);
+    if (match !== null) return { kind: rule.kind, title: rule.title(match) };
+  }
+  return null;
+}
+
+export interface CrashReport {
+  signature: string;
+  /** Index of the first line of the report within what was pushed, counted from 0. */
+  firstLine: number;
+}
+
+/**
+ * Watches a console and condenses what it says into one signature: the first crash title plus the
+ * function at the first instruction pointer after it. The panic that ends an oops does not replace
+ * the oops. Push every line in order; ask at the end.
+ */
+export function createCrashWatch(): {
+  push: (line: string) => KernelAlarm | null;
+  crash: () => CrashReport | null;
+  warnings: () => string[];
+} {
+  let count = 0;
+  let title: string | null = null;
+  let place: string | null = null;
+  let firstLine = 0;
+  const warnings = new Set<string>();
+  return {
+    push(line) {
+      const alarm = readKernelAlarm(line);
+      if (alarm?.kind === 'crash' && title === null) {
+        title = alarm.title;
+        firstLine = count;
+      } else if (alarm?.kind === 'warning' && title === null) {
+        warnings.add(alarm.title);
+      }
+      if (title !== null && place === null) place = INSTRUCTION_POINTER.exec(line)?.[1] ?? null;
+      count += 1;
+      return alarm;
+    },
+    crash() {
+      if (title === null) return null;
+      const named = place === null || title.includes(' in ') || title.startsWith('kernel BUG at');
+      return { signature: named ? title : `${title} in ${place}`, firstLine };
+    },
+    warnings: () => [...warnings],
+  };
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+
+/** Why an attempt did not complete. Every class has one owner and one retry policy. */
+export const FailureClass = z.enum([
+  'request',
+  'build',
+  'infrastructure',
+  'provisioning',
+  'kernel-crash',
+  'timeout',
+  'harness',
+  'agent-bug',
+  'controller-bug',
+  'canceled',
+]);
+export type FailureClass = z.infer<typeof FailureClass>;
+
+export interface FailurePolicy {
+  owner: 'submitter' | 'lab' | 'peerlab';
+  /** Further attempts after the first one. */
+  retries: number;
+  /** Whether the kernel under test is to blame: a finding (exit 1) and not noise (exit 2). */
+  finding: boolean;
+  help: string;
+}
+
+export const FAILURE_POLICY: Record<FailureClass, FailurePolicy> = {
+  request: {
+    owner: 'submitter',
+    retries: 0,
+    finding: false,
+    help: 'The run asks for something that cannot be done; correct the named field.',
+  },
+  build: {
+    owner: 'submitter',
+    retries: 0,
+    finding: true,
+    help: 'The series does not apply or compile; the message names patch, file and hunk or line.',
+  },
+  infrastructure: {
+    owner: 'lab',
+    retries: 2,
+    finding: false,
+    help: 'The lab failed (network, power, disk, agent); nothing is known about the kernel.',
+  },
+  provisioning: {
+    owner: 'submitter',
+    retries: 0,
+    finding: true,
+    help: 'The kernel was installed but did not come up as itself; read the serial stream of the boot stage.',
+  },
+  'kernel-crash': {
+    owner: 'submitter',
+    retries: 0,
+    finding: true,
+    help: 'The kernel crashed; the signature and the serial stream tell where.',
+  },
+  timeout: {
+    owner: 'submitter',
+    retries: 0,
+    finding: true,
+    help: 'A test or suite ran past its limit; the machine was reset.',
+  },
+  harness: {
+    owner: 'peerlab',
+    retries: 1,
+    finding: false,
+    help: 'The test program itself misbehaved (no plan, broken output).',
+  },
+  'agent-bug': {
+    owner: 'peerlab',
+    retries: 1,
+    finding: false,
+    help: 'The agent met a state it has no answer to; please report it with the agent stream.',
+  },
+  'controller-bug': {
+    owner: 'peerlab',
+    retries: 0,
+    finding: false,
+    help: 'The controller met a state it has no answer to; please report it with the correlation id.',
+  },
+  canceled: { owner: 'submitter', retries: 0, finding: false, help: 'Canceled on request; the machine was restored.' },
+};

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** Names that people type and that stand in URLs: machine, agent, site, suite, build. */
+export const Name = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/,
+    'use letters, digits, dot, dash and underscore, starting with a letter or digit',
+  );
+
+/** Lower-case hex SHA-256: names every artifact and content key. */
+export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
+
+/** Wall-clock time of the process that wrote it, milliseconds since 1970. Never used to decide a lease. */
+export const EpochMs = z.number().int().nonnegative();
+
+/** Position in an ordered, gapless sequence that starts at 0. */
+export const Sequence = z.number().int().nonnegative();
+
+/** Fencing number of a lease: grows with every lease of any machine; a smaller one is stale. */
+export const Fence = z.number().int().positive();
+
+export const Labels = z.record(z.string().min(1).max(64), z.string().max(128));
+export type Labels = z.infer<typeof Labels>;

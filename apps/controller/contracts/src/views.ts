@@ -1,0 +1,252 @@
+import { z } from 'zod';
+import { KernelSighting } from './agent-channel.js';
+import { BundleManifest, BuildError } from './bundle.js';
+import { CombinationIdentity } from './combination.js';
+import { FailureClass } from './failure.js';
+import { Fence, Labels, Name, Sequence, Sha256 } from './ids.js';
+import { Inventory } from './inventory.js';
+import { Metric } from './ktap.js';
+import { LogLine, LogStream } from './logs.js';
+import { PathKind, PeerPath } from './paths.js';
+import { ProblemItem } from './problem.js';
+import { RunSpec } from './run-spec.js';
+import { AnyStage, AttemptState, JobState, MachineDesired, MachineObserved, RunState, StageStatus } from './states.js';
+import { Proof, ResultStatus, Verdict } from './verdict.js';
+
+/** What the HTTP API answers. Times are ISO 8601 in UTC from the database's clock. */
+const Time = z.iso.datetime();
+
+export const Combination = z.object({ hash: Sha256, label: z.string(), identity: CombinationIdentity });
+export type Combination = z.infer<typeof Combination>;
+
+export const RunSummary = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  state: RunState,
+  /** Null until the first result; then the worst so far. */
+  verdict: Verdict.nullable(),
+  counts: z.partialRecord(Verdict, z.number().int().nonnegative()),
+  jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
+  trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
+  builds: z.array(Name),
+  createdAt: Time,
+  startedAt: Time.nullable(),
+  endedAt: Time.nullable(),
+  cancelRequested: z.boolean(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const StageView = z.object({
+  stage: AnyStage,
+  status: StageStatus,
+  startedAt: Time,
+  endedAt: Time.nullable(),
+  detail: z.string().nullable(),
+});
+export type StageView = z.infer<typeof StageView>;
+
+export const AttemptSummary = z.object({
+  id: z.uuid(),
+  number: z.number().int().positive(),
+  state: AttemptState,
+  agent: Name,
+  machine: Name.nullable(),
+  fence: Fence,
+  startedAt: Time,
+  endedAt: Time.nullable(),
+  failure: z
+    .object({
+      class: FailureClass,
+      stage: AnyStage.nullable(),
+      message: z.string(),
+      signature: z.string().nullable(),
+      help: z.string(),
+    })
+    .nullable(),
+  restored: z.boolean().nullable(),
+  stages: z.array(StageView),
+  /** Build attempts only, 0–100. */
+  progress: z.object({ percent: z.number(), text: z.string() }).nullable(),
+});
+export type AttemptSummary = z.infer<typeof AttemptSummary>;
+
+export const JobView = z.object({
+  id: z.uuid(),
+  kind: z.enum(['build', 'test']),
+  build: Name,
+  state: JobState,
+  verdict: Verdict.nullable(),
+  machine: Name.nullable(),
+  combination: Combination.nullable(),
+  /** Why it does not run yet, in words with numbers; null once it runs. */
+  waiting: z.string().nullable(),
+  attempts: z.array(AttemptSummary),
+});
+export type JobView = z.infer<typeof JobView>;
+
+export const RunDetail = RunSummary.extend({ spec: RunSpec, yaml: z.string().nullable(), jobViews: z.array(JobView) });
+export type RunDetail = z.infer<typeof RunDetail>;
+
+export const ResultView = z.object({
+  suite: Name,
+  test: z.string(),
+  position: z.number().int(),
+  status: ResultStatus,
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  durationMs: z.number().nullable(),
+  proof: Proof.nullable(),
+  warnings: z.array(z.string()),
+  signature: z.string().nullable(),
+  log: z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable(),
+});
+export type ResultView = z.infer<typeof ResultView>;
+
+export const MeasurementView = Metric.extend({ suite: Name, test: z.string(), median: z.number() });
+export type MeasurementView = z.infer<typeof MeasurementView>;
+
+export const StreamView = z.object({
+  stream: LogStream,
+  lines: z.number().int(),
+  /** Lines the agent says it produced; null while it runs. */ expected: z.number().int().nullable(),
+});
+
+export const AttemptDetail = AttemptSummary.extend({
+  run: z.object({ id: z.uuid(), name: z.string() }),
+  jobId: z.uuid(),
+  kind: z.enum(['build', 'test']),
+  build: Name,
+  combination: Combination.nullable(),
+  kernels: z.array(KernelSighting),
+  results: z.array(ResultView),
+  measurements: z.array(MeasurementView),
+  streams: z.array(StreamView),
+});
+export type AttemptDetail = z.infer<typeof AttemptDetail>;
+
+export const LogPage = z.object({
+  attemptId: z.uuid(),
+  stream: LogStream,
+  lines: z.array(LogLine),
+  /** Lines stored so far: sequence numbers run from 0 to total − 1. */
+  total: z.number().int(),
+  /** True when no more lines will come. */
+  complete: z.boolean(),
+});
+export type LogPage = z.infer<typeof LogPage>;
+
+export const MachineView = z.object({
+  name: Name,
+  site: Name,
+  agent: Name,
+  description: z.string(),
+  labels: Labels,
+  desired: MachineDesired,
+  observed: MachineObserved,
+  /** Why it is not usable, with a remedy; null when it is. */
+  problem: z.string().nullable(),
+  lastSeenAt: Time.nullable(),
+  lease: z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, expiresAt: Time }).nullable(),
+  inventory: Inventory.nullable(),
+  paths: z.array(PeerPath.extend({ combination: Combination })),
+});
+export type MachineView = z.infer<typeof MachineView>;
+
+export const AgentView = z.object({
+  name: Name,
+  site: Name,
+  version: z.string(),
+  capabilities: z.array(z.string()),
+  connected: z.boolean(),
+  lastSeenAt: Time.nullable(),
+});
+export type AgentView = z.infer<typeof AgentView>;
+
+export const Fleet = z.object({ machines: z.array(MachineView), agents: z.array(AgentView) });
+export type Fleet = z.infer<typeof Fleet>;
+
+export const BuildView = z.object({
+  id: z.uuid(),
+  name: Name,
+  runId: z.uuid(),
+  state: z.enum(['pending', 'building', 'ready', 'failed']),
+  manifest: BundleManifest.nullable(),
+  bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }).nullable(),
+  error: BuildError.nullable(),
+  createdAt: Time,
+});
+export type BuildView = z.infer<typeof BuildView>;
+
+/** One column of the grid: a kernel build on one hardware combination. */
+export const GridColumn = z.object({
+  combination: Combination,
+  build: z.object({
+    name: Name,
+    release: z.string().nullable(),
+    buildId: z.string().nullable(),
+    dmaAlias: z.boolean().nullable(),
+  }),
+  machine: Name.nullable(),
+  runId: z.uuid(),
+  runName: z.string(),
+  jobId: z.uuid(),
+  attemptId: z.uuid().nullable(),
+  state: JobState,
+  verdict: Verdict.nullable(),
+  /** When the newest result of the column was stored. */
+  at: Time.nullable(),
+  /** Stored log lines of the attempt by stream. */
+  logLines: z.partialRecord(LogStream, z.number().int()),
+});
+export type GridColumn = z.infer<typeof GridColumn>;
+
+export const GridCell = z.object({
+  row: z.number().int(),
+  column: z.number().int(),
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  durationMs: z.number().nullable(),
+  proof: Proof.nullable(),
+  log: z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable(),
+});
+export type GridCell = z.infer<typeof GridCell>;
+
+export const GridMetricRow = z.object({
+  suite: Name,
+  name: z.string(),
+  unit: z.string(),
+  better: z.enum(['lower', 'higher']),
+  /** By column index; null where it was not measured. Spread = lower and upper quartile. */
+  values: z.array(
+    z
+      .object({ median: z.number(), lowerQuartile: z.number(), upperQuartile: z.number(), n: z.number().int() })
+      .nullable(),
+  ),
+});
+
+/**
+ * Results by test (rows) and hardware combination × build (columns), columns sorted so that builds of
+ * one combination are neighbours. Cells that never ran are absent.
+ */
+export const Grid = z.object({
+  columns: z.array(GridColumn),
+  rows: z.array(z.object({ suite: Name, test: z.string() })),
+  cells: z.array(GridCell),
+  metrics: z.array(GridMetricRow),
+  generatedAt: Time,
+});
+export type Grid = z.infer<typeof Grid>;
+
+export const TemplateView = z.object({ name: Name, description: z.string(), yaml: z.string() });
+export type TemplateView = z.infer<typeof TemplateView>;
+
+/** Answer to a dry run of a submission. */
+export const SubmissionReport = z.object({
+  ok: z.boolean(),
+  problems: z.array(ProblemItem),
+  /** What would run; empty when not ok. */
+  plan: z.array(z.object({ build: Name, machine: Name, combination: z.string(), pathKind: PathKind })),
+  /** Machines that do not match, and why. */
+  unmatched: z.array(z.object({ machine: Name, why: z.string() })),
+});
+export type SubmissionReport = z.infer<typeof SubmissionReport>;
