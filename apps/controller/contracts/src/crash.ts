@@ -39,7 +39,11 @@ const RULES: readonly Rule[] = [
         .trim()}`,
   },
   { kind: 'crash', pattern: /(Oops): [0-9a-f#]/, title: whole },
-  { kind: 'warning', pattern: /INFO: task ([^:]+):\d+ blocked for more than/, title: (m) => `task ${whole(m)} hung` },
+  {
+    kind: 'warning',
+    pattern: /INFO: task ([^ :]+)[^ ]*:\d+ blocked for more than/,
+    title: (m) => `task ${whole(m)} hung`,
+  },
   { kind: 'warning', pattern: /INFO: rcu_[a-z]+ (?:self-)?detected/, title: () => 'RCU stall' },
   {
     kind: 'warning',
@@ -52,9 +56,10 @@ const RULES: readonly Rule[] = [
     title: (m) => `lockdep: ${whole(m)}`,
   },
   {
+    // Both shapes in use: "WARNING: CPU: 0 PID: 1 at FILE:LINE FUNCTION" and, since 6.17, "WARNING: FILE:LINE at FUNCTION".
     kind: 'warning',
-    pattern: /WARNING: (?:CPU: \d+ PID: \d+ )?at ([^ ]+:\d+)(?: |$)(?:at )?([a-zA-Z0-9_.]+)?/,
-    title: (m) => `WARNING at ${whole(m)}${m[2] ? ` ${m[2]}` : ''}`,
+    pattern: /WARNING: (?:CPU: \d+ PID: \d+ at )?([a-zA-Z0-9_./-]+:\d+)(?: at)? ([a-zA-Z0-9_.]+)/,
+    title: (m) => `WARNING at ${whole(m)} ${m[2] ?? ''}`.trim(),
   },
   { kind: 'warning', pattern: /(BUG: sleeping function called from invalid context)/, title: whole },
   { kind: 'warning', pattern: /(BUG: scheduling while atomic)/, title: whole },
@@ -63,7 +68,7 @@ const RULES: readonly Rule[] = [
     pattern: /DMA-API: ([^:]+: )?(device driver [a-z ]+|.{1,60})/,
     title: (m) => `DMA-API: ${m[2] ?? ''}`.trim(),
   },
-  { kind: 'warning', pattern: /(DMAR: \[[A-Z ]+\])/, title: whole },
+  { kind: 'warning', pattern: /(DMAR: \[DMA (?:Read|Write)[A-Z_ ]*\])/, title: whole },
   { kind: 'warning', pattern: /(AMD-Vi: Event logged)/, title: whole },
   { kind: 'warning', pattern: /(AER: .{0,40}error)/, title: whole },
   { kind: 'warning', pattern: /(BUG: Bad (?:page state|rss-counter state|page map))/, title: whole },
