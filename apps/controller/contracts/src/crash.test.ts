@@ -44,6 +44,11 @@ const CORPUS: readonly [line: string, kind: 'crash' | 'warning', title: string][
     'warning',
     'BUG: sleeping function called from invalid context',
   ],
+  [
+    'DMA-API: edu 0000:04:00.0: device driver frees DMA memory with wrong function',
+    'warning',
+    'DMA-API: device driver frees DMA memory with wrong function',
+  ],
   ['DMAR: [DMA Read NO_PASID] Request device [05:00.0] fault addr 0xfe000000', 'warning', 'DMAR: [DMA Read NO_PASID]'],
 ];
 
@@ -61,6 +66,7 @@ describe('readKernelAlarm', () => {
       'Command line: root=/dev/vda1 panic=5 oops=panic',
       '[  3.1] systemd[1]: Started OpenSSH server.',
       'debug: bug fixes welcome',
+      'DMA-API: preallocated 65536 debug entries',
     ])
       expect(readKernelAlarm(line)).toBeNull();
   });

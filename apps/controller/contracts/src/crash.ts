@@ -65,8 +65,8 @@ const RULES: readonly Rule[] = [
   { kind: 'warning', pattern: /(BUG: scheduling while atomic)/, title: whole },
   {
     kind: 'warning',
-    pattern: /DMA-API: ([^:]+: )?(device driver [a-z ]+|.{1,60})/,
-    title: (m) => `DMA-API: ${m[2] ?? ''}`.trim(),
+    pattern: /DMA-API: (?:[^:]+: )*(device driver [a-z ]+)/,
+    title: (m) => `DMA-API: ${whole(m).trim()}`,
   },
   { kind: 'warning', pattern: /(DMAR: \[DMA (?:Read|Write)[A-Z_ ]*\])/, title: whole },
   { kind: 'warning', pattern: /(AMD-Vi: Event logged)/, title: whole },

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LOG_STREAMS, type LogStream } from '@peerlab/contracts';
+import type { Client } from '../client.js';
+import { ApiError } from '../client.js';
+
+/** How often a followed stream is read again when nothing new was there. */
+const FOLLOW_POLL_MS = 500;
+
+/** Finds the attempt that is meant: an attempt id, or a run id with exactly one test job, or with a machine. */
+export async function resolveAttempt(client: Client, id: string, machine: string | undefined): Promise<string> {
+  try {
+    return (await client.call('getAttempt', { params: { attempt: id } })).id;
+  } catch (error) {
+    if (!(error instanceof ApiError && error.problem.status === 404)) throw error;
+  }
+  const run = await client.call('getRun', { params: { run: id } });
+  const jobs = run.jobViews.filter(
+    (job) => (machine === undefined ? true : job.machine === machine) && job.attempts.length > 0,
+  );
+  const tests = jobs.filter((job) => job.kind === 'test');
+  const candidates = tests.length > 0 ? tests : jobs;
+  const attempt = candidates[0]?.attempts.at(-1);
+  if (candidates.length === 1 && attempt !== undefined) return attempt.id;
+  if (candidates.length === 0)
+    throw new Error(`run ${id} has no attempt${machine === undefined ? '' : ` on ${machine}`} yet`);
+  const list = candidates.map((job) => `  ${job.attempts.at(-1)?.id}  ${job.machine ?? job.kind} / ${job.build}`);
+  throw new Error(`run ${id} has several attempts; name one, or --machine:\n${list.join('\n')}`);
+}
+
+/** Prints stored lines of one stream, from sequence `from` on; with `follow` until the attempt has ended. */
+export async function printLog(
+  client: Client,
+  attempt: string,
+  stream: LogStream,
+  options: { from: number; follow: boolean; timestamps: boolean },
+  write: (text: string) => void,
+): Promise<void> {
+  let next = options.from;
+  for (;;) {
+    const page = await client.call('getLog', { params: { attempt }, query: { stream, from: next, limit: 10_000 } });
+    for (const line of page.lines) {
+      write(options.timestamps ? `${new Date(line.at).toISOString()} ${line.text}\n` : `${line.text}\n`);
+      next = line.seq + 1;
+    }
+    if (next >= page.total && (page.complete || !options.follow)) return;
+    if (page.lines.length === 0) await delay(FOLLOW_POLL_MS);
+  }
+}
+
+export function parseStream(name: string): LogStream {
+  const stream = LOG_STREAMS.find((s) => s === name);
+  if (stream === undefined) throw new Error(`--stream ${name}: expected one of ${LOG_STREAMS.join(', ')}`);
+  return stream;
+}

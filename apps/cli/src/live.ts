@@ -1,0 +1,40 @@
+import { LIVE_PATH, ToBrowser } from '@peerlab/contracts';
+import { WebSocket } from 'ws';
+
+/**
+ * Calls `onChange` whenever the controller says that a topic changed, and once after every
+ * (re)connection, because changes may have been missed. Reconnects until closed; never rejects.
+ */
+export function watchTopics(url: string, topics: string[], onChange: () => void): { close: () => void } {
+  let closed = false;
+  let socket: WebSocket | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let delayMs = 250;
+
+  const connect = (): void => {
+    socket = new WebSocket(`${url.replace(/^http/, 'ws')}${LIVE_PATH}`);
+    socket.on('open', () => {
+      delayMs = 250;
+      socket?.send(JSON.stringify({ type: 'topics', topics }));
+      onChange();
+    });
+    socket.on('message', (data: Buffer) => {
+      const message = ToBrowser.safeParse(JSON.parse(data.toString('utf8')));
+      if (message.success && message.data.type === 'changed') onChange();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      if (closed) return;
+      timer = setTimeout(connect, delayMs);
+      delayMs = Math.min(delayMs * 2, 4000);
+    });
+  };
+  connect();
+  return {
+    close() {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      socket?.terminate();
+    },
+  };
+}

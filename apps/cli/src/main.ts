@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+import { readFile } from 'node:fs/promises';
+import { exitCodeOf } from '@peerlab/contracts';
+import { Command } from 'commander';
+import { ApiError, type Client, createClient, Unreachable } from './client.js';
+import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
+import { watchRun } from './commands/watch.js';
+import { renderGrid } from './render/grid.js';
+import { table, verdictText, wantsColour } from './render/text.js';
+import { findToken } from './token.js';
+
+const program = new Command('peerlab')
+  .description('Submit runs to a Peerlab farm and read what came of them')
+  .option('--url <url>', 'controller to talk to', process.env['PEERLAB_URL'] ?? 'http://127.0.0.1:7470')
+  .option('--token-file <file>', 'file with a user token (default: PEERLAB_TOKEN, then the one "npm start" made)');
+
+const colour = wantsColour(process.stdout);
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function client(): Promise<Client> {
+  const { url, tokenFile } = program.opts<{ url: string; tokenFile?: string }>();
+  return createClient(url, await findToken(tokenFile));
+}
+
+program
+  .command('submit <file>')
+  .description('submit a run file (YAML); "-" reads standard input')
+  .option('--watch', 'follow it to the end; the exit code is the verdict: 0 as expected, 1 findings, 2 infrastructure')
+  .option('--check', 'only say what would run and what is wrong')
+  .action(async (file: string, options: { watch?: boolean; check?: boolean }) => {
+    const yaml = file === '-' ? await readStandardInput() : await readFile(file, 'utf8');
+    const api = await client();
+    if (options.check === true) {
+      const report = await api.call('checkRun', { body: { yaml } });
+      for (const p of report.problems)
+        print(
+          `${p.line === undefined ? p.path : `${file}:${p.line}:${p.column ?? 1}`}: ${p.message}${p.remedy === undefined ? '' : ` — ${p.remedy}`}`,
+        );
+      if (report.plan.length > 0)
+        print(
+          table([['BUILD', 'MACHINE', 'COMBINATION'], ...report.plan.map((p) => [p.build, p.machine, p.combination])]),
+        );
+      for (const u of report.unmatched) print(`not on ${u.machine}: ${u.why}`);
+      process.exitCode = report.ok ? 0 : 1;
+      return;
+    }
+    const run = await api.call('submitRun', { body: { yaml } });
+    print(`${run.id}  ${api.url}/runs/${run.id}`);
+    if (options.watch === true) await watchToTheEnd(api, run.id);
+  });
+
+program
+  .command('watch <run>')
+  .description('follow a run to its end')
+  .action(async (run: string) => watchToTheEnd(await client(), run));
+
+program
+  .command('runs')
+  .description('list the newest runs')
+  .option('-n, --limit <count>', 'how many', '20')
+  .action(async (options: { limit: string }) => {
+    const runs = await (await client()).call('listRuns', { query: { limit: options.limit } });
+    print(
+      table([
+        ['RUN', 'STATE', 'VERDICT', 'JOBS', 'CREATED', 'NAME'],
+        ...runs.map((r) => [
+          r.id,
+          r.state,
+          verdictText(r.verdict, colour),
+          `${r.jobs.ended}/${r.jobs.total}`,
+          r.createdAt,
+          r.name,
+        ]),
+      ]),
+    );
+  });
+
+program
+  .command('logs <attempt-or-run>')
+  .description('print one log stream of an attempt')
+  .option('-s, --stream <name>', 'serial, kernel, test, agent or build', 'test')
+  .option('-m, --machine <name>', 'when a run is given: the attempt on this machine')
+  .option('-f, --follow', 'go on until the attempt has ended', false)
+  .option('-t, --timestamps', 'put the agent’s time before each line', false)
+  .option('--from <sequence>', 'first line', '0')
+  .action(
+    async (
+      id: string,
+      options: { stream: string; machine?: string; follow: boolean; timestamps: boolean; from: string },
+    ) => {
+      const api = await client();
+      const attempt = await resolveAttempt(api, id, options.machine);
+      const from = Number(options.from);
+      await printLog(
+        api,
+        attempt,
+        parseStream(options.stream),
+        { from, follow: options.follow, timestamps: options.timestamps },
+        (text) => process.stdout.write(text),
+      );
+    },
+  );
+
+program
+  .command('machines')
+  .description('list the machines with their state and peer-to-peer paths')
+  .action(async () => {
+    const fleet = await (await client()).call('getFleet', {});
+    const rows = fleet.machines.map((m) => [
+      m.name,
+      m.desired,
+      m.observed,
+      m.paths.map((p) => p.kind).join(','),
+      m.agent,
+      m.problem ?? '',
+    ]);
+    print(table([['MACHINE', 'WANTED', 'SEEN', 'PATHS', 'AGENT', 'PROBLEM'], ...rows]));
+  });
+
+program
+  .command('grid')
+  .description('print the grid: newest per combination and build, or of one run')
+  .option('--run <id>')
+  .action(async (options: { run?: string }) => {
+    print(renderGrid(await (await client()).call('getGrid', { query: { run: options.run } }), colour));
+  });
+
+async function watchToTheEnd(api: Client, id: string): Promise<void> {
+  const run = await watchRun(api, id, print, { colour });
+  print('');
+  print(renderGrid(await api.call('getGrid', { query: { run: run.id } }), colour));
+  process.exitCode = exitCodeOf(run.verdict);
+}
+
+async function readStandardInput(): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of process.stdin) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+program.parseAsync().catch((error: unknown) => {
+  const known = error instanceof ApiError || error instanceof Unreachable || error instanceof Error;
+  process.stderr.write(`peerlab: ${known ? error.message : String(error)}\n`);
+  process.exitCode = 2;
+});

@@ -1,0 +1,52 @@
+import type { Grid } from '@peerlab/contracts';
+import { number, table, verdictText } from './text.js';
+
+/** The grid for a terminal: one row a test, one column a combination × build; metrics below with ratios. */
+export function renderGrid(grid: Grid, colour: boolean): string {
+  if (grid.columns.length === 0) return 'no results yet';
+  const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
+  const head = [
+    ['', ...grid.columns.map((c) => c.machine ?? '?')],
+    ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
+    ['build', ...grid.columns.map((c) => c.build.name)],
+  ];
+  const rows = grid.rows.map((row, r) => [
+    `${row.suite}/${row.test}`,
+    ...grid.columns.map((_, c) => verdictText(cells.get(`${r}:${c}`)?.verdict ?? null, colour)),
+  ]);
+  const total = ['verdict', ...grid.columns.map((c) => verdictText(c.verdict, colour))];
+  const parts = [table([...head, ...rows, total])];
+  const metrics = grid.metrics.map((metric) => [
+    `${metric.name} (${metric.unit}, ${metric.better} is better)`,
+    ...metric.values.map((v, c) => {
+      if (v === null) return '';
+      const base = firstOfCombination(grid, c);
+      const reference = base === c ? null : metric.values[base];
+      const ratio = reference == null || reference.median === 0 ? '' : ` ×${number(v.median / reference.median)}`;
+      return `${number(v.median)}${ratio}`;
+    }),
+  ]);
+  if (metrics.length > 0)
+    parts.push(table([['metric', ...grid.columns.map((c) => `${c.machine ?? '?'}/${c.build.name}`)], ...metrics]));
+  const reasons = grid.cells.filter(
+    (cell) => cell.verdict !== 'pass' && cell.verdict !== 'skip' && cell.reason !== null,
+  );
+  if (reasons.length > 0) {
+    parts.push(
+      reasons
+        .slice(0, 40)
+        .map((cell) => {
+          const column = grid.columns[cell.column];
+          return `${verdictText(cell.verdict, colour)}  ${column?.machine ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
+        })
+        .join('\n') + (reasons.length > 40 ? `\n… and ${reasons.length - 40} more` : ''),
+    );
+  }
+  return parts.join('\n\n');
+}
+
+/** Index of the first column of the same combination: the one that others are compared with. */
+function firstOfCombination(grid: Grid, column: number): number {
+  const hash = grid.columns[column]?.combination.hash;
+  return grid.columns.findIndex((c) => c.combination.hash === hash);
+}

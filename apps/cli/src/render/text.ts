@@ -1,0 +1,59 @@
+import { type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
+
+const COLOURS: Record<Verdict, number> = {
+  crash: 35,
+  fail: 31,
+  bounced: 33,
+  tainted: 33,
+  flaky: 33,
+  infra: 34,
+  canceled: 90,
+  'not-reached': 90,
+  skip: 36,
+  pass: 32,
+};
+
+/** Colours only for a terminal that wants them (https://no-color.org). */
+export function wantsColour(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env['NO_COLOR'] === undefined;
+}
+
+export function verdictText(verdict: Verdict | null, colour: boolean): string {
+  if (verdict === null) return '·';
+  const { icon, label } = VERDICT_TABLE[verdict];
+  const text = `${icon} ${label}`;
+  return colour ? `\u001b[${COLOURS[verdict]}m${text}\u001b[0m` : text;
+}
+
+const ANSI = /\u001b\[[0-9;]*m/g;
+const width = (text: string): number => text.replace(ANSI, '').length;
+
+/** Left-aligned columns, two spaces apart; numbers stay readable because cells are padded by visible width. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, width(cell))));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - width(cell))))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** 0.012 → "0.012", 14321.6 → "14 322": three significant digits, thin grouping. */
+export function number(value: number): string {
+  if (Math.abs(value) >= 1000)
+    return Math.round(value)
+      .toString()
+      .replace(/\B(?=(\d{3})+$)/g, ' ');
+  return Number(value.toPrecision(3)).toString();
+}
+
+export function seconds(from: string | null, to: string | null, nowMs: number): string {
+  if (from === null) return '';
+  const ms = (to === null ? nowMs : Date.parse(to)) - Date.parse(from);
+  const total = Math.max(0, Math.round(ms / 1000));
+  return total < 60 ? `${total} s` : `${Math.floor(total / 60)} min ${total % 60} s`;
+}
