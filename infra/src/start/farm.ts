@@ -1,0 +1,238 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { ApiError, type Client, createClient, Unreachable } from '@peerlab/cli';
+import type { MachineView } from '@peerlab/contracts';
+import type { StartOptions } from './options.js';
+import { Service } from './service.js';
+import { runStep, StepError } from './step.js';
+import type { Terminal } from './terminal.js';
+
+const run = promisify(execFile);
+
+/** How long the controller may take to answer: embedded Postgres makes its data folder at the first start. */
+const CONTROLLER_MS = 120_000;
+/** How long a virtual machine may take to its first answer over SSH, under software emulation beside a kernel build. */
+const MACHINES_MS = 600_000;
+const POLL_MS = 250;
+
+/** Everything `npm start` brings up, and how to end it again. */
+export class Farm {
+  private readonly services: Service[] = [];
+  private controllerStarted = false;
+  private readonly controllerEnv: Record<string, string>;
+  client: Client;
+
+  constructor(
+    private readonly options: StartOptions,
+    private readonly terminal: Terminal,
+  ) {
+    this.controllerEnv = {
+      PEERLAB_PORT: String(options.port),
+      PEERLAB_STATE: options.stateDir,
+      PEERLAB_CACHE: options.cacheDir,
+      PEERLAB_TEMPLATES: join(options.root, 'infra/runs'),
+      PEERLAB_WEB: join(options.root, 'apps/web/dist'),
+    };
+    this.client = createClient(this.url, null);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.options.port}`;
+  }
+
+  private path(...parts: string[]): string {
+    return join(this.options.root, ...parts);
+  }
+
+  /** Downloads and builds what the machines boot. Cached by content. @returns the folder of the disk image */
+  async prepareImage(): Promise<string> {
+    const step = this.terminal.step('disk image of the virtual machines');
+    const image = await runStep(['sh', this.path('infra/rootfs/build.sh'), '--cache', this.options.cacheDir], {
+      cwd: this.options.root,
+      logFile: join(this.options.stateDir, 'log/image.log'),
+      result: 'image',
+      onProgress: step.progress,
+    });
+    step.done();
+    return image;
+  }
+
+  async prepareKernelSource(): Promise<void> {
+    const step = this.terminal.step('kernel source');
+    await runStep(['sh', this.path('kernel/scripts/fetch-base.sh'), '--cache', this.options.cacheDir], {
+      cwd: this.options.root,
+      logFile: join(this.options.stateDir, 'log/kernel-source.log'),
+      result: '',
+      onProgress: step.progress,
+    });
+    step.done();
+  }
+
+  async startController(): Promise<void> {
+    const step = this.terminal.step('database and controller');
+    await mkdir(this.options.stateDir, { recursive: true });
+    const controller = this.service(
+      'controller',
+      ['node', this.path('apps/controller/dist/main.js')],
+      this.controllerEnv,
+    );
+    await controller.endLeftOver();
+    await assertPortFree(this.options.port, '--port or PEERLAB_PORT');
+    this.controllerStarted = true;
+    await controller.start();
+    await this.until(CONTROLLER_MS, 'the controller does not answer', async () => {
+      try {
+        return (await this.client.call('health', {})).status === 'ok';
+      } catch (error) {
+        if (error instanceof Unreachable || error instanceof ApiError) return false;
+        throw error;
+      }
+    });
+    const token = await this.token('user', 'local');
+    this.client = createClient(this.url, token);
+    await this.token('agent', 'lab');
+    step.done(this.url);
+  }
+
+  /** A token of ours, made once; the controller keeps only its hash. */
+  private async token(kind: 'user' | 'agent', name: string): Promise<string> {
+    const file = join(this.options.stateDir, `${kind}.token`);
+    const database = process.env['DATABASE_URL'] ?? 'embedded';
+    try {
+      const kept = JSON.parse(await readFile(`${file}.origin`, 'utf8')) as { database: string };
+      // Another database does not know the token that was made in the first.
+      if (kept.database === database) return (await readFile(file, 'utf8')).trim();
+    } catch {
+      // No token yet: it is made below.
+    }
+    const main = this.path('apps/controller/dist/main.js');
+    const { stdout } = await run('node', [main, 'token', 'create', '--kind', kind, '--name', name], {
+      env: { ...process.env, ...this.controllerEnv },
+    });
+    const token = stdout.trim().split('\n').at(-1) ?? '';
+    await writeFile(file, `${token}\n`, { mode: 0o600 });
+    await chmod(file, 0o600);
+    await writeFile(`${file}.origin`, JSON.stringify({ database }));
+    return token;
+  }
+
+  async startLab(): Promise<void> {
+    const machines = this.options.machines.length === 0 ? [] : ['--machines', this.options.machines.join(',')];
+    const command = [
+      'node',
+      this.path('infra/dist/lab/main.js'),
+      'up',
+      '--cache',
+      this.options.cacheDir,
+      '--state',
+      this.options.stateDir,
+    ];
+    const lab = this.service('lab', [...command, '--port-base', String(this.options.labPortBase), ...machines], {});
+    await lab.endLeftOver();
+    await lab.start();
+  }
+
+  async startAgent(): Promise<void> {
+    const file = join(this.options.stateDir, 'agent.yaml');
+    const config = {
+      controller: this.url,
+      tokenFile: join(this.options.stateDir, 'agent.token'),
+      name: 'lab',
+      site: 'virtual-lab',
+      stateDir: join(this.options.stateDir, 'agent'),
+      cacheDir: this.options.cacheDir,
+      kernelDir: this.path('kernel'),
+      capabilities: ['test', 'build'],
+      buildSlots: 1,
+      machinesFile: join(this.options.stateDir, 'lab/agent-machines.json'),
+    };
+    // JSON is YAML, and needs no escaping rules of its own.
+    await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
+    const agent = this.service('agent', ['node', this.path('apps/agent/dist/main.js'), '--config', file], {});
+    await agent.endLeftOver();
+    await agent.start();
+  }
+
+  /** Waits until the lab has written which machines there are. */
+  async awaitLabDefinition(notBefore: number): Promise<string[]> {
+    const file = join(this.options.stateDir, 'lab/agent-machines.json');
+    let names: string[] = [];
+    await this.until(CONTROLLER_MS, `the lab does not write ${file}`, async () => {
+      try {
+        if ((await stat(file)).mtimeMs < notBefore) return false;
+        names = (JSON.parse(await readFile(file, 'utf8')) as { name: string }[]).map((m) => m.name);
+        return names.length > 0;
+      } catch {
+        return false;
+      }
+    });
+    return names;
+  }
+
+  /** Waits until every machine answers and its hardware is known. */
+  async awaitMachines(names: string[]): Promise<MachineView[]> {
+    const step = this.terminal.step('virtual machines');
+    let ready: MachineView[] = [];
+    await this.until(MACHINES_MS, 'the virtual machines do not come up', async () => {
+      const { machines } = await this.client.call('getFleet', {});
+      ready = machines.filter(
+        (m) => names.includes(m.name) && (m.observed === 'online' || m.observed === 'busy') && m.inventory !== null,
+      );
+      step.progress((100 * ready.length) / names.length, ready.map((m) => m.name).join(', '));
+      return ready.length === names.length;
+    });
+    step.done(ready.map((m) => `${m.name} ${m.paths.map((p) => p.kind).join('+')}`).join(', '));
+    return ready;
+  }
+
+  private service(name: string, command: string[], env: Record<string, string>): Service {
+    const service = new Service({ name, command, env }, this.options.stateDir, (line) => this.terminal.say(line));
+    this.services.push(service);
+    return service;
+  }
+
+  /** Rejects when a service was given up; never resolves. */
+  async failure(): Promise<never> {
+    throw new StepError((await Promise.race(this.services.map((s) => s.failed))).message);
+  }
+
+  private async until(limitMs: number, what: string, holds: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    const failed = this.failure();
+    failed.catch(() => undefined);
+    for (;;) {
+      if (await Promise.race([holds(), failed])) return;
+      if (Date.now() > deadline)
+        throw new StepError(`${what} within ${limitMs / 1000} s; logs: ${join(this.options.stateDir, 'log')}`);
+      await Promise.race([delay(POLL_MS), failed]);
+    }
+  }
+
+  /** Ends what was started, newest first, and the embedded database last. */
+  async stop(): Promise<void> {
+    for (const service of [...this.services].reverse()) await service.stop();
+    if (this.controllerStarted && process.env['DATABASE_URL'] === undefined) {
+      await run('node', [this.path('apps/controller/dist/main.js'), 'database', 'stop'], {
+        env: { ...process.env, ...this.controllerEnv },
+      });
+    }
+  }
+}
+
+async function assertPortFree(port: number, setting: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `port ${port} is taken by another program; choose another with ${setting}`
+          : error.message;
+      reject(new StepError(why));
+    });
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  });
+}

@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { forgetProcess, rememberedProcess, rememberProcess, startTimeOf } from './process-file.js';
+
+/** A service that ends this soon after its start, this often in a row, is given up. */
+const SHORT_LIFE_MS = 5000;
+const SHORT_LIVES = 3;
+/** How long a service gets to end by itself before it is killed. */
+const STOP_MS = 60_000;
+
+export interface ServiceSpec {
+  name: string;
+  command: string[];
+  env?: Record<string, string>;
+}
+
+/**
+ * A process of the farm with its log in a file, so that it outlives whoever started it. Started
+ * again when it ends by itself; stopped for good by `stop`.
+ */
+export class Service {
+  private child: ChildProcess | null = null;
+  private stopping = false;
+  private shortLives = 0;
+  /** Settles when the service was given up, with what it said last. */
+  readonly failed: Promise<Error>;
+  private giveUp: (error: Error) => void = () => undefined;
+
+  constructor(
+    private readonly spec: ServiceSpec,
+    private readonly stateDir: string,
+    private readonly say: (line: string) => void,
+  ) {
+    this.failed = new Promise((resolve) => (this.giveUp = resolve));
+  }
+
+  get logFile(): string {
+    return join(this.stateDir, 'log', `${this.spec.name}.log`);
+  }
+
+  private get processFile(): string {
+    return join(this.stateDir, 'run', `${this.spec.name}.json`);
+  }
+
+  /** Ends a process that an earlier, killed start left behind. */
+  async endLeftOver(): Promise<void> {
+    const leftOver = await rememberedProcess(this.processFile);
+    if (leftOver !== null) {
+      this.say(`ending the ${this.spec.name} left over from an earlier start (process ${leftOver})`);
+      await endProcess(leftOver);
+    }
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(join(this.stateDir, 'log'), { recursive: true });
+    const log = openSync(this.logFile, 'a');
+    const [command = '', ...args] = this.spec.command;
+    const startedAt = Date.now();
+    // A process group of its own: Ctrl-C in the terminal reaches only us, and we stop things in order.
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...this.spec.env },
+    });
+    closeSync(log);
+    this.child = child;
+    child.once('exit', (code, signal) => void this.ended(code, signal, Date.now() - startedAt));
+    await once(child, 'spawn');
+    if (child.pid !== undefined) await rememberProcess(this.processFile, child.pid);
+  }
+
+  private async ended(code: number | null, signal: NodeJS.Signals | null, livedMs: number): Promise<void> {
+    this.child = null;
+    if (this.stopping) return;
+    this.shortLives = livedMs < SHORT_LIFE_MS ? this.shortLives + 1 : 0;
+    // Exit code 2 is "wrong configuration" for every program here: trying again would not help.
+    if (code === 2 || this.shortLives >= SHORT_LIVES) {
+      this.giveUp(
+        new Error(`the ${this.spec.name} does not stay up; its last lines (${this.logFile}):\n${this.lastLines(12)}`),
+      );
+      return;
+    }
+    this.say(`the ${this.spec.name} ended (${signal ?? `exit code ${code}`}); starting it again`);
+    await delay(500 * this.shortLives);
+    if (!this.stopping) await this.start();
+  }
+
+  lastLines(count: number): string {
+    try {
+      return readFileSync(this.logFile, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .slice(-count)
+        .map((line) => `  ${line}`)
+        .join('\n');
+    } catch {
+      return '  (no log)';
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const pid = this.child?.pid;
+    if (pid !== undefined) await endProcess(pid);
+    await forgetProcess(this.processFile);
+  }
+}
+
+/** SIGTERM, then SIGKILL to the whole group when it does not end in time. */
+async function endProcess(pid: number): Promise<void> {
+  const startTime = await startTimeOf(pid);
+  if (startTime === null) return;
+  process.kill(pid, 'SIGTERM');
+  const deadline = Date.now() + STOP_MS;
+  while ((await startTimeOf(pid)) === startTime) {
+    if (Date.now() > deadline) {
+      process.kill(-pid, 'SIGKILL');
+      return;
+    }
+    await delay(50);
+  }
+}
