@@ -10,7 +10,7 @@ export interface Terminal {
 const COARSE_STEP = 20;
 
 export function createTerminal(out: NodeJS.WriteStream, steps: number): Terminal {
-  const live = Boolean(out.isTTY);
+  const live = out.isTTY;
   let number = 0;
   let transient = '';
   const clear = (): void => {

@@ -15,7 +15,7 @@ const COLOURS: Record<Verdict, number> = {
 
 /** Colours only for a terminal that wants them (https://no-color.org). */
 export function wantsColour(stream: NodeJS.WriteStream): boolean {
-  return Boolean(stream.isTTY) && process.env['NO_COLOR'] === undefined;
+  return stream.isTTY && process.env['NO_COLOR'] === undefined;
 }
 
 export function verdictText(verdict: Verdict | null, colour: boolean): string {
