@@ -20,8 +20,16 @@ interface Suite {
   run: () => Promise<Tally>;
 }
 
-async function command(program: string, args: string[], env: Record<string, string> = {}): Promise<{ code: number; output: string }> {
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+async function command(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string }> {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   let output = '';
   child.stdout.on('data', (piece: Buffer) => {
     output += piece.toString('utf8');
@@ -45,7 +53,11 @@ async function vitest(args: string[], env: Record<string, string> = {}): Promise
   const folder = await mkdtemp(join(tmpdir(), 'peerlab-test-'));
   try {
     const file = join(folder, 'report.json');
-    const { code } = await command(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args], env);
+    const { code } = await command(
+      bin('vitest'),
+      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+      env,
+    );
     const report = JSON.parse(await readFile(file, 'utf8')) as {
       numPassedTests: number;
       numFailedTests: number;
@@ -94,7 +106,9 @@ for (const suite of SUITES) {
   const tally = await suite.run();
   total.passed += tally.passed;
   total.failed += tally.failed;
-  summary.push(`${suite.name}: ${tally.passed} passed, ${tally.failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  summary.push(
+    `${suite.name}: ${tally.passed} passed, ${tally.failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`,
+  );
 }
 process.stdout.write(`\n${summary.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

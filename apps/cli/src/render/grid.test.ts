@@ -1,0 +1,72 @@
+import type { Grid } from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { renderGrid } from './grid.js';
+import { number, table } from './text.js';
+
+const uuid = '00000000-0000-4000-8000-000000000000';
+const column = (machine: string, build: string, hash: string): Grid['columns'][number] => ({
+  combination: {
+    hash: hash.repeat(64),
+    label: machine,
+    identity: {
+      provider: 'p',
+      client: 'c',
+      pathKind: 'BUS_ADDR',
+      platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'none' },
+    },
+  },
+  build: { name: build, release: null, buildId: null, dmaAlias: null },
+  machine,
+  runId: uuid,
+  runName: 'r',
+  jobId: uuid,
+  attemptId: uuid,
+  state: 'ended',
+  verdict: 'pass',
+  at: null,
+  logLines: {},
+});
+const value = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median, n: 3 });
+
+describe('renderGrid', () => {
+  const grid: Grid = {
+    columns: [column('m1', 'base', 'a'), column('m1', 'patched', 'a'), column('m2', 'patched', 'b')],
+    rows: [
+      { suite: 's', test: 't1' },
+      { suite: 's', test: 't2' },
+    ],
+    cells: [
+      { row: 0, column: 0, verdict: 'skip', reason: 'lacks it', durationMs: 1, proof: null, log: null },
+      { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },
+    ],
+    metrics: [
+      { suite: 's', name: 'fault', unit: 'ns/page', better: 'lower', values: [value(1000), value(20), value(30)] },
+    ],
+    generatedAt: '2026-01-01T00:00:00Z',
+  };
+  const text = renderGrid(grid, false);
+
+  it('compares builds within a combination and never across', () => {
+    expect(text).toContain('×0.02');
+    expect(text.match(/×/g)).toHaveLength(1);
+  });
+  it('gives the reason of what is not a pass, and leaves skips and blanks alone', () => {
+    expect(text).toContain('m1/patched  t1: went through RAM');
+    expect(text).not.toContain('lacks it');
+    expect(text).toMatch(/s\/t2 +· +· +·/);
+  });
+});
+
+describe('text', () => {
+  it('aligns by visible width', () => {
+    expect(
+      table([
+        ['\u001b[31ma\u001b[0m', 'x'],
+        ['bbb', 'y'],
+      ]),
+    ).toBe('\u001b[31ma\u001b[0m    x\nbbb  y');
+  });
+  it('shows three digits', () => {
+    expect([0.01234, 19.96, 14321.6].map(number)).toEqual(['0.0123', '20', '14 322']);
+  });
+});

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { readOptions, UsageError } from './options.js';
+
+const read = (...argv: string[]) => {
+  const options = readOptions(argv, { HOME: '/home/u', PEERLAB_STATE: '/s' }, '/repo');
+  if (options === 'help') throw new Error('help');
+  return options;
+};
+
+describe('readOptions', () => {
+  it('runs the example by default', () => {
+    expect(read()).toMatchObject({
+      once: false,
+      jsonFile: null,
+      runFile: '/repo/infra/runs/example.yaml',
+      port: 7470,
+      machines: [],
+    });
+  });
+  it('takes a bare name for a bundled run and a path for a file', () => {
+    expect(read('--run', 'before-after').runFile).toBe('/repo/infra/runs/before-after.yaml');
+    expect(read('--run', '/tmp/x.yaml').runFile).toBe('/tmp/x.yaml');
+    expect(read('--no-run').runFile).toBeNull();
+  });
+  it('names the option that is wrong', () => {
+    expect(() => read('--port', 'http')).toThrow(/--port http: expected a port/);
+    expect(() => read('--onse')).toThrow(UsageError);
+  });
+});
