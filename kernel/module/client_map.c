@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Faulting, mapping, invalidation and copying of one mapping. */
+#include <linux/dma-mapping.h>
+#include <linux/hmm.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "client.h"
+
+#define FAULT_TIMEOUT	(20 * HZ)
+/* A live-lock of invalidations is an error and not a hang. */
+#define MAX_ROUNDS	1000
+
+static struct device *mapping_device(struct mapping *mapping)
+{
+	return &mapping->client->pdev->dev;
+}
+
+static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
+			       const struct mmu_notifier_range *range,
+			       unsigned long seq)
+{
+	struct mapping *mapping = container_of(notifier, struct mapping,
+					       notifier);
+	unsigned long end = mapping->start + mapping->npages * PAGE_SIZE;
+	unsigned long address, i;
+	u64 taken = 0;
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&mapping->lock);
+	else if (!mutex_trylock(&mapping->lock))
+		return false;
+
+	mmu_interval_set_seq(notifier, seq);
+	end = min(end, range->end);
+	for (address = max(mapping->start, range->start); address < end;
+	     address += PAGE_SIZE) {
+		i = (address - mapping->start) >> PAGE_SHIFT;
+		taken += hmm_dma_unmap_pfn(mapping_device(mapping),
+					   &mapping->map, i);
+		mapping->map.pfn_list[i] = 0;
+	}
+	mapping->invalidated += taken;
+	mapping->invalidations += !!taken;
+	mutex_unlock(&mapping->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops mapping_notifier_ops = {
+	.invalidate = mapping_invalidate,
+};
+
+static void unmap_pages(struct mapping *mapping)
+{
+	unsigned long i;
+
+	lockdep_assert_held(&mapping->lock);
+	for (i = 0; i < mapping->npages; i++) {
+		hmm_dma_unmap_pfn(mapping_device(mapping), &mapping->map, i);
+		mapping->map.pfn_list[i] = 0;
+	}
+}
+
+/**
+ * mapping_unmap() - give everything back
+ * @mapping: the mapping; the caller holds mapping->call
+ *
+ * No DMA and no notifier call is on its way when this returns.
+ */
+void mapping_unmap(struct mapping *mapping)
+{
+	if (!mapping->npages)
+		return;
+	mmu_interval_notifier_remove(&mapping->notifier);
+	mutex_lock(&mapping->lock);
+	unmap_pages(mapping);
+	mutex_unlock(&mapping->lock);
+	hmm_dma_map_free(mapping_device(mapping), &mapping->map);
+	memset(&mapping->map, 0, sizeof(mapping->map));
+	kvfree(mapping->dma);
+	mapping->dma = NULL;
+	mapping->npages = 0;
+}
+
+static int mapping_create(struct mapping *mapping, unsigned long start,
+			  unsigned long npages)
+{
+	struct device *dev = mapping_device(mapping);
+	int ret;
+
+	mapping->dma = kvcalloc(npages, sizeof(*mapping->dma), GFP_KERNEL);
+	if (!mapping->dma)
+		return -ENOMEM;
+	ret = hmm_dma_map_alloc(dev, &mapping->map, npages, PAGE_SIZE);
+	if (ret)
+		goto err_dma;
+	mapping->start = start;
+	mapping->npages = npages;
+	mapping->invalidations = 0;
+	mapping->invalidated = 0;
+	ret = mmu_interval_notifier_insert(&mapping->notifier, current->mm,
+					   start, npages * PAGE_SIZE,
+					   &mapping_notifier_ops);
+	if (ret)
+		goto err_map;
+	return 0;
+
+err_map:
+	hmm_dma_map_free(dev, &mapping->map);
+	memset(&mapping->map, 0, sizeof(mapping->map));
+	mapping->npages = 0;
+err_dma:
+	kvfree(mapping->dma);
+	mapping->dma = NULL;
+	return ret;
+}
+
+static enum peerlab_page_kind pfn_kind(unsigned long hmm_pfn)
+{
+	if (hmm_pfn & HMM_PFN_ERROR)
+		return PEERLAB_KIND_ERROR;
+	if (!(hmm_pfn & HMM_PFN_VALID))
+		return PEERLAB_KIND_NONE;
+#ifdef PEERLAB_DMA_ALIAS
+	if (hmm_pfn & HMM_PFN_DMA_ALIAS)
+		return PEERLAB_KIND_ALIAS;
+	if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
+		return PEERLAB_KIND_PRIVATE;
+#endif
+	if (is_device_private_page(hmm_pfn_to_page(hmm_pfn)))
+		return PEERLAB_KIND_PRIVATE;
+	return PEERLAB_KIND_RAM;
+}
+
+static void count_kinds(struct mapping *mapping, struct peerlab_map *req)
+{
+	unsigned long i;
+
+	req->ram = 0;
+	req->alias = 0;
+	req->private_pages = 0;
+	req->none = 0;
+	req->read_only = 0;
+	req->sticky = 0;
+	for (i = 0; i < mapping->npages; i++) {
+		unsigned long hmm_pfn = mapping->map.pfn_list[i];
+
+		switch (pfn_kind(hmm_pfn)) {
+		case PEERLAB_KIND_RAM:
+			req->ram++;
+			break;
+		case PEERLAB_KIND_ALIAS:
+			req->alias++;
+			break;
+		case PEERLAB_KIND_PRIVATE:
+			req->private_pages++;
+			break;
+		case PEERLAB_KIND_NONE:
+		case PEERLAB_KIND_ERROR:
+			req->none++;
+			continue;
+		}
+		req->read_only += !(hmm_pfn & HMM_PFN_WRITE);
+		req->sticky += !!(hmm_pfn & HMM_PFN_DMA_MAPPED);
+	}
+}
+
+static void map_pages(struct mapping *mapping, struct peerlab_map *req)
+{
+	struct pci_p2pdma_map_state p2pdma_state = {};
+	struct device *dev = mapping_device(mapping);
+	unsigned long *pfns = mapping->map.pfn_list;
+	unsigned long i;
+
+	req->map_none = 0;
+	req->map_bus = 0;
+	req->map_thru = 0;
+	req->map_failed = 0;
+	for (i = 0; i < mapping->npages; i++) {
+		if (!(pfns[i] & HMM_PFN_VALID))
+			continue;
+		mapping->dma[i] = hmm_dma_map_pfn(dev, &mapping->map, i,
+						  &p2pdma_state);
+		if (dma_mapping_error(dev, mapping->dma[i]))
+			req->map_failed++;
+		else if (pfns[i] & HMM_PFN_P2PDMA_BUS)
+			req->map_bus++;
+		else if (pfns[i] & HMM_PFN_P2PDMA)
+			req->map_thru++;
+		else
+			req->map_none++;
+	}
+}
+
+/* Fault and map once; -EAGAIN when the address space changed in between. */
+static int mapping_populate(struct mapping *mapping, struct peerlab_map *req)
+{
+	struct hmm_range range = {
+		.notifier = &mapping->notifier,
+		.start = mapping->start,
+		.end = mapping->start + mapping->npages * PAGE_SIZE,
+		.hmm_pfns = mapping->map.pfn_list,
+	};
+	u64 begin, faulted;
+	int ret;
+
+	if (!(req->flags & PEERLAB_MAP_SNAPSHOT))
+		range.default_flags = HMM_PFN_REQ_FAULT;
+	if (req->flags & PEERLAB_MAP_WRITE)
+		range.default_flags |= HMM_PFN_REQ_WRITE;
+#ifdef PEERLAB_DMA_ALIAS
+	if (req->flags & PEERLAB_MAP_DMA_DEV)
+		range.dma_dev = mapping_device(mapping);
+#endif
+	begin = ktime_get_ns();
+	ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
+	faulted = ktime_get_ns();
+	req->fault_ns += faulted - begin;
+	if (ret)
+		return ret;
+
+	mutex_lock(&mapping->lock);
+	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq)) {
+		mutex_unlock(&mapping->lock);
+		return -EAGAIN;
+	}
+	count_kinds(mapping, req);
+	if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
+		begin = ktime_get_ns();
+		map_pages(mapping, req);
+		req->map_ns += ktime_get_ns() - begin;
+	}
+	if (req->flags & PEERLAB_MAP_DISCARD) {
+		begin = ktime_get_ns();
+		unmap_pages(mapping);
+		req->unmap_ns += ktime_get_ns() - begin;
+	}
+	mutex_unlock(&mapping->lock);
+	return 0;
+}
+
+/**
+ * mapping_map() - make @req->address..+@req->length the mapping of this file
+ * @mapping: the mapping; the caller holds mapping->call and checked the range
+ * @req: see struct peerlab_map; the counts are filled in
+ *
+ * Return: 0 when every page that was asked for is valid and mapped, -EIO when
+ * one could not be mapped, or what hmm_range_fault() says.
+ */
+int mapping_map(struct mapping *mapping, struct peerlab_map *req)
+{
+	unsigned long npages = req->length >> PAGE_SHIFT;
+	unsigned int round;
+	int ret;
+
+	if (mapping->start != req->address || mapping->npages != npages ||
+	    mapping->notifier.mm != current->mm) {
+		mapping_unmap(mapping);
+		ret = mapping_create(mapping, req->address, npages);
+		if (ret)
+			return ret;
+	}
+	mapping->flags = req->flags;
+	req->uses_iova = dma_use_iova(&mapping->map.state);
+	req->retries = 0;
+	req->fault_ns = 0;
+	req->map_ns = 0;
+	req->unmap_ns = 0;
+	for (round = 0; round < MAX_ROUNDS; round++) {
+		ret = mapping_populate(mapping, req);
+		if (ret != -EAGAIN)
+			break;
+		req->retries++;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	if (ret)
+		return ret;
+	return req->map_failed ? -EIO : 0;
+}
+
+/**
+ * mapping_describe() - tell what the pages of a mapping are now
+ * @mapping: the mapping; the caller holds mapping->call
+ * @pages: mapping->npages entries
+ */
+void mapping_describe(struct mapping *mapping,
+		      struct peerlab_client_page *pages)
+{
+	unsigned long i;
+
+	mutex_lock(&mapping->lock);
+	for (i = 0; i < mapping->npages; i++) {
+		unsigned long hmm_pfn = mapping->map.pfn_list[i];
+		bool mapped = hmm_pfn & HMM_PFN_DMA_MAPPED;
+
+		pages[i] = (struct peerlab_client_page){
+			.dma = mapped ? mapping->dma[i] : ~0ULL,
+			.kind = pfn_kind(hmm_pfn),
+			.map = PEERLAB_MAP_SKIPPED,
+		};
+		if (!(hmm_pfn & HMM_PFN_VALID))
+			continue;
+		pages[i].order = hmm_pfn_to_map_order(hmm_pfn);
+		if (hmm_pfn & HMM_PFN_WRITE)
+			pages[i].flags |= PEERLAB_PAGE_WRITE;
+#ifdef PEERLAB_DMA_ALIAS
+		if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
+			pages[i].flags |= PEERLAB_PAGE_DEVICE_PRIVATE;
+#endif
+		if (hmm_pfn & HMM_PFN_P2PDMA_BUS)
+			pages[i].map = PEERLAB_MAP_BUS_ADDR;
+		else if (hmm_pfn & HMM_PFN_P2PDMA)
+			pages[i].map = PEERLAB_MAP_THRU_HOST_BRIDGE;
+		else if (mapped)
+			pages[i].map = PEERLAB_MAP_NONE;
+		else if (!(mapping->flags & PEERLAB_MAP_SNAPSHOT))
+			pages[i].map = PEERLAB_MAP_FAILED;
+	}
+	mutex_unlock(&mapping->lock);
+}
+
+/**
+ * mapping_valid_pages() - how many pages the notifier has left mapped
+ * @mapping: the mapping
+ *
+ * Return: the number of pages with a DMA address.
+ */
+unsigned long mapping_valid_pages(struct mapping *mapping)
+{
+	unsigned long valid = 0, i;
+
+	mutex_lock(&mapping->lock);
+	for (i = 0; i < mapping->npages; i++)
+		valid += !!(mapping->map.pfn_list[i] & HMM_PFN_DMA_MAPPED);
+	mutex_unlock(&mapping->lock);
+	return valid;
+}
+
+/* One piece within one page; -ESTALE when the page is not mapped (any more). */
+static int copy_piece(struct mapping *mapping, unsigned long offset, u8 *data,
+		      size_t length, bool to_memory)
+{
+	unsigned long i = offset >> PAGE_SHIFT;
+	unsigned long needed = HMM_PFN_VALID | HMM_PFN_DMA_MAPPED;
+	int ret = -ESTALE;
+
+	if (to_memory)
+		needed |= HMM_PFN_WRITE;
+	/* Held over the DMA: whoever takes the page away waits for it. */
+	mutex_lock(&mapping->lock);
+	if ((mapping->map.pfn_list[i] & needed) == needed)
+		ret = edu_copy(mapping->client,
+			       mapping->dma[i] + offset_in_page(offset), data,
+			       length, to_memory);
+	mutex_unlock(&mapping->lock);
+	return ret;
+}
+
+/**
+ * mapping_dma() - copy between a kernel buffer and the mapping, by DMA
+ * @mapping: the mapping; the caller holds mapping->call and checked the range
+ * @req: see struct peerlab_dma; ->refaults is filled in
+ * @data: req->length bytes
+ *
+ * Return: 0, -ESTALE when a page was taken away and PEERLAB_DMA_REFAULT is not
+ * set, or another -errno.
+ */
+int mapping_dma(struct mapping *mapping, struct peerlab_dma *req, u8 *data)
+{
+	bool to_memory = req->flags & PEERLAB_DMA_TO_MEMORY;
+	size_t done = 0;
+
+	req->refaults = 0;
+	while (done < req->length) {
+		unsigned long offset = req->offset + done;
+		size_t length = min3((size_t)(req->length - done),
+				     (size_t)(PAGE_SIZE - offset_in_page(offset)),
+				     (size_t)EDU_PIECE_BYTES);
+		int ret = copy_piece(mapping, offset, data + done, length,
+				     to_memory);
+
+		if (ret == -ESTALE && (req->flags & PEERLAB_DMA_REFAULT) &&
+		    req->refaults < MAX_ROUNDS) {
+			struct peerlab_map again = {
+				.address = mapping->start,
+				.length = mapping->npages * PAGE_SIZE,
+				.flags = mapping->flags & ~PEERLAB_MAP_DISCARD,
+			};
+
+			if (to_memory)
+				again.flags |= PEERLAB_MAP_WRITE;
+			req->refaults++;
+			ret = mapping_map(mapping, &again);
+			if (ret)
+				return ret;
+			continue;
+		}
+		if (ret)
+			return ret;
+		done += length;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}

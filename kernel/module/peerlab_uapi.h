@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * What the provider and the client modules offer to the test programs.
+ *
+ * Both devices serve tests only: there is no stable ABI, and an ioctl may do
+ * whatever a test needs.  All addresses and lengths are multiples of the page
+ * size unless said otherwise.
+ */
+#ifndef PEERLAB_UAPI_H
+#define PEERLAB_UAPI_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define PEERLAB_PROVIDER_DEVICE	"/dev/peerlab_provider0"
+#define PEERLAB_CLIENT_DEVICE	"/dev/peerlab_client0"
+
+/* The running kernel has hmm_range.dma_dev and dev_pagemap_ops.dma_alias. */
+#define PEERLAB_FEATURE_DMA_ALIAS	(1u << 0)
+
+/* ------------------------------------------------------------------ provider */
+
+/**
+ * struct peerlab_provider_info - what the provider is
+ * @features: PEERLAB_FEATURE_*
+ * @pages: number of device pages
+ * @bar_phys: CPU physical address of the BAR
+ * @bar_bus: bus address of the BAR, what a peer puts on the wire
+ * @private_phys: start of the made up range of the device private pages
+ */
+struct peerlab_provider_info {
+	__u32 features;
+	__u32 reserved;
+	__u64 pages;
+	__u64 bar_phys;
+	__u64 bar_bus;
+	__u64 private_phys;
+};
+
+/**
+ * struct peerlab_migrate - move pages of the calling process
+ * @address: start
+ * @length: bytes
+ * @flags: PEERLAB_MIGRATE_*
+ * @migrated: out: how many pages moved
+ * @ns: out: how long it took
+ * @offsets: 0, or a user array with one __u64 per page which receives the
+ *	offset in the BAR the page moved to (in only), ~0 where none moved
+ */
+struct peerlab_migrate {
+	__u64 address;
+	__u64 length;
+	__u32 flags;
+	__u32 reserved;
+	__u64 migrated;
+	__u64 ns;
+	__u64 offsets;
+};
+
+#define PEERLAB_MIGRATE_THP	(1u << 0)	/* move huge pages as such */
+
+/**
+ * struct peerlab_provider_counters - since the module was loaded
+ * @pages_in: pages migrated to the device
+ * @pages_out: pages migrated back, for whatever reason
+ * @cpu_faults: calls of migrate_to_ram()
+ * @alias_calls: calls of dma_alias() that were granted
+ * @alias_refused: calls of dma_alias() that were refused
+ * @used: device pages in use now
+ */
+struct peerlab_provider_counters {
+	__u64 pages_in;
+	__u64 pages_out;
+	__u64 cpu_faults;
+	__u64 alias_calls;
+	__u64 alias_refused;
+	__u64 used;
+};
+
+/**
+ * struct peerlab_behaviour - how dma_alias() answers from now on
+ * @refuse_errno: 0 to grant, else the positive errno to refuse with
+ * @run_pages: 0, or the most pages one answer may cover (a power of two): the
+ *	aliases of longer runs are then claimed not to be contiguous
+ */
+struct peerlab_behaviour {
+	__u32 refuse_errno;
+	__u32 run_pages;
+};
+
+/**
+ * struct peerlab_own_page - how the owner sees one of its pages
+ * @offset: offset in the BAR, ~0 if the page is not on this device
+ * @flags: PEERLAB_PAGE_*
+ * @order: order of the CPU mapping
+ */
+struct peerlab_own_page {
+	__u64 offset;
+	__u32 flags;
+	__u32 order;
+};
+
+/**
+ * struct peerlab_snapshot - hmm_range_fault() without faults, by the owner
+ * @address: start
+ * @length: bytes
+ * @pages: user array of struct peerlab_own_page, one for each page
+ */
+struct peerlab_snapshot {
+	__u64 address;
+	__u64 length;
+	__u64 pages;
+};
+
+#define PEERLAB_PROVIDER_INFO		_IOR('V', 1, struct peerlab_provider_info)
+#define PEERLAB_PROVIDER_MIGRATE_IN	_IOWR('V', 2, struct peerlab_migrate)
+#define PEERLAB_PROVIDER_MIGRATE_OUT	_IOWR('V', 3, struct peerlab_migrate)
+#define PEERLAB_PROVIDER_COUNTERS	_IOR('V', 4, struct peerlab_provider_counters)
+#define PEERLAB_PROVIDER_BEHAVE		_IOW('V', 5, struct peerlab_behaviour)
+#define PEERLAB_PROVIDER_SNAPSHOT	_IOWR('V', 6, struct peerlab_snapshot)
+
+/* -------------------------------------------------------------------- client */
+
+/**
+ * struct peerlab_client_info - what the client is and how far the provider is
+ * @features: PEERLAB_FEATURE_*
+ * @distance: pci_p2pdma_distance() to the provider, negative if it cannot be
+ *	reached by peer to peer DMA
+ * @has_provider: there is a provider at all
+ * @piece_bytes: longest single DMA transfer
+ */
+struct peerlab_client_info {
+	__u32 features;
+	__s32 distance;
+	__u32 has_provider;
+	__u32 piece_bytes;
+};
+
+/* What a page turned out to be. */
+enum peerlab_page_kind {
+	PEERLAB_KIND_NONE,	/* not valid: a hole, or not faulted */
+	PEERLAB_KIND_RAM,
+	PEERLAB_KIND_ALIAS,
+	PEERLAB_KIND_PRIVATE,
+	PEERLAB_KIND_ERROR,	/* HMM_PFN_ERROR */
+};
+
+/* How it was mapped for DMA. */
+enum peerlab_page_map {
+	PEERLAB_MAP_NONE,	/* ordinary mapping */
+	PEERLAB_MAP_BUS_ADDR,
+	PEERLAB_MAP_THRU_HOST_BRIDGE,
+	PEERLAB_MAP_FAILED,
+	PEERLAB_MAP_SKIPPED,	/* not valid, or not asked for */
+};
+
+#define PEERLAB_PAGE_WRITE		(1u << 0)
+#define PEERLAB_PAGE_DEVICE_PRIVATE	(1u << 1)	/* the HMM flag was set */
+#define PEERLAB_PAGE_STICKY		(1u << 2)	/* came back DMA mapped */
+
+/**
+ * struct peerlab_client_page - one page of a mapping
+ * @dma: DMA address, ~0 if it has none
+ * @kind: enum peerlab_page_kind
+ * @flags: PEERLAB_PAGE_*
+ * @order: order of the CPU mapping
+ * @map: enum peerlab_page_map
+ */
+struct peerlab_client_page {
+	__u64 dma;
+	__u32 kind;
+	__u32 flags;
+	__u32 order;
+	__u32 map;
+};
+
+/**
+ * struct peerlab_map - map a range of the calling process for DMA
+ * @address: start
+ * @length: bytes
+ * @flags: PEERLAB_MAP_*
+ * @reserved: must be 0
+ * @pages: 0, or a user array of struct peerlab_client_page
+ * @ram: out: how many pages are of which kind
+ * @alias: see @ram
+ * @private_pages: see @ram
+ * @none: see @ram
+ * @read_only: out: how many valid pages may not be written
+ * @map_none: out: how many pages were mapped in which way
+ * @map_bus: see @map_none
+ * @map_thru: see @map_none
+ * @map_failed: see @map_none
+ * @sticky: out: how many pages were still mapped from the call before
+ * @retries: out: how often an invalidation forced another round
+ * @fault_ns: out: time spent in hmm_range_fault(), all rounds together
+ * @map_ns: out: time spent in hmm_dma_map_pfn()
+ * @unmap_ns: out: time spent in hmm_dma_unmap_pfn() by a PEERLAB_MAP_DISCARD
+ * @uses_iova: out: addresses are from one IOVA range
+ *
+ * An open file holds one mapping, which stays until it is unmapped or closed
+ * and is taken apart page by page as the address space changes.  A second call
+ * with the same @address and @length faults and maps again what is missing,
+ * one with others replaces the mapping.
+ */
+struct peerlab_map {
+	__u64 address;
+	__u64 length;
+	__u32 flags;
+	__u32 reserved;
+	__u64 pages;
+	__u64 ram;
+	__u64 alias;
+	__u64 private_pages;
+	__u64 none;
+	__u64 read_only;
+	__u64 map_none;
+	__u64 map_bus;
+	__u64 map_thru;
+	__u64 map_failed;
+	__u64 sticky;
+	__u64 retries;
+	__u64 fault_ns;
+	__u64 map_ns;
+	__u64 unmap_ns;
+	__u32 uses_iova;
+	__u32 reserved2;
+};
+
+#define PEERLAB_MAP_WRITE	(1u << 0)	/* ask for write access */
+#define PEERLAB_MAP_DMA_DEV	(1u << 1)	/* set hmm_range.dma_dev */
+#define PEERLAB_MAP_SNAPSHOT	(1u << 2)	/* look, do not fault or map */
+#define PEERLAB_MAP_DISCARD	(1u << 3)	/* unmap at once, for timing */
+
+/**
+ * struct peerlab_dma - let the device copy
+ * @offset: bytes from the start of the mapping
+ * @length: bytes
+ * @buffer: user buffer; not by DMA
+ * @flags: PEERLAB_DMA_*
+ * @refaults: out: how often pages had to be mapped again
+ */
+struct peerlab_dma {
+	__u64 offset;
+	__u64 length;
+	__u64 buffer;
+	__u32 flags;
+	__u32 refaults;
+};
+
+#define PEERLAB_DMA_TO_MEMORY	(1u << 0)	/* buffer to mapping, else back */
+#define PEERLAB_DMA_REFAULT	(1u << 1)	/* map again instead of -ESTALE */
+
+/**
+ * struct peerlab_client_state - the mapping now
+ * @pages: length of the mapping
+ * @valid: how many pages of it are mapped
+ * @invalidations: notifier calls that took pages away
+ * @invalidated: pages that were taken away
+ */
+struct peerlab_client_state {
+	__u64 pages;
+	__u64 valid;
+	__u64 invalidations;
+	__u64 invalidated;
+};
+
+#define PEERLAB_CLIENT_INFO	_IOR('E', 1, struct peerlab_client_info)
+#define PEERLAB_CLIENT_MAP	_IOWR('E', 2, struct peerlab_map)
+#define PEERLAB_CLIENT_UNMAP	_IO('E', 3)
+#define PEERLAB_CLIENT_DMA	_IOWR('E', 4, struct peerlab_dma)
+#define PEERLAB_CLIENT_STATE	_IOR('E', 5, struct peerlab_client_state)
+
+#endif /* PEERLAB_UAPI_H */

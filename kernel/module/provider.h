@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The provider: an ivshmem-plain function whose BAR 2 plays the memory of a
+ * device.  The memory has two sets of struct pages of the same length,
+ *
+ *	device private page n  <->  byte n * PAGE_SIZE of the BAR  <->  P2PDMA page n
+ *
+ * so that finding the alias of a page is an addition.
+ */
+#ifndef PEERLAB_PROVIDER_H
+#define PEERLAB_PROVIDER_H
+
+#include <linux/kref.h>
+#include <linux/memremap.h>
+#include <linux/miscdevice.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+
+#include "peerlab_uapi.h"
+
+/**
+ * struct provider - one function and its memory
+ * @ref: the driver's reference and one for each open file
+ * @pdev: the function; valid while !@gone
+ * @pgmap: the device private pages
+ * @private_pfn: the first of them
+ * @bar_pfn: the first P2PDMA page
+ * @npages: how many of each
+ * @bar: kernel mapping of the BAR, from the p2p pool that was reserved whole
+ * @lock: guards @used_map
+ * @used_map: one bit for each page in use
+ * @alive: held for reading while an ioctl works on the device
+ * @gone: remove() has begun; no page may come in any more
+ * @refuse_errno: see struct peerlab_behaviour
+ * @run_pages: see struct peerlab_behaviour
+ * @misc: the device node
+ * @id: its number
+ * @name: its name
+ * @pages_in: see struct peerlab_provider_counters, as for those below
+ */
+struct provider {
+	struct kref ref;
+	struct pci_dev *pdev;
+	struct dev_pagemap pgmap;
+	unsigned long private_pfn;
+	unsigned long bar_pfn;
+	unsigned long npages;
+	void *bar;
+	spinlock_t lock;
+	unsigned long *used_map;
+	struct rw_semaphore alive;
+	bool gone;
+	u32 refuse_errno;
+	u32 run_pages;
+	struct miscdevice misc;
+	int id;
+	char name[32];
+	atomic64_t pages_in;
+	atomic64_t pages_out;
+	atomic64_t cpu_faults;
+	atomic64_t alias_calls;
+	atomic64_t alias_refused;
+};
+
+extern const struct dev_pagemap_ops provider_pgmap_ops;
+
+int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req,
+		     u64 *offsets);
+int provider_evict(struct provider *prov);
+
+#endif /* PEERLAB_PROVIDER_H */

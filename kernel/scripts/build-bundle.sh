@@ -1,0 +1,383 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build one kernel with its modules and test suites, as a bundle.
+#
+# usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
+#                        [--config NAME] [--local TARBALL|GITTREE] [--keep]
+#        build-bundle.sh --cache DIR --key [--series ...] [--config NAME]
+#
+# PATH is a folder of *.patch files or a mail (mbox) file; several series are
+# applied in the order given.  "bundled" is kernel/patches.  --key prints only
+# the content key.  --config NAME merges config/peerlab.config and, unless NAME
+# is peerlab, config/NAME.config on top.  --keep leaves the build tree.
+#
+# stdout: lines "@progress PERCENT TEXT", at the end "@bundle DIR".
+# stderr: the whole log.  A failure is one line "@error {json}" on stdout:
+#   10 the series does not apply     class apply, patch, file, hunk, line, detail
+#   11 it does not compile           class compile, file, line, detail
+#   12 disk, network or tool trouble class infrastructure, detail, remedy
+#    2 wrong usage
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+kernel_dir=$(dirname "$here")
+# shellcheck source=report.sh
+. "$here/report.sh"
+
+usage() {
+	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
+	sed -n '3,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit "$EXIT_USAGE"
+}
+
+cache='' out='' config=peerlab key_only='' keep='' local_source='' series=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--cache) cache=${2-}; shift 2 || usage ;;
+	--out) out=${2-}; shift 2 || usage ;;
+	--series) series+=("${2-}"); shift 2 || usage ;;
+	--config) config=${2-}; shift 2 || usage ;;
+	--local) local_source=${2-}; shift 2 || usage ;;
+	--key) key_only=1; shift ;;
+	--keep) keep=1; shift ;;
+	*) usage "unknown argument $1" ;;
+	esac
+done
+[ -n "$cache" ] || usage "--cache is missing"
+[ -n "$out$key_only" ] || usage "--out is missing"
+[[ $config =~ ^[a-z0-9-]+$ ]] && [ -f "$kernel_dir/config/$config.config" ] ||
+	usage "there is no configuration $config in $kernel_dir/config"
+for s in ${series[@]+"${series[@]}"}; do
+	case $s in
+	none | bundled) ;;
+	*) [ -e "$s" ] || usage "there is no series $s" ;;
+	esac
+done
+
+for pair in gcc:gcc make:make ld:binutils perl:perl patch:patch sha256sum:coreutils flock:util-linux; do
+	need "${pair%%:*}" "${pair#*:}"
+done
+mkdir -p "$cache/kernel" || fail_infrastructure "cannot create $cache/kernel" "check the folder's owner"
+cache=$(cd "$cache" && pwd)
+work=$(mktemp -d "$cache/kernel/.series.XXXXXX") ||
+	fail_infrastructure "cannot write to $cache/kernel" "check the owner and the free space of the folder"
+tree='' staging=''
+# shellcheck disable=SC2329 # called by the trap
+clean_up() {
+	rm -rf "$work"
+	[ -z "$staging" ] || rm -rf "$staging"
+	[ -z "$tree" ] || [ -n "$keep" ] || rm -rf "$tree"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# hash_files FILE... -- one hash over names (without folder) and contents.
+hash_files() {
+	local f
+	for f in "$@"; do
+		printf '%s %s\n' "$(sha256sum <"$f" | cut -d' ' -f1)" "${f##*/}"
+	done | sha256sum | cut -d' ' -f1
+}
+
+# fail_apply PATCH DETAIL [FILE HUNK LINE]
+fail_apply() {
+	printf '@error {"class":"apply","patch":%s,"file":%s,"hunk":%s,"line":%s,"detail":%s}\n' \
+		"$(json_string "$1")" "$([ -n "${3-}" ] && json_string "$3" || echo null)" \
+		"${4:-null}" "${5:-null}" "$(json_string "$2")"
+	exit "$EXIT_APPLY"
+}
+
+# fail_compile DETAIL [FILE LINE]
+fail_compile() {
+	printf '@error {"class":"compile","file":%s,"line":%s,"detail":%s}\n' \
+		"$([ -n "${2-}" ] && json_string "$2" || echo null)" "${3:-null}" "$(json_string "$1")"
+	exit "$EXIT_COMPILE"
+}
+
+# -- the inputs and their key ------------------------------------------------
+
+[ -n "$key_only" ] || progress 0 "looking for the base kernel"
+fetch_args=(--cache "$cache")
+[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
+fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
+	status=$?
+	printf '%s\n' "$fetch_out"
+	exit $status
+}
+base=${fetch_out##*$'\n'}
+base_key=$(cat "$base/source.sha256")
+base_version=$(cat "$base/version")
+
+: >"$work/index"
+count=0
+for s in ${series[@]+"${series[@]}"}; do
+	case $s in
+	none) continue ;;
+	bundled) s=$kernel_dir/patches ;;
+	esac
+	if ! "$here/split-series.pl" "$s" "$work" "$count" >"$work/part"; then
+		IFS=$'\t' read -r _ label detail < <(grep '^error' "$work/part" || printf 'error\t%s\tit cannot be read\n' "$s")
+		fail_apply "$label" "$detail"
+	fi
+	cat "$work/part" >>"$work/index"
+	count=$(wc -l <"$work/index")
+done
+
+fragments=("$kernel_dir/config/peerlab.config")
+[ "$config" = peerlab ] || fragments+=("$kernel_dir/config/$config.config")
+config_key=$(hash_files "${fragments[@]}")
+toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
+
+shopt -s nullglob
+key=$(
+	{
+		echo "base $base_key"
+		while IFS=$'\t' read -r number _; do
+			echo "patch $(sha256sum <"$work/$(printf %04d "$number").patch")"
+		done <"$work/index"
+		echo "config $config_key"
+		echo "toolchain $toolchain"
+		echo "module $(hash_files "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]})"
+		echo "selftests $(hash_files "$kernel_dir"/selftests/{Makefile,*.[ch]})"
+		echo "scripts $(hash_files "$here"/{build-bundle.sh,split-series.pl,report.sh})"
+	} | sha256sum | cut -d' ' -f1
+)
+if [ -n "$key_only" ]; then
+	echo "$key"
+	exit 0
+fi
+
+# finished DIRECTORY -- a bundle with this key lies there.
+finished() {
+	grep -q "\"key\": *\"$key\"" "$1/manifest.json" 2>/dev/null
+}
+
+mkdir -p "$(dirname "$out")" || fail_infrastructure "cannot create $(dirname "$out")" "check the folder's owner"
+out=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
+exec 8>"$cache/kernel/.build-${key:0:16}.lock"
+if ! flock -n 8; then
+	progress 0 "waiting for another build of the same kernel"
+	flock -w 3600 8 || fail_infrastructure "another build of $key has been running for an hour" \
+		"see who holds $cache/kernel/.build-${key:0:16}.lock"
+fi
+if finished "$out"; then
+	progress 100 "already built"
+	echo "@bundle $out"
+	exit 0
+fi
+need_space "$cache/kernel" 1500
+need_space "$(dirname "$out")" 100
+for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils cpio:cpio; do
+	PATH=$PATH:/usr/sbin:/sbin need "${pair%%:*}" "${pair#*:}"
+done
+
+# -- the tree -----------------------------------------------------------------
+
+release_suffix=-peerlab-${key:0:8}
+tree=$cache/kernel/build-${key:0:16}
+progress 2 "copying the tree of Linux $base_version"
+rm -rf "$tree"
+cp -al "$base/tree" "$tree" 2>"$work/cp.log" ||
+	fail_infrastructure "copying the base tree failed: $(tail -1 "$work/cp.log")" \
+		"the cache folder must lie on one file system with free inodes"
+
+# unlink_copy FILE -- give a file of the tree its own inode, so that whatever
+# writes to it cannot reach the pristine tree through the hard link.
+unlink_copy() {
+	[ -f "$tree/$1" ] || return 0
+	cp -p "$tree/$1" "$tree/$1.unlinked" && mv "$tree/$1.unlinked" "$tree/$1"
+}
+
+# apply_patch NUMBER LABEL
+apply_patch() {
+	local file name log=$work/apply.log target='' line
+	file=$work/$(printf %04d "$1").patch
+	while read -r name; do
+		unlink_copy "$name"
+	done < <(sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^(rename|copy) from (.*)/\2/p' "$file" | sort -u)
+	if (cd "$tree" && LC_ALL=C patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
+		--reject-file=- <"$file") >"$log" 2>&1; then
+		cat "$log" >&2
+		return 0
+	fi
+	cat "$log" >&2
+	if grep -q 'No space left on device' "$log"; then
+		fail_infrastructure "the disk is full" "free space in $cache"
+	fi
+	while IFS= read -r line; do
+		if [[ $line =~ ^(patching|checking)\ (file|symbolic\ link)\ (.*)$ ]]; then
+			target=${BASH_REMATCH[3]%% (*}
+			target=${target#\'} target=${target%\'}
+		elif [[ $line =~ ^Hunk\ \#([0-9]+)\ FAILED\ at\ ([0-9]+) ]]; then
+			fail_apply "$2" "hunk ${BASH_REMATCH[1]} does not apply to $target at line ${BASH_REMATCH[2]}" \
+				"$target" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+		elif [[ $line =~ ^Reversed\ \(or ]]; then
+			fail_apply "$2" "the change to $target is already in the tree" "$target" 1
+		elif [[ $line =~ malformed\ patch\ at\ line\ ([0-9]+) ]]; then
+			fail_apply "$2" "the patch is malformed at its line ${BASH_REMATCH[1]}" "$target" "" "${BASH_REMATCH[1]}"
+		elif [[ $line =~ ^can\'t\ find\ file\ to\ patch ]]; then
+			name=$(sed -n -E 's/^\|\+\+\+ [^\/]+\/([^\t]*).*/\1/p' "$log" | sed -n 1p)
+			fail_apply "$2" "the tree of Linux $base_version has no ${name:-such file}" "$name"
+		fi
+	done <"$log"
+	fail_apply "$2" "$(tail -1 "$log")" "$target"
+}
+
+while IFS=$'\t' read -r number label subject; do
+	progress 5 "applying $number/$count: $subject"
+	apply_patch "$number" "$label"
+done <"$work/index"
+
+# -- configuration --------------------------------------------------------------
+
+# Everything that would make an object differ from one tree or hour to the next.
+export SOURCE_DATE_EPOCH=1767225600
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
+export KBUILD_BUILD_USER=peerlab KBUILD_BUILD_HOST=farm KBUILD_BUILD_VERSION=1
+compiler=gcc
+if command -v ccache >/dev/null 2>&1; then
+	compiler='ccache gcc'
+	export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
+	# Hard links of one tree: their ctime says nothing about their contents.
+	export CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
+fi
+make_args=(-C "$tree" CC="$compiler" HOSTCC="$compiler" LOCALVERSION="$release_suffix")
+log=$work/make.log
+: >"$log"
+
+# explain_failure -- turn the end of the make log into one @error line.
+explain_failure() {
+	local match file line detail
+	if grep -q 'No space left on device' "$log"; then
+		fail_infrastructure "the disk is full" "free space in $cache"
+	fi
+	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$log"; then
+		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
+	fi
+	match=$(grep -m1 -E '^[^ :]+:[0-9]+:([0-9]+:)? (fatal )?error:' "$log" || true)
+	if [ -n "$match" ]; then
+		file=${match%%:*} line=${match#*:} detail=${match#*: }
+		file=${file#"$tree"/} file=${file#./}
+		fail_compile "$detail" "$file" "${line%%:*}"
+	fi
+	match=$(grep -m1 -E 'undefined reference|ERROR: modpost|^[^ ]*:[0-9]+: .*|Error [0-9]+$' "$log" || tail -1 "$log")
+	file=$(sed -n -E 's/^(ld: )?([^ :]+\.[och]):.*/\2/p' <<<"$match")
+	fail_compile "$match" "${file#"$tree"/}"
+}
+
+# run_make ARGUMENT... -- make, its output to the log and to stderr.
+run_make() {
+	nice make "${make_args[@]}" "$@" >>"$log" 2>&1 || {
+		cat "$log" >&2
+		explain_failure
+	}
+}
+
+progress 8 "configuring"
+run_make -s tinyconfig
+(cd "$tree" && ./scripts/kconfig/merge_config.sh -m -O . .config "${fragments[@]}") >>"$log" 2>&1 || explain_failure
+run_make -s olddefconfig
+for fragment in "${fragments[@]}"; do
+	while IFS= read -r line; do
+		case $line in
+		CONFIG_*=n) ! grep -q "^${line%=n}=[ym]" "$tree/.config" || fail_compile "${line%=n} cannot be switched off" "config/${fragment##*/}" ;;
+		# A later fragment may overrule an earlier one.
+		CONFIG_*=*) grep -qxF "$line" "$tree/.config" || grep -q "^${line%%=*}=" "${fragments[-1]}" ||
+			fail_compile "$line was dropped by the configuration of this source" "config/${fragment##*/}" ;;
+		esac
+	done <"$fragment"
+done
+
+# -- kernel and its modules -------------------------------------------------------
+
+estimate_file=$cache/kernel/objects-$config.count
+estimate=$(cat "$estimate_file" 2>/dev/null || echo 1700)
+cat "$log" >&2
+progress 10 "compiling about $estimate files"
+set +e
+nice make "${make_args[@]}" -j"$(nproc)" bzImage modules 2>&1 | tee -a "$log" |
+	awk -v estimate="$estimate" '
+	{ print > "/dev/stderr" }
+	$1 ~ /^(CC|AS|LD|AR)$/ || $1 == "HOSTCC" {
+		if ($1 == "CC" || $1 == "AS") done++
+		percent = 10 + int(78 * (done < estimate ? done / estimate : 1))
+		if (percent != last || (done % 25 == 0 && $1 == "CC")) {
+			printf "@progress %d compiling %d/%d: %s\n", percent, done, (done > estimate ? done : estimate), $NF
+			fflush()
+			last = percent
+		}
+	}
+	END { print done > "'"$work"'/objects" }'
+status=${PIPESTATUS[0]}
+set -e
+[ "$status" -eq 0 ] || explain_failure
+cat "$work/objects" >"$estimate_file"
+
+progress 89 "building the provider and the client"
+release=$(make -s "${make_args[@]}" kernelrelease)
+# Copies, so that nothing is written to the checkout.
+mkdir -p "$tree/peerlab/module" "$tree/peerlab/selftests"
+cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$tree/peerlab/module/"
+cp "$kernel_dir"/selftests/{Makefile,*.[ch]} "$tree/peerlab/selftests/"
+run_make -j"$(nproc)" M="$tree/peerlab/module" modules
+
+staging=$out.part.$$
+rm -rf "$staging"
+mkdir -p "$staging/suites"
+progress 92 "installing modules"
+stage=$tree/peerlab/stage
+run_make INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
+run_make M="$tree/peerlab/module" INSTALL_MOD_PATH="$stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install
+rm -f "$stage/lib/modules/$release"/{build,source}
+PATH=$PATH:/usr/sbin:/sbin depmod -b "$stage" -F "$tree/System.map" "$release" 2>>"$log" || explain_failure
+# No entry for lib/ itself: on a machine where that is a link tar would replace it.
+tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+	-cf "$staging/modules.tar" "lib/modules/$release" 2>>"$log" || explain_failure
+
+progress 94 "building the test suites"
+nice make -C "$tree/peerlab/selftests" CC="$compiler" UAPI="$tree/peerlab/module" \
+	OUT="$staging/suites" -j"$(nproc)" >>"$log" 2>&1 || { cat "$log" >&2; explain_failure; }
+
+# -- manifest -----------------------------------------------------------------------
+
+progress 97 "writing the manifest"
+cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
+cp "$tree/.config" "$staging/config"
+cp "$tree/System.map" "$staging/System.map"
+build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
+alias_feature=false
+! grep -q 'dma_alias)(' "$tree/include/linux/memremap.h" || alias_feature=true
+
+{
+	printf '{\n"schema":1,\n"key":"%s",\n"release":%s,\n"buildId":"%s",\n' "$key" "$(json_string "$release")" "$build_id"
+	printf '"base":{"version":%s,"sha256":"%s"},\n"series":[' "$(json_string "$base_version")" "$base_key"
+	separator=''
+	while IFS=$'\t' read -r number label subject; do
+		printf '%s\n{"file":%s,"subject":%s,"sha256":"%s"}' "$separator" "$(json_string "$label")" \
+			"$(json_string "$subject")" "$(sha256sum <"$work/$(printf %04d "$number").patch" | cut -d' ' -f1)"
+		separator=,
+	done <"$work/index"
+	printf '],\n"config":{"name":"%s","sha256":"%s"},\n' "$config" "$config_key"
+	printf '"toolchain":%s,\n"features":{"dmaAlias":%s},\n' "$(json_string "$toolchain")" "$alias_feature"
+	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
+	printf '{"name":"p2p-functional","kind":"functional","command":["suites/p2p_functional"],"timeoutSeconds":300,"testTimeoutSeconds":60},\n'
+	printf '{"name":"p2p-perf","kind":"performance","command":["suites/p2p_perf"],"timeoutSeconds":300,"testTimeoutSeconds":120}],\n"files":{'
+	separator=''
+	while read -r file; do
+		printf '%s\n%s:{"sha256":"%s","sizeBytes":%s}' "$separator" "$(json_string "$file")" \
+			"$(sha256sum <"$staging/$file" | cut -d' ' -f1)" "$(stat -c %s "$staging/$file")"
+		separator=,
+	done < <(cd "$staging" && find . -type f -printf '%P\n' | sort)
+	printf '}\n}\n'
+} >"$work/manifest.json"
+cp "$work/manifest.json" "$staging/manifest.json" || fail_infrastructure "cannot write the manifest" "free disk space"
+
+# A reader sees the old folder, none, or the finished new one.
+[ ! -e "$out" ] || mv "$out" "$staging.old"
+mv -T "$staging" "$out" || fail_infrastructure "cannot move the bundle to $out" "check the folder's owner"
+rm -rf "$staging.old"
+staging=''
+progress 100 "built $release"
+echo "@bundle $out"

@@ -1,0 +1,135 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+# Take one series apart: split-series.pl FILE|DIRECTORY OUTDIR START
+#
+# Writes every patch, decoded, as OUTDIR/NNNN.patch counting from START+1 and
+# prints one line for each: number TAB label TAB subject.  A problem is one line
+# "error TAB label TAB detail" and exit status 10.
+#
+# A patch that could leave the tree is refused here, before any tool sees it.
+use strict;
+use warnings;
+use MIME::Base64 qw(decode_base64);
+use MIME::QuotedPrint qw(decode_qp);
+
+my ($source, $out, $number) = @ARGV;
+defined $number or die "usage: split-series.pl FILE|DIRECTORY OUTDIR START\n";
+
+sub refuse {
+	my ($label, $detail) = @_;
+	s/[\t\n\r]+/ /g for $label, $detail;
+	print "error\t$label\t$detail\n";
+	exit 10;
+}
+
+sub slurp {
+	my ($path) = @_;
+	open my $in, '<:raw', $path or refuse($path, "cannot read it: $!");
+	local $/;
+	my $text = <$in>;
+	return defined $text ? $text : '';
+}
+
+# Subject of a message: folded lines joined, [PATCH ...] and encoding removed.
+sub subject_of {
+	my ($header) = @_;
+	return '' unless $header =~ /^Subject:[ \t]*(.*(?:\n[ \t]+.*)*)/mi;
+	my $subject = $1;
+	$subject =~ s/\n[ \t]+/ /g;
+	$subject =~ s/\?=\s+=\?/?==?/g;
+	$subject =~ s/=\?[^?]+\?([bq])\?([^?]*)\?=/
+		lc $1 eq 'b' ? decode_base64($2) : decode_qp($2 =~ tr{_}{ }r)/gexi;
+	$subject =~ s/^(?:\s*\[[^\]]*\])+\s*//;
+	$subject =~ s/[\t\r\n]/ /g;
+	return $subject;
+}
+
+# A name out of a diff header line, without the time stamp and quotes.
+sub diff_name {
+	my ($text) = @_;
+	$text =~ s/\r$//;
+	$text =~ s/\t.*//;
+	$text =~ s/^"(.*)"$/$1/;
+	return $text;
+}
+
+sub check_paths {
+	my ($label, $body) = @_;
+	my @names;
+	for my $line (split /\n/, $body) {
+		if ($line =~ /^(?:---|\+\+\+) (.*)/) {
+			push @names, diff_name($1);
+		} elsif ($line =~ /^(?:rename|copy) (?:from|to) (.*)/) {
+			push @names, 'a/' . diff_name($1);
+		} elsif ($line =~ /^diff --git (.*)/) {
+			push @names, map { diff_name($_) } split / /, $1;
+		} elsif ($line =~ /^(?:new|old|deleted) (?:file )?mode 120000/) {
+			refuse($label, 'it makes or changes a symbolic link');
+		} elsif ($line =~ /^GIT binary patch/) {
+			refuse($label, 'it holds a binary patch');
+		}
+	}
+	for my $name (@names) {
+		refuse($label, "it names the absolute path $name")
+			if $name =~ m{^/} && $name ne '/dev/null';
+		refuse($label, "the path $name leaves the tree")
+			if $name =~ m{(?:^|/)\.\.(?:/|$)};
+	}
+}
+
+# One message or bare diff: label is what the user called it.
+sub take {
+	my ($label, $text) = @_;
+	$text =~ s/\r\n/\n/g;
+	my ($header, $body) = ('', $text);
+	if ($text =~ /\A(?:From [^\n]*\n)?(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\n/) {
+		$header = substr $text, 0, $+[0];
+		$body = substr $text, $+[0];
+		my ($encoding) = $header =~ /^Content-Transfer-Encoding:\s*(\S+)/mi;
+		$encoding = lc($encoding // '');
+		$body = decode_qp($body) if $encoding eq 'quoted-printable';
+		$body = decode_base64($body) if $encoding eq 'base64';
+		$body =~ s/\r\n/\n/g;
+	}
+	my $subject = subject_of($header);
+	if ($body !~ /^--- \S.*\n\+\+\+ \S/m && $body !~ /^diff --git .*\n(?:.*\n)*?(?:new file|deleted file|rename|old mode)/m) {
+		# A cover letter is no patch and no mistake.
+		return if $header =~ /^Subject:.*\[[^\]]*\b0+\/\d+[^\]]*\]/mi;
+		refuse($label, 'there is no diff in it');
+	}
+	check_paths($label, $body);
+	if ($label =~ /^#(\d+)$/) {
+		my $slug = lc $subject;
+		$slug =~ s/[^a-z0-9]+/-/g;
+		$slug =~ s/^-|-$//g;
+		$label = sprintf '%04d-%s.patch', $1, substr($slug || 'patch', 0, 52);
+	}
+	$number++;
+	my $path = sprintf '%s/%04d.patch', $out, $number;
+	open my $file, '>:raw', $path or die "$path: $!\n";
+	print $file $header, $body or die "$path: $!\n";
+	close $file or die "$path: $!\n";
+	$label =~ s/[\t\r\n]/ /g;
+	print "$number\t$label\t", ($subject || $label), "\n";
+}
+
+my $before = $number;
+if (-d $source) {
+	opendir my $dir, $source or refuse($source, "cannot read it: $!");
+	my @files = sort grep { /\.(?:patch|diff)$/ && -f "$source/$_" } readdir $dir;
+	refuse($source, 'the folder holds no *.patch file') unless @files;
+	take($_, slurp("$source/$_")) for @files;
+} else {
+	(my $name = $source) =~ s{.*/}{};
+	my $text = slurp($source);
+	refuse($name, 'the file is empty') if $text !~ /\S/;
+	my @messages = split /^(?=From \S+.*\d{4}\s*$)/m, $text;
+	@messages = grep { /\S/ } @messages;
+	if (@messages > 1 || $text =~ /\AFrom /) {
+		my $index = 0;
+		s/^>(>*From )/$1/mg, take('#' . ++$index, $_) for @messages;
+	} else {
+		take($name, $text);
+	}
+	refuse($name, 'there is no patch in it') if $number == $before;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The rig: the provider, the client, memory with a known pattern, and the
+ * host's own view of the provider's memory.
+ *
+ * Every function ends the test with a message when the rig does not work; what
+ * a test is about is returned.
+ */
+#ifndef RIG_H
+#define RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ktap.h"
+#include "peerlab_uapi.h"
+
+#define PAGE		4096ul
+#define HUGE		(2ul << 20)
+#define HUGE_PAGES	(HUGE / PAGE)
+#define PIECE		2048ul	/* one DMA transfer, 0.1 s each way */
+
+extern struct peerlab_provider_info provider_info;
+extern struct peerlab_client_info client_info;
+
+/**
+ * rig_setup() - open the devices and check what a test needs
+ * @test: the test that is going to run
+ *
+ * Return: why to skip it, or NULL.
+ */
+const char *rig_setup(const struct test *test);
+
+/* Does this kernel give aliases at all, and can the client reach them? */
+bool have_alias(void);
+bool path_reachable(void);
+
+/* ---- memory */
+
+/* Anonymous memory, aligned to 2 MiB; huge pages if asked for. */
+uint8_t *memory_alloc(size_t length, bool huge);
+
+/*
+ * The pattern: every byte depends on @seed and on its distance from @base, so
+ * that neither a wrong page nor a wrong offset looks right.
+ */
+void pattern_fill(uint8_t *base, size_t offset, size_t length, uint64_t seed);
+/* The same bytes into a buffer of their own. */
+void pattern_make(uint8_t *data, size_t offset, size_t length, uint64_t seed);
+/* EXPECT that @data is the pattern of @offset; counts into the proof. */
+void pattern_expect(const uint8_t *data, size_t offset, size_t length,
+		    uint64_t seed, const char *what);
+
+/* ---- provider */
+
+/*
+ * Migrate to the device; returns the number of pages.  @offsets may be NULL or
+ * receives each page's offset in the BAR (~0: not moved).
+ */
+uint64_t migrate_in(void *address, size_t length, bool huge, uint64_t *offsets);
+/* As above, and REQUIRE that all of it moved. */
+void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets);
+uint64_t migrate_out(void *address, size_t length, bool huge);
+/* Time of the last migration. */
+uint64_t last_migration_ns(void);
+struct peerlab_provider_counters provider_counters(void);
+void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
+void provider_snapshot(void *address, size_t length,
+		       struct peerlab_own_page *pages);
+
+/* ---- client */
+
+/* Another open file, which can hold another mapping. */
+int client_open(void);
+extern int client_fd;
+
+/*
+ * Map for DMA with PEERLAB_MAP_*; returns 0 or -errno.  @map and @pages may be
+ * NULL.  On kernels without the feature PEERLAB_MAP_DMA_DEV is left out.
+ */
+int client_map(int fd, void *address, size_t length, unsigned int flags,
+	       struct peerlab_map *map, struct peerlab_client_page *pages);
+int client_unmap(int fd);
+/* DMA between @buffer and the mapping; returns 0 or -errno. */
+int client_dma(int fd, size_t offset, size_t length, void *buffer,
+	       unsigned int flags);
+struct peerlab_client_state client_state(int fd);
+
+/* DMA from memory to a buffer that is then compared with the pattern. */
+void expect_dma_reads(int fd, size_t offset, size_t length,
+		      size_t pattern_offset, uint64_t seed);
+/* EXPECT that the alias of a page at @bar_offset has the DMA address @page. */
+void expect_alias_address(const struct peerlab_map *map,
+			  const struct peerlab_client_page *page,
+			  uint64_t bar_offset);
+
+/* ---- oracle */
+
+/*
+ * EXPECT the pattern in the host's view of the BAR.  Does nothing when there is
+ * nobody to ask.
+ */
+void oracle_expect(uint64_t bar_offset, size_t pattern_offset, size_t length,
+		   uint64_t seed);
+
+#endif /* RIG_H */

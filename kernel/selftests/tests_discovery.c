@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which pages hmm_range_fault() returns, and with which flags. */
+#include <errno.h>
+#include <string.h>
+
+#include "tests.h"
+
+#define PAGES	8ul
+#define LENGTH	(PAGES * PAGE)
+
+/* Memory on the device, with the pattern of @seed. */
+static uint8_t *device_memory(uint64_t seed, uint64_t *offsets)
+{
+	uint8_t *p = memory_alloc(LENGTH, false);
+
+	pattern_fill(p, 0, LENGTH, seed);
+	migrate_in_all(p, LENGTH, false, offsets);
+	return p;
+}
+
+/* Every page is at the alias of the place it was migrated to. */
+void f01_alias_returned(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_own_page own[PAGES];
+	uint64_t offsets[PAGES];
+	uint8_t *p = device_memory(1, offsets);
+	struct peerlab_map map;
+	unsigned int i;
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.private_pages == 0, "%llu device private pfns returned",
+	       map.private_pages);
+	EXPECT(map.read_only == 0, "%llu pages without write permission",
+	       map.read_only);
+	for (i = 0; i < PAGES; i++) {
+		if (pages[i].kind != PEERLAB_KIND_ALIAS)
+			continue;
+		EXPECT(pages[i].order == 0, "page %u: order %u", i,
+		       pages[i].order);
+		expect_alias_address(&map, &pages[i], offsets[i]);
+	}
+	provider_snapshot(p, LENGTH, own);
+	for (i = 0; map.alias && i < PAGES; i++)
+		EXPECT(own[i].offset == offsets[i],
+		       "page %u has moved although it has an alias", i);
+	expect_dma_reads(client_fd, 3 * PAGE, PIECE, 3 * PAGE, 1);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 1, "CPU");
+}
+
+void f02_no_dma_dev_migrates(void)
+{
+	struct peerlab_provider_counters before, after;
+	uint8_t *p = device_memory(2, NULL);
+	struct peerlab_map map;
+	int ret;
+
+	before = provider_counters();
+	ret = client_map(client_fd, p, LENGTH, 0, &map, NULL);
+	after = provider_counters();
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
+	EXPECT(map.alias == 0, "%llu aliases that nobody asked for", map.alias);
+	EXPECT(after.alias_calls == before.alias_calls,
+	       "dma_alias() was called without dma_dev");
+	EXPECT(after.pages_out - before.pages_out == PAGES,
+	       "%llu pages migrated back",
+	       after.pages_out - before.pages_out);
+	expect_dma_reads(client_fd, 5 * PAGE, PIECE, 5 * PAGE, 2);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 2, "CPU");
+}
+
+static void refused(int error)
+{
+	struct peerlab_provider_counters before, after;
+	uint8_t *p = device_memory(3, NULL);
+	struct peerlab_map map;
+	int ret;
+
+	provider_behave(error, 0);
+	before = provider_counters();
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, NULL);
+	after = provider_counters();
+	provider_behave(0, 0);
+	REQUIRE(!ret, "the refusal came through: %s", strerror(-ret));
+	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
+	EXPECT(after.alias_refused > before.alias_refused,
+	       "the provider was not asked");
+	EXPECT(after.pages_out - before.pages_out == PAGES,
+	       "%llu pages migrated back",
+	       after.pages_out - before.pages_out);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 3, "CPU");
+}
+
+void f04_refused_eopnotsupp(void)
+{
+	refused(EOPNOTSUPP);
+}
+
+void f04_refused_ebusy(void)
+{
+	refused(EBUSY);
+}
+
+void f04_refused_eagain(void)
+{
+	refused(EAGAIN);
+}
+
+void f04_refused_enomem(void)
+{
+	refused(ENOMEM);
+}
+
+void f04_refused_einval(void)
+{
+	refused(EINVAL);
+}
+
+/* The owner sees its own pages, each at a place of its own, and not aliases. */
+void f05_own_pages(void)
+{
+	struct peerlab_provider_counters before, after;
+	struct peerlab_own_page own[PAGES];
+	uint8_t *p = device_memory(4, NULL);
+	unsigned int i, j;
+
+	before = provider_counters();
+	provider_snapshot(p, LENGTH, own);
+	after = provider_counters();
+	EXPECT(after.alias_calls == before.alias_calls,
+	       "dma_alias() was called for the owner");
+	for (i = 0; i < PAGES; i++) {
+		REQUIRE(own[i].offset != ~0ull, "page %u is not on the device", i);
+		if (have_alias())
+			EXPECT(own[i].flags & PEERLAB_PAGE_DEVICE_PRIVATE,
+			       "page %u is not marked as device private", i);
+		for (j = 0; j < i; j++)
+			EXPECT(own[i].offset != own[j].offset,
+			       "pages %u and %u are the same", i, j);
+	}
+	/* The pages are where the host says, or the offsets mean nothing. */
+	for (i = 0; i < PAGES; i += 3)
+		oracle_expect(own[i].offset, i * PAGE, PAGE, 4);
+	pattern_expect(p, 0, LENGTH, 4, "CPU");
+}
+
+void f07_snapshot(void)
+{
+	struct peerlab_provider_counters before, after;
+	struct peerlab_client_page pages[PAGES];
+	uint64_t offsets[PAGES];
+	uint8_t *p = device_memory(5, offsets);
+	struct peerlab_map map;
+	int ret;
+
+	before = provider_counters();
+	ret = client_map(client_fd, p, LENGTH, MAP_READ | PEERLAB_MAP_SNAPSHOT,
+			 &map, pages);
+	after = provider_counters();
+	REQUIRE(!ret, "snapshot: %s", strerror(-ret));
+	EXPECT(after.pages_out == before.pages_out, "the snapshot migrated");
+	EXPECT(map.ram == 0, "%llu pages in RAM", map.ram);
+	EXPECT(map.alias + map.none == PAGES, "%llu aliases and %llu invalid",
+	       map.alias, map.none);
+	if (!path_reachable())
+		EXPECT(map.none == PAGES, "%llu aliases that cannot be reached",
+		       map.alias);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 5, "CPU");
+}
+
+void f07_snapshot_without_dma_dev(void)
+{
+	struct peerlab_provider_counters before, after;
+	struct peerlab_client_page pages[PAGES];
+	uint8_t *p = device_memory(6, NULL);
+	struct peerlab_map map;
+	unsigned int i;
+	int ret;
+
+	before = provider_counters();
+	ret = client_map(client_fd, p, LENGTH, PEERLAB_MAP_SNAPSHOT, &map,
+			 pages);
+	after = provider_counters();
+	REQUIRE(!ret, "snapshot: %s", strerror(-ret));
+	EXPECT(after.pages_out == before.pages_out, "the snapshot migrated");
+	for (i = 0; i < PAGES; i++)
+		EXPECT(pages[i].kind == PEERLAB_KIND_NONE,
+		       "page %u is of kind %u", i, pages[i].kind);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 6, "CPU");
+}
+
+/* A second call finds what the first has mapped, and maps nothing twice. */
+static void map_twice(uint8_t *p, uint64_t seed)
+{
+	struct peerlab_client_page first[PAGES], second[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, first);
+	REQUIRE(!ret, "first call: %s", strerror(-ret));
+	EXPECT(map.sticky == 0, "%llu pages mapped before the first call",
+	       map.sticky);
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, second);
+	REQUIRE(!ret, "second call: %s", strerror(-ret));
+	EXPECT(map.sticky == PAGES, "only %llu of %lu pages still mapped",
+	       map.sticky, PAGES);
+	for (i = 0; i < PAGES; i++)
+		EXPECT(first[i].dma == second[i].dma && first[i].map == second[i].map,
+		       "page %u was mapped again, at another address", i);
+	expect_dma_reads(client_fd, 6 * PAGE, PIECE, 6 * PAGE, seed);
+	client_unmap(client_fd);
+	EXPECT(client_state(client_fd).valid == 0, "pages left mapped");
+}
+
+void f09_sticky_flags(void)
+{
+	uint8_t *p = device_memory(7, NULL);
+
+	map_twice(p, 7);
+	pattern_expect(p, 0, LENGTH, 7, "CPU");
+}
+
+void f09_sticky_flags_ram(void)
+{
+	uint8_t *p = memory_alloc(LENGTH, false);
+
+	pattern_fill(p, 0, LENGTH, 8);
+	map_twice(p, 8);
+	pattern_expect(p, 0, LENGTH, 8, "CPU");
+}

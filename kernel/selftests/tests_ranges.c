@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Ranges of every shape and mixture. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests.h"
+
+/*
+ * By turns: device memory, RAM, memory that was only read so far (the zero
+ * page), and device memory again.  The only test that shows the zero page to a
+ * client with dma_dev.
+ */
+void f40_mixed_range(void)
+{
+	const unsigned long npages = 12, length = npages * PAGE;
+	uint8_t *p = memory_alloc(length, false);
+	struct peerlab_client_page pages[12];
+	static const uint8_t zero[PIECE];
+	uint8_t buffer[PIECE];
+	struct peerlab_map map;
+	unsigned long i;
+	int ret;
+
+	for (i = 0; i < npages; i++) {
+		if (i % 4 == 2)
+			*(volatile uint8_t *)(p + i * PAGE);
+		else
+			pattern_fill(p, i * PAGE, PAGE, 40);
+	}
+	for (i = 0; i < npages; i++)
+		if (i % 4 == 0 || i % 4 == 3)
+			migrate_in_all(p + i * PAGE, PAGE, false, NULL);
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.private_pages == 0 && map.none == 0,
+	       "%llu device private and %llu invalid pfns", map.private_pages,
+	       map.none);
+	for (i = 0; i < npages; i++)
+		if (i % 4 == 1 || i % 4 == 2)
+			EXPECT(pages[i].kind == PEERLAB_KIND_RAM,
+			       "page %lu is of kind %u", i, pages[i].kind);
+	EXPECT(!(pages[2].flags & PEERLAB_PAGE_WRITE),
+	       "the zero page may be written");
+	expect_dma_reads(client_fd, 4 * PAGE, PIECE, 4 * PAGE, 40);
+	expect_dma_reads(client_fd, 5 * PAGE, PIECE, 5 * PAGE, 40);
+	expect_dma_reads(client_fd, 7 * PAGE + PIECE, PIECE, 7 * PAGE + PIECE, 40);
+	ret = client_dma(client_fd, 6 * PAGE, PIECE, buffer, 0);
+	REQUIRE(!ret, "DMA from the zero page: %s", strerror(-ret));
+	EXPECT(!memcmp(buffer, zero, PIECE), "the zero page is not zero");
+	client_unmap(client_fd);
+	for (i = 0; i < npages; i++)
+		if (i % 4 != 2)
+			pattern_expect(p + i * PAGE, i * PAGE, PAGE, 40, "CPU");
+}
+
+/* A hole in the range is an error, and harms nothing around it. */
+void f40_hole(void)
+{
+	const unsigned long npages = 6, length = npages * PAGE;
+	uint8_t *p = memory_alloc(length, false);
+	struct peerlab_client_page pages[6];
+	struct peerlab_map map;
+	int ret;
+
+	pattern_fill(p, 0, length, 41);
+	migrate_in_all(p, length, false, NULL);
+	REQUIRE(!munmap(p + 3 * PAGE, PAGE), "munmap: %m");
+	ret = client_map(client_fd, p, length, MAP_READ, &map, NULL);
+	EXPECT(ret == -EFAULT, "mapping over a hole: %s", strerror(-ret));
+	ret = client_map(client_fd, p, length, MAP_READ | PEERLAB_MAP_SNAPSHOT,
+			 &map, pages);
+	REQUIRE(!ret, "snapshot over a hole: %s", strerror(-ret));
+	EXPECT(pages[3].kind == PEERLAB_KIND_ERROR, "the hole is of kind %u",
+	       pages[3].kind);
+	ret = client_map(client_fd, p + 4 * PAGE, 2 * PAGE, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map behind the hole: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, 5 * PAGE, 41);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, 3 * PAGE, 41, "CPU");
+	pattern_expect(p + 4 * PAGE, 4 * PAGE, 2 * PAGE, 41, "CPU");
+}
+
+/* Map a part of @length bytes of device memory and compare every address. */
+static void map_part(uint8_t *p, const uint64_t *offsets, size_t first,
+		     size_t count)
+{
+	static struct peerlab_client_page pages[HUGE_PAGES];
+	struct peerlab_map map;
+	size_t i;
+	int ret;
+
+	ret = client_map(client_fd, p + first * PAGE, count * PAGE, MAP_READ,
+			 &map, pages);
+	REQUIRE(!ret, "map %zu pages from %zu: %s", count, first, strerror(-ret));
+	EXPECT(map.alias + map.ram == count, "%llu aliases and %llu RAM of %zu",
+	       map.alias, map.ram, count);
+	for (i = 0; i < count; i++)
+		if (pages[i].kind == PEERLAB_KIND_ALIAS)
+			expect_alias_address(&map, &pages[i], offsets[first + i]);
+}
+
+void f41_single_page(void)
+{
+	uint8_t *p = memory_alloc(3 * PAGE, false);
+	uint64_t offsets[3];
+
+	pattern_fill(p, 0, 3 * PAGE, 42);
+	migrate_in_all(p, 3 * PAGE, false, offsets);
+	map_part(p, offsets, 1, 1);
+	expect_dma_reads(client_fd, 0, PIECE, PAGE, 42);
+	/* Neither start nor length are multiples of anything. */
+	expect_dma_reads(client_fd, 1021, 509, PAGE + 1021, 42);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, 3 * PAGE, 42, "CPU");
+}
+
+void f41_odd_sizes(void)
+{
+	static const size_t sizes[] = { 1, 3, 7, 8, 9, 31, 33 };
+	const unsigned long npages = 40;
+	uint8_t *p = memory_alloc(npages * PAGE, false);
+	uint64_t offsets[40];
+	unsigned int i;
+
+	pattern_fill(p, 0, npages * PAGE, 43);
+	migrate_in_all(p, npages * PAGE, false, offsets);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		map_part(p, offsets, i, sizes[i]);
+	expect_dma_reads(client_fd, 32 * PAGE, PIECE,
+			 (32 + i - 1) * PAGE, 43);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, npages * PAGE, 43, "CPU");
+}
+
+/* Small pages on both sides of a 2 MiB boundary: two page tables. */
+void f41_crossing_pmd(void)
+{
+	uint8_t *p = memory_alloc(2 * HUGE, false);
+	const size_t first = HUGE_PAGES - 5, count = 9;
+	uint64_t offsets[9];
+
+	pattern_fill(p, first * PAGE, count * PAGE, 44);
+	migrate_in_all(p + first * PAGE, count * PAGE, false, offsets);
+	map_part(p + first * PAGE, offsets, 0, count);
+	expect_dma_reads(client_fd, 4 * PAGE, PIECE, (first + 4) * PAGE, 44);
+	expect_dma_reads(client_fd, 5 * PAGE, PIECE, (first + 5) * PAGE, 44);
+	client_unmap(client_fd);
+	pattern_expect(p + first * PAGE, first * PAGE, count * PAGE, 44, "CPU");
+}
