@@ -1,0 +1,72 @@
+import { useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { createContext, use, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { createLiveLink, type LiveLink, type LiveState } from './live.js';
+import { keysOfTopic } from './queries.js';
+
+const LiveContext = createContext<LiveLink | null>(null);
+
+/** Keeps one live connection for everything below and turns its messages into refetches. */
+export function LiveProvider({ children }: { children: ReactNode }): ReactNode {
+  const queries = useQueryClient();
+  const [link, setLink] = useState<LiveLink | null>(null);
+  useEffect(() => {
+    const refetch = createRefetcher(queries);
+    const created = createLiveLink(refetch);
+    setLink(created);
+    const wake = (): void => {
+      if (document.visibilityState === 'visible') created.retryNow();
+    };
+    document.addEventListener('visibilitychange', wake);
+    window.addEventListener('online', wake);
+    return () => {
+      document.removeEventListener('visibilitychange', wake);
+      window.removeEventListener('online', wake);
+      created.close();
+    };
+  }, [queries]);
+  return <LiveContext value={link}>{children}</LiveContext>;
+}
+
+/**
+ * Refetches what a topic touches, one round per topic at a time: changes that arrive during a round
+ * cause exactly one more, so that a busy run cannot outpace its own page.
+ */
+function createRefetcher(queries: QueryClient): (topic: string | null) => void {
+  const running = new Set<string>();
+  const again = new Set<string>();
+  const round = (topic: string): void => {
+    if (running.has(topic)) {
+      again.add(topic);
+      return;
+    }
+    running.add(topic);
+    const keys = keysOfTopic(topic);
+    void Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey: [...queryKey] }))).finally(() => {
+      running.delete(topic);
+      if (again.delete(topic)) round(topic);
+    });
+  };
+  return (topic) => {
+    if (topic === null) void queries.invalidateQueries();
+    else round(topic);
+  };
+}
+
+export function useLiveLink(): LiveLink | null {
+  return use(LiveContext);
+}
+
+/** Subscribes the page to topics for as long as it is shown. */
+export function useTopics(...topics: string[]): void {
+  const link = useLiveLink();
+  const key = topics.join(' ');
+  useEffect(() => link?.watch(key.split(' ')), [link, key]);
+}
+
+export function useLiveState(): LiveState {
+  const link = useLiveLink();
+  return useSyncExternalStore(
+    (listener) => link?.onState(listener) ?? (() => undefined),
+    () => link?.state() ?? 'connecting',
+  );
+}

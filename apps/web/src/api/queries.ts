@@ -1,0 +1,87 @@
+import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
+import { ApiError, call } from './client.js';
+
+/** Runs fetched at once in the list. */
+export const RUNS_PAGE = 50;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The farm is often on loopback or a lab network without Internet, where the browser claims to be offline.
+        networkMode: 'always',
+        staleTime: 5_000,
+        retry: (count, error) => count < 2 && isPassing(error),
+        refetchOnWindowFocus: true,
+      },
+      mutations: { networkMode: 'always', retry: false },
+    },
+  });
+}
+
+/** Whether asking again may help: no answer, or a fault of the server. */
+function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && (error.problem.code === 'unreachable' || error.problem.status >= 500);
+}
+
+export const gridQuery = (run: string | undefined) =>
+  queryOptions({
+    queryKey: ['grid', run ?? 'newest'],
+    queryFn: ({ signal }) => call('getGrid', { query: run === undefined ? {} : { run } }, signal),
+  });
+
+export const runsQuery = () =>
+  infiniteQueryOptions({
+    queryKey: ['runs'],
+    queryFn: ({ pageParam, signal }) =>
+      call('listRuns', { query: { limit: RUNS_PAGE, ...(pageParam === null ? {} : { before: pageParam }) } }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => (page.length < RUNS_PAGE ? null : (page.at(-1)?.createdAt ?? null)),
+  });
+
+export const runQuery = (run: string) =>
+  queryOptions({
+    queryKey: ['run', run],
+    queryFn: ({ signal }) => call('getRun', { params: { run } }, signal),
+  });
+
+export const attemptQuery = (attempt: string) =>
+  queryOptions({
+    queryKey: ['attempt', attempt],
+    queryFn: ({ signal }) => call('getAttempt', { params: { attempt } }, signal),
+  });
+
+export const fleetQuery = () =>
+  queryOptions({ queryKey: ['fleet'], queryFn: ({ signal }) => call('getFleet', {}, signal) });
+
+export const machineQuery = (machine: string) =>
+  queryOptions({
+    queryKey: ['machine', machine],
+    queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
+  });
+
+export const buildsQuery = () =>
+  queryOptions({ queryKey: ['builds'], queryFn: ({ signal }) => call('listBuilds', {}, signal) });
+
+export const templatesQuery = () =>
+  queryOptions({
+    queryKey: ['templates'],
+    queryFn: ({ signal }) => call('listTemplates', {}, signal),
+    staleTime: 60_000,
+  });
+
+/** Query keys that a live topic makes stale. */
+export function keysOfTopic(topic: string): readonly (readonly string[])[] {
+  switch (topic) {
+    case 'runs':
+      return [['runs']];
+    case 'machines':
+      return [['fleet'], ['machine']];
+    case 'grid':
+      return [['grid']];
+    case 'builds':
+      return [['builds']];
+    default:
+      return topic.startsWith('run:') ? [['run', topic.slice(4)], ['attempt']] : [];
+  }
+}

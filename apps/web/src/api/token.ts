@@ -1,0 +1,86 @@
+/**
+ * The user's API token. It comes from `#token=…` in the address (printed by `npm start`) or from the
+ * dialog, lives in localStorage, and never stays in the address bar or in the history.
+ */
+const STORAGE_KEY = 'peerlab.token';
+
+let token: string | null = readStored();
+let asking: { promise: Promise<boolean>; answer: (given: boolean) => void; refused: boolean } | null = null;
+const listeners = new Set<() => void>();
+
+function readStored(): string | null {
+  try {
+    return globalThis.localStorage?.getItem(STORAGE_KEY) ?? null;
+  } catch {
+    return null; // Storage may be forbidden; the token then lasts as long as the page.
+  }
+}
+
+function notify(): void {
+  for (const listener of listeners) listener();
+}
+
+/** Moves a token from the fragment into the store and cleans the address. Call once, before routing. */
+export function adoptTokenFromAddress(): void {
+  const match = /^#token=([^&]+)/.exec(location.hash);
+  if (match?.[1] === undefined) return;
+  setToken(safeDecode(match[1]));
+  history.replaceState(history.state, '', location.pathname + location.search);
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export function getToken(): string | null {
+  return token;
+}
+
+/** Stores the token, or forgets it when null or empty. */
+export function setToken(next: string | null): void {
+  token = next === '' ? null : next;
+  try {
+    if (token === null) localStorage.removeItem(STORAGE_KEY);
+    else localStorage.setItem(STORAGE_KEY, token);
+  } catch {
+    // See readStored.
+  }
+  notify();
+}
+
+export function onTokenChange(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Opens the dialog; resolves true once a token was given and false when the person declined. */
+export function askForToken(refused: boolean): Promise<boolean> {
+  if (asking === null) {
+    let answer: (given: boolean) => void = () => undefined;
+    const promise = new Promise<boolean>((resolve) => {
+      answer = resolve;
+    });
+    asking = { promise, answer, refused };
+    notify();
+  }
+  return asking.promise;
+}
+
+/** Whether the dialog is wanted: `refused` = the token that was sent did not pass. */
+export function tokenQuestion(): 'closed' | 'missing' | 'refused' {
+  if (asking === null) return 'closed';
+  return asking.refused ? 'refused' : 'missing';
+}
+
+/** The dialog's answer: a token, or null to give up. */
+export function answerTokenQuestion(given: string | null): void {
+  const question = asking;
+  asking = null;
+  if (given !== null) setToken(given);
+  else notify();
+  question?.answer(given !== null);
+}

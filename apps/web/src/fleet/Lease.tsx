@@ -1,0 +1,31 @@
+import { Link } from '@tanstack/react-router';
+import type { MachineView } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+
+/** Who holds the machine now. */
+export function Lease({ lease }: { lease: MachineView['lease'] }): ReactNode {
+  if (lease === null) return <span className="muted">free</span>;
+  return (
+    <span title={`fence ${lease.fence}`}>
+      <Link to="/attempts/$attempt" params={{ attempt: lease.attemptId }}>
+        attempt
+      </Link>{' '}
+      of a{' '}
+      <Link to="/runs/$run" params={{ run: lease.runId }}>
+        run
+      </Link>
+    </span>
+  );
+}
+
+export function LabelChips({ labels }: { labels: MachineView['labels'] }): ReactNode {
+  return (
+    <span className="row tight">
+      {Object.entries(labels).map(([key, value]) => (
+        <span key={key} className="chip">
+          {key}={value}
+        </span>
+      ))}
+    </span>
+  );
+}

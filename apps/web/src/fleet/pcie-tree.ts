@@ -1,0 +1,72 @@
+import { recogniseDevice, type DeviceRole, type Inventory, type PciFunction } from '@peerlab/contracts';
+
+/** A PCI function with what hangs below it. */
+export interface PcieNode {
+  fn: PciFunction;
+  what: string;
+  role: DeviceRole | null;
+  children: PcieNode[];
+}
+
+/** Functions as the tree their `parents` describe, in address order; a missing parent makes a root. */
+export function pcieTree(inventory: Inventory): PcieNode[] {
+  const sorted = [...inventory.functions].sort((a, b) => (a.address < b.address ? -1 : 1));
+  const nodes = new Map(
+    sorted.map((fn): [string, PcieNode] => {
+      const known = recogniseDevice(fn);
+      return [fn.address, { fn, what: known?.model ?? className(fn), role: known?.role ?? null, children: [] }];
+    }),
+  );
+  const roots: PcieNode[] = [];
+  for (const node of nodes.values()) {
+    const parent = nodes.get(node.fn.parents.at(-1) ?? '');
+    (parent?.children ?? roots).push(node);
+  }
+  return roots;
+}
+
+/** PCI class codes (PCI Code and ID Assignment): base class and sub-class, else base class alone. */
+const CLASSES: Record<string, string> = {
+  '0101': 'IDE controller',
+  '0106': 'SATA controller',
+  '0108': 'NVMe controller',
+  '0100': 'storage controller',
+  '0200': 'Ethernet controller',
+  '0207': 'InfiniBand controller',
+  '0300': 'display controller',
+  '0302': '3D controller',
+  '0600': 'host bridge',
+  '0601': 'ISA bridge',
+  '0604': 'PCI bridge',
+  '0c03': 'USB controller',
+  '0c05': 'SMBus',
+  '01': 'storage controller',
+  '02': 'network controller',
+  '03': 'display controller',
+  '04': 'multimedia device',
+  '05': 'memory controller',
+  '06': 'bridge',
+  '07': 'communication device',
+  '08': 'system peripheral',
+  '0c': 'serial bus controller',
+  '12': 'accelerator',
+};
+
+/** What a function is, by its class code. */
+export function className(fn: PciFunction): string {
+  return CLASSES[fn.class.slice(0, 4)] ?? CLASSES[fn.class.slice(0, 2)] ?? `class ${fn.class}`;
+}
+
+/** Addresses that peer traffic of a pair touches: both ends and every bridge above them up to the shared one. */
+export function addressesOnPath(inventory: Inventory, provider: string, client: string): Set<string> {
+  const find = (address: string): PciFunction | undefined => inventory.functions.find((fn) => fn.address === address);
+  const from = find(provider);
+  const to = find(client);
+  if (from === undefined || to === undefined) return new Set();
+  const shared = [...from.parents].reverse().find((bridge) => to.parents.includes(bridge));
+  const climbed = (fn: PciFunction): string[] => {
+    const start = shared === undefined ? 0 : fn.parents.indexOf(shared);
+    return fn.parents.slice(start);
+  };
+  return new Set([provider, client, ...climbed(from), ...climbed(to)]);
+}

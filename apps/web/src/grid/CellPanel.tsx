@@ -1,0 +1,171 @@
+import { Link } from '@tanstack/react-router';
+import { VERDICT_TABLE, type Grid, type GridCell, type Proof } from '@peerlab/contracts';
+import { useEffect, useRef, type ReactNode } from 'react';
+import { bytesText, countText } from '../ui/numbers.js';
+import { Ago, durationText } from '../ui/time.js';
+import { PathChip, VerdictMark } from '../ui/verdict.js';
+import type { CellLookup } from './model.js';
+
+interface CellPanelProps {
+  grid: Grid;
+  row: number;
+  column: number;
+  lookup: CellLookup;
+  onOpen: (column: number) => void;
+  onClose: () => void;
+}
+
+/** The evidence behind one cell of the grid, and the same test on the other columns. */
+export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPanelProps): ReactNode {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const at = grid.columns[column];
+  const what = grid.rows[row];
+  const cell = lookup(row, column);
+  useEffect(() => heading.current?.focus({ preventScroll: true }), [row, column]);
+  if (at === undefined || what === undefined) return null;
+  return (
+    <aside
+      className="panel"
+      aria-label="Evidence"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <header>
+        <div>
+          <p className="muted">{what.suite}</p>
+          <h2 ref={heading} tabIndex={-1}>
+            {what.test}
+          </h2>
+        </div>
+        <button type="button" className="quiet" onClick={onClose} aria-label="close the evidence" title="Escape">
+          ✕
+        </button>
+      </header>
+      <p className="row">
+        <PathChip kind={at.combination.identity.pathKind} />
+        {at.machine !== null && (
+          <Link to="/machines/$machine" params={{ machine: at.machine }}>
+            {at.machine}
+          </Link>
+        )}
+        <span>
+          kernel <strong>{at.build.name}</strong>
+        </span>
+      </p>
+      {cell === undefined ? <p>Never run on this combination with this build.</p> : <Evidence cell={cell} />}
+      <ul className="links">
+        {cell?.log != null && at.attemptId !== null && (
+          <li>
+            <Link
+              to="/attempts/$attempt"
+              params={{ attempt: at.attemptId }}
+              search={{
+                view: 'log',
+                stream: cell.log.stream,
+                line: cell.log.fromSeq + 1,
+                to: cell.log.toSeq + 1,
+              }}
+            >
+              Log: {cell.log.stream} lines {countText(cell.log.fromSeq + 1)}–{countText(cell.log.toSeq + 1)}
+            </Link>
+          </li>
+        )}
+        {at.attemptId !== null && (
+          <li>
+            <Link to="/attempts/$attempt" params={{ attempt: at.attemptId }}>
+              Attempt on {at.machine ?? 'its machine'}
+            </Link>
+          </li>
+        )}
+        <li>
+          <Link to="/runs/$run" params={{ run: at.runId }}>
+            Run {at.runName}
+          </Link>{' '}
+          <span className="muted">
+            <Ago at={at.at} />
+          </span>
+        </li>
+      </ul>
+      <h3>The same test elsewhere</h3>
+      <ul className="neighbours">
+        {grid.columns.map((other, index) => {
+          const there = lookup(row, index);
+          return (
+            <li key={index}>
+              <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
+                {there === undefined ? (
+                  <span className="verdict verdict-none">·</span>
+                ) : (
+                  <VerdictMark verdict={there.verdict} />
+                )}
+                <span>
+                  {other.machine ?? other.combination.label}
+                  <span className="muted"> {other.build.name}</span>
+                </span>
+                <span className="muted">{other.combination.identity.pathKind}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </aside>
+  );
+}
+
+function Evidence({ cell }: { cell: GridCell }): ReactNode {
+  return (
+    <>
+      <p className="row">
+        <VerdictMark verdict={cell.verdict} long />
+        {cell.durationMs !== null && <span className="muted">took {durationText(cell.durationMs)}</span>}
+      </p>
+      <p className="reason">{cell.reason ?? VERDICT_TABLE[cell.verdict].help}</p>
+      {cell.proof !== null && <ProofFacts proof={cell.proof} />}
+    </>
+  );
+}
+
+/** Which way the bytes went, as the devices' drivers counted it. */
+export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
+  const pages = proof.aliasPages + proof.ramPages;
+  const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
+  return (
+    <section aria-label="Proof of the path" className="proof">
+      <h3>Which way the bytes went</h3>
+      {pages > 0 && (
+        <div className="proof-bar" aria-hidden="true">
+          {proof.aliasPages > 0 && <span className="proof-peer" style={{ flexGrow: proof.aliasPages }} />}
+          {proof.ramPages > 0 && <span className="proof-ram" style={{ flexGrow: proof.ramPages }} />}
+        </div>
+      )}
+      <dl className="facts">
+        <dt>Expected</dt>
+        <dd>{expected}</dd>
+        <dt>
+          <i className="key proof-peer" aria-hidden="true" /> Peer (alias)
+        </dt>
+        <dd>{countText(proof.aliasPages)} pages</dd>
+        <dt>
+          <i className="key proof-ram" aria-hidden="true" /> RAM
+        </dt>
+        <dd>{countText(proof.ramPages)} pages</dd>
+        <dt>Mapped as</dt>
+        <dd>
+          <code>{proof.mapType}</code>
+        </dd>
+        <dt>dma_alias calls</dt>
+        <dd>{countText(proof.aliasCalls)}</dd>
+        <dt>Migrated back</dt>
+        <dd>{countText(proof.migratedBack)} pages</dd>
+        <dt>Data compared</dt>
+        <dd>
+          {bytesText(proof.bytesCompared)}
+          {proof.oracle && ', also through the host’s view of the BAR'}
+        </dd>
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,117 @@
+import { Link } from '@tanstack/react-router';
+import type { GridColumn } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { Ago } from '../ui/time.js';
+import { PathChip, StateBadge } from '../ui/verdict.js';
+import type { ColumnGroup } from './model.js';
+
+/** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
+export function GridHeader({
+  columns,
+  groups,
+  showRun,
+}: {
+  columns: readonly GridColumn[];
+  groups: readonly ColumnGroup[];
+  showRun: boolean;
+}): ReactNode {
+  return (
+    <thead>
+      <tr>
+        <th rowSpan={2} scope="col" className="corner">
+          Test
+        </th>
+        {groups.map((group) => (
+          <th
+            key={`${group.combination.hash}-${group.columns[0]}`}
+            scope="colgroup"
+            colSpan={group.columns.length}
+            className="combination group-start"
+          >
+            <Combination group={group} />
+          </th>
+        ))}
+      </tr>
+      <tr>
+        {groups.flatMap((group) =>
+          group.columns.map((index, place) => {
+            const column = columns[index];
+            return (
+              column !== undefined && (
+                <th key={index} scope="col" className={place === 0 ? 'build group-start' : 'build'}>
+                  <Build column={column} showRun={showRun} />
+                </th>
+              )
+            );
+          }),
+        )}
+      </tr>
+    </thead>
+  );
+}
+
+function Combination({ group: { combination, machines } }: { group: ColumnGroup }): ReactNode {
+  const { identity } = combination;
+  const { platform } = identity;
+  const vendor = { AuthenticAMD: 'AMD', GenuineIntel: 'Intel' }[platform.cpuVendor] ?? platform.cpuVendor;
+  return (
+    <div className="combination-box" title={`${combination.label}\n${combination.hash.slice(0, 12)}`}>
+      <span className="row tight">
+        <PathChip kind={identity.pathKind} />
+        {machines.map((machine) => (
+          <Link key={machine} to="/machines/$machine" params={{ machine }}>
+            {machine}
+          </Link>
+        ))}
+      </span>
+      <span className="combination-devices">
+        {identity.provider} → {identity.client}
+      </span>
+      <span className="muted">
+        {vendor} 0x{platform.cpuFamily.toString(16)}
+        {platform.iommu !== 'none' && ` · IOMMU ${platform.iommu}`}
+      </span>
+    </div>
+  );
+}
+
+function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): ReactNode {
+  const { build, state } = column;
+  const alias =
+    build.dmaAlias === null ? null : build.dmaAlias ? (
+      <span className="chip chip-good" title="this kernel can hand out DMA aliases of device-private pages">
+        ✓ dma_alias
+      </span>
+    ) : (
+      <span className="chip" title="this kernel lacks dma_alias: data has to go through RAM">
+        no dma_alias
+      </span>
+    );
+  return (
+    <div className="build-box" title={build.buildId === null ? undefined : `build-id ${build.buildId}`}>
+      <span className="row tight">
+        {column.attemptId === null ? (
+          <strong>{build.name}</strong>
+        ) : (
+          <Link to="/attempts/$attempt" params={{ attempt: column.attemptId }}>
+            {build.name}
+          </Link>
+        )}
+        {state !== 'ended' && <StateBadge state={state} />}
+      </span>
+      <span className="muted">{build.release ?? 'release unknown'}</span>
+      {alias}
+      <span className="muted">
+        <Ago at={column.at} />
+        {showRun && (
+          <>
+            {' · '}
+            <Link to="/runs/$run" params={{ run: column.runId }} title={column.runName}>
+              run
+            </Link>
+          </>
+        )}
+      </span>
+    </div>
+  );
+}

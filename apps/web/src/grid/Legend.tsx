@@ -1,0 +1,27 @@
+import { VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { VerdictMark } from '../ui/verdict.js';
+
+/** What the marks in the grid mean, from the one verdict table. */
+export function Legend(): ReactNode {
+  return (
+    <details className="legend">
+      <summary>Legend</summary>
+      <ul>
+        {VERDICTS.map((verdict) => (
+          <li key={verdict}>
+            <VerdictMark verdict={verdict} /> <strong>{VERDICT_TABLE[verdict].label}</strong>{' '}
+            <span className="muted">{VERDICT_TABLE[verdict].help}</span>
+          </li>
+        ))}
+        <li>
+          <span className="verdict verdict-none" /> <strong>blank</strong> <span className="muted">never run</span>
+        </li>
+        <li>
+          <span className="verdict cell-pending" /> <strong>striped</strong>{' '}
+          <span className="muted">not reported yet; its job is queued or running</span>
+        </li>
+      </ul>
+    </details>
+  );
+}

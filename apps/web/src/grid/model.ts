@@ -1,0 +1,128 @@
+import { VERDICTS, type Grid, type GridCell, type GridColumn, type Verdict } from '@peerlab/contracts';
+
+export type GridMetricRow = Grid['metrics'][number];
+
+/** Neighbouring columns of one hardware combination, under one merged header. */
+export interface ColumnGroup {
+  combination: GridColumn['combination'];
+  /** Column indices, first to last. */
+  columns: number[];
+  /** Machine names that stand below it, each once. */
+  machines: string[];
+}
+
+export function groupColumns(columns: readonly GridColumn[]): ColumnGroup[] {
+  const groups: ColumnGroup[] = [];
+  columns.forEach((column, index) => {
+    let group = groups.at(-1);
+    if (group?.combination.hash !== column.combination.hash) {
+      group = { combination: column.combination, columns: [], machines: [] };
+      groups.push(group);
+    }
+    group.columns.push(index);
+    if (column.machine !== null && !group.machines.includes(column.machine)) group.machines.push(column.machine);
+  });
+  return groups;
+}
+
+/** Columns that open a new group: they get the strong line on their left. */
+export function groupStarts(groups: readonly ColumnGroup[]): Set<number> {
+  return new Set(groups.flatMap((group) => group.columns.slice(0, 1)));
+}
+
+export interface SuiteRows {
+  suite: string;
+  /** Row indices of the grid, in its order. */
+  rows: number[];
+}
+
+/** Rows by suite in the grid's order, without the rows that `matches` refuses. */
+export function groupRows(grid: Pick<Grid, 'rows'>, matches: (text: string) => boolean): SuiteRows[] {
+  const suites = new Map<string, number[]>();
+  grid.rows.forEach(({ suite, test }, index) => {
+    if (!matches(`${suite}/${test}`)) return;
+    const rows = suites.get(suite) ?? [];
+    rows.push(index);
+    suites.set(suite, rows);
+  });
+  return [...suites].map(([suite, rows]) => ({ suite, rows }));
+}
+
+export type CellLookup = (row: number, column: number) => GridCell | undefined;
+
+export function cellLookup(cells: readonly GridCell[]): CellLookup {
+  const byPlace = new Map(cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
+  return (row, column) => byPlace.get(`${row}:${column}`);
+}
+
+export type VerdictCount = Partial<Record<Verdict, number>>;
+
+/** Verdicts of some rows in one column, counted. */
+export function countVerdicts(rows: readonly number[], column: number, lookup: CellLookup): VerdictCount {
+  const counts: VerdictCount = {};
+  for (const row of rows) {
+    const verdict = lookup(row, column)?.verdict;
+    if (verdict !== undefined) counts[verdict] = (counts[verdict] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The worst verdict that was counted. */
+export function worstCounted(counts: VerdictCount): Verdict | null {
+  return VERDICTS.find((verdict) => (counts[verdict] ?? 0) > 0) ?? null;
+}
+
+/** The stable name of a cell in the address. */
+export function cellName(grid: Grid, row: number, column: number): string {
+  const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
+  const at = grid.columns[column];
+  return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}`;
+}
+
+/** Finds the cell that a name in the address means; null when this grid has none. */
+export function findCell(grid: Grid, name: string | undefined): { row: number; column: number } | null {
+  if (name === undefined) return null;
+  const parts = /^([^/]*)\/(.*)@([^@]*)@([^@]*)$/.exec(name);
+  if (parts === null) return null;
+  const [, suite, test, build, hash = ''] = parts;
+  const row = grid.rows.findIndex((each) => each.suite === suite && each.test === test);
+  const column = grid.columns.findIndex(
+    (each) => each.build.name === build && hash !== '' && each.combination.hash.startsWith(hash),
+  );
+  return row < 0 || column < 0 ? null : { row, column };
+}
+
+type MetricValue = NonNullable<GridMetricRow['values'][number]>;
+
+/** A column's metric against the first build of the same combination that has one. */
+export interface MetricChange {
+  /** Column index compared with. */
+  against: number;
+  /** Above 1 = better by that factor, below 1 = worse, whichever direction the metric has. */
+  factor: number;
+  /** False when the quartile ranges overlap: then no claim is made. */
+  clear: boolean;
+}
+
+/** Null when there is nothing to compare: no value, no earlier build, or the first build itself. */
+export function compareMetric(row: GridMetricRow, column: number, group: ColumnGroup): MetricChange | null {
+  const value = row.values[column];
+  const against = group.columns.find((each) => row.values[each] != null);
+  if (value == null || against === undefined || against === column) return null;
+  const base = row.values[against];
+  if (base == null || base.median <= 0 || value.median <= 0) return null;
+  const factor = row.better === 'lower' ? base.median / value.median : value.median / base.median;
+  return { against, factor, clear: !quartilesOverlap(base, value) };
+}
+
+function quartilesOverlap(a: MetricValue, b: MetricValue): boolean {
+  return a.lowerQuartile <= b.upperQuartile && b.lowerQuartile <= a.upperQuartile;
+}
+
+/** `51× better`, `1.3× worse`, or `no clear change`. */
+export function changeText({ factor, clear }: MetricChange): string {
+  if (!clear) return 'no clear change';
+  const times = factor >= 1 ? factor : 1 / factor;
+  const shown = times >= 10 ? Math.round(times).toString() : times.toFixed(times >= 3 ? 1 : 2);
+  return `${shown}× ${factor >= 1 ? 'better' : 'worse'}`;
+}

@@ -1,0 +1,76 @@
+import { useEffect, useRef } from 'react';
+
+/** Every shortcut of the UI. Handlers and the help dialog both read this table. */
+export const KEY_MAP = {
+  help: { keys: ['?'], scope: 'Everywhere', label: 'show this help' },
+  goGrid: { keys: ['g g'], scope: 'Everywhere', label: 'go to the grid' },
+  goRuns: { keys: ['g r'], scope: 'Everywhere', label: 'go to the runs' },
+  goMachines: { keys: ['g m'], scope: 'Everywhere', label: 'go to the machines' },
+  goSubmit: { keys: ['g s'], scope: 'Everywhere', label: 'submit a run' },
+  filter: { keys: ['/'], scope: 'Everywhere', label: 'focus the filter or search field' },
+  gridMove: { keys: ['← ↑ → ↓'], scope: 'Grid', label: 'move between cells (Home, End, Ctrl for the ends)' },
+  gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, or fold a suite' },
+  closePanel: { keys: ['Escape'], scope: 'Grid', label: 'close the evidence' },
+  nextError: { keys: ['n'], scope: 'Log', label: 'next line with an error' },
+  previousError: { keys: ['p'], scope: 'Log', label: 'previous line with an error' },
+  nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
+  follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
+  checkNow: { keys: ['Ctrl+Enter'], scope: 'Submit', label: 'submit the run' },
+} as const satisfies Record<string, { keys: readonly string[]; scope: string; label: string }>;
+export type KeyName = keyof typeof KEY_MAP;
+
+/** How long the first key of a sequence such as `g r` waits for the second, in milliseconds. */
+const SEQUENCE_MS = 1200;
+
+/** The part of a keyboard event that decides. */
+export interface Stroke {
+  key: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+}
+
+/** Name of a stroke as KEY_MAP spells it; Command counts as Ctrl. */
+export function strokeName({ key, ctrlKey, metaKey, altKey }: Stroke): string {
+  return `${ctrlKey || metaKey ? 'Ctrl+' : ''}${altKey ? 'Alt+' : ''}${key}`;
+}
+
+/** Whether a stroke, alone or after `previous`, means the named shortcut. */
+export function matchesKey(name: KeyName, stroke: string, previous: string | null): boolean {
+  const keys: readonly string[] = KEY_MAP[name].keys;
+  return keys.some((key) => key === stroke || (previous !== null && key === `${previous} ${stroke}`));
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+    !(target instanceof HTMLInputElement && /^(checkbox|radio|button)$/.test(target.type))
+  );
+}
+
+/** Handles shortcuts on the whole page, except while the person types or a dialog is open. */
+export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent) => void>>): void {
+  const current = useRef(handlers);
+  useEffect(() => {
+    current.current = handlers;
+  });
+  useEffect(() => {
+    let previous: { stroke: string; at: number } | null = null;
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || isTyping(event.target)) return;
+      if (document.querySelector('dialog[open]') !== null) return;
+      const stroke = strokeName(event);
+      const before = previous !== null && event.timeStamp - previous.at < SEQUENCE_MS ? previous.stroke : null;
+      previous = { stroke, at: event.timeStamp };
+      for (const [name, handler] of Object.entries(current.current)) {
+        if (!matchesKey(name as KeyName, stroke, before)) continue;
+        event.preventDefault();
+        handler(event);
+        return;
+      }
+    };
+    window.addEventListener('keydown', onKeyDown);
+    return () => window.removeEventListener('keydown', onKeyDown);
+  }, []);
+}

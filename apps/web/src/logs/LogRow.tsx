@@ -1,0 +1,75 @@
+import type { LogStream } from '@peerlab/contracts';
+import { memo, type MouseEvent, type ReactNode } from 'react';
+import { exactText } from '../ui/time.js';
+import { toneOf } from './alarm.js';
+import { cleanLine, colouredHtml, plainLine } from './ansi.js';
+import type { HeldLine } from './log-store.js';
+
+interface LogRowProps {
+  seq: number;
+  line: HeldLine;
+  stream: LogStream;
+  needle: string;
+  isFound: boolean;
+  isMarked: boolean;
+  onMark: (extend: boolean) => void;
+}
+
+/** One line: its number as a link, its time on hover, its text. */
+export const LogRow = memo(
+  function LogRow({ seq, line, stream, needle, isFound, isMarked, onMark }: LogRowProps): ReactNode {
+    const classes = ['log-row'];
+    if (isMarked) classes.push('log-marked');
+    if (isFound) classes.push('log-found');
+    const tone = line === undefined || line === 'gap' ? null : toneOf(stream, line.text);
+    if (tone !== null) classes.push(`log-${tone}`);
+    const click = (event: MouseEvent): void => {
+      event.preventDefault();
+      onMark(event.shiftKey);
+    };
+    return (
+      <div className={classes.join(' ')} title={typeof line === 'object' ? exactText(line.at) : undefined}>
+        <a href={`#L${seq + 1}`} className="log-number" onClick={click} tabIndex={-1} aria-label={`line ${seq + 1}`}>
+          {seq + 1}
+        </a>
+        <LineText line={line} needle={needle} />
+      </div>
+    );
+  },
+  (a, b) =>
+    a.seq === b.seq &&
+    a.line === b.line &&
+    a.stream === b.stream &&
+    a.needle === b.needle &&
+    a.isFound === b.isFound &&
+    a.isMarked === b.isMarked,
+);
+
+function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNode {
+  if (line === undefined) return <span className="log-text muted">…</span>;
+  if (line === 'gap') return <span className="log-text log-gap">this line never arrived (gap in the stream)</span>;
+  if (needle !== '') {
+    const text = plainLine(line.text);
+    if (text.toLowerCase().includes(needle.toLowerCase())) {
+      return <span className="log-text">{highlighted(text, needle)}</span>;
+    }
+  }
+  const text = cleanLine(line.text);
+  const html = colouredHtml(text);
+  // The HTML is ansi_up's own spans around escaped text; see ansi.test.ts.
+  if (html !== null) return <span className="log-text" dangerouslySetInnerHTML={{ __html: html }} />;
+  return <span className="log-text">{text}</span>;
+}
+
+function highlighted(text: string, needle: string): ReactNode[] {
+  const parts: ReactNode[] = [];
+  const lower = text.toLowerCase();
+  const wanted = needle.toLowerCase();
+  let from = 0;
+  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
+    parts.push(text.slice(from, at), <mark key={at}>{text.slice(at, at + wanted.length)}</mark>);
+    from = at + wanted.length;
+  }
+  parts.push(text.slice(from));
+  return parts;
+}

@@ -1,0 +1,224 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { ROUTES, type LogStream } from '@peerlab/contracts';
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { call } from '../api/client.js';
+import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { useKeys } from '../keys.js';
+import { countText } from '../ui/numbers.js';
+import { ErrorNotice } from '../ui/section.js';
+import { isErrorLine } from './alarm.js';
+import { createLogStore, type LogStore } from './log-store.js';
+import { LogRow } from './LogRow.js';
+import { LogTools } from './LogTools.js';
+import { plainLine } from './ansi.js';
+
+/** Height of a line in pixels; must equal --log-line in styles/logs.css. */
+const LINE_PX = 18;
+/** Distance from the end, in pixels, within which the view counts as following. */
+const FOLLOW_PX = 40;
+
+export interface MarkedLines {
+  /** From 1, both ends included. */
+  first: number;
+  last: number;
+}
+
+interface LogViewProps {
+  attemptId: string;
+  stream: LogStream;
+  marked: MarkedLines | null;
+  onMark: (marked: MarkedLines) => void;
+}
+
+/**
+ * One stream of an attempt: any number of lines, fetched by range as they come into view, following
+ * the tail while the view is at the end.
+ */
+export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): ReactNode {
+  const store = useLogStore(attemptId, stream);
+  useSyncExternalStore(store.subscribe, store.version);
+  const total = store.total();
+  const frame = useRef<HTMLDivElement>(null);
+  const [isFollowing, setFollowing] = useState(marked === null);
+  const [found, setFound] = useState<number | null>(null);
+  const [needle, setNeedle] = useState('');
+  const virtual = useVirtualizer({
+    count: total,
+    getScrollElement: () => frame.current,
+    estimateSize: () => LINE_PX,
+    overscan: 30,
+  });
+  const items = virtual.getVirtualItems();
+  const firstShown = items[0]?.index ?? 0;
+  const lastShown = items.at(-1)?.index ?? 0;
+  const version = store.version();
+  useEffect(() => {
+    if (total > 0) store.ensure(firstShown, lastShown);
+  }, [store, version, total, firstShown, lastShown]);
+
+  useEffect(() => {
+    if (isFollowing && total > 0) virtual.scrollToIndex(total - 1, { align: 'end' });
+  }, [isFollowing, total, virtual]);
+
+  const jump = useCallback(
+    (seq: number) => {
+      setFollowing(false);
+      virtual.scrollToIndex(seq, { align: 'center' });
+    },
+    [virtual],
+  );
+  const target = marked?.first;
+  const isReady = total > 0;
+  useEffect(() => {
+    // Only once the total is known can a link's line be scrolled to; later marks come from clicks in view.
+    if (isReady && target !== undefined) jump(Math.min(target, store.total()) - 1);
+    // A click on a line number changes the mark but must not move the view.
+  }, [isReady, store]);
+
+  const search = useFinder(store, jump, setFound);
+  const from = (direction: 1 | -1): number => {
+    if (found !== null) return found + direction;
+    return direction === 1 ? firstVisible(frame.current) : firstVisible(frame.current) - 1;
+  };
+  const findText = (direction: 1 | -1): void => {
+    const lower = needle.toLowerCase();
+    if (lower !== '') search.run(from(direction), direction, (text) => plainLine(text).toLowerCase().includes(lower));
+  };
+  const findError = (direction: 1 | -1): void =>
+    search.run(from(direction), direction, (text) => isErrorLine(stream, text));
+  const follow = (): void => {
+    setFound(null);
+    setFollowing(true);
+    if (total > 0) virtual.scrollToIndex(total - 1, { align: 'end' });
+  };
+  useKeys({ nextError: () => findError(1), previousError: () => findError(-1), follow });
+
+  const error = store.error();
+  return (
+    <div className="log">
+      <LogTools
+        stream={stream}
+        needle={needle}
+        onNeedle={(next) => {
+          setNeedle(next);
+          setFound(null);
+        }}
+        onFind={findText}
+        onError={findError}
+        status={search.status ?? heldText(store)}
+        rawPath={ROUTES.getRawLog.path.replace(':attempt', attemptId).replace(':stream', stream)}
+      />
+      {error !== null && <ErrorNotice error={error} retry={store.refresh} />}
+      <div
+        ref={frame}
+        className="log-frame"
+        tabIndex={0}
+        role="region"
+        aria-label={`${stream} log`}
+        onScroll={(event) => {
+          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+          setFollowing(scrollHeight - scrollTop - clientHeight < FOLLOW_PX);
+        }}
+      >
+        {total === 0 && (
+          <p className="muted log-empty">
+            {store.complete()
+              ? `The ${stream} stream of this attempt is empty.`
+              : 'No lines yet; they appear here as they arrive.'}
+          </p>
+        )}
+        <div style={{ height: virtual.getTotalSize() }} className="log-canvas">
+          <div className="log-rows" style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
+            {items.map(({ index }) => (
+              <LogRow
+                key={index}
+                seq={index}
+                line={store.line(index)}
+                stream={stream}
+                needle={needle}
+                isFound={index === found}
+                isMarked={marked !== null && index + 1 >= marked.first && index + 1 <= marked.last}
+                onMark={(extend) =>
+                  onMark(
+                    extend && marked !== null
+                      ? { first: Math.min(marked.first, index + 1), last: Math.max(marked.first, index + 1) }
+                      : { first: index + 1, last: index + 1 },
+                  )
+                }
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+      {!isFollowing && total > 0 && (
+        <button type="button" className="log-latest" onClick={follow}>
+          ↓ Jump to latest
+        </button>
+      )}
+    </div>
+  );
+}
+
+function heldText(store: LogStore): string {
+  const lines = `${countText(store.total())} lines`;
+  return store.complete() ? lines : `${lines}, following`;
+}
+
+function firstVisible(frame: HTMLElement | null): number {
+  return frame === null ? 0 : Math.ceil(frame.scrollTop / LINE_PX);
+}
+
+/** The store of a stream, kept up to date by the live channel until the stream is complete. */
+function useLogStore(attemptId: string, stream: LogStream): LogStore {
+  const link = useLiveLink();
+  const state = useLiveState();
+  const store = useMemo(
+    () =>
+      createLogStore(stream, (from, limit) =>
+        call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
+      ),
+    [attemptId, stream],
+  );
+  useEffect(() => {
+    if (link === null) return undefined;
+    return link.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
+  }, [link, attemptId, stream, store]);
+  useEffect(() => {
+    // At first and after every reconnect: how many lines are there by now?
+    if (state !== 'paused') store.refresh();
+  }, [state, store]);
+  return store;
+}
+
+/** Runs one search at a time; a new one stops the one before. */
+function useFinder(
+  store: LogStore,
+  jump: (seq: number) => void,
+  onFound: (seq: number) => void,
+): {
+  status: string | null;
+  run: (start: number, direction: 1 | -1, satisfies: (text: string) => boolean) => void;
+} {
+  const running = useRef<AbortController | null>(null);
+  const [status, setStatus] = useState<string | null>(null);
+  useEffect(() => {
+    setStatus(null);
+    return () => running.current?.abort();
+  }, [store]);
+  const run = async (start: number, direction: 1 | -1, satisfies: (text: string) => boolean): Promise<void> => {
+    running.current?.abort();
+    const controller = new AbortController();
+    running.current = controller;
+    setStatus('searching…');
+    const seq = await store.find(start, direction, satisfies, controller.signal);
+    if (controller.signal.aborted) return;
+    if (seq === null) {
+      setStatus(direction === 1 ? 'nothing further below' : 'nothing further above');
+      return;
+    }
+    setStatus(`line ${countText(seq + 1)} of ${countText(store.total())}`);
+    onFound(seq);
+    jump(seq);
+  };
+  return { status, run: (start, direction, satisfies) => void run(start, direction, satisfies) };
+}

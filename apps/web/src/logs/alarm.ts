@@ -1,0 +1,32 @@
+import { readKernelAlarm, type LogStream } from '@peerlab/contracts';
+import { plainLine } from './ansi.js';
+
+/** How a line should stand out: an error that n and p stop at, a warning, or nothing. */
+export type LineTone = 'error' | 'warning' | null;
+
+const TEST_FAILED = /^\s*not ok \d+(?!.*# (SKIP|TODO|XFAIL))/;
+const BUILD_FAILED = /(?:^|[\s:])(?:fatal )?error:|^make(?:\[\d+\])?: \*\*\*|Hunk #\d+ FAILED|^@error /;
+const AGENT_FAILED = /\b(?:failed|refused|error|timed out)\b/i;
+
+/** What a line says about health, by the stream it stands in. */
+export function toneOf(stream: LogStream, text: string): LineTone {
+  const line = plainLine(text);
+  const alarm = readKernelAlarm(line);
+  if (alarm !== null) return alarm.kind === 'crash' ? 'error' : 'warning';
+  switch (stream) {
+    case 'test':
+      return TEST_FAILED.test(line) || line.startsWith('Bail out!') ? 'error' : null;
+    case 'build':
+      return BUILD_FAILED.test(line) ? 'error' : /\bwarning:/.test(line) ? 'warning' : null;
+    case 'agent':
+      return AGENT_FAILED.test(line) ? 'error' : null;
+    case 'serial':
+    case 'kernel':
+      return null;
+  }
+}
+
+/** What n and p stop at. */
+export function isErrorLine(stream: LogStream, text: string): boolean {
+  return toneOf(stream, text) !== null;
+}

@@ -1,0 +1,132 @@
+import type { LogLine, LogPage, LogStream } from '@peerlab/contracts';
+
+/** Lines held and fetched together while scrolling. */
+export const CHUNK_LINES = 1000;
+/** Lines fetched at once while searching: the most the API gives in one answer. */
+const SCAN_LINES = 10_000;
+
+/** A line, `gap` = stored without it (lost before it reached the controller), or undefined = not fetched yet. */
+export type HeldLine = LogLine | 'gap' | undefined;
+
+export type FetchLines = (from: number, limit: number) => Promise<LogPage>;
+
+/** The lines of one stream as far as they were looked at, by number from 0. */
+export interface LogStore {
+  readonly stream: LogStream;
+  subscribe: (listener: () => void) => () => void;
+  /** Changes whenever anything else here does. */
+  version: () => number;
+  total: () => number;
+  complete: () => boolean;
+  error: () => Error | null;
+  line: (seq: number) => HeldLine;
+  /** Lines that are held. */
+  heldCount: () => number;
+  /** Fetches what is missing of a range, both ends included, in whole chunks. */
+  ensure: (first: number, last: number) => void;
+  /** Takes lines pushed by the live channel. */
+  append: (lines: readonly LogLine[]) => void;
+  /** Asks for the total and the end mark again, e.g. after a reconnect. */
+  refresh: () => void;
+  /**
+   * First line from `start` in a direction whose text satisfies, fetching what is missing on the way;
+   * null when there is none or `signal` fired.
+   */
+  find: (
+    start: number,
+    direction: 1 | -1,
+    satisfies: (text: string) => boolean,
+    signal: AbortSignal,
+  ) => Promise<number | null>;
+}
+
+export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogStore {
+  const lines = new Map<number, LogLine>();
+  /** By chunk: the number below which the controller was asked; what is missing there is a gap. */
+  const asked = new Map<number, number>();
+  const fetching = new Set<number>();
+  const listeners = new Set<() => void>();
+  let version = 0;
+  let total = 0;
+  let complete = false;
+  let error: Error | null = null;
+
+  const changed = (): void => {
+    version += 1;
+    for (const listener of listeners) listener();
+  };
+  const chunkOf = (seq: number): number => Math.floor(seq / CHUNK_LINES);
+  const isAsked = (seq: number): boolean => seq < (asked.get(chunkOf(seq)) ?? 0);
+  const load = async (from: number, limit: number): Promise<boolean> => {
+    try {
+      const page = await fetchLines(from, limit);
+      for (const line of page.lines) lines.set(line.seq, line);
+      total = Math.max(total, page.total);
+      complete = page.complete;
+      error = null;
+      const end = Math.min(from + limit, page.total);
+      for (let chunk = Math.ceil(from / CHUNK_LINES); chunk * CHUNK_LINES < end; chunk += 1) {
+        asked.set(chunk, Math.max(asked.get(chunk) ?? 0, Math.min(end, (chunk + 1) * CHUNK_LINES)));
+      }
+      return true;
+    } catch (cause) {
+      error = cause instanceof Error ? cause : new Error(String(cause));
+      return false;
+    } finally {
+      changed();
+    }
+  };
+  const isHeld = (chunk: number): boolean => {
+    const end = Math.min(total, (chunk + 1) * CHUNK_LINES);
+    for (let seq = Math.max(chunk * CHUNK_LINES, asked.get(chunk) ?? 0); seq < end; seq += 1) {
+      if (!lines.has(seq)) return false;
+    }
+    return true;
+  };
+
+  return {
+    stream,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    version: () => version,
+    total: () => total,
+    complete: () => complete,
+    error: () => error,
+    line: (seq) => lines.get(seq) ?? (isAsked(seq) ? 'gap' : undefined),
+    heldCount: () => lines.size,
+    ensure(first, last) {
+      // After a failure only a retry by hand or a reconnect asks again.
+      if (error !== null) return;
+      for (let chunk = chunkOf(first); chunk * CHUNK_LINES <= last && chunk * CHUNK_LINES < total; chunk += 1) {
+        if (fetching.has(chunk) || isHeld(chunk)) continue;
+        fetching.add(chunk);
+        void load(chunk * CHUNK_LINES, CHUNK_LINES).finally(() => fetching.delete(chunk));
+      }
+    },
+    append(pushed) {
+      for (const line of pushed) {
+        lines.set(line.seq, line);
+        total = Math.max(total, line.seq + 1);
+      }
+      changed();
+    },
+    refresh: () => void load(Math.max(0, total - 1), CHUNK_LINES),
+    async find(start, direction, satisfies, signal) {
+      let seq = start;
+      while (seq >= 0 && seq < total && !signal.aborted) {
+        const held = lines.get(seq);
+        if (held === undefined && !isAsked(seq)) {
+          const from = direction === 1 ? seq : Math.max(0, seq - SCAN_LINES + 1);
+          const aligned = Math.floor(from / CHUNK_LINES) * CHUNK_LINES;
+          if (!(await load(aligned, SCAN_LINES))) return null;
+          continue;
+        }
+        if (held !== undefined && satisfies(held.text)) return seq;
+        seq += direction;
+      }
+      return null;
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { LiveProvider } from './api/live-context.js';
+import { createQueryClient } from './api/queries.js';
+import { adoptTokenFromAddress } from './api/token.js';
+import { router } from './router.js';
+import { applyAppearance } from './ui/theme.js';
+
+applyAppearance();
+adoptTokenFromAddress();
+
+const place = document.getElementById('app');
+if (place === null) throw new Error('index.html has no element with the id "app"');
+createRoot(place).render(
+  <StrictMode>
+    <QueryClientProvider client={createQueryClient()}>
+      <LiveProvider>
+        <RouterProvider router={router} />
+      </LiveProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,181 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { RunDetail } from '@peerlab/contracts';
+import { useState, type ReactNode } from 'react';
+import { call } from '../api/client.js';
+import { useTopics } from '../api/live-context.js';
+import { runQuery } from '../api/queries.js';
+import { JobCard } from '../runs/JobCard.js';
+import { Dialog } from '../ui/dialog.js';
+import { QuerySection, useTitle, WriteError } from '../ui/section.js';
+import { Ago, Elapsed } from '../ui/time.js';
+import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
+
+const route = getRouteApi('/runs/$run');
+
+/** One run: its jobs as they happen, and what can be done with it. */
+export function RunPage(): ReactNode {
+  const { run: id } = route.useParams();
+  useTopics(`run:${id}`);
+  const query = useQuery(runQuery(id));
+  useTitle(query.data === undefined ? 'Run' : `${query.data.verdict ?? query.data.state}: ${query.data.name}`);
+  return (
+    <QuerySection query={query} what="the run">
+      {(run) => (
+        <>
+          <RunHead run={run} />
+          <JobList run={run} />
+          <RunSource run={run} />
+        </>
+      )}
+    </QuerySection>
+  );
+}
+
+function RunHead({ run }: { run: RunDetail }): ReactNode {
+  return (
+    <>
+      <p className="crumbs">
+        <Link to="/runs">Runs</Link> / <span className="muted">{run.id.slice(0, 8)}</span>
+      </p>
+      <div className="page-head">
+        <h1>{run.name}</h1>
+        {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}
+        {run.state !== 'ended' && <StateBadge state={run.state} />}
+        {run.cancelRequested && <span className="chip">{run.state === 'ended' ? 'canceled' : 'cancel requested'}</span>}
+        <RunActions run={run} />
+      </div>
+      <dl className="facts-row">
+        <div>
+          <dt>Results</dt>
+          <dd>
+            <VerdictCounts counts={run.counts} />
+          </dd>
+        </div>
+        <div>
+          <dt>Jobs ended</dt>
+          <dd className="number">
+            {run.jobs.ended} of {run.jobs.total}
+          </dd>
+        </div>
+        <div>
+          <dt>Trigger</dt>
+          <dd>
+            {run.trigger.kind}, {run.trigger.detail}
+          </dd>
+        </div>
+        <div>
+          <dt>Created</dt>
+          <dd>
+            <Ago at={run.createdAt} />
+          </dd>
+        </div>
+        <div>
+          <dt>{run.endedAt === null ? 'Running for' : 'Took'}</dt>
+          <dd>{run.startedAt === null ? 'not started' : <Elapsed from={run.startedAt} to={run.endedAt} />}</dd>
+        </div>
+      </dl>
+    </>
+  );
+}
+
+function RunActions({ run }: { run: RunDetail }): ReactNode {
+  const queries = useQueryClient();
+  const navigate = route.useNavigate();
+  const [asked, setAsked] = useState(false);
+  const refresh = (): void => void queries.invalidateQueries({ queryKey: ['run', run.id] });
+  const cancel = useMutation({ mutationFn: () => call('cancelRun', { params: { run: run.id } }), onSuccess: refresh });
+  const retry = useMutation({
+    mutationFn: () => call('retryRun', { params: { run: run.id } }),
+    onSuccess: (started) => {
+      refresh();
+      void queries.invalidateQueries({ queryKey: ['runs'] });
+      if (started.id !== run.id) void navigate({ to: '/runs/$run', params: { run: started.id } });
+    },
+  });
+  return (
+    <div className="push row">
+      <Link to="/" search={{ run: run.id }} className="button">
+        Grid
+      </Link>
+      <Link to="/submit" search={{ from: run.id }} className="button">
+        Clone and edit
+      </Link>
+      {run.state === 'ended' ? (
+        <button type="button" disabled={retry.isPending} onClick={() => retry.mutate()}>
+          Retry
+        </button>
+      ) : (
+        <button
+          type="button"
+          className="danger"
+          disabled={cancel.isPending || run.cancelRequested}
+          onClick={() => setAsked(true)}
+        >
+          Cancel
+        </button>
+      )}
+      {asked && (
+        <Dialog title="Cancel this run?" onClose={() => setAsked(false)}>
+          <p>
+            <strong>{run.name}</strong> stops where it is. Its machines are restored to their default kernel first,
+            which takes a minute or two.
+          </p>
+          <p className="row">
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                setAsked(false);
+                cancel.mutate();
+              }}
+            >
+              Cancel the run
+            </button>
+            <button type="button" onClick={() => setAsked(false)}>
+              Let it run
+            </button>
+          </p>
+        </Dialog>
+      )}
+      <WriteError error={cancel.error ?? retry.error} />
+    </div>
+  );
+}
+
+function JobList({ run }: { run: RunDetail }): ReactNode {
+  const builds = run.jobViews.filter(({ kind }) => kind === 'build');
+  const tests = run.jobViews.filter(({ kind }) => kind === 'test');
+  return (
+    <>
+      {builds.length > 0 && (
+        <section aria-labelledby="builds-head">
+          <h2 id="builds-head">Kernel builds</h2>
+          <div className="cards">
+            {builds.map((job) => (
+              <JobCard key={job.id} job={job} />
+            ))}
+          </div>
+        </section>
+      )}
+      <section aria-labelledby="tests-head">
+        <h2 id="tests-head">Tests on hardware</h2>
+        <div className="cards">
+          {tests.map((job) => (
+            <JobCard key={job.id} job={job} />
+          ))}
+        </div>
+        {tests.length === 0 && <p className="muted">No test job has been planned.</p>}
+      </section>
+    </>
+  );
+}
+
+function RunSource({ run }: { run: RunDetail }): ReactNode {
+  return (
+    <details className="source">
+      <summary>Submitted as</summary>
+      <pre tabIndex={0}>{run.yaml ?? JSON.stringify(run.spec, null, 2)}</pre>
+    </details>
+  );
+}

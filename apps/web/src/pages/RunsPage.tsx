@@ -1,0 +1,121 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { RunSummary } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { useTopics } from '../api/live-context.js';
+import { runsQuery } from '../api/queries.js';
+import { FilterField } from '../ui/FilterField.js';
+import { readPattern } from '../ui/pattern.js';
+import { Empty, QuerySection, useTitle } from '../ui/section.js';
+import { Ago, Elapsed } from '../ui/time.js';
+import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
+
+const route = getRouteApi('/runs');
+
+/** All runs, newest first. */
+export function RunsPage(): ReactNode {
+  useTitle('Runs');
+  useTopics('runs');
+  const { q } = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useInfiniteQuery(runsQuery());
+  const pattern = useMemo(() => readPattern(q), [q]);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Runs</h1>
+        <FilterField
+          label="Filter runs"
+          placeholder="Filter by name, build or trigger   ( / )"
+          value={q ?? ''}
+          problem={pattern.problem}
+          onChange={(next) => void navigate({ search: { q: next || undefined }, replace: true, resetScroll: false })}
+        />
+        <Link to="/submit" className="button primary push">
+          Submit a run
+        </Link>
+      </div>
+      <QuerySection query={query} what="the runs">
+        {({ pages }) => {
+          const all = pages.flat();
+          const shown = all.filter((run) =>
+            pattern.matches(`${run.name} ${run.builds.join(' ')} ${run.trigger.detail}`),
+          );
+          if (all.length === 0) {
+            return (
+              <Empty title="No run yet.">
+                <p>
+                  <Link to="/submit">Submit one</Link>: templates and examples are there to start from.
+                </p>
+              </Empty>
+            );
+          }
+          return (
+            <>
+              <RunsTable runs={shown} />
+              {shown.length === 0 && <Empty title="No loaded run matches the filter." />}
+              {query.hasNextPage && (
+                <p>
+                  <button type="button" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    Load older runs
+                  </button>
+                </p>
+              )}
+            </>
+          );
+        }}
+      </QuerySection>
+    </>
+  );
+}
+
+function RunsTable({ runs }: { runs: readonly RunSummary[] }): ReactNode {
+  if (runs.length === 0) return null;
+  return (
+    <table className="list">
+      <thead>
+        <tr>
+          <th scope="col">Verdict</th>
+          <th scope="col">Run</th>
+          <th scope="col">Results</th>
+          <th scope="col">Jobs</th>
+          <th scope="col">Trigger</th>
+          <th scope="col">Created</th>
+          <th scope="col">Took</th>
+        </tr>
+      </thead>
+      <tbody>
+        {runs.map((run) => (
+          <tr key={run.id}>
+            <td data-label="Verdict">
+              {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}{' '}
+              {run.state !== 'ended' && <StateBadge state={run.state} />}
+              {run.state === 'ended' && run.verdict === null && <span className="muted">none</span>}
+            </td>
+            <td data-label="Run">
+              <Link to="/runs/$run" params={{ run: run.id }} className="strong">
+                {run.name}
+              </Link>
+              <div className="muted">{run.builds.join(', ')}</div>
+            </td>
+            <td data-label="Results">
+              <VerdictCounts counts={run.counts} />
+            </td>
+            <td data-label="Jobs" className="number">
+              {run.jobs.ended}/{run.jobs.total}
+            </td>
+            <td data-label="Trigger">
+              {run.trigger.kind} <span className="muted">{run.trigger.detail}</span>
+            </td>
+            <td data-label="Created">
+              <Ago at={run.createdAt} />
+            </td>
+            <td data-label="Took">
+              <Elapsed from={run.startedAt} to={run.endedAt} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,239 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { ApiError, call } from '../api/client.js';
+import { runQuery, templatesQuery } from '../api/queries.js';
+import { CheckReport } from '../submit/CheckReport.js';
+import { EXAMPLES } from '../submit/examples.js';
+import { YamlEditor, type EditorHandle } from '../submit/YamlEditor.js';
+import { ErrorNotice, QuerySection, useTitle, WriteError } from '../ui/section.js';
+
+const route = getRouteApi('/submit');
+/** Pause in typing after which the text is checked, in milliseconds. */
+const CHECK_PAUSE_MS = 350;
+const DRAFT_KEY = 'peerlab.draft';
+
+/** Write a run, see at once what is wrong with it or what it would do, and submit it. */
+export function SubmitPage(): ReactNode {
+  useTitle('Submit a run');
+  const [yaml, setYaml] = useState(() => sessionStorage.getItem(DRAFT_KEY) ?? EXAMPLES[0]?.yaml ?? '');
+  /** The text before it was replaced as a whole, for one step back. */
+  const [replaced, setReplaced] = useState<string | null>(null);
+  const [notice, setNotice] = useState<{ text: string; isBad: boolean } | null>(null);
+  const editor = useRef<EditorHandle>(null);
+  const navigate = route.useNavigate();
+  const queries = useQueryClient();
+
+  const settled = useSettled(yaml, CHECK_PAUSE_MS);
+  const check = useQuery({
+    queryKey: ['check', settled],
+    queryFn: ({ signal }) => call('checkRun', { body: { yaml: settled } }, signal),
+    enabled: settled.trim() !== '',
+    placeholderData: keepPreviousData,
+    // Machines come and go, so the same text can get another answer.
+    staleTime: 0,
+    gcTime: 0,
+  });
+  const submit = useMutation({
+    mutationFn: () => call('submitRun', { body: { yaml } }),
+    onSuccess: (run) => {
+      sessionStorage.removeItem(DRAFT_KEY);
+      void queries.invalidateQueries({ queryKey: ['runs'] });
+      void navigate({ to: '/runs/$run', params: { run: run.id } });
+    },
+  });
+  const edit = (next: string): void => {
+    setYaml(next);
+    sessionStorage.setItem(DRAFT_KEY, next.length < 500_000 ? next : '');
+    setNotice(null);
+    submit.reset();
+  };
+  const replace = (next: string, text: string): void => {
+    if (next === yaml) return;
+    setReplaced(yaml);
+    edit(next);
+    setNotice({ text, isBad: false });
+  };
+  useStartingText(replace);
+  const addFile = async (file: File): Promise<void> => {
+    const [{ addMbox }, mbox] = await Promise.all([import('../submit/add-mbox.js'), file.text()]);
+    const added = addMbox(yaml, file.name, mbox);
+    if (added.ok) replace(added.yaml, `Added ${file.name} as build ${added.build}.`);
+    else setNotice({ text: added.why, isBad: true });
+  };
+
+  const refused = submit.error instanceof ApiError ? submit.error.problem.errors : [];
+  const problems = refused.length > 0 ? refused : (check.data?.problems ?? []);
+  const isCurrent = settled === yaml && !check.isFetching;
+  const canSubmit = yaml.trim() !== '' && !submit.isPending && !(isCurrent && check.data?.ok === false);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Submit a run</h1>
+      </div>
+      <div className="submit">
+        <section aria-label="Editor">
+          <YamlEditor
+            handle={editor}
+            value={yaml}
+            problems={problems}
+            onChange={edit}
+            onSubmit={() => canSubmit && submit.mutate()}
+            onFile={(file) => void addFile(file)}
+          />
+          <div className="row submit-actions">
+            <button
+              type="button"
+              className="primary"
+              disabled={!canSubmit}
+              title="Ctrl+Enter"
+              onClick={() => submit.mutate()}
+            >
+              {submit.isPending ? 'Submitting…' : 'Submit'}
+            </button>
+            <label className="button">
+              Add a patch series (mbox)
+              <input
+                type="file"
+                className="unseen"
+                accept=".mbox,.mbx,.patch,.eml,.txt"
+                onChange={(event) => {
+                  const file = event.target.files?.[0];
+                  event.target.value = '';
+                  if (file !== undefined) void addFile(file);
+                }}
+              />
+            </label>
+            <span className="muted">or drop the file onto the text</span>
+          </div>
+          <div role="status">
+            {notice !== null && (
+              <p className={notice.isBad ? 'notice notice-bad' : 'notice notice-quiet'}>
+                {notice.text}{' '}
+                {!notice.isBad && replaced !== null && (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      edit(replaced);
+                      setReplaced(null);
+                    }}
+                  >
+                    Undo
+                  </button>
+                )}
+              </p>
+            )}
+          </div>
+          {refused.length === 0 && <WriteError error={submit.error} />}
+        </section>
+        <section aria-labelledby="check-head" className="card">
+          <h2 id="check-head">What it would do</h2>
+          {check.error !== null && <ErrorNotice error={check.error} retry={() => void check.refetch()} />}
+          {yaml.trim() === '' ? (
+            <p className="muted">Write a run, or start from a template or an example below.</p>
+          ) : (
+            (check.data !== undefined || check.error === null) && (
+              <CheckReport
+                report={
+                  refused.length > 0 && check.data !== undefined
+                    ? { ...check.data, ok: false, problems: refused }
+                    : check.data
+                }
+                isChecking={!isCurrent}
+                onJump={(line, column) => editor.current?.jumpTo(line, column)}
+              />
+            )
+          )}
+        </section>
+        <Starters onChoose={replace} />
+      </div>
+    </>
+  );
+}
+
+function Starters({ onChoose }: { onChoose: (yaml: string, text: string) => void }): ReactNode {
+  const templates = useQuery(templatesQuery());
+  return (
+    <section aria-labelledby="starters-head" className="starters">
+      <h2 id="starters-head">Start from</h2>
+      <QuerySection query={templates} what="the templates">
+        {(list) => (
+          <ul className="starter-list">
+            {list.map(({ name, description, yaml }) => (
+              <Starter
+                key={name}
+                kind="template"
+                title={name}
+                about={description}
+                onChoose={() => onChoose(yaml, `Loaded template ${name}.`)}
+              />
+            ))}
+            {EXAMPLES.map(({ title, about, yaml }) => (
+              <Starter
+                key={title}
+                kind="example"
+                title={title}
+                about={about}
+                onChoose={() => onChoose(yaml, `Loaded example “${title}”.`)}
+              />
+            ))}
+          </ul>
+        )}
+      </QuerySection>
+    </section>
+  );
+}
+
+function Starter({
+  kind,
+  title,
+  about,
+  onChoose,
+}: {
+  kind: string;
+  title: string;
+  about: string;
+  onChoose: () => void;
+}): ReactNode {
+  return (
+    <li>
+      <button type="button" onClick={onChoose}>
+        <span className="row tight">
+          <strong>{title}</strong> <span className="chip">{kind}</span>
+        </span>
+        <span className="muted">{about}</span>
+      </button>
+    </li>
+  );
+}
+
+/** Loads the template or the run that the address names, once each. */
+function useStartingText(replace: (yaml: string, text: string) => void): void {
+  const { template, from } = route.useSearch();
+  const templates = useQuery({ ...templatesQuery(), enabled: template !== undefined });
+  const source = useQuery({ ...runQuery(from ?? ''), enabled: from !== undefined });
+  const loaded = useRef<string | null>(null);
+  const named = templates.data?.find(({ name }) => name === template);
+  const cloned = source.data;
+  useEffect(() => {
+    if (named !== undefined && loaded.current !== `template ${named.name}`) {
+      loaded.current = `template ${named.name}`;
+      replace(named.yaml, `Loaded template ${named.name}.`);
+    }
+    if (cloned !== undefined && loaded.current !== cloned.id) {
+      loaded.current = cloned.id;
+      // YAML is a superset of JSON, so a run that came without text can be edited as its specification.
+      replace(cloned.yaml ?? JSON.stringify(cloned.spec, null, 2), `Loaded from run ${cloned.name}.`);
+    }
+  });
+}
+
+/** The value as it was when it last stood still for `pauseMs`. */
+function useSettled(value: string, pauseMs: number): string {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), pauseMs);
+    return () => clearTimeout(timer);
+  }, [value, pauseMs]);
+  return settled;
+}

@@ -1,0 +1,70 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { GridPage } from './pages/GridPage.js';
+import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
+import { RunPage } from './pages/RunPage.js';
+import { RunsPage } from './pages/RunsPage.js';
+import {
+  AttemptSearch,
+  GridSearch,
+  MachineSearch,
+  parseSearch,
+  RunsSearch,
+  stringifySearch,
+  SubmitSearch,
+} from './search.js';
+import { Shell } from './ui/Shell.js';
+
+type Raw = Record<string, unknown>;
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage, errorComponent: PageError });
+const grid = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  validateSearch: (raw: Raw): GridSearch => GridSearch.parse(raw),
+  component: GridPage,
+});
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: '/runs',
+  validateSearch: (raw: Raw): RunsSearch => RunsSearch.parse(raw),
+  component: RunsPage,
+});
+const run = createRoute({ getParentRoute: () => root, path: '/runs/$run', component: RunPage });
+const attempt = createRoute({
+  getParentRoute: () => root,
+  path: '/attempts/$attempt',
+  validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
+});
+const machines = createRoute({
+  getParentRoute: () => root,
+  path: '/machines',
+  component: lazyRouteComponent(() => import('./pages/MachinesPage.js'), 'MachinesPage'),
+});
+const machine = createRoute({
+  getParentRoute: () => root,
+  path: '/machines/$machine',
+  validateSearch: (raw: Raw): MachineSearch => MachineSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/MachinePage.js'), 'MachinePage'),
+});
+const submit = createRoute({
+  getParentRoute: () => root,
+  path: '/submit',
+  validateSearch: (raw: Raw): SubmitSearch => SubmitSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/SubmitPage.js'), 'SubmitPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([grid, runs, run, attempt, machines, machine, submit]),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  defaultErrorComponent: PageError,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

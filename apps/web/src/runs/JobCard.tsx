@@ -1,0 +1,49 @@
+import { Link } from '@tanstack/react-router';
+import type { JobView } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
+import { AttemptBox } from './AttemptBox.js';
+
+/** One job of a run: what it builds or where it tests, why it waits, and its attempts, newest first. */
+export function JobCard({ job }: { job: JobView }): ReactNode {
+  const attempts = [...job.attempts].sort((a, b) => b.number - a.number);
+  return (
+    <article
+      className="card job"
+      aria-label={`${job.kind} ${job.build}${job.machine === null ? '' : ` on ${job.machine}`}`}
+    >
+      <header className="row">
+        <h3>
+          {job.kind === 'build' ? (
+            <>Build {job.build}</>
+          ) : (
+            <>
+              {job.machine === null ? (
+                'Test'
+              ) : (
+                <Link to="/machines/$machine" params={{ machine: job.machine }}>
+                  {job.machine}
+                </Link>
+              )}
+              <span className="muted"> · {job.build}</span>
+            </>
+          )}
+        </h3>
+        {job.combination !== null && <PathChip kind={job.combination.identity.pathKind} />}
+        <span className="push row">
+          {job.verdict !== null && <VerdictMark verdict={job.verdict} long />}
+          {(job.state !== 'ended' || job.verdict === null) && <StateBadge state={job.state} />}
+        </span>
+      </header>
+      {job.combination !== null && <p className="muted">{job.combination.label}</p>}
+      {job.waiting !== null && (
+        <p className="notice notice-quiet">
+          <span aria-hidden="true">◔</span> Waiting: {job.waiting}
+        </p>
+      )}
+      {attempts.map((attempt) => (
+        <AttemptBox key={attempt.id} attempt={attempt} kind={job.kind} />
+      ))}
+    </article>
+  );
+}

@@ -1,0 +1,50 @@
+import { BUILD_STAGES, STAGES, type AttemptSummary } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { Elapsed } from '../ui/time.js';
+
+type StageView = AttemptSummary['stages'][number];
+
+/** The stages of an attempt in order, with durations that count while a stage runs. */
+export function StageStrip({
+  kind,
+  stages,
+  ended,
+}: {
+  kind: 'build' | 'test';
+  stages: readonly StageView[];
+  ended: boolean;
+}): ReactNode {
+  const names = kind === 'build' ? BUILD_STAGES : STAGES;
+  return (
+    <ol className="stages" aria-label="Stages">
+      {names.map((name) => {
+        const view = stages.findLast(({ stage }) => stage === name);
+        const status = view?.status ?? 'waiting';
+        const { icon, word } = LOOK[status];
+        return (
+          <li key={name} className={`stage stage-${status}`} title={view?.detail ?? undefined}>
+            <span className="stage-name">
+              <span aria-hidden="true">{icon}</span> {name}
+              <span className="unseen"> {word}</span>
+            </span>
+            <span className="muted">
+              {view === undefined ? (
+                ''
+              ) : (
+                <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
+              )}
+            </span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+const LOOK = {
+  waiting: { icon: '○', word: 'not started' },
+  started: { icon: '◐', word: 'running' },
+  passed: { icon: '✓', word: 'passed' },
+  failed: { icon: '✗', word: 'failed' },
+  skipped: { icon: '–', word: 'skipped' },
+} as const;

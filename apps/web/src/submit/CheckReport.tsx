@@ -1,0 +1,95 @@
+import type { ProblemItem, SubmissionReport } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { PathChip } from '../ui/verdict.js';
+
+/** What is wrong with a submission, each a way to its line; or what it would run and where. */
+export function CheckReport({
+  report,
+  isChecking,
+  onJump,
+}: {
+  report: SubmissionReport | undefined;
+  isChecking: boolean;
+  onJump: (line: number, column: number) => void;
+}): ReactNode {
+  return (
+    <div id="submit-problems" aria-live="polite" className={isChecking ? 'report report-old' : 'report'}>
+      {report === undefined ? (
+        <p className="muted">Checking…</p>
+      ) : report.ok ? (
+        <Plan report={report} />
+      ) : (
+        <ProblemList problems={report.problems} onJump={onJump} />
+      )}
+      {report !== undefined && report.unmatched.length > 0 && (
+        <>
+          <h3>Machines that do not match</h3>
+          <ul className="unmatched">
+            {report.unmatched.map(({ machine, why }) => (
+              <li key={machine}>
+                <strong>{machine}</strong> {why}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}
+
+function ProblemList({
+  problems,
+  onJump,
+}: {
+  problems: readonly ProblemItem[];
+  onJump: (line: number, column: number) => void;
+}): ReactNode {
+  return (
+    <>
+      <h3>
+        <span aria-hidden="true">✗</span> {problems.length === 1 ? 'One problem' : `${problems.length} problems`}
+      </h3>
+      <ul className="problems">
+        {problems.map((problem, index) => (
+          <li key={index}>
+            <button
+              type="button"
+              disabled={problem.line === undefined}
+              onClick={() => problem.line !== undefined && onJump(problem.line, problem.column ?? 1)}
+            >
+              {problem.line !== undefined && (
+                <span className="problem-place">
+                  line {problem.line}:{problem.column ?? 1}
+                </span>
+              )}
+              <span>
+                {problem.path !== '' && <code>{problem.path}</code>} {problem.message}
+                {problem.remedy !== undefined && <span className="muted"> {problem.remedy}</span>}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Plan({ report }: { report: SubmissionReport }): ReactNode {
+  const machines = new Set(report.plan.map(({ machine }) => machine));
+  return (
+    <>
+      <h3>
+        <span aria-hidden="true">✓</span> {report.plan.length} {report.plan.length === 1 ? 'job' : 'jobs'} on{' '}
+        {machines.size} {machines.size === 1 ? 'machine' : 'machines'}
+      </h3>
+      <ul className="plan">
+        {report.plan.map((job, index) => (
+          <li key={index}>
+            <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
+            <div className="muted">{job.combination}</div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

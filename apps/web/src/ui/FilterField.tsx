@@ -1,0 +1,56 @@
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+
+/**
+ * A text field bound to the address. It keeps its own text while the person types, because the
+ * address follows a moment later, and takes the address's text when that changes by other means.
+ */
+export function FilterField({
+  label,
+  value,
+  onChange,
+  problem,
+  placeholder,
+}: {
+  label: string;
+  value: string;
+  onChange: (next: string) => void;
+  problem?: string | null;
+  placeholder?: string;
+}): ReactNode {
+  const [text, setText] = useState(value);
+  const sent = useRef(value);
+  useEffect(() => {
+    if (value !== sent.current) setText(value);
+    sent.current = value;
+  }, [value]);
+  const change = (next: string): void => {
+    setText(next);
+    sent.current = next;
+    onChange(next);
+  };
+  const isBad = problem !== undefined && problem !== null;
+  return (
+    <span className="filter">
+      <input
+        type="search"
+        data-filter
+        aria-label={label}
+        aria-invalid={isBad}
+        placeholder={placeholder ?? label}
+        spellCheck={false}
+        value={text}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          if (text === '') event.currentTarget.blur();
+          change('');
+        }}
+      />
+      {isBad && (
+        <span className="field-problem" role="status">
+          {problem}
+        </span>
+      )}
+    </span>
+  );
+}

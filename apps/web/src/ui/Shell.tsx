@@ -1,0 +1,135 @@
+import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { useState, type ReactNode } from 'react';
+import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { useKeys } from '../keys.js';
+import { HelpDialog } from './HelpDialog.js';
+import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
+import { TokenDialog } from './TokenDialog.js';
+
+/** Header, banner, page and dialogs: what every page shares. */
+export function Shell(): ReactNode {
+  const [help, setHelp] = useState(false);
+  const navigate = useNavigate();
+  useKeys({
+    help: () => setHelp(true),
+    goGrid: () => void navigate({ to: '/' }),
+    goRuns: () => void navigate({ to: '/runs' }),
+    goMachines: () => void navigate({ to: '/machines' }),
+    goSubmit: () => void navigate({ to: '/submit' }),
+    filter: () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
+  });
+  return (
+    <>
+      <a className="skip-link" href="#main">
+        Skip to the content
+      </a>
+      <header className="top">
+        <Link to="/" className="brand">
+          <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
+            <rect width="32" height="32" rx="7" className="brand-tile" />
+            <path d="M8 22h5a5 5 0 0 0 5-5v-2a5 5 0 0 1 5-5h1" className="brand-wire" />
+            <circle cx="8" cy="22" r="3" className="brand-dot" />
+            <circle cx="24" cy="10" r="3" className="brand-dot" />
+          </svg>
+          Peerlab
+        </Link>
+        <nav aria-label="Pages">
+          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
+            Grid
+          </Link>
+          <Link to="/runs" activeOptions={{ includeSearch: false }}>
+            Runs
+          </Link>
+          <Link to="/machines" activeOptions={{ includeSearch: false }}>
+            Machines
+          </Link>
+          <Link to="/submit" activeOptions={{ includeSearch: false }}>
+            Submit
+          </Link>
+        </nav>
+        <div className="top-right">
+          <LiveDot />
+          <AppearanceMenu />
+          <button
+            type="button"
+            className="quiet"
+            onClick={() => setHelp(true)}
+            aria-label="keyboard shortcuts"
+            title="Keyboard (?)"
+          >
+            ?
+          </button>
+        </div>
+      </header>
+      <LiveBanner />
+      <main id="main" tabIndex={-1}>
+        <Outlet />
+      </main>
+      {help && <HelpDialog onClose={() => setHelp(false)} />}
+      <TokenDialog />
+    </>
+  );
+}
+
+function LiveDot(): ReactNode {
+  const state = useLiveState();
+  const title = { open: 'updates arrive as they happen', connecting: 'connecting', paused: 'retrying' }[state];
+  return (
+    <span className={`live live-${state}`} title={title}>
+      <i aria-hidden="true" /> {state === 'open' ? 'live' : state}
+    </span>
+  );
+}
+
+function LiveBanner(): ReactNode {
+  const state = useLiveState();
+  const link = useLiveLink();
+  return (
+    <div role="status">
+      {state === 'paused' && (
+        <p className="banner">
+          Live updates paused, retrying. What you see may be old.{' '}
+          <button type="button" onClick={() => link?.retryNow()}>
+            Retry now
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function AppearanceMenu(): ReactNode {
+  const appearance = useAppearance();
+  return (
+    <details className="menu">
+      <summary title="Appearance">
+        <span aria-hidden="true">◑</span>
+        <span className="unseen">Appearance</span>
+      </summary>
+      <div className="menu-body">
+        <fieldset>
+          <legend>Theme</legend>
+          {THEMES.map((theme: Theme) => (
+            <label key={theme}>
+              <input
+                type="radio"
+                name="theme"
+                checked={appearance.theme === theme}
+                onChange={() => setAppearance({ ...appearance, theme })}
+              />
+              {theme}
+            </label>
+          ))}
+        </fieldset>
+        <label>
+          <input
+            type="checkbox"
+            checked={appearance.safePalette}
+            onChange={(event) => setAppearance({ ...appearance, safePalette: event.target.checked })}
+          />
+          colours for red-green blindness
+        </label>
+      </div>
+    </details>
+  );
+}

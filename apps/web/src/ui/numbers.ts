@@ -1,0 +1,26 @@
+/** Number with three significant digits and thin group separators: `14 800`, `280`, `1.25`. */
+export function numberText(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', '\u202f');
+  if (size === 0) return '0';
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Count with thin group separators. */
+export function countText(value: number): string {
+  return value.toLocaleString('en').replaceAll(',', '\u202f');
+}
+
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Size in bytes in the largest binary unit that keeps it at 1 or more: `256 MiB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < SIZES.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toFixed(1))} ${SIZES[unit]}`;
+}

@@ -1,0 +1,25 @@
+export interface Pattern {
+  matches: (text: string) => boolean;
+  /** What is wrong with the expression; everything matches then. */
+  problem: string | null;
+}
+
+const ALL: Pattern = { matches: () => true, problem: null };
+
+/** Case-insensitive regular expression from a filter field; a leading `!` turns it round. */
+export function readPattern(source: string | undefined): Pattern {
+  if (source === undefined || source === '' || source === '!') return ALL;
+  const negated = source.startsWith('!');
+  try {
+    const expression = new RegExp(negated ? source.slice(1) : source, 'i');
+    return { matches: (text) => expression.test(text) !== negated, problem: null };
+  } catch (error) {
+    return {
+      ...ALL,
+      problem:
+        error instanceof Error
+          ? error.message.replace(/^Invalid regular expression: /, '')
+          : 'not a regular expression',
+    };
+  }
+}

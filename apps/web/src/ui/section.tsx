@@ -1,0 +1,104 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+import { useEffect, type ReactNode } from 'react';
+import { ApiError } from '../api/client.js';
+
+/** What went wrong, the id to quote, and a way to try again. */
+export function ErrorNotice({ error, retry }: { error: Error; retry?: (() => void) | undefined }): ReactNode {
+  const problem = error instanceof ApiError ? error.problem : null;
+  return (
+    <div className="notice notice-bad" role="alert">
+      <p>
+        <strong>{problem?.title ?? 'This part of the page failed'}</strong>
+      </p>
+      <p>{error.message}</p>
+      {problem !== null && problem.errors.length > 0 && (
+        <ul>
+          {problem.errors.map((item, index) => (
+            <li key={index}>
+              {item.path !== '' && <code>{item.path}</code>} {item.message}
+              {item.remedy !== undefined && `: ${item.remedy}`}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="notice-foot">
+        {retry !== undefined && (
+          <button type="button" onClick={retry}>
+            Try again
+          </button>
+        )}
+        {problem !== null && problem.correlationId !== '' && (
+          <span className="muted">
+            correlation id <code>{problem.correlationId}</code>
+          </span>
+        )}
+      </p>
+    </div>
+  );
+}
+
+/** Grey bars in place of content that is on its way. */
+export function Loading({ what }: { what: string }): ReactNode {
+  return (
+    <div className="loading" role="status">
+      <span className="unseen">loading {what}</span>
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
+
+/** Nothing here yet, and what to do next. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }): ReactNode {
+  return (
+    <div className="empty">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      {children}
+    </div>
+  );
+}
+
+/**
+ * Shows a query's data, or its loading state, or its error with retry. Data that is already there
+ * stays on the page when a refetch fails, with the error above it.
+ */
+export function QuerySection<T>({
+  query,
+  what,
+  children,
+}: {
+  query: Pick<UseQueryResult<T>, 'data' | 'error' | 'refetch'>;
+  what: string;
+  children: (data: T) => ReactNode;
+}): ReactNode {
+  const { data, error, refetch } = query;
+  const retry = (): void => void refetch();
+  if (data === undefined) {
+    return error === null ? <Loading what={what} /> : <ErrorNotice error={error} retry={retry} />;
+  }
+  return (
+    <>
+      {error !== null && <ErrorNotice error={error} retry={retry} />}
+      {children(data)}
+    </>
+  );
+}
+
+/** Sets the document's title: the most specific part first. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Peerlab`;
+  }, [title]);
+}
+
+/** Message of a failed write, where it was asked for. */
+export function WriteError({ error }: { error: Error | null }): ReactNode {
+  if (error === null) return null;
+  if (error instanceof ApiError && error.problem.status === 401) {
+    return <p className="notice notice-warn">Not done: this needs a token.</p>;
+  }
+  return <ErrorNotice error={error} />;
+}

@@ -1,0 +1,19 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+/** Where `npm run dev` sends API calls and the live channel. */
+const controller = process.env['PEERLAB_URL'] ?? 'http://127.0.0.1:7470';
+
+export default defineConfig({
+  plugins: [react()],
+  // Contracts are read from source, so that a changed schema needs no build of its own.
+  resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
+  server: { host: '127.0.0.1', proxy: { '/api': { target: controller, ws: true } } },
+  build: {
+    target: 'es2022',
+    sourcemap: true,
+    // A page that inlines nothing can be served under a strict Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
