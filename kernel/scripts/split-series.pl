@@ -99,10 +99,11 @@ sub take {
 	}
 	check_paths($label, $body);
 	if ($label =~ /^#(\d+)$/) {
+		my $index = $1;
 		my $slug = lc $subject;
 		$slug =~ s/[^a-z0-9]+/-/g;
 		$slug =~ s/^-|-$//g;
-		$label = sprintf '%04d-%s.patch', $1, substr($slug || 'patch', 0, 52);
+		$label = sprintf '%04d-%s.patch', $index, substr($slug || 'patch', 0, 52);
 	}
 	$number++;
 	my $path = sprintf '%s/%04d.patch', $out, $number;
@@ -125,7 +126,7 @@ if (-d $source) {
 	refuse($name, 'the file is empty') if $text !~ /\S/;
 	my @messages = split /^(?=From \S+.*\d{4}\s*$)/m, $text;
 	@messages = grep { /\S/ } @messages;
-	if (@messages > 1 || $text =~ /\AFrom /) {
+	if (@messages > 1) {
 		my $index = 0;
 		s/^>(>*From )/$1/mg, take('#' . ++$index, $_) for @messages;
 	} else {
