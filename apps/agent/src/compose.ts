@@ -1,0 +1,56 @@
+import type { MachineConfig } from './config/agent-config.js';
+import { createLogFileConsole } from './machine/drivers/console-log-file.js';
+import { createGrubBootSelect } from './machine/drivers/grub.js';
+import { createFileMemory } from './machine/drivers/memory-file.js';
+import { createQemuPower } from './machine/drivers/qemu-power.js';
+import { createSshAccess } from './machine/drivers/ssh.js';
+import type { BootSelect, Console, DeviceMemory, Machine, Power } from './machine/protocols.js';
+
+function composePower(config: MachineConfig['power']): Power | null {
+  switch (config?.driver) {
+    case undefined:
+      return null;
+    case 'qemu':
+      return createQemuPower(config);
+  }
+}
+
+function composeConsole(config: MachineConfig['console']): Console | null {
+  switch (config?.driver) {
+    case undefined:
+      return null;
+    case 'qemu':
+    case 'file':
+      return createLogFileConsole(config);
+  }
+}
+
+function composeBoot(config: MachineConfig['boot']): BootSelect {
+  switch (config.driver) {
+    case 'grub':
+      return createGrubBootSelect();
+  }
+}
+
+function composeMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
+  switch (config?.driver) {
+    case undefined:
+      return null;
+    case 'file':
+      return createFileMemory(config);
+  }
+}
+
+/** The machine that a config describes. The only place where a driver's name is looked at. */
+export function composeMachine(config: MachineConfig): Machine {
+  return {
+    name: config.name,
+    description: config.description,
+    labels: config.labels,
+    access: createSshAccess(config.shell),
+    power: composePower(config.power),
+    console: composeConsole(config.console),
+    boot: composeBoot(config.boot),
+    memory: composeMemory(config.deviceMemory),
+  };
+}

@@ -1,0 +1,98 @@
+import { DeadlinePassed, formatSeconds } from '../timing.js';
+import { adviceOf } from '../machine/errors.js';
+import { readBootEvidence } from './boot-evidence.js';
+import { JobFailure } from './failure.js';
+import type { Booted } from './host.js';
+import type { TestBench } from './test-bench.js';
+
+/** How an attempt to boot the candidate ended. */
+export type BootOutcome =
+  | { kind: 'candidate'; booted: Booted; fromSeq: number }
+  | { kind: 'crash'; signature: string; fromSeq: number }
+  | { kind: 'not-loaded'; message: string; fromSeq: number }
+  | { kind: 'fell-back'; message: string; fromSeq: number }
+  | { kind: 'hung'; message: string; fromSeq: number };
+
+/**
+ * Boots the candidate once, from the default kernel. Unless it comes up, the machine is on its
+ * default kernel again when this returns; throws (infrastructure) when it is on none.
+ */
+export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
+  const { host, serial, signal, machine, work } = bench;
+  const { kernel: before, session } = await host.reach(bench.pace.reachMs, signal);
+  await machine.boot.selectOnce(session);
+  const fromSeq = serial.next;
+  const rebootAt = performance.now();
+  const bootMs = work.timeouts.bootSeconds * 1000;
+  await host.reboot(signal);
+  // A console that shows the end of the candidate promises the default kernel: wait for that one.
+  const crashed = serial.watchFrom(fromSeq);
+  const patience = (): number => (crashed() === null ? bootMs : bootMs + bench.pace.recoverMs);
+  let booted: Booted;
+  try {
+    booted = await host.awaitBoot(before.bootId, patience, signal);
+  } catch (error) {
+    if (!(error instanceof DeadlinePassed)) throw error;
+    return await resetHungMachine(bench, before.bootId, fromSeq);
+  }
+  const took = formatSeconds(performance.now() - rebootAt);
+  if (booted.kernel.nonce !== null) {
+    bench.note(`boot: ${booted.kernel.release} answers ${took} after the reboot, boot_id ${booted.kernel.bootId}`);
+    return { kind: 'candidate', booted, fromSeq };
+  }
+  bench.note(`boot: the default kernel ${booted.kernel.release} came back ${took} after the reboot`);
+  const evidence = readBootEvidence(serial.since(fromSeq), work.manifest.release);
+  switch (evidence.kind) {
+    case 'crash':
+    case 'not-loaded':
+      return evidence;
+    case 'started':
+      return {
+        kind: 'fell-back',
+        message: 'it started and the machine reset without a crash report (triple fault, reset or watchdog)',
+        fromSeq: evidence.fromSeq,
+      };
+    case 'nothing':
+      return { kind: 'fell-back', message: 'the console shows no sign of it', fromSeq };
+  }
+}
+
+async function resetHungMachine(bench: TestBench, before: string, fromSeq: number): Promise<BootOutcome> {
+  const { serial, work } = bench;
+  const lastWords = serial.lastWords(fromSeq);
+  const lastSeq = Math.max(fromSeq, serial.next - 1);
+  const message =
+    lastWords === null
+      ? `silent for ${work.timeouts.bootSeconds} s after the reboot; nothing on the console`
+      : `no answer within ${work.timeouts.bootSeconds} s; last serial line: ${lastWords}`;
+  bench.note(`boot: ${message}`);
+  await resetToDefault(bench, before);
+  return { kind: 'hung', message, fromSeq: Math.min(fromSeq, lastSeq) };
+}
+
+/** Hard reset, then the default kernel; throws (infrastructure) when the machine stays away. */
+export async function resetToDefault(
+  bench: TestBench,
+  notBootId: string | null,
+  signal = bench.signal,
+): Promise<Booted> {
+  const { machine, host, pace } = bench;
+  if (machine.power === null) {
+    throw new JobFailure(
+      'infrastructure',
+      `${machine.name} does not answer and has no power driver; reset it by hand, and configure power: for it`,
+    );
+  }
+  bench.note(`power: resetting ${machine.name}`);
+  const at = performance.now();
+  try {
+    await machine.power.reset(signal);
+    host.forgetReboot();
+    const booted = await host.awaitBoot(notBootId, () => pace.recoverMs, signal);
+    bench.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);
+    return booted;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new JobFailure('infrastructure', `${machine.name} did not come back after a reset: ${adviceOf(error)}`);
+  }
+}

@@ -1,0 +1,111 @@
+import { MachineError, adviceOf } from '../machine/errors.js';
+import type { Machine, Session } from '../machine/protocols.js';
+import { DeadlinePassed, pause } from '../timing.js';
+import { type KernelIdentity, identifyKernel } from './kernel-identity.js';
+import type { Pace } from './pace.js';
+
+/** A machine that answered, and what runs on it. */
+export interface Booted {
+  session: Session;
+  kernel: KernelIdentity;
+}
+
+/** Trouble that waiting does not mend. */
+const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings']);
+
+/** Detached, so that the command's own connection does not hold up the way down. */
+const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
+
+/** The machine of a job through its reboots: at most one connection, to the kernel that runs now. */
+export class Host {
+  private current: Booted | null = null;
+  /** The kernel that was told to reboot: an answer of it is not the machine being back. */
+  private leaving: string | null = null;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly pace: Pace,
+  ) {}
+
+  /** The connection of now, or null when there is none or it broke. */
+  get session(): Session | null {
+    return this.current === null || this.current.session.lost.aborted ? null : this.current.session;
+  }
+
+  /** The connection of now; throws when it broke. */
+  require(): Session {
+    const session = this.session;
+    if (session === null) {
+      throw new MachineError('connection-lost', `the connection to ${this.machine.access.address} was lost`);
+    }
+    return session;
+  }
+
+  /** Connects unless connected, waiting up to `timeoutMs` for a machine that is booting. */
+  async reach(timeoutMs: number, signal?: AbortSignal): Promise<Booted> {
+    if (this.current !== null && this.session !== null) return this.current;
+    return this.awaitBoot(this.leaving, () => timeoutMs, signal);
+  }
+
+  /**
+   * Waits for a kernel whose boot_id is not `previousBootId` (null: any). `timeoutMs` is asked at
+   * every try and counts from the call. Rejects with DeadlinePassed, naming the last obstacle.
+   */
+  async awaitBoot(previousBootId: string | null, timeoutMs: () => number, signal?: AbortSignal): Promise<Booted> {
+    this.leave();
+    const start = performance.now();
+    let obstacle = 'it was not asked';
+    for (;;) {
+      signal?.throwIfAborted();
+      let session: Session | null = null;
+      try {
+        session = await this.machine.access.connect({
+          timeoutMs: this.pace.connectTimeoutMs,
+          ...(signal === undefined ? {} : { signal }),
+        });
+        const kernel = await identifyKernel(session, signal);
+        if (kernel.bootId !== previousBootId) {
+          this.current = { session, kernel };
+          this.leaving = null;
+          return this.current;
+        }
+        obstacle = 'it still runs the kernel from before the reboot';
+        session.close();
+      } catch (error) {
+        session?.close();
+        signal?.throwIfAborted();
+        if (error instanceof MachineError && LASTING.has(error.kind)) throw error;
+        obstacle = adviceOf(error);
+      }
+      if (performance.now() - start >= timeoutMs()) {
+        throw new DeadlinePassed(`an answer of ${this.machine.name} (${obstacle})`, timeoutMs());
+      }
+      await pause(this.pace.pollMs, signal);
+    }
+  }
+
+  /** Asks the running kernel to reboot and closes the connection. */
+  async reboot(signal?: AbortSignal): Promise<void> {
+    const session = this.require();
+    this.leaving = this.current?.kernel.bootId ?? null;
+    await session
+      .exec(`# peerlab reboot {}\n${REBOOT}`, { timeoutMs: 20_000, ...(signal === undefined ? {} : { signal }) })
+      .catch((error: unknown) => {
+        signal?.throwIfAborted();
+        // The machine may be gone before it answers; whether it rebooted shows by its boot_id.
+        if (!(error instanceof MachineError)) throw error;
+      });
+    this.leave();
+  }
+
+  /** The machine was reset: whatever answers now has been booted since. */
+  forgetReboot(): void {
+    this.leaving = null;
+  }
+
+  /** Closes the connection, if any. */
+  leave(): void {
+    this.current?.session.close();
+    this.current = null;
+  }
+}

@@ -1,0 +1,30 @@
+/** How long a test job waits for what. Tests give shorter ones. */
+export interface Pace {
+  /** One SSH handshake. */
+  connectTimeoutMs: number;
+  /** Between looks at something that is awaited. */
+  pollMs: number;
+  /** For a machine to answer at the start of a job; it may just be booting. */
+  reachMs: number;
+  /** For the default kernel to come back by itself, and again after a reset. */
+  recoverMs: number;
+  /** For crash text on the console after a connection was lost. */
+  lateCrashMs: number;
+  /** For the rest of a crash report after its first line. */
+  crashTextMs: number;
+  /** For kernel warnings to arrive after the result of the test that caused them. */
+  settleMs: number;
+  /** For the whole restore stage. */
+  restoreMs: number;
+}
+
+export const PACE: Pace = {
+  connectTimeoutMs: 20_000,
+  pollMs: 500,
+  reachMs: 120_000,
+  recoverMs: 180_000,
+  lateCrashMs: 15_000,
+  crashTextMs: 4_000,
+  settleMs: 150,
+  restoreMs: 600_000,
+};

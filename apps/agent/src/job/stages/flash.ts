@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { output, quote, script } from '../../machine/command.js';
+import { MachineError } from '../../machine/errors.js';
+import type { Session } from '../../machine/protocols.js';
+import { formatBytes, formatSeconds } from '../../timing.js';
+import { candidateCommandLine } from '../command-line.js';
+import { JobFailure } from '../failure.js';
+import type { TestBench } from '../test-bench.js';
+import { listTests } from '../suite-command.js';
+import { checkFreeSpace } from './prepare.js';
+
+/** Installs the kernel beside the default one, under our own names. */
+export async function flash(bench: TestBench): Promise<string> {
+  const { work, signal, paths, defaultKernel } = bench;
+  if (defaultKernel === null) throw new Error('flash before prepare');
+  const { manifest } = work;
+  if (!/^[a-zA-Z0-9._+-]+$/.test(manifest.release) || manifest.release.startsWith('.')) {
+    throw new JobFailure('request', `the bundle's release "${manifest.release}" is no folder name`);
+  }
+  if (manifest.release === defaultKernel.release) {
+    throw new JobFailure(
+      'request',
+      `the bundle's release ${manifest.release} is that of the default kernel; build it with another LOCALVERSION`,
+    );
+  }
+  const fetchedAt = performance.now();
+  const folder = await bench.bundles.fetch(work.bundle.sha256, manifest, signal);
+  bench.note(
+    `flash: bundle ${work.bundle.sha256.slice(0, 12)}… (${formatBytes(work.bundle.sizeBytes)}) in the agent's cache, ` +
+      `all digests right, ${formatSeconds(performance.now() - fetchedAt)}`,
+  );
+  bench.spool.remember({ touched: true });
+  const session = bench.host.require();
+  const [folderWord, modulesWord] = [quote(paths.folder), quote(paths.modules)];
+  await output(
+    session,
+    script('make-folders', { path: paths.folder }, `mkdir -p ${folderWord}/suites ${folderWord}/root`),
+  );
+  for (const path of Object.keys(manifest.files)) {
+    const target = remotePath(path, paths);
+    if (target !== null) await uploadFile(bench, session, join(folder, path), path, target);
+  }
+  if (manifest.files['modules.tar'] !== undefined) {
+    // Unpacked aside and moved: tar would replace the symbolic link /lib by a folder.
+    await output(
+      session,
+      script(
+        'unpack-modules',
+        { release: manifest.release },
+        `cd ${folderWord} && tar -xf modules.tar -C root && touch root/lib/modules/${quote(manifest.release)}/.peerlab &&
+rm -rf ${modulesWord} && mv root/lib/modules/${quote(manifest.release)} ${modulesWord} && rm -rf modules.tar root`,
+      ),
+      { signal },
+    );
+  }
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, await rootDevice(session), {
+    nonce: work.nonce,
+    attemptId: bench.assignment.attemptId,
+  });
+  await bench.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
+  bench.note(`flash: boot entry installed, command line: ${commandLine}`);
+  await output(session, script('sync', {}, 'sync'), { signal });
+  for (const suite of work.suites) await planSuite(bench, session, suite);
+  return `${manifest.release} installed as ${paths.kernel}`;
+}
+
+function remotePath(path: string, paths: TestBench['paths']): string | null {
+  if (path === 'vmlinuz') return paths.kernel;
+  if (path === 'modules.tar' || path.startsWith('suites/')) return `${paths.folder}/${path}`;
+  return null;
+}
+
+async function uploadFile(
+  bench: TestBench,
+  session: Session,
+  local: string,
+  name: string,
+  target: string,
+): Promise<void> {
+  const { size } = await stat(local);
+  const sha256 = bench.work.manifest.files[name]?.sha256 ?? '';
+  const start = performance.now();
+  try {
+    const { resumedAtBytes } = await session.upload(local, target, {
+      sha256,
+      sizeBytes: size,
+      mode: name === 'vmlinuz' ? 0o644 : 0o755,
+      signal: bench.signal,
+    });
+    const resumed = resumedAtBytes > 0 ? `, resumed at ${formatBytes(resumedAtBytes)}` : '';
+    bench.note(
+      `flash: uploaded ${name} ${formatBytes(size)} in ${formatSeconds(performance.now() - start)}, sha256 ok${resumed}`,
+    );
+  } catch (error) {
+    // SFTP says only "Failure" when the disk is full; the machine says more.
+    if (error instanceof MachineError && (error.kind === 'upload' || error.kind === 'command-failed')) {
+      await checkFreeSpace(bench);
+    }
+    throw error;
+  }
+}
+
+async function rootDevice(session: Session): Promise<string> {
+  return (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
+}
+
+/** Asks on the default kernel, so that the plan is known even when the candidate never boots. */
+async function planSuite(
+  bench: TestBench,
+  session: Session,
+  suite: TestBench['work']['suites'][number],
+): Promise<void> {
+  const tests = (await listTests(session, bench.paths.folder, suite, bench.signal)) ?? suite.tests;
+  if (tests.length === 0) {
+    bench.note(`flash: suite ${suite.name} does not list its tests`);
+    return;
+  }
+  bench.plans.set(suite.name, tests);
+  bench.emit({ type: 'plan', suite: suite.name, tests });
+  bench.note(`flash: suite ${suite.name} has ${tests.length} tests`);
+}

@@ -1,0 +1,89 @@
+import { output, script } from '../../machine/command.js';
+import { adviceOf } from '../../machine/errors.js';
+import { formatBytes } from '../../timing.js';
+import { JobFailure } from '../failure.js';
+import type { TestBench } from '../test-bench.js';
+import { cleanMachine } from './clean.js';
+
+const MARGIN_BYTES = 64 * 1024 * 1024;
+
+export interface FreeSpace {
+  mount: string;
+  freeBytes: number;
+}
+
+/** Free space by mount point, from `df -Pk`. */
+export function parseDf(text: string): FreeSpace[] {
+  const rows = text
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns.length >= 6);
+  const byMount = new Map(rows.map((columns) => [columns[5] ?? '', Number(columns[3]) * 1024]));
+  return [...byMount].map(([mount, freeBytes]) => ({ mount, freeBytes }));
+}
+
+/** Why the bundle does not fit, with the remedy; null when it does. */
+export function whyNoSpace(machine: string, space: readonly FreeSpace[], neededBytes: number): string | null {
+  const tight = space.find((entry) => entry.freeBytes < neededBytes);
+  if (tight === undefined) return null;
+  return (
+    `machine ${machine} has ${formatBytes(tight.freeBytes)} free in ${tight.mount}, needs ${formatBytes(neededBytes)}; ` +
+    'remove old kernels under /boot and /lib/modules, or other large files there'
+  );
+}
+
+/** Space for the bundle, its unpacked modules, and something for the system to breathe. */
+export function neededBytes(bundleSizeBytes: number): number {
+  return bundleSizeBytes * 2 + MARGIN_BYTES;
+}
+
+export async function checkFreeSpace(bench: TestBench): Promise<FreeSpace[]> {
+  const text = await output(
+    bench.host.require(),
+    script('df', {}, 'mkdir -p /var/lib/peerlab; df -Pk /boot /lib/modules /var/lib/peerlab'),
+    { signal: bench.signal },
+  );
+  const space = parseDf(text);
+  const problem = whyNoSpace(bench.machine.name, space, neededBytes(bench.work.bundle.sizeBytes));
+  if (problem !== null) throw new JobFailure('infrastructure', problem);
+  return space;
+}
+
+/** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
+export async function prepare(bench: TestBench): Promise<string> {
+  const { host, signal, pace } = bench;
+  let { kernel } = await host.reach(pace.reachMs, signal);
+  if (kernel.nonce !== null) {
+    bench.note(
+      `prepare: ${bench.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,
+    );
+    bench.spool.remember({ touched: true });
+    await host.reboot(signal);
+    ({ kernel } = await host.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
+    if (kernel.nonce !== null) {
+      throw new JobFailure(
+        'infrastructure',
+        `${bench.machine.name} boots a kernel under test by default; remove the peerlab entry from its boot menu`,
+      );
+    }
+  }
+  bench.defaultKernel = kernel;
+  const { release, buildId, bootId } = kernel;
+  bench.spool.remember({ defaultKernel: { release, buildId, bootId } });
+  bench.emit({
+    type: 'kernel',
+    sighting: { phase: 'default-before', release, buildId, bootId, nonce: null, proven: true, detail: null },
+  });
+  const session = host.require();
+  try {
+    await bench.machine.boot.preflight(session);
+  } catch (error) {
+    throw new JobFailure('infrastructure', `${bench.machine.name}: ${adviceOf(error)}`);
+  }
+  await cleanMachine(bench.machine, session, signal);
+  const space = await checkFreeSpace(bench);
+  const free = space.map((entry) => `${formatBytes(entry.freeBytes)} free in ${entry.mount}`).join(', ');
+  return `default kernel ${release}, build-id ${buildId.slice(0, 12)}…, ${free}`;
+}

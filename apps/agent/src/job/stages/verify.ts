@@ -1,0 +1,37 @@
+import { JobFailure } from '../failure.js';
+import { identifyKernel } from '../kernel-identity.js';
+import type { TestBench } from '../test-bench.js';
+import { isProven } from './boot.js';
+
+/** Proves that the kernel that runs is the one that was flashed; starts to follow its log. */
+export async function verify(bench: TestBench): Promise<string> {
+  const { work, signal } = bench;
+  const session = bench.host.require();
+  const kernel = await identifyKernel(session, signal);
+  const wrong = [
+    kernel.nonce === work.nonce ? null : `its command line has nonce ${kernel.nonce ?? 'none'}, not ${work.nonce}`,
+    kernel.buildId === work.manifest.buildId
+      ? null
+      : `its build-id is ${kernel.buildId || 'missing'}, the bundle's is ${work.manifest.buildId}`,
+    kernel.bootId === bench.defaultKernel?.bootId ? 'its boot_id did not change' : null,
+  ].filter((problem) => problem !== null);
+  const detail = wrong.length === 0 ? null : wrong.join('; ');
+  const { release, buildId, bootId, nonce } = kernel;
+  bench.emit({
+    type: 'kernel',
+    sighting: { phase: 'candidate', release, buildId, bootId, nonce, proven: isProven(bench, kernel), detail },
+  });
+  if (detail !== null) {
+    bench.emitFarmResult('boot', {
+      status: 'fail',
+      reason: `wrong kernel: ${detail}`,
+      durationMs: null,
+      signature: null,
+      log: null,
+    });
+    throw new JobFailure('provisioning', `wrong kernel: ${release} runs, but ${detail}`);
+  }
+  bench.candidate = kernel;
+  await bench.kernelLog.attach(session, kernel);
+  return `nonce, build-id and boot_id agree: ${release}, ${buildId.slice(0, 12)}…`;
+}

@@ -1,0 +1,136 @@
+import { type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
+import { adviceOf } from '../machine/errors.js';
+import type { RunningCommand } from '../machine/protocols.js';
+import { until } from '../timing.js';
+import type { SerialCrash } from './serial-recorder.js';
+import { suiteCommand } from './suite-command.js';
+import type { SuiteProgress } from './suite-progress.js';
+import type { TestBench } from './test-bench.js';
+
+/** How one invocation of a suite ended. */
+export type SuiteEnd =
+  | { kind: 'exited'; code: number | null; signal: string | null }
+  | { kind: 'crash'; crash: SerialCrash }
+  | { kind: 'hang'; test: string; limitSeconds: number }
+  | { kind: 'suite-timeout'; limitSeconds: number }
+  | { kind: 'lost' };
+
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Runs a suite once on the connection of now. `timeLeftMs` is what is left of the suite's limit.
+ * Crash text on the console outranks a lost connection, which outranks an exit code.
+ */
+export async function runSuiteOnce(
+  bench: TestBench,
+  suite: SuiteEntry,
+  progress: SuiteProgress,
+  timeLeftMs: number,
+): Promise<SuiteEnd> {
+  const { signal, pace, machine, spool, serial } = bench;
+  const session = bench.host.require();
+  const crashed = serial.watchFrom(serial.next);
+  const skip = progress.finished();
+  progress.restart();
+  spool.appendLine(
+    'test',
+    `# suite ${suite.name} on ${machine.name}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
+  );
+  let command: RunningCommand | null = null;
+  const earlyReads: (() => void)[] = [];
+  const handlers = {
+    onStdoutLine: (line: string) => {
+      const seq = spool.appendLine('test', line);
+      const event = parseKtapLine(line);
+      progress.take(event, line, seq);
+      if (event?.type === 'oracle-read') {
+        const answer = (): void => {
+          void answerOracle(bench, event.offset, event.lengthBytes).then((text) => command?.writeLine(text));
+        };
+        if (command === null) earlyReads.push(answer);
+        else answer();
+      }
+    },
+    onStderrLine: (line: string) => {
+      spool.appendLine('test', line);
+    },
+  };
+  const startedAt = performance.now();
+  command = await session.start(
+    suiteCommand(bench.paths.folder, suite, { skip, oracle: machine.memory !== null }),
+    handlers,
+  );
+  for (const answer of earlyReads) answer();
+  let ended: Awaited<RunningCommand['ended']> | null = null;
+  void command.ended.then((end) => {
+    ended = end;
+  });
+  const look = (): SuiteEnd | undefined => {
+    progress.flush(pace.settleMs);
+    const crash = crashed();
+    if (crash !== null) return { kind: 'crash', crash };
+    const end = ended as Awaited<RunningCommand['ended']> | null;
+    if (end?.lost === true || session.lost.aborted) return { kind: 'lost' };
+    if (end !== null) return { kind: 'exited', code: end.code, signal: end.signal };
+    const now = performance.now();
+    const { running } = progress;
+    if (running !== null && now - running.startedAt > suite.testTimeoutSeconds * 1000) {
+      return { kind: 'hang', test: running.test, limitSeconds: suite.testTimeoutSeconds };
+    }
+    if (now - startedAt > timeLeftMs) return { kind: 'suite-timeout', limitSeconds: suite.timeoutSeconds };
+    return undefined;
+  };
+  try {
+    const end = await until('the end of a suite', look, {
+      everyMs: LOOK_EVERY_MS,
+      timeoutMs: timeLeftMs + 60_000,
+      signal,
+    });
+    if (end.kind === 'lost') return await lookForLateCrash(bench, crashed);
+    if (end.kind === 'crash') return { kind: 'crash', crash: await readWholeCrash(bench, crashed, end.crash) };
+    return end;
+  } finally {
+    command.close();
+  }
+}
+
+async function answerOracle(bench: TestBench, offset: number, lengthBytes: number): Promise<string> {
+  try {
+    const bytes = await bench.machine.memory?.read(offset, lengthBytes);
+    if (bytes === undefined) return 'error this machine has no oracle';
+    return `${bytes.length} ${bytes.toString('hex')}`;
+  } catch (error) {
+    return `error ${adviceOf(error).replaceAll('\n', ' ')}`;
+  }
+}
+
+/** A dying machine drops its connections before its console has said all. */
+async function lookForLateCrash(bench: TestBench, crashed: () => SerialCrash | null): Promise<SuiteEnd> {
+  bench.note('test: the connection broke; looking for a crash on the console');
+  const crash = await until('crash text', () => crashed() ?? undefined, {
+    everyMs: LOOK_EVERY_MS,
+    timeoutMs: bench.pace.lateCrashMs,
+    signal: bench.signal,
+  }).catch(() => null);
+  bench.signal.throwIfAborted();
+  return crash === null ? { kind: 'lost' } : { kind: 'crash', crash: await readWholeCrash(bench, crashed, crash) };
+}
+
+const CRASH_END = /---\[ end Kernel panic|Rebooting in \d+ seconds/;
+
+/** Waits until the report is over, so that the signature has its function and the range its end. */
+async function readWholeCrash(
+  bench: TestBench,
+  crashed: () => SerialCrash | null,
+  first: SerialCrash,
+): Promise<SerialCrash> {
+  const over = (): true | undefined =>
+    bench.serial.since(first.fromSeq).some((line) => CRASH_END.test(line.text)) ? true : undefined;
+  await until('the end of the crash report', over, {
+    everyMs: LOOK_EVERY_MS,
+    timeoutMs: bench.pace.crashTextMs,
+    signal: bench.signal,
+  }).catch(() => undefined);
+  bench.signal.throwIfAborted();
+  return crashed() ?? first;
+}

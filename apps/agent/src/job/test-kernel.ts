@@ -1,0 +1,67 @@
+import { quote, script } from '../machine/command.js';
+import { MachineError, adviceOf } from '../machine/errors.js';
+import { DeadlinePassed, until } from '../timing.js';
+import { bootCandidate, resetToDefault } from './candidate-boot.js';
+import { JobFailure } from './failure.js';
+import { verify } from './stages/verify.js';
+import type { TestBench } from './test-bench.js';
+
+/** Loads the bundle's modules on the candidate that runs. A crash in them ends the attempt. */
+export async function loadModules(bench: TestBench): Promise<void> {
+  const { manifest } = bench.work;
+  const crashed = bench.serial.watchFrom(bench.serial.next);
+  for (const name of manifest.modules) {
+    try {
+      const result = await bench.host
+        .require()
+        .exec(script('modprobe', { module: name }, `modprobe ${quote(name)}`), { signal: bench.signal });
+      if (result.code === 0) continue;
+      throw new JobFailure(
+        'harness',
+        `modprobe ${name} failed on ${manifest.release}: ${result.stderr.trim() || `exit ${result.code}`}`,
+      );
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      const crash = await until('crash text', () => crashed() ?? undefined, {
+        everyMs: 100,
+        timeoutMs: bench.pace.lateCrashMs,
+        signal: bench.signal,
+      }).catch(() => null);
+      bench.signal.throwIfAborted();
+      if (crash === null) throw error;
+      throw new JobFailure('kernel-crash', `loading ${name} crashed the kernel: ${crash.signature}`, crash.signature);
+    }
+  }
+  if (manifest.modules.length > 0) bench.note(`test: loaded ${manifest.modules.join(', ')}`);
+}
+
+/** After a crash or a hang: the default kernel first, by itself or by a reset. */
+export async function recoverDefault(bench: TestBench, crashedBootId: string): Promise<void> {
+  bench.kernelLog.detach();
+  try {
+    const booted = await bench.host.awaitBoot(crashedBootId, () => bench.pace.recoverMs, bench.signal);
+    bench.note(`test: ${bench.machine.name} came back with ${booted.kernel.release}`);
+  } catch (error) {
+    bench.signal.throwIfAborted();
+    if (!(error instanceof DeadlinePassed)) throw error;
+    bench.note(`test: ${adviceOf(error)}`);
+    await resetToDefault(bench, crashedBootId);
+  }
+}
+
+/** Boots the candidate again in the middle of a suite; the entry is still installed. */
+export async function rebootCandidate(bench: TestBench): Promise<void> {
+  const outcome = await bootCandidate(bench);
+  if (outcome.kind === 'crash') {
+    throw new JobFailure(
+      'kernel-crash',
+      `the kernel came up before, but crashed when it was booted again: ${outcome.signature}`,
+      outcome.signature,
+    );
+  }
+  if (outcome.kind !== 'candidate') {
+    throw new JobFailure('provisioning', `the kernel came up before, but not again: ${outcome.message}`);
+  }
+  await verify(bench);
+  await loadModules(bench);
+}

@@ -1,0 +1,171 @@
+import { FRAME_MAX_BYTES, HEARTBEAT_SECONDS, type FromAgent, ToAgent } from '@peerlab/contracts';
+import WebSocket from 'ws';
+import { type Journal, messageOf } from '../journal.js';
+import { backOffMs } from './back-off.js';
+import { channelUrl } from './controller-url.js';
+
+type Hello = Extract<FromAgent, { type: 'hello' }>;
+
+export interface LinkHandlers {
+  hello(): Hello;
+  heartbeat(): FromAgent;
+  /** Every message but `refused`; `welcome` is the first of a connection. */
+  onMessage(message: ToAgent): void;
+  onDown(): void;
+}
+
+export interface LinkSettings {
+  controller: string;
+  /** Read anew for every connection, so that a replaced token file is taken. */
+  readToken: () => string;
+  journal: Journal;
+  heartbeatMs?: number;
+  /** Default backOffMs. */
+  backOff?: (failures: number) => number;
+}
+
+/** Unsent bytes above which `send` says no; the spool keeps what was not taken. */
+const BUFFERED_MAX_BYTES = 4 * 1024 * 1024;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * The WebSocket to the controller. Connects again for ever, with a jittered back-off; a connection
+ * whose pings stay unanswered for two heartbeats is half open and is thrown away.
+ */
+export class Link {
+  private socket: WebSocket | null = null;
+  private welcomed = false;
+  private failures = 0;
+  private stopped = false;
+  private retryTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly settings: LinkSettings,
+    private readonly handlers: LinkHandlers,
+  ) {}
+
+  start(): void {
+    this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.socket?.close(1001, 'agent stops');
+    this.socket?.terminate();
+  }
+
+  /** Between welcome and the end of the connection. */
+  get up(): boolean {
+    return this.welcomed;
+  }
+
+  /** false = not connected or too much unsent; nothing was queued. */
+  send(message: FromAgent): boolean {
+    const socket = this.socket;
+    if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return false;
+    if (socket.bufferedAmount > BUFFERED_MAX_BYTES) return false;
+    socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  private connect(): void {
+    const { journal } = this.settings;
+    let token: string;
+    try {
+      token = this.settings.readToken();
+    } catch (error) {
+      journal.error('token-unreadable', { problem: messageOf(error), remedy: 'correct tokenFile in the agent config' });
+      this.retry();
+      return;
+    }
+    const url = channelUrl(this.settings.controller);
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${token}` },
+      handshakeTimeout: CONNECT_TIMEOUT_MS,
+      maxPayload: FRAME_MAX_BYTES,
+    });
+    this.socket = socket;
+    let stopHeart: () => void = () => undefined;
+    let reason: string | null = null;
+    socket.on('unexpected-response', (_request, response) => {
+      reason =
+        response.statusCode === 401
+          ? 'the controller refused the token (401); put a token made with `token create --kind agent` into tokenFile'
+          : `the controller answered ${response.statusCode ?? '?'} instead of opening the channel`;
+      response.resume();
+      socket.terminate();
+    });
+    socket.on('open', () => {
+      socket.send(JSON.stringify(this.handlers.hello()));
+      stopHeart = this.beat(socket);
+    });
+    socket.on('message', (data) => this.receive(socket, data));
+    socket.on('error', (error) => {
+      reason ??= messageOf(error);
+    });
+    socket.on('close', (code) => {
+      stopHeart();
+      if (this.socket !== socket) return;
+      this.socket = null;
+      const wasUp = this.welcomed;
+      this.welcomed = false;
+      if (wasUp) this.handlers.onDown();
+      if (this.stopped) return;
+      journal.warning(wasUp ? 'link-down' : 'link-failed', { url, code, reason: reason ?? 'closed' });
+      this.retry();
+    });
+  }
+
+  private receive(socket: WebSocket, data: WebSocket.RawData): void {
+    const { journal } = this.settings;
+    let message: ToAgent;
+    try {
+      message = ToAgent.parse(JSON.parse(String(data)));
+    } catch (error) {
+      // An unknown message is the controller's mistake; a new connection starts from known state.
+      journal.error('link-malformed', { problem: messageOf(error).slice(0, 500) });
+      socket.terminate();
+      return;
+    }
+    if (message.type === 'refused') {
+      journal.error('link-refused', { code: message.code, message: message.message });
+      socket.terminate();
+      return;
+    }
+    if (message.type === 'welcome') {
+      this.welcomed = true;
+      this.failures = 0;
+      journal.info('link-up', { agent: message.agent, attempts: message.attempts.length });
+    } else if (!this.welcomed) {
+      return;
+    }
+    this.handlers.onMessage(message);
+  }
+
+  private beat(socket: WebSocket): () => void {
+    const everyMs = this.settings.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
+    let unanswered = 0;
+    socket.on('pong', () => {
+      unanswered = 0;
+    });
+    const timer = setInterval(() => {
+      if (unanswered >= 2) {
+        this.settings.journal.warning('link-half-open', { unansweredPings: unanswered });
+        socket.terminate();
+        return;
+      }
+      unanswered += 1;
+      socket.ping();
+      this.send(this.handlers.heartbeat());
+    }, everyMs);
+    return () => clearInterval(timer);
+  }
+
+  private retry(): void {
+    if (this.stopped) return;
+    this.failures += 1;
+    const delayMs = (this.settings.backOff ?? backOffMs)(this.failures);
+    this.retryTimer = setTimeout(() => this.connect(), delayMs);
+  }
+}

@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
+import { output, quote, script } from '../command.js';
+import { MachineError } from '../errors.js';
+import { LineSplitter } from '../lines.js';
+import type {
+  CommandEnd,
+  ExecOptions,
+  ExecResult,
+  LineHandlers,
+  RunningCommand,
+  Session,
+  UploadOptions,
+} from '../protocols.js';
+
+/** Largest write that OpenSSH's server takes in one request. */
+const CHUNK_BYTES = 255 * 1024;
+/** Writes under way at once; more only fills the machine's socket buffers. */
+const WRITES_IN_FLIGHT = 8;
+const EXEC_TIMEOUT_MS = 60_000;
+/** What one command may print; far above anything a stage asks for. */
+const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
+
+export class SshSession implements Session {
+  readonly lost: AbortSignal;
+  private readonly lostBy = new AbortController();
+  private sftpOpening: Promise<SFTPWrapper> | null = null;
+
+  constructor(
+    private readonly address: string,
+    private readonly client: Client,
+  ) {
+    this.lost = this.lostBy.signal;
+    const lose = (): void => this.lostBy.abort(this.lostError());
+    client.on('close', lose);
+    client.on('end', lose);
+    client.on('error', lose);
+  }
+
+  close(): void {
+    this.client.end();
+    this.client.destroy();
+    this.lostBy.abort(this.lostError());
+  }
+
+  async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS;
+    options.signal?.throwIfAborted();
+    const channel = await this.channel(command);
+    return new Promise((resolve, reject) => {
+      const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+      let size = 0;
+      let end: { code: number | null; signal: string | null } | null = null;
+      const finish = (act: () => void): void => {
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', onAbort);
+        this.lost.removeEventListener('abort', onLost);
+        act();
+      };
+      const fail = (error: Error): void =>
+        finish(() => {
+          channel.close();
+          reject(error);
+        });
+      const onAbort = (): void => fail(options.signal?.reason as Error);
+      const onLost = (): void => fail(this.lostError());
+      const timer = setTimeout(
+        () => fail(new MachineError('command-timeout', `"${command.slice(0, 80)}" ran past ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      this.lost.addEventListener('abort', onLost, { once: true });
+      const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > OUTPUT_MAX_BYTES) fail(new MachineError('command-failed', 'the command prints without end'));
+        else chunks[name].push(chunk);
+      };
+      channel.on('data', collect('stdout'));
+      channel.stderr.on('data', collect('stderr'));
+      channel.on('exit', (code: number | null, signal?: string) => {
+        end = { code, signal: signal ?? null };
+      });
+      channel.on('close', () => {
+        const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(chunks[name]).toString('utf8');
+        const ended = end;
+        if (ended === null) fail(this.lostError());
+        else finish(() => resolve({ stdout: text('stdout'), stderr: text('stderr'), ...ended }));
+      });
+      channel.end(options.stdin ?? '');
+    });
+  }
+
+  async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
+    const channel = await this.channel(command);
+    const stdout = new LineSplitter((line) => handlers.onStdoutLine(line));
+    const stderr = new LineSplitter((line) => handlers.onStderrLine(line));
+    channel.on('data', (chunk: Buffer) => stdout.push(chunk));
+    channel.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const ended = new Promise<CommandEnd>((resolve) => {
+      let end: Omit<CommandEnd, 'lost'> | null = null;
+      const finish = (): void => {
+        this.lost.removeEventListener('abort', finish);
+        stdout.end();
+        stderr.end();
+        resolve(end === null ? { code: null, signal: null, lost: true } : { ...end, lost: false });
+      };
+      channel.on('exit', (code: number | null, signal?: string) => {
+        end = { code, signal: signal ?? null };
+      });
+      channel.on('close', finish);
+      this.lost.addEventListener('abort', finish, { once: true });
+    });
+    return { ended, writeLine: (text) => channel.write(`${text}\n`), close: () => channel.close() };
+  }
+
+  async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
+    const part = `${remotePath}.part`;
+    const sftp = await this.sftp();
+    let resumedAtBytes = await this.matchingPart(sftp, localPath, part, options);
+    await this.writeFrom(sftp, localPath, part, resumedAtBytes, options);
+    let seen = await this.digest(part, options.signal);
+    if (seen !== options.sha256 && resumedAtBytes > 0) {
+      resumedAtBytes = 0;
+      await this.writeFrom(sftp, localPath, part, 0, options);
+      seen = await this.digest(part, options.signal);
+    }
+    if (seen !== options.sha256) {
+      throw new MachineError(
+        'digest',
+        `${remotePath} arrived damaged: expected sha256 ${options.sha256}, the machine reads ${seen}`,
+        'check the disk and the network of the machine',
+      );
+    }
+    const [from, to, mode] = [quote(part), quote(remotePath), options.mode.toString(8)];
+    await output(
+      this,
+      script('place-file', { from: part, to: remotePath }, `chmod ${mode} ${from} && mv -f ${from} ${to}`),
+    );
+    return { resumedAtBytes };
+  }
+
+  /** Bytes of an earlier, interrupted upload that can be kept. */
+  private async matchingPart(
+    sftp: SFTPWrapper,
+    localPath: string,
+    part: string,
+    options: UploadOptions,
+  ): Promise<number> {
+    const size = await new Promise<number>((resolve) => {
+      sftp.stat(part, (error, stats) => resolve(error === undefined || error === null ? stats.size : 0));
+    });
+    if (size === 0 || size > options.sizeBytes) return 0;
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(localPath, { end: size - 1 })) hash.update(chunk as Buffer);
+    return hash.digest('hex') === (await this.digest(part, options.signal)) ? size : 0;
+  }
+
+  private async writeFrom(
+    sftp: SFTPWrapper,
+    localPath: string,
+    remotePath: string,
+    startBytes: number,
+    options: UploadOptions,
+  ): Promise<void> {
+    const failed = (what: string) => (error: Error) =>
+      new MachineError('upload', `${what} ${remotePath}: ${error.message}`, null, error);
+    const handle = await new Promise<Buffer>((resolve, reject) => {
+      sftp.open(remotePath, startBytes > 0 ? 'r+' : 'w', { mode: 0o600 }, (error, opened) =>
+        error ? reject(failed('cannot create')(error)) : resolve(opened),
+      );
+    });
+    const file = await open(localPath);
+    try {
+      let position = startBytes;
+      const worker = async (): Promise<void> => {
+        while (position < options.sizeBytes) {
+          options.signal?.throwIfAborted();
+          const at = position;
+          const length = Math.min(CHUNK_BYTES, options.sizeBytes - at);
+          position += length;
+          const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+          if (bytesRead !== length) throw new MachineError('upload', `${localPath} is shorter than expected`);
+          await this.orLost<void>((resolve, reject) =>
+            sftp.write(handle, buffer, 0, length, at, (error) =>
+              error ? reject(failed('cannot write')(error)) : resolve(),
+            ),
+          );
+        }
+      };
+      await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, worker));
+      await this.orLost<void>((resolve, reject) =>
+        sftp.close(handle, (error) => (error ? reject(failed('cannot close')(error)) : resolve())),
+      );
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async digest(remotePath: string, signal?: AbortSignal): Promise<string> {
+    const command = script('digest', { path: remotePath }, `sha256sum < ${quote(remotePath)}`);
+    const text = await output(this, command, signal === undefined ? {} : { signal });
+    return text.trim().split(/\s+/)[0] ?? '';
+  }
+
+  private sftp(): Promise<SFTPWrapper> {
+    this.sftpOpening ??= this.orLost<SFTPWrapper>((resolve, reject) =>
+      this.client.sftp((error, sftp) =>
+        error
+          ? reject(new MachineError('upload', `${this.address} offers no SFTP: ${error.message}`, null, error))
+          : resolve(sftp),
+      ),
+    );
+    return this.sftpOpening;
+  }
+
+  private channel(command: string): Promise<ClientChannel> {
+    return this.orLost<ClientChannel>((resolve, reject) =>
+      this.client.exec(command, (error, channel) =>
+        error
+          ? reject(new MachineError('connection-lost', `${this.address}: ${error.message}`, null, error))
+          : resolve(channel),
+      ),
+    );
+  }
+
+  /** A callback API as a promise that also ends when the connection does. */
+  private orLost<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.lost.aborted) {
+        reject(this.lostError());
+        return;
+      }
+      const onLost = (): void => reject(this.lostError());
+      this.lost.addEventListener('abort', onLost, { once: true });
+      const done = (): void => this.lost.removeEventListener('abort', onLost);
+      try {
+        start(
+          (value) => {
+            done();
+            resolve(value);
+          },
+          (error) => {
+            done();
+            reject(error);
+          },
+        );
+      } catch (error) {
+        done();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  private lostError(): MachineError {
+    return new MachineError('connection-lost', `the connection to ${this.address} was lost`);
+  }
+}

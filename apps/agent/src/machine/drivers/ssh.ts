@@ -1,0 +1,187 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { Client, type ClientErrorExtensions, type ConnectConfig } from 'ssh2';
+import { MachineError } from '../errors.js';
+import type { Access, Session } from '../protocols.js';
+import { SshSession } from './ssh-session.js';
+
+export interface SshSettings {
+  host: string;
+  port: number;
+  user: string;
+  privateKeyFile: string;
+  /** Pinned public key as OpenSSH writes it: `ssh-ed25519 AAAA…`. */
+  hostKey: string;
+}
+
+/** Alive as long as one of six probes, 5 s apart, is answered: emulated machines stall for seconds. */
+const KEEPALIVE = { keepaliveInterval: 5_000, keepaliveCountMax: 6 };
+
+/**
+ * Longest wait for the server's first bytes. Short, because forwarded ports accept connections on
+ * behalf of a machine that is still booting, and only a new connection notices that it came up.
+ */
+const BANNER_MS = 4_000;
+
+/** OpenSSH's form of a public key's fingerprint. */
+export function fingerprintOf(key: Uint8Array): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
+}
+
+function parseHostKey(text: string): { type: string; blob: Buffer } {
+  const [type = '', base64 = ''] = text.trim().split(/\s+/);
+  const blob = Buffer.from(base64, 'base64');
+  const typeLength = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
+  if (blob.subarray(4, 4 + typeLength).toString() !== type || type === '') {
+    throw new MachineError(
+      'settings',
+      'shell.hostKey is not a public key in OpenSSH form',
+      'write "ssh-ed25519 AAAA…" as ssh-keyscan prints it',
+    );
+  }
+  return { type, blob };
+}
+
+const sameKey = (a: Uint8Array, b: Uint8Array): boolean =>
+  timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+
+/** Shell and files over SSH, with the host key pinned. */
+export function createSshAccess(settings: SshSettings): Access {
+  const address = `${settings.user}@${settings.host}:${settings.port}`;
+  const pinned = parseHostKey(settings.hostKey);
+  return {
+    address,
+    async connect({ timeoutMs, signal }) {
+      signal?.throwIfAborted();
+      const privateKey = await readFile(settings.privateKeyFile).catch((error: NodeJS.ErrnoException) => {
+        throw new MachineError(
+          'settings',
+          `the private key ${settings.privateKeyFile} cannot be read (${error.code ?? error.message})`,
+          'correct shell.privateKeyFile or its permissions',
+        );
+      });
+      let seen: Buffer | null = null;
+      const socket = await openSpeaking(settings, Math.min(BANNER_MS, timeoutMs), signal).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw unreachable(address, error instanceof Error ? error.message : String(error), null);
+      });
+      const config: ConnectConfig = {
+        sock: socket,
+        username: settings.user,
+        privateKey,
+        readyTimeout: timeoutMs,
+        ...KEEPALIVE,
+        hostVerifier: (key: Buffer) => {
+          seen = key;
+          return sameKey(key, pinned.blob);
+        },
+        algorithms: { serverHostKey: { prepend: [pinned.type as 'ssh-ed25519'], append: [], remove: [] } },
+      };
+      const opening = openSession(address, config, () => describeKeyChange(address, pinned.blob, seen), signal);
+      socket.resume();
+      return opening;
+    },
+  };
+}
+
+/** A TCP connection whose other end has said something; what it said is still to be read. */
+function openSpeaking(settings: SshSettings, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket({ host: settings.host, port: settings.port, noDelay: true });
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.removeListener('data', onData);
+      socket.removeListener('close', onClose);
+      socket.removeListener('error', fail);
+    };
+    const fail = (error: Error): void => {
+      done();
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const onData = (chunk: Buffer): void => {
+      socket.pause();
+      done();
+      socket.unshift(chunk);
+      resolve(socket);
+    };
+    const onClose = (): void => fail(new Error('the connection was closed before the server said anything'));
+    const onAbort = (): void => fail(new Error('aborted'));
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    socket.on('data', onData);
+    socket.on('close', onClose);
+    socket.on('error', fail);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function describeKeyChange(address: string, pinned: Buffer, seen: Buffer | null): MachineError | null {
+  if (seen === null || sameKey(seen, pinned)) return null;
+  return new MachineError(
+    'host-key-changed',
+    `the host key of ${address} changed: expected ${fingerprintOf(pinned)}, seen ${fingerprintOf(seen)}`,
+    'if the machine was reinstalled, put its new key into shell.hostKey; if not, somebody else answers at this address',
+  );
+}
+
+function openSession(
+  address: string,
+  config: ConnectConfig,
+  keyChange: () => MachineError | null,
+  signal?: AbortSignal,
+): Promise<Session> {
+  const client = new Client();
+  return new Promise<Session>((resolve, reject) => {
+    let settled = false;
+    const settle = (act: () => void): void => {
+      if (settled) return;
+      settled = true;
+      signal?.removeEventListener('abort', onAbort);
+      act();
+    };
+    const fail = (error: Error): void =>
+      settle(() => {
+        client.destroy();
+        reject(error);
+      });
+    const onAbort = (): void => fail(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // Stays for the life of the client: an 'error' without a listener would end the process.
+    client.on('error', (error: Error & ClientErrorExtensions) =>
+      fail(keyChange() ?? describeFailure(address, config, error)),
+    );
+    client.on('close', () => fail(keyChange() ?? unreachable(address, 'the connection was closed', null)));
+    client.on('ready', () =>
+      settle(() => {
+        // Nagle and delayed acknowledgements together cost 40 ms per request.
+        client.setNoDelay(true);
+        resolve(new SshSession(address, client));
+      }),
+    );
+    client.connect(config);
+  });
+}
+
+function describeFailure(address: string, config: ConnectConfig, error: Error & ClientErrorExtensions): MachineError {
+  if (error.level === 'client-authentication') {
+    return new MachineError(
+      'auth-refused',
+      `${address} refused the key`,
+      `put the public half of the configured private key into ~${config.username ?? ''}/.ssh/authorized_keys on the machine`,
+      error,
+    );
+  }
+  return unreachable(address, error.message, error);
+}
+
+function unreachable(address: string, why: string, cause: Error | null): MachineError {
+  return new MachineError(
+    'unreachable',
+    `${address} does not answer by SSH: ${why}`,
+    'check that the machine is on, that sshd runs, and shell.host and shell.port',
+    cause ?? undefined,
+  );
+}

@@ -1,0 +1,37 @@
+export type MachineErrorKind =
+  | 'unreachable'
+  | 'host-key-changed'
+  | 'auth-refused'
+  | 'connection-lost'
+  | 'command-failed'
+  | 'command-timeout'
+  | 'upload'
+  | 'digest'
+  | 'power'
+  | 'boot-select'
+  | 'memory'
+  | 'settings';
+
+/** Something about a machine, in words for the person who looks after it. */
+export class MachineError extends Error {
+  readonly kind: MachineErrorKind;
+  readonly remedy: string | null;
+
+  constructor(kind: MachineErrorKind, message: string, remedy: string | null = null, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'MachineError';
+    this.kind = kind;
+    this.remedy = remedy;
+  }
+
+  /** Message and remedy in one line. */
+  get advice(): string {
+    return this.remedy === null ? this.message : `${this.message}; ${this.remedy}`;
+  }
+}
+
+/** The message of any error, with the remedy where there is one. */
+export function adviceOf(error: unknown): string {
+  if (error instanceof MachineError) return error.advice;
+  return error instanceof Error ? error.message : String(error);
+}

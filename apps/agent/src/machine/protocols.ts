@@ -1,0 +1,125 @@
+import type { Labels } from '@peerlab/contracts';
+
+export interface ExecOptions {
+  /** Written to the command's standard input, which is then closed. */
+  stdin?: string;
+  signal?: AbortSignal;
+  /** Default 60 000. */
+  timeoutMs?: number;
+}
+
+export interface ExecResult {
+  stdout: string;
+  stderr: string;
+  /** null when a signal ended it. */
+  code: number | null;
+  signal: string | null;
+}
+
+export interface CommandEnd {
+  code: number | null;
+  signal: string | null;
+  /** The connection broke before the command's end was known. */
+  lost: boolean;
+}
+
+/** A command that runs for a while. `ended` never rejects. */
+export interface RunningCommand {
+  writeLine(text: string): void;
+  readonly ended: Promise<CommandEnd>;
+  /** Closes the channel; the command on the machine may live on. */
+  close(): void;
+}
+
+export interface LineHandlers {
+  onStdoutLine(line: string): void;
+  onStderrLine(line: string): void;
+}
+
+/** Commands on the machine. A non-zero exit is a result, not an error. */
+export interface Shell {
+  exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  start(command: string, handlers: LineHandlers): Promise<RunningCommand>;
+}
+
+export interface UploadOptions {
+  sha256: string;
+  sizeBytes: number;
+  mode: number;
+  signal?: AbortSignal;
+}
+
+/** Files on the machine. */
+export interface Files {
+  /** Uploads under a temporary name, checks the digest there, then renames. Continues a matching part. */
+  upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }>;
+}
+
+/** One connection to a running kernel; gone after a reboot. */
+export interface Session extends Shell, Files {
+  /** Aborted when the connection is gone, for whatever reason. */
+  readonly lost: AbortSignal;
+  close(): void;
+}
+
+export interface Access {
+  /** Where it leads, for messages: `root@127.0.0.1:22101`. */
+  readonly address: string;
+  connect(options: { timeoutMs: number; signal?: AbortSignal }): Promise<Session>;
+}
+
+export interface Power {
+  /** Hard reset. Resolves when the reset was carried out, not when the machine is up. */
+  reset(signal?: AbortSignal): Promise<void>;
+  status(signal?: AbortSignal): Promise<'on' | 'off' | 'unknown'>;
+}
+
+/** A console that is being followed. Lines arrive in order, each once. */
+export interface ConsoleFollower {
+  /** Bytes read so far; a follower may start there again. */
+  readonly offsetBytes: number;
+  /** What came after the last line end. */
+  readonly partial: string;
+  /** Reads what is there, hands out the rest as lines, and stops. */
+  stop(): Promise<void>;
+}
+
+export interface Console {
+  follow(from: number | 'end', onLine: (line: string) => void): Promise<ConsoleFollower>;
+}
+
+export interface BootEntry {
+  /** Absolute path of the kernel image on the machine. */
+  kernelPath: string;
+  commandLine: string;
+}
+
+/** One-shot boot of a second kernel. The default entry is never touched. */
+export interface BootSelect {
+  /** Throws MachineError('boot-select') with a remedy when one-shot boot would not be safe. */
+  preflight(session: Session): Promise<void>;
+  install(session: Session, entry: BootEntry): Promise<void>;
+  /** The next boot, and only that one, takes our entry. */
+  selectOnce(session: Session): Promise<void>;
+  /** The entry that the next boot would take instead of the default, if any. */
+  pending(session: Session): Promise<string | null>;
+  /** Removes our entry and any selection of it; fine when there is none. */
+  remove(session: Session): Promise<void>;
+}
+
+/** The provider's memory as the host sees it: an oracle that the kernel under test cannot fool. */
+export interface DeviceMemory {
+  read(offsetBytes: number, lengthBytes: number): Promise<Buffer>;
+}
+
+/** A machine as stages see it: abilities without their drivers. */
+export interface Machine {
+  readonly name: string;
+  readonly description: string;
+  readonly labels: Labels;
+  readonly access: Access;
+  readonly boot: BootSelect;
+  readonly power: Power | null;
+  readonly console: Console | null;
+  readonly memory: DeviceMemory | null;
+}

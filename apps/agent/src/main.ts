@@ -1,0 +1,103 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
+import { composeMachine } from './compose.js';
+import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
+import { BundleCache } from './job/bundle-cache.js';
+import { createJournal, messageOf } from './journal.js';
+import { createHttpArtifacts } from './link/artifacts.js';
+import { Link } from './link/link.js';
+import { adviceOf } from './machine/errors.js';
+import { FleetWatch } from './worker/fleet-watch.js';
+import { Worker } from './worker/worker.js';
+
+const VERSION = '0.1.0';
+
+function usage(problem: string): never {
+  process.stderr.write(`${problem}\nusage: peerlab-agent --config FILE\n`);
+  process.exit(2);
+}
+
+function configPath(): string {
+  try {
+    const { values } = parseArgs({ options: { config: { type: 'string' } } });
+    return values.config ?? usage('--config is missing');
+  } catch (error) {
+    return usage(messageOf(error));
+  }
+}
+
+function run(config: AgentConfig): void {
+  const journal = createJournal((line) => process.stdout.write(line));
+  const token = (): string => readToken(config.tokenFile);
+  token();
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(config.cacheDir, { recursive: true });
+  const machines = config.machines.map((machine) => {
+    try {
+      return composeMachine(machine);
+    } catch (error) {
+      throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
+    }
+  });
+  const artifacts = createHttpArtifacts({ controller: config.controller, readToken: token });
+  const send = (frame: FromAgent): boolean => link.send(frame);
+  const worker = new Worker({
+    stateDir: config.stateDir,
+    machines,
+    bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
+    build:
+      config.capabilities.includes('build') && config.kernelDir !== undefined
+        ? { kernelDir: config.kernelDir, cacheDir: config.cacheDir, artifacts }
+        : null,
+    buildSlots: config.buildSlots,
+    takesTests: config.capabilities.includes('test'),
+    journal,
+    send,
+  });
+  const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, journal);
+  const link = new Link(
+    { controller: config.controller, readToken: token, journal },
+    {
+      hello: () => ({
+        type: 'hello',
+        protocol: AGENT_PROTOCOL,
+        agent: config.name,
+        site: config.site,
+        version: VERSION,
+        capabilities: config.capabilities,
+        buildSlots: config.buildSlots,
+        machines: fleet.states(),
+        attempts: worker.attempts(),
+      }),
+      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), attempts: worker.attempts() }),
+      onMessage: (message) => {
+        worker.receive(message);
+        if (message.type === 'welcome') fleet.announceAll();
+        if (message.type === 'probe') fleet.probe(message.machine);
+      },
+      onDown: () => worker.pauseSending(),
+    },
+  );
+  const stop = (signal: string): void => {
+    journal.info('stopping', { signal });
+    fleet.stop();
+    worker.stop();
+    link.stop();
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  worker.start();
+  fleet.start();
+  link.start();
+  journal.info('started', { agent: config.name, version: VERSION, machines: machines.length, pid: process.pid });
+}
+
+try {
+  run(loadConfig(configPath()));
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`);
+  process.exit(2);
+}

@@ -1,0 +1,137 @@
+import { type FromAgent, LOG_BATCH_MAX, type LogLine, type SequencedEvent, type SpoolStream } from '@peerlab/contracts';
+import type { AttemptSpool } from './attempt-spool.js';
+
+/** Entries of one stream that may be under way; bounds the controller's work after a reconnect. */
+const WINDOW = 4 * LOG_BATCH_MAX;
+/** Frames stay far below what the channel accepts. */
+const BATCH_BYTES = 1024 * 1024;
+/** Lines that arrive together travel together. */
+const COALESCE_MS = 25;
+
+/**
+ * Sends what an attempt's spool holds and the controller lacks, in order, each stream by itself. The
+ * `finished` event waits until every log line is acknowledged, so that a finished attempt is a
+ * complete one.
+ */
+export class AttemptSender {
+  private readonly acked = new Map<SpoolStream, number>();
+  private readonly sent = new Map<SpoolStream, number>();
+  private online = false;
+  private pumping = false;
+  private again = false;
+  private timer: NodeJS.Timeout | null = null;
+  private stopped = false;
+  private announceDone!: () => void;
+  /** Resolves when the attempt is finished and everything is acknowledged. */
+  readonly done = new Promise<void>((resolve) => {
+    this.announceDone = resolve;
+  });
+
+  constructor(
+    private readonly spool: AttemptSpool,
+    private readonly send: (frame: FromAgent) => boolean,
+    private readonly onFault: (error: unknown) => void,
+  ) {
+    spool.onAppend = () => this.poke();
+  }
+
+  /** A new connection: goes on from what the controller holds. */
+  resume(ackedNext: Partial<Record<SpoolStream, number>>): void {
+    this.online = true;
+    for (const stream of this.spool.streams()) {
+      const next = ackedNext[stream] ?? 0;
+      this.spool.file(stream).skipTo(next);
+      this.acked.set(stream, next);
+      this.sent.set(stream, next);
+    }
+    this.poke();
+    this.checkDone();
+  }
+
+  /** The connection is gone; nothing is lost, sending starts again with `resume`. */
+  pauseSending(): void {
+    this.online = false;
+  }
+
+  acknowledge(stream: SpoolStream, next: number): void {
+    // Never beyond what was sent on this connection: a late ack of an older one may not skip entries.
+    const limit = this.sent.get(stream) ?? 0;
+    const held = this.acked.get(stream) ?? 0;
+    this.acked.set(stream, Math.max(held, Math.min(next, limit)));
+    this.poke();
+    this.checkDone();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.spool.onAppend = () => undefined;
+  }
+
+  private poke(): void {
+    if (this.timer !== null || this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.pump().catch(this.onFault);
+    }, COALESCE_MS);
+  }
+
+  private async pump(): Promise<void> {
+    if (this.pumping) {
+      this.again = true;
+      return;
+    }
+    this.pumping = true;
+    try {
+      do {
+        this.again = false;
+        for (const stream of this.spool.streams()) await this.pumpStream(stream);
+      } while (this.again);
+    } finally {
+      this.pumping = false;
+    }
+  }
+
+  private async pumpStream(stream: SpoolStream): Promise<void> {
+    const file = this.spool.file(stream);
+    for (;;) {
+      const durable = await file.sync();
+      if (!this.online || this.stopped) return;
+      const sent = this.sent.get(stream) ?? 0;
+      const limit = Math.min(durable, this.sendable(stream), (this.acked.get(stream) ?? 0) + WINDOW);
+      if (sent >= limit) return;
+      const entries = file.read(sent, Math.min(limit - sent, LOG_BATCH_MAX), BATCH_BYTES);
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      if (!this.send(this.frame(stream, entries))) {
+        if (this.online) this.poke();
+        return;
+      }
+      this.sent.set(stream, last.seq + 1);
+    }
+  }
+
+  private sendable(stream: SpoolStream): number {
+    const next = this.spool.file(stream).next;
+    if (stream !== 'events' || !this.spool.finished || this.logsAcknowledged()) return next;
+    return next - 1;
+  }
+
+  private logsAcknowledged(): boolean {
+    return this.spool
+      .streams()
+      .every((stream) => stream === 'events' || (this.acked.get(stream) ?? 0) >= this.spool.file(stream).next);
+  }
+
+  private checkDone(): void {
+    if (!this.spool.finished || !this.logsAcknowledged()) return;
+    if ((this.acked.get('events') ?? 0) >= this.spool.file('events').next) this.announceDone();
+  }
+
+  private frame(stream: SpoolStream, entries: (LogLine | SequencedEvent)[]): FromAgent {
+    const { attemptId, fence } = this.spool;
+    return stream === 'events'
+      ? { type: 'events', attemptId, fence, events: entries as SequencedEvent[] }
+      : { type: 'log', attemptId, fence, stream, lines: entries as LogLine[] };
+  }
+}

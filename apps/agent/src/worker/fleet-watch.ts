@@ -1,0 +1,128 @@
+import type { AgentMachine, FromAgent, Inventory } from '@peerlab/contracts';
+import { readInventory } from '../inventory/read.js';
+import { identifyKernel } from '../job/kernel-identity.js';
+import type { Journal } from '../journal.js';
+import { adviceOf } from '../machine/errors.js';
+import type { Machine } from '../machine/protocols.js';
+import { pause } from '../timing.js';
+
+export interface FleetPace {
+  connectTimeoutMs: number;
+  /** Between looks at a machine that answers. */
+  idleMs: number;
+  /** Between looks at a machine that does not. */
+  absentMs: number;
+}
+
+export const FLEET_PACE: FleetPace = { connectTimeoutMs: 20_000, idleMs: 60_000, absentMs: 3_000 };
+
+interface Watched {
+  machine: Machine;
+  reachable: boolean;
+  problem: string | null;
+  inventory: Inventory | null;
+  /** Ends the pause before the next look. */
+  wake: AbortController;
+}
+
+/** Keeps looking at the machines on which no job runs: whether they answer, and what they are. */
+export class FleetWatch {
+  private readonly watched: Map<string, Watched>;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    machines: readonly Machine[],
+    private readonly isBusy: (machine: string) => boolean,
+    private readonly send: (frame: FromAgent) => boolean,
+    private readonly journal: Journal,
+    private readonly pace: FleetPace = FLEET_PACE,
+  ) {
+    this.watched = new Map(
+      machines.map((machine) => [
+        machine.name,
+        { machine, reachable: false, problem: 'not looked at yet', inventory: null, wake: new AbortController() },
+      ]),
+    );
+  }
+
+  start(): void {
+    for (const watched of this.watched.values()) {
+      this.watch(watched).catch((error: unknown) => {
+        if (!this.stopping.signal.aborted) this.journal.error('fleet-watch', { problem: adviceOf(error) });
+      });
+    }
+  }
+
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  /** Looks again at once, and reads the inventory anew. */
+  probe(name: string): void {
+    const watched = this.watched.get(name);
+    if (watched === undefined) return;
+    watched.inventory = null;
+    watched.wake.abort();
+  }
+
+  states(): AgentMachine[] {
+    return [...this.watched.values()].map(({ machine, reachable, problem }) => ({
+      name: machine.name,
+      description: machine.description,
+      labels: machine.labels,
+      reachable,
+      problem,
+    }));
+  }
+
+  /** A new connection to the controller: it learns every inventory again. */
+  announceAll(): void {
+    for (const { machine, inventory } of this.watched.values()) {
+      if (inventory !== null) this.send({ type: 'inventory', machine: machine.name, inventory });
+    }
+  }
+
+  private async watch(watched: Watched): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      if (!this.isBusy(watched.machine.name)) await this.look(watched);
+      watched.wake = new AbortController();
+      const idle = watched.reachable && watched.inventory !== null;
+      await pause(idle ? this.pace.idleMs : this.pace.absentMs, AbortSignal.any([signal, watched.wake.signal])).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  private async look(watched: Watched): Promise<void> {
+    const { machine } = watched;
+    const { signal } = this.stopping;
+    let problem: string | null = null;
+    let inventory: Inventory | null = null;
+    try {
+      const session = await machine.access.connect({ timeoutMs: this.pace.connectTimeoutMs, signal });
+      try {
+        const kernel = await identifyKernel(session, signal);
+        // A kernel under test may show other devices than the machine has.
+        if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(session, signal);
+      } finally {
+        session.close();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      problem = adviceOf(error);
+    }
+    // A job that started meanwhile reboots the machine: what was seen says nothing.
+    if (this.isBusy(machine.name)) return;
+    if (watched.reachable !== (problem === null) || watched.problem !== problem) {
+      if (problem === null) this.journal.info('machine-reachable', { machine: machine.name });
+      else this.journal.warning('machine-unreachable', { machine: machine.name, problem });
+    }
+    watched.reachable = problem === null;
+    watched.problem = problem;
+    if (inventory !== null) {
+      watched.inventory = inventory;
+      this.send({ type: 'inventory', machine: machine.name, inventory });
+    }
+  }
+}
