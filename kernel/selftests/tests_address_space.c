@@ -111,8 +111,8 @@ void f33_cpu_touch(void)
 	pattern_expect(buffer, PAGE, PIECE, 133, "DMA");
 	expect_dma_reads(client_fd, 0, PIECE, 0, 33);
 	client_unmap(client_fd);
-	pattern_expect(p, PAGE, PAGE, 133, "CPU");
-	pattern_expect(p, 2 * PAGE, 2 * PAGE, 33, "CPU");
+	pattern_expect(p + PAGE, PAGE, PAGE, 133, "CPU");
+	pattern_expect(p + 2 * PAGE, 2 * PAGE, 2 * PAGE, 33, "CPU");
 }
 
 /* Mapped as RAM, then migrated to the device: mapped again as an alias. */
