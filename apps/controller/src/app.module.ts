@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ArtifactStore } from './builds/artifact-store.js';
+import { BuildController } from './builds/build.controller.js';
+import { BuildService } from './builds/build.service.js';
+import { Artifact, Bundle } from './builds/entities.js';
+import { AgentGateway } from './channels/agent.gateway.js';
+import { Housekeeping } from './channels/housekeeping.js';
+import { LiveGateway } from './channels/live.gateway.js';
+import { dataSourceOptions } from './data-source.js';
+import { AttemptService } from './dispatch/attempt.service.js';
+import { AttemptView } from './dispatch/attempt.view.js';
+import { DispatchService } from './dispatch/dispatch.service.js';
+import { DispatchTicker } from './dispatch/ticker.js';
+import { FleetController } from './fleet/fleet.controller.js';
+import { FleetService } from './fleet/fleet.service.js';
+import { FleetView } from './fleet/fleet.view.js';
+import { HookController } from './integrations/hook.controller.js';
+import { HookService } from './integrations/hook.service.js';
+import { LogController } from './logs/log.controller.js';
+import { LogService } from './logs/log.service.js';
+import { AuthGuard } from './platform/auth/auth.guard.js';
+import { Token } from './platform/auth/token.entity.js';
+import { TokenService } from './platform/auth/token.service.js';
+import { SETTINGS_TOKEN, type Settings } from './platform/config.js';
+import { Bus } from './platform/database/bus.js';
+import type { DatabaseAddress } from './platform/database/connection.js';
+import { Sql } from './platform/database/sql.js';
+import { AnswerInterceptor } from './platform/http/answer.interceptor.js';
+import { ProblemFilter } from './platform/http/problem.filter.js';
+import { SessionController } from './platform/session.controller.js';
+import { AttemptDetailView } from './results/attempt-detail.js';
+import { EventIntake } from './results/event-intake.js';
+import { GridView } from './results/grid.js';
+import { ResultController } from './results/result.controller.js';
+import { ResultStore } from './results/result-store.js';
+import { JobService } from './runs/job.service.js';
+import { RunController } from './runs/run.controller.js';
+import { RunService } from './runs/run.service.js';
+import { RunView } from './runs/run.view.js';
+import { TemplateFolder } from './runs/templates.js';
+
+/** The whole controller over one database. */
+@Module({})
+export class AppModule {
+  static over(settings: Settings, address: DatabaseAddress): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ScheduleModule.forRoot(),
+        TypeOrmModule.forRoot(dataSourceOptions(address)),
+        TypeOrmModule.forFeature([Token, Artifact, Bundle]),
+      ],
+      controllers: [
+        SessionController,
+        FleetController,
+        BuildController,
+        RunController,
+        ResultController,
+        LogController,
+        HookController,
+      ],
+      providers: [
+        { provide: SETTINGS_TOKEN, useValue: settings },
+        { provide: Sql, useFactory: () => new Sql(address) },
+        { provide: Bus, useFactory: () => new Bus(address) },
+        {
+          provide: ArtifactStore,
+          useFactory: () => new ArtifactStore(join(settings.stateDir, 'artifacts'), settings.artifactMaxBytes),
+        },
+        { provide: TemplateFolder, useFactory: () => new TemplateFolder(settings.templatesDir) },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+        TokenService,
+        FleetService,
+        FleetView,
+        BuildService,
+        JobService,
+        RunService,
+        RunView,
+        AttemptService,
+        AttemptView,
+        DispatchService,
+        DispatchTicker,
+        ResultStore,
+        EventIntake,
+        GridView,
+        AttemptDetailView,
+        LogService,
+        HookService,
+        AgentGateway,
+        LiveGateway,
+        Housekeeping,
+      ],
+    };
+  }
+}

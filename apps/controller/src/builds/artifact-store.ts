@@ -1,0 +1,86 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Sha256 } from '@peerlab/contracts';
+import { ProblemError } from '../platform/http/problem.js';
+
+/**
+ * Files named by their SHA-256 in a folder. The checked digest is the only thing from outside that
+ * becomes part of a path.
+ */
+export class ArtifactStore {
+  readonly #folder: string;
+  readonly #maxBytes: number;
+
+  constructor(folder: string, maxBytes: number) {
+    this.#folder = folder;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Stores a stream under its announced digest and returns its size in bytes. Nothing stays behind
+   * when it is too large or its digest differs.
+   */
+  async put(sha256: string, content: Readable): Promise<number> {
+    const target = this.#pathOf(sha256);
+    await mkdir(join(this.#folder, 'incoming'), { recursive: true });
+    await mkdir(join(target, '..'), { recursive: true });
+    const partial = join(this.#folder, 'incoming', randomUUID());
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    const maxBytes = this.#maxBytes;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        sizeBytes += chunk.length;
+        if (sizeBytes > maxBytes) return done(tooLarge(maxBytes));
+        hash.update(chunk);
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(content, meter, createWriteStream(partial, { flags: 'wx', mode: 0o644 }));
+      const seen = hash.digest('hex');
+      if (seen !== sha256) throw digestMismatch(sha256, seen);
+      const file = await open(partial, 'r+');
+      await file.sync().finally(() => file.close());
+      await rename(partial, target);
+      return sizeBytes;
+    } catch (error) {
+      await rm(partial, { force: true });
+      if (isDiskFull(error)) {
+        throw new ProblemError(507, 'disk-full', 'the artifact store has no space left', {
+          detail: `free space below ${this.#folder}`,
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  /** Opens an artifact for reading; null when it is not there. */
+  async get(sha256: string): Promise<{ content: ReadStream; sizeBytes: number } | null> {
+    const path = this.#pathOf(sha256);
+    const found = await stat(path).catch(() => null);
+    return found === null ? null : { content: createReadStream(path), sizeBytes: found.size };
+  }
+
+  #pathOf(sha256: string): string {
+    const checked = Sha256.parse(sha256);
+    return join(this.#folder, 'sha256', checked.slice(0, 2), checked);
+  }
+}
+
+const tooLarge = (maxBytes: number): ProblemError =>
+  new ProblemError(413, 'too-large', `an artifact may have ${maxBytes} bytes at most`, {
+    detail: 'raise PEERLAB_ARTIFACT_MAX_BYTES if it has to be this large',
+  });
+
+const digestMismatch = (expected: string, seen: string): ProblemError =>
+  new ProblemError(422, 'digest-mismatch', 'the content does not have the digest it was announced with', {
+    detail: `announced ${expected}, received ${seen}`,
+  });
+
+const isDiskFull = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOSPC';

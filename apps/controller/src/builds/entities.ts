@@ -1,0 +1,56 @@
+import type { BuildError, BuildSpec, BundleManifest } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { RunRow } from '../runs/entities.js';
+
+/** A file in the artifact store, by digest. */
+@Entity('artifact')
+export class Artifact {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'artifact_pkey' })
+  sha256: string;
+  @Column('bigint')
+  sizeBytes: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  createdAt: Date;
+}
+
+/** A kernel bundle by its content key; many builds may share one. */
+@Entity('bundle')
+export class Bundle {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'bundle_pkey' })
+  key: string;
+  @ForeignKey(() => Artifact, { name: 'bundle_artifact_fkey' })
+  @Column('text')
+  sha256: string;
+  @Column('jsonb')
+  manifest: BundleManifest;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  createdAt: Date;
+}
+
+export type BuildState = 'pending' | 'building' | 'ready' | 'failed';
+
+/** A kernel that a run asks for. */
+@Entity('build')
+@Index('build_run', ['runId'])
+export class Build {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
+  id: string;
+  @ForeignKey(() => RunRow, { name: 'build_run_fkey' })
+  @Column('uuid')
+  runId: string;
+  @Column('int')
+  position: number;
+  @Column('text')
+  name: string;
+  @Column('jsonb')
+  spec: BuildSpec;
+  @Column('text')
+  state: BuildState;
+  @ForeignKey(() => Bundle, { name: 'build_bundle_fkey' })
+  @Column('text', { nullable: true })
+  bundleKey: string | null;
+  @Column('jsonb', { nullable: true })
+  error: BuildError | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  createdAt: Date;
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import type { WebSocket } from 'ws';
+import { errorFields, writeLog } from '../platform/logging.js';
+
+/** Frames that may wait to be processed before the socket is paused. */
+const QUEUE_MAX = 32;
+/** Close codes of our own range: the agent reconnects after the second, not after the first. */
+const CLOSE_REFUSED = 4000;
+const CLOSE_SUPERSEDED = 4001;
+const CLOSE_INTERNAL = 1011;
+
+type Handler = (frame: FromAgent) => Promise<void>;
+
+/** One socket of an agent: frames are parsed, then handled one after the other. */
+export class AgentConnection {
+  readonly id = randomUUID();
+  readonly #socket: WebSocket;
+  /** Name that the token stands for. */
+  readonly tokenName: string;
+  /** Known after hello. */
+  agent: string | null = null;
+  held: readonly HeldAttempt[] = [];
+  lastFrameAt = performance.now();
+  /** When an assignment or a cancelation was last sent, by attempt. */
+  readonly sentAt = new Map<string, number>();
+  #tail: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(socket: WebSocket, tokenName: string, handle: Handler) {
+    this.#socket = socket;
+    this.tokenName = tokenName;
+    socket.on('message', (data: Buffer) => this.#enqueue(data, handle));
+    socket.on('ping', () => (this.lastFrameAt = performance.now()));
+    socket.on('error', (error) =>
+      writeLog('warn', 'an agent connection failed', { agent: this.tokenName, ...errorFields(error) }),
+    );
+  }
+
+  send(message: ToAgent): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  refuse(code: Extract<ToAgent, { type: 'refused' }>['code'], message: string): void {
+    this.send({ type: 'refused', code, message });
+    this.#socket.close(CLOSE_REFUSED, code);
+  }
+
+  supersede(): void {
+    this.#socket.close(CLOSE_SUPERSEDED, 'a newer connection of this agent took over');
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Resolves when all frames received so far have been handled. */
+  drained(): Promise<void> {
+    return this.#tail;
+  }
+
+  #enqueue(data: Buffer, handle: Handler): void {
+    this.lastFrameAt = performance.now();
+    this.#waiting += 1;
+    if (this.#waiting >= QUEUE_MAX) this.#socket.pause();
+    this.#tail = this.#tail.then(async () => {
+      try {
+        if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(data, handle);
+      } catch (error) {
+        // Nothing was acknowledged, so the agent sends it again on its next connection.
+        writeLog('error', 'a frame of an agent could not be handled', { agent: this.tokenName, ...errorFields(error) });
+        this.#socket.close(CLOSE_INTERNAL, 'internal error');
+      } finally {
+        this.#waiting -= 1;
+        if (this.#waiting < QUEUE_MAX) this.#socket.resume();
+      }
+    });
+  }
+
+  async #handle(data: Buffer, handle: Handler): Promise<void> {
+    let value: unknown;
+    try {
+      value = JSON.parse(data.toString());
+    } catch {
+      return this.refuse('malformed', 'the frame is not JSON');
+    }
+    const parsed = FromAgent.safeParse(value);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      return this.refuse(
+        'malformed',
+        `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a known frame'}`,
+      );
+    }
+    await handle(parsed.data);
+  }
+}

@@ -1,0 +1,197 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import {
+  AGENT_LOST_SECONDS,
+  AGENT_PROTOCOL,
+  FRAME_MAX_BYTES,
+  type FromAgent,
+  type SpoolStream,
+  type ToAgent,
+} from '@peerlab/contracts';
+import { WebSocketServer } from 'ws';
+import { DispatchService } from '../dispatch/dispatch.service.js';
+import { StaleFence } from '../dispatch/attempt.service.js';
+import { FleetService } from '../fleet/fleet.service.js';
+import { LogService } from '../logs/log.service.js';
+import { TokenService } from '../platform/auth/token.service.js';
+import { Bus } from '../platform/database/bus.js';
+import { errorFields, writeLog } from '../platform/logging.js';
+import { EventIntake } from '../results/event-intake.js';
+import { AgentConnection } from './agent-connection.js';
+import { refuseUpgrade } from './upgrade.js';
+
+/** An order is repeated when the agent has not taken it up after this long. */
+const RESEND_MS = 10_000;
+
+type Hello = Extract<FromAgent, { type: 'hello' }>;
+type Heartbeat = Extract<FromAgent, { type: 'heartbeat' }>;
+
+/** The agents' WebSocket channel: frames in, service calls, frames out. No rules of its own. */
+@Injectable()
+export class AgentGateway {
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
+  readonly #byAgent = new Map<string, AgentConnection>();
+  readonly #all = new Set<AgentConnection>();
+  readonly #tokens: TokenService;
+  readonly #fleet: FleetService;
+  readonly #dispatch: DispatchService;
+  readonly #logs: LogService;
+  readonly #events: EventIntake;
+
+  constructor(
+    tokens: TokenService,
+    fleet: FleetService,
+    dispatch: DispatchService,
+    logs: LogService,
+    events: EventIntake,
+    bus: Bus,
+  ) {
+    this.#tokens = tokens;
+    this.#fleet = fleet;
+    this.#dispatch = dispatch;
+    this.#logs = logs;
+    this.#events = events;
+    bus.onMessage((message) => {
+      if (message.type === 'agent-work') this.#wake(message.agent);
+      if (message.type === 'agent-connected') this.#supersede(message.agent, message.connection);
+    });
+  }
+
+  /** Accepts a connection with an agent's token; others get 401 before any upgrade. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const identity = await this.#tokens.identify(request.headers.authorization);
+    if (identity?.kind !== 'agent') {
+      refuseUpgrade(socket, 401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
+        this.#handle(connection, frame),
+      );
+      this.#all.add(connection);
+      webSocket.on('close', () => this.#part(connection));
+    });
+  }
+
+  /** Ends connections without a sign of life; a half-open one would look alive for hours. */
+  dropSilent(): void {
+    const limit = performance.now() - AGENT_LOST_SECONDS * 1000;
+    for (const connection of this.#all) if (connection.lastFrameAt < limit) connection.terminate();
+  }
+
+  /** Closes all connections after what they sent has been stored. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#all].map((connection) => connection.drained()));
+    for (const connection of this.#all) connection.terminate();
+    this.#server.close();
+  }
+
+  async #handle(connection: AgentConnection, frame: FromAgent): Promise<void> {
+    if (frame.type === 'hello') return this.#hello(connection, frame);
+    const { agent } = connection;
+    if (agent === null) return connection.refuse('malformed', 'say hello first');
+    switch (frame.type) {
+      case 'heartbeat':
+        return this.#heartbeat(connection, agent, frame);
+      case 'inventory':
+        return this.#fleet.recordInventory(agent, frame.machine, frame.inventory);
+      case 'accepted':
+        return dropWhenStale(connection, frame.attemptId, () => this.#dispatch.accept(agent, frame));
+      case 'declined':
+        return dropWhenStale(connection, frame.attemptId, () => this.#dispatch.decline(agent, frame));
+      case 'log':
+        return dropWhenStale(connection, frame.attemptId, async () =>
+          acknowledge(connection, frame.attemptId, frame.stream, await this.#logs.append(agent, frame)),
+        );
+      case 'events':
+        return dropWhenStale(connection, frame.attemptId, async () =>
+          acknowledge(connection, frame.attemptId, 'events', await this.#events.take(agent, frame)),
+        );
+    }
+  }
+
+  async #hello(connection: AgentConnection, hello: Hello): Promise<void> {
+    if (hello.protocol !== AGENT_PROTOCOL) {
+      const message = `this controller speaks protocol ${AGENT_PROTOCOL}, the agent ${hello.protocol}; update the older one`;
+      return connection.refuse('protocol', message);
+    }
+    if (hello.agent !== connection.tokenName) {
+      const message = `the token belongs to agent "${connection.tokenName}", not "${hello.agent}"`;
+      return connection.refuse('agent-name', message);
+    }
+    connection.agent = hello.agent;
+    connection.held = hello.attempts;
+    this.#byAgent.get(hello.agent)?.supersede();
+    this.#byAgent.set(hello.agent, connection);
+    await this.#fleet.greet(hello, connection.id);
+    const attempts = await this.#dispatch.reconcile(hello.agent, hello.attempts);
+    connection.send({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: hello.agent, attempts });
+    await this.#giveWork(connection, hello.agent);
+  }
+
+  async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
+    connection.held = heartbeat.attempts;
+    if (!(await this.#fleet.beat(agent, connection.id, heartbeat.machines))) return connection.supersede();
+    await this.#dispatch.renew(agent, heartbeat.attempts);
+    await this.#giveWork(connection, agent);
+  }
+
+  /** Sends what the agent should do and has not been told lately. */
+  async #giveWork(connection: AgentConnection, agent: string): Promise<void> {
+    const now = performance.now();
+    for (const order of await this.#dispatch.workFor(agent, connection.held)) {
+      const id = order.type === 'assign' ? order.assignment.attemptId : order.attemptId;
+      const key = `${order.type} ${id}`;
+      const sent = connection.sentAt.get(key);
+      if (sent !== undefined && now - sent < RESEND_MS) continue;
+      connection.sentAt.set(key, now);
+      connection.send(order);
+    }
+  }
+
+  #wake(agent: string): void {
+    const connection = this.#byAgent.get(agent);
+    if (connection === undefined) return;
+    this.#giveWork(connection, agent).catch((error: unknown) =>
+      writeLog('error', 'work could not be given to an agent', { agent, ...errorFields(error) }),
+    );
+  }
+
+  #supersede(agent: string, newest: string): void {
+    const connection = this.#byAgent.get(agent);
+    if (connection !== undefined && connection.id !== newest) connection.supersede();
+  }
+
+  #part(connection: AgentConnection): void {
+    this.#all.delete(connection);
+    const { agent } = connection;
+    if (agent === null) return;
+    if (this.#byAgent.get(agent) === connection) this.#byAgent.delete(agent);
+    // What was received is handled first, so that an orderly goodbye does not overtake its own frames.
+    connection
+      .drained()
+      .then(() => this.#fleet.part(agent, connection.id))
+      .catch((error: unknown) =>
+        writeLog('warn', 'an agent’s leaving was not recorded', { agent, ...errorFields(error) }),
+      );
+  }
+}
+
+function acknowledge(
+  connection: AgentConnection,
+  attemptId: string,
+  stream: (typeof SpoolStream)['options'][number],
+  next: number,
+): void {
+  connection.send({ type: 'ack', attemptId, stream, next } satisfies ToAgent);
+}
+
+async function dropWhenStale(connection: AgentConnection, attemptId: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof StaleFence)) throw error;
+    connection.send({ type: 'drop', attemptId, reason: error.message });
+  }
+}

@@ -1,0 +1,26 @@
+import { Injectable } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { AgentGateway } from './agent.gateway.js';
+import { LiveGateway } from './live.gateway.js';
+
+/** Ends half-open connections of both channels. */
+@Injectable()
+export class Housekeeping {
+  readonly #agents: AgentGateway;
+  readonly #live: LiveGateway;
+
+  constructor(agents: AgentGateway, live: LiveGateway) {
+    this.#agents = agents;
+    this.#live = live;
+  }
+
+  @Interval(5000)
+  agents(): void {
+    this.#agents.dropSilent();
+  }
+
+  @Interval(20_000)
+  browsers(): void {
+    this.#live.dropSilent();
+  }
+}

@@ -1,0 +1,173 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { FromBrowser, type LogStream, type ToBrowser } from '@peerlab/contracts';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { LogService } from '../logs/log.service.js';
+import { Bus } from '../platform/database/bus.js';
+import { errorFields, writeLog } from '../platform/logging.js';
+
+const FRAME_MAX_BYTES = 64 * 1024;
+const LINES_PER_FRAME = 1000;
+const TAILS_MAX = 20;
+/** Changes within this time reach the browser as one. */
+const COALESCE_MS = 100;
+
+interface Tail {
+  attemptId: string;
+  stream: LogStream;
+  next: number;
+  pumping: boolean;
+  /** More may have been stored since the pump last read. */
+  hinted: boolean;
+}
+
+interface Viewer {
+  socket: WebSocket;
+  topics: ReadonlySet<string>;
+  tails: Map<string, Tail>;
+  alive: boolean;
+}
+
+/** The browsers' channel: which pages to fetch again, and log lines as they are stored. */
+@Injectable()
+export class LiveGateway {
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
+  readonly #viewers = new Set<Viewer>();
+  readonly #changed = new Set<string>();
+  readonly #logs: LogService;
+  #flush: NodeJS.Timeout | null = null;
+
+  constructor(logs: LogService, bus: Bus) {
+    this.#logs = logs;
+    bus.onMessage((message) => {
+      if (message.type === 'changed') this.#noteChanges(message.topics);
+      if (message.type === 'log') this.#hint(tailKey(message.attemptId, message.stream));
+    });
+    // Hints may have been missed while the database was away.
+    bus.onResync(() => {
+      for (const viewer of this.#viewers) {
+        this.#noteChanges([...viewer.topics]);
+        for (const tail of viewer.tails.values()) this.#pump(viewer, tail);
+      }
+    });
+  }
+
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      const viewer: Viewer = { socket: webSocket, topics: new Set(), tails: new Map(), alive: true };
+      this.#viewers.add(viewer);
+      webSocket.on('message', (data: Buffer) => this.#handle(viewer, data));
+      webSocket.on('pong', () => (viewer.alive = true));
+      webSocket.on('error', (error) => writeLog('debug', 'a browser connection failed', errorFields(error)));
+      webSocket.on('close', () => this.#viewers.delete(viewer));
+    });
+  }
+
+  /** Ends viewers that did not answer the previous ping, and pings the others. */
+  dropSilent(): void {
+    for (const viewer of this.#viewers) {
+      if (!viewer.alive) viewer.socket.terminate();
+      viewer.alive = false;
+      viewer.socket.ping();
+    }
+  }
+
+  close(): void {
+    if (this.#flush !== null) clearTimeout(this.#flush);
+    for (const { socket } of this.#viewers) socket.terminate();
+    this.#server.close();
+  }
+
+  #handle(viewer: Viewer, data: Buffer): void {
+    const message = parseFrame(data);
+    if (message === null) return send(viewer, { type: 'error', message: 'not a frame of the live channel' });
+    switch (message.type) {
+      case 'topics':
+        viewer.topics = new Set(message.topics);
+        return;
+      case 'untail':
+        viewer.tails.delete(tailKey(message.attemptId, message.stream));
+        return;
+      case 'tail': {
+        const key = tailKey(message.attemptId, message.stream);
+        if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
+          return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
+        }
+        const { attemptId, stream, fromSeq: next } = message;
+        const tail: Tail = { attemptId, stream, next, pumping: false, hinted: false };
+        viewer.tails.set(key, tail);
+        this.#pump(viewer, tail);
+      }
+    }
+  }
+
+  #noteChanges(topics: readonly string[]): void {
+    for (const topic of topics) this.#changed.add(topic);
+    this.#flush ??= setTimeout(() => {
+      this.#flush = null;
+      const changed = [...this.#changed];
+      this.#changed.clear();
+      for (const viewer of this.#viewers) {
+        for (const topic of changed) if (viewer.topics.has(topic)) send(viewer, { type: 'changed', topic });
+      }
+    }, COALESCE_MS);
+  }
+
+  #hint(key: string): void {
+    for (const viewer of this.#viewers) {
+      const tail = viewer.tails.get(key);
+      if (tail !== undefined) this.#pump(viewer, tail);
+    }
+  }
+
+  #pump(viewer: Viewer, tail: Tail): void {
+    tail.hinted = true;
+    if (tail.pumping) return;
+    tail.pumping = true;
+    this.#drain(viewer, tail)
+      .catch((error: unknown) => {
+        writeLog('warn', 'a log tail stopped', errorFields(error));
+        viewer.socket.close(1011, 'internal error');
+      })
+      .finally(() => (tail.pumping = false));
+  }
+
+  /** Sends what is stored until nothing is left; a slow browser slows only its own reading. */
+  async #drain(viewer: Viewer, tail: Tail): Promise<void> {
+    const { attemptId, stream } = tail;
+    const current = (): boolean => viewer.tails.get(tailKey(attemptId, stream)) === tail && isOpen(viewer);
+    while (tail.hinted && current()) {
+      tail.hinted = false;
+      for (;;) {
+        const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
+        if (lines.length === 0 || !current()) break;
+        await sendAll(viewer, { type: 'log', attemptId, stream, lines });
+        tail.next += lines.length;
+      }
+    }
+  }
+}
+
+const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
+const isOpen = ({ socket }: Viewer): boolean => socket.readyState === socket.OPEN;
+
+function parseFrame(data: Buffer): FromBrowser | null {
+  try {
+    const parsed = FromBrowser.safeParse(JSON.parse(data.toString()));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function send(viewer: Viewer, message: ToBrowser): void {
+  if (isOpen(viewer)) viewer.socket.send(JSON.stringify(message));
+}
+
+/** Resolves when the frame has left this process. */
+function sendAll(viewer: Viewer, message: ToBrowser): Promise<void> {
+  return new Promise((done, fail) => {
+    viewer.socket.send(JSON.stringify(message), (error) => (error == null ? done() : fail(error)));
+  });
+}

@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util';
+import { Name } from '@peerlab/contracts';
+import { SettingError } from './platform/config.js';
+import type { TokenKind } from './platform/auth/token.entity.js';
+
+export type Command =
+  | { name: 'serve'; config: string | null }
+  | { name: 'migrate'; config: string | null }
+  | { name: 'token-create'; config: string | null; kind: TokenKind; tokenName: string }
+  | { name: 'database-stop'; config: string | null };
+
+export const USAGE = `peerlab-controller [--config FILE.yaml]                     serve
+peerlab-controller migrate                                 bring the database up to date
+peerlab-controller token create --kind user|agent --name N print a new token, once
+peerlab-controller database stop                           stop the embedded Postgres`;
+
+/** Reads the arguments; throws SettingError with the usage. */
+export function readCommand(args: readonly string[]): Command {
+  const { values, positionals } = parse(args);
+  const config = values.config ?? null;
+  switch (positionals.join(' ')) {
+    case '':
+      return { name: 'serve', config };
+    case 'migrate':
+      return { name: 'migrate', config };
+    case 'database stop':
+      return { name: 'database-stop', config };
+    case 'token create': {
+      const { kind } = values;
+      if (kind !== 'user' && kind !== 'agent') throw new SettingError(`--kind: give user or agent\n${USAGE}`);
+      const tokenName = Name.safeParse(values.name);
+      if (!tokenName.success) throw new SettingError(`--name: ${tokenName.error.issues[0]?.message}\n${USAGE}`);
+      return { name: 'token-create', config, kind, tokenName: tokenName.data };
+    }
+    default:
+      throw new SettingError(`unknown command "${positionals.join(' ')}"\n${USAGE}`);
+  }
+}
+
+function parse(args: readonly string[]): {
+  values: { config?: string | undefined; kind?: string | undefined; name?: string | undefined };
+  positionals: string[];
+} {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { config: { type: 'string' }, kind: { type: 'string' }, name: { type: 'string' } },
+    });
+  } catch (error) {
+    throw new SettingError(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  }
+}

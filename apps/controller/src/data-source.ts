@@ -1,0 +1,68 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { Artifact, Build, Bundle } from './builds/entities.js';
+import { Attempt, Lease } from './dispatch/entities.js';
+import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js';
+import { WebhookDelivery } from './integrations/entities.js';
+import { LogLineRow, Stream } from './logs/entities.js';
+import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
+import { Token } from './platform/auth/token.entity.js';
+import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
+import { SnakeNaming } from './platform/database/naming.js';
+import { AttemptKernel, AttemptStage, Measurement, PlannedTest, Result } from './results/entities.js';
+import { Job, RunRow } from './runs/entities.js';
+
+/** Everything TypeORM knows: entities of all features and the migrations in order. */
+export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
+  return {
+    type: 'postgres',
+    ...typeormOptions(address),
+    entities: [
+      Token,
+      Agent,
+      Machine,
+      CombinationRow,
+      MachinePath,
+      Artifact,
+      Bundle,
+      Build,
+      RunRow,
+      Job,
+      Attempt,
+      Lease,
+      AttemptStage,
+      AttemptKernel,
+      PlannedTest,
+      Result,
+      Measurement,
+      Stream,
+      LogLineRow,
+      WebhookDelivery,
+    ],
+    migrations: [Initial1763800000000],
+    migrationsTableName: 'schema_migration',
+    namingStrategy: new SnakeNaming(),
+    poolSize: 6,
+    logging: false,
+  };
+}
+
+/** Any constant: all controllers agree on it, so that one at a time migrates. */
+const MIGRATION_LOCK = 747_047;
+
+/** Brings the schema up to date; several controllers starting at once take turns. Returns the names applied. */
+export async function migrate(address: DatabaseAddress): Promise<string[]> {
+  const dataSource = await new DataSource(dataSourceOptions(address)).initialize();
+  try {
+    const lock = dataSource.createQueryRunner();
+    await lock.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      const applied = await dataSource.runMigrations({ transaction: 'all' });
+      return applied.map(({ name }) => name);
+    } finally {
+      await lock.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      await lock.release();
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}

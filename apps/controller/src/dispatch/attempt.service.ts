@@ -1,0 +1,216 @@
+import { Injectable } from '@nestjs/common';
+import {
+  FAILURE_POLICY,
+  LEASE_SECONDS,
+  verdictOfFailure,
+  type AttemptState,
+  type PathKind,
+  type SpoolStream,
+} from '@peerlab/contracts';
+import { BuildService } from '../builds/build.service.js';
+import { FleetService } from '../fleet/fleet.service.js';
+import { announce } from '../platform/database/bus.js';
+import { jsonb } from '../platform/database/storable.js';
+import type { Queries } from '../platform/database/sql.js';
+import { ResultStore, type TestContext } from '../results/result-store.js';
+import type { SuiteOutline } from '../results/unreached.js';
+import { JobService, type JobRow } from '../runs/job.service.js';
+import type { StoredFailure } from './entities.js';
+
+/** A locked attempt with what its events are judged by. */
+export interface LockedAttempt {
+  id: string;
+  number: number;
+  state: AttemptState;
+  agent: string;
+  machine: string | null;
+  fence: number;
+  job_id: string;
+  build_id: string;
+  run_id: string;
+  build: string;
+  kind: 'build' | 'test';
+  path_kind: PathKind | null;
+  suites: SuiteOutline[] | null;
+  wanted: string[];
+}
+
+/** How an attempt came to its end. */
+export interface Ending {
+  failure: StoredFailure | null;
+  /** null = nobody knows. false puts the machine into quarantine. */
+  restored: boolean | null;
+  /** Ended by the controller: what the agent still sends of it is refused. */
+  revoked: boolean;
+}
+
+/** Why a frame of an attempt is refused. */
+export class StaleFence extends Error {}
+
+/** Locks, fences and ends attempts. */
+@Injectable()
+export class AttemptService {
+  readonly #jobs: JobService;
+  readonly #builds: BuildService;
+  readonly #results: ResultStore;
+  readonly #fleet: FleetService;
+
+  constructor(jobs: JobService, builds: BuildService, results: ResultStore, fleet: FleetService) {
+    this.#jobs = jobs;
+    this.#builds = builds;
+    this.#results = results;
+    this.#fleet = fleet;
+  }
+
+  /**
+   * Holds the attempt against revocation until the transaction ends; throws StaleFence when the
+   * sender may no longer write. An attempt that its agent finished still takes its last log lines.
+   */
+  async checkFence(tx: Queries, id: string, fence: number, agent: string, mode: 'share' | 'update'): Promise<void> {
+    const row = await tx.one<{ fence: number; agent: string; revoked: boolean }>(
+      `select fence, agent, revoked_at is not null as revoked from attempt where id = $1 for ${mode}`,
+      [id],
+    );
+    if (row === null) throw new StaleFence('the attempt is not known');
+    if (row.fence !== fence || row.agent !== agent) throw new StaleFence(`fence ${fence} is stale`);
+    if (row.revoked) throw new StaleFence('the lease ran out and the controller ended the attempt');
+  }
+
+  /** Locks an attempt and reads its surroundings. */
+  async lock(tx: Queries, id: string): Promise<LockedAttempt> {
+    await tx.one('select 1 from attempt where id = $1 for update', [id]);
+    const row = await tx.one<LockedAttempt>(
+      `select t.id, t.number, t.state, t.agent, t.machine, t.fence, t.job_id, j.build_id, j.run_id, b.name as build,
+         j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, r.spec -> 'suites' as wanted
+       from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
+         left join bundle u on u.key = b.bundle_key where t.id = $1`,
+      [id],
+    );
+    if (row === null) throw new StaleFence('the attempt is not known');
+    return row;
+  }
+
+  /** The agent holds it now. */
+  async accept(tx: Queries, attempt: LockedAttempt): Promise<void> {
+    if (attempt.state !== 'assigned') return;
+    await tx.run(`update attempt set state = 'running' where id = $1`, [attempt.id]);
+    attempt.state = 'running';
+    await announce(tx, { type: 'changed', topics: [`run:${attempt.run_id}`, 'machines'] });
+  }
+
+  /** Ends an attempt once: releases its lease, settles its results, and ends or repeats its job. */
+  async end(tx: Queries, attempt: LockedAttempt, ending: Ending): Promise<void> {
+    if (attempt.state === 'ended') return;
+    const job = await this.#jobs.lock(tx, attempt.job_id);
+    if (job === null) throw new Error(`attempt ${attempt.id} has no job`);
+    const failure = await this.#completeFailure(tx, attempt, ending.failure);
+    attempt.state = 'ended';
+    await tx.run(
+      `update attempt set state = 'ended', failure = $2, restored = $3, ended_at = clock_timestamp(),
+         revoked_at = case when $4 then clock_timestamp() end where id = $1`,
+      [attempt.id, jsonb(failure), ending.restored, ending.revoked],
+    );
+    // The machine belongs to one agent only, and that agent's older fence is refused from here on.
+    await tx.run('update lease set released_at = clock_timestamp() where attempt_id = $1 and released_at is null', [
+      attempt.id,
+    ]);
+    if (attempt.machine !== null && ending.restored === false) {
+      await this.#fleet.quarantine(
+        tx,
+        attempt.machine,
+        `attempt ${attempt.id} could not restore it; mend it, then activate it`,
+      );
+    }
+    const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
+    if (mayRetry(attempt, job, ending, failure)) {
+      if (attempt.kind === 'build') await this.#builds.markBuilding(tx, attempt.build_id, false);
+      await this.#jobs.requeue(tx, job, attempt.number);
+    } else {
+      if (attempt.kind === 'build' && failure !== null) await this.#giveUpBuild(tx, attempt, failure);
+      await this.#jobs.end(tx, job, verdict ?? (failure === null ? 'pass' : verdictOfFailure(failure.class)));
+    }
+    await announce(tx, { type: 'changed', topics: ['machines', 'builds'] });
+    await announce(tx, { type: 'dispatch' });
+  }
+
+  /** Attempts whose lease ran out, the oldest first. */
+  async expired(queries: Queries): Promise<string[]> {
+    const rows = await queries.rows<{ attempt_id: string }>(
+      'select attempt_id from lease where released_at is null and expires_at < clock_timestamp() order by fence',
+    );
+    return rows.map((row) => row.attempt_id);
+  }
+
+  /**
+   * Ends one attempt if its lease is still run out. Its machine may be leased again at once: it belongs
+   * to one agent, and what that agent sends under the old fence is refused.
+   */
+  async reap(tx: Queries, id: string): Promise<boolean> {
+    const attempt = await this.lock(tx, id);
+    const lease = await tx.one(
+      `select 1 from lease where attempt_id = $1 and released_at is null and expires_at < clock_timestamp() for update`,
+      [id],
+    );
+    if (lease === null || attempt.state === 'ended') return false;
+    const canceled = await tx.one('select 1 from run where id = $1 and cancel_requested', [attempt.run_id]);
+    const message =
+      attempt.state === 'assigned'
+        ? `agent ${attempt.agent} did not take the work within ${LEASE_SECONDS} s`
+        : `agent ${attempt.agent} gave no sign of life for ${LEASE_SECONDS} s`;
+    await this.end(tx, attempt, {
+      failure: { class: canceled === null ? 'infrastructure' : 'canceled', stage: null, message, signature: null },
+      restored: null,
+      revoked: true,
+    });
+    return true;
+  }
+
+  /** What is stored of an attempt by stream. */
+  async acknowledged(queries: Queries, id: string): Promise<Partial<Record<SpoolStreamName, number>>> {
+    const rows = await queries.rows<{ stream: SpoolStreamName; next: number }>(
+      'select stream, next from stream where attempt_id = $1',
+      [id],
+    );
+    return Object.fromEntries(rows.map(({ stream, next }) => [stream, next]));
+  }
+
+  async #completeFailure(
+    tx: Queries,
+    attempt: LockedAttempt,
+    failure: StoredFailure | null,
+  ): Promise<StoredFailure | null> {
+    if (failure !== null || attempt.kind === 'test') return failure;
+    const build = await tx.one<{ state: string }>('select state from build where id = $1', [attempt.build_id]);
+    if (build?.state === 'ready') return null;
+    return {
+      class: 'agent-bug',
+      stage: 'upload',
+      message: 'the build ended well, but its bundle was not uploaded',
+      signature: null,
+    };
+  }
+
+  async #giveUpBuild(tx: Queries, attempt: LockedAttempt, failure: StoredFailure): Promise<void> {
+    await this.#builds.markFailed(tx, attempt.build_id, null);
+    const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
+    await this.#jobs.abandon(tx, attempt.build_id, verdict, `the build ${attempt.build} failed: ${failure.message}`);
+  }
+}
+
+type SpoolStreamName = (typeof SpoolStream)['options'][number];
+
+/** Retries are bounded by class; nothing is repeated on a machine that could not be restored. */
+function mayRetry(attempt: LockedAttempt, job: JobRow, ending: Ending, failure: StoredFailure | null): boolean {
+  if (failure === null || job.cancel_requested || ending.restored === false) return false;
+  return attempt.number <= FAILURE_POLICY[failure.class].retries;
+}
+
+/** The context of a test attempt's results. */
+export function testContext(attempt: LockedAttempt): TestContext {
+  return {
+    attemptId: attempt.id,
+    pathKind: attempt.path_kind ?? 'NOT_SUPPORTED',
+    suites: attempt.suites ?? [],
+    wanted: attempt.wanted,
+  };
+}

@@ -1,0 +1,76 @@
+import type { CombinationIdentity, Inventory, Labels, MachineDesired, PeerPath } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+
+/** What is known of an agent; it owns the machines that name it. */
+@Entity('agent')
+export class Agent {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'agent_pkey' })
+  name: string;
+  @Column('text')
+  site: string;
+  @Column('text')
+  version: string;
+  @Column('text', { array: true })
+  capabilities: string[];
+  @Column('int')
+  buildSlots: number;
+  @Column('boolean')
+  connected: boolean;
+  /** Names the connection that speaks for it; an older one is closed. */
+  @Column('uuid', { nullable: true })
+  connection: string | null;
+  @Column('timestamptz')
+  lastSeenAt: Date;
+}
+
+/** Desired state is what people want, the other columns are what the agent reports. */
+@Entity('machine')
+export class Machine {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_pkey' })
+  name: string;
+  @ForeignKey(() => Agent, { name: 'machine_agent_fkey' })
+  @Column('text')
+  agent: string;
+  @Column('text')
+  description: string;
+  @Column('jsonb')
+  labels: Labels;
+  @Column('text', { default: 'active' })
+  desired: MachineDesired;
+  /** Why the farm itself put it into quarantine. */
+  @Column('text', { nullable: true })
+  desiredReason: string | null;
+  @Column('boolean')
+  reachable: boolean;
+  @Column('text', { nullable: true })
+  problem: string | null;
+  @Column('timestamptz', { nullable: true })
+  lastSeenAt: Date | null;
+  @Column('jsonb', { nullable: true })
+  inventory: Inventory | null;
+}
+
+@Entity('combination')
+export class CombinationRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'combination_pkey' })
+  hash: string;
+  @Column('text')
+  label: string;
+  @Column('jsonb')
+  identity: CombinationIdentity;
+}
+
+/** A peer path of a machine, predicted from its inventory. */
+@Entity('machine_path')
+export class MachinePath {
+  @ForeignKey(() => Machine, { name: 'machine_path_machine_fkey' })
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_path_pkey' })
+  machine: string;
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'machine_path_pkey' })
+  position: number;
+  @ForeignKey(() => CombinationRow, { name: 'machine_path_combination_fkey' })
+  @Column('text')
+  combination: string;
+  @Column('jsonb')
+  path: PeerPath;
+}

@@ -1,0 +1,32 @@
+import { Controller } from '@nestjs/common';
+import type { Fleet, MachineView } from '@peerlab/contracts';
+import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { FleetService } from './fleet.service.js';
+import { FleetView } from './fleet.view.js';
+
+@Controller()
+export class FleetController {
+  readonly #fleet: FleetService;
+  readonly #view: FleetView;
+
+  constructor(fleet: FleetService, view: FleetView) {
+    this.#fleet = fleet;
+    this.#view = view;
+  }
+
+  @Serve('getFleet')
+  getFleet(): Promise<Fleet> {
+    return this.#view.fleet();
+  }
+
+  @Serve('getMachine')
+  getMachine(@Input() { params }: InputOf<'getMachine'>): Promise<MachineView> {
+    return this.#view.machine(params.machine);
+  }
+
+  @Serve('setMachine')
+  async setMachine(@Input() { params, body }: InputOf<'setMachine'>): Promise<MachineView> {
+    await this.#fleet.setDesired(params.machine, body.desired);
+    return this.#view.machine(params.machine);
+  }
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import {
+  AGENT_LOST_SECONDS,
+  canonicalJson,
+  combinationLabel,
+  combinationOf,
+  peerPaths,
+  type AgentMachine,
+  type FromAgent,
+  type Inventory,
+  type MachineDesired,
+} from '@peerlab/contracts';
+import { announce } from '../platform/database/bus.js';
+import { jsonb } from '../platform/database/storable.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { writeLog } from '../platform/logging.js';
+
+export type Hello = Extract<FromAgent, { type: 'hello' }>;
+
+/** SQL condition on an agent's row `a`: it gave a sign of life lately. */
+export const AGENT_ONLINE = `(a.connected and a.last_seen_at > clock_timestamp() - make_interval(secs => ${AGENT_LOST_SECONDS}))`;
+
+/** Agents, machines and what the farm knows of their hardware. */
+@Injectable()
+export class FleetService {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Records an agent that introduced itself, with its machines. `connection` supersedes an older one. */
+  async greet(hello: Hello, connection: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await tx.run(
+        `insert into agent (name, site, version, capabilities, build_slots, connected, connection, last_seen_at)
+         values ($1, $2, $3, $4, $5, true, $6, clock_timestamp())
+         on conflict (name) do update set site = excluded.site, version = excluded.version,
+           capabilities = excluded.capabilities, build_slots = excluded.build_slots, connected = true,
+           connection = excluded.connection, last_seen_at = excluded.last_seen_at`,
+        [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, connection],
+      );
+      await this.#recordMachines(tx, hello.agent, hello.machines);
+      await announce(tx, { type: 'agent-connected', agent: hello.agent, connection });
+      await announce(tx, { type: 'changed', topics: ['machines'] });
+      await announce(tx, { type: 'dispatch' });
+    });
+  }
+
+  /** A sign of life with the state of all machines; false when a newer connection speaks for the agent. */
+  async beat(agent: string, connection: string, machines: readonly AgentMachine[]): Promise<boolean> {
+    return this.#sql.transaction(async (tx) => {
+      const before = await tx.one<{ online: boolean }>(
+        `select ${AGENT_ONLINE} as online from agent a where name = $1 and connection = $2 for update`,
+        [agent, connection],
+      );
+      if (before === null) return false;
+      await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
+      const changed = await this.#recordMachines(tx, agent, machines);
+      if (changed || !before.online) {
+        await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
+        await announce(tx, { type: 'dispatch' });
+      }
+      return true;
+    });
+  }
+
+  /** The connection ended; does nothing when a newer one has taken over. */
+  async part(agent: string, connection: string): Promise<void> {
+    const touched = await this.#sql.run(
+      'update agent set connected = false, connection = null where name = $1 and connection = $2',
+      [agent, connection],
+    );
+    if (touched > 0) await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
+  }
+
+  /** Marks agents without a sign of life as gone; returns their names. */
+  async noticeLost(): Promise<string[]> {
+    const lost = await this.#sql.rows<{ name: string }>(
+      `update agent a set connected = false, connection = null where a.connected and not ${AGENT_ONLINE} returning name`,
+    );
+    if (lost.length > 0) await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
+    return lost.map(({ name }) => name);
+  }
+
+  /** Stores an inventory, the peer paths predicted from it and their combinations. */
+  async recordInventory(agent: string, machine: string, inventory: Inventory): Promise<void> {
+    const paths = peerPaths(inventory).map((path) => {
+      const identity = combinationOf(inventory, path);
+      const hash = createHash('sha256').update(canonicalJson(identity)).digest('hex');
+      return { path, identity, hash, label: combinationLabel(identity) };
+    });
+    await this.#sql.transaction(async (tx) => {
+      const owned = await tx.run('update machine set inventory = $3 where name = $1 and agent = $2', [
+        machine,
+        agent,
+        jsonb(inventory),
+      ]);
+      if (owned === 0) {
+        writeLog('warn', 'an inventory of a machine that the agent does not own was ignored', { agent, machine });
+        return;
+      }
+      // In one order everywhere, so that two agents reporting alike hardware do not deadlock.
+      for (const { hash, label, identity } of paths.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
+        await tx.run('insert into combination (hash, label, identity) values ($1, $2, $3) on conflict do nothing', [
+          hash,
+          label,
+          jsonb(identity),
+        ]);
+      }
+      await tx.run('delete from machine_path where machine = $1', [machine]);
+      for (const [position, { hash, path }] of paths.entries()) {
+        await tx.run('insert into machine_path (machine, position, combination, path) values ($1, $2, $3, $4)', [
+          machine,
+          position,
+          hash,
+          jsonb(path),
+        ]);
+      }
+      await announce(tx, { type: 'changed', topics: ['machines'] });
+    });
+  }
+
+  /** Changes what people want of a machine. */
+  async setDesired(machine: string, desired: MachineDesired): Promise<void> {
+    const touched = await this.#sql.run('update machine set desired = $2, desired_reason = null where name = $1', [
+      machine,
+      desired,
+    ]);
+    if (touched === 0) throw notFound('machine', machine);
+    await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
+    await announce(this.#sql, { type: 'dispatch' });
+  }
+
+  /** The farm's own quarantine, with its reason. */
+  async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
+    await tx.run(`update machine set desired = 'quarantined', desired_reason = $2 where name = $1`, [machine, reason]);
+    await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** Upserts machines in one statement; true when anything that people or dispatch look at changed. */
+  async #recordMachines(tx: Queries, agent: string, machines: readonly AgentMachine[]): Promise<boolean> {
+    const rows = machines.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const before = await tx.rows<{ name: string; reachable: boolean; problem: string | null }>(
+      'select name, reachable, problem from machine where agent = $1',
+      [agent],
+    );
+    // A machine of another agent moves only when that agent is gone and nothing runs on it.
+    const taken = await tx.rows<{ name: string }>(
+      `insert into machine (name, agent, description, labels, reachable, problem, last_seen_at)
+       select m.name, $1, m.description, m.labels, m.reachable, m.problem,
+              case when m.reachable then clock_timestamp() end
+       from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
+       on conflict (name) do update set agent = excluded.agent, description = excluded.description,
+         labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem,
+         last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
+       where machine.agent = excluded.agent or (
+         not exists (select 1 from agent a where a.name = machine.agent and ${AGENT_ONLINE})
+         and not exists (select 1 from lease l where l.machine = machine.name and l.released_at is null))
+       returning name`,
+      [agent, jsonb(rows)],
+    );
+    const names = new Set(taken.map(({ name }) => name));
+    for (const { name } of rows) {
+      if (!names.has(name)) writeLog('warn', 'a machine belongs to another agent', { agent, machine: name });
+    }
+    // What the agent no longer names is out of reach; its history stays.
+    const gone = await tx.run(
+      `update machine set reachable = false, problem = 'its agent no longer has it in its configuration'
+       where agent = $1 and reachable and not (name = any($2))`,
+      [agent, rows.map(({ name }) => name)],
+    );
+    const known = new Map(before.map((machine) => [machine.name, machine]));
+    return (
+      gone > 0 ||
+      rows.some(({ name, reachable, problem }) => {
+        const old = known.get(name);
+        return old === undefined || old.reachable !== reachable || old.problem !== problem;
+      })
+    );
+  }
+}

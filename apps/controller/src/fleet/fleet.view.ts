@@ -1,0 +1,127 @@
+import { Injectable } from '@nestjs/common';
+import type {
+  AgentView,
+  Combination,
+  Fleet,
+  Inventory,
+  Labels,
+  MachineDesired,
+  MachineObserved,
+  MachineView,
+  PeerPath,
+} from '@peerlab/contracts';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { AGENT_ONLINE } from './fleet.service.js';
+
+interface MachineRow {
+  name: string;
+  site: string;
+  agent: string;
+  description: string;
+  labels: Labels;
+  desired: MachineDesired;
+  desired_reason: string | null;
+  reachable: boolean;
+  problem: string | null;
+  last_seen_at: Date | null;
+  inventory: Inventory | null;
+  online: boolean;
+  agent_last_seen_at: Date;
+  lease: { attemptId: string; runId: string; fence: number; expiresAt: string } | null;
+  paths: (PeerPath & { combination: Combination })[];
+}
+
+/** Reads the fleet as the API shows it. */
+@Injectable()
+export class FleetView {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** All machines by name, and all agents. */
+  async fleet(): Promise<Fleet> {
+    const [machines, agents] = await Promise.all([this.machines(), this.#agents()]);
+    return { machines, agents };
+  }
+
+  async machine(name: string): Promise<MachineView> {
+    const [machine] = await this.machines(name);
+    if (machine === undefined) throw notFound('machine', name);
+    return machine;
+  }
+
+  /** One machine, or all of them by name. */
+  async machines(only?: string): Promise<MachineView[]> {
+    const rows = await this.#sql.rows<MachineRow>(
+      `select m.*, a.site, ${AGENT_ONLINE} as online, a.last_seen_at as agent_last_seen_at,
+         (select jsonb_build_object('attemptId', l.attempt_id, 'runId', j.run_id, 'fence', l.fence,
+                                    'expiresAt', l.expires_at)
+          from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id
+          where l.machine = m.name and l.released_at is null) as lease,
+         coalesce((select jsonb_agg(p.path || jsonb_build_object('combination', jsonb_build_object(
+                     'hash', c.hash, 'label', c.label, 'identity', c.identity)) order by p.position)
+          from machine_path p join combination c on c.hash = p.combination where p.machine = m.name), '[]') as paths
+       from machine m join agent a on a.name = m.agent
+       where $1::text is null or m.name = $1 order by m.name`,
+      [only ?? null],
+    );
+    return rows.map(machineView);
+  }
+
+  async #agents(): Promise<AgentView[]> {
+    const rows = await this.#sql.rows<{
+      name: string;
+      site: string;
+      version: string;
+      capabilities: string[];
+      online: boolean;
+      last_seen_at: Date;
+    }>(`select a.*, ${AGENT_ONLINE} as online from agent a order by name`);
+    return rows.map(({ name, site, version, capabilities, online, last_seen_at }) => ({
+      name,
+      site,
+      version,
+      capabilities,
+      connected: online,
+      lastSeenAt: last_seen_at.toISOString(),
+    }));
+  }
+}
+
+function machineView(row: MachineRow): MachineView {
+  const { name, site, agent, description, labels, desired, inventory, paths, lease } = row;
+  return {
+    name,
+    site,
+    agent,
+    description,
+    labels,
+    desired,
+    observed: observe(row),
+    problem: problemOf(row),
+    lastSeenAt: row.last_seen_at?.toISOString() ?? null,
+    lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
+    inventory,
+    paths,
+  };
+}
+
+function observe(row: MachineRow): MachineObserved {
+  if (!row.online) return 'offline';
+  // While an attempt reboots it, an unanswered probe says nothing.
+  if (row.lease !== null) return 'busy';
+  if (!row.reachable) return 'offline';
+  return row.inventory === null ? 'unknown' : 'online';
+}
+
+function problemOf(row: MachineRow): string | null {
+  if (!row.online) {
+    return `its agent ${row.agent} has been silent since ${row.agent_last_seen_at.toISOString()}; start it again`;
+  }
+  if (row.desired_reason !== null) return row.desired_reason;
+  if (row.lease !== null || row.reachable) return null;
+  return row.problem ?? 'the agent cannot reach it';
+}

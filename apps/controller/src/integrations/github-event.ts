@@ -1,0 +1,38 @@
+import { z } from 'zod';
+
+const Commit = z.string().min(7).max(64);
+
+const Push = z.object({
+  ref: z.string(),
+  after: Commit,
+  deleted: z.boolean().default(false),
+  repository: z.object({ full_name: z.string() }),
+});
+
+const PullRequest = z.object({
+  action: z.string(),
+  number: z.number().int(),
+  pull_request: z.object({ head: z.object({ sha: Commit }) }),
+  repository: z.object({ full_name: z.string() }),
+});
+
+const ACTIONS = ['opened', 'synchronize', 'reopened'];
+
+export type GithubEvent = { run: true; detail: string } | { run: false; detail: string };
+
+/** What a GitHub event asks for; throws ZodError when the payload is not what the event's name says. */
+export function readGithubEvent(name: string, payload: unknown): GithubEvent {
+  if (name === 'push') {
+    const { ref, after, deleted, repository } = Push.parse(payload);
+    const what = `${repository.full_name} ${ref.replace(/^refs\/heads\//, '')}`;
+    if (deleted) return { run: false, detail: `${what} was deleted` };
+    return { run: true, detail: `${what} at ${after.slice(0, 12)}` };
+  }
+  if (name === 'pull_request') {
+    const { action, number, pull_request, repository } = PullRequest.parse(payload);
+    const what = `${repository.full_name}#${number}`;
+    if (!ACTIONS.includes(action)) return { run: false, detail: `${what}: nothing to do for "${action}"` };
+    return { run: true, detail: `${what} at ${pull_request.head.sha.slice(0, 12)}` };
+  }
+  return { run: false, detail: `nothing to do for the event "${name}"` };
+}

@@ -1,0 +1,37 @@
+import type { LogStream, SpoolStream } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+import type { z } from 'zod';
+import { Attempt } from '../dispatch/entities.js';
+
+export type StreamName = z.infer<typeof SpoolStream>;
+
+/** Counter of one stream of an attempt: everything below `next` is stored. */
+@Entity('stream')
+export class Stream {
+  @ForeignKey(() => Attempt, { name: 'stream_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'stream_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'stream_pkey' })
+  stream: StreamName;
+  @Column('bigint', { default: 0 })
+  next: number;
+  /** Lines the agent says it produced; null while it runs. */
+  @Column('bigint', { nullable: true })
+  expected: number | null;
+}
+
+/** No foreign key: it would be checked for every line, and the counter's row has one. */
+@Entity('log_line')
+export class LogLineRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'log_line_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'log_line_pkey' })
+  stream: LogStream;
+  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'log_line_pkey' })
+  seq: number;
+  /** The machine's or agent's clock, milliseconds since 1970. */
+  @Column('bigint')
+  at: number;
+  @Column('text')
+  text: string;
+}

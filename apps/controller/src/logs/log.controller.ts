@@ -1,0 +1,29 @@
+import { Readable } from 'node:stream';
+import { Controller, StreamableFile } from '@nestjs/common';
+import type { LogPage } from '@peerlab/contracts';
+import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { LogService } from './log.service.js';
+
+@Controller()
+export class LogController {
+  readonly #logs: LogService;
+
+  constructor(logs: LogService) {
+    this.#logs = logs;
+  }
+
+  @Serve('getLog')
+  getLog(@Input() { params, query }: InputOf<'getLog'>): Promise<LogPage> {
+    return this.#logs.page(params.attempt, query.stream, query.from, query.limit);
+  }
+
+  /** As plain text; `nosniff` keeps a browser from taking a log for a page. */
+  @Serve('getRawLog')
+  async getRawLog(@Input() { params }: InputOf<'getRawLog'>): Promise<StreamableFile> {
+    await this.#logs.page(params.attempt, params.stream, 0, 1);
+    return new StreamableFile(Readable.from(this.#logs.text(params.attempt, params.stream)), {
+      type: 'text/plain; charset=utf-8',
+      disposition: `inline; filename="${params.attempt}-${params.stream}.log"`,
+    });
+  }
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+import { DataSource } from 'typeorm';
+import { readCommand, type Command } from './command-line.js';
+import { dataSourceOptions, migrate } from './data-source.js';
+import { Token } from './platform/auth/token.entity.js';
+import { TokenService } from './platform/auth/token.service.js';
+import { loadSettings, SettingError, type Settings } from './platform/config.js';
+import type { DatabaseAddress } from './platform/database/connection.js';
+import { errorFields, writeLog } from './platform/logging.js';
+import { ensurePostgres, stopPostgres } from './platform/postgres/supervisor.js';
+import { startServer } from './server.js';
+
+const EXIT_FAILURE = 1;
+const EXIT_SETTING = 2;
+
+async function main(): Promise<void> {
+  const command = readCommand(process.argv.slice(2));
+  const settings = loadSettings(process.env, command.config);
+  await run(command, settings);
+}
+
+async function run(command: Command, settings: Settings): Promise<void> {
+  switch (command.name) {
+    case 'serve':
+      return serve(settings);
+    case 'migrate':
+      return print({ event: 'migrated', applied: await migrate(await database(settings)) });
+    case 'token-create': {
+      const address = await database(settings);
+      await migrate(address);
+      const dataSource = await new DataSource(dataSourceOptions(address)).initialize();
+      try {
+        const tokens = new TokenService(dataSource.getRepository(Token));
+        process.stdout.write(`${await tokens.create(command.kind, command.tokenName)}\n`);
+      } finally {
+        await dataSource.destroy();
+      }
+      return;
+    }
+    case 'database-stop':
+      if (settings.databaseUrl !== null)
+        throw new SettingError('DATABASE_URL is set: that Postgres is not ours to stop');
+      return print({ event: 'database-stopped', wasRunning: await stopPostgres(settings.stateDir) });
+  }
+}
+
+async function serve(settings: Settings): Promise<void> {
+  const server = await startServer(settings, await database(settings));
+  print({ event: 'listening', url: server.url });
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    // A second signal means: at once.
+    if (stopping) process.exit(EXIT_FAILURE);
+    stopping = true;
+    writeLog('info', 'stopping', { signal });
+    server.close().then(() => process.exit(0), fail);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+async function database(settings: Settings): Promise<DatabaseAddress> {
+  if (settings.databaseUrl !== null) return { url: settings.databaseUrl };
+  const { address, started } = await ensurePostgres(settings.stateDir);
+  writeLog('info', started ? 'embedded Postgres started' : 'embedded Postgres was running already', { address });
+  return address;
+}
+
+function print(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function fail(error: unknown): void {
+  if (error instanceof SettingError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_SETTING);
+  }
+  writeLog('error', 'the controller cannot go on', errorFields(error));
+  process.exit(EXIT_FAILURE);
+}
+
+process.on('unhandledRejection', fail);
+main().catch(fail);

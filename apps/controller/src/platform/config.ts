@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/** A setting that cannot be used; the message names the setting and the remedy. */
+export class SettingError extends Error {}
+
+/** Everything the controller can be told, with the environment variable that overrides the file. */
+export const SETTINGS = {
+  host: { env: 'PEERLAB_HOST', schema: z.string().min(1) },
+  port: { env: 'PEERLAB_PORT', schema: z.coerce.number().int().min(0).max(65_535) },
+  databaseUrl: { env: 'DATABASE_URL', schema: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://…') },
+  stateDir: { env: 'PEERLAB_STATE', schema: z.string().min(1) },
+  templatesDir: { env: 'PEERLAB_TEMPLATES', schema: z.string().min(1) },
+  webDir: { env: 'PEERLAB_WEB', schema: z.string().min(1) },
+  hookSecret: { env: 'PEERLAB_HOOK_SECRET', schema: z.string().min(16, 'use at least 16 characters') },
+  artifactMaxBytes: { env: 'PEERLAB_ARTIFACT_MAX_BYTES', schema: z.coerce.number().int().positive() },
+} as const;
+
+export interface Settings {
+  host: string;
+  /** 0 = any free port. */
+  port: number;
+  /** null = the embedded Postgres below the state folder. */
+  databaseUrl: string | null;
+  stateDir: string;
+  templatesDir: string;
+  webDir: string;
+  /** null = webhooks are refused. */
+  hookSecret: string | null;
+  artifactMaxBytes: number;
+}
+/** Injection token of Settings. */
+export const SETTINGS_TOKEN = Symbol('settings');
+
+const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..');
+
+const SettingsFile = z.strictObject({
+  host: SETTINGS.host.schema.optional(),
+  port: SETTINGS.port.schema.optional(),
+  databaseUrl: SETTINGS.databaseUrl.schema.optional(),
+  stateDir: SETTINGS.stateDir.schema.optional(),
+  templatesDir: SETTINGS.templatesDir.schema.optional(),
+  webDir: SETTINGS.webDir.schema.optional(),
+  hookSecret: SETTINGS.hookSecret.schema.optional(),
+  artifactMaxBytes: SETTINGS.artifactMaxBytes.schema.optional(),
+});
+
+/**
+ * Reads settings: environment over configuration file over defaults. Relative folders are taken from
+ * the current folder. Throws SettingError naming the setting.
+ */
+export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null): Settings {
+  const fromFile = configFile === null ? {} : readConfigFile(configFile);
+  const fromEnv: Record<string, string> = {};
+  for (const [key, { env: name }] of Object.entries(SETTINGS)) {
+    const value = env[name];
+    if (value !== undefined && value !== '') fromEnv[key] = value;
+  }
+  const parsed = SettingsFile.safeParse({ ...fromFile, ...fromEnv });
+  if (!parsed.success) throw new SettingError(describeIssues(parsed.error, fromEnv, configFile));
+  const given = parsed.data;
+  return {
+    host: given.host ?? '127.0.0.1',
+    port: given.port ?? 7470,
+    databaseUrl: given.databaseUrl ?? null,
+    stateDir: resolve(given.stateDir ?? defaultStateDir(env)),
+    templatesDir: resolve(given.templatesDir ?? join(REPOSITORY, 'infra/runs')),
+    webDir: resolve(given.webDir ?? join(REPOSITORY, 'apps/web/dist')),
+    hookSecret: given.hookSecret ?? null,
+    artifactMaxBytes: given.artifactMaxBytes ?? 2 * 1024 ** 3,
+  };
+}
+
+/** /var/lib/peerlab for root, the XDG state folder for everybody else. */
+export function defaultStateDir(env: NodeJS.ProcessEnv): string {
+  if (userInfo().uid === 0) return '/var/lib/peerlab';
+  return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'peerlab');
+}
+
+function readConfigFile(file: string): object {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SettingError(`--config ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    const value: unknown = parse(text);
+    if (value === null) return {};
+    if (typeof value === 'object' && !Array.isArray(value)) return value;
+  } catch (error) {
+    throw new SettingError(`--config ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  throw new SettingError(`--config ${file}: expected fields such as "port: 7470"`);
+}
+
+function describeIssues(error: z.ZodError, fromEnv: Record<string, string>, configFile: string | null): string {
+  return error.issues
+    .map((issue) => {
+      if (issue.code === 'unrecognized_keys') {
+        return `${configFile}: unknown setting ${issue.keys.join(', ')}; known are ${Object.keys(SETTINGS).join(', ')}`;
+      }
+      const key = String(issue.path[0]) as keyof typeof SETTINGS;
+      const place = key in fromEnv ? SETTINGS[key].env : `${configFile}: ${key}`;
+      return `${place}: ${issue.message}`;
+    })
+    .join('\n');
+}

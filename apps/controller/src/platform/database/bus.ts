@@ -1,0 +1,92 @@
+import { EventEmitter } from 'node:events';
+import { Client } from 'pg';
+import { z } from 'zod';
+import { LogStream } from '@peerlab/contracts';
+import { errorFields, writeLog } from '../logging.js';
+import { pgOptions, type DatabaseAddress } from './connection.js';
+import type { Queries } from './sql.js';
+
+const CHANNEL = 'peerlab';
+/** Postgres refuses payloads of 8000 bytes and more. */
+const PAYLOAD_MAX = 7000;
+const RECONNECT_MS = 500;
+
+/** What replicas tell each other. Only ever a hint: the receiver reads the tables. */
+export const BusMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('changed'), topics: z.array(z.string()) }),
+  z.object({ type: z.literal('log'), attemptId: z.string(), stream: LogStream, next: z.number() }),
+  z.object({ type: z.literal('dispatch') }),
+  /** Something for this agent to do: an assignment or a cancelation. */
+  z.object({ type: z.literal('agent-work'), agent: z.string() }),
+  z.object({ type: z.literal('agent-connected'), agent: z.string(), connection: z.string() }),
+]);
+export type BusMessage = z.infer<typeof BusMessage>;
+
+/** Sends a hint when the surrounding transaction commits (at once outside of one). */
+export async function announce(queries: Queries, message: BusMessage): Promise<void> {
+  const payload = JSON.stringify(message);
+  if (payload.length > PAYLOAD_MAX) throw new Error(`bus message of ${payload.length} bytes`);
+  await queries.run('select pg_notify($1, $2)', [CHANNEL, payload]);
+}
+
+/** One LISTEN connection, kept up; `resync` after every (re)connect, since hints may have been missed. */
+export class Bus {
+  readonly #events = new EventEmitter().setMaxListeners(0);
+  readonly #address: DatabaseAddress;
+  #client: Client | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(address: DatabaseAddress) {
+    this.#address = address;
+  }
+
+  onMessage(handler: (message: BusMessage) => void): void {
+    this.#events.on('message', handler);
+  }
+
+  onResync(handler: () => void): void {
+    this.#events.on('resync', handler);
+  }
+
+  /** Connects; throws when the first connection fails. */
+  async start(): Promise<void> {
+    const client = new Client({ ...pgOptions(this.#address), application_name: 'peerlab-bus', keepAlive: true });
+    client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
+    client.on('error', (error) => writeLog('warn', 'the notification connection failed', errorFields(error)));
+    client.on('end', () => this.#reconnectLater(client));
+    this.#client = client;
+    await client.connect();
+    await client.query(`listen ${CHANNEL}`);
+    this.#events.emit('resync');
+  }
+
+  async stop(): Promise<void> {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    await this.#client?.end();
+  }
+
+  #receive(payload: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(payload);
+    } catch {
+      return;
+    }
+    const parsed = BusMessage.safeParse(value);
+    // A newer replica may speak of things this one does not know.
+    if (parsed.success) this.#events.emit('message', parsed.data);
+  }
+
+  #reconnectLater(client: Client): void {
+    if (this.#closed || this.#client !== client || this.#retry !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.start().catch((error: unknown) => {
+        writeLog('warn', 'cannot listen for notifications yet', errorFields(error));
+        if (this.#client !== null) this.#reconnectLater(this.#client);
+      });
+    }, RECONNECT_MS);
+  }
+}

@@ -1,0 +1,41 @@
+import { problemItems, type ProblemItem } from '@peerlab/contracts';
+import type { z } from 'zod';
+
+export interface ProblemOptions {
+  detail?: string;
+  errors?: ProblemItem[];
+  cause?: unknown;
+}
+
+/** An error that people shall see: thrown by services, turned into Problem JSON by the filter. */
+export class ProblemError extends Error {
+  readonly status: number;
+  /** Machine-readable name in kebab case. */
+  readonly code: string;
+  readonly detail: string | undefined;
+  readonly errors: ProblemItem[];
+
+  constructor(status: number, code: string, title: string, options: ProblemOptions = {}) {
+    super(title, { cause: options.cause });
+    this.status = status;
+    this.code = code;
+    this.detail = options.detail;
+    this.errors = options.errors ?? [];
+  }
+}
+
+/** 404 with the kind and the id of what is missing. */
+export function notFound(kind: string, id: string): ProblemError {
+  return new ProblemError(404, 'not-found', `there is no ${kind} ${id}`);
+}
+
+/** 400 for paths and queries, 422 for bodies, with one item per issue. */
+export function invalidInput(part: 'params' | 'query' | 'body', error: z.ZodError): ProblemError {
+  const errors = problemItems(error);
+  const first = errors[0];
+  const detail = first === undefined ? {} : { detail: `${first.path === '' ? part : first.path}: ${first.message}` };
+  return new ProblemError(part === 'body' ? 422 : 400, 'invalid-input', `the ${part} is not valid`, {
+    ...detail,
+    errors,
+  });
+}

@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import { BuildService } from '../builds/build.service.js';
+import { AttemptService, testContext, type LockedAttempt } from '../dispatch/attempt.service.js';
+import { announce } from '../platform/database/bus.js';
+import { jsonb } from '../platform/database/storable.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
+import { JobService } from '../runs/job.service.js';
+import { rollUpRun } from '../runs/rollup.js';
+import { ResultStore } from './result-store.js';
+
+type EventsFrame = Pick<Extract<FromAgent, { type: 'events' }>, 'attemptId' | 'fence' | 'events'>;
+
+/** Applies an attempt's events in order and exactly once: counter and effect share a transaction. */
+@Injectable()
+export class EventIntake {
+  readonly #sql: Sql;
+  readonly #attempts: AttemptService;
+  readonly #results: ResultStore;
+  readonly #builds: BuildService;
+  readonly #jobs: JobService;
+
+  constructor(sql: Sql, attempts: AttemptService, results: ResultStore, builds: BuildService, jobs: JobService) {
+    this.#sql = sql;
+    this.#attempts = attempts;
+    this.#results = results;
+    this.#builds = builds;
+    this.#jobs = jobs;
+  }
+
+  /**
+   * Stores what extends the sequence and skips what is there already; after a gap nothing is taken.
+   * Returns how many events are stored now. Throws StaleFence.
+   */
+  async take(agent: string, { attemptId, fence, events }: EventsFrame): Promise<number> {
+    return this.#sql.transaction(async (tx) => {
+      await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update');
+      const attempt = await this.#attempts.lock(tx, attemptId);
+      const counter = await tx.one<{ next: number }>(
+        `select next from stream where attempt_id = $1 and stream = 'events' for update`,
+        [attemptId],
+      );
+      const first = counter?.next ?? 0;
+      let next = first;
+      let resultsChanged = false;
+      for (const event of events) {
+        if (event.seq > next) break;
+        if (event.seq < next) continue;
+        resultsChanged = (await this.#apply(tx, attempt, event)) || resultsChanged;
+        next += 1;
+      }
+      if (next === first) return next;
+      await tx.run(`update stream set next = $2 where attempt_id = $1 and stream = 'events'`, [attemptId, next]);
+      if (resultsChanged) await rollUpRun(tx, attempt.run_id);
+      await announce(tx, { type: 'changed', topics: [`run:${attempt.run_id}`] });
+      return next;
+    });
+  }
+
+  /** True when the run has to be summed up again. */
+  async #apply(tx: Queries, attempt: LockedAttempt, { seq, at, event }: SequencedEvent): Promise<boolean> {
+    // An agent that reports of an attempt holds it, even if its "accepted" was lost.
+    await this.#attempts.accept(tx, attempt);
+    switch (event.type) {
+      case 'stage':
+        await this.#results.putStage(tx, attempt.id, event, at);
+        return false;
+      case 'kernel':
+        await this.#results.putKernel(tx, attempt.id, seq, event.sighting);
+        return false;
+      case 'plan':
+        await this.#results.putPlan(tx, testContext(attempt), event.suite, event.tests);
+        return false;
+      case 'result':
+        await this.#results.putResult(tx, testContext(attempt), event.result);
+        return true;
+      case 'measurement':
+        await this.#results.putMeasurement(tx, attempt.id, seq, event);
+        return true;
+      case 'build-progress':
+        await this.#putProgress(tx, attempt, event.percent, event.text);
+        return false;
+      case 'built':
+        await this.#built(tx, attempt, event);
+        return true;
+      case 'build-failed':
+        await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(event.error)]);
+        await this.#putProgress(tx, attempt, 100, describeBuildError(event.error));
+        return false;
+      case 'finished':
+        await this.#finish(tx, attempt, event);
+        return true;
+    }
+  }
+
+  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string): Promise<void> {
+    await tx.run('update attempt set progress = $2 where id = $1', [attempt.id, jsonb({ percent, text })]);
+  }
+
+  async #built(tx: Queries, attempt: LockedAttempt, event: Extract<AttemptEvent, { type: 'built' }>): Promise<void> {
+    const text = event.cached ? 'taken from the cache' : 'built';
+    await this.#putProgress(tx, attempt, 100, text);
+    // Without the upload the attempt's end says what is missing.
+    if (!(await this.#builds.markReady(tx, attempt.build_id, event.manifest, event.bundle.sha256))) return;
+    await this.#jobs.unblock(tx, attempt.build_id);
+    await announce(tx, { type: 'changed', topics: ['builds'] });
+  }
+
+  async #finish(
+    tx: Queries,
+    attempt: LockedAttempt,
+    event: Extract<AttemptEvent, { type: 'finished' }>,
+  ): Promise<void> {
+    for (const [stream, lines] of Object.entries(event.lineCounts)) {
+      await tx.run('update stream set expected = $3 where attempt_id = $1 and stream = $2', [
+        attempt.id,
+        stream,
+        lines,
+      ]);
+    }
+    await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
+  }
+}

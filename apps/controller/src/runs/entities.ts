@@ -1,0 +1,85 @@
+import type { JobState, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { CombinationRow, Machine } from '../fleet/entities.js';
+import { Build } from '../builds/entities.js';
+
+@Entity('run')
+@Index('run_created', ['createdAt'])
+export class RunRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pkey' })
+  id: string;
+  @Column('text')
+  name: string;
+  @Column('jsonb')
+  spec: RunSpec;
+  @Column('text', { nullable: true })
+  yaml: string | null;
+  @Column('text')
+  state: RunState;
+  @Column('int')
+  priority: number;
+  @Column('text')
+  triggerKind: 'user' | 'webhook';
+  @Column('text')
+  triggerDetail: string;
+  @Column('boolean', { default: false })
+  cancelRequested: boolean;
+  /** Roll-ups, kept in the transactions that change what they sum up. */
+  @Column('text', { nullable: true })
+  verdict: Verdict | null;
+  @Column('jsonb', { default: {} })
+  counts: Partial<Record<Verdict, number>>;
+  @Column('int')
+  jobsTotal: number;
+  @Column('int', { default: 0 })
+  jobsEnded: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  createdAt: Date;
+  @Column('timestamptz', { nullable: true })
+  startedAt: Date | null;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}
+
+/** A build, or one build on one peer path of one machine. */
+@Entity('job')
+@Index('job_run', ['runId'])
+@Index('job_build', ['buildId'])
+@Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
+@Index('job_newest', ['combination', 'endedAt'], { where: `state = 'ended'` })
+export class Job {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
+  id: string;
+  @ForeignKey(() => RunRow, { name: 'job_run_fkey' })
+  @Column('uuid')
+  runId: string;
+  @ForeignKey(() => Build, { name: 'job_build_fkey' })
+  @Column('uuid')
+  buildId: string;
+  @Column('int')
+  position: number;
+  @Column('text')
+  kind: 'build' | 'test';
+  @Column('text')
+  state: JobState;
+  @ForeignKey(() => Machine, { name: 'job_machine_fkey' })
+  @Column('text', { nullable: true })
+  machine: string | null;
+  @ForeignKey(() => CombinationRow, { name: 'job_combination_fkey' })
+  @Column('text', { nullable: true })
+  combination: string | null;
+  @Column('jsonb', { nullable: true })
+  path: PeerPath | null;
+  @Column('text', { nullable: true })
+  verdict: Verdict | null;
+  /** Why it ended without an attempt. */
+  @Column('text', { nullable: true })
+  note: string | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  queuedAt: Date;
+  /** Pause before a further attempt. */
+  @Column('timestamptz', { nullable: true })
+  notBefore: Date | null;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}

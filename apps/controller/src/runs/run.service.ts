@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { ProblemItem, RunSpec, RunSummary, SubmissionReport } from '@peerlab/contracts';
+import { BuildService } from '../builds/build.service.js';
+import { FleetView } from '../fleet/fleet.view.js';
+import { announce } from '../platform/database/bus.js';
+import { jsonb } from '../platform/database/storable.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
+import { notFound, ProblemError } from '../platform/http/problem.js';
+import { planRun, type Plan } from './planning.js';
+import { rollUpRun } from './rollup.js';
+import { RunView } from './run.view.js';
+import { readSubmission } from './submission.js';
+
+export interface Trigger {
+  kind: 'user' | 'webhook';
+  detail: string;
+}
+
+/** A request that was checked against the fleet and may be stored. */
+export interface FeasibleRun {
+  spec: RunSpec;
+  yaml: string | null;
+  plan: Plan;
+}
+
+/** Requests: checked, planned, stored, canceled, repeated. */
+@Injectable()
+export class RunService {
+  readonly #sql: Sql;
+  readonly #builds: BuildService;
+  readonly #fleet: FleetView;
+  readonly #view: RunView;
+
+  constructor(sql: Sql, builds: BuildService, fleet: FleetView, view: RunView) {
+    this.#sql = sql;
+    this.#builds = builds;
+    this.#fleet = fleet;
+    this.#view = view;
+  }
+
+  /** A dry run: what would run, or what is wrong and where. */
+  async check(yaml: string): Promise<SubmissionReport> {
+    const submitted = readSubmission(yaml);
+    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], unmatched: [] };
+    const { jobs, unmatched, problems } = await this.#plan(submitted.spec);
+    return {
+      ok: problems.length === 0,
+      problems: problems.map(submitted.locate),
+      plan: jobs.map(({ build, machine, combination, path }) => ({
+        build,
+        machine,
+        combination: combination.label,
+        pathKind: path.kind,
+      })),
+      unmatched,
+    };
+  }
+
+  /** Stores a run typed by a person. */
+  async submit(yaml: string, trigger: Trigger): Promise<RunSummary> {
+    const feasible = await this.examine(yaml);
+    const id = await this.#sql.transaction((tx) => this.store(tx, feasible, trigger));
+    return this.#view.summary(id);
+  }
+
+  /** Checks YAML against the fleet; throws a 422 problem with line and column otherwise. */
+  async examine(yaml: string): Promise<FeasibleRun> {
+    const submitted = readSubmission(yaml);
+    if (!submitted.ok) throw refusal('the run is not valid', submitted.problems);
+    const plan = await this.#plan(submitted.spec);
+    if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems.map(submitted.locate));
+    return { spec: submitted.spec, yaml, plan };
+  }
+
+  /** As `examine`, for a run that is not text, such as a template with a series put in. */
+  async examineSpec(spec: RunSpec): Promise<FeasibleRun> {
+    const plan = await this.#plan(spec);
+    if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems);
+    return { spec, yaml: null, plan };
+  }
+
+  /** Writes run, builds and jobs; returns the run's id. */
+  async store(tx: Queries, { spec, yaml, plan }: FeasibleRun, trigger: Trigger): Promise<string> {
+    const runId = randomUUID();
+    const buildIds = spec.builds.map(() => randomUUID());
+    const missing = spec.builds.filter((build) => build.bundle === undefined).length;
+    await tx.run(
+      `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total)
+       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8)`,
+      [runId, spec.name, jsonb(spec), yaml, spec.priority, trigger.kind, trigger.detail, plan.jobs.length + missing],
+    );
+    for (const [position, build] of spec.builds.entries()) {
+      const id = buildIds[position] ?? '';
+      await this.#builds.addBuild(tx, { id, runId, position, spec: build, bundleKey: build.bundle ?? null });
+      if (build.bundle !== undefined) continue;
+      await tx.run(
+        `insert into job (id, run_id, build_id, position, kind, state) values ($1, $2, $3, $4, 'build', 'queued')`,
+        [randomUUID(), runId, id, position],
+      );
+    }
+    for (const [index, job] of plan.jobs.entries()) {
+      const state = spec.builds[job.buildIndex]?.bundle === undefined ? 'blocked' : 'queued';
+      await tx.run(
+        `insert into job (id, run_id, build_id, position, kind, state, machine, combination, path)
+         values ($1, $2, $3, $4, 'test', $5, $6, $7, $8)`,
+        [
+          randomUUID(),
+          runId,
+          buildIds[job.buildIndex],
+          spec.builds.length + index,
+          state,
+          job.machine,
+          job.combination.hash,
+          jsonb(job.path),
+        ],
+      );
+    }
+    await announce(tx, { type: 'dispatch' });
+    await announce(tx, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
+    return runId;
+  }
+
+  /** Ends what has not started and asks the agents to stop the rest. Repeating it does no harm. */
+  async cancel(runId: string): Promise<RunSummary> {
+    await this.#sql.transaction(async (tx) => {
+      // Jobs before the run: the order in which everything else locks them.
+      await tx.rows('select id from job where run_id = $1 order by id for update', [runId]);
+      const ended = await tx.run(
+        `update job set state = 'ended', verdict = 'canceled', note = 'canceled before it started',
+           ended_at = clock_timestamp() where run_id = $1 and state in ('blocked', 'queued')`,
+        [runId],
+      );
+      const touched = await tx.run(`update run set cancel_requested = true where id = $1 and state <> 'ended'`, [
+        runId,
+      ]);
+      if (touched === 0 && (await tx.one('select 1 from run where id = $1', [runId])) === null) {
+        throw notFound('run', runId);
+      }
+      const agents = await tx.rows<{ agent: string }>(
+        `select distinct t.agent from attempt t join job j on j.id = t.job_id
+         where j.run_id = $1 and t.state <> 'ended'`,
+        [runId],
+      );
+      for (const { agent } of agents) await announce(tx, { type: 'agent-work', agent });
+      if (ended + touched > 0) await rollUpRun(tx, runId);
+    });
+    return this.#view.summary(runId);
+  }
+
+  /** A new run of the same spec: an ended run never starts again, so that its links stay true. */
+  async retry(runId: string, user: string): Promise<RunSummary> {
+    const old = await this.#sql.one<{ spec: RunSpec; yaml: string | null; name: string }>(
+      'select spec, yaml, name from run where id = $1',
+      [runId],
+    );
+    if (old === null) throw notFound('run', runId);
+    const feasible = await this.examineSpec(old.spec);
+    const trigger: Trigger = { kind: 'user', detail: `${user}, again after ${runId}` };
+    const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
+    return this.#view.summary(id);
+  }
+
+  async #plan(spec: RunSpec): Promise<Plan> {
+    const bundles = new Map<string, string[]>();
+    const artifacts = new Set<string>();
+    for (const build of spec.builds) {
+      if (build.bundle !== undefined) {
+        const bundle = await this.#builds.findBundle(build.bundle);
+        if (bundle !== null)
+          bundles.set(
+            build.bundle,
+            bundle.manifest.suites.map(({ name }) => name),
+          );
+      }
+      for (const source of build.series ?? []) {
+        if (typeof source !== 'object' || !('artifact' in source)) continue;
+        if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
+      }
+    }
+    return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
+  }
+}
+
+function refusal(title: string, errors: ProblemItem[]): ProblemError {
+  const first = errors[0];
+  const place = first?.line === undefined ? '' : `line ${first.line}: `;
+  const detail = first === undefined ? {} : { detail: `${place}${first.message}` };
+  return new ProblemError(422, 'invalid-run', title, { ...detail, errors });
+}

@@ -1,0 +1,150 @@
+import { Injectable } from '@nestjs/common';
+import type {
+  AttemptSummary,
+  Combination,
+  JobState,
+  JobView,
+  RunDetail,
+  RunSpec,
+  RunState,
+  RunSummary,
+  Verdict,
+} from '@peerlab/contracts';
+import { AttemptView } from '../dispatch/attempt.view.js';
+import { AGENT_ONLINE } from '../fleet/fleet.service.js';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { whyWaiting, type WaitingFacts } from './waiting.js';
+
+interface RunRow {
+  id: string;
+  name: string;
+  spec: RunSpec;
+  yaml: string | null;
+  state: RunState;
+  verdict: Verdict | null;
+  counts: Partial<Record<Verdict, number>>;
+  jobs_total: number;
+  jobs_ended: number;
+  trigger_kind: 'user' | 'webhook';
+  trigger_detail: string;
+  created_at: Date;
+  started_at: Date | null;
+  ended_at: Date | null;
+  cancel_requested: boolean;
+}
+
+interface JobRow {
+  id: string;
+  kind: 'build' | 'test';
+  build: string;
+  state: JobState;
+  verdict: Verdict | null;
+  machine: string | null;
+  combination: Combination | null;
+  note: string | null;
+  paused_until: string | null;
+  ahead: number;
+  builders: number;
+  facts: WaitingFacts['machine'];
+}
+
+/** Reads runs as the API shows them. */
+@Injectable()
+export class RunView {
+  readonly #sql: Sql;
+  readonly #attempts: AttemptView;
+
+  constructor(sql: Sql, attempts: AttemptView) {
+    this.#sql = sql;
+    this.#attempts = attempts;
+  }
+
+  async summary(id: string): Promise<RunSummary> {
+    return runSummary(await this.#row(id));
+  }
+
+  /** Newest first, older than `before`. */
+  async list(before: string | undefined, limit: number): Promise<RunSummary[]> {
+    const rows = await this.#sql.rows<RunRow>(
+      `select * from run where $1::timestamptz is null or created_at < $1 order by created_at desc, id limit $2`,
+      [before ?? null, limit],
+    );
+    return rows.map(runSummary);
+  }
+
+  async detail(id: string): Promise<RunDetail> {
+    const row = await this.#row(id);
+    const [jobs, attempts] = await Promise.all([this.#jobs(id), this.#attempts.ofRun(id)]);
+    return {
+      ...runSummary(row),
+      spec: row.spec,
+      yaml: row.yaml,
+      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [])),
+    };
+  }
+
+  async #row(id: string): Promise<RunRow> {
+    const row = await this.#sql.one<RunRow>('select * from run where id = $1', [id]);
+    if (row === null) throw notFound('run', id);
+    return row;
+  }
+
+  async #jobs(runId: string): Promise<JobRow[]> {
+    return this.#sql.rows<JobRow>(
+      `select j.id, j.kind, b.name as build, j.state, j.verdict, j.machine, j.note,
+         case when c.hash is not null
+           then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
+         case when j.not_before > clock_timestamp()
+           then to_char(j.not_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end as paused_until,
+         case when j.state <> 'queued' then 0 else (
+           select count(*) from job o join run r on r.id = o.run_id
+           where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
+             and (-r.priority, o.queued_at, o.position, o.id) < (-run.priority, j.queued_at, j.position, j.id)) end as ahead,
+         (select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and ${AGENT_ONLINE}) as builders,
+         case when m.name is not null then jsonb_build_object(
+           'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', ${AGENT_ONLINE},
+           'agentLastSeenAt', to_char(a.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+           'reachable', m.reachable, 'problem', m.problem,
+           'leased', exists (select 1 from lease l where l.machine = m.name and l.released_at is null)) end as facts
+       from job j join run on run.id = j.run_id join build b on b.id = j.build_id
+         left join combination c on c.hash = j.combination
+         left join machine m on m.name = j.machine left join agent a on a.name = m.agent
+       where j.run_id = $1 order by j.position, j.id`,
+      [runId],
+    );
+  }
+}
+
+function jobView(job: JobRow, attempts: AttemptSummary[]): JobView {
+  const { id, kind, build, state, verdict, machine, combination, note, ahead, builders } = job;
+  const waiting = whyWaiting({
+    kind,
+    state,
+    build,
+    ahead,
+    builders,
+    note,
+    machine: job.facts,
+    pausedUntil: job.paused_until,
+    attempts: attempts.length,
+  });
+  return { id, kind, build, state, verdict, machine, combination, waiting, attempts };
+}
+
+function runSummary(row: RunRow): RunSummary {
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    verdict: row.verdict,
+    counts: row.counts,
+    jobs: { total: row.jobs_total, ended: row.jobs_ended },
+    trigger: { kind: row.trigger_kind, detail: row.trigger_detail },
+    builds: row.spec.builds.map(({ name }) => name),
+    createdAt: row.created_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    endedAt: row.ended_at?.toISOString() ?? null,
+    cancelRequested: row.cancel_requested,
+  };
+}

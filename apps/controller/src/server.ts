@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AGENT_PATH, LIVE_PATH } from '@peerlab/contracts';
+import { AppModule } from './app.module.js';
+import { AgentGateway } from './channels/agent.gateway.js';
+import { LiveGateway } from './channels/live.gateway.js';
+import { routeUpgrades } from './channels/upgrade.js';
+import { migrate } from './data-source.js';
+import { DispatchTicker } from './dispatch/ticker.js';
+import { SettingError, type Settings } from './platform/config.js';
+import { Bus } from './platform/database/bus.js';
+import type { DatabaseAddress } from './platform/database/connection.js';
+import { Sql } from './platform/database/sql.js';
+import { limitBodies } from './platform/http/body-limits.js';
+import { serveWebFiles } from './platform/http/web-files.js';
+import { NestLog } from './platform/logging.js';
+
+export interface RunningServer {
+  /** Without a final slash. */
+  url: string;
+  app: NestFastifyApplication;
+  /** Stores what was received, then closes everything. The database stays. */
+  close: () => Promise<void>;
+}
+
+/** Migrates the database and serves HTTP and both channels. Throws SettingError when the port is taken. */
+export async function startServer(settings: Settings, address: DatabaseAddress): Promise<RunningServer> {
+  await migrate(address);
+  const adapter = new FastifyAdapter({
+    genReqId: () => randomUUID(),
+    // Behind a closed controller idle browser connections would keep the process alive.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  });
+  const fastify = adapter.getInstance();
+  limitBodies(fastify);
+  // Artifacts are streams: the route reads them itself, with its own limit.
+  fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.over(settings, address), adapter, {
+    rawBody: true,
+    logger: new NestLog(),
+    abortOnError: false,
+  });
+  await serveWebFiles(fastify, settings.webDir);
+  await app.init();
+  const agents = app.get(AgentGateway);
+  const live = app.get(LiveGateway);
+  const bus = app.get(Bus);
+  routeUpgrades(
+    app.getHttpServer(),
+    new Map([
+      [AGENT_PATH, agents.upgrade.bind(agents)],
+      [LIVE_PATH, live.upgrade.bind(live)],
+    ]),
+  );
+  const close = async (): Promise<void> => {
+    await app.get(DispatchTicker).stop();
+    await agents.close();
+    live.close();
+    await app.close();
+    await bus.stop();
+    await app.get(Sql).close();
+  };
+  try {
+    await bus.start();
+    await app.listen(settings.port, settings.host);
+  } catch (error) {
+    await close();
+    throw listenError(error, settings);
+  }
+  return { url: (await app.getUrl()).replace('[::1]', 'localhost'), app, close };
+}
+
+function listenError(error: unknown, { host, port }: Settings): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  if (error.code === 'EADDRINUSE') {
+    return new SettingError(`PEERLAB_PORT ${port}: the port is taken on ${host}; stop what uses it or choose another`);
+  }
+  if (error.code === 'EACCES') return new SettingError(`PEERLAB_PORT ${port}: this account may not use the port`);
+  if (error.code === 'EADDRNOTAVAIL') return new SettingError(`PEERLAB_HOST ${host}: this machine has no such address`);
+  return error;
+}
