@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { runTool } from './command.js';
+import { QEMU } from './emulator.js';
+import { LabError } from './errors.js';
+
+/** `kvm` runs machine code on the host's processor, `tcg` translates it in software (10–30 times slower). */
+export type Accelerator = 'kvm' | 'tcg';
+
+export interface AcceleratorChoice {
+  accelerator: Accelerator;
+  reason: string;
+}
+
+/** Milestones of a boot on the serial console, with the time after the start by which each must be there. */
+export const MILESTONES: readonly { text: string; limitMs: number }[] = [
+  // Real mode and the boot loader: under a second where hardware virtualisation works at all.
+  { text: 'peerlab-grub:', limitMs: 5000 },
+  // 64-bit mode, interrupts, disk and userland: about 5 s; software emulation needs 15.
+  { text: 'login:', limitMs: 20_000 },
+];
+
+/** The first milestone that is missing although its time is over; null while all is well. */
+export function missedMilestone(console: string, elapsedMs: number): string | null {
+  return MILESTONES.find(({ text, limitMs }) => elapsedMs >= limitMs && !console.includes(text))?.text ?? null;
+}
+
+/**
+ * Boots the machines' own disk image under KVM, without changing it. /dev/kvm that opens proves
+ * nothing: below some hypervisors its guests hang at once.
+ * @returns why KVM does not serve, or null when the machine came up in time
+ */
+async function tryKvm(image: string): Promise<string | null> {
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return '/dev/kvm cannot be opened';
+  }
+  const drive = `if=none,id=disk,format=raw,snapshot=on,file=${image.replaceAll(',', ',,')}`;
+  const machine = '-nodefaults -no-user-config -display none -machine q35 -accel kvm -cpu EPYC,-svm -m 512M'.split(' ');
+  const devices = ['-drive', drive, '-device', 'virtio-blk-pci,drive=disk,bootindex=0', '-serial', 'stdio'];
+  const child = spawn(QEMU, [...machine, ...devices, '-no-reboot'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const startedAt = Date.now();
+  let console = '';
+  let complaint = '';
+  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
+  const verdict = await new Promise<string | null>((resolve) => {
+    const watch = setInterval(() => {
+      const missed = missedMilestone(console, Date.now() - startedAt);
+      if (missed !== null) resolve(`a trial boot under KVM did not reach "${missed}" in time`);
+    }, 100);
+    child.stdout.on('data', (data: Buffer) => {
+      console += data.toString('latin1');
+      if (MILESTONES.every(({ text }) => console.includes(text))) resolve(null);
+    });
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', () => resolve(`QEMU refuses KVM: ${complaint.trim().split('\n').at(-1) ?? ''}`));
+    child.once('close', () => clearInterval(watch));
+  });
+  child.kill('SIGKILL');
+  return verdict;
+}
+
+/**
+ * Decides how machines run, by trying it; remembered in `cacheFile` for this boot of the host and this
+ * QEMU. PEERLAB_ACCELERATOR overrides it.
+ */
+export async function chooseAccelerator(
+  image: string,
+  cacheFile: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<AcceleratorChoice> {
+  const forced = env['PEERLAB_ACCELERATOR'];
+  if (forced === 'kvm' || forced === 'tcg') return { accelerator: forced, reason: 'set by PEERLAB_ACCELERATOR' };
+  if (forced !== undefined && forced !== '')
+    throw new LabError(`PEERLAB_ACCELERATOR is "${forced}"`, 'set it to kvm or tcg, or unset it');
+  const version = (await runTool(QEMU, ['--version'], { debianPackage: 'qemu-system-x86' })).split('\n')[0] ?? '';
+  const host = `${(await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()} ${version}`;
+  try {
+    const known = JSON.parse(await readFile(cacheFile, 'utf8')) as AcceleratorChoice & { host: string };
+    if (known.host === host) return { accelerator: known.accelerator, reason: known.reason };
+  } catch {
+    // Not tried yet on this host.
+  }
+  const against = await tryKvm(image);
+  const choice: AcceleratorChoice =
+    against === null
+      ? { accelerator: 'kvm', reason: 'a trial boot under KVM came up' }
+      : { accelerator: 'tcg', reason: against };
+  await writeFile(cacheFile, `${JSON.stringify({ ...choice, host })}\n`);
+  return choice;
+}

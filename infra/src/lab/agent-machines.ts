@@ -1,0 +1,36 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MachineDefinition, MachinePaths } from './definition.js';
+import { labDirectory } from './paths.js';
+
+/** A machine with everything that an agent must know to own it. */
+export interface PreparedMachine {
+  definition: MachineDefinition;
+  paths: MachinePaths;
+  sshPort: number;
+  privateKeyFile: string;
+  /** The machine's public host key, which the agent pins. */
+  hostKey: string;
+}
+
+/** The `machines` part of an agent's config. */
+export function agentMachines(machines: readonly PreparedMachine[]): object[] {
+  return machines.map(({ definition, paths, sshPort, privateKeyFile, hostKey }) => ({
+    name: definition.name,
+    description: definition.description,
+    labels: definition.labels,
+    shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
+    power: { driver: 'qemu', qmpSocket: paths.powerSocket },
+    console: { driver: 'qemu', logFile: paths.consoleLog },
+    boot: { driver: 'grub' },
+    deviceMemory: { driver: 'file', path: paths.deviceMemory },
+  }));
+}
+
+/** Writes agent-machines.json into the lab's folder. @returns its path */
+export async function writeAgentMachines(stateDir: string, machines: readonly PreparedMachine[]): Promise<string> {
+  const file = join(labDirectory(stateDir), 'agent-machines.json');
+  await writeFile(`${file}.new`, `${JSON.stringify(agentMachines(machines), null, 2)}\n`);
+  await rename(`${file}.new`, file);
+  return file;
+}

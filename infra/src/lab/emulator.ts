@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startTimeOf } from '../start/process-file.js';
+import type { MachinePaths } from './definition.js';
+import { LabError } from './errors.js';
+import { QmpConnection } from './qmp.js';
+
+export const QEMU = 'qemu-system-x86_64';
+/** Emulation takes every cycle it gets; controller, agent and web UI must stay quick beside it. */
+const NICENESS = '5';
+const POLL_MS = 200;
+/** QEMU opens its monitor within a fraction of a second, also on a busy host. */
+const MONITOR_MS = 20_000;
+const QUIT_MS = 5000;
+
+/** A QEMU process as remembered on disk. */
+interface ProcessRecord {
+  pid: number;
+  startTime: string;
+  /** Digest of the complete argument list: a process that was started otherwise is not adopted. */
+  digest: string;
+}
+
+export function argumentsDigest(args: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(args)).digest('hex');
+}
+
+/** A running QEMU of ours. It survives the lab process, which finds it again by its process file. */
+export class Emulator {
+  /** Settles when the process is gone. */
+  readonly ended: Promise<void>;
+
+  private constructor(
+    private readonly record: ProcessRecord,
+    private readonly paths: MachinePaths,
+    readonly adopted: boolean,
+    private readonly monitor: QmpConnection,
+  ) {
+    this.ended = monitor.closed.then(() => this.gone());
+  }
+
+  get pid(): number {
+    return this.record.pid;
+  }
+
+  private async gone(): Promise<void> {
+    while (await isAlive(this.record)) await delay(POLL_MS);
+  }
+
+  /** Starts QEMU detached from us, its words going to the machine's log. */
+  static async start(
+    args: readonly string[],
+    paths: MachinePaths,
+    onEvent: (event: string) => void,
+  ): Promise<Emulator> {
+    for (const socket of [paths.powerSocket, paths.labSocket, paths.consoleSocket]) await rm(socket, { force: true });
+    const log = openSync(paths.emulatorLog, 'a');
+    const child = spawn('nice', ['-n', NICENESS, QEMU, ...args], { detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    await once(child, 'spawn');
+    const pid = child.pid ?? 0;
+    child.unref();
+    const record = { pid, startTime: (await startTimeOf(pid)) ?? '', digest: argumentsDigest(args) };
+    const deadline = Date.now() + MONITOR_MS;
+    while ((await isAlive(record)) && Date.now() < deadline) {
+      const monitor = await openMonitor(paths.labSocket, onEvent);
+      if (monitor !== null) {
+        await writeFile(paths.processFile, JSON.stringify(record));
+        return new Emulator(record, paths, false, monitor);
+      }
+      await delay(POLL_MS);
+    }
+    await endProcess(record);
+    const words = (await readFile(paths.emulatorLog, 'utf8')).trim().split('\n');
+    const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it said nothing';
+    throw new LabError(`QEMU does not start: ${last}`, `see ${paths.emulatorLog}`);
+  }
+
+  /**
+   * The machine's QEMU from an earlier lab process, when it still runs and was started with the same
+   * arguments. One that was started otherwise is ended.
+   */
+  static async adopt(
+    args: readonly string[] | null,
+    paths: MachinePaths,
+    onEvent: (event: string) => void,
+  ): Promise<Emulator | null> {
+    const record = await readRecord(paths.processFile);
+    if (record === null || !(await isAlive(record))) return null;
+    const monitor = await openMonitor(paths.labSocket, onEvent);
+    if (monitor === null || args === null || argumentsDigest(args) !== record.digest) {
+      monitor?.close();
+      await endProcess(record);
+      return null;
+    }
+    return new Emulator(record, paths, true, monitor);
+  }
+
+  /** Ends QEMU: politely through its monitor, then by force. The machine's own processes are not asked. */
+  async stop(): Promise<void> {
+    await this.monitor.command('quit').catch(() => undefined);
+    await endProcess(this.record);
+    await rm(this.paths.processFile, { force: true });
+  }
+
+  /** Lets go of QEMU, which runs on. */
+  release(): void {
+    this.monitor.close();
+  }
+}
+
+async function openMonitor(path: string, onEvent: (event: string) => void): Promise<QmpConnection | null> {
+  return QmpConnection.open(path, onEvent).catch(() => null);
+}
+
+async function readRecord(file: string): Promise<ProcessRecord | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as ProcessRecord;
+  } catch {
+    return null;
+  }
+}
+
+async function isAlive(record: ProcessRecord): Promise<boolean> {
+  return (await startTimeOf(record.pid)) === record.startTime;
+}
+
+/** SIGTERM to exactly the remembered process, SIGKILL when it does not end. */
+async function endProcess(record: ProcessRecord): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!(await isAlive(record))) return;
+    process.kill(record.pid, signal);
+    const deadline = Date.now() + QUIT_MS;
+    while ((await isAlive(record)) && Date.now() < deadline) await delay(50);
+  }
+}

@@ -1,0 +1,82 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { forgetProcess, rememberedProcess, rememberProcess } from '../start/process-file.js';
+import { chooseAccelerator } from './accelerator.js';
+import { writeAgentMachines } from './agent-machines.js';
+import type { MachineDefinition } from './definition.js';
+import type { DiskImage } from './disk.js';
+import { LabError } from './errors.js';
+import { ensureKeyPair } from './keys.js';
+import { VirtualMachine } from './machine.js';
+import { labDirectory, makePrivateDirectory } from './paths.js';
+
+/** Anything the lab has to say; one JSON line each on standard output. */
+export type LabEvent =
+  | { event: 'lab'; state: 'preparing' | 'up' | 'stopped'; text: string }
+  | { event: 'machine'; name: string; state: 'starting' | 'ssh' | 'down'; reason: string };
+
+export interface LabOptions {
+  stateDir: string;
+  image: DiskImage;
+  machines: readonly MachineDefinition[];
+  /** SSH port of the first machine that is defined; each machine has its own offset, whichever are chosen. */
+  portOf: (name: string) => number;
+  say: (event: LabEvent) => void;
+}
+
+export function supervisorFile(stateDir: string): string {
+  return join(labDirectory(stateDir), 'supervisor.json');
+}
+
+/** The virtual machines of one state folder, from preparation to their end. */
+export class Lab {
+  private readonly machines: VirtualMachine[];
+
+  constructor(private readonly options: LabOptions) {
+    this.machines = options.machines.map(
+      (definition) =>
+        new VirtualMachine(definition, options.stateDir, options.portOf(definition.name), (state, reason) =>
+          options.say({ event: 'machine', name: definition.name, state, reason }),
+        ),
+    );
+  }
+
+  /** Prepares all machines, tells the agent about them, then starts them. */
+  async up(): Promise<void> {
+    const { stateDir, image, say } = this.options;
+    await mkdir(stateDir, { recursive: true });
+    await makePrivateDirectory(labDirectory(stateDir));
+    const other = await rememberedProcess(supervisorFile(stateDir));
+    if (other !== null)
+      throw new LabError(`a lab runs already on ${stateDir} (process ${other})`, 'stop it with: peerlab-lab down');
+    await rememberProcess(supervisorFile(stateDir), process.pid);
+    const choice = await chooseAccelerator(image.file, join(labDirectory(stateDir), 'accelerator.json'));
+    say({ event: 'lab', state: 'preparing', text: `accelerator ${choice.accelerator}: ${choice.reason}` });
+    const clientKey = await ensureKeyPair(join(labDirectory(stateDir), 'client_key'), 'peerlab agent');
+    const prepared = [];
+    for (const machine of this.machines) prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
+    const file = await writeAgentMachines(stateDir, prepared);
+    await Promise.all(this.machines.map(async (machine) => machine.start()));
+    say({ event: 'lab', state: 'up', text: file });
+  }
+
+  /** Ends the machines that are ours. Harmless after an `up` that failed half-way. */
+  async stop(): Promise<void> {
+    await Promise.all(this.machines.map(async (machine) => machine.stop()));
+    await this.forget();
+    this.options.say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
+  }
+
+  /** Leaves the machines running; the next `up` adopts them. */
+  async release(): Promise<void> {
+    for (const machine of this.machines) machine.release();
+    await this.forget();
+    this.options.say({ event: 'lab', state: 'stopped', text: 'the machines run on' });
+  }
+
+  /** After an `up` that was refused, the file is another lab's. */
+  private async forget(): Promise<void> {
+    const file = supervisorFile(this.options.stateDir);
+    if ((await rememberedProcess(file)) === process.pid) await forgetProcess(file);
+  }
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runStep, StepError } from '../start/step.js';
+import { rememberedProcess } from '../start/process-file.js';
+import { readImage } from './disk.js';
+import { Emulator } from './emulator.js';
+import { LabError } from './errors.js';
+import { Lab, type LabEvent, supervisorFile } from './lab.js';
+import { LAB_HELP, type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
+import { labDirectory, machinePaths } from './paths.js';
+import { answersSsh } from './ssh-banner.js';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const infra = join(fileURLToPath(import.meta.url), '../../..');
+
+function say(event: LabEvent | { event: 'status'; name: string; running: boolean; ssh: boolean; port: number }): void {
+  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+}
+
+async function up(options: LabCommand): Promise<void> {
+  const folder = await runStep(['sh', join(infra, 'rootfs/build.sh'), '--cache', options.cacheDir], {
+    cwd: infra,
+    logFile: join(labDirectory(options.stateDir), 'image.log'),
+    result: 'image',
+    onProgress: (percent, text) => say({ event: 'lab', state: 'preparing', text: `disk image ${percent} %: ${text}` }),
+  });
+  const lab = new Lab({
+    stateDir: options.stateDir,
+    image: await readImage(folder),
+    machines: options.machines,
+    portOf: (name) => sshPortOf(options.portBase, name),
+    say,
+  });
+  const interrupted = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+  // Signals alone do not keep Node running while QEMU is quiet.
+  const alive = setInterval(() => undefined, 1 << 30);
+  try {
+    const up = lab.up();
+    await Promise.race([up, interrupted]);
+    // Stopping in the middle of a start would leave a machine behind.
+    await up;
+    await interrupted;
+  } finally {
+    clearInterval(alive);
+    await (options.keep ? lab.release() : lab.stop());
+  }
+}
+
+async function status(options: LabCommand): Promise<void> {
+  for (const { name } of options.machines) {
+    const port = sshPortOf(options.portBase, name);
+    const running = (await rememberedProcess(machinePaths(options.stateDir, name).processFile)) !== null;
+    say({ event: 'status', name, running, ssh: running && (await answersSsh(port)), port });
+  }
+}
+
+async function down(options: LabCommand): Promise<void> {
+  const file = supervisorFile(options.stateDir);
+  const supervisor = await rememberedProcess(file);
+  if (supervisor !== null) {
+    process.kill(supervisor, 'SIGTERM');
+    while ((await rememberedProcess(file)) === supervisor) await delay(100);
+  }
+  // What a killed lab, or one with --keep, left behind.
+  for (const { name } of options.machines)
+    await Emulator.adopt(null, machinePaths(options.stateDir, name), () => undefined);
+  say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
+}
+
+try {
+  const options = readLabCommand(process.argv.slice(2), process.env, process.getuid?.() ?? 0);
+  if (options === 'help') process.stdout.write(LAB_HELP);
+  else await { up, status, down }[options.command](options);
+} catch (error) {
+  if (error instanceof LabUsageError) process.stderr.write(`${error.message}\n\n${LAB_HELP}`);
+  else if (error instanceof LabError) process.stderr.write(`${error.message}\n  ${error.remedy}\n`);
+  else if (error instanceof StepError) process.stderr.write(`${error.message}\n`);
+  else process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+  // 2 tells whoever started us that trying again does not help.
+  process.exitCode = 2;
+}
+process.exit();

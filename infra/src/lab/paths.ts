@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MachinePaths } from './definition.js';
+import { LabError } from './errors.js';
+
+/** sun_path of a UNIX socket holds 108 bytes with the final zero. */
+export const SOCKET_PATH_MAX_BYTES = 107;
+const LONGEST_SOCKET_NAME = 'console.sock';
+
+export function labDirectory(stateDir: string): string {
+  return join(stateDir, 'lab');
+}
+
+/**
+ * Folder of a machine's sockets: its own folder when the path is short enough for a UNIX socket, else a
+ * short one that belongs to this user and is found again from the same state folder.
+ */
+export function socketDirectory(stateDir: string, name: string, env: NodeJS.ProcessEnv, uid: number): string {
+  const own = join(labDirectory(stateDir), name);
+  if (Buffer.byteLength(join(own, LONGEST_SOCKET_NAME)) <= SOCKET_PATH_MAX_BYTES) return own;
+  const hash = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
+  const runtime = env['XDG_RUNTIME_DIR'];
+  const base =
+    runtime !== undefined && runtime.startsWith('/') ? join(runtime, `peerlab-${hash}`) : `/tmp/peerlab-${uid}-${hash}`;
+  return join(base, name);
+}
+
+export function machinePaths(
+  stateDir: string,
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+  uid: number = process.getuid?.() ?? 0,
+): MachinePaths {
+  const dir = join(labDirectory(stateDir), name);
+  const sockets = socketDirectory(stateDir, name, env, uid);
+  return {
+    dir,
+    disk: join(dir, 'disk.raw'),
+    deviceMemory: join(dir, 'vram'),
+    consoleLog: join(dir, 'console.log'),
+    emulatorLog: join(dir, 'qemu.log'),
+    processFile: join(dir, 'qemu.json'),
+    powerSocket: join(sockets, 'power.sock'),
+    labSocket: join(sockets, 'lab.sock'),
+    consoleSocket: join(sockets, LONGEST_SOCKET_NAME),
+  };
+}
+
+/** Makes a folder that only its owner may enter; refuses one that somebody else made under that name. */
+export async function makePrivateDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const found = await lstat(path);
+  if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
+    throw new LabError(`${path} belongs to somebody else`, 'remove it, or set XDG_RUNTIME_DIR to a folder of your own');
+  }
+  await chmod(path, 0o700);
+}

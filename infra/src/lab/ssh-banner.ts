@@ -1,0 +1,19 @@
+import { connect } from 'node:net';
+
+/** QEMU's forwarding accepts at once, also when nobody listens inside; only the banner tells. */
+const BANNER_MS = 4000;
+
+/** Whether an SSH server introduces itself on that loopback port. */
+export async function answersSsh(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(BANNER_MS, () => settle(false));
+    socket.once('data', (data: Buffer) => settle(data.toString('latin1').startsWith('SSH-')));
+    socket.once('error', () => settle(false));
+    socket.once('end', () => settle(false));
+  });
+}
