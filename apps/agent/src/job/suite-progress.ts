@@ -25,7 +25,7 @@ export interface ProgressSurroundings {
 }
 
 /** How far the kernel log lags behind the suite's output, in ms; both come over one connection. */
-const LOG_LAG_MS = 30;
+const LOG_LAG_MS = 10;
 const REMARKS_KEPT = 3;
 
 /** What is known of a suite over all its invocations: the plan, who ran, who is running. */

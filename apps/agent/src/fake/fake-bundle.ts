@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BundleManifest } from '@peerlab/contracts';
+import type { Artifacts } from '../job/artifacts.js';
+import { runTar } from '../job/bundle-cache.js';
+
+const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A bundle whose files are noise; fake machines do not look into them. */
+export async function makeFakeBundle(
+  folder: string,
+  suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number }[],
+): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
+  const root = join(folder, 'bundle');
+  await mkdir(join(root, 'suites'), { recursive: true });
+  const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`)];
+  const files: BundleManifest['files'] = {};
+  for (const name of names) {
+    const bytes = randomBytes(name === 'vmlinuz' ? 700_000 : 5_000);
+    await writeFile(join(root, name), bytes);
+    files[name] = { sha256: sha256(bytes), sizeBytes: bytes.length };
+  }
+  const key = sha256(JSON.stringify(files));
+  const manifest: BundleManifest = {
+    schema: 1,
+    key,
+    release: `7.3.4-peerlab-${key.slice(0, 8)}`,
+    buildId: sha256('build-id').slice(0, 40),
+    base: { version: '7.3.4', sha256: sha256('base') },
+    series: [],
+    config: { name: 'peerlab', sha256: sha256('config') },
+    toolchain: 'gcc 12',
+    features: { dmaAlias: true },
+    modules: ['peerlab_provider'],
+    suites: suites.map((suite) => ({
+      name: suite.name,
+      kind: 'functional',
+      command: [`suites/${suite.name}`],
+      timeoutSeconds: suite.timeoutSeconds ?? 30,
+      testTimeoutSeconds: suite.testTimeoutSeconds ?? 10,
+      tests: [],
+    })),
+    files,
+  };
+  await writeFile(join(root, 'manifest.json'), JSON.stringify(manifest));
+  const tar = join(folder, 'bundle.tar');
+  await runTar(['-cf', tar, '-C', root, 'manifest.json', ...names]);
+  return { manifest, tar, sha256: sha256(await readFile(tar)), sizeBytes: (await stat(tar)).size };
+}
+
+/** An artifact store with one bundle in it; uploads are remembered. */
+export function fakeArtifacts(bundle: { tar: string; sha256: string }): Artifacts & { uploads: string[] } {
+  const uploads: string[] = [];
+  return {
+    uploads,
+    async download(digest, path) {
+      if (digest !== bundle.sha256) throw new Error(`no artifact ${digest}`);
+      await copyFile(bundle.tar, path);
+    },
+    async upload(digest) {
+      uploads.push(digest);
+    },
+    async findBundle() {
+      return null;
+    },
+  };
+}

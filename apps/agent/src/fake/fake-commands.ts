@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { purposeOf } from '../machine/command.js';
+import type { FakeMachine, FakeTest } from './fake-machine.js';
+import type { FakeChannel } from './fake-ssh-server.js';
+
+/** An ELF note section with a build-id, in hex. */
+function notesOf(buildId: string): string {
+  const id = Buffer.from(buildId, 'hex');
+  const head = Buffer.alloc(12);
+  head.writeUInt32LE(4, 0);
+  head.writeUInt32LE(id.length, 4);
+  head.writeUInt32LE(3, 8);
+  return Buffer.concat([head, Buffer.from('GNU\0'), id]).toString('hex');
+}
+
+type Arguments = Record<string, string | number>;
+type Action = (machine: FakeMachine, channel: FakeChannel, args: Arguments) => void | Promise<void>;
+
+const say = (text: string | ((machine: FakeMachine, args: Arguments) => string)): Action => {
+  return (machine, channel, args) => {
+    const said = typeof text === 'string' ? text : text(machine, args);
+    if (said !== '') channel.write(said.endsWith('\n') ? said : `${said}\n`);
+    channel.exit(0);
+  };
+};
+
+const ACTIONS: Record<string, Action> = {
+  identify: say(({ bootId, kernel }) =>
+    [bootId, kernel.release, kernel.commandLine, notesOf(kernel.buildId), ''].join('\n'),
+  ),
+  df: say(
+    ({ freeBytes }) =>
+      `Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda1 3000000 900000 ${Math.floor(freeBytes / 1024)} 30% /\n`,
+  ),
+  'grub-preflight': (machine, channel) => {
+    channel.exit(machine.grubProblem === null ? 0 : 1);
+  },
+  'grub-read': say(({ customConfig }, { path }) => `${path}\n${customConfig}`),
+  'grub-read-custom': (machine, channel) => {
+    channel.write(machine.customConfig);
+    channel.exit(0);
+  },
+  'grub-install': async (machine, channel) => {
+    machine.customConfig = await channel.input;
+    channel.exit(0);
+  },
+  'grub-select': (machine, channel, { entry }) => {
+    machine.nextEntry = String(entry);
+    channel.exit(0);
+  },
+  'grub-pending': say(({ nextEntry }) => `saved_entry=\n${nextEntry === null ? '' : `next_entry=${nextEntry}\n`}`),
+  'grub-remove': async (machine, channel) => {
+    machine.customConfig = await channel.input;
+    machine.nextEntry = null;
+    channel.exit(0);
+  },
+  clean: (machine, channel) => {
+    for (const path of machine.files.keys()) machine.files.delete(path);
+    machine.installedModules.clear();
+    channel.exit(0);
+  },
+  digest: say(({ files }, { path }) => {
+    const file = files.get(String(path)) ?? Buffer.alloc(0);
+    return `${createHash('sha256').update(file).digest('hex')}  -`;
+  }),
+  'place-file': (machine, channel, { from, to }) => {
+    const file = machine.files.get(String(from));
+    if (file === undefined) {
+      channel.exit(1);
+      return;
+    }
+    machine.files.set(String(to), file);
+    machine.files.delete(String(from));
+    channel.exit(0);
+  },
+  'unpack-modules': (machine, channel, { release }) => {
+    machine.installedModules.add(String(release));
+    channel.exit(0);
+  },
+  'root-device': say('/dev/vda1'),
+  'kmsg-dump': say((machine) => machine.readKmsg().join('\n')),
+  'kmsg-follow': (machine, channel) => {
+    machine.followKmsg((record) => channel.write(`${record}\n`));
+  },
+  modprobe: (machine, channel, { module }) => {
+    if (machine.moduleProblem === 'oops') machine.oops(`${module}_init`);
+    else channel.exit(machine.moduleProblem === null ? 0 : 1);
+  },
+  reboot: async (machine, channel) => {
+    channel.exit(0);
+    await machine.reboot();
+  },
+  'suite-list': say(({ suites }, { suite }) => (suites[String(suite)] ?? []).map((test) => test.id).join('\n')),
+  suite: async (machine, channel, { suite, skip }) => {
+    const skipped = String(skip).split(',');
+    await runFakeSuite(machine, channel, machine.suites[String(suite)] ?? [], skipped);
+  },
+  collect: say('tainted: 0'),
+};
+
+/** What a fake machine does with a command; unknown ones succeed silently. */
+export async function runFakeCommand(machine: FakeMachine, command: string, channel: FakeChannel): Promise<void> {
+  const known = purposeOf(command);
+  machine.commands.push(known?.purpose ?? command);
+  const action = known === null ? undefined : ACTIONS[known.purpose];
+  if (action === undefined || known === null) channel.exit(0);
+  else await action(machine, channel, known.args);
+}
+
+async function runFakeSuite(
+  machine: FakeMachine,
+  channel: FakeChannel,
+  tests: readonly FakeTest[],
+  skipped: readonly string[],
+): Promise<void> {
+  const { life } = machine;
+  const answers: string[] = [];
+  let answered: (() => void) | null = null;
+  channel.onLine((line) => {
+    answers.push(line);
+    answered?.();
+  });
+  channel.write(`KTAP version 1\n1..${tests.length}\n`);
+  for (const [index, test] of tests.entries()) {
+    if (life.signal.aborted) return;
+    const number = index + 1;
+    if (skipped.includes(test.id)) {
+      channel.write(`ok ${number} ${test.id} # SKIP not run: excluded by caller\n`);
+      continue;
+    }
+    if (test.act === 'oops-before-announcing') return machine.oops('peerlab_early');
+    channel.write(`# test: ${test.id}\n`);
+    if (test.proof !== undefined) channel.write(`# proof: ${JSON.stringify(test.proof)}\n`);
+    // The announcement leaves the machine before the test does its worst.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    switch (test.act) {
+      case 'pass':
+        channel.write(`ok ${number} ${test.id}\n`);
+        break;
+      case 'fail':
+        channel.write(`# expected 1, got 2\nnot ok ${number} ${test.id}\n`);
+        break;
+      case 'skip':
+        channel.write(`ok ${number} ${test.id} # SKIP kernel lacks it\n`);
+        break;
+      case 'warn':
+        machine.printk('WARNING: CPU: 0 PID: 1 at mm/hmm.c:300 hmm_vma_walk_pmd');
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        channel.write(`ok ${number} ${test.id}\n`);
+        break;
+      case 'oracle': {
+        channel.write('@oracle read 0x10 4\n');
+        await new Promise<void>((resolve) => {
+          answered = resolve;
+        });
+        channel.write(`${answers[0] === '4 5a5a5a5a' ? '' : 'not '}ok ${number} ${test.id}\n`);
+        break;
+      }
+      case 'oops':
+        return machine.oops('peerlab_broken');
+      case 'exit':
+        return channel.exit(139);
+      case 'drop-link':
+        test.act = 'pass';
+        return machine.ssh.dropAll();
+      case 'hang':
+        return;
+    }
+  }
+  channel.exit(tests.some((test) => test.act === 'fail') ? 1 : 0);
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import type { Power } from '../machine/protocols.js';
+import { FakeSshServer } from './fake-ssh-server.js';
+
+/** What a kernel under test does when it is booted. */
+export type FakeBoot = 'up' | 'panic' | 'hang' | 'garbage' | 'silent-reset' | 'wrong-build' | 'lost-forever';
+
+/** What one test of a fake suite does. */
+export interface FakeTest {
+  id: string;
+  act: 'pass' | 'fail' | 'skip' | 'oops' | 'oops-before-announcing' | 'hang' | 'drop-link' | 'exit' | 'warn' | 'oracle';
+  proof?: object;
+}
+
+export interface FakeSettings {
+  /** Recorded console; a real file, so that the real console driver follows it. */
+  consoleFile: string;
+  /** Build-id that the candidate shows in /sys/kernel/notes, hex. */
+  candidateBuildId: string;
+  candidateRelease: string;
+}
+
+const DEFAULT = {
+  release: '6.1.0-50-cloud-amd64',
+  buildId: 'd0'.repeat(20),
+  commandLine: 'BOOT_IMAGE=/boot/vmlinuz-6.1 root=/dev/vda1 rw console=ttyS0,115200 quiet net.ifnames=0',
+};
+/** Long enough for connections to notice, short enough for tests. */
+const BOOT_MS = 20;
+
+/** A machine on script: it boots, crashes, hangs and fills up as told, and answers over real SSH. */
+export class FakeMachine {
+  readonly ssh: FakeSshServer;
+  running: 'default' | 'candidate' | 'none' = 'default';
+  bootId: string = randomUUID();
+  /** Boots since the start, the first not counted. */
+  boots = 0;
+  resets = 0;
+  /** What the candidate does at each boot; the last one repeats. */
+  candidateBoots: FakeBoot[] = ['up'];
+  suites: Record<string, FakeTest[]> = {};
+  memory = Buffer.alloc(8192, 0x5a);
+  freeBytes = 2 * 1024 ** 3;
+  grubProblem: string | null = null;
+  moduleProblem: string | null = null;
+  /** The default kernel does not come back any more. */
+  defaultIsBroken = false;
+  /** The machine boots another kernel than before by default. */
+  defaultBuildId = DEFAULT.buildId;
+  customConfig = '';
+  nextEntry: string | null = null;
+  /** Files by path, as uploaded over SFTP. */
+  readonly files = new Map<string, Buffer>();
+  readonly installedModules = new Set<string>();
+  /** Purposes of the commands it was given, in order. */
+  readonly commands: string[] = [];
+  /** Ends everything that waits inside the running kernel. */
+  life = new AbortController();
+  private kmsgCount = 0;
+  private readonly kmsg: string[] = [];
+  private readonly kmsgReaders = new Set<(record: string) => void>();
+
+  private constructor(readonly settings: FakeSettings) {
+    this.ssh = new FakeSshServer(this);
+    writeFileSync(settings.consoleFile, '');
+  }
+
+  static async start(settings: FakeSettings): Promise<FakeMachine> {
+    const machine = new FakeMachine(settings);
+    await machine.ssh.listen();
+    return machine;
+  }
+
+  async stop(): Promise<void> {
+    this.life.abort();
+    await this.ssh.close();
+  }
+
+  get power(): Power {
+    return {
+      reset: async () => {
+        this.resets += 1;
+        this.goDown();
+        await this.boot();
+      },
+      status: async () => 'on',
+    };
+  }
+
+  get kernel(): { release: string; buildId: string; commandLine: string } {
+    if (this.running !== 'candidate') return { ...DEFAULT, buildId: this.defaultBuildId };
+    const line = /if linux \S+ (.*); then true/.exec(this.customConfig)?.[1] ?? '';
+    const wrong = this.candidateBoots[0] === 'wrong-build';
+    return {
+      release: this.settings.candidateRelease,
+      buildId: wrong ? 'ee'.repeat(20) : this.settings.candidateBuildId,
+      commandLine: line,
+    };
+  }
+
+  console(...lines: string[]): void {
+    appendFileSync(this.settings.consoleFile, lines.map((line) => `${line}\r\n`).join(''));
+  }
+
+  /** A record of the kernel's log, on /dev/kmsg and on the console. */
+  printk(text: string): void {
+    const record = `4,${this.kmsgCount},${this.kmsgCount * 1000 + 1_000_000},-;${text}`;
+    this.kmsgCount += 1;
+    this.kmsg.push(record);
+    for (const reader of this.kmsgReaders) reader(record);
+    this.console(`[    1.${String(this.kmsgCount).padStart(6, '0')}] ${text}`);
+  }
+
+  readKmsg(): string[] {
+    return [...this.kmsg];
+  }
+
+  followKmsg(reader: (record: string) => void): () => void {
+    for (const record of this.kmsg) reader(record);
+    this.kmsgReaders.add(reader);
+    return () => this.kmsgReaders.delete(reader);
+  }
+
+  /** The kernel dies with an oops, prints it, and panic= reboots. */
+  oops(place: string): void {
+    this.console(
+      '[    2.000001] BUG: kernel NULL pointer dereference, address: 0000000000000008',
+      '[    2.000002] Oops: 0002 [#1] PREEMPT SMP',
+      `[    2.000003] RIP: 0010:${place}+0x21/0x40`,
+      '[    2.000004] Kernel panic - not syncing: Fatal exception',
+      '[    2.000005] Rebooting in 5 seconds..',
+    );
+    this.goDown();
+    void this.boot();
+  }
+
+  async reboot(): Promise<void> {
+    this.goDown();
+    await this.boot();
+  }
+
+  /** All connections are gone, nobody answers. */
+  goDown(): void {
+    this.running = 'none';
+    this.life.abort();
+    this.ssh.dropAll();
+  }
+
+  private async boot(): Promise<void> {
+    this.life = new AbortController();
+    const { signal } = this.life;
+    await new Promise((resolve) => setTimeout(resolve, BOOT_MS));
+    if (signal.aborted) return;
+    this.boots += 1;
+    const entry = this.nextEntry;
+    this.nextEntry = null;
+    this.console(`peerlab-grub: booting ${entry ?? 'peerlab-default'}`);
+    if (entry === null || !this.customConfig.includes(`--id ${entry} `)) {
+      if (this.defaultIsBroken) return;
+      this.comeUp('default');
+      return;
+    }
+    await this.bootCandidate();
+  }
+
+  private async bootCandidate(): Promise<void> {
+    const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
+    const banner = `[    0.000000] Linux version ${this.settings.candidateRelease} (peerlab@build)`;
+    switch (next) {
+      case 'garbage':
+        this.console('error: invalid magic number.', 'peerlab-grub: the image was not loaded');
+        await this.boot();
+        return;
+      case 'panic':
+        this.console(banner);
+        this.console(
+          '[    0.900000] Kernel panic - not syncing: peerlab: panic at boot',
+          '[    0.900001] Rebooting in 5 seconds..',
+        );
+        await this.boot();
+        return;
+      case 'silent-reset':
+        this.console(banner);
+        await this.boot();
+        return;
+      case 'hang':
+        this.console(banner, '[    0.500000] peerlab: now I hang');
+        return;
+      case 'lost-forever':
+        this.console(banner);
+        this.defaultIsBroken = true;
+        return;
+      case 'up':
+      case 'wrong-build':
+      case undefined:
+        this.console(banner);
+        this.comeUp('candidate');
+    }
+  }
+
+  private comeUp(which: 'default' | 'candidate'): void {
+    this.bootId = randomUUID();
+    this.running = which;
+    this.kmsg.length = 0;
+    this.kmsgCount = 0;
+    this.printk(`Linux version ${this.kernel.release} (peerlab@build)`);
+  }
+}

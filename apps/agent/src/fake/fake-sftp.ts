@@ -1,0 +1,48 @@
+import ssh2 from 'ssh2';
+import type { SFTPWrapper } from 'ssh2';
+import type { FakeMachine } from './fake-machine.js';
+
+const { STATUS_CODE } = ssh2.utils.sftp;
+
+/** SFTP over the fake machine's files. A full disk fails writes the way OpenSSH says it. */
+export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
+  const handles = new Map<string, string>();
+  let count = 0;
+  const attributes = (path: string) => ({
+    mode: 0o100600,
+    uid: 0,
+    gid: 0,
+    size: machine.files.get(path)?.length ?? 0,
+    atime: 0,
+    mtime: 0,
+  });
+  sftp.on('OPEN', (id, path, flags) => {
+    const truncate = (flags & ssh2.utils.sftp.OPEN_MODE.TRUNC) !== 0;
+    if (truncate || !machine.files.has(path)) machine.files.set(path, Buffer.alloc(0));
+    const handle = Buffer.alloc(4);
+    handle.writeUInt32BE(count++);
+    handles.set(handle.toString('hex'), path);
+    sftp.handle(id, handle);
+  });
+  sftp.on('WRITE', (id, handle, offset, data) => {
+    const path = handles.get(handle.toString('hex')) ?? '';
+    const old = machine.files.get(path) ?? Buffer.alloc(0);
+    if (data.length > machine.freeBytes) {
+      sftp.status(id, STATUS_CODE.FAILURE);
+      return;
+    }
+    const next = Buffer.alloc(Math.max(old.length, offset + data.length));
+    old.copy(next);
+    data.copy(next, offset);
+    machine.freeBytes -= next.length - old.length;
+    machine.files.set(path, next);
+    sftp.status(id, STATUS_CODE.OK);
+  });
+  sftp.on('STAT', (id, path) => {
+    if (machine.files.has(path)) sftp.attrs(id, attributes(path));
+    else sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
+  });
+  sftp.on('CLOSE', (id) => {
+    sftp.status(id, STATUS_CODE.OK);
+  });
+}

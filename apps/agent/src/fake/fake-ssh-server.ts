@@ -1,0 +1,131 @@
+import type { AddressInfo } from 'node:net';
+import ssh2 from 'ssh2';
+import type { Connection, ServerChannel } from 'ssh2';
+import { runFakeCommand } from './fake-commands.js';
+import type { FakeMachine } from './fake-machine.js';
+import { serveFakeFiles } from './fake-sftp.js';
+
+export interface FakeChannel {
+  write(text: string): void;
+  onLine(handler: (line: string) => void): void;
+  readonly input: Promise<string>;
+  exit(code: number): void;
+}
+
+/** The sshd of a fake machine: one key pair lets in, everybody else is refused. */
+export class FakeSshServer {
+  readonly clientKey = ssh2.utils.generateKeyPairSync('ed25519');
+  private hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
+  private server: ssh2.Server | null = null;
+  private readonly connections = new Set<Connection>();
+  private boundPort = 0;
+
+  constructor(private readonly machine: FakeMachine) {}
+
+  get port(): number {
+    return this.boundPort;
+  }
+
+  /** Public host key as OpenSSH writes it. */
+  get hostKey(): string {
+    return this.hostKeys.public.split(' ').slice(0, 2).join(' ');
+  }
+
+  async listen(): Promise<void> {
+    const allowed = ssh2.utils.parseKey(this.clientKey.public);
+    if (allowed instanceof Error) throw allowed;
+    const server = new ssh2.Server({ hostKeys: [this.hostKeys.private] }, (connection) => {
+      this.connections.add(connection);
+      connection.on('close', () => this.connections.delete(connection));
+      connection.on('error', () => undefined);
+      // A machine without a kernel answers nobody.
+      if (this.machine.running === 'none') {
+        connection.end();
+        return;
+      }
+      connection.on('authentication', (context) => {
+        const same =
+          context.method === 'publickey' &&
+          context.key.algo === allowed.type &&
+          context.key.data.equals(allowed.getPublicSSH());
+        if (!same) {
+          context.reject(['publickey']);
+        } else if (context.method === 'publickey' && context.signature !== undefined) {
+          if (allowed.verify(context.blob ?? Buffer.alloc(0), context.signature) === true) context.accept();
+          else context.reject();
+        } else {
+          context.accept();
+        }
+      });
+      connection.on('session', (accept) => {
+        const session = accept();
+        session.on('exec', (acceptExec, _reject, info) => {
+          const channel = acceptExec();
+          void runFakeCommand(this.machine, info.command, wrapChannel(channel));
+        });
+        session.on('sftp', (acceptSftp) => serveFakeFiles(this.machine, acceptSftp()));
+      });
+    });
+    this.server = server;
+    await new Promise<void>((resolve) => server.listen(this.boundPort, '127.0.0.1', resolve));
+    this.boundPort = (server.address() as AddressInfo).port;
+  }
+
+  /** Breaks every connection; new ones are taken. */
+  dropAll(): void {
+    for (const connection of this.connections) connection.end();
+    this.connections.clear();
+  }
+
+  /** As if the machine had been reinstalled. */
+  async changeHostKey(): Promise<void> {
+    await this.close();
+    this.hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
+    await this.listen();
+  }
+
+  async close(): Promise<void> {
+    this.dropAll();
+    const { server } = this;
+    if (server === null) return;
+    this.server = null;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+function wrapChannel(channel: ServerChannel): FakeChannel {
+  const lineHandlers: ((line: string) => void)[] = [];
+  let text = '';
+  let rest = '';
+  channel.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    rest += chunk.toString();
+    for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
+      for (const handler of lineHandlers) handler(rest.slice(0, end));
+      rest = rest.slice(end + 1);
+    }
+  });
+  channel.on('error', () => undefined);
+  const input = new Promise<string>((resolve) => {
+    channel.on('end', () => resolve(text));
+    channel.on('close', () => resolve(text));
+  });
+  let closed = false;
+  channel.on('close', () => {
+    closed = true;
+  });
+  return {
+    input,
+    write: (line) => {
+      if (!closed) channel.write(line);
+    },
+    onLine: (handler) => {
+      lineHandlers.push(handler);
+    },
+    exit: (code) => {
+      if (closed) return;
+      channel.exit(code);
+      channel.end();
+    },
+  };
+}

@@ -1,0 +1,545 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Assignment, AttemptEvent, TestResult } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fakeArtifacts, makeFakeBundle } from '../fake/fake-bundle.js';
+import { FakeMachine, type FakeTest } from '../fake/fake-machine.js';
+import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
+import { createGrubBootSelect, customConfig } from '../machine/drivers/grub.js';
+import { createFileMemory } from '../machine/drivers/memory-file.js';
+import { createSshAccess } from '../machine/drivers/ssh.js';
+import type { Machine } from '../machine/protocols.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import { until } from '../timing.js';
+import { BundleCache } from './bundle-cache.js';
+import { JobFailure } from './failure.js';
+import { type Pace } from './pace.js';
+import { TestBench } from './test-bench.js';
+import { recoverTestJob, runTestJob } from './test-job.js';
+
+const PACE: Pace = {
+  connectTimeoutMs: 3_000,
+  pollMs: 20,
+  reachMs: 400,
+  recoverMs: 1_500,
+  lateCrashMs: 400,
+  crashTextMs: 300,
+  settleMs: 50,
+  restoreMs: 8_000,
+};
+const NONCE = '0123456789abcdef0123456789abcdef';
+const MODULE_TESTS: FakeTest[] = [
+  { id: 'F01.alias_returned', act: 'pass' },
+  { id: 'F02.mixed_ranges', act: 'pass' },
+  { id: 'F03.thp', act: 'pass' },
+];
+
+let folder: string;
+let fake: FakeMachine;
+let stop: AbortController;
+let bench: TestBench;
+let spool: AttemptSpool;
+
+interface Options {
+  tests?: FakeTest[];
+  bootSeconds?: number;
+  testTimeoutSeconds?: number;
+  timeoutSeconds?: number;
+  power?: boolean;
+}
+
+async function setUp(options: Options = {}): Promise<void> {
+  const bundle = await makeFakeBundle(folder, [
+    {
+      name: 'p2p-functional',
+      testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
+      timeoutSeconds: options.timeoutSeconds ?? 30,
+    },
+  ]);
+  const consoleFile = join(folder, 'console.log');
+  fake = await FakeMachine.start({
+    consoleFile,
+    candidateBuildId: bundle.manifest.buildId,
+    candidateRelease: bundle.manifest.release,
+  });
+  fake.suites = { 'p2p-functional': structuredClone(options.tests ?? MODULE_TESTS) };
+  const memoryFile = join(folder, 'vram');
+  writeFileSync(memoryFile, fake.memory);
+  const privateKeyFile = join(folder, 'key');
+  writeFileSync(privateKeyFile, fake.ssh.clientKey.private, { mode: 0o600 });
+  const machine: Machine = {
+    name: 'v-switch',
+    description: '',
+    labels: {},
+    access: createSshAccess({
+      host: '127.0.0.1',
+      port: fake.ssh.port,
+      user: 'root',
+      privateKeyFile,
+      hostKey: fake.ssh.hostKey,
+    }),
+    boot: createGrubBootSelect(),
+    power: options.power === false ? null : fake.power,
+    console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
+    memory: createFileMemory({ path: memoryFile }),
+  };
+  const assignment: Assignment = {
+    attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+    runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
+    fence: 7,
+    work: {
+      kind: 'test',
+      machine: 'v-switch',
+      buildName: 'patched',
+      bundle: { sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
+      manifest: bundle.manifest,
+      suites: bundle.manifest.suites,
+      path: {
+        provider: { address: '0000:03:00.0', model: 'QEMU ivshmem' },
+        client: { address: '0000:04:00.0', model: 'QEMU edu' },
+        kind: 'BUS_ADDR',
+        distance: 4,
+        reason: 'both below one bridge',
+      },
+      nonce: NONCE,
+      timeouts: { bootSeconds: options.bootSeconds ?? 10, attemptSeconds: 60 },
+    },
+  };
+  spool = AttemptSpool.create(join(folder, 'spool'), assignment);
+  const bundles = new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle));
+  stop = new AbortController();
+  if (assignment.work.kind !== 'test') throw new Error('unreachable');
+  bench = new TestBench(assignment, assignment.work, machine, bundles, spool, PACE, stop.signal);
+}
+
+const events = (): AttemptEvent[] =>
+  spool
+    .file('events')
+    .read(0, 10_000, 1e9)
+    .flatMap((entry) => ('event' in entry ? [entry.event] : []));
+const lines = (stream: 'serial' | 'kernel' | 'test' | 'agent'): string[] =>
+  spool
+    .file(stream)
+    .read(0, 100_000, 1e9)
+    .flatMap((entry) => ('text' in entry ? [entry.text] : []));
+const finished = (): Extract<AttemptEvent, { type: 'finished' }> => {
+  const last = events().at(-1);
+  if (last?.type !== 'finished') throw new Error(`the last event is ${last?.type}`);
+  return last;
+};
+const results = (): Record<string, TestResult> =>
+  Object.fromEntries(events().flatMap((event) => (event.type === 'result' ? [[event.result.test, event.result]] : [])));
+const statuses = (): Record<string, string> =>
+  Object.fromEntries(Object.entries(results()).map(([test, result]) => [test, result.status]));
+const expectRestored = (): void => {
+  expect(finished().restored).toBe(true);
+  expect(fake.running).toBe('default');
+  expect(fake.customConfig).toBe('');
+  expect(fake.nextEntry).toBeNull();
+  expect([...fake.files.keys()]).toEqual([]);
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'agent-job-'));
+});
+
+afterEach(async () => {
+  await fake.stop();
+  spool.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a test job on a healthy machine', () => {
+  it('flashes, proves, tests and restores, with evidence for each step', async () => {
+    const proof = { test: 'F01', expected: 'peer', aliasPages: 4, ramPages: 0, mapType: 'BUS_ADDR' };
+    await setUp({
+      tests: [
+        { id: 'F01.alias_returned', act: 'pass', proof },
+        { id: 'F02.compare', act: 'oracle' },
+        { id: 'F03.write', act: 'fail' },
+        { id: 'F04.errno', act: 'skip' },
+        { id: 'F05.warns', act: 'warn' },
+        { id: 'F06.quiet', act: 'pass' },
+      ],
+    });
+    await runTestJob(bench);
+    expect(finished().failure).toBeNull();
+    expect(statuses()).toEqual({
+      boot: 'pass',
+      'F01.alias_returned': 'pass',
+      'F02.compare': 'pass',
+      'F03.write': 'fail',
+      'F04.errno': 'skip',
+      'F05.warns': 'pass',
+      'F06.quiet': 'pass',
+      restore: 'pass',
+    });
+    expect(results()['F01.alias_returned']?.proof).toMatchObject(proof);
+    expect(results()['F03.write']?.reason).toBe('expected 1, got 2');
+    expect(results()['F04.errno']?.reason).toBe('kernel lacks it');
+    expect(results()['F05.warns']?.warnings).toEqual(['WARNING at mm/hmm.c:300 hmm_vma_walk_pmd']);
+    expect(results()['F06.quiet']?.warnings).toEqual([]);
+    const log = results()['F03.write']?.log;
+    expect(lines('test').slice(log?.fromSeq, (log?.toSeq ?? 0) + 1)).toEqual([
+      '# test: F03.write',
+      '# expected 1, got 2',
+      'not ok 3 F03.write',
+    ]);
+    const sightings = events().flatMap((event) => (event.type === 'kernel' ? [event.sighting] : []));
+    expect(sightings.map(({ phase, proven, nonce }) => ({ phase, proven, nonce }))).toEqual([
+      { phase: 'default-before', proven: true, nonce: null },
+      { phase: 'candidate', proven: true, nonce: NONCE },
+      { phase: 'default-after', proven: true, nonce: null },
+    ]);
+    const stages = events().flatMap((event) => (event.type === 'stage' ? [`${event.stage} ${event.status}`] : []));
+    expect(stages).toEqual(
+      ['prepare', 'flash', 'boot', 'verify', 'test', 'collect', 'restore'].flatMap((stage) => [
+        `${stage} started`,
+        `${stage} passed`,
+      ]),
+    );
+    expect(finished().lineCounts).toEqual({
+      serial: lines('serial').length,
+      kernel: lines('kernel').length,
+      test: lines('test').length,
+      agent: lines('agent').length,
+    });
+    expect(lines('kernel').filter((line) => line.includes('WARNING'))).toHaveLength(1);
+    expect(fake.boots).toBe(2);
+    expectRestored();
+  });
+
+  it('keeps what the default kernel says about the machine and adds the fallback', async () => {
+    await setUp();
+    await runTestJob(bench);
+    const line = lines('agent').find((text) => text.includes('command line: ')) ?? '';
+    expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 panic=5 oops=panic');
+    expect(line).toContain(`peerlab.nonce=${NONCE}`);
+    expect(line).not.toContain('quiet');
+  });
+
+  it('reboots a machine that still runs a left-over candidate first', async () => {
+    await setUp();
+    fake.customConfig = customConfig('', {
+      kernelPath: '/boot/x',
+      grubPath: '/boot/x',
+      commandLine: 'peerlab.nonce=old',
+    });
+    fake.nextEntry = 'peerlab-candidate';
+    await fake.reboot();
+    expect(fake.running).toBe('candidate');
+    await runTestJob(bench);
+    expect(finished().failure).toBeNull();
+    expect(lines('agent').join('\n')).toContain('still runs a kernel under test');
+    expectRestored();
+  });
+});
+
+describe('a kernel that does not come up', () => {
+  it('panics: crash with signature and serial evidence', async () => {
+    await setUp();
+    fake.candidateBoots = ['panic'];
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({ class: 'kernel-crash', stage: 'boot' });
+    const boot = results().boot;
+    expect(boot).toMatchObject({ status: 'crash', signature: 'panic: peerlab: panic at boot' });
+    const evidence = lines('serial').slice(boot?.log?.fromSeq, (boot?.log?.toSeq ?? 0) + 1);
+    expect(evidence[0]).toContain('Kernel panic - not syncing');
+    expect(fake.resets).toBe(0);
+    expectRestored();
+  });
+
+  it('hangs: provisioning failure with the last serial line, after a reset', async () => {
+    await setUp({ bootSeconds: 1 });
+    fake.candidateBoots = ['hang'];
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(finished().failure?.message).toContain('last serial line: [    0.500000] peerlab: now I hang');
+    expect(results().boot?.status).toBe('timeout');
+    expect(fake.resets).toBe(1);
+    expectRestored();
+  });
+
+  it('is garbage: provisioning failure with what GRUB said', async () => {
+    await setUp();
+    fake.candidateBoots = ['garbage'];
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({
+      class: 'provisioning',
+      message: 'GRUB could not load the image: invalid magic number',
+    });
+    expect(fake.resets).toBe(0);
+    expectRestored();
+  });
+
+  it('resets without a word: provisioning failure that says so', async () => {
+    await setUp();
+    fake.candidateBoots = ['silent-reset'];
+    await runTestJob(bench);
+    expect(finished().failure?.class).toBe('provisioning');
+    expect(finished().failure?.message).toContain('without a crash report');
+    expectRestored();
+  });
+
+  it('is another kernel than the bundle: provisioning failure, sighting not proven', async () => {
+    await setUp();
+    fake.candidateBoots = ['wrong-build'];
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({ class: 'provisioning', stage: 'verify' });
+    expect(finished().failure?.message).toContain('wrong kernel');
+    expect(results().boot?.status).toBe('fail');
+    expectRestored();
+  });
+
+  it('never comes back, nor does the default: infrastructure, not restored', async () => {
+    await setUp({ bootSeconds: 1 });
+    fake.candidateBoots = ['lost-forever'];
+    await runTestJob(bench);
+    expect(finished().failure?.class).toBe('infrastructure');
+    expect(finished().restored).toBe(false);
+    expect(results().restore?.status).toBe('fail');
+  });
+
+  it('hangs without a power driver: infrastructure that asks for one', async () => {
+    await setUp({ bootSeconds: 1, power: false });
+    fake.candidateBoots = ['hang'];
+    await runTestJob(bench);
+    expect(finished().failure?.message).toContain('configure power:');
+    expect(finished().restored).toBe(false);
+  });
+});
+
+describe('trouble in the middle of a suite', () => {
+  it('an oops pins itself to its test; the rest runs after a reboot', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'pass' },
+        { id: 'F02', act: 'oops' },
+        { id: 'F03', act: 'pass' },
+      ],
+    });
+    await runTestJob(bench);
+    expect(finished().failure).toBeNull();
+    expect(statuses()).toMatchObject({ F01: 'pass', F02: 'crash', F03: 'pass' });
+    expect(results().F02).toMatchObject({
+      signature: 'BUG: kernel NULL pointer dereference in peerlab_broken',
+      log: { stream: 'serial' },
+    });
+    const log = results().F02?.log;
+    const evidence = lines('serial').slice(log?.fromSeq, (log?.toSeq ?? 0) + 1);
+    expect(evidence[0]).toContain('NULL pointer');
+    expect(evidence.join('\n')).toContain('Rebooting in 5 seconds');
+    expect(fake.boots).toBe(4);
+    expectRestored();
+  });
+
+  it('a crash whose announcement was lost belongs to the next test of the plan', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'pass' },
+        { id: 'F02', act: 'oops-before-announcing' },
+      ],
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ F01: 'pass', F02: 'crash' });
+    expect(results().F02?.reason).toContain('its announcement did not arrive');
+    expectRestored();
+  });
+
+  it('a hanging test times out, the machine is reset, the rest runs', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'hang' },
+        { id: 'F02', act: 'pass' },
+      ],
+      testTimeoutSeconds: 1,
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ F01: 'timeout', F02: 'pass' });
+    expect(fake.resets).toBe(1);
+    expect(fake.commands).toContain('sysrq');
+    expectRestored();
+  });
+
+  it('a suite past its limit leaves its remaining tests not reached', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'hang' },
+        { id: 'F02', act: 'pass' },
+      ],
+      timeoutSeconds: 1,
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ F01: 'timeout', F02: 'not-reached' });
+    expectRestored();
+  });
+
+  it('a broken connection to a living kernel costs nothing', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'pass' },
+        { id: 'F02', act: 'drop-link' },
+        { id: 'F03', act: 'pass' },
+      ],
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ F01: 'pass', F02: 'pass', F03: 'pass' });
+    expect(fake.commands).toContain('suite-kill');
+    expect(fake.boots).toBe(2);
+    expectRestored();
+  });
+
+  it('a test program that dies fails its test; what was left is not reached', async () => {
+    await setUp({
+      tests: [
+        { id: 'F01', act: 'exit' },
+        { id: 'F02', act: 'pass' },
+      ],
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ F01: 'fail', F02: 'not-reached' });
+    expect(lines('agent').join('\n')).toContain('harness');
+    expectRestored();
+  });
+
+  it('after four crashes the rest is not reached', async () => {
+    await setUp({
+      tests: ['A', 'B', 'C', 'D', 'E'].map((id) => ({ id, act: 'oops' as const })),
+    });
+    await runTestJob(bench);
+    expect(statuses()).toMatchObject({ A: 'crash', B: 'crash', C: 'crash', D: 'crash', E: 'not-reached' });
+    expectRestored();
+  });
+
+  it('a module that crashes the kernel ends the attempt as a crash', async () => {
+    await setUp();
+    fake.moduleProblem = 'oops';
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({
+      class: 'kernel-crash',
+      stage: 'test',
+      signature: 'BUG: kernel NULL pointer dereference in peerlab_provider_init',
+    });
+    expectRestored();
+  });
+});
+
+describe('trouble with the machine', () => {
+  it('an unreachable machine is infrastructure with a remedy, and untouched', async () => {
+    await setUp();
+    await fake.ssh.close();
+    await runTestJob(bench);
+    expect(finished()).toMatchObject({ failure: { class: 'infrastructure', stage: 'prepare' }, restored: true });
+    expect(finished().failure?.message).toMatch(/does not answer by SSH.*check that the machine is on/);
+  });
+
+  it('a changed host key shows both fingerprints and the remedy', async () => {
+    await setUp();
+    await fake.ssh.changeHostKey();
+    await runTestJob(bench);
+    expect(finished().failure?.class).toBe('infrastructure');
+    expect(finished().failure?.message).toMatch(/expected SHA256:\S+, seen SHA256:\S+; .*shell\.hostKey/);
+    expect(fake.commands).toEqual([]);
+  });
+
+  it('a full disk is named with what is needed before anything is copied', async () => {
+    await setUp();
+    fake.freeBytes = 12 * 1024 * 1024;
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'prepare' });
+    expect(finished().failure?.message).toMatch(/v-switch has 12\.0 MiB free in \/, needs \d+\.\d MiB; remove/);
+    expect(finished().restored).toBe(true);
+  });
+
+  it('a boot loader that cannot boot once is refused', async () => {
+    await setUp();
+    fake.grubProblem = 'no';
+    await runTestJob(bench);
+    expect(finished().failure?.message).toContain('one-shot boot is not safe');
+  });
+
+  it('a default kernel that changed over the job is not restored', async () => {
+    await setUp();
+    const running = runTestJob(bench);
+    await until('the candidate', () => (fake.running === 'candidate' ? true : undefined), {
+      everyMs: 5,
+      timeoutMs: 5_000,
+    });
+    fake.defaultBuildId = 'ab'.repeat(20);
+    await running;
+    expect(finished().restored).toBe(false);
+    expect(results().restore?.reason).toContain('another kernel than before');
+  });
+});
+
+describe('bundles', () => {
+  it('a bundle that is not what it says is refused', async () => {
+    await setUp();
+    const file = bench.work.manifest.files.vmlinuz;
+    if (file !== undefined) file.sha256 = 'f'.repeat(64);
+    await runTestJob(bench);
+    expect(finished().failure).toMatchObject({ class: 'request', stage: 'flash' });
+    expect(finished().failure?.message).toContain('vmlinuz in the bundle has sha256');
+  });
+});
+
+describe('endings from outside', () => {
+  it('cancel in a test stops it and restores the machine', async () => {
+    await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
+    const running = runTestJob(bench);
+    await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
+      everyMs: 10,
+      timeoutMs: 5_000,
+    });
+    stop.abort(new JobFailure('canceled', 'a person said so'));
+    await running;
+    expect(finished().failure).toMatchObject({ class: 'canceled', stage: 'test', message: 'a person said so' });
+    expectRestored();
+  });
+
+  it('cancel while it reboots restores the machine', async () => {
+    await setUp();
+    const running = runTestJob(bench);
+    await until('the reboot', () => (fake.commands.includes('reboot') ? true : undefined), {
+      everyMs: 1,
+      timeoutMs: 5_000,
+    });
+    stop.abort(new JobFailure('canceled', 'enough'));
+    await running;
+    expect(finished().failure).toMatchObject({ class: 'canceled', stage: 'boot' });
+    expectRestored();
+  });
+
+  it('a restarted agent restores the machine and says where it was', async () => {
+    await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
+    const abandoned = runTestJob(bench).catch(() => undefined);
+    await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
+      everyMs: 10,
+      timeoutMs: 5_000,
+    });
+    // The first life goes on for a moment; like a killed process, it may not write any more.
+    const { appendEvent, appendLine } = spool;
+    spool.appendEvent = () => 0;
+    spool.appendLine = () => 0;
+    stop.abort(new JobFailure('canceled', 'killed'));
+    bench.host.leave();
+    await abandoned;
+    spool.appendEvent = appendEvent;
+    spool.appendLine = appendLine;
+    const serialBefore = lines('serial').length;
+    spool.close();
+    const [found] = AttemptSpool.openAll(join(folder, 'spool'));
+    if (found === undefined) throw new Error('the attempt is gone');
+    spool = found;
+    const { assignment, work, machine, bundles } = bench;
+    await recoverTestJob(new TestBench(assignment, work, machine, bundles, spool, PACE, new AbortController().signal));
+    expect(finished().failure).toMatchObject({
+      class: 'infrastructure',
+      message: expect.stringContaining('restarted in stage'),
+    });
+    expect(lines('serial').length).toBeGreaterThan(serialBefore);
+    expect(lines('serial').filter((line) => line.includes('[    0.000000] Linux version 7.3.4'))).toHaveLength(1);
+    expectRestored();
+  });
+});
