@@ -65,6 +65,8 @@ cp "$bundle"/suites/* "$root/suites/"
 	done
 	cat <<-'INIT'
 		for d in provider client; do rmmod peerlab_$d && echo "boot-vm: peerlab_$d unloaded"; done
+		# "quiet" hides warnings from the console, not from us.
+		if dmesg | grep -E 'WARNING|BUG|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
 		echo "boot-vm: done $failed"
 		poweroff -f
 	INIT

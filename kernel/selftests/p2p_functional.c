@@ -44,6 +44,7 @@ static const struct test tests[] = {
 	{ "F60.fallback_read", WAY_RAM, 0, f60_fallback_read },
 	{ "F63.refused_path", WAY_RAM, NEEDS_ALIAS | NEEDS_NO_PATH, f63_refused_path },
 	{ "F78.no_pages_left", WAY_NONE, 0, f78_no_pages_left },
+	{ "F72.unbind_while_mapped", WAY_ANY, 0, f72_unbind_while_mapped },
 	{}
 };
 

@@ -32,6 +32,9 @@ extern struct peerlab_client_info client_info;
  */
 const char *rig_setup(const struct test *test);
 
+/* Open the provider's node again, which may take a moment to come back. */
+void rig_reopen_provider(void);
+
 /* Does this kernel give aliases at all, and can the client reach them? */
 bool have_alias(void);
 bool path_reachable(void);

@@ -59,6 +59,9 @@ void f60_ram_write(void);
 void f60_fallback_read(void);
 void f60_neighbours_untouched(void);
 void f63_refused_path(void);
+
+/* Lifetime */
+void f72_unbind_while_mapped(void);
 void f78_no_pages_left(void);
 
 #endif /* TESTS_H */

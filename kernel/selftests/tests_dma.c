@@ -141,15 +141,3 @@ void f63_refused_path(void)
 	pattern_expect(p + PAGE, PAGE, PIECE, 166, "CPU");
 	pattern_expect(p + 2 * PAGE, 2 * PAGE, 2 * PAGE, 66, "CPU");
 }
-
-/* The tests before this one have ended: nothing of theirs may be left. */
-void f78_no_pages_left(void)
-{
-	struct peerlab_provider_counters counters = provider_counters();
-
-	EXPECT(counters.used == 0, "%llu device pages still in use",
-	       counters.used);
-	ktap_note("%llu pages in, %llu out, %llu CPU faults, %llu aliases granted, %llu refused",
-		  counters.pages_in, counters.pages_out, counters.cpu_faults,
-		  counters.alias_calls, counters.alias_refused);
-}
