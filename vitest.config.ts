@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['apps/**/src/**/*.test.ts', 'infra/src/**/*.test.ts', 'test/src/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
+    globalSetup: ['apps/controller/src/testing/postgres-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

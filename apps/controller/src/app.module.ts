@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -43,59 +43,73 @@ import { RunService } from './runs/run.service.js';
 import { RunView } from './runs/run.view.js';
 import { TemplateFolder } from './runs/templates.js';
 
-/** The whole controller over one database. */
+/** Holds everything together and lets go of the database last. */
 @Module({})
-export class AppModule {
-  static over(settings: Settings, address: DatabaseAddress): DynamicModule {
-    return {
-      module: AppModule,
-      imports: [
-        ScheduleModule.forRoot(),
-        TypeOrmModule.forRoot(dataSourceOptions(address)),
-        TypeOrmModule.forFeature([Token, Artifact, Bundle]),
-      ],
-      controllers: [
-        SessionController,
-        FleetController,
-        BuildController,
-        RunController,
-        ResultController,
-        LogController,
-        HookController,
-      ],
-      providers: [
-        { provide: SETTINGS_TOKEN, useValue: settings },
-        { provide: Sql, useFactory: () => new Sql(address) },
-        { provide: Bus, useFactory: () => new Bus(address) },
-        {
-          provide: ArtifactStore,
-          useFactory: () => new ArtifactStore(join(settings.stateDir, 'artifacts'), settings.artifactMaxBytes),
-        },
-        { provide: TemplateFolder, useFactory: () => new TemplateFolder(settings.templatesDir) },
-        { provide: APP_FILTER, useClass: ProblemFilter },
-        { provide: APP_GUARD, useClass: AuthGuard },
-        { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
-        TokenService,
-        FleetService,
-        FleetView,
-        BuildService,
-        JobService,
-        RunService,
-        RunView,
-        AttemptService,
-        AttemptView,
-        DispatchService,
-        DispatchTicker,
-        ResultStore,
-        EventIntake,
-        GridView,
-        AttemptDetailView,
-        LogService,
-        HookService,
-        AgentGateway,
-        LiveGateway,
-        Housekeeping,
-      ],
-    };
+export class AppModule implements OnApplicationShutdown {
+  readonly #sql: Sql;
+  readonly #bus: Bus;
+
+  constructor(sql: Sql, bus: Bus) {
+    this.#sql = sql;
+    this.#bus = bus;
   }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#bus.stop();
+    await this.#sql.close();
+  }
+}
+
+/** The whole controller over one database. */
+export function appModule(settings: Settings, address: DatabaseAddress): DynamicModule {
+  return {
+    module: AppModule,
+    imports: [
+      ScheduleModule.forRoot(),
+      TypeOrmModule.forRoot(dataSourceOptions(address)),
+      TypeOrmModule.forFeature([Token, Artifact, Bundle]),
+    ],
+    controllers: [
+      SessionController,
+      FleetController,
+      BuildController,
+      RunController,
+      ResultController,
+      LogController,
+      HookController,
+    ],
+    providers: [
+      { provide: SETTINGS_TOKEN, useValue: settings },
+      { provide: Sql, useFactory: () => new Sql(address) },
+      { provide: Bus, useFactory: () => new Bus(address) },
+      {
+        provide: ArtifactStore,
+        useFactory: () => new ArtifactStore(join(settings.stateDir, 'artifacts'), settings.artifactMaxBytes),
+      },
+      { provide: TemplateFolder, useFactory: () => new TemplateFolder(settings.templatesDir) },
+      { provide: APP_FILTER, useClass: ProblemFilter },
+      { provide: APP_GUARD, useClass: AuthGuard },
+      { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+      TokenService,
+      FleetService,
+      FleetView,
+      BuildService,
+      JobService,
+      RunService,
+      RunView,
+      AttemptService,
+      AttemptView,
+      DispatchService,
+      DispatchTicker,
+      ResultStore,
+      EventIntake,
+      GridView,
+      AttemptDetailView,
+      LogService,
+      HookService,
+      AgentGateway,
+      LiveGateway,
+      Housekeeping,
+    ],
+  };
 }

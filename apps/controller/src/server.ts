@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AGENT_PATH, LIVE_PATH } from '@peerlab/contracts';
-import { AppModule } from './app.module.js';
+import { appModule } from './app.module.js';
 import { AgentGateway } from './channels/agent.gateway.js';
 import { LiveGateway } from './channels/live.gateway.js';
 import { routeUpgrades } from './channels/upgrade.js';
@@ -11,7 +11,6 @@ import { DispatchTicker } from './dispatch/ticker.js';
 import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
-import { Sql } from './platform/database/sql.js';
 import { limitBodies } from './platform/http/body-limits.js';
 import { serveWebFiles } from './platform/http/web-files.js';
 import { NestLog } from './platform/logging.js';
@@ -37,7 +36,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   limitBodies(fastify);
   // Artifacts are streams: the route reads them itself, with its own limit.
   fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.over(settings, address), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(appModule(settings, address), adapter, {
     rawBody: true,
     logger: new NestLog(),
     abortOnError: false,
@@ -59,8 +58,6 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     await agents.close();
     live.close();
     await app.close();
-    await bus.stop();
-    await app.get(Sql).close();
   };
   try {
     await bus.start();

@@ -45,7 +45,11 @@ export class ArtifactStore {
       const seen = hash.digest('hex');
       if (seen !== sha256) throw digestMismatch(sha256, seen);
       const file = await open(partial, 'r+');
-      await file.sync().finally(() => file.close());
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
       await rename(partial, target);
       return sizeBytes;
     } catch (error) {

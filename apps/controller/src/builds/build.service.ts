@@ -62,7 +62,7 @@ export class BuildService {
     if (bundle === null || artifact === null) throw notFound('bundle', key);
     return {
       manifest: bundle.manifest,
-      bundle: { sha256: bundle.sha256, sizeBytes: Number(artifact.sizeBytes) },
+      bundle: { sha256: bundle.sha256, sizeBytes: artifact.sizeBytes },
     };
   }
 

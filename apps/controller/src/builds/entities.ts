@@ -1,13 +1,13 @@
 import type { BuildError, BuildSpec, BundleManifest } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
-import { RunRow } from '../runs/entities.js';
+import { NUMBER } from '../platform/database/bigint.js';
 
 /** A file in the artifact store, by digest. */
 @Entity('artifact')
 export class Artifact {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'artifact_pkey' })
   sha256: string;
-  @Column('bigint')
+  @Column('bigint', { transformer: NUMBER })
   sizeBytes: number;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   createdAt: Date;
@@ -35,7 +35,8 @@ export type BuildState = 'pending' | 'building' | 'ready' | 'failed';
 export class Build {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
   id: string;
-  @ForeignKey(() => RunRow, { name: 'build_run_fkey' })
+  // By name: runs know builds, and two modules must not import each other.
+  @ForeignKey('RunRow', { name: 'build_run_fkey' })
   @Column('uuid')
   runId: string;
   @Column('int')

@@ -1,5 +1,6 @@
 import type { AnyStage, AttemptState, FailureClass } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
 import { Agent, Machine } from '../fleet/entities.js';
 import { Job } from '../runs/entities.js';
 
@@ -30,7 +31,7 @@ export class Attempt {
   @ForeignKey(() => Machine, { name: 'attempt_machine_fkey' })
   @Column('text', { nullable: true })
   machine: string | null;
-  @Column('bigint')
+  @Column('bigint', { transformer: NUMBER })
   fence: number;
   @Column('text')
   nonce: string;
@@ -55,7 +56,7 @@ export class Attempt {
 @Index('lease_slot_active', ['agent', 'slot'], { unique: true, where: 'released_at is null and machine is null' })
 @Index('lease_attempt', ['attemptId'])
 export class Lease {
-  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey' })
+  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey', transformer: NUMBER })
   fence: number;
   @ForeignKey(() => Attempt, { name: 'lease_attempt_fkey' })
   @Column('uuid')

@@ -1,5 +1,6 @@
 import type { LogStream, SpoolStream } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
 import type { z } from 'zod';
 import { Attempt } from '../dispatch/entities.js';
 
@@ -13,10 +14,10 @@ export class Stream {
   attemptId: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'stream_pkey' })
   stream: StreamName;
-  @Column('bigint', { default: 0 })
+  @Column('bigint', { default: 0, transformer: NUMBER })
   next: number;
   /** Lines the agent says it produced; null while it runs. */
-  @Column('bigint', { nullable: true })
+  @Column('bigint', { nullable: true, transformer: NUMBER })
   expected: number | null;
 }
 
@@ -27,10 +28,10 @@ export class LogLineRow {
   attemptId: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'log_line_pkey' })
   stream: LogStream;
-  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'log_line_pkey' })
+  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'log_line_pkey', transformer: NUMBER })
   seq: number;
   /** The machine's or agent's clock, milliseconds since 1970. */
-  @Column('bigint')
+  @Column('bigint', { transformer: NUMBER })
   at: number;
   @Column('text')
   text: string;

@@ -143,6 +143,12 @@ function nothingMatches(
   }));
 }
 
+function without(selection: MachineSelection, key: 'names' | 'paths'): MachineSelection {
+  const rest = { ...selection };
+  delete rest[key];
+  return rest;
+}
+
 interface Condition {
   text: string;
   drop: (selection: MachineSelection) => MachineSelection;
@@ -168,10 +174,10 @@ export function nearestSelection(selection: MachineSelection, machines: readonly
 function conditionsOf(selection: MachineSelection): Condition[] {
   const conditions: Condition[] = [];
   if (selection.names !== undefined && selection.names.length > 0) {
-    conditions.push({ text: `names ${selection.names.join(', ')}`, drop: ({ names: _, ...rest }) => rest });
+    conditions.push({ text: `names ${selection.names.join(', ')}`, drop: (left) => without(left, 'names') });
   }
   if (selection.paths !== undefined) {
-    conditions.push({ text: `paths ${selection.paths.join(', ')}`, drop: ({ paths: _, ...rest }) => rest });
+    conditions.push({ text: `paths ${selection.paths.join(', ')}`, drop: (left) => without(left, 'paths') });
   }
   for (const [key, value] of Object.entries(selection.labels ?? {})) {
     conditions.push({

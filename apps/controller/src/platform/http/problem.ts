@@ -34,8 +34,13 @@ export function invalidInput(part: 'params' | 'query' | 'body', error: z.ZodErro
   const errors = problemItems(error);
   const first = errors[0];
   const detail = first === undefined ? {} : { detail: `${first.path === '' ? part : first.path}: ${first.message}` };
-  return new ProblemError(part === 'body' ? 422 : 400, 'invalid-input', `the ${part} is not valid`, {
-    ...detail,
-    errors,
-  });
+  return new ProblemError(
+    part === 'body' ? 422 : 400,
+    'invalid-input',
+    `the ${part === 'params' ? 'path' : part} is not valid`,
+    {
+      ...detail,
+      errors,
+    },
+  );
 }

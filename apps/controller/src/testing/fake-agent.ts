@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import {
+  AGENT_PATH,
+  AGENT_PROTOCOL,
+  ToAgent,
+  type AgentMachine,
+  type AttemptEvent,
+  type FromAgent,
+  type HeldAttempt,
+  type Inventory,
+  type SpoolStream,
+} from '@peerlab/contracts';
+import { WebSocket } from 'ws';
+
+type Stream = (typeof SpoolStream)['options'][number];
+type Of<T extends ToAgent['type']> = Extract<ToAgent, { type: T }>;
+
+export interface FakeAgentOptions {
+  name?: string;
+  capabilities?: ('test' | 'build')[];
+  buildSlots?: number;
+  machines?: string[];
+}
+
+/** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
+export class FakeAgent {
+  readonly received: ToAgent[] = [];
+  readonly #socket: WebSocket;
+  readonly #options: Required<FakeAgentOptions>;
+  readonly #waiting = new Set<() => void>();
+  closeCode: number | null = null;
+
+  private constructor(socket: WebSocket, options: FakeAgentOptions) {
+    this.#socket = socket;
+    this.#options = { name: 'lab', capabilities: ['test', 'build'], buildSlots: 1, machines: [], ...options };
+    socket.on('message', (data: Buffer) => {
+      this.received.push(ToAgent.parse(JSON.parse(data.toString())));
+      for (const wake of this.#waiting) wake();
+    });
+    socket.on('close', (code) => {
+      this.closeCode = code;
+      for (const wake of this.#waiting) wake();
+    });
+  }
+
+  /** Opens a connection; rejects when the upgrade is refused. */
+  static async connect(url: string, token: string, options: FakeAgentOptions = {}): Promise<FakeAgent> {
+    const socket = new WebSocket(url.replace('http', 'ws') + AGENT_PATH, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await once(socket, 'open');
+    return new FakeAgent(socket, options);
+  }
+
+  send(frame: FromAgent): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  sendText(text: string): void {
+    this.#socket.send(text);
+  }
+
+  /** Introduces itself and waits for the welcome. */
+  async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
+    const { name: agent, capabilities, buildSlots } = this.#options;
+    this.send({
+      type: 'hello',
+      protocol: AGENT_PROTOCOL,
+      agent,
+      site: 'test-site',
+      version: '0.0.0',
+      capabilities,
+      buildSlots,
+      machines: this.machines(),
+      attempts,
+    });
+    return this.next('welcome');
+  }
+
+  machines(): AgentMachine[] {
+    return this.#options.machines.map((name) => ({
+      name,
+      description: '',
+      labels: { lab: 'fake' },
+      reachable: true,
+      problem: null,
+    }));
+  }
+
+  heartbeat(attempts: HeldAttempt[] = []): void {
+    this.send({ type: 'heartbeat', machines: this.machines(), attempts });
+  }
+
+  inventory(machine: string, inventory: Inventory): void {
+    this.send({ type: 'inventory', machine, inventory });
+  }
+
+  /** Sends events numbered from `from` and waits until all of them are stored. */
+  async events(attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>, from: number, ...events: AttemptEvent[]): Promise<void> {
+    const { attemptId, fence } = attempt;
+    const numbered = events.map((event, index) => ({ seq: from + index, at: Date.now(), event }));
+    this.send({ type: 'events', attemptId, fence, events: numbered });
+    await this.acked(attemptId, 'events', from + events.length);
+  }
+
+  /** Sends log lines numbered from `from` and waits until all of them are stored. */
+  async log(
+    attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>,
+    stream: Exclude<Stream, 'events'>,
+    from: number,
+    texts: string[],
+  ): Promise<void> {
+    const { attemptId, fence } = attempt;
+    const lines = texts.map((text, index) => ({ seq: from + index, at: 1_763_800_000_000, text }));
+    this.send({ type: 'log', attemptId, fence, stream, lines });
+    await this.acked(attemptId, stream, from + texts.length);
+  }
+
+  async acked(attemptId: string, stream: Stream, next: number): Promise<void> {
+    await this.#find((m) => m.type === 'ack' && m.attemptId === attemptId && m.stream === stream && m.next >= next);
+  }
+
+  /** Takes the first message of a type out of what was received, waiting for it if necessary. */
+  async next<T extends ToAgent['type']>(type: T, match: (message: Of<T>) => boolean = () => true): Promise<Of<T>> {
+    const found = await this.#find((message) => message.type === type && match(message as Of<T>));
+    this.received.splice(this.received.indexOf(found), 1);
+    return found as Of<T>;
+  }
+
+  /** Waits for an assignment, accepts it and returns it. */
+  async take(kind: 'build' | 'test'): Promise<Of<'assign'>['assignment']> {
+    const { assignment } = await this.next('assign', (message) => message.assignment.work.kind === kind);
+    this.send({ type: 'accepted', attemptId: assignment.attemptId, fence: assignment.fence });
+    return assignment;
+  }
+
+  async closed(): Promise<number> {
+    if (this.closeCode === null) await this.#wakeup(() => this.closeCode !== null);
+    return this.closeCode ?? 0;
+  }
+
+  /** Goes away without a word, as a cut cable would. */
+  vanish(): void {
+    this.#socket.terminate();
+  }
+
+  async #find(match: (message: ToAgent) => boolean): Promise<ToAgent> {
+    await this.#wakeup(() => this.received.some(match) || this.closeCode !== null);
+    const found = this.received.find(match);
+    if (found === undefined) throw new Error(`the connection was closed (${this.closeCode}) before the message came`);
+    return found;
+  }
+
+  #wakeup(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((done) => {
+      const check = (): void => {
+        if (!condition()) return;
+        this.#waiting.delete(check);
+        done();
+      };
+      this.#waiting.add(check);
+    });
+  }
+}

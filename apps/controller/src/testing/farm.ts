@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import {
+  requestOf,
+  ROUTES,
+  type AnswerOf,
+  type BundleManifest,
+  type CallOf,
+  type PathKind,
+  type Route,
+  type RouteName,
+} from '@peerlab/contracts';
+import { DispatchService } from '../dispatch/dispatch.service.js';
+import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { loadSettings, type Settings } from '../platform/config.js';
+import { Sql } from '../platform/database/sql.js';
+import { startServer, type RunningServer } from '../server.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+import { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
+import { sampleInventory, sampleManifest } from './samples.js';
+
+export const HOOK_SECRET = 'a secret of the test farm';
+
+/** A real controller on its own database and port, with short cuts for tests. */
+export class TestFarm {
+  readonly database: TestDatabase;
+  readonly settings: Settings;
+  readonly #stateDir: string;
+  server: RunningServer;
+  userToken = '';
+
+  private constructor(database: TestDatabase, settings: Settings, stateDir: string, server: RunningServer) {
+    this.database = database;
+    this.settings = settings;
+    this.#stateDir = stateDir;
+    this.server = server;
+  }
+
+  static async start(overrides: Partial<Settings> = {}): Promise<TestFarm> {
+    const database = await createTestDatabase();
+    const stateDir = await mkdtemp(join(tmpdir(), 'farm-'));
+    const settings: Settings = {
+      ...loadSettings({ PEERLAB_STATE: stateDir, PEERLAB_PORT: '0' }, null),
+      hookSecret: HOOK_SECRET,
+      ...overrides,
+    };
+    const farm = new TestFarm(database, settings, stateDir, await startServer(settings, database.address));
+    farm.userToken = await farm.token('user', 'tester');
+    return farm;
+  }
+
+  get sql(): Sql {
+    return this.server.app.get(Sql);
+  }
+
+  get dispatch(): DispatchService {
+    return this.server.app.get(DispatchService);
+  }
+
+  token(kind: Identity['kind'], name: string): Promise<string> {
+    return this.server.app.get(TokenService).create(kind, name);
+  }
+
+  /** Ends this controller and starts another one on the same database, as after a crash. */
+  async restart(): Promise<void> {
+    await this.server.close();
+    this.server = await startServer(this.settings, this.database.address);
+  }
+
+  /** Calls a route as the user; fails on every error answer. */
+  async call<N extends RouteName>(name: N, call: CallOf<N>): Promise<AnswerOf<N>> {
+    const response = await this.request(name, call);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${name}: ${response.status} ${text}`);
+    const route: Route = ROUTES[name];
+    return (route.response === undefined ? text : route.response.parse(JSON.parse(text))) as AnswerOf<N>;
+  }
+
+  request<N extends RouteName>(name: N, call: CallOf<N>, token: string | null = this.userToken): Promise<Response> {
+    const { method, path, body } = requestOf(name, call);
+    const headers: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
+    if (token !== null) headers['authorization'] = `Bearer ${token}`;
+    return fetch(this.server.url + path, { method, headers, body });
+  }
+
+  /** A connected agent whose machines have one peer path of the given kind each. */
+  async agent(machines: Record<string, PathKind>, options: FakeAgentOptions = {}): Promise<FakeAgent> {
+    const name = options.name ?? 'lab';
+    const token = await this.token('agent', name);
+    const agent = await FakeAgent.connect(this.server.url, token, { ...options, machines: Object.keys(machines) });
+    await agent.hello();
+    for (const [machine, kind] of Object.entries(machines)) agent.inventory(machine, sampleInventory(kind));
+    await this.until(async () => {
+      const fleet = await this.call('getFleet', {});
+      return Object.keys(machines).every((machine) =>
+        fleet.machines.some(({ name: known, paths }) => known === machine && paths.length > 0),
+      );
+    });
+    return agent;
+  }
+
+  /** Uploads and registers a bundle; returns its manifest. */
+  async bundle(name: string, dmaAlias = true): Promise<{ manifest: BundleManifest; sha256: string }> {
+    const manifest = sampleManifest(name, dmaAlias);
+    const content = Buffer.from(`bundle ${name}`);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    await this.upload(sha256, content);
+    await this.call('registerBundle', { body: { manifest, sha256 } });
+    return { manifest, sha256 };
+  }
+
+  upload(sha256: string, content: Buffer, token = this.userToken): Promise<Response> {
+    return fetch(`${this.server.url}/api/v1/artifacts/${sha256}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
+      body: new Uint8Array(content),
+    });
+  }
+
+  /** Asks again until it holds; the test's own time limit ends it. */
+  async until(holds: () => Promise<boolean>): Promise<void> {
+    while (!(await holds()));
+  }
+
+  async stop(): Promise<void> {
+    await this.server.close();
+    await this.database.drop();
+    await rm(this.#stateDir, { recursive: true, force: true });
+  }
+}

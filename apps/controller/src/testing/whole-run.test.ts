@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestFarm } from './farm.js';
+import { SAMPLE_RUN, sampleManifest, sampleResult } from './samples.js';
+
+let farm: TestFarm;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+});
+afterAll(() => farm.stop());
+
+const proof = {
+  test: 'F01',
+  expected: 'peer',
+  aliasPages: 4,
+  ramPages: 0,
+  mapType: 'BUS_ADDR',
+  aliasCalls: 4,
+  migratedBack: 0,
+  bytesCompared: 16384,
+  oracle: true,
+} as const;
+
+it('drives a run from submission over build and test to its verdict', async () => {
+  const agent = await farm.agent({ 'v-switch': 'BUS_ADDR' });
+  const run = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
+  expect(run.jobs).toEqual({ total: 2, ended: 0 });
+
+  const build = await agent.take('build');
+  expect(build.work).toMatchObject({ kind: 'build', buildName: 'patched', series: ['bundled'], config: 'peerlab' });
+  const waiting = await farm.call('getRun', { params: { run: run.id } });
+  expect(waiting.jobViews.find(({ kind }) => kind === 'test')?.waiting).toBe('waiting for the build patched');
+
+  const manifest = sampleManifest('patched');
+  const content = Buffer.from('a bundle');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  expect((await farm.upload(sha256, content)).status).toBe(200);
+  await agent.events(
+    build,
+    0,
+    { type: 'stage', stage: 'build', status: 'started', detail: null },
+    { type: 'build-progress', percent: 40, text: 'CC mm/hmm.o' },
+    { type: 'stage', stage: 'build', status: 'passed', detail: null },
+    { type: 'built', manifest, bundle: { sha256, sizeBytes: content.length }, cached: false },
+    { type: 'finished', failure: null, restored: true, lineCounts: { build: 0 } },
+  );
+
+  const test = await agent.take('test');
+  expect(test.work).toMatchObject({ kind: 'test', machine: 'v-switch', bundle: { sha256 }, path: { kind: 'BUS_ADDR' } });
+  await agent.log(test, 'serial', 0, ['booting', 'login:']);
+  await agent.log(test, 'test', 0, ['KTAP version 1', 'ok 1 F01']);
+  await agent.events(
+    test,
+    0,
+    { type: 'stage', stage: 'boot', status: 'passed', detail: null },
+    { type: 'result', result: sampleResult('farm', 'boot') },
+    { type: 'plan', suite: 'p2p-functional', tests: ['F01', 'F02', 'F03'] },
+    { type: 'result', result: sampleResult('p2p-functional', 'F01', { proof: { ...proof } }) },
+    {
+      type: 'result',
+      result: sampleResult('p2p-functional', 'F02', { proof: { ...proof, test: 'F02', aliasPages: 0, ramPages: 4 } }),
+    },
+    {
+      type: 'measurement',
+      suite: 'p2p-perf',
+      test: 'P01',
+      metric: { name: 'fault_map.alias.pte', unit: 'ns/page', better: 'lower', samples: [3, 1, 2, 4], params: {} },
+    },
+    { type: 'finished', failure: null, restored: true, lineCounts: { serial: 2, test: 3 } },
+  );
+  // A line that comes after the end still belongs to the attempt.
+  await agent.log(test, 'test', 2, ['# end']);
+
+  const ended = await farm.call('getRun', { params: { run: run.id } });
+  expect(ended).toMatchObject({ state: 'ended', verdict: 'bounced', jobs: { total: 2, ended: 2 } });
+  expect(ended.counts).toEqual({ pass: 2, bounced: 1, 'not-reached': 2 });
+
+  const grid = await farm.call('getGrid', { query: { run: run.id } });
+  expect(grid.rows).toEqual([
+    { suite: 'farm', test: 'boot' },
+    { suite: 'p2p-functional', test: 'F01' },
+    { suite: 'p2p-functional', test: 'F02' },
+    { suite: 'p2p-functional', test: 'F03' },
+    { suite: 'p2p-perf', test: 'P01' },
+  ]);
+  expect(grid.cells.map(({ verdict }) => verdict).toSorted()).toEqual(
+    ['pass', 'pass', 'bounced', 'not-reached', 'not-reached'].toSorted(),
+  );
+  expect(grid.columns[0]).toMatchObject({ machine: 'v-switch', logLines: { serial: 2, test: 3 }, verdict: 'bounced' });
+  expect(grid.metrics[0]?.values).toEqual([{ median: 2.5, lowerQuartile: 1.75, upperQuartile: 3.25, n: 4 }]);
+
+  const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
+  expect(attempt.streams).toEqual([
+    { stream: 'serial', lines: 2, expected: 2 },
+    { stream: 'test', lines: 3, expected: 3 },
+  ]);
+  const log = await farm.call('getLog', { params: { attempt: test.attemptId }, query: { stream: 'test' } });
+  expect(log).toMatchObject({ total: 3, complete: true });
+  const raw = await farm.request('getRawLog', { params: { attempt: test.attemptId, stream: 'test' } });
+  expect(await raw.text()).toBe('KTAP version 1\nok 1 F01\n# end\n');
+  agent.vanish();
+});
