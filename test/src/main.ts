@@ -74,7 +74,7 @@ async function vitest(args: string[], env: Record<string, string> = {}): Promise
 }
 
 async function ktap(script: string): Promise<Tally> {
-  const { code, output } = await command('sh', [script]);
+  const { code, output } = await command(join(root, script), []);
   const passed = output.match(/^ok \d+/gm)?.length ?? 0;
   const failed = output.match(/^not ok \d+/gm)?.length ?? 0;
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };

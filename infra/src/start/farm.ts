@@ -51,7 +51,7 @@ export class Farm {
   /** Downloads and builds what the machines boot. Cached by content. @returns the folder of the disk image */
   async prepareImage(): Promise<string> {
     const step = this.terminal.step('disk image of the virtual machines');
-    const image = await runStep(['sh', this.path('infra/rootfs/build.sh'), '--cache', this.options.cacheDir], {
+    const image = await runStep([this.path('infra/rootfs/build.sh'), '--cache', this.options.cacheDir], {
       cwd: this.options.root,
       logFile: join(this.options.stateDir, 'log/image.log'),
       result: 'image',
@@ -63,7 +63,7 @@ export class Farm {
 
   async prepareKernelSource(): Promise<void> {
     const step = this.terminal.step('kernel source');
-    await runStep(['sh', this.path('kernel/scripts/fetch-base.sh'), '--cache', this.options.cacheDir], {
+    await runStep([this.path('kernel/scripts/fetch-base.sh'), '--cache', this.options.cacheDir], {
       cwd: this.options.root,
       logFile: join(this.options.stateDir, 'log/kernel-source.log'),
       result: '',
