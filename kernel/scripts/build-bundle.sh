@@ -62,9 +62,13 @@ mkdir -p "$cache/kernel" || fail_infrastructure "cannot create $cache/kernel" "c
 cache=$(cd "$cache" && pwd)
 work=$(mktemp -d "$cache/kernel/.series.XXXXXX") ||
 	fail_infrastructure "cannot write to $cache/kernel" "check the owner and the free space of the folder"
-tree='' staging=''
+tree='' staging='' maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
+	# make ends its compilers itself; the tree must not vanish below them.
+	if [ -n "$maker" ] && kill "$maker" 2>/dev/null; then
+		wait "$maker" || true
+	fi
 	rm -rf "$work"
 	[ -z "$staging" ] || rm -rf "$staging"
 	[ -z "$tree" ] || [ -n "$keep" ] || rm -rf "$tree"
@@ -240,6 +244,9 @@ compiler=gcc
 if command -v ccache >/dev/null 2>&1; then
 	compiler='ccache gcc'
 	export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
+	# The compiler's own list of headers instead of a run of the preprocessor
+	# before every miss: a third less work for a first build.
+	export CCACHE_DEPEND=1
 	# Hard links of one tree: their ctime says nothing about their contents.
 	export CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
 fi
@@ -293,25 +300,30 @@ done
 # -- kernel and its modules -------------------------------------------------------
 
 estimate_file=$cache/kernel/objects-$config.count
-estimate=$(cat "$estimate_file" 2>/dev/null || echo 1700)
+estimate=$(cat "$estimate_file" 2>/dev/null || echo 1480)
 cat "$log" >&2
 progress 10 "compiling about $estimate files"
-set +e
-nice make "${make_args[@]}" -j"$(nproc)" bzImage modules 2>&1 | tee -a "$log" |
-	awk -v estimate="$estimate" '
+mkfifo "$work/pipe"
+tee -a "$log" <"$work/pipe" | awk -v estimate="$estimate" -v objects="$work/objects" '
 	{ print > "/dev/stderr" }
-	$1 ~ /^(CC|AS|LD|AR)$/ || $1 == "HOSTCC" {
-		if ($1 == "CC" || $1 == "AS") done++
+	$1 == "CC" || $1 == "AS" {
+		done++
 		percent = 10 + int(78 * (done < estimate ? done / estimate : 1))
-		if (percent != last || (done % 25 == 0 && $1 == "CC")) {
+		if (percent != last || done % 25 == 0) {
 			printf "@progress %d compiling %d/%d: %s\n", percent, done, (done > estimate ? done : estimate), $NF
 			fflush()
 			last = percent
 		}
 	}
-	END { print done > "'"$work"'/objects" }'
-status=${PIPESTATUS[0]}
-set -e
+	END { print done > objects }' &
+reader=$!
+# In the background, because a shell hears signals only between commands.
+nice make "${make_args[@]}" -j"$(nproc)" bzImage modules >"$work/pipe" 2>&1 &
+maker=$!
+status=0
+wait "$maker" || status=$?
+maker=''
+wait "$reader"
 [ "$status" -eq 0 ] || explain_failure
 cat "$work/objects" >"$estimate_file"
 

@@ -124,32 +124,42 @@ static void run_body(const struct test *test,
 	ktap_stop();
 }
 
-/* Wait for the process without ever hanging: it is killed when time is up. */
-static void await_test(pid_t pid)
+#define KILL_TIMEOUT_S	5
+
+/* Has @pid ended within @seconds?  Reaps it; SIGCHLD is blocked. */
+static bool ended_within(pid_t pid, int seconds, int *status)
 {
-	struct timespec timeout = { .tv_sec = TEST_TIMEOUT_S };
+	struct timespec timeout = { .tv_sec = seconds };
 	sigset_t child;
-	int status;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	if (sigtimedwait(&child, NULL, &timeout) < 0) {
+	/* A signal may be left from another child: only waitpid() knows. */
+	while (waitpid(pid, status, WNOHANG) != pid)
+		if (sigtimedwait(&child, NULL, &timeout) < 0)
+			return waitpid(pid, status, WNOHANG) == pid;
+	return true;
+}
+
+/* Wait for the process without ever hanging: it is killed when time is up. */
+static void await_test(pid_t pid)
+{
+	int status = 0;
+
+	if (!ended_within(pid, TEST_TIMEOUT_S, &status)) {
 		verdict->failed = true;
 		ktap_note("timeout: killed after %d s", TEST_TIMEOUT_S);
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
+		if (!ended_within(pid, KILL_TIMEOUT_S, &status))
+			ktap_note("it cannot be killed: it hangs in the kernel");
 	}
-	waitpid(pid, &status, 0);
 	/* Whatever the test has started and left. */
 	kill(-pid, SIGKILL);
 	if (WIFSIGNALED(status)) {
 		verdict->failed = true;
 		ktap_note("killed by signal %d", WTERMSIG(status));
 	}
-	/* A leftover SIGCHLD must not end the next wait early. */
-	timeout.tv_sec = 0;
-	while (sigtimedwait(&child, NULL, &timeout) > 0)
-		;
 }
 
 static void run_test(const struct test *test, unsigned int number,
