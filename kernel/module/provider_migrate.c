@@ -65,8 +65,11 @@ static void dissolve_folio(struct provider *prov, struct folio *folio)
 	for (i = 1; i < nr; i++) {
 		struct page *tail = &folio->page + i;
 
-		clear_compound_head(tail);
-		((struct folio *)tail)->pgmap = &prov->pgmap;
+		/*
+		 * One store: the word that says "tail" becomes the pagemap, and
+		 * a walk that still has an old entry finds the one or the other.
+		 */
+		WRITE_ONCE(((struct folio *)tail)->pgmap, &prov->pgmap);
 		tail->mapping = NULL;
 	}
 }

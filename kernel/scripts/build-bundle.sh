@@ -131,10 +131,16 @@ done
 
 fragments=("$kernel_dir/config/peerlab.config")
 [ "$config" = peerlab ] || fragments+=("$kernel_dir/config/$config.config")
-config_key=$(hash_files "${fragments[@]}")
 toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
 
 shopt -s nullglob
+# What is built later is what is hashed now, whatever happens to the checkout.
+mkdir -p "$work/inputs"/{module,selftests,config}
+cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$work/inputs/module/"
+cp "$kernel_dir"/selftests/{Makefile,*.[ch]} "$work/inputs/selftests/"
+cp "${fragments[@]}" "$work/inputs/config/"
+fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
+config_key=$(hash_files "${fragments[@]}")
 key=$(
 	{
 		echo "base $base_key"
@@ -143,8 +149,8 @@ key=$(
 		done <"$work/index"
 		echo "config $config_key"
 		echo "toolchain $toolchain"
-		echo "module $(hash_files "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]})"
-		echo "selftests $(hash_files "$kernel_dir"/selftests/{Makefile,*.[ch]})"
+		echo "module $(hash_files "$work"/inputs/module/*)"
+		echo "selftests $(hash_files "$work"/inputs/selftests/*)"
 		echo "scripts $(hash_files "$here"/{build-bundle.sh,split-series.pl,report.sh})"
 	} | sha256sum | cut -d' ' -f1
 )
@@ -329,10 +335,8 @@ cat "$work/objects" >"$estimate_file"
 
 progress 89 "building the provider and the client"
 release=$(make -s "${make_args[@]}" kernelrelease)
-# Copies, so that nothing is written to the checkout.
-mkdir -p "$tree/peerlab/module" "$tree/peerlab/selftests"
-cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$tree/peerlab/module/"
-cp "$kernel_dir"/selftests/{Makefile,*.[ch]} "$tree/peerlab/selftests/"
+mkdir -p "$tree/peerlab"
+cp -r "$work/inputs/module" "$work/inputs/selftests" "$tree/peerlab/"
 run_make -j"$(nproc)" M="$tree/peerlab/module" modules
 
 staging=$out.part.$$
