@@ -63,20 +63,20 @@ export class Lab {
   /** Ends the machines that are ours. Harmless after an `up` that failed half-way. */
   async stop(): Promise<void> {
     await Promise.all(this.machines.map(async (machine) => machine.stop()));
-    await this.forget();
-    this.options.say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
+    if (await this.forget()) this.options.say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
   }
 
   /** Leaves the machines running; the next `up` adopts them. */
   async release(): Promise<void> {
     for (const machine of this.machines) machine.release();
-    await this.forget();
-    this.options.say({ event: 'lab', state: 'stopped', text: 'the machines run on' });
+    if (await this.forget()) this.options.say({ event: 'lab', state: 'stopped', text: 'the machines run on' });
   }
 
-  /** After an `up` that was refused, the file is another lab's. */
-  private async forget(): Promise<void> {
+  /** @returns whether the lab was ours; after an `up` that was refused it is another process's */
+  private async forget(): Promise<boolean> {
     const file = supervisorFile(this.options.stateDir);
-    if ((await rememberedProcess(file)) === process.pid) await forgetProcess(file);
+    if ((await rememberedProcess(file)) !== process.pid) return false;
+    await forgetProcess(file);
+    return true;
   }
 }

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { MACHINES } from './definition.js';
+import { LabUsageError, readLabCommand, sshPortOf } from './options.js';
+
+const read = (argv: string[], env: NodeJS.ProcessEnv = {}, uid = 1000) =>
+  readLabCommand(argv, { HOME: '/home/u', ...env }, uid);
+
+describe('readLabCommand', () => {
+  test('takes folders from options, then the environment, then the platform', () => {
+    expect(read(['up', '--state', '/s', '--cache', '/c'], { PEERLAB_STATE: '/x' })).toMatchObject({
+      stateDir: '/s',
+      cacheDir: '/c',
+    });
+    expect(read(['up'], { PEERLAB_STATE: '/x', PEERLAB_CACHE: '/y' })).toMatchObject({
+      stateDir: '/x',
+      cacheDir: '/y',
+    });
+    expect(read(['up'])).toMatchObject({
+      stateDir: '/home/u/.local/state/peerlab',
+      cacheDir: '/home/u/.cache/peerlab',
+    });
+    expect(read(['up'], {}, 0)).toMatchObject({ stateDir: '/var/lib/peerlab' });
+  });
+
+  test('chooses machines in the order of their definition', () => {
+    const command = read(['up', '--machines', 'v-intel-roots,v-switch']);
+    expect(command).toMatchObject({ machines: [{ name: 'v-switch' }, { name: 'v-intel-roots' }] });
+  });
+
+  test.each([
+    [['up', '--machines', 'v-swich'], /no machine "v-swich"; known: v-switch/],
+    [['up', '--port-base', '80'], /--port-base 80: expected a port from 1024/],
+    [['up', '--port-base', 'abc'], /--port-base abc/],
+    [['up', '--colour'], /colour/],
+    [['fly'], /expected one of: up, status, down/],
+    [[], /expected one of/],
+  ])('refuses %j', (argv, message) => {
+    expect(() => read(argv)).toThrow(LabUsageError);
+    expect(() => read(argv)).toThrow(message);
+  });
+
+  test('gives every machine a port of its own that does not depend on the choice', () => {
+    expect(MACHINES.map(({ name }) => sshPortOf(22101, name))).toEqual([22101, 22102, 22103]);
+  });
+});
