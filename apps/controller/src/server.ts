@@ -53,7 +53,9 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
       [LIVE_PATH, live.upgrade.bind(live)],
     ]),
   );
-  const close = async (): Promise<void> => {
+  let closed: Promise<void> | null = null;
+  const close = (): Promise<void> => (closed ??= closeAll());
+  const closeAll = async (): Promise<void> => {
     await app.get(DispatchTicker).stop();
     await agents.close();
     live.close();

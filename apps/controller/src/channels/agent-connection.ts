@@ -54,6 +54,14 @@ export class AgentConnection {
     this.#socket.terminate();
   }
 
+  /** Terminates and resolves when everybody has heard of it. */
+  terminated(): Promise<void> {
+    return new Promise((done) => {
+      this.#socket.once('close', () => done());
+      this.#socket.terminate();
+    });
+  }
+
   /** Resolves when all frames received so far have been handled. */
   drained(): Promise<void> {
     return this.#tail;

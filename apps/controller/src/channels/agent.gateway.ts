@@ -33,6 +33,8 @@ export class AgentGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
   readonly #byAgent = new Map<string, AgentConnection>();
   readonly #all = new Set<AgentConnection>();
+  /** Departures being recorded. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
   readonly #fleet: FleetService;
   readonly #dispatch: DispatchService;
@@ -83,7 +85,9 @@ export class AgentGateway {
   /** Closes all connections after what they sent has been stored. */
   async close(): Promise<void> {
     await Promise.all([...this.#all].map((connection) => connection.drained()));
-    for (const connection of this.#all) connection.terminate();
+    const gone = [...this.#all].map((connection) => connection.terminated());
+    await Promise.all(gone);
+    await Promise.all(this.#leaving);
     this.#server.close();
   }
 
@@ -168,13 +172,18 @@ export class AgentGateway {
     const { agent } = connection;
     if (agent === null) return;
     if (this.#byAgent.get(agent) === connection) this.#byAgent.delete(agent);
-    // What was received is handled first, so that an orderly goodbye does not overtake its own frames.
-    connection
-      .drained()
-      .then(() => this.#fleet.part(agent, connection.id))
-      .catch((error: unknown) =>
-        writeLog('warn', 'an agent’s leaving was not recorded', { agent, ...errorFields(error) }),
-      );
+    const leaving = this.#recordLeaving(connection, agent).finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  /** What was received is handled first, so that a goodbye does not overtake its own frames. */
+  async #recordLeaving(connection: AgentConnection, agent: string): Promise<void> {
+    try {
+      await connection.drained();
+      await this.#fleet.part(agent, connection.id);
+    } catch (error) {
+      writeLog('warn', 'the leaving of an agent was not recorded', { agent, ...errorFields(error) });
+    }
   }
 }
 

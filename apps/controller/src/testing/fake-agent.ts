@@ -96,7 +96,11 @@ export class FakeAgent {
   }
 
   /** Sends events numbered from `from` and waits until all of them are stored. */
-  async events(attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>, from: number, ...events: AttemptEvent[]): Promise<void> {
+  async events(
+    attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>,
+    from: number,
+    ...events: AttemptEvent[]
+  ): Promise<void> {
     const { attemptId, fence } = attempt;
     const numbered = events.map((event, index) => ({ seq: from + index, at: Date.now(), event }));
     this.send({ type: 'events', attemptId, fence, events: numbered });

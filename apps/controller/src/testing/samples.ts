@@ -24,10 +24,22 @@ function pciFunction(address: string, ids: string, cls: string, parents: string[
 
 /** Inventory of a machine of the virtual lab with one pair of the given path kind. */
 export function sampleInventory(kind: PathKind): Inventory {
-  const below = kind === 'BUS_ADDR' ? [['0000:00:01.0', '0000:01:00.0'], ['0000:00:01.0', '0000:01:00.0']] : [['0000:00:01.0'], ['0000:00:02.0']];
+  const below =
+    kind === 'BUS_ADDR'
+      ? [
+          ['0000:00:01.0', '0000:01:00.0'],
+          ['0000:00:01.0', '0000:01:00.0'],
+        ]
+      : [['0000:00:01.0'], ['0000:00:02.0']];
   const intel = kind === 'NOT_SUPPORTED';
   return {
-    cpu: { vendor: intel ? 'GenuineIntel' : 'AuthenticAMD', family: intel ? 6 : 0x17, model: 1, name: 'sample', count: 2 },
+    cpu: {
+      vendor: intel ? 'GenuineIntel' : 'AuthenticAMD',
+      family: intel ? 6 : 0x17,
+      model: 1,
+      name: 'sample',
+      count: 2,
+    },
     memoryBytes: 2 ** 30,
     system: { vendor: 'QEMU', product: 'Standard PC (Q35 + ICH9, 2009)', board: '', firmware: '1.16' },
     iommu: 'none',

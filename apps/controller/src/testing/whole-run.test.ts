@@ -46,7 +46,12 @@ it('drives a run from submission over build and test to its verdict', async () =
   );
 
   const test = await agent.take('test');
-  expect(test.work).toMatchObject({ kind: 'test', machine: 'v-switch', bundle: { sha256 }, path: { kind: 'BUS_ADDR' } });
+  expect(test.work).toMatchObject({
+    kind: 'test',
+    machine: 'v-switch',
+    bundle: { sha256 },
+    path: { kind: 'BUS_ADDR' },
+  });
   await agent.log(test, 'serial', 0, ['booting', 'login:']);
   await agent.log(test, 'test', 0, ['KTAP version 1', 'ok 1 F01']);
   await agent.events(

@@ -19,7 +19,7 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const correlationId = typeof request.id === 'string' ? request.id : randomUUID();
     const answer = describeError(error, request.url);
-    if (answer.status >= 500) {
+    if (answer.status >= 500 && !(error instanceof ProblemError)) {
       writeLog('error', 'a request failed', {
         correlationId,
         method: request.method,

@@ -15,8 +15,8 @@ const SOCKET_PATH_MAX = 107;
 const PORT = 5432;
 const SUPERUSER = 'peerlab';
 const DATABASE = 'peerlab';
-const CONNECT_DEADLINE_MS = 15_000;
-const CONNECT_PAUSE_MS = 50;
+const READY_DEADLINE_MS = 30_000;
+const RETRY_PAUSE_MS = 100;
 
 export interface EmbeddedPostgres {
   address: DatabaseAddress;
@@ -40,15 +40,7 @@ interface Cluster {
 export async function ensurePostgres(stateDir: string, options: readonly string[] = []): Promise<EmbeddedPostgres> {
   const cluster = await openCluster(stateDir);
   if (!existsSync(join(cluster.dataDir, 'PG_VERSION'))) await createCluster(cluster);
-  const started = !(await isRunning(cluster));
-  if (started) {
-    const settings = [`listen_addresses=`, `unix_socket_directories=${cluster.socketDir}`, ...options];
-    const serverOptions = settings.map((setting) => `-c '${setting}'`).join(' ');
-    await pgCtl(cluster, ['start', '-w', '-t', '60', '-l', cluster.logFile, '-o', serverOptions]);
-  }
-  const socketDir = started ? cluster.socketDir : runningSocketDir(cluster);
-  const admin = { socketDir, port: PORT, user: SUPERUSER, database: 'postgres' };
-  const client = await connectSoon(admin);
+  const { client, admin, started } = await reach(cluster, options);
   try {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`create database ${DATABASE}`);
@@ -162,18 +154,48 @@ function execute(cluster: Cluster, tool: string, args: string[]): Promise<{ code
   });
 }
 
-/** After a crash of the server pg_ctl may call it ready too early once, so the connect is retried. */
-async function connectSoon(address: DatabaseAddress): Promise<Client> {
-  const deadline = Date.now() + CONNECT_DEADLINE_MS;
+interface Reached {
+  client: Client;
+  admin: { socketDir: string; port: number; user: string; database: string };
+  started: boolean;
+}
+
+/**
+ * Starts the server unless it runs, and connects. Both are repeated: after a kill of the postmaster its
+ * children hold the shared memory for a moment, and pg_ctl may take the old pid file for a ready server.
+ */
+async function reach(cluster: Cluster, options: readonly string[]): Promise<Reached> {
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  let started = false;
   for (;;) {
-    const client = new Client(pgOptions(address));
     try {
-      await client.connect();
-      return client;
+      if (!(await isRunning(cluster))) {
+        await startServer(cluster, options);
+        started = true;
+      }
+      const socketDir = runningSocketDir(cluster);
+      const admin = { socketDir, port: PORT, user: SUPERUSER, database: 'postgres' };
+      return { client: await connect(admin), admin, started };
     } catch (error) {
-      await client.end().catch(() => undefined);
       if (Date.now() > deadline) throw error;
-      await delay(CONNECT_PAUSE_MS);
+      await delay(RETRY_PAUSE_MS);
     }
+  }
+}
+
+async function startServer(cluster: Cluster, options: readonly string[]): Promise<void> {
+  const settings = [`listen_addresses=`, `unix_socket_directories=${cluster.socketDir}`, ...options];
+  const serverOptions = settings.map((setting) => `-c '${setting}'`).join(' ');
+  await pgCtl(cluster, ['start', '-w', '-t', '60', '-l', cluster.logFile, '-o', serverOptions]);
+}
+
+async function connect(address: DatabaseAddress): Promise<Client> {
+  const client = new Client(pgOptions(address));
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
   }
 }

@@ -1,0 +1,324 @@
+import { LEASE_SECONDS, type AttemptEvent } from '@peerlab/contracts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Sql } from '../platform/database/sql.js';
+import { TestFarm } from '../testing/farm.js';
+import type { FakeAgent } from '../testing/fake-agent.js';
+import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
+import { AttemptService } from './attempt.service.js';
+import { DispatchService } from './dispatch.service.js';
+
+const finished = (more: Partial<Extract<AttemptEvent, { type: 'finished' }>> = {}): AttemptEvent => ({
+  type: 'finished',
+  failure: null,
+  restored: true,
+  lineCounts: {},
+  ...more,
+});
+const infrastructure = { class: 'infrastructure', stage: 'flash', message: 'ssh: no route', signature: null } as const;
+
+describe('one controller', () => {
+  let farm: TestFarm;
+  let agent: FakeAgent;
+  let yaml: string;
+
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+    const { manifest } = await farm.bundle('dispatch');
+    yaml = `name: d\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+  });
+  afterAll(() => farm.stop());
+  beforeEach(async () => {
+    await farm.sql.run(`update machine set desired = 'active'`);
+    agent = await farm.agent({ m1: 'BUS_ADDR' });
+    return () => agent.vanish();
+  });
+
+  const runOf = async (id: string) => farm.call('getRun', { params: { run: id } });
+  const submit = async () => farm.call('submitRun', { body: { yaml } });
+
+  it('repeats an attempt after infrastructure trouble, as often as the policy says, then calls it infra', async () => {
+    const run = await submit();
+    for (let number = 1; number <= 3; number += 1) {
+      const attempt = await agent.take('test');
+      await agent.events(attempt, 0, finished({ failure: infrastructure }));
+    }
+    const ended = await runOf(run.id);
+    expect(ended).toMatchObject({ state: 'ended', verdict: 'infra', counts: { infra: 4 } });
+    expect(ended.jobViews[0]?.attempts.map(({ number, failure }) => [number, failure?.class])).toEqual([
+      [1, 'infrastructure'],
+      [2, 'infrastructure'],
+      [3, 'infrastructure'],
+    ]);
+  });
+
+  it('puts a machine that was not restored into quarantine and repeats nothing on it', async () => {
+    const run = await submit();
+    const attempt = await agent.take('test');
+    await agent.events(attempt, 0, finished({ failure: infrastructure, restored: false }));
+    expect(await runOf(run.id)).toMatchObject({ state: 'ended', verdict: 'infra' });
+    const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
+    expect(machine.desired).toBe('quarantined');
+    expect(machine.problem).toMatch(/could not restore it/);
+    const next = await submit();
+    expect((await runOf(next.id)).jobViews[0]?.waiting).toBe('m1 is quarantined; activate it to go on');
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+    await agent.events(await agent.take('test'), 0, finished());
+  });
+
+  it('calls unreached tests after a crash what they are', async () => {
+    const run = await submit();
+    const attempt = await agent.take('test');
+    await agent.events(
+      attempt,
+      0,
+      { type: 'result', result: sampleResult('p2p-functional', 'F01', { status: 'crash', signature: 'oops in f' }) },
+      finished(),
+    );
+    expect(await runOf(run.id)).toMatchObject({ verdict: 'crash', counts: { crash: 1, 'not-reached': 3 } });
+  });
+
+  it('cancels: what waits ends at once, what runs is stopped by its agent', async () => {
+    const running = await submit();
+    const attempt = await agent.take('test');
+    const waiting = await submit();
+    expect((await runOf(waiting.id)).jobViews[0]?.waiting).toBe('next in line for m1');
+    expect(await farm.call('cancelRun', { params: { run: waiting.id } })).toMatchObject({
+      state: 'ended',
+      verdict: 'canceled',
+    });
+    expect(await farm.call('cancelRun', { params: { run: running.id } })).toMatchObject({ cancelRequested: true });
+    await agent.next('cancel', ({ attemptId }) => attemptId === attempt.attemptId);
+    const failure = { class: 'canceled', stage: 'test', message: 'canceled', signature: null } as const;
+    await agent.events(attempt, 0, finished({ failure }));
+    expect(await runOf(running.id)).toMatchObject({ state: 'ended', verdict: 'canceled' });
+  });
+
+  it('gives a lost assignment again when the agent comes back without it', async () => {
+    await submit();
+    const { assignment } = await agent.next('assign');
+    agent.vanish();
+    agent = await farm.agent({ m1: 'BUS_ADDR' });
+    const again = await agent.take('test');
+    expect(again).toEqual(assignment);
+    await agent.events(again, 0, finished());
+  });
+
+  it('ends an attempt that the agent forgot, and refuses what still comes of it', async () => {
+    const run = await submit();
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['one']);
+    agent.vanish();
+    agent = await farm.agent({ m1: 'BUS_ADDR' });
+    const second = await agent.take('test');
+    expect(second.attemptId).not.toBe(attempt.attemptId);
+    expect(second.fence).toBeGreaterThan(attempt.fence);
+    agent.send({ ...attempt, type: 'log', stream: 'serial', lines: [{ seq: 1, at: 1, text: 'late' }] });
+    expect((await agent.next('drop')).attemptId).toBe(attempt.attemptId);
+    await agent.events(second, 0, finished());
+    const [first] = (await runOf(run.id)).jobViews[0]?.attempts ?? [];
+    expect(first?.failure?.message).toMatch(/came back without this attempt/);
+    const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
+    expect(page).toMatchObject({ total: 1, complete: true });
+  });
+
+  it('resumes where it was: the welcome says what is stored', async () => {
+    await submit();
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['one', 'two']);
+    agent.vanish();
+    const token = await farm.token('agent', 'lab');
+    const { FakeAgent: Agent } = await import('../testing/fake-agent.js');
+    agent = await Agent.connect(farm.server.url, token, { machines: ['m1'] });
+    const { attemptId, fence } = attempt;
+    const stale = {
+      attemptId: '00000000-0000-4000-8000-000000000000',
+      fence: 1,
+      machine: null,
+      stage: null,
+      nextSeq: {},
+    };
+    const { attempts } = await agent.hello([
+      { attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 5 } },
+      stale,
+    ]);
+    expect(attempts).toHaveLength(1);
+    expect(attempts[0]).toMatchObject({ attemptId, ackedNext: { serial: 2, kernel: 0, events: 0 } });
+    await agent.events(attempt, 0, finished());
+  });
+
+  it('reaps an attempt whose lease ran out, and fences its agent off', async () => {
+    const run = await submit();
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['one']);
+    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
+    await farm.dispatch.reap();
+    const second = await agent.take('test');
+    expect(second.attemptId).not.toBe(attempt.attemptId);
+    agent.send({ ...attempt, type: 'events', events: [{ seq: 0, at: 1, event: finished() }] });
+    expect((await agent.next('drop')).reason).toMatch(/lease ran out/);
+    await agent.events(second, 0, finished());
+    const { jobViews } = await runOf(run.id);
+    expect(jobViews[0]?.attempts.map(({ failure }) => failure?.message ?? null)).toEqual([
+      `agent lab gave no sign of life for ${LEASE_SECONDS} s`,
+      null,
+    ]);
+  });
+
+  it('a heartbeat renews what the agent holds and nothing else', async () => {
+    await submit();
+    const attempt = await agent.take('test');
+    const held = { attemptId: attempt.attemptId, fence: attempt.fence, machine: 'm1', stage: null, nextSeq: {} };
+    const remaining = async () => {
+      const row = await farm.sql.one<{ s: number }>(
+        `select extract(epoch from expires_at - clock_timestamp())::float8 as s from lease where released_at is null`,
+      );
+      return row?.s ?? 0;
+    };
+    await farm.sql.run(`update lease set expires_at = clock_timestamp() + interval '5 s' where released_at is null`);
+    await farm.dispatch.renew('lab', [{ ...held, fence: held.fence - 1 }]);
+    await farm.dispatch.renew('other', [held]);
+    expect(await remaining()).toBeLessThan(5.1);
+    await farm.dispatch.renew('lab', [held]);
+    expect(await remaining()).toBeGreaterThan(LEASE_SECONDS - 2);
+    await agent.events(attempt, 0, finished());
+  });
+
+  it('survives a restart of the controller: leases get a full period of grace', async () => {
+    const run = await submit();
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['before']);
+    await farm.server.close();
+    const sql = new Sql(farm.database.address);
+    await sql.run(`update lease set expires_at = clock_timestamp() - interval '1 h' where released_at is null`);
+    await sql.close();
+    await farm.restart();
+    const { FakeAgent: Agent } = await import('../testing/fake-agent.js');
+    agent = await Agent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
+    const { attemptId, fence } = attempt;
+    const welcome = await agent.hello([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
+    expect(welcome.attempts[0]?.ackedNext.serial).toBe(1);
+    await agent.log(attempt, 'serial', 1, ['after']);
+    await agent.events(attempt, 0, finished({ lineCounts: { serial: 2 } }));
+    expect(await runOf(run.id)).toMatchObject({
+      state: 'ended',
+      jobViews: [{ attempts: [{ number: 1, failure: null }] }],
+    });
+  });
+
+  it('ends the tests of a build that failed, naming patch, file and hunk', async () => {
+    const run = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
+    const build = await agent.take('build');
+    const error = {
+      class: 'apply',
+      patch: '0001-x.patch',
+      file: 'mm/hmm.c',
+      hunk: 2,
+      detail: 'context differs',
+    } as const;
+    const failure = {
+      class: 'build',
+      stage: 'build',
+      message: 'patch "0001-x.patch" does not apply',
+      signature: null,
+    } as const;
+    await agent.events(build, 0, { type: 'build-failed', error }, finished({ failure }));
+    const ended = await runOf(run.id);
+    expect(ended).toMatchObject({ state: 'ended', verdict: 'fail' });
+    const test = ended.jobViews.find(({ kind }) => kind === 'test');
+    expect(test).toMatchObject({ state: 'ended', verdict: 'not-reached' });
+    expect(test?.waiting).toMatch(/^the build patched failed: patch "0001-x.patch"/);
+    const [view] = await farm.call('listBuilds', {});
+    expect(view).toMatchObject({ state: 'failed', error });
+  });
+
+  it('does not believe in a build whose bundle was not uploaded', async () => {
+    const run = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
+    const manifest = (await farm.bundle('ghost')).manifest;
+    for (let number = 1; number <= 2; number += 1) {
+      const build = await agent.take('build');
+      const bundle = { sha256: 'e'.repeat(64), sizeBytes: 5 };
+      await agent.events(build, 0, { type: 'built', manifest, bundle, cached: false }, finished());
+    }
+    const ended = await runOf(run.id);
+    expect(ended.jobViews[0]?.attempts[1]?.failure).toMatchObject({
+      class: 'agent-bug',
+      message: expect.stringMatching(/not uploaded/),
+    });
+    expect(ended).toMatchObject({ state: 'ended', verdict: 'infra' });
+  });
+
+  it('applies events once and in order, whatever is repeated or missing', async () => {
+    await submit();
+    const attempt = await agent.take('test');
+    const events: AttemptEvent[] = [
+      { type: 'stage', stage: 'boot', status: 'started', detail: null },
+      { type: 'result', result: sampleResult('p2p-functional', 'F01') },
+      {
+        type: 'measurement',
+        suite: 'p2p-perf',
+        test: 'P01',
+        metric: { name: 'm', unit: 'ns', better: 'lower', samples: [1], params: {} },
+      },
+      { type: 'result', result: sampleResult('p2p-functional', 'F02') },
+    ];
+    await agent.events(attempt, 0, ...events.slice(0, 3));
+    await agent.events(attempt, 0, ...events.slice(0, 3));
+    const { attemptId, fence } = attempt;
+    agent.send({ type: 'events', attemptId, fence, events: [{ seq: 4, at: 1, event: finished() }] });
+    agent.received.length = 0;
+    await agent.acked(attemptId, 'events', 3);
+    expect((await farm.call('getAttempt', { params: { attempt: attemptId } })).state).toBe('running');
+    await agent.events(attempt, 2, ...events.slice(2), finished());
+    const detail = await farm.call('getAttempt', { params: { attempt: attemptId } });
+    expect(detail.measurements).toHaveLength(1);
+    expect(detail.results.map(({ test, verdict }) => `${test} ${verdict}`)).toEqual([
+      'F01 pass',
+      'F02 pass',
+      'F03 not-reached',
+      'P01 not-reached',
+    ]);
+  });
+
+  it('declined work is tried again', async () => {
+    await submit();
+    const { assignment } = await agent.next('assign');
+    agent.send({ type: 'declined', attemptId: assignment.attemptId, fence: assignment.fence, reason: 'busy' });
+    const again = await agent.take('test');
+    expect(again.fence).toBeGreaterThan(assignment.fence);
+    await agent.events(again, 0, finished());
+  });
+});
+
+describe('several controllers', () => {
+  let farm: TestFarm;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+  });
+  afterAll(() => farm.stop());
+
+  it('never lease a machine or a build slot twice', async () => {
+    const machines = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}`, 'BUS_ADDR' as const]));
+    const agent = await farm.agent(machines, { buildSlots: 2 });
+    const { manifest } = await farm.bundle('many');
+    const yaml = `name: many\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+    const builds = 'name: builds\nbuilds: [{name: a, series: []}, {name: b, series: []}, {name: c, series: []}]\n';
+    for (let i = 0; i < 5; i += 1) await farm.call('submitRun', { body: { yaml } });
+    await farm.call('submitRun', { body: { yaml: builds } });
+    const replicas = Array.from({ length: 5 }, () => new Sql(farm.database.address, 2));
+    const dispatchers = replicas.map((sql) => new DispatchService(sql, farm.server.app.get(AttemptService)));
+    const overlaps = `select count(*) as n from lease a join lease b on a.fence < b.fence
+      and (a.machine = b.machine or (a.machine is null and b.machine is null and a.slot = b.slot))
+      and b.acquired_at < coalesce(a.released_at, 'infinity')`;
+    for (let round = 0; round < 12; round += 1) {
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.dispatch()));
+      await farm.sql.run(`update lease set released_at = clock_timestamp() where released_at is null`);
+    }
+    expect(await farm.sql.one(overlaps)).toEqual({ n: 0 });
+    const { n } = (await farm.sql.one<{ n: number }>('select count(*) as n from attempt')) ?? { n: 0 };
+    // Every job that was queued got exactly one attempt: 5 runs × 6 machines, and 3 builds.
+    expect(n).toBe(33);
+    expect(await farm.sql.one('select count(distinct job_id) as n from attempt')).toEqual({ n: 33 });
+    await Promise.all(replicas.map((sql) => sql.close()));
+    agent.vanish();
+  });
+});

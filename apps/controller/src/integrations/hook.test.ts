@@ -1,0 +1,162 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HOOK_HEADERS, HOOK_TOLERANCE_SECONDS, HookAnswer, Problem } from '@peerlab/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FakeAgent } from '../testing/fake-agent.js';
+import { HOOK_SECRET, TestFarm } from '../testing/farm.js';
+import { sign } from './signature.js';
+
+let farm: TestFarm;
+let agent: FakeAgent;
+let templates: string;
+let deliveries = 0;
+
+beforeAll(async () => {
+  templates = await mkdtemp(join(tmpdir(), 'templates-'));
+  await writeFile(
+    join(templates, 'series.yaml'),
+    '# Tests a series\nname: hook\nbuilds: [{name: series, series: [bundled]}]\n',
+  );
+  await writeFile(join(templates, 'base.yaml'), 'name: base\nbuilds: [{name: base, series: []}]\n');
+  farm = await TestFarm.start({ templatesDir: templates });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { capabilities: ['test'] });
+});
+afterAll(async () => {
+  agent.vanish();
+  await farm.stop();
+  await rm(templates, { recursive: true });
+});
+
+async function post(path: string, body: string, headers: Record<string, string>): Promise<Response> {
+  return fetch(farm.server.url + path, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+}
+
+interface Delivery {
+  id?: string;
+  timestamp?: number;
+  secret?: string;
+  signedBody?: string;
+}
+
+function generic(payload: object, delivery: Delivery = {}): Promise<Response> {
+  const body = JSON.stringify(payload);
+  const timestamp = String(delivery.timestamp ?? Math.floor(Date.now() / 1000));
+  deliveries += 1;
+  return post('/api/v1/hooks/generic', body, {
+    [HOOK_HEADERS.timestamp]: timestamp,
+    [HOOK_HEADERS.delivery]: delivery.id ?? `d${deliveries}`,
+    [HOOK_HEADERS.signature]: sign(delivery.secret ?? HOOK_SECRET, `${timestamp}.${delivery.signedBody ?? body}`),
+  });
+}
+
+const problem = async (response: Response) => Problem.parse(await response.json());
+const answer = async (response: Response) => HookAnswer.parse(await response.json());
+
+describe('the generic hook', () => {
+  it('starts a run from a template and says what triggered it', async () => {
+    const { status, runId } = await answer(
+      await generic({ template: 'base', ref: 'main', commit: 'abcdef0123456789' }),
+    );
+    expect(status).toBe('started');
+    const run = await farm.call('getRun', { params: { run: runId ?? '' } });
+    expect(run.trigger).toEqual({ kind: 'webhook', detail: 'generic: base main abcdef012345' });
+  });
+
+  it('puts a series behind those of the build named series', async () => {
+    const mbox = 'From x Mon Sep 17 00:00:00 2001\nSubject: y\n';
+    const { runId } = await answer(await generic({ template: 'series', mbox }));
+    const run = await farm.call('getRun', { params: { run: runId ?? '' } });
+    expect(run.spec.builds[0]?.series).toEqual(['bundled', { mbox }]);
+    expect(run.yaml).toContain('Subject: y');
+    const refused = await problem(await generic({ template: 'base', mbox }));
+    expect(refused).toMatchObject({ status: 422, code: 'no-series-build' });
+  });
+
+  it('acts upon a delivery once, even when copies arrive together', async () => {
+    const copies = await Promise.all([1, 2, 3, 4].map(() => generic({ template: 'base' }, { id: 'same' })));
+    const answers = await Promise.all(copies.map(answer));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual(['duplicate', 'duplicate', 'duplicate', 'started']);
+    expect(new Set(answers.map(({ runId }) => runId)).size).toBe(1);
+  });
+
+  it('refuses bad signatures and stale timestamps', async () => {
+    expect(await problem(await generic({ template: 'base' }, { secret: 'another secret here' }))).toMatchObject({
+      status: 401,
+      code: 'bad-signature',
+    });
+    expect(await problem(await generic({ template: 'base' }, { signedBody: '{}' }))).toMatchObject({ status: 401 });
+    expect(await problem(await post('/api/v1/hooks/generic', '{}', {}))).toMatchObject({ status: 401 });
+    const old = Math.floor(Date.now() / 1000) - HOOK_TOLERANCE_SECONDS - 5;
+    expect(await problem(await generic({ template: 'base' }, { timestamp: old }))).toMatchObject({
+      status: 401,
+      code: 'stale-delivery',
+    });
+  });
+
+  it('names the known templates for an unknown one, and the delivery may be sent again', async () => {
+    const refused = await problem(await generic({ template: 'nope' }, { id: 'again' }));
+    expect(refused).toMatchObject({ status: 422, code: 'unknown-template' });
+    expect(refused.errors[0]?.message).toBe('templates are base, series');
+    expect((await answer(await generic({ template: 'base' }, { id: 'again' }))).status).toBe('started');
+    expect(await problem(await generic({ templat: 'base' }))).toMatchObject({ status: 422, code: 'invalid-input' });
+  });
+
+  it('says which setting is missing when there is no secret', async () => {
+    const bare = await TestFarm.start({ hookSecret: null });
+    const response = await fetch(`${bare.server.url}/api/v1/hooks/generic`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
+    const refused = await problem(response);
+    await bare.stop();
+    expect(refused.status).toBe(503);
+    expect(refused.detail).toContain('PEERLAB_HOOK_SECRET');
+  });
+});
+
+describe('the GitHub hook', () => {
+  const repository = { full_name: 'me/linux' };
+  const github = (event: string, payload: object, id: string, secret = HOOK_SECRET): Promise<Response> => {
+    const body = JSON.stringify(payload);
+    return post('/api/v1/hooks/github?template=base', body, {
+      'x-github-event': event,
+      'x-github-delivery': id,
+      'x-hub-signature-256': sign(secret, body),
+    });
+  };
+  const push = { ref: 'refs/heads/main', after: 'a'.repeat(40), repository };
+
+  it('starts a run for a push and for a new state of a pull request, once each', async () => {
+    expect(await answer(await github('push', push, 'g1'))).toMatchObject({
+      status: 'started',
+      detail: `me/linux main at ${'a'.repeat(12)}`,
+    });
+    expect((await answer(await github('push', push, 'g1'))).status).toBe('duplicate');
+    const pull = { action: 'synchronize', number: 7, pull_request: { head: { sha: 'b'.repeat(40) } }, repository };
+    expect(await answer(await github('pull_request', pull, 'g2'))).toMatchObject({
+      status: 'started',
+      detail: `me/linux#7 at ${'b'.repeat(12)}`,
+    });
+  });
+
+  it('ignores what changes no code', async () => {
+    const pull = { action: 'labeled', number: 7, pull_request: { head: { sha: 'b'.repeat(40) } }, repository };
+    const ignored = [
+      await github('pull_request', pull, 'g3'),
+      await github('ping', {}, 'g4'),
+      await github('push', { ...push, deleted: true }, 'g5'),
+    ];
+    for (const response of ignored) expect((await answer(response)).status).toBe('ignored');
+  });
+
+  it('refuses bad signatures and payloads that are not what they say', async () => {
+    expect(await problem(await github('push', push, 'g6', 'another secret here'))).toMatchObject({ status: 401 });
+    expect(await problem(await github('push', { ref: 1 }, 'g7'))).toMatchObject({ status: 422 });
+  });
+});

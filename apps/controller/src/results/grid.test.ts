@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { arrangeCells, arrangeMetrics, type MetricRow, type ResultRow } from './grid.js';
+import { quartiles } from './statistics.js';
+import { expectedTests, suitePosition, verdictOfUnreached } from './unreached.js';
+
+const result = (attempt: string, test: string, position: number): ResultRow => ({
+  attempt_id: attempt,
+  suite: 's',
+  test,
+  position,
+  verdict: 'pass',
+  reason: null,
+  duration_ms: 1,
+  proof: null,
+  log: null,
+});
+const columns = [{ attemptId: 'a' }, { attemptId: null }, { attemptId: 'b' }];
+
+describe('the grid', () => {
+  it('orders rows by their place in the suite and leaves out what never ran', () => {
+    const { rows, cells } = arrangeCells(columns, [
+      result('b', 'late', 9),
+      result('a', 'early', 1),
+      result('b', 'early', 1),
+    ]);
+    expect(rows.map(({ test }) => test)).toEqual(['early', 'late']);
+    expect(cells.map(({ row, column }) => [row, column])).toEqual([
+      [1, 2],
+      [0, 0],
+      [0, 2],
+    ]);
+  });
+
+  it('puts one metric of several columns side by side', () => {
+    const metric = (attempt: string, median: number): MetricRow => ({
+      attempt_id: attempt,
+      suite: 'p2p-perf',
+      name: 'fault_map.ram.pte',
+      unit: 'ns/page',
+      better: 'lower',
+      lower_quartile: median - 1,
+      median,
+      upper_quartile: median + 1,
+      n: 5,
+    });
+    const [row] = arrangeMetrics(columns, [metric('b', 20), metric('a', 10)]);
+    expect(row?.values.map((value) => value?.median ?? null)).toEqual([10, null, 20]);
+  });
+});
+
+it('quartiles are those of R and NumPy', () => {
+  expect(quartiles([4, 1, 3, 2])).toEqual({ lowerQuartile: 1.75, median: 2.5, upperQuartile: 3.25 });
+  expect(quartiles([7])).toEqual({ lowerQuartile: 7, median: 7, upperQuartile: 7 });
+});
+
+describe('tests that were not reached', () => {
+  const suites = [{ name: 'one', tests: ['a', 'b'] }];
+
+  it('come from the announcement, else the manifest, else stand for their suite', () => {
+    const planned = [{ suite: 'one', test: 'x', position: 5 }];
+    expect(expectedTests(['one'], suites, planned)).toEqual(planned);
+    expect(expectedTests(['one'], suites, []).map(({ test }) => test)).toEqual(['a', 'b']);
+    expect(expectedTests(['two'], suites, []).map(({ test }) => test)).toEqual(['(suite)']);
+  });
+
+  it('blame the kernel only for findings', () => {
+    const failure = (name: 'kernel-crash' | 'infrastructure' | 'canceled') =>
+      verdictOfUnreached({ class: name, stage: null, message: 'm', signature: null }).verdict;
+    expect([failure('kernel-crash'), failure('infrastructure'), failure('canceled')]).toEqual([
+      'not-reached',
+      'infra',
+      'canceled',
+    ]);
+    expect(verdictOfUnreached(null).verdict).toBe('not-reached');
+  });
+
+  it('the farm frames the suites', () => {
+    const order = [
+      suitePosition(suites, 'farm', 'boot'),
+      suitePosition(suites, 'one', 'a'),
+      suitePosition(suites, 'unknown', 'a'),
+      suitePosition(suites, 'farm', 'restore'),
+    ];
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+  });
+});

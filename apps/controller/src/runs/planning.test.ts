@@ -1,0 +1,103 @@
+import {
+  combinationLabel,
+  combinationOf,
+  peerPaths,
+  RunSpec,
+  type PathKind,
+  type RunSpecInput,
+} from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { sampleInventory } from '../testing/samples.js';
+import { nearestSelection, planRun, type PlannableMachine } from './planning.js';
+
+const STOCK = { bundles: new Map<string, string[]>(), artifacts: new Set<string>() };
+
+function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
+  const inventory = sampleInventory(kind);
+  const paths = peerPaths(inventory).map((path) => {
+    const identity = combinationOf(inventory, path);
+    return { ...path, combination: { hash: 'f'.repeat(64), label: combinationLabel(identity), identity } };
+  });
+  return { name, labels, paths };
+}
+
+const FLEET = [
+  machine('v-amd-roots', 'THRU_HOST_BRIDGE', { cpu: 'amd' }),
+  machine('v-intel-roots', 'NOT_SUPPORTED', { cpu: 'intel' }),
+  machine('v-switch', 'BUS_ADDR', { cpu: 'amd' }),
+];
+
+function plan(more: Partial<RunSpecInput>, fleet = FLEET, stock = STOCK) {
+  const builds = [
+    { name: 'base', series: [] },
+    { name: 'patched', series: ['bundled' as const] },
+  ];
+  return planRun(RunSpec.parse({ name: 'x', builds, ...more }), fleet, stock);
+}
+
+describe('planRun', () => {
+  it('crosses builds with the paths of all machines, the first build first', () => {
+    const { jobs, problems } = plan({});
+    expect(problems).toEqual([]);
+    expect(jobs.map(({ build, machine: name, path }) => `${build} ${name} ${path.kind}`)).toEqual([
+      'base v-amd-roots THRU_HOST_BRIDGE',
+      'base v-intel-roots NOT_SUPPORTED',
+      'base v-switch BUS_ADDR',
+      'patched v-amd-roots THRU_HOST_BRIDGE',
+      'patched v-intel-roots NOT_SUPPORTED',
+      'patched v-switch BUS_ADDR',
+    ]);
+  });
+
+  it('says of every machine left out why', () => {
+    const { jobs, unmatched } = plan({ machines: { labels: { cpu: 'amd' }, paths: ['BUS_ADDR'] } });
+    expect(new Set(jobs.map(({ machine: name }) => name))).toEqual(new Set(['v-switch']));
+    expect(unmatched).toEqual([
+      { machine: 'v-amd-roots', why: 'has no path of kind BUS_ADDR' },
+      { machine: 'v-intel-roots', why: 'has no label cpu=amd (it has cpu=intel)' },
+    ]);
+  });
+
+  it('refuses what matches nothing, with the nearest selection that would', () => {
+    const { jobs, problems } = plan({ machines: { labels: { cpu: 'intel' }, paths: ['BUS_ADDR'] } });
+    expect(jobs).toEqual([]);
+    expect(problems).toContainEqual({
+      path: 'machines',
+      message: 'v-switch has no label cpu=intel (it has cpu=amd)',
+      remedy: 'without paths BUS_ADDR it would match v-intel-roots',
+    });
+  });
+
+  it('names a misspelled machine even when others match', () => {
+    const { problems } = plan({ machines: { names: ['v-switch', 'v-amd-root'] } });
+    expect(problems).toEqual([
+      { path: 'machines.names.1', message: 'there is no machine "v-amd-root"', remedy: 'did you mean "v-amd-roots"?' },
+    ]);
+  });
+
+  it('says so when there is no machine at all, or none with a pair', () => {
+    expect(plan({}, []).problems[0]?.message).toBe('no machine is known yet');
+    const bare = { name: 'bare', labels: {}, paths: [] };
+    expect(plan({}, [bare]).problems[0]?.message).toMatch(/^bare has no provider and client pair/);
+  });
+
+  it('refuses unknown suites, bundles and artifacts by field', () => {
+    expect(plan({ suites: ['p2p-functinal'] }).problems).toEqual([
+      { path: 'suites.0', message: 'there is no suite "p2p-functinal"', remedy: 'did you mean "p2p-functional"?' },
+    ]);
+    const key = 'a'.repeat(64);
+    expect(plan({ builds: [{ name: 'b', bundle: key }] }).problems[0]?.path).toBe('builds.0.bundle');
+    expect(plan({ builds: [{ name: 'b', series: [{ artifact: key }] }] }).problems[0]?.path).toBe(
+      'builds.0.series.0.artifact',
+    );
+    const stock = { bundles: new Map([[key, ['own-suite']]]), artifacts: new Set<string>() };
+    expect(plan({ builds: [{ name: 'b', bundle: key }], suites: ['own-suite'] }, FLEET, stock).problems).toEqual([]);
+  });
+});
+
+it('nearestSelection drops as little as possible and knows when nothing helps', () => {
+  expect(nearestSelection({ names: ['x'], labels: { cpu: 'intel' } }, FLEET)).toBe(
+    'without names x it would match v-intel-roots',
+  );
+  expect(nearestSelection({}, [{ name: 'bare', labels: {}, paths: [] }])).toBeNull();
+});

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { ordinal, whyWaiting, type WaitingFacts } from './waiting.js';
+
+const machine = {
+  name: 'v-switch',
+  desired: 'active' as const,
+  agent: 'lab',
+  agentOnline: true,
+  agentLastSeenAt: '2026-11-22T08:00:00Z',
+  reachable: true,
+  problem: null,
+  leased: false,
+};
+const queued: WaitingFacts = {
+  kind: 'test',
+  state: 'queued',
+  build: 'patched',
+  ahead: 0,
+  pausedUntil: null,
+  machine,
+  builders: 1,
+  note: null,
+  attempts: 0,
+};
+
+it('says why a test job waits', () => {
+  const on = (more: Partial<typeof machine>) => whyWaiting({ ...queued, machine: { ...machine, ...more } });
+  expect(whyWaiting({ ...queued, state: 'blocked' })).toBe('waiting for the build patched');
+  expect(on({ agentOnline: false })).toBe('v-switch is offline: its agent lab is silent since 2026-11-22T08:00:00Z');
+  expect(on({ reachable: false })).toBe('v-switch is offline: its agent cannot reach it');
+  expect(whyWaiting({ ...queued, machine: { ...machine, desired: 'drained' } })).toBe(
+    'v-switch is drained; activate it to go on',
+  );
+  expect(whyWaiting({ ...queued, machine: { ...machine, leased: true }, ahead: 2 })).toBe('3rd in line for v-switch');
+  expect(on({ leased: true, reachable: false })).toBe('next in line for v-switch');
+  expect(whyWaiting(queued)).toBe('about to start on v-switch');
+  expect(whyWaiting({ ...queued, state: 'running' })).toBeNull();
+});
+
+it('says why a build job waits, and why a job never ran', () => {
+  const build: WaitingFacts = { ...queued, kind: 'build', machine: null };
+  expect(whyWaiting({ ...build, builders: 0 })).toMatch(/no connected agent has the capability "build"/);
+  expect(whyWaiting({ ...build, ahead: 1 })).toBe('2nd in line for a build slot');
+  expect(whyWaiting({ ...queued, state: 'ended', note: 'the build failed' })).toBe('the build failed');
+  expect(whyWaiting({ ...queued, state: 'ended', note: null, attempts: 1 })).toBeNull();
+});
+
+it('counts in English', () => {
+  expect([1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).join(' ')).toBe(
+    '1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th',
+  );
+});
