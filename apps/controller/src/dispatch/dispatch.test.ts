@@ -2,7 +2,7 @@ import { LEASE_SECONDS, type AttemptEvent } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Sql } from '../platform/database/sql.js';
 import { TestFarm } from '../testing/farm.js';
-import type { FakeAgent } from '../testing/fake-agent.js';
+import { FakeAgent } from '../testing/fake-agent.js';
 import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
 import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
@@ -41,6 +41,7 @@ describe('one controller', () => {
     for (let number = 1; number <= 3; number += 1) {
       const attempt = await agent.take('test');
       await agent.events(attempt, 0, finished({ failure: infrastructure }));
+      await farm.hurry();
     }
     const ended = await runOf(run.id);
     expect(ended).toMatchObject({ state: 'ended', verdict: 'infra', counts: { infra: 4 } });
@@ -109,6 +110,7 @@ describe('one controller', () => {
     await agent.log(attempt, 'serial', 0, ['one']);
     agent.vanish();
     agent = await farm.agent({ m1: 'BUS_ADDR' });
+    await farm.hurry();
     const second = await agent.take('test');
     expect(second.attemptId).not.toBe(attempt.attemptId);
     expect(second.fence).toBeGreaterThan(attempt.fence);
@@ -127,8 +129,7 @@ describe('one controller', () => {
     await agent.log(attempt, 'serial', 0, ['one', 'two']);
     agent.vanish();
     const token = await farm.token('agent', 'lab');
-    const { FakeAgent: Agent } = await import('../testing/fake-agent.js');
-    agent = await Agent.connect(farm.server.url, token, { machines: ['m1'] });
+    agent = await FakeAgent.connect(farm.server.url, token, { machines: ['m1'] });
     const { attemptId, fence } = attempt;
     const stale = {
       attemptId: '00000000-0000-4000-8000-000000000000',
@@ -152,6 +153,7 @@ describe('one controller', () => {
     await agent.log(attempt, 'serial', 0, ['one']);
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
+    await farm.hurry();
     const second = await agent.take('test');
     expect(second.attemptId).not.toBe(attempt.attemptId);
     agent.send({ ...attempt, type: 'events', events: [{ seq: 0, at: 1, event: finished() }] });
@@ -192,8 +194,7 @@ describe('one controller', () => {
     await sql.run(`update lease set expires_at = clock_timestamp() - interval '1 h' where released_at is null`);
     await sql.close();
     await farm.restart();
-    const { FakeAgent: Agent } = await import('../testing/fake-agent.js');
-    agent = await Agent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
+    agent = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
     const { attemptId, fence } = attempt;
     const welcome = await agent.hello([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
     expect(welcome.attempts[0]?.ackedNext.serial).toBe(1);
@@ -238,6 +239,7 @@ describe('one controller', () => {
       const build = await agent.take('build');
       const bundle = { sha256: 'e'.repeat(64), sizeBytes: 5 };
       await agent.events(build, 0, { type: 'built', manifest, bundle, cached: false }, finished());
+      await farm.hurry();
     }
     const ended = await runOf(run.id);
     expect(ended.jobViews[0]?.attempts[1]?.failure).toMatchObject({
@@ -283,6 +285,8 @@ describe('one controller', () => {
     await submit();
     const { assignment } = await agent.next('assign');
     agent.send({ type: 'declined', attemptId: assignment.attemptId, fence: assignment.fence, reason: 'busy' });
+    await farm.until(async () => (await farm.sql.one(`select 1 from job where not_before is not null`)) !== null);
+    await farm.hurry();
     const again = await agent.take('test');
     expect(again.fence).toBeGreaterThan(assignment.fence);
     await agent.events(again, 0, finished());

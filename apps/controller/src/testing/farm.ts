@@ -119,6 +119,12 @@ export class TestFarm {
     });
   }
 
+  /** Ends the pauses before further attempts. */
+  async hurry(): Promise<void> {
+    await this.sql.run('update job set not_before = null where not_before is not null');
+    await this.dispatch.dispatch();
+  }
+
   /** Asks again until it holds; the test's own time limit ends it. */
   async until(holds: () => Promise<boolean>): Promise<void> {
     while (!(await holds()));

@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { AGENT_PATH, AGENT_PROTOCOL, FromBrowser, LIVE_PATH, ToBrowser, type LogStream } from '@peerlab/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { announce } from '../platform/database/bus.js';
+import { FakeAgent } from '../testing/fake-agent.js';
+import { TestFarm } from '../testing/farm.js';
+import { isSameOrigin } from './upgrade.js';
+
+let farm: TestFarm;
+let token: string;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+  token = await farm.token('agent', 'lab');
+});
+afterAll(() => farm.stop());
+
+/** Status of a refused upgrade. */
+async function refusal(path: string, headers: Record<string, string>): Promise<number> {
+  const socket = new WebSocket(farm.server.url.replace('http', 'ws') + path, { headers });
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+  // Closing before it is open is an error of its own, which is of no interest here.
+  socket.on('error', () => undefined);
+  socket.terminate();
+  return response.statusCode;
+}
+
+describe('the agent channel', () => {
+  it('is refused before the upgrade without an agent token', async () => {
+    expect(await refusal(AGENT_PATH, {})).toBe(401);
+    expect(await refusal(AGENT_PATH, { authorization: 'Bearer plk_agent_wrong' })).toBe(401);
+    expect(await refusal(AGENT_PATH, { authorization: `Bearer ${farm.userToken}` })).toBe(401);
+    expect(await refusal('/api/v1/elsewhere', { authorization: `Bearer ${token}` })).toBe(404);
+  });
+
+  it('says why it refuses a protocol, a name, and frames it cannot read', async () => {
+    const hello = {
+      type: 'hello',
+      site: 's',
+      version: '1',
+      capabilities: [],
+      buildSlots: 0,
+      machines: [],
+      attempts: [],
+    };
+    const cases: [string, string][] = [
+      ['protocol', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL + 7, agent: 'lab' })],
+      ['agent-name', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL, agent: 'other' })],
+      ['malformed', '{"type":"hello"}'],
+      ['malformed', 'not json'],
+      ['malformed', JSON.stringify({ type: 'heartbeat', machines: [], attempts: [] })],
+    ];
+    for (const [code, text] of cases) {
+      const agent = await FakeAgent.connect(farm.server.url, token);
+      agent.sendText(text);
+      expect((await agent.next('refused')).code).toBe(code);
+      expect(await agent.closed()).toBe(4000);
+    }
+  });
+
+  it('the newer connection of an agent wins, also over one on another controller', async () => {
+    const first = await FakeAgent.connect(farm.server.url, token);
+    await first.hello();
+    const second = await FakeAgent.connect(farm.server.url, token);
+    await second.hello();
+    expect(await first.closed()).toBe(4001);
+    await announce(farm.sql, {
+      type: 'agent-connected',
+      agent: 'lab',
+      connection: '00000000-0000-4000-8000-000000000000',
+    });
+    expect(await second.closed()).toBe(4001);
+  });
+
+  it('a machine is offline as soon as its agent is gone, and says since when', async () => {
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    expect(await farm.call('getMachine', { params: { machine: 'm1' } })).toMatchObject({
+      observed: 'online',
+      problem: null,
+    });
+    agent.vanish();
+    await farm.until(async () => {
+      const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
+      return (
+        machine.observed === 'offline' && machine.problem?.startsWith('its agent lab has been silent since') === true
+      );
+    });
+  });
+
+  it('a machine stays with its agent while that one is alive', async () => {
+    const owner = await farm.agent({ mine: 'BUS_ADDR' });
+    const thief = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'thief'), {
+      name: 'thief',
+      machines: ['mine'],
+    });
+    await thief.hello();
+    expect((await farm.call('getMachine', { params: { machine: 'mine' } })).agent).toBe('lab');
+    owner.vanish();
+    await farm.until(async () => {
+      thief.heartbeat();
+      return (await farm.call('getMachine', { params: { machine: 'mine' } })).agent === 'thief';
+    });
+    thief.vanish();
+  });
+});
+
+describe('the live channel', () => {
+  const open: WebSocket[] = [];
+  afterEach(() => {
+    for (const socket of open.splice(0)) socket.terminate();
+  });
+
+  async function browser(): Promise<{
+    send: (frame: unknown) => void;
+    until: (match: (all: ToBrowser[]) => boolean) => Promise<ToBrowser[]>;
+  }> {
+    const socket = new WebSocket(farm.server.url.replace('http', 'ws') + LIVE_PATH);
+    open.push(socket);
+    const all: ToBrowser[] = [];
+    socket.on('message', (data: Buffer) => all.push(ToBrowser.parse(JSON.parse(data.toString()))));
+    await once(socket, 'open');
+    return {
+      send: (frame) => socket.send(JSON.stringify(frame)),
+      until: async (match) => {
+        while (!match(all)) await once(socket, 'message');
+        return all;
+      },
+    };
+  }
+  const texts = (all: ToBrowser[], stream: LogStream) =>
+    all.flatMap((message) => (message.type === 'log' && message.stream === stream ? message.lines : []));
+
+  it('tells of changes of the topics asked for, and of no others', async () => {
+    const page = await browser();
+    page.send(FromBrowser.parse({ type: 'topics', topics: ['machines'] }));
+    page.send({ type: 'nonsense' });
+    await page.until((all) => all.some(({ type }) => type === 'error'));
+    await announce(farm.sql, { type: 'changed', topics: ['builds'] });
+    await announce(farm.sql, { type: 'changed', topics: ['machines'] });
+    const all = await page.until((seen) => seen.some(({ type }) => type === 'changed'));
+    expect(all.filter(({ type }) => type === 'changed')).toEqual([{ type: 'changed', topic: 'machines' }]);
+  });
+
+  it('tails a log from any place: what is stored first, then what comes, each line once and in order', async () => {
+    const { manifest } = await farm.bundle('tail');
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    await farm.call('submitRun', { body: { yaml: `name: t\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
+    const attempt = await agent.take('test');
+    const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+    await agent.log(attempt, 'serial', 0, numbered(0, 1500));
+    const page = await browser();
+    page.send({ type: 'tail', attemptId: attempt.attemptId, stream: 'serial', fromSeq: 100 });
+    for (let from = 1500; from < 3000; from += 100)
+      await agent.log(attempt, 'serial', from, numbered(from, from + 100));
+    await agent.log(attempt, 'kernel', 0, ['not asked for']);
+    const all = await page.until((seen) => texts(seen, 'serial').length >= 2900);
+    expect(texts(all, 'serial').map(({ seq }) => seq)).toEqual(Array.from({ length: 2900 }, (_, i) => 100 + i));
+    expect(texts(all, 'kernel')).toEqual([]);
+    agent.vanish();
+  });
+});
+
+it('foreign pages may not open a channel, a development server on this machine may', () => {
+  const from = (origin: string | undefined, host = '127.0.0.1:7470') =>
+    isSameOrigin({ headers: { host, ...(origin === undefined ? {} : { origin }) } });
+  expect(from(undefined)).toBe(true);
+  expect(from('http://127.0.0.1:7470')).toBe(true);
+  expect(from('http://localhost:5173')).toBe(true);
+  expect(from('https://evil.example')).toBe(false);
+  expect(from('http://localhost:5173', 'farm.example:7470')).toBe(false);
+  expect(from('null')).toBe(false);
+});
