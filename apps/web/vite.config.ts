@@ -15,5 +15,9 @@ export default defineConfig({
     // A page that inlines nothing can be served under a strict Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // schema-mode.ts has to run before any schema is made: it shares a chunk with zod, below the contracts.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'schema', test: /schema-mode|node_modules\/zod\// }] } },
+    },
   },
 });

@@ -7,6 +7,9 @@ export type LiveState = 'connecting' | 'open' | 'paused';
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8_000;
 
+/** WebSocket.OPEN, also where there is no WebSocket. */
+const OPEN = 1;
+
 interface Tail {
   attemptId: string;
   stream: LogStream;
@@ -47,7 +50,7 @@ export function createLiveLink(
   let topicsQueued = false;
 
   const send = (message: FromBrowser): void => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    if (socket?.readyState === OPEN) socket.send(JSON.stringify(message));
   };
   const setState = (next: LiveState): void => {
     if (state === next) return;

@@ -7,7 +7,7 @@ import { pcieTree, type PcieNode } from './pcie-tree.js';
 export function PcieTree({ inventory, lit }: { inventory: Inventory; lit: ReadonlySet<string> }): ReactNode {
   const isAcrossRoot = lit.size > 0 && pcieTree(inventory).filter((node) => holdsLit(node, lit)).length > 1;
   return (
-    <div className="pcie" tabIndex={0} role="region" aria-label="PCIe tree">
+    <div className="pcie" tabIndex={0} role="region" aria-label="PCIe functions">
       <p className={isAcrossRoot ? 'pcie-node pcie-lit' : 'pcie-node'}>
         <strong>root complex</strong>{' '}
         <span className="muted">

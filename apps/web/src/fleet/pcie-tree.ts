@@ -22,8 +22,26 @@ export function pcieTree(inventory: Inventory): PcieNode[] {
     const parent = nodes.get(node.fn.parents.at(-1) ?? '');
     (parent?.children ?? roots).push(node);
   }
+  for (const node of roots) namePorts(node, null);
   return roots;
 }
+
+const PCI_BRIDGE = '0604';
+
+/**
+ * Names bridges by their place: on the root bus a root port; a bridge that has only bridges below it
+ * is a switch's upstream port, and those are its downstream ports.
+ */
+function namePorts(node: PcieNode, parent: PcieNode | null): void {
+  const isBridge = ({ fn }: PcieNode): boolean => fn.class.startsWith(PCI_BRIDGE);
+  if (isBridge(node) && node.fn.link !== null) {
+    if (parent === null) node.what = 'root port';
+    else if (parent.what === UPSTREAM) node.what = 'switch, downstream port';
+    else if (node.children.length > 0 && node.children.every(isBridge)) node.what = UPSTREAM;
+  }
+  for (const child of node.children) namePorts(child, node);
+}
+const UPSTREAM = 'switch, upstream port';
 
 /** PCI class codes (PCI Code and ID Assignment): base class and sub-class, else base class alone. */
 const CLASSES: Record<string, string> = {

@@ -64,11 +64,8 @@ function Combination({ group: { combination, machines } }: { group: ColumnGroup 
           </Link>
         ))}
       </span>
-      <span className="combination-devices">
-        {identity.provider} → {identity.client}
-      </span>
       <span className="muted">
-        {vendor} 0x{platform.cpuFamily.toString(16)}
+        {identity.provider} → {identity.client} · {vendor} 0x{platform.cpuFamily.toString(16)}
         {platform.iommu !== 'none' && ` · IOMMU ${platform.iommu}`}
       </span>
     </div>

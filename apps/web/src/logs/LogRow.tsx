@@ -1,8 +1,8 @@
 import type { LogStream } from '@peerlab/contracts';
-import { memo, type MouseEvent, type ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 import { exactText } from '../ui/time.js';
 import { toneOf } from './alarm.js';
-import { cleanLine, colouredHtml, plainLine } from './ansi.js';
+import { cleanLine, colouredParts, plainLine } from './ansi.js';
 import type { HeldLine } from './log-store.js';
 
 interface LogRowProps {
@@ -12,38 +12,24 @@ interface LogRowProps {
   needle: string;
   isFound: boolean;
   isMarked: boolean;
-  onMark: (extend: boolean) => void;
 }
 
-/** One line: its number as a link, its time on hover, its text. */
-export const LogRow = memo(
-  function LogRow({ seq, line, stream, needle, isFound, isMarked, onMark }: LogRowProps): ReactNode {
-    const classes = ['log-row'];
-    if (isMarked) classes.push('log-marked');
-    if (isFound) classes.push('log-found');
-    const tone = line === undefined || line === 'gap' ? null : toneOf(stream, line.text);
-    if (tone !== null) classes.push(`log-${tone}`);
-    const click = (event: MouseEvent): void => {
-      event.preventDefault();
-      onMark(event.shiftKey);
-    };
-    return (
-      <div className={classes.join(' ')} title={typeof line === 'object' ? exactText(line.at) : undefined}>
-        <a href={`#L${seq + 1}`} className="log-number" onClick={click} tabIndex={-1} aria-label={`line ${seq + 1}`}>
-          {seq + 1}
-        </a>
-        <LineText line={line} needle={needle} />
-      </div>
-    );
-  },
-  (a, b) =>
-    a.seq === b.seq &&
-    a.line === b.line &&
-    a.stream === b.stream &&
-    a.needle === b.needle &&
-    a.isFound === b.isFound &&
-    a.isMarked === b.isMarked,
-);
+/** One line: its number as a link, its time on hover, its text. Clicks on the number are handled by the list. */
+export const LogRow = memo(function LogRow({ seq, line, stream, needle, isFound, isMarked }: LogRowProps): ReactNode {
+  const classes = ['log-row'];
+  if (isMarked) classes.push('log-marked');
+  if (isFound) classes.push('log-found');
+  const tone = line === undefined || line === 'gap' ? null : toneOf(stream, line.text);
+  if (tone !== null) classes.push(`log-${tone}`);
+  return (
+    <div className={classes.join(' ')} title={typeof line === 'object' ? exactText(line.at) : undefined}>
+      <a href={`#L${seq + 1}`} className="log-number" data-seq={seq} tabIndex={-1} aria-label={`line ${seq + 1}`}>
+        {seq + 1}
+      </a>
+      <LineText line={line} needle={needle} />
+    </div>
+  );
+});
 
 function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNode {
   if (line === undefined) return <span className="log-text muted">…</span>;
@@ -55,9 +41,17 @@ function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNo
     }
   }
   const text = cleanLine(line.text);
-  const html = colouredHtml(text);
-  // The HTML is ansi_up's own spans around escaped text; see ansi.test.ts.
-  if (html !== null) return <span className="log-text" dangerouslySetInnerHTML={{ __html: html }} />;
+  if (text.includes('\u001b')) {
+    return (
+      <span className="log-text">
+        {colouredParts(text).map((part, index) => (
+          <span key={index} className={part.className}>
+            {part.text}
+          </span>
+        ))}
+      </span>
+    );
+  }
   return <span className="log-text">{text}</span>;
 }
 

@@ -1,6 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ROUTES, type LogStream } from '@peerlab/contracts';
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import {
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+  type MouseEvent,
+  type ReactNode,
+} from 'react';
 import { call } from '../api/client.js';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { useKeys } from '../keys.js';
@@ -128,7 +137,17 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
           </p>
         )}
         <div style={{ height: virtual.getTotalSize() }} className="log-canvas">
-          <div className="log-rows" style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
+          <div
+            className="log-rows"
+            style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}
+            onClick={(event) => {
+              const number = clickedLine(event);
+              if (number === null) return;
+              event.preventDefault();
+              const anchor = event.shiftKey && marked !== null ? marked.first : number;
+              onMark({ first: Math.min(anchor, number), last: Math.max(anchor, number) });
+            }}
+          >
             {items.map(({ index }) => (
               <LogRow
                 key={index}
@@ -138,13 +157,6 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
                 needle={needle}
                 isFound={index === found}
                 isMarked={marked !== null && index + 1 >= marked.first && index + 1 <= marked.last}
-                onMark={(extend) =>
-                  onMark(
-                    extend && marked !== null
-                      ? { first: Math.min(marked.first, index + 1), last: Math.max(marked.first, index + 1) }
-                      : { first: index + 1, last: index + 1 },
-                  )
-                }
               />
             ))}
           </div>
@@ -157,6 +169,13 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
       )}
     </div>
   );
+}
+
+/** Line number, from 1, whose link was clicked; null for a click elsewhere. */
+function clickedLine(event: MouseEvent): number | null {
+  if (!(event.target instanceof HTMLElement)) return null;
+  const { seq } = event.target.dataset;
+  return seq === undefined ? null : Number(seq) + 1;
 }
 
 function heldText(store: LogStore): string {

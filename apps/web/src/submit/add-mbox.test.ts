@@ -1,0 +1,61 @@
+import { RunSpec } from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { addMbox, buildNameOf } from './add-mbox.js';
+
+const MBOX = `From 3f9c2ab Mon Sep 17 00:00:00 2001
+From: A <a@example.org>
+Subject: [PATCH] mm: it's "quoted" # not a comment
+
+---
+ mm/hmm.c | 2 +-
+
+diff --git a/mm/hmm.c b/mm/hmm.c
+@@ -1,2 +1,2 @@
+-\told: [line]\t
++\tnew\\n: {line}  
+
+ context after trailing white space
+`;
+
+describe('addMbox', () => {
+  it('adds a build that reads back to the very same mailbox', () => {
+    const added = addMbox(
+      '# mine\nname: x\nbuilds:\n  - name: base # first\n    series: []\n',
+      'My series v2.mbox',
+      MBOX,
+    );
+    if (!added.ok) throw new Error(added.why);
+    expect(added.build).toBe('My-series-v2');
+    expect(added.yaml).toContain('# mine');
+    expect(added.yaml).toContain('# first');
+    const spec = RunSpec.parse(parse(added.yaml));
+    expect(spec.builds[1]?.series?.[0]).toEqual({ mbox: MBOX });
+  });
+  it('starts a run from nothing and from a run without builds', () => {
+    for (const yaml of ['', 'name: x\n']) {
+      const added = addMbox(yaml, 's.patch', MBOX);
+      if (!added.ok) throw new Error(added.why);
+      expect(RunSpec.parse(parse(added.yaml)).builds).toHaveLength(1);
+    }
+  });
+  it('keeps carriage returns and odd characters of a mailbox', () => {
+    const odd = MBOX.replaceAll('\n', '\r\n') + '\u00e9\u2028\ttab';
+    const added = addMbox('name: x\nbuilds: [{name: s, series: []}]\n', 's.mbox', odd);
+    if (!added.ok) throw new Error(added.why);
+    expect(added.build).toBe('s-2');
+    expect(RunSpec.parse(parse(added.yaml)).builds[1]?.series?.[0]).toEqual({ mbox: odd });
+  });
+  it('refuses what is no patch, and YAML that cannot be read', () => {
+    expect(addMbox('name: x', 'a.txt', 'hello')).toMatchObject({ ok: false });
+    expect(addMbox('name: [x', 'a.mbox', MBOX)).toMatchObject({ ok: false });
+    expect(addMbox('builds: 3', 'a.mbox', MBOX)).toMatchObject({ ok: false });
+  });
+});
+
+describe('buildNameOf', () => {
+  it('makes names that the contract accepts', () => {
+    expect(buildNameOf('0001-mm: fix.patch')).toBe('0001-mm-fix');
+    expect(buildNameOf('§.mbox')).toBe('series');
+  });
+});

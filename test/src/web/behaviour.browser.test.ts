@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_TOKEN } from './sample-farm.js';
+import { startWebApp, type WebApp } from './web-app.js';
+
+let app: WebApp;
+beforeAll(async () => {
+  app = await startWebApp();
+});
+afterAll(async () => {
+  await app?.close();
+});
+
+describe('grid', () => {
+  it('is one tab stop in which the arrow keys move, Enter opens and Escape returns', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    const grid = page.getByRole('grid');
+    await grid.waitFor();
+    expect(await grid.locator('[tabindex="0"]').count()).toBe(1);
+    await grid.locator('[tabindex="0"]').focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight'])
+      await page.keyboard.press(key);
+    expect(await page.evaluate("document.activeElement.closest('tr').querySelector('th').textContent")).toBe(
+      'alias_read',
+    );
+    expect(await grid.locator('[tabindex="0"]').count()).toBe(1);
+    await page.keyboard.press('Enter');
+    const panel = page.getByRole('complementary', { name: 'Evidence' });
+    await panel.getByRole('heading', { name: 'alias_read' }).waitFor();
+    await panel.getByText('64 pages').first().waitFor();
+    expect(new URL(page.url()).searchParams.get('cell')).toMatch(/^p2p-functional\/alias_read@dma-alias@/);
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    expect(await page.evaluate("document.activeElement.closest('tr').querySelector('th').textContent")).toBe(
+      'alias_read',
+    );
+  });
+  it('leads from a cell to the exact log lines', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    await page.locator('td.cell', { has: page.locator('.verdict-fail') }).click();
+    await page.getByRole('link', { name: /^Log: test lines 24–27/ }).click();
+    await page.locator('.log-marked').nth(3).waitFor();
+    expect(await page.locator('.log-marked').count()).toBe(4);
+  });
+  it('filters by an expression in the address, says what is wrong with one, and folds suites', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('^p2p-functional/.*alias$');
+    await page.getByRole('rowheader', { name: 'boot' }).waitFor({ state: 'detached' });
+    expect(await page.getByRole('rowheader', { name: 'thp_alias' }).count()).toBe(1);
+    expect(new URL(page.url()).searchParams.get('q')).toBe('^p2p-functional/.*alias$');
+    await page.getByLabel('Filter tests').fill('(');
+    await page.getByText('Unterminated group').waitFor();
+    await page.getByLabel('Filter tests').fill('');
+    await page.getByRole('rowheader', { name: /^farm/ }).click();
+    await page.getByRole('rowheader', { name: 'boot' }).waitFor({ state: 'detached' });
+    await page.reload();
+    await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
+    expect(await page.getByRole('rowheader', { name: 'boot' }).count()).toBe(0);
+  });
+  it('shows medians against the first build of the same combination', async () => {
+    await using opened = await app.open('/');
+    const row = opened.page.getByRole('row', { name: /^fault_map_device_pte/ });
+    await row.getByText('54× better').first().waitFor();
+    expect(await row.getByText('54× better').count()).toBe(2);
+    expect(await row.getByText('no clear change').count()).toBe(1);
+  });
+  it('says what to do when nothing has run', async () => {
+    await using opened = await app.open(`/?run=${app.farm.liveRun}`);
+    await opened.page.getByRole('link', { name: 'Submit a run' }).waitFor();
+  });
+  it('shows the keys it has', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    await page.getByRole('grid').waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByText('move between cells').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor();
+  });
+});
+
+describe('run page', () => {
+  it('follows the run without a reload', async () => {
+    await using opened = await app.open(`/runs/${app.farm.liveRun}`);
+    const { page } = opened;
+    await page.getByText('38 %', { exact: true }).waitFor();
+    await page.getByText('Waiting: the kernel build my-series').waitFor();
+    const run = app.farm.runs.get(app.farm.liveRun);
+    const attempt = run?.jobViews[0]?.attempts[0];
+    if (attempt === undefined) throw new Error('the live run has a build attempt');
+    attempt.progress = { percent: 71, text: 'LD vmlinux' };
+    app.farm.changed(`run:${app.farm.liveRun}`);
+    await page.getByText('71 %').waitFor();
+  });
+  it('survives a restart of the controller: says so, returns, and catches up', async () => {
+    await using opened = await app.open(`/runs/${app.farm.liveRun}`);
+    const { page } = opened;
+    await page.getByText('live', { exact: true }).waitFor();
+    await app.farm.stop();
+    await page.getByText('Live updates paused, retrying').waitFor();
+    const attempt = app.farm.runs.get(app.farm.liveRun)?.jobViews[0]?.attempts[0];
+    if (attempt === undefined) throw new Error('the live run has a build attempt');
+    attempt.progress = { percent: 93, text: 'BUILD bzImage' };
+    await app.farm.start();
+    await page.getByText('93 %').waitFor();
+    await page.getByText('Live updates paused').waitFor({ state: 'detached' });
+  });
+  it('asks before it cancels', async () => {
+    await using opened = await app.open(`/runs/${app.farm.liveRun}#token=${SAMPLE_TOKEN}`);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Cancel the run' }).click();
+    await page.getByText('cancel requested').waitFor();
+  });
+});
+
+describe('log viewer', () => {
+  const log = (search = ''): string => `/attempts/${app.farm.buildAttempt}?view=log&stream=build${search}`;
+
+  it('holds 200 000 lines with few elements and opens a line link in the middle', async () => {
+    await using opened = await app.open(log('&line=123456'));
+    const { page } = opened;
+    await page.locator('.log-marked').getByText('file_123455.o').waitFor();
+    expect(await page.locator('.log-row').count()).toBeLessThan(150);
+    expect(app.farm.calls.get('getLog') ?? 0).toBeLessThan(8);
+  });
+  it('takes #L lines too', async () => {
+    await using opened = await app.open(`/attempts/${app.farm.buildAttempt}#L777`);
+    const { page } = opened;
+    await page.locator('.log-marked').getByText('file_776.o').waitFor();
+    expect(new URL(page.url()).searchParams.get('line')).toBe('777');
+  });
+  it('follows the tail, pauses when scrolled up, and returns on request', async () => {
+    await using opened = await app.open(log());
+    const { page } = opened;
+    await page.getByText('error: implicit declaration').last().waitFor();
+    app.farm.pushLines(app.farm.buildAttempt, 'build', ['first pushed line']);
+    await page.getByText('first pushed line').waitFor();
+    await page.locator('.log-frame').evaluate((frame) => frame.scrollBy(0, -4000));
+    const latest = page.getByRole('button', { name: 'Jump to latest' });
+    await latest.waitFor();
+    app.farm.pushLines(app.farm.buildAttempt, 'build', ['second pushed line']);
+    await page.getByText('200 002 lines').waitFor();
+    expect(await page.getByText('second pushed line').count()).toBe(0);
+    await latest.click();
+    await page.getByText('second pushed line').waitFor();
+  });
+  it('steps through errors over what is not loaded, and searches', async () => {
+    await using opened = await app.open(log('&line=1'));
+    const { page } = opened;
+    await page.locator('.log-marked').waitFor();
+    await page.keyboard.press('n');
+    await page.locator('.log-found').getByText('mm/hmm.c:49999:9').waitFor();
+    await page.keyboard.press('n');
+    await page.locator('.log-found').getByText('mm/hmm.c:99999:9').waitFor();
+    await page.keyboard.press('p');
+    await page.locator('.log-found').getByText('mm/hmm.c:49999:9').waitFor();
+    await page.getByLabel('Search the log').fill('FILE_61234.o');
+    await page.keyboard.press('Enter');
+    await page.locator('.log-found mark').getByText('file_61234.o').waitFor();
+  });
+  it('shows a gap as a gap and marks a range by Shift', async () => {
+    const attempt = app.farm.jobs[0]?.attempt.id ?? '';
+    app.farm.stream(attempt, 'kernel').lost.add(20);
+    await using opened = await app.open(`/attempts/${attempt}?view=log&stream=kernel&line=20`);
+    const { page } = opened;
+    await page.getByText('this line never arrived').waitFor();
+    await page.getByLabel('line 18', { exact: true }).click();
+    await page.getByLabel('line 22', { exact: true }).click({ modifiers: ['Shift'] });
+    await page.waitForURL(/line=18&to=22/);
+    expect(await page.locator('.log-marked').count()).toBe(5);
+  });
+});
+
+describe('submit', () => {
+  it('marks a problem at its line, jumps there, and shows the plan once it is right', async () => {
+    await using opened = await app.open('/submit');
+    const { page } = opened;
+    const editor = page.getByLabel('Run as YAML');
+    await page.getByText('6 jobs on 3 machines').waitFor();
+    await editor.fill('name: x\nbuilds:\n  - name: base\n    serie: []\n');
+    const problem = page.getByRole('button', { name: /unknown field "serie"/ });
+    await problem.waitFor();
+    await page.locator('.editor-mark').first().waitFor();
+    await problem.click();
+    expect(
+      await editor.evaluate(
+        (field) =>
+          (field as unknown as { value: string; selectionStart: number }).value
+            .slice(0, (field as unknown as { selectionStart: number }).selectionStart)
+            .split('\n').length,
+      ),
+    ).toBeGreaterThanOrEqual(3);
+    await editor.fill('name: x\nbuilds:\n  - {name: base, series: []}\nmachines: {labels: {cpu: intel}}\n');
+    await page.getByText('1 job on 1 machine').waitFor();
+    await page.getByText('has no label cpu=intel (it has cpu=amd)').first().waitFor();
+  });
+  it('adds a dropped mailbox as a build and takes it back', async () => {
+    await using opened = await app.open('/submit');
+    const { page } = opened;
+    await page.locator('input[type=file]').setInputFiles({
+      name: 'my series.mbox',
+      mimeType: 'application/mbox',
+      buffer: Buffer.from('From 3f9c2ab Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\ndiff --git a/a b/a\n'),
+    });
+    await page.getByText('Added my series.mbox as build my-series.').waitFor();
+    await page.getByText('9 jobs on 3 machines').waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByText('6 jobs on 3 machines').waitFor();
+  });
+  it('submits and opens the run', async () => {
+    await using opened = await app.open(`/submit?template=before-after#token=${SAMPLE_TOKEN}`);
+    const { page } = opened;
+    await page.getByText('6 jobs on 3 machines').waitFor();
+    await page.getByRole('button', { name: 'Submit', exact: true }).click();
+    await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
+    await page.getByRole('heading', { name: 'dma_alias, before and after' }).waitFor();
+  });
+});

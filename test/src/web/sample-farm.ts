@@ -1,0 +1,557 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import {
+  AttemptDetail,
+  FromBrowser,
+  Grid,
+  LIVE_PATH,
+  LogPage,
+  LogQuery,
+  MachineDesired,
+  MachineView,
+  problemItems,
+  ROUTES,
+  RunDetail,
+  RunSpec,
+  SubmissionReport,
+  VERDICTS,
+  whyNotSelected,
+  type LogLine,
+  type LogStream,
+  type ProblemItem,
+  type Route,
+  type RouteName,
+  type RunSummary,
+  type ToBrowser,
+} from '@peerlab/contracts';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+import { sampleMachines } from './sample-lab.js';
+import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
+
+/** The token that writes need. */
+export const SAMPLE_TOKEN = 'sample-token';
+
+const YAML = `name: dma_alias, before and after
+builds:
+  - name: base
+    series: []
+  - name: dma-alias
+    series: [bundled]
+`;
+
+interface Stream {
+  total: number;
+  complete: boolean;
+  text: (seq: number) => string;
+  pushed: Map<number, string>;
+  /** Numbers that never arrived. */
+  lost: Set<number>;
+}
+
+/** An answer other than 200. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly errors: ProblemItem[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * The controller's HTTP and live interface over a seeded farm in memory, for tests of the web UI.
+ * Every answer is parsed by its schema before it is sent, so that it cannot drift from the contract.
+ */
+export class SampleFarm {
+  readonly machines = sampleMachines();
+  readonly runs = new Map<string, RunDetail>();
+  readonly attempts = new Map<string, AttemptDetail>();
+  readonly jobs: SampleJob[] = [];
+  /** The ended before-and-after run and the one whose build is running. */
+  readonly endedRun: string;
+  readonly liveRun: string;
+  readonly buildAttempt: string;
+  /** How often each route was called. */
+  readonly calls = new Map<RouteName, number>();
+  /** Routes that answer 500 until removed. */
+  readonly broken = new Set<RouteName>();
+  private readonly streams = new Map<string, Stream>();
+  private readonly sockets = new Map<WebSocket, { topics: Set<string>; tails: Set<string> }>();
+  private server: Server | null = null;
+  private port = 0;
+
+  constructor(private readonly webRoot: string) {
+    const id = randomUUID();
+    const run = { id, name: 'dma_alias, before and after' };
+    for (const machine of this.machines) {
+      for (const build of ['base', 'dma-alias']) this.jobs.push(sampleJob(run, build, machine));
+    }
+    for (const { attempt } of this.jobs) this.attempts.set(attempt.id, attempt);
+    this.endedRun = id;
+    this.runs.set(id, this.endedDetail(run));
+    const [, , intel] = this.machines;
+    if (intel === undefined) throw new Error('the sample lab has three machines');
+    const live = runningRun(intel);
+    this.liveRun = live.run.id;
+    this.buildAttempt = live.attempt.id;
+    this.runs.set(live.run.id, live.run);
+    this.attempts.set(live.attempt.id, live.attempt);
+    intel.observed = 'offline';
+    intel.problem = 'SSH to 127.0.0.1:2203 was refused; is the machine powered on?';
+  }
+
+  /** Starts serving, on the same port after a stop. Resolves to the address. */
+  async start(): Promise<string> {
+    const server = createServer((request, response) => void this.answer(request, response));
+    const live = new WebSocketServer({ server, path: LIVE_PATH });
+    live.on('connection', (socket) => this.attach(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+    this.server = server;
+    this.port = (server.address() as AddressInfo).port;
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Stops like a killed controller: every connection ends at once. */
+  async stop(): Promise<void> {
+    for (const socket of this.sockets.keys()) socket.terminate();
+    this.sockets.clear();
+    const { server } = this;
+    this.server = null;
+    if (server === null) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+
+  /** Tells the pages that watch a topic to fetch again. */
+  changed(topic: string): void {
+    for (const [socket, { topics }] of this.sockets) {
+      if (topics.has(topic)) this.send(socket, { type: 'changed', topic });
+    }
+  }
+
+  /** Adds lines to a stream and pushes them to those who tail it. */
+  pushLines(attemptId: string, stream: LogStream, texts: string[]): void {
+    const held = this.stream(attemptId, stream);
+    const lines = texts.map((text, index): LogLine => ({ seq: held.total + index, at: Date.now(), text }));
+    for (const { seq, text } of lines) held.pushed.set(seq, text);
+    held.total += texts.length;
+    for (const [socket, { tails }] of this.sockets) {
+      if (tails.has(`${attemptId}/${stream}`)) this.send(socket, { type: 'log', attemptId, stream, lines });
+    }
+  }
+
+  /** The named stream; made from the attempt's counts when first asked for. */
+  stream(attemptId: string, name: LogStream): Stream {
+    const key = `${attemptId}/${name}`;
+    let stream = this.streams.get(key);
+    if (stream === undefined) {
+      const attempt = this.attempts.get(attemptId);
+      if (attempt === undefined) throw new Refusal(404, 'not-found', `there is no attempt ${attemptId}`);
+      const total = attempt.streams.find((each) => each.stream === name)?.lines ?? 0;
+      stream = {
+        total,
+        complete: attempt.state === 'ended',
+        text: sampleText(name),
+        pushed: new Map(),
+        lost: new Set(),
+      };
+      this.streams.set(key, stream);
+    }
+    return stream;
+  }
+
+  private attach(socket: WebSocket): void {
+    const state = { topics: new Set<string>(), tails: new Set<string>() };
+    this.sockets.set(socket, state);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('message', (data) => {
+      const message = FromBrowser.parse(JSON.parse(String(data)));
+      if (message.type === 'topics') state.topics = new Set(message.topics);
+      else if (message.type === 'untail') state.tails.delete(`${message.attemptId}/${message.stream}`);
+      else state.tails.add(`${message.attemptId}/${message.stream}`);
+    });
+  }
+
+  private send(socket: WebSocket, message: ToBrowser): void {
+    socket.send(JSON.stringify(message));
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://farm');
+    if (!url.pathname.startsWith('/api/')) {
+      await this.sendFile(url.pathname, response);
+      return;
+    }
+    try {
+      const { name, params } = matchRoute(request.method ?? 'GET', url.pathname);
+      const route: Route = ROUTES[name];
+      this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+      if (this.broken.has(name)) throw new Refusal(500, 'internal', 'the database did not answer');
+      if (route.access === 'user' && request.headers.authorization !== `Bearer ${SAMPLE_TOKEN}`) {
+        throw new Refusal(401, 'unauthorized', 'a token is needed');
+      }
+      const body: unknown = route.body === undefined ? undefined : JSON.parse(await textOf(request));
+      const answer = this.handle(name, params, Object.fromEntries(url.searchParams), body);
+      if (route.response === undefined) {
+        response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(String(answer));
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(route.response.parse(answer)));
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : new Refusal(500, 'internal', String(error));
+      const { status, code, message, errors } = refusal;
+      const problem = { title: message, status, code, detail: message, errors, correlationId: randomUUID() };
+      response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
+    }
+  }
+
+  private handle(
+    name: RouteName,
+    params: Record<string, string>,
+    query: Record<string, string>,
+    body: unknown,
+  ): unknown {
+    switch (name) {
+      case 'getGrid':
+        return this.grid(query['run']);
+      case 'listRuns':
+        return [...this.runs.values()]
+          .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+          .filter(({ createdAt }) => query['before'] === undefined || createdAt < query['before']);
+      case 'getRun':
+        return this.run(params['run']);
+      case 'cancelRun': {
+        const run = this.run(params['run']);
+        run.cancelRequested = true;
+        this.changed(`run:${run.id}`);
+        return run;
+      }
+      case 'submitRun':
+      case 'retryRun':
+        return this.submit(name === 'submitRun' ? z.object({ yaml: z.string() }).parse(body).yaml : YAML);
+      case 'checkRun':
+        return this.check(z.object({ yaml: z.string() }).parse(body).yaml);
+      case 'getAttempt': {
+        const attempt = this.attempts.get(params['attempt'] ?? '');
+        if (attempt === undefined) throw new Refusal(404, 'not-found', 'there is no such attempt');
+        return {
+          ...attempt,
+          streams: attempt.streams.map((each) => ({ ...each, lines: this.stream(attempt.id, each.stream).total })),
+        };
+      }
+      case 'getLog':
+        return this.log(params['attempt'] ?? '', LogQuery.parse(query));
+      case 'getFleet':
+        return {
+          machines: this.machines,
+          agents: [
+            {
+              name: 'lab-1',
+              site: 'virtual',
+              version: '0.1.0',
+              capabilities: ['test', 'build'],
+              connected: true,
+              lastSeenAt: new Date().toISOString(),
+            },
+          ],
+        };
+      case 'getMachine':
+        return this.machine(params['machine']);
+      case 'setMachine': {
+        const machine = this.machine(params['machine']);
+        machine.desired = z.object({ desired: MachineDesired }).parse(body).desired;
+        return machine;
+      }
+      case 'listTemplates':
+        return [{ name: 'before-after', description: 'The base and the bundled series on every machine.', yaml: YAML }];
+      case 'getRawLog':
+        return 'raw log';
+      default:
+        throw new Refusal(404, 'not-found', `the sample farm has no ${name}`);
+    }
+  }
+
+  private run(id: string | undefined): RunDetail {
+    const run = this.runs.get(id ?? '');
+    if (run === undefined) throw new Refusal(404, 'not-found', 'there is no such run');
+    return run;
+  }
+
+  private machine(name: string | undefined): MachineView {
+    const machine = this.machines.find((each) => each.name === name);
+    if (machine === undefined) throw new Refusal(404, 'not-found', `there is no machine ${name ?? ''}`);
+    return machine;
+  }
+
+  private log(attemptId: string, { stream, from, limit }: z.output<typeof LogQuery>): LogPage {
+    const held = this.stream(attemptId, stream);
+    const lines: LogLine[] = [];
+    for (let seq = from; seq < Math.min(held.total, from + limit); seq += 1) {
+      if (!held.lost.has(seq))
+        lines.push({ seq, at: 1_790_000_000_000 + seq, text: held.pushed.get(seq) ?? held.text(seq) });
+    }
+    return { attemptId, stream, lines, total: held.total, complete: held.complete };
+  }
+
+  private grid(run: string | undefined): Grid {
+    const isEmpty = run !== undefined && run !== this.endedRun;
+    const jobs = isEmpty ? [] : this.jobs;
+    return {
+      columns: jobs.map(({ job, attempt }) => ({
+        combination: attempt.combination as Grid['columns'][number]['combination'],
+        build: {
+          name: job.build,
+          release: '7.3.4-peerlab+',
+          buildId: attempt.kernels[1]?.buildId ?? null,
+          dmaAlias: job.build !== 'base',
+        },
+        machine: job.machine,
+        runId: attempt.run.id,
+        runName: attempt.run.name,
+        jobId: job.id,
+        attemptId: attempt.id,
+        state: job.state,
+        verdict: job.verdict,
+        at: attempt.endedAt,
+        logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
+      })),
+      rows:
+        jobs.length === 0
+          ? []
+          : [
+              ...['boot', 'restore'].map((test) => ({ suite: 'farm', test })),
+              ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
+            ],
+      cells: jobs.flatMap(({ attempt }, column) => [
+        ...[0, 1].map((row) => ({
+          row,
+          column,
+          verdict: 'pass' as const,
+          reason: null,
+          durationMs: 21_000,
+          proof: null,
+          log: null,
+        })),
+        ...attempt.results.map((result) => ({
+          row: result.position + 2,
+          column,
+          verdict: result.verdict,
+          reason: result.reason,
+          durationMs: result.durationMs,
+          proof: result.proof,
+          log: result.log,
+        })),
+      ]),
+      metrics:
+        jobs.length === 0
+          ? []
+          : METRICS.map(({ name }) => ({
+              suite: 'p2p-perf',
+              name,
+              unit: 'ns/page',
+              better: 'lower' as const,
+              values: jobs.map(({ attempt }) => {
+                const samples = attempt.measurements
+                  .find((metric) => metric.name === name)
+                  ?.samples.toSorted((a, b) => a - b);
+                return samples === undefined
+                  ? null
+                  : {
+                      median: samples[2] ?? 0,
+                      lowerQuartile: samples[1] ?? 0,
+                      upperQuartile: samples[3] ?? 0,
+                      n: samples.length,
+                    };
+              }),
+            })),
+      generatedAt: new Date().toISOString(),
+    };
+  }
+
+  private check(yaml: string): SubmissionReport {
+    const { spec, problems } = readSpec(yaml);
+    if (spec === null) return { ok: false, problems, plan: [], unmatched: [] };
+    const reasons = this.machines.map((machine) => ({ machine, why: whyNotSelected(spec.machines, machine) }));
+    const fitting = reasons.filter(({ why }) => why === null).map(({ machine }) => machine);
+    return {
+      ok: fitting.length > 0,
+      problems:
+        fitting.length > 0 ? [] : [{ path: 'machines', message: 'no machine matches', remedy: 'see below why' }],
+      plan: spec.builds.flatMap(({ name }) =>
+        fitting.flatMap((machine) =>
+          machine.paths.map(({ combination, kind }) => ({
+            build: name,
+            machine: machine.name,
+            combination: combination.label,
+            pathKind: kind,
+          })),
+        ),
+      ),
+      unmatched: reasons.flatMap(({ machine, why }) => (why === null ? [] : [{ machine: machine.name, why }])),
+    };
+  }
+
+  private submit(yaml: string): RunSummary {
+    const { spec, problems } = readSpec(yaml);
+    if (spec === null) throw new Refusal(422, 'invalid-run', 'the run has problems', problems);
+    const run: RunDetail = {
+      ...this.run(this.liveRun),
+      id: randomUUID(),
+      name: spec.name,
+      spec,
+      yaml,
+      createdAt: new Date().toISOString(),
+    };
+    this.runs.set(run.id, run);
+    this.changed('runs');
+    return run;
+  }
+
+  private endedDetail(run: { id: string; name: string }): RunDetail {
+    const counts: RunDetail['counts'] = {};
+    for (const { attempt } of this.jobs) {
+      for (const { verdict } of attempt.results) counts[verdict] = (counts[verdict] ?? 0) + 1;
+    }
+    const ended = this.jobs[0]?.attempt.endedAt ?? null;
+    return {
+      ...run,
+      state: 'ended',
+      verdict: VERDICTS.find((verdict) => counts[verdict] !== undefined) ?? null,
+      counts,
+      jobs: { total: this.jobs.length, ended: this.jobs.length },
+      trigger: { kind: 'user', detail: 'admin' },
+      builds: ['base', 'dma-alias'],
+      createdAt: new Date(Date.now() - 610_000).toISOString(),
+      startedAt: new Date(Date.now() - 605_000).toISOString(),
+      endedAt: ended,
+      cancelRequested: false,
+      spec: RunSpec.parse({
+        name: run.name,
+        builds: [
+          { name: 'base', series: [] },
+          { name: 'dma-alias', series: ['bundled'] },
+        ],
+      }),
+      yaml: YAML,
+      jobViews: this.jobs.map(({ job }) => job),
+    };
+  }
+
+  private async sendFile(path: string, response: ServerResponse): Promise<void> {
+    const types: Record<string, string> = {
+      '.js': 'text/javascript',
+      '.css': 'text/css',
+      '.svg': 'image/svg+xml',
+      '.html': 'text/html; charset=utf-8',
+    };
+    const isAsset = extname(path) !== '' && path.startsWith('/assets/');
+    const file = join(this.webRoot, isAsset ? normalize(path) : 'index.html');
+    try {
+      const content = await readFile(file);
+      response
+        .writeHead(200, {
+          'content-type': types[extname(file)] ?? 'application/octet-stream',
+          // Strict on purpose: a page that breaks under it would break in a careful installation.
+          'content-security-policy': "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        })
+        .end(content);
+    } catch {
+      response.writeHead(404).end('not found');
+    }
+  }
+}
+
+function matchRoute(method: string, path: string): { name: RouteName; params: Record<string, string> } {
+  for (const [name, route] of Object.entries(ROUTES)) {
+    const names = [...route.path.matchAll(/:([a-zA-Z0-9]+)/g)].map(([, key]) => key ?? '');
+    const match = new RegExp(`^${route.path.replace(/:[a-zA-Z0-9]+/g, '([^/]+)')}$`).exec(path);
+    if (route.method !== method || match === null) continue;
+    const params = Object.fromEntries(names.map((key, index) => [key, decodeURIComponent(match[index + 1] ?? '')]));
+    const given = (route as Route).params?.safeParse(params);
+    if (given?.success === false)
+      throw new Refusal(400, 'invalid', 'the address is not valid', problemItems(given.error));
+    return { name: name as RouteName, params };
+  }
+  throw new Refusal(404, 'not-found', `there is no ${method} ${path}`);
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+function readSpec(yaml: string): { spec: RunSpec | null; problems: ProblemItem[] } {
+  const counter = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter: counter });
+  const place = (offset: number): { line: number; column: number } => {
+    const { line, col } = counter.linePos(offset);
+    return { line, column: col };
+  };
+  if (document.errors.length > 0) {
+    return {
+      spec: null,
+      problems: document.errors.map(({ message, pos }) => ({
+        path: '',
+        message: message.split('\n')[0] ?? '',
+        ...place(pos[0]),
+      })),
+    };
+  }
+  const parsed = RunSpec.safeParse(document.toJS());
+  if (parsed.success) return { spec: parsed.data, problems: [] };
+  return {
+    spec: null,
+    problems: problemItems(parsed.error).map((item) => ({ ...item, ...place(offsetOfPath(document, item.path)) })),
+  };
+}
+
+function offsetOfPath(document: Document, path: string): number {
+  const keys = path.split('.').filter((key) => key !== '');
+  for (let length = keys.length; length > 0; length -= 1) {
+    const node = document.getIn(
+      keys.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key)),
+      true,
+    );
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}
+
+/** A line of each stream by number: the same every time. */
+function sampleText(stream: LogStream): (seq: number) => string {
+  const stamp = (seq: number): string => `[${(seq * 0.0131).toFixed(6).padStart(12)}]`;
+  return (seq) => {
+    switch (stream) {
+      case 'serial':
+        if (seq < 6)
+          return `\u001b[2J\u001b[01;0${seq}H\u001b[1;32mGNU GRUB\u001b[0m  version 2.06-13+deb12u1 entry ${seq}`;
+        if (seq === 700)
+          return `${stamp(seq)} BUG: KASAN: use-after-free in p2pvram_migrate_to_ram+0x1c4/0x2e0 [p2pvram]`;
+        if (seq === 1200) return `${stamp(seq)} Kernel panic - not syncing: Fatal exception`;
+        return `${stamp(seq)} pci 0000:0${seq % 5}:00.0: BAR ${seq % 6} [mem 0xfe${(seq % 4096).toString(16).padStart(3, '0')}000-0xfe${(seq % 4096).toString(16).padStart(3, '0')}fff 64bit pref]`;
+      case 'kernel':
+        return seq === 400
+          ? `${stamp(seq)} WARNING: CPU: 1 PID: 412 at mm/memremap.c:412 memremap_pages+0x1b2/0x5f0`
+          : `${stamp(seq)} p2pvram 0000:03:00.0: page ${seq} moved to the device`;
+      case 'test':
+        return ['# test: case', 'not ok 6 thp_alias', '# proof: {"test":"x"}', 'ok 1 alias_read'][seq % 4] ?? '';
+      case 'agent':
+        return `stage ${['prepare', 'flash', 'boot', 'verify'][seq % 4] ?? ''}: step ${seq} done`;
+      case 'build':
+        return seq % 50_000 === 49_999
+          ? `mm/hmm.c:${seq}:9: \u001b[1;31merror:\u001b[0m implicit declaration of function`
+          : `  CC      drivers/gpu/drm/amd/display/dc/dml2/file_${seq}.o`;
+    }
+  };
+}

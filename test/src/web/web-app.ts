@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import AxeBuilder from '@axe-core/playwright';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { SampleFarm } from './sample-farm.js';
+
+const WEB = fileURLToPath(new URL('../../../apps/web', import.meta.url));
+
+/** The web UI, built from its source and served by a sample farm, in a real browser. */
+export interface WebApp {
+  farm: SampleFarm;
+  url: string;
+  /** A page in its own context: nothing stored, and every script error fails the test that closes it. */
+  open: (path: string, options?: BrowserContextOptions) => Promise<OpenPage>;
+  close: () => Promise<void>;
+}
+
+export interface OpenPage extends AsyncDisposable {
+  page: Page;
+  /** Errors of scripts and of the Content-Security-Policy so far. */
+  errors: string[];
+}
+
+export async function startWebApp(): Promise<WebApp> {
+  const outDir = await mkdtemp(join(tmpdir(), 'peerlab-web-'));
+  await build({ root: WEB, logLevel: 'error', build: { outDir, emptyOutDir: true, sourcemap: false } });
+  const farm = new SampleFarm(outDir);
+  const url = await farm.start();
+  const browser: Browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  return {
+    farm,
+    url,
+    async open(path, options = {}) {
+      const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+      const page = await context.newPage();
+      const errors: string[] = [];
+      page.on('pageerror', (error) => errors.push(error.message));
+      await page.addInitScript(
+        "addEventListener('securitypolicyviolation', (event) => console.error('CSP ' + event.violatedDirective + ' ' + event.blockedURI))",
+      );
+      page.on('console', (message) => {
+        if (message.text().startsWith('CSP ')) errors.push(message.text());
+      });
+      await page.goto(url + path);
+      return { page, errors, [Symbol.asyncDispose]: () => context.close() };
+    },
+    async close() {
+      await browser.close();
+      await farm.stop();
+      await rm(outDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Rule, target and help of every accessibility finding (WCAG 2.2 A and AA, and axe's good practices). */
+export async function accessibilityFindings(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${help} ${failureSummary ?? ''}`),
+  );
+}
