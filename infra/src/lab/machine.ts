@@ -21,6 +21,8 @@ const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 /** A QEMU that lived this long counts as healthy again. */
 const HEALTHY_MS = 60_000;
+/** QEMU announces one reset several times over. */
+const RESET_ECHO_MS = 500;
 /** Beyond it the console log starts anew when QEMU does; the agent has long taken what it needs. */
 const CONSOLE_LOG_MAX_BYTES = 64 << 20;
 
@@ -31,6 +33,7 @@ export class VirtualMachine {
   private readonly stopping = new AbortController();
   private watching: Promise<void> = Promise.resolve();
   private generation = 0;
+  private bootBeganAt = 0;
   private args: string[] = [];
 
   constructor(
@@ -116,7 +119,7 @@ export class VirtualMachine {
   }
 
   private onEvent(event: string): void {
-    if (event === 'RESET') this.watchBoot('reset');
+    if (event === 'RESET' && Date.now() - this.bootBeganAt > RESET_ECHO_MS) this.watchBoot('reset');
     if (event === 'WATCHDOG') this.report('starting', 'the watchdog expired');
   }
 
@@ -124,6 +127,7 @@ export class VirtualMachine {
   private watchBoot(reason: string): void {
     const generation = ++this.generation;
     const startedAt = Date.now();
+    this.bootBeganAt = startedAt;
     this.report('starting', reason);
     const probe = async (): Promise<void> => {
       for (;;) {
