@@ -185,13 +185,30 @@ done
 
 # -- the tree -----------------------------------------------------------------
 
+# remove_orphans -- trees and inputs of builds that were killed and cannot have
+# cleaned up: nobody holds their lock, or it is a day since they were touched.
+remove_orphans() {
+	local path lock
+	for path in "$cache"/kernel/build-*; do
+		lock=$cache/kernel/.${path##*/}.lock
+		[ "$lock" -ef "$cache/kernel/.build-${key:0:16}.lock" ] ||
+			[ -n "$keep" ] || [ -e "$path/.keep" ] ||
+			flock -n "$lock" rm -rf "$path" || true
+	done
+	find "$cache/kernel" -maxdepth 1 -name '.series.*' -mtime +1 -exec rm -rf {} + 2>/dev/null || true
+}
+remove_orphans
+
 release_suffix=-peerlab-${key:0:8}
 tree=$cache/kernel/build-${key:0:16}
 progress 2 "copying the tree of Linux $base_version"
 rm -rf "$tree"
+[ -z "$keep" ] || echo "build-bundle: the tree stays in $tree" >&2
 cp -al "$base/tree" "$tree" 2>"$work/cp.log" ||
 	fail_infrastructure "copying the base tree failed: $(tail -1 "$work/cp.log")" \
 		"the cache folder must lie on one file system with free inodes"
+
+[ -z "$keep" ] || touch "$tree/.keep"
 
 # unlink_copy FILE -- give a file of the tree its own inode, so that whatever
 # writes to it cannot reach the pristine tree through the hard link.

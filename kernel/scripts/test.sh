@@ -62,7 +62,7 @@ cp "$work/good.patch" "$work/folder/0001-good.patch"
 cp "$work/bad-hunk.patch" "$work/folder/0003-bad.patch"
 
 echo 'KTAP version 1'
-echo '1..24'
+echo '1..26'
 
 # -- keys
 key_none=$("${build[@]}" --key 2>/dev/null)
@@ -126,10 +126,15 @@ text=$("$here/split-series.pl" "$work/cover.mbox" "$work/split" 0 2>&1)
 [ "$(wc -l <<<"$text")" = 1 ]; result mail.cover_letter_is_left_out $? "$text"
 
 # -- the pristine tree and what comes after
+mkdir -p "$cache/kernel/build-dead" "$cache/kernel/build-alive"
+exec 7>"$cache/kernel/.build-alive.lock"
+flock 7
 sum_before=$(cd "$cache"/kernel/base-*/tree && find . -type f -exec sha256sum {} + | sort | sha256sum)
 text=$("${build[@]}" --out "$work/out" --series "$work/good.patch" 2>/dev/null)
 status=$?
 [ $status -eq 11 ]; result compile.exit_status $? "$status: $text"
+[ ! -e "$cache/kernel/build-dead" ]; result tree.of_a_killed_build_is_removed $?
+[ -e "$cache/kernel/build-alive" ]; result tree.of_a_running_build_is_not $?
 contains compile.names_file_and_line "$(grep '^@error' <<<"$text")" '"class":"compile"' '"file":"mm/hmm.c"' '"line":3' 'toy'
 sum_after=$(cd "$cache"/kernel/base-*/tree && find . -type f -exec sha256sum {} + | sort | sha256sum)
 [ "$sum_before" = "$sum_after" ]; result tree.pristine_one_is_untouched $?
