@@ -25,6 +25,9 @@ export interface BuildSettings {
   artifacts: Artifacts;
 }
 
+/** The script's word for a request that makes no sense, such as an unknown configuration. */
+const EXIT_USAGE = 2;
+
 /** A failure that the build script described. */
 class BuildFailed extends JobFailure {
   constructor(readonly error: BuildError) {
@@ -155,7 +158,8 @@ class BuildJob {
     const end = await runBuildScript(path, all, handlers, this.signal);
     if (end.error !== null) throw new BuildFailed(end.error);
     if (end.code !== 0) {
-      const detail = `build-bundle.sh exited with ${end.code ?? 'a signal'}: ${end.said.at(-1) ?? 'see the build stream'}`;
+      const detail = `build-bundle.sh exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
+      if (end.code === EXIT_USAGE) throw new JobFailure('request', detail);
       throw new BuildFailed({ class: 'infrastructure', detail });
     }
     return { said: end.said };

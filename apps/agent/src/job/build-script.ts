@@ -14,6 +14,8 @@ export interface BuildScriptEnd {
   error: BuildError | null;
   /** Lines of stdout that are no protocol lines, newest last; a few. */
   said: string[];
+  /** Last line of stderr. */
+  lastWords: string | null;
 }
 
 /** Time between asking a build to stop and killing its whole process group. */
@@ -47,9 +49,10 @@ export async function runBuildScript(
   signal: AbortSignal,
 ): Promise<BuildScriptEnd> {
   signal.throwIfAborted();
-  const child = spawn('nice', ['-n', '10', 'sh', path, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('nice', ['-n', '10', path, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let error: BuildError | null = null;
   const said: string[] = [];
+  let lastWords: string | null = null;
   const stdout = new LineSplitter((line) => {
     const parsed = parseBuildLine(line);
     if (parsed?.type === 'progress') {
@@ -61,7 +64,10 @@ export async function runBuildScript(
     if (said.length > KEPT_LINES) said.shift();
     handlers.onLine(line);
   });
-  const stderr = new LineSplitter((line) => handlers.onLine(line));
+  const stderr = new LineSplitter((line) => {
+    if (line.trim() !== '') lastWords = line;
+    handlers.onLine(line);
+  });
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   const ended = new AbortController();
@@ -87,7 +93,7 @@ export async function runBuildScript(
     stdout.end();
     stderr.end();
     signal.throwIfAborted();
-    return { code, error, said };
+    return { code, error, said, lastWords };
   } finally {
     ended.abort();
     signal.removeEventListener('abort', onAbort);

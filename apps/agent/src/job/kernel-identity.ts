@@ -51,6 +51,6 @@ export function parseIdentity(text: string): KernelIdentity {
 }
 
 export async function identifyKernel(session: Session, signal?: AbortSignal): Promise<KernelIdentity> {
-  const options = { timeoutMs: 30_000, ...(signal === undefined ? {} : { signal }) };
+  const options = { timeoutMs: 60_000, ...(signal === undefined ? {} : { signal }) };
   return parseIdentity(await output(session, script('identify', {}, READ), options));
 }

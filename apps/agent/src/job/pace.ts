@@ -19,7 +19,7 @@ export interface Pace {
 }
 
 export const PACE: Pace = {
-  connectTimeoutMs: 20_000,
+  connectTimeoutMs: 30_000,
   pollMs: 500,
   reachMs: 120_000,
   recoverMs: 180_000,

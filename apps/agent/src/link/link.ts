@@ -51,8 +51,11 @@ export class Link {
   stop(): void {
     this.stopped = true;
     if (this.retryTimer !== null) clearTimeout(this.retryTimer);
-    this.socket?.close(1001, 'agent stops');
-    this.socket?.terminate();
+    const { socket } = this;
+    this.socket = null;
+    this.welcomed = false;
+    socket?.close(1001, 'agent stops');
+    socket?.terminate();
   }
 
   /** Between welcome and the end of the connection. */

@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig, readToken } from './agent-config.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'agent-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const BASE = `controller: ws://127.0.0.1:7470
+tokenFile: agent.token
+name: lab
+stateDir: state
+cacheDir: cache
+`;
+const MACHINE = {
+  name: 'v-switch',
+  shell: { driver: 'ssh', host: '127.0.0.1', port: 22101, privateKeyFile: 'key', hostKey: 'ssh-ed25519 AAAAC3Nz' },
+  power: { driver: 'qemu', qmpSocket: 'qmp.sock' },
+};
+const write = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const complaint = (text: string): string => {
+  try {
+    loadConfig(write('agent.yaml', text));
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('the config was taken');
+};
+
+describe('loadConfig', () => {
+  it('takes machines from the file of the lab, with paths relative to it', () => {
+    write('machines.json', JSON.stringify([MACHINE]));
+    const config = loadConfig(write('agent.yaml', `${BASE}machinesFile: machines.json\n`));
+    expect(config).toMatchObject({ capabilities: ['test'], buildSlots: 1, tokenFile: join(folder, 'agent.token') });
+    expect(config.machines).toMatchObject([
+      {
+        boot: { driver: 'grub' },
+        shell: { user: 'root', privateKeyFile: join(folder, 'key') },
+        power: { qmpSocket: join(folder, 'qmp.sock') },
+      },
+    ]);
+  });
+
+  it('names the unknown field, the wrong value and the remedy', () => {
+    expect(complaint(`${BASE}kernelDirectory: x\nmachines: []\n`)).toMatch(/kernelDirectory: unknown field.*spelling/);
+    expect(complaint(BASE.replace('ws://127.0.0.1:7470', 'ftp://x'))).toContain(
+      'controller: expected an http, https, ws or wss URL',
+    );
+    expect(complaint(BASE)).toMatch(/machines: no machine is configured; set machinesFile/);
+    expect(complaint(`${BASE}machinesFile: none.json\n`)).toMatch(
+      /machinesFile: cannot be read \(ENOENT\); start the lab/,
+    );
+    expect(complaint(`${BASE}capabilities: [build]\n`)).toMatch(/kernelDir: is missing/);
+    expect(complaint(`${BASE}machines: ${JSON.stringify([MACHINE, MACHINE])}\n`)).toContain('"v-switch" is used twice');
+    expect(complaint('controller: [\n')).toMatch(/line \d+, column \d+/);
+    const bad = { ...MACHINE, shell: { ...MACHINE.shell, hostKey: 'nonsense' } };
+    expect(complaint(`${BASE}machines: ${JSON.stringify([bad])}\n`)).toContain(
+      'machines.0.shell.hostKey: expected a public key',
+    );
+    const other = { ...MACHINE, power: { driver: 'ipmi' } };
+    expect(complaint(`${BASE}machines: ${JSON.stringify([other])}\n`)).toContain('machines.0.power.driver');
+  });
+
+  it('a missing or empty token is said with the command that makes one', () => {
+    expect(() => readToken(join(folder, 'none'))).toThrow(/tokenFile: cannot be read.*token create/);
+    expect(() => readToken(write('empty', ' \n'))).toThrow(/tokenFile: is empty/);
+    expect(readToken(write('good', 'plk_agent_x\n'))).toBe('plk_agent_x');
+  });
+});

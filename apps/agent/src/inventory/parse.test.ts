@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { peerPaths } from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { acsControlOf, parseConfigSpace, parseInventory } from './parse.js';
+
+const sample = (name: string): string =>
+  readFileSync(fileURLToPath(new URL(`./samples/${name}.txt`, import.meta.url)), 'utf8');
+
+describe('parseInventory', () => {
+  const inventory = parseInventory(sample('v-switch'));
+
+  it('reads a recorded machine', () => {
+    expect(inventory.cpu).toEqual({
+      vendor: 'AuthenticAMD',
+      family: 23,
+      model: 1,
+      name: 'AMD EPYC Processor',
+      count: 1,
+    });
+    expect(inventory.memoryBytes).toBe(996_612 * 1024);
+    expect(inventory.system).toMatchObject({ vendor: 'QEMU', product: 'Standard PC (Q35 + ICH9, 2009)' });
+    expect(inventory.iommu).toBe('none');
+    expect(inventory.kernel.release).toBe('6.1.0-56-cloud-amd64');
+    expect(inventory.kernel.buildId).toBe('3b43fad5034874490492495d552c0af6a5fab235');
+    expect(inventory.functions).toHaveLength(14);
+  });
+
+  it('knows the way from the root port down to each function, and the sizes of its BARs', () => {
+    const provider = inventory.functions.find((fn) => fn.device === '1110');
+    expect(provider).toMatchObject({
+      address: '0000:03:00.0',
+      vendor: '1af4',
+      subsystem: '1af4:1100',
+      class: '050000',
+      parents: ['0000:00:05.0', '0000:01:00.0', '0000:02:00.0'],
+      driver: null,
+    });
+    expect(provider?.barSizesBytes).toEqual([256, 0, 256 * 1024 * 1024, 0, 0, 0]);
+    const port = inventory.functions.find((fn) => fn.address === '0000:00:05.0');
+    expect(port).toMatchObject({ driver: 'pcieport', acsControl: 0, link: { speed: '2.5 GT/s PCIe', width: 1 } });
+  });
+
+  it('leads to the path that the kernel takes', () => {
+    expect(peerPaths(inventory)).toMatchObject([{ kind: 'BUS_ADDR', distance: 4 }]);
+  });
+
+  it('says what is missing instead of inventing it', () => {
+    expect(() => parseInventory('@kernel\n6.1\n')).toThrow(/family/);
+  });
+});
+
+describe('configuration space', () => {
+  it('finds the ACS control register behind another capability, and survives loops', () => {
+    const config = Buffer.alloc(4096);
+    config.writeUInt32LE((0x140 << 20) | (1 << 16) | 0x0001, 0x100);
+    config.writeUInt32LE((0x100 << 20) | (1 << 16) | 0x000d, 0x140);
+    config.writeUInt16LE(0x1d, 0x146);
+    expect(acsControlOf(config)).toBe(0x1d);
+    config.writeUInt32LE((0x100 << 20) | (1 << 16) | 0x0002, 0x140);
+    expect(acsControlOf(config)).toBeNull();
+    expect(acsControlOf(Buffer.alloc(64))).toBeNull();
+    expect(acsControlOf(undefined)).toBeNull();
+  });
+
+  it('splits lspci output by function', () => {
+    const spaces = parseConfigSpace([
+      '0000:00:00.0 Host',
+      '00: 86 80 c0',
+      '',
+      '0000:00:01.0 VGA',
+      '00: 01 02',
+      '100: ff',
+    ]);
+    expect([...spaces].map(([address, bytes]) => [address, [...bytes]])).toEqual([
+      ['0000:00:00.0', [0x86, 0x80, 0xc0]],
+      ['0000:00:01.0', [1, 2, 0xff]],
+    ]);
+  });
+});

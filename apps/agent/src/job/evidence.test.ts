@@ -1,0 +1,189 @@
+import { parseKtapLine, type AttemptEvent } from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { readBootEvidence } from './boot-evidence.js';
+import { parseBuildLine } from './build-script.js';
+import { isBundlePath } from './bundle-cache.js';
+import { candidateCommandLine } from './command-line.js';
+import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
+import { parseKmsg } from './kernel-log.js';
+import { parseDf, whyNoSpace } from './stages/prepare.js';
+import { SuiteProgress } from './suite-progress.js';
+
+describe('readBootEvidence', () => {
+  const read = (...texts: string[]) =>
+    readBootEvidence(
+      texts.map((text, index) => ({ seq: 100 + index, text })),
+      '7.3.4-peerlab-ab',
+    );
+
+  it('a crash outranks everything else', () => {
+    expect(
+      read(
+        'Linux version 7.3.4-peerlab-ab (x)',
+        'VFS: Unable to mount root fs',
+        'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
+        'Linux version 6.1.0 (debian)',
+      ),
+    ).toMatchObject({ kind: 'crash', fromSeq: 102 });
+  });
+
+  it('knows what GRUB says about an image', () => {
+    expect(read('error: invalid magic number.', 'peerlab-grub: the image was not loaded')).toEqual({
+      kind: 'not-loaded',
+      message: 'invalid magic number',
+      fromSeq: 100,
+    });
+    expect(read("error: can't find command `search'.", 'Linux version 6.1.0 (debian)')).toEqual({ kind: 'nothing' });
+  });
+
+  it('tells a start without a report from no start', () => {
+    expect(read('x', 'Linux version 7.3.4-peerlab-ab (x)')).toEqual({ kind: 'started', fromSeq: 101 });
+    expect(read('Linux version 6.1.0 (debian)')).toEqual({ kind: 'nothing' });
+  });
+});
+
+describe('kernel identity', () => {
+  const notes = '04000000060000000600000058656e006c696e7578000000' + '040000000400000003000000474e5500deadbeef';
+
+  it('finds the build-id behind other notes', () => {
+    expect(buildIdOfNotes(notes)).toBe('deadbeef');
+    expect(buildIdOfNotes('')).toBe('');
+  });
+
+  it('reads nonce and boot_id; refuses half an answer', () => {
+    const bootId = '0fa4002d-56cf-422f-a474-0a122cbd2ae7';
+    expect(parseIdentity(`${bootId}\n7.3.4\nroot=/dev/vda1 peerlab.nonce=ab12 x\n${notes}\n`)).toMatchObject({
+      bootId,
+      release: '7.3.4',
+      nonce: 'ab12',
+      buildId: 'deadbeef',
+    });
+    expect(() => parseIdentity('0fa4002d-56cf')).toThrow('did not say which kernel');
+  });
+});
+
+describe('candidateCommandLine', () => {
+  const ids = { nonce: 'n', attemptId: 'a' };
+
+  it('keeps the IOMMU mode and console, drops what is the default kernel’s own', () => {
+    const line = candidateCommandLine(
+      'BOOT_IMAGE=/vmlinuz root=UUID=1-2 ro quiet splash console=ttyS1,9600 intel_iommu=on iommu=pt panic=10 systemd.unit=rescue peerlab.nonce=old',
+      '/dev/sda2',
+      ids,
+    );
+    expect(line).toBe(
+      'root=/dev/sda2 ro console=ttyS1,9600 intel_iommu=on iommu=pt net.ifnames=0 panic=5 oops=panic softlockup_panic=1 ' +
+        'hung_task_panic=1 panic_on_warn=0 ignore_loglevel peerlab.nonce=n peerlab.attempt=a',
+    );
+  });
+
+  it('takes a root that needs no initrd as it is', () => {
+    expect(candidateCommandLine('root=PARTUUID=ab-01 rw', '/dev/sda2', ids)).toMatch(
+      /^root=PARTUUID=ab-01 rw console=ttyS0/,
+    );
+    expect(candidateCommandLine('root=/dev/mapper/vg-root', '/dev/dm-0', ids)).toMatch(/^root=\/dev\/dm-0 ro /);
+  });
+});
+
+describe('small readers', () => {
+  it('kmsg records become dmesg lines', () => {
+    expect(parseKmsg('6,339,5140900,-;NET: Registered PF_INET;x')).toEqual({
+      seq: 339,
+      text: '[    5.140900] NET: Registered PF_INET;x',
+    });
+    expect(parseKmsg('4,1,12,-,caller=T1;early')).toEqual({ seq: 1, text: '[    0.000012] early' });
+    expect(parseKmsg(' SUBSYSTEM=pci')).toBeNull();
+  });
+
+  it('df rows count once per mount', () => {
+    const text = `Filesystem 1024-blocks Used Available Capacity Mounted on
+/dev/sda1 100 10 12288 1% /boot
+/dev/sda2 100 10 9999999 1% /
+/dev/sda2 100 10 9999999 1% /`;
+    const space = parseDf(text);
+    expect(space.map((entry) => entry.mount)).toEqual(['/boot', '/']);
+    expect(whyNoSpace('v', space, 34 * 1024 * 1024)).toMatch(
+      /^machine v has 12.0 MiB free in \/boot, needs 34.0 MiB; remove/,
+    );
+    expect(whyNoSpace('v', space, 1024)).toBeNull();
+  });
+
+  it('build lines', () => {
+    expect(parseBuildLine('@progress 41.5 CC mm/hmm.o')).toEqual({
+      type: 'progress',
+      percent: 41.5,
+      text: 'CC mm/hmm.o',
+    });
+    expect(
+      parseBuildLine('@error {"class":"apply","patch":"p","file":"mm/hmm.c","hunk":2,"detail":"no"}'),
+    ).toMatchObject({
+      type: 'error',
+      error: { class: 'apply', hunk: 2 },
+    });
+    expect(parseBuildLine('@error nonsense')).toMatchObject({ error: { class: 'infrastructure', detail: 'nonsense' } });
+    expect(parseBuildLine('  CC mm/hmm.o')).toBeNull();
+  });
+
+  it('bundle paths stay inside', () => {
+    expect(['vmlinuz', 'suites/p2p_perf', 'a/b/c'].every(isBundlePath)).toBe(true);
+    expect(['../x', '/etc/passwd', 'a/../b', 'a//b', '.hidden', 'a b', ''].some(isBundlePath)).toBe(false);
+  });
+});
+
+describe('SuiteProgress', () => {
+  const follow = (plan: string[], alarms: { at: number; title: string }[] = []) => {
+    const events: AttemptEvent[] = [];
+    const progress = new SuiteProgress('s', plan, {
+      emit: (event) => events.push(event),
+      warningsBetween: (from, to) => alarms.filter(({ at }) => at >= from && at <= to).map(({ title }) => title),
+      note: () => undefined,
+    });
+    let seq = 0;
+    const say = (at: number, ...lines: string[]): void => {
+      for (const line of lines) progress.take(parseKtapLine(line), line, seq++, at);
+    };
+    const results = () => events.flatMap((event) => (event.type === 'result' ? [event.result] : []));
+    return { progress, events, say, results };
+  };
+
+  it('holds results back until warnings had time to arrive', () => {
+    const { progress, say, results } = follow(['A'], [{ at: 105, title: 'WARNING' }]);
+    say(0, '# test: A');
+    say(100, 'ok 1 A');
+    progress.flush(150, 200);
+    expect(results()).toEqual([]);
+    progress.flush(150, 251);
+    expect(results()).toMatchObject([
+      { test: 'A', durationMs: 100, warnings: ['WARNING'], log: { fromSeq: 0, toSeq: 1 } },
+    ]);
+  });
+
+  it('counts excluded tests once, with their first result', () => {
+    const { progress, say, results } = follow(['A', 'B']);
+    say(0, '# test: A', 'not ok 1 A');
+    progress.restart();
+    say(1, 'ok 1 A # SKIP not run: excluded by caller', '# test: B', 'ok 2 B');
+    progress.flush(0, 1e9);
+    expect(results().map(({ test, status }) => [test, status])).toEqual([
+      ['A', 'fail'],
+      ['B', 'pass'],
+    ]);
+  });
+
+  it('gives metrics to the running test, and ignores nested results', () => {
+    const { events, say, progress } = follow(['P']);
+    say(0, '# test: P', '# metric: {"name":"m","unit":"ns","better":"lower","samples":[1]}', '  ok 1 inner', 'ok 1 P');
+    progress.flush(0, 1e9);
+    expect(events.map((event) => event.type)).toEqual(['measurement', 'result']);
+    expect(events[0]).toMatchObject({ test: 'P', metric: { name: 'm' } });
+  });
+
+  it('suspects the running test, else the next of the plan', () => {
+    const { progress, say } = follow(['A', 'B']);
+    expect(progress.suspect()).toEqual({ test: 'A', announced: false });
+    say(0, '# test: A');
+    expect(progress.suspect()).toEqual({ test: 'A', announced: true });
+    say(0, 'ok 1 A', '# test: B', 'ok 2 B');
+    expect(progress.suspect()).toBeNull();
+  });
+});

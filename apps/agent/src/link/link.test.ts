@@ -1,0 +1,177 @@
+import { Socket, createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { AGENT_PATH, AGENT_PROTOCOL, FromAgent, type ToAgent } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { createJournal } from '../journal.js';
+import { until } from '../timing.js';
+import { backOffMs } from './back-off.js';
+import { channelUrl, httpBase } from './controller-url.js';
+import { Link } from './link.js';
+
+const TOKEN = 'plk_agent_test';
+let server: WebSocketServer;
+let port: number;
+let sockets: WebSocket[];
+let received: FromAgent[];
+let token: string;
+let journal: Record<string, unknown>[];
+let messages: ToAgent[];
+let downs: number;
+let link: Link;
+let answerPings: boolean;
+
+function listen(at: number): Promise<void> {
+  server = new WebSocketServer({
+    port: at,
+    host: '127.0.0.1',
+    path: AGENT_PATH,
+    autoPong: answerPings,
+    verifyClient: ({ req }: { req: { headers: { authorization?: string | undefined } } }) =>
+      req.headers.authorization === `Bearer ${TOKEN}`,
+  });
+  server.on('connection', (socket) => {
+    sockets.push(socket);
+    socket.on('message', (data) => {
+      const frame = FromAgent.parse(JSON.parse(String(data)));
+      received.push(frame);
+      if (frame.type === 'hello') {
+        socket.send(JSON.stringify({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: 'lab', attempts: [] }));
+      }
+    });
+  });
+  return new Promise((resolve) => server.on('listening', () => resolve()));
+}
+
+beforeEach(async () => {
+  [sockets, received, journal, messages, downs, token, answerPings] = [[], [], [], [], 0, TOKEN, true];
+  await listen(0);
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(async () => {
+  link.stop();
+  for (const socket of sockets) socket.terminate();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
+
+function start(at = port): void {
+  link = new Link(
+    {
+      controller: `http://127.0.0.1:${at}`,
+      readToken: () => token,
+      journal: createJournal((line) => journal.push(JSON.parse(line) as Record<string, unknown>)),
+      heartbeatMs: 40,
+      backOff: () => 20,
+    },
+    {
+      hello: () => ({
+        type: 'hello',
+        protocol: AGENT_PROTOCOL,
+        agent: 'lab',
+        site: 'home',
+        version: '0',
+        capabilities: ['test'],
+        buildSlots: 0,
+        machines: [],
+        attempts: [],
+      }),
+      heartbeat: () => ({ type: 'heartbeat', machines: [], attempts: [] }),
+      onMessage: (message) => messages.push(message),
+      onDown: () => {
+        downs += 1;
+      },
+    },
+  );
+  link.start();
+}
+
+const eventually = (what: string, check: () => boolean): Promise<true> =>
+  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 5_000 });
+
+describe('Link', () => {
+  it('says hello, is welcomed, and then beats', async () => {
+    start();
+    await eventually('heartbeats', () => received.filter((frame) => frame.type === 'heartbeat').length >= 2);
+    expect(received[0]?.type).toBe('hello');
+    expect(messages[0]?.type).toBe('welcome');
+    expect(link.up).toBe(true);
+  });
+
+  it('comes back after the controller was away, with a new hello', async () => {
+    start();
+    await eventually('up', () => link.up);
+    for (const socket of sockets) socket.terminate();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await eventually('down', () => !link.up);
+    expect(link.send({ type: 'heartbeat', machines: [], attempts: [] })).toBe(false);
+    await listen(port);
+    await eventually('up again', () => link.up);
+    expect(downs).toBe(1);
+    expect(received.filter((frame) => frame.type === 'hello')).toHaveLength(2);
+  });
+
+  it('throws away a half-open connection', async () => {
+    // A proxy that goes on accepting but lets nothing through any more.
+    let blackHole = false;
+    const through: Socket[] = [];
+    const proxy: Server = createServer((client) => {
+      through.push(client);
+      if (blackHole) return;
+      const upstream = new Socket();
+      upstream.connect(port, '127.0.0.1');
+      through.push(upstream);
+      client.on('data', (chunk) => blackHole || upstream.write(chunk));
+      upstream.on('data', (chunk) => blackHole || client.write(chunk));
+      for (const end of [client, upstream]) end.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    start((proxy.address() as AddressInfo).port);
+    await eventually('up', () => link.up);
+    blackHole = true;
+    await eventually('noticed', () => downs === 1);
+    expect(journal.some((entry) => entry['event'] === 'link-half-open')).toBe(true);
+    blackHole = false;
+    await eventually('up again', () => link.up);
+    for (const socket of through) socket.destroy();
+    await new Promise<void>((resolve) => proxy.close(() => resolve()));
+  });
+
+  it('names the token file when the token is refused, and takes a corrected one', async () => {
+    token = 'wrong';
+    start();
+    await eventually('refusal', () => journal.some((entry) => String(entry['reason']).includes('tokenFile')));
+    token = TOKEN;
+    await eventually('up', () => link.up);
+  });
+
+  it('drops a connection that sends what nobody understands', async () => {
+    start();
+    await eventually('up', () => link.up);
+    sockets[0]?.send('{"type":"surprise"}');
+    await eventually('dropped', () => downs === 1);
+    await eventually('up again', () => link.up);
+    expect(journal.some((entry) => entry['event'] === 'link-malformed')).toBe(true);
+  });
+
+  it('reports a refusal in the words of the controller', async () => {
+    start();
+    await eventually('up', () => link.up);
+    sockets[0]?.send(JSON.stringify({ type: 'refused', code: 'protocol', message: 'speak 2' }));
+    await eventually('logged', () => journal.some((entry) => entry['message'] === 'speak 2'));
+  });
+});
+
+describe('URLs and back-off', () => {
+  it('takes any scheme and a path prefix', () => {
+    expect(channelUrl('https://farm.example/lab/')).toBe(`wss://farm.example/lab${AGENT_PATH}`);
+    expect(channelUrl('ws://h:7470')).toBe(`ws://h:7470${AGENT_PATH}`);
+    expect(httpBase('ws://h:7470')).toBe('http://h:7470');
+  });
+
+  it('grows to its ceiling and never sinks below half of it', () => {
+    expect(backOffMs(1, () => 0)).toBe(250);
+    expect(backOffMs(1, () => 1)).toBe(500);
+    expect(backOffMs(50, () => 0)).toBe(7_500);
+    expect(backOffMs(50, () => 1)).toBe(15_000);
+  });
+});

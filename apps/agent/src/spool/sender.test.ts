@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Assignment, FromAgent } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../timing.js';
+import { AttemptSpool } from './attempt-spool.js';
+import { AttemptSender } from './sender.js';
+
+const ASSIGNMENT: Assignment = {
+  attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+  runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
+  fence: 3,
+  work: { kind: 'build', buildName: 'base', series: [], config: 'peerlab' },
+};
+const FINISHED = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
+
+let folder: string;
+let spool: AttemptSpool;
+let frames: FromAgent[];
+let accepting: boolean;
+let sender: AttemptSender;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sender-'));
+  spool = AttemptSpool.create(folder, ASSIGNMENT);
+  frames = [];
+  accepting = true;
+  sender = new AttemptSender(
+    spool,
+    (frame) => {
+      if (accepting) frames.push(frame);
+      return accepting;
+    },
+    (error) => {
+      throw error;
+    },
+  );
+});
+afterEach(() => {
+  sender.stop();
+  spool.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const lineSeqs = (): number[] =>
+  frames.flatMap((frame) => (frame.type === 'log' ? frame.lines.map((line) => line.seq) : []));
+const eventTypes = (): string[] =>
+  frames.flatMap((frame) => (frame.type === 'events' ? frame.events.map((entry) => entry.event.type) : []));
+const eventually = (what: string, check: () => boolean): Promise<true> =>
+  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 3_000 });
+
+describe('AttemptSender', () => {
+  it('sends nothing before the connection, then everything in order and once', async () => {
+    for (let i = 0; i < 5000; i += 1) spool.appendLine('build', `cc ${i}`);
+    expect(frames).toEqual([]);
+    sender.resume({});
+    await eventually('all lines', () => lineSeqs().length === 5000);
+    expect(lineSeqs()).toEqual(Array.from({ length: 5000 }, (_, i) => i));
+    expect(frames.every((frame) => frame.type === 'log' && frame.lines.length <= 2000)).toBe(true);
+  });
+
+  it('keeps a window: without acknowledgements it stops', async () => {
+    for (let i = 0; i < 9000; i += 1) spool.appendLine('build', 'x');
+    sender.resume({});
+    await eventually('the window', () => lineSeqs().length === 8000);
+    sender.acknowledge('build', 2000);
+    await eventually('the rest', () => lineSeqs().length === 9000);
+  });
+
+  it('after a reconnect goes on from what the controller holds', async () => {
+    for (let i = 0; i < 10; i += 1) spool.appendLine('build', `${i}`);
+    sender.resume({});
+    await eventually('ten', () => lineSeqs().length === 10);
+    sender.pauseSending();
+    spool.appendLine('build', 'while away');
+    frames = [];
+    sender.resume({ build: 7 });
+    await eventually('the tail', () => lineSeqs().length === 4);
+    expect(lineSeqs()).toEqual([7, 8, 9, 10]);
+  });
+
+  it('tries again when the link takes nothing for a while', async () => {
+    accepting = false;
+    sender.resume({});
+    spool.appendLine('build', 'one');
+    await until('some tries', () => (frames.length === 0 ? true : undefined), { everyMs: 5, timeoutMs: 100 });
+    accepting = true;
+    await eventually('the line', () => lineSeqs().length === 1);
+  });
+
+  it('holds the finished event back until every line is acknowledged', async () => {
+    let done = false;
+    void sender.done.then(() => {
+      done = true;
+    });
+    sender.resume({});
+    spool.appendLine('agent', 'a line');
+    spool.appendEvent({ type: 'stage', stage: 'fetch', status: 'started', detail: null });
+    spool.appendEvent(FINISHED);
+    await eventually('line and first event', () => lineSeqs().length === 1 && eventTypes().length === 1);
+    expect(eventTypes()).toEqual(['stage']);
+    sender.acknowledge('agent', 1);
+    await eventually('finished', () => eventTypes().includes('finished'));
+    sender.acknowledge('events', 1);
+    expect(done).toBe(false);
+    sender.acknowledge('events', 2);
+    await eventually('done', () => done);
+  });
+
+  it('an acknowledgement beyond what was sent skips nothing', async () => {
+    spool.appendLine('build', 'one');
+    sender.resume({});
+    await eventually('one', () => lineSeqs().length === 1);
+    sender.acknowledge('build', 99);
+    spool.appendLine('build', 'two');
+    await eventually('two', () => lineSeqs().length === 2);
+    expect(lineSeqs()).toEqual([0, 1]);
+  });
+});
+
+describe('AttemptSpool', () => {
+  it('is found again after the process died, with all it held', () => {
+    spool.remember({ stage: 'build', touched: true });
+    spool.appendLine('build', 'NUL \0 and a long one '.padEnd(9000, 'x'));
+    spool.appendEvent({ type: 'stage', stage: 'build', status: 'started', detail: null });
+    const [found] = AttemptSpool.openAll(folder);
+    expect(found?.memory).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
+    expect(found?.nextSeq()).toEqual({ build: 2, events: 1 });
+    expect(found?.finished).toBe(false);
+    spool.appendEvent(FINISHED);
+    const [again] = AttemptSpool.openAll(folder);
+    expect(again?.finished).toBe(true);
+    found?.close();
+    again?.close();
+  });
+});
