@@ -46,6 +46,8 @@ export class FakeMachine {
   moduleProblem: string | null = null;
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
+  /** Extra time that the default kernel takes. */
+  defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
   defaultBuildId = DEFAULT.buildId;
   customConfig = '';
@@ -158,6 +160,8 @@ export class FakeMachine {
     this.console(`peerlab-grub: booting ${entry ?? 'peerlab-default'}`);
     if (entry === null || !this.customConfig.includes(`--id ${entry} `)) {
       if (this.defaultIsBroken) return;
+      await new Promise((resolve) => setTimeout(resolve, this.defaultBootMs));
+      if (signal.aborted) return;
       this.comeUp('default');
       return;
     }

@@ -1,6 +1,6 @@
 import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { adviceOf } from '../machine/errors.js';
-import { readBootEvidence } from './boot-evidence.js';
+import { type BootEvidence, readBootEvidence } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
 import type { Booted } from './host.js';
 import type { TestBench } from './test-bench.js';
@@ -25,15 +25,17 @@ export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
   await host.reboot(signal);
+  const evidenceNow = (): BootEvidence => readBootEvidence(serial.since(fromSeq), work.manifest.release);
   // A console that shows the end of the candidate promises the default kernel: wait for that one.
-  const crashed = serial.watchFrom(fromSeq);
-  const patience = (): number => (crashed() === null ? bootMs : bootMs + bench.pace.recoverMs);
+  const patience = (): number => (isOver(evidenceNow()) ? bootMs + bench.pace.recoverMs : bootMs);
   let booted: Booted;
   try {
     booted = await host.awaitBoot(before.bootId, patience, signal);
   } catch (error) {
     if (!(error instanceof DeadlinePassed)) throw error;
-    return await resetHungMachine(bench, before.bootId, fromSeq);
+    const evidence = evidenceNow();
+    const hung = await resetHungMachine(bench, before.bootId, fromSeq);
+    return isOver(evidence) ? evidence : hung;
   }
   const took = formatSeconds(performance.now() - rebootAt);
   if (booted.kernel.nonce !== null) {
@@ -41,7 +43,7 @@ export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
     return { kind: 'candidate', booted, fromSeq };
   }
   bench.note(`boot: the default kernel ${booted.kernel.release} came back ${took} after the reboot`);
-  const evidence = readBootEvidence(serial.since(fromSeq), work.manifest.release);
+  const evidence = evidenceNow();
   switch (evidence.kind) {
     case 'crash':
     case 'not-loaded':
@@ -56,6 +58,11 @@ export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
       return { kind: 'fell-back', message: 'the console shows no sign of it', fromSeq };
   }
 }
+
+const isOver = (
+  evidence: BootEvidence,
+): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'not-loaded' }> =>
+  evidence.kind === 'crash' || evidence.kind === 'not-loaded';
 
 async function resetHungMachine(bench: TestBench, before: string, fromSeq: number): Promise<BootOutcome> {
   const { serial, work } = bench;

@@ -1,39 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Assignment, AttemptEvent, TestResult } from '@peerlab/contracts';
+import type { AttemptEvent, TestResult } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fakeArtifacts, makeFakeBundle } from '../fake/fake-bundle.js';
-import { FakeMachine, type FakeTest } from '../fake/fake-machine.js';
-import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
-import { createGrubBootSelect, customConfig } from '../machine/drivers/grub.js';
-import { createFileMemory } from '../machine/drivers/memory-file.js';
-import { createSshAccess } from '../machine/drivers/ssh.js';
-import type { Machine } from '../machine/protocols.js';
+import { FAKE_NONCE, FAKE_PACE, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
+import type { FakeMachine } from '../fake/fake-machine.js';
+import { customConfig } from '../machine/drivers/grub.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { until } from '../timing.js';
-import { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
-import { type Pace } from './pace.js';
 import { TestBench } from './test-bench.js';
 import { recoverTestJob, runTestJob } from './test-job.js';
-
-const PACE: Pace = {
-  connectTimeoutMs: 3_000,
-  pollMs: 20,
-  reachMs: 400,
-  recoverMs: 1_500,
-  lateCrashMs: 400,
-  crashTextMs: 300,
-  settleMs: 50,
-  restoreMs: 8_000,
-};
-const NONCE = '0123456789abcdef0123456789abcdef';
-const MODULE_TESTS: FakeTest[] = [
-  { id: 'F01.alias_returned', act: 'pass' },
-  { id: 'F02.mixed_ranges', act: 'pass' },
-  { id: 'F03.thp', act: 'pass' },
-];
 
 let folder: string;
 let fake: FakeMachine;
@@ -41,76 +18,13 @@ let stop: AbortController;
 let bench: TestBench;
 let spool: AttemptSpool;
 
-interface Options {
-  tests?: FakeTest[];
-  bootSeconds?: number;
-  testTimeoutSeconds?: number;
-  timeoutSeconds?: number;
-  power?: boolean;
-}
-
-async function setUp(options: Options = {}): Promise<void> {
-  const bundle = await makeFakeBundle(folder, [
-    {
-      name: 'p2p-functional',
-      testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
-      timeoutSeconds: options.timeoutSeconds ?? 30,
-    },
-  ]);
-  const consoleFile = join(folder, 'console.log');
-  fake = await FakeMachine.start({
-    consoleFile,
-    candidateBuildId: bundle.manifest.buildId,
-    candidateRelease: bundle.manifest.release,
-  });
-  fake.suites = { 'p2p-functional': structuredClone(options.tests ?? MODULE_TESTS) };
-  const memoryFile = join(folder, 'vram');
-  writeFileSync(memoryFile, fake.memory);
-  const privateKeyFile = join(folder, 'key');
-  writeFileSync(privateKeyFile, fake.ssh.clientKey.private, { mode: 0o600 });
-  const machine: Machine = {
-    name: 'v-switch',
-    description: '',
-    labels: {},
-    access: createSshAccess({
-      host: '127.0.0.1',
-      port: fake.ssh.port,
-      user: 'root',
-      privateKeyFile,
-      hostKey: fake.ssh.hostKey,
-    }),
-    boot: createGrubBootSelect(),
-    power: options.power === false ? null : fake.power,
-    console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
-    memory: createFileMemory({ path: memoryFile }),
-  };
-  const assignment: Assignment = {
-    attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
-    runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
-    fence: 7,
-    work: {
-      kind: 'test',
-      machine: 'v-switch',
-      buildName: 'patched',
-      bundle: { sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
-      manifest: bundle.manifest,
-      suites: bundle.manifest.suites,
-      path: {
-        provider: { address: '0000:03:00.0', model: 'QEMU ivshmem' },
-        client: { address: '0000:04:00.0', model: 'QEMU edu' },
-        kind: 'BUS_ADDR',
-        distance: 4,
-        reason: 'both below one bridge',
-      },
-      nonce: NONCE,
-      timeouts: { bootSeconds: options.bootSeconds ?? 10, attemptSeconds: 60 },
-    },
-  };
+async function setUp(options: FakeLabOptions = {}): Promise<void> {
+  const lab = await startFakeLab(folder, options);
+  fake = lab.fake;
+  const assignment = lab.assign();
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
-  const bundles = new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle));
   stop = new AbortController();
-  if (assignment.work.kind !== 'test') throw new Error('unreachable');
-  bench = new TestBench(assignment, assignment.work, machine, bundles, spool, PACE, stop.signal);
+  bench = new TestBench(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal);
 }
 
 const events = (): AttemptEvent[] =>
@@ -189,7 +103,7 @@ describe('a test job on a healthy machine', () => {
     const sightings = events().flatMap((event) => (event.type === 'kernel' ? [event.sighting] : []));
     expect(sightings.map(({ phase, proven, nonce }) => ({ phase, proven, nonce }))).toEqual([
       { phase: 'default-before', proven: true, nonce: null },
-      { phase: 'candidate', proven: true, nonce: NONCE },
+      { phase: 'candidate', proven: true, nonce: FAKE_NONCE },
       { phase: 'default-after', proven: true, nonce: null },
     ]);
     const stages = events().flatMap((event) => (event.type === 'stage' ? [`${event.stage} ${event.status}`] : []));
@@ -215,7 +129,7 @@ describe('a test job on a healthy machine', () => {
     await runTestJob(bench);
     const line = lines('agent').find((text) => text.includes('command line: ')) ?? '';
     expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 panic=5 oops=panic');
-    expect(line).toContain(`peerlab.nonce=${NONCE}`);
+    expect(line).toContain(`peerlab.nonce=${FAKE_NONCE}`);
     expect(line).not.toContain('quiet');
   });
 
@@ -269,6 +183,16 @@ describe('a kernel that does not come up', () => {
       class: 'provisioning',
       message: 'GRUB could not load the image: invalid magic number',
     });
+    expect(fake.resets).toBe(0);
+    expectRestored();
+  });
+
+  it.each(['panic', 'garbage'] as const)('%s: waits for a slow default kernel instead of resetting it', async (how) => {
+    await setUp({ bootSeconds: 1 });
+    fake.candidateBoots = [how];
+    fake.defaultBootMs = 1_200;
+    await runTestJob(bench);
+    expect(finished().failure?.class).toBe(how === 'panic' ? 'kernel-crash' : 'provisioning');
     expect(fake.resets).toBe(0);
     expectRestored();
   });
@@ -533,7 +457,9 @@ describe('endings from outside', () => {
     if (found === undefined) throw new Error('the attempt is gone');
     spool = found;
     const { assignment, work, machine, bundles } = bench;
-    await recoverTestJob(new TestBench(assignment, work, machine, bundles, spool, PACE, new AbortController().signal));
+    await recoverTestJob(
+      new TestBench(assignment, work, machine, bundles, spool, FAKE_PACE, new AbortController().signal),
+    );
     expect(finished().failure).toMatchObject({
       class: 'infrastructure',
       message: expect.stringContaining('restarted in stage'),

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Assignment } from '@peerlab/contracts';
+import { BundleCache } from '../job/bundle-cache.js';
+import type { Pace } from '../job/pace.js';
+import type { TestWork } from '../job/test-bench.js';
+import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
+import { createGrubBootSelect } from '../machine/drivers/grub.js';
+import { createFileMemory } from '../machine/drivers/memory-file.js';
+import { createSshAccess } from '../machine/drivers/ssh.js';
+import type { Machine } from '../machine/protocols.js';
+import { fakeArtifacts, makeFakeBundle } from './fake-bundle.js';
+import { FakeMachine, type FakeTest } from './fake-machine.js';
+
+/** Waits that fit a machine which boots in 20 ms. */
+export const FAKE_PACE: Pace = {
+  connectTimeoutMs: 3_000,
+  pollMs: 20,
+  reachMs: 400,
+  recoverMs: 1_500,
+  lateCrashMs: 400,
+  crashTextMs: 300,
+  settleMs: 50,
+  restoreMs: 8_000,
+};
+
+export const FAKE_NONCE = '0123456789abcdef0123456789abcdef';
+export const FAKE_SUITE = 'p2p-functional';
+
+export interface FakeLabOptions {
+  tests?: FakeTest[];
+  bootSeconds?: number;
+  testTimeoutSeconds?: number;
+  timeoutSeconds?: number;
+  power?: boolean;
+}
+
+export interface FakeLab {
+  fake: FakeMachine;
+  /** The fake behind the real drivers: SSH, GRUB, console file, memory file. */
+  machine: Machine;
+  bundles: BundleCache;
+  assign(attemptId?: string): Assignment & { work: TestWork };
+}
+
+const TESTS: FakeTest[] = [
+  { id: 'F01.alias_returned', act: 'pass' },
+  { id: 'F02.mixed_ranges', act: 'pass' },
+];
+
+/** A lab of one fake machine, with everything it needs below `folder`. */
+export async function startFakeLab(folder: string, options: FakeLabOptions = {}): Promise<FakeLab> {
+  const bundle = await makeFakeBundle(folder, [
+    {
+      name: FAKE_SUITE,
+      testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
+      timeoutSeconds: options.timeoutSeconds ?? 30,
+    },
+  ]);
+  const { manifest } = bundle;
+  const consoleFile = join(folder, 'console.log');
+  const fake = await FakeMachine.start({
+    consoleFile,
+    candidateBuildId: manifest.buildId,
+    candidateRelease: manifest.release,
+  });
+  fake.suites = { [FAKE_SUITE]: structuredClone(options.tests ?? TESTS) };
+  const memoryFile = join(folder, 'vram');
+  writeFileSync(memoryFile, fake.memory);
+  const privateKeyFile = join(folder, 'key');
+  writeFileSync(privateKeyFile, fake.ssh.clientKey.private, { mode: 0o600 });
+  const machine: Machine = {
+    name: 'v-switch',
+    description: 'a machine on script',
+    labels: { lab: 'fake' },
+    access: createSshAccess({
+      host: '127.0.0.1',
+      port: fake.ssh.port,
+      user: 'root',
+      privateKeyFile,
+      hostKey: fake.ssh.hostKey,
+    }),
+    boot: createGrubBootSelect(),
+    power: options.power === false ? null : fake.power,
+    console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
+    memory: createFileMemory({ path: memoryFile }),
+  };
+  return {
+    fake,
+    machine,
+    bundles: new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle)),
+    assign: (attemptId = randomUUID()) => ({
+      attemptId,
+      runId: randomUUID(),
+      fence: 7,
+      work: {
+        kind: 'test',
+        machine: 'v-switch',
+        buildName: 'patched',
+        bundle: { sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
+        manifest,
+        suites: manifest.suites,
+        path: {
+          provider: { address: '0000:03:00.0', model: 'QEMU ivshmem' },
+          client: { address: '0000:04:00.0', model: 'QEMU edu' },
+          kind: 'BUS_ADDR',
+          distance: 4,
+          reason: 'both below one bridge',
+        },
+        nonce: FAKE_NONCE,
+        timeouts: { bootSeconds: options.bootSeconds ?? 10, attemptSeconds: 60 },
+      },
+    }),
+  };
+}
