@@ -51,7 +51,7 @@ export class FakeSshServer {
         if (!same) {
           context.reject(['publickey']);
         } else if (context.method === 'publickey' && context.signature !== undefined) {
-          if (allowed.verify(context.blob ?? Buffer.alloc(0), context.signature) === true) context.accept();
+          if (allowed.verify(context.blob ?? Buffer.alloc(0), context.signature)) context.accept();
           else context.reject();
         } else {
           context.accept();

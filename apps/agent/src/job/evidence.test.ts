@@ -43,7 +43,7 @@ describe('readBootEvidence', () => {
 });
 
 describe('kernel identity', () => {
-  const notes = '04000000060000000600000058656e006c696e7578000000' + '040000000400000003000000474e5500deadbeef';
+  const notes = '04000000060000000600000058656e006c696e7578000000040000000400000003000000474e5500deadbeef';
 
   it('finds the build-id behind other notes', () => {
     expect(buildIdOfNotes(notes)).toBe('deadbeef');

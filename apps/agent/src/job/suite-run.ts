@@ -69,7 +69,7 @@ export async function runSuiteOnce(
     progress.flush(pace.settleMs);
     const crash = crashed();
     if (crash !== null) return { kind: 'crash', crash };
-    const end = ended as Awaited<RunningCommand['ended']> | null;
+    const end = ended;
     if (end?.lost === true || session.lost.aborted) return { kind: 'lost' };
     if (end !== null) return { kind: 'exited', code: end.code, signal: end.signal };
     const now = performance.now();

@@ -443,14 +443,10 @@ describe('endings from outside', () => {
       timeoutMs: 5_000,
     });
     // The first life goes on for a moment; like a killed process, it may not write any more.
-    const { appendEvent, appendLine } = spool;
-    spool.appendEvent = () => 0;
-    spool.appendLine = () => 0;
+    Object.assign(spool, { appendEvent: () => 0, appendLine: () => 0, remember: () => undefined });
     stop.abort(new JobFailure('canceled', 'killed'));
     bench.host.leave();
     await abandoned;
-    spool.appendEvent = appendEvent;
-    spool.appendLine = appendLine;
     const serialBefore = lines('serial').length;
     spool.close();
     const [found] = AttemptSpool.openAll(join(folder, 'spool'));

@@ -80,7 +80,7 @@ export function createHttpArtifacts(settings: { controller: string; readToken: (
           body: Readable.toWeb(createReadStream(path)) as never,
           duplex: 'half',
           ...withSignal(signal),
-        } as RequestInit);
+        });
         if (!response.ok) return refuse(response);
         await response.arrayBuffer();
       });

@@ -33,7 +33,7 @@ function listen(at: number): Promise<void> {
   server.on('connection', (socket) => {
     sockets.push(socket);
     socket.on('message', (data) => {
-      const frame = FromAgent.parse(JSON.parse(String(data)));
+      const frame = FromAgent.parse(JSON.parse((data as Buffer).toString()));
       received.push(frame);
       if (frame.type === 'hello') {
         socket.send(JSON.stringify({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: 'lab', attempts: [] }));

@@ -24,6 +24,11 @@ export interface LinkSettings {
   backOff?: (failures: number) => number;
 }
 
+function textOf(data: WebSocket.RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString();
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data.toString();
+}
+
 /** Unsent bytes above which `send` says no; the spool keeps what was not taken. */
 const BUFFERED_MAX_BYTES = 4 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -124,7 +129,7 @@ export class Link {
     const { journal } = this.settings;
     let message: ToAgent;
     try {
-      message = ToAgent.parse(JSON.parse(String(data)));
+      message = ToAgent.parse(JSON.parse(textOf(data)));
     } catch (error) {
       // An unknown message is the controller's mistake; a new connection starts from known state.
       journal.error('link-malformed', { problem: messageOf(error).slice(0, 500) });

@@ -126,7 +126,7 @@ export class StreamFile<R extends SpoolRecord> {
       for (;;) {
         const end = rest.indexOf(0x0a, from);
         if (end === -1) break;
-        const record = parseRecord<R>(rest.toString('utf8', from, end));
+        const record = parseRecord(rest.toString('utf8', from, end)) as R | null;
         if (record === null) return;
         yield { record, bytes: end + 1 - from };
         from = end + 1;
@@ -136,9 +136,9 @@ export class StreamFile<R extends SpoolRecord> {
   }
 }
 
-function parseRecord<R extends SpoolRecord>(line: string): R | null {
+function parseRecord(line: string): SpoolRecord | null {
   try {
-    const value = JSON.parse(line) as R | null;
+    const value = JSON.parse(line) as SpoolRecord | null;
     return value !== null && Number.isInteger(value.seq) ? value : null;
   } catch {
     return null;

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { Client, type ClientErrorExtensions, type ConnectConfig } from 'ssh2';
+import { Client, type ClientErrorExtensions, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
 import { MachineError } from '../errors.js';
 import type { Access, Session } from '../protocols.js';
 import { SshSession } from './ssh-session.js';
@@ -29,7 +29,7 @@ export function fingerprintOf(key: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
-function parseHostKey(text: string): { type: string; blob: Buffer } {
+function parseHostKey(text: string): { type: ServerHostKeyAlgorithm; blob: Buffer } {
   const [type = '', base64 = ''] = text.trim().split(/\s+/);
   const blob = Buffer.from(base64, 'base64');
   const typeLength = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
@@ -40,7 +40,7 @@ function parseHostKey(text: string): { type: string; blob: Buffer } {
       'write "ssh-ed25519 AAAA…" as ssh-keyscan prints it',
     );
   }
-  return { type, blob };
+  return { type: type as ServerHostKeyAlgorithm, blob };
 }
 
 const sameKey = (a: Uint8Array, b: Uint8Array): boolean =>
@@ -76,7 +76,7 @@ export function createSshAccess(settings: SshSettings): Access {
           seen = key;
           return sameKey(key, pinned.blob);
         },
-        algorithms: { serverHostKey: { prepend: [pinned.type as 'ssh-ed25519'], append: [], remove: [] } },
+        algorithms: { serverHostKey: { prepend: pinned.type, append: [], remove: [] } },
       };
       const opening = openSession(address, config, () => describeKeyChange(address, pinned.blob, seen), signal);
       socket.resume();
