@@ -11,6 +11,7 @@ import { DispatchTicker } from './dispatch/ticker.js';
 import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
+import { sendProblem } from './platform/http/problem.filter.js';
 import { limitBodies } from './platform/http/body-limits.js';
 import { serveWebFiles } from './platform/http/web-files.js';
 import { NestLog } from './platform/logging.js';
@@ -28,6 +29,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   await migrate(address);
   const adapter = new FastifyAdapter({
     genReqId: () => randomUUID(),
+    frameworkErrors: sendProblem,
     // Behind a closed controller idle browser connections would keep the process alive.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },

@@ -292,7 +292,7 @@ function pickTest(tx: Queries): Promise<Pick | null> {
      where j.kind = 'test' and ${DUE} and m.desired = 'active' and m.reachable and ${AGENT_ONLINE}
        and 'test' = any(a.capabilities)
        and not exists (select 1 from lease l where l.machine = m.name and l.released_at is null)
-     ${IN_ORDER} for update of j, m skip locked`,
+     ${IN_ORDER} for no key update of j, m skip locked`,
   );
 }
 
@@ -307,6 +307,6 @@ function pickBuild(tx: Queries): Promise<Pick | null> {
          where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot and l.released_at is null)
          order by s.slot limit 1) free on true
      where j.kind = 'build' and ${DUE}
-     ${IN_ORDER} for update of j skip locked`,
+     ${IN_ORDER} for no key update of j skip locked`,
   );
 }

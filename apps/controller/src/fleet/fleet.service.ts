@@ -52,8 +52,9 @@ export class FleetService {
   /** A sign of life with the state of all machines; false when a newer connection speaks for the agent. */
   async beat(agent: string, connection: string, machines: readonly AgentMachine[]): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
+      // NO KEY: a claim that holds a machine refers to this row, and must not wait for it.
       const before = await tx.one<{ online: boolean }>(
-        `select ${AGENT_ONLINE} as online from agent a where name = $1 and connection = $2 for update`,
+        `select ${AGENT_ONLINE} as online from agent a where name = $1 and connection = $2 for no key update`,
         [agent, connection],
       );
       if (before === null) return false;

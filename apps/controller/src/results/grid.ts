@@ -50,7 +50,7 @@ export class GridView {
     this.#sql = sql;
   }
 
-  /** The grid of one run, or the newest ended job of every combination × build name. */
+  /** The grid of one run, or the newest ended job of every combination × build name; canceled ones say nothing. */
   async read(runId: string | null): Promise<Grid> {
     if (runId !== null && (await this.#sql.one('select 1 from run where id = $1', [runId])) === null) {
       throw notFound('run', runId);
@@ -141,7 +141,7 @@ function columnsSql(runId: string | null): string {
     runId === null
       ? `select distinct on (j.combination, b.name) j.*, b.name as build_name, b.bundle_key, b.position as build_position
          from job j join build b on b.id = j.build_id
-         where j.kind = 'test' and j.state = 'ended' and exists (select 1 from attempt t where t.job_id = j.id)
+         where j.kind = 'test' and j.state = 'ended' and j.verdict <> 'canceled' and exists (select 1 from attempt t where t.job_id = j.id)
          order by j.combination, b.name, j.ended_at desc`
       : `select j.*, b.name as build_name, b.bundle_key, b.position as build_position
          from job j join build b on b.id = j.build_id where j.kind = 'test' and j.run_id = $1`;

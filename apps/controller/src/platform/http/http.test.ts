@@ -69,6 +69,7 @@ describe('problems', () => {
     expect(await problem(await fetch(`${farm.server.url}/api/v2`, { method: 'DELETE' }))).toMatchObject({
       status: 404,
     });
+    expect(await problem(await fetch(`${farm.server.url}/%zz`))).toMatchObject({ status: 400 });
     expect(await problem(await send('{', 'application/json'))).toMatchObject({ status: 400 });
     expect(await problem(await send('<a/>', 'text/xml'))).toMatchObject({ status: 415 });
     expect(

@@ -15,25 +15,24 @@ type Answer = Omit<Problem, 'correlationId'>;
 export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
-    const correlationId = typeof request.id === 'string' ? request.id : randomUUID();
-    const answer = describeError(error, request.url);
-    if (answer.status >= 500 && !(error instanceof ProblemError)) {
-      writeLog('error', 'a request failed', {
-        correlationId,
-        method: request.method,
-        url: request.url,
-        ...errorFields(error),
-      });
-    }
-    if (reply.sent) return;
-    void reply
-      .status(answer.status)
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .header('x-correlation-id', correlationId)
-      .send(JSON.stringify({ ...answer, correlationId } satisfies Problem));
+    sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
+}
+
+/** Answers with the problem that an error is; also for errors that Fastify meets before any route. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const correlationId = typeof request.id === 'string' ? request.id : randomUUID();
+  const answer = describeError(error, request.url);
+  if (answer.status >= 500 && !(error instanceof ProblemError)) {
+    const { method, url } = request;
+    writeLog('error', 'a request failed', { correlationId, method, url, ...errorFields(error) });
+  }
+  if (reply.sent) return;
+  void reply
+    .status(answer.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('x-correlation-id', correlationId)
+    .send(JSON.stringify({ ...answer, correlationId } satisfies Problem));
 }
 
 /** What may be told of an error; nothing internal leaves. */
