@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
+import { lockState } from './config/state-lock.js';
 import { BundleCache } from './job/bundle-cache.js';
 import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
@@ -32,7 +33,7 @@ function run(config: AgentConfig): void {
   const journal = createJournal((line) => process.stdout.write(line));
   const token = (): string => readToken(config.tokenFile);
   token();
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  lockState(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
   const machines = config.machines.map((machine) => {
     try {

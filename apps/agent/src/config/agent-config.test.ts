@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, readToken } from './agent-config.js';
+import { lockState } from './state-lock.js';
 
 let folder: string;
 beforeEach(() => {
@@ -34,6 +35,17 @@ const complaint = (text: string): string => {
   }
   throw new Error('the config was taken');
 };
+
+describe('lockState', () => {
+  it('names the agent that holds the folder, and takes over from one that is gone', () => {
+    lockState(folder);
+    expect(() => lockState(folder)).toThrow(new RegExp(`stateDir: another agent \\(pid ${process.pid}\\) uses it`));
+    write('agent.pid', '999999999 1');
+    lockState(folder);
+    write('agent.pid', `${process.pid} 1`);
+    lockState(folder);
+  });
+});
 
 describe('loadConfig', () => {
   it('takes machines from the file of the lab, with paths relative to it', () => {

@@ -63,14 +63,14 @@ const ACTIONS: Record<string, Action> = {
     const file = files.get(String(path)) ?? Buffer.alloc(0);
     return `${createHash('sha256').update(file).digest('hex')}  -`;
   }),
-  'place-file': (machine, channel, { from, to }) => {
-    const file = machine.files.get(String(from));
-    if (file === undefined) {
-      channel.exit(1);
-      return;
+  'place-file': (machine, channel, { from, to, sha256 }) => {
+    const file = machine.files.get(String(from)) ?? Buffer.alloc(0);
+    const seen = createHash('sha256').update(file).digest('hex');
+    if (seen === sha256) {
+      machine.files.set(String(to), file);
+      machine.files.delete(String(from));
     }
-    machine.files.set(String(to), file);
-    machine.files.delete(String(from));
+    channel.write(`${seen}  -\n`);
     channel.exit(0);
   },
   'unpack-modules': (machine, channel, { release }) => {

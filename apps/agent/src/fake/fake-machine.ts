@@ -46,6 +46,8 @@ export class FakeMachine {
   moduleProblem: string | null = null;
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
+  /** Every written chunk has a flipped bit. */
+  damageUploads = false;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */

@@ -34,6 +34,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     const next = Buffer.alloc(Math.max(old.length, offset + data.length));
     old.copy(next);
     data.copy(next, offset);
+    if (machine.damageUploads) next[offset] = (next[offset] ?? 0) ^ 1;
     machine.freeBytes -= next.length - old.length;
     machine.files.set(path, next);
     sftp.status(id, STATUS_CODE.OK);

@@ -32,6 +32,10 @@ export async function flash(bench: TestBench): Promise<string> {
   );
   bench.spool.remember({ touched: true });
   const session = bench.host.require();
+  const chosen = new Set(work.suites.map((suite) => suite.name));
+  const otherSuites = new Set(
+    manifest.suites.filter((suite) => !chosen.has(suite.name)).map((suite) => suite.command[0] ?? ''),
+  );
   const [folderWord, modulesWord] = [quote(paths.folder), quote(paths.modules)];
   await output(
     session,
@@ -39,7 +43,7 @@ export async function flash(bench: TestBench): Promise<string> {
   );
   for (const path of Object.keys(manifest.files)) {
     const target = remotePath(path, paths);
-    if (target !== null) await uploadFile(bench, session, join(folder, path), path, target);
+    if (target !== null && !otherSuites.has(path)) await uploadFile(bench, session, join(folder, path), path, target);
   }
   if (manifest.files['modules.tar'] !== undefined) {
     // Unpacked aside and moved: tar would replace the symbolic link /lib by a folder.

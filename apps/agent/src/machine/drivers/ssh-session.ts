@@ -120,11 +120,11 @@ export class SshSession implements Session {
     const sftp = await this.sftp();
     let resumedAtBytes = await this.matchingPart(sftp, localPath, part, options);
     await this.writeFrom(sftp, localPath, part, resumedAtBytes, options);
-    let seen = await this.digest(part, options.signal);
+    let seen = await this.place(part, remotePath, options);
     if (seen !== options.sha256 && resumedAtBytes > 0) {
       resumedAtBytes = 0;
       await this.writeFrom(sftp, localPath, part, 0, options);
-      seen = await this.digest(part, options.signal);
+      seen = await this.place(part, remotePath, options);
     }
     if (seen !== options.sha256) {
       throw new MachineError(
@@ -133,11 +133,6 @@ export class SshSession implements Session {
         'check the disk and the network of the machine',
       );
     }
-    const [from, to, mode] = [quote(part), quote(remotePath), options.mode.toString(8)];
-    await output(
-      this,
-      script('place-file', { from: part, to: remotePath }, `chmod ${mode} ${from} && mv -f ${from} ${to}`),
-    );
     return { resumedAtBytes };
   }
 
@@ -201,6 +196,16 @@ export class SshSession implements Session {
   private async digest(remotePath: string, signal?: AbortSignal): Promise<string> {
     const command = script('digest', { path: remotePath }, `sha256sum < ${quote(remotePath)}`);
     const text = await output(this, command, signal === undefined ? {} : { signal });
+    return text.trim().split(/\s+/)[0] ?? '';
+  }
+
+  /** Renames the part when its digest is right; gives the digest that the machine read. One command: each costs. */
+  private async place(part: string, remotePath: string, options: UploadOptions): Promise<string> {
+    const [from, to] = [quote(part), quote(remotePath)];
+    const body = `sum=$(sha256sum < ${from}) && echo "$sum" || exit 1
+[ "\${sum%% *}" != ${options.sha256} ] || { chmod ${options.mode.toString(8)} ${from} && mv -f ${from} ${to}; }`;
+    const command = script('place-file', { from: part, to: remotePath, sha256: options.sha256 }, body);
+    const text = await output(this, command, options.signal === undefined ? {} : { signal: options.signal });
     return text.trim().split(/\s+/)[0] ?? '';
   }
 

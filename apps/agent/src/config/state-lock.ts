@@ -1,0 +1,43 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from './agent-config.js';
+
+/** Start time of a process in clock ticks since boot; null when it does not run. Tells a re-used pid. */
+function startTimeOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Makes this process the only agent on a state folder: two would send one spool twice and fight for
+ * the machines. A lock of a process that is gone is taken over. Throws ConfigError naming the other.
+ */
+export function lockState(stateDir: string): void {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const path = join(stateDir, 'agent.pid');
+  for (;;) {
+    try {
+      const fd = openSync(path, 'wx', 0o600);
+      writeSync(fd, `${process.pid} ${startTimeOf(process.pid) ?? ''}`);
+      closeSync(fd);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const [pid = '', started = ''] = readFileSync(path, 'utf8').split(' ');
+    if (startTimeOf(Number(pid)) === started && started !== '') {
+      throw new ConfigError(path, [
+        {
+          path: 'stateDir',
+          message: `another agent (pid ${pid}) uses it`,
+          remedy: 'stop that one, or give this agent a stateDir of its own',
+        },
+      ]);
+    }
+    rmSync(path, { force: true });
+  }
+}
