@@ -3,7 +3,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { LiveProvider } from './api/live-context.js';
+import { LiveProvider, startLive } from './api/live-context.js';
 import { createQueryClient } from './api/queries.js';
 import { adoptTokenFromAddress } from './api/token.js';
 import { router } from './router.js';
@@ -14,10 +14,12 @@ adoptTokenFromAddress();
 
 const place = document.getElementById('app');
 if (place === null) throw new Error('index.html has no element with the id "app"');
+const queries = createQueryClient();
+const link = startLive(queries);
 createRoot(place).render(
   <StrictMode>
-    <QueryClientProvider client={createQueryClient()}>
-      <LiveProvider>
+    <QueryClientProvider client={queries}>
+      <LiveProvider link={link}>
         <RouterProvider router={router} />
       </LiveProvider>
     </QueryClientProvider>

@@ -28,9 +28,10 @@ import {
   type ToBrowser,
 } from '@peerlab/contracts';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
+import { readSpec } from './sample-check.js';
 import { sampleMachines } from './sample-lab.js';
+import { sampleText } from './sample-logs.js';
 import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -175,7 +176,7 @@ export class SampleFarm {
     this.sockets.set(socket, state);
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('message', (data) => {
-      const message = FromBrowser.parse(JSON.parse(String(data)));
+      const message = FromBrowser.parse(JSON.parse((data as Buffer).toString('utf8')));
       if (message.type === 'topics') state.topics = new Set(message.topics);
       else if (message.type === 'untail') state.tails.delete(`${message.attemptId}/${message.stream}`);
       else state.tails.add(`${message.attemptId}/${message.stream}`);
@@ -489,69 +490,4 @@ async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString();
-}
-
-function readSpec(yaml: string): { spec: RunSpec | null; problems: ProblemItem[] } {
-  const counter = new LineCounter();
-  const document = parseDocument(yaml, { lineCounter: counter });
-  const place = (offset: number): { line: number; column: number } => {
-    const { line, col } = counter.linePos(offset);
-    return { line, column: col };
-  };
-  if (document.errors.length > 0) {
-    return {
-      spec: null,
-      problems: document.errors.map(({ message, pos }) => ({
-        path: '',
-        message: message.split('\n')[0] ?? '',
-        ...place(pos[0]),
-      })),
-    };
-  }
-  const parsed = RunSpec.safeParse(document.toJS());
-  if (parsed.success) return { spec: parsed.data, problems: [] };
-  return {
-    spec: null,
-    problems: problemItems(parsed.error).map((item) => ({ ...item, ...place(offsetOfPath(document, item.path)) })),
-  };
-}
-
-function offsetOfPath(document: Document, path: string): number {
-  const keys = path.split('.').filter((key) => key !== '');
-  for (let length = keys.length; length > 0; length -= 1) {
-    const node = document.getIn(
-      keys.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key)),
-      true,
-    );
-    if (isNode(node) && node.range) return node.range[0];
-  }
-  return 0;
-}
-
-/** A line of each stream by number: the same every time. */
-function sampleText(stream: LogStream): (seq: number) => string {
-  const stamp = (seq: number): string => `[${(seq * 0.0131).toFixed(6).padStart(12)}]`;
-  return (seq) => {
-    switch (stream) {
-      case 'serial':
-        if (seq < 6)
-          return `\u001b[2J\u001b[01;0${seq}H\u001b[1;32mGNU GRUB\u001b[0m  version 2.06-13+deb12u1 entry ${seq}`;
-        if (seq === 700)
-          return `${stamp(seq)} BUG: KASAN: use-after-free in p2pvram_migrate_to_ram+0x1c4/0x2e0 [p2pvram]`;
-        if (seq === 1200) return `${stamp(seq)} Kernel panic - not syncing: Fatal exception`;
-        return `${stamp(seq)} pci 0000:0${seq % 5}:00.0: BAR ${seq % 6} [mem 0xfe${(seq % 4096).toString(16).padStart(3, '0')}000-0xfe${(seq % 4096).toString(16).padStart(3, '0')}fff 64bit pref]`;
-      case 'kernel':
-        return seq === 400
-          ? `${stamp(seq)} WARNING: CPU: 1 PID: 412 at mm/memremap.c:412 memremap_pages+0x1b2/0x5f0`
-          : `${stamp(seq)} p2pvram 0000:03:00.0: page ${seq} moved to the device`;
-      case 'test':
-        return ['# test: case', 'not ok 6 thp_alias', '# proof: {"test":"x"}', 'ok 1 alias_read'][seq % 4] ?? '';
-      case 'agent':
-        return `stage ${['prepare', 'flash', 'boot', 'verify'][seq % 4] ?? ''}: step ${seq} done`;
-      case 'build':
-        return seq % 50_000 === 49_999
-          ? `mm/hmm.c:${seq}:9: \u001b[1;31merror:\u001b[0m implicit declaration of function`
-          : `  CC      drivers/gpu/drm/amd/display/dc/dml2/file_${seq}.o`;
-    }
-  };
 }

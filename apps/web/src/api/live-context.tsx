@@ -1,30 +1,24 @@
-import { useQueryClient, type QueryClient } from '@tanstack/react-query';
-import { createContext, use, useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
+import type { QueryClient } from '@tanstack/react-query';
+import { createContext, use, useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { createLiveLink, type LiveLink, type LiveState } from './live.js';
 import { keysOfTopic } from './queries.js';
 
 const LiveContext = createContext<LiveLink | null>(null);
 
-/** Keeps one live connection for everything below and turns its messages into refetches. */
-export function LiveProvider({ children }: { children: ReactNode }): ReactNode {
-  const queries = useQueryClient();
-  const [link, setLink] = useState<LiveLink | null>(null);
-  useEffect(() => {
-    const refetch = createRefetcher(queries);
-    const created = createLiveLink(refetch);
-    setLink(created);
-    const wake = (): void => {
-      if (document.visibilityState === 'visible') created.retryNow();
-    };
-    document.addEventListener('visibilitychange', wake);
-    window.addEventListener('online', wake);
-    return () => {
-      document.removeEventListener('visibilitychange', wake);
-      window.removeEventListener('online', wake);
-      created.close();
-    };
-  }, [queries]);
+/** Gives the page's one live connection to everything below. */
+export function LiveProvider({ link, children }: { link: LiveLink; children: ReactNode }): ReactNode {
   return <LiveContext value={link}>{children}</LiveContext>;
+}
+
+/** Opens the live connection of the page and turns its messages into refetches. Call once. */
+export function startLive(queries: QueryClient): LiveLink {
+  const link = createLiveLink(createRefetcher(queries));
+  const wake = (): void => {
+    if (document.visibilityState === 'visible') link.retryNow();
+  };
+  document.addEventListener('visibilitychange', wake);
+  window.addEventListener('online', wake);
+  return link;
 }
 
 /**

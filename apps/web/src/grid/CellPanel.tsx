@@ -21,7 +21,8 @@ export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPa
   const at = grid.columns[column];
   const what = grid.rows[row];
   const cell = lookup(row, column);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), [row, column]);
+  // The panel is mounted anew for every cell; see its key in GridPage.
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   if (at === undefined || what === undefined) return null;
   return (
     <aside

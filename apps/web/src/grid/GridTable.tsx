@@ -47,18 +47,23 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
     () => suites.flatMap(({ suite, rows }) => [suite, ...(folded.has(suite) ? [] : rows)]),
     [suites, folded],
   );
+  const lineOf = useMemo(() => new Map(lines.map((what, line) => [what, line])), [lines]);
   const lastLine = lines.length - 1;
   const focused = {
     line: Math.min(focus.line, Math.max(0, lastLine)),
     column: Math.min(focus.column, grid.columns.length),
   };
 
-  const openLine = open === null ? -1 : lines.indexOf(open.row);
+  const openLine = open === null ? -1 : (lineOf.get(open.row) ?? -1);
   const openColumn = open === null ? -1 : open.column + 1;
-  useEffect(() => {
-    // A link to a cell makes that cell the tab stop and brings it into view.
-    if (openLine < 0) return;
+  const [followed, setFollowed] = useState('');
+  const openPlace = `${openLine}:${openColumn}`;
+  if (openLine >= 0 && followed !== openPlace) {
+    // A link to a cell makes that cell the tab stop.
+    setFollowed(openPlace);
     setFocus({ line: openLine, column: openColumn });
+  }
+  useEffect(() => {
     cellElement(table.current, openLine, openColumn)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [openLine, openColumn]);
 
@@ -92,8 +97,6 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
     onClick: () => activate(line, column),
   });
 
-  let line = -1;
-  const nextLine = (): number => (line += 1);
   return (
     <table
       ref={table}
@@ -104,7 +107,7 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
     >
       <GridHeader columns={grid.columns} groups={groups} showRun={showRun} />
       {suites.map((rows) => {
-        const suiteLine = nextLine();
+        const suiteLine = lineOf.get(rows.suite) ?? 0;
         const isFolded = folded.has(rows.suite);
         return (
           <tbody key={rows.suite}>
@@ -128,7 +131,7 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
             </tr>
             {!isFolded &&
               rows.rows.map((row) => {
-                const rowLine = nextLine();
+                const rowLine = lineOf.get(row) ?? 0;
                 return (
                   <tr key={row}>
                     <th scope="row" {...cellProps(rowLine, 0)} className="row-head test-name">

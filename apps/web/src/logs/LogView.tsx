@@ -3,6 +3,7 @@ import { ROUTES, type LogStream } from '@peerlab/contracts';
 import {
   useCallback,
   useEffect,
+  useEffectEvent,
   useMemo,
   useRef,
   useState,
@@ -51,6 +52,8 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   const [isFollowing, setFollowing] = useState(marked === null);
   const [found, setFound] = useState<number | null>(null);
   const [needle, setNeedle] = useState('');
+  // The virtualizer changes in place, so the React compiler must leave this component alone; it does.
+  // oxlint-disable-next-line react/incompatible-library
   const virtual = useVirtualizer({
     count: total,
     getScrollElement: () => frame.current,
@@ -76,13 +79,14 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
     },
     [virtual],
   );
-  const target = marked?.first;
   const isReady = total > 0;
+  const openMarked = useEffectEvent(() => {
+    if (marked !== null) jump(Math.min(marked.first, total) - 1);
+  });
   useEffect(() => {
-    // Only once the total is known can a link's line be scrolled to; later marks come from clicks in view.
-    if (isReady && target !== undefined) jump(Math.min(target, store.total()) - 1);
-    // A click on a line number changes the mark but must not move the view.
-  }, [isReady, store]);
+    // Once, when the total is known: a later mark comes from a click in view and must not move the view.
+    if (isReady) openMarked();
+  }, [isReady]);
 
   const search = useFinder(store, jump, setFound);
   const from = (direction: 1 | -1): number => {
@@ -220,10 +224,7 @@ function useFinder(
 } {
   const running = useRef<AbortController | null>(null);
   const [status, setStatus] = useState<string | null>(null);
-  useEffect(() => {
-    setStatus(null);
-    return () => running.current?.abort();
-  }, [store]);
+  useEffect(() => () => running.current?.abort(), []);
   const run = async (start: number, direction: 1 | -1, satisfies: (text: string) => boolean): Promise<void> => {
     running.current?.abort();
     const controller = new AbortController();

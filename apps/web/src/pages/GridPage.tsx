@@ -104,6 +104,7 @@ function GridView({
       </div>
       {open !== null && (
         <CellPanel
+          key={cellName(grid, open.row, open.column)}
           grid={grid}
           row={open.row}
           column={open.column}

@@ -1,0 +1,40 @@
+import { problemItems, RunSpec, type ProblemItem } from '@peerlab/contracts';
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+
+/** Reads a run from YAML; problems carry the line and column they stand at, both from 1. */
+export function readSpec(yaml: string): { spec: RunSpec | null; problems: ProblemItem[] } {
+  const counter = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter: counter });
+  const place = (offset: number): { line: number; column: number } => {
+    const { line, col } = counter.linePos(offset);
+    return { line, column: col };
+  };
+  if (document.errors.length > 0) {
+    return {
+      spec: null,
+      problems: document.errors.map(({ message, pos }) => ({
+        path: '',
+        message: message.split('\n')[0] ?? '',
+        ...place(pos[0]),
+      })),
+    };
+  }
+  const parsed = RunSpec.safeParse(document.toJS());
+  if (parsed.success) return { spec: parsed.data, problems: [] };
+  return {
+    spec: null,
+    problems: problemItems(parsed.error).map((item) => ({ ...item, ...place(offsetOfPath(document, item.path)) })),
+  };
+}
+
+function offsetOfPath(document: Document, path: string): number {
+  const keys = path.split('.').filter((key) => key !== '');
+  for (let length = keys.length; length > 0; length -= 1) {
+    const node = document.getIn(
+      keys.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key)),
+      true,
+    );
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}
