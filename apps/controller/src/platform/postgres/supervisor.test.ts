@@ -13,7 +13,9 @@ const folders: string[] = [];
 afterEach(async () => {
   for (const folder of folders.splice(0)) {
     await stopPostgres(folder);
-    await rm(folder, { recursive: true, force: true });
+    await rm(socketFolder(folder, process.getuid?.() ?? 0, process.env), { recursive: true, force: true });
+    // The first folder below /tmp holds all the rest.
+    await rm(folder.split('/').slice(0, 3).join('/'), { recursive: true, force: true });
   }
 });
 
