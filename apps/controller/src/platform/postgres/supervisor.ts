@@ -64,7 +64,7 @@ export function socketFolder(stateDir: string, uid: number, env: NodeJS.ProcessE
   if (Buffer.byteLength(`${near}/.s.PGSQL.${PORT}.lock`) < SOCKET_PATH_MAX) return near;
   const digest = createHash('sha256').update(stateDir).digest('hex').slice(0, 8);
   const runtime = uid === 0 ? undefined : env['XDG_RUNTIME_DIR'];
-  return runtime === undefined ? `/tmp/peerlab-${uid}-${digest}` : join(runtime, `peerlab-${digest}`);
+  return runtime === undefined ? `/tmp/peerlab-pg-${uid}-${digest}` : join(runtime, `peerlab-pg-${digest}`);
 }
 
 async function openCluster(stateDir: string): Promise<Cluster> {
