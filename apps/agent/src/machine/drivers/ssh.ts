@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { connect as connectSocket, type Socket } from 'node:net';
 import { Client, type ClientErrorExtensions, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
 import { MachineError } from '../errors.js';
 import type { Access, Session } from '../protocols.js';
+import { openSpeakingSocket } from './speaking-socket.js';
 import { SshSession } from './ssh-session.js';
 
 export interface SshSettings {
@@ -17,12 +17,6 @@ export interface SshSettings {
 
 /** Alive as long as one of six probes, 5 s apart, is answered: emulated machines stall for seconds. */
 const KEEPALIVE = { keepaliveInterval: 5_000, keepaliveCountMax: 6 };
-
-/**
- * Longest wait for the server's first bytes. Short, because forwarded ports accept connections on
- * behalf of a machine that is still booting, and only a new connection notices that it came up.
- */
-const BANNER_MS = 4_000;
 
 /** OpenSSH's form of a public key's fingerprint. */
 export function fingerprintOf(key: Uint8Array): string {
@@ -62,10 +56,12 @@ export function createSshAccess(settings: SshSettings): Access {
         );
       });
       let seen: Buffer | null = null;
-      const socket = await openSpeaking(settings, Math.min(BANNER_MS, timeoutMs), signal).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        throw unreachable(address, error instanceof Error ? error.message : String(error), null);
-      });
+      const socket = await openSpeakingSocket(settings.host, settings.port, timeoutMs, signal).catch(
+        (error: unknown) => {
+          signal?.throwIfAborted();
+          throw unreachable(address, error instanceof Error ? error.message : String(error), null);
+        },
+      );
       const config: ConnectConfig = {
         sock: socket,
         username: settings.user,
@@ -83,39 +79,6 @@ export function createSshAccess(settings: SshSettings): Access {
       return opening;
     },
   };
-}
-
-/** A TCP connection whose other end has said something; what it said is still to be read. */
-function openSpeaking(settings: SshSettings, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host: settings.host, port: settings.port, noDelay: true });
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      socket.removeListener('data', onData);
-      socket.removeListener('close', onClose);
-      socket.removeListener('error', fail);
-    };
-    const fail = (error: Error): void => {
-      done();
-      socket.on('error', () => undefined);
-      socket.destroy();
-      reject(error);
-    };
-    const onData = (chunk: Buffer): void => {
-      socket.pause();
-      done();
-      socket.unshift(chunk);
-      resolve(socket);
-    };
-    const onClose = (): void => fail(new Error('the connection was closed before the server said anything'));
-    const onAbort = (): void => fail(new Error('aborted'));
-    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
-    socket.on('data', onData);
-    socket.on('close', onClose);
-    socket.on('error', fail);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }
 
 function describeKeyChange(address: string, pinned: Buffer, seen: Buffer | null): MachineError | null {
