@@ -23,9 +23,15 @@ const EXEC_TIMEOUT_MS = 60_000;
 /** What one command may print; far above anything a stage asks for. */
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
+function withoutStatus(command: string): MachineError {
+  const what = command.split('\n', 1)[0]?.slice(0, 80) ?? '';
+  return new MachineError('connection-lost', `the channel of "${what}" was closed without an exit status`);
+}
+
 export class SshSession implements Session {
   readonly lost: AbortSignal;
   private readonly lostBy = new AbortController();
+  private lostWhy: string | null = null;
   private sftpOpening: Promise<SFTPWrapper> | null = null;
 
   constructor(
@@ -33,13 +39,18 @@ export class SshSession implements Session {
     private readonly client: Client,
   ) {
     this.lost = this.lostBy.signal;
-    const lose = (): void => this.lostBy.abort(this.lostError());
-    client.on('close', lose);
-    client.on('end', lose);
-    client.on('error', lose);
+    // The first sign is the reason; the others follow from it.
+    const lose = (why: string): void => {
+      this.lostWhy ??= why;
+      this.lostBy.abort(this.lostError());
+    };
+    client.on('error', (error: Error) => lose(error.message));
+    client.on('end', () => lose('the machine ended it'));
+    client.on('close', () => lose('it was closed'));
   }
 
   close(): void {
+    this.lostWhy ??= 'this end closed it';
     this.client.end();
     this.client.destroy();
     this.lostBy.abort(this.lostError());
@@ -85,7 +96,8 @@ export class SshSession implements Session {
       channel.on('close', () => {
         const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(chunks[name]).toString('utf8');
         const ended = end;
-        if (ended === null) fail(this.lostError());
+        if (ended === null && !this.lost.aborted) fail(withoutStatus(command));
+        else if (ended === null) fail(this.lostError());
         else finish(() => resolve({ stdout: text('stdout'), stderr: text('stderr'), ...ended }));
       });
       channel.end(options.stdin ?? '');
@@ -259,6 +271,9 @@ export class SshSession implements Session {
   }
 
   private lostError(): MachineError {
-    return new MachineError('connection-lost', `the connection to ${this.address} was lost`);
+    return new MachineError(
+      'connection-lost',
+      `the connection to ${this.address} was lost (${this.lostWhy ?? 'no reason known'})`,
+    );
   }
 }
