@@ -1,8 +1,9 @@
-import { access, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
+import { hasLoginPrompt, logLength } from './console-log.js';
 import { type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
 import { Emulator } from './emulator.js';
@@ -15,7 +16,13 @@ import { answersSsh } from './ssh-banner.js';
 export type MachineState = 'starting' | 'ssh' | 'down';
 export type Report = (state: MachineState, reason: string) => void;
 
-const PROBE_MS = 300;
+const PROMPT_POLL_MS = 200;
+/**
+ * A machine whose prompt does not show up is asked all the same, but rarely: QEMU keeps every connection
+ * that was made too early and hands them all to sshd at once, which costs an emulated boot seconds.
+ */
+const IMPATIENT_PROBE_MS = 90_000;
+const ADOPTED_PROBE_MS = 10_000;
 /** First pause before a QEMU that ended is started again; doubled each time, up to the longest. */
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -80,19 +87,21 @@ export class VirtualMachine {
 
   /** Starts QEMU, or goes on with the adopted one, and keeps it running until `stop` or `release`. */
   async start(): Promise<void> {
-    const adopted = this.emulator !== null;
-    if (this.emulator === null) await this.launch();
-    this.watchBoot(adopted ? `adopted (process ${this.emulator?.pid})` : 'power on');
+    if (this.emulator === null) this.watchBoot('power on', await this.launch());
+    else this.watchBoot(`adopted (process ${this.emulator.pid})`, await logLength(this.paths.consoleLog), true);
     this.watching = this.keepRunning();
   }
 
-  private async launch(): Promise<void> {
-    const size = await stat(this.paths.consoleLog).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (size > CONSOLE_LOG_MAX_BYTES) await rename(this.paths.consoleLog, `${this.paths.consoleLog}.1`);
-    this.emulator = await Emulator.start(this.args, this.paths, (event) => this.onEvent(event));
+  /** @returns length of the console log before the boot */
+  private async launch(): Promise<number> {
+    let length = await logLength(this.paths.consoleLog);
+    if (length > CONSOLE_LOG_MAX_BYTES) {
+      await rename(this.paths.consoleLog, `${this.paths.consoleLog}.1`);
+      length = 0;
+    }
+    const emulator = await Emulator.start(this.args, this.paths, (event) => this.onEvent(event));
+    this.emulator = emulator;
+    return length;
   }
 
   private async keepRunning(): Promise<void> {
@@ -109,8 +118,7 @@ export class VirtualMachine {
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       startedAt = Date.now();
       try {
-        await this.launch();
-        this.watchBoot('started again');
+        this.watchBoot('started again', await this.launch());
       } catch (error) {
         this.emulator = null;
         this.report('down', (error as Error).message);
@@ -119,21 +127,32 @@ export class VirtualMachine {
   }
 
   private onEvent(event: string): void {
-    if (event === 'RESET' && Date.now() - this.bootBeganAt > RESET_ECHO_MS) this.watchBoot('reset');
+    if (event === 'RESET' && Date.now() - this.bootBeganAt > RESET_ECHO_MS) {
+      this.bootBeganAt = Date.now();
+      void logLength(this.paths.consoleLog).then((length) => this.watchBoot('reset', length));
+    }
     if (event === 'WATCHDOG') this.report('starting', 'the watchdog expired');
   }
 
-  /** Reports `starting`, then `ssh` as soon as the machine answers, unless it was reset again before. */
-  private watchBoot(reason: string): void {
+  /**
+   * Reports `starting`, then `ssh` as soon as the machine answers, unless it was reset again before.
+   * @param logStart length of the console log when the boot began
+   */
+  private watchBoot(reason: string, logStart: number, adopted = false): void {
     const generation = ++this.generation;
     const startedAt = Date.now();
     this.bootBeganAt = startedAt;
     this.report('starting', reason);
     const probe = async (): Promise<void> => {
+      // A machine that ran already may have shown its prompt long ago.
+      let asking = adopted ? 0 : Date.now() + IMPATIENT_PROBE_MS;
       for (;;) {
         if (generation !== this.generation || this.stopping.signal.aborted) return;
-        if (await answersSsh(this.sshPort)) break;
-        await delay(PROBE_MS);
+        if (Date.now() > asking || (await hasLoginPrompt(this.paths.consoleLog, logStart))) {
+          if (await answersSsh(this.sshPort)) break;
+          asking = Date.now() + (adopted ? ADOPTED_PROBE_MS : IMPATIENT_PROBE_MS);
+        }
+        await delay(PROMPT_POLL_MS);
       }
       if (generation === this.generation && !this.stopping.signal.aborted)
         this.report('ssh', `after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
@@ -144,9 +163,12 @@ export class VirtualMachine {
   /** Ends QEMU and the care for it. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    if (this.emulator === null) return;
-    await this.emulator.stop();
+    const emulator = this.emulator;
+    await emulator?.stop();
     await this.watching;
+    // One that was just being started again.
+    if (this.emulator !== emulator) await this.emulator?.stop();
+    if (this.emulator === null) return;
     this.report('down', 'stopped');
   }
 
