@@ -13,16 +13,16 @@ import type { Machine } from '../machine/protocols.js';
 import { fakeArtifacts, makeFakeBundle } from './fake-bundle.js';
 import { FakeMachine, type FakeTest } from './fake-machine.js';
 
-/** Waits that fit a machine which boots in 20 ms. */
+/** Waits for a machine that boots in 20 ms, with room for a busy computer. */
 export const FAKE_PACE: Pace = {
-  connectTimeoutMs: 3_000,
+  connectTimeoutMs: 5_000,
   pollMs: 20,
-  reachMs: 400,
-  recoverMs: 1_500,
-  lateCrashMs: 400,
-  crashTextMs: 300,
+  reachMs: 5_000,
+  recoverMs: 5_000,
+  lateCrashMs: 1_000,
+  crashTextMs: 1_000,
   settleMs: 50,
-  restoreMs: 8_000,
+  restoreMs: 20_000,
 };
 
 export const FAKE_NONCE = '0123456789abcdef0123456789abcdef';

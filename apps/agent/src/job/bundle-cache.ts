@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BundleManifest } from '@peerlab/contracts';
 import type { Artifacts } from './artifacts.js';
@@ -39,6 +39,8 @@ export class BundleCache {
       }
       await task;
     }
+    const now = new Date();
+    await utimes(folder, now, now);
     signal?.throwIfAborted();
     try {
       await checkFiles(folder, manifest);
@@ -47,6 +49,16 @@ export class BundleCache {
       throw error;
     }
     return folder;
+  }
+
+  /** Removes the bundles that were not asked for in the longest time. */
+  private async evict(): Promise<void> {
+    const names = (await readdir(this.root)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    const aged = await Promise.all(
+      names.map(async (name) => ({ name, usedAt: (await stat(join(this.root, name))).mtimeMs })),
+    );
+    aged.sort((a, b) => b.usedAt - a.usedAt);
+    for (const { name } of aged.slice(KEPT_BUNDLES)) await rm(join(this.root, name), { recursive: true, force: true });
   }
 
   private async unpack(sha256: string, folder: string): Promise<string> {
@@ -58,6 +70,7 @@ export class BundleCache {
       await mkdir(temporary);
       await runTar(['-xf', tar, '-C', temporary, '--no-same-owner']);
       await rename(temporary, folder);
+      await this.evict();
       return folder;
     } finally {
       await rm(tar, { force: true });
@@ -65,6 +78,9 @@ export class BundleCache {
     }
   }
 }
+
+/** Bundles kept on the agent's disk, about 10 MB each; far more than jobs that run at once. */
+const KEPT_BUNDLES = 32;
 
 async function checkFiles(folder: string, manifest: BundleManifest): Promise<void> {
   for (const [path, expected] of Object.entries(manifest.files)) {

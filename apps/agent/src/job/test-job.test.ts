@@ -9,6 +9,7 @@ import { customConfig } from '../machine/drivers/grub.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
+import type { Pace } from './pace.js';
 import { TestBench } from './test-bench.js';
 import { recoverTestJob, runTestJob } from './test-job.js';
 
@@ -18,13 +19,24 @@ let stop: AbortController;
 let bench: TestBench;
 let spool: AttemptSpool;
 
-async function setUp(options: FakeLabOptions = {}): Promise<void> {
+/** For machines that stay away: nobody wants to wait for them. */
+const HOPELESS = { reachMs: 300, recoverMs: 800 };
+
+async function setUp({ pace = {}, ...options }: FakeLabOptions & { pace?: Partial<Pace> } = {}): Promise<void> {
   const lab = await startFakeLab(folder, options);
   fake = lab.fake;
   const assignment = lab.assign();
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   stop = new AbortController();
-  bench = new TestBench(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal);
+  bench = new TestBench(
+    assignment,
+    assignment.work,
+    lab.machine,
+    lab.bundles,
+    spool,
+    { ...FAKE_PACE, ...pace },
+    stop.signal,
+  );
 }
 
 const events = (): AttemptEvent[] =>
@@ -217,7 +229,7 @@ describe('a kernel that does not come up', () => {
   });
 
   it('never comes back, nor does the default: infrastructure, not restored', async () => {
-    await setUp({ bootSeconds: 1 });
+    await setUp({ bootSeconds: 1, pace: HOPELESS });
     fake.candidateBoots = ['lost-forever'];
     await runTestJob(bench);
     expect(finished().failure?.class).toBe('infrastructure');
@@ -226,7 +238,7 @@ describe('a kernel that does not come up', () => {
   });
 
   it('hangs without a power driver: infrastructure that asks for one', async () => {
-    await setUp({ bootSeconds: 1, power: false });
+    await setUp({ bootSeconds: 1, power: false, pace: HOPELESS });
     fake.candidateBoots = ['hang'];
     await runTestJob(bench);
     expect(finished().failure?.message).toContain('configure power:');
@@ -351,7 +363,7 @@ describe('trouble in the middle of a suite', () => {
 
 describe('trouble with the machine', () => {
   it('an unreachable machine is infrastructure with a remedy, and untouched', async () => {
-    await setUp();
+    await setUp({ pace: HOPELESS });
     await fake.ssh.close();
     await runTestJob(bench);
     expect(finished()).toMatchObject({ failure: { class: 'infrastructure', stage: 'prepare' }, restored: true });
