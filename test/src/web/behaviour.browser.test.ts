@@ -152,6 +152,19 @@ describe('log viewer', () => {
     await latest.click();
     await page.getByText('second pushed line').waitFor();
   });
+  it('keeps following while batches arrive faster than it scrolls', async () => {
+    await using opened = await app.open(log());
+    const { page } = opened;
+    await page.getByText(/lines, following$/).waitFor();
+    for (let batch = 0; batch < 30; batch += 1) {
+      app.farm.pushLines(
+        app.farm.buildAttempt,
+        'build',
+        Array.from({ length: 500 }, (_, index) => `batch ${batch} line ${index}`),
+      );
+    }
+    await page.getByText('batch 29 line 499').waitFor();
+  });
   it('steps through errors over what is not loaded, and searches', async () => {
     await using opened = await app.open(log('&line=1'));
     const { page } = opened;

@@ -49,6 +49,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const frame = useRef<HTMLDivElement>(null);
+  const lastTop = useRef(0);
   const [isFollowing, setFollowing] = useState(marked === null);
   const [found, setFound] = useState<number | null>(null);
   const [needle, setNeedle] = useState('');
@@ -130,7 +131,12 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
         aria-label={`${stream} log`}
         onScroll={(event) => {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-          setFollowing(scrollHeight - scrollTop - clientHeight < FOLLOW_PX);
+          const isUpward = scrollTop < lastTop.current;
+          lastTop.current = scrollTop;
+          // Lines that arrive between a jump to the end and its event also leave the view short of the
+          // end; only a move upwards is the person's wish to stop following.
+          if (scrollHeight - scrollTop - clientHeight < FOLLOW_PX) setFollowing(true);
+          else if (isUpward) setFollowing(false);
         }}
       >
         {total === 0 && (

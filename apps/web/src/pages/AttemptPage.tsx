@@ -15,15 +15,21 @@ import { Ago, Elapsed } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/attempts/$attempt');
+/** Pause between two looks at the line counts of a running attempt, in milliseconds. */
+const COUNTS_MS = 4000;
 
 /** One try of a job on its machine: evidence and logs. */
 export function AttemptPage(): ReactNode {
   const { attempt: id } = route.useParams();
-  const query = useQuery(attemptQuery(id));
+  const query = useQuery({
+    ...attemptQuery(id),
+    // New log lines alone are no `changed` message, so the counts on the tabs are asked for while it runs.
+    refetchInterval: ({ state }) => (state.data?.state === 'ended' ? false : COUNTS_MS),
+  });
   const attempt = query.data;
   useTitle(attempt === undefined ? 'Attempt' : `Attempt ${attempt.number}, ${attempt.machine ?? attempt.build}`);
   return (
-    <QuerySection query={query} what="the attempt">
+    <QuerySection query={query} what="the attempt" heading="Attempt">
       {(data) => (
         <>
           <Topics run={data.run.id} />
@@ -74,7 +80,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
   const navigate = route.useNavigate();
   const view = search.view ?? (search.line !== undefined || attempt.kind === 'build' ? 'log' : 'evidence');
   const streams = orderedStreams(attempt);
-  const stream = search.stream ?? streams.find(({ lines }) => lines > 0)?.stream ?? streams[0]?.stream;
+  const stream = search.stream ?? streams[0]?.stream;
   useLineFragment(
     (line) =>
       void navigate({ search: (before) => ({ ...before, view: 'log', line, to: undefined }), hash: '', replace: true }),
@@ -153,13 +159,19 @@ function Evidence({ attempt }: { attempt: AttemptDetail }): ReactNode {
   );
 }
 
-/** Streams in the fixed order of the contract; those an attempt cannot have are left out. */
+const STREAMS_OF: Record<AttemptDetail['kind'], readonly LogStream[]> = {
+  build: ['build', 'agent'],
+  test: ['serial', 'kernel', 'test', 'agent'],
+};
+
+/** Streams that the attempt has or will have, the most telling one first. */
 function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
-  const wanted: LogStream[] = attempt.kind === 'build' ? ['build', 'agent'] : ['serial', 'kernel', 'test', 'agent'];
-  return LOG_STREAMS.flatMap((stream) => {
+  const expected = STREAMS_OF[attempt.kind];
+  const names = [...expected, ...LOG_STREAMS.filter((stream) => !expected.includes(stream))];
+  return names.flatMap((stream) => {
     const known = attempt.streams.find((each) => each.stream === stream);
     if (known !== undefined) return [known];
-    return wanted.includes(stream) ? [{ stream, lines: 0, expected: null }] : [];
+    return expected.includes(stream) ? [{ stream, lines: 0, expected: null }] : [];
   });
 }
 

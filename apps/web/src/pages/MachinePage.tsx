@@ -22,7 +22,7 @@ export function MachinePage(): ReactNode {
   useTopics('machines');
   const query = useQuery(machineQuery(name));
   return (
-    <QuerySection query={query} what="the machine">
+    <QuerySection query={query} what="the machine" heading={name}>
       {(machine) => (
         <>
           <MachineHead machine={machine} />

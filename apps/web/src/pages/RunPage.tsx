@@ -20,7 +20,7 @@ export function RunPage(): ReactNode {
   const query = useQuery(runQuery(id));
   useTitle(query.data === undefined ? 'Run' : `${query.data.verdict ?? query.data.state}: ${query.data.name}`);
   return (
-    <QuerySection query={query} what="the run">
+    <QuerySection query={query} what="the run" heading="Run">
       {(run) => (
         <>
           <RunHead run={run} />

@@ -10,7 +10,7 @@ export function ErrorNotice({ error, retry }: { error: Error; retry?: (() => voi
       <p>
         <strong>{problem?.title ?? 'This part of the page failed'}</strong>
       </p>
-      <p>{error.message}</p>
+      {error.message !== problem?.title && <p>{error.message}</p>}
       {problem !== null && problem.errors.length > 0 && (
         <ul>
           {problem.errors.map((item, index) => (
@@ -68,16 +68,24 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 export function QuerySection<T>({
   query,
   what,
+  heading,
   children,
 }: {
   query: Pick<UseQueryResult<T>, 'data' | 'error' | 'refetch'>;
   what: string;
+  /** Of a page whose own heading is made of the data: what stands there until it has come. */
+  heading?: string;
   children: (data: T) => ReactNode;
 }): ReactNode {
   const { data, error, refetch } = query;
   const retry = (): void => void refetch();
   if (data === undefined) {
-    return error === null ? <Loading what={what} /> : <ErrorNotice error={error} retry={retry} />;
+    return (
+      <>
+        {heading !== undefined && <h1 className="page-head">{heading}</h1>}
+        {error === null ? <Loading what={what} /> : <ErrorNotice error={error} retry={retry} />}
+      </>
+    );
   }
   return (
     <>
