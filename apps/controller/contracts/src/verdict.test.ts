@@ -61,14 +61,21 @@ describe('judge', () => {
 describe('verdict order', () => {
   it('finds the worst whatever the order', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...VERDICTS), { minLength: 1 }), (list) => {
+      fc.property(fc.array(fc.constantFrom(...VERDICTS.filter((v) => v !== 'skip')), { minLength: 1 }), (list) => {
         const worst = worstVerdict(list);
         expect(list).toContain(worst);
-        for (const verdict of list)
+        for (const verdict of list) {
           expect(VERDICTS.indexOf(verdict)).toBeGreaterThanOrEqual(VERDICTS.indexOf(worst ?? 'pass'));
+        }
         expect(worstVerdict([...list].reverse())).toBe(worst);
+        expect(worstVerdict([...list, 'skip'])).toBe(worst);
       }),
     );
+  });
+  it('sums up skips alone as skip', () => {
+    expect(worstVerdict(['skip', 'skip'])).toBe('skip');
+    expect(worstVerdict(['skip', 'pass'])).toBe('pass');
+    expect(worstVerdict([])).toBeNull();
   });
   it('tells every verdict apart by letter and icon', () => {
     const rows = Object.values(VERDICT_TABLE);

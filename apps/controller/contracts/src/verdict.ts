@@ -113,14 +113,23 @@ function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
   return null;
 }
 
-/** Worst first; null when there is nothing to compare. */
+/**
+ * The verdict of many: the worst of them, except that a skip says nothing beside a pass. Null when
+ * there is nothing to sum up.
+ */
 export function worstVerdict(verdicts: Iterable<Verdict>): Verdict | null {
   let worst: Verdict | null = null;
   for (const verdict of verdicts) {
-    if (worst === null || VERDICTS.indexOf(verdict) < VERDICTS.indexOf(worst)) worst = verdict;
+    if (worst === null || SUMMARY_RANK[verdict] < SUMMARY_RANK[worst]) worst = verdict;
   }
   return worst;
 }
+
+/** Order of VERDICTS with skip last: smaller is worse. */
+const SUMMARY_RANK: Record<Verdict, number> = {
+  ...(Object.fromEntries(VERDICTS.map((verdict, rank) => [verdict, rank])) as Record<Verdict, number>),
+  skip: VERDICTS.length,
+};
 
 /** The verdict of a job whose attempt ended early, for the tests that have no result of their own. */
 export function verdictOfFailure(failure: FailureClass): Verdict {
