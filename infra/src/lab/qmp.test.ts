@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -58,6 +59,23 @@ describe('QmpConnection', () => {
   test('fails what is under way when QEMU dies, and says that it is gone', async () => {
     const connection = await QmpConnection.open(join(folder, 's'), () => undefined);
     await expect(connection.command('die')).rejects.toThrow(/closed its monitor/);
+    await connection.closed;
+  });
+
+  test('survives a QEMU that is killed with our words unread', async () => {
+    // Only the death of another process resets a UNIX connection.
+    const source = `require('node:net').createServer((socket) => {
+      socket.write('{"QMP": {}}\\n');
+      socket.once('data', () => { socket.pause(); socket.write('{"return": {}, "id": 1}\\n'); });
+    }).listen(process.argv[1], () => console.log('up'));`;
+    const qemu = spawn(process.execPath, ['-e', source, join(folder, 'killed')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(qemu.stdout, 'data');
+    const connection = await QmpConnection.open(join(folder, 'killed'), () => undefined);
+    const unanswered = connection.command('never read');
+    qemu.kill('SIGKILL');
+    await expect(unanswered).rejects.toThrow(/closed its monitor/);
     await connection.closed;
   });
 

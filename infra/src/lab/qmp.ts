@@ -48,7 +48,10 @@ export class QmpConnection {
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     void this.closed.then(() => this.failAll('QEMU closed its monitor'));
     socket.on('error', () => socket.destroy());
-    createInterface({ input: socket }).on('line', (line) => this.receive(line, onEvent));
+    const lines = createInterface({ input: socket });
+    lines.on('line', (line) => this.receive(line, onEvent));
+    // readline passes its input's errors on, and an error without a listener would end the lab.
+    lines.on('error', () => undefined);
   }
 
   /** Connects and enters command mode. */
