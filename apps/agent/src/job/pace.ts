@@ -22,9 +22,10 @@ export const PACE: Pace = {
   connectTimeoutMs: 30_000,
   pollMs: 500,
   reachMs: 120_000,
-  recoverMs: 180_000,
+  // An emulated machine beside kernel builds has been seen to take four minutes.
+  recoverMs: 420_000,
   lateCrashMs: 15_000,
   crashTextMs: 4_000,
   settleMs: 150,
-  restoreMs: 600_000,
+  restoreMs: 1_200_000,
 };

@@ -55,7 +55,7 @@ export async function restore(bench: TestBench): Promise<{ restored: boolean; de
 async function restoreOnce(bench: TestBench, signal: AbortSignal): Promise<string> {
   const { host, pace, machine } = bench;
   const expected = expectedBuildId(bench);
-  let { kernel } = await host.reach(pace.recoverMs, signal);
+  let { kernel } = await host.reach(pace.reachMs, signal);
   if (kernel.nonce !== null || (expected !== null && kernel.buildId !== expected)) {
     bench.note(`restore: ${machine.name} runs ${kernel.release}; rebooting to its default kernel`);
     await host.reboot(signal);
