@@ -216,9 +216,14 @@ export class Farm {
   async stop(): Promise<void> {
     for (const service of [...this.services].reverse()) await service.stop();
     if (this.controllerStarted && process.env['DATABASE_URL'] === undefined) {
-      await run('node', [this.path('apps/controller/dist/main.js'), 'database', 'stop'], {
-        env: { ...process.env, ...this.controllerEnv },
-      });
+      try {
+        await run('node', [this.path('apps/controller/dist/main.js'), 'database', 'stop'], {
+          env: { ...process.env, ...this.controllerEnv },
+        });
+      } catch (error) {
+        // Said and not thrown: what made us stop matters more.
+        this.terminal.say(`the database was not stopped: ${(error as Error).message}`);
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,6 +31,8 @@ export class StartedFarm {
 
   static async start(args: string[], stateDir?: string): Promise<StartedFarm> {
     const state = stateDir ?? (await mkdtemp(join(tmpdir(), 'peerlab-e2e-')));
+    // The embedded Postgres runs as another account when we are root, and must get in.
+    await chmod(state, 0o755);
     const port = await freePort();
     const labPort = 30_000 + Math.floor(Math.random() * 20_000);
     // The set-up has been done by `npm test`, so the program behind `npm start` is called directly.
