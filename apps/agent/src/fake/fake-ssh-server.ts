@@ -12,10 +12,19 @@ export interface FakeChannel {
   exit(code: number): void;
 }
 
+/** Now and then ssh2 makes a pair that it cannot read itself. */
+function makeKeyPair(): { private: string; public: string } {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    const halves = [pair.private, pair.public].map((text) => ssh2.utils.parseKey(text));
+    if (!halves.some((half) => half instanceof Error)) return pair;
+  }
+}
+
 /** The sshd of a fake machine: one key pair lets in, everybody else is refused. */
 export class FakeSshServer {
-  readonly clientKey = ssh2.utils.generateKeyPairSync('ed25519');
-  private hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
+  readonly clientKey = makeKeyPair();
+  private hostKeys = makeKeyPair();
   private server: ssh2.Server | null = null;
   private readonly connections = new Set<Connection>();
   private boundPort = 0;
@@ -80,7 +89,7 @@ export class FakeSshServer {
   /** As if the machine had been reinstalled. */
   async changeHostKey(): Promise<void> {
     await this.close();
-    this.hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
+    this.hostKeys = makeKeyPair();
     await this.listen();
   }
 

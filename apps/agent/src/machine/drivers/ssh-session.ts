@@ -23,6 +23,8 @@ const EXEC_TIMEOUT_MS = 60_000;
 /** What one command may print; far above anything a stage asks for. */
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
+type ExitStatus = Omit<CommandEnd, 'lost'>;
+
 function withoutStatus(command: string): MachineError {
   const what = command.split('\n', 1)[0]?.slice(0, 80) ?? '';
   return new MachineError('connection-lost', `the channel of "${what}" was closed without an exit status`);
@@ -59,11 +61,10 @@ export class SshSession implements Session {
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS;
     options.signal?.throwIfAborted();
-    const channel = await this.channel(command);
+    const { channel, end } = await this.channel(command);
     return new Promise((resolve, reject) => {
       const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
       let size = 0;
-      let end: { code: number | null; signal: string | null } | null = null;
       const finish = (act: () => void): void => {
         clearTimeout(timer);
         options.signal?.removeEventListener('abort', onAbort);
@@ -90,12 +91,9 @@ export class SshSession implements Session {
       };
       channel.on('data', collect('stdout'));
       channel.stderr.on('data', collect('stderr'));
-      channel.on('exit', (code: number | null, signal?: string) => {
-        end = { code, signal: signal ?? null };
-      });
       channel.on('close', () => {
         const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(chunks[name]).toString('utf8');
-        const ended = end;
+        const ended = end();
         if (ended === null && !this.lost.aborted) fail(withoutStatus(command));
         else if (ended === null) fail(this.lostError());
         else finish(() => resolve({ stdout: text('stdout'), stderr: text('stderr'), ...ended }));
@@ -105,22 +103,19 @@ export class SshSession implements Session {
   }
 
   async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
-    const channel = await this.channel(command);
+    const { channel, end } = await this.channel(command);
     const stdout = new LineSplitter((line) => handlers.onStdoutLine(line));
     const stderr = new LineSplitter((line) => handlers.onStderrLine(line));
     channel.on('data', (chunk: Buffer) => stdout.push(chunk));
     channel.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     const ended = new Promise<CommandEnd>((resolve) => {
-      let end: Omit<CommandEnd, 'lost'> | null = null;
       const finish = (): void => {
+        const seen = end();
         this.lost.removeEventListener('abort', finish);
         stdout.end();
         stderr.end();
-        resolve(end === null ? { code: null, signal: null, lost: true } : { ...end, lost: false });
+        resolve(seen === null ? { code: null, signal: null, lost: true } : { ...seen, lost: false });
       };
-      channel.on('exit', (code: number | null, signal?: string) => {
-        end = { code, signal: signal ?? null };
-      });
       channel.on('close', finish);
       this.lost.addEventListener('abort', finish, { once: true });
     });
@@ -232,13 +227,23 @@ export class SshSession implements Session {
     return this.sftpOpening;
   }
 
-  private channel(command: string): Promise<ClientChannel> {
-    return this.orLost<ClientChannel>((resolve, reject) =>
-      this.client.exec(command, (error, channel) =>
-        error
-          ? reject(new MachineError('connection-lost', `${this.address}: ${error.message}`, null, error))
-          : resolve(channel),
-      ),
+  /**
+   * Starts a command. Its exit status may come in the same packet as the start's confirmation, before
+   * whoever awaits this goes on: so it is caught here, and `end` gives it later.
+   */
+  private channel(command: string): Promise<{ channel: ClientChannel; end: () => ExitStatus | null }> {
+    return this.orLost((resolve, reject) =>
+      this.client.exec(command, (error, channel) => {
+        if (error) {
+          reject(new MachineError('connection-lost', `${this.address}: ${error.message}`, null, error));
+          return;
+        }
+        let status: ExitStatus | null = null;
+        channel.on('exit', (code: number | null, signal?: string) => {
+          status = { code, signal: signal ?? null };
+        });
+        resolve({ channel, end: () => status });
+      }),
     );
   }
 
