@@ -38,7 +38,7 @@ class BuildFailed extends JobFailure {
 /** One build attempt: key, look-up, build, upload. */
 class BuildJob {
   private lastPercent = -1;
-  private lastProgressAt = 0;
+  private lastProgressAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly settings: BuildSettings,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent, TestResult } from '@peerlab/contracts';
@@ -410,28 +410,6 @@ describe('trouble with the machine', () => {
 });
 
 describe('bundles', () => {
-  it('an interrupted upload goes on where it stopped; a part that differs is sent anew', async () => {
-    await setUp();
-    const folderOfBundle = await bench.bundles.fetch(bench.work.bundle.sha256, bench.work.manifest);
-    const kernel = readFileSync(join(folderOfBundle, 'vmlinuz'));
-    const session = await bench.machine.access.connect({ timeoutMs: 3_000 });
-    const options = {
-      sha256: bench.work.manifest.files['vmlinuz']?.sha256 ?? '',
-      sizeBytes: kernel.length,
-      mode: 0o644,
-    };
-    fake.files.set('/boot/x.part', kernel.subarray(0, 300_000));
-    const upload = () => session.upload(join(folderOfBundle, 'vmlinuz'), '/boot/x', options);
-    expect(await upload()).toEqual({ resumedAtBytes: 300_000 });
-    expect(fake.files.get('/boot/x')?.equals(kernel)).toBe(true);
-    fake.files.set('/boot/x.part', Buffer.alloc(1000, 7));
-    expect(await upload()).toEqual({ resumedAtBytes: 0 });
-    expect(fake.files.get('/boot/x')?.equals(kernel)).toBe(true);
-    fake.damageUploads = true;
-    await expect(upload()).rejects.toThrow(/\/boot\/x arrived damaged: expected sha256/);
-    session.close();
-  });
-
   it('a bundle that is not what it says is refused', async () => {
     await setUp();
     const file = bench.work.manifest.files.vmlinuz;

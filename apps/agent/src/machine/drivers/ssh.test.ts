@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeLab, startFakeLab } from '../../fake/fake-lab.js';
+import { script } from '../command.js';
+import type { Session } from '../protocols.js';
+import { createSshAccess } from './ssh.js';
+
+let folder: string;
+let lab: FakeLab;
+let session: Session;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ssh-'));
+  lab = await startFakeLab(folder);
+  session = await lab.machine.access.connect({ timeoutMs: 5_000 });
+});
+afterEach(async () => {
+  session.close();
+  await lab.fake.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('SSH session', () => {
+  it('never loses an exit status, however fast the command is', async () => {
+    for (let i = 0; i < 60; i += 1) {
+      const results = await Promise.all([session.exec(script('df', {}, '')), session.exec('true')]);
+      expect(results.map((result) => result.code)).toEqual([0, 0]);
+    }
+  });
+
+  it('an interrupted upload goes on where it stopped; a part that differs is sent anew', async () => {
+    const { work } = lab.assign();
+    const local = join(await lab.bundles.fetch(work.bundle.sha256, work.manifest), 'vmlinuz');
+    const kernel = readFileSync(local);
+    const sha256 = work.manifest.files['vmlinuz']?.sha256 ?? '';
+    const upload = () => session.upload(local, '/boot/x', { sha256, sizeBytes: kernel.length, mode: 0o644 });
+    lab.fake.files.set('/boot/x.part', kernel.subarray(0, 300_000));
+    expect(await upload()).toEqual({ resumedAtBytes: 300_000 });
+    expect(lab.fake.files.get('/boot/x')?.equals(kernel)).toBe(true);
+    lab.fake.files.set('/boot/x.part', Buffer.alloc(1000, 7));
+    expect(await upload()).toEqual({ resumedAtBytes: 0 });
+    expect(lab.fake.files.get('/boot/x')?.equals(kernel)).toBe(true);
+    lab.fake.damageUploads = true;
+    await expect(upload()).rejects.toThrow(/\/boot\/x arrived damaged: expected sha256/);
+  });
+
+  it('a command that is cut off by the end of the connection says so', async () => {
+    const running = session.exec(script('kmsg-follow', {}, ''));
+    lab.fake.goDown();
+    await expect(running).rejects.toThrow(/the connection to root@127\.0\.0\.1:\d+ was lost/);
+    expect(session.lost.aborted).toBe(true);
+    await expect(session.exec('true')).rejects.toThrow('was lost');
+  });
+
+  it('a refused key is said with the remedy, a bad pin before anything is sent', async () => {
+    const other = await startFakeLab(mkdtempSync(join(folder, 'other-')));
+    const settings = { host: '127.0.0.1', port: lab.fake.ssh.port, user: 'root', hostKey: lab.fake.ssh.hostKey };
+    const privateKeyFile = join(folder, 'stranger');
+    writeFileSync(privateKeyFile, other.fake.ssh.clientKey.private);
+    await expect(createSshAccess({ ...settings, privateKeyFile }).connect({ timeoutMs: 5_000 })).rejects.toMatchObject({
+      kind: 'auth-refused',
+      remedy: expect.stringContaining('authorized_keys'),
+    });
+    await other.fake.stop();
+    expect(() => createSshAccess({ ...settings, privateKeyFile, hostKey: 'ssh-ed25519 AAAA' })).toThrow(
+      'shell.hostKey',
+    );
+  });
+});
