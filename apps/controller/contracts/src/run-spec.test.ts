@@ -13,7 +13,7 @@ describe('RunSpec', () => {
       suites: ['p2p-functional', 'p2p-perf'],
       machines: {},
       priority: 50,
-      timeouts: { bootSeconds: 180 },
+      timeouts: { bootSeconds: 300 },
     });
   });
   it('names unknown fields and their place', () => {

@@ -26,10 +26,11 @@ export const BuildSpec = z
     name: Name,
     series: z.array(SeriesSource).max(32).optional(),
     config: Name.optional(),
+    /** Content key of a bundle that was uploaded and registered. */
     bundle: Sha256.optional(),
   })
   .refine((build) => (build.bundle === undefined) !== (build.series === undefined), {
-    error: 'give either series (an empty list is the untouched base) or bundle',
+    error: 'give either series (an empty list is the untouched base) or bundle (the content key of an uploaded one)',
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
 
@@ -45,7 +46,7 @@ export const SUITES = ['p2p-functional', 'p2p-perf'] as const;
 
 export const Timeouts = z.strictObject({
   /** From the reboot command to a proven kernel. */
-  bootSeconds: z.number().int().min(10).max(3600).default(180),
+  bootSeconds: z.number().int().min(10).max(3600).default(300),
   /** From the first stage to the last, restore not counted. */
   attemptSeconds: z.number().int().min(60).max(86_400).default(1800),
 });
@@ -62,7 +63,7 @@ export const RunSpec = z
       .default([...SUITES]),
     machines: MachineSelection.default({}),
     priority: z.number().int().min(0).max(100).default(50),
-    timeouts: Timeouts.default({ bootSeconds: 180, attemptSeconds: 1800 }),
+    timeouts: Timeouts.default({ bootSeconds: 300, attemptSeconds: 1800 }),
   })
   .superRefine((spec, context) => {
     const seen = new Set<string>();
