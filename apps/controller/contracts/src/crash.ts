@@ -65,7 +65,7 @@ const RULES: readonly Rule[] = [
   { kind: 'warning', pattern: /(BUG: scheduling while atomic)/, title: whole },
   {
     kind: 'warning',
-    pattern: /DMA-API: (?:[^:]+: )*(device driver [a-z ]+)/,
+    pattern: /DMA-API: .*?(device driver [a-zA-Z ]+)/,
     title: (m) => `DMA-API: ${whole(m).trim()}`,
   },
   { kind: 'warning', pattern: /(DMAR: \[DMA (?:Read|Write)[A-Z_ ]*\])/, title: whole },
