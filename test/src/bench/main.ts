@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     comparisons.push(...(await measureIngest(farm, agent, running, size(60_000, 2000))));
     comparisons.push(...tail, ...dispatched.comparisons);
     say('grid');
-    comparisons.push(...(await measureGrid(farm, { columns: 40, tests: size(300, 10), reads: 20 })));
+    comparisons.push(...(await measureGrid(farm, { columns: 40, tests: size(300, 10), reads: 12 })));
     say('log pages');
     comparisons.push(...(await measureLogPages(farm, { lines: size(1_000_000, 5000), reads: 60 })));
   } finally {
@@ -61,7 +61,7 @@ function readScale(text: string | undefined): number {
 
 /** Progress goes to stderr, so that stdout is the table alone. */
 function say(text: string): void {
-  process.stderr.write(`bench: ${text} …\n`);
+  process.stderr.write(`bench: ${(performance.now() / 1000).toFixed(0).padStart(3)} s  ${text} …\n`);
 }
 
 await main();

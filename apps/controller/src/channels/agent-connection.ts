@@ -24,6 +24,9 @@ export class AgentConnection {
   lastFrameAt = performance.now();
   /** When an assignment or a cancelation was last sent, by attempt. */
   readonly sentAt = new Map<string, number>();
+  /** Work is being read for it; `woken` = there may be more since that began. */
+  giving = false;
+  woken = false;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
 
@@ -71,9 +74,11 @@ export class AgentConnection {
     this.lastFrameAt = performance.now();
     this.#waiting += 1;
     if (this.#waiting >= QUEUE_MAX) this.#socket.pause();
+    // Parsed at once, while the database is busy with the frames before it; handled in its turn.
+    const parsed = parseFrame(data);
     this.#tail = this.#tail.then(async () => {
       try {
-        if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(data, handle);
+        if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(parsed, handle);
       } catch (error) {
         // Nothing was acknowledged, so the agent sends it again on its next connection.
         writeLog('error', 'a frame of an agent could not be handled', { agent: this.tokenName, ...errorFields(error) });
@@ -85,21 +90,24 @@ export class AgentConnection {
     });
   }
 
-  async #handle(data: Buffer, handle: Handler): Promise<void> {
-    let value: unknown;
-    try {
-      value = JSON.parse(data.toString());
-    } catch {
-      return this.refuse('malformed', 'the frame is not JSON');
-    }
-    const parsed = FromAgent.safeParse(value);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      return this.refuse(
-        'malformed',
-        `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a known frame'}`,
-      );
-    }
-    await handle(parsed.data);
+  async #handle(parsed: Parsed, handle: Handler): Promise<void> {
+    if ('problem' in parsed) return this.refuse('malformed', parsed.problem);
+    await handle(parsed.frame);
   }
+}
+
+type Parsed = { frame: FromAgent } | { problem: string };
+
+/** A frame, or what is wrong with it. Never throws. */
+function parseFrame(data: Buffer): Parsed {
+  let value: unknown;
+  try {
+    value = JSON.parse(data.toString());
+  } catch {
+    return { problem: 'the frame is not JSON' };
+  }
+  const parsed = FromAgent.safeParse(value);
+  if (parsed.success) return { frame: parsed.data };
+  const issue = parsed.error.issues[0];
+  return { problem: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a known frame'}` };
 }

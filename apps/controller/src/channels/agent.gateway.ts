@@ -10,7 +10,7 @@ import {
   type ToAgent,
 } from '@peerlab/contracts';
 import { WebSocketServer } from 'ws';
-import { DispatchService } from '../dispatch/dispatch.service.js';
+import { DispatchService, type IsDue } from '../dispatch/dispatch.service.js';
 import { StaleFence } from '../dispatch/attempt.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { LogService } from '../logs/log.service.js';
@@ -144,12 +144,15 @@ export class AgentGateway {
   /** Sends what the agent should do and has not been told lately. */
   async #giveWork(connection: AgentConnection, agent: string): Promise<void> {
     const now = performance.now();
-    for (const order of await this.#dispatch.workFor(agent, connection.held)) {
+    const isDue: IsDue = (order, attemptId) => {
+      const sent = connection.sentAt.get(`${order} ${attemptId}`);
+      return sent === undefined || now - sent >= RESEND_MS;
+    };
+    for (const order of await this.#dispatch.workFor(agent, connection.held, isDue)) {
       const id = order.type === 'assign' ? order.assignment.attemptId : order.attemptId;
-      const key = `${order.type} ${id}`;
-      const sent = connection.sentAt.get(key);
-      if (sent !== undefined && now - sent < RESEND_MS) continue;
-      connection.sentAt.set(key, now);
+      // Asked again: another wake-up may have sent it while this one was reading.
+      if (!isDue(order.type, id)) continue;
+      connection.sentAt.set(`${order.type} ${id}`, now);
       connection.send(order);
     }
   }
@@ -157,9 +160,24 @@ export class AgentGateway {
   #wake(agent: string): void {
     const connection = this.#byAgent.get(agent);
     if (connection === undefined) return;
-    this.#giveWork(connection, agent).catch((error: unknown) =>
+    connection.woken = true;
+    if (connection.giving) return;
+    this.#giveUntilQuiet(connection, agent).catch((error: unknown) =>
       writeLog('error', 'work could not be given to an agent', { agent, ...errorFields(error) }),
     );
+  }
+
+  /** One reading serves all wake-ups that come meanwhile: a whole run may be dispatched at once. */
+  async #giveUntilQuiet(connection: AgentConnection, agent: string): Promise<void> {
+    connection.giving = true;
+    try {
+      while (connection.woken) {
+        connection.woken = false;
+        await this.#giveWork(connection, agent);
+      }
+    } finally {
+      connection.giving = false;
+    }
   }
 
   #supersede(agent: string, newest: string): void {

@@ -129,8 +129,7 @@ export class AttemptService {
       if (attempt.kind === 'build' && failure !== null) await this.#giveUpBuild(tx, attempt, failure);
       await this.#jobs.end(tx, job, verdict ?? (failure === null ? 'pass' : verdictOfFailure(failure.class)));
     }
-    await announce(tx, { type: 'changed', topics: ['machines', 'builds'] });
-    await announce(tx, { type: 'dispatch' });
+    await announce(tx, { type: 'changed', topics: ['machines', 'builds'] }, { type: 'dispatch' });
   }
 
   /** Attempts whose lease ran out, the oldest first. */

@@ -43,9 +43,12 @@ export class FleetService {
         [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, connection],
       );
       await this.#recordMachines(tx, hello.agent, hello.machines);
-      await announce(tx, { type: 'agent-connected', agent: hello.agent, connection });
-      await announce(tx, { type: 'changed', topics: ['machines'] });
-      await announce(tx, { type: 'dispatch' });
+      await announce(
+        tx,
+        { type: 'agent-connected', agent: hello.agent, connection },
+        { type: 'changed', topics: ['machines'] },
+        { type: 'dispatch' },
+      );
     });
   }
 
@@ -61,8 +64,7 @@ export class FleetService {
       await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
       const changed = await this.#recordMachines(tx, agent, machines);
       if (changed || !before.online) {
-        await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
-        await announce(tx, { type: 'dispatch' });
+        await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
       }
       return true;
     });

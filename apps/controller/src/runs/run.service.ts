@@ -116,8 +116,7 @@ export class RunService {
         ],
       );
     }
-    await announce(tx, { type: 'dispatch' });
-    await announce(tx, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
+    await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;
   }
 

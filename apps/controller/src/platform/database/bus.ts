@@ -22,11 +22,11 @@ export const BusMessage = z.discriminatedUnion('type', [
 ]);
 export type BusMessage = z.infer<typeof BusMessage>;
 
-/** Sends a hint when the surrounding transaction commits (at once outside of one). */
-export async function announce(queries: Queries, message: BusMessage): Promise<void> {
-  const payload = JSON.stringify(message);
-  if (payload.length > PAYLOAD_MAX) throw new Error(`bus message of ${payload.length} bytes`);
-  await queries.run('select pg_notify($1, $2)', [CHANNEL, payload]);
+/** Sends hints in one statement when the surrounding transaction commits (at once outside of one). */
+export async function announce(queries: Queries, ...messages: BusMessage[]): Promise<void> {
+  const payloads = messages.map((message) => JSON.stringify(message));
+  for (const { length } of payloads) if (length > PAYLOAD_MAX) throw new Error(`bus message of ${length} bytes`);
+  await queries.run('select pg_notify($1, payload) from unnest($2::text[]) as payload', [CHANNEL, payloads]);
 }
 
 /** One LISTEN connection, kept up; `resync` after every (re)connect, since hints may have been missed. */
