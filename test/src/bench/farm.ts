@@ -27,6 +27,7 @@ export class BenchFarm {
   readonly #clients: Client[] = [];
   readonly #beats: NodeJS.Timeout[] = [];
   readonly #agents: FakeAgent[] = [];
+  #stopped: Promise<void> | null = null;
 
   private constructor(url: string, stateDir: string, address: DatabaseAddress, controller: ChildProcess) {
     this.url = url;
@@ -73,10 +74,16 @@ export class BenchFarm {
     return agent;
   }
 
-  async stop(): Promise<void> {
+  /** Stops everything once, however many ask for it: the end of a measurement and an interruption may both. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stopAll());
+  }
+
+  async #stopAll(): Promise<void> {
     for (const beat of this.#beats) clearInterval(beat);
     for (const agent of this.#agents) agent.vanish();
-    await Promise.all(this.#clients.map((client) => client.end()));
+    // A query that was interrupted fails for whoever waits for it, not here.
+    await Promise.allSettled(this.#clients.map((client) => client.end()));
     if (this.#controller.exitCode === null && this.#controller.signalCode === null) {
       const gone = once(this.#controller, 'exit');
       this.#controller.kill('SIGTERM');
