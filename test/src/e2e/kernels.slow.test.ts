@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@peerlab/cli';
 import type { AttemptDetail, RunDetail } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uploadGarbage } from './garbage-bundle.js';
 import { attemptsOf, runToTheEnd, StartedFarm } from './started-farm.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -95,6 +97,20 @@ describe('kernels of every kind on one machine', () => {
     expect(attempt.failure?.message).toMatch(/hung at boot/);
     expect(verdictOf(attempt, 'boot')).toMatchObject({ verdict: 'fail' });
     expectRestored(attempt);
+  });
+
+  it('says that the boot loader refused a garbage image', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'peerlab-garbage-'));
+    try {
+      const key = await uploadGarbage(client, await farm.token(), folder);
+      const spec = { name: 'garbage image', builds: [{ name: 'garbage', bundle: key }], suites: ['p2p-functional'] };
+      const attempt = await testAttempt(await run(JSON.stringify(spec)));
+      expect(attempt.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+      expect(attempt.failure?.message).toMatch(/GRUB could not load the image/);
+      expectRestored(attempt);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('goes on after an oops in one test', async () => {

@@ -62,8 +62,12 @@ export class StartedFarm {
     }
   }
 
+  async token(): Promise<string> {
+    return (await readFile(join(this.stateDir, 'user.token'), 'utf8')).trim();
+  }
+
   async client(): Promise<Client> {
-    return createClient(this.url, (await readFile(join(this.stateDir, 'user.token'), 'utf8')).trim());
+    return createClient(this.url, await this.token());
   }
 
   async pidOf(service: 'controller' | 'agent' | 'lab'): Promise<number> {
