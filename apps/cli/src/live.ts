@@ -19,9 +19,9 @@ export function watchTopics(url: string, topics: string[], onChange: () => void)
       onChange();
     });
     socket.on('message', (data: Buffer) => {
-      const message = ToBrowser.safeParse(JSON.parse(data.toString('utf8')));
-      if (message.success && message.data.type === 'changed') onChange();
+      if (saysChanged(data.toString('utf8'))) onChange();
     });
+    // An error is always followed by 'close', which connects again.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (closed) return;
@@ -37,4 +37,13 @@ export function watchTopics(url: string, topics: string[], onChange: () => void)
       socket?.terminate();
     },
   };
+}
+
+/** Notices are hints: one that cannot be read is as good as none, because callers read again anyway. */
+function saysChanged(text: string): boolean {
+  try {
+    return ToBrowser.parse(JSON.parse(text)).type === 'changed';
+  } catch {
+    return false;
+  }
 }
