@@ -19,6 +19,7 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     name: definition.name,
     description: definition.description,
     labels: definition.labels,
+    kernelArguments: definition.kernelArguments,
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
     power: { driver: 'qemu', qmpSocket: paths.powerSocket },
     console: { driver: 'qemu', logFile: paths.consoleLog },

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rememberedProcess } from '../start/process-file.js';
 import { runStep } from '../start/step.js';
-import { MACHINES } from './definition.js';
+import { MACHINES } from './machines.js';
 import { readImage } from './disk.js';
 import { Lab, type LabEvent } from './lab.js';
 import { machinePaths } from './paths.js';
@@ -63,6 +63,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
       stateDir,
       image: await readImage(folder),
       machines: MACHINES.filter(({ name }) => name === 'v-switch'),
+      bootSlots: 1,
       portOf: () => PORT,
       say: (event) => events.push(event),
     });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MACHINES, type MachineDefinition, qemuArguments } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, qemuArguments } from './definition.js';
+import { chooseMachines, MACHINES } from './machines.js';
 import { machinePaths } from './paths.js';
 
 function machine(name: string): MachineDefinition {
@@ -33,6 +34,61 @@ describe('qemuArguments', () => {
       'pcie-root-port,id=client,chassis=2,slot=2',
     ]);
     expect(devices.some((device) => device.includes('3130'))).toBe(false);
+  });
+
+  const devicesOf = (name: string): string[] => valuesOf(qemuArguments(machine(name), paths, 'tcg', 1), '-device');
+
+  test('puts both peers behind one bridge, and on the root bus', () => {
+    expect(devicesOf('v-bridge')).toEqual(
+      expect.arrayContaining(['pcie-pci-bridge,id=pb0', 'ivshmem-plain,memdev=vram,bus=pb0,addr=1']),
+    );
+    expect(devicesOf('v-bridge')).toContain('edu,dma_mask=0xffffffffffffffff,bus=pb0,addr=2');
+    expect(devicesOf('v-bus0')).toContain('ivshmem-plain,memdev=vram,bus=pcie.0,addr=0x10');
+  });
+
+  test.each(['v-two-providers', 'v-mixed'])('gives each provider of %s memory of its own', (name) => {
+    const objects = valuesOf(qemuArguments(machine(name), paths, 'tcg', 1), '-object');
+    expect(objects.map((object) => /id=(\w+),.*mem-path=(.*)/.exec(object)?.slice(1))).toEqual([
+      ['vram', '/state/lab/v-switch/vram'],
+      ['vram1', '/state/lab/v-switch/vram1'],
+    ]);
+    expect(deviceMemoryFiles(machine(name), paths)).toEqual(['/state/lab/v-switch/vram', '/state/lab/v-switch/vram1']);
+    // The kernel numbers providers in the order in which it meets them: the client's neighbour comes first.
+    expect(devicesOf(name).filter((device) => device.startsWith('ivshmem'))).toEqual([
+      'ivshmem-plain,memdev=vram,bus=provider',
+      'ivshmem-plain,memdev=vram1,bus=provider1',
+    ]);
+  });
+
+  test('puts the IOMMU before every other device, and only where the machine has one', () => {
+    for (const { name, iommu } of MACHINES) {
+      const devices = devicesOf(name);
+      expect(devices.filter((device) => device.startsWith('intel-iommu'))).toHaveLength(iommu === 'none' ? 0 : 1);
+      if (iommu !== 'none') expect(devices[0]).toBe('intel-iommu,intremap=off');
+    }
+  });
+
+  test('agrees with itself: labels and kernel arguments say what the IOMMU does', () => {
+    for (const { iommu, kernelArguments, labels } of MACHINES) {
+      expect(labels['iommu']).toBe(iommu);
+      expect(kernelArguments.includes('intel_iommu=on')).toBe(iommu !== 'none');
+      expect(kernelArguments.includes('iommu=pt')).toBe(iommu === 'passthrough');
+    }
+    // QEMU moves wrong data there: nothing but the control may count on it.
+    const corrupting = MACHINES.filter((m) => m.topology.startsWith('switch') && m.iommu === 'translated');
+    expect(corrupting.map((m) => m.labels['set'])).toEqual(['negative-control']);
+    expect(MACHINES.filter((m) => m.labels['set'] === 'negative-control')).toEqual(corrupting);
+  });
+
+  test('has a BAR that fits nowhere below 4 GiB', () => {
+    const [object] = valuesOf(qemuArguments(machine('v-high-bar'), paths, 'tcg', 1), '-object');
+    expect(object).toContain('size=8192M');
+  });
+
+  test('chooses machines by name, by default, or all', () => {
+    expect(chooseMachines([])).toEqual(MACHINES.slice(0, 3));
+    expect(chooseMachines(['all'])).toBe(MACHINES);
+    expect(chooseMachines(['v-bridge', 'v-brigde'])).toEqual({ unknown: 'v-brigde' });
   });
 
   test('tells AMD from Intel, which decides about the host bridge', () => {

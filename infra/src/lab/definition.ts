@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Accelerator } from './accelerator.js';
+import { PLACEMENTS, type Placement, type Topology } from './placement.js';
 
-/** Where provider and client sit on the PCIe bus of a virtual machine. */
-export type Topology = 'switch' | 'root-ports';
+/** What the machine's IOMMU does once its kernel arguments have been obeyed; `none` = it has none. */
+export type IommuMode = 'none' | 'translated' | 'passthrough';
 
 /** One machine of the virtual lab, as data: everything else follows from it. */
 export interface MachineDefinition {
@@ -11,48 +12,23 @@ export interface MachineDefinition {
   /** QEMU CPU model. Its vendor decides whether the kernel trusts peer traffic through the host bridge. */
   cpuModel: string;
   topology: Topology;
+  iommu: IommuMode;
+  /** Added to the command line of every kernel that boots here, default or under test. */
+  kernelArguments: readonly string[];
   labels: Record<string, string>;
   cpus: number;
   memoryMiB: number;
-  /** Size of the provider's device memory (ivshmem BAR2); a power of two. */
+  /** Size of each provider's device memory (ivshmem BAR2); a power of two. */
   deviceMemoryMiB: number;
+  /** Brought up when no machines are named. */
+  inDefaultSet: boolean;
 }
-
-const common = { cpus: 1, memoryMiB: 1024, deviceMemoryMiB: 256 };
-
-/** The lab's machines: one for each path kind that matters. */
-export const MACHINES: readonly MachineDefinition[] = [
-  {
-    ...common,
-    name: 'v-switch',
-    description: 'Virtual: provider and client below one PCIe switch (peer traffic by bus address)',
-    // Without -svm the guest would load a hypervisor of its own.
-    cpuModel: 'EPYC,-svm',
-    topology: 'switch',
-    labels: { lab: 'virtual', arch: 'x86_64', topology: 'switch', cpu: 'amd' },
-  },
-  {
-    ...common,
-    name: 'v-amd-roots',
-    description: 'Virtual: provider and client on separate root ports of an AMD machine (through the host bridge)',
-    cpuModel: 'EPYC,-svm',
-    topology: 'root-ports',
-    labels: { lab: 'virtual', arch: 'x86_64', topology: 'root-ports', cpu: 'amd' },
-  },
-  {
-    ...common,
-    name: 'v-intel-roots',
-    description: 'Virtual: separate root ports of an Intel machine that the kernel does not trust (peer path refused)',
-    cpuModel: 'Skylake-Client-v4',
-    topology: 'root-ports',
-    labels: { lab: 'virtual', arch: 'x86_64', topology: 'root-ports', cpu: 'intel' },
-  },
-];
 
 /** Files and sockets of one machine; absolute paths. */
 export interface MachinePaths {
   dir: string;
   disk: string;
+  /** Memory of the first provider; see `deviceMemoryFiles`. */
   deviceMemory: string;
   consoleLog: string;
   emulatorLog: string;
@@ -68,18 +44,30 @@ function value(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
-const PEER_DEVICES: Record<Topology, readonly [string, string][]> = {
-  switch: [
-    ['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
-    ['-device', 'x3130-upstream,id=up0,bus=rp0'],
-    ['-device', 'xio3130-downstream,id=provider,bus=up0,chassis=2,slot=0'],
-    ['-device', 'xio3130-downstream,id=client,bus=up0,chassis=2,slot=1'],
-  ],
-  'root-ports': [
-    ['-device', 'pcie-root-port,id=provider,chassis=1,slot=1'],
-    ['-device', 'pcie-root-port,id=client,chassis=2,slot=2'],
-  ],
-};
+/** Backing files of the providers, one each; the first is the agent's oracle. */
+export function deviceMemoryFiles(machine: MachineDefinition, paths: MachinePaths): string[] {
+  return PLACEMENTS[machine.topology].providers.map((_, index) =>
+    index === 0 ? paths.deviceMemory : `${paths.deviceMemory}${index}`,
+  );
+}
+
+function peerDevices(machine: MachineDefinition, paths: MachinePaths): [string, string][] {
+  const placement: Placement = PLACEMENTS[machine.topology];
+  const memory = (index: number): string => (index === 0 ? 'vram' : `vram${index}`);
+  return [
+    ...deviceMemoryFiles(machine, paths).map((file, index): [string, string] => [
+      '-object',
+      `memory-backend-file,id=${memory(index)},share=on,size=${machine.deviceMemoryMiB}M,mem-path=${value(file)}`,
+    ]),
+    ...placement.bridges.map((bridge): [string, string] => ['-device', bridge]),
+    ...placement.providers.map((bus, index): [string, string] => [
+      '-device',
+      `ivshmem-plain,memdev=${memory(index)},bus=${bus}`,
+    ]),
+    // Without the mask edu silently clamps addresses and writes into low memory.
+    ['-device', `edu,dma_mask=0xffffffffffffffff,bus=${placement.client}`],
+  ];
+}
 
 /** A stable identity for a machine of that name, so that inventories compare over restarts. */
 function uuidOf(name: string): string {
@@ -110,6 +98,8 @@ export function qemuArguments(
     ['-cpu', machine.cpuModel],
     ['-smp', String(machine.cpus)],
     ['-m', `${machine.memoryMiB}M`],
+    // Before all devices. Interrupts stay untranslated: remapping needs more of the machine than is here.
+    ...(machine.iommu === 'none' ? [] : [['-device', 'intel-iommu,intremap=off']]),
     ['-boot', 'menu=off,strict=on'],
     // The host's page cache outlives QEMU, so ignoring flushes costs nothing but a host crash.
     ['-drive', `if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file=${value(paths.disk)}`],
@@ -128,13 +118,6 @@ export function qemuArguments(
     ['-serial', 'chardev:console'],
     ['-qmp', `unix:${value(paths.powerSocket)},server=on,wait=off`],
     ['-qmp', `unix:${value(paths.labSocket)},server=on,wait=off`],
-    [
-      '-object',
-      `memory-backend-file,id=vram,share=on,size=${machine.deviceMemoryMiB}M,mem-path=${value(paths.deviceMemory)}`,
-    ],
-    ...PEER_DEVICES[machine.topology],
-    ['-device', 'ivshmem-plain,memdev=vram,bus=provider'],
-    // Without the mask edu silently clamps addresses and writes into low memory.
-    ['-device', 'edu,dma_mask=0xffffffffffffffff,bus=client'],
+    ...peerDevices(machine, paths),
   ].flat();
 }

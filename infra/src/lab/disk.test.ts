@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ensureDeviceMemory, injectionCommands, machineId, makeDisk, readImage } from './disk.js';
+import { ensureDeviceMemory, grubMachineConfig, injectionCommands, machineId, makeDisk, readImage } from './disk.js';
 import { LabError } from './errors.js';
 import { ensureKeyPair } from './keys.js';
 
@@ -19,7 +19,11 @@ afterEach(async () => rm(folder, { recursive: true }));
 /** A small image of the same make: an ext4 file system behind an offset, with the folders we write to. */
 async function makeImage(): Promise<string> {
   const image = join(folder, 'image');
-  execFileSync('mkdir', ['-p', `${folder}/root/root/.ssh`, `${folder}/root/etc/ssh`, image]);
+  execFileSync('mkdir', [
+    '-p',
+    ...['root/.ssh', 'etc/ssh', 'boot/grub'].map((name) => `${folder}/root/${name}`),
+    image,
+  ]);
   await writeFile(`${folder}/root/etc/machine-id`, 'old\n');
   await writeFile(join(image, 'disk.raw'), '');
   await truncate(join(image, 'disk.raw'), 9 << 20);
@@ -62,11 +66,15 @@ describe('makeDisk', () => {
     const image = await readImage(await makeImage());
     const hostKey = await ensureKeyPair(join(folder, 'host_key'), 'v-test');
     const disk = join(folder, 'disk.raw');
-    await makeDisk(image, disk, { name: 'v-test', hostKey, clientPublicKey: 'ssh-ed25519 CLIENT' });
+    const kernelArguments = ['iommu=pt', 'memmap=512M$0x40000000'];
+    await makeDisk(image, disk, { name: 'v-test', hostKey, clientPublicKey: 'ssh-ed25519 CLIENT', kernelArguments });
     expect(onDisk(disk, 'cat /etc/hostname')).toBe('v-test\n');
     expect(onDisk(disk, 'cat /root/.ssh/authorized_keys')).toBe('ssh-ed25519 CLIENT\n');
     expect(onDisk(disk, 'cat /etc/machine-id')).toBe(`${machineId('v-test', hostKey.publicKey)}\n`);
     expect(onDisk(disk, 'cat /etc/ssh/ssh_host_ed25519_key')).toBe(await readFile(hostKey.file, 'utf8'));
+    expect(onDisk(disk, 'cat /boot/grub/machine.cfg')).toBe(
+      "set machine_arguments='iommu=pt memmap=512M$0x40000000'\n",
+    );
     expect(onDisk(disk, 'stat /etc/ssh/ssh_host_ed25519_key')).toMatch(/Mode: {2}0600[\s\S]*User: +0 /);
     expect(onDisk(image.file, 'cat /etc/machine-id')).toBe('old\n');
   });
@@ -76,9 +84,15 @@ describe('makeDisk', () => {
     await writeFile(image.file, 'no file system here');
     const hostKey = await ensureKeyPair(join(folder, 'host_key'), 'v-test');
     const disk = join(folder, 'disk.raw');
-    await expect(makeDisk(image, disk, { name: 'v', hostKey, clientPublicKey: 'k' })).rejects.toBeInstanceOf(LabError);
+    const identity = { name: 'v', hostKey, clientPublicKey: 'k', kernelArguments: [] };
+    await expect(makeDisk(image, disk, identity)).rejects.toBeInstanceOf(LabError);
     await expect(stat(disk)).rejects.toMatchObject({ code: 'ENOENT' });
   });
+});
+
+test('kernel arguments that GRUB cannot quote are refused', () => {
+  expect(() => grubMachineConfig(["init='x'"])).toThrow(LabError);
+  expect(grubMachineConfig([])).toBe("set machine_arguments=''\n");
 });
 
 test('injection sets owner and mode of every file', () => {

@@ -43,6 +43,8 @@ export interface Identity {
   name: string;
   hostKey: KeyPair;
   clientPublicKey: string;
+  /** For every kernel of the machine; the image's grub.cfg adds them to the default one. */
+  kernelArguments: readonly string[];
 }
 
 /** debugfs commands that write text files into the image's file system, owned by root. */
@@ -57,6 +59,13 @@ export function injectionCommands(files: readonly { from: string; to: string; mo
     ])
     .concat('')
     .join('\n');
+}
+
+/** machine.cfg, which the image's grub.cfg reads. In single quotes nothing is special to GRUB, so one inside is refused. */
+export function grubMachineConfig(kernelArguments: readonly string[]): string {
+  const text = kernelArguments.join(' ');
+  if (/['\n]/.test(text)) throw new LabError(`kernel arguments ${text}: GRUB cannot quote a quote`, 'leave it out');
+  return `set machine_arguments='${text}'\n`;
 }
 
 /** The machine-id of a machine of that name in that lab. */
@@ -78,6 +87,7 @@ export async function makeDisk(image: DiskImage, disk: string, identity: Identit
     hostname: { text: `${identity.name}\n`, to: '/etc/hostname', mode: '644' },
     hosts: { text: `127.0.0.1 localhost ${identity.name}\n`, to: '/etc/hosts', mode: '644' },
     'machine-id': { text: `${id}\n`, to: '/etc/machine-id', mode: '444' },
+    grub: { text: grubMachineConfig(identity.kernelArguments), to: '/boot/grub/machine.cfg', mode: '644' },
   };
   const files = [
     { from: identity.hostKey.file, to: '/etc/ssh/ssh_host_ed25519_key', mode: '600' },

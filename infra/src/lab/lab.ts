@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { forgetProcess, rememberedProcess, rememberProcess } from '../start/process-file.js';
 import { chooseAccelerator } from './accelerator.js';
 import { writeAgentMachines } from './agent-machines.js';
@@ -19,10 +20,15 @@ export interface LabOptions {
   stateDir: string;
   image: DiskImage;
   machines: readonly MachineDefinition[];
+  /** Machines that boot at the same time. */
+  bootSlots: number;
   /** SSH port of the first machine that is defined; each machine has its own offset, whichever are chosen. */
   portOf: (name: string) => number;
   say: (event: LabEvent) => void;
 }
+
+/** A machine that has not answered by then no longer holds up those after it. */
+const FIRST_BOOT_MS = 180_000;
 
 export function supervisorFile(stateDir: string): string {
   return join(labDirectory(stateDir), 'supervisor.json');
@@ -31,6 +37,7 @@ export function supervisorFile(stateDir: string): string {
 /** The virtual machines of one state folder, from preparation to their end. */
 export class Lab {
   private readonly machines: VirtualMachine[];
+  private readonly ending = new AbortController();
 
   constructor(private readonly options: LabOptions) {
     this.machines = options.machines.map(
@@ -56,8 +63,27 @@ export class Lab {
     const prepared = [];
     for (const machine of this.machines) prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
     const file = await writeAgentMachines(stateDir, prepared);
-    await Promise.all(this.machines.map(async (machine) => machine.start()));
+    await this.bootAll();
     say({ event: 'lab', state: 'up', text: file });
+  }
+
+  /** Starts the machines in the order of their definition, `bootSlots` at a time. */
+  private async bootAll(): Promise<void> {
+    const waiting = [...this.machines];
+    const bootInTurn = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        if (this.ending.signal.aborted) return;
+        await next.start();
+        const over = delay(FIRST_BOOT_MS, undefined, { signal: this.ending.signal }).catch(() => undefined);
+        await Promise.race([next.firstBoot, over]);
+      }
+    };
+    await Promise.all(Array.from({ length: this.options.bootSlots }, bootInTurn));
+  }
+
+  /** No further machine is started; an `up` in progress comes to its end. */
+  interrupt(): void {
+    this.ending.abort();
   }
 
   /** Ends the machines that are ours. Harmless after an `up` that failed half-way. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
-import { type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
 import { Emulator } from './emulator.js';
 import { ensureKeyPair, type KeyPair } from './keys.js';
@@ -42,6 +42,9 @@ export class VirtualMachine {
   private generation = 0;
   private bootBeganAt = 0;
   private args: string[] = [];
+  private settleFirstBoot: () => void = () => undefined;
+  /** Settles when the machine has answered for the first time, or never will because it is being stopped. */
+  readonly firstBoot = new Promise<void>((resolve) => (this.settleFirstBoot = resolve));
 
   constructor(
     readonly definition: MachineDefinition,
@@ -65,16 +68,23 @@ export class VirtualMachine {
     }
     this.args = qemuArguments(definition, paths, accelerator, this.sshPort);
     const hostKey = await ensureKeyPair(join(paths.dir, 'ssh_host_key'), definition.name);
-    const origin = JSON.stringify({ image: image.manifest.key, client: clientKey.publicKey });
+    const { kernelArguments } = definition;
+    const origin = JSON.stringify({ image: image.manifest.key, client: clientKey.publicKey, kernelArguments });
     const originFile = join(paths.dir, 'disk.json');
     const current = await readFile(originFile, 'utf8').catch(() => '');
     const usable = current === origin && (await exists(paths.disk));
     this.emulator = await Emulator.adopt(usable ? this.args : null, paths, (event) => this.onEvent(event));
     if (!usable) {
-      await makeDisk(image, paths.disk, { name: definition.name, hostKey, clientPublicKey: clientKey.publicKey });
+      await makeDisk(image, paths.disk, {
+        name: definition.name,
+        hostKey,
+        clientPublicKey: clientKey.publicKey,
+        kernelArguments,
+      });
       await writeFile(originFile, origin);
     }
-    await ensureDeviceMemory(paths.deviceMemory, definition.deviceMemoryMiB << 20);
+    for (const file of deviceMemoryFiles(definition, paths))
+      await ensureDeviceMemory(file, definition.deviceMemoryMiB * 2 ** 20);
     if (this.emulator === null) await assertPortFree(this.sshPort, definition.name);
     return {
       definition,
@@ -154,8 +164,9 @@ export class VirtualMachine {
         }
         await delay(PROMPT_POLL_MS);
       }
-      if (generation === this.generation && !this.stopping.signal.aborted)
-        this.report('ssh', `after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+      if (generation !== this.generation || this.stopping.signal.aborted) return;
+      this.report('ssh', `after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+      this.settleFirstBoot();
     };
     void probe();
   }
@@ -163,6 +174,7 @@ export class VirtualMachine {
   /** Ends QEMU and the care for it. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.settleFirstBoot();
     const emulator = this.emulator;
     await emulator?.stop();
     await this.watching;
@@ -175,6 +187,7 @@ export class VirtualMachine {
   /** Ends the care, QEMU runs on. */
   release(): void {
     this.stopping.abort();
+    this.settleFirstBoot();
     this.emulator?.release();
   }
 }

@@ -6,6 +6,7 @@ import { rememberedProcess } from '../start/process-file.js';
 import { readImage } from './disk.js';
 import { Emulator } from './emulator.js';
 import { LabError } from './errors.js';
+import { MACHINES } from './machines.js';
 import { Lab, type LabEvent, supervisorFile } from './lab.js';
 import { LAB_HELP, type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
 import { labDirectory, machinePaths } from './paths.js';
@@ -25,10 +26,14 @@ async function up(options: LabCommand): Promise<void> {
     result: 'image',
     onProgress: (percent, text) => say({ event: 'lab', state: 'preparing', text: `disk image ${percent} %: ${text}` }),
   });
+  // Left running by a lab that was killed, and not wanted now.
+  for (const { name } of MACHINES.filter((machine) => !options.machines.includes(machine)))
+    await Emulator.adopt(null, machinePaths(options.stateDir, name), () => undefined);
   const lab = new Lab({
     stateDir: options.stateDir,
     image: await readImage(folder),
     machines: options.machines,
+    bootSlots: options.bootSlots,
     portOf: (name) => sshPortOf(options.portBase, name),
     say,
   });
@@ -40,6 +45,7 @@ async function up(options: LabCommand): Promise<void> {
   try {
     const up = lab.up();
     await Promise.race([up, interrupted]);
+    lab.interrupt();
     // Stopping in the middle of a start would leave a machine behind.
     await up;
     await interrupted;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MACHINES } from './definition.js';
-import { LabUsageError, readLabCommand, sshPortOf } from './options.js';
+import { MACHINES } from './machines.js';
+import { type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
 
 const read = (argv: string[], env: NodeJS.ProcessEnv = {}, uid = 1000) =>
   readLabCommand(argv, { HOME: '/home/u', ...env }, uid);
@@ -27,8 +27,16 @@ describe('readLabCommand', () => {
     expect(command).toMatchObject({ machines: [{ name: 'v-switch' }, { name: 'v-intel-roots' }] });
   });
 
+  test('brings up the three paths by default, everything on demand, and ends everything', () => {
+    const names = (argv: string[]) => (read(argv) as LabCommand).machines.map(({ name }) => name);
+    expect(names(['up'])).toEqual(['v-switch', 'v-amd-roots', 'v-intel-roots']);
+    expect(names(['up', '--machines', 'all'])).toEqual(MACHINES.map(({ name }) => name));
+    expect(names(['down', '--machines', 'v-switch'])).toEqual(MACHINES.map(({ name }) => name));
+  });
+
   test.each([
-    [['up', '--machines', 'v-swich'], /no machine "v-swich"; known: v-switch/],
+    [['up', '--machines', 'v-swich'], /no machine "v-swich"; known: all, v-switch/],
+    [['up', '--boot-slots', '0'], /--boot-slots 0: expected a number from 1/],
     [['up', '--port-base', '80'], /--port-base 80: expected a port from 1024/],
     [['up', '--port-base', 'abc'], /--port-base abc/],
     [['up', '--colour'], /colour/],
@@ -40,6 +48,6 @@ describe('readLabCommand', () => {
   });
 
   test('gives every machine a port of its own that does not depend on the choice', () => {
-    expect(MACHINES.map(({ name }) => sshPortOf(22101, name))).toEqual([22101, 22102, 22103]);
+    expect(MACHINES.map(({ name }) => sshPortOf(22101, name))).toEqual(MACHINES.map((_, index) => 22101 + index));
   });
 });

@@ -1,7 +1,8 @@
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { MACHINES, type MachineDefinition } from './definition.js';
+import type { MachineDefinition } from './definition.js';
+import { chooseMachines, MACHINES } from './machines.js';
 
 export const LAB_HELP = `peerlab-lab up|status|down [options]
 
@@ -11,7 +12,12 @@ export const LAB_HELP = `peerlab-lab up|status|down [options]
 
   --state DIR         disks, keys, logs       (PEERLAB_STATE; default: /var/lib/peerlab or the XDG state folder)
   --cache DIR         disk image              (PEERLAB_CACHE; default: the XDG cache folder)
-  --machines A,B      only these machines     (${MACHINES.map((m) => m.name).join(', ')})
+  --machines A,B      only these machines; "all" for every one of
+                      ${MACHINES.map((m) => m.name).join(', ')}
+                      (default: ${MACHINES.filter((m) => m.inDefaultSet)
+                        .map((m) => m.name)
+                        .join(', ')})
+  --boot-slots N      machines that boot at the same time (default: cores + 1)
   --port-base N       first SSH port          (PEERLAB_LAB_PORT_BASE; default 22101)
   --keep              leave the machines running at the end; the next "up" takes them over
 
@@ -24,6 +30,7 @@ export interface LabCommand {
   cacheDir: string;
   machines: readonly MachineDefinition[];
   portBase: number;
+  bootSlots: number;
   keep: boolean;
 }
 
@@ -35,14 +42,21 @@ export function sshPortOf(portBase: number, name: string): number {
   return portBase + MACHINES.findIndex((machine) => machine.name === name);
 }
 
-function chooseMachines(text: string): readonly MachineDefinition[] {
-  const names = text.split(',').filter((name) => name !== '');
-  const unknown = names.find((name) => !MACHINES.some((machine) => machine.name === name));
-  if (unknown !== undefined)
+function machinesOf(text: string): readonly MachineDefinition[] {
+  const chosen = chooseMachines(text.split(',').filter((name) => name !== ''));
+  if ('unknown' in chosen)
     throw new LabUsageError(
-      `--machines: there is no machine "${unknown}"; known: ${MACHINES.map((m) => m.name).join(', ')}`,
+      `--machines: there is no machine "${chosen.unknown}"; known: all, ${MACHINES.map((m) => m.name).join(', ')}`,
     );
-  return names.length === 0 ? MACHINES : MACHINES.filter((machine) => names.includes(machine.name));
+  return chosen;
+}
+
+/** Machines that start at the same time: a boot under emulation takes a whole core for twenty seconds. */
+function bootSlots(text: string): number {
+  const slots = Number(text);
+  if (!Number.isInteger(slots) || slots < 1)
+    throw new LabUsageError(`--boot-slots ${text}: expected a number from 1 on`);
+  return slots;
 }
 
 export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: number): LabCommand | 'help' {
@@ -62,6 +76,7 @@ export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: numb
         },
         machines: { type: 'string', default: '' },
         'port-base': { type: 'string', default: env['PEERLAB_LAB_PORT_BASE'] ?? '22101' },
+        'boot-slots': { type: 'string', default: String(availableParallelism() + 1) },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -82,7 +97,8 @@ export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: numb
     command,
     stateDir: resolve(values.state),
     cacheDir: resolve(values.cache),
-    machines: chooseMachines(values.machines),
+    machines: command === 'down' ? MACHINES : machinesOf(values.machines),
+    bootSlots: bootSlots(values['boot-slots']),
     portBase,
     keep: values.keep,
   };

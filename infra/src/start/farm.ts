@@ -15,8 +15,10 @@ const run = promisify(execFile);
 
 /** How long the controller may take to answer: embedded Postgres makes its data folder at the first start. */
 const CONTROLLER_MS = 120_000;
-/** How long a virtual machine may take to its first answer over SSH, under software emulation beside a kernel build. */
+/** How long virtual machines may take to their first answer over SSH, under software emulation beside a kernel build. */
 const MACHINES_MS = 600_000;
+/** They boot a few at a time: beyond three, each adds this much. */
+const FURTHER_MACHINE_MS = 120_000;
 const POLL_MS = 250;
 
 /** Everything `npm start` brings up, and how to end it again. */
@@ -148,6 +150,7 @@ export class Farm {
       kernelDir: this.path('kernel'),
       capabilities: ['test', 'build'],
       buildSlots: 1,
+      testSlots: this.options.testSlots,
       machinesFile: join(this.options.stateDir, 'lab/agent-machines.json'),
     };
     // JSON is YAML, and needs no escaping rules of its own.
@@ -177,7 +180,8 @@ export class Farm {
   async awaitMachines(names: string[]): Promise<MachineView[]> {
     const step = this.terminal.step('virtual machines');
     let ready: MachineView[] = [];
-    await this.until(MACHINES_MS, 'the virtual machines do not come up', async () => {
+    const limitMs = MACHINES_MS + Math.max(0, names.length - 3) * FURTHER_MACHINE_MS;
+    await this.until(limitMs, 'the virtual machines do not come up', async () => {
       const { machines } = await this.client.call('getFleet', {});
       ready = machines.filter(
         (m) => names.includes(m.name) && (m.observed === 'online' || m.observed === 'busy') && m.inventory !== null,

@@ -22,6 +22,13 @@ describe('readOptions', () => {
     expect(read('--run', '/tmp/x.yaml').runFile).toBe('/tmp/x.yaml');
     expect(read('--no-run').runFile).toBeNull();
   });
+  it('brings up named machines, or all, and limits how many are under test', () => {
+    expect(read('--machines', 'all').machines).toEqual(['all']);
+    expect(read('--machines', 'v-switch,v-bridge').machines).toEqual(['v-switch', 'v-bridge']);
+    expect(read('--test-slots', '1').testSlots).toBe(1);
+    expect(read().testSlots).toBeGreaterThan(1);
+    expect(() => read('--test-slots', '0')).toThrow(/--test-slots 0: expected a number/);
+  });
   it('names the option that is wrong', () => {
     expect(() => read('--port', 'http')).toThrow(/--port http: expected a port/);
     expect(() => read('--onse')).toThrow(UsageError);

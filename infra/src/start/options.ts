@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stateFolder } from '@peerlab/cli';
@@ -11,8 +12,10 @@ export interface StartOptions {
   port: number;
   /** First SSH port of the virtual machines; one port a machine. */
   labPortBase: number;
-  /** Names of the virtual machines to bring up; empty = all. */
+  /** Names of the virtual machines to bring up; empty = the default set, `all` = every one. */
   machines: string[];
+  /** Test jobs at the same time. */
+  testSlots: number;
   stateDir: string;
   cacheDir: string;
   root: string;
@@ -24,7 +27,8 @@ export const HELP = `npm start -- [options]
   --json FILE         write the final grid as JSON
   --run FILE          run file to submit (default: infra/runs/example.yaml); a bare NAME means infra/runs/NAME.yaml
   --no-run            submit nothing, only serve
-  --machines A,B      bring up only these virtual machines
+  --machines A,B      bring up these virtual machines instead of the three of the default set; "all" for every one
+  --test-slots N      machines under test at the same time (PEERLAB_TEST_SLOTS, default: cores + 1)
   --port N            port of web UI and API            (PEERLAB_PORT, default 7470)
   --lab-port-base N   first SSH port of the machines    (PEERLAB_LAB_PORT_BASE, default 22101)
 
@@ -43,6 +47,13 @@ function port(name: string, text: string): number {
   return value;
 }
 
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 2000)
+    throw new UsageError(`${name} ${text}: expected a number from 1 to 2000`);
+  return value;
+}
+
 /** @param root the checkout */
 export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string): StartOptions | 'help' {
   let values;
@@ -55,6 +66,8 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
         run: { type: 'string', default: 'example' },
         'no-run': { type: 'boolean', default: false },
         machines: { type: 'string', default: '' },
+        // An emulated machine keeps one core busy, but waits often: for its timers, for SSH, for its reboots.
+        'test-slots': { type: 'string', default: env['PEERLAB_TEST_SLOTS'] ?? String(availableParallelism() + 1) },
         port: { type: 'string', default: env['PEERLAB_PORT'] ?? '7470' },
         'lab-port-base': { type: 'string', default: env['PEERLAB_LAB_PORT_BASE'] ?? '22101' },
         help: { type: 'boolean', short: 'h', default: false },
@@ -76,6 +89,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
     port: port('--port', values.port),
     labPortBase: port('--lab-port-base', values['lab-port-base']),
     machines: values.machines.split(',').filter((name) => name !== ''),
+    testSlots: count('--test-slots', values['test-slots']),
     stateDir: stateFolder(),
     cacheDir: env['PEERLAB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/', '.cache'), 'peerlab'),
     root,

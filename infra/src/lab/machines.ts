@@ -1,0 +1,151 @@
+import type { MachineDefinition } from './definition.js';
+
+/** Without -svm the guest would load a hypervisor of its own. */
+const AMD = 'EPYC,-svm';
+const INTEL = 'Skylake-Client-v4';
+
+/** Two vCPUs would not be faster under emulation. KASAN and lock debugging want the second GiB. */
+const common = { cpus: 1, memoryMiB: 2048, deviceMemoryMiB: 256, iommu: 'none', kernelArguments: [] } as const;
+
+function labels(topology: string, cpu: 'amd' | 'intel', more: Record<string, string> = {}): Record<string, string> {
+  return { lab: 'virtual', arch: 'x86_64', topology, cpu, iommu: 'none', set: 'matrix', ...more };
+}
+
+/**
+ * The lab's machines. The position gives the SSH port: append. Those of the default set are the three
+ * answers that the kernel has for a path; the others vary how it comes to them.
+ */
+export const MACHINES: readonly MachineDefinition[] = [
+  {
+    ...common,
+    name: 'v-switch',
+    description: 'Virtual: provider and client below one PCIe switch (peer traffic by bus address)',
+    cpuModel: AMD,
+    topology: 'switch',
+    labels: labels('switch', 'amd'),
+    inDefaultSet: true,
+  },
+  {
+    ...common,
+    name: 'v-amd-roots',
+    description: 'Virtual: provider and client on separate root ports of an AMD machine (through the host bridge)',
+    cpuModel: AMD,
+    topology: 'root-ports',
+    labels: labels('root-ports', 'amd'),
+    inDefaultSet: true,
+  },
+  {
+    ...common,
+    name: 'v-intel-roots',
+    description: 'Virtual: separate root ports of an Intel machine that the kernel does not trust (peer path refused)',
+    cpuModel: INTEL,
+    topology: 'root-ports',
+    labels: labels('root-ports', 'intel'),
+    inDefaultSet: true,
+  },
+  {
+    ...common,
+    name: 'v-bridge',
+    description: 'Virtual: provider and client behind one PCIe-to-PCI bridge; memory set aside for coherent devices',
+    cpuModel: INTEL,
+    topology: 'pci-bridge',
+    // The RAM that test_hmm takes for its two coherent devices.
+    kernelArguments: ['memmap=512M$0x40000000'],
+    labels: labels('pci-bridge', 'intel', { coherent: 'yes' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-bus0',
+    description: 'Virtual: provider and client on the root bus of an Intel machine (peer path refused)',
+    cpuModel: INTEL,
+    topology: 'root-bus',
+    labels: labels('root-bus', 'intel'),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-two-providers',
+    description: 'Virtual: two providers and the client below one PCIe switch',
+    cpuModel: AMD,
+    topology: 'switch-two-providers',
+    labels: labels('switch-two-providers', 'amd'),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-mixed',
+    description: 'Virtual: first provider below the client’s switch, second on an Intel root port (refused)',
+    cpuModel: INTEL,
+    topology: 'mixed',
+    labels: labels('mixed', 'intel'),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-amd-roots-iommu',
+    description: 'Virtual: separate root ports of an AMD machine, addresses translated by an IOMMU',
+    cpuModel: AMD,
+    topology: 'root-ports',
+    iommu: 'translated',
+    kernelArguments: ['intel_iommu=on'],
+    labels: labels('root-ports', 'amd', { iommu: 'translated' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-amd-roots-pt',
+    description: 'Virtual: separate root ports of an AMD machine, an IOMMU that passes addresses through',
+    cpuModel: AMD,
+    topology: 'root-ports',
+    iommu: 'passthrough',
+    kernelArguments: ['intel_iommu=on', 'iommu=pt'],
+    labels: labels('root-ports', 'amd', { iommu: 'passthrough' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-switch-pt',
+    description: 'Virtual: one PCIe switch, an IOMMU that passes addresses through',
+    cpuModel: AMD,
+    topology: 'switch',
+    iommu: 'passthrough',
+    kernelArguments: ['intel_iommu=on', 'iommu=pt'],
+    labels: labels('switch', 'amd', { iommu: 'passthrough' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-switch-iommu',
+    description:
+      'Virtual, negative control: one PCIe switch and a translating IOMMU, where QEMU moves wrong data and reports success',
+    cpuModel: AMD,
+    topology: 'switch',
+    iommu: 'translated',
+    kernelArguments: ['intel_iommu=on'],
+    labels: labels('switch', 'amd', { iommu: 'translated', set: 'negative-control' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-high-bar',
+    description: 'Virtual: one PCIe switch, a provider whose 8 GiB BAR lies above 4 GiB',
+    cpuModel: AMD,
+    topology: 'switch',
+    // Sparse on the host; larger than any hole below 4 GiB.
+    deviceMemoryMiB: 8192,
+    labels: labels('switch', 'amd', { bar: 'above-4g' }),
+    inDefaultSet: false,
+  },
+];
+
+/**
+ * Machines by a list of names; empty = the default set, `all` = every one.
+ * @returns in the order of their definition, or the name that does not exist
+ */
+export function chooseMachines(names: readonly string[]): readonly MachineDefinition[] | { unknown: string } {
+  if (names.length === 0) return MACHINES.filter((machine) => machine.inDefaultSet);
+  if (names.includes('all')) return MACHINES;
+  const unknown = names.find((name) => !MACHINES.some((machine) => machine.name === name));
+  return unknown === undefined ? MACHINES.filter((machine) => names.includes(machine.name)) : { unknown };
+}

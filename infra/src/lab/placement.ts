@@ -1,0 +1,56 @@
+/** Where the peers of a virtual machine sit on its PCIe bus, as QEMU `-device` values. */
+export interface Placement {
+  /** Ports, switches and bridges, in the order in which QEMU must make them. */
+  bridges: readonly string[];
+  /** Bus (and slot) of each provider, in the order in which the guest enumerates them. */
+  providers: readonly string[];
+  client: string;
+}
+
+const SWITCH = ['pcie-root-port,id=rp0,chassis=1,slot=1', 'x3130-upstream,id=up0,bus=rp0'];
+const downstream = (id: string, slot: number): string => `xio3130-downstream,id=${id},bus=up0,chassis=2,slot=${slot}`;
+
+/**
+ * The kernel counts the bridges between two functions and looks for one that both are below
+ * (calc_map_type_and_dist() of drivers/pci/p2pdma.c), so these are all the shapes that differ for it.
+ */
+export const PLACEMENTS = {
+  switch: {
+    bridges: [...SWITCH, downstream('provider', 0), downstream('client', 1)],
+    providers: ['provider'],
+    client: 'client',
+  },
+  'root-ports': {
+    bridges: ['pcie-root-port,id=provider,chassis=1,slot=1', 'pcie-root-port,id=client,chassis=2,slot=2'],
+    providers: ['provider'],
+    client: 'client',
+  },
+  'pci-bridge': {
+    bridges: ['pcie-pci-bridge,id=pb0'],
+    providers: ['pb0,addr=1'],
+    client: 'pb0,addr=2',
+  },
+  'root-bus': {
+    bridges: [],
+    providers: ['pcie.0,addr=0x10'],
+    client: 'pcie.0,addr=0x11',
+  },
+  'switch-two-providers': {
+    bridges: [...SWITCH, downstream('provider', 0), downstream('provider1', 1), downstream('client', 2)],
+    providers: ['provider', 'provider1'],
+    client: 'client',
+  },
+  /** The second provider stands on a root port of its own, where only a trusted host bridge leads. */
+  mixed: {
+    bridges: [
+      ...SWITCH,
+      downstream('provider', 0),
+      downstream('client', 1),
+      'pcie-root-port,id=provider1,chassis=3,slot=3',
+    ],
+    providers: ['provider', 'provider1'],
+    client: 'client',
+  },
+} as const satisfies Record<string, Placement>;
+
+export type Topology = keyof typeof PLACEMENTS;
