@@ -38,7 +38,10 @@ program
         );
       if (report.plan.length > 0)
         print(
-          table([['BUILD', 'MACHINE', 'COMBINATION'], ...report.plan.map((p) => [p.build, p.machine, p.combination])]),
+          table([
+            ['BUILD', 'MACHINE', 'COMBINATION', 'SUITES'],
+            ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' ')]),
+          ]),
         );
       for (const u of report.unmatched) print(`not on ${u.machine}: ${u.why}`);
       process.exitCode = report.ok ? 0 : 1;

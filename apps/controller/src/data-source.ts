@@ -5,6 +5,7 @@ import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js
 import { WebhookDelivery } from './integrations/entities.js';
 import { LogLineRow, Stream } from './logs/entities.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
+import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
@@ -38,7 +39,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       LogLineRow,
       WebhookDelivery,
     ],
-    migrations: [Initial1763800000000],
+    migrations: [Initial1763800000000, TestSlots1763809200000],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,

@@ -395,6 +395,7 @@ export class SampleFarm {
             machine: machine.name,
             combination: combination.label,
             pathKind: kind,
+            suites: spec.suites,
           })),
         ),
       ),

@@ -121,6 +121,7 @@ function machine(name: string, description: string, topology: string, read: Inve
     problem: null,
     lastSeenAt: new Date().toISOString(),
     lease: null,
+    configured: true,
     inventory: read,
     paths: peerPaths(read).map((path) => {
       const identity = combinationOf(read, path);

@@ -178,6 +178,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     nonce: null,
     proven: true,
     detail: null,
+    commandLine: null,
   };
   const attempt: AttemptDetail = {
     ...summary,

@@ -6,7 +6,7 @@ import { Inventory } from './inventory.js';
 import { Metric } from './ktap.js';
 import { LogLine, LogStream, LOG_BATCH_MAX } from './logs.js';
 import { PeerPath } from './paths.js';
-import { SeriesSource, Timeouts } from './run-spec.js';
+import { EffectiveTimeouts, SeriesSource } from './run-spec.js';
 import { AnyStage, StageStatus } from './states.js';
 import { Proof, ResultStatus } from './verdict.js';
 
@@ -30,6 +30,8 @@ export const KernelSighting = z.object({
   /** All that was expected (build-id, nonce, changed boot_id) holds. */
   proven: z.boolean(),
   detail: z.string().nullable(),
+  /** /proc/cmdline; null in reports from before it was recorded. */
+  commandLine: z.string().max(8192).nullable().default(null),
 });
 export type KernelSighting = z.infer<typeof KernelSighting>;
 
@@ -110,7 +112,7 @@ export const Work = z.discriminatedUnion('kind', [
     path: PeerPath,
     /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
-    timeouts: Timeouts,
+    timeouts: EffectiveTimeouts,
   }),
 ]);
 export type Work = z.infer<typeof Work>;
@@ -154,6 +156,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     capabilities: z.array(z.enum(['test', 'build'])),
     /** Concurrent builds it takes on. */
     buildSlots: z.number().int().nonnegative(),
+    /** Concurrent test jobs it takes on; null = as many as it has machines. */
+    testSlots: z.number().int().positive().nullable().default(null),
   }),
   AgentState.extend({ type: z.literal('heartbeat') }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LOG_LINE_MAX, mayMove, problemItems, RunSpec, storableLines, whyNotSelected } from './index.js';
+import {
+  effectiveTimeouts,
+  LOG_LINE_MAX,
+  mayMove,
+  problemItems,
+  RunSpec,
+  storableLines,
+  whyNotSelected,
+} from './index.js';
 
 const errorsOf = (value: unknown) => {
   const parsed = RunSpec.safeParse(value);
@@ -13,7 +21,7 @@ describe('RunSpec', () => {
       suites: ['p2p-functional', 'p2p-perf'],
       machines: {},
       priority: 50,
-      timeouts: { bootSeconds: 300 },
+      timeouts: {},
     });
   });
   it('names unknown fields and their place', () => {
@@ -27,6 +35,30 @@ describe('RunSpec', () => {
     expect(errorsOf({ name: 'x', builds: [twice, twice] })).toEqual([
       { path: 'builds.1.name', message: 'the name "a" is used twice' },
     ]);
+  });
+});
+
+describe('suites by build and machine', () => {
+  const builds = [{ name: 'a', series: [], suites: ['p2p-perf', 'kunit'] }];
+  it('are suites of the run', () => {
+    expect(errorsOf({ name: 'x', builds, suiteMachines: { 'hmm-tests': {} } })).toEqual([
+      { path: 'builds.0.suites.1', message: 'the run has no suite "kunit"; add it to suites' },
+      { path: 'suiteMachines.hmm-tests', message: 'the run has no suite "hmm-tests"; add it to suites' },
+    ]);
+    expect(errorsOf({ name: 'x', builds, suites: ['p2p-perf', 'kunit'], suiteMachines: { kunit: {} } })).toEqual([]);
+  });
+});
+
+describe('effectiveTimeouts', () => {
+  const suites = [{ timeoutSeconds: 300 }, { timeoutSeconds: 3600 }];
+  it('gives a debug kernel longer to boot, and an attempt what its suites may take', () => {
+    expect(effectiveTimeouts({}, 'peerlab', [])).toEqual({ bootSeconds: 300, attemptSeconds: 1800 });
+    expect(effectiveTimeouts({}, 'peerlab', suites)).toEqual({ bootSeconds: 300, attemptSeconds: 4800 });
+    expect(effectiveTimeouts({}, 'debug', suites)).toEqual({ bootSeconds: 900, attemptSeconds: 6600 });
+  });
+  it('leaves what a person has set', () => {
+    const given = { bootSeconds: 60, attemptSeconds: 120 };
+    expect(effectiveTimeouts(given, 'debug', suites)).toEqual(given);
   });
 });
 

@@ -26,6 +26,8 @@ export const BuildSpec = z
     name: Name,
     series: z.array(SeriesSource).max(32).optional(),
     config: Name.optional(),
+    /** Only these of the run's suites on this build. */
+    suites: z.array(Name).min(1).max(32).optional(),
     /** Content key of a bundle that was uploaded and registered. */
     bundle: Sha256.optional(),
   })
@@ -42,14 +44,54 @@ export const MachineSelection = z.strictObject({
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
-export const SUITES = ['p2p-functional', 'p2p-perf'] as const;
+/** Suites that a bundle made from this farm's kernel/ may have. What a bundle lacks is skipped with that reason. */
+export const SUITES = [
+  'p2p-functional',
+  'p2p-perf',
+  'p2p-rdma',
+  'p2p-soak',
+  'hmm-tests',
+  'mm-kselftest',
+  'kunit',
+] as const;
+/** What a run asks for that names no suites. */
+export const DEFAULT_SUITES = ['p2p-functional', 'p2p-perf'] as const;
 
+/** Limits as a person may set them; `effectiveTimeouts` gives those that are not set. */
 export const Timeouts = z.strictObject({
   /** From the reboot command to a proven kernel. */
-  bootSeconds: z.number().int().min(10).max(3600).default(300),
+  bootSeconds: z.number().int().min(10).max(3600).optional(),
   /** From the first stage to the last, restore not counted. */
-  attemptSeconds: z.number().int().min(60).max(86_400).default(1800),
+  attemptSeconds: z.number().int().min(60).max(86_400).optional(),
 });
+export type Timeouts = z.infer<typeof Timeouts>;
+export const EffectiveTimeouts = z.strictObject({ bootSeconds: z.number().int(), attemptSeconds: z.number().int() });
+export type EffectiveTimeouts = z.infer<typeof EffectiveTimeouts>;
+
+/** A machine under software emulation beside a kernel build has been seen to take four minutes. */
+const BOOT_SECONDS = 300;
+/** How many times longer a kernel boots with this configuration; 1 when not named. */
+const BOOT_FACTOR: Readonly<Record<string, number>> = { debug: 3 };
+/** First boot and two more after crashes; a crash loop may run into the limit. */
+const BOOTS_PER_ATTEMPT = 3;
+const LEAST_ATTEMPT_SECONDS = 1800;
+
+/**
+ * The limits of one attempt, in seconds. What the run does not say follows from the kernel's
+ * configuration and from the limits that its suites set themselves.
+ */
+export function effectiveTimeouts(
+  given: Timeouts,
+  config: string,
+  suites: readonly { timeoutSeconds: number }[],
+): EffectiveTimeouts {
+  const bootSeconds = given.bootSeconds ?? Math.min(3600, BOOT_SECONDS * (BOOT_FACTOR[config] ?? 1));
+  const needed = BOOTS_PER_ATTEMPT * bootSeconds + suites.reduce((sum, { timeoutSeconds }) => sum + timeoutSeconds, 0);
+  return {
+    bootSeconds,
+    attemptSeconds: given.attemptSeconds ?? Math.min(86_400, Math.max(LEAST_ATTEMPT_SECONDS, needed)),
+  };
+}
 
 /** A run as people write it in YAML. */
 export const RunSpec = z
@@ -60,10 +102,12 @@ export const RunSpec = z
       .array(Name)
       .min(1)
       .max(32)
-      .default([...SUITES]),
+      .default([...DEFAULT_SUITES]),
+    /** Suites that do not run on every machine: those of the selection that also match here. */
+    suiteMachines: z.record(Name, MachineSelection).optional(),
     machines: MachineSelection.default({}),
     priority: z.number().int().min(0).max(100).default(50),
-    timeouts: Timeouts.default({ bootSeconds: 300, attemptSeconds: 1800 }),
+    timeouts: Timeouts.default({}),
   })
   .superRefine((spec, context) => {
     const seen = new Set<string>();
@@ -75,7 +119,18 @@ export const RunSpec = z
           message: `the name "${build.name}" is used twice`,
         });
       seen.add(build.name);
+      build.suites?.forEach((suite, at) => {
+        if (!spec.suites.includes(suite)) {
+          const message = `the run has no suite "${suite}"; add it to suites`;
+          context.addIssue({ code: 'custom', path: ['builds', index, 'suites', at], message });
+        }
+      });
     });
+    for (const suite of Object.keys(spec.suiteMachines ?? {})) {
+      if (spec.suites.includes(suite)) continue;
+      const message = `the run has no suite "${suite}"; add it to suites`;
+      context.addIssue({ code: 'custom', path: ['suiteMachines', suite], message });
+    }
   });
 export type RunSpec = z.infer<typeof RunSpec>;
 /** As written, before defaults are filled in. */
@@ -102,4 +157,16 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
     return `has no path of kind ${wanted.join(' or ')}`;
   }
   return null;
+}
+
+/** The run's suites that a build runs on a machine, in the order of the run; empty = nothing to do there. */
+export function suitesFor(
+  spec: Pick<RunSpec, 'suites' | 'suiteMachines'>,
+  build: Pick<BuildSpec, 'suites'>,
+  machine: SelectableMachine,
+): string[] {
+  return spec.suites.filter(
+    (suite) =>
+      (build.suites?.includes(suite) ?? true) && whyNotSelected(spec.suiteMachines?.[suite] ?? {}, machine) === null,
+  );
 }

@@ -145,9 +145,12 @@ export const MachineView = z.object({
   observed: MachineObserved,
   /** Why it is not usable, with a remedy; null when it is. */
   problem: z.string().nullable(),
+  /** Its agent still has it in its configuration; if not, new runs leave it out. */
+  configured: z.boolean(),
   lastSeenAt: Time.nullable(),
   lease: z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, expiresAt: Time }).nullable(),
   inventory: Inventory.nullable(),
+  /** By address. The suites use the first provider with the first client, so jobs and the grid speak of the first. */
   paths: z.array(PeerPath.extend({ combination: Combination })),
 });
 export type MachineView = z.infer<typeof MachineView>;
@@ -245,7 +248,9 @@ export const SubmissionReport = z.object({
   ok: z.boolean(),
   problems: z.array(ProblemItem),
   /** What would run; empty when not ok. */
-  plan: z.array(z.object({ build: Name, machine: Name, combination: z.string(), pathKind: PathKind })),
+  plan: z.array(
+    z.object({ build: Name, machine: Name, combination: z.string(), pathKind: PathKind, suites: z.array(Name) }),
+  ),
   /** Machines that do not match, and why. */
   unmatched: z.array(z.object({ machine: Name, why: z.string() })),
 });

@@ -81,7 +81,7 @@ export class AttemptService {
     await tx.one('select 1 from attempt where id = $1 for update', [id]);
     const row = await tx.one<LockedAttempt>(
       `select t.id, t.number, t.state, t.agent, t.machine, t.fence, t.job_id, j.build_id, j.run_id, b.name as build,
-         j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, r.spec -> 'suites' as wanted
+         j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted
        from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key where t.id = $1`,
       [id],

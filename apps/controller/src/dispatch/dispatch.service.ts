@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
+  effectiveTimeouts,
   LEASE_SECONDS,
   SpoolStream,
   type Assignment,
@@ -246,7 +247,7 @@ export class DispatchService {
   async #assignments(attemptIds: readonly string[]): Promise<Assignment[]> {
     if (attemptIds.length === 0) return [];
     const rows = await this.#sql.rows<AssignmentRow>(
-      `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, b.spec as build, r.spec, u.manifest, u.sha256,
+      `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, u.manifest, u.sha256,
          a.size_bytes
        from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
@@ -265,6 +266,7 @@ interface AssignmentRow {
   kind: 'build' | 'test';
   machine: string | null;
   path: PeerPath | null;
+  suites: string[] | null;
   build: BuildSpec;
   spec: RunSpec;
   manifest: BundleManifest | null;
@@ -286,6 +288,8 @@ function assignmentOf(row: AssignmentRow): Assignment {
   if (row.machine === null || row.path === null || row.manifest === null || row.sha256 === null) {
     throw new Error(`test attempt ${attemptId} lacks its machine or bundle`);
   }
+  const wanted = row.suites ?? spec.suites;
+  const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
   return {
     attemptId,
     runId,
@@ -296,10 +300,10 @@ function assignmentOf(row: AssignmentRow): Assignment {
       buildName: build.name,
       bundle: { sha256: row.sha256, sizeBytes: row.size_bytes },
       manifest: row.manifest,
-      suites: row.manifest.suites.filter(({ name }) => spec.suites.includes(name)),
+      suites,
       path: row.path,
       nonce: row.nonce,
-      timeouts: spec.timeouts,
+      timeouts: effectiveTimeouts(spec.timeouts, row.manifest.config.name, suites),
     },
   };
 }
@@ -307,12 +311,18 @@ function assignmentOf(row: AssignmentRow): Assignment {
 /** kernel/config/peerlab.config, when a build names no other. */
 const DEFAULT_CONFIG = 'peerlab';
 
+/** A free machine, and the lowest free slot where its agent limits how many tests it runs at once. */
 function pickTest(tx: Queries): Promise<Pick | null> {
   return tx.one<Pick>(
-    `select j.id as job_id, j.run_id, j.build_id, m.agent, m.name as machine, null::int as slot
+    `select j.id as job_id, j.run_id, j.build_id, m.agent, m.name as machine, free.slot
      from job j join run r on r.id = j.run_id join machine m on m.name = j.machine join agent a on a.name = m.agent
+       left join lateral (
+         select s.slot from generate_series(0, a.test_slots - 1) as s(slot)
+         where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot
+                             and l.machine is not null and l.released_at is null)
+         order by s.slot limit 1) free on true
      where j.kind = 'test' and ${DUE} and m.desired = 'active' and m.reachable and ${AGENT_ONLINE}
-       and 'test' = any(a.capabilities)
+       and 'test' = any(a.capabilities) and (a.test_slots is null or free.slot is not null)
        and not exists (select 1 from lease l where l.machine = m.name and l.released_at is null)
      ${IN_ORDER} for no key update of j, m skip locked`,
   );
@@ -326,7 +336,8 @@ function pickBuild(tx: Queries): Promise<Pick | null> {
        join agent a on 'build' = any(a.capabilities) and ${AGENT_ONLINE}
        join lateral (
          select s.slot from generate_series(0, a.build_slots - 1) as s(slot)
-         where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot and l.released_at is null)
+         where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot
+                             and l.machine is null and l.released_at is null)
          order by s.slot limit 1) free on true
      where j.kind = 'build' and ${DUE}
      ${IN_ORDER} for no key update of j skip locked`,

@@ -325,4 +325,38 @@ describe('several controllers', () => {
     await Promise.all(replicas.map((sql) => sql.close()));
     agent.vanish();
   });
+
+  it('never run more tests of an agent than it takes at once, and get through all of them', async () => {
+    const names = Array.from({ length: 5 }, (_, i) => `slow${i}`);
+    const agent = await farm.agent(Object.fromEntries(names.map((name) => [name, 'BUS_ADDR' as const])), {
+      name: 'narrow',
+      testSlots: 2,
+    });
+    const { manifest } = await farm.bundle('narrow');
+    const yaml = `name: narrow\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [${names.join(', ')}]}\n`;
+    const run = await farm.call('submitRun', { body: { yaml } });
+    const replicas = Array.from({ length: 4 }, () => new Sql(farm.database.address, 2));
+    const dispatchers = replicas.map((sql) => new DispatchService(sql, farm.server.app.get(AttemptService)));
+    const open = async (): Promise<number> =>
+      (
+        await farm.sql.one<{ n: number }>(
+          `select count(*) as n from lease where agent = 'narrow' and released_at is null`,
+        )
+      )?.n ?? 0;
+    const seen: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.dispatch()));
+      seen.push(await open());
+      if (round === 0) {
+        const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
+        expect(jobViews.map(({ waiting }) => waiting)).toContain(
+          'slow4 is free, but its agent narrow runs 2 of at most 2 tests',
+        );
+      }
+      await farm.sql.run(`update lease set released_at = clock_timestamp() where agent = 'narrow'`);
+    }
+    expect(seen).toEqual([2, 2, 1]);
+    await Promise.all(replicas.map((sql) => sql.close()));
+    agent.vanish();
+  });
 });

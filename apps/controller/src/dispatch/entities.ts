@@ -50,10 +50,14 @@ export class Attempt {
   endedAt: Date | null;
 }
 
-/** The right to touch a machine (or a build slot) until `expiresAt`. The two unique indexes are the guarantee. */
+/** The right to touch a machine (or a build slot) until `expiresAt`. The unique indexes are the guarantee. */
 @Entity('lease')
 @Index('lease_machine_active', ['machine'], { unique: true, where: 'released_at is null' })
 @Index('lease_slot_active', ['agent', 'slot'], { unique: true, where: 'released_at is null and machine is null' })
+@Index('lease_test_slot_active', ['agent', 'slot'], {
+  unique: true,
+  where: 'released_at is null and machine is not null',
+})
 @Index('lease_attempt', ['attemptId'])
 export class Lease {
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey', transformer: NUMBER })
@@ -67,7 +71,7 @@ export class Lease {
   @ForeignKey(() => Machine, { name: 'lease_machine_fkey' })
   @Column('text', { nullable: true })
   machine: string | null;
-  /** Which of the agent's concurrent builds; null for machines. */
+  /** Which of the agent's concurrent builds or tests; null where there is no limit. */
   @Column('int', { nullable: true })
   slot: number | null;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })

@@ -14,6 +14,9 @@ export class Agent {
   capabilities: string[];
   @Column('int')
   buildSlots: number;
+  /** Test jobs it takes on at the same time; null = as many as it has machines. */
+  @Column('int', { nullable: true })
+  testSlots: number | null;
   @Column('boolean')
   connected: boolean;
   /** Names the connection that speaks for it; an older one is closed. */
@@ -44,6 +47,9 @@ export class Machine {
   reachable: boolean;
   @Column('text', { nullable: true })
   problem: string | null;
+  /** Its agent names it; false after it was taken out of the agent's configuration. */
+  @Column('boolean', { default: true })
+  configured: boolean;
   @Column('timestamptz', { nullable: true })
   lastSeenAt: Date | null;
   @Column('jsonb', { nullable: true })

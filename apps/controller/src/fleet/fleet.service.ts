@@ -35,12 +35,14 @@ export class FleetService {
   async greet(hello: Hello, connection: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
-        `insert into agent (name, site, version, capabilities, build_slots, connected, connection, last_seen_at)
-         values ($1, $2, $3, $4, $5, true, $6, clock_timestamp())
+        `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
+           last_seen_at)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp())
          on conflict (name) do update set site = excluded.site, version = excluded.version,
-           capabilities = excluded.capabilities, build_slots = excluded.build_slots, connected = true,
+           capabilities = excluded.capabilities, build_slots = excluded.build_slots,
+           test_slots = excluded.test_slots, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at`,
-        [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, connection],
+        [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, hello.testSlots, connection],
       );
       await this.#recordMachines(tx, hello.agent, hello.machines);
       await announce(
@@ -157,7 +159,7 @@ export class FleetService {
               case when m.reachable then clock_timestamp() end
        from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
        on conflict (name) do update set agent = excluded.agent, description = excluded.description,
-         labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem,
+         labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem, configured = true,
          last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
        where machine.agent = excluded.agent or (
          not exists (select 1 from agent a where a.name = machine.agent and ${AGENT_ONLINE})
@@ -171,8 +173,9 @@ export class FleetService {
     }
     // What the agent no longer names is out of reach; its history stays.
     const gone = await tx.run(
-      `update machine set reachable = false, problem = 'its agent no longer has it in its configuration'
-       where agent = $1 and reachable and not (name = any($2))`,
+      `update machine set reachable = false, configured = false,
+         problem = 'its agent no longer has it in its configuration'
+       where agent = $1 and configured and not (name = any($2))`,
       [agent, rows.map(({ name }) => name)],
     );
     const known = new Map(before.map((machine) => [machine.name, machine]));

@@ -24,6 +24,7 @@ interface MachineRow {
   desired_reason: string | null;
   reachable: boolean;
   problem: string | null;
+  configured: boolean;
   last_seen_at: Date | null;
   inventory: Inventory | null;
   online: boolean;
@@ -102,6 +103,7 @@ function machineView(row: MachineRow): MachineView {
     desired,
     observed: observe(row),
     problem: problemOf(row),
+    configured: row.configured,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
     inventory,

@@ -149,15 +149,21 @@ export class ResultStore {
       // The row for a whole suite is not missing once any of its tests has a result.
       ({ suite, test }) => !have.has(`${suite}\n${test}`) && !(test === WHOLE_SUITE && suitesSeen.has(suite)),
     );
-    for (const test of missing) await putUnreached(tx, attemptId, test, verdict, reasonOf(context, test, reason));
-    const verdicts = [...seen.map((result) => result.verdict), ...missing.map(() => verdict)];
+    const verdicts = seen.map((result) => result.verdict);
+    for (const test of missing) {
+      const lacking = whySuiteLacks(context, test.suite);
+      const judged = lacking === null ? { verdict, reason } : { verdict: 'skip' as const, reason: lacking };
+      await putUnreached(tx, attemptId, test, judged);
+      verdicts.push(judged.verdict);
+    }
     if (failure !== null) verdicts.push(verdictOfFailure(failure.class));
     return worstVerdict(verdicts) ?? 'not-reached';
   }
 }
 
-function reasonOf(context: TestContext, { suite }: ExpectedTest, reason: string): string {
-  if (context.suites.some(({ name }) => name === suite)) return reason;
+/** Why a suite could not run at all; null when the bundle has it. A skip, because nothing went wrong. */
+function whySuiteLacks(context: TestContext, suite: string): string | null {
+  if (context.suites.some(({ name }) => name === suite)) return null;
   return `the bundle has no suite "${suite}"; it has ${context.suites.map(({ name }) => name).join(', ') || 'none'}`;
 }
 
@@ -165,12 +171,11 @@ async function putUnreached(
   tx: Queries,
   attemptId: string,
   { suite, test, position }: ExpectedTest,
-  verdict: Verdict,
-  reason: string,
+  { verdict, reason }: { verdict: Verdict; reason: string },
 ): Promise<void> {
   await tx.run(
     `insert into result (attempt_id, suite, test, position, status, verdict, reason, warnings)
-     values ($1, $2, $3, $4, 'not-reached', $5, $6, '{}')`,
-    [attemptId, suite, test, position, verdict, storable(reason)],
+     values ($1, $2, $3, $4, $5, $6, $7, '{}')`,
+    [attemptId, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
   );
 }

@@ -70,6 +70,9 @@ export class Job {
   combination: string | null;
   @Column('jsonb', { nullable: true })
   path: PeerPath | null;
+  /** What it runs; null for builds and for jobs from before this was recorded: all suites of the run. */
+  @Column('text', { array: true, nullable: true })
+  suites: string[] | null;
   @Column('text', { nullable: true })
   verdict: Verdict | null;
   /** Why it ended without an attempt. */

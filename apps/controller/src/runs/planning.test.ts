@@ -18,7 +18,7 @@ function machine(name: string, kind: PathKind, labels: Record<string, string> = 
     const identity = combinationOf(inventory, path);
     return { ...path, combination: { hash: 'f'.repeat(64), label: combinationLabel(identity), identity } };
   });
-  return { name, labels, paths };
+  return { name, labels, configured: true, paths };
 }
 
 const FLEET = [
@@ -77,8 +77,47 @@ describe('planRun', () => {
 
   it('says so when there is no machine at all, or none with a pair', () => {
     expect(plan({}, []).problems[0]?.message).toBe('no machine is known yet');
-    const bare = { name: 'bare', labels: {}, paths: [] };
+    const bare = { name: 'bare', labels: {}, configured: true, paths: [] };
     expect(plan({}, [bare]).problems[0]?.message).toMatch(/^bare has no provider and client pair/);
+  });
+
+  it('tests the pair that the suites use: the first', () => {
+    const [near] = machine('m', 'BUS_ADDR').paths;
+    const [far] = machine('m', 'NOT_SUPPORTED').paths;
+    if (near === undefined || far === undefined) throw new Error('no path');
+    const mixed = { name: 'v-mixed', labels: {}, configured: true, paths: [near, far] };
+    expect(plan({}, [mixed]).jobs.map(({ path }) => path.kind)).toEqual(['BUS_ADDR', 'BUS_ADDR']);
+    expect(plan({ machines: { paths: ['NOT_SUPPORTED'] } }, [mixed]).problems).not.toEqual([]);
+  });
+
+  it('leaves out a machine that its agent was told to forget', () => {
+    const [first, ...others] = FLEET;
+    if (first === undefined) throw new Error('no machine');
+    const { jobs, unmatched } = plan({}, [{ ...first, configured: false }, ...others]);
+    expect(jobs.some((job) => job.machine === first.name)).toBe(false);
+    expect(unmatched).toEqual([{ machine: first.name, why: 'is no longer in the configuration of its agent' }]);
+  });
+
+  it('gives each build and machine its own suites, and no job where none is left', () => {
+    const { jobs, unmatched, problems } = plan({
+      suites: ['p2p-functional', 'hmm-tests', 'p2p-perf'],
+      suiteMachines: { 'hmm-tests': { names: ['v-switch'] }, 'p2p-functional': { labels: { cpu: 'amd' } } },
+      builds: [
+        { name: 'base', series: [], suites: ['p2p-functional', 'hmm-tests'] },
+        { name: 'patched', series: ['bundled'] },
+      ],
+    });
+    expect(problems).toEqual([]);
+    expect(jobs.map(({ build, machine: name, suites }) => `${build} ${name}: ${suites.join(' ')}`)).toEqual([
+      'base v-amd-roots: p2p-functional',
+      'base v-switch: p2p-functional hmm-tests',
+      'patched v-amd-roots: p2p-functional p2p-perf',
+      'patched v-intel-roots: p2p-perf',
+      'patched v-switch: p2p-functional hmm-tests p2p-perf',
+    ]);
+    expect(unmatched).toEqual([]);
+    const none = plan({ suites: ['p2p-perf'], suiteMachines: { 'p2p-perf': { labels: { cpu: 'amd' } } } });
+    expect(none.unmatched.map(({ machine: name }) => name)).toEqual(['v-intel-roots']);
   });
 
   it('refuses unknown suites, bundles and artifacts by field', () => {
@@ -99,5 +138,5 @@ it('nearestSelection drops as little as possible and knows when nothing helps', 
   expect(nearestSelection({ names: ['x'], labels: { cpu: 'intel' } }, FLEET)).toBe(
     'without names x it would match v-intel-roots',
   );
-  expect(nearestSelection({}, [{ name: 'bare', labels: {}, paths: [] }])).toBeNull();
+  expect(nearestSelection({}, [{ name: 'bare', labels: {}, configured: true, paths: [] }])).toBeNull();
 });

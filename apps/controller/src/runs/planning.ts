@@ -1,5 +1,6 @@
 import {
   SUITES,
+  suitesFor,
   whyNotSelected,
   type Combination,
   type Labels,
@@ -14,6 +15,8 @@ import { nearestName } from './nearest-name.js';
 export interface PlannableMachine {
   name: string;
   labels: Labels;
+  /** Its agent still has it; otherwise its jobs would wait for ever. */
+  configured: boolean;
   paths: readonly (PeerPath & { combination: Combination })[];
 }
 
@@ -31,6 +34,7 @@ export interface PlannedJob {
   machine: string;
   path: PeerPath;
   combination: Combination;
+  suites: string[];
 }
 
 export interface Plan {
@@ -40,8 +44,12 @@ export interface Plan {
   problems: ProblemItem[];
 }
 
-/** builds × peer paths of the selected machines. Pure; offline machines count, their jobs wait. */
-export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
+/**
+ * builds × selected machines, on the peer path that the suites use: that of the first provider and the
+ * first client. Pure; offline machines count, their jobs wait.
+ */
+export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
+  const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
   const problems = [...checkBuilds(spec, stock), ...checkNames(spec.machines, machines)];
   const unmatched: Plan['unmatched'] = [];
   const jobs: PlannedJob[] = [];
@@ -51,13 +59,16 @@ export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], st
       unmatched.push({ machine: machine.name, why });
       continue;
     }
-    const wanted = spec.machines.paths;
+    let busy = false;
     for (const { combination, ...path } of machine.paths) {
-      if (wanted !== undefined && !wanted.includes(path.kind)) continue;
       for (const [buildIndex, build] of spec.builds.entries()) {
-        jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination });
+        const suites = suitesFor(spec, build, machine);
+        if (suites.length === 0) continue;
+        jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites });
+        busy = true;
       }
     }
+    if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
   }
   if (jobs.length === 0) problems.push(...nothingMatches(spec.machines, machines, unmatched));
   // Builds in the order written: the first one is ready first, and its jobs come first.
@@ -68,6 +79,7 @@ export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], st
 function whyNot(selection: MachineSelection, machine: PlannableMachine): string | null {
   const why = whyNotSelected(selection, machine);
   if (why !== null) return why;
+  if (!machine.configured) return 'is no longer in the configuration of its agent';
   return machine.paths.length > 0 ? null : 'has no provider and client pair (or its inventory is not known yet)';
 }
 

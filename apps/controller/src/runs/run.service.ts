@@ -47,11 +47,12 @@ export class RunService {
     return {
       ok: problems.length === 0,
       problems: problems.map(submitted.locate),
-      plan: jobs.map(({ build, machine, combination, path }) => ({
+      plan: jobs.map(({ build, machine, combination, path, suites }) => ({
         build,
         machine,
         combination: combination.label,
         pathKind: path.kind,
+        suites,
       })),
       unmatched,
     };
@@ -102,8 +103,8 @@ export class RunService {
     for (const [index, job] of plan.jobs.entries()) {
       const state = spec.builds[job.buildIndex]?.bundle === undefined ? 'blocked' : 'queued';
       await tx.run(
-        `insert into job (id, run_id, build_id, position, kind, state, machine, combination, path)
-         values ($1, $2, $3, $4, 'test', $5, $6, $7, $8)`,
+        `insert into job (id, run_id, build_id, position, kind, state, machine, combination, path, suites)
+         values ($1, $2, $3, $4, 'test', $5, $6, $7, $8, $9)`,
         [
           randomUUID(),
           runId,
@@ -113,6 +114,7 @@ export class RunService {
           job.machine,
           job.combination.hash,
           jsonb(job.path),
+          job.suites,
         ],
       );
     }

@@ -106,6 +106,8 @@ export class RunView {
            'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', ${AGENT_ONLINE},
            'agentLastSeenAt', to_char(a.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
            'reachable', m.reachable, 'problem', m.problem,
+           'slots', case when a.test_slots is not null then jsonb_build_object('total', a.test_slots, 'taken', (
+             select count(*) from lease l where l.agent = a.name and l.machine is not null and l.released_at is null)) end,
            'leased', exists (select 1 from lease l where l.machine = m.name and l.released_at is null)) end as facts
        from job j join run on run.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination

@@ -1,15 +1,16 @@
 import { expect, it } from 'vitest';
 import { ordinal, whyWaiting, type WaitingFacts } from './waiting.js';
 
-const machine = {
+const machine: NonNullable<WaitingFacts['machine']> = {
   name: 'v-switch',
-  desired: 'active' as const,
+  desired: 'active',
   agent: 'lab',
   agentOnline: true,
   agentLastSeenAt: '2026-11-22T08:00:00Z',
   reachable: true,
   problem: null,
   leased: false,
+  slots: null,
 };
 const queued: WaitingFacts = {
   kind: 'test',
@@ -34,6 +35,8 @@ it('says why a test job waits', () => {
   expect(whyWaiting({ ...queued, machine: { ...machine, leased: true }, ahead: 2 })).toBe('3rd in line for v-switch');
   expect(on({ leased: true, reachable: false })).toBe('next in line for v-switch');
   expect(whyWaiting(queued)).toBe('about to start on v-switch');
+  expect(on({ slots: { taken: 2, total: 3 } })).toBe('about to start on v-switch');
+  expect(on({ slots: { taken: 3, total: 3 } })).toBe('v-switch is free, but its agent lab runs 3 of at most 3 tests');
   expect(whyWaiting({ ...queued, state: 'running' })).toBeNull();
 });
 

@@ -18,6 +18,8 @@ export interface WaitingFacts {
     reachable: boolean;
     problem: string | null;
     leased: boolean;
+    /** Tests that its agent runs, and how many it runs at most; null = no limit. */
+    slots: { taken: number; total: number } | null;
   } | null;
   /** Agents that build, and are online. */
   builders: number;
@@ -55,7 +57,11 @@ function whyTestWaits(facts: WaitingFacts): string {
   }
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
   if (facts.ahead > 0) return line(facts.ahead, name);
-  return machine.leased ? `next in line for ${name}` : `about to start on ${name}`;
+  if (machine.leased) return `next in line for ${name}`;
+  const { slots } = machine;
+  if (slots !== null && slots.taken >= slots.total)
+    return `${name} is free, but its agent ${agent} runs ${slots.taken} of at most ${slots.total} tests`;
+  return `about to start on ${name}`;
 }
 
 const paused = (until: string): string => `tries again at ${until}`;

@@ -19,6 +19,7 @@ export interface FakeAgentOptions {
   name?: string;
   capabilities?: ('test' | 'build')[];
   buildSlots?: number;
+  testSlots?: number | null;
   machines?: string[];
 }
 
@@ -32,7 +33,14 @@ export class FakeAgent {
 
   private constructor(socket: WebSocket, options: FakeAgentOptions) {
     this.#socket = socket;
-    this.#options = { name: 'lab', capabilities: ['test', 'build'], buildSlots: 1, machines: [], ...options };
+    this.#options = {
+      name: 'lab',
+      capabilities: ['test', 'build'],
+      buildSlots: 1,
+      testSlots: null,
+      machines: [],
+      ...options,
+    };
     socket.on('message', (data: Buffer) => {
       this.received.push(ToAgent.parse(JSON.parse(data.toString())));
       for (const wake of this.#waiting) wake();
@@ -62,7 +70,7 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, capabilities, buildSlots } = this.#options;
+    const { name: agent, capabilities, buildSlots, testSlots } = this.#options;
     this.send({
       type: 'hello',
       protocol: AGENT_PROTOCOL,
@@ -71,6 +79,7 @@ export class FakeAgent {
       version: '0.0.0',
       capabilities,
       buildSlots,
+      testSlots,
       machines: this.machines(),
       attempts,
     });

@@ -105,3 +105,31 @@ it('drives a run from submission over build and test to its verdict', async () =
   expect(await raw.text()).toBe('KTAP version 1\nok 1 F01\n# end\n');
   agent.vanish();
 });
+
+it('skips a suite that the bundle has not got, and says so', async () => {
+  const agent = await farm.agent({ 'v-roots': 'THRU_HOST_BRIDGE' }, { name: 'second' });
+  const { manifest } = await farm.bundle('lacking');
+  const yaml = `name: lacking
+builds: [{name: b, bundle: ${manifest.key}}, {name: c, series: []}]
+suites: [p2p-functional, hmm-tests]
+machines: {names: [v-roots]}
+`;
+  const run = await farm.call('submitRun', { body: { yaml } });
+  const test = await agent.take('test');
+  expect(test.work.kind === 'test' && test.work.suites.map(({ name }) => name)).toEqual(['p2p-functional']);
+  await agent.events(
+    test,
+    0,
+    ...['F01', 'F02', 'F03'].map((id) => ({ type: 'result' as const, result: sampleResult('p2p-functional', id) })),
+    { type: 'finished', failure: null, restored: true, lineCounts: {} },
+  );
+  const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
+  expect(attempt.results.find(({ suite }) => suite === 'hmm-tests')).toMatchObject({
+    status: 'skip',
+    verdict: 'skip',
+    reason: 'the bundle has no suite "hmm-tests"; it has p2p-functional, p2p-perf',
+  });
+  const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
+  expect(jobViews.find(({ kind, build }) => kind === 'test' && build === 'b')?.verdict).toBe('pass');
+  agent.vanish();
+});

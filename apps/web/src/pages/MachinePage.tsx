@@ -98,9 +98,17 @@ function InventoryFacts({ inventory }: { inventory: Inventory }): ReactNode {
         <dd>{bytesText(inventory.memoryBytes)}</dd>
       </div>
       <div>
+        <dt>IOMMU</dt>
+        <dd>{inventory.iommu}</dd>
+      </div>
+      <div>
         <dt>Default kernel</dt>
         <dd>
-          <code title={inventory.kernel.commandLine}>{inventory.kernel.release}</code>
+          <code>{inventory.kernel.release}</code>
+          <details>
+            <summary>command line</summary>
+            <code>{inventory.kernel.commandLine}</code>
+          </details>
         </dd>
       </div>
     </>

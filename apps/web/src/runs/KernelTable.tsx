@@ -36,6 +36,12 @@ export function KernelTable({ kernels }: { kernels: AttemptDetail['kernels'] }):
               </td>
               <td data-label="Release">
                 <code>{kernel.release}</code>
+                {kernel.commandLine !== null && (
+                  <details>
+                    <summary>command line</summary>
+                    <code>{kernel.commandLine}</code>
+                  </details>
+                )}
               </td>
               <td data-label="Build-id">
                 <code title={kernel.buildId}>{kernel.buildId.slice(0, 12)}</code>

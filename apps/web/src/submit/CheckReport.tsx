@@ -86,7 +86,9 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
         {report.plan.map((job, index) => (
           <li key={index}>
             <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
-            <div className="muted">{job.combination}</div>
+            <div className="muted">
+              {job.combination} · {job.suites.join(', ')}
+            </div>
           </li>
         ))}
       </ul>
