@@ -47,6 +47,7 @@ export function composeMachine(config: MachineConfig): Machine {
     name: config.name,
     description: config.description,
     labels: config.labels,
+    kernelArguments: config.kernelArguments,
     access: createSshAccess(config.shell),
     power: composePower(config.power),
     console: composeConsole(config.console),

@@ -69,6 +69,7 @@ function run(config: AgentConfig): void {
         version: VERSION,
         capabilities: config.capabilities,
         buildSlots: config.buildSlots,
+        testSlots: config.testSlots ?? null,
         machines: fleet.states(),
         attempts: worker.attempts(),
       }),

@@ -35,6 +35,16 @@ export const MachineConfig = z.strictObject({
   name: Name,
   description: z.string().max(500).default(''),
   labels: Labels.default({}),
+  /** What every kernel needs on this machine; the candidate gets those that the default kernel has not. */
+  kernelArguments: z
+    .array(
+      z
+        .string()
+        .regex(/^[\x21-\x7e]+$/)
+        .regex(/^[^'"\\]+$/, 'GRUB cannot pass on quotes and backslashes'),
+    )
+    .max(32)
+    .default([]),
   shell: ShellConfig,
   /** Without it a machine that hangs waits for a person. */
   power: PowerConfig.optional(),
@@ -60,6 +70,8 @@ const AgentFile = z.strictObject({
     .min(1)
     .default(['test']),
   buildSlots: z.number().int().min(0).max(64).default(1),
+  /** Test jobs at the same time; without it only the number of machines limits them. */
+  testSlots: z.number().int().min(1).max(2000).optional(),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
 });

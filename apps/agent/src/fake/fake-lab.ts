@@ -74,6 +74,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     name: 'v-switch',
     description: 'a machine on script',
     labels: { lab: 'fake' },
+    kernelArguments: [],
     access: createSshAccess({
       host: '127.0.0.1',
       port: fake.ssh.port,

@@ -8,11 +8,13 @@ const FALLBACK = ['panic=5', 'oops=panic', 'softlockup_panic=1', 'hung_task_pani
  * Command line of the kernel under test. It keeps what describes the machine (console, network names,
  * IOMMU, PCI, timers), because another IOMMU mode would be another combination; `rootDevice` is used
  * when the default names its root in a way that needs an initrd (UUID=, LABEL=, /dev/mapper).
+ * `machineArguments` are added where the default has not got them word for word.
  */
 export function candidateCommandLine(
   defaultCommandLine: string,
   rootDevice: string,
   ids: { nonce: string; attemptId: string },
+  machineArguments: readonly string[] = [],
 ): string {
   const options = defaultCommandLine.trim().split(/\s+/);
   const nameOf = (option: string): string => option.split('=', 1)[0] ?? '';
@@ -27,6 +29,7 @@ export function candidateCommandLine(
   );
   if (!kept.some((option) => option.startsWith('console='))) kept.unshift('console=ttyS0,115200');
   if (!kept.some((option) => option.startsWith('net.ifnames='))) kept.push('net.ifnames=0');
+  kept.push(...machineArguments.filter((argument) => !kept.includes(argument)));
   const known = new Set(kept.map(nameOf));
   const added = [...FALLBACK, 'ignore_loglevel'].filter((option) => !known.has(nameOf(option)));
   return [root, mount, ...kept, ...added, `peerlab.nonce=${ids.nonce}`, `peerlab.attempt=${ids.attemptId}`].join(' ');

@@ -6,8 +6,8 @@ import { isBundlePath } from './bundle-cache.js';
 import { candidateCommandLine } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
-import { parseDf, whyNoSpace } from './stages/prepare.js';
-import { SuiteProgress } from './suite-progress.js';
+import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
+import { LINES_KEPT, SuiteProgress } from './suite-progress.js';
 
 describe('readBootEvidence', () => {
   const read = (...texts: string[]) =>
@@ -77,6 +77,15 @@ describe('candidateCommandLine', () => {
     );
   });
 
+  it('adds what the machine needs and the default kernel lacks, once', () => {
+    const line = candidateCommandLine('root=/dev/vda1 rw intel_iommu=on', '/dev/vda1', ids, [
+      'intel_iommu=on',
+      'memmap=512M$0x40000000',
+    ]);
+    expect(line.split(' ').filter((word) => word === 'intel_iommu=on')).toHaveLength(1);
+    expect(line).toContain(' memmap=512M$0x40000000 ');
+  });
+
   it('takes a root that needs no initrd as it is', () => {
     expect(candidateCommandLine('root=PARTUUID=ab-01 rw', '/dev/sda2', ids)).toMatch(
       /^root=PARTUUID=ab-01 rw console=ttyS0/,
@@ -93,6 +102,14 @@ describe('small readers', () => {
     });
     expect(parseKmsg('4,1,12,-,caller=T1;early')).toEqual({ seq: 1, text: '[    0.000012] early' });
     expect(parseKmsg(' SUBSYSTEM=pci')).toBeNull();
+  });
+
+  it('a default kernel without the machine’s arguments is another machine', () => {
+    const machine = { name: 'm', kernelArguments: ['intel_iommu=on', 'iommu=pt'] };
+    expect(whyOtherMachine(machine, 'root=/dev/vda1 iommu=pt intel_iommu=on ')).toBeNull();
+    expect(whyOtherMachine(machine, 'root=/dev/vda1 intel_iommu=on,sm_on iommu=pt')).toMatch(
+      /default kernel of m runs without intel_iommu=on, .* take it out of kernelArguments/,
+    );
   });
 
   it('df rows count once per mount', () => {
@@ -176,6 +193,26 @@ describe('SuiteProgress', () => {
     progress.flush(0, 1e9);
     expect(events.map((event) => event.type)).toEqual(['measurement', 'result']);
     expect(events[0]).toMatchObject({ test: 'P', metric: { name: 'm' } });
+  });
+
+  it('gives the first reasons of a test that complains thousands of times, and counts the rest', () => {
+    const { progress, say, results } = follow(['A']);
+    const complaints = Array.from({ length: 5000 }, (_, word) => `# FAILED tests_dma.c:50: word ${word}`);
+    say(0, '# test: A', ...complaints, 'not ok 1 A');
+    progress.flush(0, 1e9);
+    expect(results()[0]?.reason).toBe(
+      'FAILED tests_dma.c:50: word 0; FAILED tests_dma.c:50: word 1; FAILED tests_dma.c:50: word 2; and 4997 more lines',
+    );
+  });
+
+  it('keeps a bounded number of lines of a test, but everything that means something', () => {
+    const { progress, say } = follow(['A', 'B']);
+    say(0, '# test: A');
+    const kept = Array.from({ length: LINES_KEPT + 500 }, () => progress.keeps(null)).filter(Boolean);
+    expect(kept).toHaveLength(LINES_KEPT);
+    expect(progress.keeps(parseKtapLine('not ok 1 A'))).toBe(true);
+    say(1, 'not ok 1 A', '# test: B');
+    expect(progress.keeps(null)).toBe(true);
   });
 
   it('suspects the running test, else the next of the plan', () => {

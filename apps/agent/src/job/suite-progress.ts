@@ -8,7 +8,11 @@ interface RunningTest {
   startedAt: number;
   fromSeq: number;
   proof: TestResult['proof'];
+  /** The first REMARKS_KEPT diagnostics; the first is nearly always the cause. */
   remarks: string[];
+  remarksLeftOut: number;
+  /** Lines of plain output so far. */
+  lines: number;
 }
 
 interface PendingResult {
@@ -27,6 +31,11 @@ export interface ProgressSurroundings {
 /** How far the kernel log lags behind the suite's output, in ms; both come over one connection. */
 const LOG_LAG_MS = 10;
 const REMARKS_KEPT = 3;
+/**
+ * Lines of plain output kept of one test. A comparison that fails for every word of a page prints
+ * thousands; far beyond that, a log serves nobody and every further line is only work.
+ */
+export const LINES_KEPT = 10_000;
 
 /** What is known of a suite over all its invocations: the plan, who ran, who is running. */
 export class SuiteProgress {
@@ -70,6 +79,18 @@ export class SuiteProgress {
     this.current = null;
   }
 
+  /**
+   * Whether a line is kept: all that has a meaning, and of the rest LINES_KEPT of each test. Says so
+   * once when it begins to leave lines out.
+   */
+  keeps(event: KtapEvent | null): boolean {
+    if (event !== null || this.current === null) return true;
+    this.current.lines += 1;
+    if (this.current.lines === LINES_KEPT + 1)
+      this.around.note(`test: ${this.current.test} has printed ${LINES_KEPT} lines; further ones are left out`);
+    return this.current.lines <= LINES_KEPT;
+  }
+
   /** One line of output; `seq` is its number in the test stream. */
   take(event: KtapEvent | null, line: string, seq: number, now = performance.now()): void {
     if (event === null) {
@@ -78,7 +99,15 @@ export class SuiteProgress {
     }
     switch (event.type) {
       case 'starting':
-        this.current = { test: event.test, startedAt: now, fromSeq: seq, proof: null, remarks: [] };
+        this.current = {
+          test: event.test,
+          startedAt: now,
+          fromSeq: seq,
+          proof: null,
+          remarks: [],
+          remarksLeftOut: 0,
+          lines: 0,
+        };
         return;
       case 'proof':
         if (this.current !== null) this.current.proof = event.proof;
@@ -143,8 +172,9 @@ export class SuiteProgress {
   }
 
   private remark(text: string): void {
-    this.current?.remarks.push(text);
-    if ((this.current?.remarks.length ?? 0) > REMARKS_KEPT) this.current?.remarks.shift();
+    if (this.current === null) return;
+    if (this.current.remarks.length < REMARKS_KEPT) this.current.remarks.push(text);
+    else this.current.remarksLeftOut += 1;
   }
 
   private takeResult(event: KtapResult, seq: number, now: number): void {
@@ -156,7 +186,7 @@ export class SuiteProgress {
     if (this.done.has(test)) return;
     this.done.add(test);
     const status = statusOf(event);
-    const remarks = running?.remarks.join('; ') ?? '';
+    const remarks = running === null ? '' : summarise(running);
     const reason = event.reason ?? (status === 'pass' || remarks === '' ? null : remarks);
     this.waiting.push({
       startedAt: running?.startedAt ?? now,
@@ -174,6 +204,10 @@ export class SuiteProgress {
       },
     });
   }
+}
+
+function summarise({ remarks, remarksLeftOut }: RunningTest): string {
+  return [...remarks, ...(remarksLeftOut > 0 ? [`and ${remarksLeftOut} more lines`] : [])].join('; ');
 }
 
 function statusOf(event: KtapResult): ResultStatus {

@@ -72,6 +72,7 @@ function start(at = port): void {
         version: '0',
         capabilities: ['test'],
         buildSlots: 0,
+        testSlots: null,
         machines: [],
         attempts: [],
       }),

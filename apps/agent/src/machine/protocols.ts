@@ -117,6 +117,8 @@ export interface Machine {
   readonly name: string;
   readonly description: string;
   readonly labels: Labels;
+  /** Arguments that every kernel is booted with here, the default one too. */
+  readonly kernelArguments: readonly string[];
   readonly access: Access;
   readonly boot: BootSelect;
   readonly power: Power | null;

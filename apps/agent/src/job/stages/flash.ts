@@ -58,10 +58,9 @@ rm -rf ${modulesWord} && mv root/lib/modules/${quote(manifest.release)} ${module
       { signal },
     );
   }
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, await rootDevice(session), {
-    nonce: work.nonce,
-    attemptId: bench.assignment.attemptId,
-  });
+  const ids = { nonce: work.nonce, attemptId: bench.assignment.attemptId };
+  const root = await rootDevice(session);
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, bench.machine.kernelArguments);
   await bench.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
   bench.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });

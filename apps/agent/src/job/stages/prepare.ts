@@ -51,6 +51,23 @@ export async function checkFreeSpace(bench: TestBench): Promise<FreeSpace[]> {
   return space;
 }
 
+/**
+ * Why what the inventory says does not hold for a kernel under test: the default kernel, which it was
+ * read on, lacks an argument that decides how the machine behaves (IOMMU mode, memory layout).
+ */
+export function whyOtherMachine(
+  machine: { name: string; kernelArguments: readonly string[] },
+  defaultCommandLine: string,
+): string | null {
+  const given = new Set(defaultCommandLine.trim().split(/\s+/));
+  const lacking = machine.kernelArguments.filter((argument) => !given.has(argument));
+  if (lacking.length === 0) return null;
+  return (
+    `the default kernel of ${machine.name} runs without ${lacking.join(' ')}, which the agent's config says it needs; ` +
+    'add it to GRUB_CMDLINE_LINUX on that machine, run update-grub and reboot, or take it out of kernelArguments'
+  );
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(bench: TestBench): Promise<string> {
   const { host, signal, pace } = bench;
@@ -69,12 +86,23 @@ export async function prepare(bench: TestBench): Promise<string> {
       );
     }
   }
+  const problem = whyOtherMachine(bench.machine, kernel.commandLine);
+  if (problem !== null) throw new JobFailure('infrastructure', problem);
   bench.defaultKernel = kernel;
-  const { release, buildId, bootId } = kernel;
+  const { release, buildId, bootId, commandLine } = kernel;
   bench.spool.remember({ defaultKernel: { release, buildId, bootId } });
   bench.emit({
     type: 'kernel',
-    sighting: { phase: 'default-before', release, buildId, bootId, nonce: null, proven: true, detail: null },
+    sighting: {
+      phase: 'default-before',
+      release,
+      buildId,
+      bootId,
+      nonce: null,
+      proven: true,
+      detail: null,
+      commandLine,
+    },
   });
   const session = host.require();
   try {

@@ -62,11 +62,11 @@ async function restoreOnce(bench: TestBench, signal: AbortSignal): Promise<strin
     ({ kernel } = await host.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
   }
   const right = kernel.nonce === null && (expected === null || kernel.buildId === expected);
-  const { release, buildId, bootId, nonce } = kernel;
+  const { release, buildId, bootId, nonce, commandLine } = kernel;
   const detail = right ? null : `expected build-id ${expected ?? 'of a default kernel'}, found ${buildId}`;
   bench.emit({
     type: 'kernel',
-    sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail },
+    sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine },
   });
   if (!right) throw new Error(`another kernel than before runs: ${release}, ${detail ?? ''}`);
   await cleanMachine(machine, host.require(), signal);

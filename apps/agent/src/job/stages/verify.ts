@@ -16,10 +16,19 @@ export async function verify(bench: TestBench): Promise<string> {
     kernel.bootId === bench.defaultKernel?.bootId ? 'its boot_id did not change' : null,
   ].filter((problem) => problem !== null);
   const detail = wrong.length === 0 ? null : wrong.join('; ');
-  const { release, buildId, bootId, nonce } = kernel;
+  const { release, buildId, bootId, nonce, commandLine } = kernel;
   bench.emit({
     type: 'kernel',
-    sighting: { phase: 'candidate', release, buildId, bootId, nonce, proven: isProven(bench, kernel), detail },
+    sighting: {
+      phase: 'candidate',
+      release,
+      buildId,
+      bootId,
+      nonce,
+      proven: isProven(bench, kernel),
+      detail,
+      commandLine,
+    },
   });
   if (detail !== null) {
     bench.emitFarmResult('boot', {

@@ -63,6 +63,13 @@ menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
 `);
   });
 
+  it('quotes what GRUB would interpret', () => {
+    const commandLine = 'root=/dev/vda1 memmap=512M$0x40000000 a;b';
+    expect(customConfig('', { ...entry, commandLine })).toContain(
+      "if linux /k root=/dev/vda1 'memmap=512M$0x40000000' 'a;b'; then",
+    );
+  });
+
   it('keeps what others wrote, replaces its own block, and leaves no trace', () => {
     const foreign = "menuentry 'rescue' { true }";
     const once = customConfig(foreign, entry);

@@ -24,7 +24,7 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
     `  echo "peerlab-grub: loading ${entry.grubPath}"`,
-    `  if linux ${entry.grubPath} ${entry.commandLine}; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi`,
+    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi`,
     '}',
     END,
     '',
@@ -33,9 +33,17 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
   return joint + lines.join('\n');
 }
 
-/** Command lines go into GRUB's own script language: only what needs no quoting there is let through. */
+/**
+ * Command lines go into GRUB's own script language. Between single quotes nothing is special to it;
+ * quotes and backslashes are, to the part of GRUB that puts the words together again.
+ */
+function quoteForGrub(commandLine: string): string {
+  const quoted = (word: string): string => (/^[a-zA-Z0-9_.,:=/@%+-]+$/.test(word) ? word : `'${word}'`);
+  return commandLine.split(' ').map(quoted).join(' ');
+}
+
 function checkCommandLine(commandLine: string): void {
-  const odd = /[^a-zA-Z0-9_.,:=/@%+\- ]/.exec(commandLine);
+  const odd = /[^\x20-\x7e]|['"\\]/.exec(commandLine);
   if (odd !== null) {
     throw new MachineError(
       'boot-select',
