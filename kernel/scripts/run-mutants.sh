@@ -237,29 +237,43 @@ configure() {
 	printf '%s\n' "$key" >"$tree/.configured"
 }
 
-# build CONFIG BUNDLE -- kernel, modules and suites of the tree as it is.
+# build CONFIG BUNDLE [PATCH] -- kernel, modules and suites of the tree as it is.
+# A patch that touches nothing but mm/*.c leaves the modules as the series has
+# them (there are no symbol versions): linking the kernel is all it takes.
 build() {
-	local tree=$store/tree-$1 bundle=$2 release file
+	local tree=$store/tree-$1 bundle=$2 modules=$store/modules-$1.tar release file
+	local modules_key="$series_key $tests_key" built_in=''
+	[ -z "${3-}" ] || files_of "$3" | grep -qvE '^mm/[^/]*\.c$' || built_in=1
+	[ "$(cat "$modules.key" 2>/dev/null)" = "$modules_key" ] || built_in=''
 	configure "$1" || return 1
-	tree_make "$1" -j"$(nproc)" bzImage modules || return 1
-	release=$(tree_make "$1" -s kernelrelease) || return 1
-	mkdir -p "$tree/peerlab/module"
-	for file in "$work"/inputs/module/*; do
-		cmp -s "$file" "$tree/peerlab/module/${file##*/}" || cp "$file" "$tree/peerlab/module/"
-	done
-	tree_make "$1" M="$tree/peerlab/module" modules || return 1
 	rm -rf "$bundle" "$tree/peerlab/stage"
 	mkdir -p "$bundle/suites"
-	tree_make "$1" -s INSTALL_MOD_PATH="$tree/peerlab/stage" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install || return 1
-	tree_make "$1" -s M="$tree/peerlab/module" INSTALL_MOD_PATH="$tree/peerlab/stage" INSTALL_MOD_STRIP=1 \
-		DEPMOD=true modules_install || return 1
-	rm -f "$tree/peerlab/stage/lib/modules/$release"/{build,source}
-	PATH=$PATH:/usr/sbin:/sbin depmod -b "$tree/peerlab/stage" -F "$tree/System.map" "$release" || return 1
-	tar -C "$tree/peerlab/stage" -cf "$bundle/modules.tar" "lib/modules/$release" || return 1
+	if [ -n "$built_in" ]; then
+		tree_make "$1" -j"$(nproc)" bzImage || return 1
+		cp "$modules" "$bundle/modules.tar" || return 1
+	else
+		tree_make "$1" -j"$(nproc)" bzImage modules || return 1
+		release=$(tree_make "$1" -s kernelrelease) || return 1
+		mkdir -p "$tree/peerlab/module"
+		for file in "$work"/inputs/module/*; do
+			cmp -s "$file" "$tree/peerlab/module/${file##*/}" || cp "$file" "$tree/peerlab/module/"
+		done
+		tree_make "$1" M="$tree/peerlab/module" modules || return 1
+		tree_make "$1" -s INSTALL_MOD_PATH="$tree/peerlab/stage" INSTALL_MOD_STRIP=1 DEPMOD=true \
+			modules_install || return 1
+		tree_make "$1" -s M="$tree/peerlab/module" INSTALL_MOD_PATH="$tree/peerlab/stage" INSTALL_MOD_STRIP=1 \
+			DEPMOD=true modules_install || return 1
+		rm -f "$tree/peerlab/stage/lib/modules/$release"/{build,source}
+		PATH=$PATH:/usr/sbin:/sbin depmod -b "$tree/peerlab/stage" -F "$tree/System.map" "$release" || return 1
+		tar -C "$tree/peerlab/stage" -cf "$bundle/modules.tar" "lib/modules/$release" || return 1
+		if [ -z "${3-}" ]; then
+			cp "$bundle/modules.tar" "$modules" && echo "$modules_key" >"$modules.key" || return 1
+		fi
+	fi
 	cp "$tree/arch/x86/boot/bzImage" "$bundle/vmlinuz" || return 1
 	cp "$store/suites/$tests_key"/* "$bundle/suites/" || return 1
 	# What boot-vm.sh looks for; nobody reads it here.
-	printf '{"release":"%s"}\n' "$release" >"$bundle/manifest.json"
+	echo '{}' >"$bundle/manifest.json"
 }
 
 # build_suites -- once for all mutants.
@@ -305,7 +319,8 @@ boot() {
 		>"$3" 2>&1 || true
 }
 
-# read_log LOG -- one line each: pass|fail|skip|crash|hang|splat TEST [TEXT].
+# read_log LOG -- one line each: pass|fail|skip|crash|hang|splat|way TEST [TEXT].
+# "way" is how the data of a passing test went, in the words of its proof line.
 read_log() {
 	tr -d '\r\000' <"$1" | awk '
 		function plain(text) {
@@ -314,7 +329,14 @@ read_log() {
 			return text
 		}
 		/^KTAP version/ { begun = 1 }
-		/^# test: / { test = $3; running = 1 }
+		/^# test: / { test = $3; running = 1; way = "" }
+		/^# proof: .*"expected":"(peer|ram)"/ {
+			way = $0; sub(/.*"expected":"/, "", way); sub(/".*/, "", way)
+			aliases = $0; sub(/.*"aliasPages":/, "", aliases); aliases += 0
+			type = $0; sub(/.*"mapType":"/, "", type); sub(/".*/, "", type)
+			way = way (aliases ? " alias " type : " ram")
+		}
+		/^ok [0-9]+ / { if (way != "") print "way " $3 " " way }
 		/^ok [0-9]+ / { print (/ # SKIP/ ? "skip " : "pass ") $3; running = 0 }
 		/^not ok [0-9]+ / { print (/ # XFAIL/ ? "skip " : "fail ") $4; running = 0 }
 		/^# kernel: / {
@@ -342,10 +364,16 @@ judge() {
 			while ((getline line <baseline) > 0) {
 				split(line, f, " ")
 				if (f[1] == "pass") passes[f[2]]
+				if (f[1] == "way") { way[f[2]] = f[3] " " f[4] " " f[5] }
 				if (f[1] == "splat") { sub(/^splat [^ ]+ /, "", line); known[line] }
 			}
 		}
 		$1 == "fail" && $2 in passes { print $2 }
+		# The rule of the farm: peer data must take the way it takes without the
+		# mutant, and RAM stays RAM.
+		$1 == "way" && $2 in passes && way[$2] != $3 " " $4 " " $5 {
+			print $2 " (" ($4 == "ram" ? "went through RAM" : "took the alias as " $5) ")"
+		}
 		$1 == "crash" || $1 == "hang" { print $2 " (" $1 ")" }
 		$1 == "splat" {
 			id = $2; text = $0; sub(/^splat [^ ]+ /, "", text)
@@ -376,7 +404,7 @@ run_baseline() {
 	{
 		echo "$key"
 		grep -h '^splat' "$work"/baseline.[12] | sort -u || true
-		grep '^pass' "$work/baseline.1" | sort | uniq | comm -12 - <(grep '^pass' "$work/baseline.2" | sort -u)
+		grep -E '^(pass|way)' "$work/baseline.1" | sort -u | comm -12 - <(grep -E '^(pass|way)' "$work/baseline.2" | sort -u)
 		grep -h -E '^(fail|crash|hang) ' "$work"/baseline.[12] | sort -u || true
 	} >"$work/baseline"
 	grep -q '^pass ' "$work/baseline" || fail_infrastructure "no test passes on rig $rig without a mutant" \
@@ -471,7 +499,8 @@ for name in "${mutants[@]}"; do
 	for config in $configs; do
 		if ! set_sources "$config" "$kernel_dir/mutants/$name.patch"; then
 			problem="does not apply to the series"
-		elif ! build "$config" "$work/bundle-$name-$config" >"$logs/$name.build.log" 2>&1; then
+		elif ! build "$config" "$work/bundle-$name-$config" \
+			"$kernel_dir/mutants/$name.patch" >"$logs/$name.build.log" 2>&1; then
 			problem="does not compile: $(grep -m1 -E 'error:|Error ' "$logs/$name.build.log" || true)"
 		fi
 	done
