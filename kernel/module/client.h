@@ -88,7 +88,8 @@ struct mapping {
 	u64 invalidated;
 };
 
-int mapping_map(struct mapping *mapping, struct peerlab_map *req);
+int mapping_map(struct mapping *mapping, struct peerlab_map *req,
+		const struct peerlab_client_page *wanted);
 void mapping_unmap(struct mapping *mapping);
 int mapping_dma(struct mapping *mapping, struct peerlab_dma *req, u8 *data);
 void mapping_describe(struct mapping *mapping,

@@ -65,13 +65,21 @@ static long client_ioctl_map(struct mapping *mapping,
 	if (req.flags & PEERLAB_MAP_DMA_DEV)
 		return -EOPNOTSUPP;
 #endif
+	if (req.flags & PEERLAB_MAP_PER_PAGE && !req.pages)
+		return -EINVAL;
 	if (req.pages) {
-		pages = kvcalloc(req.length >> PAGE_SHIFT, sizeof(*pages),
-				 GFP_KERNEL);
+		size_t size = (req.length >> PAGE_SHIFT) * sizeof(*pages);
+
+		pages = kvzalloc(size, GFP_KERNEL);
 		if (!pages)
 			return -ENOMEM;
+		if (req.flags & PEERLAB_MAP_PER_PAGE &&
+		    copy_from_user(pages, u64_to_user_ptr(req.pages), size)) {
+			kvfree(pages);
+			return -EFAULT;
+		}
 	}
-	ret = mapping_map(mapping, &req);
+	ret = mapping_map(mapping, &req, pages);
 	if (pages && mapping->npages) {
 		mapping_describe(mapping, pages);
 		if (copy_to_user(u64_to_user_ptr(req.pages), pages,
@@ -129,6 +137,60 @@ static long client_ioctl_state(struct mapping *mapping, void __user *arg)
 	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;
 }
 
+static long client_ioctl_describe(struct mapping *mapping,
+				  struct peerlab_describe __user *arg)
+{
+	struct peerlab_client_page *pages;
+	struct peerlab_describe req;
+	int ret = 0;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	if (req.count < mapping->npages)
+		return -ENOSPC;
+	req.count = mapping->npages;
+	pages = kvcalloc(req.count + 1, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	mapping_describe(mapping, pages);
+	if (copy_to_user(u64_to_user_ptr(req.pages), pages,
+			 req.count * sizeof(*pages)) ||
+	    copy_to_user(arg, &req, sizeof(req)))
+		ret = -EFAULT;
+	kvfree(pages);
+	return ret;
+}
+
+static long client_ioctl_distance(struct client *client, void __user *arg)
+{
+	struct peerlab_distance req;
+	struct pci_dev *provider;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	provider = pci_get_domain_bus_and_slot(req.pci_address >> 16,
+					       req.pci_address >> 8 & 0xff,
+					       req.pci_address & 0xff);
+	if (!provider)
+		return -ENOENT;
+	req.distance = pci_p2pdma_distance(provider, &client->pdev->dev, false);
+	pci_dev_put(provider);
+	return copy_to_user(arg, &req, sizeof(req)) ? -EFAULT : 0;
+}
+
+/* The other files' mappings were made with the mask of then. */
+static long client_ioctl_mask(struct mapping *mapping, void __user *arg)
+{
+	u32 bits;
+
+	if (copy_from_user(&bits, arg, sizeof(bits)))
+		return -EFAULT;
+	if (bits < 24 || bits > 64)
+		return -EINVAL;
+	mapping_unmap(mapping);
+	return dma_set_mask(&mapping->client->pdev->dev, DMA_BIT_MASK(bits));
+}
+
 static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct mapping *mapping = file->private_data;
@@ -158,6 +220,15 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case PEERLAB_CLIENT_STATE:
 		ret = client_ioctl_state(mapping, user);
+		break;
+	case PEERLAB_CLIENT_DESCRIBE:
+		ret = client_ioctl_describe(mapping, user);
+		break;
+	case PEERLAB_CLIENT_DISTANCE:
+		ret = client_ioctl_distance(client, user);
+		break;
+	case PEERLAB_CLIENT_MASK:
+		ret = client_ioctl_mask(mapping, user);
 		break;
 	default:
 		ret = -ENOTTY;

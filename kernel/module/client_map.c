@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faulting, mapping, invalidation and copying of one mapping. */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/hmm.h>
 #include <linux/ktime.h>
@@ -11,6 +12,7 @@
 #include "client.h"
 
 #define FAULT_TIMEOUT	(20 * HZ)
+#define AWAIT_TIMEOUT	(5 * HZ)
 /* A live-lock of invalidations is an error and not a hang. */
 #define MAX_ROUNDS	1000
 
@@ -195,8 +197,41 @@ static void map_pages(struct mapping *mapping, struct peerlab_map *req)
 	}
 }
 
+/*
+ * Whoever asked for it changes the address space now, after the walk and
+ * before its result is used.
+ */
+static void await_invalidation(struct mapping *mapping, unsigned long seq)
+{
+	unsigned long end = jiffies + AWAIT_TIMEOUT;
+
+	while (!mmu_interval_check_retry(&mapping->notifier, seq) &&
+	       time_before(jiffies, end) && !fatal_signal_pending(current))
+		usleep_range(500, 1000);
+}
+
+/* What is wanted of each page, beside the flags that must survive. */
+static void request_pages(struct mapping *mapping,
+			  const struct peerlab_client_page *wanted)
+{
+	unsigned long *pfns = mapping->map.pfn_list;
+	unsigned long i;
+
+	mutex_lock(&mapping->lock);
+	for (i = 0; i < mapping->npages; i++) {
+		pfns[i] &= HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA |
+			   HMM_PFN_P2PDMA_BUS;
+		if (wanted[i].flags & PEERLAB_PAGE_REQ_FAULT)
+			pfns[i] |= HMM_PFN_REQ_FAULT;
+		if (wanted[i].flags & PEERLAB_PAGE_REQ_WRITE)
+			pfns[i] |= HMM_PFN_REQ_WRITE;
+	}
+	mutex_unlock(&mapping->lock);
+}
+
 /* Fault and map once; -EAGAIN when the address space changed in between. */
-static int mapping_populate(struct mapping *mapping, struct peerlab_map *req)
+static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
+			    const struct peerlab_client_page *wanted)
 {
 	struct hmm_range range = {
 		.notifier = &mapping->notifier,
@@ -207,8 +242,12 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req)
 	u64 begin, faulted;
 	int ret;
 
-	if (!(req->flags & PEERLAB_MAP_SNAPSHOT))
+	if (req->flags & PEERLAB_MAP_PER_PAGE) {
+		range.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
+		request_pages(mapping, wanted);
+	} else if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
 		range.default_flags = HMM_PFN_REQ_FAULT;
+	}
 	if (req->flags & PEERLAB_MAP_WRITE)
 		range.default_flags |= HMM_PFN_REQ_WRITE;
 #ifdef PEERLAB_DMA_ALIAS
@@ -221,6 +260,8 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req)
 	req->fault_ns += faulted - begin;
 	if (ret)
 		return ret;
+	if (req->flags & PEERLAB_MAP_AWAIT_RETRY && !req->retries)
+		await_invalidation(mapping, range.notifier_seq);
 
 	mutex_lock(&mapping->lock);
 	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq)) {
@@ -246,11 +287,13 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req)
  * mapping_map() - make @req->address..+@req->length the mapping of this file
  * @mapping: the mapping; the caller holds mapping->call and checked the range
  * @req: see struct peerlab_map; the counts are filled in
+ * @wanted: what is wanted of each page, for PEERLAB_MAP_PER_PAGE
  *
  * Return: 0 when every page that was asked for is valid and mapped, -EIO when
  * one could not be mapped, or what hmm_range_fault() says.
  */
-int mapping_map(struct mapping *mapping, struct peerlab_map *req)
+int mapping_map(struct mapping *mapping, struct peerlab_map *req,
+		const struct peerlab_client_page *wanted)
 {
 	unsigned long npages = req->length >> PAGE_SHIFT;
 	unsigned int round;
@@ -265,12 +308,13 @@ int mapping_map(struct mapping *mapping, struct peerlab_map *req)
 	}
 	mapping->flags = req->flags;
 	req->uses_iova = dma_use_iova(&mapping->map.state);
+	req->uses_dma_list = !!mapping->map.dma_list;
 	req->retries = 0;
 	req->fault_ns = 0;
 	req->map_ns = 0;
 	req->unmap_ns = 0;
 	for (round = 0; round < MAX_ROUNDS; round++) {
-		ret = mapping_populate(mapping, req);
+		ret = mapping_populate(mapping, req, wanted);
 		if (ret != -EAGAIN)
 			break;
 		req->retries++;
@@ -389,13 +433,17 @@ int mapping_dma(struct mapping *mapping, struct peerlab_dma *req, u8 *data)
 			struct peerlab_map again = {
 				.address = mapping->start,
 				.length = mapping->npages * PAGE_SIZE,
-				.flags = mapping->flags & ~PEERLAB_MAP_DISCARD,
+				.flags = mapping->flags & (PEERLAB_MAP_WRITE |
+							   PEERLAB_MAP_DMA_DEV),
 			};
 
+			/* Its process has ended; this one never asked. */
+			if (mapping->notifier.mm != current->mm)
+				return -EINVAL;
 			if (to_memory)
 				again.flags |= PEERLAB_MAP_WRITE;
 			req->refaults++;
-			ret = mapping_map(mapping, &again);
+			ret = mapping_map(mapping, &again, NULL);
 			if (ret)
 				return ret;
 			continue;

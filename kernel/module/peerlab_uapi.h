@@ -13,10 +13,14 @@
 #include <linux/types.h>
 
 #define PEERLAB_PROVIDER_DEVICE	"/dev/peerlab_provider0"
+#define PEERLAB_PROVIDER_DEVICE2	"/dev/peerlab_provider1"
 #define PEERLAB_CLIENT_DEVICE	"/dev/peerlab_client0"
 
 /* The running kernel has hmm_range.dma_dev and dev_pagemap_ops.dma_alias. */
 #define PEERLAB_FEATURE_DMA_ALIAS	(1u << 0)
+/* What the running kernel can catch, for tests that count on it. */
+#define PEERLAB_FEATURE_ATOMIC_SLEEP	(1u << 1)	/* DEBUG_ATOMIC_SLEEP */
+#define PEERLAB_FEATURE_PROVE_RCU	(1u << 2)
 
 /* ------------------------------------------------------------------ provider */
 
@@ -27,10 +31,11 @@
  * @bar_phys: CPU physical address of the BAR
  * @bar_bus: bus address of the BAR, what a peer puts on the wire
  * @private_phys: start of the made up range of the device private pages
+ * @pci_address: PCI domain << 16 | bus << 8 | device and function
  */
 struct peerlab_provider_info {
 	__u32 features;
-	__u32 reserved;
+	__u32 pci_address;
 	__u64 pages;
 	__u64 bar_phys;
 	__u64 bar_bus;
@@ -58,6 +63,9 @@ struct peerlab_migrate {
 };
 
 #define PEERLAB_MIGRATE_THP	(1u << 0)	/* move huge pages as such */
+/* Sleep PEERLAB_HOLD_MS between taking the pages away and putting them back. */
+#define PEERLAB_MIGRATE_HOLD	(1u << 1)
+#define PEERLAB_HOLD_MS		400
 
 /**
  * struct peerlab_provider_counters - since the module was loaded
@@ -66,6 +74,8 @@ struct peerlab_migrate {
  * @cpu_faults: calls of migrate_to_ram()
  * @alias_calls: calls of dma_alias() that were granted
  * @alias_refused: calls of dma_alias() that were refused
+ * @alias_outside_rcu: calls of dma_alias() without the RCU read lock, as far
+ *	as the kernel can tell (PEERLAB_FEATURE_PROVE_RCU)
  * @used: device pages in use now
  */
 struct peerlab_provider_counters {
@@ -74,18 +84,48 @@ struct peerlab_provider_counters {
 	__u64 cpu_faults;
 	__u64 alias_calls;
 	__u64 alias_refused;
+	__u64 alias_outside_rcu;
 	__u64 used;
 };
 
 /**
- * struct peerlab_behaviour - how dma_alias() answers from now on
- * @refuse_errno: 0 to grant, else the positive errno to refuse with
+ * struct peerlab_behaviour - what the provider does from now on
+ * @refuse_errno: 0 to grant aliases, else the positive errno to refuse with
  * @run_pages: 0, or the most pages one answer may cover (a power of two): the
  *	aliases of longer runs are then claimed not to be contiguous
+ * @flags: PEERLAB_BEHAVE_*
+ * @reserved: must be 0
+ * @refuse_first: first device page (offset in the BAR in pages) to refuse
+ * @refuse_count: how many; 0: @refuse_errno is for all pages
  */
 struct peerlab_behaviour {
 	__u32 refuse_errno;
 	__u32 run_pages;
+	__u32 flags;
+	__u32 reserved;
+	__u64 refuse_first;
+	__u64 refuse_count;
+};
+
+#define PEERLAB_BEHAVE_NO_OP		(1u << 0)	/* no dma_alias() at all */
+#define PEERLAB_BEHAVE_MIGHT_SLEEP	(1u << 1)	/* dma_alias() is wrong */
+#define PEERLAB_BEHAVE_NO_HUGE_RAM	(1u << 2)	/* back only in small pages */
+#define PEERLAB_BEHAVE_NO_RAM		(1u << 3)	/* no way back */
+
+/**
+ * struct peerlab_inspection - the struct pages of the provider, all of them
+ * @alias_referenced: P2PDMA pages with references; nobody may take any
+ * @alias_granted: P2PDMA pages that gave a reference to one who tried
+ * @alias_dirty: P2PDMA pages that somebody has marked dirty
+ * @alias_mapped: P2PDMA pages that page tables refer to
+ * @private_referenced: device private pages with references
+ */
+struct peerlab_inspection {
+	__u64 alias_referenced;
+	__u64 alias_granted;
+	__u64 alias_dirty;
+	__u64 alias_mapped;
+	__u64 private_referenced;
 };
 
 /**
@@ -105,12 +145,20 @@ struct peerlab_own_page {
  * @address: start
  * @length: bytes
  * @pages: user array of struct peerlab_own_page, one for each page
+ * @flags: PEERLAB_SNAPSHOT_*
+ * @reserved: must be 0
+ * @ns: out: time spent in hmm_range_fault()
  */
 struct peerlab_snapshot {
 	__u64 address;
 	__u64 length;
 	__u64 pages;
+	__u32 flags;
+	__u32 reserved;
+	__u64 ns;
 };
+
+#define PEERLAB_SNAPSHOT_DMA_DEV	(1u << 0)	/* set hmm_range.dma_dev too */
 
 #define PEERLAB_PROVIDER_INFO		_IOR('V', 1, struct peerlab_provider_info)
 #define PEERLAB_PROVIDER_MIGRATE_IN	_IOWR('V', 2, struct peerlab_migrate)
@@ -118,6 +166,9 @@ struct peerlab_snapshot {
 #define PEERLAB_PROVIDER_COUNTERS	_IOR('V', 4, struct peerlab_provider_counters)
 #define PEERLAB_PROVIDER_BEHAVE		_IOW('V', 5, struct peerlab_behaviour)
 #define PEERLAB_PROVIDER_SNAPSHOT	_IOWR('V', 6, struct peerlab_snapshot)
+#define PEERLAB_PROVIDER_INSPECT	_IOR('V', 7, struct peerlab_inspection)
+/* Make the page at this address of the caller exclusive to the device. */
+#define PEERLAB_PROVIDER_EXCLUSIVE	_IOW('V', 8, __u64)
 
 /* -------------------------------------------------------------------- client */
 
@@ -156,7 +207,7 @@ enum peerlab_page_map {
 
 #define PEERLAB_PAGE_WRITE		(1u << 0)
 #define PEERLAB_PAGE_DEVICE_PRIVATE	(1u << 1)	/* the HMM flag was set */
-#define PEERLAB_PAGE_STICKY		(1u << 2)	/* came back DMA mapped */
+#define PEERLAB_PAGE_DMA_ALIAS		(1u << 2)	/* the HMM flag was set */
 
 /**
  * struct peerlab_client_page - one page of a mapping
@@ -196,6 +247,7 @@ struct peerlab_client_page {
  * @map_ns: out: time spent in hmm_dma_map_pfn()
  * @unmap_ns: out: time spent in hmm_dma_unmap_pfn() by a PEERLAB_MAP_DISCARD
  * @uses_iova: out: addresses are from one IOVA range
+ * @uses_dma_list: out: the kernel keeps a list of the addresses
  *
  * An open file holds one mapping, which stays until it is unmapped or closed
  * and is taken apart page by page as the address space changes.  A second call
@@ -223,13 +275,20 @@ struct peerlab_map {
 	__u64 map_ns;
 	__u64 unmap_ns;
 	__u32 uses_iova;
-	__u32 reserved2;
+	__u32 uses_dma_list;
 };
 
 #define PEERLAB_MAP_WRITE	(1u << 0)	/* ask for write access */
 #define PEERLAB_MAP_DMA_DEV	(1u << 1)	/* set hmm_range.dma_dev */
 #define PEERLAB_MAP_SNAPSHOT	(1u << 2)	/* look, do not fault or map */
 #define PEERLAB_MAP_DISCARD	(1u << 3)	/* unmap at once, for timing */
+/* After the first walk wait (5 s at most) until it has been invalidated. */
+#define PEERLAB_MAP_AWAIT_RETRY	(1u << 4)
+/* Request per page: what @pages says on entry, in flags PEERLAB_PAGE_REQ_*. */
+#define PEERLAB_MAP_PER_PAGE	(1u << 5)
+
+#define PEERLAB_PAGE_REQ_FAULT		(1u << 8)
+#define PEERLAB_PAGE_REQ_WRITE		(1u << 9)
 
 /**
  * struct peerlab_dma - let the device copy
@@ -264,10 +323,34 @@ struct peerlab_client_state {
 	__u64 invalidated;
 };
 
+/**
+ * struct peerlab_describe - the pages of the mapping now, without a fault
+ * @pages: user array of struct peerlab_client_page
+ * @count: its length, at least that of the mapping; out: that of the mapping
+ */
+struct peerlab_describe {
+	__u64 pages;
+	__u64 count;
+};
+
+/**
+ * struct peerlab_distance - how far another PCI function is
+ * @pci_address: see struct peerlab_provider_info
+ * @distance: out: pci_p2pdma_distance(), negative if it cannot be reached
+ */
+struct peerlab_distance {
+	__u32 pci_address;
+	__s32 distance;
+};
+
 #define PEERLAB_CLIENT_INFO	_IOR('E', 1, struct peerlab_client_info)
 #define PEERLAB_CLIENT_MAP	_IOWR('E', 2, struct peerlab_map)
 #define PEERLAB_CLIENT_UNMAP	_IO('E', 3)
 #define PEERLAB_CLIENT_DMA	_IOWR('E', 4, struct peerlab_dma)
 #define PEERLAB_CLIENT_STATE	_IOR('E', 5, struct peerlab_client_state)
+#define PEERLAB_CLIENT_DESCRIBE	_IOWR('E', 6, struct peerlab_describe)
+#define PEERLAB_CLIENT_DISTANCE	_IOWR('E', 7, struct peerlab_distance)
+/* Bits of the DMA mask from now on; takes down the mapping of this file. */
+#define PEERLAB_CLIENT_MASK	_IOW('E', 8, __u32)
 
 #endif /* PEERLAB_UAPI_H */

@@ -31,9 +31,9 @@
  * @lock: guards @used_map
  * @used_map: one bit for each page in use
  * @alive: held for reading while an ioctl works on the device
- * @gone: remove() has begun; no page may come in any more
- * @refuse_errno: see struct peerlab_behaviour
- * @run_pages: see struct peerlab_behaviour
+ * @gone: remove() has begun, or the function is suspended or being reset; no
+ *	page may come in
+ * @behaviour: see struct peerlab_behaviour; its fields are read at any time
  * @misc: the device node
  * @id: its number
  * @name: its name
@@ -51,8 +51,7 @@ struct provider {
 	unsigned long *used_map;
 	struct rw_semaphore alive;
 	bool gone;
-	u32 refuse_errno;
-	u32 run_pages;
+	struct peerlab_behaviour behaviour;
 	struct miscdevice misc;
 	int id;
 	char name[32];
@@ -61,12 +60,17 @@ struct provider {
 	atomic64_t cpu_faults;
 	atomic64_t alias_calls;
 	atomic64_t alias_refused;
+	atomic64_t alias_outside_rcu;
 };
 
 extern const struct dev_pagemap_ops provider_pgmap_ops;
+extern const struct dev_pagemap_ops provider_pgmap_ops_no_alias;
 
 int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req,
 		     u64 *offsets);
 int provider_evict(struct provider *prov);
+void provider_inspect(struct provider *prov,
+		      struct peerlab_inspection *inspection);
+int provider_make_exclusive(struct provider *prov, unsigned long address);
 
 #endif /* PEERLAB_PROVIDER_H */

@@ -101,6 +101,8 @@ static void describe_own_page(struct provider *prov, unsigned long hmm_pfn,
 #ifdef PEERLAB_DMA_ALIAS
 	if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
 		out->flags |= PEERLAB_PAGE_DEVICE_PRIVATE;
+	if (hmm_pfn & HMM_PFN_DMA_ALIAS)
+		out->flags |= PEERLAB_PAGE_DMA_ALIAS;
 #endif
 	index = page_to_pfn(hmm_pfn_to_page(hmm_pfn)) - prov->private_pfn;
 	if (index < prov->npages)
@@ -118,6 +120,7 @@ static long provider_ioctl_snapshot(struct provider *prov,
 		.dev_private_owner = prov,
 	};
 	unsigned long npages, i;
+	u64 begin;
 	int ret;
 
 	if (copy_from_user(&req, arg, sizeof(req)))
@@ -125,6 +128,13 @@ static long provider_ioctl_snapshot(struct provider *prov,
 	ret = check_request(req.address, req.length);
 	if (ret)
 		return ret;
+#ifdef PEERLAB_DMA_ALIAS
+	if (req.flags & PEERLAB_SNAPSHOT_DMA_DEV)
+		range.dma_dev = &prov->pdev->dev;
+#else
+	if (req.flags & PEERLAB_SNAPSHOT_DMA_DEV)
+		return -EOPNOTSUPP;
+#endif
 	npages = req.length >> PAGE_SHIFT;
 	range.start = req.address;
 	range.end = req.address + req.length;
@@ -137,14 +147,17 @@ static long provider_ioctl_snapshot(struct provider *prov,
 					   req.length, &snapshot_ops);
 	if (ret)
 		goto out;
+	begin = ktime_get_ns();
 	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	req.ns = ktime_get_ns() - begin;
 	mmu_interval_notifier_remove(&notifier);
 	if (ret)
 		goto out;
 	for (i = 0; i < npages; i++)
 		describe_own_page(prov, range.hmm_pfns[i], &pages[i]);
 	if (copy_to_user(u64_to_user_ptr(req.pages), pages,
-			 npages * sizeof(*pages)))
+			 npages * sizeof(*pages)) ||
+	    copy_to_user(arg, &req, sizeof(req)))
 		ret = -EFAULT;
 out:
 	kvfree(range.hmm_pfns);
@@ -159,11 +172,17 @@ static long provider_ioctl_info(struct provider *prov, void __user *arg)
 		.bar_phys = PFN_PHYS(prov->bar_pfn),
 		.bar_bus = pci_bus_address(prov->pdev, PROVIDER_BAR),
 		.private_phys = PFN_PHYS(prov->private_pfn),
+		.pci_address = pci_domain_nr(prov->pdev->bus) << 16 |
+			       pci_dev_id(prov->pdev),
 	};
 
 #ifdef PEERLAB_DMA_ALIAS
 	info.features |= PEERLAB_FEATURE_DMA_ALIAS;
 #endif
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		info.features |= PEERLAB_FEATURE_ATOMIC_SLEEP;
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		info.features |= PEERLAB_FEATURE_PROVE_RCU;
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -175,6 +194,7 @@ static long provider_ioctl_counters(struct provider *prov, void __user *arg)
 		.cpu_faults = atomic64_read(&prov->cpu_faults),
 		.alias_calls = atomic64_read(&prov->alias_calls),
 		.alias_refused = atomic64_read(&prov->alias_refused),
+		.alias_outside_rcu = atomic64_read(&prov->alias_outside_rcu),
 		.used = bitmap_weight(prov->used_map, prov->npages),
 	};
 
@@ -187,13 +207,38 @@ static long provider_ioctl_behave(struct provider *prov, void __user *arg)
 
 	if (copy_from_user(&behaviour, arg, sizeof(behaviour)))
 		return -EFAULT;
-	if (behaviour.refuse_errno > MAX_ERRNO)
+	if (behaviour.refuse_errno > MAX_ERRNO || behaviour.reserved)
 		return -EINVAL;
 	if (behaviour.run_pages && !is_power_of_2(behaviour.run_pages))
 		return -EINVAL;
-	WRITE_ONCE(prov->refuse_errno, behaviour.refuse_errno);
-	WRITE_ONCE(prov->run_pages, behaviour.run_pages);
+	/* The window before the errno that makes it count. */
+	WRITE_ONCE(prov->behaviour.refuse_errno, 0);
+	WRITE_ONCE(prov->behaviour.refuse_first, behaviour.refuse_first);
+	WRITE_ONCE(prov->behaviour.refuse_count, behaviour.refuse_count);
+	WRITE_ONCE(prov->behaviour.run_pages, behaviour.run_pages);
+	WRITE_ONCE(prov->behaviour.flags, behaviour.flags);
+	WRITE_ONCE(prov->behaviour.refuse_errno, behaviour.refuse_errno);
+	WRITE_ONCE(prov->pgmap.ops, behaviour.flags & PEERLAB_BEHAVE_NO_OP ?
+				    &provider_pgmap_ops_no_alias :
+				    &provider_pgmap_ops);
 	return 0;
+}
+
+static long provider_ioctl_inspect(struct provider *prov, void __user *arg)
+{
+	struct peerlab_inspection inspection;
+
+	provider_inspect(prov, &inspection);
+	return copy_to_user(arg, &inspection, sizeof(inspection)) ? -EFAULT : 0;
+}
+
+static long provider_ioctl_exclusive(struct provider *prov, void __user *arg)
+{
+	u64 address;
+
+	if (copy_from_user(&address, arg, sizeof(address)))
+		return -EFAULT;
+	return provider_make_exclusive(prov, address);
 }
 
 static long provider_ioctl(struct file *file, unsigned int cmd,
@@ -224,6 +269,12 @@ static long provider_ioctl(struct file *file, unsigned int cmd,
 		break;
 	case PEERLAB_PROVIDER_SNAPSHOT:
 		ret = provider_ioctl_snapshot(prov, user);
+		break;
+	case PEERLAB_PROVIDER_INSPECT:
+		ret = provider_ioctl_inspect(prov, user);
+		break;
+	case PEERLAB_PROVIDER_EXCLUSIVE:
+		ret = provider_ioctl_exclusive(prov, user);
 		break;
 	default:
 		ret = -ENOTTY;
@@ -359,27 +410,73 @@ err_id:
 	return ret;
 }
 
-static void provider_remove(struct pci_dev *pdev)
+/*
+ * Out of all page tables, so that no client holds an alias, and nothing comes
+ * in again: before anything that makes the memory go away.
+ */
+static void provider_quiesce(struct provider *prov)
 {
-	struct provider *prov = pci_get_drvdata(pdev);
 	int ret;
 
-	misc_deregister(&prov->misc);
 	down_write(&prov->alive);
 	prov->gone = true;
 	up_write(&prov->alive);
-
-	/*
-	 * Out of all page tables first, so that no client holds an alias, and
-	 * only then the BAR.  devm takes the private pages down before the
-	 * P2PDMA ones, and waits for any that are still in use.
-	 */
 	ret = provider_evict(prov);
 	if (ret)
-		dev_warn(&pdev->dev, "pages left on the device: %d\n", ret);
+		dev_warn(&prov->pdev->dev, "pages left on the device: %d\n",
+			 ret);
+}
+
+static void provider_continue(struct provider *prov)
+{
+	down_write(&prov->alive);
+	prov->gone = false;
+	up_write(&prov->alive);
+}
+
+static void provider_remove(struct pci_dev *pdev)
+{
+	struct provider *prov = pci_get_drvdata(pdev);
+
+	misc_deregister(&prov->misc);
+	/*
+	 * The pages first and only then the BAR.  devm takes the private pages
+	 * down before the P2PDMA ones, and waits for any that are still in use.
+	 */
+	provider_quiesce(prov);
 	pci_free_p2pmem(pdev, prov->bar, prov->npages << PAGE_SHIFT);
 	ida_free(&provider_ids, prov->id);
 }
+
+static int provider_suspend(struct device *dev)
+{
+	provider_quiesce(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int provider_resume(struct device *dev)
+{
+	provider_continue(dev_get_drvdata(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(provider_pm_ops, provider_suspend,
+				provider_resume);
+
+static void provider_reset_prepare(struct pci_dev *pdev)
+{
+	provider_quiesce(pci_get_drvdata(pdev));
+}
+
+static void provider_reset_done(struct pci_dev *pdev)
+{
+	provider_continue(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers provider_reset_handlers = {
+	.reset_prepare = provider_reset_prepare,
+	.reset_done = provider_reset_done,
+};
 
 static const struct pci_device_id provider_pci_ids[] = {
 	{ PCI_DEVICE(0x1af4, 0x1110) },
@@ -392,6 +489,8 @@ static struct pci_driver provider_driver = {
 	.id_table = provider_pci_ids,
 	.probe = provider_probe,
 	.remove = provider_remove,
+	.err_handler = &provider_reset_handlers,
+	.driver.pm = pm_sleep_ptr(&provider_pm_ops),
 };
 module_pci_driver(provider_driver);
 

@@ -7,6 +7,7 @@
 #include <linux/io.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "provider.h"
@@ -167,48 +168,16 @@ static unsigned long count_moved(struct provider *prov, unsigned long *src,
 	return moved;
 }
 
-static int migrate_in(struct provider *prov, struct vm_area_struct *vma,
-		      unsigned long start, unsigned long end, bool thp,
-		      u64 *offsets, u64 *migrated)
-{
-	unsigned long npages = (end - start) >> PAGE_SHIFT;
-	unsigned long *src = kvcalloc(npages, sizeof(*src), GFP_KERNEL);
-	unsigned long *dst = kvcalloc(npages, sizeof(*dst), GFP_KERNEL);
-	struct migrate_vma args = {
-		.vma = vma,
-		.start = start,
-		.end = end,
-		.src = src,
-		.dst = dst,
-		.pgmap_owner = prov,
-		.flags = MIGRATE_VMA_SELECT_SYSTEM |
-			 (thp ? MIGRATE_VMA_SELECT_COMPOUND : 0),
-	};
-	unsigned long moved;
-	int ret = -ENOMEM;
-
-	if (!src || !dst)
-		goto out;
-	ret = migrate_vma_setup(&args);
-	if (ret)
-		goto out;
-	fill_device_pages(prov, src, dst, npages);
-	migrate_vma_pages(&args);
-	moved = count_moved(prov, src, dst, npages, offsets);
-	migrate_vma_finalize(&args);
-	*migrated += moved;
-	atomic64_add(moved, &prov->pages_in);
-out:
-	kvfree(src);
-	kvfree(dst);
-	return ret;
-}
-
-static struct page *alloc_ram_page(struct vm_area_struct *vma,
+static struct page *alloc_ram_page(struct provider *prov,
+				   struct vm_area_struct *vma,
 				   unsigned long address, unsigned int order)
 {
+	u32 behaviour = READ_ONCE(prov->behaviour.flags);
 	struct folio *folio;
 
+	if (behaviour & PEERLAB_BEHAVE_NO_RAM ||
+	    (order && behaviour & PEERLAB_BEHAVE_NO_HUGE_RAM))
+		return NULL;
 	if (vma)
 		folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, order, vma,
 					address);
@@ -240,7 +209,8 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
 		write = src[i] & MIGRATE_PFN_WRITE;
 		if (src[i] & MIGRATE_PFN_COMPOUND) {
 			nr = HPAGE_PMD_NR;
-			ram = alloc_ram_page(vma, address, HPAGE_PMD_ORDER);
+			ram = alloc_ram_page(prov, vma, address,
+					     HPAGE_PMD_ORDER);
 			if (ram) {
 				for (j = 0; j < nr; j++)
 					copy_from_device(prov, ram + j,
@@ -252,7 +222,8 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
 			}
 		}
 		for (j = 0; j < nr; j++) {
-			ram = alloc_ram_page(vma, address + j * PAGE_SIZE, 0);
+			ram = alloc_ram_page(prov, vma,
+					     address + j * PAGE_SIZE, 0);
 			if (!ram)
 				break;
 			copy_from_device(prov, ram, device + j);
@@ -262,9 +233,24 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
 	}
 }
 
-static int migrate_out(struct provider *prov, struct vm_area_struct *vma,
-		       unsigned long start, unsigned long end, bool thp,
-		       struct page *fault_page, u64 *migrated)
+/**
+ * struct move - what a migration is to do
+ * @in: to the device, else back
+ * @flags: PEERLAB_MIGRATE_*
+ * @fault_page: NULL, or the page whose fault this is
+ * @offsets: NULL, or where the pages went, see struct peerlab_migrate
+ */
+struct move {
+	bool in;
+	u32 flags;
+	struct page *fault_page;
+	u64 *offsets;
+};
+
+/* Move a range within one PMD; adds the pages that moved to @migrated. */
+static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end,
+			 const struct move *move, u64 *migrated)
 {
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
 	unsigned long *src = kvcalloc(npages, sizeof(*src), GFP_KERNEL);
@@ -276,24 +262,31 @@ static int migrate_out(struct provider *prov, struct vm_area_struct *vma,
 		.src = src,
 		.dst = dst,
 		.pgmap_owner = prov,
-		.fault_page = fault_page,
-		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE |
-			 (thp ? MIGRATE_VMA_SELECT_COMPOUND : 0),
+		.fault_page = move->fault_page,
+		.flags = move->in ? MIGRATE_VMA_SELECT_SYSTEM :
+				    MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 	};
 	unsigned long moved;
 	int ret = -ENOMEM;
 
+	if (move->flags & PEERLAB_MIGRATE_THP)
+		args.flags |= MIGRATE_VMA_SELECT_COMPOUND;
 	if (!src || !dst)
 		goto out;
 	ret = migrate_vma_setup(&args);
 	if (ret)
 		goto out;
-	fill_ram_pages(prov, vma, start, src, dst, npages);
+	if (move->flags & PEERLAB_MIGRATE_HOLD)
+		msleep(PEERLAB_HOLD_MS);
+	if (move->in)
+		fill_device_pages(prov, src, dst, npages);
+	else
+		fill_ram_pages(prov, vma, start, src, dst, npages);
 	migrate_vma_pages(&args);
-	moved = count_moved(prov, src, dst, npages, NULL);
+	moved = count_moved(prov, src, dst, npages, move->offsets);
 	migrate_vma_finalize(&args);
 	*migrated += moved;
-	atomic64_add(moved, &prov->pages_out);
+	atomic64_add(moved, move->in ? &prov->pages_in : &prov->pages_out);
 out:
 	kvfree(src);
 	kvfree(dst);
@@ -315,7 +308,7 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 		     u64 *offsets)
 {
 	unsigned long end = req->address + req->length;
-	bool thp = req->flags & PEERLAB_MIGRATE_THP;
+	struct move move = { .in = in, .flags = req->flags };
 	unsigned long address, next;
 	u64 begin = ktime_get_ns();
 	int ret = 0;
@@ -332,13 +325,10 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 		}
 		next = min3(end, vma->vm_end,
 			    ALIGN_DOWN(address, PMD_SIZE) + PMD_SIZE);
-		if (in)
-			ret = migrate_in(prov, vma, address, next, thp,
-					 offsets ? offsets + i : NULL,
-					 &req->migrated);
-		else
-			ret = migrate_out(prov, vma, address, next, thp, NULL,
-					  &req->migrated);
+		if (offsets)
+			move.offsets = offsets + i;
+		ret = migrate_range(prov, vma, address, next, &move,
+				    &req->migrated);
 		cond_resched();
 	}
 	mmap_read_unlock(current->mm);
@@ -352,11 +342,15 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 	/* A folio that is mapped by PTEs may be larger than what faulted. */
 	unsigned int order = vmf->pte ? 0 : HPAGE_PMD_ORDER;
 	unsigned long start = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
+	struct move move = {
+		.flags = order ? PEERLAB_MIGRATE_THP : 0,
+		.fault_page = vmf->page,
+	};
 	u64 migrated = 0;
 
 	atomic64_inc(&prov->cpu_faults);
-	if (migrate_out(prov, vmf->vma, start, start + (PAGE_SIZE << order),
-			order, vmf->page, &migrated))
+	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
+			  &move, &migrated))
 		return VM_FAULT_SIGBUS;
 	return migrated ? 0 : VM_FAULT_OOM;
 }
@@ -366,17 +360,27 @@ static int provider_dma_alias(struct page *page, unsigned long *pfn,
 			      unsigned int *nr)
 {
 	struct provider *prov = page_provider(page);
-	u32 refuse_errno = READ_ONCE(prov->refuse_errno);
-	u32 run_pages = READ_ONCE(prov->run_pages);
+	const struct peerlab_behaviour *behaviour = &prov->behaviour;
+	u32 refuse_errno = READ_ONCE(behaviour->refuse_errno);
+	u32 run_pages = READ_ONCE(behaviour->run_pages);
+	u64 first = READ_ONCE(behaviour->refuse_first);
+	u64 count = READ_ONCE(behaviour->refuse_count);
 	unsigned long index = page_index_in_bar(prov, page);
 
-	if (refuse_errno) {
+	/* Says yes whenever the kernel cannot tell. */
+	if (!rcu_read_lock_held())
+		atomic64_inc(&prov->alias_outside_rcu);
+	if (READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_MIGHT_SLEEP)
+		might_sleep();
+	if (refuse_errno && (!count || index - first < count)) {
 		atomic64_inc(&prov->alias_refused);
 		return -(int)refuse_errno;
 	}
 	atomic64_inc(&prov->alias_calls);
 	if (run_pages)
 		*nr = min_t(u32, *nr, run_pages - (index & (run_pages - 1)));
+	if (refuse_errno && index < first)
+		*nr = min_t(u64, *nr, first - index);
 	*pfn = prov->bar_pfn + index;
 	return 0;
 }
@@ -388,6 +392,12 @@ const struct dev_pagemap_ops provider_pgmap_ops = {
 #ifdef PEERLAB_DMA_ALIAS
 	.dma_alias = provider_dma_alias,
 #endif
+};
+
+/* A provider that has never heard of aliases. */
+const struct dev_pagemap_ops provider_pgmap_ops_no_alias = {
+	.folio_free = provider_folio_free,
+	.migrate_to_ram = provider_migrate_to_ram,
 };
 
 #define EVICT_ROUNDS	100

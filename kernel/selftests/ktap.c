@@ -15,10 +15,12 @@
 
 #define TEST_TIMEOUT_S	50	/* less than the farm's, which would reboot */
 #define REASON_BYTES	256
+#define MAX_FAILURES	8	/* printed for one test */
 
 /* Shared between the runner and the process of a test. */
 struct verdict {
 	bool failed;
+	unsigned int failures;
 	bool skipped;
 	char reason[REASON_BYTES];
 	struct proof proof;
@@ -27,6 +29,7 @@ struct verdict {
 static struct verdict *verdict;
 struct proof *proof;
 bool oracle_enabled;
+bool provoke_enabled;
 
 void ktap_note(const char *format, ...)
 {
@@ -44,6 +47,10 @@ void ktap_fail(const char *file, int line, const char *format, ...)
 	va_list args;
 
 	verdict->failed = true;
+	/* Children of a test fail at the same time. */
+	if (__atomic_fetch_add(&verdict->failures, 1, __ATOMIC_RELAXED) >=
+	    MAX_FAILURES)
+		return;
 	va_start(args, format);
 	if (line)
 		printf("# FAILED %s:%d: ", file, line);
@@ -72,7 +79,7 @@ void ktap_skip(const char *format, ...)
 }
 
 void ktap_metric(const char *name, const char *unit, const double *samples,
-		 size_t count, unsigned long pages)
+		 size_t count, const struct metric_params *params)
 {
 	size_t i;
 
@@ -80,7 +87,10 @@ void ktap_metric(const char *name, const char *unit, const double *samples,
 	       name, unit);
 	for (i = 0; i < count; i++)
 		printf("%s%.2f", i ? "," : "", samples[i]);
-	printf("],\"params\":{\"pages\":%lu}}\n", pages);
+	printf("],\"params\":{\"pages\":%lu", params->pages);
+	if (params->mappings)
+		printf(",\"mappings\":%u", params->mappings);
+	printf("}}\n");
 }
 
 static const char *map_type(const struct proof *p)
@@ -142,13 +152,13 @@ static bool ended_within(pid_t pid, int seconds, int *status)
 }
 
 /* Wait for the process without ever hanging: it is killed when time is up. */
-static void await_test(pid_t pid)
+static void await_test(pid_t pid, int timeout_s)
 {
 	int status = 0;
 
-	if (!ended_within(pid, TEST_TIMEOUT_S, &status)) {
+	if (!ended_within(pid, timeout_s, &status)) {
 		verdict->failed = true;
-		ktap_note("timeout: killed after %d s", TEST_TIMEOUT_S);
+		ktap_note("timeout: killed after %d s", timeout_s);
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
 		if (!ended_within(pid, KILL_TIMEOUT_S, &status))
@@ -177,8 +187,11 @@ static void run_test(const struct test *test, unsigned int number,
 	} else if (!pid) {
 		run_body(test, setup);
 	} else {
-		await_test(pid);
+		await_test(pid, test->timeout_s ? : TEST_TIMEOUT_S);
 	}
+	if (verdict->failures > MAX_FAILURES)
+		ktap_note("FAILED ... %u more",
+			  verdict->failures - MAX_FAILURES);
 	print_proof(test);
 	if (verdict->failed)
 		printf("not ok %u %s\n", number, test->id);
@@ -226,19 +239,21 @@ static const char *unknown_id(const char *list, const struct test *tests)
 static int usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s [--list] [--only ID[,ID]] [--skip ID[,ID]] [--oracle=stdio]\n",
+		"usage: %s [--list] [--only ID[,ID]] [--skip ID[,ID]] [--oracle=stdio] [--provoke]\n",
 		program);
 	return 2;
 }
 
 int ktap_main(int argc, char **argv, const struct test *tests,
-	      const char *(*setup)(const struct test *test))
+	      const char *(*setup)(const struct test *test),
+	      void (*before)(void))
 {
 	static const struct option options[] = {
 		{ "list", no_argument, NULL, 'l' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "skip", required_argument, NULL, 's' },
 		{ "oracle", required_argument, NULL, 'r' },
+		{ "provoke", no_argument, NULL, 'p' },
 		{}
 	};
 	const char *only = NULL, *skip = NULL, *unknown;
@@ -263,6 +278,9 @@ int ktap_main(int argc, char **argv, const struct test *tests,
 			if (strcmp(optarg, "stdio"))
 				return usage(argv[0]);
 			oracle_enabled = true;
+			break;
+		case 'p':
+			provoke_enabled = true;
 			break;
 		default:
 			return usage(argv[0]);
@@ -293,6 +311,8 @@ int ktap_main(int argc, char **argv, const struct test *tests,
 	for (test = tests; test->id; test++)
 		count += !only || in_list(only, test->id);
 	printf("KTAP version 1\n1..%u\n", count);
+	fflush(stdout);
+	before();
 	for (test = tests; test->id; test++) {
 		if (only && !in_list(only, test->id))
 			continue;

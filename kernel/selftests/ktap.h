@@ -22,6 +22,8 @@ enum expected_way {
 #define NEEDS_ALIAS	(1u << 0)	/* a kernel with hmm_range.dma_dev */
 #define NEEDS_PATH	(1u << 1)	/* a client that reaches the provider */
 #define NEEDS_NO_PATH	(1u << 2)	/* one that does not */
+#define NEEDS_TWO	(1u << 3)	/* a second provider */
+#define NEEDS_PROVOKE	(1u << 4)	/* leave to break the kernel's rules */
 
 /**
  * struct test - one test
@@ -29,12 +31,14 @@ enum expected_way {
  * @way: what the proof line says is expected
  * @needs: NEEDS_*, else SKIP
  * @run: body; it fails by EXPECT or REQUIRE, skips by SKIP, else passes
+ * @timeout_s: killed after so many seconds; 0: 50
  */
 struct test {
 	const char *id;
 	enum expected_way way;
 	unsigned int needs;
 	void (*run)(void);
+	int timeout_s;
 };
 
 /**
@@ -58,6 +62,7 @@ struct proof {
 
 extern struct proof *proof;
 extern bool oracle_enabled;
+extern bool provoke_enabled;	/* --provoke: tests that must splat may run */
 
 /**
  * ktap_main() - parse the command line, run the tests, print the results
@@ -65,12 +70,14 @@ extern bool oracle_enabled;
  * @argv: from main()
  * @tests: the tests, ended by one without id
  * @setup: called before each test, in its process; says why to skip, or NULL
+ * @before: called once before the first test, in the process of the runner
  *
  * Return: the exit status, 0 when nothing failed, 1 when a test did, 2 for
  * wrong usage.
  */
 int ktap_main(int argc, char **argv, const struct test *tests,
-	      const char *(*setup)(const struct test *test));
+	      const char *(*setup)(const struct test *test),
+	      void (*before)(void));
 
 void ktap_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -80,15 +87,25 @@ void ktap_skip(const char *format, ...)
 void ktap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /**
+ * struct metric_params - under which circumstances a metric was taken
+ * @pages: in one call
+ * @mappings: how many mappings of the same memory there were; 0: not said
+ */
+struct metric_params {
+	unsigned long pages;
+	unsigned int mappings;
+};
+
+/**
  * ktap_metric() - print one metric line
  * @name: for instance fault_map.alias.pte
  * @unit: of every sample
  * @samples: measured values, in the order they were taken
  * @count: how many
- * @pages: printed as params.pages
+ * @params: printed as params
  */
 void ktap_metric(const char *name, const char *unit, const double *samples,
-		 size_t count, unsigned long pages);
+		 size_t count, const struct metric_params *params);
 
 /* Note a failure and go on. */
 #define EXPECT(condition, ...)						\

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hygiene.h"
 #include "rig.h"
 
 #define PTE_PAGES	4096ul	/* 16 MiB */
@@ -28,11 +29,14 @@ static void print_series(const char *group, const struct series *series,
 	char name[64];
 
 	snprintf(name, sizeof(name), "fault.%s", group);
-	ktap_metric(name, "ns/page", series->fault, series->count, pages);
+	ktap_metric(name, "ns/page", series->fault, series->count,
+		    &(struct metric_params){ .pages = pages });
 	snprintf(name, sizeof(name), "map.%s", group);
-	ktap_metric(name, "ns/page", series->map, series->count, pages);
+	ktap_metric(name, "ns/page", series->map, series->count,
+		    &(struct metric_params){ .pages = pages });
 	snprintf(name, sizeof(name), "fault_map.%s", group);
-	ktap_metric(name, "ns/page", series->both, series->count, pages);
+	ktap_metric(name, "ns/page", series->both, series->count,
+		    &(struct metric_params){ .pages = pages });
 }
 
 /* Fault, map and unmap @p once; adds a sample unless @series is NULL. */
@@ -133,9 +137,11 @@ static void measure_migration(const char *group, unsigned long pages, bool huge)
 		out[i] = (double)last_migration_ns() / pages;
 	}
 	snprintf(name, sizeof(name), "migrate_in.%s", group);
-	ktap_metric(name, "ns/page", in, SLOW_SAMPLES, pages);
+	ktap_metric(name, "ns/page", in, SLOW_SAMPLES,
+		    &(struct metric_params){ .pages = pages });
 	snprintf(name, sizeof(name), "migrate_out.%s", group);
-	ktap_metric(name, "ns/page", out, SLOW_SAMPLES, pages);
+	ktap_metric(name, "ns/page", out, SLOW_SAMPLES,
+		    &(struct metric_params){ .pages = pages });
 }
 
 static void p1_ram_pte(void)
@@ -187,10 +193,11 @@ static const struct test tests[] = {
 	{ "P1.fallback_pmd", WAY_RAM, 0, p1_fallback_pmd },
 	{ "P4.migration_pte", WAY_NONE, 0, p4_migration_pte },
 	{ "P4.migration_pmd", WAY_NONE, 0, p4_migration_pmd },
+	{ "H01.nothing_left", WAY_NONE, 0, h01_nothing_left },
 	{}
 };
 
 int main(int argc, char **argv)
 {
-	return ktap_main(argc, argv, tests, rig_setup);
+	return ktap_main(argc, argv, tests, rig_setup, hygiene_before);
 }

@@ -1,37 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The devices: opened, asked, told. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "rig.h"
 
 #define NO_ALIAS_REASON "kernel lacks hmm_range.dma_dev (no DMA alias support)"
-#define ORACLE_BYTES	4096ul
+#define MAX_PROVIDERS	2
+
+static const char *const provider_nodes[MAX_PROVIDERS] = {
+	PEERLAB_PROVIDER_DEVICE, PEERLAB_PROVIDER_DEVICE2,
+};
 
 struct peerlab_provider_info provider_info;
 struct peerlab_client_info client_info;
 int client_fd = -1;
+static int provider_fds[MAX_PROVIDERS] = { -1, -1 };
 static int provider_fd = -1;
+static int distance;
 static uint64_t migration_ns;
+
+void provider_use(unsigned int number)
+{
+	struct peerlab_distance req;
+
+	provider_fd = provider_fds[number];
+	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_INFO, &provider_info),
+		"PEERLAB_PROVIDER_INFO: %m");
+	req.pci_address = provider_info.pci_address;
+	REQUIRE(!ioctl(client_fd, PEERLAB_CLIENT_DISTANCE, &req),
+		"PEERLAB_CLIENT_DISTANCE: %m");
+	distance = req.distance;
+}
+
+bool have_second_provider(void)
+{
+	return provider_fds[1] >= 0;
+}
 
 const char *rig_setup(const struct test *test)
 {
-	provider_fd = open(PEERLAB_PROVIDER_DEVICE, O_RDWR | O_CLOEXEC);
-	REQUIRE(provider_fd >= 0, "open %s: %m (is peerlab_provider loaded?)",
+	int i;
+
+	for (i = 0; i < MAX_PROVIDERS; i++)
+		provider_fds[i] = open(provider_nodes[i], O_RDWR | O_CLOEXEC);
+	REQUIRE(provider_fds[0] >= 0,
+		"open %s: %m (is peerlab_provider loaded?)",
 		PEERLAB_PROVIDER_DEVICE);
 	client_fd = client_open();
-	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_INFO, &provider_info),
-		"PEERLAB_PROVIDER_INFO: %m");
 	REQUIRE(!ioctl(client_fd, PEERLAB_CLIENT_INFO, &client_info),
 		"PEERLAB_CLIENT_INFO: %m");
 	/* A test that was killed may have left it otherwise. */
-	provider_behave(0, 0);
+	REQUIRE(!client_set_mask(client_fd, 64), "cannot set the DMA mask: %m");
+	for (i = MAX_PROVIDERS - 1; i >= 0; i--) {
+		if (provider_fds[i] < 0)
+			continue;
+		provider_use(i);
+		provider_behave(0, 0);
+	}
+	if ((test->needs & NEEDS_PROVOKE) && !provoke_enabled)
+		return "it makes the kernel complain: ask for it with --provoke";
+	if ((test->needs & NEEDS_TWO) && !have_second_provider())
+		return "needs a second provider (another ivshmem-plain)";
 	if ((test->needs & NEEDS_ALIAS) && !have_alias())
 		return NO_ALIAS_REASON;
 	if ((test->needs & NEEDS_PATH) && !path_reachable())
@@ -41,19 +76,47 @@ const char *rig_setup(const struct test *test)
 	return NULL;
 }
 
-void rig_reopen_provider(void)
+/* Whoever manages device nodes runs beside us: look until it is done. */
+static int open_soon(const char *node)
 {
-	int attempt;
+	int attempt, fd;
 
-	close(provider_fd);
-	/* Whoever manages device nodes runs beside us: look until it is done. */
 	for (attempt = 0; attempt < 500; attempt++) {
-		provider_fd = open(PEERLAB_PROVIDER_DEVICE, O_RDWR | O_CLOEXEC);
-		if (provider_fd >= 0)
-			return;
+		fd = open(node, O_RDWR | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
 		usleep(10000);
 	}
-	REQUIRE(0, "%s did not come back: %m", PEERLAB_PROVIDER_DEVICE);
+	REQUIRE(0, "%s did not come back: %m", node);
+	return -1;
+}
+
+void rig_close_provider(void)
+{
+	close(provider_fds[0]);
+	provider_fds[0] = -1;
+	provider_fd = -1;
+}
+
+void rig_reopen_provider(void)
+{
+	if (provider_fds[0] >= 0)
+		rig_close_provider();
+	provider_fds[0] = open_soon(PEERLAB_PROVIDER_DEVICE);
+	provider_use(0);
+}
+
+void rig_close_client(void)
+{
+	close(client_fd);
+	client_fd = -1;
+}
+
+void rig_reopen_client(void)
+{
+	if (client_fd >= 0)
+		rig_close_client();
+	client_fd = open_soon(PEERLAB_CLIENT_DEVICE);
 }
 
 bool have_alias(void)
@@ -64,86 +127,16 @@ bool have_alias(void)
 
 bool path_reachable(void)
 {
-	return client_info.distance >= 0;
-}
-
-uint8_t *memory_alloc(size_t length, bool huge)
-{
-	size_t padded = (length + HUGE - 1) / HUGE * HUGE + HUGE;
-	uint8_t *p = mmap(NULL, padded, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint8_t *aligned;
-
-	REQUIRE(p != MAP_FAILED, "mmap: %m");
-	aligned = (uint8_t *)(((uintptr_t)p + HUGE - 1) / HUGE * HUGE);
-	if (aligned != p)
-		munmap(p, aligned - p);
-	p += padded;
-	munmap(aligned + length, p - (aligned + length));
-	REQUIRE(!madvise(aligned, length, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE),
-		"madvise: %m");
-	return aligned;
-}
-
-static uint64_t pattern_word(uint64_t seed, uint64_t index)
-{
-	uint64_t x = (seed << 48) + index * 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
-}
-
-static uint8_t pattern_byte(uint64_t seed, size_t offset)
-{
-	return pattern_word(seed, offset / 8) >> (offset % 8 * 8);
-}
-
-void pattern_make(uint8_t *data, size_t offset, size_t length, uint64_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++)
-		data[i] = pattern_byte(seed, offset + i);
-}
-
-void pattern_fill(uint8_t *base, size_t offset, size_t length, uint64_t seed)
-{
-	pattern_make(base + offset, offset, length, seed);
-}
-
-/* First byte that differs, or @length. */
-static size_t pattern_mismatch(const uint8_t *data, size_t offset,
-			       size_t length, uint64_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++)
-		if (data[i] != pattern_byte(seed, offset + i))
-			break;
-	return i;
-}
-
-void pattern_expect(const uint8_t *data, size_t offset, size_t length,
-		    uint64_t seed, const char *what)
-{
-	size_t at = pattern_mismatch(data, offset, length, seed);
-
-	proof->bytes_compared += length;
-	if (at < length)
-		ktap_fail(what, 0,
-			  "wrong data: byte %zu of page %zu is 0x%02x, 0x%02x expected",
-			  (offset + at) % PAGE, (offset + at) / PAGE, data[at],
-			  pattern_byte(seed, offset + at));
+	return distance >= 0;
 }
 
 static uint64_t migrate(unsigned long request, void *address, size_t length,
-			bool huge, uint64_t *offsets)
+			unsigned int flags, uint64_t *offsets)
 {
 	struct peerlab_migrate req = {
 		.address = (uintptr_t)address,
 		.length = length,
-		.flags = huge ? PEERLAB_MIGRATE_THP : 0,
+		.flags = flags,
 		.offsets = (uintptr_t)offsets,
 	};
 
@@ -154,8 +147,8 @@ static uint64_t migrate(unsigned long request, void *address, size_t length,
 
 uint64_t migrate_in(void *address, size_t length, bool huge, uint64_t *offsets)
 {
-	return migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length, huge,
-		       offsets);
+	return migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length,
+		       huge ? PEERLAB_MIGRATE_THP : 0, offsets);
 }
 
 void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets)
@@ -188,7 +181,14 @@ void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets)
 
 uint64_t migrate_out(void *address, size_t length, bool huge)
 {
-	return migrate(PEERLAB_PROVIDER_MIGRATE_OUT, address, length, huge, NULL);
+	return migrate(PEERLAB_PROVIDER_MIGRATE_OUT, address, length,
+		       huge ? PEERLAB_MIGRATE_THP : 0, NULL);
+}
+
+void migrate_in_slowly(void *address, size_t length)
+{
+	migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length,
+		PEERLAB_MIGRATE_HOLD, NULL);
 }
 
 uint64_t last_migration_ns(void)
@@ -205,28 +205,70 @@ struct peerlab_provider_counters provider_counters(void)
 	return counters;
 }
 
-void provider_behave(unsigned int refuse_errno, unsigned int run_pages)
+static void behave(const struct peerlab_behaviour *behaviour)
 {
-	struct peerlab_behaviour behaviour = {
-		.refuse_errno = refuse_errno,
-		.run_pages = run_pages,
-	};
-
-	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_BEHAVE, &behaviour),
+	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_BEHAVE, behaviour),
 		"PEERLAB_PROVIDER_BEHAVE: %m");
 }
 
-void provider_snapshot(void *address, size_t length,
-		       struct peerlab_own_page *pages)
+void provider_behave(unsigned int refuse_errno, unsigned int run_pages)
+{
+	behave(&(struct peerlab_behaviour){
+		.refuse_errno = refuse_errno,
+		.run_pages = run_pages,
+	});
+}
+
+void provider_refuse_window(uint64_t bar_offset, uint64_t count)
+{
+	behave(&(struct peerlab_behaviour){
+		.refuse_errno = EBUSY,
+		.refuse_first = bar_offset / PAGE,
+		.refuse_count = count,
+	});
+}
+
+void provider_behave_flags(unsigned int flags)
+{
+	behave(&(struct peerlab_behaviour){ .flags = flags });
+}
+
+uint64_t provider_snapshot_flags(void *address, size_t length,
+				 unsigned int flags,
+				 struct peerlab_own_page *pages)
 {
 	struct peerlab_snapshot req = {
 		.address = (uintptr_t)address,
 		.length = length,
 		.pages = (uintptr_t)pages,
+		.flags = have_alias() ? flags : 0,
 	};
 
 	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_SNAPSHOT, &req),
 		"PEERLAB_PROVIDER_SNAPSHOT: %m");
+	return req.ns;
+}
+
+void provider_snapshot(void *address, size_t length,
+		       struct peerlab_own_page *pages)
+{
+	provider_snapshot_flags(address, length, 0, pages);
+}
+
+struct peerlab_inspection provider_inspect(void)
+{
+	struct peerlab_inspection inspection;
+
+	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_INSPECT, &inspection),
+		"PEERLAB_PROVIDER_INSPECT: %m");
+	return inspection;
+}
+
+int provider_make_exclusive(void *address)
+{
+	uint64_t arg = (uintptr_t)address;
+
+	return ioctl(provider_fd, PEERLAB_PROVIDER_EXCLUSIVE, &arg) ? -errno : 0;
 }
 
 int client_open(void)
@@ -238,10 +280,30 @@ int client_open(void)
 	return fd;
 }
 
+/* What all providers have done so far; they may all be in one range. */
+static void add_counters(uint64_t *alias_calls, uint64_t *pages_out)
+{
+	int used = provider_fd, i;
+
+	*alias_calls = 0;
+	*pages_out = 0;
+	for (i = 0; i < MAX_PROVIDERS; i++) {
+		struct peerlab_provider_counters counters;
+
+		if (provider_fds[i] < 0)
+			continue;
+		provider_fd = provider_fds[i];
+		counters = provider_counters();
+		*alias_calls += counters.alias_calls;
+		*pages_out += counters.pages_out;
+	}
+	provider_fd = used;
+}
+
 int client_map(int fd, void *address, size_t length, unsigned int flags,
 	       struct peerlab_map *map, struct peerlab_client_page *pages)
 {
-	struct peerlab_provider_counters before = provider_counters(), after;
+	uint64_t calls_before, calls_after, out_before, out_after;
 	struct peerlab_map own;
 	int ret;
 
@@ -255,8 +317,9 @@ int client_map(int fd, void *address, size_t length, unsigned int flags,
 		.flags = flags,
 		.pages = (uintptr_t)pages,
 	};
+	add_counters(&calls_before, &out_before);
 	ret = ioctl(fd, PEERLAB_CLIENT_MAP, map) ? -errno : 0;
-	after = provider_counters();
+	add_counters(&calls_after, &out_after);
 	proof->used = true;
 	if ((flags & PEERLAB_MAP_DMA_DEV) && !path_reachable())
 		proof->unreachable = true;
@@ -265,8 +328,8 @@ int client_map(int fd, void *address, size_t length, unsigned int flags,
 	proof->map_bus += map->map_bus;
 	proof->map_thru += map->map_thru;
 	proof->map_none += map->map_none;
-	proof->alias_calls += after.alias_calls - before.alias_calls;
-	proof->migrated_back += after.pages_out - before.pages_out;
+	proof->alias_calls += calls_after - calls_before;
+	proof->migrated_back += out_after - out_before;
 	return ret;
 }
 
@@ -297,6 +360,25 @@ struct peerlab_client_state client_state(int fd)
 	return state;
 }
 
+size_t client_describe(int fd, struct peerlab_client_page *pages, size_t count)
+{
+	struct peerlab_describe req = {
+		.pages = (uintptr_t)pages,
+		.count = count,
+	};
+
+	REQUIRE(!ioctl(fd, PEERLAB_CLIENT_DESCRIBE, &req),
+		"PEERLAB_CLIENT_DESCRIBE: %m");
+	return req.count;
+}
+
+int client_set_mask(int fd, unsigned int bits)
+{
+	uint32_t arg = bits;
+
+	return ioctl(fd, PEERLAB_CLIENT_MASK, &arg) ? -errno : 0;
+}
+
 void expect_dma_reads(int fd, size_t offset, size_t length,
 		      size_t pattern_offset, uint64_t seed)
 {
@@ -324,51 +406,4 @@ void expect_alias_address(const struct peerlab_map *map,
 	EXPECT(page->dma == expected,
 	       "DMA address 0x%llx, 0x%llx expected (BAR offset 0x%lx)",
 	       page->dma, (unsigned long long)expected, bar_offset);
-}
-
-/* One line from the standard input, without newline; no buffering, since the
- * next test's process has to find the rest where we left it.
- */
-static void read_line(char *line, size_t size)
-{
-	size_t length = 0;
-
-	for (;;) {
-		ssize_t n = read(STDIN_FILENO, line + length, 1);
-
-		REQUIRE(n == 1, "the oracle has gone away");
-		if (line[length] == '\n')
-			break;
-		REQUIRE(++length < size, "the oracle's answer is too long");
-	}
-	line[length] = 0;
-}
-
-void oracle_expect(uint64_t bar_offset, size_t pattern_offset, size_t length,
-		   uint64_t seed)
-{
-	static char line[ORACLE_BYTES * 2 + 32];
-	uint8_t data[ORACLE_BYTES];
-	char *hex;
-	size_t i;
-
-	if (!oracle_enabled)
-		return;
-	REQUIRE(length <= ORACLE_BYTES, "oracle: %zu bytes are too many", length);
-	printf("@oracle read %lu %zu\n", bar_offset, length);
-	fflush(stdout);
-	read_line(line, sizeof(line));
-	REQUIRE(strncmp(line, "error ", 6), "oracle: %s", line);
-	REQUIRE(strtoul(line, &hex, 10) == length && *hex == ' ' &&
-		strlen(hex + 1) == length * 2,
-		"oracle: an answer of another length: %.40s", line);
-	for (i = 0; i < length; i++) {
-		unsigned int byte;
-
-		REQUIRE(sscanf(hex + 1 + i * 2, "%2x", &byte) == 1,
-			"oracle: no hex at byte %zu", i);
-		data[i] = byte;
-	}
-	pattern_expect(data, pattern_offset, length, seed, "oracle");
-	proof->oracle_reads++;
 }

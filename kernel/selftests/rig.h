@@ -19,9 +19,10 @@
 #define PAGE		4096ul
 #define HUGE		(2ul << 20)
 #define HUGE_PAGES	(HUGE / PAGE)
+#define HUGE_ORDER	9u
 #define PIECE		2048ul	/* one DMA transfer, 0.1 s each way */
 
-extern struct peerlab_provider_info provider_info;
+extern struct peerlab_provider_info provider_info;	/* of the one in use */
 extern struct peerlab_client_info client_info;
 
 /**
@@ -32,8 +33,16 @@ extern struct peerlab_client_info client_info;
  */
 const char *rig_setup(const struct test *test);
 
-/* Open the provider's node again, which may take a moment to come back. */
+/* Open a node again, which may take a moment to come back. */
 void rig_reopen_provider(void);
+void rig_reopen_client(void);
+/* Close the nodes, for a device that is going to be taken away. */
+void rig_close_provider(void);
+void rig_close_client(void);
+
+/* Everything below is about this provider from now on (0, or 1 if there is). */
+void provider_use(unsigned int number);
+bool have_second_provider(void);
 
 /* Does this kernel give aliases at all, and can the client reach them? */
 bool have_alias(void);
@@ -43,6 +52,10 @@ bool path_reachable(void);
 
 /* Anonymous memory, aligned to 2 MiB; huge pages if asked for. */
 uint8_t *memory_alloc(size_t length, bool huge);
+/* The same with the pattern of @seed, on the device. */
+uint8_t *device_memory(size_t length, uint64_t seed, uint64_t *offsets);
+/* One huge page of it; SKIP when the kernel has none to give. */
+uint8_t *huge_device_memory(uint64_t seed, uint64_t *offsets);
 
 /*
  * The pattern: every byte depends on @seed and on its distance from @base, so
@@ -69,8 +82,19 @@ uint64_t migrate_out(void *address, size_t length, bool huge);
 uint64_t last_migration_ns(void);
 struct peerlab_provider_counters provider_counters(void);
 void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
+/* Refuse the aliases of @count device pages from @bar_offset on. */
+void provider_refuse_window(uint64_t bar_offset, uint64_t count);
+void provider_behave_flags(unsigned int flags);
 void provider_snapshot(void *address, size_t length,
 		       struct peerlab_own_page *pages);
+/* With PEERLAB_SNAPSHOT_*; returns the time it took in ns. */
+uint64_t provider_snapshot_flags(void *address, size_t length,
+				 unsigned int flags,
+				 struct peerlab_own_page *pages);
+struct peerlab_inspection provider_inspect(void);
+/* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS. */
+void migrate_in_slowly(void *address, size_t length);
+int provider_make_exclusive(void *address);
 
 /* ---- client */
 
@@ -89,6 +113,9 @@ int client_unmap(int fd);
 int client_dma(int fd, size_t offset, size_t length, void *buffer,
 	       unsigned int flags);
 struct peerlab_client_state client_state(int fd);
+/* The pages of the mapping now; returns how many. */
+size_t client_describe(int fd, struct peerlab_client_page *pages, size_t count);
+int client_set_mask(int fd, unsigned int bits);
 
 /* DMA from memory to a buffer that is then compared with the pattern. */
 void expect_dma_reads(int fd, size_t offset, size_t length,
@@ -97,6 +124,17 @@ void expect_dma_reads(int fd, size_t offset, size_t length,
 void expect_alias_address(const struct peerlab_map *map,
 			  const struct peerlab_client_page *page,
 			  uint64_t bar_offset);
+
+/* ---- sysfs */
+
+/* PCI address of a node's device, as sysfs writes it. */
+void pci_address_of(const char *node, char *address, size_t size);
+void write_file(const char *path, const char *text);
+/* As above, but returns 0 or -errno. */
+int try_write_file(const char *path, const char *text);
+/* The first line, without its end; false when it cannot be read. */
+bool read_file_line(const char *path, char *line, size_t size);
+void debugfs_mount(void);
 
 /* ---- oracle */
 

@@ -70,6 +70,56 @@ void f31_mremap_while_mapped(void)
 	pattern_expect(q, 0, LENGTH, 31, "CPU");
 }
 
+/* The mapping of before is of the same memory; the larger one is of all. */
+void f31_grow_while_mapped(void)
+{
+	uint8_t *p = mapped_memory(131, MAP_WRITE);
+	static const uint8_t zero[PIECE];
+	uint8_t buffer[PIECE];
+	struct peerlab_map map;
+	uint8_t *grown;
+	int ret;
+
+	grown = mremap(p, LENGTH, 2 * LENGTH, MREMAP_MAYMOVE);
+	REQUIRE(grown != MAP_FAILED, "mremap: %m");
+	if (grown != p)
+		expect_taken_away("mremap()");
+	else
+		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 131);
+	ret = client_map(client_fd, grown, 2 * LENGTH, MAP_WRITE, &map, NULL);
+	REQUIRE(!ret, "map all of it: %s", strerror(-ret));
+	expect_dma_reads(client_fd, LENGTH - PIECE, PIECE, LENGTH - PIECE, 131);
+	ret = client_dma(client_fd, LENGTH, PIECE, buffer, 0);
+	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	EXPECT(!memcmp(buffer, zero, PIECE), "new memory is not zero");
+	client_unmap(client_fd);
+	pattern_expect(grown, 0, LENGTH, 131, "CPU");
+}
+
+/* Each page may become zero, at any time; in between there is nothing. */
+void f32_free_while_mapped(void)
+{
+	uint8_t *p = mapped_memory(132, MAP_READ);
+	static const uint8_t zero[PAGE];
+	uint8_t data[PAGE], buffer[PIECE];
+	unsigned int i;
+	int ret;
+
+	REQUIRE(!madvise(p, LENGTH, MADV_FREE), "madvise: %m");
+	ret = client_dma(client_fd, PAGE, PIECE, buffer, PEERLAB_DMA_REFAULT);
+	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	pattern_make(data, PAGE, PAGE, 132);
+	EXPECT(!memcmp(buffer, data, PIECE) || !memcmp(buffer, zero, PIECE),
+	       "DMA sees neither the old data nor zeros");
+	client_unmap(client_fd);
+	for (i = 0; i < PAGES; i++) {
+		pattern_make(data, i * PAGE, PAGE, 132);
+		EXPECT(!memcmp(p + i * PAGE, data, PAGE) ||
+		       !memcmp(p + i * PAGE, zero, PAGE),
+		       "page %u is neither the old one nor zero", i);
+	}
+}
+
 void f32_dontneed_while_mapped(void)
 {
 	uint8_t *p = mapped_memory(32, MAP_WRITE);

@@ -3,20 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "child.h"
 #include "tests.h"
 
 #define PAGES	8ul
 #define LENGTH	(PAGES * PAGE)
-
-/* Memory on the device, with the pattern of @seed. */
-static uint8_t *device_memory(uint64_t seed, uint64_t *offsets)
-{
-	uint8_t *p = memory_alloc(LENGTH, false);
-
-	pattern_fill(p, 0, LENGTH, seed);
-	migrate_in_all(p, LENGTH, false, offsets);
-	return p;
-}
 
 /* Every page is at the alias of the place it was migrated to. */
 void f01_alias_returned(void)
@@ -24,7 +15,7 @@ void f01_alias_returned(void)
 	struct peerlab_client_page pages[PAGES];
 	struct peerlab_own_page own[PAGES];
 	uint64_t offsets[PAGES];
-	uint8_t *p = device_memory(1, offsets);
+	uint8_t *p = device_memory(LENGTH, 1, offsets);
 	struct peerlab_map map;
 	unsigned int i;
 	int ret;
@@ -54,7 +45,7 @@ void f01_alias_returned(void)
 void f02_no_dma_dev_migrates(void)
 {
 	struct peerlab_provider_counters before, after;
-	uint8_t *p = device_memory(2, NULL);
+	uint8_t *p = device_memory(LENGTH, 2, NULL);
 	struct peerlab_map map;
 	int ret;
 
@@ -77,7 +68,7 @@ void f02_no_dma_dev_migrates(void)
 static void refused(int error)
 {
 	struct peerlab_provider_counters before, after;
-	uint8_t *p = device_memory(3, NULL);
+	uint8_t *p = device_memory(LENGTH, 3, NULL);
 	struct peerlab_map map;
 	int ret;
 
@@ -127,7 +118,7 @@ void f05_own_pages(void)
 {
 	struct peerlab_provider_counters before, after;
 	struct peerlab_own_page own[PAGES];
-	uint8_t *p = device_memory(4, NULL);
+	uint8_t *p = device_memory(LENGTH, 4, NULL);
 	unsigned int i, j;
 
 	before = provider_counters();
@@ -155,7 +146,7 @@ void f07_snapshot(void)
 	struct peerlab_provider_counters before, after;
 	struct peerlab_client_page pages[PAGES];
 	uint64_t offsets[PAGES];
-	uint8_t *p = device_memory(5, offsets);
+	uint8_t *p = device_memory(LENGTH, 5, offsets);
 	struct peerlab_map map;
 	int ret;
 
@@ -179,7 +170,7 @@ void f07_snapshot_without_dma_dev(void)
 {
 	struct peerlab_provider_counters before, after;
 	struct peerlab_client_page pages[PAGES];
-	uint8_t *p = device_memory(6, NULL);
+	uint8_t *p = device_memory(LENGTH, 6, NULL);
 	struct peerlab_map map;
 	unsigned int i;
 	int ret;
@@ -223,7 +214,7 @@ static void map_twice(uint8_t *p, uint64_t seed)
 
 void f09_sticky_flags(void)
 {
-	uint8_t *p = device_memory(7, NULL);
+	uint8_t *p = device_memory(LENGTH, 7, NULL);
 
 	map_twice(p, 7);
 	pattern_expect(p, 0, LENGTH, 7, "CPU");
@@ -236,4 +227,66 @@ void f09_sticky_flags_ram(void)
 	pattern_fill(p, 0, LENGTH, 8);
 	map_twice(p, 8);
 	pattern_expect(p, 0, LENGTH, 8, "CPU");
+}
+
+/*
+ * A request for each page: every other one is wanted, and of those every other
+ * one for writing, of memory that a child shares and that may only be read.
+ */
+void f08_request_per_page(void)
+{
+	struct peerlab_client_page pages[PAGES] = {};
+	struct peerlab_provider_counters before;
+	uint8_t *p = device_memory(LENGTH, 9, NULL);
+	struct peerlab_own_page own[PAGES];
+	struct peerlab_map map;
+	struct child child;
+	unsigned int i;
+	int ret;
+
+	child = fork_child(NULL, NULL);
+	for (i = 0; i < PAGES; i += 2)
+		pages[i].flags = PEERLAB_PAGE_REQ_FAULT |
+				 (i % 4 ? PEERLAB_PAGE_REQ_WRITE : 0);
+	before = provider_counters();
+	ret = client_map(client_fd, p, LENGTH, MAP_READ | PEERLAB_MAP_PER_PAGE,
+			 &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	provider_snapshot(p, LENGTH, own);
+	for (i = 0; i < PAGES; i++) {
+		bool writable = pages[i].flags & PEERLAB_PAGE_WRITE;
+
+		switch (i % 4) {
+		case 0:	/* to read: an alias will do */
+			EXPECT(pages[i].kind == (path_reachable() ?
+				PEERLAB_KIND_ALIAS : PEERLAB_KIND_RAM),
+			       "page %u, wanted for reading, is of kind %u", i,
+			       pages[i].kind);
+			EXPECT(!writable || pages[i].kind == PEERLAB_KIND_RAM,
+			       "page %u, shared, may be written", i);
+			break;
+		case 2:	/* to write: a copy of our own */
+			EXPECT(pages[i].kind == PEERLAB_KIND_RAM && writable,
+			       "page %u, wanted for writing, is of kind %u and %s",
+			       i, pages[i].kind,
+			       writable ? "writable" : "read-only");
+			break;
+		default: /* not wanted: reported as it is, and left there */
+			EXPECT(own[i].offset != ~0ull,
+			       "page %u, not wanted, was migrated", i);
+			EXPECT(pages[i].kind == (path_reachable() ?
+				PEERLAB_KIND_ALIAS : PEERLAB_KIND_NONE),
+			       "page %u, not wanted, is of kind %u", i,
+			       pages[i].kind);
+		}
+	}
+	EXPECT(provider_counters().pages_out - before.pages_out ==
+	       (path_reachable() ? PAGES / 4 : PAGES / 2),
+	       "%llu pages migrated back",
+	       provider_counters().pages_out - before.pages_out);
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, 9);
+	expect_dma_reads(client_fd, 4 * PAGE, PIECE, 4 * PAGE, 9);
+	client_unmap(client_fd);
+	release_child(&child);
+	pattern_expect(p, 0, LENGTH, 9, "CPU");
 }

@@ -5,22 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "child.h"
 #include "tests.h"
-
-/* One huge page with a pattern; SKIP when the machine has none to give. */
-static uint8_t *huge_memory(uint64_t seed, uint64_t *offsets)
-{
-	uint8_t *p = memory_alloc(HUGE, true);
-	struct peerlab_own_page first;
-
-	pattern_fill(p, 0, HUGE, seed);
-	migrate_in_all(p, HUGE, true, offsets);
-	provider_snapshot(p, PAGE, &first);
-	if (first.order != 9)
-		SKIP("the kernel gave no huge page (order %u)", first.order);
-	return p;
-}
 
 static struct peerlab_client_page *map_huge(uint8_t *p, size_t first,
 					    size_t count,
@@ -60,11 +48,11 @@ void f50_pmd_alias(void)
 {
 	static uint64_t offsets[HUGE_PAGES];
 	struct peerlab_client_page *pages;
-	uint8_t *p = huge_memory(50, offsets);
+	uint8_t *p = huge_device_memory(50, offsets);
 	struct peerlab_map map;
 
 	pages = map_huge(p, 0, HUGE_PAGES, &map);
-	expect_alias_pages(&map, pages, offsets, HUGE_PAGES, 9);
+	expect_alias_pages(&map, pages, offsets, HUGE_PAGES, HUGE_ORDER);
 	expect_dma_reads(client_fd, 300 * PAGE + 100, PIECE, 300 * PAGE + 100, 50);
 	if (map.alias)
 		oracle_expect(offsets[511], 511 * PAGE, PAGE, 50);
@@ -74,7 +62,7 @@ void f50_pmd_alias(void)
 
 void f50_pmd_fallback(void)
 {
-	uint8_t *p = huge_memory(51, NULL);
+	uint8_t *p = huge_device_memory(51, NULL);
 	struct peerlab_map map;
 	int ret;
 
@@ -92,7 +80,7 @@ void f51_pmd_not_contiguous(void)
 {
 	static uint64_t offsets[HUGE_PAGES];
 	struct peerlab_client_page *pages;
-	uint8_t *p = huge_memory(52, offsets);
+	uint8_t *p = huge_device_memory(52, offsets);
 	struct peerlab_map map;
 
 	provider_behave(0, 16);
@@ -110,11 +98,11 @@ void f52_pmd_partial_range(void)
 {
 	static uint64_t offsets[HUGE_PAGES];
 	struct peerlab_client_page *pages;
-	uint8_t *p = huge_memory(53, offsets);
+	uint8_t *p = huge_device_memory(53, offsets);
 	struct peerlab_map map;
 
 	pages = map_huge(p, 100, 50, &map);
-	expect_alias_pages(&map, pages, offsets + 100, 50, 9);
+	expect_alias_pages(&map, pages, offsets + 100, 50, HUGE_ORDER);
 	expect_dma_reads(client_fd, 0, PIECE, 100 * PAGE, 53);
 	expect_dma_reads(client_fd, 49 * PAGE, PIECE, 149 * PAGE, 53);
 	client_unmap(client_fd);
@@ -126,7 +114,7 @@ void f52_own_pmd_partial_range(void)
 {
 	static uint64_t offsets[HUGE_PAGES];
 	struct peerlab_own_page own[3];
-	uint8_t *p = huge_memory(54, offsets);
+	uint8_t *p = huge_device_memory(54, offsets);
 	unsigned int i;
 
 	provider_snapshot(p + 200 * PAGE, sizeof(own) / sizeof(own[0]) * PAGE, own);
@@ -138,7 +126,7 @@ void f52_own_pmd_partial_range(void)
 
 void f53_pmd_partial_munmap(void)
 {
-	uint8_t *p = huge_memory(55, NULL);
+	uint8_t *p = huge_device_memory(55, NULL);
 	struct peerlab_client_state state;
 	struct peerlab_map map;
 
@@ -152,4 +140,180 @@ void f53_pmd_partial_munmap(void)
 	expect_dma_reads(client_fd, 255 * PAGE, PIECE, 255 * PAGE, 55);
 	client_unmap(client_fd);
 	pattern_expect(p, 0, HUGE / 2, 55, "CPU");
+}
+
+/* The bounds of one shared page that must not be written through. */
+struct head_refused {
+	uint8_t *memory;
+};
+
+static void write_inside_by_dma(void *arg)
+{
+	struct head_refused *shared = arg;
+	uint8_t *p = shared->memory + 100 * PAGE;
+	struct peerlab_map map;
+	uint8_t data[PIECE];
+	int fd = client_open();
+	int ret;
+
+	ret = client_map(fd, p, 50 * PAGE, MAP_WRITE, &map, NULL);
+	REQUIRE(!ret, "map in the child: %s", strerror(-ret));
+	EXPECT(map.read_only == 0, "%llu pages read-only after a write request",
+	       map.read_only);
+	EXPECT(map.alias == 0, "%llu aliases of memory that is shared", map.alias);
+	pattern_make(data, 100 * PAGE, PIECE, 156);
+	ret = client_dma(fd, 0, PIECE, data, PEERLAB_DMA_TO_MEMORY);
+	REQUIRE(!ret, "DMA in the child: %s", strerror(-ret));
+	close(fd);
+	pattern_expect(p, 100 * PAGE, PIECE, 156, "child");
+	pattern_expect(p + PIECE, 100 * PAGE + PIECE, 50 * PAGE - PIECE, 56,
+		       "child");
+}
+
+/*
+ * The alias of the head page is refused, the range begins behind it, the entry
+ * is read-only and the request is to write: nobody's copy may be harmed.
+ */
+void f50_head_refused_write(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct head_refused shared;
+	struct child child;
+
+	shared.memory = huge_device_memory(56, offsets);
+	child = fork_child(write_inside_by_dma, &shared);
+	provider_refuse_window(offsets[0], 1);
+	release_child(&child);
+	provider_behave(0, 0);
+	pattern_expect(shared.memory, 0, HUGE, 56, "parent");
+}
+
+/* A window in the middle is refused: every page right, of whatever kind. */
+void f51_refused_in_the_middle(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct peerlab_client_page *pages;
+	uint8_t *p = huge_device_memory(57, offsets);
+	struct peerlab_map map;
+	unsigned int i;
+
+	provider_refuse_window(offsets[200], 3);
+	pages = map_huge(p, 0, HUGE_PAGES, &map);
+	provider_behave(0, 0);
+	EXPECT(map.alias + map.ram == HUGE_PAGES && map.none == 0,
+	       "%llu aliases, %llu in RAM, %llu nothing", map.alias, map.ram,
+	       map.none);
+	for (i = 200; i < 203; i++)
+		EXPECT(pages[i].kind == PEERLAB_KIND_RAM,
+		       "page %u, refused, is of kind %u", i, pages[i].kind);
+	expect_dma_reads(client_fd, 199 * PAGE, PIECE, 199 * PAGE, 57);
+	expect_dma_reads(client_fd, 201 * PAGE, PIECE, 201 * PAGE, 57);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 57, "CPU");
+}
+
+/* A part becomes read-only: that part and no other may not be written. */
+void f53_pmd_partial_mprotect(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct peerlab_client_page *pages;
+	uint8_t *p = huge_device_memory(58, offsets);
+	struct peerlab_map map;
+	unsigned int i;
+
+	map_huge(p, 0, HUGE_PAGES, &map);
+	REQUIRE(!mprotect(p + 64 * PAGE, 64 * PAGE, PROT_READ), "mprotect: %m");
+	EXPECT(client_state(client_fd).valid <= HUGE_PAGES - 64,
+	       "%llu pages still mapped after mprotect()",
+	       client_state(client_fd).valid);
+	pages = map_huge(p, 0, HUGE_PAGES, &map);
+	for (i = 0; i < HUGE_PAGES; i++) {
+		bool writable = pages[i].flags & PEERLAB_PAGE_WRITE;
+		bool protected = i >= 64 && i < 128;
+
+		REQUIRE(!writable || !protected,
+			"page %u may be written and is protected", i);
+		if (pages[i].kind != PEERLAB_KIND_ALIAS)
+			continue;
+		REQUIRE(writable || protected,
+			"page %u may not be written and is not protected", i);
+		expect_alias_address(&map, &pages[i], offsets[i]);
+	}
+	expect_dma_reads(client_fd, 100 * PAGE, PIECE, 100 * PAGE, 58);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 58, "CPU");
+}
+
+/* Split, the pages stay where they were, and so do their aliases. */
+void f54_split_continuity(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct peerlab_own_page own[HUGE_PAGES];
+	struct peerlab_client_page *pages;
+	uint8_t *p = huge_device_memory(59, offsets);
+	struct peerlab_map map;
+	unsigned int i;
+
+	REQUIRE(!munmap(p + 17 * PAGE, PAGE), "munmap: %m");
+	provider_snapshot(p + 18 * PAGE, 200 * PAGE, own);
+	for (i = 0; i < 200; i++) {
+		REQUIRE(own[i].order == 0, "page %u: order %u after the split",
+			i + 18, own[i].order);
+		REQUIRE(own[i].offset == offsets[i + 18],
+			"page %u at 0x%llx, it was at 0x%lx", i + 18,
+			own[i].offset, offsets[i + 18]);
+	}
+	pages = map_huge(p, 18, 300, &map);
+	expect_alias_pages(&map, pages, offsets + 18, 300, 0);
+	expect_dma_reads(client_fd, 0, PIECE, 18 * PAGE, 59);
+	expect_dma_reads(client_fd, 299 * PAGE, PIECE, 317 * PAGE, 59);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, 17 * PAGE, 59, "CPU");
+	pattern_expect(p + 18 * PAGE, 18 * PAGE, HUGE - 18 * PAGE, 59, "CPU");
+}
+
+/* No huge page to come back to: small ones, and the same data. */
+void f55_no_huge_page_on_the_way_back(void)
+{
+	uint8_t *p = huge_device_memory(155, NULL);
+	struct peerlab_client_page pages[4];
+	struct peerlab_map map;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, pages);
+	provider_behave(0, 0);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.ram == 4, "%llu of 4 pages in RAM", map.ram);
+	EXPECT(pages[0].order == 0, "order %u without a huge page",
+	       pages[0].order);
+	expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 155);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 155, "CPU");
+}
+
+/* No page at all: an error, and all of it is there when there is memory again. */
+static void no_way_back(uint8_t *p, size_t length, uint64_t seed)
+{
+	struct peerlab_map map;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_RAM);
+	ret = client_map(client_fd, p, length, 0, &map, NULL);
+	provider_behave(0, 0);
+	EXPECT(ret == -EFAULT || ret == -ENOMEM, "map without memory: %s",
+	       ret ? strerror(-ret) : "done");
+	EXPECT(client_state(client_fd).valid == 0, "%llu pages mapped",
+	       client_state(client_fd).valid);
+	ret = client_map(client_fd, p, length, 0, &map, NULL);
+	REQUIRE(!ret, "map with memory: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, length, seed, "CPU");
+}
+
+void f55_no_memory_on_the_way_back(void)
+{
+	no_way_back(huge_device_memory(157, NULL), HUGE, 157);
+	no_way_back(device_memory(4 * PAGE, 158, NULL), 4 * PAGE, 158);
 }

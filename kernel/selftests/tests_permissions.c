@@ -9,59 +9,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "tests.h"
 
 #define PAGES	4ul
 #define LENGTH	(PAGES * PAGE)
-
-struct peer_process {
-	pid_t pid;
-	int go;		/* write one byte: the child calls its function */
-	int done;	/* one byte: it has returned */
-};
-
-/* Fork a child that waits for release_child(), runs @run and ends. */
-static struct peer_process fork_child(void (*run)(void *arg), void *arg)
-{
-	struct peer_process child;
-	int go[2], done[2];
-	char byte;
-
-	REQUIRE(!pipe2(go, O_CLOEXEC) && !pipe2(done, O_CLOEXEC), "pipe: %m");
-	child.pid = fork();
-	REQUIRE(child.pid >= 0, "fork: %m");
-	if (!child.pid) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) == 1 && run)
-			run(arg);
-		if (write(done[1], "", 1) != 1)
-			ktap_fail(__FILE__, __LINE__, "pipe: %m");
-		ktap_stop();
-	}
-	close(go[0]);
-	close(done[1]);
-	child.go = go[1];
-	child.done = done[0];
-	return child;
-}
-
-static void release_child(struct peer_process *child)
-{
-	char byte;
-
-	REQUIRE(write(child->go, "", 1) == 1, "pipe: %m");
-	REQUIRE(read(child->done, &byte, 1) == 1, "the child died");
-	waitpid(child->pid, NULL, 0);
-	close(child->go);
-	close(child->done);
-}
 
 /* After a fork the entries are read-only: reading does not need more. */
 void f20_read_only_alias(void)
 {
 	struct peerlab_client_page pages[PAGES];
 	uint8_t *p = memory_alloc(LENGTH, false);
-	struct peer_process child;
+	struct child child;
 	struct peerlab_map map;
 	unsigned int i;
 	int ret;
@@ -109,7 +68,7 @@ static void write_by_dma(void *arg)
 void f21_write_to_read_only(void)
 {
 	uint8_t *p = memory_alloc(LENGTH, false);
-	struct peer_process child;
+	struct child child;
 
 	pattern_fill(p, 0, LENGTH, 21);
 	migrate_in_all(p, LENGTH, false, NULL);
@@ -122,7 +81,7 @@ void f21_write_to_read_only(void)
 void f22_fork_while_mapped(void)
 {
 	uint8_t *p = memory_alloc(LENGTH, false);
-	struct peer_process child;
+	struct child child;
 	uint8_t buffer[PIECE];
 	int ret;
 
@@ -176,4 +135,79 @@ void f23_mprotect_while_mapped(void)
 	REQUIRE(!mprotect(p, LENGTH, PROT_READ | PROT_WRITE), "mprotect: %m");
 	client_unmap(client_fd);
 	pattern_expect(p, 0, LENGTH, 23, "CPU");
+}
+
+/* What the child finds is what was there when it was forked. */
+static void expect_old_data(void *arg)
+{
+	pattern_expect(arg, 0, LENGTH, 24, "child");
+}
+
+/* The parent's CPU writes while the child shares the device's pages. */
+void f22_parent_writes(void)
+{
+	uint8_t *p = device_memory(LENGTH, 24, NULL);
+	struct child child;
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_WRITE, NULL, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	child = fork_child(expect_old_data, p);
+	pattern_fill(p, PAGE, PAGE, 124);
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, NULL, NULL);
+	REQUIRE(!ret, "map after the write: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 124);
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, 24);
+	release_child(&child);
+	client_unmap(client_fd);
+	pattern_expect(p + PAGE, PAGE, PAGE, 124, "parent");
+	pattern_expect(p + 2 * PAGE, 2 * PAGE, 2 * PAGE, 24, "parent");
+}
+
+static void write_everything(void *arg)
+{
+	pattern_fill(arg, 0, LENGTH, 126);
+	pattern_expect(arg, 0, LENGTH, 126, "child");
+}
+
+/* The child's CPU writes: the parent's mapping is of the parent's pages. */
+void f22_child_writes(void)
+{
+	uint8_t *p = device_memory(LENGTH, 26, NULL);
+	struct child child = fork_child(write_everything, p);
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, NULL, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	release_child(&child);
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, NULL, NULL);
+	REQUIRE(!ret, "map after the child's write: %s", strerror(-ret));
+	expect_dma_reads(client_fd, 0, PIECE, 0, 26);
+	expect_dma_reads(client_fd, 3 * PAGE, PIECE, 3 * PAGE, 26);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 26, "parent");
+}
+
+/* The child ends: what is still mapped must not have gone with it. */
+void f22_child_exits(void)
+{
+	uint8_t *p = device_memory(LENGTH, 27, NULL);
+	struct child child = fork_child(NULL, NULL);
+	uint64_t used = provider_counters().used;
+	struct peerlab_map map;
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	release_child(&child);
+	if (map.alias)
+		EXPECT(provider_counters().used == used,
+		       "%llu device pages in use, %lu before the child ended",
+		       provider_counters().used, used);
+	/* Somebody else's data, should the pages have been given away. */
+	device_memory(LENGTH, 127, NULL);
+	expect_dma_reads(client_fd, 0, PIECE, 0, 27);
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, 27);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 27, "parent");
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests.h"
 
@@ -54,6 +55,80 @@ void f40_mixed_range(void)
 	for (i = 0; i < npages; i++)
 		if (i % 4 != 2)
 			pattern_expect(p + i * PAGE, i * PAGE, PAGE, 40, "CPU");
+}
+
+/* Device memory between pages of a file, shared and private. */
+void f40_file_pages(void)
+{
+	const unsigned long npages = 9, length = npages * PAGE;
+	uint8_t *p = device_memory(length, 45, NULL);
+	struct peerlab_client_page pages[9];
+	struct peerlab_map map;
+	uint8_t data[PIECE];
+	unsigned long i;
+	int fd, ret;
+
+	fd = memfd_create("f40", MFD_CLOEXEC);
+	REQUIRE(fd >= 0 && !ftruncate(fd, length), "memfd: %m");
+	for (i = 1; i < npages; i += 3) {
+		REQUIRE(mmap(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_FIXED, fd, i * PAGE) != MAP_FAILED &&
+			mmap(p + (i + 1) * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_FIXED, fd, i * PAGE) != MAP_FAILED,
+			"mmap: %m");
+		pattern_fill(p, i * PAGE, PAGE, 45);
+	}
+	ret = client_map(client_fd, p, length, MAP_WRITE, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.private_pages == 0 && map.none == 0 && map.read_only == 0,
+	       "%llu device private, %llu invalid, %llu read-only pfns",
+	       map.private_pages, map.none, map.read_only);
+	for (i = 0; i < npages; i++)
+		if (i % 3)
+			EXPECT(pages[i].kind == PEERLAB_KIND_RAM,
+			       "file page %lu is of kind %u", i, pages[i].kind);
+	/* Through the private mapping, and the file does not change. */
+	pattern_make(data, 5 * PAGE, PIECE, 145);
+	ret = client_dma(client_fd, 5 * PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
+	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	expect_dma_reads(client_fd, 4 * PAGE, PIECE, 4 * PAGE, 45);
+	expect_dma_reads(client_fd, 6 * PAGE, PIECE, 6 * PAGE, 45);
+	client_unmap(client_fd);
+	pattern_expect(p + 5 * PAGE, 5 * PAGE, PIECE, 145, "CPU");
+	for (i = 0; i < npages; i++)
+		if (i % 3 != 2)
+			pattern_expect(p + i * PAGE, i * PAGE, PAGE, 45, "CPU");
+}
+
+/* The owner's view of a range of its own pages, another's, and RAM. */
+void f40_own_and_foreign(void)
+{
+	const unsigned long npages = 9, length = npages * PAGE;
+	uint8_t *p = memory_alloc(length, false);
+	struct peerlab_own_page own[9];
+	uint64_t offsets[9];
+	unsigned long i;
+
+	pattern_fill(p, 0, length, 46);
+	for (i = 0; i < npages; i++) {
+		if (i % 3 == 2)
+			continue;
+		provider_use(i % 3);
+		migrate_in_all(p + i * PAGE, PAGE, false, &offsets[i]);
+	}
+	provider_use(0);
+	provider_snapshot(p, length, own);
+	for (i = 0; i < npages; i++)
+		EXPECT(own[i].offset == (i % 3 ? ~0ull : offsets[i]),
+		       "page %lu at 0x%llx", i, own[i].offset);
+	provider_snapshot_flags(p, length, PEERLAB_SNAPSHOT_DMA_DEV, own);
+	for (i = 0; have_alias() && i < npages; i++) {
+		EXPECT(!!(own[i].flags & PEERLAB_PAGE_DEVICE_PRIVATE) == !(i % 3),
+		       "page %lu has flags 0x%x", i, own[i].flags);
+		EXPECT(!(own[i].flags & PEERLAB_PAGE_DMA_ALIAS) || i % 3 == 1,
+		       "page %lu is an alias", i);
+	}
+	pattern_expect(p, 0, length, 46, "CPU");
 }
 
 /* A hole in the range is an error, and harms nothing around it. */

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The way over PCI: which kind, which addresses, and when there is none. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests.h"
+
+#define PAGES	6ul
+#define LENGTH	(PAGES * PAGE)
+
+/* Map device memory; SKIP unless all of it goes the way @wanted. */
+static uint8_t *map_by_path(uint64_t seed, enum peerlab_page_map wanted,
+			    const char *name, uint64_t *offsets,
+			    struct peerlab_map *map,
+			    struct peerlab_client_page *pages)
+{
+	uint8_t *p = device_memory(LENGTH, seed, offsets);
+	unsigned int i;
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_WRITE, map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map->alias == PAGES, "%llu of %lu pages are aliases", map->alias,
+	       PAGES);
+	if (pages[0].map != wanted)
+		SKIP("the way between the two is not %s", name);
+	for (i = 0; i < PAGES; i++)
+		EXPECT(pages[i].map == wanted, "page %u goes another way (%u)", i,
+		       pages[i].map);
+	return p;
+}
+
+/* Both directions, both halves of a page, the first and the last page. */
+static void transfer_both_ways(uint8_t *p, uint64_t seed)
+{
+	uint8_t data[PIECE];
+	int ret;
+
+	expect_dma_reads(client_fd, PIECE, PIECE, PIECE, seed);
+	expect_dma_reads(client_fd, LENGTH - PIECE, PIECE, LENGTH - PIECE, seed);
+	pattern_make(data, 2 * PAGE + 512, PIECE, seed + 100);
+	ret = client_dma(client_fd, 2 * PAGE + 512, PIECE, data,
+			 PEERLAB_DMA_TO_MEMORY);
+	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	client_unmap(client_fd);
+	pattern_expect(p, 0, 2 * PAGE + 512, seed, "CPU");
+	pattern_expect(p + 2 * PAGE + 512, 2 * PAGE + 512, PIECE, seed + 100,
+		       "CPU");
+	pattern_expect(p + 2 * PAGE + 512 + PIECE, 2 * PAGE + 512 + PIECE,
+		       LENGTH - 2 * PAGE - 512 - PIECE, seed, "CPU");
+}
+
+/* Behind one switch: the address on the wire is that of the BAR itself. */
+void f61_bus_address(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	uint64_t offsets[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	uint8_t *p = map_by_path(61, PEERLAB_MAP_BUS_ADDR, "BUS_ADDR", offsets,
+				 &map, pages);
+
+	for (i = 0; i < PAGES; i++)
+		EXPECT(pages[i].dma == provider_info.bar_bus + offsets[i],
+		       "page %u: DMA address 0x%llx, 0x%llx expected", i,
+		       pages[i].dma, provider_info.bar_bus + offsets[i]);
+	transfer_both_ways(p, 61);
+}
+
+/* Through the host bridge: the CPU's address of the BAR, or an IOVA. */
+void f62_thru_host_bridge(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	uint64_t offsets[PAGES];
+	struct peerlab_map map;
+	unsigned int i, j;
+	uint8_t *p = map_by_path(62, PEERLAB_MAP_THRU_HOST_BRIDGE,
+				 "THRU_HOST_BRIDGE", offsets, &map, pages);
+
+	ktap_note("%s", map.uses_iova ? "translated by an IOMMU" :
+		  pages[0].dma == provider_info.bar_phys + offsets[0] ?
+		  "untranslated" : "an address of another kind");
+	for (i = 0; i < PAGES; i++) {
+		if (!map.uses_iova)
+			EXPECT(pages[i].dma == provider_info.bar_phys + offsets[i],
+			       "page %u: DMA address 0x%llx, 0x%llx expected", i,
+			       pages[i].dma, provider_info.bar_phys + offsets[i]);
+		for (j = 0; j < i; j++)
+			EXPECT(pages[i].dma != pages[j].dma,
+			       "pages %u and %u have one DMA address", i, j);
+	}
+	transfer_both_ways(p, 62);
+}
+
+struct device_path {
+	char *bridges[16];
+	int count;
+	char text[512];
+};
+
+/* The bridges above a function, from the root port down. */
+static void read_path(const char *node, struct device_path *path)
+{
+	char link[64], address[32];
+	char *part;
+
+	pci_address_of(node, address, sizeof(address));
+	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s", address);
+	part = realpath(link, NULL);
+	REQUIRE(part, "%s: %m", link);
+	snprintf(path->text, sizeof(path->text), "%s", part);
+	free(part);
+	path->count = 0;
+	for (part = strtok(path->text, "/"); part; part = strtok(NULL, "/"))
+		if (strlen(part) == 12 && part[4] == ':' && part[10] == '.' &&
+		    path->count < 16)
+			path->bridges[path->count++] = part;
+	path->count--;	/* the function itself */
+}
+
+/* The ACS control register of a port, or -1 if it has none. */
+static int acs_control(const char *bridge)
+{
+	char name[64];
+	uint32_t header;
+	uint16_t control;
+	int position = 0x100, fd, guard;
+
+	snprintf(name, sizeof(name), "/sys/bus/pci/devices/%s/config", bridge);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	REQUIRE(fd >= 0, "%s: %m", name);
+	for (guard = 0; position >= 0x100 && guard < 64; guard++) {
+		if (pread(fd, &header, 4, position) != 4 || !header ||
+		    header == ~0u)
+			break;
+		if ((header & 0xffff) == 0x000d &&
+		    pread(fd, &control, 2, position + 6) == 2) {
+			close(fd);
+			return control;
+		}
+		position = header >> 20;
+	}
+	close(fd);
+	return -1;
+}
+
+#define ACS_REDIRECTS	(0x04 | 0x08 | 0x20)	/* request, completion, egress */
+
+/* Does a port below the common bridge send requests up to the root? */
+static bool redirects(const struct device_path *path, int common, int *ports)
+{
+	bool found = false;
+	int i;
+
+	for (i = common; i < path->count; i++) {
+		int control = acs_control(path->bridges[i]);
+
+		*ports += control >= 0;
+		if (control >= 0 && control & ACS_REDIRECTS)
+			found = true;
+	}
+	return found;
+}
+
+/*
+ * What the tree of bridges says, without asking the kernel: one bridge above
+ * both and no ACS redirection below it, and only then, is a BUS_ADDR.
+ */
+void f64_path_as_predicted(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	struct device_path provider, client;
+	int common = 0, ports = 0;
+	struct peerlab_map map;
+	bool redirected, bus;
+	uint8_t *p;
+	int ret;
+
+	read_path("peerlab_provider0", &provider);
+	read_path("peerlab_client0", &client);
+	while (common < provider.count && common < client.count &&
+	       !strcmp(provider.bridges[common], client.bridges[common]))
+		common++;
+	redirected = redirects(&provider, common, &ports) |
+		     redirects(&client, common, &ports);
+	bus = common && !redirected;
+	ktap_note("%d common bridges, %d ports with ACS below, %s", common, ports,
+		  redirected ? "redirecting" : "not redirecting");
+
+	p = device_memory(LENGTH, 64, NULL);
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (bus)
+		EXPECT(map.map_bus == PAGES, "%llu pages by bus address", map.map_bus);
+	else
+		EXPECT(map.map_bus == 0,
+		       "%llu pages by bus address, around the host bridge",
+		       map.map_bus);
+	EXPECT(path_reachable() == !!map.alias,
+	       "p2pdma says %s reachable, and %llu aliases were given",
+	       path_reachable() ? "it is" : "it is not", map.alias);
+	expect_dma_reads(client_fd, 0, PIECE, 0, 64);
+	client_unmap(client_fd);
+	/* After the comparison, for it is worth having without any ACS. */
+	if (!ports && common)
+		ktap_note("no port between them has ACS: nothing can redirect");
+}
+
+/* With ACS redirection on, the same two devices must go by the host bridge. */
+void f64_acs_redirect(void)
+{
+	struct device_path provider, client;
+	int common = 0, ports = 0;
+	uint64_t offsets[PAGES];
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_map map;
+	uint8_t *p;
+	int ret;
+
+	read_path("peerlab_provider0", &provider);
+	read_path("peerlab_client0", &client);
+	while (common < provider.count && common < client.count &&
+	       !strcmp(provider.bridges[common], client.bridges[common]))
+		common++;
+	if (!common)
+		SKIP("needs both devices below one switch");
+	if (!redirects(&provider, common, &ports) &&
+	    !redirects(&client, common, &ports)) {
+		if (!ports)
+			SKIP("no port between them has ACS (QEMU's switches have none)");
+		SKIP("boot with pci=config_acs=xxx11xx@<port> to have it redirect");
+	}
+	p = device_memory(LENGTH, 65, offsets);
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.map_bus == 0, "%llu pages by bus address although ports redirect",
+	       map.map_bus);
+	expect_dma_reads(client_fd, 0, PIECE, 0, 65);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 65, "CPU");
+}
+
+/* Take one page away and map again: the others keep their addresses. */
+static void remap_one(uint8_t *p, struct peerlab_client_page *pages,
+		      uint64_t seed)
+{
+	struct peerlab_client_page again[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	int ret;
+
+	pattern_fill(p, 2 * PAGE, PAGE, seed);	/* the CPU: back to RAM */
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, again);
+	REQUIRE(!ret, "map again: %s", strerror(-ret));
+	for (i = 0; i < PAGES; i++)
+		if (i != 2)
+			EXPECT(again[i].dma == pages[i].dma,
+			       "page %u has moved from 0x%llx to 0x%llx", i,
+			       pages[i].dma, again[i].dma);
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, seed);
+	expect_dma_reads(client_fd, 3 * PAGE, PIECE, 3 * PAGE, seed);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, seed, "CPU");
+}
+
+/* One IOVA range: every page has its place in it, whatever it is and becomes. */
+void f65_iova(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	uint8_t *p = device_memory(LENGTH, 66, NULL);
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!map.uses_iova)
+		SKIP("needs a client behind a translating IOMMU (intel_iommu=on)");
+	for (i = 0; i < PAGES; i++)
+		if (pages[i].map != PEERLAB_MAP_BUS_ADDR)
+			EXPECT(pages[i].dma == pages[0].dma + i * PAGE ||
+			       pages[0].map == PEERLAB_MAP_BUS_ADDR,
+			       "page %u at 0x%llx, the range begins at 0x%llx", i,
+			       pages[i].dma, pages[0].dma);
+	remap_one(p, pages, 66);
+}
+
+/* A list of addresses, which the kernel keeps for the unmapping. */
+void f65_dma_list(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_map map;
+	uint8_t *p = device_memory(LENGTH, 67, NULL);
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!map.uses_dma_list)
+		SKIP("needs a kernel that keeps a list (CONFIG_DMA_API_DEBUG, no IOVA)");
+	remap_one(p, pages, 67);
+}
+
+/* Neither: addresses are computed, and unmapping is nothing. */
+void f65_stateless(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_map map;
+	uint8_t *p = device_memory(LENGTH, 68, NULL);
+	int ret;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (map.uses_iova || map.uses_dma_list)
+		SKIP("needs DMA without IOMMU and without CONFIG_DMA_API_DEBUG");
+	remap_one(p, pages, 68);
+}
+
+static unsigned int bits_of(uint64_t value)
+{
+	return value ? 64 - __builtin_clzll(value) : 0;
+}
+
+/* A client too narrow for the BAR: an error or RAM, but no address cut off. */
+void f66_narrow_mask(void)
+{
+	unsigned int bits = bits_of(provider_info.bar_bus) - 1, i;
+	uint8_t *p = device_memory(LENGTH, 69, NULL);
+	struct peerlab_client_page pages[PAGES];
+	struct peerlab_map map;
+	int ret;
+
+	ret = client_set_mask(client_fd, bits);
+	if (ret)
+		SKIP("a DMA mask of %u bits is refused: %s", bits, strerror(-ret));
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	EXPECT(!ret || ret == -EIO || ret == -EOPNOTSUPP || ret == -EFAULT,
+	       "map: %s", strerror(-ret));
+	ktap_note("BAR at 0x%llx, %u bits: %s; %llu aliases, %llu in RAM, %llu not mapped",
+		  provider_info.bar_bus, bits, ret ? strerror(-ret) : "mapped",
+		  map.alias, map.ram, map.map_failed);
+	for (i = 0; ret != -EOPNOTSUPP && i < PAGES; i++)
+		EXPECT(pages[i].dma == ~0ull ||
+		       bits_of(pages[i].dma + PAGE - 1) <= bits,
+		       "page %u has the DMA address 0x%llx, of more than %u bits",
+		       i, pages[i].dma, bits);
+	if (!ret)
+		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 69);
+	client_unmap(client_fd);
+	REQUIRE(!client_set_mask(client_fd, 64), "cannot widen the mask again");
+	/* Nothing remains of it. */
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map with the wide mask: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 69);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 69, "CPU");
+}
