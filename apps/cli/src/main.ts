@@ -4,6 +4,7 @@ import { exitCodeOf } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
+import { jsonReport, markdownReport } from './commands/report.js';
 import { watchRun } from './commands/watch.js';
 import { renderGrid } from './render/grid.js';
 import { table, verdictText, wantsColour } from './render/text.js';
@@ -126,6 +127,16 @@ program
   .option('--run <id>')
   .action(async (options: { run?: string }) => {
     print(renderGrid(await (await client()).call('getGrid', { query: { run: options.run } }), colour));
+  });
+
+program
+  .command('report <run>')
+  .description('print what a run showed as Markdown: matrix, findings, measurements with ratios')
+  .option('--json', 'as JSON, with every sample that was measured')
+  .action(async (run: string, options: { json?: boolean }) => {
+    const api = await client();
+    if (options.json === true) print(JSON.stringify(await jsonReport(api, run), null, 2));
+    else process.stdout.write(await markdownReport(api, run));
   });
 
 async function watchToTheEnd(api: Client, id: string): Promise<void> {

@@ -315,6 +315,7 @@ export class SampleFarm {
           release: '7.3.4-peerlab+',
           buildId: attempt.kernels[1]?.buildId ?? null,
           dmaAlias: job.build !== 'base',
+          config: 'peerlab',
         },
         machine: job.machine,
         runId: attempt.run.id,

@@ -188,6 +188,8 @@ export const GridColumn = z.object({
     release: z.string().nullable(),
     buildId: z.string().nullable(),
     dmaAlias: z.boolean().nullable(),
+    /** Name of the kernel configuration. */
+    config: Name.nullable(),
   }),
   machine: Name.nullable(),
   runId: z.uuid(),

@@ -150,7 +150,7 @@ function columnsSql(runId: string | null): string {
   return `
     select jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination,
       jsonb_build_object('name', j.build_name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
-        'dmaAlias', u.manifest #> '{features,dmaAlias}') as build,
+        'dmaAlias', u.manifest #> '{features,dmaAlias}', 'config', u.manifest #> '{config,name}') as build,
       j.machine, j.run_id, r.name as run_name, j.id as job_id, t.id as attempt_id, j.state, j.verdict,
       (select max(stored_at) from result where attempt_id = t.id) as at,
       (select jsonb_object_agg(s.stream, s.next) from stream s

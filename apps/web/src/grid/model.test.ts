@@ -25,7 +25,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
         platform: { system: 's', cpuVendor: 'v', cpuFamily: 6, iommu: 'none' },
       },
     },
-    build: { name: build, release: null, buildId: null, dmaAlias: null },
+    build: { name: build, release: null, buildId: null, dmaAlias: null, config: null },
     machine,
     runId: '00000000-0000-4000-8000-000000000000',
     runName: 'r',

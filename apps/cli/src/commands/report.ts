@@ -1,0 +1,40 @@
+import type { Client } from '../client.js';
+import { renderReport } from '../render/report.js';
+import { reportOfRun } from '../render/report-model.js';
+
+/** A run's report as Markdown. */
+export async function markdownReport(client: Client, runId: string): Promise<string> {
+  const [run, grid, fleet] = await readRun(client, runId);
+  return renderReport(reportOfRun(run, grid, fleet.machines));
+}
+
+/** The same as data, with every sample that was measured. Suites become objects, so that it survives JSON. */
+export async function jsonReport(client: Client, runId: string): Promise<object> {
+  const [run, grid, fleet] = await readRun(client, runId);
+  const report = reportOfRun(run, grid, fleet.machines);
+  const samples = [];
+  for (const { build, machine, config, attemptId } of grid.columns.map((column) => ({
+    build: column.build.name,
+    machine: column.machine,
+    config: column.build.config,
+    attemptId: column.attemptId,
+  }))) {
+    if (attemptId === null) continue;
+    const attempt = await client.call('getAttempt', { params: { attempt: attemptId } });
+    for (const measurement of attempt.measurements) samples.push({ machine, build, config, attemptId, ...measurement });
+  }
+  return {
+    schema: 1,
+    ...report,
+    matrix: report.matrix.map((row) => ({ ...row, suites: Object.fromEntries(row.suites) })),
+    samples,
+  };
+}
+
+function readRun(client: Client, runId: string) {
+  return Promise.all([
+    client.call('getRun', { params: { run: runId } }),
+    client.call('getGrid', { query: { run: runId } }),
+    client.call('getFleet', {}),
+  ]);
+}

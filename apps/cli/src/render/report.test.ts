@@ -1,0 +1,135 @@
+import type { Grid, MachineView, RunDetail } from '@peerlab/contracts';
+import { describe, expect, it } from 'vitest';
+import { countsText, renderReport } from './report.js';
+import { counterpart, reportOfRun } from './report-model.js';
+
+const uuid = '00000000-0000-4000-8000-000000000000';
+
+function column(machine: string, build: string, dmaAlias: boolean): Grid['columns'][number] {
+  return {
+    combination: {
+      hash: machine.slice(-1).repeat(64),
+      label: machine,
+      identity: {
+        provider: 'p',
+        client: 'c',
+        pathKind: 'BUS_ADDR',
+        platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'translated' },
+      },
+    },
+    build: { name: build, release: `7.3-${build}`, buildId: null, dmaAlias, config: 'debug' },
+    machine,
+    runId: uuid,
+    runName: 'r',
+    jobId: uuid,
+    attemptId: uuid,
+    state: 'ended',
+    verdict: 'fail',
+    at: null,
+    logLines: {},
+  };
+}
+
+const value = (median: number) => ({ median, lowerQuartile: median - 1, upperQuartile: median + 1, n: 5 });
+const metric = (name: string, ...values: (number | null)[]): Grid['metrics'][number] => ({
+  suite: 'perf',
+  name,
+  unit: 'ns/page',
+  better: 'lower',
+  values: values.map((median) => (median === null ? null : value(median))),
+});
+const cell = (
+  row: number,
+  at: number,
+  verdict: Grid['cells'][number]['verdict'],
+  reason: string | null = null,
+): Grid['cells'][number] => ({ row, column: at, verdict, reason, durationMs: 1, proof: null, log: null });
+
+const grid: Grid = {
+  columns: [column('m1', 'base', false), column('m1', 'patched', true), column('m2', 'patched', true)],
+  rows: [
+    { suite: 'p2p', test: 'F01' },
+    { suite: 'p2p', test: 'F02' },
+    { suite: 'kunit', test: '(suite)' },
+  ],
+  cells: [
+    cell(0, 0, 'skip', 'kernel lacks it'),
+    cell(1, 0, 'skip', 'kernel lacks it'),
+    cell(2, 0, 'skip', 'the bundle has no suite "kunit"'),
+    cell(0, 1, 'pass'),
+    cell(1, 1, 'fail', 'data differ | at word 3'),
+    cell(0, 2, 'bounced', null),
+    cell(1, 2, 'fail', 'data differ | at word 3'),
+  ],
+  metrics: [
+    metric('fault_map.alias.pte', null, 300, 400),
+    metric('fault_map.fallback.pte', 15_000, 12_000, 16_000),
+    metric('fault_map.ram.pte', 100, 150, null),
+    metric('migrate_in.pte', 700, 800, 900),
+  ],
+  generatedAt: '2026-01-01T00:00:00Z',
+};
+const run = {
+  id: uuid,
+  name: 'matrix',
+  verdict: 'fail',
+  createdAt: '2026-01-01T00:00:00Z',
+  endedAt: '2026-01-01T01:00:00Z',
+  jobViews: [
+    {
+      build: 'debug',
+      machine: null,
+      attempts: [{ failure: { class: 'build', message: 'mm/hmm.c:3: no' } }],
+    },
+  ],
+} as unknown as RunDetail;
+const machines = [{ name: 'm1', labels: { topology: 'switch' } }] as unknown as MachineView[];
+
+describe('report', () => {
+  const report = reportOfRun(run, grid, machines);
+  const text = renderReport(report);
+
+  it('has one matrix row a machine and build, with counts by suite', () => {
+    expect(text).toContain('| machine | topology | path | IOMMU | build | config | p2p | kunit | verdict |');
+    expect(text).toContain('| m1 | switch | BUS_ADDR | translated | base | debug | 0/0/2 | 0/0/1 | fail |');
+    expect(text).toContain('| m1 | switch | BUS_ADDR | translated | patched | debug | 1/1/0 |  | fail |');
+    expect(text).toContain('| m2 |  | BUS_ADDR | translated | patched | debug | 0/1/0, 1 bounced |  | fail |');
+  });
+
+  it('names every result that is no pass once per reason, with all its places', () => {
+    expect(text).toContain('- **fail** `p2p/F02` on m1/patched, m2/patched: data differ | at word 3');
+    expect(text).toMatch(/- \*\*bounced\*\* `p2p\/F01` on m2\/patched: data right, but/);
+    expect(text).toContain('- p2p: 2 tests (F01, F02) on m1/base: kernel lacks it');
+    expect(text).toContain('- kunit: `(suite)` on m1/base: the bundle has no suite "kunit"');
+    expect(text).toContain('- build/debug: **build** mm/hmm.c:3: no');
+  });
+
+  it('compares on the same machine only: with RAM, with the fallback, with the kernel before', () => {
+    const [m1, m2] = report.machines;
+    const alias = (machine: typeof m1) => machine?.rows.find(({ name }) => name === 'fault_map.alias.pte')?.values;
+    expect(alias(m1)).toEqual([null, { ...value(300), toRam: 2, toFallback: 0.025, toBase: 0.02 }]);
+    expect(alias(m2)).toEqual([{ ...value(400), toRam: null, toFallback: 0.025, toBase: null }]);
+    expect(text).toContain('×2 RAM, ×0.025 fallback, ×0.02 before');
+    expect(text).toContain('| migrate_in.pte | ns/page, lower is better | 700 (699–701, 5) |');
+    expect(text).toContain('Ratios only, emulation');
+  });
+
+  it('says when there is nothing to find', () => {
+    const clean = { ...grid, cells: [cell(0, 1, 'pass')], metrics: [] };
+    const calm = renderReport(reportOfRun({ ...run, jobViews: [] }, clean, machines));
+    expect(calm).toContain('None: every test that ran passed.');
+    expect(calm).not.toContain('Measurements');
+  });
+});
+
+it('finds what a metric is compared with', () => {
+  expect(counterpart('fault_map.alias.pte', 'ram')).toBe('fault_map.ram.pte');
+  expect(counterpart('fault.fallback.pmd', 'ram')).toBe('fault.ram.pmd');
+  expect(counterpart('fault.ram.pmd', 'fallback')).toBeNull();
+  expect(counterpart('invalidate', 'ram')).toBeNull();
+});
+
+it('counts what is neither pass, fail nor skip by its name', () => {
+  expect(countsText({ pass: 3, crash: 1, 'not-reached': 2 })).toBe('3/0/0, 1 crash, 2 not-reached');
+  expect(countsText(undefined)).toBe('');
+});

@@ -1,0 +1,142 @@
+import type { Verdict } from '@peerlab/contracts';
+import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './report-model.js';
+import { number } from './text.js';
+
+/** Names that a group lists before it only counts. */
+const NAMES_SHOWN = 6;
+
+/** A run's report as Markdown, for a README or a cover letter. */
+export function renderReport(report: RunReport): string {
+  const { run } = report;
+  const parts = [
+    `## ${run.name}`,
+    `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${run.verdict ?? 'no verdict yet'}**.`,
+    list(report.builds.map(({ name, release, config }) => `\`${name}\`: ${release ?? 'not built'}, config ${config}`)),
+    '### Results',
+    'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',
+    matrix(report),
+    '### Findings',
+    report.findings.length === 0 ? 'None: every test that ran passed.' : list(report.findings.map(findingText)),
+  ];
+  if (report.failures.length > 0) {
+    parts.push(
+      '### Jobs that ended early',
+      list(report.failures.map((f) => `${f.machine ?? 'build'}/${f.build}: **${f.class}** ${oneLine(f.message)}`)),
+    );
+  }
+  if (report.skips.length > 0) parts.push('### Skipped', list(report.skips.map(skipText)));
+  if (report.machines.length > 0) {
+    parts.push(
+      '### Measurements',
+      'Ratios only, emulation: the machines are emulated in software, so a figure means something beside another of ' +
+        'the same machine and nothing by itself. Median (lower to upper quartile, number of samples). “÷ RAM” and ' +
+        '“÷ fallback” compare with the same access to system memory and with migration back to it in the same ' +
+        'kernel; “÷ before” with the kernel without the feature, which must migrate where the other takes an alias.',
+      overview(report.machines),
+      ...report.machines.flatMap((machine) => [
+        `#### ${machine.machine}: ${[machine.topology, machine.pathKind, `IOMMU ${machine.iommu}`].filter((t) => t !== '').join(', ')}`,
+        metricTable(machine),
+      ]),
+    );
+  }
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+const escaped = (text: string): string => oneLine(text).replaceAll('|', '\\|');
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
+const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+function matrix({ suites, matrix: rows }: RunReport): string {
+  return markdownTable(
+    ['machine', 'topology', 'path', 'IOMMU', 'build', 'config', ...suites, 'verdict'],
+    rows.map((row) => [
+      row.machine,
+      row.topology,
+      row.pathKind,
+      row.iommu,
+      row.build,
+      row.config,
+      ...suites.map((suite) => countsText(row.suites.get(suite))),
+      row.verdict ?? 'running',
+    ]),
+  );
+}
+
+/** `58/0/7`, and `58/0/7, 2 bounced` when there is more to say. */
+export function countsText(counts: Partial<Record<Verdict, number>> | undefined): string {
+  if (counts === undefined) return '';
+  const { pass = 0, fail = 0, skip = 0, ...others } = counts;
+  const rest = Object.entries(others).map(([verdict, count]) => `${count} ${verdict}`);
+  return [`${pass}/${fail}/${skip}`, ...rest].join(', ');
+}
+
+function names(all: readonly string[]): string {
+  if (all.length <= NAMES_SHOWN) return all.join(', ');
+  return `${all.slice(0, NAMES_SHOWN).join(', ')} and ${all.length - NAMES_SHOWN} more`;
+}
+
+function findingText({ suite, test, verdict, reason, places }: Finding): string {
+  return `**${verdict}** \`${suite}/${test}\` on ${names(places)}: ${oneLine(reason)}`;
+}
+
+function skipText({ suite, reason, tests, places }: SkipGroup): string {
+  const what = tests.length === 1 ? `\`${tests[0] ?? ''}\`` : `${tests.length} tests (${names(tests)})`;
+  return `${suite}: ${what} on ${names(places)}: ${oneLine(reason)}`;
+}
+
+const ratioText = (ratio: number | null): string => (ratio === null ? '' : `×${number(ratio)}`);
+
+function valueText(value: MetricValue | null): string {
+  if (value === null) return '';
+  const { median, lowerQuartile, upperQuartile, n } = value;
+  return `${number(median)} (${number(lowerQuartile)}–${number(upperQuartile)}, ${n})`;
+}
+
+/** Ratios of every alias metric, one row a machine and build. */
+function overview(machines: readonly MachineMetrics[]): string {
+  const aliases = [
+    ...new Set(machines.flatMap(({ rows }) => rows.map(({ name }) => name).filter((name) => name.includes('.alias')))),
+  ];
+  const rows = machines.flatMap((machine) =>
+    machine.builds.flatMap((build, column) => {
+      const cells = aliases.map((name) => {
+        const value = machine.rows.find((row) => row.name === name)?.values[column] ?? null;
+        if (value === null) return '';
+        return [
+          value.toRam === null ? null : `${ratioText(value.toRam)} RAM`,
+          value.toFallback === null ? null : `${ratioText(value.toFallback)} fallback`,
+          value.toBase === null ? null : `${ratioText(value.toBase)} before`,
+        ]
+          .filter((text) => text !== null)
+          .join(', ');
+      });
+      if (cells.every((cell) => cell === '')) return [];
+      return [[machine.machine, machine.pathKind, machine.iommu, build, ...cells]];
+    }),
+  );
+  return rows.length === 0 ? '' : markdownTable(['machine', 'path', 'IOMMU', 'build', ...aliases], rows);
+}
+
+function metricTable({ builds, rows }: MachineMetrics): string {
+  const head = builds.flatMap((build) => [build, '÷ RAM', '÷ fallback', '÷ before']);
+  // A comparison that no row of the build has is no column.
+  const cells = rows.map(({ values }) =>
+    values.flatMap((value) => [
+      valueText(value),
+      ratioText(value?.toRam ?? null),
+      ratioText(value?.toFallback ?? null),
+      ratioText(value?.toBase ?? null),
+    ]),
+  );
+  const used = head.map((_, index) => cells.some((row) => row[index] !== ''));
+  const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
+  return markdownTable(
+    ['metric', 'unit', ...keep(head)],
+    rows.map(({ name, unit, better }, index) => [name, `${unit}, ${better} is better`, ...keep(cells[index] ?? [])]),
+  );
+}
