@@ -19,7 +19,8 @@ export interface Pace {
 }
 
 export const PACE: Pace = {
-  connectTimeoutMs: 30_000,
+  // Given up too early, the connections that a starved machine was about to greet are lost.
+  connectTimeoutMs: 60_000,
   pollMs: 500,
   reachMs: 120_000,
   // An emulated machine beside kernel builds has been seen to take four minutes.

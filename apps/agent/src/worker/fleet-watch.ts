@@ -14,7 +14,7 @@ export interface FleetPace {
   absentMs: number;
 }
 
-export const FLEET_PACE: FleetPace = { connectTimeoutMs: 30_000, idleMs: 60_000, absentMs: 3_000 };
+export const FLEET_PACE: FleetPace = { connectTimeoutMs: 60_000, idleMs: 60_000, absentMs: 3_000 };
 
 interface Watched {
   machine: Machine;

@@ -3,9 +3,12 @@ import { type Socket, connect } from 'node:net';
 /**
  * Forwarded ports accept connections on behalf of a machine that is still booting, and only a new
  * connection notices that it came up; a busy machine, on the other hand, takes its time to greet.
- * So further connections are opened beside the first, and the first one to be greeted is taken.
+ * So further connections are opened beside the first, and the first one to be greeted is taken. Ever
+ * more slowly: each costs the machine a process, and one that gets little CPU would never greet anybody
+ * if they came faster than it answers.
  */
 const ANOTHER_AFTER_MS = 3_000;
+const ANOTHER_AT_MOST_AFTER_MS = 15_000;
 
 /**
  * A TCP connection whose other end has said something; the socket is paused and what was said is
@@ -21,7 +24,7 @@ export function openSpeakingSocket(
     const waiting = new Set<Socket>();
     const finish = (act: () => void): void => {
       clearTimeout(deadline);
-      clearInterval(another);
+      clearTimeout(another);
       signal?.removeEventListener('abort', onAbort);
       for (const socket of waiting) socket.destroy();
       waiting.clear();
@@ -56,7 +59,14 @@ export function openSpeakingSocket(
       () => finish(() => reject(new Error(`no greeting within ${timeoutMs / 1000} s`))),
       timeoutMs,
     );
-    const another = setInterval(open, ANOTHER_AFTER_MS);
+    let pauseMs = ANOTHER_AFTER_MS;
+    const openAnother = (): NodeJS.Timeout =>
+      setTimeout(() => {
+        open();
+        pauseMs = Math.min(2 * pauseMs, ANOTHER_AT_MOST_AFTER_MS);
+        another = openAnother();
+      }, pauseMs);
+    let another = openAnother();
     open();
   });
 }
