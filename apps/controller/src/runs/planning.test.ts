@@ -98,6 +98,11 @@ describe('planRun', () => {
     expect(unmatched).toEqual([{ machine: first.name, why: 'is no longer in the configuration of its agent' }]);
   });
 
+  it('names a misspelled machine of a suite', () => {
+    const { problems } = plan({ suiteMachines: { 'p2p-perf': { names: ['v-swich'] } } });
+    expect(problems).toMatchObject([{ path: 'suiteMachines.p2p-perf.names.0', remedy: 'did you mean "v-switch"?' }]);
+  });
+
   it('gives each build and machine its own suites, and no job where none is left', () => {
     const { jobs, unmatched, problems } = plan({
       suites: ['p2p-functional', 'hmm-tests', 'p2p-perf'],

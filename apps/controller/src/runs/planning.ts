@@ -50,7 +50,13 @@ export interface Plan {
  */
 export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
   const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
-  const problems = [...checkBuilds(spec, stock), ...checkNames(spec.machines, machines)];
+  const problems = [
+    ...checkBuilds(spec, stock),
+    ...checkNames('machines', spec.machines, machines),
+    ...Object.entries(spec.suiteMachines ?? {}).flatMap(([suite, selection]) =>
+      checkNames(`suiteMachines.${suite}`, selection, machines),
+    ),
+  ];
   const unmatched: Plan['unmatched'] = [];
   const jobs: PlannedJob[] = [];
   for (const machine of machines) {
@@ -123,13 +129,13 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
 }
 
 /** A misspelled machine must not be left out in silence just because another name matches. */
-function checkNames(selection: MachineSelection, machines: readonly PlannableMachine[]): ProblemItem[] {
+function checkNames(field: string, selection: MachineSelection, machines: readonly PlannableMachine[]): ProblemItem[] {
   const known = machines.map(({ name }) => name);
   return (selection.names ?? []).flatMap((name, index): ProblemItem[] => {
     if (known.includes(name)) return [];
     const near = nearestName(name, known);
     const remedy = near === null ? `machines are ${known.join(', ') || 'not known yet'}` : `did you mean "${near}"?`;
-    return [{ path: `machines.names.${index}`, message: `there is no machine "${name}"`, remedy }];
+    return [{ path: `${field}.names.${index}`, message: `there is no machine "${name}"`, remedy }];
   });
 }
 

@@ -7,12 +7,13 @@ export type Submitted = { ok: true; spec: RunSpec; locate: Locator } | { ok: fal
 /** Adds line and column to a problem by its path, where the text has that field. */
 export type Locator = (item: ProblemItem) => ProblemItem;
 
-/** Fields by the path they stand in; array indexes are written `*`. */
+/** Fields by the path they stand in; array indexes and names of suites are written `*`. */
 const KNOWN_FIELDS: Record<string, readonly string[]> = {
   '': Object.keys(RunSpec.shape),
   'builds.*': Object.keys(BuildSpec.shape),
   'builds.*.series.*': ['mutant', 'mbox', 'artifact'],
   machines: Object.keys(MachineSelection.shape),
+  'suiteMachines.*': Object.keys(MachineSelection.shape),
   timeouts: Object.keys(Timeouts.shape),
 };
 
@@ -54,7 +55,7 @@ function suggestField(item: ProblemItem): ProblemItem {
   const typed = steps.at(-1) ?? '';
   const parent = steps
     .slice(0, -1)
-    .map((step) => (/^\d+$/.test(step) ? '*' : step))
+    .map((step, index, all) => (/^\d+$/.test(step) || all[index - 1] === 'suiteMachines' ? '*' : step))
     .join('.');
   const known = KNOWN_FIELDS[parent];
   if (known === undefined) return item;
