@@ -7,6 +7,10 @@ const INTEL = 'Skylake-Client-v4';
 /** Two vCPUs would not be faster under emulation. KASAN and lock debugging want the second GiB. */
 const common = { cpus: 1, memoryMiB: 2048, deviceMemoryMiB: 256, iommu: 'none', kernelArguments: [] } as const;
 
+/**
+ * `set` tells machines that must show right data from the negative control; on those with `upstream` the
+ * kernel's own tests run, on those with `soak` the soak test.
+ */
 function labels(topology: string, cpu: 'amd' | 'intel', more: Record<string, string> = {}): Record<string, string> {
   return { lab: 'virtual', arch: 'x86_64', topology, cpu, iommu: 'none', set: 'matrix', ...more };
 }
@@ -22,7 +26,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: provider and client below one PCIe switch (peer traffic by bus address)',
     cpuModel: AMD,
     topology: 'switch',
-    labels: labels('switch', 'amd'),
+    labels: labels('switch', 'amd', { upstream: 'yes', soak: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -40,7 +44,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: separate root ports of an Intel machine that the kernel does not trust (peer path refused)',
     cpuModel: INTEL,
     topology: 'root-ports',
-    labels: labels('root-ports', 'intel'),
+    labels: labels('root-ports', 'intel', { soak: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -51,7 +55,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     topology: 'pci-bridge',
     // The RAM that test_hmm takes for its two coherent devices.
     kernelArguments: ['memmap=512M$0x40000000'],
-    labels: labels('pci-bridge', 'intel', { coherent: 'yes' }),
+    labels: labels('pci-bridge', 'intel', { upstream: 'yes', coherent: 'yes' }),
     inDefaultSet: false,
   },
   {
@@ -69,7 +73,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: two providers and the client below one PCIe switch',
     cpuModel: AMD,
     topology: 'switch-two-providers',
-    labels: labels('switch-two-providers', 'amd'),
+    labels: labels('switch-two-providers', 'amd', { soak: 'yes' }),
     inDefaultSet: false,
   },
   {
@@ -78,7 +82,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: first provider below the client’s switch, second on an Intel root port (refused)',
     cpuModel: INTEL,
     topology: 'mixed',
-    labels: labels('mixed', 'intel'),
+    labels: labels('mixed', 'intel', { soak: 'yes' }),
     inDefaultSet: false,
   },
   {
@@ -89,7 +93,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     topology: 'root-ports',
     iommu: 'translated',
     kernelArguments: ['intel_iommu=on'],
-    labels: labels('root-ports', 'amd', { iommu: 'translated' }),
+    labels: labels('root-ports', 'amd', { iommu: 'translated', soak: 'yes' }),
     inDefaultSet: false,
   },
   {
