@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pair.h"
+#include "rig.h"
+#include "rxe_link.h"
+
+#define PORT		1
+#define DEPTH		16
+#define WAIT_S		20	/* emulated machines are slow */
+#define POLL_US		50
+#define GIDS		64
+
+struct ibv_context *device;
+struct ibv_pd *domain;
+uint32_t odp_operations;
+bool odp_implicit;
+
+static const char *device_use(struct ibv_device *found)
+{
+	struct ibv_device_attr_ex attr = {};
+
+	device = ibv_open_device(found);
+	REQUIRE(device, "cannot open %s: %m", ibv_get_device_name(found));
+	REQUIRE(!ibv_query_device_ex(device, NULL, &attr), "query device: %m");
+	if (!(attr.odp_caps.general_caps & IBV_ODP_SUPPORT))
+		return "the device has no on demand paging (CONFIG_INFINIBAND_ON_DEMAND_PAGING)";
+	odp_operations = attr.odp_caps.per_transport_caps.rc_odp_caps;
+	odp_implicit = attr.odp_caps.general_caps & IBV_ODP_SUPPORT_IMPLICIT;
+	domain = ibv_alloc_pd(device);
+	REQUIRE(domain, "protection domain: %m");
+	return NULL;
+}
+
+const char *device_open_rxe(void)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	int i;
+
+	for (i = 0; list && list[i]; i++)
+		if (!strcmp(ibv_get_device_name(list[i]), RXE_NAME))
+			return device_use(list[i]);
+	return "libibverbs does not know " RXE_NAME " (package ibverbs-providers)";
+}
+
+const char *device_open_dma(void)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	char path[300];
+	int i;
+
+	for (i = 0; list && list[i]; i++) {
+		/* What has no device below it has nothing that does DMA. */
+		snprintf(path, sizeof(path), "%s/device", list[i]->ibdev_path);
+		if (!access(path, F_OK) && !device_use(list[i]))
+			return NULL;
+	}
+	return "no device with on demand paging that does its own DMA";
+}
+
+/* ---- connecting */
+
+/* An IPv4 mapped address of RoCE v2, or the first there is. */
+static int best_gid(void)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char path[300], type[32];
+	union ibv_gid gid;
+	int i;
+
+	for (i = 0; i < GIDS; i++) {
+		ssize_t n = -1;
+		int fd;
+
+		if (ibv_query_gid(device, PORT, i, &gid) ||
+		    memcmp(gid.raw, mapped, sizeof(mapped)))
+			continue;
+		snprintf(path, sizeof(path), "%s/ports/%d/gid_attrs/types/%d",
+			 device->device->ibdev_path, PORT, i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			n = read(fd, type, sizeof(type) - 1);
+			close(fd);
+		}
+		if (n > 0 && !strncmp(type, "RoCE v2", 7))
+			return i;
+	}
+	return 0;
+}
+
+static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
+{
+	struct ibv_port_attr port;
+	struct ibv_qp_attr attr = {
+		.qp_state = IBV_QPS_INIT,
+		.port_num = PORT,
+		.qp_access_flags = ACCESS_ALL,
+	};
+	int gid = best_gid();
+
+	REQUIRE(!ibv_query_port(device, PORT, &port), "query port: %m");
+	REQUIRE(port.state == IBV_PORT_ACTIVE, "the port is not active");
+	REQUIRE(!ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX |
+			       IBV_QP_PORT | IBV_QP_ACCESS_FLAGS),
+		"queue pair to INIT: %m");
+
+	attr = (struct ibv_qp_attr){
+		.qp_state = IBV_QPS_RTR,
+		.path_mtu = mtu ? mtu : port.active_mtu,
+		.dest_qp_num = peer,
+		.max_dest_rd_atomic = 1,
+		.min_rnr_timer = 12,
+		.ah_attr = {
+			.dlid = port.lid,
+			.port_num = PORT,
+			.is_global = port.link_layer == IBV_LINK_LAYER_ETHERNET,
+			.grh = { .hop_limit = 1, .sgid_index = gid },
+		},
+	};
+	REQUIRE(!ibv_query_gid(device, PORT, gid, &attr.ah_attr.grh.dgid),
+		"query gid: %m");
+	REQUIRE(!ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_AV |
+			       IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+			       IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
+			       IBV_QP_MIN_RNR_TIMER),
+		"queue pair to RTR: %m");
+
+	attr = (struct ibv_qp_attr){
+		.qp_state = IBV_QPS_RTS,
+		.timeout = 18,		/* 1 s */
+		.retry_cnt = 7,
+		.rnr_retry = 7,
+		.max_rd_atomic = 1,
+	};
+	REQUIRE(!ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_TIMEOUT |
+			       IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+			       IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC),
+		"queue pair to RTS: %m");
+}
+
+struct pair pair_open(enum ibv_mtu mtu)
+{
+	struct pair pair;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct ibv_qp_init_attr init = {
+			.qp_type = IBV_QPT_RC,
+			.cap = {
+				.max_send_wr = DEPTH, .max_recv_wr = DEPTH,
+				.max_send_sge = 4, .max_recv_sge = 4,
+			},
+		};
+
+		pair.cq[i] = ibv_create_cq(device, 2 * DEPTH, NULL, NULL, 0);
+		REQUIRE(pair.cq[i], "completion queue: %m");
+		init.send_cq = pair.cq[i];
+		init.recv_cq = pair.cq[i];
+		pair.qp[i] = ibv_create_qp(domain, &init);
+		REQUIRE(pair.qp[i], "queue pair: %m");
+	}
+	for (i = 0; i < 2; i++)
+		connect_qp(pair.qp[i], pair.qp[!i]->qp_num, mtu);
+	return pair;
+}
+
+void pair_close(struct pair *pair)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		EXPECT(!ibv_destroy_qp(pair->qp[i]), "destroy queue pair: %m");
+		EXPECT(!ibv_destroy_cq(pair->cq[i]), "destroy queue: %m");
+	}
+}
+
+/* ---- memory */
+
+struct ibv_mr *region(void *address, size_t length, int access)
+{
+	struct ibv_mr *mr = ibv_reg_mr(domain, address, length, access);
+
+	REQUIRE(mr, "register %zu bytes with access 0x%x: %m", length, access);
+	return mr;
+}
+
+struct ibv_mr *region_pinned(size_t length)
+{
+	uint8_t *memory = memory_alloc(length, false);
+
+	memset(memory, 0x5a, length);
+	return region(memory, length, ACCESS_ALL);
+}
+
+static uint64_t pagemap_entry(const void *address)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	REQUIRE(fd >= 0, "open /proc/self/pagemap: %m");
+	REQUIRE(pread(fd, &entry, sizeof(entry),
+		      (uintptr_t)address / PAGE * sizeof(entry)) ==
+		sizeof(entry), "read /proc/self/pagemap: %m");
+	close(fd);
+	return entry;
+}
+
+bool page_present(const void *address)
+{
+	return pagemap_entry(address) >> 63 & 1;
+}
+
+bool page_exclusive(const void *address)
+{
+	return pagemap_entry(address) >> 56 & 1;
+}
+
+/* ---- operations */
+
+static enum ibv_wc_status await(struct ibv_cq *cq)
+{
+	struct timespec now, end;
+	struct ibv_wc wc;
+	int n;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += WAIT_S;
+	for (;;) {
+		n = ibv_poll_cq(cq, 1, &wc);
+		REQUIRE(n >= 0, "poll: %d", n);
+		if (n)
+			return wc.status;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		REQUIRE(now.tv_sec <= end.tv_sec, "no completion within %d s",
+			WAIT_S);
+		usleep(POLL_US);
+	}
+}
+
+enum ibv_wc_status pair_run(struct pair *pair, struct ibv_send_wr *wr)
+{
+	struct ibv_send_wr *bad;
+	int ret;
+
+	wr->send_flags |= IBV_SEND_SIGNALED;
+	ret = ibv_post_send(pair->qp[HERE], wr, &bad);
+	REQUIRE(!ret, "post: %s", strerror(ret));
+	return await(pair->cq[HERE]);
+}
+
+static enum ibv_wc_status run_rdma(struct pair *pair, enum ibv_wr_opcode opcode,
+				   struct ibv_mr *local, void *buffer,
+				   size_t length, struct ibv_mr *remote,
+				   uint64_t address)
+{
+	struct ibv_sge sge = {
+		.addr = (uintptr_t)buffer,
+		.length = length,
+		.lkey = local->lkey,
+	};
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = opcode,
+		.wr.rdma = { .remote_addr = address, .rkey = remote->rkey },
+	};
+
+	return pair_run(pair, &wr);
+}
+
+enum ibv_wc_status rdma_write(struct pair *pair, struct ibv_mr *local,
+			      void *from, size_t length, struct ibv_mr *remote,
+			      uint64_t to)
+{
+	return run_rdma(pair, IBV_WR_RDMA_WRITE, local, from, length, remote,
+			to);
+}
+
+enum ibv_wc_status rdma_read(struct pair *pair, struct ibv_mr *local, void *to,
+			     size_t length, struct ibv_mr *remote,
+			     uint64_t from)
+{
+	return run_rdma(pair, IBV_WR_RDMA_READ, local, to, length, remote,
+			from);
+}
+
+enum ibv_wc_status rdma_atomic(struct pair *pair, struct ibv_mr *local,
+			       uint64_t *old, struct ibv_mr *remote,
+			       uint64_t address, bool add, uint64_t compare,
+			       uint64_t swap)
+{
+	struct ibv_sge sge = {
+		.addr = (uintptr_t)old,
+		.length = sizeof(*old),
+		.lkey = local->lkey,
+	};
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = add ? IBV_WR_ATOMIC_FETCH_AND_ADD :
+				IBV_WR_ATOMIC_CMP_AND_SWP,
+		.wr.atomic = {
+			.remote_addr = address,
+			.rkey = remote->rkey,
+			.compare_add = add ? swap : compare,
+			.swap = swap,
+		},
+	};
+
+	return pair_run(pair, &wr);
+}
+
+void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
+	       struct ibv_mr *remote, void *to, size_t length,
+	       enum ibv_wc_status status[2])
+{
+	struct ibv_sge there = {
+		.addr = (uintptr_t)to,
+		.length = length,
+		.lkey = remote->lkey,
+	};
+	struct ibv_recv_wr receive = { .sg_list = &there, .num_sge = 1 };
+	struct ibv_sge here = {
+		.addr = (uintptr_t)from,
+		.length = length,
+		.lkey = local->lkey,
+	};
+	struct ibv_send_wr send = {
+		.sg_list = &here,
+		.num_sge = 1,
+		.opcode = IBV_WR_SEND,
+	};
+	struct ibv_recv_wr *bad;
+	int ret = ibv_post_recv(pair->qp[THERE], &receive, &bad);
+
+	REQUIRE(!ret, "post receive: %s", strerror(ret));
+	status[HERE] = pair_run(pair, &send);
+	status[THERE] = await(pair->cq[THERE]);
+}
+
+void require_success(enum ibv_wc_status status, const char *what)
+{
+	REQUIRE(status == IBV_WC_SUCCESS, "%s: %s", what,
+		ibv_wc_status_str(status));
+}
