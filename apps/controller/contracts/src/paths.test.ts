@@ -75,6 +75,70 @@ describe('peerPaths', () => {
   });
 });
 
+/** Inventories of the lab's further machines, as the guests' own kernels list their functions. */
+describe('predictPath on every topology', () => {
+  const [root = fn('0000:00:01.0', '1b36:000c', []), up0 = root, ...rest] = behindSwitch(null);
+  const provider = (address: string, parents: string[]) => fn(address, '1af4:1110', parents, null, '050000');
+  const client = (address: string, parents: string[]) => fn(address, '1234:11e8', parents, null, '00ff00');
+
+  it('a PCIe-to-PCI bridge: BUS_ADDR at distance 2, whatever the CPU', () => {
+    const bridge = fn('0000:00:05.0', '1b36:000e', []);
+    const peers = [provider('0000:01:01.0', ['0000:00:05.0']), client('0000:01:02.0', ['0000:00:05.0'])];
+    for (const cpu of ['amd', 'intel'] as const)
+      expect(peerPaths(machine(cpu, [bridge, ...peers]))).toMatchObject([{ kind: 'BUS_ADDR', distance: 2 }]);
+  });
+
+  it('the root bus: left to the host bridge', () => {
+    const peers = [provider('0000:00:10.0', []), client('0000:00:11.0', [])];
+    expect(peerPaths(machine('intel', peers))).toMatchObject([{ kind: 'NOT_SUPPORTED', distance: null }]);
+    expect(peerPaths(machine('amd', peers))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 2 }]);
+  });
+
+  it('two providers below one switch: both pairs, the first provider first', () => {
+    const ports = ['0000:02:00.0', '0000:02:01.0', '0000:02:02.0'].map((address) => fn(address, '104c:8233', below));
+    const paths = peerPaths(
+      machine('amd', [
+        root,
+        up0,
+        ...ports,
+        provider('0000:03:00.0', [...below, '0000:02:00.0']),
+        provider('0000:04:00.0', [...below, '0000:02:01.0']),
+        client('0000:05:00.0', [...below, '0000:02:02.0']),
+      ]),
+    );
+    expect(paths.map(({ provider: { address }, kind, distance }) => [address, kind, distance])).toEqual([
+      ['0000:03:00.0', 'BUS_ADDR', 4],
+      ['0000:04:00.0', 'BUS_ADDR', 4],
+    ]);
+  });
+
+  it('one provider in reach and one not', () => {
+    const far = [fn('0000:00:06.0', '1b36:000c', []), provider('0000:05:00.0', ['0000:00:06.0'])];
+    expect(peerPaths(machine('intel', [root, up0, ...rest, ...far])).map(({ kind }) => kind)).toEqual([
+      'BUS_ADDR',
+      'NOT_SUPPORTED',
+    ]);
+  });
+
+  it('an IOMMU makes Linux redirect at root ports, which leaves what is below a switch alone', () => {
+    const redirecting = { ...root, acsControl: 0x1d };
+    const inventory = { ...machine('amd', [redirecting, up0, ...rest]), iommu: 'translated' as const };
+    const [path] = peerPaths(inventory);
+    expect(path).toMatchObject({ kind: 'BUS_ADDR', distance: 4 });
+    if (path === undefined) throw new Error('no path');
+    expect(combinationLabel(combinationOf(inventory, path))).toMatch(/IOMMU translated$/);
+    const roots = rootPorts.map((port) => (port.vendor === '1b36' ? { ...port, acsControl: 0x1d } : port));
+    expect(peerPaths(machine('amd', roots))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 4 }]);
+  });
+
+  it('a redirect at the common bridge itself counts', () => {
+    const shared = [fn('0000:00:01.0', '1b36:000c', [], 0x1d)];
+    const peers = [provider('0000:01:00.0', ['0000:00:01.0']), client('0000:01:00.1', ['0000:00:01.0'])];
+    expect(peerPaths(machine('intel', [...shared, ...peers]))).toMatchObject([{ kind: 'NOT_SUPPORTED' }]);
+    expect(peerPaths(machine('amd', [...shared, ...peers]))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 2 }]);
+  });
+});
+
 describe('combination', () => {
   it('does not depend on bus numbers', () => {
     const moved = rootPorts.map((f) => ({

@@ -51,7 +51,13 @@ export function predictPath(
   const clientUp = [...client.parents].reverse();
   const common = up.find((bridge) => clientUp.includes(bridge));
   if (common !== undefined) {
-    const climbed = [...up.slice(0, up.indexOf(common)), ...clientUp.slice(0, clientUp.indexOf(common))];
+    // The kernel looks at the ends themselves and, on the provider's side, at the common bridge too.
+    const climbed = [
+      provider.address,
+      ...up.slice(0, up.indexOf(common) + 1),
+      client.address,
+      ...clientUp.slice(0, clientUp.indexOf(common)),
+    ];
     const redirecting = climbed.find(
       (address) => ((byAddress.get(address)?.acsControl ?? 0) & ACS_REDIRECT_BITS) !== 0,
     );
