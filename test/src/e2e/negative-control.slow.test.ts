@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AttemptDetail, RunDetail } from '@peerlab/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attemptsOf, runToTheEnd, StartedFarm } from './started-farm.js';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+/** One kernel build with a warm compiler cache and one machine under software emulation. */
+const RUN_MS = 25 * 60_000;
+
+/**
+ * On this machine every transfer reports success and moves wrong data. Nothing else in the test suite
+ * shows that the comparison of data works when hardware, kernel and driver all say that all is well.
+ */
+describe('a machine that corrupts data behind a success code', () => {
+  let farm: StartedFarm;
+  let ended: RunDetail;
+  let attempt: AttemptDetail;
+
+  beforeAll(async () => {
+    farm = await StartedFarm.start(['--no-run', '--machines', 'v-switch-iommu']);
+    await farm.said(/Ctrl-C stops it/, RUN_MS);
+    const client = await farm.client();
+    const yaml = await readFile(join(root, 'infra/runs/negative-control.yaml'), 'utf8');
+    ended = await runToTheEnd(client, yaml, RUN_MS);
+    const found = (await attemptsOf(client, ended)).find(({ kind }) => kind === 'test');
+    if (found === undefined) throw new Error(`no test attempt: ${JSON.stringify(ended.jobViews, null, 1)}`);
+    attempt = found;
+  }, 2 * RUN_MS);
+  afterAll(async () => farm?.remove());
+
+  it('is known to take the peer path with an IOMMU that translates', () => {
+    expect(attempt.combination?.identity).toMatchObject({ pathKind: 'BUS_ADDR', platform: { iommu: 'translated' } });
+    const candidate = attempt.kernels.find(({ phase }) => phase === 'candidate');
+    expect(candidate?.commandLine).toMatch(/(^| )intel_iommu=on( |$)/);
+  });
+
+  it('fails, because data differ', () => {
+    expect(ended.verdict).toBe('fail');
+    for (const test of ['F60.peer_read', 'F60.peer_write']) {
+      const result = attempt.results.find((r) => r.test === test);
+      expect(result, test).toMatchObject({ verdict: 'fail', proof: { mapType: 'BUS_ADDR' } });
+      expect(result?.reason, test).toMatch(/differ|wrong|expected/i);
+    }
+  });
+
+  it('believes no transfer over the peer path', () => {
+    const passed = attempt.results.filter(
+      ({ verdict, proof }) =>
+        verdict === 'pass' && proof !== null && proof.aliasPages > 0 && proof.bytesCompared > 0 && proof.ramPages === 0,
+    );
+    expect(passed.map(({ test }) => test)).toEqual([]);
+  });
+
+  it('still runs the rest and brings the machine back', () => {
+    expect(attempt.results.find(({ test }) => test === 'F01.alias_returned')?.verdict).not.toBe('not-reached');
+    expect(attempt.restored).toBe(true);
+  });
+});
