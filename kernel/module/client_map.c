@@ -229,6 +229,28 @@ static void request_pages(struct mapping *mapping,
 	mutex_unlock(&mapping->lock);
 }
 
+/*
+ * The way with the mmap lock held by the caller, who can so say again what it
+ * wants of each page after every attempt: the array is input and output.
+ */
+static int fault_page_by_page(struct mapping *mapping, struct hmm_range *range,
+			      const struct peerlab_client_page *wanted)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long end = jiffies + FAULT_TIMEOUT;
+	int ret;
+
+	do {
+		request_pages(mapping, wanted);
+		range->notifier_seq = mmu_interval_read_begin(range->notifier);
+		mmap_read_lock(mm);
+		ret = hmm_range_fault(range);
+		mmap_read_unlock(mm);
+	} while (ret == -EBUSY && time_before(jiffies, end) &&
+		 !fatal_signal_pending(current));
+	return ret;
+}
+
 /* Fault and map once; -EAGAIN when the address space changed in between. */
 static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 			    const struct peerlab_client_page *wanted)
@@ -244,7 +266,6 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 
 	if (req->flags & PEERLAB_MAP_PER_PAGE) {
 		range.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
-		request_pages(mapping, wanted);
 	} else if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
 		range.default_flags = HMM_PFN_REQ_FAULT;
 	}
@@ -255,7 +276,10 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 		range.dma_dev = mapping_device(mapping);
 #endif
 	begin = ktime_get_ns();
-	ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
+	if (req->flags & PEERLAB_MAP_PER_PAGE)
+		ret = fault_page_by_page(mapping, &range, wanted);
+	else
+		ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
 	faulted = ktime_get_ns();
 	req->fault_ns += faulted - begin;
 	if (ret)

@@ -177,9 +177,9 @@ static bool is_complaint(const char *message)
 {
 	static const char *const signs[] = {
 		"WARNING:", "BUG:", "Oops", "INFO: ", "KASAN", "KCSAN", "UBSAN",
-		"general protection", "corruption", "suspicious RCU",
-		"sleeping function", "Bad page", "DMA-API:", "refcount_t:",
-		"leaked", "kernel BUG",
+		"general protection", "list_add", "list_del",
+		"suspicious RCU", "Bad page",
+		"sleeping function", "DMA-API:", "refcount_t:", "leaked",
 	};
 	size_t i;
 

@@ -127,6 +127,9 @@ void expect_alias_address(const struct peerlab_map *map,
 
 /* ---- sysfs */
 
+#define PROVIDER_DRIVER	"/sys/bus/pci/drivers/peerlab_provider/"
+#define CLIENT_DRIVER	"/sys/bus/pci/drivers/peerlab_client/"
+
 /* PCI address of a node's device, as sysfs writes it. */
 void pci_address_of(const char *node, char *address, size_t size);
 void write_file(const char *path, const char *text);

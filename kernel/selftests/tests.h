@@ -50,6 +50,7 @@ void f32_free_while_mapped(void);
 void f33_cpu_touch(void);
 void f34_migrate_in_while_mapped(void);
 void f35_ping_pong(void);
+void ping_pong(unsigned int seconds);
 void f35_no_memory_lost(void);
 void f36_exit_while_mapped(void);
 void f36_exec_while_mapped(void);
@@ -82,7 +83,8 @@ void f52_own_pmd_partial_range(void);
 void f53_pmd_partial_munmap(void);
 void f53_pmd_partial_mprotect(void);
 void f54_split_continuity(void);
-void f55_no_huge_page_on_the_way_back(void);
+void f55_no_huge_page_to_move_to(void);
+void f55_no_huge_page_in_a_fault(void);
 void f55_no_memory_on_the_way_back(void);
 
 /* DMA */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests.h"
@@ -187,7 +188,7 @@ void f34_migrate_in_while_mapped(void)
 	pattern_expect(p, 0, LENGTH, 34, "CPU");
 }
 
-#define PING_PONG_TRANSFERS	8
+#define PING_PONG_SECONDS	2
 
 struct player {
 	uint8_t *memory;
@@ -211,9 +212,11 @@ static void *play(void *arg)
 	return NULL;
 }
 
-void f35_ping_pong(void)
+/* The CPU and the client both want the same pages, for so many seconds. */
+void ping_pong(unsigned int seconds)
 {
 	struct player player = { .memory = memory_alloc(LENGTH, false) };
+	time_t end = time(NULL) + seconds;
 	struct peerlab_client_state state;
 	uint8_t buffer[PIECE];
 	pthread_t thread;
@@ -224,7 +227,7 @@ void f35_ping_pong(void)
 	REQUIRE(!pthread_create(&thread, NULL, play, &player), "pthread_create");
 	ret = client_map(client_fd, player.memory, LENGTH, MAP_READ, NULL, NULL);
 	EXPECT(!ret, "map: %s", strerror(-ret));
-	for (i = 0; !ret && i < PING_PONG_TRANSFERS; i++) {
+	for (i = 0; !ret && time(NULL) <= end; i++) {
 		size_t offset = i % PAGES * PAGE + i % 2 * PIECE;
 
 		ret = client_dma(client_fd, offset, PIECE, buffer,
@@ -236,10 +239,15 @@ void f35_ping_pong(void)
 	atomic_store(&player.stop, true);
 	pthread_join(thread, NULL);
 	state = client_state(client_fd);
-	ktap_note("%lu rounds, %llu invalidations of %llu pages",
+	ktap_note("%u transfers, %lu rounds, %llu invalidations of %llu pages", i,
 		  atomic_load(&player.rounds), state.invalidations,
 		  state.invalidated);
 	EXPECT(state.invalidations > 0, "nothing was taken away in all that");
 	client_unmap(client_fd);
 	pattern_expect(player.memory, 0, LENGTH, 35, "CPU");
+}
+
+void f35_ping_pong(void)
+{
+	ping_pong(PING_PONG_SECONDS);
 }

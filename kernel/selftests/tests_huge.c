@@ -273,23 +273,45 @@ void f54_split_continuity(void)
 }
 
 /* No huge page to come back to: small ones, and the same data. */
-void f55_no_huge_page_on_the_way_back(void)
+void f55_no_huge_page_to_move_to(void)
 {
 	uint8_t *p = huge_device_memory(155, NULL);
+	struct peerlab_provider_counters before = provider_counters();
 	struct peerlab_client_page pages[4];
+	struct peerlab_map map;
+	uint64_t moved;
+	int ret;
+
+	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
+	moved = migrate_out(p, HUGE, true);
+	provider_behave(0, 0);
+	EXPECT(moved == HUGE_PAGES, "%lu of %lu pages moved", moved, HUGE_PAGES);
+	EXPECT(provider_counters().used == before.used - moved,
+	       "%llu device pages in use", provider_counters().used);
+	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.ram == 4 && pages[0].order == 0,
+	       "%llu of 4 pages in RAM, of order %u", map.ram, pages[0].order);
+	expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 155);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 155, "CPU");
+}
+
+/* The same from a fault, which holds a reference to the huge page itself. */
+void f55_no_huge_page_in_a_fault(void)
+{
+	uint8_t *p = huge_device_memory(156, NULL);
 	struct peerlab_map map;
 	int ret;
 
 	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
-	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, pages);
+	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, NULL);
 	provider_behave(0, 0);
-	REQUIRE(!ret, "map: %s", strerror(-ret));
-	EXPECT(map.ram == 4, "%llu of 4 pages in RAM", map.ram);
-	EXPECT(pages[0].order == 0, "order %u without a huge page",
-	       pages[0].order);
-	expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 155);
+	EXPECT(!ret, "map: %s", strerror(-ret));
+	if (!ret)
+		expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 156);
 	client_unmap(client_fd);
-	pattern_expect(p, 0, HUGE, 155, "CPU");
+	pattern_expect(p, 0, HUGE, 156, "CPU");
 }
 
 /* No page at all: an error, and all of it is there when there is memory again. */

@@ -12,8 +12,6 @@
 
 #define PAGES	4ul
 #define LENGTH	(PAGES * PAGE)
-#define PROVIDER_DRIVER	"/sys/bus/pci/drivers/peerlab_provider/"
-#define CLIENT_DRIVER	"/sys/bus/pci/drivers/peerlab_client/"
 #define REBINDS	20
 
 /*

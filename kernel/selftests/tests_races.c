@@ -279,6 +279,9 @@ void f38_migration_entry(void)
 
 	meddler.memory = memory_alloc(LENGTH, false);
 	pattern_fill(meddler.memory, 0, LENGTH, 43);
+	/* A first time now: a new mapping would wait for the mmap lock. */
+	ret = client_map(client_fd, meddler.memory, LENGTH, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
 	meddler_start(&meddler);
 	/* In the middle of the time in which they are nowhere. */
 	usleep(100000 + PEERLAB_HOLD_MS * 1000 / 2);
