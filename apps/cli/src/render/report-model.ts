@@ -16,10 +16,10 @@ export interface MatrixRow extends Place {
   suites: Map<string, Partial<Record<Verdict, number>>>;
 }
 
-/** Results that are alike: same test, same verdict, same reason. */
+/** Results that are alike: same verdict, same reason, same places. */
 export interface Finding {
   suite: string;
-  test: string;
+  tests: string[];
   verdict: Verdict;
   reason: string;
   places: string[];
@@ -124,11 +124,17 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
       continue;
     }
     const key = JSON.stringify([suite, test, cell.verdict, reason]);
-    const finding = findings.get(key) ?? { suite, test, verdict: cell.verdict, reason, places: [] };
+    const finding = findings.get(key) ?? { suite, tests: [test], verdict: cell.verdict, reason, places: [] };
     findings.set(key, finding);
     finding.places.push(where);
   }
-  return { findings: [...findings.values()], skips: [...skips.values()] };
+  // One cause often fails many tests at the same places.
+  const merged = new Map<string, Finding>();
+  for (const { tests, ...alike } of findings.values()) {
+    const key = JSON.stringify(alike);
+    merged.set(key, { ...alike, tests: [...(merged.get(key)?.tests ?? []), ...tests] });
+  }
+  return { findings: [...merged.values()], skips: [...skips.values()] };
 }
 
 /**

@@ -99,8 +99,8 @@ describe('report', () => {
   it('names every result that is no pass once per reason, with all its places', () => {
     expect(text).toContain('- **fail** `p2p/F02` on m1/patched, m2/patched: data differ | at word 3');
     expect(text).toMatch(/- \*\*bounced\*\* `p2p\/F01` on m2\/patched: data right, but/);
-    expect(text).toContain('- p2p: 2 tests (F01, F02) on m1/base: kernel lacks it');
-    expect(text).toContain('- kunit: `(suite)` on m1/base: the bundle has no suite "kunit"');
+    expect(text).toContain('- 2 tests of p2p (F01, F02) on m1/base: kernel lacks it');
+    expect(text).toContain('- `kunit/(suite)` on m1/base: the bundle has no suite "kunit"');
     expect(text).toContain('- build/debug: **build** mm/hmm.c:3: no');
   });
 
@@ -112,6 +112,13 @@ describe('report', () => {
     expect(text).toContain('×2 RAM, ×0.025 fallback, ×0.02 before');
     expect(text).toContain('| migrate_in.pte | ns/page, lower is better | 700 (699–701, 5) |');
     expect(text).toContain('Ratios only, emulation');
+  });
+
+  it('names one cause of many failures once', () => {
+    const cells = [cell(0, 1, 'infra', 'the agent restarted'), cell(1, 1, 'infra', 'the agent restarted')];
+    expect(renderReport(reportOfRun(run, { ...grid, cells }, machines))).toContain(
+      '- **infra** 2 tests of p2p (F01, F02) on m1/patched: the agent restarted',
+    );
   });
 
   it('says when there is nothing to find', () => {

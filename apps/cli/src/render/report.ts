@@ -80,13 +80,17 @@ function names(all: readonly string[]): string {
   return `${all.slice(0, NAMES_SHOWN).join(', ')} and ${all.length - NAMES_SHOWN} more`;
 }
 
-function findingText({ suite, test, verdict, reason, places }: Finding): string {
-  return `**${verdict}** \`${suite}/${test}\` on ${names(places)}: ${oneLine(reason)}`;
+function testsText(suite: string, tests: readonly string[]): string {
+  if (tests.length === 1) return `\`${suite}/${tests[0] ?? ''}\``;
+  return `${tests.length} tests of ${suite} (${names(tests)})`;
+}
+
+function findingText({ suite, tests, verdict, reason, places }: Finding): string {
+  return `**${verdict}** ${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
 }
 
 function skipText({ suite, reason, tests, places }: SkipGroup): string {
-  const what = tests.length === 1 ? `\`${tests[0] ?? ''}\`` : `${tests.length} tests (${names(tests)})`;
-  return `${suite}: ${what} on ${names(places)}: ${oneLine(reason)}`;
+  return `${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
 }
 
 const ratioText = (ratio: number | null): string => (ratio === null ? '' : `×${number(ratio)}`);
