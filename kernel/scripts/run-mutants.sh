@@ -118,17 +118,17 @@ note() {
 # -- rigs ------------------------------------------------------------------------
 
 # rig_of NAME -- its configuration and arguments of boot-vm.sh up to the suites.
+# "lean" is mutants/lean.config on top of peerlab.config.
 rig_of() {
 	case $1 in
-	switch) echo "peerlab --path switch --cpu EPYC" ;;
-	roots) echo "peerlab --path roots --cpu EPYC" ;;
-	roots-intel) echo "peerlab --path roots --cpu Skylake-Client-v4" ;;
-	two) echo "peerlab --path two --cpu EPYC" ;;
-	mixed) echo "peerlab --path mixed --cpu Skylake-Client-v4" ;;
-	viommu) echo "peerlab --path roots --cpu EPYC --iommu translated" ;;
-	debug) echo "debug --path switch --cpu EPYC" ;;
-	hmm-tests) echo "peerlab --path switch --cpu EPYC" ;;
-	rdma) echo "peerlab --path switch --cpu EPYC" ;;
+	switch) echo "lean --path switch" ;;
+	roots) echo "lean --path roots" ;;
+	roots-intel) echo "lean --path roots --cpu Skylake-Client-v4" ;;
+	two) echo "lean --path two" ;;
+	mixed) echo "lean --path mixed --cpu Skylake-Client-v4" ;;
+	iommu) echo "lean --path roots --iommu translated" ;;
+	debug) echo "debug --path switch --memory 2G" ;;
+	rdma) echo "peerlab --path switch" ;;
 	*) return 1 ;;
 	esac
 }
@@ -136,7 +136,7 @@ rig_of() {
 # suites_of NAME -- what to run there, as boot-vm.sh wants it.
 suites_of() {
 	case $1 in
-	hmm-tests) echo "marked upstream hmm-tests" ;;
+	switch | debug) echo "marked p2p_functional --oracle=stdio -- marked hmm-tests -T benchmark_thp_migration" ;;
 	rdma) echo "marked p2p_rdma" ;;
 	*) echo "marked p2p_functional --oracle=stdio" ;;
 	esac
@@ -164,6 +164,7 @@ series_key=$( (cat "$base/source.sha256"; cat "$work/series"/*.patch) | sha256su
 # The tests must not change while a long run is under way.
 mkdir "$work/inputs"
 cp -r "$kernel_dir"/{module,selftests,config} "$work/inputs/"
+cp "$kernel_dir/mutants/lean.config" "$work/inputs/config/"
 tests_key=$( (cd "$work/inputs" && hash_tree module selftests config) )
 
 # -- trees -----------------------------------------------------------------------
@@ -228,7 +229,8 @@ set_sources() {
 
 configure() {
 	local tree=$store/tree-$1 fragments=("$work/inputs/config/peerlab.config") key
-	[ "$1" = peerlab ] || fragments+=("$work/inputs/config/$1.config")
+	[ "$1" = peerlab ] ||
+		fragments+=("$work/inputs/config/$1.config")
 	key=$(cat "${fragments[@]}" | sha256sum)
 	[ "$(cat "$tree/.configured" 2>/dev/null)" != "$key" ] || return 0
 	tree_make "$1" -s tinyconfig
@@ -271,31 +273,43 @@ build() {
 		fi
 	fi
 	cp "$tree/arch/x86/boot/bzImage" "$bundle/vmlinuz" || return 1
-	cp "$store/suites/$tests_key"/* "$bundle/suites/" || return 1
+	cp "$store/suites/$tests_key-$series_key"/* "$bundle/suites/" || return 1
 	# What boot-vm.sh looks for; nobody reads it here.
 	echo '{}' >"$bundle/manifest.json"
 }
 
 # build_suites -- once for all mutants.
 build_suites() {
-	local out=$store/suites/$tests_key
+	local out=$store/suites/$tests_key-$series_key
 	[ ! -f "$out/.complete" ] || return 0
 	rm -rf "$out"
 	mkdir -p "$out"
 	nice -n 15 make -C "$work/inputs/selftests" CC="$compiler" UAPI="$work/inputs/module" OUT="$out" >"$work/suites.log" 2>&1 ||
 		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "the suites do not build" "see above"; }
+	# Upstream's own, with what the series adds to it and the headers of its kernel.
+	set_sources lean || fail_infrastructure "the series does not apply" "see above"
+	{
+		configure lean && tree_make lean -s headers &&
+			cd "$store/tree-lean/tools/testing/selftests/mm" &&
+			nice -n 15 gcc -O1 -w -static -pthread -D_GNU_SOURCE -isystem "$store/tree-lean/usr/include" \
+				-I.. -I../../../.. -I../../../include -I. \
+				hmm-tests.c vm_util.c hugepage_settings.c -o "$out/hmm-tests" && cd "$here"
+	} >"$work/suites.log" 2>&1 ||
+		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "hmm-tests does not build" "see above"; }
 	# Says in the kernel's log which test runs, and afterwards which message is whose.
 	cat >"$out/marked" <<-'MARKED'
 		#!/bin/busybox sh
 		suite=$1; shift
+		[ $suite != hmm-tests ] || modprobe test_hmm
 		{ /suites/$suite "$@"; echo $? >/status; } | while IFS= read -r line; do
 			printf '%s\n' "$line"
 			case $line in
 			'# test: '*) echo "peerlab-test ${line#\# test: }" >/dev/kmsg ;;
+			'#  RUN '*) echo "peerlab-test ${line#\#  RUN }" >/dev/kmsg ;;
 			esac
 		done
 		dmesg | awk '
-			/peerlab-test / { test = $NF; next }
+			/peerlab-test / { test = $NF == "..." ? $(NF - 1) : $NF; next }
 			/WARNING|BUG|Oops|INFO:|DMAR: .*fault|clamping|DMA-API/ {
 				sub(/^\[[^]]*\] */, ""); print "# kernel: " (test ? test : "-") " " $0
 			}'
@@ -329,6 +343,7 @@ read_log() {
 			return text
 		}
 		/^KTAP version/ { begun = 1 }
+		/^#  RUN / { test = $3; running = 1; way = "" }
 		/^# test: / { test = $3; running = 1; way = "" }
 		/^# proof: .*"expected":"(peer|ram)"/ {
 			way = $0; sub(/.*"expected":"/, "", way); sub(/".*/, "", way)
@@ -520,7 +535,7 @@ for name in "${mutants[@]}"; do
 done
 await 0
 # The tree is left as the series has it.
-for config in peerlab debug; do
+for config in lean peerlab debug; do
 	[ ! -d "$store/tree-$config" ] || set_sources "$config"
 done
 
