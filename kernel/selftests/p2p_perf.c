@@ -7,14 +7,17 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "hygiene.h"
 #include "rig.h"
 
 #define PTE_PAGES	4096ul	/* 16 MiB */
 #define PMD_PAGES	4096ul
-#define SAMPLES		7
-#define SLOW_SAMPLES	3	/* migration: a hundred times slower */
+#define SAMPLES		11
+#define SLOW_SAMPLES	5	/* migration: a hundred times slower */
 
 struct series {
 	double fault[SAMPLES];
@@ -98,6 +101,27 @@ static void measure_alias(const char *group, unsigned long pages, bool huge)
 	print_series(group, &series, pages);
 }
 
+/* The owner looks at its own pages: what a GPU's own driver pays. */
+static void measure_own(const char *group, unsigned long pages, bool huge)
+{
+	static struct peerlab_own_page own[PTE_PAGES];
+	uint8_t *p = memory_alloc(pages * PAGE, huge);
+	double samples[SAMPLES];
+	char name[64];
+	unsigned int i;
+
+	memset(p, 1, pages * PAGE);
+	migrate_in_all(p, pages * PAGE, huge, NULL);
+	provider_snapshot(p, pages * PAGE, own);
+	for (i = 0; i < SAMPLES; i++)
+		samples[i] = (double)provider_snapshot_flags(p, pages * PAGE, 0,
+							     own) / pages;
+	EXPECT(own[pages - 1].offset != ~0ull, "the last page is not on the device");
+	snprintf(name, sizeof(name), "fault.%s", group);
+	ktap_metric(name, "ns/page", samples, SAMPLES,
+		    &(struct metric_params){ .pages = pages });
+}
+
 /* What every client pays today: the pages are migrated back by the fault. */
 static void measure_fallback(const char *group, unsigned long pages, bool huge)
 {
@@ -142,6 +166,199 @@ static void measure_migration(const char *group, unsigned long pages, bool huge)
 	snprintf(name, sizeof(name), "migrate_out.%s", group);
 	ktap_metric(name, "ns/page", out, SLOW_SAMPLES,
 		    &(struct metric_params){ .pages = pages });
+}
+
+static const unsigned long batches[] = { 1, 8, 64, 512 };
+
+#define BATCHES		(sizeof(batches) / sizeof(batches[0]))
+#define BATCH_WALKS	64	/* short walks in one sample */
+
+enum batch_kind { BATCH_RAM, BATCH_OWN, BATCH_ALIAS, BATCH_FALLBACK };
+
+/* ns that one walk over @pages takes, the mean of some. */
+static double time_walks(uint8_t *p, unsigned long pages, enum batch_kind kind)
+{
+	unsigned int walks = pages >= 64 || kind == BATCH_FALLBACK ? 4 : BATCH_WALKS;
+	static struct peerlab_own_page own[512];
+	unsigned int i;
+	double sum = 0;
+
+	for (i = 0; i < walks; i++) {
+		if (kind == BATCH_OWN) {
+			sum += provider_snapshot_flags(p, pages * PAGE, 0, own);
+			continue;
+		}
+		if (kind == BATCH_FALLBACK)
+			migrate_in_all(p, pages * PAGE, false, NULL);
+		sum += measure(p, pages,
+			       kind == BATCH_ALIAS ? PEERLAB_MAP_DMA_DEV : 0,
+			       NULL).fault_ns;
+	}
+	return sum / walks;
+}
+
+/* P1 by the number of pages that one call of hmm_range_fault() is about. */
+static void measure_batches(const char *name, enum batch_kind kind)
+{
+	uint8_t *p = memory_alloc(512 * PAGE, false);
+	double samples[SAMPLES];
+	char full[64];
+	unsigned int i, j;
+
+	memset(p, 1, 512 * PAGE);
+	if (kind == BATCH_OWN || kind == BATCH_ALIAS)
+		migrate_in_all(p, 512 * PAGE, false, NULL);
+	for (i = 0; i < BATCHES; i++) {
+		time_walks(p, batches[i], kind);
+		for (j = 0; j < SAMPLES; j++)
+			samples[j] = time_walks(p, batches[i], kind) / batches[i];
+		snprintf(full, sizeof(full), "batch.%s.%lu", name, batches[i]);
+		ktap_metric(full, "ns/page", samples, SAMPLES,
+			    &(struct metric_params){ .pages = batches[i] });
+	}
+}
+
+static void p1_batch_ram(void)
+{
+	measure_batches("ram", BATCH_RAM);
+}
+
+static void p1_batch_own(void)
+{
+	measure_batches("own", BATCH_OWN);
+}
+
+static void p1_batch_alias(void)
+{
+	measure_batches("alias", BATCH_ALIAS);
+}
+
+static void p1_batch_fallback(void)
+{
+	measure_batches("fallback", BATCH_FALLBACK);
+}
+
+/*
+ * P3.  A walk of one page asks p2pdma how the two devices stand to each other,
+ * one of many pages asks once and then remembers: what an alias costs beyond
+ * RAM in the one and in the other.
+ */
+static void p3_callback_cost(void)
+{
+	uint8_t *ram = memory_alloc(512 * PAGE, false);
+	uint8_t *device = memory_alloc(512 * PAGE, false);
+	double miss[SAMPLES], hit[SAMPLES];
+	unsigned int i;
+
+	memset(ram, 1, 512 * PAGE);
+	memset(device, 1, 512 * PAGE);
+	migrate_in_all(device, 512 * PAGE, false, NULL);
+	time_walks(ram, 1, BATCH_RAM);
+	time_walks(device, 1, BATCH_ALIAS);
+	for (i = 0; i < SAMPLES; i++) {
+		miss[i] = time_walks(device, 1, BATCH_ALIAS) -
+			  time_walks(ram, 1, BATCH_RAM);
+		hit[i] = (time_walks(device, 512, BATCH_ALIAS) -
+			  time_walks(ram, 512, BATCH_RAM)) / 512;
+	}
+	ktap_metric("callback.state_miss", "ns", miss, SAMPLES,
+		    &(struct metric_params){ .pages = 1 });
+	ktap_metric("callback.state_hit", "ns", hit, SAMPLES,
+		    &(struct metric_params){ .pages = 512 });
+}
+
+#define MAX_MAPPINGS	64
+#define SHARED_PAGES	512ul
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* How long the kernel needs to take memory away that so many have mapped. */
+static double time_invalidation(unsigned int mappings, bool by_munmap, bool alias)
+{
+	uint8_t *p = memory_alloc(SHARED_PAGES * PAGE, false);
+	int fds[MAX_MAPPINGS];
+	struct peerlab_map map;
+	unsigned int i;
+	uint64_t ns;
+	int ret;
+
+	memset(p, 1, SHARED_PAGES * PAGE);
+	if (alias)
+		migrate_in_all(p, SHARED_PAGES * PAGE, false, NULL);
+	for (i = 0; i < mappings; i++) {
+		fds[i] = client_open();
+		ret = client_map(fds[i], p, SHARED_PAGES * PAGE,
+				 alias ? PEERLAB_MAP_DMA_DEV : 0, &map, NULL);
+		REQUIRE(!ret, "map %u: %s", i, strerror(-ret));
+		EXPECT((alias ? map.alias : map.ram) == SHARED_PAGES,
+		       "%llu aliases, %llu in RAM", map.alias, map.ram);
+	}
+	if (by_munmap) {
+		ns = now_ns();
+		munmap(p, SHARED_PAGES * PAGE);
+		ns = now_ns() - ns;
+	} else {
+		if (alias)
+			migrate_out(p, SHARED_PAGES * PAGE, false);
+		else
+			migrate_in(p, SHARED_PAGES * PAGE, false, NULL);
+		ns = last_migration_ns();
+	}
+	for (i = 0; i < mappings; i++) {
+		EXPECT(client_state(fds[i]).valid == 0, "mapping %u is left", i);
+		close(fds[i]);
+	}
+	munmap(p, SHARED_PAGES * PAGE);
+	return ns / 1000.0;
+}
+
+static void measure_invalidation(const char *kind, bool alias)
+{
+	static const unsigned int counts[] = { 1, 8, 64 };
+	double samples[SLOW_SAMPLES];
+	char name[64];
+	unsigned int i, j, way;
+
+	for (way = 0; way < 2; way++)
+		for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			time_invalidation(counts[i], way, alias);
+			for (j = 0; j < SLOW_SAMPLES; j++)
+				samples[j] = time_invalidation(counts[i], way,
+							       alias);
+			snprintf(name, sizeof(name), "invalidate.%s.%s.%u",
+				 way ? "munmap" : "migrate", kind, counts[i]);
+			ktap_metric(name, "us", samples, SLOW_SAMPLES,
+				    &(struct metric_params){
+					.pages = SHARED_PAGES,
+					.mappings = counts[i],
+				    });
+		}
+}
+
+static void p10_invalidate_ram(void)
+{
+	measure_invalidation("ram", false);
+}
+
+static void p10_invalidate_alias(void)
+{
+	measure_invalidation("alias", true);
+}
+
+static void p1_own_pte(void)
+{
+	measure_own("own.pte", PTE_PAGES, false);
+}
+
+static void p1_own_pmd(void)
+{
+	measure_own("own.pmd", PMD_PAGES, true);
 }
 
 static void p1_ram_pte(void)
@@ -191,8 +408,17 @@ static const struct test tests[] = {
 	{ "P1.alias_pmd", WAY_PEER, NEEDS_ALIAS | NEEDS_PATH, p1_alias_pmd },
 	{ "P1.fallback_pte", WAY_RAM, 0, p1_fallback_pte },
 	{ "P1.fallback_pmd", WAY_RAM, 0, p1_fallback_pmd },
+	{ "P1.own_pte", WAY_NONE, 0, p1_own_pte },
+	{ "P1.own_pmd", WAY_NONE, 0, p1_own_pmd },
+	{ "P1.batch_ram", WAY_RAM, 0, p1_batch_ram },
+	{ "P1.batch_own", WAY_NONE, 0, p1_batch_own },
+	{ "P1.batch_alias", WAY_PEER, NEEDS_ALIAS | NEEDS_PATH, p1_batch_alias },
+	{ "P1.batch_fallback", WAY_RAM, 0, p1_batch_fallback },
+	{ "P3.callback_cost", WAY_PEER, NEEDS_ALIAS | NEEDS_PATH, p3_callback_cost },
 	{ "P4.migration_pte", WAY_NONE, 0, p4_migration_pte },
 	{ "P4.migration_pmd", WAY_NONE, 0, p4_migration_pmd },
+	{ "P10.invalidate_ram", WAY_RAM, 0, p10_invalidate_ram },
+	{ "P10.invalidate_alias", WAY_PEER, NEEDS_ALIAS | NEEDS_PATH, p10_invalidate_alias },
 	{ "H01.nothing_left", WAY_NONE, 0, h01_nothing_left },
 	{}
 };

@@ -101,12 +101,15 @@ static void step_map(struct soak *soak)
 {
 	unsigned int which = soak_random(soak, MAPPINGS);
 	unsigned int number = soak_random(soak, PLOTS);
-	unsigned int flags = soak_random(soak, 4) ? MAP_READ : 0;
+	unsigned int flags = soak_random(soak, 8) ? MAP_READ : 0;
 	struct plot *plot = &soak->plots[number];
 	int ret;
 
-	if (soak_random(soak, 2))
+	if (!soak_random(soak, 3))
 		flags |= PEERLAB_MAP_WRITE;
+	/* Else one page that was touched brings back all those behind it. */
+	if (soak_random(soak, 2))
+		migrate_in(plot->memory, plot->pages * PAGE, false, NULL);
 	soak_say(soak, "map %u: plot %u, flags %u", which, number, flags);
 	ret = client_map(soak->fds[which], plot->memory, plot->pages * PAGE,
 			 flags, NULL, NULL);
@@ -299,17 +302,17 @@ static const struct {
 	void (*run)(struct soak *soak);
 } steps[] = {
 	{ "migrate in", 20, step_migrate_in },
-	{ "migrate in all", 10, step_migrate_in_whole },
+	{ "migrate in all", 20, step_migrate_in_whole },
 	{ "migrate out", 8, step_migrate_out },
-	{ "CPU write", 10, step_cpu_write },
-	{ "CPU read", 6, step_cpu_read },
+	{ "CPU write", 6, step_cpu_write },
+	{ "CPU read", 4, step_cpu_read },
 	{ "map", 24, step_map },
 	{ "unmap", 4, step_unmap },
 	{ "DMA", 6, step_dma },
-	{ "fork", 5, step_fork },
+	{ "fork", 4, step_fork },
 	{ "mremap", 4, step_mremap },
-	{ "munmap", 5, step_munmap },
-	{ "dontneed", 4, step_dontneed },
+	{ "munmap", 3, step_munmap },
+	{ "dontneed", 2, step_dontneed },
 	{ "mprotect", 4, step_mprotect },
 	{ "behave", 4, step_behave },
 	{ "huge", 2, step_huge },
