@@ -36,6 +36,8 @@ export async function flash(bench: TestBench): Promise<string> {
   const otherSuites = new Set(
     manifest.suites.filter((suite) => !chosen.has(suite.name)).map((suite) => suite.command[0] ?? ''),
   );
+  // One program may be several suites, told apart by its arguments.
+  for (const suite of work.suites) otherSuites.delete(suite.command[0] ?? '');
   const [folderWord, modulesWord] = [quote(paths.folder), quote(paths.modules)];
   await output(
     session,
