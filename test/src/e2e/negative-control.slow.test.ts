@@ -38,23 +38,28 @@ describe('a machine that corrupts data behind a success code', () => {
 
   it('fails, because data differ', () => {
     expect(ended.verdict).toBe('fail');
-    for (const test of ['F60.peer_read', 'F60.peer_write']) {
-      const result = attempt.results.find((r) => r.test === test);
-      expect(result, test).toMatchObject({ verdict: 'fail', proof: { mapType: 'BUS_ADDR' } });
-      expect(result?.reason, test).toMatch(/differ|wrong|expected/i);
-    }
-  });
-
-  it('believes no transfer over the peer path', () => {
-    const passed = attempt.results.filter(
-      ({ verdict, proof }) =>
-        verdict === 'pass' && proof !== null && proof.aliasPages > 0 && proof.bytesCompared > 0 && proof.ramPages === 0,
+    const wrong = attempt.results.filter(
+      ({ verdict, reason }) => verdict === 'fail' && /wrong data/.test(reason ?? ''),
     );
-    expect(passed.map(({ test }) => test)).toEqual([]);
+    expect(wrong.length).toBeGreaterThanOrEqual(10);
   });
 
-  it('still runs the rest and brings the machine back', () => {
-    expect(attempt.results.find(({ test }) => test === 'F01.alias_returned')?.verdict).not.toBe('not-reached');
+  it.each(['F01.alias_returned', 'F41.single_page', 'F50.pmd_alias', 'F60.peer_read', 'F60.peer_write'])(
+    'does not believe the success that %s was told',
+    (test) => {
+      const result = attempt.results.find((r) => r.test === test);
+      expect(result).toMatchObject({ verdict: 'fail', proof: { mapType: 'BUS_ADDR' } });
+      expect(result?.reason).toMatch(/wrong data: byte \d+ of page \d+ is 0x[0-9a-f]{2}, 0x[0-9a-f]{2} expected/);
+    },
+  );
+
+  it('passes what never leaves RAM: the engine itself is sound', () => {
+    for (const test of ['F60.ram_read', 'F60.ram_write', 'F60.fallback_read'])
+      expect(attempt.results.find((r) => r.test === test)?.verdict, test).toBe('pass');
+  });
+
+  it('runs to the end and brings the machine back', () => {
+    expect(attempt.results.filter(({ verdict }) => verdict === 'not-reached')).toEqual([]);
     expect(attempt.restored).toBe(true);
   });
 });
