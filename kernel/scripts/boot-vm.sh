@@ -4,50 +4,144 @@
 # a change of the series, the modules or the tests.  The farm does the same on
 # machines with a disk, a bootloader and a user land.
 #
-# usage: boot-vm.sh --bundle DIR [--path switch|roots] [--cpu MODEL]
+# usage: boot-vm.sh --bundle DIR [--path PATH] [--cpu MODEL] [--iommu MODE]
+#                   [--bar SIZE] [--memory SIZE] [--cpus N]
 #                   [--append "KERNEL ARGUMENTS"] [--timeout SECONDS]
 #                   [-- SUITE [ARGUMENT]...]...
 #
-#   --path switch --cpu EPYC              BUS_ADDR
-#   --path roots  --cpu EPYC              THRU_HOST_BRIDGE
-#   --path roots  --cpu Skylake-Client-v4 NOT_SUPPORTED
+#   --path    where provider and client sit (default switch):
+#             switch  both below one switch               BUS_ADDR
+#             bridge  both below one PCIe-to-PCI bridge   BUS_ADDR
+#             roots   each on a root port of its own      decided by the CPU's maker
+#             bus0    both on the root bus                decided by the CPU's maker
+#             two     two providers and the client below one switch
+#             mixed   as two, but the second provider on a root port of its own
+#   --cpu     EPYC (default) may go through the host bridge: THRU_HOST_BRIDGE;
+#             Skylake-Client-v4 may not: NOT_SUPPORTED
+#   --iommu   none (default), translated, or pt (present but passing through).
+#             QEMU's switch sends peer traffic to a translating IOMMU, which no
+#             real one does: "switch" and "translated" give wrong data.
+#   --bar     size of a provider's memory (default 256M); from 4G on it lies
+#             above 4 GiB and wants --memory 2G for its page structures
+#   --memory  of the machine (default 1G; 2G for a kernel with KASAN)
+#   --cpus    of the machine (default 2)
+#   --timeout for everything, in seconds (default 300)
 #
 # Each "--" begins one command of suites/ (default: p2p_functional and p2p_perf).
-# The console is printed; exit status 0 when every suite said 0.
+# The console is printed; exit status 0 when every suite said 0 and the kernel
+# log holds no warning, 1 when not, 2 for wrong usage.
 set -euo pipefail
 
-bundle='' path=switch cpu=EPYC append='' timeout=300
+die() {
+	echo "boot-vm: $1" >&2
+	exit 2
+}
+usage() {
+	[ $# -eq 0 ] || echo "boot-vm: $1" >&2
+	sed -n '7,33s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit 2
+}
+
+bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300
 commands=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--bundle) bundle=$2; shift 2 ;;
-	--path) path=$2; shift 2 ;;
-	--cpu) cpu=$2; shift 2 ;;
-	--append) append=$2; shift 2 ;;
-	--timeout) timeout=$2; shift 2 ;;
+	--help | -h) usage ;;
 	--) break ;;
-	*) sed -n '3,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout)
+		[ $# -gt 1 ] || usage "$1 wants a value"
+		declare "${1#--}=$2"
+		shift 2 ;;
+	*) usage "unknown argument $1" ;;
 	esac
 done
 while [ $# -gt 0 ]; do
 	shift
 	command=''
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do command+="$1 "; shift; done
-	commands+=("$command")
+	commands+=("${command% }")
 done
 [ ${#commands[@]} -gt 0 ] || commands=(p2p_functional p2p_perf)
-[ -f "$bundle/manifest.json" ] || { echo "boot-vm: no bundle in '$bundle'" >&2; exit 2; }
-for tool in qemu-system-x86_64 busybox cpio; do
-	command -v $tool >/dev/null || { echo "boot-vm: $tool is missing" >&2; exit 2; }
+
+[ -n "$bundle" ] || usage "--bundle is missing"
+[ -f "$bundle/manifest.json" ] || die "there is no bundle in $bundle"
+for command in "${commands[@]}"; do
+	[ -x "$bundle/suites/${command%% *}" ] ||
+		die "the bundle has no suite '${command%% *}', but: $(cd "$bundle/suites" && echo *)"
+done
+[[ $bar =~ ^([1-9][0-9]*)([MG])$ ]] || die "--bar $bar is no size: 256M, 8G"
+[ "${BASH_REMATCH[2]}" = M ] && bar_mib=${BASH_REMATCH[1]} || bar_mib=$((BASH_REMATCH[1] * 1024))
+[ $((bar_mib & (bar_mib - 1))) -eq 0 ] || die "--bar $bar is no power of two"
+[ -n "$memory" ] || memory=$(grep -q '^CONFIG_KASAN=y' "$bundle/config" 2>/dev/null && echo 2G || echo 1G)
+[[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || die "--memory $memory is no size: 1G, 1536M"
+[[ $cpus =~ ^[1-9][0-9]*$ ]] || die "--cpus $cpus is no number"
+[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout is no number of seconds"
+case $iommu in
+none) iommu_device=() iommu_arguments='' ;;
+translated) iommu_arguments='intel_iommu=on' ;;
+pt) iommu_arguments='intel_iommu=on iommu=pt' ;;
+*) usage "--iommu $iommu is none of none, translated, pt" ;;
+esac
+# Interrupts stay untranslated: remapping needs more of the machine than is here.
+[ "$iommu" = none ] || iommu_device=(-device "intel-iommu,intremap=off")
+
+root_port() { echo "pcie-root-port,id=$1,chassis=$2,slot=$2"; }
+downstream() { echo "xio3130-downstream,id=$1,bus=up0,chassis=8,slot=$2"; }
+switch=("$(root_port rp0 1)" "x3130-upstream,id=up0,bus=rp0")
+case $path in
+switch) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream c 1)") providers=(p0) client=c ;;
+roots) bridges=("$(root_port p0 1)" "$(root_port c 2)") providers=(p0) client=c ;;
+bridge) bridges=("pcie-pci-bridge,id=pb0") providers=("pb0,addr=1") client=pb0,addr=2 ;;
+bus0) bridges=() providers=("pcie.0,addr=0x10") client=pcie.0,addr=0x11 ;;
+two) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream p1 1)" "$(downstream c 2)")
+	providers=(p0 p1) client=c ;;
+mixed) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream c 1)" "$(root_port p1 3)")
+	providers=(p0 p1) client=c ;;
+*) usage "--path $path is none of switch, bridge, roots, bus0, two, mixed" ;;
+esac
+for pair in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio; do
+	command -v "${pair%:*}" >/dev/null || die "${pair%:*} is missing: apt-get install ${pair#*:}"
 done
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+qemu=''
+# shellcheck disable=SC2329,SC2317 # called by the trap
+clean_up() {
+	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
 root=$work/root
-mkdir -p "$root"/{bin,proc,sys,dev,suites}
+mkdir -p "$root"/{bin,proc,sys,dev,tmp,suites}
 cp "$(command -v busybox)" "$root/bin/busybox"
 tar -C "$root" -xf "$bundle/modules.tar"
-cp "$bundle"/suites/* "$root/suites/"
+# copy_libraries FILE... -- what a dynamic program loads, from this machine.
+copy_libraries() {
+	local library
+	while read -r library; do
+		mkdir -p "$root/$(dirname "$library")"
+		cp -L "$library" "$root/$library"
+	done < <(ldd "$@" 2>/dev/null | grep -o '/[^ :]*\.so[^ :]*' | sort -u)
+}
+for command in "${commands[@]}"; do
+	suite=$bundle/suites/${command%% *}
+	cp "$suite" "$root/suites/"
+	copy_libraries "$suite"
+	[ "${suite##*/}" = p2p_rdma ] || continue
+	# It opens libibverbs itself, which opens the driver of rxe.
+	verbs=$(find /usr/lib -name 'libibverbs.so.1' -o -name 'librxe-rdmav*.so')
+	[ -n "$verbs" ] || die "libibverbs is missing: apt-get install libibverbs1 ibverbs-providers"
+	for library in $verbs; do
+		mkdir -p "$root/$(dirname "$library")"
+		cp -L "$library" "$root/$library"
+		copy_libraries "$library"
+	done
+	mkdir -p "$root/etc/libibverbs.d"
+	cp /etc/libibverbs.d/rxe.driver "$root/etc/libibverbs.d/"
+done
 {
 	cat <<-'INIT'
 		#!/bin/busybox sh
@@ -55,6 +149,12 @@ cp "$bundle"/suites/* "$root/suites/"
 		export PATH=/bin
 		mount -t proc proc /proc; mount -t sysfs sys /sys
 		mount -t devtmpfs dev /dev 2>/dev/null
+		mount -t tmpfs tmp /tmp
+		mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm
+		mount -t debugfs debug /sys/kernel/debug
+		ln -s /proc/self/fd /dev/fd
+		ifconfig lo 127.0.0.1 up
+		ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up 2>/dev/null
 		echo 1 > /proc/sys/kernel/panic_on_oops
 		for m in $(find /lib/modules -name 'peerlab_*.ko'); do insmod $m || echo "boot-vm: insmod $m failed"; done
 		stty -F /dev/console -echo raw 2>/dev/null
@@ -65,8 +165,14 @@ cp "$bundle"/suites/* "$root/suites/"
 	done
 	cat <<-'INIT'
 		for d in provider client; do rmmod peerlab_$d && echo "boot-vm: peerlab_$d unloaded"; done
+		# Young objects are not reported: the scan comes when all are old enough.
+		leaks=/sys/kernel/debug/kmemleak
+		if [ -e $leaks ]; then
+			sleep 6; echo scan > $leaks; sleep 6; echo scan > $leaks
+			[ -z "$(head -c 1 $leaks)" ] || { echo "boot-vm: kmemleak:"; head -60 $leaks; failed=1; }
+		fi
 		# "quiet" hides warnings from the console, not from us.
-		if dmesg | grep -E 'WARNING|BUG|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
+		if dmesg | grep -E 'WARNING|BUG:|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
 		echo "boot-vm: done $failed"
 		poweroff -f
 	INIT
@@ -74,42 +180,47 @@ cp "$bundle"/suites/* "$root/suites/"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd"
 
-bar=$work/bar
-truncate -s 256M "$bar"
-edu=edu,dma_mask=0xffffffffffffffff
-case $path in
-switch)
-	devices=(-device pcie-root-port,id=rp0,chassis=1,slot=1
-		-device x3130-upstream,id=up0,bus=rp0
-		-device xio3130-downstream,id=dp0,bus=up0,chassis=2,slot=0
-		-device xio3130-downstream,id=dp1,bus=up0,chassis=2,slot=1
-		-device ivshmem-plain,memdev=bar,bus=dp0 -device "$edu,bus=dp1") ;;
-roots)
-	devices=(-device pcie-root-port,id=rp0,chassis=1,slot=1
-		-device pcie-root-port,id=rp1,chassis=2,slot=2
-		-device ivshmem-plain,memdev=bar,bus=rp0 -device "$edu,bus=rp1") ;;
-*) echo "boot-vm: unknown path $path" >&2; exit 2 ;;
-esac
+devices=()
+for i in "${!providers[@]}"; do
+	truncate -s "$bar" "$work/bar$i"
+	devices+=(-object "memory-backend-file,id=bar$i,mem-path=$work/bar$i,share=on,size=$bar")
+done
+for bridge in ${bridges[@]+"${bridges[@]}"}; do devices+=(-device "$bridge"); done
+for i in "${!providers[@]}"; do devices+=(-device "ivshmem-plain,memdev=bar$i,bus=${providers[i]}"); done
+# Without the mask edu silently clamps addresses and writes into low memory.
+devices+=(-device "edu,dma_mask=0xffffffffffffffff,bus=$client")
 
 # The host's answers to "@oracle read OFFSET LENGTH" go back over the console.
 mkfifo "$work/in" "$work/out"
-timeout "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu "$cpu" -m 1G -smp 2 \
-	-display none -no-reboot -nic none -serial stdio -monitor none \
-	-object memory-backend-file,id=bar,mem-path="$bar",share=on,size=256M "${devices[@]}" \
-	-kernel "$bundle/vmlinuz" -initrd "$work/initrd" \
-	-append "console=ttyS0 panic=-1 quiet $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
+timeout "$timeout" nice -n 5 qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu "$cpu" \
+	-m "$memory" -smp "$cpus" -display none -no-reboot -serial stdio -monitor none \
+	${iommu_device[@]+"${iommu_device[@]}"} -nic none \
+	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= \
+	"${devices[@]}" -kernel "$bundle/vmlinuz" -initrd "$work/initrd" \
+	-append "console=ttyS0 panic=-1 quiet $iommu_arguments $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
+qemu=$!
 exec 5>"$work/in"
-status=1
+status=1 finished=''
 while IFS= read -r line; do
 	line=${line%$'\r'}
 	case $line in
 	'@oracle read '*)
 		read -r _ _ offset length <<<"$line"
-		hex=$(od -An -v -tx1 -j "$offset" -N "$length" "$bar" | tr -d ' \n')
+		hex=$(od -An -v -tx1 -j "$offset" -N "$length" "$work/bar0" | tr -d ' \n')
 		printf '%s %s\n' "$length" "$hex" >&5 ;;
 	*) printf '%s\n' "$line" ;;
 	esac
+	case $line in 'boot-vm: done '*) finished=1 ;; esac
 	[ "$line" != 'boot-vm: done 0' ] || status=0
 done <"$work/out"
+ended=0
+wait "$qemu" || ended=$?
+qemu=''
 cat "$work/qemu.log" >&2
+if [ -z "$finished" ]; then
+	[ $ended -ne 124 ] || echo "boot-vm: it took more than $timeout s and was stopped" >&2
+	[ $ended -eq 124 ] || echo "boot-vm: the machine ended before its suites did" >&2
+fi
+# QEMU tells of a transfer it has cut short, which the guest cannot see.
+! grep -q clamping "$work/qemu.log" || status=1
 exit $status
