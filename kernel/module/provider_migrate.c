@@ -239,18 +239,20 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
  * @flags: PEERLAB_MIGRATE_*
  * @fault_page: NULL, or the page whose fault this is
  * @offsets: NULL, or where the pages went, see struct peerlab_migrate
+ * @collected: out: how many pages could be taken away from where they were
  */
 struct move {
 	bool in;
 	u32 flags;
 	struct page *fault_page;
 	u64 *offsets;
+	unsigned long collected;
 };
 
 /* Move a range within one PMD; adds the pages that moved to @migrated. */
 static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end,
-			 const struct move *move, u64 *migrated)
+			 struct move *move, u64 *migrated)
 {
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
 	unsigned long *src = kvcalloc(npages, sizeof(*src), GFP_KERNEL);
@@ -276,6 +278,7 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 	ret = migrate_vma_setup(&args);
 	if (ret)
 		goto out;
+	move->collected = args.cpages;
 	if (move->flags & PEERLAB_MIGRATE_HOLD)
 		msleep(PEERLAB_HOLD_MS);
 	if (move->in)
@@ -352,7 +355,13 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
 			  &move, &migrated))
 		return VM_FAULT_SIGBUS;
-	return migrated ? 0 : VM_FAULT_OOM;
+	/*
+	 * What could not be taken away now, somebody else has or the core has
+	 * just split: whoever faulted tries again.
+	 */
+	if (!move.collected || migrated)
+		return 0;
+	return VM_FAULT_OOM;
 }
 
 #ifdef PEERLAB_DMA_ALIAS
