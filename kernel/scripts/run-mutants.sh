@@ -118,7 +118,7 @@ note() {
 # -- rigs ------------------------------------------------------------------------
 
 # rig_of NAME -- its configuration and arguments of boot-vm.sh up to the suites.
-# "lean" is mutants/lean.config on top of peerlab.config.
+# "lean" is mutants/lean.config on top of peerlab.config, "lean-debug" one more.
 rig_of() {
 	case $1 in
 	switch) echo "lean --path switch" ;;
@@ -127,7 +127,7 @@ rig_of() {
 	two) echo "lean --path two" ;;
 	mixed) echo "lean --path mixed --cpu Skylake-Client-v4" ;;
 	iommu) echo "lean --path roots --iommu translated" ;;
-	debug) echo "debug --path switch --memory 2G" ;;
+	debug) echo "lean-debug --path switch" ;;
 	rdma) echo "peerlab --path switch" ;;
 	*) return 1 ;;
 	esac
@@ -164,7 +164,7 @@ series_key=$( (cat "$base/source.sha256"; cat "$work/series"/*.patch) | sha256su
 # The tests must not change while a long run is under way.
 mkdir "$work/inputs"
 cp -r "$kernel_dir"/{module,selftests,config} "$work/inputs/"
-cp "$kernel_dir/mutants/lean.config" "$work/inputs/config/"
+cp "$kernel_dir"/mutants/lean*.config "$work/inputs/config/"
 tests_key=$( (cd "$work/inputs" && hash_tree module selftests config) )
 
 # -- trees -----------------------------------------------------------------------
@@ -227,10 +227,19 @@ set_sources() {
 	done <"$work/touched"
 }
 
+# fragments_of CONFIG -- what is merged on top of tinyconfig.
+fragments_of() {
+	local in=$work/inputs/config
+	case $1 in
+	peerlab) echo "$in/peerlab.config" ;;
+	lean) echo "$in/peerlab.config" "$in/lean.config" ;;
+	lean-debug) echo "$in/peerlab.config" "$in/lean.config" "$in/lean-debug.config" ;;
+	esac
+}
+
 configure() {
-	local tree=$store/tree-$1 fragments=("$work/inputs/config/peerlab.config") key
-	[ "$1" = peerlab ] ||
-		fragments+=("$work/inputs/config/$1.config")
+	local tree=$store/tree-$1 fragments key
+	read -r -a fragments < <(fragments_of "$1")
 	key=$(cat "${fragments[@]}" | sha256sum)
 	[ "$(cat "$tree/.configured" 2>/dev/null)" != "$key" ] || return 0
 	tree_make "$1" -s tinyconfig
@@ -273,13 +282,34 @@ build() {
 		fi
 	fi
 	cp "$tree/arch/x86/boot/bzImage" "$bundle/vmlinuz" || return 1
-	cp "$store/suites/$tests_key-$series_key"/* "$bundle/suites/" || return 1
+	cp "$store/suites/$tests_key-$series_key"/* "$work/marked" "$bundle/suites/" || return 1
 	# What boot-vm.sh looks for; nobody reads it here.
 	echo '{}' >"$bundle/manifest.json"
 }
 
 # build_suites -- once for all mutants.
 build_suites() {
+	# Says in the kernel's log which test runs, and afterwards which message is whose.
+	cat >"$work/marked" <<-'MARKED'
+		#!/bin/busybox sh
+		suite=$1; shift
+		mkdir -p /tmp; mount -t tmpfs tmp /tmp
+		[ $suite != hmm-tests ] || modprobe test_hmm
+		{ /suites/$suite "$@"; echo $? >/status; } | while IFS= read -r line; do
+			printf '%s\n' "$line"
+			case $line in
+			'# test: '*) echo "peerlab-test ${line#\# test: }" >/dev/kmsg ;;
+			'#  RUN '*) echo "peerlab-test ${line#\#  RUN }" >/dev/kmsg ;;
+			esac
+		done
+		dmesg | awk '
+			/peerlab-test / { test = $NF == "..." ? $(NF - 1) : $NF; next }
+			/WARNING|BUG:|Oops|INFO:|DMAR: .*fault|clamping|DMA-API/ {
+				sub(/^\[[^]]*\] */, ""); print "# kernel: " (test ? test : "-") " " $0
+			}'
+		exit $(cat /status)
+	MARKED
+	chmod +x "$work/marked"
 	local out=$store/suites/$tests_key-$series_key
 	[ ! -f "$out/.complete" ] || return 0
 	rm -rf "$out"
@@ -296,26 +326,6 @@ build_suites() {
 				hmm-tests.c vm_util.c hugepage_settings.c -o "$out/hmm-tests" && cd "$here"
 	} >"$work/suites.log" 2>&1 ||
 		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "hmm-tests does not build" "see above"; }
-	# Says in the kernel's log which test runs, and afterwards which message is whose.
-	cat >"$out/marked" <<-'MARKED'
-		#!/bin/busybox sh
-		suite=$1; shift
-		[ $suite != hmm-tests ] || modprobe test_hmm
-		{ /suites/$suite "$@"; echo $? >/status; } | while IFS= read -r line; do
-			printf '%s\n' "$line"
-			case $line in
-			'# test: '*) echo "peerlab-test ${line#\# test: }" >/dev/kmsg ;;
-			'#  RUN '*) echo "peerlab-test ${line#\#  RUN }" >/dev/kmsg ;;
-			esac
-		done
-		dmesg | awk '
-			/peerlab-test / { test = $NF == "..." ? $(NF - 1) : $NF; next }
-			/WARNING|BUG|Oops|INFO:|DMAR: .*fault|clamping|DMA-API/ {
-				sub(/^\[[^]]*\] */, ""); print "# kernel: " (test ? test : "-") " " $0
-			}'
-		exit $(cat /status)
-	MARKED
-	chmod +x "$out/marked"
 	touch "$out/.complete"
 }
 
@@ -358,7 +368,7 @@ read_log() {
 			id = $3; sub(/^# kernel: [^ ]+ /, ""); text = plain($0); told[text]
 			print "splat " id " " text; next
 		}
-		/WARNING|BUG|Oops|INFO:|DMAR: .*fault|clamping|DMA-API|leaked/ {
+		!/^(#|ok |not ok |boot-vm)/ && /WARNING|BUG:|Oops|INFO:|DMAR: .*fault|clamping|DMA-API|leaked/ {
 			text = plain($0)
 			if (!(text in told)) { late[text] = running ? test : "-" }
 		}
@@ -535,7 +545,7 @@ for name in "${mutants[@]}"; do
 done
 await 0
 # The tree is left as the series has it.
-for config in lean peerlab debug; do
+for config in lean lean-debug peerlab; do
 	[ ! -d "$store/tree-$config" ] || set_sources "$config"
 done
 
