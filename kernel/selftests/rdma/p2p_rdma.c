@@ -34,7 +34,7 @@ static const struct test tests[] = {
 	{ "F91.dma_device_migrated", WAY_ANY,
 	  NEEDS_PROVIDER | NEEDS_DMA_DEVICE, test_migrated_dma_device },
 
-	{ "F92.traffic", WAY_NONE, 0, test_traffic },
+	{ "F92.traffic", WAY_NONE, USES_PROVIDER, test_traffic },
 	{ "F92.unmapped", WAY_NONE, 0, test_unmapped },
 	{ "F92.mapped_anew", WAY_NONE, 0, test_mapped_anew },
 	{ "F92.thrown_away", WAY_NONE, 0, test_thrown_away },
@@ -70,16 +70,16 @@ static const char *no_rxe;
 
 static const char *setup(const struct test *test)
 {
+	bool rig = !access(PEERLAB_PROVIDER_DEVICE, F_OK) &&
+		   !access(PEERLAB_CLIENT_DEVICE, F_OK);
 	const char *reason = verbs_load();
 
+	if (!reason && (test->needs & NEEDS_PROVIDER) && !rig)
+		reason = "no device private memory: peerlab_provider and peerlab_client are not loaded";
+	if (!reason && (test->needs & (NEEDS_PROVIDER | USES_PROVIDER)) && rig)
+		reason = rig_setup(test);
 	if (reason)
 		return reason;
-	if (test->needs & NEEDS_PROVIDER) {
-		if (access(PEERLAB_PROVIDER_DEVICE, F_OK))
-			return "no device private memory: peerlab_provider is not loaded";
-		rig_reopen_provider();
-		provider_behave(0, 0);
-	}
 	if (test->needs & NEEDS_DMA_DEVICE)
 		return device_open_dma();
 	return no_rxe ? no_rxe : device_open_rxe();

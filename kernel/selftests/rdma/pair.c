@@ -223,7 +223,7 @@ bool page_exclusive(const void *address)
 
 /* ---- operations */
 
-static enum ibv_wc_status await(struct ibv_cq *cq)
+enum ibv_wc_status pair_await(struct pair *pair, int side)
 {
 	struct timespec now, end;
 	struct ibv_wc wc;
@@ -232,7 +232,7 @@ static enum ibv_wc_status await(struct ibv_cq *cq)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += WAIT_S;
 	for (;;) {
-		n = ibv_poll_cq(cq, 1, &wc);
+		n = ibv_poll_cq(pair->cq[side], 1, &wc);
 		REQUIRE(n >= 0, "poll: %d", n);
 		if (n)
 			return wc.status;
@@ -251,7 +251,7 @@ enum ibv_wc_status pair_run(struct pair *pair, struct ibv_send_wr *wr)
 	wr->send_flags |= IBV_SEND_SIGNALED;
 	ret = ibv_post_send(pair->qp[HERE], wr, &bad);
 	REQUIRE(!ret, "post: %s", strerror(ret));
-	return await(pair->cq[HERE]);
+	return pair_await(pair, HERE);
 }
 
 static enum ibv_wc_status run_rdma(struct pair *pair, enum ibv_wr_opcode opcode,
@@ -341,7 +341,7 @@ void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
 
 	REQUIRE(!ret, "post receive: %s", strerror(ret));
 	status[HERE] = pair_run(pair, &send);
-	status[THERE] = await(pair->cq[THERE]);
+	status[THERE] = pair_await(pair, THERE);
 }
 
 void require_success(enum ibv_wc_status status, const char *what)

@@ -62,6 +62,9 @@ struct ibv_mr *region_pinned(size_t length);
  */
 enum ibv_wc_status pair_run(struct pair *pair, struct ibv_send_wr *wr);
 
+/* Wait for the next completion of one side. */
+enum ibv_wc_status pair_await(struct pair *pair, int side);
+
 /* Simple forms of it, of one piece of local memory. */
 enum ibv_wc_status rdma_write(struct pair *pair, struct ibv_mr *local,
 			      void *from, size_t length, struct ibv_mr *remote,

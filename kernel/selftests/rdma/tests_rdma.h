@@ -8,7 +8,8 @@
 
 /* Beside those of ktap.h. */
 #define NEEDS_PROVIDER		(1u << 8)	/* device private memory */
-#define NEEDS_DMA_DEVICE	(1u << 9)	/* not rxe: a device with DMA */
+#define USES_PROVIDER		(1u << 9)	/* if there is one */
+#define NEEDS_DMA_DEVICE	(1u << 10)	/* not rxe: a device with DMA */
 
 /* Where a piece of a transfer begins and how long it is. */
 struct span {
