@@ -72,6 +72,7 @@ struct client {
  * @flags: PEERLAB_MAP_* of the last call
  * @invalidations: see struct peerlab_client_state
  * @invalidated: see struct peerlab_client_state
+ * @marked: see struct peerlab_client_state
  */
 struct mapping {
 	struct client *client;
@@ -86,6 +87,7 @@ struct mapping {
 	u32 flags;
 	u64 invalidations;
 	u64 invalidated;
+	u64 marked;
 };
 
 int mapping_map(struct mapping *mapping, struct peerlab_map *req,

@@ -132,6 +132,7 @@ static long client_ioctl_state(struct mapping *mapping, void __user *arg)
 		.valid = mapping_valid_pages(mapping),
 		.invalidations = mapping->invalidations,
 		.invalidated = mapping->invalidated,
+		.marked = mapping->marked,
 	};
 
 	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;

@@ -21,6 +21,19 @@ static struct device *mapping_device(struct mapping *mapping)
 	return &mapping->client->pdev->dev;
 }
 
+/* Unmap one page; true if it was mapped. */
+static bool take_down(struct mapping *mapping, unsigned long i)
+{
+	bool was = hmm_dma_unmap_pfn(mapping_device(mapping), &mapping->map, i);
+
+	/* Or the next call would believe that it is mapped. */
+	if (was && mapping->map.pfn_list[i] &
+	    (HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA | HMM_PFN_P2PDMA_BUS))
+		mapping->marked++;
+	mapping->map.pfn_list[i] = 0;
+	return was;
+}
+
 static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 			       const struct mmu_notifier_range *range,
 			       unsigned long seq)
@@ -41,9 +54,7 @@ static bool mapping_invalidate(struct mmu_interval_notifier *notifier,
 	for (address = max(mapping->start, range->start); address < end;
 	     address += PAGE_SIZE) {
 		i = (address - mapping->start) >> PAGE_SHIFT;
-		taken += hmm_dma_unmap_pfn(mapping_device(mapping),
-					   &mapping->map, i);
-		mapping->map.pfn_list[i] = 0;
+		taken += take_down(mapping, i);
 	}
 	mapping->invalidated += taken;
 	mapping->invalidations += !!taken;
@@ -60,10 +71,8 @@ static void unmap_pages(struct mapping *mapping)
 	unsigned long i;
 
 	lockdep_assert_held(&mapping->lock);
-	for (i = 0; i < mapping->npages; i++) {
-		hmm_dma_unmap_pfn(mapping_device(mapping), &mapping->map, i);
-		mapping->map.pfn_list[i] = 0;
-	}
+	for (i = 0; i < mapping->npages; i++)
+		take_down(mapping, i);
 }
 
 /**

@@ -94,7 +94,8 @@ struct peerlab_provider_counters {
  * @run_pages: 0, or the most pages one answer may cover (a power of two): the
  *	aliases of longer runs are then claimed not to be contiguous
  * @flags: PEERLAB_BEHAVE_*
- * @reserved: must be 0
+ * @shift_pages: device private page n is BAR page n + this, from the end on to
+ *	the beginning; can only change while no page is in use
  * @refuse_first: first device page (offset in the BAR in pages) to refuse
  * @refuse_count: how many; 0: @refuse_errno is for all pages
  */
@@ -102,7 +103,7 @@ struct peerlab_behaviour {
 	__u32 refuse_errno;
 	__u32 run_pages;
 	__u32 flags;
-	__u32 reserved;
+	__u32 shift_pages;
 	__u64 refuse_first;
 	__u64 refuse_count;
 };
@@ -315,12 +316,15 @@ struct peerlab_dma {
  * @valid: how many pages of it are mapped
  * @invalidations: notifier calls that took pages away
  * @invalidated: pages that were taken away
+ * @marked: entries that were still marked as mapped after they were unmapped,
+ *	since the file was opened
  */
 struct peerlab_client_state {
 	__u64 pages;
 	__u64 valid;
 	__u64 invalidations;
 	__u64 invalidated;
+	__u64 marked;
 };
 
 /**

@@ -5,7 +5,8 @@
  *
  *	device private page n  <->  byte n * PAGE_SIZE of the BAR  <->  P2PDMA page n
  *
- * so that finding the alias of a page is an addition.
+ * so that finding the alias of a page is an addition.  A test may shift the
+ * one against the other, see struct peerlab_behaviour.
  */
 #ifndef PEERLAB_PROVIDER_H
 #define PEERLAB_PROVIDER_H
@@ -69,6 +70,7 @@ extern const struct dev_pagemap_ops provider_pgmap_ops_no_alias;
 int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req,
 		     u64 *offsets);
 int provider_evict(struct provider *prov);
+unsigned long provider_bar_index(struct provider *prov, unsigned long index);
 void provider_inspect(struct provider *prov,
 		      struct peerlab_inspection *inspection);
 int provider_make_exclusive(struct provider *prov, unsigned long address);

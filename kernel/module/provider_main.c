@@ -106,7 +106,7 @@ static void describe_own_page(struct provider *prov, unsigned long hmm_pfn,
 #endif
 	index = page_to_pfn(hmm_pfn_to_page(hmm_pfn)) - prov->private_pfn;
 	if (index < prov->npages)
-		out->offset = (u64)index << PAGE_SHIFT;
+		out->offset = (u64)provider_bar_index(prov, index) << PAGE_SHIFT;
 }
 
 static long provider_ioctl_snapshot(struct provider *prov,
@@ -207,10 +207,17 @@ static long provider_ioctl_behave(struct provider *prov, void __user *arg)
 
 	if (copy_from_user(&behaviour, arg, sizeof(behaviour)))
 		return -EFAULT;
-	if (behaviour.refuse_errno > MAX_ERRNO || behaviour.reserved)
+	if (behaviour.refuse_errno > MAX_ERRNO ||
+	    behaviour.shift_pages >= prov->npages)
 		return -EINVAL;
 	if (behaviour.run_pages && !is_power_of_2(behaviour.run_pages))
 		return -EINVAL;
+	if (behaviour.shift_pages != prov->behaviour.shift_pages) {
+		/* Data would be somewhere else from one moment to the next. */
+		if (!bitmap_empty(prov->used_map, prov->npages))
+			return -EBUSY;
+		WRITE_ONCE(prov->behaviour.shift_pages, behaviour.shift_pages);
+	}
 	/* The window before the errno that makes it count. */
 	WRITE_ONCE(prov->behaviour.refuse_errno, 0);
 	WRITE_ONCE(prov->behaviour.refuse_first, behaviour.refuse_first);

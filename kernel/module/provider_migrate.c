@@ -17,15 +17,28 @@ static struct provider *page_provider(struct page *page)
 	return container_of(page_pgmap(page), struct provider, pgmap);
 }
 
-static unsigned long page_index_in_bar(struct provider *prov, struct page *page)
+static unsigned long page_index(struct provider *prov, struct page *page)
 {
 	return page_to_pfn(page) - prov->private_pfn;
+}
+
+/**
+ * provider_bar_index() - which page of the BAR a device private page is
+ * @prov: the provider
+ * @index: of the device private page
+ *
+ * Return: the index in the BAR.
+ */
+unsigned long provider_bar_index(struct provider *prov, unsigned long index)
+{
+	index += READ_ONCE(prov->behaviour.shift_pages);
+	return index < prov->npages ? index : index - prov->npages;
 }
 
 static void __iomem *page_bar(struct provider *prov, struct page *page)
 {
 	return (void __force __iomem *)prov->bar +
-	       page_index_in_bar(prov, page) * PAGE_SIZE;
+	       provider_bar_index(prov, page_index(prov, page)) * PAGE_SIZE;
 }
 
 static struct page *alloc_device_page(struct provider *prov, unsigned int order)
@@ -82,7 +95,7 @@ static void provider_folio_free(struct folio *folio)
 
 	dissolve_folio(prov, folio);
 	spin_lock(&prov->lock);
-	bitmap_clear(prov->used_map, page_index_in_bar(prov, &folio->page), nr);
+	bitmap_clear(prov->used_map, page_index(prov, &folio->page), nr);
 	spin_unlock(&prov->lock);
 }
 
@@ -162,8 +175,9 @@ static unsigned long count_moved(struct provider *prov, unsigned long *src,
 		nr = dst_pages(dst[i]);
 		moved += nr;
 		for (j = 0; offsets && j < nr; j++)
-			offsets[i + j] = (u64)(page_index_in_bar(prov,
-				migrate_pfn_to_page(dst[i])) + j) << PAGE_SHIFT;
+			offsets[i + j] = (u64)provider_bar_index(prov,
+				page_index(prov, migrate_pfn_to_page(dst[i])) +
+				j) << PAGE_SHIFT;
 	}
 	return moved;
 }
@@ -374,7 +388,7 @@ static int provider_dma_alias(struct page *page, unsigned long *pfn,
 	u32 run_pages = READ_ONCE(behaviour->run_pages);
 	u64 first = READ_ONCE(behaviour->refuse_first);
 	u64 count = READ_ONCE(behaviour->refuse_count);
-	unsigned long index = page_index_in_bar(prov, page);
+	unsigned long index = provider_bar_index(prov, page_index(prov, page));
 
 	/* Says yes whenever the kernel cannot tell. */
 	if (!rcu_read_lock_held())
@@ -390,6 +404,7 @@ static int provider_dma_alias(struct page *page, unsigned long *pfn,
 		*nr = min_t(u32, *nr, run_pages - (index & (run_pages - 1)));
 	if (refuse_errno && index < first)
 		*nr = min_t(u64, *nr, first - index);
+	*nr = min_t(u64, *nr, prov->npages - index);
 	*pfn = prov->bar_pfn + index;
 	return 0;
 }

@@ -43,6 +43,23 @@ bool have_second_provider(void)
 	return provider_fds[1] >= 0;
 }
 
+/*
+ * Back to good behaviour: a test that was killed may have left it otherwise,
+ * and its memory may take a moment to be freed.
+ */
+static void settle_provider(void)
+{
+	int attempt, ret = 0;
+
+	for (attempt = 0; attempt < 100; attempt++) {
+		ret = provider_shift(0);
+		if (ret != -EBUSY)
+			break;
+		usleep(20000);
+	}
+	REQUIRE(!ret, "the provider is not as it should be: %s", strerror(-ret));
+}
+
 const char *rig_setup(const struct test *test)
 {
 	int i;
@@ -55,13 +72,12 @@ const char *rig_setup(const struct test *test)
 	client_fd = client_open();
 	REQUIRE(!ioctl(client_fd, PEERLAB_CLIENT_INFO, &client_info),
 		"PEERLAB_CLIENT_INFO: %m");
-	/* A test that was killed may have left it otherwise. */
 	REQUIRE(!client_set_mask(client_fd, 64), "cannot set the DMA mask: %m");
 	for (i = MAX_PROVIDERS - 1; i >= 0; i--) {
 		if (provider_fds[i] < 0)
 			continue;
 		provider_use(i);
-		provider_behave(0, 0);
+		settle_provider();
 	}
 	if ((test->needs & NEEDS_PROVOKE) && !provoke_enabled)
 		return "it makes the kernel complain: ask for it with --provoke";
@@ -228,6 +244,13 @@ void provider_refuse_window(uint64_t bar_offset, uint64_t count)
 	});
 }
 
+int provider_shift(unsigned int pages)
+{
+	struct peerlab_behaviour behaviour = { .shift_pages = pages };
+
+	return ioctl(provider_fd, PEERLAB_PROVIDER_BEHAVE, &behaviour) ? -errno : 0;
+}
+
 void provider_behave_flags(unsigned int flags)
 {
 	behave(&(struct peerlab_behaviour){ .flags = flags });
@@ -335,7 +358,14 @@ int client_map(int fd, void *address, size_t length, unsigned int flags,
 
 int client_unmap(int fd)
 {
-	return ioctl(fd, PEERLAB_CLIENT_UNMAP) ? -errno : 0;
+	int ret = ioctl(fd, PEERLAB_CLIENT_UNMAP) ? -errno : 0;
+	struct peerlab_client_state state;
+
+	if (!ret && !ioctl(fd, PEERLAB_CLIENT_STATE, &state))
+		EXPECT(!state.marked,
+		       "%llu entries still marked as mapped after they were unmapped",
+		       state.marked);
+	return ret;
 }
 
 int client_dma(int fd, size_t offset, size_t length, void *buffer,

@@ -85,6 +85,8 @@ void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
 /* Refuse the aliases of @count device pages from @bar_offset on. */
 void provider_refuse_window(uint64_t bar_offset, uint64_t count);
 void provider_behave_flags(unsigned int flags);
+/* See struct peerlab_behaviour; -EBUSY while there are pages in use. */
+int provider_shift(unsigned int pages);
 void provider_snapshot(void *address, size_t length,
 		       struct peerlab_own_page *pages);
 /* With PEERLAB_SNAPSHOT_*; returns the time it took in ns. */

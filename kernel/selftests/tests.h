@@ -24,6 +24,7 @@ void f06_other_owner_without_operation(void);
 void f07_snapshot(void);
 void f07_snapshot_without_dma_dev(void);
 void f08_request_per_page(void);
+void f08_refused_request_per_page(void);
 void f09_sticky_flags(void);
 void f09_sticky_flags_ram(void);
 void f10_called_under_rcu(void);
@@ -73,6 +74,14 @@ void f42_two_providers(void);
 void f43_one_of_two_reachable(void);
 
 /* Large folios */
+void f07_snapshot_pmd_without_dma_dev(void);
+void f07_snapshot_pmd_with_refusal(void);
+void f08_write_one_page_of_a_pmd(void);
+void f09_sticky_flags_pmd(void);
+void f20_read_only_pmd_alias(void);
+void f21_write_to_read_only_pmd(void);
+void f50_head_refused(void);
+void f51_pmd_misaligned_alias(void);
 void f50_pmd_alias(void);
 void f50_pmd_fallback(void);
 void f50_head_refused_write(void);
