@@ -4,8 +4,11 @@ import type { Session } from '../machine/protocols.js';
 import { parseInventory } from './parse.js';
 import { INVENTORY_COMMAND } from './script.js';
 
+/** A second on an idle computer; an emulated machine that shares two cores with ten others has needed more than one minute. */
+const READ_MS = 240_000;
+
 /** Reads a machine's inventory over an open connection. */
 export async function readInventory(session: Session, signal?: AbortSignal): Promise<Inventory> {
-  const options = { timeoutMs: 60_000, ...(signal === undefined ? {} : { signal }) };
+  const options = { timeoutMs: READ_MS, ...(signal === undefined ? {} : { signal }) };
   return parseInventory(await output(session, INVENTORY_COMMAND, options));
 }

@@ -50,7 +50,10 @@ export function parseIdentity(text: string): KernelIdentity {
   };
 }
 
+/** Four small reads, but on an emulated machine that may hardly get to run. */
+const READ_MS = 120_000;
+
 export async function identifyKernel(session: Session, signal?: AbortSignal): Promise<KernelIdentity> {
-  const options = { timeoutMs: 60_000, ...(signal === undefined ? {} : { signal }) };
+  const options = { timeoutMs: READ_MS, ...(signal === undefined ? {} : { signal }) };
   return parseIdentity(await output(session, script('identify', {}, READ), options));
 }
