@@ -152,7 +152,7 @@ done
 
 # hash_tree PATH... -- one hash over names and contents.
 hash_tree() {
-	find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sed "s| $kernel_dir/| |" | sha256sum | cut -c1-16
+	find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16
 }
 
 fetch_out=$("$here/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetch_out"; exit "$EXIT_INFRASTRUCTURE"; }
@@ -160,12 +160,48 @@ base=${fetch_out##*$'\n'}
 mkdir "$work/series"
 "$here/split-series.pl" "$kernel_dir/patches" "$work/series" 0 >"$work/series.index" ||
 	{ cat "$work/series.index"; exit "$EXIT_APPLY"; }
-series_key=$( (cat "$base/source.sha256"; cat "$work/series"/*.patch) | sha256sum | cut -c1-16)
+
+# files_of PATCH... -- the files they touch.
+files_of() {
+	sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^rename (from|to) (.*)/\2/p' "$@" | sort -u
+}
+
+# stage_sources FOLDER PATCH... -- the files that the patches touch, patched.
+stage_sources() {
+	local stage=$1 file patch
+	shift
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	while read -r file; do
+		mkdir -p "$stage/$(dirname "$file")"
+		[ ! -f "$base/tree/$file" ] || cp -p "$base/tree/$file" "$stage/$file"
+	done < <(files_of "$@")
+	for patch in "$@"; do
+		if ! (cd "$stage" && patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
+			--reject-file=- <"$patch") >"$work/patch.log" 2>&1; then
+			grep -E 'FAILED|malformed|patching' "$work/patch.log" | sed 's/^/#   /'
+			return 1
+		fi
+	done
+}
+
+# What counts is the code: a reworded message or document is the same series.
+stage_sources "$work/stage" "$work"/series/*.patch ||
+	fail_infrastructure "the series does not apply" "see above"
+series_key=$(
+	cd "$work/stage"
+	{
+		cat "$base/source.sha256"
+		find . -type f ! -path './Documentation/*' ! -path './tools/*' -print0 | sort -z | xargs -0 sha256sum
+	} | sha256sum | cut -c1-16
+)
 # The tests must not change while a long run is under way.
 mkdir "$work/inputs"
-cp -r "$kernel_dir"/{module,selftests,config} "$work/inputs/"
-cp "$kernel_dir"/mutants/lean*.config "$work/inputs/config/"
-tests_key=$( (cd "$work/inputs" && hash_tree module selftests config) )
+mkdir "$work/inputs/config"
+cp -r "$kernel_dir"/{module,selftests} "$work/inputs/"
+cp "$kernel_dir"/config/peerlab.config "$kernel_dir"/mutants/lean*.config "$work/inputs/config/"
+[ ! -d "$work/stage/tools" ] || cp -r "$work/stage/tools" "$work/inputs/"
+tests_key=$( (cd "$work/inputs" && hash_tree .) )
 
 # -- trees -----------------------------------------------------------------------
 
@@ -183,15 +219,10 @@ tree_make() {
 	nice -n 15 make -C "$store/tree-$1" CC="$compiler" HOSTCC="$compiler" LOCALVERSION=-mutant "${@:2}"
 }
 
-# files_of PATCH... -- the files they touch.
-files_of() {
-	sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^rename (from|to) (.*)/\2/p' "$@" | sort -u
-}
-
 # set_sources CONFIG [PATCH] -- make the tree's sources base + series + PATCH.
 # A file that stays the same is not written: make compiles what has changed.
 set_sources() {
-	local tree=$store/tree-$1 stage=$work/stage file patch
+	local tree=$store/tree-$1 stage=$work/stage file
 	local patches=("$work"/series/*.patch)
 	[ -z "${2-}" ] || patches+=("$2")
 	if [ ! -f "$tree/.complete" ]; then
@@ -200,22 +231,12 @@ set_sources() {
 		cp -al "$base/tree" "$tree"
 		touch "$tree/.complete"
 	fi
-	rm -rf "$stage"
-	mkdir "$stage"
+	stage_sources "$stage" "${patches[@]}" || return 1
 	{ files_of "${patches[@]}"; cat "$tree/.touched" 2>/dev/null || true; } | sort -u >"$work/touched"
-	while read -r file; do
-		mkdir -p "$stage/$(dirname "$file")"
-		[ ! -f "$base/tree/$file" ] || cp -p "$base/tree/$file" "$stage/$file"
-	done <"$work/touched"
-	for patch in "${patches[@]}"; do
-		if ! (cd "$stage" && patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
-			--reject-file=- <"$patch") >"$work/patch.log" 2>&1; then
-			grep -E 'FAILED|malformed|patching' "$work/patch.log" | sed 's/^/#   /'
-			return 1
-		fi
-	done
 	cp "$work/touched" "$tree/.touched"
 	while read -r file; do
+		# Touched by an earlier series only: as in the base.
+		[ -f "$stage/$file" ] || [ ! -f "$base/tree/$file" ] || { mkdir -p "$stage/$(dirname "$file")"; cp -p "$base/tree/$file" "$stage/$file"; }
 		if [ ! -f "$stage/$file" ]; then
 			rm -f "$tree/$file"
 		elif ! cmp -s "$stage/$file" "$tree/$file"; then
