@@ -15,10 +15,11 @@ const run = promisify(execFile);
 
 /** How long the controller may take to answer: embedded Postgres makes its data folder at the first start. */
 const CONTROLLER_MS = 120_000;
-/** How long virtual machines may take to their first answer over SSH, under software emulation beside a kernel build. */
-const MACHINES_MS = 600_000;
-/** They boot a few at a time: beyond three, each adds this much. */
-const FURTHER_MACHINE_MS = 120_000;
+/**
+ * How long the next of the virtual machines may take to its first answer over SSH, under software
+ * emulation beside a kernel build. They boot a few at a time, so there is no limit for all of them.
+ */
+const NEXT_MACHINE_MS = 600_000;
 const POLL_MS = 250;
 
 /** Everything `npm start` brings up, and how to end it again. */
@@ -180,15 +181,18 @@ export class Farm {
   async awaitMachines(names: string[]): Promise<MachineView[]> {
     const step = this.terminal.step('virtual machines');
     let ready: MachineView[] = [];
-    const limitMs = MACHINES_MS + Math.max(0, names.length - 3) * FURTHER_MACHINE_MS;
-    await this.until(limitMs, 'the virtual machines do not come up', async () => {
-      const { machines } = await this.client.call('getFleet', {});
-      ready = machines.filter(
-        (m) => names.includes(m.name) && (m.observed === 'online' || m.observed === 'busy') && m.inventory !== null,
-      );
-      step.progress((100 * ready.length) / names.length, ready.map((m) => m.name).join(', '));
-      return ready.length === names.length;
-    });
+    while (ready.length < names.length) {
+      const before = ready.length;
+      const missing = names.filter((name) => !ready.some((m) => m.name === name)).join(', ');
+      await this.until(NEXT_MACHINE_MS, `none of the virtual machines ${missing} comes up`, async () => {
+        const { machines } = await this.client.call('getFleet', {});
+        ready = machines.filter(
+          (m) => names.includes(m.name) && (m.observed === 'online' || m.observed === 'busy') && m.inventory !== null,
+        );
+        step.progress((100 * ready.length) / names.length, ready.map((m) => m.name).join(', '));
+        return ready.length > before || ready.length === names.length;
+      });
+    }
     step.done(ready.map((m) => `${m.name} ${m.paths.map((p) => p.kind).join('+')}`).join(', '));
     return ready;
   }
