@@ -46,11 +46,11 @@ struct client {
 	void __iomem *regs;
 	void *bounce;
 	dma_addr_t bounce_dma;
-	struct mutex engine;
+	struct mutex engine;		/* one transfer at a time */
 	struct rw_semaphore alive;
 	bool gone;
 	struct list_head files;
-	struct mutex files_lock;
+	struct mutex files_lock;	/* guards @files */
 	struct miscdevice misc;
 	int id;
 	char name[32];
@@ -77,8 +77,8 @@ struct client {
 struct mapping {
 	struct client *client;
 	struct list_head on_client;
-	struct mutex call;
-	struct mutex lock;
+	struct mutex call;		/* held for a whole ioctl */
+	struct mutex lock;		/* taken by the notifier */
 	struct mmu_interval_notifier notifier;
 	struct hmm_dma_map map;
 	dma_addr_t *dma;

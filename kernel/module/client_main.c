@@ -6,12 +6,13 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "client.h"
 
-#define MAX_MAP_BYTES	(1UL << 30)
+#define MAX_MAP_BYTES	SZ_1G
 #define MAX_DMA_BYTES	SZ_64K
 
 static DEFINE_IDA(client_ids);
@@ -245,7 +246,7 @@ static int client_open(struct inode *inode, struct file *file)
 	/* misc_open() put the miscdevice here and holds off misc_deregister(). */
 	struct client *client = container_of(file->private_data, struct client,
 					     misc);
-	struct mapping *mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	struct mapping *mapping = kzalloc_obj(*mapping);
 
 	if (!mapping)
 		return -ENOMEM;
@@ -308,7 +309,7 @@ static int client_setup_device(struct client *client)
 
 static int client_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct client *client = kzalloc(sizeof(*client), GFP_KERNEL);
+	struct client *client = kzalloc_obj(*client);
 	int ret;
 
 	if (!client)

@@ -273,11 +273,10 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 	u64 begin, faulted;
 	int ret;
 
-	if (req->flags & PEERLAB_MAP_PER_PAGE) {
+	if (req->flags & PEERLAB_MAP_PER_PAGE)
 		range.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
-	} else if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
+	else if (!(req->flags & PEERLAB_MAP_SNAPSHOT))
 		range.default_flags = HMM_PFN_REQ_FAULT;
-	}
 	if (req->flags & PEERLAB_MAP_WRITE)
 		range.default_flags |= HMM_PFN_REQ_WRITE;
 #ifdef PEERLAB_DMA_ALIAS

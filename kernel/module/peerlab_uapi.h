@@ -17,10 +17,10 @@
 #define PEERLAB_CLIENT_DEVICE	"/dev/peerlab_client0"
 
 /* The running kernel has hmm_range.dma_dev and dev_pagemap_ops.dma_alias. */
-#define PEERLAB_FEATURE_DMA_ALIAS	(1u << 0)
+#define PEERLAB_FEATURE_DMA_ALIAS	0x0001
 /* What the running kernel can catch, for tests that count on it. */
-#define PEERLAB_FEATURE_ATOMIC_SLEEP	(1u << 1)	/* DEBUG_ATOMIC_SLEEP */
-#define PEERLAB_FEATURE_PROVE_RCU	(1u << 2)
+#define PEERLAB_FEATURE_ATOMIC_SLEEP	0x0002	/* DEBUG_ATOMIC_SLEEP */
+#define PEERLAB_FEATURE_PROVE_RCU	0x0004
 
 /* ------------------------------------------------------------------ provider */
 
@@ -62,9 +62,9 @@ struct peerlab_migrate {
 	__u64 offsets;
 };
 
-#define PEERLAB_MIGRATE_THP	(1u << 0)	/* move huge pages as such */
+#define PEERLAB_MIGRATE_THP	0x0001	/* move huge pages as such */
 /* Sleep PEERLAB_HOLD_MS between taking the pages away and putting them back. */
-#define PEERLAB_MIGRATE_HOLD	(1u << 1)
+#define PEERLAB_MIGRATE_HOLD	0x0002
 #define PEERLAB_HOLD_MS		400
 
 /**
@@ -108,10 +108,10 @@ struct peerlab_behaviour {
 	__u64 refuse_count;
 };
 
-#define PEERLAB_BEHAVE_NO_OP		(1u << 0)	/* no dma_alias() at all */
-#define PEERLAB_BEHAVE_MIGHT_SLEEP	(1u << 1)	/* dma_alias() is wrong */
-#define PEERLAB_BEHAVE_NO_HUGE_RAM	(1u << 2)	/* back only in small pages */
-#define PEERLAB_BEHAVE_NO_RAM		(1u << 3)	/* no way back */
+#define PEERLAB_BEHAVE_NO_OP		0x0001	/* no dma_alias() at all */
+#define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* dma_alias() is wrong */
+#define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
+#define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
 
 /**
  * struct peerlab_inspection - the struct pages of the provider, all of them
@@ -159,7 +159,7 @@ struct peerlab_snapshot {
 	__u64 ns;
 };
 
-#define PEERLAB_SNAPSHOT_DMA_DEV	(1u << 0)	/* set hmm_range.dma_dev too */
+#define PEERLAB_SNAPSHOT_DMA_DEV	0x0001	/* set hmm_range.dma_dev too */
 
 #define PEERLAB_PROVIDER_INFO		_IOR('V', 1, struct peerlab_provider_info)
 #define PEERLAB_PROVIDER_MIGRATE_IN	_IOWR('V', 2, struct peerlab_migrate)
@@ -206,9 +206,9 @@ enum peerlab_page_map {
 	PEERLAB_MAP_SKIPPED,	/* not valid, or not asked for */
 };
 
-#define PEERLAB_PAGE_WRITE		(1u << 0)
-#define PEERLAB_PAGE_DEVICE_PRIVATE	(1u << 1)	/* the HMM flag was set */
-#define PEERLAB_PAGE_DMA_ALIAS		(1u << 2)	/* the HMM flag was set */
+#define PEERLAB_PAGE_WRITE		0x0001
+#define PEERLAB_PAGE_DEVICE_PRIVATE	0x0002	/* the HMM flag was set */
+#define PEERLAB_PAGE_DMA_ALIAS		0x0004	/* the HMM flag was set */
 
 /**
  * struct peerlab_client_page - one page of a mapping
@@ -279,17 +279,17 @@ struct peerlab_map {
 	__u32 uses_dma_list;
 };
 
-#define PEERLAB_MAP_WRITE	(1u << 0)	/* ask for write access */
-#define PEERLAB_MAP_DMA_DEV	(1u << 1)	/* set hmm_range.dma_dev */
-#define PEERLAB_MAP_SNAPSHOT	(1u << 2)	/* look, do not fault or map */
-#define PEERLAB_MAP_DISCARD	(1u << 3)	/* unmap at once, for timing */
+#define PEERLAB_MAP_WRITE	0x0001	/* ask for write access */
+#define PEERLAB_MAP_DMA_DEV	0x0002	/* set hmm_range.dma_dev */
+#define PEERLAB_MAP_SNAPSHOT	0x0004	/* look, do not fault or map */
+#define PEERLAB_MAP_DISCARD	0x0008	/* unmap at once, for timing */
 /* After the first walk wait (5 s at most) until it has been invalidated. */
-#define PEERLAB_MAP_AWAIT_RETRY	(1u << 4)
+#define PEERLAB_MAP_AWAIT_RETRY	0x0010
 /* Request per page: what @pages says on entry, in flags PEERLAB_PAGE_REQ_*. */
-#define PEERLAB_MAP_PER_PAGE	(1u << 5)
+#define PEERLAB_MAP_PER_PAGE	0x0020
 
-#define PEERLAB_PAGE_REQ_FAULT		(1u << 8)
-#define PEERLAB_PAGE_REQ_WRITE		(1u << 9)
+#define PEERLAB_PAGE_REQ_FAULT		0x0100
+#define PEERLAB_PAGE_REQ_WRITE		0x0200
 
 /**
  * struct peerlab_dma - let the device copy
@@ -307,8 +307,8 @@ struct peerlab_dma {
 	__u32 refaults;
 };
 
-#define PEERLAB_DMA_TO_MEMORY	(1u << 0)	/* buffer to mapping, else back */
-#define PEERLAB_DMA_REFAULT	(1u << 1)	/* map again instead of -ESTALE */
+#define PEERLAB_DMA_TO_MEMORY	0x0001	/* buffer to mapping, else back */
+#define PEERLAB_DMA_REFAULT	0x0002	/* map again instead of -ESTALE */
 
 /**
  * struct peerlab_client_state - the mapping now

@@ -48,7 +48,7 @@ struct provider {
 	unsigned long bar_pfn;
 	unsigned long npages;
 	void *bar;
-	spinlock_t lock;
+	spinlock_t lock;		/* guards @used_map */
 	unsigned long *used_map;
 	struct rw_semaphore alive;
 	bool gone;

@@ -8,13 +8,14 @@
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "provider.h"
 
 #define PROVIDER_BAR		2
-#define MAX_REQUEST_BYTES	(1UL << 30)
+#define MAX_REQUEST_BYTES	SZ_1G
 #define SNAPSHOT_TIMEOUT	(10 * HZ)
 
 static DEFINE_IDA(provider_ids);
@@ -376,7 +377,7 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 	pci_set_master(pdev);
 
-	prov = kzalloc(sizeof(*prov), GFP_KERNEL);
+	prov = kzalloc_obj(*prov);
 	if (!prov)
 		return -ENOMEM;
 	kref_init(&prov->ref);
