@@ -3,13 +3,17 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE] [--keep]
+#                        [--config NAME] [--local TARBALL|GITTREE]
 #        build-bundle.sh --cache DIR --key [--series ...] [--config NAME]
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --key prints only
 # the content key.  --config NAME merges config/peerlab.config and, unless NAME
-# is peerlab, config/NAME.config on top.  --keep leaves the build tree.
+# is peerlab, config/NAME.config on top.
+#
+# What a bundle holds follows from its key alone.  The trees kernels are built in
+# are kept in the cache, a few for each configuration: after a change of one patch
+# only what depends on it is compiled.
 #
 # stdout: lines "@progress PERCENT TEXT", at the end "@bundle DIR".
 # stderr: the whole log.  A failure is one line "@error {json}" on stdout:
@@ -24,14 +28,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 kernel_dir=$(dirname "$here")
 # shellcheck source=report.sh
 . "$here/report.sh"
+# shellcheck source=suites.sh
+. "$here/suites.sh"
 
 usage() {
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
-	sed -n '3,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' keep='' local_source='' series=()
+cache='' out='' config=peerlab key_only='' local_source='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -40,13 +46,12 @@ while [ $# -gt 0 ]; do
 	--config) config=${2-}; shift 2 || usage ;;
 	--local) local_source=${2-}; shift 2 || usage ;;
 	--key) key_only=1; shift ;;
-	--keep) keep=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
 done
 [ -n "$cache" ] || usage "--cache is missing"
 [ -n "$out$key_only" ] || usage "--out is missing"
-[[ $config =~ ^[a-z0-9-]+$ ]] && [ -f "$kernel_dir/config/$config.config" ] ||
+[[ $config =~ ^[a-z0-9-]+$ && -f $kernel_dir/config/$config.config ]] ||
 	usage "there is no configuration $config in $kernel_dir/config"
 for s in ${series[@]+"${series[@]}"}; do
 	case $s in
@@ -62,7 +67,7 @@ mkdir -p "$cache/kernel" || fail_infrastructure "cannot create $cache/kernel" "c
 cache=$(cd "$cache" && pwd)
 work=$(mktemp -d "$cache/kernel/.series.XXXXXX") ||
 	fail_infrastructure "cannot write to $cache/kernel" "check the owner and the free space of the folder"
-tree='' staging='' maker=''
+staging='' maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
 	# make ends its compilers itself; the tree must not vanish below them.
@@ -71,18 +76,14 @@ clean_up() {
 	fi
 	rm -rf "$work"
 	[ -z "$staging" ] || rm -rf "$staging"
-	[ -z "$tree" ] || [ -n "$keep" ] || rm -rf "$tree"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# hash_files FILE... -- one hash over names (without folder) and contents.
-hash_files() {
-	local f
-	for f in "$@"; do
-		printf '%s %s\n' "$(sha256sum <"$f" | cut -d' ' -f1)" "${f##*/}"
-	done | sha256sum | cut -d' ' -f1
+# hash_tree DIRECTORY -- one hash over the names and contents of its files.
+hash_tree() {
+	(cd "$1" && find . -type f -printf '%P\0' | sort -z | xargs -0 -r sha256sum) | sha256sum | cut -d' ' -f1
 }
 
 # fail_apply PATCH DETAIL [FILE HUNK LINE]
@@ -95,6 +96,7 @@ fail_apply() {
 
 # fail_compile DETAIL [FILE LINE]
 fail_compile() {
+	tree_is_clean
 	printf '@error {"class":"compile","file":%s,"line":%s,"detail":%s}\n' \
 		"$([ -n "${2-}" ] && json_string "$2" || echo null)" "${3:-null}" "$(json_string "$1")"
 	exit "$EXIT_COMPILE"
@@ -135,12 +137,17 @@ toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
 
 shopt -s nullglob
 # What is built later is what is hashed now, whatever happens to the checkout.
-mkdir -p "$work/inputs"/{module,selftests,config}
+mkdir -p "$work/inputs"/{module,selftests/{rdma,upstream/baseline},config,scripts}
 cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$work/inputs/module/"
-cp "$kernel_dir"/selftests/{Makefile,*.[ch]} "$work/inputs/selftests/"
+for folder in . rdma upstream; do
+	files=("$kernel_dir/selftests/$folder"/{Makefile,*.[chS]})
+	[ ${#files[@]} -eq 0 ] || [ ! -e "${files[0]}" ] || cp "${files[@]}" "$work/inputs/selftests/$folder/"
+done
+cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
 cp "${fragments[@]}" "$work/inputs/config/"
+cp "$here"/{build-bundle,report,tree,suites}.sh "$here/split-series.pl" "$work/inputs/scripts/"
 fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
-config_key=$(hash_files "${fragments[@]}")
+config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{
 		echo "base $base_key"
@@ -149,9 +156,9 @@ key=$(
 		done <"$work/index"
 		echo "config $config_key"
 		echo "toolchain $toolchain"
-		echo "module $(hash_files "$work"/inputs/module/*)"
-		echo "selftests $(hash_files "$work"/inputs/selftests/*)"
-		echo "scripts $(hash_files "$here"/{build-bundle.sh,split-series.pl,report.sh})"
+		echo "module $(hash_tree "$work/inputs/module")"
+		echo "selftests $(hash_tree "$work/inputs/selftests")"
+		echo "scripts $(hash_tree "$work/inputs/scripts")"
 	} | sha256sum | cut -d' ' -f1
 )
 if [ -n "$key_only" ]; then
@@ -182,80 +189,18 @@ need_space "$(dirname "$out")" 100
 for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils cpio:cpio; do
 	PATH=$PATH:/usr/sbin:/sbin need "${pair%%:*}" "${pair#*:}"
 done
+[ -f /usr/include/infiniband/verbs.h ] ||
+	fail_infrastructure "the headers of libibverbs are missing" "apt-get install libibverbs-dev"
 
 # -- the tree -----------------------------------------------------------------
 
-# remove_orphans -- trees and inputs of builds that were killed and cannot have
-# cleaned up: nobody holds their lock, or it is a day since they were touched.
-remove_orphans() {
-	local path lock
-	for path in "$cache"/kernel/build-*; do
-		lock=$cache/kernel/.${path##*/}.lock
-		[ "$lock" -ef "$cache/kernel/.build-${key:0:16}.lock" ] ||
-			[ -n "$keep" ] || [ -e "$path/.keep" ] ||
-			flock -n "$lock" rm -rf "$path" || true
-	done
-	find "$cache/kernel" -maxdepth 1 -name '.series.*' -mtime +1 -exec rm -rf {} + 2>/dev/null || true
-}
-remove_orphans
-
+# shellcheck source=tree.sh
+. "$here/tree.sh"
 release_suffix=-peerlab-${key:0:8}
-tree=$cache/kernel/build-${key:0:16}
-progress 2 "copying the tree of Linux $base_version"
-rm -rf "$tree"
-[ -z "$keep" ] || echo "build-bundle: the tree stays in $tree" >&2
-cp -al "$base/tree" "$tree" 2>"$work/cp.log" ||
-	fail_infrastructure "copying the base tree failed: $(tail -1 "$work/cp.log")" \
-		"the cache folder must lie on one file system with free inodes"
-
-[ -z "$keep" ] || touch "$tree/.keep"
-
-# unlink_copy FILE -- give a file of the tree its own inode, so that whatever
-# writes to it cannot reach the pristine tree through the hard link.
-unlink_copy() {
-	[ -f "$tree/$1" ] || return 0
-	cp -p "$tree/$1" "$tree/$1.unlinked" && mv "$tree/$1.unlinked" "$tree/$1"
-}
-
-# apply_patch NUMBER LABEL
-apply_patch() {
-	local file name log=$work/apply.log target='' line
-	file=$work/$(printf %04d "$1").patch
-	while read -r name; do
-		unlink_copy "$name"
-	done < <(sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^(rename|copy) from (.*)/\2/p' "$file" | sort -u)
-	if (cd "$tree" && LC_ALL=C patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
-		--reject-file=- <"$file") >"$log" 2>&1; then
-		cat "$log" >&2
-		return 0
-	fi
-	cat "$log" >&2
-	if grep -q 'No space left on device' "$log"; then
-		fail_infrastructure "the disk is full" "free space in $cache"
-	fi
-	while IFS= read -r line; do
-		if [[ $line =~ ^(patching|checking)\ (file|symbolic\ link)\ (.*)$ ]]; then
-			target=${BASH_REMATCH[3]%% (*}
-			target=${target#\'} target=${target%\'}
-		elif [[ $line =~ ^Hunk\ \#([0-9]+)\ FAILED\ at\ ([0-9]+) ]]; then
-			fail_apply "$2" "hunk ${BASH_REMATCH[1]} does not apply to $target at line ${BASH_REMATCH[2]}" \
-				"$target" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
-		elif [[ $line =~ ^Reversed\ \(or ]]; then
-			fail_apply "$2" "the change to $target is already in the tree" "$target" 1
-		elif [[ $line =~ malformed\ patch\ at\ line\ ([0-9]+) ]]; then
-			fail_apply "$2" "the patch is malformed at its line ${BASH_REMATCH[1]}" "$target" "" "${BASH_REMATCH[1]}"
-		elif [[ $line =~ ^can\'t\ find\ file\ to\ patch ]]; then
-			name=$(sed -n -E 's/^\|\+\+\+ [^\/]+\/([^\t]*).*/\1/p' "$log" | sed -n 1p)
-			fail_apply "$2" "the tree of Linux $base_version has no ${name:-such file}" "$name"
-		fi
-	done <"$log"
-	fail_apply "$2" "$(tail -1 "$log")" "$target"
-}
-
-while IFS=$'\t' read -r number label subject; do
-	progress 5 "applying $number/$count: $subject"
-	apply_patch "$number" "$label"
-done <"$work/index"
+apply_series "$work/index"
+take_tree
+remove_leftovers
+fill_tree
 
 # -- configuration --------------------------------------------------------------
 
@@ -306,6 +251,7 @@ run_make() {
 }
 
 progress 8 "configuring"
+[ ! -f "$tree/.config" ] || cp -p "$tree/.config" "$work/config.before"
 run_make -s tinyconfig
 (cd "$tree" && ./scripts/kconfig/merge_config.sh -m -O . .config "${fragments[@]}") >>"$log" 2>&1 || explain_failure
 run_make -s olddefconfig
@@ -320,20 +266,30 @@ for fragment in "${fragments[@]}"; do
 	done <"$fragment"
 done
 
+# An unchanged configuration keeps its time, or make would look at every option.
+! cmp -s "$work/config.before" "$tree/.config" || cp -p "$work/config.before" "$tree/.config"
+
 # -- kernel and its modules -------------------------------------------------------
 
+# Only a build from nothing knows how much there is to do.
 estimate_file=$cache/kernel/objects-$config.count
-estimate=$(cat "$estimate_file" 2>/dev/null || echo 1480)
+estimate=0
 cat "$log" >&2
-progress 10 "compiling about $estimate files"
+if [ -f "$tree/vmlinux" ]; then
+	progress 10 "compiling what has changed"
+else
+	estimate=$(cat "$estimate_file" 2>/dev/null || echo 1600)
+	progress 10 "compiling about $estimate files"
+fi
 mkfifo "$work/pipe"
 tee -a "$log" <"$work/pipe" | awk -v estimate="$estimate" -v objects="$work/objects" '
 	{ print > "/dev/stderr" }
 	$1 == "CC" || $1 == "AS" {
 		done++
-		percent = 10 + int(78 * (done < estimate ? done / estimate : 1))
+		percent = 10 + int(78 * (estimate ? (done < estimate ? done / estimate : 1) : done / (done + 30)))
 		if (percent != last || done % 25 == 0) {
-			printf "@progress %d compiling %d/%d: %s\n", percent, done, (done > estimate ? done : estimate), $NF
+			total = estimate ? "/" (done > estimate ? done : estimate) : ""
+			printf "@progress %d compiling %d%s: %s\n", percent, done, total, $NF
 			fflush()
 			last = percent
 		}
@@ -348,10 +304,11 @@ wait "$maker" || status=$?
 maker=''
 wait "$reader"
 [ "$status" -eq 0 ] || explain_failure
-cat "$work/objects" >"$estimate_file"
+[ "$estimate" -eq 0 ] || cat "$work/objects" >"$estimate_file"
 
 progress 89 "building the provider and the client"
 release=$(make -s "${make_args[@]}" kernelrelease)
+rm -rf "$tree/peerlab"
 mkdir -p "$tree/peerlab"
 cp -r "$work/inputs/module" "$work/inputs/selftests" "$tree/peerlab/"
 run_make -j"$(nproc)" M="$tree/peerlab/module" modules
@@ -370,8 +327,8 @@ tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURC
 	-cf "$staging/modules.tar" "lib/modules/$release" 2>>"$log" || explain_failure
 
 progress 94 "building the test suites"
-nice make -C "$tree/peerlab/selftests" CC="$compiler" UAPI="$tree/peerlab/module" \
-	OUT="$staging/suites" -j"$(nproc)" >>"$log" 2>&1 || { cat "$log" >&2; explain_failure; }
+install_headers "$tree"
+build_suites "$tree" "$staging/suites" "$compiler" >>"$log" 2>&1 || { cat "$log" >&2; explain_failure; }
 
 # -- manifest -----------------------------------------------------------------------
 
@@ -395,8 +352,8 @@ alias_feature=false
 	printf '],\n"config":{"name":"%s","sha256":"%s"},\n' "$config" "$config_key"
 	printf '"toolchain":%s,\n"features":{"dmaAlias":%s},\n' "$(json_string "$toolchain")" "$alias_feature"
 	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
-	printf '{"name":"p2p-functional","kind":"functional","command":["suites/p2p_functional"],"timeoutSeconds":300,"testTimeoutSeconds":60},\n'
-	printf '{"name":"p2p-perf","kind":"performance","command":["suites/p2p_perf"],"timeoutSeconds":300,"testTimeoutSeconds":120}],\n"files":{'
+	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" | paste -sd, -
+	printf '],\n"files":{'
 	separator=''
 	while read -r file; do
 		printf '%s\n%s:{"sha256":"%s","sizeBytes":%s}' "$separator" "$(json_string "$file")" \
@@ -412,5 +369,6 @@ cp "$work/manifest.json" "$staging/manifest.json" || fail_infrastructure "cannot
 mv -T "$staging" "$out" || fail_infrastructure "cannot move the bundle to $out" "check the folder's owner"
 rm -rf "$staging.old"
 staging=''
+tree_is_clean
 progress 100 "built $release"
 echo "@bundle $out"

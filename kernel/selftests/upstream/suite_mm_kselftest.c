@@ -3,8 +3,11 @@
  * Programs of tools/testing/selftests/mm: each is a test of the farm, and its
  * results are printed inside.  Left out are those that want libraries beyond
  * libc (migration, rmap, ksm_tests: libnuma; memfd_secret: libcap), 32-bit
- * code, or minutes.
+ * code, or minutes in an emulator (uffd-unit-tests, khugepaged,
+ * hugetlb_fault_after_madv, folio_split_race_test).
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -48,17 +51,13 @@ static const struct program {
 	{ "pagemap_ioctl", { "pagemap_ioctl" }, 180 },
 	{ "soft-dirty", { "soft-dirty" }, 60 },
 	{ "ksm_functional_tests", { "ksm_functional_tests" }, 60 },
-	{ "uffd-unit-tests", { "uffd-unit-tests" }, 240 },
 	{ "uffd-wp-mremap", { "uffd-wp-mremap" }, 180 },
 	{ "hugetlb-madvise", { "hugetlb-madvise" }, 60 },
 	{ "hugetlb-mmap", { "hugetlb-mmap" }, 60 },
 	{ "hugetlb-mremap", { "hugetlb-mremap" }, 60 },
 	{ "hugetlb_dio", { "hugetlb_dio" }, 60 },
-	{ "hugetlb_fault_after_madv", { "hugetlb_fault_after_madv" }, 60 },
 	{ "hugetlb_madv_vs_map", { "hugetlb_madv_vs_map" }, 60 },
 	{ "split_huge_page_test", { "split_huge_page_test" }, 180 },
-	{ "folio_split_race_test", { "folio_split_race_test" }, 120 },
-	{ "khugepaged.collapse", { "khugepaged", "khugepaged:anon" }, 240 },
 	{ "prctl_thp_disable", { "prctl_thp_disable" }, 60 },
 	{ "pfnmap", { "pfnmap" }, 60 },
 	{ "memory-failure", { "memory-failure" }, 120, "hwpoison_inject" },
@@ -94,13 +93,30 @@ static enum outcome run_one(const struct program *program, struct verdict *v)
 	return verdict_end(v, &end);
 }
 
-/* What the programs take for granted on any machine. */
+#define SCRATCH "/tmp/mm_kselftest"
+
+/* What the programs take for granted: debugfs, and a folder to write to. */
 static void prepare(void)
 {
 	mkdir("/tmp", 01777);
+	mkdir(SCRATCH, 0700);
+	if (chdir(SCRATCH))
+		perror("# " SCRATCH);
 	if (access("/sys/kernel/debug/sleep_time", F_OK) &&
 	    access("/sys/kernel/debug/split_huge_pages", F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+}
+
+static void clean_up(void)
+{
+	DIR *scratch = opendir(SCRATCH);
+	struct dirent *entry;
+
+	while (scratch && (entry = readdir(scratch)))
+		unlinkat(dirfd(scratch), entry->d_name, 0);
+	if (scratch)
+		closedir(scratch);
+	rmdir(SCRATCH);
 }
 
 static int replay(const struct selection *selection)
@@ -152,6 +168,7 @@ static int run(bool option, const struct selection *selection)
 		failed += outcome == FAILED;
 		print_result(number, program->id, outcome, v.reason);
 	}
+	clean_up();
 	return failed;
 }
 

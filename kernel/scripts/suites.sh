@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The suites of a bundle: how they are built and what the manifest says of them.
+# Sourced by build-bundle.sh.
+
+# suite_entries DIRECTORY FACTOR -- the manifest's entries for the programs that
+# are there, one a line.  Limits in seconds are for an idle host; FACTOR is for
+# a kernel that checks everything.
+suite_entries() {
+	local name kind program option timeout test_timeout
+	while read -r name kind timeout test_timeout program option; do
+		[ -x "$1/$program" ] || continue
+		printf '{"name":"%s","kind":"%s","command":["suites/%s"%s],"timeoutSeconds":%d,"testTimeoutSeconds":%d}\n' \
+			"$name" "$kind" "$program" "${option:+,\"$option\"}" $((timeout * $2)) $((test_timeout * $2))
+	done <<-'TABLE'
+		p2p-functional functional 600 60 p2p_functional
+		p2p-perf performance 600 120 p2p_perf
+		p2p-soak functional 900 300 p2p_soak
+		p2p-rdma functional 600 120 p2p_rdma
+		hmm-tests functional 900 120 hmm_tests
+		hmm-tests-coherent functional 900 120 hmm_tests --coherent
+		mm-kselftest functional 1500 300 mm_kselftest
+		kunit functional 600 180 kunit
+	TABLE
+}
+
+# install_headers TREE -- the kernel's headers for user space, which its own
+# tests are built with; again only when a series changes one.
+install_headers() {
+	local stamp=$1/usr/include/.peerlab wanted
+	wanted=$(cd "$1" && { grep -E '(^|/)uapi/' .peerlab-touched || true; } | xargs -r sha256sum 2>/dev/null) || true
+	[ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ] || return 0
+	run_make -j"$(nproc)" headers
+	printf '%s\n' "$wanted" >"$stamp"
+}
+
+# build_suites TREE OUT CC -- our suites and upstream's.
+build_suites() {
+	local inputs=$1/peerlab
+	make -C "$inputs/selftests" CC="$3" UAPI="$inputs/module" OUT="$2" -j"$(nproc)" || return
+	if [ -f "$inputs/selftests/rdma/p2p_rdma.c" ]; then
+		make -C "$inputs/selftests/rdma" CC="$3" UAPI="$inputs/module" HARNESS="$inputs/selftests" \
+			OUT="$2" -j"$(nproc)" || return
+	fi
+	make -C "$inputs/selftests/upstream" CC="$3" TREE="$1" OUT="$2" BUILD="$inputs/upstream" -j"$(nproc)"
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The build trees of build-bundle.sh.  Sourced, not run.
+#
+# A configuration has a few trees that are kept: hard links to the pristine
+# source, in which only the files that the series touch are files of their own.
+# Going from one series to another changes just the files that differ, so that
+# make rebuilds what depends on them and nothing else.  The series is applied
+# aside first: one that does not apply leaves the tree as it was.
+
+TREES_PER_CONFIG=2
+
+# The functions below work on these, set by the caller:
+: "${cache:?}" "${config:?}" "${base:?}" "${base_key:?}" "${base_version:?}" "${toolchain:?}" "${work:?}"
+
+tree=''
+# Sources with the series applied: only the files that it touches.
+overlay=$work/overlay
+
+# take_tree -- choose a tree of this configuration that nobody uses, and lock it
+# until the shell and what it has started are gone.
+take_tree() {
+	local slot
+	for ((slot = 0; slot < TREES_PER_CONFIG; slot++)); do
+		tree=$cache/kernel/tree-$config-$slot
+		exec 7>"$cache/kernel/.tree-$config-$slot.lock"
+		! flock -n 7 || return 0
+	done
+	tree=$cache/kernel/tree-$config-0
+	exec 7>"$cache/kernel/.tree-$config-0.lock"
+	progress 1 "waiting for a tree: $TREES_PER_CONFIG kernels of configuration $config are being built"
+	flock -w 7200 7 || fail_infrastructure "no tree of configuration $config became free in two hours" \
+		"see who holds $cache/kernel/.tree-$config-0.lock"
+}
+
+# remove_leftovers -- what builds that were killed could not clean up.
+remove_leftovers() {
+	find "$cache/kernel" -maxdepth 1 -name '.series.*' -mtime +1 -exec rm -rf {} + 2>/dev/null || true
+	# of an earlier way to build
+	local path
+	for path in "$cache"/kernel/build-*; do
+		[ -e "$path/.keep" ] || flock -n "$cache/kernel/.${path##*/}.lock" rm -rf "$path" 2>/dev/null || true
+	done
+}
+
+# touched_names PATCH... -- every file the patches name.
+touched_names() {
+	[ $# -eq 0 ] || sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^(rename|copy) (from|to) (.*)/\3/p' "$@" | sort -u
+}
+
+# apply_patch NUMBER LABEL -- in the overlay; the tool's words go to stderr.
+apply_patch() {
+	local file name log=$work/apply.log target='' line
+	file=$work/$(printf %04d "$1").patch
+	if (cd "$overlay" && LC_ALL=C patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
+		--reject-file=- <"$file") >"$log" 2>&1; then
+		cat "$log" >&2
+		return 0
+	fi
+	cat "$log" >&2
+	if grep -q 'No space left on device' "$log"; then
+		fail_infrastructure "the disk is full" "free space in $cache"
+	fi
+	while IFS= read -r line; do
+		if [[ $line =~ ^(patching|checking)\ (file|symbolic\ link)\ (.*)$ ]]; then
+			target=${BASH_REMATCH[3]%% (*}
+			target=${target#\'} target=${target%\'}
+		elif [[ $line =~ ^Hunk\ \#([0-9]+)\ FAILED\ at\ ([0-9]+) ]]; then
+			fail_apply "$2" "hunk ${BASH_REMATCH[1]} does not apply to $target at line ${BASH_REMATCH[2]}" \
+				"$target" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+		elif [[ $line =~ ^Reversed\ \(or ]]; then
+			fail_apply "$2" "the change to $target is already in the tree" "$target" 1
+		elif [[ $line =~ malformed\ patch\ at\ line\ ([0-9]+) ]]; then
+			fail_apply "$2" "the patch is malformed at its line ${BASH_REMATCH[1]}" "$target" "" "${BASH_REMATCH[1]}"
+		elif [[ $line =~ ^can\'t\ find\ file\ to\ patch ]]; then
+			name=$(sed -n -E 's/^\|\+\+\+ [^\/]+\/([^\t]*).*/\1/p' "$log" | sed -n 1p)
+			fail_apply "$2" "the tree of Linux $base_version has no ${name:-such file}" "$name"
+		fi
+	done < <(cat "$log")
+	fail_apply "$2" "$(tail -1 "$log")" "$target"
+}
+
+# apply_series INDEX -- make the overlay from the lines "number label subject".
+apply_series() {
+	local number label subject name count
+	count=$(wc -l <"$1")
+	mkdir -p "$overlay"
+	touched_names "$work"/[0-9][0-9][0-9][0-9].patch >"$work/touched"
+	while read -r name; do
+		[ -f "$base/tree/$name" ] || continue
+		mkdir -p "$overlay/$(dirname "$name")"
+		cp --preserve=mode "$base/tree/$name" "$overlay/$name"
+	done <"$work/touched"
+	while IFS=$'\t' read -r number label subject; do
+		progress 3 "applying $number/$count: $subject"
+		apply_patch "$number" "$label"
+	done <"$1"
+}
+
+# fill_tree -- make the tree what the series wants: pristine but for the overlay.
+fill_tree() {
+	local name wanted
+	if [ "$(cat "$tree/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$tree/.peerlab-busy" ]; then
+		# A build that was killed may have left half an object behind.
+		progress 4 "copying the tree of Linux $base_version"
+		rm -rf "$tree"
+		cp -al "$base/tree" "$tree" 2>"$work/cp.log" ||
+			fail_infrastructure "copying the base tree failed: $(tail -1 "$work/cp.log")" \
+				"the cache folder must lie on one file system with free inodes"
+		printf '%s\n' "$base_key $toolchain" >"$tree/.peerlab-base"
+		: >"$tree/.peerlab-touched"
+	fi
+	: >"$tree/.peerlab-busy"
+	sort -u "$work/touched" "$tree/.peerlab-touched" >"$work/differs"
+	# Both, until all is as it should be: a kill now must not forget a file.
+	cp "$work/differs" "$tree/.peerlab-touched"
+	while read -r name; do
+		wanted=$overlay/$name
+		grep -qxF -- "$name" "$work/touched" || wanted=$base/tree/$name
+		if [ ! -f "$wanted" ]; then
+			rm -f "$tree/$name"
+		elif ! cmp -s "$wanted" "$tree/$name"; then
+			# A new file, never through the hard link into the pristine
+			# tree, and of now, so that make sees it.
+			mkdir -p "$tree/$(dirname "$name")"
+			cp --preserve=mode "$wanted" "$tree/$name.new"
+			mv "$tree/$name.new" "$tree/$name"
+		fi
+	done <"$work/differs"
+	cp "$work/touched" "$tree/.peerlab-touched"
+}
+
+# tree_is_clean -- make ended by itself: what it left can be built upon.
+tree_is_clean() {
+	rm -f "$tree/.peerlab-busy"
+}
