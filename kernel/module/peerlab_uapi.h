@@ -170,6 +170,8 @@ struct peerlab_snapshot {
 #define PEERLAB_PROVIDER_INSPECT	_IOR('V', 7, struct peerlab_inspection)
 /* Make the page at this address of the caller exclusive to the device. */
 #define PEERLAB_PROVIDER_EXCLUSIVE	_IOW('V', 8, __u64)
+/* Hand the own page at this address to hmm_dma_map_pfn(): must be -EIO. */
+#define PEERLAB_PROVIDER_MAP_OWN	_IOW('V', 9, __u64)
 
 /* -------------------------------------------------------------------- client */
 

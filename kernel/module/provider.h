@@ -74,5 +74,6 @@ unsigned long provider_bar_index(struct provider *prov, unsigned long index);
 void provider_inspect(struct provider *prov,
 		      struct peerlab_inspection *inspection);
 int provider_make_exclusive(struct provider *prov, unsigned long address);
+int provider_map_own(struct provider *prov, unsigned long hmm_pfn);
 
 #endif /* PEERLAB_PROVIDER_H */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A look at the state of the struct pages, and at an address space. */
+#include <linux/dma-mapping.h>
+#include <linux/hmm-dma.h>
 #include <linux/mm.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/page-flags.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
@@ -58,4 +61,32 @@ int provider_make_exclusive(struct provider *prov, unsigned long address)
 	folio_unlock(folio);
 	folio_put(folio);
 	return 0;
+}
+
+/**
+ * provider_map_own() - try to map what is only a name for DMA
+ * @prov: the provider; the caller holds prov->alive
+ * @hmm_pfn: what hmm_range_fault() says of one of its device private pages
+ *
+ * Return: -EIO as it must be, 0 if it was mapped, or another -errno.
+ */
+int provider_map_own(struct provider *prov, unsigned long hmm_pfn)
+{
+	struct pci_p2pdma_map_state state = {};
+	struct device *dev = &prov->pdev->dev;
+	struct hmm_dma_map map = {};
+	dma_addr_t dma;
+	int ret;
+
+	ret = hmm_dma_map_alloc(dev, &map, 1, PAGE_SIZE);
+	if (ret)
+		return ret;
+	map.pfn_list[0] = hmm_pfn;
+	dma = hmm_dma_map_pfn(dev, &map, 0, &state);
+	if (dma_mapping_error(dev, dma))
+		ret = -EIO;
+	else
+		hmm_dma_unmap_pfn(dev, &map, 0);
+	hmm_dma_map_free(dev, &map);
+	return ret;
 }

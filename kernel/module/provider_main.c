@@ -166,6 +166,39 @@ out:
 	return ret;
 }
 
+static long provider_ioctl_map_own(struct provider *prov, void __user *arg)
+{
+	struct mmu_interval_notifier notifier = {};
+	unsigned long pfn = 0;
+	struct hmm_range range = {
+		.notifier = &notifier,
+		.dev_private_owner = prov,
+		.hmm_pfns = &pfn,
+	};
+	u64 address;
+	int ret;
+
+	if (copy_from_user(&address, arg, sizeof(address)))
+		return -EFAULT;
+	ret = check_request(address, PAGE_SIZE);
+	if (ret)
+		return ret;
+	range.start = address;
+	range.end = address + PAGE_SIZE;
+	ret = mmu_interval_notifier_insert(&notifier, current->mm, address,
+					   PAGE_SIZE, &snapshot_ops);
+	if (ret)
+		return ret;
+	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	mmu_interval_notifier_remove(&notifier);
+	if (ret)
+		return ret;
+	if (!(pfn & HMM_PFN_VALID) ||
+	    !is_device_private_page(hmm_pfn_to_page(pfn)))
+		return -EINVAL;
+	return provider_map_own(prov, pfn);
+}
+
 static long provider_ioctl_info(struct provider *prov, void __user *arg)
 {
 	struct peerlab_provider_info info = {
@@ -280,6 +313,9 @@ static long provider_ioctl(struct file *file, unsigned int cmd,
 		break;
 	case PEERLAB_PROVIDER_INSPECT:
 		ret = provider_ioctl_inspect(prov, user);
+		break;
+	case PEERLAB_PROVIDER_MAP_OWN:
+		ret = provider_ioctl_map_own(prov, user);
 		break;
 	case PEERLAB_PROVIDER_EXCLUSIVE:
 		ret = provider_ioctl_exclusive(prov, user);

@@ -294,6 +294,13 @@ int provider_make_exclusive(void *address)
 	return ioctl(provider_fd, PEERLAB_PROVIDER_EXCLUSIVE, &arg) ? -errno : 0;
 }
 
+int provider_map_own(void *address)
+{
+	uint64_t arg = (uintptr_t)address;
+
+	return ioctl(provider_fd, PEERLAB_PROVIDER_MAP_OWN, &arg) ? -errno : 0;
+}
+
 int client_open(void)
 {
 	int fd = open(PEERLAB_CLIENT_DEVICE, O_RDWR | O_CLOEXEC);

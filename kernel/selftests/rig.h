@@ -97,6 +97,8 @@ struct peerlab_inspection provider_inspect(void);
 /* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS. */
 void migrate_in_slowly(void *address, size_t length);
 int provider_make_exclusive(void *address);
+/* Map the device page at @address as if its pfn were an address; 0 or -errno. */
+int provider_map_own(void *address);
 
 /* ---- client */
 

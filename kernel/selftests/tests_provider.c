@@ -114,6 +114,21 @@ void f05_own_pages_with_dma_dev(void)
 	pattern_expect(p, 0, LENGTH, 15, "CPU");
 }
 
+/* The owner's pfn is a name: nobody may make a DMA address of it. */
+void f05_own_page_is_no_address(void)
+{
+	uint8_t *p = device_memory(PAGE, 21, NULL);
+	int ret;
+
+	/* The kernel warns, once. */
+	hygiene_expect_splat(true);
+	ret = provider_map_own(p);
+	hygiene_expect_splat(false);
+	EXPECT(ret == -EIO, "mapped a device private page for DMA: %s",
+	       ret ? strerror(-ret) : "done");
+	pattern_expect(p, 0, PAGE, 21, "CPU");
+}
+
 /* Two owners in one range, and only the first of them has aliases. */
 void f06_other_owner_without_operation(void)
 {
