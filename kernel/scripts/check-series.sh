@@ -86,7 +86,7 @@ count=0 failures=0
 # result STATUS ID [FILE] -- one line of KTAP, the lines of FILE as its reasons.
 result() {
 	count=$((count + 1))
-	[ -z "${3-}" ] || sed 's/^/# /' "$3"
+	[ -z "${3-}" ] || sed "s#$tree/##g; s/^/# /" "$3"
 	if [ "$1" -eq 0 ]; then
 		echo "ok $count $2"
 	else
