@@ -29,10 +29,11 @@ int main(int argc, char **argv)
 	};
 	struct selection selection = {};
 	bool option_given = false, list = false;
-	int option, failed;
+	int option, failed, status;
 
-	if (argc > 2 && !strcmp(argv[1], PROGRAM_OPTION))
-		return program_main(argc - 2, argv + 2);
+	status = become_program(argc, argv);
+	if (status >= 0)
+		return status;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (option) {

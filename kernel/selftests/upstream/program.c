@@ -2,6 +2,7 @@
 /* Run a program that is linked into this one, and read what it prints. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -70,47 +71,56 @@ bool program_exists(const char *name)
 	return false;
 }
 
-/**
- * program_main() - become an embedded program
- * @argc: of the program, with its name as argv[0]
- * @argv: likewise
- *
- * Return: its exit status.
- */
-int program_main(int argc, char **argv)
-{
-	const struct embedded *program;
-	constructor_fn *const *constructor;
+/* Which program this process is to be; a program that runs itself stays it. */
+#define PROGRAM_VARIABLE "EMBEDDED_PROGRAM"
 
+/**
+ * become_program() - be an embedded program, if this process was started as one
+ * @argc: from main()
+ * @argv: from main(); [0] is a file that can be opened, as some programs do
+ *
+ * Return: its exit status, or -1 when this is an ordinary run of the suite.
+ */
+int become_program(int argc, char **argv)
+{
+	const char *name = getenv(PROGRAM_VARIABLE);
+	constructor_fn *const *constructor;
+	const struct embedded *program;
+
+	if (!name)
+		return -1;
 	for (program = embedded_programs; program->name; program++) {
-		if (strcmp(program->name, argv[0]))
+		if (strcmp(program->name, name))
 			continue;
 		for (constructor = program->constructors;
 		     constructor < program->constructors_end; constructor++)
 			(*constructor)(argc, argv, environ);
 		return program->main(argc, argv, environ);
 	}
-	fprintf(stderr, "there is no program %s\n", argv[0]);
+	fprintf(stderr, "there is no program %s\n", name);
 	return 127;
 }
 
-static void become(const char *const argv[], int output)
+static void start(const char *const argv[], int output)
 {
-	char **arguments;
+	char **arguments, path[PATH_MAX];
 	unsigned int count;
+	ssize_t length;
 
+	length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	path[length > 0 ? length : 0] = '\0';
 	for (count = 0; argv[count]; count++)
 		;
-	arguments = calloc(count + 3, sizeof(*arguments));
-	arguments[0] = "/proc/self/exe";
-	arguments[1] = PROGRAM_OPTION;
-	memcpy(arguments + 2, argv, count * sizeof(*arguments));
+	arguments = calloc(count + 1, sizeof(*arguments));
+	memcpy(arguments, argv, count * sizeof(*arguments));
+	arguments[0] = path;
+	setenv(PROGRAM_VARIABLE, argv[0], 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
-	execv(arguments[0], arguments);
+	execv(path, arguments);
 	perror("execv");
 	_exit(127);
 }
@@ -232,7 +242,7 @@ void run_program(const char *const argv[], int seconds, line_fn *on_line,
 	fcntl(pipes[1], F_SETFL, 0);
 	pid = fork();
 	if (!pid)
-		become(argv, pipes[1]);
+		start(argv, pipes[1]);
 	close(pipes[1]);
 	if (pid < 0)
 		perror("# fork");

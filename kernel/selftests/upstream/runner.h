@@ -106,8 +106,6 @@ enum outcome verdict_end(struct verdict *v, const struct program_end *end);
 
 /* -- programs (program.c) */
 
-#define PROGRAM_OPTION	"--program"
-
 typedef int main_fn(int argc, char **argv, char **envp);
 typedef void constructor_fn(int argc, char **argv, char **envp);
 
@@ -137,7 +135,7 @@ extern const struct embedded embedded_programs[];
 typedef void line_fn(void *context, const char *line);
 
 bool program_exists(const char *name);
-int program_main(int argc, char **argv);
+int become_program(int argc, char **argv);
 void run_program(const char *const argv[], int seconds, line_fn *on_line,
 		 void *context, struct program_end *end);
 void replay_file(const char *path, line_fn *on_line, void *context);
