@@ -75,7 +75,7 @@ static const char *setup(const struct test *test)
 	const char *reason = verbs_load();
 
 	if (!reason && (test->needs & NEEDS_PROVIDER) && !rig)
-		reason = "no device private memory: peerlab_provider and peerlab_client are not loaded";
+		reason = "no device private memory: peerlab_provider or peerlab_client is missing";
 	if (!reason && (test->needs & (NEEDS_PROVIDER | USES_PROVIDER)) && rig)
 		reason = rig_setup(test);
 	if (reason)

@@ -53,7 +53,7 @@ void pair_close(struct pair *pair);
 
 /* Register or end the test. */
 struct ibv_mr *region(void *address, size_t length, int access);
-/* Register pinned memory and fill it with the pattern of @offset and @seed. */
+/* New memory, registered without on demand paging, so that it is pinned. */
 struct ibv_mr *region_pinned(size_t length);
 
 /*

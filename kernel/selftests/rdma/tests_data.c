@@ -29,6 +29,7 @@ const struct span spans[] = {
 	{ 777, 20 * PAGE },
 	{ 63 * PAGE + 1, PAGE - 1 },
 };
+
 const size_t span_count = sizeof(spans) / sizeof(spans[0]);
 
 static void old_contents(uint8_t *memory, void (*before)(uint8_t *memory))
