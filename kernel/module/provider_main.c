@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The PCI driver and the device node of the provider. */
 #include <linux/bitmap.h>
+#include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/hmm.h>
 #include <linux/idr.h>
@@ -412,6 +413,9 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	pci_set_master(pdev);
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return ret;
 
 	prov = kzalloc_obj(*prov);
 	if (!prov)

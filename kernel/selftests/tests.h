@@ -121,7 +121,7 @@ void f72_unbind_while_mapped(void);
 void f73_sysfs_removal(void);
 void f74_client_unbind(void);
 void f75_rebind(void);
-void rebind_provider(unsigned int rounds);
+unsigned int rebind_provider(unsigned int rounds, unsigned int seconds);
 void f76_suspend(void);
 void f77_function_reset(void);
 void f78_no_pages_left(void);

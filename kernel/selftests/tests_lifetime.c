@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests.h"
@@ -13,6 +14,7 @@
 #define PAGES	4ul
 #define LENGTH	(PAGES * PAGE)
 #define REBINDS	20
+#define REBIND_SECONDS	40
 
 /*
  * The driver is taken from the provider while its memory is in use, as small
@@ -202,9 +204,13 @@ void f74_client_unbind(void)
 	pattern_expect(p, 0, PAGE, 74, "CPU");
 }
 
-/* Unbind with pages on the device and mapped, and bind, @rounds times. */
-void rebind_provider(unsigned int rounds)
+/*
+ * Unbind with pages on the device and mapped, and bind, @rounds times, or as
+ * often as @seconds allow.  Returns how often.
+ */
+unsigned int rebind_provider(unsigned int rounds, unsigned int seconds)
 {
+	time_t end = time(NULL) + seconds;
 	uint8_t *p = memory_alloc(LENGTH, false);
 	char address[32];
 	unsigned int i;
@@ -212,7 +218,7 @@ void rebind_provider(unsigned int rounds)
 
 	pattern_fill(p, 0, LENGTH, 75);
 	pci_address_of("peerlab_provider0", address, sizeof(address));
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < rounds && time(NULL) < end; i++) {
 		migrate_in_all(p, LENGTH, false, NULL);
 		ret = client_map(client_fd, p, LENGTH, MAP_READ, NULL, NULL);
 		REQUIRE(!ret, "round %u, map: %s", i, strerror(-ret));
@@ -226,11 +232,15 @@ void rebind_provider(unsigned int rounds)
 	client_unmap(client_fd);
 	migrate_in_all(p, LENGTH, false, NULL);
 	pattern_expect(p, 0, LENGTH, 75, "CPU");
+	return i;
 }
 
 void f75_rebind(void)
 {
-	rebind_provider(REBINDS);
+	unsigned int done = rebind_provider(REBINDS, REBIND_SECONDS);
+
+	EXPECT(done == REBINDS, "only %u of %u rebinds in %u s", done, REBINDS,
+	       REBIND_SECONDS);
 }
 
 /* As deep as the machine can go by itself: the devices' suspend and resume. */
