@@ -133,12 +133,15 @@ rig_of() {
 	esac
 }
 
-# suites_of NAME -- what to run there, as boot-vm.sh wants it.
+# suites_of NAME -- what to run there, as boot-vm.sh wants it, which packs only
+# the programs it is told to start: list their tests first.
 suites_of() {
 	case $1 in
-	switch | debug) echo "marked p2p_functional --oracle=stdio -- marked hmm-tests -T benchmark_thp_migration" ;;
-	rdma) echo "marked p2p_rdma" ;;
-	*) echo "marked p2p_functional --oracle=stdio" ;;
+	switch | debug)
+		echo "-- p2p_functional --list -- hmm-tests -l -- marked p2p_functional --oracle=stdio" \
+			"-- marked hmm-tests -T benchmark_thp_migration" ;;
+	rdma) echo "-- p2p_rdma --list -- marked p2p_rdma" ;;
+	*) echo "-- p2p_functional --list -- marked p2p_functional --oracle=stdio" ;;
 	esac
 }
 
@@ -314,7 +317,6 @@ build_suites() {
 	cat >"$work/marked" <<-'MARKED'
 		#!/bin/busybox sh
 		suite=$1; shift
-		mkdir -p /tmp; mount -t tmpfs tmp /tmp
 		[ $suite != hmm-tests ] || modprobe test_hmm
 		{ /suites/$suite "$@"; echo $? >/status; } | while IFS= read -r line; do
 			printf '%s\n' "$line"
@@ -360,7 +362,7 @@ boot() {
 	read -r -a args <<<"$args"
 	read -r -a suites <<<"$(suites_of "$2")"
 	# A mutant that makes boot-vm.sh say no is what we are after.
-	nice -n 5 "$here/boot-vm.sh" --bundle "$1" "${args[@]}" --timeout "$seconds" -- "${suites[@]}" \
+	nice -n 5 "$here/boot-vm.sh" --bundle "$1" "${args[@]}" --timeout "$seconds" "${suites[@]}" \
 		>"$3" 2>&1 || true
 }
 
@@ -450,7 +452,7 @@ run_baseline() {
 	{
 		echo "$key"
 		grep -h '^splat' "$work"/baseline.[12] | sort -u || true
-		grep -E '^(pass|way)' "$work/baseline.1" | sort -u | comm -12 - <(grep -E '^(pass|way)' "$work/baseline.2" | sort -u)
+		grep -E '^(pass|way)' "$work/baseline.1" | sort -u | comm -12 - <(grep -E '^(pass|way)' "$work/baseline.2" | sort -u) || true
 		grep -h -E '^(fail|crash|hang) ' "$work"/baseline.[12] | sort -u || true
 	} >"$work/baseline"
 	grep -q '^pass ' "$work/baseline" || fail_infrastructure "no test passes on rig $rig without a mutant" \
