@@ -121,7 +121,7 @@ note() {
 # "lean" is mutants/lean.config on top of peerlab.config, "lean-debug" one more.
 rig_of() {
 	case $1 in
-	switch) echo "lean --path switch" ;;
+	switch | provoke) echo "lean --path switch" ;;
 	roots) echo "lean --path roots" ;;
 	roots-intel) echo "lean --path roots --cpu Skylake-Client-v4" ;;
 	two) echo "lean --path two" ;;
@@ -140,6 +140,10 @@ suites_of() {
 	switch | debug)
 		echo "-- p2p_functional --list -- hmm-tests -l -- marked p2p_functional --oracle=stdio" \
 			"-- marked hmm-tests -T benchmark_thp_migration" ;;
+	# What makes the kernel complain if it is right.
+	provoke)
+		echo "-- p2p_functional --list" \
+			"-- marked p2p_functional --provoke --only F05.own_page_is_no_address" ;;
 	rdma) echo "-- p2p_rdma --list -- marked p2p_rdma" ;;
 	*) echo "-- p2p_functional --list -- marked p2p_functional --oracle=stdio" ;;
 	esac
@@ -339,6 +343,9 @@ build_suites() {
 	mkdir -p "$out"
 	nice -n 15 make -C "$work/inputs/selftests" CC="$compiler" UAPI="$work/inputs/module" OUT="$out" >"$work/suites.log" 2>&1 ||
 		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "the suites do not build" "see above"; }
+	nice -n 15 make -C "$work/inputs/selftests/rdma" CC="$compiler" UAPI="$work/inputs/module" \
+		HARNESS="$work/inputs/selftests" OUT="$out" >"$work/suites.log" 2>&1 ||
+		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "p2p_rdma does not build" "see above"; }
 	# Upstream's own, with what the series adds to it and the headers of its kernel.
 	set_sources lean || fail_infrastructure "the series does not apply" "see above"
 	{
