@@ -168,28 +168,38 @@ void test_read_only_pages(void)
  */
 void test_written_is_dirty(void)
 {
-	struct known k = known_region();
 	uint8_t *control = memory_alloc(BYTES, false);
+	uint8_t *memory = memory_alloc(BYTES, false);
+	struct ibv_mr *remote = region(memory, BYTES, ACCESS_ODP);
+	struct ibv_mr *local = region_pinned(BYTES);
+	struct pair pair = pair_open(0);
 	size_t i, dropped = 0;
 	cpu_set_t cpu;
 
-	/* Lists of pages are per CPU, and drained where madvise() runs. */
+	/*
+	 * New pages wait in a list of the CPU that made them, which madvise()
+	 * drains where it runs: let that be one and the same.
+	 */
 	CPU_ZERO(&cpu);
 	CPU_SET(sched_getcpu(), &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
+	REQUIRE(!sched_setaffinity(0, sizeof(cpu), &cpu), "affinity: %m");
 
 	memset(control, 1, BYTES);
+	memset(memory, 1, BYTES);
 	REQUIRE(!madvise(control, BYTES, MADV_FREE), "MADV_FREE: %m");
-	REQUIRE(!madvise(k.memory, BYTES, MADV_FREE), "MADV_FREE: %m");
-	require_success(write_new(&k, 0, BYTES), "write");
+	REQUIRE(!madvise(memory, BYTES, MADV_FREE), "MADV_FREE: %m");
+	pattern_make(local->addr, 0, BYTES, SEED_NEW);
+	require_success(rdma_write(&pair, local, local->addr, BYTES, remote,
+				   (uintptr_t)memory), "write");
 	REQUIRE(!madvise(control, BYTES, MADV_PAGEOUT), "MADV_PAGEOUT: %m");
-	REQUIRE(!madvise(k.memory, BYTES, MADV_PAGEOUT), "MADV_PAGEOUT: %m");
+	REQUIRE(!madvise(memory, BYTES, MADV_PAGEOUT), "MADV_PAGEOUT: %m");
 	for (i = 0; i < PAGES; i++)
 		dropped += !control[i * PAGE];
-	if (!dropped)
-		SKIP("nothing was dropped that might have been");
-	pattern_expect(k.memory, 0, BYTES, SEED_NEW, "written");
-	pair_close(&k.pair);
+	if (dropped < PAGES / 2)
+		SKIP("only %zu of %d pages were dropped that might have been",
+		     dropped, PAGES);
+	pattern_expect(memory, 0, BYTES, SEED_NEW, "written");
+	pair_close(&pair);
 }
 
 /* ---- traffic */
