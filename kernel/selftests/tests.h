@@ -67,6 +67,7 @@ void f38_migration_entry(void);
 void f40_mixed_range(void);
 void f40_file_pages(void);
 void f40_own_and_foreign(void);
+void f40_absent_between(void);
 void f40_hole(void);
 void f41_single_page(void);
 void f41_odd_sizes(void);

@@ -32,17 +32,16 @@ void f03_no_operation(void)
 }
 
 /*
- * Three pages of eight are refused, from @first on: those come back, the pages
- * before them have aliases.  Those behind may come back as well: once it has to
- * fault, the kernel faults the rest of the page table.
+ * Three pages of eight are refused, from @first on: those come back, and only
+ * those: the fault that brings them must not take the pages behind them along.
  */
 static void refuse_three(unsigned int first, uint64_t seed)
 {
 	struct peerlab_client_page pages[PAGES];
 	struct peerlab_own_page own[PAGES];
 	uint64_t offsets[PAGES], low = ~0ull;
-	unsigned int i, dragged = 0;
 	struct peerlab_map map;
+	unsigned int i;
 	uint8_t *p = device_memory(LENGTH, seed, offsets);
 	int ret;
 
@@ -62,20 +61,17 @@ static void refuse_three(unsigned int first, uint64_t seed)
 
 		EXPECT(alias || pages[i].kind == PEERLAB_KIND_RAM,
 		       "page %u is of kind %u", i, pages[i].kind);
-		if (i < first && path_reachable())
-			EXPECT(alias, "page %u, granted, is of kind %u", i,
-			       pages[i].kind);
 		if (i >= first && i < first + 3)
 			EXPECT(!alias, "page %u, refused, has an alias", i);
-		dragged += i >= first + 3 && !alias;
+		else if (path_reachable())
+			EXPECT(alias, "page %u, granted, is of kind %u", i,
+			       pages[i].kind);
 		EXPECT(own[i].offset == (alias ? offsets[i] : ~0ull),
 		       "page %u is of kind %u and at 0x%llx on the device", i,
 		       pages[i].kind, own[i].offset);
 		if (alias)
 			expect_alias_address(&map, &pages[i], offsets[i]);
 	}
-	ktap_note("%u of %lu pages behind the refused ones came back as well",
-		  dragged, PAGES - 3 - first);
 	if (first)
 		expect_dma_reads(client_fd, 0, PIECE, 0, seed);
 	expect_dma_reads(client_fd, first * PAGE, PIECE, first * PAGE, seed);

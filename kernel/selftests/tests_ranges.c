@@ -57,6 +57,44 @@ void f40_mixed_range(void)
 			pattern_expect(p + i * PAGE, i * PAGE, PAGE, 40, "CPU");
 }
 
+/*
+ * Every other page was never touched: faulting those in must leave the pages in
+ * between on the device, which is where they can be reached.
+ */
+void f40_absent_between(void)
+{
+	const unsigned long npages = 12, length = npages * PAGE;
+	uint8_t *p = memory_alloc(length, false);
+	struct peerlab_provider_counters before, after;
+	struct peerlab_client_page pages[12];
+	struct peerlab_map map;
+	unsigned long i;
+	int ret;
+
+	for (i = 1; i < npages; i += 2) {
+		pattern_fill(p, i * PAGE, PAGE, 48);
+		migrate_in_all(p + i * PAGE, PAGE, false, NULL);
+	}
+	before = provider_counters();
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	after = provider_counters();
+	for (i = 0; i < npages; i++) {
+		bool alias = i % 2 && path_reachable();
+
+		EXPECT(pages[i].kind == (alias ? PEERLAB_KIND_ALIAS :
+						 PEERLAB_KIND_RAM),
+		       "page %lu is of kind %u", i, pages[i].kind);
+	}
+	EXPECT(!path_reachable() || after.pages_out == before.pages_out,
+	       "%llu pages came back although they could be reached",
+	       after.pages_out - before.pages_out);
+	expect_dma_reads(client_fd, 7 * PAGE, PIECE, 7 * PAGE, 48);
+	client_unmap(client_fd);
+	for (i = 1; i < npages; i += 2)
+		pattern_expect(p + i * PAGE, i * PAGE, PAGE, 48, "CPU");
+}
+
 /* Device memory between pages of a file, shared and private. */
 void f40_file_pages(void)
 {
