@@ -205,6 +205,7 @@ void test_written_is_dirty(void)
 /* ---- traffic */
 
 #define TRAFFIC_S	8
+#define PEACE_US	5000
 
 static atomic_bool stop;
 static bool have_provider;
@@ -246,6 +247,11 @@ static void *disturb(void *arg)
 			if (have_provider)
 				migrate_in(at, pages * PAGE, false, NULL);
 		}
+		/*
+		 * hmm_range_fault() gives up after a second without a moment's
+		 * peace, and rxe the connection with it.
+		 */
+		usleep(PEACE_US);
 	}
 	return NULL;
 }
