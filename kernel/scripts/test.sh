@@ -228,6 +228,12 @@ sed '$d; s/^ok 16 .*//' "$upstream/samples/madv_populate.log" >"$work/short.log"
 text=$("$work/suites/mm_kselftest" --replay "$work/short.log")
 [ $? -eq 1 ] && grep -q '^# FAILED (plan): it planned 16 tests and ran 15$' <<<"$text"
 result upstream.program_stops_short $? "$text"
+replay upstream.kunit_passes kunit kunit-klist.log 0 \
+	'  ok 8 klist.klist_test_node_attached' '# totals: pass:8 fail:0 xfail:0 skip:0' 'ok 1 replay'
+sed 's/^    ok 6 /    not ok 6 /; s/^ok 1/not ok 1/' "$upstream/samples/kunit-klist.log" >"$work/kunit-fails.log"
+text=$("$work/suites/kunit" --replay "$work/kunit-fails.log")
+[ $? -eq 1 ] && grep -q '^# FAILED klist.klist_test_del_refcount_zero$' <<<"$text"
+result upstream.kunit_fails $? "$text"
 text=$("$work/suites/mm_kselftest" --replay "$upstream/samples/text.log")
 ! grep -E '^# (test|proof|metric): [^r]|^@oracle' <<<"$text" &&
 	grep -qx '  ok 1 a test whose name has a # sign in it' <<<"$text"; result upstream.text_never_speaks_for_the_farm $? "$text"

@@ -7,7 +7,9 @@
  * hugetlb_fault_after_madv, folio_split_race_test).
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -95,13 +97,24 @@ static enum outcome run_one(const struct program *program, struct verdict *v)
 
 #define SCRATCH "/tmp/mm_kselftest"
 
-/* What the programs take for granted: debugfs, and a folder to write to. */
+/*
+ * What the programs take for granted: debugfs, and a folder to write to that
+ * holds themselves, because one runs itself by that name.
+ */
 static void prepare(void)
 {
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t i;
+
+	self[length > 0 ? length : 0] = '\0';
 	mkdir("/tmp", 01777);
 	mkdir(SCRATCH, 0700);
 	if (chdir(SCRATCH))
 		perror("# " SCRATCH);
+	for (i = 0; i < PROGRAMS; i++)
+		if (symlink(self, programs[i].argv[0]) && errno != EEXIST)
+			perror("# symlink");
 	if (access("/sys/kernel/debug/sleep_time", F_OK) &&
 	    access("/sys/kernel/debug/split_huge_pages", F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
