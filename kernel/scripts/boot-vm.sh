@@ -197,7 +197,7 @@ timeout "$timeout" nice -n 5 qemu-system-x86_64 -accel tcg,thread=multi -M q35 -
 	${iommu_device[@]+"${iommu_device[@]}"} -nic none \
 	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= \
 	"${devices[@]}" -kernel "$bundle/vmlinuz" -initrd "$work/initrd" \
-	-append "console=ttyS0 panic=-1 quiet $iommu_arguments $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
+	-append "console=ttyS0 panic=-1 quiet no_timer_check $iommu_arguments $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
 qemu=$!
 exec 5>"$work/in"
 status=1 finished=''
