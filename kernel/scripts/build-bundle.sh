@@ -70,9 +70,10 @@ work=$(mktemp -d "$cache/kernel/.series.XXXXXX") ||
 staging='' maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
-	# make ends its compilers itself; the tree must not vanish below them.
+	# make ends its compilers itself and removes what they had begun.
 	if [ -n "$maker" ] && kill "$maker" 2>/dev/null; then
 		wait "$maker" || true
+		tree_is_clean
 	fi
 	rm -rf "$work"
 	[ -z "$staging" ] || rm -rf "$staging"

@@ -157,6 +157,18 @@ flock 6
 "${build[@]}" --out "$work/out" --series none >/dev/null 2>&1
 [ -d "$cache/kernel/tree-peerlab-1" ]; result tree.a_second_one_beside_a_running_build $?
 exec 6>&-
+# Two trees of other series: the nearer one is taken, whatever its number.
+"${build[@]}" --out "$work/out" --series "$work/good.patch" >/dev/null 2>&1
+exec 6>"$cache/kernel/.tree-peerlab-0.lock"
+flock 6
+"${build[@]}" --out "$work/out" --series none >/dev/null 2>&1
+exec 6>&-
+touch -d '2026-01-01' "$kept/mm/hmm.c" "$cache/kernel/tree-peerlab-1/mm/hmm.c"
+"${build[@]}" --out "$work/out" --series "$work/good-adds.patch" >/dev/null 2>&1
+find "$cache"/kernel/tree-peerlab-[01] -name new.c >"$work/chosen"
+grep -q 'LINE 50' "$(dirname "$(cat "$work/chosen")")/hmm.c" &&
+	[ "$(stat -c %Y "$(dirname "$(cat "$work/chosen")")/hmm.c")" = "$(date -d '2026-01-01' +%s)" ]
+result tree.the_nearest_one_is_taken $? "$(cat "$work/chosen")"
 [ "$(sum_of "$pristine")" = "$sum_before" ]; result tree.pristine_one_is_untouched_by_all_this $?
 
 # -- usage

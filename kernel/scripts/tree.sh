@@ -17,11 +17,31 @@ tree=''
 # Sources with the series applied: only the files that it touches.
 overlay=$work/overlay
 
-# take_tree -- choose a tree of this configuration that nobody uses, and lock it
-# until the shell and what it has started are gone.
+# differences TREE -- how many files of it the series would change; more than any
+# series has where the tree is of no use.
+differences() {
+	local name wanted count=0
+	if [ "$(cat "$1/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$1/.peerlab-busy" ]; then
+		echo 1000000
+		return
+	fi
+	while read -r name; do
+		wanted=$overlay/$name
+		grep -qxF -- "$name" "$work/touched" || wanted=$base/tree/$name
+		cmp -s "$wanted" "$1/$name" || count=$((count + 1))
+	done < <(sort -u "$work/touched" "$1/.peerlab-touched")
+	echo "$count"
+}
+
+# take_tree -- choose the tree of this configuration that is nearest to what is
+# wanted among those nobody uses, and lock it until the shell and what it has
+# started are gone.
 take_tree() {
-	local slot
-	for ((slot = 0; slot < TREES_PER_CONFIG; slot++)); do
+	local slot slots
+	slots=$(for ((slot = 0; slot < TREES_PER_CONFIG; slot++)); do
+		echo "$(differences "$cache/kernel/tree-$config-$slot") $slot"
+	done | sort -n | cut -d' ' -f2)
+	for slot in $slots; do
 		tree=$cache/kernel/tree-$config-$slot
 		exec 7>"$cache/kernel/.tree-$config-$slot.lock"
 		! flock -n 7 || return 0
