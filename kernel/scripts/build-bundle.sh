@@ -298,7 +298,7 @@ tee -a "$log" <"$work/pipe" | awk -v estimate="$estimate" -v objects="$work/obje
 	END { print done > objects }' &
 reader=$!
 # In the background, because a shell hears signals only between commands.
-nice make "${make_args[@]}" -j"$(nproc)" bzImage modules >"$work/pipe" 2>&1 &
+nice make "${make_args[@]}" -j"$(nproc)" vmlinux modules >"$work/pipe" 2>&1 &
 maker=$!
 status=0
 wait "$maker" || status=$?
@@ -306,6 +306,10 @@ maker=''
 wait "$reader"
 [ "$status" -eq 0 ] || explain_failure
 [ "$estimate" -eq 0 ] || cat "$work/objects" >"$estimate_file"
+progress 88 "packing the kernel"
+# Without a preprocessor's run ccache does not see what .incbin pulls in, and
+# hands out an older kernel that happened to be compressed to the same length.
+CCACHE_DISABLE=1 run_make -j"$(nproc)" bzImage
 
 progress 89 "building the provider and the client"
 release=$(make -s "${make_args[@]}" kernelrelease)

@@ -288,10 +288,10 @@ build() {
 	rm -rf "$bundle" "$tree/peerlab/stage"
 	mkdir -p "$bundle/suites"
 	if [ -n "$built_in" ]; then
-		tree_make "$1" -j"$(nproc)" bzImage || return 1
+		tree_make "$1" -j"$(nproc)" vmlinux || return 1
 		cp "$modules" "$bundle/modules.tar" || return 1
 	else
-		tree_make "$1" -j"$(nproc)" bzImage modules || return 1
+		tree_make "$1" -j"$(nproc)" vmlinux modules || return 1
 		release=$(tree_make "$1" -s kernelrelease) || return 1
 		mkdir -p "$tree/peerlab/module"
 		for file in "$work"/inputs/module/*; do
@@ -309,7 +309,10 @@ build() {
 			cp "$bundle/modules.tar" "$modules" && echo "$modules_key" >"$modules.key" || return 1
 		fi
 	fi
+	# In this mode ccache does not see what .incbin pulls in: the compressed kernel.
+	CCACHE_DISABLE=1 tree_make "$1" -j"$(nproc)" bzImage || return 1
 	cp "$tree/arch/x86/boot/bzImage" "$bundle/vmlinuz" || return 1
+	readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' >"$bundle/build-id"
 	cp "$store/suites/$tests_key-$series_key"/* "$work/marked" "$bundle/suites/" || return 1
 	# What boot-vm.sh looks for; nobody reads it here.
 	echo '{}' >"$bundle/manifest.json"
@@ -321,6 +324,7 @@ build_suites() {
 	cat >"$work/marked" <<-'MARKED'
 		#!/bin/busybox sh
 		suite=$1; shift
+		echo "# notes: $(hexdump -ve '1/1 "%02x"' /sys/kernel/notes)"
 		[ $suite != hmm-tests ] || modprobe test_hmm
 		{ /suites/$suite "$@"; echo $? >/status; } | while IFS= read -r line; do
 			printf '%s\n' "$line"
@@ -371,6 +375,9 @@ boot() {
 	# A mutant that makes boot-vm.sh say no is what we are after.
 	nice -n 5 "$here/boot-vm.sh" --bundle "$1" "${args[@]}" --timeout "$seconds" "${suites[@]}" \
 		>"$3" 2>&1 || true
+	# A result counts only for the kernel it is said to be of.
+	! grep -q '^# notes: ' "$3" || grep -q "^# notes: .*$(cat "$1/build-id")" "$3" ||
+		echo "not ok 0 another kernel was running" >>"$3"
 }
 
 # read_log LOG -- one line each: pass|fail|skip|crash|hang|splat|way TEST [TEXT].
@@ -393,6 +400,7 @@ read_log() {
 		}
 		/^ok [0-9]+ / { if (way != "") print "way " $3 " " way }
 		/^ok [0-9]+ / { print (/ # SKIP/ ? "skip " : "pass ") $3; running = 0 }
+		/^not ok 0 another kernel/ { print "wrong kernel"; next }
 		/^not ok [0-9]+ / { print (/ # XFAIL/ ? "skip " : "fail ") $4; running = 0 }
 		/^# kernel: / {
 			id = $3; sub(/^# kernel: [^ ]+ /, ""); text = plain($0); told[text]
@@ -479,6 +487,7 @@ have_result() {
 	local file=$store/results/$1.mutant old new
 	[ -z "$fresh" ] && [ -f "$file" ] || return 1
 	old=$(head -1 "$file") new=$(result_key "$1")
+	! grep -q '^problem' "$file" || return 1
 	[ "$old" != "$new" ] || return 0
 	[ -n "$keep_kills" ] && [ "${old% *}" = "${new% *}" ] && grep -q '^killed ' "$file"
 }
@@ -510,6 +519,9 @@ test_mutant() {
 		judge "$name" "$rig" | sed "s/^/killed $rig /" >>"$work/$name.mutant"
 		sed "s/^/saw $rig /" "$work/$name.$rig.result" >>"$work/$name.mutant"
 	done
+	if grep -q '^saw [^ ]* wrong' "$work/$name.mutant"; then
+		{ result_key "$name"; echo "problem another kernel was running, see $logs"; } >"$work/$name.mutant"
+	fi
 	mv "$work/$name.mutant" "$store/results/$name.mutant"
 	rm -rf "$work/bundle-$name"-*
 }
