@@ -254,5 +254,15 @@ text=$("$work/suites/kunit" --only nonsense 2>&1)
 [ $? -eq 2 ]; result upstream.unknown_test $? "$text"
 text=$("$work/suites/kunit" --skip list-test --only list-test 2>&1)
 contains upstream.a_skipped_test_is_not_run "$text" '1..1' 'ok 1 list-test # SKIP not run: excluded by caller'
+
+# What the README points at is there: files, and the tests it names.
+missing=$(grep -oE '\]\([^)#:]+\)' "$kernel_dir/README.md" | tr -d '()]' | sort -u | while read -r path; do
+	[ -e "$kernel_dir/$path" ] || echo "$path"
+done)
+[ -z "$missing" ]; result readme.links $? "$missing"
+missing=$(grep -oE '\b[FP][0-9]+\.[a-z_]+[A-Za-z0-9_]*\b' "$kernel_dir/README.md" | sort -u | while read -r id; do
+	grep -rqF "\"$id" "$kernel_dir"/selftests --include='*.c' || echo "$id"
+done)
+[ -z "$missing" ]; result readme.tests $? "$missing"
 echo "1..$number"
 exit $failed
