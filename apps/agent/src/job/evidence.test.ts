@@ -6,6 +6,7 @@ import { isBundlePath } from './bundle-cache.js';
 import { candidateCommandLine } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
+import { unwantedPrograms } from './stages/flash.js';
 import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
 import { LINES_KEPT, SuiteProgress } from './suite-progress.js';
 
@@ -110,6 +111,21 @@ describe('small readers', () => {
     expect(whyOtherMachine(machine, 'root=/dev/vda1 intel_iommu=on,sm_on iommu=pt')).toMatch(
       /default kernel of m runs without intel_iommu=on, .* take it out of kernelArguments/,
     );
+  });
+
+  it('a program that two suites share is sent for either of them', () => {
+    const suite = (name: string, ...command: string[]) => ({
+      name,
+      kind: 'functional' as const,
+      command,
+      timeoutSeconds: 60,
+      testTimeoutSeconds: 60,
+      tests: [],
+    });
+    const plain = suite('hmm-tests', 'suites/hmm_tests');
+    const coherent = suite('hmm-tests-coherent', 'suites/hmm_tests', '--coherent');
+    const other = suite('kunit', 'suites/kunit');
+    expect([...unwantedPrograms([plain, coherent, other], [coherent])]).toEqual(['suites/kunit']);
   });
 
   it('df rows count once per mount', () => {

@@ -1,3 +1,4 @@
+import type { SuiteEntry } from '@peerlab/contracts';
 import { join } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { output, quote, script } from '../../machine/command.js';
@@ -9,6 +10,13 @@ import { JobFailure } from '../failure.js';
 import type { TestBench } from '../test-bench.js';
 import { listTests } from '../suite-command.js';
 import { checkFreeSpace } from './prepare.js';
+
+/** Programs of the bundle that none of the chosen suites runs; one program may be several suites. */
+export function unwantedPrograms(all: readonly SuiteEntry[], chosen: readonly SuiteEntry[]): Set<string> {
+  const programs = (suites: readonly SuiteEntry[]): string[] => suites.map((suite) => suite.command[0] ?? '');
+  const wanted = new Set(programs(chosen));
+  return new Set(programs(all).filter((program) => !wanted.has(program)));
+}
 
 /** Installs the kernel beside the default one, under our own names. */
 export async function flash(bench: TestBench): Promise<string> {
@@ -32,12 +40,7 @@ export async function flash(bench: TestBench): Promise<string> {
   );
   bench.spool.remember({ touched: true });
   const session = bench.host.require();
-  const chosen = new Set(work.suites.map((suite) => suite.name));
-  const otherSuites = new Set(
-    manifest.suites.filter((suite) => !chosen.has(suite.name)).map((suite) => suite.command[0] ?? ''),
-  );
-  // One program may be several suites, told apart by its arguments.
-  for (const suite of work.suites) otherSuites.delete(suite.command[0] ?? '');
+  const unwanted = unwantedPrograms(manifest.suites, work.suites);
   const [folderWord, modulesWord] = [quote(paths.folder), quote(paths.modules)];
   await output(
     session,
@@ -45,7 +48,7 @@ export async function flash(bench: TestBench): Promise<string> {
   );
   for (const path of Object.keys(manifest.files)) {
     const target = remotePath(path, paths);
-    if (target !== null && !otherSuites.has(path)) await uploadFile(bench, session, join(folder, path), path, target);
+    if (target !== null && !unwanted.has(path)) await uploadFile(bench, session, join(folder, path), path, target);
   }
   if (manifest.files['modules.tar'] !== undefined) {
     // Unpacked aside and moved: tar would replace the symbolic link /lib by a folder.
