@@ -64,9 +64,11 @@ struct provider {
 	atomic64_t alias_outside_rcu;
 };
 
+extern const struct file_operations provider_fops;
 extern const struct dev_pagemap_ops provider_pgmap_ops;
 extern const struct dev_pagemap_ops provider_pgmap_ops_no_alias;
 
+void provider_put(struct provider *prov);
 int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req,
 		     u64 *offsets);
 int provider_evict(struct provider *prov);

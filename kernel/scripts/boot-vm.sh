@@ -7,6 +7,7 @@
 # usage: boot-vm.sh --bundle DIR [--path PATH] [--cpu MODEL] [--iommu MODE]
 #                   [--bar SIZE] [--memory SIZE] [--cpus N]
 #                   [--append "KERNEL ARGUMENTS"] [--timeout SECONDS]
+#                   [--clock host|instructions]
 #                   [-- SUITE [ARGUMENT]...]...
 #
 #   --path    where provider and client sit (default switch):
@@ -26,6 +27,9 @@
 #   --memory  of the machine (default 1G; 2G for a kernel with KASAN)
 #   --cpus    of the machine (default 2)
 #   --timeout for everything, in seconds (default 300)
+#   --clock   host (default), or instructions: a nanosecond of the machine is then
+#             one instruction, on one CPU.  What p2p_perf prints as ns/page becomes
+#             instructions per page, the same in every run and on every host.
 #
 # Each "--" begins one command of suites/ (default: p2p_functional and p2p_perf).
 # The console is printed; exit status 0 when every suite said 0 and the kernel
@@ -38,17 +42,17 @@ die() {
 }
 usage() {
 	[ $# -eq 0 ] || echo "boot-vm: $1" >&2
-	sed -n '7,33s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,37s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
-bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300
+bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300 clock=host
 commands=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h) usage ;;
 	--) break ;;
-	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout)
+	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock)
 		[ $# -gt 1 ] || usage "$1 wants a value"
 		declare "${1#--}=$2"
 		shift 2 ;;
@@ -75,6 +79,11 @@ done
 [ -n "$memory" ] || memory=$(grep -q '^CONFIG_KASAN=y' "$bundle/config" 2>/dev/null && echo 2G || echo 1G)
 [[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || die "--memory $memory is no size: 1G, 1536M"
 [[ $cpus =~ ^[1-9][0-9]*$ ]] || die "--cpus $cpus is no number"
+case $clock in
+host) accelerator=(-accel "tcg,thread=multi") ;;
+instructions) cpus=1 accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off") ;;
+*) die "--clock $clock is none of: host, instructions" ;;
+esac
 [[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout is no number of seconds"
 case $iommu in
 none) iommu_device=() iommu_arguments='' ;;
@@ -192,7 +201,7 @@ devices+=(-device "edu,dma_mask=0xffffffffffffffff,bus=$client")
 
 # The host's answers to "@oracle read OFFSET LENGTH" go back over the console.
 mkfifo "$work/in" "$work/out"
-timeout "$timeout" nice -n 5 qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu "$cpu" \
+timeout "$timeout" nice -n 5 qemu-system-x86_64 "${accelerator[@]}" -M q35 -cpu "$cpu" \
 	-m "$memory" -smp "$cpus" -display none -no-reboot -serial stdio -monitor none \
 	${iommu_device[@]+"${iommu_device[@]}"} -nic none \
 	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= \

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Who killed a mutant: what the console of a machine says, the rule, and the
+# table of all.  Sourced by run-mutants.sh.
+
+# The functions below work on these, set by the caller:
+: "${store:?}" "${work:?}" "${kernel_dir:?}"
+
+# boot BUNDLE RIG LOG
+boot() {
+	local config args suites
+	read -r config args < <(rig_of "$2")
+	: "$config"
+	read -r -a args <<<"$args"
+	read -r -a suites <<<"$(suites_of "$2")"
+	# A mutant that makes boot-vm.sh say no is what we are after.
+	nice -n 5 "$here/boot-vm.sh" --bundle "$1" "${args[@]}" --timeout "$seconds" "${suites[@]}" \
+		>"$3" 2>&1 || true
+	# A result counts only for the kernel it is said to be of.
+	! grep -q '^# notes: ' "$3" || grep -q "^# notes: .*$(cat "$1/build-id")" "$3" ||
+		echo "not ok 0 another kernel was running" >>"$3"
+}
+
+# read_log LOG -- one line each: pass|fail|skip|crash|hang|splat|way TEST [TEXT].
+# "way" is how the data of a passing test went, in the words of its proof line.
+read_log() {
+	tr -d '\r\000' <"$1" | awk '
+		function plain(text) {
+			sub(/^\[[^]]*\] */, "", text); sub(/\+0x[0-9a-f]+\/.*/, "", text)
+			gsub(/0x[0-9a-f]+|[0-9a-f]{8,}/, "N", text); gsub(/(pid|CPU)[#:=]? *[0-9]+/, "", text)
+			return text
+		}
+		/^KTAP version/ { begun = 1 }
+		/^#  RUN / { test = $3; running = 1; way = "" }
+		/^# test: / { test = $3; running = 1; way = "" }
+		/^# proof: .*"expected":"(peer|ram)"/ {
+			way = $0; sub(/.*"expected":"/, "", way); sub(/".*/, "", way)
+			aliases = $0; sub(/.*"aliasPages":/, "", aliases); aliases += 0
+			type = $0; sub(/.*"mapType":"/, "", type); sub(/".*/, "", type)
+			way = way (aliases ? " alias " type : " ram")
+		}
+		/^ok [0-9]+ / { if (way != "") print "way " $3 " " way }
+		/^ok [0-9]+ / { print (/ # SKIP/ ? "skip " : "pass ") $3; running = 0 }
+		/^not ok 0 another kernel/ { print "wrong kernel"; next }
+		/^not ok [0-9]+ / { print (/ # XFAIL/ ? "skip " : "fail ") $4; running = 0 }
+		/^# kernel: / {
+			id = $3; sub(/^# kernel: [^ ]+ /, ""); text = plain($0); told[text]
+			print "splat " id " " text; next
+		}
+		!/^(#|ok |not ok |boot-vm)/ && /WARNING|BUG:|Oops|INFO:|DMAR: .*fault|clamping|DMA-API|leaked/ {
+			text = plain($0)
+			if (!(text in told)) { late[text] = running ? test : "-" }
+		}
+		/Kernel panic/ { panic = 1 }
+		/^boot-vm: done/ { done = 1 }
+		END {
+			if (!begun) test = "boot"
+			if (!done) print (panic ? "crash " : "hang ") (running || !begun ? test : "after-" test)
+			for (text in late) print "splat " late[text] " " text
+		}'
+}
+
+# known_splats: kernel messages that the unbroken series causes, too.
+# judge NAME RIG -- the tests that killed it there, one a line.
+judge() {
+	awk -v baseline="$store/results/baseline-$2" '
+		BEGIN {
+			while ((getline line <baseline) > 0) {
+				split(line, f, " ")
+				if (f[1] == "pass") passes[f[2]]
+				if (f[1] == "way") { way[f[2]] = f[3] " " f[4] " " f[5] }
+				if (f[1] == "splat") { sub(/^splat [^ ]+ /, "", line); known[line] }
+			}
+		}
+		$1 == "fail" && $2 in passes { print $2 }
+		# The rule of the farm: peer data must take the way it takes without the
+		# mutant, and RAM stays RAM.
+		$1 == "way" && $2 in passes && way[$2] != $3 " " $4 " " $5 {
+			print $2 " (" ($4 == "ram" ? "went through RAM" : "took the alias as " $5) ")"
+		}
+		$1 == "crash" || $1 == "hang" { print $2 " (" $1 ")" }
+		$1 == "splat" {
+			id = $2; text = $0; sub(/^splat [^ ]+ /, "", text)
+			if (!(text in known) && !((id, text) in seen)) {
+				seen[id, text]
+				gsub(/\|/, "/", text)
+				print (id == "-" ? "kernel-log" : id) " (" substr(text, 1, 70) ")"
+			}
+		}' "$work/$1.$2.result" | awk '!seen[$0]++'
+}
+
+# table_rows -- one for each mutant, from the results that are still true.
+table_rows() {
+	local name kills shown count
+	echo '| mutant | what it breaks | rig | killed by |'
+	echo '|---|---|---|---|'
+	for file in "$kernel_dir"/mutants/*.patch; do
+		name=$(basename "$file" .patch)
+		[ -z "$(header_of "$name" X-Drill)" ] || continue
+		kills='' shown='not run'
+		if fresh='' have_result "$name"; then
+			kills=$(sed -n 's/^killed [^ ]* //p' "$store/results/$name.mutant" | sort -u)
+			count=$(grep -c . <<<"$kills" || true)
+			shown=$(head -12 <<<"$kills" | sed -E "s/^([^ ]+)/\`\1\`/" | paste -sd, | sed "s/,/, /g")
+			[ "$count" -le 12 ] || shown+=", and $((count - 12)) more"
+			[ -n "$kills" ] || shown='**nobody**'
+		fi
+		rigs=$(header_of "$name" X-Rig)
+		printf '| [%s](%s.patch) | %s | %s | %s |\n' "$name" "$name" "$(title_of "$name")" "${rigs:-switch}" "$shown"
+	done
+}
+
+# write_table FILE -- the rows into it, between the marker lines.
+write_table() {
+	local begin='<!-- mutants: written by scripts/run-mutants.sh -->' end='<!-- mutants: end -->'
+	table_rows >"$work/rows"
+	if grep -qxF "$begin" "$1" 2>/dev/null; then
+		awk -v begin="$begin" -v end="$end" -v rows="$work/rows" '
+			$0 == begin { print; while ((getline line <rows) > 0) print line; skip = 1 }
+			$0 == end { skip = 0 }
+			!skip' "$1" >"$work/table"
+	else
+		{ cat "$1" 2>/dev/null || true; echo "$begin"; cat "$work/rows"; echo "$end"; } >"$work/table"
+	fi
+	cp "$work/table" "$1"
+}
