@@ -15,7 +15,7 @@ const common = { cpus: 1, memoryMiB: 2048, deviceMemoryMiB: 256, iommu: 'none', 
 
 /**
  * `set` tells machines that must show right data from the negative control; on those with `upstream` the
- * kernel's own tests run, on those with `soak` the soak test.
+ * kernel's own tests run, on those with `soak` the soak test, on those with `debug` a debug kernel, too.
  */
 function labels(topology: string, cpu: 'amd' | 'intel', more: Record<string, string> = {}): Record<string, string> {
   return { lab: 'virtual', arch: 'x86_64', topology, cpu, iommu: 'none', set: 'matrix', ...more };
@@ -32,7 +32,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: provider and client below one PCIe switch (peer traffic by bus address)',
     cpuModel: AMD,
     topology: 'switch',
-    labels: labels('switch', 'amd', { upstream: 'yes', soak: 'yes' }),
+    labels: labels('switch', 'amd', { upstream: 'yes', soak: 'yes', debug: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -50,7 +50,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: separate root ports of an Intel machine that the kernel does not trust (peer path refused)',
     cpuModel: INTEL,
     topology: 'root-ports',
-    labels: labels('root-ports', 'intel', { soak: 'yes' }),
+    labels: labels('root-ports', 'intel', { debug: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -79,7 +79,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: two providers and the client below one PCIe switch',
     cpuModel: AMD,
     topology: 'switch-two-providers',
-    labels: labels('switch-two-providers', 'amd', { soak: 'yes' }),
+    labels: labels('switch-two-providers', 'amd'),
     inDefaultSet: false,
   },
   {
@@ -99,7 +99,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     topology: 'root-ports',
     iommu: 'translated',
     kernelArguments: [EMULATED, 'intel_iommu=on'],
-    labels: labels('root-ports', 'amd', { iommu: 'translated', soak: 'yes' }),
+    labels: labels('root-ports', 'amd', { iommu: 'translated', soak: 'yes', debug: 'yes' }),
     inDefaultSet: false,
   },
   {
