@@ -10,8 +10,6 @@
 
 #include "provider.h"
 
-#define PROVIDER_BAR		2
-
 static DEFINE_IDA(provider_ids);
 
 static void provider_release_ref(struct kref *ref)
