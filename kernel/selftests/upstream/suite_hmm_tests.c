@@ -257,6 +257,16 @@ static void run_tests(struct run *run, const char *const names[], unsigned int c
 	explain_end(run, &end);
 }
 
+/* Why a test that was asked for is not run, or NULL. */
+static const char *why_not(const struct selection *selection, const char *test)
+{
+	if (is_skipped(selection, test))
+		return "not run: excluded by caller";
+	if (strstr(test, ".benchmark_") && !access("/proc/lockdep", F_OK))
+		return "a kernel with lock debugging makes every figure meaningless and the benchmark too long for its own limit";
+	return NULL;
+}
+
 static int run(bool with_coherent, const struct selection *selection)
 {
 	const char *names[TESTS_MAX], *reason = NULL;
@@ -274,7 +284,7 @@ static int run(bool with_coherent, const struct selection *selection)
 		if (!is_selected(selection, tests[i]))
 			continue;
 		planned++;
-		if (!is_skipped(selection, tests[i]))
+		if (!why_not(selection, tests[i]))
 			names[count++] = tests[i];
 	}
 	if (!planned) {
@@ -283,9 +293,9 @@ static int run(bool with_coherent, const struct selection *selection)
 	}
 	print_plan(planned);
 	for (i = 0; i < test_count; i++)
-		if (is_selected(selection, tests[i]) && is_skipped(selection, tests[i]))
+		if (is_selected(selection, tests[i]) && why_not(selection, tests[i]))
 			print_result(++run.number, tests[i], SKIPPED,
-				     "not run: excluded by caller");
+				     why_not(selection, tests[i]));
 	if (count)
 		reason = prepare(with_coherent);
 	if (reason) {
