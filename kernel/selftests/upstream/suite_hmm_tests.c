@@ -106,7 +106,13 @@ struct run {
 	unsigned int failed;
 	char current[NAME_BYTES];
 	char trouble[TEXT_BYTES];
+	bool out_of_time;	/* the harness has ended the current test */
 };
+
+static bool is_benchmark(const char *test)
+{
+	return strstr(test, ".benchmark_");
+}
 
 static void conclude(struct run *run, const char *name, enum outcome outcome,
 		     const char *reason)
@@ -116,7 +122,11 @@ static void conclude(struct run *run, const char *name, enum outcome outcome,
 
 	if (outcome == FAILED)
 		known = baseline_reason(PROGRAM, name);
-	if (known) {
+	if (outcome == FAILED && run->out_of_time && is_benchmark(name)) {
+		/* It checks no data: being slow is no fault of the kernel. */
+		outcome = SKIPPED;
+		reason = "this machine is too slow for the benchmark's own limit";
+	} else if (known) {
 		snprintf(text, sizeof(text), "known on the untouched kernel: %s", known);
 		outcome = XFAILED;
 		reason = text;
@@ -124,6 +134,7 @@ static void conclude(struct run *run, const char *name, enum outcome outcome,
 	run->failed += outcome == FAILED;
 	print_result(++run->number, name, outcome, reason);
 	run->current[0] = '\0';
+	run->out_of_time = false;
 }
 
 static void take_line(void *context, const char *line)
@@ -148,6 +159,8 @@ static void take_line(void *context, const char *line)
 		break;
 	case TAP_SUBTEST:
 	case TAP_TEXT:
+		if (strstr(line, "Test terminated by timeout"))
+			run->out_of_time = true;
 		break;
 	}
 	if (strncmp(line, "TAP version", 11))
@@ -262,7 +275,7 @@ static const char *why_not(const struct selection *selection, const char *test)
 {
 	if (is_skipped(selection, test))
 		return "not run: excluded by caller";
-	if (strstr(test, ".benchmark_") && !access("/proc/lockdep", F_OK))
+	if (is_benchmark(test) && !access("/proc/lockdep", F_OK))
 		return "a kernel with lock debugging makes every figure meaningless and the benchmark too long for its own limit";
 	return NULL;
 }
