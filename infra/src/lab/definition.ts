@@ -105,7 +105,13 @@ export function qemuArguments(
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny'],
     ['-accel', acceleration],
     // While it waits its clock runs with the host's, so that nobody outside seems slow to it.
-    ...(counted ? [['-icount', 'shift=0,sleep=on']] : []),
+    // What it measures is another thing, so it is another platform: results of the two are not to be mixed.
+    ...(counted
+      ? [
+          ['-icount', 'shift=0,sleep=on'],
+          ['-smbios', 'type=1,manufacturer=QEMU,product=Q35 counting instructions'],
+        ]
+      : []),
     ['-machine', 'q35,vmport=off'],
     ['-cpu', machine.cpuModel],
     ['-smp', String(machine.cpus)],
