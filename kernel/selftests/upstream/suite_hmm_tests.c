@@ -46,6 +46,13 @@ static void end_fixture(void)
 			tests[test_count++] = strdup(name);
 		}
 	}
+	/* Without variants there is nothing coherent either. */
+	for (t = 0; !fixture.variant_count && !coherent && fixture.name[0] &&
+		    t < fixture.test_count && test_count < TESTS_MAX; t++) {
+		snprintf(name, sizeof(name), "%s.%s", fixture.name,
+			 fixture.tests[t]);
+		tests[test_count++] = strdup(name);
+	}
 	memset(&fixture, 0, sizeof(fixture));
 }
 
