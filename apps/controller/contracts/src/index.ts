@@ -11,6 +11,7 @@ export * from './ktap.js';
 export * from './crash.js';
 export * from './logs.js';
 export * from './run-spec.js';
+export * from './priority.js';
 export * from './problem.js';
 export * from './agent-channel.js';
 export * from './live-channel.js';
