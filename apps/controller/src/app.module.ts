@@ -14,6 +14,8 @@ import { dataSourceOptions } from './data-source.js';
 import { AttemptService } from './dispatch/attempt.service.js';
 import { AttemptView } from './dispatch/attempt.view.js';
 import { DispatchService } from './dispatch/dispatch.service.js';
+import { ControllerPresence } from './dispatch/presence.js';
+import { ReconcileService } from './dispatch/reconcile.service.js';
 import { DispatchTicker } from './dispatch/ticker.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { FleetService } from './fleet/fleet.service.js';
@@ -100,6 +102,8 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       AttemptService,
       AttemptView,
       DispatchService,
+      ReconcileService,
+      ControllerPresence,
       DispatchTicker,
       ResultStore,
       EventIntake,

@@ -1,11 +1,12 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, Build, Bundle } from './builds/entities.js';
-import { Attempt, Lease } from './dispatch/entities.js';
+import { Attempt, ControllerRow, Lease } from './dispatch/entities.js';
 import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js';
 import { WebhookDelivery } from './integrations/entities.js';
 import { LogLineRow, Stream } from './logs/entities.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
+import { Leases1763822700000 } from './migrations/1763822700000-leases.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
@@ -30,6 +31,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Job,
       Attempt,
       Lease,
+      ControllerRow,
       AttemptStage,
       AttemptKernel,
       PlannedTest,
@@ -39,7 +41,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       LogLineRow,
       WebhookDelivery,
     ],
-    migrations: [Initial1763800000000, TestSlots1763809200000],
+    migrations: [Initial1763800000000, TestSlots1763809200000, Leases1763822700000],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,
