@@ -10,6 +10,7 @@ import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
+import { SpoolDisk } from './spool/spool-disk.js';
 import { FleetWatch } from './worker/fleet-watch.js';
 import { Worker } from './worker/worker.js';
 
@@ -46,6 +47,7 @@ function run(config: AgentConfig): void {
   const send = (frame: FromAgent): boolean => link.send(frame);
   const worker = new Worker({
     stateDir: config.stateDir,
+    spool: new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 }),
     machines,
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:

@@ -204,6 +204,11 @@ export class AttemptSpool {
     return lines;
   }
 
+  /** Number of the entry that comes next. */
+  nextOf(stream: SpoolStream): number {
+    return this.files.get(stream)?.next ?? 0;
+  }
+
   /** Lines that were taken from a source so far, whole or left out: what a reader that begins anew has to skip. */
   taken(stream: LogStream): number {
     return this.files.get(stream)?.units ?? 0;

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { GapReason } from '@peerlab/contracts';
+import type { Flow } from '../machine/protocols.js';
 
 /** 2 GiB: an hour of a kernel that prints ten thousand lines a second while the controller is away. */
 export const SPOOL_MAX_BYTES = 2 * 1024 ** 3;
@@ -24,12 +25,6 @@ export class SpoolFault extends Error {
     this.name = 'SpoolFault';
     this.reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'disk-error';
   }
-}
-
-/** What a reader asks before it reads on. */
-export interface Flow {
-  /** null = read on; otherwise resolves, and never rejects, when reading may go on. */
-  wait(): Promise<void> | null;
 }
 
 export interface SpoolDiskOptions {

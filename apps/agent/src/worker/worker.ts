@@ -9,10 +9,13 @@ import { recoverTestJob, runTestJob } from '../job/test-job.js';
 import { type Journal, messageOf } from '../journal.js';
 import type { Machine } from '../machine/protocols.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
+import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
 
 export interface WorkerSettings {
   stateDir: string;
+  /** The space of all attempts' spools together. */
+  spool?: SpoolDisk;
   machines: readonly Machine[];
   bundles: BundleCache;
   /** null = this agent does not build. */
@@ -47,16 +50,18 @@ export class Worker {
   /** By machine: ends when the jobs that were started on it so far are through. */
   private readonly queues = new Map<string, Promise<void>>();
   private readonly root: string;
+  private readonly disk: SpoolDisk;
   private stopped = false;
 
   constructor(private readonly settings: WorkerSettings) {
     this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
     this.root = join(settings.stateDir, 'spool');
+    this.disk = settings.spool ?? new SpoolDisk();
   }
 
   /** Takes up what an earlier life of the agent left: interrupted jobs are ended, the rest is sent. */
   start(): void {
-    for (const spool of AttemptSpool.openAll(this.root)) {
+    for (const spool of AttemptSpool.openAll(this.root, this.disk)) {
       const held = this.hold(spool);
       this.settings.journal.info('attempt-found', { attempt: spool.attemptId, finished: spool.finished });
       if (!spool.finished) this.launch(held, () => this.recover(held));
@@ -143,7 +148,7 @@ export class Worker {
     }
     let fresh: Held;
     try {
-      fresh = this.hold(AttemptSpool.create(this.root, assignment));
+      fresh = this.hold(AttemptSpool.create(this.root, assignment, this.disk));
     } catch (error) {
       const problem = `the spool cannot be written: ${messageOf(error)}`;
       this.settings.journal.error('spool', { attempt: attemptId, problem, remedy: 'make room in stateDir' });
@@ -182,6 +187,10 @@ export class Worker {
       stop: new AbortController(),
       running: false,
       dropped: false,
+    };
+    spool.onFault = (error) => {
+      fault(error);
+      held.stop.abort(new JobFailure('infrastructure', error.message));
     };
     this.held.set(spool.attemptId, held);
     void held.sender.done.then(() => {
