@@ -5,6 +5,7 @@ import { dataSourceOptions, migrate } from './data-source.js';
 import { Token } from './platform/auth/token.entity.js';
 import { TokenService } from './platform/auth/token.service.js';
 import { loadSettings, SettingError, type Settings } from './platform/config.js';
+import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { errorFields, writeLog } from './platform/logging.js';
 import { ensurePostgres, stopPostgres } from './platform/postgres/supervisor.js';
@@ -46,6 +47,8 @@ async function run(command: Command, settings: Settings): Promise<void> {
 
 async function serve(settings: Settings): Promise<void> {
   const server = await startServer(settings, await database(settings));
+  // Nobody else watches the embedded Postgres: without this a killed one would stay dead.
+  if (settings.databaseUrl === null) server.app.get(Bus).onUnreachable(async () => void (await database(settings)));
   print({ event: 'listening', url: server.url });
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
