@@ -142,8 +142,19 @@ export class FaultFarm {
     process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGKILL');
   }
 
-  async startPostgres(): Promise<void> {
-    this.#address = (await ensurePostgres(this.folder, POSTGRES_OPTIONS)).address;
+  /** Whether Postgres does. */
+  async answers(): Promise<boolean> {
+    const client = new pg.Client(pgOptions(this.#address));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('select 1');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
   }
 
   /** A new agent program with this drift; the one before must have ended. */

@@ -1,18 +1,19 @@
+import { fork } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { FaultFarm } from './fault-farm.js';
-import { gather, judge } from './oracle.js';
-import { perform } from './perform.js';
 import { type Outcome, report } from './report.js';
-import { describeMoment, makeSchedule } from './schedule.js';
+import type { Order } from './worker.js';
 
 const DEFAULT_RATE = 6;
 const DEFAULT_SCHEDULES = 30;
+const DEFAULT_JOBS = 2;
 
 /**
  * Lets schedules of faults happen and compares what the lab did with what Postgres holds.
  * `--seed N` the first seed · `--schedules N` how many · `--seconds N` no new one after that time ·
- * `--rate N` virtual seconds in a real one · `--report FILE` markdown. Exit code 1 = a promise was broken.
+ * `--jobs N` farms at the same time · `--rate N` virtual seconds in a real one · `--show` each schedule ·
+ * `--report FILE` markdown. Exit code 1 = a promise was broken.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -20,69 +21,72 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       schedules: { type: 'string' },
       seconds: { type: 'string' },
+      jobs: { type: 'string' },
       rate: { type: 'string' },
       report: { type: 'string' },
       show: { type: 'boolean' },
     },
   });
   const first = Number(values.seed ?? 1);
-  const schedules = Number(values.schedules ?? (values.seed === undefined ? DEFAULT_SCHEDULES : 1));
+  const count = Number(values.schedules ?? (values.seed === undefined ? DEFAULT_SCHEDULES : 1));
   const rate = Number(values.rate ?? DEFAULT_RATE);
-  const end = values.seconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(values.seconds) * 1000;
-  const outcomes: Outcome[] = [];
-  let farm: FaultFarm | null = null;
-  let interrupted = false;
-  process.once('SIGINT', () => (interrupted = true));
-  process.once('SIGTERM', () => (interrupted = true));
+  const jobs = Math.min(count, Number(values.jobs ?? DEFAULT_JOBS));
   const startedAt = Date.now();
-  try {
-    for (let seed = first; seed < first + schedules && Date.now() < end && !interrupted; seed += 1) {
-      const schedule = makeSchedule(seed);
-      if (values.show === true) {
-        for (const { when, fault } of schedule.faults) say(`  ${describeMoment(when)}: ${JSON.stringify(fault)}`);
-        say(`  ${JSON.stringify(schedule.machines)}`);
-      }
-      farm ??= await FaultFarm.start(rate);
-      const at = Date.now();
-      const performance = await perform(farm, schedule);
-      const evidence = await gather(farm, performance);
-      const findings = judge(evidence, performance);
-      const seconds = (Date.now() - at) / 1000;
-      outcomes.push({
-        seed,
-        seconds,
-        struck: performance.struck,
-        findings,
-        verdicts: evidence.jobs.map(({ verdict }) => verdict ?? 'none'),
-        attempts: evidence.attempts.length,
-        revoked: evidence.attempts.filter(({ revoked }) => revoked).length,
-        lines: [...evidence.lines.values()].reduce((sum, lines) => sum + lines.length, 0),
-        mended: performance.mended.length,
-      });
-      say(
-        `seed ${seed}: ${seconds.toFixed(1)} s, ${performance.struck.join(', ') || 'no fault struck'}; ` +
-          `${evidence.attempts.length} attempts, ${findings.length === 0 ? 'all promises kept' : `${findings.length} BROKEN`}`,
-      );
-      for (const { promise, detail } of findings) say(`  ${promise}: ${detail}`);
-      if (findings.length > 0) {
-        say(`  replay: npm run faults -- --seed ${seed} --show`);
-        // Whatever went wrong may go on being wrong: the next schedule gets a farm of its own.
-        await farm.stop();
-        farm = null;
-      }
-    }
-  } finally {
-    await farm?.stop();
-  }
-  const text = report(outcomes, { rate, seconds: (Date.now() - startedAt) / 1000 });
+  const endAt = values.seconds === undefined ? null : startedAt + Number(values.seconds) * 1000;
+  const seeds = Array.from({ length: count }, (_, index) => first + index);
+  const outcomes: Outcome[] = [];
+  const workers = Array.from({ length: jobs }, () => {
+    const order: Order = { rate, show: values.show === true };
+    return runWorker(
+      order,
+      () => (endAt === null || Date.now() < endAt ? seeds.shift() : undefined),
+      (outcome) => {
+        outcomes.push(outcome);
+        say(outcome);
+      },
+    );
+  });
+  await Promise.all(workers);
+  outcomes.sort((a, b) => a.seed - b.seed);
+  const text = report(outcomes, { rate, seconds: (Date.now() - startedAt) / 1000, jobs });
   if (values.report !== undefined) await writeFile(values.report, text);
   process.stdout.write(text);
-  return outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1;
+  return outcomes.length > 0 && outcomes.every(({ findings }) => findings.length === 0) ? 0 : 1;
+}
+
+/** One farm in a process of its own: SSH servers and proxies of several would slow each other down. */
+async function runWorker(
+  order: Order,
+  next: () => number | undefined,
+  take: (outcome: Outcome) => void,
+): Promise<void> {
+  const child = fork(fileURLToPath(new URL('worker.js', import.meta.url)), [JSON.stringify(order)]);
+  let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const give = (): void => {
+    child.send({ seed: stopping ? null : (next() ?? null) });
+  };
+  child.on('message', (message: { outcome?: Outcome }) => {
+    if (message.outcome !== undefined) take(message.outcome);
+    give();
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  if (code !== 0) throw new Error(`a farm of the fault suite ended with ${code}`);
 }
 
 /** Progress goes to stderr, so that stdout is the report alone. */
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+function say({ seed, seconds, struck, attempts, findings }: Outcome): void {
+  const lines = [
+    `seed ${seed}: ${seconds.toFixed(1)} s, ${struck.join(', ') || 'no fault struck'}; ${attempts} attempts, ` +
+      (findings.length === 0 ? 'all promises kept' : `${findings.length} BROKEN`),
+    ...findings.map(({ promise, detail }) => `  ${promise}: ${detail}`),
+    ...(findings.length === 0 ? [] : [`  replay: npm run faults -- --seed ${seed} --show`]),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
 }
 
 process.exitCode = await main();

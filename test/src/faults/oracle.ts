@@ -178,6 +178,9 @@ function noLateWork({ attempts, leases, truth }: Evidence): Finding[] {
 function streamsAreWhole({ attempts, streams, lines }: Evidence): Finding[] {
   const promise = 'every line that was produced is stored once and in order';
   const byId = new Map(attempts.map((attempt) => [attempt.id, attempt]));
+  const reported = new Set(
+    streams.filter(({ stream, next }) => stream === 'events' && next > 0).map((row) => row.attempt_id),
+  );
   return streams.flatMap(({ attempt_id, stream, next, expected }) => {
     if (stream === 'events') return [];
     const name = `attempt ${attempt_id} (fence ${byId.get(attempt_id)?.fence}) ${stream}`;
@@ -188,6 +191,10 @@ function streamsAreWhole({ attempts, streams, lines }: Evidence): Finding[] {
         ? []
         : [{ promise, detail: `${name}: ${stored.length} lines, the counter says ${next}` }]),
       ...(wrong === -1 ? [] : [{ promise, detail: `${name}: line ${wrong} has number ${stored[wrong]?.seq}` }]),
+      // Every attempt that said anything says in the end how much there was, also when it lost its lease.
+      ...(expected === null && next > 0 && reported.has(attempt_id)
+        ? [{ promise, detail: `${name}: the agent never said how many lines there are` }]
+        : []),
       ...(expected === null || expected === next
         ? []
         : [{ promise, detail: `${name}: ${next} lines are stored, the agent produced ${expected}` }]),

@@ -112,9 +112,8 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
     case 'freeze-agent':
       return freeze(farm, 'agent', fault.forMs);
     case 'kill-postgres':
-      await farm.killPostgres();
-      await pause(fault.downMs);
-      return farm.startPostgres();
+      // A controller brings it back.
+      return farm.killPostgres();
     case 'black-hole':
       proxy.openBlackHole();
       await pause(fault.forMs);
@@ -201,10 +200,11 @@ function fits(when: Exclude<Moment, { afterMs: number }>, { machine, event }: Tr
 async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   farm.lab.onTruth = () => undefined;
   Object.assign(farm.proxy.weather, { blackHole: false, delayMs: 0, duplicate: false, holdBack: false });
-  await farm.startPostgres();
   for (const program of [...farm.controllers, farm.agent]) program.signal('SIGCONT');
+  // One that gave up without Postgres is started again, as a service manager would.
   await farm.startController(0);
   if (schedule.controllers === 2) await farm.startController(1);
+  await farm.until('Postgres, which the controllers bring back', 60_000, () => farm.answers());
   await farm.afflict({ wallOffsetMs: 0, diskFull: false });
   farm.agent.start();
 }

@@ -17,7 +17,10 @@ export interface Outcome {
 }
 
 /** The report as markdown. */
-export function report(outcomes: readonly Outcome[], { rate, seconds }: { rate: number; seconds: number }): string {
+export function report(
+  outcomes: readonly Outcome[],
+  { rate, seconds, jobs }: { rate: number; seconds: number; jobs: number },
+): string {
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
   const faults = FAULT_KINDS.map(
     (kind) => [kind, sum(({ struck }) => struck.filter((one) => one === kind).length)] as const,
@@ -30,7 +33,7 @@ export function report(outcomes: readonly Outcome[], { rate, seconds }: { rate: 
   return [
     '# Fault suite',
     '',
-    `${outcomes.length} schedules in ${Math.round(seconds)} s, time running ${rate} times as fast: ` +
+    `${outcomes.length} schedules in ${Math.round(seconds)} s, ${jobs} at a time, time running ${rate} times as fast: ` +
       `${sum(({ struck }) => struck.length)} faults struck ${sum((outcome) => outcome.attempts)} attempts ` +
       `(${sum((outcome) => outcome.revoked)} lost their lease), ${sum(({ lines }) => lines)} log lines compared, ` +
       `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +

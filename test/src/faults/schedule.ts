@@ -11,7 +11,7 @@ export type Fault =
   | { kind: 'freeze-controller'; which: number; forMs: number }
   | { kind: 'kill-agent'; downMs: number }
   | { kind: 'freeze-agent'; forMs: number }
-  | { kind: 'kill-postgres'; downMs: number }
+  | { kind: 'kill-postgres' }
   | { kind: 'black-hole'; forMs: number }
   | { kind: 'cut-connections' }
   | { kind: 'late-frames'; holdMs: number; lateMs: number }
@@ -142,8 +142,6 @@ function makeFault(random: Random): Fault {
       return { kind, downMs: random.between(0, 7000) };
     case 'freeze-agent':
       return { kind, forMs: random.between(500, 9000) };
-    case 'kill-postgres':
-      return { kind, downMs: random.between(0, 3000) };
     case 'black-hole':
       return { kind, forMs: random.between(500, 9000) };
     case 'late-frames':
@@ -165,6 +163,7 @@ function makeFault(random: Random): Fault {
         forMs: random.between(500, 4000),
       };
     case 'cut-connections':
+    case 'kill-postgres':
     case 'cancel-run':
       return { kind };
   }
