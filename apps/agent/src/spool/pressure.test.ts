@@ -172,9 +172,9 @@ describe('the kernel stream', () => {
     } as unknown as Session;
     const log = new KernelLog(spool, () => undefined);
     const kernel = { bootId: 'b', release: '7.3.4', buildId: 'ab', nonce: null, commandLine: '' };
-    await log.attach(session, kernel as unknown as Parameters<KernelLog['attach']>[1]);
-    for (const seq of [0, 1, 5, 6])
-      (handlers as LineHandlers | null)?.onStdoutLine(`6,${seq},1000000,-;line ${seq}`, false);
+    await log.attach(session, kernel);
+    const reader = handlers as LineHandlers | null;
+    for (const seq of [0, 1, 5, 6]) reader?.onStdoutLine(`6,${seq},1000000,-;line ${seq}`, false);
     expect(lines('kernel').map(({ text, gap }) => gap ?? text)).toEqual([
       '# kernel 7.3.4, boot b',
       '[    1.000000] line 0',

@@ -10,6 +10,7 @@ export * from './verdict.js';
 export * from './ktap.js';
 export * from './crash.js';
 export * from './logs.js';
+export * from './retention.js';
 export * from './run-spec.js';
 export * from './priority.js';
 export * from './problem.js';
