@@ -1,4 +1,5 @@
 import type { FaultFarm } from './fault-farm.js';
+import { differenceFrom, gapOf } from './gaps.js';
 import type { Truth } from './lab.js';
 import type { Performance } from './perform.js';
 
@@ -45,6 +46,11 @@ export interface ResultRow {
   verdict: string;
   log: { stream: string; fromSeq: number; toSeq: number } | null;
 }
+
+/** Lines that the lab's kernels print all the time; each is printed only once. */
+const isMark = (line: string): boolean => / says \d+$/.test(line);
+/** With it the agent begins the log of another boot. */
+const KERNEL_HEAD = /^# kernel \S+, boot (\S+)$/;
 
 /** What the schedule left behind, read once. */
 export interface Evidence {
@@ -202,39 +208,27 @@ function streamsAreWhole({ attempts, streams, lines }: Evidence): Finding[] {
   });
 }
 
-const MARK = /says \d+$/;
-
 /** The serial stream of an attempt is a piece of the console without a hole, and has all that its kernels said. */
 function consoleIsExact({ attempts, lines, consoles, truth }: Evidence): Finding[] {
   const promise = 'the console of an attempt is stored exactly as the machine wrote it';
   return attempts.flatMap((attempt) => {
     const name = `attempt ${attempt.id} (fence ${attempt.fence}, ${attempt.failure?.class ?? 'no failure'})`;
-    const written = consoles.get(attempt.machine) ?? [];
     const stored = (lines.get(`${attempt.id} serial`) ?? []).map(({ text }) => text);
     const findings: Finding[] = [];
-    const anchor = stored.findIndex((text) => MARK.test(text));
-    if (anchor !== -1) {
-      const from = written.indexOf(stored[anchor] ?? '') - anchor;
-      const wrong = stored.findIndex((text, index) => written[from + index] !== text);
-      if (wrong !== -1) {
-        const expected = JSON.stringify(written[from + wrong]);
-        findings.push({
-          promise,
-          detail: `${name}: line ${wrong} is ${JSON.stringify(stored[wrong])}, written was ${expected}`,
-        });
-      }
-    }
-    if (attempt.restored !== true) return findings;
+    const difference = differenceFrom(consoles.get(attempt.machine) ?? [], stored, isMark);
+    if (difference !== null) findings.push({ promise, detail: `${name}: ${difference}` });
+    if (attempt.restored !== true || stored.some((text) => gapOf(text) !== null)) return findings;
     const said = truth.flatMap(({ nonce, event }) =>
-      nonce === attempt.nonce && event.type === 'console' ? event.lines.filter((line) => MARK.test(line)) : [],
+      nonce === attempt.nonce && event.type === 'console' ? event.lines.filter(isMark) : [],
     );
     const kept = new Set(stored);
     const missing = said.filter((line) => !kept.has(line));
-    if (missing.length > 0)
+    if (missing.length > 0) {
       findings.push({
         promise,
         detail: `${name}: ${missing.length} of ${said.length} lines of its kernel are missing`,
       });
+    }
     return findings;
   });
 }
@@ -244,29 +238,18 @@ function kernelLogIsExact({ attempts, lines, truth }: Evidence): Finding[] {
   const promise = 'the kernel log of an attempt has every record once, without a hole';
   return attempts.flatMap((attempt) => {
     const stored = (lines.get(`${attempt.id} kernel`) ?? []).map(({ text }) => text);
-    const findings: Finding[] = [];
-    let made: string[] = [];
-    let position = 0;
-    for (const text of stored) {
-      const boot = /^# kernel \S+, boot (\S+)$/.exec(text)?.[1];
-      if (boot !== undefined) {
-        made = truth.flatMap(({ bootId, event }) =>
-          bootId === boot && event.type === 'kmsg' ? [event.record.slice(event.record.indexOf(';') + 1)] : [],
-        );
-        position = 0;
-        continue;
-      }
-      const expected = made[position];
-      if (expected === undefined || !text.endsWith(` ${expected}`)) {
-        findings.push({
-          promise,
-          detail: `attempt ${attempt.id} (fence ${attempt.fence}): record ${position} is ${JSON.stringify(text)}, made was ${JSON.stringify(expected)}`,
-        });
-        break;
-      }
-      position += 1;
-    }
-    return findings;
+    const heads = stored.flatMap((text, index) => (KERNEL_HEAD.test(text) ? [index] : []));
+    return heads.flatMap((head, index) => {
+      const boot = KERNEL_HEAD.exec(stored[head] ?? '')?.[1];
+      const made = truth.flatMap(({ bootId, event }) =>
+        bootId === boot && event.type === 'kmsg' ? [event.record.slice(event.record.indexOf(';') + 1)] : [],
+      );
+      const records = stored.slice(head + 1, heads[index + 1]).map((text) => text.replace(/^\[ *[\d.]+\] /, ''));
+      const difference = differenceFrom(made, records, 'start');
+      return difference === null
+        ? []
+        : [{ promise, detail: `attempt ${attempt.id} (fence ${attempt.fence}), boot ${boot}: ${difference}` }];
+    });
   });
 }
 

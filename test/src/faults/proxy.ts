@@ -50,6 +50,11 @@ export class FaultyProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Bytes that wait to be delivered late. */
+  get heldBytes(): number {
+    return [...this.#pairs].reduce((sum, pair) => sum + pair.heldBytes, 0);
+  }
+
   /** From now on nothing gets through, and connections of now stay dead when it is over. */
   openBlackHole(): void {
     this.weather.blackHole = true;
