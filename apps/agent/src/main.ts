@@ -58,6 +58,7 @@ function run(config: AgentConfig): void {
     takesTests: config.capabilities.includes('test'),
     journal,
     send,
+    beat: () => link.beat(),
   });
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, journal);
   const link = new Link(
@@ -73,9 +74,9 @@ function run(config: AgentConfig): void {
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
         machines: fleet.states(),
-        attempts: worker.attempts(),
+        ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), attempts: worker.attempts() }),
+      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report() }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { purposeOf } from '../machine/command.js';
+import { FENCE_REFUSED, fenceOf } from '../machine/fence.js';
 import type { FakeMachine, FakeTest } from './fake-machine.js';
 import type { FakeChannel } from './fake-ssh-server.js';
 
@@ -24,7 +25,29 @@ const say = (text: string | ((machine: FakeMachine, args: Arguments) => string))
   };
 };
 
+/** As the shell that real machines run compares it. */
+function refuse(machine: FakeMachine, channel: FakeChannel): void {
+  machine.refusals += 1;
+  channel.writeError(`peerlab-fence: ${machine.fence?.fence ?? 0}\n`);
+  channel.exit(FENCE_REFUSED);
+}
+
+/** Whether the fence that a command compares with is the one it wants to see. */
+function fits(machine: FakeMachine, command: string): boolean {
+  const wanted = fenceOf(command);
+  if (wanted === null) return true;
+  const { fence = 0, token = '' } = machine.fence ?? {};
+  return wanted.mode === 'own' ? fence === wanted.fence && token === wanted.token : fence <= wanted.fence;
+}
+
 const ACTIONS: Record<string, Action> = {
+  'fence-claim': (machine, channel, args) => {
+    const [fence, token] = [Number(args['fence']), String(args['token'])];
+    const held = machine.fence;
+    if (held !== null && held.fence >= fence && held.token !== token) return refuse(machine, channel);
+    machine.fence = { fence, token };
+    channel.exit(0);
+  },
   identify: say(({ bootId, kernel }) =>
     [bootId, kernel.release, kernel.commandLine, notesOf(kernel.buildId), ''].join('\n'),
   ),
@@ -102,6 +125,7 @@ const ACTIONS: Record<string, Action> = {
 /** What a fake machine does with a command; unknown ones succeed silently. */
 export async function runFakeCommand(machine: FakeMachine, command: string, channel: FakeChannel): Promise<void> {
   const known = purposeOf(command);
+  if (!fits(machine, command)) return refuse(machine, channel);
   machine.commands.push(known?.purpose ?? command);
   machine.onEvent({ type: 'command', purpose: known?.purpose ?? '', args: known?.args ?? {} });
   const action = known === null ? undefined : ACTIONS[known.purpose];

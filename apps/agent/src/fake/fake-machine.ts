@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
+import type { MachineFence } from '../machine/fence.js';
 import type { Power } from '../machine/protocols.js';
 import { FakeSshServer } from './fake-ssh-server.js';
 
@@ -66,6 +67,10 @@ export class FakeMachine {
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
   defaultBuildId = DEFAULT.buildId;
+  /** What the machine's fence file says. */
+  fence: MachineFence | null = null;
+  /** Commands that were refused because of it. */
+  refusals = 0;
   customConfig = '';
   nextEntry: string | null = null;
   /** Files by path, as uploaded over SFTP. */

@@ -56,6 +56,8 @@ export interface UploadOptions {
   sizeBytes: number;
   mode: number;
   signal?: AbortSignal;
+  /** Last word on the command that puts the whole file into its place. */
+  placing?: (command: string) => string;
 }
 
 /** Files on the machine. */

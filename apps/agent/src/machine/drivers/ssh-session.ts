@@ -212,8 +212,12 @@ export class SshSession implements Session {
     const body = `sum=$(sha256sum < ${from}) && echo "$sum" || exit 1
 [ "\${sum%% *}" != ${options.sha256} ] || { chmod ${options.mode.toString(8)} ${from} && mv -f ${from} ${to}; }`;
     const command = script('place-file', { from: part, to: remotePath, sha256: options.sha256 }, body);
-    const text = await output(this, command, options.signal === undefined ? {} : { signal: options.signal });
-    return text.trim().split(/\s+/)[0] ?? '';
+    const said = await output(
+      this,
+      options.placing?.(command) ?? command,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
+    return said.trim().split(/\s+/)[0] ?? '';
   }
 
   private sftp(): Promise<SFTPWrapper> {

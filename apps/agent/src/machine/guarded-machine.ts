@@ -1,0 +1,142 @@
+import { output } from './command.js';
+import { MachineError } from './errors.js';
+import { CLAIM_TIMEOUT_MS, claimCommand, FENCE_FILE, fencedCommand, type MachineFence, refusedBy } from './fence.js';
+import type {
+  ExecOptions,
+  ExecResult,
+  LineHandlers,
+  Machine,
+  RunningCommand,
+  Session,
+  UploadOptions,
+} from './protocols.js';
+
+/** The right to act on a machine, as the agent knows it by its own clock. */
+export interface Lease {
+  /** Throws when the right has ended, or was never given. */
+  check(): void;
+}
+
+/**
+ * Stands between an attempt and its machine. Every action asks the lease first, so that an agent that
+ * was held up does nothing late; and every command compares the machine's own fence, so that one that
+ * cannot know better does no harm either.
+ */
+export class MachineGuard {
+  /** `looking` = nothing may be changed yet, the fence is not on the machine. */
+  private phase: 'looking' | 'working' | 'restoring' = 'looking';
+
+  constructor(
+    private readonly name: string,
+    private readonly lease: Lease,
+    private readonly fence: MachineFence,
+  ) {}
+
+  /** Throws unless the attempt may act now. Restoring is the agent's duty, lease or not. */
+  check(): void {
+    if (this.phase !== 'restoring') this.lease.check();
+  }
+
+  /** Takes the machine: from now on commands of attempts with a lower fence refuse themselves. */
+  async claim(session: Session, signal: AbortSignal): Promise<void> {
+    this.check();
+    const result = await session.exec(claimCommand(this.fence), { timeoutMs: CLAIM_TIMEOUT_MS, signal });
+    this.throwIfRefused(result);
+    if (result.code !== 0) {
+      const why = result.stderr.trim() || `exit ${result.code ?? 'by a signal'}`;
+      throw new MachineError('command-failed', `${FENCE_FILE} on ${this.name} cannot be written: ${why}`);
+    }
+    this.phase = 'working';
+  }
+
+  /** From now on only a newer attempt on the machine keeps this one from acting. */
+  beginRestore(): void {
+    this.phase = 'restoring';
+  }
+
+  /** The command with its comparison; `holding` as in `fencedCommand`. */
+  fenced(command: string, holding: boolean): string {
+    if (this.phase === 'looking') return command;
+    return fencedCommand(command, this.fence, this.phase === 'working' ? 'own' : 'not-higher', holding);
+  }
+
+  throwIfRefused(result: { code: number | null; stderr: string }): void {
+    const found = refusedBy(result);
+    if (found === null) return;
+    throw new MachineError(
+      'fenced',
+      `${this.name} has the fence ${found}, this attempt has ${this.fence.fence}: the machine belongs to another attempt`,
+      `if the machine came from another farm, or this farm's database was restored, remove ${FENCE_FILE} on it`,
+    );
+  }
+}
+
+/** The machine with every action behind a guard. */
+export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
+  const { access, power } = machine;
+  return {
+    ...machine,
+    access: {
+      address: access.address,
+      connect: async (options) => {
+        guard.check();
+        return new GuardedSession(await access.connect(options), guard);
+      },
+    },
+    power:
+      power === null
+        ? null
+        : {
+            reset: async (signal) => {
+              guard.check();
+              await power.reset(signal);
+            },
+            status: (signal) => power.status(signal),
+          },
+  };
+}
+
+class GuardedSession implements Session {
+  constructor(
+    private readonly inner: Session,
+    private readonly guard: MachineGuard,
+  ) {}
+
+  get lost(): AbortSignal {
+    return this.inner.lost;
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+
+  async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+    this.guard.check();
+    const result = await this.inner.exec(this.guard.fenced(command, true), options);
+    this.guard.throwIfRefused(result);
+    return result;
+  }
+
+  async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
+    this.guard.check();
+    return this.inner.start(this.guard.fenced(command, false), handlers);
+  }
+
+  /** The bytes go into a part beside the file; only putting it into its place counts. */
+  async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
+    this.guard.check();
+    try {
+      return await this.inner.upload(localPath, remotePath, {
+        ...options,
+        placing: (command) => {
+          this.guard.check();
+          return this.guard.fenced(command, true);
+        },
+      });
+    } catch (error) {
+      // Whether it was the fence is asked for with a command that does nothing else.
+      if (error instanceof MachineError && error.kind === 'command-failed') await output(this, 'true');
+      throw error;
+    }
+  }
+}
