@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import promises from 'node:timers/promises';
 import { AFFLICTION_VARIABLE, type Affliction, CLOCK_VARIABLE, type ProcessClock } from './virtual-time.js';
 
@@ -47,6 +48,10 @@ AbortSignal.timeout = (ms) => realSignalTimeout(Math.round(shorter(ms)));
 const startedAt = realNow();
 const monotonicAtStart = realMonotonic();
 performance.now = () => monotonicAtStart + (realMonotonic() - monotonicAtStart) * rate;
+const realUptime = os.uptime.bind(os);
+const uptimeAtStart = realUptime();
+// Leases are counted by this one: it is not set back, and goes on while the computer is suspended.
+os.uptime = () => uptimeAtStart + (realUptime() - uptimeAtStart) * rate;
 process.hrtime.bigint = () => BigInt(Math.round(Number(realNanoseconds()) * rate));
 
 /** The wall clock starts right and then drifts. */
