@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
 import { jsonReport, markdownReport } from './commands/report.js';
+import { runRetention, showRetention } from './commands/retention.js';
 import { watchRun } from './commands/watch.js';
 import { renderGrid } from './render/grid.js';
 import { table, verdictText, wantsColour } from './render/text.js';
@@ -137,6 +138,32 @@ program
     const api = await client();
     if (options.json === true) print(JSON.stringify(await jsonReport(api, run), null, 2));
     else process.stdout.write(await markdownReport(api, run));
+  });
+
+const retention = program
+  .command('retention')
+  .description('remove now what is past its time or above the soft limit; the controllers do so by themselves')
+  .option('--dry-run', 'only say what would be removed, and how much')
+  .action(async (options: { dryRun?: boolean }) => {
+    print(await runRetention(await client(), options.dryRun === true));
+  });
+retention
+  .command('status')
+  .description('print limits, pinned runs and what was removed')
+  .action(async () => print(await showRetention(await client())));
+retention
+  .command('pin <run>')
+  .description('keep a run with its logs, results and bundles')
+  .option('--reason <text>')
+  .action(async (run: string, options: { reason?: string }) => {
+    const body = { pinned: true, ...(options.reason === undefined ? {} : { reason: options.reason }) };
+    await (await client()).call('pinRun', { params: { run }, body });
+  });
+retention
+  .command('unpin <run>')
+  .description('let retention have a run again')
+  .action(async (run: string) => {
+    await (await client()).call('pinRun', { params: { run }, body: { pinned: false } });
   });
 
 async function watchToTheEnd(api: Client, id: string): Promise<void> {

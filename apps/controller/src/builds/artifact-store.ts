@@ -71,6 +71,18 @@ export class ArtifactStore {
     return found === null ? null : { content: createReadStream(path), sizeBytes: found.size };
   }
 
+  async has(sha256: string): Promise<boolean> {
+    return stat(this.#pathOf(sha256)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Deletes an artifact; fine when it is not there. */
+  async remove(sha256: string): Promise<void> {
+    await rm(this.#pathOf(sha256), { force: true });
+  }
+
   #pathOf(sha256: string): string {
     const checked = Sha256.parse(sha256);
     return join(this.#folder, 'sha256', checked.slice(0, 2), checked);

@@ -4,6 +4,7 @@ import { LEASE_SECONDS, SpoolStream } from '@peerlab/contracts';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { isPgError, Sql, type Queries } from '../platform/database/sql.js';
+import { HAS_ROOM } from '../retention/storage.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { AttemptService } from './attempt.service.js';
 import { QUEUE_ORDER } from './order.js';
@@ -20,7 +21,7 @@ interface Pick {
 /** Two replicas that chose the same machine on stale snapshots; the index let one through. */
 const UNIQUE_VIOLATION = '23505';
 
-const DUE = `j.state = 'queued' and (j.not_before is null or j.not_before <= clock_timestamp()) and not r.cancel_requested`;
+const DUE = `j.state = 'queued' and (j.not_before is null or j.not_before <= clock_timestamp()) and not r.cancel_requested and ${HAS_ROOM}`;
 const IN_ORDER = `order by ${QUEUE_ORDER('j', 'r')} limit 1`;
 
 /** Matches queued jobs with free machines and build slots, and takes back what nobody renews. */

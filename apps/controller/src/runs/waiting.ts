@@ -21,6 +21,8 @@ export interface WaitingFacts {
     /** Tests that its agent runs, and how many it runs at most; null = no limit. */
     slots: { taken: number; total: number } | null;
   } | null;
+  /** Nothing new is begun until retention has made room. */
+  storageFull: boolean;
   /** Agents that build, and are online. */
   builders: number;
   note: string | null;
@@ -37,6 +39,8 @@ export function whyWaiting(facts: WaitingFacts): string | null {
     case 'blocked':
       return `waiting for the build ${facts.build}`;
     case 'queued':
+      if (facts.storageFull)
+        return 'the storage is full: nothing is started until there is room (peerlab retention status)';
       return facts.kind === 'build' ? whyBuildWaits(facts) : whyTestWaits(facts);
   }
 }
