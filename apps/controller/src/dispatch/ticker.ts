@@ -17,6 +17,7 @@ export class DispatchTicker {
   readonly #presence: ControllerPresence;
   #running: Promise<void> | null = null;
   #ticking: Promise<void> | null = null;
+  #resyncing: Promise<void> | null = null;
   #again = false;
   #stopped = false;
   #ready = false;
@@ -30,7 +31,7 @@ export class DispatchTicker {
     });
     // The first connection, or the database was out of reach for a while.
     bus.onResync(() => {
-      this.#showPresence()
+      this.#resyncing = this.#showPresence()
         .then(() => {
           this.#ready = true;
           this.#wake();
@@ -68,6 +69,8 @@ export class DispatchTicker {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    // Whoever shows itself after it left would seem to be alive.
+    await this.#resyncing;
     await this.#ticking;
     await this.#presence
       .leave()
