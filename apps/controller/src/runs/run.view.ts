@@ -11,6 +11,7 @@ import type {
   Verdict,
 } from '@peerlab/contracts';
 import { AttemptView } from '../dispatch/attempt.view.js';
+import { goesBefore } from '../dispatch/order.js';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -102,7 +103,7 @@ export class RunView {
          case when j.state <> 'queued' then 0 else (
            select count(*) from job o join run r on r.id = o.run_id
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
-             and (-r.priority, o.queued_at, o.position, o.id) < (-run.priority, j.queued_at, j.position, j.id)) end as ahead,
+             and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
          (select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and ${AGENT_ONLINE}) as builders,
          not ${HAS_ROOM} as storage_full,
          case when m.name is not null then jsonb_build_object(
