@@ -4,6 +4,7 @@ import { exitCodeOf } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
+import { listMachines, parseDesired, setMachine } from './commands/machines.js';
 import { jsonReport, markdownReport } from './commands/report.js';
 import { runRetention, showRetention } from './commands/retention.js';
 import { watchRun } from './commands/watch.js';
@@ -106,20 +107,18 @@ program
     },
   );
 
-program
+const machines = program
   .command('machines')
   .description('list the machines with their state and peer-to-peer paths')
-  .action(async () => {
-    const fleet = await (await client()).call('getFleet', {});
-    const rows = fleet.machines.map((m) => [
-      m.name,
-      m.desired,
-      m.observed,
-      m.paths.map((p) => p.kind).join(','),
-      m.agent,
-      m.problem ?? '',
-    ]);
-    print(table([['MACHINE', 'WANTED', 'SEEN', 'PATHS', 'AGENT', 'PROBLEM'], ...rows]));
+  .action(async () => print(await listMachines(await client())));
+
+machines
+  .command('set <machine> <state>')
+  .description('say what you want of a machine: active, drained, maintenance or quarantined')
+  .option('-r, --reason <text>', 'why, for others to read')
+  .action(async (name: string, state: string, options: { reason?: string }) => {
+    const wanted = parseDesired(state);
+    print(await setMachine(await client(), name, wanted, options.reason));
   });
 
 program

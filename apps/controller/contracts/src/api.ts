@@ -163,7 +163,7 @@ export const ROUTES = {
     path: '/api/v1/machines/:machine',
     access: 'user',
     params: z.object({ machine: Name }),
-    body: z.strictObject({ desired: MachineDesired }),
+    body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
     response: MachineView,
   },
   listBuilds: { method: 'GET', path: '/api/v1/builds', access: 'public', response: z.array(BuildView) },

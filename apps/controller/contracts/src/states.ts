@@ -54,6 +54,12 @@ export function mayMove<E extends Entity>(entity: E, from: StateOf[E], to: State
  */
 export const MachineDesired = z.enum(['active', 'drained', 'maintenance', 'quarantined']);
 export type MachineDesired = z.infer<typeof MachineDesired>;
+
+/** To be put behind "the machine is". */
+export function desiredInWords(desired: MachineDesired): string {
+  return desired === 'maintenance' ? 'in maintenance' : desired;
+}
+
 /** `busy` = an attempt is on it; `offline` = its agent is gone or it does not answer. */
 export const MachineObserved = z.enum(['unknown', 'online', 'busy', 'offline']);
 export type MachineObserved = z.infer<typeof MachineObserved>;

@@ -12,7 +12,7 @@ import {
   type MachineDesired,
 } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
-import { jsonb } from '../platform/database/storable.js';
+import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
@@ -128,12 +128,13 @@ export class FleetService {
     });
   }
 
-  /** Changes what people want of a machine. */
-  async setDesired(machine: string, desired: MachineDesired): Promise<void> {
-    const touched = await this.#sql.run('update machine set desired = $2, desired_reason = null where name = $1', [
-      machine,
-      desired,
-    ]);
+  /** Changes what people want of a machine; kept until somebody wants something else. */
+  async setDesired(machine: string, desired: MachineDesired, by: string, reason: string | null): Promise<void> {
+    const touched = await this.#sql.run(
+      `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
+       where name = $1`,
+      [machine, desired, by, storable(reason)],
+    );
     if (touched === 0) throw notFound('machine', machine);
     await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
     await announce(this.#sql, { type: 'dispatch' });
@@ -141,7 +142,11 @@ export class FleetService {
 
   /** The farm's own quarantine, with its reason. */
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
-    await tx.run(`update machine set desired = 'quarantined', desired_reason = $2 where name = $1`, [machine, reason]);
+    await tx.run(
+      `update machine set desired = 'quarantined', desired_by = null, desired_reason = $2, desired_at = clock_timestamp()
+       where name = $1`,
+      [machine, reason],
+    );
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 

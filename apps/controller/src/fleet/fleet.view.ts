@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  AgentView,
-  Combination,
-  Fleet,
-  Inventory,
-  Labels,
-  MachineDesired,
-  MachineObserved,
-  MachineView,
-  PeerPath,
+import {
+  desiredInWords,
+  type AgentView,
+  type Combination,
+  type Fleet,
+  type Inventory,
+  type Labels,
+  type MachineDesired,
+  type MachineObserved,
+  type MachineView,
+  type PeerPath,
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -22,6 +23,8 @@ interface MachineRow {
   labels: Labels;
   desired: MachineDesired;
   desired_reason: string | null;
+  desired_by: string | null;
+  desired_at: Date | null;
   reachable: boolean;
   problem: string | null;
   configured: boolean;
@@ -101,6 +104,7 @@ function machineView(row: MachineRow): MachineView {
     description,
     labels,
     desired,
+    desiredBy: desiredBy(row),
     observed: observe(row),
     problem: problemOf(row),
     configured: row.configured,
@@ -109,6 +113,10 @@ function machineView(row: MachineRow): MachineView {
     inventory,
     paths,
   };
+}
+
+function desiredBy({ desired_by: name, desired_reason: reason, desired_at: at }: MachineRow): MachineView['desiredBy'] {
+  return at === null ? null : { name, reason, at: at.toISOString() };
 }
 
 function observe(row: MachineRow): MachineObserved {
@@ -123,7 +131,10 @@ function problemOf(row: MachineRow): string | null {
   if (!row.online) {
     return `its agent ${row.agent} has been silent since ${row.agent_last_seen_at.toISOString()}; start it again`;
   }
-  if (row.desired_reason !== null) return row.desired_reason;
+  if (row.desired !== 'active' && row.desired_reason !== null) {
+    const { desired, desired_by: by, desired_reason: reason } = row;
+    return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
+  }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';
 }

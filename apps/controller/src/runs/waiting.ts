@@ -1,4 +1,4 @@
-import type { JobState, MachineDesired } from '@peerlab/contracts';
+import { desiredInWords, type JobState, type MachineDesired } from '@peerlab/contracts';
 
 /** What decides whether a job can start, as read from the database. */
 export interface WaitingFacts {
@@ -54,7 +54,7 @@ function whyTestWaits(facts: WaitingFacts): string {
   const { machine } = facts;
   if (machine === null) return 'has no machine';
   const { name, agent } = machine;
-  if (machine.desired !== 'active') return `${name} is ${machine.desired}; activate it to go on`;
+  if (machine.desired !== 'active') return `${name} is ${desiredInWords(machine.desired)}; activate it to go on`;
   if (!machine.agentOnline) return `${name} is offline: its agent ${agent} is silent since ${machine.agentLastSeenAt}`;
   if (!machine.leased && !machine.reachable) {
     return `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`;
