@@ -1,179 +1,238 @@
-import { ATTEMPTS_MAX, type Farm, type Rules, type StoredAttempt, type ToAgent, type ToController, attemptOf, isOpen } from './farm.js';
+import {
+  Agent,
+  type Attempt,
+  type Farm,
+  Job,
+  Lease,
+  Link,
+  Restored,
+  type Rules,
+  State,
+  hasJob,
+  isHeld,
+  isOpen,
+} from './farm.js';
 
-/** How many messages a connection holds before its sender waits. */
-const QUEUE_MAX = 2;
+/** A step of one attempt: changes the state that it is given and returns true, or does not apply. */
+export interface AttemptStep {
+  name: string;
+  fault?: true;
+  /** `fence` is the attempt's place plus one. */
+  take(farm: Farm, attempt: Attempt, fence: number, rules: Rules): boolean;
+}
+export interface FarmStep {
+  name: string;
+  fault?: true;
+  take(farm: Farm, rules: Rules): boolean;
+}
 
-/** What a controller may do by itself. Each entry changes the copy of the state that it is given, or does not apply. */
-export const CONTROLLER_STEPS: { name: string; take(farm: Farm, rules: Rules): boolean }[] = [
+/** What a controller may do about an attempt. */
+export const CONTROLLER_STEPS: AttemptStep[] = [
   {
     name: 'the controller claims the machine',
-    take(farm) {
-      const free = farm.attempts.every((attempt) => !attempt.leased) && !farm.quarantined;
-      if (farm.job !== 'queued' || farm.cancelRequested || !free || farm.attempts.length >= ATTEMPTS_MAX) return false;
-      farm.attempts.push({
-        state: 'assigned',
-        revoked: false,
-        leased: true,
-        log: 0,
-        events: 0,
-        doubled: false,
-        restored: null,
-        truth: { log: 0, events: 0 },
-        spoolLost: false,
-      });
-      farm.job = 'running';
+    take(farm, attempt, fence, rules) {
+      if (attempt.state !== State.none || farm.job === Job.ended || farm.canceled || farm.quarantined) return false;
+      if (fence === 2 && farm.attempts[0].state === State.none) return false;
+      if (rules.claimsOnce && (farm.job !== Job.queued || farm.attempts.some(isOpen))) return false;
+      attempt.state = State.assigned;
+      farm.job = Job.running;
       return true;
     },
   },
   {
     name: 'the controller assigns',
-    take(farm) {
-      const index = farm.attempts.findIndex((attempt) => attempt.state === 'assigned');
-      if (index === -1 || farm.cancelRequested || farm.link.believed.includes(index + 1)) return false;
-      if (!tell(farm, { type: 'assign', fence: index + 1 })) return false;
-      farm.link.believed.push(index + 1);
+    take(farm, attempt) {
+      if (attempt.state !== State.assigned || farm.canceled || attempt.believed) return false;
+      if (farm.link !== Link.up) return false;
+      attempt.assign = 1;
+      attempt.believed = 1;
       return true;
     },
   },
   {
     name: 'the controller cancels',
-    take(farm) {
-      if (!farm.cancelRequested) return false;
-      const index = farm.attempts.findIndex(isOpen);
-      const attempt = farm.attempts[index];
-      if (attempt === undefined) {
-        if (farm.job === 'ended') return false;
-        farm.job = 'ended';
+    take(farm, attempt, fence, rules) {
+      if (!farm.canceled || !isOpen(attempt) || !hears(farm)) return false;
+      // Whoever has the lease confirmed was named in a report before that.
+      const named = attempt.renewed === 1 || attempt.lease !== Lease.unconfirmed;
+      if (attempt.state === State.running || named || attempt.stopping) {
+        if (attempt.stopping || !isHeld(attempt)) return false;
+        attempt.stopping = 1;
         return true;
       }
-      if (attempt.state === 'running' || farm.link.believed.includes(index + 1)) {
-        if (farm.link.cancelTold || !tell(farm, { type: 'cancel', fence: index + 1 })) return false;
-        farm.link.cancelTold = true;
-        return true;
-      }
-      end(farm, index + 1, { revoked: true, restored: null });
+      end(farm, attempt, fence, { revoked: true, restored: Restored.unknown }, rules);
       return true;
     },
   },
   {
-    name: 'the controller reads a frame',
-    take(farm, rules) {
-      const frame = farm.link.toController.shift();
-      if (frame === undefined) return false;
-      for (const answer of read(farm, frame, rules, true)) {
-        if (farm.link.state !== 'down') farm.link.toAgent.push(answer);
-      }
+    name: 'the controller hears that the attempt was accepted',
+    take(farm, attempt) {
+      if (attempt.state !== State.assigned || !hears(farm) || !isHeld(attempt)) return false;
+      attempt.state = State.running;
       return true;
     },
   },
   {
-    name: 'another controller reads a frame of the old connection',
-    take(farm, rules) {
-      const frame = farm.late.shift();
-      if (frame === undefined) return false;
-      read(farm, frame, rules, false);
+    name: 'a log line is stored',
+    take(farm, attempt, fence, rules) {
+      if (!sendsLog(farm, attempt)) return false;
+      store(farm, attempt, fence, { stream: 'log', seq: attempt.ackedLog }, rules);
+      attempt.ackedLog = Math.max(attempt.ackedLog, attempt.log);
+      return true;
+    },
+  },
+  {
+    name: 'an event is stored',
+    take(farm, attempt, fence, rules) {
+      if (!sendsEvent(farm, attempt, rules)) return false;
+      store(farm, attempt, fence, { stream: 'events', seq: attempt.ackedEvents }, rules);
+      attempt.ackedEvents = Math.max(attempt.ackedEvents, attempt.events);
+      return true;
+    },
+  },
+  {
+    name: 'another controller stores a log line of an older connection',
+    take(farm, attempt, fence, rules) {
+      if (!attempt.lateLog) return false;
+      attempt.lateLog = 0;
+      store(farm, attempt, fence, { stream: 'log', seq: 0 }, rules);
+      return true;
+    },
+  },
+  {
+    name: 'another controller stores an event of an older connection',
+    take(farm, attempt, fence, rules) {
+      if (!attempt.lateEvent) return false;
+      const seq = attempt.lateEvent - 1;
+      attempt.lateEvent = 0;
+      store(farm, attempt, fence, { stream: 'events', seq }, rules);
       return true;
     },
   },
 ];
 
-/** Says it once on a connection; that the code repeats it after ten seconds is covered by a lost connection. */
-function tell(farm: Farm, message: Extract<ToAgent, { type: 'assign' | 'cancel' }>): boolean {
-  const { link } = farm;
-  if (link.state !== 'up' || link.toAgent.length >= QUEUE_MAX) return false;
-  link.toAgent.push(message);
+/** What a controller may do about an agent. */
+export const RECONCILE_STEPS: FarmStep[] = [
+  {
+    name: 'the agent connects and the controller answers',
+    take(farm, rules) {
+      if (farm.agent !== Agent.up || farm.link !== Link.down) return false;
+      farm.link = Link.answered;
+      reconcile(farm, rules);
+      for (const attempt of farm.attempts.filter(isHeld)) {
+        attempt.knownLog = attempt.log;
+        attempt.knownEvents = attempt.events;
+      }
+      return true;
+    },
+  },
+  {
+    name: 'the controller reads a heartbeat',
+    take(farm, rules) {
+      if (!hears(farm) || farm.stalled) return false;
+      // One that changes nothing is left out: it would only multiply the states.
+      if (!farm.attempts.some(isNews)) return false;
+      reconcile(farm, rules);
+      return true;
+    },
+  },
+  {
+    name: 'the controller ends a canceled job that waits',
+    take(farm) {
+      if (!farm.canceled || farm.job !== Job.queued) return false;
+      farm.job = Job.ended;
+      return true;
+    },
+  },
+];
+
+/** Agent and controller talk. */
+const hears = (farm: Farm): boolean => farm.agent === Agent.up && farm.link === Link.up;
+
+/** The agent has a log line to send. */
+export function sendsLog(farm: Farm, attempt: Attempt): boolean {
+  return hears(farm) && isHeld(attempt) && attempt.ackedLog < attempt.madeLog;
+}
+
+/** The agent has an event to send: the last one not before all that belongs to it is stored. */
+export function sendsEvent(farm: Farm, attempt: Attempt, rules: Rules): boolean {
+  if (!hears(farm) || !isHeld(attempt) || attempt.ackedEvents >= attempt.madeEvents) return false;
+  const last = attempt.final === 1 && attempt.ackedEvents === attempt.madeEvents - 1;
+  return !last || !rules.finishedLast || attempt.ackedLog >= attempt.madeLog;
+}
+
+/** A heartbeat would say something new of it, or have something answered. */
+function isNews(attempt: Attempt): boolean {
+  if (!isHeld(attempt)) {
+    return isOpen(attempt) && attempt.assign === 0 && (attempt.believed === 1 || attempt.state === State.running);
+  }
+  const unconfirmed = hasJob(attempt) && !attempt.stopping && attempt.lease === Lease.unconfirmed && !attempt.renewed;
+  return (attempt.revoked === 1 && attempt.dropped === 0) || (unconfirmed && isOpen(attempt));
+}
+
+/** The lease of an open attempt runs out in the database. */
+export function reap(farm: Farm, attempt: Attempt, fence: number, rules: Rules): boolean {
+  if (!isOpen(attempt) || !rules.expires) return false;
+  end(farm, attempt, fence, { revoked: true, restored: Restored.unknown }, rules);
   return true;
 }
 
-/** The lease of an open attempt runs out. */
-export function reap(farm: Farm, rules: Rules): boolean {
-  const index = farm.attempts.findIndex((attempt) => attempt.leased);
-  if (index === -1 || !rules.expires) return false;
-  end(farm, index + 1, { revoked: true, restored: null });
-  return true;
-}
-
-function end(farm: Farm, fence: number, ending: { revoked: boolean; restored: boolean | null }): void {
-  const attempt = attemptOf(farm, fence);
-  if (attempt === undefined || attempt.state === 'ended') return;
-  attempt.state = 'ended';
-  attempt.leased = false;
-  attempt.revoked = ending.revoked;
+function end(
+  farm: Farm,
+  attempt: Attempt,
+  fence: number,
+  ending: { revoked: boolean; restored: number },
+  rules: Rules,
+): void {
+  if (attempt.state === State.ended) return;
+  attempt.state = State.ended;
+  attempt.revoked = ending.revoked ? 1 : 0;
   attempt.restored = ending.restored;
-  if (ending.restored === false) farm.quarantined = true;
-  const again =
-    ending.revoked && ending.restored !== false && !farm.cancelRequested && farm.attempts.length < ATTEMPTS_MAX;
-  farm.job = again ? 'queued' : 'ended';
+  if (ending.restored === Restored.no && rules.quarantines) farm.quarantined = 1;
+  const isLast = fence === farm.attempts.length;
+  const again = ending.revoked && !farm.canceled && !isLast;
+  farm.job = again ? Job.queued : Job.ended;
   if (!again && !ending.revoked) farm.decidedBy = fence;
 }
 
-function read(farm: Farm, frame: ToController, rules: Rules, current: boolean): ToAgent[] {
-  switch (frame.type) {
-    case 'hello':
-      return greet(farm, frame.held.map(({ fence }) => fence), rules, current);
-    case 'heartbeat':
-      if (current) farm.link.believed = [...frame.held];
-      return [];
-    case 'accepted': {
-      const attempt = attemptOf(farm, frame.fence);
-      if (attempt === undefined || attempt.revoked) return [{ type: 'drop', fence: frame.fence }];
-      if (attempt.state === 'assigned') attempt.state = 'running';
-      return [];
-    }
-    case 'declined': {
-      const attempt = attemptOf(farm, frame.fence);
-      if (attempt !== undefined && !attempt.revoked) end(farm, frame.fence, { revoked: true, restored: null });
-      return [];
-    }
-    case 'log':
-    case 'event':
-      return store(farm, frame, rules);
-  }
-}
-
-function greet(farm: Farm, held: number[], rules: Rules, current: boolean): ToAgent[] {
-  if (!current) return [];
-  farm.link.believed = [...held];
-  if (rules.reconciles) {
-    farm.attempts.forEach((attempt, index) => {
-      if (attempt.state !== 'running' || held.includes(index + 1)) return;
-      // Nothing of it arrived: perhaps the agent never wrote it down. Else its spool is gone.
-      if (attempt.log === 0 && attempt.events === 0) attempt.state = 'assigned';
-      else end(farm, index + 1, { revoked: true, restored: null });
-    });
-  }
-  const known = held.flatMap((fence) => {
-    const attempt = attemptOf(farm, fence);
-    return attempt === undefined ? [] : [{ fence, log: attempt.log, events: attempt.events }];
+/** Compares what the agent holds with the tables, and answers. */
+function reconcile(farm: Farm, rules: Rules): void {
+  farm.attempts.forEach((attempt, index) => {
+    const named = isHeld(attempt);
+    attempt.believed = named && isOpen(attempt) ? 1 : 0;
+    if (named && attempt.revoked) Object.assign(attempt, { stopping: 1, dropped: 1 });
+    if (hasJob(attempt) && isOpen(attempt) && attempt.lease === Lease.unconfirmed) attempt.renewed = 1;
+    if (!rules.reconciles || named || attempt.state !== State.running) return;
+    // Nothing of it arrived: perhaps the agent never wrote it down. Else its spool is gone.
+    if (attempt.log === 0 && attempt.events === 0) attempt.state = State.assigned;
+    else end(farm, attempt, index + 1, { revoked: true, restored: Restored.unknown }, rules);
   });
-  const revoked = held.filter((fence) => attemptOf(farm, fence)?.revoked ?? true);
-  return [{ type: 'welcome', known }, ...revoked.map((fence): ToAgent => ({ type: 'drop', fence }))];
 }
 
 /** Evidence is stored whoever holds the lease; only the holder's words change anything else. */
-function store(farm: Farm, frame: Extract<ToController, { type: 'log' | 'event' }>, rules: Rules): ToAgent[] {
-  const attempt = attemptOf(farm, frame.fence);
-  if (attempt === undefined) return [{ type: 'drop', fence: frame.fence }];
-  const stream = frame.type === 'log' ? 'log' : 'events';
-  const answers: ToAgent[] = [];
-  if (frame.seq === attempt[stream] || !rules.sequenced) {
-    if (frame.seq < attempt[stream]) attempt.doubled = true;
-    attempt[stream] = frame.seq + 1;
-    decide(farm, attempt, frame, rules);
+function store(
+  farm: Farm,
+  attempt: Attempt,
+  fence: number,
+  entry: { stream: 'log' | 'events'; seq: number },
+  rules: Rules,
+): void {
+  if (attempt.revoked && !rules.storesRevoked) return;
+  if (rules.sequenced && entry.seq !== attempt[entry.stream]) return;
+  if (entry.seq < attempt[entry.stream]) attempt.doubled = 1;
+  attempt[entry.stream] = entry.seq + 1;
+  if (attempt.state === State.assigned) attempt.state = State.running;
+  const finished = entry.stream === 'events' && attempt.final === 1 && entry.seq === attempt.madeEvents - 1;
+  if (!finished) return;
+  const restored = attempt.failed ? Restored.no : Restored.yes;
+  if (attempt.state !== State.ended) {
+    end(farm, attempt, fence, { revoked: false, restored }, rules);
+  } else if (!rules.fenced) {
+    // What the fence prevents: an attempt whose lease was taken away decides the job all the same.
+    farm.job = Job.ended;
+    farm.decidedBy = fence;
+  } else {
+    attempt.restored = restored;
+    if (restored === Restored.no && rules.quarantines) farm.quarantined = 1;
   }
-  answers.push({ type: 'ack', fence: frame.fence, stream, next: attempt[stream] });
-  if (attempt.revoked) answers.push({ type: 'drop', fence: frame.fence });
-  return answers;
-}
-
-function decide(farm: Farm, attempt: StoredAttempt, frame: Extract<ToController, { type: 'log' | 'event' }>, rules: Rules): void {
-  if (attempt.state === 'assigned') attempt.state = 'running';
-  if (frame.type === 'log' || !frame.finished) return;
-  if (attempt.state === 'ended' && !rules.fenced) {
-    // What the fence prevents: a lease that was taken away decides the job all the same.
-    farm.job = 'ended';
-    farm.decidedBy = frame.fence;
-    return;
-  }
-  end(farm, frame.fence, { revoked: false, restored: frame.restored });
 }

@@ -1,7 +1,10 @@
-/** A protocol as a finite state machine: plain JSON states, and what every process may do in each. */
+/** A protocol as a finite state machine: what every process may do in each state. */
 export interface Model<S> {
   initial: S;
-  /** Every step that some process, the network or a fault may take. Steps get a fresh state and may not share parts. */
+  /** Two states with the same text are the same state. */
+  encode(state: S): string;
+  decode(text: string): S;
+  /** Every step that some process, the network or a fault may take. Steps get a state of their own. */
   steps(state: S): Iterable<Step<S>>;
   /** What must hold in every reachable state. */
   invariants: readonly Invariant<S>[];
@@ -13,6 +16,7 @@ export interface Step<S> {
   name: string;
   /** A fault may happen, but nobody may count on it: it leads out of no dead end. */
   fault: boolean;
+  /** Valid until the next step is asked for. */
   next: S;
 }
 
@@ -39,74 +43,119 @@ export interface Exploration {
 /** The promise that the explorer checks by itself. */
 export const NEVER_STUCK = 'from every state the work can come to its end without another fault';
 
+/** Numbers that grow without end, in little memory. */
+class Numbers {
+  #values = new Int32Array(1 << 16);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const larger = new Int32Array(2 * this.length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.length] = value;
+    this.length += 1;
+  }
+
+  at(index: number): number {
+    return this.#values[index] ?? 0;
+  }
+}
+
 /**
  * Visits every reachable state breadth first, so that the first violation found has a shortest trace.
  * @param maxStates guard against a model that grew without bounds; exceeding it throws
  */
 export function explore<S>(model: Model<S>, maxStates: number): Exploration {
   const numbers = new Map<string, number>();
-  const states: string[] = [];
-  /** How a state was first reached. */
-  const parents: number[] = [];
+  const texts: string[] = [];
+  /** How a state was first reached: from which one, by which of the names. */
+  const parents = new Numbers();
+  const how = new Numbers();
   const names: string[] = [];
-  /** Who leads to a state without a fault: for the search backwards from the settled ones. */
-  const sources: number[][] = [];
+  const nameNumbers = new Map<string, number>();
+  /** Steps that are no faults: for the search backwards from the settled states. */
+  const edgeFrom = new Numbers();
+  const edgeTo = new Numbers();
   let steps = 0;
 
   const traceOf = (state: number): string[] => {
     const trace: string[] = [];
-    for (let at = state; at > 0; at = parents[at] ?? 0) trace.push(names[at] ?? '');
+    for (let at = state; at > 0; at = parents.at(at)) trace.push(names[how.at(at)] ?? '');
     return trace.reverse();
   };
-  const visit = (state: S, from: number, name: string): { number: number; isNew: boolean } => {
-    const text = JSON.stringify(state);
+  const visit = (state: S, from: number, name: string): number => {
+    const text = model.encode(state);
     const known = numbers.get(text);
-    if (known !== undefined) return { number: known, isNew: false };
-    const number = states.length;
+    if (known !== undefined) return known;
+    const number = texts.length;
     if (number >= maxStates) throw new Error(`more than ${maxStates} states; last trace: ${traceOf(from).join(', ')}`);
     numbers.set(text, number);
-    states.push(text);
+    texts.push(text);
     parents.push(from);
-    names.push(name);
-    sources.push([]);
-    return { number, isNew: true };
+    let nameNumber = nameNumbers.get(name);
+    if (nameNumber === undefined) {
+      nameNumber = names.push(name) - 1;
+      nameNumbers.set(name, nameNumber);
+    }
+    how.push(nameNumber);
+    return number;
   };
 
-  const queue: number[] = [visit(model.initial, 0, '').number];
   const settled: number[] = [];
-  for (let head = 0; head < queue.length; head += 1) {
-    const number = queue[head] ?? 0;
-    const text = states[number] ?? '';
-    const state = JSON.parse(text) as S;
-    for (const { promise, broken } of model.invariants) {
-      const problem = broken(state);
-      if (problem !== null) {
-        return { states: states.length, steps, violation: { promise, problem, trace: traceOf(number) } };
-      }
+  visit(model.initial, 0, '');
+  // The list of states is the queue: new ones are appended while it is read.
+  for (let number = 0; number < texts.length; number += 1) {
+    const state = model.decode(texts[number] ?? '');
+    for (const invariant of model.invariants) {
+      const problem = invariant.broken(state);
+      if (problem === null) continue;
+      return {
+        states: texts.length,
+        steps,
+        violation: { promise: invariant.promise, problem, trace: traceOf(number) },
+      };
     }
     if (model.settled(state)) settled.push(number);
     for (const step of model.steps(state)) {
       steps += 1;
       const target = visit(step.next, number, step.name);
-      if (!step.fault) sources[target.number]?.push(number);
-      if (target.isNew) queue.push(target.number);
+      if (step.fault) continue;
+      edgeFrom.push(number);
+      edgeTo.push(target);
     }
   }
+  const stuck = firstThatReachesNone(texts.length, edgeFrom, edgeTo, settled);
+  const violation =
+    stuck === null ? null : { promise: NEVER_STUCK, problem: `no way out of ${texts[stuck]}`, trace: traceOf(stuck) };
+  return { states: texts.length, steps, violation };
+}
 
-  const reaching = new Uint8Array(states.length);
-  const back = [...settled];
-  for (const number of back) reaching[number] = 1;
-  for (let number = back.pop(); number !== undefined; number = back.pop()) {
-    for (const source of sources[number] ?? []) {
+/** The first state from which no edge leads to one of the goals, or null. */
+function firstThatReachesNone(states: number, from: Numbers, to: Numbers, goals: readonly number[]): number | null {
+  // Edges sorted by where they lead, by counting.
+  const starts = new Int32Array(states + 2);
+  for (let edge = 0; edge < to.length; edge += 1) starts[to.at(edge) + 2] = (starts[to.at(edge) + 2] ?? 0) + 1;
+  for (let state = 1; state < starts.length; state += 1)
+    starts[state] = (starts[state] ?? 0) + (starts[state - 1] ?? 0);
+  const sources = new Int32Array(to.length);
+  for (let edge = 0; edge < to.length; edge += 1) {
+    const place = starts[to.at(edge) + 1] ?? 0;
+    sources[place] = from.at(edge);
+    starts[to.at(edge) + 1] = place + 1;
+  }
+  const reaching = new Uint8Array(states);
+  const back = [...goals];
+  for (const goal of goals) reaching[goal] = 1;
+  for (let state = back.pop(); state !== undefined; state = back.pop()) {
+    for (let edge = starts[state] ?? 0; edge < (starts[state + 1] ?? 0); edge += 1) {
+      const source = sources[edge] ?? 0;
       if (reaching[source] === 1) continue;
       reaching[source] = 1;
       back.push(source);
     }
   }
   const stuck = reaching.indexOf(0);
-  const violation =
-    stuck === -1
-      ? null
-      : { promise: NEVER_STUCK, problem: `no way out of ${states[stuck] ?? ''}`, trace: traceOf(stuck) };
-  return { states: states.length, steps, violation };
+  return stuck === -1 ? null : stuck;
 }
