@@ -112,3 +112,6 @@ export function refusedBy({ code, stderr }: { code: number | null; stderr: strin
   const found = new RegExp(`^${REFUSAL} (\\d+)$`, 'm').exec(stderr)?.[1];
   return found === undefined ? null : Number(found);
 }
+
+/** Whether a line of stderr is a refusal; the command that wrote it did nothing. */
+export const isRefusal = (line: string): boolean => line.startsWith(`${REFUSAL} `);

@@ -1,6 +1,14 @@
 import { output } from './command.js';
 import { MachineError } from './errors.js';
-import { CLAIM_TIMEOUT_MS, claimCommand, FENCE_FILE, fencedCommand, type MachineFence, refusedBy } from './fence.js';
+import {
+  CLAIM_TIMEOUT_MS,
+  claimCommand,
+  FENCE_FILE,
+  fencedCommand,
+  isRefusal,
+  type MachineFence,
+  refusedBy,
+} from './fence.js';
 import type {
   ExecOptions,
   ExecResult,
@@ -119,7 +127,17 @@ class GuardedSession implements Session {
 
   async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
     this.guard.check();
-    return this.inner.start(this.guard.fenced(command, false), handlers);
+    let refused = false;
+    const running = await this.inner.start(this.guard.fenced(command, false), {
+      ...handlers,
+      onStderrLine: (line, continues) => {
+        if (isRefusal(line)) refused = true;
+        handlers.onStderrLine(line, continues);
+      },
+    });
+    // To who waits for it, a machine that was given away is as good as gone; the next command says why.
+    const ended = running.ended.then((end) => (refused ? { ...end, lost: true } : end));
+    return { ended, writeLine: (text) => running.writeLine(text), close: () => running.close() };
   }
 
   /** The bytes go into a part beside the file; only putting it into its place counts. */

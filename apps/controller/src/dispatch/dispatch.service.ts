@@ -94,6 +94,19 @@ export class DispatchService {
     );
   }
 
+  /**
+   * Lets fences go on above everything that this or another farm can have drawn by now: machines compare
+   * them, and a database that was restored from a backup has forgotten the newest ones. To be called
+   * while no controller draws any.
+   */
+  async raiseFences(): Promise<void> {
+    // A fence for each millisecond since 1970 is more than any farm draws.
+    await this.#sql.run(
+      `select setval('lease_fence', greatest((select last_value from lease_fence),
+         (extract(epoch from clock_timestamp()) * 1000)::bigint))`,
+    );
+  }
+
   /** Ends attempts whose lease ran out; returns how many. */
   async reap(): Promise<number> {
     let reaped = 0;

@@ -98,4 +98,16 @@ describe('leases while controllers come and go', () => {
     await farm.until(async () => (await left(sql)) > LEASE_SECONDS - 5);
     await sql.close();
   });
+
+  it('and the fences go on above those that a restored database has forgotten', async () => {
+    const next = async (sql: Sql) => (await sql.one<{ n: number }>(`select nextval('lease_fence') as n`))?.n ?? 0;
+    const drawn = await next(farm.sql);
+    await farm.server.close();
+    const sql = new Sql(farm.database.address);
+    // As a backup from before any lease would have it.
+    await sql.run(`select setval('lease_fence', 3)`);
+    await farm.restart();
+    await farm.until(async () => (await next(sql)) > drawn);
+    await sql.close();
+  });
 });

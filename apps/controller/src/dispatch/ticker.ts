@@ -61,6 +61,7 @@ export class DispatchTicker {
   /** While no controller was there, or all of them were held up, nobody could renew a lease. */
   async #showPresence(): Promise<void> {
     if (this.#stopped || !(await this.#presence.show())) return;
+    await this.#dispatch.raiseFences();
     const leases = await this.#dispatch.grantGrace();
     if (leases > 0) writeLog('info', 'no controller was there until now; all leases begin anew', { leases });
   }
