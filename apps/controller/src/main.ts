@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { join, resolve } from 'node:path';
 import { DataSource } from 'typeorm';
+import { backUp } from './backup/backup.js';
+import { restore } from './backup/restore.js';
 import { readCommand, type Command } from './command-line.js';
 import { dataSourceOptions, migrate } from './data-source.js';
 import { Token } from './platform/auth/token.entity.js';
@@ -38,6 +41,16 @@ async function run(command: Command, settings: Settings): Promise<void> {
       }
       return;
     }
+    case 'backup':
+      return print({
+        event: 'backed-up',
+        ...(await backUp(await database(settings), artifactsDir(settings), resolve(command.target))),
+      });
+    case 'restore':
+      return print({
+        event: 'restored',
+        ...(await restore(await database(settings), artifactsDir(settings), resolve(command.folder))),
+      });
     case 'database-stop':
       if (settings.databaseUrl !== null)
         throw new SettingError('DATABASE_URL is set: that Postgres is not ours to stop');
@@ -61,6 +74,8 @@ async function serve(settings: Settings): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
+
+const artifactsDir = ({ stateDir }: Settings): string => join(stateDir, 'artifacts');
 
 async function database(settings: Settings): Promise<DatabaseAddress> {
   if (settings.databaseUrl !== null) return { url: settings.databaseUrl };

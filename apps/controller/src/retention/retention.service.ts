@@ -9,8 +9,8 @@ import { planRemovals } from './plan.js';
 import { Remover } from './remover.js';
 import { StorageMeter, type Measured } from './storage.js';
 
-/** Any constant: all controllers agree on it, so that one at a time removes. */
-const RETENTION_LOCK = 747_048;
+/** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
+export const RETENTION_LOCK = 747_048;
 const DELETIONS_SHOWN = 100;
 
 /** Keeps evidence as long as the policy says and there is space, and says what it removes. */
