@@ -301,7 +301,7 @@ export class SampleFarm {
       if (!held.lost.has(seq))
         lines.push({ seq, at: 1_790_000_000_000 + seq, text: held.pushed.get(seq) ?? held.text(seq) });
     }
-    return { attemptId, stream, lines, total: held.total, complete: held.complete };
+    return { attemptId, stream, lines, total: held.total, complete: held.complete, removedAt: null };
   }
 
   private grid(run: string | undefined): Grid {
