@@ -336,10 +336,14 @@ describe('Worker, by its lease', () => {
     recorder.renewing = false;
     const assignment = lab.assign();
     worker.receive({ type: 'assign', assignment });
+    const sentAt = recorder.clock();
     const { beat, attempts } = worker.report();
-    recorder.renew(beat, attempts, 2);
+    recorder.renew(beat, attempts);
     await inTest();
     expect(lab.fake.running).toBe('candidate');
+    // Most of the lease is over; an answer that says nothing new does not prolong it.
+    recorder.aheadMs += 0.9 * 30_000 - 500 - (recorder.clock() - sentAt);
+    recorder.renew(beat, attempts);
     await eventually('the end', () => recorder.endOf(assignment) !== null);
     expect(recorder.endOf(assignment)).toMatchObject({
       failure: { class: 'infrastructure', stage: 'test', message: expect.stringContaining('the lease ran out') },
