@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
@@ -207,6 +208,44 @@ describe('a full disk', () => {
     spool.close();
   });
 
+  /** A file system of 3 MiB; false where the account may not mount one. */
+  const mountSmall = (folder: string): boolean => {
+    mkdirSync(folder);
+    return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder]).status === 0;
+  };
+
+  it('of a real file system costs nothing but what the gap says', async ({ skip }) => {
+    const small = join(root, 'small');
+    if (!mountSmall(small)) skip();
+    try {
+      const disk = new SpoolDisk();
+      const spool = AttemptSpool.create(small, ASSIGNMENT, disk);
+      const faults: SpoolFault[] = [];
+      spool.onFault = (fault) => faults.push(fault);
+      writeFileSync(join(small, 'of-somebody-else'), Buffer.alloc(1024 * 1024));
+      let produced = 0;
+      while (faults.length === 0) spool.appendLine('serial', `line ${produced++}`.padEnd(700, '.'));
+      for (let i = 0; i < 500; i += 1) spool.appendLine('serial', `line ${produced++}`.padEnd(700, '.'));
+      expect(faults[0]?.reason).toBe('disk-full');
+      spool.appendLine('agent', 'the disk is full');
+      spool.appendEvent(STAGE);
+      spool.remember({ stage: 'upload' });
+      spool.appendEvent({ type: 'finished', failure: null, restored: true, lineCounts: spool.lineCounts() });
+      rmSync(join(small, 'of-somebody-else'));
+      await until('the rest', () => (spool.settled ? true : undefined), { everyMs: 20, timeoutMs: 5000 });
+      spool.close();
+      const [again] = AttemptSpool.openAll(small) as [AttemptSpool];
+      const { texts, missing } = arrived(lines(again));
+      expect(missing).toBeGreaterThan(400);
+      expect(texts.length + missing).toBe(produced);
+      expect(texts.every((text, index) => text.startsWith(`line ${index}.`))).toBe(true);
+      expect(events(again)).toEqual(['stage', 'finished']);
+      again.close();
+    } finally {
+      spawnSync('umount', [small]);
+    }
+  });
+
   it('takes no attempt that it could not record', () => {
     const disk = new SmallDisk();
     disk.room = 1000;
@@ -260,7 +299,7 @@ describe('a full disk', () => {
         expect(spool.settled).toBe(true);
         spool.remove();
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

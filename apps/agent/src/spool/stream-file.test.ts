@@ -90,7 +90,7 @@ describe('StreamFile', () => {
           again.close();
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -155,7 +155,7 @@ describe('segments', () => {
         }
         file.close();
       }),
-      { numRuns: 120 },
+      { numRuns: 80 },
     );
   });
 
@@ -216,7 +216,7 @@ describe('a disk that refuses to write', () => {
         expect(texts(again)).toEqual(stored);
         again.close();
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
