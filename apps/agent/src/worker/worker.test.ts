@@ -91,7 +91,7 @@ let worker: Worker;
 const journal = createJournal(() => undefined);
 const spools = (): string[] => readdirSync(join(folder, 'state', 'spool'));
 const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 10_000 });
+  until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
 
 function makeWorker(): Worker {
   const made = new Worker({

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { readAssignments } from './assignment.js';
-import { AttemptService } from './attempt.service.js';
+import { AttemptService, StaleFence } from './attempt.service.js';
 
 type Accepted = Extract<FromAgent, { type: 'accepted' }>;
 type Declined = Extract<FromAgent, { type: 'declined' }>;
@@ -46,12 +46,13 @@ export class ReconcileService {
   }
 
   /**
-   * Takes a report of all that an agent holds: renews the leases of that, and ends or gives again what
-   * it holds no more. Returns the leases that were renewed. A report that came over another connection
-   * than the agent's newest ends nothing.
+   * Takes a report of all that an agent holds: renews the leases of that, takes it as accepted, and ends
+   * or gives again what the agent holds no more. Returns the leases that were renewed. A report that came
+   * over another connection than the agent's newest ends nothing.
    */
   async reconcile(agent: string, connection: string, held: readonly HeldAttempt[]): Promise<Renewed> {
     const renewed = await this.renew(agent, held);
+    await this.#acceptHeld(agent, renewed);
     const lost = await this.#sql.rows<{ id: string }>(
       `select id from attempt where agent = $1 and state = 'running' and not (id = any($2::uuid[]))`,
       [agent, held.map(({ attemptId }) => attemptId)],
@@ -118,6 +119,21 @@ export class ReconcileService {
       await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
       await this.#takeBack(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
     });
+  }
+
+  /** What an agent holds it has accepted, even if its word for that was lost. */
+  async #acceptHeld(agent: string, leased: Renewed): Promise<void> {
+    if (leased.length === 0) return;
+    const assigned = await this.#sql.rows<{ id: string; fence: number }>(
+      `select id, fence from attempt where agent = $1 and state = 'assigned' and id = any($2::uuid[])`,
+      [agent, leased.map(({ attemptId }) => attemptId)],
+    );
+    for (const { id, fence } of assigned) {
+      await this.accept(agent, { type: 'accepted', attemptId: id, fence }).catch((error: unknown) => {
+        // Taken away since its lease was renewed: the agent is told when it is given its orders.
+        if (!(error instanceof StaleFence)) throw error;
+      });
+    }
   }
 
   async #drops(agent: string, held: readonly HeldAttempt[], isDue: IsDue): Promise<Order[]> {

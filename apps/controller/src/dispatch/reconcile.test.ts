@@ -52,6 +52,16 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await agent.events(attempt, 0, finished);
   });
 
+  it('takes what the agent holds as accepted, even if its word for that was lost', async () => {
+    await submit();
+    const { assignment } = await agent.next('assign');
+    expect(await stateOf(assignment)).toBe('assigned');
+    agent.heartbeat([heldOf(assignment)]);
+    await agent.next('renewed');
+    expect(await stateOf(assignment)).toBe('running');
+    await agent.events(assignment, 0, finished);
+  });
+
   it('ends what the agent lost, without a reconnect', async () => {
     await submit();
     const attempt = await agent.take('test');
