@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeFakeBundle } from '@peerlab/agent/fake';
@@ -176,8 +176,9 @@ export class FaultFarm {
 
   /** Lets the agent's wall clock jump or its disk be full; goes on until it is changed again. */
   async afflict(affliction: Affliction): Promise<void> {
-    await writeFile(join(this.folder, 'affliction.json'), JSON.stringify(affliction));
-    this.agent.signal('SIGUSR2');
+    const file = join(this.folder, 'affliction.json');
+    await writeFile(`${file}.new`, JSON.stringify(affliction));
+    await rename(`${file}.new`, file);
   }
 
   /** Attempts whose evidence lies on the agent's disk. */

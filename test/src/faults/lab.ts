@@ -207,7 +207,10 @@ async function servePower(path: string, fake: FakeMachine): Promise<Server> {
       if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
     };
     answer({ QMP: { version: {}, capabilities: [] } });
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // A client that is killed in the middle of a sentence.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       const { execute, id } = JSON.parse(line) as { execute: string; id: string };
       if (execute === 'system_reset') void fake.power.reset();
       answer({ return: execute === 'query-status' ? { running: true } : {}, id });

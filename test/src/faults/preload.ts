@@ -15,6 +15,8 @@ let affliction: Affliction = { wallOffsetMs: 0, diskFull: false };
 /** Half of what is written first after the disk filled up still fits, as on a real one. */
 let fitsHalf = false;
 
+const LOOK_EVERY_MS = 20;
+
 function readAffliction(): void {
   if (afflictionFile === undefined || !existsSync(afflictionFile)) return;
   const before = affliction;
@@ -22,7 +24,7 @@ function readAffliction(): void {
   if (affliction.diskFull && !before.diskFull) fitsHalf = true;
 }
 readAffliction();
-process.on('SIGUSR2', readAffliction);
+setInterval(readAffliction, LOOK_EVERY_MS).unref();
 
 const rate = clock.rate * clock.drift;
 const shorter = (ms: number | undefined): number => (ms ?? 0) / rate;

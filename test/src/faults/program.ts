@@ -58,7 +58,9 @@ export class Program {
       this.#log.write(piece);
     });
     if (child.stdout !== null) {
-      createInterface({ input: child.stdout }).on('line', (line) => {
+      const lines = createInterface({ input: child.stdout });
+      lines.on('error', () => undefined);
+      lines.on('line', (line) => {
         this.#log.write(`${line}\n`);
         this.#onLine(line);
       });
@@ -79,8 +81,7 @@ export class Program {
     await gone;
   }
 
-  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2' | 'SIGTERM'): void {
-    if (signal === 'SIGTERM') this.#wanted = false;
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#child?.kill(signal);
   }
 

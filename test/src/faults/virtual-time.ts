@@ -20,7 +20,7 @@ export interface ProcessClock extends VirtualClock {
   drift: number;
 }
 
-/** What a process is made to suffer while it runs; a file that it reads at SIGUSR2. */
+/** What a process is made to suffer while it runs; a file that it looks at all the time. */
 export interface Affliction {
   /** Added to the wall clock, in virtual milliseconds. The monotonic clock stays. */
   wallOffsetMs: number;

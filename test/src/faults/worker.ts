@@ -31,8 +31,11 @@ async function work(order: Order): Promise<void> {
 
 function nextSeed(news: object): Promise<number | null> {
   return new Promise((resolve) => {
+    // Without its parent nobody wants any more.
+    process.once('disconnect', () => resolve(null));
     process.once('message', (message: { seed: number | null }) => resolve(message.seed));
-    process.send?.(news);
+    if (process.connected) process.send?.(news);
+    else resolve(null);
   });
 }
 
@@ -53,4 +56,4 @@ function show(seed: number): void {
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 await work(JSON.parse(process.argv[2] ?? '{}') as Order);
-process.disconnect?.();
+if (process.connected) process.disconnect?.();
