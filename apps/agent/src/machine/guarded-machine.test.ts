@@ -100,6 +100,8 @@ describe('two agents that both believe to have the lease of a machine', () => {
     // Not even for restoring: that is the newer one's duty now.
     older.guard.beginRestore();
     await expect(older.machine.boot.remove(older.session)).rejects.toMatchObject({ kind: 'fenced' });
+    await expect(older.machine.power?.reset()).rejects.toMatchObject({ kind: 'fenced' });
+    expect(lab.fake.resets).toBe(0);
     expect(lab.fake.nextEntry).toBe('peerlab-candidate');
   });
 

@@ -33,6 +33,8 @@ export interface Lease {
 export class MachineGuard {
   /** `looking` = nothing may be changed yet, the fence is not on the machine. */
   private phase: 'looking' | 'working' | 'restoring' = 'looking';
+  /** The machine belongs to another attempt. It stays so: fences only grow. */
+  private taken: MachineError | null = null;
 
   constructor(
     private readonly name: string,
@@ -40,8 +42,12 @@ export class MachineGuard {
     private readonly fence: MachineFence,
   ) {}
 
-  /** Throws unless the attempt may act now. Restoring is the agent's duty, lease or not. */
+  /**
+   * Throws unless the attempt may act now. Restoring is the agent's duty, lease or not; but a machine that
+   * refused one command of the attempt is not touched by it any more, not even its power.
+   */
   check(): void {
+    if (this.taken !== null) throw this.taken;
     if (this.phase !== 'restoring') this.lease.check();
   }
 
@@ -68,14 +74,16 @@ export class MachineGuard {
     return fencedCommand(command, this.fence, this.phase === 'working' ? 'own' : 'not-higher', holding);
   }
 
+  /** Looks at how a command ended; throws when the machine refused it. */
   throwIfRefused(result: { code: number | null; stderr: string }): void {
     const found = refusedBy(result);
     if (found === null) return;
-    throw new MachineError(
+    this.taken = new MachineError(
       'fenced',
       `${this.name} has the fence ${found}, this attempt has ${this.fence.fence}: the machine belongs to another attempt`,
-      `if the machine came from another farm, or this farm's database was restored, remove ${FENCE_FILE} on it`,
+      `if the machine came from another farm, remove ${FENCE_FILE} on it`,
     );
+    throw this.taken;
   }
 }
 

@@ -93,21 +93,21 @@ const spools = (): string[] => readdirSync(join(folder, 'state', 'spool'));
 const eventually = (what: string, check: () => boolean): Promise<true> =>
   until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
 
-function makeWorker(): Worker {
+function makeWorker(state = 'state', by = recorder): Worker {
   const made = new Worker({
-    stateDir: join(folder, 'state'),
+    stateDir: join(folder, state),
     machines: [lab.machine],
     bundles: lab.bundles,
     build: null,
     buildSlots: 0,
     takesTests: true,
     journal,
-    send: recorder.send,
-    beat: recorder.beat,
-    clock: recorder.clock,
+    send: by.send,
+    beat: by.beat,
+    clock: by.clock,
     pace: FAKE_PACE,
   });
-  recorder.worker = made;
+  by.worker = made;
   made.start();
   return made;
 }
@@ -370,6 +370,30 @@ describe('Worker, by its lease', () => {
     const done = lab.fake.commands.slice(before);
     expect(done).toContain('reboot');
     for (const purpose of ['grub-select', 'suite', 'modprobe', 'place-file']) expect(done).not.toContain(purpose);
+  });
+});
+
+describe('two agents with one machine in their configuration', () => {
+  it('the one with the lower fence is refused by the machine, and leaves it to the other one', async () => {
+    await setUp(HANGING);
+    const older = lab.assign();
+    worker.receive({ type: 'assign', assignment: older });
+    await inTest();
+    // The controller gave the machine to another agent. This one has not heard of it: it is cut off.
+    const newRecorder = new Recorder();
+    const newWorker = makeWorker('other-state', newRecorder);
+    lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
+    const newer = { ...lab.assign(), fence: older.fence + 1 };
+    newWorker.receive({ type: 'assign', assignment: newer });
+    await eventually('the newer one to end', () => newRecorder.endOf(newer) !== null);
+    expect(newRecorder.endOf(newer)).toMatchObject({ failure: null, restored: true });
+    await eventually('the older one to notice', () => recorder.endOf(older) !== null);
+    expect(recorder.endOf(older)).toMatchObject({ failure: { class: 'infrastructure' }, restored: null });
+    expect(lab.fake.refusals).toBeGreaterThan(0);
+    expect(lab.fake).toMatchObject({ running: 'default', customConfig: '', resets: 0 });
+    // One flash by each: the older one's came before the machine was taken from it.
+    expect(lab.fake.commands.filter((purpose) => purpose === 'grub-select')).toHaveLength(2);
+    newWorker.stop();
   });
 });
 
