@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Removal } from '@peerlab/contracts';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { writeLog } from '../platform/logging.js';
 import { ARTIFACT_USES } from './candidates.js';
 
 /** Tables with rows of an attempt, in an order in which they can be emptied. */
@@ -16,6 +17,12 @@ const OF_ATTEMPT = [
   'measurement',
   'lease',
 ];
+
+const ORPHAN = { kind: 'artifact', name: 'file without a record', why: 'age', lines: 0 } as const;
+/** An artifact's file is there a moment before its row. */
+const ORPHAN_MS = 3600 * 1000;
+/** Longest upload. */
+const INCOMING_MS = 24 * 3600 * 1000;
 
 /** Removes evidence and records that it did, in one transaction each. */
 @Injectable()
@@ -93,6 +100,35 @@ export class Remover {
       `select sha256 from artifact where removed_at > clock_timestamp() - interval '1 day'`,
     );
     for (const { sha256 } of marked) if (await this.#store.has(sha256)) await this.#deleteFile(sha256);
+  }
+
+  /**
+   * Deletes files that no row speaks of: their upload was cut off by the end of a controller, or the
+   * database is older than the folder. Those of the last hour may be about to get their row.
+   */
+  async sweep(now: Date): Promise<Removal[]> {
+    const before = new Date(now.getTime() - ORPHAN_MS);
+    await this.#store.removeIncoming(new Date(now.getTime() - INCOMING_MS));
+    const orphans: Removal[] = [];
+    let known = 0;
+    for await (const { sha256, sizeBytes } of this.#store.storedBefore(before)) {
+      const row = await this.#sql.one('select 1 from artifact where sha256 = $1', [sha256]);
+      if (row !== null) known += 1;
+      else orphans.push({ ...ORPHAN, subject: sha256, lastUsedAt: before.toISOString(), bytes: sizeBytes });
+    }
+    // Rather the folder of another farm, or an empty database given by mistake.
+    if (orphans.length > known) {
+      writeLog('warn', 'most files in the artifact folder are unknown to this database; none is deleted', {
+        known,
+        unknown: orphans.length,
+      });
+      return [];
+    }
+    for (const removal of orphans) {
+      await record(this.#sql, removal, removal);
+      await this.#store.remove(removal.subject);
+    }
+    return orphans;
   }
 
   /** Under the lock of the row: an upload of the same file waits for it, and then looks whether its file is there. */

@@ -12,6 +12,7 @@ import { StorageMeter, type Measured } from './storage.js';
 /** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
 export const RETENTION_LOCK = 747_048;
 const DELETIONS_SHOWN = 100;
+const SWEEP_EVERY_MS = 3600 * 1000;
 
 /** Keeps evidence as long as the policy says and there is space, and says what it removes. */
 @Injectable()
@@ -20,6 +21,7 @@ export class RetentionService {
   readonly #meter: StorageMeter;
   readonly #remover: Remover;
   readonly #policy: RetentionPolicy;
+  #sweptAt: Date | null = null;
 
   constructor(sql: Sql, meter: StorageMeter, remover: Remover, @Inject(SETTINGS_TOKEN) settings: Settings) {
     this.#sql = sql;
@@ -103,7 +105,7 @@ export class RetentionService {
   async #pass(): Promise<RetentionPlan> {
     await this.#remover.finish();
     const before = await this.#meter.measure();
-    const removed: Removal[] = [];
+    const removed = await this.#sweep(before.measuredAt);
     for (const removal of await this.#removals(before)) {
       try {
         if (await this.#remover.remove(removal)) removed.push(removal);
@@ -120,6 +122,13 @@ export class RetentionService {
     if (removed.some(({ lines }) => lines > 0)) await this.#sql.run('vacuum log_line');
     const after = await this.#meter.measure();
     return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
+  }
+
+  /** Now and then: it reads the whole artifact folder. */
+  async #sweep(now: Date): Promise<Removal[]> {
+    if (this.#sweptAt !== null && now.getTime() - this.#sweptAt.getTime() < SWEEP_EVERY_MS) return [];
+    this.#sweptAt = now;
+    return this.#remover.sweep(now);
   }
 
   async #removals({ use, measuredAt }: Measured): Promise<Removal[]> {

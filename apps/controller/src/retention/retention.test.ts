@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RetentionPolicy, type RetentionPlan } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -138,6 +138,41 @@ describe('retention by age', () => {
     expect(existsSync(file)).toBe(true);
     expect((await farm.request('submitRun', { body: { yaml } })).status).toBe(200);
   });
+});
+
+it('deletes files that no row speaks of, unless they are about to get one', async () => {
+  await start({});
+  const { sha256: kept } = await farm.bundle('kept');
+  const store = join(farm.settings.stateDir, 'artifacts');
+  const place = (sha256: string): string => join(store, 'sha256', sha256.slice(0, 2), sha256);
+  const [orphan, young] = ['a'.repeat(64), 'b'.repeat(64)];
+  for (const sha256 of [orphan, young]) {
+    mkdirSync(join(place(sha256), '..'), { recursive: true });
+    writeFileSync(place(sha256), 'x');
+  }
+  mkdirSync(join(store, 'incoming'), { recursive: true });
+  for (const name of ['cut-off', 'under-way']) writeFileSync(join(store, 'incoming', name), 'x');
+  const old = new Date(Date.now() - 48 * 3600 * 1000);
+  for (const path of [place(orphan), place(kept), join(store, 'incoming/cut-off')]) utimesSync(path, old, old);
+  // A pass of the start may have looked around already; a controller that starts looks again.
+  await farm.restart();
+  await pass();
+  await farm.until(async () => !existsSync(place(orphan)));
+  expect([place(kept), place(young), join(store, 'incoming/under-way')].every((path) => existsSync(path))).toBe(true);
+  expect(existsSync(join(store, 'incoming/cut-off'))).toBe(false);
+  const { deletions } = await farm.call('getRetention', {});
+  expect(deletions).toEqual([expect.objectContaining({ subject: orphan, name: 'file without a record', bytes: 1 })]);
+
+  // A folder that is mostly unknown belongs to another farm: the wrong database was given.
+  for (const digit of ['c', 'd']) {
+    mkdirSync(join(place(digit.repeat(64)), '..'), { recursive: true });
+    writeFileSync(place(digit.repeat(64)), 'x');
+    utimesSync(place(digit.repeat(64)), old, old);
+  }
+  await farm.restart();
+  await pass();
+  await pass();
+  expect(existsSync(place('c'.repeat(64)))).toBe(true);
 });
 
 describe('retention by space', () => {
