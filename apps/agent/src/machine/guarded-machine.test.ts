@@ -88,11 +88,11 @@ describe('two agents that both believe to have the lease of a machine', () => {
     await older.guard.claim(older.session, signal);
     await upload(older.session, 'old');
     await newer.guard.claim(newer.session, signal);
+    const suite = await older.session.start(script('suite', { suite: 's', skip: '' }, 'true'), handlers);
+    expect(await suite.ended).toMatchObject({ lost: true });
     await expect(select(older)).rejects.toMatchObject({ kind: 'fenced', remedy: expect.stringContaining('remove') });
     await expect(upload(older.session, 'late')).rejects.toMatchObject({ kind: 'fenced' });
     await expect(older.guard.claim(older.session, signal)).rejects.toMatchObject({ kind: 'fenced' });
-    const suite = await older.session.start(script('suite', { suite: 's', skip: '' }, 'true'), handlers);
-    expect(await suite.ended).toMatchObject({ lost: true });
     expect([...lab.fake.files.keys()]).not.toContain('/boot/late');
     expect(lab.fake.nextEntry).toBeNull();
     await select(newer);
