@@ -52,6 +52,10 @@ interface Stream {
   pushed: Map<number, string>;
   /** Numbers that never arrived. */
   lost: Set<number>;
+  /** What some lines are besides text. */
+  marks: Map<number, Pick<LogLine, 'continues' | 'gap'>>;
+  /** When retention removed the lines. */
+  removedAt: string | null;
 }
 
 /** An answer other than 200. */
@@ -165,6 +169,8 @@ export class SampleFarm {
         text: sampleText(name),
         pushed: new Map(),
         lost: new Set(),
+        marks: new Map(),
+        removedAt: null,
       };
       this.streams.set(key, stream);
     }
@@ -299,9 +305,16 @@ export class SampleFarm {
     const lines: LogLine[] = [];
     for (let seq = from; seq < Math.min(held.total, from + limit); seq += 1) {
       if (!held.lost.has(seq))
-        lines.push({ seq, at: 1_790_000_000_000 + seq, text: held.pushed.get(seq) ?? held.text(seq) });
+        lines.push({
+          seq,
+          at: 1_790_000_000_000 + seq,
+          text: held.pushed.get(seq) ?? held.text(seq),
+          ...held.marks.get(seq),
+        });
     }
-    return { attemptId, stream, lines, total: held.total, complete: held.complete, removedAt: null };
+    const { total, complete, removedAt } = held;
+    if (removedAt !== null) return { attemptId, stream, lines: [], total: 0, complete: true, removedAt };
+    return { attemptId, stream, lines, total, complete, removedAt };
   }
 
   private grid(run: string | undefined): Grid {
