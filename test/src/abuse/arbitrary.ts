@@ -80,7 +80,7 @@ function stringOf(schema: z.ZodString): fc.Arbitrary<string> {
 }
 
 /** The first pattern that a schema asks for, itself or among its checks. */
-function patternOf(def: { pattern?: RegExp; checks?: z.core.$ZodCheck<never>[] }): RegExp | null {
+function patternOf(def: { pattern?: RegExp; checks?: z.core.$ZodCheck[] }): RegExp | null {
   if (def.pattern !== undefined) return def.pattern;
   for (const check of def.checks ?? []) {
     const { pattern } = check._zod.def as { pattern?: RegExp };

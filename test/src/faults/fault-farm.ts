@@ -27,6 +27,12 @@ const AGENT = 'fault-agent';
 /** A kill of a process loses nothing that was written, so nothing is gained by waiting for the disk. */
 const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_writes=off'];
 
+/** A lease of 30 seconds in five. */
+const RATE_MAX = 6;
+const RATE_MIN = 1.5;
+/** On two idle cores. */
+const PROGRAM_SECONDS = 2.5;
+
 /** int8 as number, as the controller reads it. */
 const types = new pg.TypeOverrides(pg.types);
 types.setTypeParser(pg.types.builtins.INT8, (text: string) => Number(text));
@@ -45,19 +51,21 @@ export class FaultFarm {
   #agentDrift = 1;
   #turn = 0;
 
-  private constructor(
-    readonly folder: string,
-    readonly clock: VirtualClock,
-  ) {}
+  clock: VirtualClock = { epochMs: Date.now(), rate: 1 };
 
-  /** Starts everything on a folder of its own; `rate` = virtual seconds in a real one. */
-  static async start(rate: number): Promise<FaultFarm> {
+  private constructor(readonly folder: string) {}
+
+  /**
+   * Starts everything on a folder of its own. `rate` = virtual seconds in a real one; null = as fast as
+   * this computer can follow just now.
+   */
+  static async start(rate: number | null): Promise<FaultFarm> {
     // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
     const folder = await mkdtemp('/tmp/peerlab-faults-');
     await chmod(folder, 0o755);
-    const farm = new FaultFarm(folder, { epochMs: Date.now(), rate });
+    const farm = new FaultFarm(folder);
     try {
-      await farm.#start();
+      await farm.#start(rate);
       return farm;
     } catch (error) {
       await farm.stop();
@@ -65,19 +73,33 @@ export class FaultFarm {
     }
   }
 
-  async #start(): Promise<void> {
+  /** Real milliseconds for virtual ones. */
+  realMs(virtualMs: number): number {
+    return virtualMs / this.clock.rate;
+  }
+
+  /** Resolves when so much virtual time has passed. */
+  async pass(virtualMs: number): Promise<void> {
+    await pause(this.realMs(virtualMs));
+  }
+
+  async #start(rate: number | null): Promise<void> {
+    this.#address = (await ensurePostgres(this.folder, POSTGRES_OPTIONS)).address;
+    await this.#setDatabaseClock();
+    const startedAt = performance.now();
+    this.#userToken = await this.#createToken('user', 'fault-suite');
+    const agentToken = await this.#createToken('agent', AGENT);
+    const programSeconds = (performance.now() - startedAt) / 2000;
+    this.clock = { epochMs: Date.now(), rate: rate ?? rateFor(programSeconds) };
+    await this.#setDatabaseClock();
     const bundle = await makeFakeBundle(this.folder, [{ name: SUITE, testTimeoutSeconds: 12, timeoutSeconds: 60 }]);
     this.manifest = {
       ...bundle.manifest,
       suites: bundle.manifest.suites.map((suite) => ({ ...suite, tests: [...TESTS] })),
     };
     this.lab = await Lab.start(join(this.folder, 'lab'), MACHINES, this.manifest, this.clock);
-    this.#address = (await ensurePostgres(this.folder, POSTGRES_OPTIONS)).address;
-    for (const statement of databaseClock('peerlab', this.clock)) await this.query(statement);
     for (const index of [0, 1]) this.#addController(index);
     await this.startController(0);
-    this.#userToken = await this.#createToken('user', 'fault-suite');
-    const agentToken = await this.#createToken('agent', AGENT);
     this.proxy = await FaultyProxy.start(() => this.#nextPort());
     await this.#writeAgentConfig(agentToken);
     await this.#registerBundle(bundle);
@@ -209,6 +231,10 @@ export class FaultFarm {
     return listening[this.#turn % Math.max(1, listening.length)] ?? null;
   }
 
+  async #setDatabaseClock(): Promise<void> {
+    for (const statement of databaseClock('peerlab', this.clock)) await this.query(statement);
+  }
+
   #addController(index: number): void {
     this.ports[index] = null;
     this.controllers[index] = new Program(
@@ -272,6 +298,15 @@ export class FaultFarm {
     if (!response.ok) throw new Error(`the bundle was not taken: ${response.status} ${await response.text()}`);
     await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
   }
+}
+
+/**
+ * How fast time may run where a small program takes so long to start: with too much of it leases run
+ * out only because nobody got to renew them, and nothing ever ends.
+ */
+function rateFor(programSeconds: number): number {
+  const rate = RATE_MAX * Math.min(1, PROGRAM_SECONDS / programSeconds);
+  return Math.max(RATE_MIN, Math.round(rate * 10) / 10);
 }
 
 /** Ours, without the settings of a farm that may run on this computer. */

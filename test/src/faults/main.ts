@@ -5,7 +5,6 @@ import { parseArgs } from 'node:util';
 import { type Outcome, report } from './report.js';
 import type { Order } from './worker.js';
 
-const DEFAULT_RATE = 6;
 const DEFAULT_SCHEDULES = 30;
 const DEFAULT_JOBS = 2;
 
@@ -29,7 +28,7 @@ async function main(): Promise<number> {
   });
   const first = Number(values.seed ?? 1);
   const count = Number(values.schedules ?? (values.seed === undefined ? DEFAULT_SCHEDULES : 1));
-  const rate = Number(values.rate ?? DEFAULT_RATE);
+  const rate = values.rate === undefined ? null : Number(values.rate);
   const jobs = Math.min(count, Number(values.jobs ?? DEFAULT_JOBS));
   const startedAt = Date.now();
   const endAt = values.seconds === undefined ? null : startedAt + Number(values.seconds) * 1000;
@@ -48,7 +47,7 @@ async function main(): Promise<number> {
   });
   const ended = await Promise.all(workers);
   outcomes.sort((a, b) => a.seed - b.seed);
-  const text = report(outcomes, { rate, seconds: (Date.now() - startedAt) / 1000, jobs });
+  const text = report(outcomes, { seconds: (Date.now() - startedAt) / 1000, jobs });
   if (values.report !== undefined) await writeFile(values.report, text);
   process.stdout.write(text);
   return !ended.includes(false) && outcomes.length > 0 && outcomes.every(({ findings }) => findings.length === 0)

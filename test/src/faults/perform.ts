@@ -4,10 +4,12 @@ import type { Truth } from './lab.js';
 import type { FaultFarm } from './fault-farm.js';
 import { type Fault, MACHINES, type Moment, type Schedule } from './schedule.js';
 
-/** Longest that work may take after the last fault is over, in real milliseconds. */
-const SETTLE_MS = 120_000;
-/** A fault whose moment does not come strikes nobody. */
-const MOMENT_MS = 12_000;
+/** Longest that work may take after the last fault is over: some leases, some retries. Virtual. */
+const SETTLE_MS = 720_000;
+/** A fault whose moment does not come strikes nobody. Virtual. */
+const MOMENT_MS = 72_000;
+/** Between runs that are submitted. Virtual. */
+const BETWEEN_RUNS_MS = 2_400;
 
 export interface Performance {
   runIds: string[];
@@ -72,7 +74,7 @@ async function submitRuns(farm: FaultFarm, schedule: Schedule, done: Performance
     });
     const id = await persist(async () => (await (await farm.client()).call('submitRun', { body: { yaml } })).id);
     done.runIds.push(id);
-    await pause(400);
+    await farm.pass(BETWEEN_RUNS_MS);
   }
 }
 
@@ -98,7 +100,7 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
     case 'kill-controller': {
       const index = farm.controllers[fault.which]?.alive === true ? fault.which : 0;
       await farm.killController(index);
-      await pause(fault.downMs);
+      await farm.pass(fault.downMs);
       // Without Postgres it gives up, as it should; everything is started again in the end.
       return farm.startController(index).catch(() => undefined);
     }
@@ -106,7 +108,7 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
       return freeze(farm, fault.which === 1 && farm.controllers[1]?.alive === true ? 'second' : 'first', fault.forMs);
     case 'kill-agent':
       await farm.agent.kill();
-      await pause(fault.downMs);
+      await farm.pass(fault.downMs);
       farm.agent.start();
       return;
     case 'freeze-agent':
@@ -116,7 +118,7 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
       return farm.killPostgres();
     case 'black-hole':
       proxy.openBlackHole();
-      await pause(fault.forMs);
+      await farm.pass(fault.forMs);
       proxy.weather.blackHole = false;
       return;
     case 'cut-connections':
@@ -124,16 +126,16 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
       return;
     case 'late-frames':
       proxy.weather.holdBack = true;
-      await pause(fault.holdMs);
-      return proxy.cutAndDeliverLate(fault.lateMs);
+      await farm.pass(fault.holdMs);
+      return proxy.cutAndDeliverLate(farm.realMs(fault.lateMs));
     case 'delay':
-      proxy.weather.delayMs = fault.pieceMs;
-      await pause(fault.forMs);
+      proxy.weather.delayMs = farm.realMs(fault.pieceMs);
+      await farm.pass(fault.forMs);
       proxy.weather.delayMs = 0;
       return;
     case 'duplicate-frames':
       proxy.weather.duplicate = true;
-      await pause(fault.forMs);
+      await farm.pass(fault.forMs);
       proxy.weather.duplicate = false;
       return;
     case 'drop-ssh':
@@ -147,11 +149,11 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
       return;
     case 'disk-full':
       await farm.afflict({ wallOffsetMs: 0, diskFull: true });
-      await pause(fault.forMs);
+      await farm.pass(fault.forMs);
       return farm.afflict({ wallOffsetMs: 0, diskFull: false });
     case 'clock-jump':
       await farm.afflict({ wallOffsetMs: fault.offsetMs, diskFull: false });
-      await pause(fault.forMs);
+      await farm.pass(fault.forMs);
       return farm.afflict({ wallOffsetMs: 0, diskFull: false });
     case 'cancel-run': {
       const id = done.runIds.at(-1);
@@ -163,19 +165,19 @@ async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Perform
 async function freeze(farm: FaultFarm, whom: 'agent' | 'first' | 'second', forMs: number): Promise<void> {
   const program = whom === 'agent' ? farm.agent : farm.controllers[whom === 'first' ? 0 : 1];
   program?.signal('SIGSTOP');
-  await pause(forMs);
+  await farm.pass(forMs);
   program?.signal('SIGCONT');
 }
 
 /** Resolves to false when the moment did not come. */
 async function moment(farm: FaultFarm, when: Moment): Promise<boolean> {
   if ('afterMs' in when) {
-    await pause(when.afterMs);
+    await farm.pass(when.afterMs);
     return true;
   }
   const came = await new Promise<boolean>((resolve) => {
     const before = farm.lab.onTruth;
-    const timer = setTimeout(() => finish(false), MOMENT_MS);
+    const timer = setTimeout(() => finish(false), farm.realMs(MOMENT_MS));
     const finish = (came: boolean): void => {
       clearTimeout(timer);
       watching = false;
@@ -187,7 +189,7 @@ async function moment(farm: FaultFarm, when: Moment): Promise<boolean> {
       if (watching && fits(when, truth)) finish(true);
     };
   });
-  if (came) await pause(when.delayMs);
+  if (came) await farm.pass(when.delayMs);
   return came;
 }
 
@@ -211,7 +213,7 @@ async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
 
 /** Waits until every run has ended and every line arrived; mends quarantined machines as a person would. */
 async function settle(farm: FaultFarm, done: Performance): Promise<void> {
-  const end = Date.now() + SETTLE_MS;
+  const end = Date.now() + farm.realMs(SETTLE_MS);
   for (;;) {
     const [open] = await farm.query<{ runs: number; leases: number }>(
       `select (select count(*) from run where id = any($1) and state <> 'ended') as runs,
@@ -227,7 +229,7 @@ async function settle(farm: FaultFarm, done: Performance): Promise<void> {
     if (open?.runs === 0 && open.leases === 0 && spooled.length === 0 && stuck.length === 0) return;
     if (Date.now() > end) {
       done.problems.push(
-        `not settled after ${SETTLE_MS / 1000} s: ${open?.runs} runs and ${open?.leases} leases are open, spooled: ${spooled.join(', ') || 'nothing'}`,
+        `not settled after ${SETTLE_MS / 1000} virtual seconds: ${open?.runs} runs and ${open?.leases} leases are open, spooled: ${spooled.join(', ') || 'nothing'}`,
       );
       return;
     }

@@ -5,6 +5,8 @@ import { FAULT_KINDS, type FaultKind } from './schedule.js';
 export interface Outcome {
   seed: number;
   seconds: number;
+  /** Virtual seconds in a real one. */
+  rate: number;
   struck: readonly FaultKind[];
   findings: readonly Finding[];
   /** Of the jobs. */
@@ -17,10 +19,7 @@ export interface Outcome {
 }
 
 /** The report as markdown. */
-export function report(
-  outcomes: readonly Outcome[],
-  { rate, seconds, jobs }: { rate: number; seconds: number; jobs: number },
-): string {
+export function report(outcomes: readonly Outcome[], { seconds, jobs }: { seconds: number; jobs: number }): string {
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
   const faults = FAULT_KINDS.map(
     (kind) => [kind, sum(({ struck }) => struck.filter((one) => one === kind).length)] as const,
@@ -33,7 +32,7 @@ export function report(
   return [
     '# Fault suite',
     '',
-    `${outcomes.length} schedules in ${Math.round(seconds)} s, ${jobs} at a time, time running ${rate} times as fast: ` +
+    `${outcomes.length} schedules in ${Math.round(seconds)} s, ${jobs} at a time, time running ${rates(outcomes)} times as fast: ` +
       `${sum(({ struck }) => struck.length)} faults struck ${sum((outcome) => outcome.attempts)} attempts ` +
       `(${sum((outcome) => outcome.revoked)} lost their lease), ${sum(({ lines }) => lines)} log lines compared, ` +
       `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +
@@ -54,4 +53,10 @@ export function report(
       '',
     ]),
   ].join('\n');
+}
+
+function rates(outcomes: readonly Outcome[]): string {
+  const all = outcomes.map(({ rate }) => rate);
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  return least === most ? `${least}` : `${least} to ${most}`;
 }

@@ -12,6 +12,7 @@ export async function runSchedule(farm: FaultFarm, schedule: Schedule): Promise<
   return {
     seed: schedule.seed,
     seconds: (Date.now() - at) / 1000,
+    rate: farm.clock.rate,
     struck: performance.struck,
     findings: judge(evidence, performance),
     verdicts: evidence.jobs.map(({ verdict }) => verdict ?? 'none'),

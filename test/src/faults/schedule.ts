@@ -5,7 +5,7 @@ import { Random } from './random.js';
 export const MACHINES = ['fake-a', 'fake-b', 'fake-c'] as const;
 export const TESTS = ['F01.alias', 'F02.mixed', 'F03.reuse', 'F04.teardown'] as const;
 
-/** Everything that the suite does to a farm. Durations are real milliseconds. */
+/** Everything that the suite does to a farm. Durations are virtual milliseconds. */
 export type Fault =
   | { kind: 'kill-controller'; which: number; downMs: number }
   | { kind: 'freeze-controller'; which: number; forMs: number }
@@ -25,7 +25,7 @@ export type Fault =
   | { kind: 'cancel-run' };
 export type FaultKind = Fault['kind'];
 
-/** When a fault strikes: a time after the start, or a moment after something happened at a machine. */
+/** When a fault strikes: a time after the start, or a moment after something happened at a machine; in virtual milliseconds. */
 export type Moment =
   | { afterMs: number }
   | { machine: string; on: 'command' | 'up' | 'down' | 'result'; purpose: string | null; delayMs: number };
@@ -120,14 +120,18 @@ export function makeSchedule(seed: number): Schedule {
   };
 }
 
+/** Between so many seconds, in milliseconds. */
+const seconds = (random: Random, least: number, most: number): number =>
+  random.between(Math.round(least * 1000), Math.round(most * 1000));
+
 function makeMoment(random: Random): Moment {
-  if (random.chance(0.4)) return { afterMs: random.between(0, 5000) };
+  if (random.chance(0.4)) return { afterMs: seconds(random, 0, 30) };
   const on = random.weighted({ command: 6, up: 2, down: 1, result: 1 });
   return {
     machine: random.pick(MACHINES),
     on,
     purpose: on === 'command' ? random.pick(PURPOSES) : null,
-    delayMs: random.chance(0.5) ? random.between(0, 30) : random.between(0, 800),
+    delayMs: random.chance(0.5) ? seconds(random, 0, 0.2) : seconds(random, 0, 5),
   };
 }
 
@@ -135,32 +139,32 @@ function makeFault(random: Random): Fault {
   const kind = random.weighted(FAULT_WEIGHTS);
   switch (kind) {
     case 'kill-controller':
-      return { kind, which: random.between(0, 1), downMs: random.between(0, 3000) };
+      return { kind, which: random.between(0, 1), downMs: seconds(random, 0, 18) };
     case 'freeze-controller':
-      return { kind, which: random.between(0, 1), forMs: random.between(500, 7000) };
+      return { kind, which: random.between(0, 1), forMs: seconds(random, 3, 42) };
     case 'kill-agent':
-      return { kind, downMs: random.between(0, 7000) };
+      return { kind, downMs: seconds(random, 0, 42) };
     case 'freeze-agent':
-      return { kind, forMs: random.between(500, 9000) };
+      return { kind, forMs: seconds(random, 3, 54) };
     case 'black-hole':
-      return { kind, forMs: random.between(500, 9000) };
+      return { kind, forMs: seconds(random, 3, 54) };
     case 'late-frames':
-      return { kind, holdMs: random.between(50, 1500), lateMs: random.between(50, 7000) };
+      return { kind, holdMs: seconds(random, 0.3, 9), lateMs: seconds(random, 0.3, 42) };
     case 'delay':
-      return { kind, pieceMs: random.between(5, 300), forMs: random.between(1000, 5000) };
+      return { kind, pieceMs: seconds(random, 0.03, 1.8), forMs: seconds(random, 6, 30) };
     case 'duplicate-frames':
-      return { kind, forMs: random.between(1000, 6000) };
+      return { kind, forMs: seconds(random, 6, 36) };
     case 'drop-ssh':
     case 'reset-machine':
     case 'break-default-kernel':
       return { kind, machine: random.pick(MACHINES) };
     case 'disk-full':
-      return { kind, forMs: random.between(200, 5000) };
+      return { kind, forMs: seconds(random, 1, 30) };
     case 'clock-jump':
       return {
         kind,
         offsetMs: random.pick([-1, 1]) * random.between(10_000, 7_200_000),
-        forMs: random.between(500, 4000),
+        forMs: seconds(random, 3, 24),
       };
     case 'cut-connections':
     case 'kill-postgres':

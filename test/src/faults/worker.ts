@@ -4,7 +4,8 @@ import { describeMoment, makeSchedule } from './schedule.js';
 
 /** What a worker is told at its start. */
 export interface Order {
-  rate: number;
+  /** null = as fast as this computer can follow. */
+  rate: number | null;
   /** Print each schedule before it happens. */
   show: boolean;
 }
