@@ -91,7 +91,7 @@ describe('the evidence of a revoked attempt', () => {
       verdict: 'infra',
       reason: expect.stringMatching(/no sign of life.*came after that: crash/),
     });
-    expect(detail.streams).toContainEqual({ stream: 'serial', lines: 3, expected: 3 });
+    expect(detail.streams.find(({ stream }) => stream === 'serial')).toMatchObject({ lines: 3, expected: 3 });
   });
 
   it('changes no verdict, no job and no lease', async () => {
