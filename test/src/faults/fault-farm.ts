@@ -27,6 +27,8 @@ const AGENT = 'fault-agent';
 /** A kill of a process loses nothing that was written, so nothing is gained by waiting for the disk. */
 const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_writes=off'];
 
+/** For a program to be up, on a computer that has hardly any time for it. */
+const STARTED_MS = 300_000;
 /** A lease of 30 seconds in five. */
 const RATE_MAX = 6;
 const RATE_MIN = 1.5;
@@ -105,7 +107,7 @@ export class FaultFarm {
     await this.#registerBundle(bundle);
     this.restartAgentProgram(1);
     this.agent.start();
-    await this.until('machines that can be leased', 60_000, async () => {
+    await this.until('machines that can be leased', STARTED_MS, async () => {
       const ready = await this.query(
         'select 1 from machine_path p join machine m on m.name = p.machine where m.reachable',
       );
@@ -115,7 +117,7 @@ export class FaultFarm {
 
   /** A client of a controller that listens now. */
   async client(): Promise<Client> {
-    await this.until('a controller', 60_000, async () => this.ports.some((port) => port !== null));
+    await this.until('a controller', STARTED_MS, async () => this.ports.some((port) => port !== null));
     return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
   }
 
@@ -147,7 +149,7 @@ export class FaultFarm {
 
   async startController(index: number): Promise<void> {
     this.controllers[index]?.start();
-    await this.until(`controller ${index}`, 60_000, async () => {
+    await this.until(`controller ${index}`, STARTED_MS, async () => {
       if (this.controllers[index]?.alive === false) throw new Error(`controller ${index} ended while it started`);
       return this.ports[index] !== null;
     });

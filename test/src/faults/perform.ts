@@ -206,7 +206,7 @@ async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   // One that gave up without Postgres is started again, as a service manager would.
   await farm.startController(0);
   if (schedule.controllers === 2) await farm.startController(1);
-  await farm.until('Postgres, which the controllers bring back', 60_000, () => farm.answers());
+  await farm.until('Postgres, which the controllers bring back', 300_000, () => farm.answers());
   await farm.afflict({ wallOffsetMs: 0, diskFull: false });
   farm.agent.start();
 }
