@@ -9,6 +9,7 @@ import { jsonReport, markdownReport } from './commands/report.js';
 import { runRetention, showRetention } from './commands/retention.js';
 import { watchRun } from './commands/watch.js';
 import { renderGrid } from './render/grid.js';
+import { terminalText } from './render/terminal.js';
 import { table, verdictText, wantsColour } from './render/text.js';
 import { findToken } from './token.js';
 
@@ -102,7 +103,8 @@ program
         attempt,
         parseStream(options.stream),
         { from, follow: options.follow, timestamps: options.timestamps },
-        (text) => process.stdout.write(text),
+        // Into a file or a pipe it goes as it is.
+        (text) => process.stdout.write(process.stdout.isTTY ? terminalText(text) : text),
       );
     },
   );
