@@ -31,14 +31,19 @@ async function sendAll(
   let socket = await open();
   for (const frame of frames) {
     const text = JSON.stringify(frame) ?? 'null';
-    const over = once(socket, 'close') as Promise<[number]>;
-    const answered = once(socket, 'pong');
+    const over = new AbortController();
+    const { signal } = over;
+    // Aborted waits of the other event are of no interest.
+    const closing = once(socket, 'close', { signal }).then(([code]) => code as number);
+    const answered = once(socket, 'pong', { signal }).then(() => null);
     socket.send(text);
-    // Frames are handled in order; a ping is answered at once, so only a close says that one was bad.
+    // A ping is answered at once, so only a close says that the frame was bad; it may come with a later one.
     socket.ping();
-    const end = await controller.during(Promise.race([over, answered.then(() => null)]));
+    const end = await controller.during(Promise.race([closing, answered]));
+    over.abort();
+    await Promise.allSettled([closing, answered]);
     if (end === null) continue;
-    closed.push({ frame: text.slice(0, 300), code: end[0] });
+    closed.push({ frame: text.slice(0, 300), code: end });
     socket = await open();
   }
   socket.terminate();
