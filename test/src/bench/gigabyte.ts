@@ -12,6 +12,7 @@ const MIB = 1024 ** 2;
 /** The log is far larger than the spool may be. */
 const SPOOL_BYTES = 64 * MIB;
 const CHUNK_LINES = 500;
+const LINE_BYTES = Buffer.byteLength(`${sampleLine(5_000_000)}\n`);
 
 /**
  * One log of a gigabyte (`--mib N`) from the bytes of a console into Postgres, with a spool of 64 MiB. Prints the
@@ -22,28 +23,29 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { mib: { type: 'string', default: '1024' } } });
   const bytes = Number(values.mib) * MIB;
   const farm = await BenchFarm.start();
+  const interrupted = (): void => void farm.stop().finally(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
   try {
     const { agent, running } = await measureDispatch(farm, { single: 1, burst: 1 });
     const path = await SpoolPath.open(agent, running, new SpoolDisk({ maxBytes: SPOOL_BYTES, holdMs: 3_600_000 }));
     const start = performance.now();
-    let [sent, lines, most, next] = [0, 0, 0, 0];
-    let through = Promise.resolve();
-    while (sent < bytes) {
-      const text = Array.from({ length: CHUNK_LINES }, (_, index) => `${sampleLine(lines + index)}\n`).join('');
-      lines += CHUNK_LINES;
-      const waitFor = lines;
-      through = through.then(() => path.until(waitFor));
-      const chunk = Buffer.from(text);
-      sent += chunk.length;
-      await path.take(chunk);
-      await delay(0);
-      most = Math.max(most, path.disk.usedBytes);
-      if (sent >= next) {
+    const lines = Math.ceil(bytes / LINE_BYTES / CHUNK_LINES) * CHUNK_LINES;
+    let [sent, most, next] = [0, 0, 0];
+    const produce = async (): Promise<void> => {
+      for (let from = 0; from < lines; from += CHUNK_LINES) {
+        const text = Array.from({ length: CHUNK_LINES }, (_, index) => `${sampleLine(from + index)}\n`).join('');
+        const chunk = Buffer.from(text);
+        sent += chunk.length;
+        await path.take(chunk);
+        await delay(0);
+        most = Math.max(most, path.disk.usedBytes);
+        if (sent < next) continue;
         say(sent, farm.controllerPid, path.disk.usedBytes);
         next += bytes / 8;
       }
-    }
-    await through;
+    };
+    await Promise.all([path.until(lines), produce()]);
     const seconds = (performance.now() - start) / 1000;
     say(sent, farm.controllerPid, path.disk.usedBytes);
     const stored = await path.stored(farm);

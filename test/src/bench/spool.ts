@@ -104,15 +104,14 @@ export async function measureSpool(
   await client.query('create table floor_spool (like log_line including all)');
   try {
     const chunks = chunksOf(0, size.lines);
-    const ms = await timeMs(async () => {
-      const through = path.until(size.lines);
+    const produce = async (): Promise<void> => {
       for (const chunk of chunks) {
         await path.take(chunk);
         // As a socket does: other things happen between two chunks.
         await delay(0);
       }
-      await through;
-    });
+    };
+    const ms = await timeMs(() => Promise.all([path.until(size.lines), produce()]));
     const file = join(farm.stateDir, 'spool.tsv');
     const rows = Array.from(
       { length: size.lines },
@@ -155,14 +154,15 @@ async function paceOf(
 ): Promise<{ producedMs: number; tookMs: number; mostWaiting: number }> {
   path.mostWaiting = 0;
   const start = performance.now();
-  const through = path.until(from + lines);
-  for (const [index, chunk] of chunksOf(from, lines).entries()) {
-    const due = start + (index * CHUNK_LINES * 1000) / LINES_PER_SECOND;
-    await delay(Math.max(0, due - performance.now()));
-    await path.take(chunk);
-  }
-  const producedMs = performance.now() - start;
-  await through;
+  const produce = async (): Promise<number> => {
+    for (const [index, chunk] of chunksOf(from, lines).entries()) {
+      const due = start + (index * CHUNK_LINES * 1000) / LINES_PER_SECOND;
+      await delay(Math.max(0, due - performance.now()));
+      await path.take(chunk);
+    }
+    return performance.now() - start;
+  };
+  const [producedMs] = await Promise.all([produce(), path.until(from + lines)]);
   return { producedMs, tookMs: performance.now() - start, mostWaiting: path.mostWaiting };
 }
 
