@@ -139,8 +139,9 @@ export class AgentGateway {
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
     connection.held = heartbeat.attempts;
-    if (!(await this.#fleet.beat(agent, connection.id, heartbeat.machines))) return connection.supersede();
-    const attempts = await this.#reconcile.reconcile(agent, connection.id, heartbeat.attempts);
+    const { machines, attempts: held } = heartbeat;
+    if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
+    const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
     connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
     await this.#giveWork(connection, agent);
   }

@@ -141,6 +141,7 @@ export class AttemptService {
     await tx.run('update lease set released_at = clock_timestamp() where attempt_id = $1 and released_at is null', [
       attempt.id,
     ]);
+    if (!ending.revoked) await this.#letGo(tx, attempt);
     if (ending.restored === false) await this.#quarantine(tx, attempt);
     const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
     if (mayRetry(attempt, job, ending, failure)) {
@@ -158,8 +159,14 @@ export class AttemptService {
   /** What the agent of a revoked attempt says in the end of its machine. Nothing else is decided by it. */
   async noteRestored(tx: Queries, attempt: LockedAttempt, restored: boolean | null): Promise<void> {
     await tx.run('update attempt set restored = $2 where id = $1', [attempt.id, restored]);
+    await this.#letGo(tx, attempt);
     if (restored === false) await this.#quarantine(tx, attempt);
     await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** Its agent has nothing on the machine any more; the next report would say the same. */
+  async #letGo(tx: Queries, attempt: LockedAttempt): Promise<void> {
+    if (attempt.machine !== null) await this.#fleet.letGo(tx, attempt.machine, attempt.id);
   }
 
   async #quarantine(tx: Queries, attempt: LockedAttempt): Promise<void> {

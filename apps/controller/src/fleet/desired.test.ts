@@ -82,3 +82,33 @@ describe('what people want of a machine', () => {
     await want('active');
   });
 });
+
+describe('what is seen of a machine', () => {
+  it('it is busy for as long as its agent has an attempt on it, lease or not', async () => {
+    await farm.call('submitRun', { body: { yaml } });
+    const { attemptId, fence } = await agent.take('test');
+    const report = async (state: 'running' | 'stopping' | 'finished') => {
+      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', state, nextSeq: {} }]);
+      await agent.next('renewed');
+    };
+    await report('running');
+    expect(await machine()).toMatchObject({ observed: 'busy', lease: { attemptId }, problem: null });
+    await want('drained');
+    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
+    await farm.dispatch.reap();
+    await report('stopping');
+    expect(await machine()).toMatchObject({
+      observed: 'busy',
+      lease: null,
+      problem: `attempt ${attemptId} lost its lease and is being brought to its end on it`,
+    });
+    await report('finished');
+    expect(await machine()).toMatchObject({ observed: 'online', problem: null });
+    await report('stopping');
+    await agent.events({ attemptId, fence }, 0, finished);
+    expect(await machine()).toMatchObject({ observed: 'online' });
+    await want('active');
+    await farm.hurry();
+    await agent.events(await agent.take('test'), 0, finished);
+  });
+});

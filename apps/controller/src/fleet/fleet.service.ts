@@ -8,6 +8,7 @@ import {
   peerPaths,
   type AgentMachine,
   type FromAgent,
+  type HeldAttempt,
   type Inventory,
   type MachineDesired,
 } from '@peerlab/contracts';
@@ -45,6 +46,7 @@ export class FleetService {
         [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, hello.testSlots, connection],
       );
       await this.#recordMachines(tx, hello.agent, hello.machines);
+      await this.#recordHeld(tx, hello.agent, hello.attempts);
       await announce(
         tx,
         { type: 'agent-connected', agent: hello.agent, connection },
@@ -55,7 +57,12 @@ export class FleetService {
   }
 
   /** A sign of life with the state of all machines; false when a newer connection speaks for the agent. */
-  async beat(agent: string, connection: string, machines: readonly AgentMachine[]): Promise<boolean> {
+  async beat(
+    agent: string,
+    connection: string,
+    machines: readonly AgentMachine[],
+    attempts: readonly HeldAttempt[],
+  ): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       // NO KEY: a claim that holds a machine refers to this row, and must not wait for it.
       const before = await tx.one<{ online: boolean }>(
@@ -65,7 +72,8 @@ export class FleetService {
       if (before === null) return false;
       await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
       const changed = await this.#recordMachines(tx, agent, machines);
-      if (changed || !before.online) {
+      const moved = await this.#recordHeld(tx, agent, attempts);
+      if (changed || moved || !before.online) {
         await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
       }
       return true;
@@ -148,6 +156,32 @@ export class FleetService {
       [machine, reason],
     );
     await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** The job on this machine is over. */
+  async letGo(tx: Queries, machine: string, attemptId: string): Promise<void> {
+    await tx.run('update machine set held_attempt = null where name = $1 and held_attempt = $2', [machine, attemptId]);
+  }
+
+  /** Notes which attempts the agent has on its machines, the oldest where there are several; true when that changed. */
+  async #recordHeld(tx: Queries, agent: string, attempts: readonly HeldAttempt[]): Promise<boolean> {
+    const working = attempts.filter(({ machine, state }) => machine !== null && state !== 'finished');
+    const changed = await tx.run(
+      `with held as (
+         select distinct on (h.machine) h.machine, h.attempt
+         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, attempt, fence) order by h.machine, h.fence),
+       now as (
+         select m.name, held.attempt from machine m left join held on held.machine = m.name where m.agent = $1)
+       update machine m set held_attempt = now.attempt from now
+       where m.name = now.name and m.held_attempt is distinct from now.attempt`,
+      [
+        agent,
+        working.map(({ machine }) => machine),
+        working.map(({ attemptId }) => attemptId),
+        working.map(({ fence }) => fence),
+      ],
+    );
+    return changed > 0;
   }
 
   /** Upserts machines in one statement; true when anything that people or dispatch look at changed. */

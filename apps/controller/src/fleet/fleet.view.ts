@@ -25,6 +25,7 @@ interface MachineRow {
   desired_reason: string | null;
   desired_by: string | null;
   desired_at: Date | null;
+  held_attempt: string | null;
   reachable: boolean;
   problem: string | null;
   configured: boolean;
@@ -122,7 +123,7 @@ function desiredBy({ desired_by: name, desired_reason: reason, desired_at: at }:
 function observe(row: MachineRow): MachineObserved {
   if (!row.online) return 'offline';
   // While an attempt reboots it, an unanswered probe says nothing.
-  if (row.lease !== null) return 'busy';
+  if (row.lease !== null || row.held_attempt !== null) return 'busy';
   if (!row.reachable) return 'offline';
   return row.inventory === null ? 'unknown' : 'online';
 }
@@ -134,6 +135,9 @@ function problemOf(row: MachineRow): string | null {
   if (row.desired !== 'active' && row.desired_reason !== null) {
     const { desired, desired_by: by, desired_reason: reason } = row;
     return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
+  }
+  if (row.lease === null && row.held_attempt !== null) {
+    return `attempt ${row.held_attempt} lost its lease and is being brought to its end on it`;
   }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';

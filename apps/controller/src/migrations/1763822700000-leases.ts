@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Which controllers are alive, and who wants a machine to be as it is. Older controllers go on beside it. */
+/** Which controllers are alive, who wants a machine to be as it is, and what its agent holds on it. Older controllers go on beside it. */
 const UP = [
   `CREATE TABLE controller (
     id uuid NOT NULL,
@@ -10,9 +10,11 @@ const UP = [
   )`,
   `ALTER TABLE machine ADD desired_by text`,
   `ALTER TABLE machine ADD desired_at timestamptz`,
+  `ALTER TABLE machine ADD held_attempt uuid`,
 ];
 
 const DOWN = [
+  `ALTER TABLE machine DROP COLUMN held_attempt`,
   `ALTER TABLE machine DROP COLUMN desired_at`,
   `ALTER TABLE machine DROP COLUMN desired_by`,
   `DROP TABLE controller`,
