@@ -108,7 +108,11 @@ export const ROUTES = {
     path: '/api/v1/runs',
     access: 'public',
     query: z.object({
-      before: z.iso.datetime().optional(),
+      before: z.iso
+        .datetime()
+        // ISO 8601 has one, Postgres has not.
+        .refine((time) => !time.startsWith('0000'), 'there is no year 0000')
+        .optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
     response: z.array(RunSummary),
