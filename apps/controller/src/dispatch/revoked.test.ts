@@ -26,6 +26,8 @@ beforeAll(async () => {
 afterAll(() => farm.stop());
 beforeEach(async () => {
   await farm.sql.run(`update machine set desired = 'active', desired_reason = null`);
+  // What the test before left to be tried again is of no interest to the next one.
+  await farm.sql.run(`update job set state = 'ended', verdict = 'infra' where state in ('queued', 'blocked')`);
   agent = await farm.agent({ m1: 'BUS_ADDR' });
   return () => agent.vanish();
 });
@@ -34,10 +36,14 @@ const runOf = (id: string) => farm.call('getRun', { params: { run: id } });
 const detailOf = ({ attemptId }: { attemptId: string }) => farm.call('getAttempt', { params: { attempt: attemptId } });
 const machine = () => farm.call('getMachine', { params: { machine: 'm1' } });
 
-/** Takes the lease of the open attempt away. */
-async function revoke(): Promise<void> {
-  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
-  expect(await farm.dispatch.reap()).toBe(1);
+/** Takes the lease of an attempt away, as if nobody had renewed it. */
+async function revoke({ attemptId }: { attemptId: string }): Promise<void> {
+  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
+    attemptId,
+  ]);
+  // The controller's own tick may be faster.
+  await farm.dispatch.reap();
+  await farm.until(async () => (await detailOf({ attemptId })).state === 'ended');
 }
 
 /** A run whose only attempt that counts was revoked: there is no further retry. */
@@ -45,7 +51,7 @@ async function submitHopeless(): Promise<{ id: string; last: Assignment }> {
   const run = await farm.call('submitRun', { body: { yaml } });
   let last = await agent.take('test');
   for (let retry = 0; retry < 2; retry += 1) {
-    await revoke();
+    await revoke(last);
     await farm.hurry();
     last = await agent.take('test');
   }
@@ -58,7 +64,7 @@ describe('the evidence of a revoked attempt', () => {
     const { attemptId, fence } = last;
     await agent.log(last, 'serial', 0, ['one', 'two']);
     await agent.events(last, 0, { type: 'stage', stage: 'test', status: 'started', detail: null });
-    await revoke();
+    await revoke(last);
     const before = await runOf(id);
     expect(before).toMatchObject({ state: 'ended', verdict: 'infra' });
 
@@ -96,7 +102,7 @@ describe('the evidence of a revoked attempt', () => {
 
   it('changes no verdict, no job and no lease', async () => {
     const { id, last } = await submitHopeless();
-    await revoke();
+    await revoke(last);
     const before = await runOf(id);
     const leases = () => farm.sql.rows('select * from lease order by fence');
     const untouched = await leases();
@@ -117,7 +123,7 @@ describe('the evidence of a revoked attempt', () => {
   it('does not end the attempt that took its place', async () => {
     const run = await farm.call('submitRun', { body: { yaml } });
     const first = await agent.take('test');
-    await revoke();
+    await revoke(first);
     await farm.hurry();
     const second = await agent.take('test');
     await agent.events(first, 0, finished());
@@ -129,7 +135,7 @@ describe('the evidence of a revoked attempt', () => {
 
   it('still says that a machine was not restored, which quarantines it', async () => {
     const { last } = await submitHopeless();
-    await revoke();
+    await revoke(last);
     expect((await machine()).desired).toBe('active');
     await agent.events(last, 0, finished({ restored: false }));
     expect(await machine()).toMatchObject({
@@ -141,7 +147,7 @@ describe('the evidence of a revoked attempt', () => {
   it('gives the run no bundle', async () => {
     await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
     const build = await agent.take('build');
-    await revoke();
+    await revoke(build);
     const { sha256 } = await farm.bundle('in-time');
     const manifest = sampleManifest('too-late');
     await agent.events(
@@ -158,7 +164,7 @@ describe('the evidence of a revoked attempt', () => {
   it('is refused from another agent and under another fence', async () => {
     await farm.call('submitRun', { body: { yaml } });
     const attempt = await agent.take('test');
-    await revoke();
+    await revoke(attempt);
     const { attemptId, fence } = attempt;
     const lines = [{ seq: 0, at: 1, text: 'x' }];
     const line = { type: 'log' as const, attemptId, stream: 'serial' as const, lines };
@@ -174,7 +180,7 @@ describe('the evidence of a revoked attempt', () => {
 it('who lost the lease may neither accept nor decline', async () => {
   await farm.call('submitRun', { body: { yaml } });
   const { attemptId, fence } = await agent.take('test');
-  await revoke();
+  await revoke({ attemptId });
   agent.send({ type: 'accepted', attemptId, fence });
   expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'revoked' });
   agent.send({ type: 'declined', attemptId, fence, reason: 'late' });
