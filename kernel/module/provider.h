@@ -20,6 +20,9 @@
 
 #include "peerlab_uapi.h"
 
+/* The BAR of ivshmem-plain that is memory. */
+#define PROVIDER_BAR		2
+
 /**
  * struct provider - one function and its memory
  * @ref: the driver's reference and one for each open file

@@ -6,11 +6,13 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "provider.h"
 
-#define PROVIDER_BAR		2
+/* What is left in the p2p pool for whoever asks. */
+#define PROVIDER_SPARE		SZ_2M
 
 static DEFINE_IDA(provider_ids);
 
@@ -48,11 +50,16 @@ static int provider_add_memory(struct provider *prov)
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret,
 				     "cannot register the BAR with p2pdma\n");
-	/* The pool must be ours alone: others may allocate from it. */
+	/*
+	 * What is ours must be ours alone: others may allocate from the pool.
+	 * They get the end of it, which a test maps through sysfs.
+	 */
+	if (size > 2 * PROVIDER_SPARE)
+		size -= PROVIDER_SPARE;
 	prov->bar = pci_alloc_p2pmem(pdev, size);
 	if (!prov->bar)
 		return dev_err_probe(&pdev->dev, -ENOMEM,
-				     "cannot reserve the whole p2p pool\n");
+				     "cannot reserve the p2p pool\n");
 	prov->npages = size >> PAGE_SHIFT;
 	prov->bar_pfn = PHYS_PFN(pci_resource_start(pdev, PROVIDER_BAR));
 

@@ -203,13 +203,15 @@ static struct page *alloc_ram_page(struct provider *prov,
 /*
  * Choose and fill the system pages for what has been collected.  @vma is NULL
  * for an eviction, which does not know where the pages are mapped.  A huge page
- * for which there is none in system memory comes back in small ones.
+ * for which there is none in system memory comes back in small ones.  Returns
+ * false if there was no memory for some.
  */
-static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
+static bool fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
 			   unsigned long start, unsigned long *src,
 			   unsigned long *dst, unsigned long npages)
 {
 	unsigned long i, j, nr;
+	bool complete = true;
 
 	for (i = 0; i < npages; i += nr) {
 		struct page *device = migrate_pfn_to_page(src[i]);
@@ -238,13 +240,16 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
 		for (j = 0; j < nr; j++) {
 			ram = alloc_ram_page(prov, vma,
 					     address + j * PAGE_SIZE, 0);
-			if (!ram)
+			if (!ram) {
+				complete = false;
 				break;
+			}
 			copy_from_device(prov, ram, device + j);
 			lock_page(ram);
 			dst[i + j] = migrate_pfn(page_to_pfn(ram)) | write;
 		}
 	}
+	return complete;
 }
 
 /**
@@ -253,14 +258,14 @@ static void fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
  * @flags: PEERLAB_MIGRATE_*
  * @fault_page: NULL, or the page whose fault this is
  * @offsets: NULL, or where the pages went, see struct peerlab_migrate
- * @collected: out: how many pages could be taken away from where they were
+ * @no_memory: out: there was no system memory for some page
  */
 struct move {
 	bool in;
 	u32 flags;
 	struct page *fault_page;
 	u64 *offsets;
-	unsigned long collected;
+	bool no_memory;
 };
 
 /* Move a range within one PMD; adds the pages that moved to @migrated. */
@@ -292,13 +297,13 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 	ret = migrate_vma_setup(&args);
 	if (ret)
 		goto out;
-	move->collected = args.cpages;
 	if (move->flags & PEERLAB_MIGRATE_HOLD)
 		msleep(PEERLAB_HOLD_MS);
 	if (move->in)
 		fill_device_pages(prov, src, dst, npages);
 	else
-		fill_ram_pages(prov, vma, start, src, dst, npages);
+		move->no_memory = !fill_ram_pages(prov, vma, start, src, dst,
+						  npages);
 	migrate_vma_pages(&args);
 	moved = count_moved(prov, src, dst, npages, move->offsets);
 	migrate_vma_finalize(&args);
@@ -373,9 +378,7 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 	 * What could not be taken away now, somebody else has or the core has
 	 * just split: whoever faulted tries again.
 	 */
-	if (!move.collected || migrated)
-		return 0;
-	return VM_FAULT_OOM;
+	return move.no_memory && !migrated ? VM_FAULT_OOM : 0;
 }
 
 #ifdef PEERLAB_DMA_ALIAS

@@ -167,9 +167,14 @@ void hygiene_before(void)
 {
 	have_before = read_state(&before);
 	log_fd = hygiene_watch_log();
-	/* What is left from before is not ours. */
+	/*
+	 * What is left from before is not ours.  What nobody has looked for yet
+	 * is found by the second scan, when it has not changed since the first.
+	 */
 	debugfs_mount();
-	try_write_file(KMEMLEAK, "clear");
+	if (!try_write_file(KMEMLEAK, "scan") &&
+	    !try_write_file(KMEMLEAK, "scan"))
+		try_write_file(KMEMLEAK, "clear");
 }
 
 /* What no kernel says while all is well. */

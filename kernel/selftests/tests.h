@@ -69,6 +69,7 @@ void f40_file_pages(void);
 void f40_own_and_foreign(void);
 void f40_absent_between(void);
 void f40_hole(void);
+void f40_p2p_page_in_vma(void);
 void f41_single_page(void);
 void f41_odd_sizes(void);
 void f41_crossing_pmd(void);

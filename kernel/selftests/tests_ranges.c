@@ -2,6 +2,8 @@
 /* Ranges of every shape and mixture. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -93,6 +95,51 @@ void f40_absent_between(void)
 	client_unmap(client_fd);
 	for (i = 1; i < npages; i += 2)
 		pattern_expect(p + i * PAGE, i * PAGE, PAGE, 48, "CPU");
+}
+
+/*
+ * The CPU itself has pages of the BAR mapped, as any process may that opens the
+ * p2p pool: nothing here is an alias, yet a device goes to a peer.
+ */
+void f40_p2p_page_in_vma(void)
+{
+	const unsigned long npages = 2, length = npages * PAGE;
+	struct peerlab_client_page pages[2];
+	char address[32], path[80];
+	struct peerlab_map map;
+	uint8_t *p;
+	int fd, ret;
+
+	pci_address_of("peerlab_provider0", address, sizeof(address));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/p2pmem/allocate",
+		 address);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		SKIP("the kernel has no sysfs file to allocate p2p memory");
+	REQUIRE(fd >= 0, "%s: %m", path);
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	REQUIRE(p != MAP_FAILED, "mmap: %m");
+	pattern_fill(p, 0, length, 49);
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	if (!path_reachable()) {
+		EXPECT(ret || map.map_failed == npages,
+		       "memory out of reach was mapped");
+		client_unmap(client_fd);
+	} else {
+		REQUIRE(!ret, "map: %s", strerror(-ret));
+		EXPECT(map.alias == 0 && map.private_pages == 0,
+		       "%llu aliases and %llu device private pfns", map.alias,
+		       map.private_pages);
+		EXPECT(map.map_bus + map.map_thru == npages,
+		       "%llu of %lu pages were mapped as a peer's",
+		       map.map_bus + map.map_thru, npages);
+		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 49);
+		client_unmap(client_fd);
+	}
+	pattern_expect(p, 0, length, 49, "CPU");
+	munmap(p, length);
+	close(fd);
 }
 
 /* Device memory between pages of a file, shared and private. */

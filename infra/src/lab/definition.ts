@@ -5,6 +5,12 @@ import { PLACEMENTS, type Placement, type Topology } from './placement.js';
 /** What the machine's IOMMU does once its kernel arguments have been obeyed; `none` = it has none. */
 export type IommuMode = 'none' | 'translated' | 'passthrough';
 
+/**
+ * What the machine's clocks count: `host` = the host's time; `instructions` = one nanosecond for each
+ * instruction that it executes, so that a measurement is the same number on every host and under any load.
+ */
+export type Clock = 'host' | 'instructions';
+
 /** One machine of the virtual lab, as data: everything else follows from it. */
 export interface MachineDefinition {
   name: string;
@@ -13,6 +19,7 @@ export interface MachineDefinition {
   cpuModel: string;
   topology: Topology;
   iommu: IommuMode;
+  clock: Clock;
   /** Added to the command line of every kernel that boots here, default or under test. */
   kernelArguments: readonly string[];
   labels: Record<string, string>;
@@ -86,7 +93,9 @@ export function qemuArguments(
   sshPort: number,
 ): string[] {
   // Translated code takes up to 1 GiB by default, on top of the machine's memory; a quarter holds all that runs.
-  const acceleration = accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256';
+  const counted = machine.clock === 'instructions';
+  const translated = counted ? 'tcg,thread=single,tb-size=256' : 'tcg,thread=multi,tb-size=256';
+  const acceleration = accelerator === 'kvm' && !counted ? 'kvm' : translated;
   return [
     ['-name', `peerlab-${machine.name}`],
     ['-uuid', uuidOf(machine.name)],
@@ -95,6 +104,14 @@ export function qemuArguments(
     ['-display', 'none'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny'],
     ['-accel', acceleration],
+    // While it waits its clock runs with the host's, so that nobody outside seems slow to it.
+    // What it measures is another thing, so it is another platform: results of the two are not to be mixed.
+    ...(counted
+      ? [
+          ['-icount', 'shift=0,sleep=on'],
+          ['-smbios', 'type=1,manufacturer=QEMU,product=Q35 counting instructions'],
+        ]
+      : []),
     ['-machine', 'q35,vmport=off'],
     ['-cpu', machine.cpuModel],
     ['-smp', String(machine.cpus)],

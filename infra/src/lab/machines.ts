@@ -11,14 +11,21 @@ const INTEL = 'Skylake-Client-v4';
 const EMULATED = 'no_timer_check';
 
 /** Two vCPUs would not be faster under emulation. KASAN and lock debugging want the second GiB. */
-const common = { cpus: 1, memoryMiB: 2048, deviceMemoryMiB: 256, iommu: 'none', kernelArguments: [EMULATED] } as const;
+const common = {
+  cpus: 1,
+  memoryMiB: 2048,
+  deviceMemoryMiB: 256,
+  iommu: 'none',
+  clock: 'host',
+  kernelArguments: [EMULATED],
+} as const;
 
 /**
  * `set` tells machines that must show right data from the negative control; on those with `upstream` the
- * kernel's own tests run, on those with `soak` the soak test.
+ * kernel's own tests run, on those with `soak` the soak test, on those with `debug` a debug kernel, too.
  */
 function labels(topology: string, cpu: 'amd' | 'intel', more: Record<string, string> = {}): Record<string, string> {
-  return { lab: 'virtual', arch: 'x86_64', topology, cpu, iommu: 'none', set: 'matrix', ...more };
+  return { lab: 'virtual', arch: 'x86_64', topology, cpu, iommu: 'none', clock: 'host', set: 'matrix', ...more };
 }
 
 /**
@@ -32,7 +39,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: provider and client below one PCIe switch (peer traffic by bus address)',
     cpuModel: AMD,
     topology: 'switch',
-    labels: labels('switch', 'amd', { upstream: 'yes', soak: 'yes' }),
+    labels: labels('switch', 'amd', { upstream: 'yes', soak: 'yes', debug: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -50,7 +57,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: separate root ports of an Intel machine that the kernel does not trust (peer path refused)',
     cpuModel: INTEL,
     topology: 'root-ports',
-    labels: labels('root-ports', 'intel', { soak: 'yes' }),
+    labels: labels('root-ports', 'intel', { debug: 'yes' }),
     inDefaultSet: true,
   },
   {
@@ -79,7 +86,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     description: 'Virtual: two providers and the client below one PCIe switch',
     cpuModel: AMD,
     topology: 'switch-two-providers',
-    labels: labels('switch-two-providers', 'amd', { soak: 'yes' }),
+    labels: labels('switch-two-providers', 'amd'),
     inDefaultSet: false,
   },
   {
@@ -99,7 +106,7 @@ export const MACHINES: readonly MachineDefinition[] = [
     topology: 'root-ports',
     iommu: 'translated',
     kernelArguments: [EMULATED, 'intel_iommu=on'],
-    labels: labels('root-ports', 'amd', { iommu: 'translated', soak: 'yes' }),
+    labels: labels('root-ports', 'amd', { iommu: 'translated', soak: 'yes', debug: 'yes' }),
     inDefaultSet: false,
   },
   {
@@ -145,6 +152,48 @@ export const MACHINES: readonly MachineDefinition[] = [
     // Sparse on the host; larger than any hole below 4 GiB.
     deviceMemoryMiB: 8192,
     labels: labels('switch', 'amd', { bar: 'above-4g' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-switch-counted',
+    description: 'Virtual, for measurements: as v-switch, its clock counts instructions',
+    cpuModel: AMD,
+    topology: 'switch',
+    clock: 'instructions',
+    labels: labels('switch', 'amd', { clock: 'instructions' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-amd-roots-counted',
+    description: 'Virtual, for measurements: as v-amd-roots, its clock counts instructions',
+    cpuModel: AMD,
+    topology: 'root-ports',
+    clock: 'instructions',
+    labels: labels('root-ports', 'amd', { clock: 'instructions' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-intel-roots-counted',
+    description: 'Virtual, for measurements: as v-intel-roots, its clock counts instructions',
+    cpuModel: INTEL,
+    topology: 'root-ports',
+    clock: 'instructions',
+    labels: labels('root-ports', 'intel', { clock: 'instructions' }),
+    inDefaultSet: false,
+  },
+  {
+    ...common,
+    name: 'v-amd-roots-iommu-counted',
+    description: 'Virtual, for measurements: as v-amd-roots-iommu, its clock counts instructions',
+    cpuModel: AMD,
+    topology: 'root-ports',
+    iommu: 'translated',
+    kernelArguments: [EMULATED, 'intel_iommu=on'],
+    clock: 'instructions',
+    labels: labels('root-ports', 'amd', { iommu: 'translated', clock: 'instructions' }),
     inDefaultSet: false,
   },
 ];

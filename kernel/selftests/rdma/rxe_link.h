@@ -14,6 +14,9 @@
  */
 const char *rxe_link_create(void);
 
+/* Give the network device its address again, if somebody took it. */
+void rxe_link_address_again(void);
+
 /* Remove both again. */
 void rxe_link_remove(void);
 

@@ -46,6 +46,13 @@ static void end_fixture(void)
 			tests[test_count++] = strdup(name);
 		}
 	}
+	/* Without variants there is nothing coherent either. */
+	for (t = 0; !fixture.variant_count && !coherent && fixture.name[0] &&
+		    t < fixture.test_count && test_count < TESTS_MAX; t++) {
+		snprintf(name, sizeof(name), "%s.%s", fixture.name,
+			 fixture.tests[t]);
+		tests[test_count++] = strdup(name);
+	}
 	memset(&fixture, 0, sizeof(fixture));
 }
 
@@ -106,7 +113,13 @@ struct run {
 	unsigned int failed;
 	char current[NAME_BYTES];
 	char trouble[TEXT_BYTES];
+	bool out_of_time;	/* the harness has ended the current test */
 };
+
+static bool is_benchmark(const char *test)
+{
+	return strstr(test, ".benchmark_");
+}
 
 static void conclude(struct run *run, const char *name, enum outcome outcome,
 		     const char *reason)
@@ -116,7 +129,11 @@ static void conclude(struct run *run, const char *name, enum outcome outcome,
 
 	if (outcome == FAILED)
 		known = baseline_reason(PROGRAM, name);
-	if (known) {
+	if (outcome == FAILED && run->out_of_time && is_benchmark(name)) {
+		/* It checks no data: being slow is no fault of the kernel. */
+		outcome = SKIPPED;
+		reason = "this machine is too slow for the benchmark's own limit";
+	} else if (known) {
 		snprintf(text, sizeof(text), "known on the untouched kernel: %s", known);
 		outcome = XFAILED;
 		reason = text;
@@ -124,6 +141,7 @@ static void conclude(struct run *run, const char *name, enum outcome outcome,
 	run->failed += outcome == FAILED;
 	print_result(++run->number, name, outcome, reason);
 	run->current[0] = '\0';
+	run->out_of_time = false;
 }
 
 static void take_line(void *context, const char *line)
@@ -148,6 +166,8 @@ static void take_line(void *context, const char *line)
 		break;
 	case TAP_SUBTEST:
 	case TAP_TEXT:
+		if (strstr(line, "Test terminated by timeout"))
+			run->out_of_time = true;
 		break;
 	}
 	if (strncmp(line, "TAP version", 11))
@@ -257,6 +277,16 @@ static void run_tests(struct run *run, const char *const names[], unsigned int c
 	explain_end(run, &end);
 }
 
+/* Why a test that was asked for is not run, or NULL. */
+static const char *why_not(const struct selection *selection, const char *test)
+{
+	if (is_skipped(selection, test))
+		return "not run: excluded by caller";
+	if (is_benchmark(test) && !access("/proc/lockdep", F_OK))
+		return "a kernel with lock debugging makes every figure meaningless and the benchmark too long for its own limit";
+	return NULL;
+}
+
 static int run(bool with_coherent, const struct selection *selection)
 {
 	const char *names[TESTS_MAX], *reason = NULL;
@@ -274,7 +304,7 @@ static int run(bool with_coherent, const struct selection *selection)
 		if (!is_selected(selection, tests[i]))
 			continue;
 		planned++;
-		if (!is_skipped(selection, tests[i]))
+		if (!why_not(selection, tests[i]))
 			names[count++] = tests[i];
 	}
 	if (!planned) {
@@ -283,9 +313,9 @@ static int run(bool with_coherent, const struct selection *selection)
 	}
 	print_plan(planned);
 	for (i = 0; i < test_count; i++)
-		if (is_selected(selection, tests[i]) && is_skipped(selection, tests[i]))
+		if (is_selected(selection, tests[i]) && why_not(selection, tests[i]))
 			print_result(++run.number, tests[i], SKIPPED,
-				     "not run: excluded by caller");
+				     why_not(selection, tests[i]));
 	if (count)
 		reason = prepare(with_coherent);
 	if (reason) {

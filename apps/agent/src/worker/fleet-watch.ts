@@ -1,9 +1,9 @@
 import type { AgentMachine, FromAgent, Inventory } from '@peerlab/contracts';
 import { readInventory } from '../inventory/read.js';
-import { identifyKernel } from '../job/kernel-identity.js';
+import { identifyKernel, type KernelIdentity } from '../job/kernel-identity.js';
 import type { Journal } from '../journal.js';
 import { adviceOf } from '../machine/errors.js';
-import type { Machine } from '../machine/protocols.js';
+import type { Machine, Session } from '../machine/protocols.js';
 import { pause } from '../timing.js';
 
 export interface FleetPace {
@@ -23,9 +23,14 @@ interface Watched {
   inventory: Inventory | null;
   /** Ends the pause before the next look. */
   wake: AbortController;
+  /** Kept between looks: a new connection costs an emulated machine seconds of its processor. */
+  session: Session | null;
 }
 
-/** Keeps looking at the machines on which no job runs: whether they answer, and what they are. */
+/**
+ * Keeps looking at the machines on which no job runs: whether they answer, and what they are. Its
+ * connection stays open from look to look, and a machine that breaks it off is looked at again at once.
+ */
 export class FleetWatch {
   private readonly watched: Map<string, Watched>;
   private readonly stopping = new AbortController();
@@ -40,7 +45,14 @@ export class FleetWatch {
     this.watched = new Map(
       machines.map((machine) => [
         machine.name,
-        { machine, reachable: false, problem: 'not looked at yet', inventory: null, wake: new AbortController() },
+        {
+          machine,
+          reachable: false,
+          problem: 'not looked at yet',
+          inventory: null,
+          wake: new AbortController(),
+          session: null,
+        },
       ]),
     );
   }
@@ -85,13 +97,14 @@ export class FleetWatch {
   private async watch(watched: Watched): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      if (!this.isBusy(watched.machine.name)) await this.look(watched);
+      if (this.isBusy(watched.machine.name)) hangUp(watched);
+      else await this.look(watched);
       watched.wake = new AbortController();
       const idle = watched.reachable && watched.inventory !== null;
-      await pause(idle ? this.pace.idleMs : this.pace.absentMs, AbortSignal.any([signal, watched.wake.signal])).catch(
-        () => undefined,
-      );
+      const early = [signal, watched.wake.signal, ...(watched.session === null ? [] : [watched.session.lost])];
+      await pause(idle ? this.pace.idleMs : this.pace.absentMs, AbortSignal.any(early)).catch(() => undefined);
     }
+    hangUp(watched);
   }
 
   private async look(watched: Watched): Promise<void> {
@@ -100,14 +113,11 @@ export class FleetWatch {
     let problem: string | null = null;
     let inventory: Inventory | null = null;
     try {
-      const session = await machine.access.connect({ timeoutMs: this.pace.connectTimeoutMs, signal });
-      try {
-        const kernel = await identifyKernel(session, signal);
-        // A kernel under test may show other devices than the machine has.
-        if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(session, signal);
-      } finally {
-        session.close();
-      }
+      if (watched.session?.lost.aborted === true) hangUp(watched);
+      watched.session ??= await machine.access.connect({ timeoutMs: this.pace.connectTimeoutMs, signal });
+      const kernel = await this.identify(watched, watched.session);
+      // A kernel under test may show other devices than the machine has.
+      if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(watched.session, signal);
     } catch (error) {
       if (signal.aborted) return;
       problem = adviceOf(error);
@@ -125,4 +135,19 @@ export class FleetWatch {
       this.send({ type: 'inventory', machine: machine.name, inventory });
     }
   }
+
+  /** A connection that does not answer this is not worth keeping. */
+  private async identify(watched: Watched, session: Session): Promise<KernelIdentity> {
+    try {
+      return await identifyKernel(session, this.stopping.signal);
+    } catch (error) {
+      hangUp(watched);
+      throw error;
+    }
+  }
+}
+
+function hangUp(watched: Watched): void {
+  watched.session?.close();
+  watched.session = null;
 }

@@ -400,7 +400,14 @@ describe('two agents with one machine in their configuration', () => {
 describe('FleetWatch', () => {
   it('tells which machines answer, why others do not, and notices changes', async () => {
     await setUp();
-    const fleet = new FleetWatch([lab.machine], (machine) => worker.isBusy(machine), recorder.send, journal, {
+    const { access } = lab.machine;
+    let connections = 0;
+    const connect: typeof access.connect = (options) => {
+      connections += 1;
+      return access.connect(options);
+    };
+    const machine = { ...lab.machine, access: { ...access, connect } };
+    const fleet = new FleetWatch([machine], (name) => worker.isBusy(name), recorder.send, journal, {
       connectTimeoutMs: 2_000,
       idleMs: 50,
       absentMs: 50,
@@ -409,6 +416,12 @@ describe('FleetWatch', () => {
     // The fake has no inventory to read: the machine answers, but with a problem that is said.
     await eventually('a look', () => fleet.states()[0]?.problem !== 'not looked at yet');
     expect(fleet.states()[0]).toMatchObject({ name: 'v-switch', labels: { lab: 'fake' }, reachable: false });
+    // Look after look over one connection.
+    await eventually(
+      'more looks',
+      () => lab.fake.commands.filter((command) => command.includes('identify')).length > 3,
+    );
+    expect(connections).toBe(1);
     await lab.fake.ssh.close();
     await eventually('silence', () => fleet.states()[0]?.problem?.includes('does not answer by SSH') === true);
     fleet.stop();

@@ -20,6 +20,14 @@ export const SeriesSource = z.union(
 );
 export type SeriesSource = z.infer<typeof SeriesSource>;
 
+export const MachineSelection = z.strictObject({
+  /** Empty or absent means any. All given conditions must hold. */
+  names: z.array(Name).max(2000).optional(),
+  labels: Labels.optional(),
+  paths: z.array(PathKind).min(1).optional(),
+});
+export type MachineSelection = z.infer<typeof MachineSelection>;
+
 /** A kernel to test: the base plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
@@ -28,6 +36,8 @@ export const BuildSpec = z
     config: Name.optional(),
     /** Only these of the run's suites on this build. */
     suites: z.array(Name).min(1).max(32).optional(),
+    /** Only on those of the run's machines that also match here. */
+    machines: MachineSelection.optional(),
     /** Content key of a bundle that was uploaded and registered. */
     bundle: Sha256.optional(),
   })
@@ -35,14 +45,6 @@ export const BuildSpec = z
     error: 'give either series (an empty list is the untouched base) or bundle (the content key of an uploaded one)',
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
-
-export const MachineSelection = z.strictObject({
-  /** Empty or absent means any. All given conditions must hold. */
-  names: z.array(Name).max(2000).optional(),
-  labels: Labels.optional(),
-  paths: z.array(PathKind).min(1).optional(),
-});
-export type MachineSelection = z.infer<typeof MachineSelection>;
 
 /** Suites that a bundle made from this farm's kernel/ may have. What a bundle lacks is skipped with that reason. */
 export const SUITES = [
@@ -162,9 +164,10 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
 /** The run's suites that a build runs on a machine, in the order of the run; empty = nothing to do there. */
 export function suitesFor(
   spec: Pick<RunSpec, 'suites' | 'suiteMachines'>,
-  build: Pick<BuildSpec, 'suites'>,
+  build: Pick<BuildSpec, 'suites' | 'machines'>,
   machine: SelectableMachine,
 ): string[] {
+  if (whyNotSelected(build.machines ?? {}, machine) !== null) return [];
   return spec.suites.filter(
     (suite) =>
       (build.suites?.includes(suite) ?? true) && whyNotSelected(spec.suiteMachines?.[suite] ?? {}, machine) === null,

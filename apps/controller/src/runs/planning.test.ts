@@ -121,6 +121,17 @@ describe('planRun', () => {
       'patched v-switch: p2p-functional hmm-tests p2p-perf',
     ]);
     expect(unmatched).toEqual([]);
+    const some = plan({
+      builds: [
+        { name: 'base', series: [] },
+        { name: 'debug', series: ['bundled'], machines: { labels: { cpu: 'intel' } } },
+      ],
+    });
+    expect(some.jobs.filter(({ build }) => build === 'debug').map(({ machine: name }) => name)).toEqual([
+      'v-intel-roots',
+    ]);
+    const typo = plan({ builds: [{ name: 'b', series: [], machines: { names: ['v-swich'] } }] });
+    expect(typo.problems[0]).toMatchObject({ path: 'builds.0.machines.names.0' });
     const none = plan({ suites: ['p2p-perf'], suiteMachines: { 'p2p-perf': { labels: { cpu: 'amd' } } } });
     expect(none.unmatched.map(({ machine: name }) => name)).toEqual(['v-intel-roots']);
   });

@@ -56,6 +56,7 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
     ...Object.entries(spec.suiteMachines ?? {}).flatMap(([suite, selection]) =>
       checkNames(`suiteMachines.${suite}`, selection, machines),
     ),
+    ...spec.builds.flatMap((build, index) => checkNames(`builds.${index}.machines`, build.machines ?? {}, machines)),
   ];
   const unmatched: Plan['unmatched'] = [];
   const jobs: PlannedJob[] = [];

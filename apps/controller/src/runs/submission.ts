@@ -11,6 +11,7 @@ export type Locator = (item: ProblemItem) => ProblemItem;
 const KNOWN_FIELDS: Record<string, readonly string[]> = {
   '': Object.keys(RunSpec.shape),
   'builds.*': Object.keys(BuildSpec.shape),
+  'builds.*.machines': Object.keys(MachineSelection.shape),
   'builds.*.series.*': ['mutant', 'mbox', 'artifact'],
   machines: Object.keys(MachineSelection.shape),
   'suiteMachines.*': Object.keys(MachineSelection.shape),
