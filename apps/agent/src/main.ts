@@ -10,6 +10,7 @@ import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
+import { SpoolDisk } from './spool/spool-disk.js';
 import { FleetWatch } from './worker/fleet-watch.js';
 import { Worker } from './worker/worker.js';
 
@@ -46,6 +47,7 @@ function run(config: AgentConfig): void {
   const send = (frame: FromAgent): boolean => link.send(frame);
   const worker = new Worker({
     stateDir: config.stateDir,
+    spool: new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 }),
     machines,
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:
@@ -56,6 +58,7 @@ function run(config: AgentConfig): void {
     takesTests: config.capabilities.includes('test'),
     journal,
     send,
+    beat: () => link.beat(),
   });
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, journal);
   const link = new Link(
@@ -71,9 +74,9 @@ function run(config: AgentConfig): void {
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
         machines: fleet.states(),
-        attempts: worker.attempts(),
+        ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), attempts: worker.attempts() }),
+      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report() }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

@@ -4,9 +4,12 @@ import { exitCodeOf } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
+import { listMachines, parseDesired, setMachine } from './commands/machines.js';
 import { jsonReport, markdownReport } from './commands/report.js';
+import { runRetention, showRetention } from './commands/retention.js';
 import { watchRun } from './commands/watch.js';
 import { renderGrid } from './render/grid.js';
+import { terminalText } from './render/terminal.js';
 import { table, verdictText, wantsColour } from './render/text.js';
 import { findToken } from './token.js';
 
@@ -100,25 +103,24 @@ program
         attempt,
         parseStream(options.stream),
         { from, follow: options.follow, timestamps: options.timestamps },
-        (text) => process.stdout.write(text),
+        // Into a file or a pipe it goes as it is.
+        (text) => process.stdout.write(process.stdout.isTTY ? terminalText(text) : text),
       );
     },
   );
 
-program
+const machines = program
   .command('machines')
   .description('list the machines with their state and peer-to-peer paths')
-  .action(async () => {
-    const fleet = await (await client()).call('getFleet', {});
-    const rows = fleet.machines.map((m) => [
-      m.name,
-      m.desired,
-      m.observed,
-      m.paths.map((p) => p.kind).join(','),
-      m.agent,
-      m.problem ?? '',
-    ]);
-    print(table([['MACHINE', 'WANTED', 'SEEN', 'PATHS', 'AGENT', 'PROBLEM'], ...rows]));
+  .action(async () => print(await listMachines(await client())));
+
+machines
+  .command('set <machine> <state>')
+  .description('say what you want of a machine: active, drained, maintenance or quarantined')
+  .option('-r, --reason <text>', 'why, for others to read')
+  .action(async (name: string, state: string, options: { reason?: string }) => {
+    const wanted = parseDesired(state);
+    print(await setMachine(await client(), name, wanted, options.reason));
   });
 
 program
@@ -137,6 +139,32 @@ program
     const api = await client();
     if (options.json === true) print(JSON.stringify(await jsonReport(api, run), null, 2));
     else process.stdout.write(await markdownReport(api, run));
+  });
+
+const retention = program
+  .command('retention')
+  .description('remove now what is past its time or above the soft limit; the controllers do so by themselves')
+  .option('--dry-run', 'only say what would be removed, and how much')
+  .action(async (options: { dryRun?: boolean }) => {
+    print(await runRetention(await client(), options.dryRun === true));
+  });
+retention
+  .command('status')
+  .description('print limits, pinned runs and what was removed')
+  .action(async () => print(await showRetention(await client())));
+retention
+  .command('pin <run>')
+  .description('keep a run with its logs, results and bundles')
+  .option('--reason <text>')
+  .action(async (run: string, options: { reason?: string }) => {
+    const body = { pinned: true, ...(options.reason === undefined ? {} : { reason: options.reason }) };
+    await (await client()).call('pinRun', { params: { run }, body });
+  });
+retention
+  .command('unpin <run>')
+  .description('let retention have a run again')
+  .action(async (run: string) => {
+    await (await client()).call('pinRun', { params: { run }, body: { pinned: false } });
   });
 
 async function watchToTheEnd(api: Client, id: string): Promise<void> {

@@ -14,6 +14,8 @@ import { dataSourceOptions } from './data-source.js';
 import { AttemptService } from './dispatch/attempt.service.js';
 import { AttemptView } from './dispatch/attempt.view.js';
 import { DispatchService } from './dispatch/dispatch.service.js';
+import { ControllerPresence } from './dispatch/presence.js';
+import { ReconcileService } from './dispatch/reconcile.service.js';
 import { DispatchTicker } from './dispatch/ticker.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { FleetService } from './fleet/fleet.service.js';
@@ -32,6 +34,11 @@ import { Sql } from './platform/database/sql.js';
 import { AnswerInterceptor } from './platform/http/answer.interceptor.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { SessionController } from './platform/session.controller.js';
+import { Remover } from './retention/remover.js';
+import { RetentionController } from './retention/retention.controller.js';
+import { RetentionService } from './retention/retention.service.js';
+import { StorageMeter } from './retention/storage.js';
+import { RetentionTicker } from './retention/ticker.js';
 import { AttemptDetailView } from './results/attempt-detail.js';
 import { EventIntake } from './results/event-intake.js';
 import { GridView } from './results/grid.js';
@@ -77,6 +84,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       ResultController,
       LogController,
       HookController,
+      RetentionController,
     ],
     providers: [
       { provide: SETTINGS_TOKEN, useValue: settings },
@@ -100,6 +108,8 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       AttemptService,
       AttemptView,
       DispatchService,
+      ReconcileService,
+      ControllerPresence,
       DispatchTicker,
       ResultStore,
       EventIntake,
@@ -110,6 +120,10 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       AgentGateway,
       LiveGateway,
       Housekeeping,
+      StorageMeter,
+      Remover,
+      RetentionService,
+      RetentionTicker,
     ],
   };
 }

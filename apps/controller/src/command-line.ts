@@ -7,17 +7,26 @@ export type Command =
   | { name: 'serve'; config: string | null }
   | { name: 'migrate'; config: string | null }
   | { name: 'token-create'; config: string | null; kind: TokenKind; tokenName: string }
-  | { name: 'database-stop'; config: string | null };
+  | { name: 'database-stop'; config: string | null }
+  | { name: 'backup'; config: string | null; target: string }
+  | { name: 'restore'; config: string | null; folder: string };
 
 export const USAGE = `peerlab-controller [--config FILE.yaml]                     serve
 peerlab-controller migrate                                 bring the database up to date
 peerlab-controller token create --kind user|agent --name N print a new token, once
-peerlab-controller database stop                           stop the embedded Postgres`;
+peerlab-controller database stop                           stop the embedded Postgres
+peerlab-controller backup FOLDER                           save database and artifacts below FOLDER
+peerlab-controller restore FOLDER/TIME                     fill an empty database and artifact folder`;
 
 /** Reads the arguments; throws SettingError with the usage. */
 export function readCommand(args: readonly string[]): Command {
   const { values, positionals } = parse(args);
   const config = values.config ?? null;
+  const [first, second] = positionals;
+  if (first === 'backup' || first === 'restore') {
+    if (second === undefined || positionals.length > 2) throw new SettingError(`${first}: give one folder\n${USAGE}`);
+    return first === 'backup' ? { name: first, config, target: second } : { name: first, config, folder: second };
+  }
   switch (positionals.join(' ')) {
     case '':
       return { name: 'serve', config };

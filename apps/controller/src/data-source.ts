@@ -1,14 +1,17 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, Build, Bundle } from './builds/entities.js';
-import { Attempt, Lease } from './dispatch/entities.js';
+import { Attempt, ControllerRow, Lease } from './dispatch/entities.js';
 import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js';
 import { WebhookDelivery } from './integrations/entities.js';
 import { LogLineRow, Stream } from './logs/entities.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
+import { Leases1763822700000 } from './migrations/1763822700000-leases.js';
+import { Retention1763823600000 } from './migrations/1763823600000-retention.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
+import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
 import { AttemptKernel, AttemptStage, Measurement, PlannedTest, Result } from './results/entities.js';
 import { Job, RunRow } from './runs/entities.js';
 
@@ -30,6 +33,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Job,
       Attempt,
       Lease,
+      ControllerRow,
       AttemptStage,
       AttemptKernel,
       PlannedTest,
@@ -38,8 +42,11 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Stream,
       LogLineRow,
       WebhookDelivery,
+      RunPin,
+      RetentionDeletion,
+      Storage,
     ],
-    migrations: [Initial1763800000000, TestSlots1763809200000],
+    migrations: [Initial1763800000000, TestSlots1763809200000, Leases1763822700000, Retention1763823600000],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,

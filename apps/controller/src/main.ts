@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { join, resolve } from 'node:path';
 import { DataSource } from 'typeorm';
+import { backUp } from './backup/backup.js';
+import { restore } from './backup/restore.js';
 import { readCommand, type Command } from './command-line.js';
 import { dataSourceOptions, migrate } from './data-source.js';
 import { Token } from './platform/auth/token.entity.js';
 import { TokenService } from './platform/auth/token.service.js';
 import { loadSettings, SettingError, type Settings } from './platform/config.js';
+import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { errorFields, writeLog } from './platform/logging.js';
 import { ensurePostgres, stopPostgres } from './platform/postgres/supervisor.js';
@@ -37,6 +41,16 @@ async function run(command: Command, settings: Settings): Promise<void> {
       }
       return;
     }
+    case 'backup':
+      return print({
+        event: 'backed-up',
+        ...(await backUp(await database(settings), artifactsDir(settings), resolve(command.target))),
+      });
+    case 'restore':
+      return print({
+        event: 'restored',
+        ...(await restore(await database(settings), artifactsDir(settings), resolve(command.folder))),
+      });
     case 'database-stop':
       if (settings.databaseUrl !== null)
         throw new SettingError('DATABASE_URL is set: that Postgres is not ours to stop');
@@ -46,6 +60,8 @@ async function run(command: Command, settings: Settings): Promise<void> {
 
 async function serve(settings: Settings): Promise<void> {
   const server = await startServer(settings, await database(settings));
+  // Nobody else watches the embedded Postgres: without this a killed one would stay dead.
+  if (settings.databaseUrl === null) server.app.get(Bus).onUnreachable(async () => void (await database(settings)));
   print({ event: 'listening', url: server.url });
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -58,6 +74,8 @@ async function serve(settings: Settings): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
+
+const artifactsDir = ({ stateDir }: Settings): string => join(stateDir, 'artifacts');
 
 async function database(settings: Settings): Promise<DatabaseAddress> {
   if (settings.databaseUrl !== null) return { url: settings.databaseUrl };

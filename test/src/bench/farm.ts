@@ -54,6 +54,11 @@ export class BenchFarm {
     }
   }
 
+  /** Process number of the controller. */
+  get controllerPid(): number {
+    return this.#controller.pid ?? 0;
+  }
+
   /** A connection for fixtures and floors. */
   async connect(): Promise<Client> {
     const client = new Client({ ...pgOptions(this.#address), types: numbersForInt8 });

@@ -43,7 +43,9 @@ export async function measureIngest(
     );
     const perSecond = (ms: number): number => (linesPerRound * 1000) / ms;
     rates[0].push(perSecond(await timeMs(() => sendFrames(agent, attempt, frames, batches))));
-    rates[1].push(perSecond(await timeMs(() => client.query(`copy floor_copy from '${file}'`))));
+    rates[1].push(
+      perSecond(await timeMs(() => client.query(`copy floor_copy (attempt_id, stream, seq, at, text) from '${file}'`))),
+    );
     rates[2].push(perSecond(await timeMs(() => insertBatches(client, attempt, batches))));
   }
   const stored = await client.query<{ n: number }>(

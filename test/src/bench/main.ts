@@ -8,6 +8,7 @@ import { measureIngest } from './ingest.js';
 import type { Comparison } from './measure.js';
 import { measureGrid, measureLogPages } from './pages.js';
 import { table, type Report } from './report.js';
+import { measureSpool } from './spool.js';
 import { measureTail } from './tail.js';
 
 /** Measures the controller's hot paths beside floors of the same run. Fails on errors, never on speed. */
@@ -34,6 +35,10 @@ async function main(): Promise<void> {
     say('log ingest');
     comparisons.push(...(await measureIngest(farm, agent, running, size(60_000, 2000))));
     comparisons.push(...tail, ...dispatched.comparisons);
+    say('from the console to Postgres');
+    comparisons.push(
+      ...(await measureSpool(farm, agent, running, { lines: size(100_000, 4000), paced: size(50_000, 2000) })),
+    );
     say('grid');
     comparisons.push(...(await measureGrid(farm, { columns: 40, tests: size(300, 10), reads: 12 })));
     say('log pages');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gapText } from '@peerlab/contracts';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { startWebApp, type WebApp } from './web-app.js';
 
@@ -178,6 +179,23 @@ describe('log viewer', () => {
     await page.getByLabel('Search the log').fill('FILE_61234.o');
     await page.keyboard.press('Enter');
     await page.locator('.log-found mark').getByText('file_61234.o').waitFor();
+  });
+  it('says how many lines are missing and why, joins parts of a line by a mark, and tells of a removed log', async () => {
+    const attempt = app.farm.jobs[0]?.attempt.id ?? '';
+    const gap = { lines: 500, bytes: 12_345, reason: 'spool-full' };
+    const stream = app.farm.stream(attempt, 'kernel');
+    stream.marks.set(30, { gap }).set(32, { continues: true });
+    stream.pushed.set(30, gapText(gap));
+    await using opened = await app.open(`/attempts/${attempt}?view=log&stream=kernel&line=30`);
+    const { page } = opened;
+    await page.getByText('500 lines are missing here (12345 bytes)').waitFor();
+    expect(await page.getByLabel('goes on from the line above').count()).toBe(1);
+    app.farm.stream(attempt, 'agent').removedAt = '2026-11-01T00:00:00.000Z';
+    await page.goto(page.url().replace('stream=kernel', 'stream=agent'));
+    await page.getByText(/stream were removed .* by retention; results and measurements remain/).waitFor();
+    app.farm.stream(attempt, 'agent').removedAt = null;
+    stream.marks.clear();
+    stream.pushed.delete(30);
   });
   it('shows a gap as a gap and marks a range by Shift', async () => {
     const attempt = app.farm.jobs[0]?.attempt.id ?? '';

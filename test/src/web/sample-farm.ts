@@ -31,7 +31,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { readSpec } from './sample-check.js';
 import { sampleMachines } from './sample-lab.js';
-import { sampleText } from './sample-logs.js';
+import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
 import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -44,15 +44,6 @@ builds:
   - name: dma-alias
     series: [bundled]
 `;
-
-interface Stream {
-  total: number;
-  complete: boolean;
-  text: (seq: number) => string;
-  pushed: Map<number, string>;
-  /** Numbers that never arrived. */
-  lost: Set<number>;
-}
 
 /** An answer other than 200. */
 class Refusal extends Error {
@@ -83,7 +74,7 @@ export class SampleFarm {
   readonly calls = new Map<RouteName, number>();
   /** Routes that answer 500 until removed. */
   readonly broken = new Set<RouteName>();
-  private readonly streams = new Map<string, Stream>();
+  private readonly streams = new Map<string, SampleStream>();
   private readonly sockets = new Map<WebSocket, { topics: Set<string>; tails: Set<string> }>();
   private server: Server | null = null;
   private port = 0;
@@ -152,7 +143,7 @@ export class SampleFarm {
   }
 
   /** The named stream; made from the attempt's counts when first asked for. */
-  stream(attemptId: string, name: LogStream): Stream {
+  stream(attemptId: string, name: LogStream): SampleStream {
     const key = `${attemptId}/${name}`;
     let stream = this.streams.get(key);
     if (stream === undefined) {
@@ -165,6 +156,8 @@ export class SampleFarm {
         text: sampleText(name),
         pushed: new Map(),
         lost: new Set(),
+        marks: new Map(),
+        removedAt: null,
       };
       this.streams.set(key, stream);
     }
@@ -295,13 +288,7 @@ export class SampleFarm {
   }
 
   private log(attemptId: string, { stream, from, limit }: z.output<typeof LogQuery>): LogPage {
-    const held = this.stream(attemptId, stream);
-    const lines: LogLine[] = [];
-    for (let seq = from; seq < Math.min(held.total, from + limit); seq += 1) {
-      if (!held.lost.has(seq))
-        lines.push({ seq, at: 1_790_000_000_000 + seq, text: held.pushed.get(seq) ?? held.text(seq) });
-    }
-    return { attemptId, stream, lines, total: held.total, complete: held.complete };
+    return pageOf(this.stream(attemptId, stream), attemptId, stream, from, limit);
   }
 
   private grid(run: string | undefined): Grid {

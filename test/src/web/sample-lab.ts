@@ -117,6 +117,7 @@ function machine(name: string, description: string, topology: string, read: Inve
     description,
     labels: { arch: 'x86_64', topology, cpu: read.cpu.vendor === 'AuthenticAMD' ? 'amd' : 'intel' },
     desired: 'active',
+    desiredBy: null,
     observed: 'online',
     problem: null,
     lastSeenAt: new Date().toISOString(),

@@ -1,4 +1,17 @@
-import type { LogStream } from '@peerlab/contracts';
+import type { LogLine, LogPage, LogStream } from '@peerlab/contracts';
+
+export interface SampleStream {
+  total: number;
+  complete: boolean;
+  text: (seq: number) => string;
+  pushed: Map<number, string>;
+  /** Numbers that never arrived. */
+  lost: Set<number>;
+  /** What some lines are besides text. */
+  marks: Map<number, Pick<LogLine, 'continues' | 'gap'>>;
+  /** When retention removed the lines. */
+  removedAt: string | null;
+}
 
 /** A line of each stream by number: the same every time. */
 export function sampleText(stream: LogStream): (seq: number) => string {
@@ -26,4 +39,21 @@ export function sampleText(stream: LogStream): (seq: number) => string {
           : `  CC      drivers/gpu/drm/amd/display/dc/dml2/file_${seq}.o`;
     }
   };
+}
+
+/** What the API answers for a range of a stream. */
+export function pageOf(held: SampleStream, attemptId: string, stream: LogStream, from: number, limit: number): LogPage {
+  const lines: LogLine[] = [];
+  for (let seq = from; seq < Math.min(held.total, from + limit); seq += 1) {
+    if (!held.lost.has(seq))
+      lines.push({
+        seq,
+        at: 1_790_000_000_000 + seq,
+        text: held.pushed.get(seq) ?? held.text(seq),
+        ...held.marks.get(seq),
+      });
+  }
+  const { total, complete, removedAt } = held;
+  if (removedAt !== null) return { attemptId, stream, lines: [], total: 0, complete: true, removedAt };
+  return { attemptId, stream, lines, total, complete, removedAt };
 }

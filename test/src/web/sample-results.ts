@@ -202,10 +202,10 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     results,
     measurements: measurementsOf(kind, alias),
     streams: [
-      { stream: 'serial', lines: 1480, expected: 1480 },
-      { stream: 'kernel', lines: 912, expected: 912 },
-      { stream: 'test', lines: 60, expected: 60 },
-      { stream: 'agent', lines: 44, expected: 44 },
+      { stream: 'serial', lines: 1480, expected: 1480, removedAt: null },
+      { stream: 'kernel', lines: 912, expected: 912, removedAt: null },
+      { stream: 'test', lines: 60, expected: 60, removedAt: null },
+      { stream: 'agent', lines: 44, expected: 44, removedAt: null },
     ],
   };
   return { job, attempt };
@@ -287,7 +287,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     kernels: [],
     results: [],
     measurements: [],
-    streams: [{ stream: 'build', lines: 200_000, expected: null }],
+    streams: [{ stream: 'build', lines: 200_000, expected: null, removedAt: null }],
   };
   return { run, attempt };
 }

@@ -48,6 +48,17 @@ describe('lockState', () => {
 });
 
 describe('loadConfig', () => {
+  it('bounds the spool, and refuses a bound that nothing fits into', () => {
+    const machines = `machines: ${JSON.stringify([MACHINE])}\n`;
+    expect(loadConfig(write('agent.yaml', BASE + machines))).toMatchObject({
+      spoolMaxBytes: 2 * 1024 ** 3,
+      spoolHoldSeconds: 10,
+    });
+    const given = loadConfig(write('agent.yaml', `${BASE}${machines}spoolMaxBytes: 67108864\nspoolHoldSeconds: 0.5\n`));
+    expect(given).toMatchObject({ spoolMaxBytes: 64 * 1024 ** 2, spoolHoldSeconds: 0.5 });
+    expect(complaint(`${BASE}${machines}spoolMaxBytes: 1000\n`)).toMatch(/spoolMaxBytes: expected 16 MiB or more/);
+  });
+
   it('takes machines from the file of the lab, with paths relative to it', () => {
     write('machines.json', JSON.stringify([MACHINE]));
     const config = loadConfig(write('agent.yaml', `${BASE}machinesFile: machines.json\n`));

@@ -3,6 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { Labels, Name, type ProblemItem, problemItems } from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
+
+/** Room for the reserves and newest segments of a few attempts. */
+const SPOOL_LEAST_BYTES = 16 * 1024 * 1024;
 
 /** Files are relative to the config file. */
 const FilePath = z.string().min(1);
@@ -72,6 +76,10 @@ const AgentFile = z.strictObject({
   buildSlots: z.number().int().min(0).max(64).default(1),
   /** Test jobs at the same time; without it only the number of machines limits them. */
   testSlots: z.number().int().min(1).max(2000).optional(),
+  /** Bytes of the spool of all attempts together; above it producers are held back, then lines left out. */
+  spoolMaxBytes: z.number().int().min(SPOOL_LEAST_BYTES, 'expected 16 MiB or more').default(SPOOL_MAX_BYTES),
+  /** How long a suite, a build or a console is held back before lines are left out. */
+  spoolHoldSeconds: z.number().min(0).max(3600).default(SPOOL_HOLD_SECONDS),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { purposeOf } from '../machine/command.js';
+import { FENCE_REFUSED, fenceOf } from '../machine/fence.js';
 import type { FakeMachine, FakeTest } from './fake-machine.js';
 import type { FakeChannel } from './fake-ssh-server.js';
 
@@ -24,7 +25,29 @@ const say = (text: string | ((machine: FakeMachine, args: Arguments) => string))
   };
 };
 
+/** As the shell that real machines run compares it. */
+function refuse(machine: FakeMachine, channel: FakeChannel): void {
+  machine.refusals += 1;
+  channel.writeError(`peerlab-fence: ${machine.fence?.fence ?? 0}\n`);
+  channel.exit(FENCE_REFUSED);
+}
+
+/** Whether the fence that a command compares with is the one it wants to see. */
+function fits(machine: FakeMachine, command: string): boolean {
+  const wanted = fenceOf(command);
+  if (wanted === null) return true;
+  const { fence = 0, token = '' } = machine.fence ?? {};
+  return wanted.mode === 'own' ? fence === wanted.fence && token === wanted.token : fence <= wanted.fence;
+}
+
 const ACTIONS: Record<string, Action> = {
+  'fence-claim': (machine, channel, args) => {
+    const [fence, token] = [Number(args['fence']), String(args['token'])];
+    const held = machine.fence;
+    if (held !== null && held.fence >= fence && held.token !== token) return refuse(machine, channel);
+    machine.fence = { fence, token };
+    channel.exit(0);
+  },
   identify: say(({ bootId, kernel }) =>
     [bootId, kernel.release, kernel.commandLine, notesOf(kernel.buildId), ''].join('\n'),
   ),
@@ -93,15 +116,18 @@ const ACTIONS: Record<string, Action> = {
   'suite-list': say(({ suites }, { suite }) => (suites[String(suite)] ?? []).map((test) => test.id).join('\n')),
   suite: async (machine, channel, { suite, skip }) => {
     const skipped = String(skip).split(',');
-    await runFakeSuite(machine, channel, machine.suites[String(suite)] ?? [], skipped);
+    await runFakeSuite(machine, channel, String(suite), skipped);
   },
   collect: say('tainted: 0'),
+  inventory: say(({ inventory }) => inventory),
 };
 
 /** What a fake machine does with a command; unknown ones succeed silently. */
 export async function runFakeCommand(machine: FakeMachine, command: string, channel: FakeChannel): Promise<void> {
   const known = purposeOf(command);
+  if (!fits(machine, command)) return refuse(machine, channel);
   machine.commands.push(known?.purpose ?? command);
+  machine.onEvent({ type: 'command', purpose: known?.purpose ?? '', args: known?.args ?? {} });
   const action = known === null ? undefined : ACTIONS[known.purpose];
   if (action === undefined || known === null) channel.exit(0);
   else await action(machine, channel, known.args);
@@ -110,10 +136,11 @@ export async function runFakeCommand(machine: FakeMachine, command: string, chan
 async function runFakeSuite(
   machine: FakeMachine,
   channel: FakeChannel,
-  tests: readonly FakeTest[],
+  suite: string,
   skipped: readonly string[],
 ): Promise<void> {
   const { life } = machine;
+  const tests: readonly FakeTest[] = machine.suites[suite] ?? [];
   const answers: string[] = [];
   let answered: (() => void) | null = null;
   channel.onLine((line) => {
@@ -131,14 +158,23 @@ async function runFakeSuite(
     if (test.act === 'oops-before-announcing') return machine.oops('peerlab_early');
     channel.write(`# test: ${test.id}\n`);
     if (test.proof !== undefined) channel.write(`# proof: ${JSON.stringify(test.proof)}\n`);
+    const output = test.output?.() ?? [];
+    for (const line of output) channel.write(`${line}\n`);
+    machine.onEvent({ type: 'test', suite, test: test.id, act: test.act, output });
     // The announcement leaves the machine before the test does its worst.
     await new Promise((resolve) => setTimeout(resolve, 20));
+    if (life.signal.aborted) return;
+    const conclude = (ok: boolean): void => {
+      machine.onEvent({ type: 'result', suite, test: test.id, ok });
+      channel.write(`${ok ? '' : 'not '}ok ${number} ${test.id}\n`);
+    };
     switch (test.act) {
       case 'pass':
-        channel.write(`ok ${number} ${test.id}\n`);
+        conclude(true);
         break;
       case 'fail':
-        channel.write(`# expected 1, got 2\nnot ok ${number} ${test.id}\n`);
+        channel.write('# expected 1, got 2\n');
+        conclude(false);
         break;
       case 'skip':
         channel.write(`ok ${number} ${test.id} # SKIP kernel lacks it\n`);
@@ -146,14 +182,14 @@ async function runFakeSuite(
       case 'warn':
         machine.printk('WARNING: CPU: 0 PID: 1 at mm/hmm.c:300 hmm_vma_walk_pmd');
         await new Promise((resolve) => setTimeout(resolve, 60));
-        channel.write(`ok ${number} ${test.id}\n`);
+        conclude(true);
         break;
       case 'oracle': {
         channel.write('@oracle read 0x10 4\n');
         await new Promise<void>((resolve) => {
           answered = resolve;
         });
-        channel.write(`${answers[0] === '4 5a5a5a5a' ? '' : 'not '}ok ${number} ${test.id}\n`);
+        conclude(answers[0] === '4 5a5a5a5a');
         break;
       }
       case 'oops':

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
+import type { MachineFence } from '../machine/fence.js';
 import type { Power } from '../machine/protocols.js';
 import { FakeSshServer } from './fake-ssh-server.js';
 
@@ -11,7 +12,21 @@ export interface FakeTest {
   id: string;
   act: 'pass' | 'fail' | 'skip' | 'oops' | 'oops-before-announcing' | 'hang' | 'drop-link' | 'exit' | 'warn' | 'oracle';
   proof?: object;
+  /** Lines that it prints between its announcement and its act, asked for at each run. */
+  output?: () => string[];
 }
+
+/** What a fake machine did, as it happened: for whoever compares it with what the farm recorded. */
+export type FakeEvent =
+  | { type: 'command'; purpose: string; args: Record<string, string | number> }
+  | { type: 'up'; kernel: 'default' | 'candidate'; bootId: string; commandLine: string }
+  | { type: 'down' }
+  | { type: 'console'; lines: readonly string[] }
+  | { type: 'kmsg'; record: string }
+  /** All that one test wrote, up to and without its act. */
+  | { type: 'test'; suite: string; test: string; act: FakeTest['act']; output: readonly string[] }
+  /** A result line left for the agent; the connection may break before it arrives. */
+  | { type: 'result'; suite: string; test: string; ok: boolean };
 
 export interface FakeSettings {
   /** Recorded console; a real file, so that the real console driver follows it. */
@@ -52,6 +67,10 @@ export class FakeMachine {
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
   defaultBuildId = DEFAULT.buildId;
+  /** What the machine's fence file says. */
+  fence: MachineFence | null = null;
+  /** Commands that were refused because of it. */
+  refusals = 0;
   customConfig = '';
   nextEntry: string | null = null;
   /** Files by path, as uploaded over SFTP. */
@@ -59,6 +78,10 @@ export class FakeMachine {
   readonly installedModules = new Set<string>();
   /** Purposes of the commands it was given, in order. */
   readonly commands: string[] = [];
+  /** What the inventory script prints. */
+  inventory = '';
+  /** Told of everything that happens here. */
+  onEvent: (event: FakeEvent) => void = () => undefined;
   /** Ends everything that waits inside the running kernel. */
   life = new AbortController();
   private kmsgCount = 0;
@@ -105,6 +128,7 @@ export class FakeMachine {
 
   console(...lines: string[]): void {
     appendFileSync(this.settings.consoleFile, lines.map((line) => `${line}\r\n`).join(''));
+    this.onEvent({ type: 'console', lines });
   }
 
   /** A record of the kernel's log, on /dev/kmsg and on the console. */
@@ -112,6 +136,7 @@ export class FakeMachine {
     const record = `4,${this.kmsgCount},${this.kmsgCount * 1000 + 1_000_000},-;${text}`;
     this.kmsgCount += 1;
     this.kmsg.push(record);
+    this.onEvent({ type: 'kmsg', record });
     for (const reader of this.kmsgReaders) reader(record);
     this.console(`[    1.${String(this.kmsgCount).padStart(6, '0')}] ${text}`);
   }
@@ -149,6 +174,7 @@ export class FakeMachine {
     this.running = 'none';
     this.life.abort();
     this.ssh.dropAll();
+    this.onEvent({ type: 'down' });
   }
 
   private async boot(): Promise<void> {
@@ -210,6 +236,7 @@ export class FakeMachine {
     this.running = which;
     this.kmsg.length = 0;
     this.kmsgCount = 0;
+    this.onEvent({ type: 'up', kernel: which, bootId: this.bootId, commandLine: this.kernel.commandLine });
     this.printk(`Linux version ${this.kernel.release} (peerlab@build)`);
   }
 }

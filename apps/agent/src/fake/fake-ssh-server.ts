@@ -7,6 +7,7 @@ import { serveFakeFiles } from './fake-sftp.js';
 
 export interface FakeChannel {
   write(text: string): void;
+  writeError(text: string): void;
   onLine(handler: (line: string) => void): void;
   readonly input: Promise<string>;
   exit(code: number): void;
@@ -127,6 +128,9 @@ function wrapChannel(channel: ServerChannel): FakeChannel {
     input,
     write: (line) => {
       if (!closed) channel.write(line);
+    },
+    writeError: (line) => {
+      if (!closed) channel.stderr.write(line);
     },
     onLine: (handler) => {
       lineHandlers.push(handler);

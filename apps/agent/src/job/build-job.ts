@@ -151,9 +151,10 @@ class BuildJob {
     const all = ['--cache', this.settings.cacheDir, '--config', this.work.config, ...args];
     const handlers = {
       onProgress: (percent: number, text: string) => this.progress(percent, text),
-      onLine: (line: string) => {
-        this.spool.appendLine('build', line);
+      onLine: (line: string, continues: boolean) => {
+        this.spool.appendLine('build', line, Date.now(), continues);
       },
+      flow: this.spool.flow,
     };
     const end = await runBuildScript(path, all, handlers, this.signal);
     if (end.error !== null) throw new BuildFailed(end.error);

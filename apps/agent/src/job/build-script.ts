@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { BuildError } from '@peerlab/contracts';
-import { LineSplitter } from '../machine/lines.js';
+import { LineSplitter, readInto } from '../machine/lines.js';
+import type { Flow } from '../machine/protocols.js';
 import { abortedWithin } from '../timing.js';
 
 export interface BuildScriptHandlers {
   onProgress(percent: number, text: string): void;
   /** Any other line of stdout or stderr. */
-  onLine(line: string): void;
+  onLine(line: string, continues: boolean): void;
+  /** Holds the script back. */
+  flow?: Flow;
 }
 
 export interface BuildScriptEnd {
@@ -53,7 +56,7 @@ export async function runBuildScript(
   let error: BuildError | null = null;
   const said: string[] = [];
   let lastWords: string | null = null;
-  const stdout = new LineSplitter((line) => {
+  const stdout = new LineSplitter((line, continues) => {
     const parsed = parseBuildLine(line);
     if (parsed?.type === 'progress') {
       handlers.onProgress(parsed.percent, parsed.text);
@@ -62,14 +65,14 @@ export async function runBuildScript(
     if (parsed?.type === 'error') error = parsed.error;
     else said.push(line);
     if (said.length > KEPT_LINES) said.shift();
-    handlers.onLine(line);
+    handlers.onLine(line, continues);
   });
-  const stderr = new LineSplitter((line) => {
+  const stderr = new LineSplitter((line, continues) => {
     if (line.trim() !== '') lastWords = line;
-    handlers.onLine(line);
+    handlers.onLine(line, continues);
   });
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  readInto(child.stdout, stdout, handlers.flow);
+  readInto(child.stderr, stderr, handlers.flow);
   const ended = new AbortController();
   const killGroup = (name: NodeJS.Signals): void => {
     try {

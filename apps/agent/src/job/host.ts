@@ -1,6 +1,7 @@
 import { MachineError, adviceOf } from '../machine/errors.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { DeadlinePassed, pause } from '../timing.js';
+import { JobFailure } from './failure.js';
 import { type KernelIdentity, identifyKernel } from './kernel-identity.js';
 import type { Pace } from './pace.js';
 
@@ -11,7 +12,7 @@ export interface Booted {
 }
 
 /** Trouble that waiting does not mend. */
-const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings']);
+const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings', 'fenced']);
 
 /** Detached, so that the command's own connection does not hold up the way down. */
 const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
@@ -74,7 +75,8 @@ export class Host {
       } catch (error) {
         session?.close();
         signal?.throwIfAborted();
-        if (error instanceof MachineError && LASTING.has(error.kind)) throw error;
+        // A job that may not act any more does not wait for what it may not reach.
+        if (error instanceof JobFailure || (error instanceof MachineError && LASTING.has(error.kind))) throw error;
         obstacle = adviceOf(error);
       }
       if (performance.now() - start >= timeoutMs()) {
@@ -93,7 +95,7 @@ export class Host {
       .catch((error: unknown) => {
         signal?.throwIfAborted();
         // The machine may be gone before it answers; whether it rebooted shows by its boot_id.
-        if (!(error instanceof MachineError)) throw error;
+        if (!(error instanceof MachineError) || error.kind === 'fenced') throw error;
       });
     this.leave();
   }

@@ -19,6 +19,9 @@ export function parseKmsg(line: string): KernelRecord | null {
   return { seq: Number(match[1]), text: `[${seconds}.${micros.slice(-6)}] ${match[3] ?? ''}` };
 }
 
+/** Warnings kept for looking back: a kernel that warns at every fault would fill the memory. */
+const KEPT_ALARMS = 10_000;
+
 /** Follows the kernel's own log over SSH into the kernel stream: every record of a boot once. */
 export class KernelLog {
   private bootId: string | null = null;
@@ -42,6 +45,7 @@ export class KernelLog {
     const command = await session.start(script('kmsg-follow', {}, 'exec cat /dev/kmsg'), {
       onStdoutLine: (line) => this.take(line),
       onStderrLine: () => undefined,
+      flow: this.spool.flow,
     });
     this.command = command;
     // The reader falls out (EPIPE) when the ring buffer overtakes it; while connected, go on.
@@ -72,9 +76,14 @@ export class KernelLog {
   private take(line: string): void {
     const record = parseKmsg(line);
     if (record === null || record.seq < this.nextKmsg) return;
+    // The ring buffer is as long as it is: what was overwritten before it was read is counted.
+    const missed = record.seq - this.nextKmsg;
+    if (missed > 0) this.spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
     this.nextKmsg = record.seq + 1;
     this.spool.appendLine('kernel', record.text);
     const alarm = readKernelAlarm(record.text);
-    if (alarm?.kind === 'warning') this.alarms.push({ at: performance.now(), title: alarm.title });
+    if (alarm?.kind !== 'warning') return;
+    this.alarms.push({ at: performance.now(), title: alarm.title });
+    if (this.alarms.length >= 2 * KEPT_ALARMS) this.alarms.splice(0, KEPT_ALARMS);
   }
 }

@@ -1,4 +1,4 @@
-import { createCrashWatch } from '@peerlab/contracts';
+import { createCrashWatch, LOG_LINE_MAX } from '@peerlab/contracts';
 import { withoutAnsi } from '../machine/lines.js';
 import type { Console, ConsoleFollower } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -15,32 +15,37 @@ export interface SerialCrash {
   toSeq: number;
 }
 
-/** Lines kept for looking back; a boot with ignore_loglevel prints about a thousand. */
+/** Lines and characters kept for looking back; a boot with ignore_loglevel prints about a thousand lines. */
 const KEPT_LINES = 20_000;
+const KEPT_CHARACTERS = 8 * 1024 * 1024;
 
 /** Writes the console into the attempt's serial stream, from its start to its very end. */
 export class SerialRecorder {
   private readonly lines: SerialLine[] = [];
+  private keptCharacters = 0;
+  /** Lines that are not kept any more. */
+  private forgotten = 0;
   private follower: ConsoleFollower | null = null;
   private nextSeq: number;
 
   private constructor(private readonly spool: AttemptSpool) {
-    this.nextSeq = spool.lineCounts().serial ?? 0;
+    this.nextSeq = spool.nextOf('serial');
   }
 
   /**
    * Follows the console from now on; in an attempt that was interrupted, from where its stream
-   * began, leaving out the lines that are spooled already.
+   * began, leaving out the lines that are spooled already, or counted in a gap.
    */
   static async start(console: Console | null, spool: AttemptSpool): Promise<SerialRecorder> {
     const recorder = new SerialRecorder(spool);
     if (console === null) return recorder;
     const began = spool.memory.serialStartBytes;
-    let known = began === null ? 0 : recorder.nextSeq;
-    recorder.follower = await console.follow(began ?? 'end', (line) => {
+    let known = began === null ? 0 : spool.taken('serial');
+    const take = (line: string, continues: boolean): void => {
       if (known > 0) known -= 1;
-      else recorder.take(line);
-    });
+      else recorder.take(line, continues);
+    };
+    recorder.follower = await console.follow(began ?? 'end', take, spool.flow);
     if (began === null) spool.remember({ serialStartBytes: recorder.follower.offsetBytes });
     return recorder;
   }
@@ -52,8 +57,9 @@ export class SerialRecorder {
 
   /** Lines from number `seq` on, without terminal control sequences. */
   since(seq: number): SerialLine[] {
-    const first = this.lines.findIndex((line) => line.seq >= seq);
-    return first === -1 ? [] : this.lines.slice(first);
+    // From the end: who asks knows nearly all of it.
+    const before = this.lines.findLastIndex((line) => line.seq < seq);
+    return this.lines.slice(before + 1);
   }
 
   /** The last thing that the console said, complete line or not; null when it said nothing. */
@@ -70,19 +76,20 @@ export class SerialRecorder {
   /** Looks for a crash in lines from `seq` on; ask as often as wanted, each line is read once. */
   watchFrom(seq: number): () => SerialCrash | null {
     const watch = createCrashWatch();
-    const pushed: number[] = [];
-    let position = seq;
+    let first: number | null = null;
+    // Counted, because lines that were left out share one number.
+    let position = this.forgotten + this.lines.length - this.since(seq).length;
     return () => {
-      for (const line of this.since(position)) {
-        watch.push(line.text);
-        pushed.push(line.seq);
-        position = line.seq + 1;
+      for (const line of this.lines.slice(Math.max(0, position - this.forgotten))) {
+        const alarm = watch.push(line.text);
+        if (alarm?.kind === 'crash') first ??= line.seq;
       }
+      position = this.forgotten + this.lines.length;
       const crash = watch.crash();
       if (crash === null) return null;
       return {
         signature: crash.signature,
-        fromSeq: pushed[crash.firstLine] ?? seq,
+        fromSeq: first ?? seq,
         toSeq: Math.max(seq, this.nextSeq - 1),
       };
     };
@@ -93,10 +100,24 @@ export class SerialRecorder {
     this.follower = null;
   }
 
-  private take(line: string): void {
-    const seq = this.spool.appendLine('serial', line);
-    this.nextSeq = this.spool.lineCounts().serial ?? seq + 1;
-    this.lines.push({ seq, text: withoutAnsi(line) });
-    if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
+  /** Looked at even when there is no room for it in the spool: a crash must not be missed. */
+  private take(line: string, continues: boolean): void {
+    const seq = this.spool.appendLine('serial', line, Date.now(), continues);
+    this.nextSeq = Math.max(seq + 1, this.spool.nextOf('serial'));
+    const text = withoutAnsi(line.slice(0, LOG_LINE_MAX));
+    this.lines.push({ seq, text });
+    this.keptCharacters += text.length;
+    if (this.lines.length > 2 * KEPT_LINES || this.keptCharacters > 2 * KEPT_CHARACTERS) this.forgetOldest();
+  }
+
+  /** Down to half, so that it is done seldom. */
+  private forgetOldest(): void {
+    let first = Math.max(0, this.lines.length - KEPT_LINES);
+    const kept = this.lines.slice(first);
+    let characters = kept.reduce((sum, { text }) => sum + text.length, 0);
+    for (; characters > KEPT_CHARACTERS; first += 1) characters -= this.lines[first]?.text.length ?? 0;
+    this.lines.splice(0, first);
+    this.forgotten += first;
+    this.keptCharacters = characters;
   }
 }

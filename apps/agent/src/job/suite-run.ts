@@ -1,4 +1,4 @@
-import { type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
+import { type KtapEvent, type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
 import type { RunningCommand } from '../machine/protocols.js';
 import { until } from '../timing.js';
@@ -38,10 +38,15 @@ export async function runSuiteOnce(
   );
   let command: RunningCommand | null = null;
   const earlyReads: (() => void)[] = [];
+  const keep = (line: string, event: KtapEvent | null, continues: boolean): number =>
+    progress.keeps(event)
+      ? spool.appendLine('test', line, Date.now(), continues)
+      : spool.leaveOut('test', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
   const handlers = {
-    onStdoutLine: (line: string) => {
-      const event = parseKtapLine(line);
-      const seq = progress.keeps(event) ? spool.appendLine('test', line) : spool.file('test').next - 1;
+    onStdoutLine: (line: string, continues: boolean) => {
+      // The middle of a very long line is output, whatever it looks like.
+      const event = continues ? null : parseKtapLine(line);
+      const seq = keep(line, event, continues);
       progress.take(event, line, seq);
       if (event?.type === 'oracle-read') {
         const answer = (): void => {
@@ -51,9 +56,10 @@ export async function runSuiteOnce(
         else answer();
       }
     },
-    onStderrLine: (line: string) => {
-      if (progress.keeps(null)) spool.appendLine('test', line);
+    onStderrLine: (line: string, continues: boolean) => {
+      keep(line, null, continues);
     },
+    flow: spool.flow,
   };
   const startedAt = performance.now();
   command = await session.start(

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
 import { FARM_SUITE } from '@peerlab/contracts';
+import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
@@ -29,6 +31,9 @@ export function installedPaths(work: TestWork): InstalledPaths {
 
 /** All that the stages of one test attempt share. */
 export class TestBench {
+  /** The machine behind the attempt's lease and fence. */
+  readonly machine: Machine;
+  readonly guard: MachineGuard;
   readonly host: Host;
   readonly kernelLog: KernelLog;
   readonly paths: InstalledPaths;
@@ -43,14 +48,18 @@ export class TestBench {
   constructor(
     readonly assignment: Assignment,
     readonly work: TestWork,
-    readonly machine: Machine,
+    machine: Machine,
     readonly bundles: BundleCache,
     readonly spool: AttemptSpool,
     readonly pace: Pace,
     /** Aborted by cancel, drop and the attempt's deadline; its reason is the failure. */
     readonly signal: AbortSignal,
+    lease: Lease,
   ) {
-    this.host = new Host(machine, pace);
+    const fence = { fence: assignment.fence, token: randomBytes(16).toString('hex') };
+    this.guard = new MachineGuard(machine.name, lease, fence);
+    this.machine = guardMachine(machine, this.guard);
+    this.host = new Host(this.machine, pace);
     this.kernelLog = new KernelLog(spool, (text) => this.note(text));
     this.paths = installedPaths(work);
   }

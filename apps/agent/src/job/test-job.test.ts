@@ -18,6 +18,13 @@ let fake: FakeMachine;
 let stop: AbortController;
 let bench: TestBench;
 let spool: AttemptSpool;
+/** What the lease says when it is asked; null = all is well. */
+let leaseProblem: Error | null;
+const lease = {
+  check: (): void => {
+    if (leaseProblem !== null) throw leaseProblem;
+  },
+};
 
 /** For machines that stay away: nobody wants to wait for them. */
 const HOPELESS = { reachMs: 300, recoverMs: 800 };
@@ -36,6 +43,7 @@ async function setUp({ pace = {}, ...options }: FakeLabOptions & { pace?: Partia
     spool,
     { ...FAKE_PACE, ...pace },
     stop.signal,
+    lease,
   );
 }
 
@@ -67,6 +75,7 @@ const expectRestored = (): void => {
 };
 
 beforeEach(() => {
+  leaseProblem = null;
   folder = mkdtempSync(join(tmpdir(), 'agent-job-'));
 });
 
@@ -466,7 +475,7 @@ describe('endings from outside', () => {
     spool = found;
     const { assignment, work, machine, bundles } = bench;
     await recoverTestJob(
-      new TestBench(assignment, work, machine, bundles, spool, FAKE_PACE, new AbortController().signal),
+      new TestBench(assignment, work, machine, bundles, spool, FAKE_PACE, new AbortController().signal, lease),
     );
     expect(finished().failure).toMatchObject({
       class: 'infrastructure',

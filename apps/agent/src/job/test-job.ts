@@ -77,17 +77,17 @@ async function runStage(
 }
 
 async function restoreAndFinish(bench: TestBench, failure: Failure | null): Promise<void> {
-  let restored = true;
+  let restored: boolean | null = true;
   if (bench.spool.memory.touched) {
     bench.spool.remember({ stage: 'restore' });
     bench.emit({ type: 'stage', stage: 'restore', status: 'started', detail: null });
     const at = performance.now();
     const outcome = await restore(bench);
     restored = outcome.restored;
-    bench.note(
-      `restore: ${restored ? 'done' : 'failed'} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`,
-    );
-    bench.emit({ type: 'stage', stage: 'restore', status: restored ? 'passed' : 'failed', detail: outcome.detail });
+    const how = restored === null ? 'left to the newer attempt' : restored ? 'done' : 'failed';
+    bench.note(`restore: ${how} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`);
+    const status = restored === null ? 'skipped' : restored ? 'passed' : 'failed';
+    bench.emit({ type: 'stage', stage: 'restore', status, detail: outcome.detail });
   } else {
     bench.note('restore: nothing was changed on the machine');
     bench.emit({ type: 'stage', stage: 'restore', status: 'skipped', detail: 'nothing was changed on the machine' });

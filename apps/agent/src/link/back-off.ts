@@ -1,8 +1,9 @@
 const FIRST_MS = 500;
-const LONGEST_MS = 15_000;
+/** Far below a lease: a controller that was away for a moment costs no job. */
+const LONGEST_MS = 5_000;
 
 /**
- * Milliseconds to wait before connection try number `failures` (from 1): grows to 15 s, and is drawn
+ * Milliseconds to wait before connection try number `failures` (from 1): grows to 5 s, and is drawn
  * from the upper half so that many agents do not come back at the same moment.
  */
 export function backOffMs(failures: number, random: () => number = Math.random): number {

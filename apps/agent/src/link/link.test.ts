@@ -172,7 +172,7 @@ describe('URLs and back-off', () => {
   it('grows to its ceiling and never sinks below half of it', () => {
     expect(backOffMs(1, () => 0)).toBe(250);
     expect(backOffMs(1, () => 1)).toBe(500);
-    expect(backOffMs(50, () => 0)).toBe(7_500);
-    expect(backOffMs(50, () => 1)).toBe(15_000);
+    expect(backOffMs(50, () => 0)).toBe(2_500);
+    expect(backOffMs(50, () => 1)).toBe(5_000);
   });
 });

@@ -29,8 +29,11 @@ function textOf(data: WebSocket.RawData): string {
   return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data.toString();
 }
 
-/** Unsent bytes above which `send` says no; the spool keeps what was not taken. */
-const BUFFERED_MAX_BYTES = 4 * 1024 * 1024;
+/**
+ * Unsent bytes above which `send` says no; the spool keeps what was not taken. A heartbeat waits behind
+ * them, so they have to go through any line within a lease.
+ */
+const BUFFERED_MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -77,6 +80,13 @@ export class Link {
     return true;
   }
 
+  /** Sends a heartbeat at once, as it is sent now and then anyway. */
+  beat(): void {
+    const { socket } = this;
+    if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return;
+    socket.send(JSON.stringify(this.handlers.heartbeat()));
+  }
+
   private connect(): void {
     const { journal } = this.settings;
     let token: string;
@@ -106,7 +116,7 @@ export class Link {
     });
     socket.on('open', () => {
       socket.send(JSON.stringify(this.handlers.hello()));
-      stopHeart = this.beat(socket);
+      stopHeart = this.startHeart(socket);
     });
     socket.on('message', (data) => this.receive(socket, data));
     socket.on('error', (error) => {
@@ -151,7 +161,7 @@ export class Link {
     this.handlers.onMessage(message);
   }
 
-  private beat(socket: WebSocket): () => void {
+  private startHeart(socket: WebSocket): () => void {
     const everyMs = this.settings.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
     let unanswered = 0;
     socket.on('pong', () => {
@@ -165,7 +175,7 @@ export class Link {
       }
       unanswered += 1;
       socket.ping();
-      this.send(this.handlers.heartbeat());
+      this.beat();
     }, everyMs);
     return () => clearInterval(timer);
   }

@@ -10,7 +10,9 @@ export type MachineErrorKind =
   | 'power'
   | 'boot-select'
   | 'memory'
-  | 'settings';
+  | 'settings'
+  /** The machine has the fence of another attempt. */
+  | 'fenced';
 
 /** Something about a machine, in words for the person who looks after it. */
 export class MachineError extends Error {

@@ -31,9 +31,18 @@ export interface RunningCommand {
   close(): void;
 }
 
+/** What a reader asks before it reads on: whoever stores what it read may have no room. */
+export interface Flow {
+  /** null = read on; otherwise resolves, and never rejects, when reading may go on. */
+  wait(): Promise<void> | null;
+}
+
+/** `continues` = the piece of a very long line that goes on where the one before it ended. */
 export interface LineHandlers {
-  onStdoutLine(line: string): void;
-  onStderrLine(line: string): void;
+  onStdoutLine(line: string, continues: boolean): void;
+  onStderrLine(line: string, continues: boolean): void;
+  /** Holds the command back: it stops at its next write when the machine's buffers are full. */
+  flow?: Flow;
 }
 
 /** Commands on the machine. A non-zero exit is a result, not an error. */
@@ -47,6 +56,8 @@ export interface UploadOptions {
   sizeBytes: number;
   mode: number;
   signal?: AbortSignal;
+  /** Last word on the command that puts the whole file into its place. */
+  placing?: (command: string) => string;
 }
 
 /** Files on the machine. */
@@ -85,7 +96,11 @@ export interface ConsoleFollower {
 }
 
 export interface Console {
-  follow(from: number | 'end', onLine: (line: string) => void): Promise<ConsoleFollower>;
+  follow(
+    from: number | 'end',
+    onLine: (line: string, continues: boolean) => void,
+    flow?: Flow,
+  ): Promise<ConsoleFollower>;
 }
 
 export interface BootEntry {

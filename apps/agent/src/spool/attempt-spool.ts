@@ -1,20 +1,11 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AnyStage,
   Assignment,
   AttemptEvent,
+  type GapReason,
   type LogLine,
   type LogStream,
   type SequencedEvent,
@@ -22,6 +13,9 @@ import {
   storableLines,
 } from '@peerlab/contracts';
 import { z } from 'zod';
+import { Gaps, lostLine } from './gaps.js';
+import { replaceFile } from './segment.js';
+import { SpoolDisk, SpoolFault } from './spool-disk.js';
 import { StreamFile } from './stream-file.js';
 
 /** What must be known of an attempt after the agent was killed. */
@@ -42,51 +36,71 @@ export type AttemptMemory = z.infer<typeof AttemptMemory>;
 export type SpoolEntry = LogLine | SequencedEvent;
 
 const MEMORY_FILE = 'attempt.json';
+/** Bytes kept back on the disk for the end of the attempt: given up when the disk is full. */
+const RESERVE_FILE = 'reserve';
+const RESERVE_BYTES = 128 * 1024;
+/** Between tries to write down what a full disk refused. */
+const RETRY_MS = 500;
 
-/** One attempt on disk: what it is, its log streams and its events. */
+/**
+ * One attempt on disk: what it is, its log streams and its events. When the space of the agent or the
+ * disk is used up, lines are left out and counted, and the count is written in their place as soon
+ * as there is room; events are kept in memory until then. No append fails.
+ */
 export class AttemptSpool {
   private readonly files = new Map<SpoolStream, StreamFile<SpoolEntry>>();
+  private readonly gaps = new Gaps();
+  /** Events that the disk did not take yet, in order. */
+  private readonly backlog: { at: number; event: AttemptEvent }[] = [];
   private finishedNoted = false;
+  private faulted = false;
+  private retry: NodeJS.Timeout | null = null;
+  private closed = false;
   /** Called after every append. */
   onAppend: (stream: SpoolStream) => void = () => undefined;
+  /** Called once, when the disk refuses a write for the first time. */
+  onFault: (fault: SpoolFault) => void = () => undefined;
 
   private constructor(
     private readonly folder: string,
     private current: AttemptMemory,
+    private readonly disk: SpoolDisk,
   ) {
     for (const stream of SpoolStream.options) {
-      if (existsSync(this.path(stream))) this.file(stream);
+      if (StreamFile.exists(this.path(stream))) this.file(stream);
     }
     this.finishedNoted = this.lastEvent()?.type === 'finished';
   }
 
-  /** Starts the record of a new attempt; the folder must not exist. */
-  static create(root: string, assignment: Assignment): AttemptSpool {
+  /** Starts the record of a new attempt. Throws SpoolFault, and then leaves nothing behind. */
+  static create(root: string, assignment: Assignment, disk = new SpoolDisk()): AttemptSpool {
     const folder = join(root, assignment.attemptId);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const spool = new AttemptSpool(folder, {
-      assignment,
-      stage: null,
-      touched: false,
-      defaultKernel: null,
-      serialStartBytes: null,
-    });
-    spool.remember({});
-    return spool;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeReserve(join(folder, RESERVE_FILE), disk);
+      const memory = { assignment, stage: null, touched: false, defaultKernel: null, serialStartBytes: null };
+      replaceFile(join(folder, MEMORY_FILE), JSON.stringify(memory));
+      return new AttemptSpool(folder, memory, disk);
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error instanceof SpoolFault ? error : new SpoolFault(error);
+    }
   }
 
   /** Every attempt under `root`; a folder without a whole memory was never accepted and is removed. */
-  static openAll(root: string): AttemptSpool[] {
+  static openAll(root: string, disk = new SpoolDisk()): AttemptSpool[] {
     if (!existsSync(root)) return [];
     return readdirSync(root).flatMap((name) => {
       const folder = join(root, name);
+      let memory: AttemptMemory;
       try {
-        const memory = AttemptMemory.parse(JSON.parse(readFileSync(join(folder, MEMORY_FILE), 'utf8')));
-        return [new AttemptSpool(folder, memory)];
+        memory = AttemptMemory.parse(JSON.parse(readFileSync(join(folder, MEMORY_FILE), 'utf8')));
       } catch {
         rmSync(folder, { recursive: true, force: true });
         return [];
       }
+      if (existsSync(join(folder, RESERVE_FILE))) disk.grow(RESERVE_BYTES);
+      return [new AttemptSpool(folder, memory, disk)];
     });
   }
 
@@ -102,33 +116,76 @@ export class AttemptSpool {
     return this.current;
   }
 
-  /** The last event is `finished`: nothing may be added any more. */
+  /** `finished` was appended: nothing may be added any more. */
   get finished(): boolean {
     return this.finishedNoted;
   }
 
-  /** Durable when it returns. */
+  /** Nothing waits in memory for room on the disk. */
+  get settled(): boolean {
+    return this.backlog.length === 0 && this.gaps.streams().length === 0;
+  }
+
+  /** What readers of consoles and suites ask before they read on. */
+  get flow(): SpoolDisk {
+    return this.disk;
+  }
+
+  /**
+   * Durable when it returns. Throws SpoolFault when the disk refuses; a change of the stage alone is
+   * then kept in memory, because the way back to the default kernel must not end there.
+   */
   remember(change: Partial<AttemptMemory>): void {
     this.current = { ...this.current, ...change };
-    const path = join(this.folder, MEMORY_FILE);
-    const fd = openSync(`${path}.new`, 'w', 0o600);
-    writeSync(fd, JSON.stringify(this.current));
-    fsyncSync(fd);
-    closeSync(fd);
-    renameSync(`${path}.new`, path);
+    const write = (): void => replaceFile(join(this.folder, MEMORY_FILE), JSON.stringify(this.current));
+    try {
+      this.withReserve(write);
+    } catch (error) {
+      if (!(error instanceof SpoolFault)) throw error;
+      this.report(error);
+      if (Object.keys(change).some((key) => key !== 'stage')) throw error;
+    }
   }
 
-  /** Adds one line of text (split when too long); returns the sequence of its first part. */
-  appendLine(stream: LogStream, text: string, at = Date.now()): number {
-    const seq = this.file(stream).append(storableLines(text).map((part) => ({ at, text: part })));
-    this.onAppend(stream);
-    return seq;
+  /**
+   * Adds one line of text, split when too long; `continues` says that it goes on where the line before
+   * ended. Returns the number of its first part, or of the gap that stands for it. Never throws.
+   */
+  appendLine(stream: LogStream, text: string, at = Date.now(), continues = false): number {
+    const parts = storableLines(text).map((part, index): Omit<LogLine, 'seq'> => {
+      const line = { at, text: part };
+      return continues || index > 0 ? { ...line, continues: true } : line;
+    });
+    const bytes = Buffer.byteLength(text);
+    const isBulk = stream !== 'agent';
+    if (!(isBulk ? this.disk.takesBulk(bytes) : this.disk.takesNote(bytes))) {
+      return this.leaveOut(stream, { lines: 1, bytes, reason: 'spool-full' });
+    }
+    try {
+      const write = (): number => this.appendParts(stream, parts);
+      const seq = isBulk ? write() : this.withReserve(write);
+      this.onAppend(stream);
+      return seq;
+    } catch (error) {
+      if (!(error instanceof SpoolFault)) throw error;
+      this.report(error);
+      return this.leaveOut(stream, { lines: 1, bytes, reason: error.reason });
+    }
   }
 
+  /** Counts lines that are not in the stream; returns the number of the record that will say so. */
+  leaveOut(stream: LogStream, gap: { lines: number; bytes: number; reason: GapReason }): number {
+    this.gaps.add(stream, gap, Date.now());
+    this.retryLater();
+    return (this.files.get(stream)?.next ?? 0) + this.gaps.of(stream).length - 1;
+  }
+
+  /** Returns the event's number, or where it will stand once the disk takes it. */
   appendEvent(event: AttemptEvent, at = Date.now()): number {
-    const seq = this.file('events').append([{ at, event: AttemptEvent.parse(event) }]);
+    this.backlog.push({ at, event: AttemptEvent.parse(event) });
     if (event.type === 'finished') this.finishedNoted = true;
-    this.onAppend('events');
+    const seq = this.file('events').next + this.backlog.length - 1;
+    this.settle();
     return seq;
   }
 
@@ -139,10 +196,22 @@ export class AttemptSpool {
     );
   }
 
-  /** Lines produced by log stream. */
+  /** Lines produced by log stream, with those that stand for gaps. */
   lineCounts(): Partial<Record<LogStream, number>> {
+    this.settle();
     const { events: _events, ...lines } = this.nextSeq();
+    for (const stream of this.gaps.streams()) lines[stream] = (lines[stream] ?? 0) + this.gaps.of(stream).length;
     return lines;
+  }
+
+  /** Number of the entry that comes next. */
+  nextOf(stream: SpoolStream): number {
+    return this.files.get(stream)?.next ?? 0;
+  }
+
+  /** Lines that were taken from a source so far, whole or left out: what a reader that begins anew has to skip. */
+  taken(stream: LogStream): number {
+    return this.files.get(stream)?.units ?? 0;
   }
 
   streams(): SpoolStream[] {
@@ -152,27 +221,37 @@ export class AttemptSpool {
   file(stream: SpoolStream): StreamFile<SpoolEntry> {
     let file = this.files.get(stream);
     if (file === undefined) {
-      file = new StreamFile(this.path(stream));
+      const options = stream === 'events' ? { segmentBytes: Infinity } : { lost: lostLine, unitsOf: linesOf };
+      file = new StreamFile<SpoolEntry>(this.path(stream), { disk: this.disk, ...options });
       this.files.set(stream, file);
     }
     return file;
   }
 
+  /** The controller holds everything below `next`. Events stay until the end: the last one says how it ended. */
+  acknowledged(stream: SpoolStream, next: number): void {
+    if (stream !== 'events') this.files.get(stream)?.release(next);
+  }
+
   /** Forgets everything, on disk too. */
   remove(): void {
-    for (const file of this.files.values()) file.close();
-    this.files.clear();
+    const files = [...this.files.values()];
+    this.close();
+    for (const file of files) file.remove();
+    this.giveUpReserve();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Closes the files and leaves them for a later start. */
   close(): void {
+    this.closed = true;
+    if (this.retry !== null) clearTimeout(this.retry);
     for (const file of this.files.values()) file.close();
     this.files.clear();
   }
 
   private path(stream: SpoolStream): string {
-    return join(this.folder, `${stream}.jsonl`);
+    return join(this.folder, stream);
   }
 
   private lastEvent(): AttemptEvent | null {
@@ -181,4 +260,94 @@ export class AttemptSpool {
     const last = events.read(events.next - 1, 1, 1)[0];
     return last !== undefined && 'event' in last ? last.event : null;
   }
+
+  /** A line behind what was left out before it. Throws SpoolFault. */
+  private appendParts(stream: LogStream, parts: readonly Omit<LogLine, 'seq'>[]): number {
+    this.appendGaps(stream);
+    return this.file(stream).append(parts);
+  }
+
+  private appendGaps(stream: LogStream): void {
+    const gaps = this.gaps.of(stream);
+    if (gaps.length === 0) return;
+    this.file(stream).append(gaps);
+    this.gaps.written(stream);
+    this.onAppend(stream);
+  }
+
+  /** Writes down what waits in memory, as far as there is room: `finished` comes last of all. */
+  private settle(): void {
+    if (this.closed) return;
+    try {
+      this.withReserve(() => this.appendBacklog());
+      // A gap that still grows is written once, when it ends.
+      if (this.finishedNoted || this.disk.takesBulk(0)) {
+        for (const stream of this.gaps.streams()) this.withReserve(() => this.appendGaps(stream));
+      }
+      this.withReserve(() => this.appendBacklog());
+    } catch (error) {
+      if (!(error instanceof SpoolFault)) throw error;
+      this.report(error);
+    }
+    this.retryLater();
+  }
+
+  private appendBacklog(): void {
+    for (let next = this.backlog[0]; next !== undefined; next = this.backlog[0]) {
+      if (next.event.type === 'finished' && this.gaps.streams().length > 0) return;
+      this.file('events').append([next]);
+      this.backlog.shift();
+      this.onAppend('events');
+    }
+  }
+
+  private retryLater(): void {
+    if (this.settled || this.closed || this.retry !== null) return;
+    this.retry = setTimeout(() => {
+      this.retry = null;
+      this.settle();
+    }, RETRY_MS);
+    this.retry.unref();
+  }
+
+  /** Tries a write again with the bytes that were kept back for it. */
+  private withReserve<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      if (!(error instanceof SpoolFault) || !this.giveUpReserve()) throw error;
+      this.report(error);
+      return write();
+    }
+  }
+
+  private giveUpReserve(): boolean {
+    const path = join(this.folder, RESERVE_FILE);
+    if (!existsSync(path)) return false;
+    rmSync(path);
+    this.disk.shrink(RESERVE_BYTES);
+    return true;
+  }
+
+  private report(fault: SpoolFault): void {
+    if (this.faulted) return;
+    this.faulted = true;
+    this.onFault(fault);
+  }
 }
+
+/** Real bytes: a file system may store zeros for nothing. Throws SpoolFault. */
+function writeReserve(path: string, disk: SpoolDisk): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    const { fault } = disk.append(fd, randomBytes(RESERVE_BYTES));
+    if (fault !== null) throw fault;
+  } finally {
+    closeSync(fd);
+  }
+  disk.grow(RESERVE_BYTES);
+}
+
+/** Lines of a source that an append stands for. */
+const linesOf = (records: readonly SpoolEntry[]): number =>
+  records.reduce((sum, record) => sum + ('gap' in record ? (record.gap?.lines ?? 1) : 0), 0) || 1;

@@ -118,20 +118,3 @@ describe('AttemptSender', () => {
     expect(lineSeqs()).toEqual([0, 1]);
   });
 });
-
-describe('AttemptSpool', () => {
-  it('is found again after the process died, with all it held', () => {
-    spool.remember({ stage: 'build', touched: true });
-    spool.appendLine('build', 'NUL \0 and a long one '.padEnd(9000, 'x'));
-    spool.appendEvent({ type: 'stage', stage: 'build', status: 'started', detail: null });
-    const [found] = AttemptSpool.openAll(folder);
-    expect(found?.memory).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
-    expect(found?.nextSeq()).toEqual({ build: 2, events: 1 });
-    expect(found?.finished).toBe(false);
-    spool.appendEvent(FINISHED);
-    const [again] = AttemptSpool.openAll(folder);
-    expect(again?.finished).toBe(true);
-    found?.close();
-    again?.close();
-  });
-});

@@ -7,6 +7,8 @@ const WINDOW = 4 * LOG_BATCH_MAX;
 const BATCH_BYTES = 1024 * 1024;
 /** Lines that arrive together travel together. */
 const COALESCE_MS = 25;
+/** Before sending is tried again after the disk failed to sync or to be read. */
+const FAULT_PAUSE_MS = 1000;
 
 /**
  * Sends what an attempt's spool holds and the controller lacks, in order, each stream by itself. The
@@ -41,6 +43,7 @@ export class AttemptSender {
     for (const stream of this.spool.streams()) {
       const next = ackedNext[stream] ?? 0;
       this.spool.file(stream).skipTo(next);
+      this.spool.acknowledged(stream, next);
       this.acked.set(stream, next);
       this.sent.set(stream, next);
     }
@@ -57,7 +60,9 @@ export class AttemptSender {
     // Never beyond what was sent on this connection: a late ack of an older one may not skip entries.
     const limit = this.sent.get(stream) ?? 0;
     const held = this.acked.get(stream) ?? 0;
-    this.acked.set(stream, Math.max(held, Math.min(next, limit)));
+    const acked = Math.max(held, Math.min(next, limit));
+    this.acked.set(stream, acked);
+    this.spool.acknowledged(stream, acked);
     this.poke();
     this.checkDone();
   }
@@ -68,12 +73,15 @@ export class AttemptSender {
     this.spool.onAppend = () => undefined;
   }
 
-  private poke(): void {
+  private poke(afterMs = COALESCE_MS): void {
     if (this.timer !== null || this.stopped) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      this.pump().catch(this.onFault);
-    }, COALESCE_MS);
+      this.pump().catch((error: unknown) => {
+        this.onFault(error);
+        this.poke(FAULT_PAUSE_MS);
+      });
+    }, afterMs);
   }
 
   private async pump(): Promise<void> {
@@ -95,8 +103,10 @@ export class AttemptSender {
   private async pumpStream(stream: SpoolStream): Promise<void> {
     const file = this.spool.file(stream);
     for (;;) {
+      if (!this.isSending()) return;
       const durable = await file.sync();
-      if (!this.online || this.stopped) return;
+      // Neither may be as it was before the wait.
+      if (!this.isSending()) return;
       const sent = this.sent.get(stream) ?? 0;
       const limit = Math.min(durable, this.sendable(stream), (this.acked.get(stream) ?? 0) + WINDOW);
       if (sent >= limit) return;
@@ -111,9 +121,14 @@ export class AttemptSender {
     }
   }
 
+  private isSending(): boolean {
+    return this.online && !this.stopped;
+  }
+
   private sendable(stream: SpoolStream): number {
     const next = this.spool.file(stream).next;
-    if (stream !== 'events' || !this.spool.finished || this.logsAcknowledged()) return next;
+    // While something waits for room on the disk, `finished` is not among what is there.
+    if (stream !== 'events' || !this.spool.finished || !this.spool.settled || this.logsAcknowledged()) return next;
     return next - 1;
   }
 
@@ -124,7 +139,7 @@ export class AttemptSender {
   }
 
   private checkDone(): void {
-    if (!this.spool.finished || !this.logsAcknowledged()) return;
+    if (!this.spool.finished || !this.spool.settled || !this.logsAcknowledged()) return;
     if ((this.acked.get('events') ?? 0) >= this.spool.file('events').next) this.announceDone();
   }
 

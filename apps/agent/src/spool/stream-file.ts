@@ -1,35 +1,53 @@
-import { closeSync, fdatasync, ftruncateSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Segment, type SpoolRecord } from './segment.js';
+import { SpoolDisk, SpoolFault } from './spool-disk.js';
 
-/** What every record has; the rest is the caller's. */
-export interface SpoolRecord {
-  seq: number;
-  at: number;
-}
+export type { SpoolRecord } from './segment.js';
 
 type Unnumbered<R> = R extends SpoolRecord ? Omit<R, 'seq'> : never;
 
-const INDEX_EVERY = 256;
-const READ_BYTES = 256 * 1024;
+export interface StreamFileOptions<R> {
+  disk?: SpoolDisk;
+  /** Bytes after which a new segment is begun; by default the disk's. */
+  segmentBytes?: number;
+  /** What stands for a record that is not there any more; without it such a record cannot be read. */
+  lost?: (seq: number) => R;
+  /** How much of its source an append stands for; by default 1. */
+  unitsOf?: (records: readonly R[]) => number;
+}
+
+/** Acknowledged bytes for which it is worth to begin a new segment and delete the old one. */
+const WORTH_RELEASING = 1 / 8;
 
 /**
- * An append-only file of numbered records, one JSON text per line. A record counts once its line end
- * is on the file; whatever follows the last whole record when the file is opened again (a torn
- * write) is cut off. Its number is used again, which is right as long as only synced records leave
- * the machine: call `sync` before sending. Appends are synchronous, so a record that was produced
- * survives `kill -9` of this process.
+ * A stream of numbered records in segment files `NAME.FIRST.jsonl`. Appends are synchronous, so a
+ * record that was produced survives `kill -9` of this process; one that was cut off by the end of
+ * the process gives its number to the next, which is right as long as only synced records leave the
+ * machine: call `sync` before sending. `release` deletes what the receiver holds.
  */
 export class StreamFile<R extends SpoolRecord> {
-  private readonly fd: number;
-  private sizeBytes = 0;
+  /** The last one is appended to. */
+  private readonly segments: Segment<R>[] = [];
+  private readonly disk: SpoolDisk;
+  private readonly segmentBytes: number;
   private nextSeq = 0;
   private synced = 0;
-  /** Byte position of every INDEX_EVERY-th record, ascending. */
-  private readonly index: { seq: number; offset: number }[] = [];
-  private sinceIndexed = INDEX_EVERY;
+  private releasedTo = 0;
 
-  constructor(path: string) {
-    this.fd = openSync(path, 'a+', 0o600);
-    this.recover();
+  /** `path` is the common part of the segments' names; nothing is made before the first append. */
+  constructor(
+    private readonly path: string,
+    private readonly options: StreamFileOptions<R> = {},
+  ) {
+    this.disk = options.disk ?? new SpoolDisk();
+    this.segmentBytes = options.segmentBytes ?? this.disk.segmentBytes;
+    this.open();
+  }
+
+  /** Whether any segment of the stream is on the disk. */
+  static exists(path: string): boolean {
+    return existsSync(`${path}.jsonl`) || namesOf(path).length > 0;
   }
 
   /** Number of the record that comes next. */
@@ -37,21 +55,25 @@ export class StreamFile<R extends SpoolRecord> {
     return this.nextSeq;
   }
 
-  /** Appends records, which get the next numbers; returns the first of them. */
+  /** Number of the oldest record that is still there. */
+  get first(): number {
+    return this.segments[0]?.firstSeq ?? this.nextSeq;
+  }
+
+  /** What all appends so far stand for, deleted ones too: what a producer has to leave out when it begins anew. */
+  get units(): number {
+    return this.newest()?.units ?? 0;
+  }
+
+  /**
+   * Appends records, all of them or, after a crash, none; they get the next numbers. Returns the first
+   * of them. Throws SpoolFault, and then nothing was appended.
+   */
   append(records: readonly Unnumbered<R>[]): number {
     const first = this.nextSeq;
-    let text = '';
-    let offset = this.sizeBytes;
-    for (const record of records) {
-      const line = `${JSON.stringify({ seq: this.nextSeq, ...record })}\n`;
-      this.note(this.nextSeq, offset);
-      offset += Buffer.byteLength(line);
-      text += line;
-      this.nextSeq += 1;
-    }
-    const bytes = Buffer.from(text);
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.fd, bytes, written);
-    this.sizeBytes = offset;
+    const numbered = records.map((record, index) => ({ seq: first + index, ...record }) as unknown as R);
+    this.writable().append(numbered, this.unitsOf(numbered));
+    this.nextSeq += records.length;
     return first;
   }
 
@@ -60,87 +82,120 @@ export class StreamFile<R extends SpoolRecord> {
     if (seq > this.nextSeq) this.nextSeq = seq;
   }
 
-  /** Whole records from number `from` on, at most `maxRecords` and about `maxBytes` of file. */
+  /** Records from number `from` on, at most `maxRecords` and about `maxBytes` of file, at least one. */
   read(from: number, maxRecords: number, maxBytes: number): R[] {
     const records: R[] = [];
-    let offset = this.index.findLast((entry) => entry.seq <= from)?.offset ?? 0;
     let taken = 0;
-    for (const { record, bytes } of this.records(offset)) {
-      offset += bytes;
-      if (record.seq < from) continue;
-      if (records.length > 0 && taken + bytes > maxBytes) break;
-      records.push(record);
-      taken += bytes;
-      if (records.length >= maxRecords || taken >= maxBytes) break;
+    for (let next = from; next < this.nextSeq && records.length < maxRecords; ) {
+      const at = this.segments.findLastIndex(({ firstSeq }) => firstSeq <= next);
+      for (const { record, bytes } of this.segments[at]?.read(next) ?? []) {
+        if (record.seq !== next) break;
+        if (records.length > 0 && taken + bytes > maxBytes) return records;
+        records.push(record);
+        taken += bytes;
+        next += 1;
+        if (records.length >= maxRecords || taken >= maxBytes) return records;
+      }
+      if (next >= (this.segments[at + 1]?.firstSeq ?? this.nextSeq)) continue;
+      const lost = this.options.lost?.(next);
+      if (lost === undefined) throw new Error(`record ${next} of ${this.path} is lost`);
+      records.push(lost);
+      next += 1;
     }
     return records;
   }
 
   /** Resolves when every record produced so far is on the disk; gives the number after the last of them. */
   async sync(): Promise<number> {
-    if (this.synced === this.nextSeq) return this.synced;
+    const segment = this.newest();
+    if (segment === null || this.synced >= this.nextSeq) return this.nextSeq;
     const upTo = this.nextSeq;
-    await new Promise<void>((resolve, reject) => {
-      fdatasync(this.fd, (error) => (error === null ? resolve() : reject(error)));
-    });
+    await segment.sync();
     this.synced = Math.max(this.synced, upTo);
     return upTo;
   }
 
+  /** The receiver holds everything below `seq`: what consists of such records alone is deleted. */
+  release(seq: number): void {
+    this.releasedTo = Math.max(this.releasedTo, seq);
+    while (this.segments.length > 1 && (this.segments[1]?.firstSeq ?? Infinity) <= this.releasedTo) {
+      this.segments.shift()?.remove();
+    }
+    const last = this.newest();
+    if (this.segments.length !== 1 || last === null || this.nextSeq > this.releasedTo) return;
+    if (last.nextSeq === last.firstSeq || last.sizeBytes < this.segmentBytes * WORTH_RELEASING) return;
+    try {
+      this.begin(last.units);
+    } catch (error) {
+      // On a full disk the old one stays until it can be replaced.
+      if (!(error instanceof SpoolFault)) throw error;
+      return;
+    }
+    this.segments.shift()?.remove();
+  }
+
+  /** Deletes everything. */
+  remove(): void {
+    for (const segment of this.segments.splice(0)) segment.remove();
+  }
+
   close(): void {
-    closeSync(this.fd);
+    for (const segment of this.segments) segment.close();
   }
 
-  private recover(): void {
-    let offset = 0;
-    for (const { record, bytes } of this.records(0)) {
-      if (record.seq < this.nextSeq) break;
-      this.note(record.seq, offset);
-      this.nextSeq = record.seq + 1;
-      offset += bytes;
-    }
-    if (fstatSync(this.fd).size > offset) ftruncateSync(this.fd, offset);
-    this.sizeBytes = offset;
-    this.synced = 0;
+  private unitsOf(records: readonly R[]): number {
+    return this.options.unitsOf?.(records) ?? 1;
   }
 
-  private note(seq: number, offset: number): void {
-    if (this.sinceIndexed >= INDEX_EVERY) {
-      this.index.push({ seq, offset });
-      this.sinceIndexed = 0;
-    }
-    this.sinceIndexed += 1;
+  private newest(): Segment<R> | null {
+    return this.segments.at(-1) ?? null;
   }
 
-  /** Records from a byte position on; ends at the first thing that is no whole record. */
-  private *records(start: number): Generator<{ record: R; bytes: number }> {
-    let position = start;
-    let rest = Buffer.alloc(0);
-    const chunk = Buffer.alloc(READ_BYTES);
-    for (;;) {
-      const count = readSync(this.fd, chunk, 0, READ_BYTES, position);
-      if (count === 0) return;
-      position += count;
-      rest = Buffer.concat([rest, chunk.subarray(0, count)]);
-      let from = 0;
-      for (;;) {
-        const end = rest.indexOf(0x0a, from);
-        if (end === -1) break;
-        const record = parseRecord(rest.toString('utf8', from, end)) as R | null;
-        if (record === null) return;
-        yield { record, bytes: end + 1 - from };
-        from = end + 1;
-      }
-      rest = rest.subarray(from);
+  private writable(): Segment<R> {
+    const last = this.newest();
+    if (last === null) return this.begin(0);
+    // Numbers within a segment have no gaps.
+    if (last.sizeBytes < this.segmentBytes && last.nextSeq === this.nextSeq) return last;
+    last.seal();
+    this.synced = this.nextSeq;
+    return this.begin(last.units);
+  }
+
+  private begin(units: number): Segment<R> {
+    const before = this.newest();
+    const segment = Segment.create<R>(nameOf(this.path, this.nextSeq), this.nextSeq, units, this.disk);
+    before?.close();
+    this.segments.push(segment);
+    return segment;
+  }
+
+  private open(): void {
+    if (existsSync(`${this.path}.jsonl`)) renameSync(`${this.path}.jsonl`, nameOf(this.path, 0));
+    const names = namesOf(this.path);
+    for (const [index, { file, firstSeq }] of names.entries()) {
+      const isNewest = index === names.length - 1;
+      this.segments.push(
+        isNewest
+          ? Segment.openNewest<R>(file, firstSeq, this.disk, (records) => this.unitsOf(records))
+          : Segment.openOlder<R>(file, firstSeq, this.disk),
+      );
     }
+    this.nextSeq = this.newest()?.nextSeq ?? 0;
   }
 }
 
-function parseRecord(line: string): SpoolRecord | null {
-  try {
-    const value = JSON.parse(line) as SpoolRecord | null;
-    return value !== null && Number.isInteger(value.seq) ? value : null;
-  } catch {
-    return null;
-  }
+const DIGITS = 15;
+
+const nameOf = (path: string, seq: number): string => `${path}.${String(seq).padStart(DIGITS, '0')}.jsonl`;
+
+/** Segments of a stream, the oldest first. */
+function namesOf(path: string): { file: string; firstSeq: number }[] {
+  const folder = dirname(path);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const match = /^(.+)\.(\d+)\.jsonl$/.exec(name);
+      return match?.[1] === basename(path) ? [{ file: join(folder, name), firstSeq: Number(match[2]) }] : [];
+    })
+    .sort((a, b) => a.firstSeq - b.firstSeq);
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttemptEvent, FromAgent, SequencedEvent, Work } from '@peerlab/contracts';
+import type { Assignment, AttemptEvent, FromAgent, HeldAttempt, SequencedEvent, Work } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import { createJournal } from '../journal.js';
@@ -13,9 +13,25 @@ import { Worker } from './worker.js';
 class Recorder {
   readonly frames: FromAgent[] = [];
   readonly lines = new Map<string, string[]>();
-  readonly events: SequencedEvent[] = [];
+  private readonly byAttempt = new Map<string, SequencedEvent[]>();
   acknowledging = true;
+  renewing = true;
   worker: Worker | null = null;
+  /** Milliseconds by which the agent's clock is ahead of the time that its timers know. */
+  aheadMs = 0;
+
+  readonly clock = (): number => performance.now() + this.aheadMs;
+
+  /** Takes a heartbeat, and renews what it names. */
+  readonly beat = (): void => {
+    const { beat, attempts } = this.worker?.report() ?? { beat: 0, attempts: [] };
+    if (this.renewing) this.renew(beat, attempts);
+  };
+
+  renew(beat: number, attempts: readonly HeldAttempt[], leaseSeconds = 30): void {
+    const named = attempts.map(({ attemptId, fence }) => ({ attemptId, fence }));
+    setImmediate(() => this.worker?.receive({ type: 'renewed', beat, leaseSeconds, attempts: named }));
+  }
 
   readonly send = (frame: FromAgent): boolean => {
     this.frames.push(frame);
@@ -30,8 +46,9 @@ class Recorder {
       this.acknowledge(frame.attemptId, frame.stream, stored.length);
     }
     if (frame.type === 'events') {
-      for (const entry of frame.events) this.events[entry.seq] = entry;
-      this.acknowledge(frame.attemptId, 'events', this.events.length);
+      const stored = this.eventsOf(frame);
+      for (const entry of frame.events) stored[entry.seq] = entry;
+      this.acknowledge(frame.attemptId, 'events', stored.length);
     }
     return true;
   };
@@ -44,8 +61,21 @@ class Recorder {
     if (this.acknowledging) setImmediate(() => this.worker?.receive({ type: 'ack', attemptId, stream, next }));
   }
 
+  /** Of the attempt that reported first, or of the given one, in order. */
+  eventsOf({ attemptId }: { attemptId: string }): SequencedEvent[] {
+    const known = this.byAttempt.get(attemptId) ?? [];
+    this.byAttempt.set(attemptId, known);
+    return known;
+  }
+
+  /** The newest event of the attempt that was begun last. */
   get last(): AttemptEvent | undefined {
-    return this.events.at(-1)?.event;
+    return [...this.byAttempt.values()].at(-1)?.at(-1)?.event;
+  }
+
+  endOf(assignment: Assignment): Extract<AttemptEvent, { type: 'finished' }> | null {
+    const event = this.eventsOf(assignment).at(-1)?.event;
+    return event?.type === 'finished' ? event : null;
   }
 
   of<T extends FromAgent['type']>(type: T): Extract<FromAgent, { type: T }>[] {
@@ -61,21 +91,23 @@ let worker: Worker;
 const journal = createJournal(() => undefined);
 const spools = (): string[] => readdirSync(join(folder, 'state', 'spool'));
 const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 10_000 });
+  until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
 
-function makeWorker(): Worker {
+function makeWorker(state = 'state', by = recorder): Worker {
   const made = new Worker({
-    stateDir: join(folder, 'state'),
+    stateDir: join(folder, state),
     machines: [lab.machine],
     bundles: lab.bundles,
     build: null,
     buildSlots: 0,
     takesTests: true,
     journal,
-    send: recorder.send,
+    send: by.send,
+    beat: by.beat,
+    clock: by.clock,
     pace: FAKE_PACE,
   });
-  recorder.worker = made;
+  by.worker = made;
   made.start();
   return made;
 }
@@ -144,36 +176,89 @@ describe('Worker', () => {
     worker.receive({ type: 'assign', assignment: first });
     worker.receive({ type: 'assign', assignment: first });
     expect(recorder.of('accepted')).toHaveLength(2);
-    worker.receive({ type: 'assign', assignment: lab.assign() });
+    worker.receive({ type: 'assign', assignment: { ...lab.assign(), fence: first.fence - 1 } });
     const other = lab.assign();
     other.work.machine = 'v-elsewhere';
     worker.receive({ type: 'assign', assignment: other });
     const build: Work = { kind: 'build', buildName: 'b', series: [], config: 'peerlab' };
     worker.receive({ type: 'assign', assignment: { ...lab.assign(), work: build } });
     expect(recorder.of('declined').map((frame) => frame.reason)).toEqual([
-      `attempt ${first.attemptId} is on v-switch`,
+      `the newer attempt ${first.attemptId} is on v-switch`,
       'this agent has no machine "v-elsewhere"',
       'this agent does not build',
     ]);
     expect(spools()).toEqual([first.attemptId]);
   });
 
-  it('a dropped attempt stops, restores its machine and sends nothing more; the next one waits for that', async () => {
+  it('a revoked attempt stops, restores its machine, delivers all it has, and is forgotten then', async () => {
     await setUp(HANGING);
-    const dropped = lab.assign();
-    worker.receive({ type: 'assign', assignment: dropped });
+    const revoked = lab.assign();
+    worker.receive({ type: 'assign', assignment: revoked });
     await inTest();
-    worker.receive({ type: 'drop', attemptId: dropped.attemptId, reason: 'stale fence' });
+    recorder.acknowledging = false;
+    worker.receive({ type: 'drop', attemptId: revoked.attemptId, code: 'revoked', reason: 'its lease ran out' });
+    expect(worker.attempts()).toMatchObject([{ attemptId: revoked.attemptId, state: 'stopping' }]);
+    await eventually('the job to end', () => !worker.isBusy('v-switch'));
+    expect(lab.fake).toMatchObject({ running: 'default', customConfig: '' });
+    expect(worker.attempts()).toMatchObject([{ attemptId: revoked.attemptId, state: 'finished' }]);
+    expect(spools()).toEqual([revoked.attemptId]);
+    worker.pauseSending();
+    recorder.acknowledging = true;
+    const { attemptId, fence } = revoked;
+    worker.receive({
+      type: 'welcome',
+      protocol: 2,
+      agent: 'lab',
+      attempts: [{ attemptId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
+    });
+    await eventually('the spool to go', () => spools().length === 0);
+    expect(recorder.endOf(revoked)).toMatchObject({
+      failure: { class: 'infrastructure', message: 'the attempt was taken back: its lease ran out' },
+      restored: true,
+    });
+    const { lineCounts = {} } = recorder.endOf(revoked) ?? {};
+    for (const [stream, count] of Object.entries(lineCounts)) {
+      expect(recorder.lines.get(`${attemptId} ${stream}`)).toHaveLength(count);
+    }
+  });
+
+  it('an unknown attempt stops, restores its machine, and sends nothing more; the next one waits for that', async () => {
+    await setUp(HANGING);
+    const unknown = lab.assign();
+    worker.receive({ type: 'assign', assignment: unknown });
+    await inTest();
+    worker.receive({ type: 'drop', attemptId: unknown.attemptId, code: 'unknown', reason: 'stale fence' });
     const framesThen = recorder.frames.length;
     lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
-    const next = lab.assign();
-    recorder.events.length = 0;
+    const next = { ...lab.assign(), fence: unknown.fence + 1 };
     worker.receive({ type: 'assign', assignment: next });
     expect(worker.attempts().map((attempt) => attempt.attemptId)).toEqual([next.attemptId]);
-    await eventually('the next to end', () => recorder.last?.type === 'finished');
-    expect(recorder.last).toMatchObject({ failure: null, restored: true });
+    await eventually('the next to end', () => recorder.endOf(next) !== null);
+    expect(recorder.endOf(next)).toMatchObject({ failure: null, restored: true });
     const later = recorder.frames.slice(framesThen);
-    expect(later.some((frame) => 'attemptId' in frame && frame.attemptId === dropped.attemptId)).toBe(false);
+    expect(later.some((frame) => 'attemptId' in frame && frame.attemptId === unknown.attemptId)).toBe(false);
+    await eventually('both spools to go', () => spools().length === 0);
+  });
+
+  it('a higher fence for its machine ends the older attempt; the new one begins when the machine is restored', async () => {
+    await setUp(HANGING);
+    const older = lab.assign();
+    worker.receive({ type: 'assign', assignment: older });
+    await inTest();
+    lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
+    const newer = { ...lab.assign(), fence: older.fence + 1 };
+    worker.receive({ type: 'assign', assignment: newer });
+    expect(recorder.of('accepted').map(({ attemptId }) => attemptId)).toEqual([older.attemptId, newer.attemptId]);
+    expect(recorder.of('declined')).toEqual([]);
+    await eventually('both to end', () => recorder.endOf(older) !== null && recorder.endOf(newer) !== null);
+    expect(recorder.endOf(older)).toMatchObject({
+      failure: { class: 'infrastructure', message: expect.stringContaining('v-switch was given to another attempt') },
+      restored: true,
+    });
+    expect(recorder.endOf(newer)).toMatchObject({ failure: null, restored: true });
+    const at = (assignment: Assignment, stage: string): number =>
+      recorder.eventsOf(assignment).find(({ event }) => event.type === 'stage' && event.stage === stage)?.at ?? 0;
+    expect(at(newer, 'prepare')).toBeGreaterThanOrEqual(recorder.eventsOf(older).at(-1)?.at ?? Infinity);
     await eventually('both spools to go', () => spools().length === 0);
   });
 
@@ -216,6 +301,99 @@ describe('Worker', () => {
     });
     expect(lab.fake.running).toBe('default');
     expect(lab.fake.customConfig).toBe('');
+  });
+});
+
+describe('Worker, by its lease', () => {
+  const prepared = (): boolean => lab.fake.commands.includes('fence-claim');
+
+  it('touches nothing before the controller confirmed the lease', async () => {
+    await setUp();
+    recorder.renewing = false;
+    const assignment = lab.assign();
+    worker.receive({ type: 'assign', assignment });
+    expect(recorder.of('accepted')).toHaveLength(1);
+    const { beat, attempts } = worker.report();
+    // An answer to an older report than that in which the attempt first stood means nothing for it.
+    recorder.renew(beat - 99, attempts);
+    // Nor does one that was under way for longer than the lease lasts.
+    recorder.aheadMs += 31_000;
+    recorder.renew(beat, attempts);
+    await until('the answers', () => new Promise<true>((resolve) => setImmediate(() => resolve(true))), {
+      everyMs: 1,
+      timeoutMs: 1_000,
+    });
+    expect(lab.fake.commands).toEqual([]);
+    recorder.renewing = true;
+    recorder.beat();
+    await eventually('the end', () => recorder.endOf(assignment) !== null);
+    expect(recorder.endOf(assignment)?.failure).toBeNull();
+    expect(prepared()).toBe(true);
+  });
+
+  it('stops by itself when the lease runs out, restores the machine, and delivers the evidence', async () => {
+    await setUp(HANGING);
+    recorder.renewing = false;
+    const assignment = lab.assign();
+    worker.receive({ type: 'assign', assignment });
+    const sentAt = recorder.clock();
+    const { beat, attempts } = worker.report();
+    recorder.renew(beat, attempts);
+    await inTest();
+    expect(lab.fake.running).toBe('candidate');
+    // Most of the lease is over; an answer that says nothing new does not prolong it.
+    recorder.aheadMs += 0.9 * 30_000 - 500 - (recorder.clock() - sentAt);
+    recorder.renew(beat, attempts);
+    await eventually('the end', () => recorder.endOf(assignment) !== null);
+    expect(recorder.endOf(assignment)).toMatchObject({
+      failure: { class: 'infrastructure', stage: 'test', message: expect.stringContaining('the lease ran out') },
+      restored: true,
+    });
+    expect(lab.fake).toMatchObject({ running: 'default', customConfig: '', nextEntry: null });
+    await eventually('the spool to go', () => spools().length === 0);
+  });
+
+  it('held up for longer than its lease, it does nothing to the machine but restore it', async () => {
+    await setUp(HANGING);
+    const assignment = lab.assign();
+    worker.receive({ type: 'assign', assignment });
+    await inTest();
+    const before = lab.fake.commands.length;
+    // As after SIGSTOP or a suspended host: the clock went on, the timers did not.
+    recorder.aheadMs += 60_000;
+    recorder.beat();
+    await eventually('the end', () => recorder.endOf(assignment) !== null);
+    expect(recorder.endOf(assignment)).toMatchObject({
+      failure: { class: 'infrastructure', message: expect.stringMatching(/lease ran out.*ago/) },
+      restored: true,
+    });
+    const done = lab.fake.commands.slice(before);
+    expect(done).toContain('reboot');
+    for (const purpose of ['grub-select', 'suite', 'modprobe', 'place-file']) expect(done).not.toContain(purpose);
+  });
+});
+
+describe('two agents with one machine in their configuration', () => {
+  it('the one with the lower fence is refused by the machine, and leaves it to the other one', async () => {
+    await setUp(HANGING);
+    const older = lab.assign();
+    worker.receive({ type: 'assign', assignment: older });
+    await inTest();
+    // The controller gave the machine to another agent. This one has not heard of it: it is cut off.
+    const newRecorder = new Recorder();
+    const newWorker = makeWorker('other-state', newRecorder);
+    lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
+    const newer = { ...lab.assign(), fence: older.fence + 1 };
+    newWorker.receive({ type: 'assign', assignment: newer });
+    await eventually('the newer one to end', () => newRecorder.endOf(newer) !== null);
+    expect(newRecorder.endOf(newer)).toMatchObject({ failure: null, restored: true });
+    await eventually('the older one to notice', () => recorder.endOf(older) !== null);
+    expect(recorder.endOf(older)).toMatchObject({ failure: { class: 'infrastructure' }, restored: null });
+    expect(lab.fake.refusals).toBeGreaterThan(0);
+    expect(lab.fake).toMatchObject({ running: 'default', customConfig: '', resets: 0 });
+    // One flash by each: the older one's came before the machine was taken from it.
+    expect(lab.fake.commands.filter((purpose) => purpose === 'grub-select')).toHaveLength(2);
+    newWorker.stop();
   });
 });
 

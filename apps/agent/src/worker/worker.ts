@@ -1,65 +1,59 @@
 import { join } from 'node:path';
 import type { Assignment, FromAgent, HeldAttempt, ToAgent } from '@peerlab/contracts';
-import { type BuildSettings, runBuildJob } from '../job/build-job.js';
-import type { BundleCache } from '../job/bundle-cache.js';
 import { AgentStopping, JobFailure } from '../job/failure.js';
-import { PACE, type Pace } from '../job/pace.js';
-import { TestBench } from '../job/test-bench.js';
-import { recoverTestJob, runTestJob } from '../job/test-job.js';
-import { type Journal, messageOf } from '../journal.js';
-import type { Machine } from '../machine/protocols.js';
+import { messageOf } from '../journal.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
+import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
+import { Beats, bootClockMs } from './attempt-lease.js';
+import { Held } from './held.js';
+import { JobRunner, type JobSettings } from './job-runner.js';
 
-export interface WorkerSettings {
+export interface WorkerSettings extends JobSettings {
   stateDir: string;
-  machines: readonly Machine[];
-  bundles: BundleCache;
-  /** null = this agent does not build. */
-  build: BuildSettings | null;
+  /** The space of all attempts' spools together. */
+  spool?: SpoolDisk;
   buildSlots: number;
   takesTests: boolean;
-  journal: Journal;
   send: (frame: FromAgent) => boolean;
-  pace?: Pace;
+  /** Sends a heartbeat now: a lease begins with its first renewal. */
+  beat: () => void;
+  /** Milliseconds that never go back; default: since this computer was booted. */
+  clock?: () => number;
 }
 
-/** Longest build; a kernel with a debug config takes ten minutes on two cores. */
-const BUILD_LIMIT_MS = 2 * 3600 * 1000;
-
-interface Held {
-  spool: AttemptSpool;
-  sender: AttemptSender;
-  /** Aborted with the reason that ends the job. */
-  stop: AbortController;
-  running: boolean;
-  /** The controller wants nothing more of it. */
-  dropped: boolean;
-}
-
-const machineOf = (assignment: Assignment): string | null =>
-  assignment.work.kind === 'test' ? assignment.work.machine : null;
-
-/** Holds the attempts of this agent: starts, cancels, drops and recovers them, one per machine. */
+/**
+ * Holds the attempts of this agent: starts, cancels, drops and recovers them, one at a time per machine.
+ * It acts only while it has the lease, and it forgets evidence only when that is stored, or when the
+ * controller does not know the attempt.
+ */
 export class Worker {
   private readonly held = new Map<string, Held>();
-  private readonly machines: Map<string, Machine>;
+  private readonly jobs: JobRunner;
+  private readonly beats: Beats;
+  private readonly clock: () => number;
   /** By machine: ends when the jobs that were started on it so far are through. */
   private readonly queues = new Map<string, Promise<void>>();
   private readonly root: string;
+  private readonly disk: SpoolDisk;
   private stopped = false;
 
   constructor(private readonly settings: WorkerSettings) {
-    this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
+    this.jobs = new JobRunner(settings);
+    this.clock = settings.clock ?? bootClockMs;
+    this.beats = new Beats(this.clock);
     this.root = join(settings.stateDir, 'spool');
+    this.disk = settings.spool ?? new SpoolDisk();
   }
 
   /** Takes up what an earlier life of the agent left: interrupted jobs are ended, the rest is sent. */
   start(): void {
-    for (const spool of AttemptSpool.openAll(this.root)) {
+    for (const spool of AttemptSpool.openAll(this.root, this.disk)) {
       const held = this.hold(spool);
       this.settings.journal.info('attempt-found', { attempt: spool.attemptId, finished: spool.finished });
-      if (!spool.finished) this.launch(held, () => this.recover(held));
+      if (spool.finished) continue;
+      held.recovering = true;
+      this.launch(held, () => this.jobs.recover(held));
     }
   }
 
@@ -68,30 +62,33 @@ export class Worker {
     this.stopped = true;
     for (const held of this.held.values()) {
       held.sender.stop();
+      held.lease.close();
       held.stop.abort(new AgentStopping());
     }
   }
 
   isBusy(machine: string): boolean {
-    return [...this.held.values()].some((held) => held.running && machineOf(held.spool.memory.assignment) === machine);
+    return [...this.held.values()].some((held) => held.running && held.machine === machine);
   }
 
   attempts(): HeldAttempt[] {
-    return [...this.held.values()]
-      .filter((held) => !held.dropped)
-      .map(({ spool }) => ({
-        attemptId: spool.attemptId,
-        fence: spool.fence,
-        machine: machineOf(spool.memory.assignment),
-        stage: spool.memory.stage,
-        nextSeq: spool.nextSeq(),
-      }));
+    return [...this.held.values()].filter((held) => !held.discarded).map((held) => held.report());
+  }
+
+  /** All that the agent holds, under a number of its own. To be sent at once: leases count from here. */
+  report(): { beat: number; attempts: HeldAttempt[] } {
+    return { beat: this.beats.next(), attempts: this.attempts() };
   }
 
   receive(message: ToAgent): void {
     switch (message.type) {
       case 'welcome':
-        this.resume(message.attempts);
+        this.resume(message);
+        return;
+      case 'renewed':
+        for (const { attemptId, fence } of message.attempts) {
+          this.renew(attemptId, fence, message.beat, message.leaseSeconds);
+        }
         return;
       case 'assign':
         this.assign(message.assignment);
@@ -99,93 +96,114 @@ export class Worker {
       case 'ack':
         this.held.get(message.attemptId)?.sender.acknowledge(message.stream, message.next);
         return;
-      case 'drop':
-        this.drop(message.attemptId, message.reason);
-        return;
-      case 'cancel': {
+      case 'drop': {
         const held = this.held.get(message.attemptId);
-        if (held?.running === true) held.stop.abort(new JobFailure('canceled', message.reason));
+        if (held === undefined) return;
+        // A controller that gives no code takes no evidence either; it is kept for one that does.
+        if (message.code === 'unknown') this.discard(held);
+        else this.takeBack(held, message.reason);
         return;
       }
+      case 'cancel':
+        this.held.get(message.attemptId)?.end(new JobFailure('canceled', message.reason), 'attempt-canceled');
+        return;
       case 'probe':
       case 'refused':
         return;
     }
   }
 
-  /** The connection is gone; jobs go on and fill their spools. */
+  /** The connection is gone; jobs go on, for as long as their leases last, and fill their spools. */
   pauseSending(): void {
     for (const held of this.held.values()) held.sender.pauseSending();
   }
 
-  private resume(known: Extract<ToAgent, { type: 'welcome' }>['attempts']): void {
-    const byId = new Map(known.map((attempt) => [attempt.attemptId, attempt]));
+  private resume({ attempts, beat = 0, leaseSeconds = 0 }: Extract<ToAgent, { type: 'welcome' }>): void {
+    const byId = new Map(attempts.map((attempt) => [attempt.attemptId, attempt]));
     for (const [attemptId, held] of this.held) {
-      if (held.dropped) continue;
+      if (held.discarded) continue;
       const attempt = byId.get(attemptId);
-      if (attempt === undefined) this.drop(attemptId, 'the controller does not know it');
-      else held.sender.resume(attempt.ackedNext);
+      if (attempt === undefined) {
+        this.discard(held);
+        continue;
+      }
+      if (attempt.revoked === undefined) this.renew(attemptId, attempt.fence, beat, leaseSeconds);
+      else this.takeBack(held, attempt.revoked);
+      held.sender.resume(attempt.ackedNext);
     }
+  }
+
+  private renew(attemptId: string, fence: number, beat: number, leaseSeconds: number): void {
+    const held = this.held.get(attemptId);
+    const sentAtMs = this.beats.sentAt(beat);
+    if (held?.fence === fence && sentAtMs !== undefined) held.lease.renew(sentAtMs, leaseSeconds * 1000);
   }
 
   private assign(assignment: Assignment): void {
     const { attemptId, fence } = assignment;
     const held = this.held.get(attemptId);
-    if (held !== undefined && !held.dropped) {
-      this.settings.send({ type: 'accepted', attemptId, fence: held.spool.fence });
+    if (held !== undefined && !held.discarded) {
+      this.settings.send({ type: 'accepted', attemptId, fence: held.fence });
       return;
     }
     const reason = held === undefined ? this.whyNot(assignment) : 'it was dropped and is still being cleaned up';
     if (reason !== null) {
-      this.settings.journal.warning('attempt-declined', { attempt: attemptId, reason });
-      this.settings.send({ type: 'declined', attemptId, fence, reason });
+      this.decline(assignment, reason);
       return;
     }
     let fresh: Held;
     try {
-      fresh = this.hold(AttemptSpool.create(this.root, assignment));
+      fresh = this.hold(AttemptSpool.create(this.root, assignment, this.disk));
     } catch (error) {
       const problem = `the spool cannot be written: ${messageOf(error)}`;
       this.settings.journal.error('spool', { attempt: attemptId, problem, remedy: 'make room in stateDir' });
-      this.settings.send({ type: 'declined', attemptId, fence, reason: problem });
+      this.decline(assignment, problem);
       return;
     }
+    this.takeOver(fresh);
     fresh.sender.resume({});
+    this.launch(fresh, () => this.jobs.perform(fresh));
     this.settings.send({ type: 'accepted', attemptId, fence });
-    this.settings.journal.info('attempt-started', { attempt: attemptId, machine: machineOf(assignment) });
-    this.launch(fresh, () => this.perform(fresh));
+    this.settings.beat();
+    this.settings.journal.info('attempt-started', { attempt: attemptId, machine: fresh.machine });
   }
 
-  private whyNot({ work }: Assignment): string | null {
+  private decline({ attemptId, fence }: Assignment, reason: string): void {
+    this.settings.journal.warning('attempt-declined', { attempt: attemptId, reason });
+    this.settings.send({ type: 'declined', attemptId, fence, reason });
+  }
+
+  private whyNot({ fence, work }: Assignment): string | null {
     if (this.stopped) return 'the agent stops';
+    const all = [...this.held.values()];
     if (work.kind === 'build') {
       if (this.settings.build === null) return 'this agent does not build';
-      const building = [...this.held.values()].filter(
-        (held) => held.running && held.spool.memory.assignment.work.kind === 'build',
-      ).length;
+      const building = all.filter((held) => held.isActive && held.machine === null).length;
       return building >= this.settings.buildSlots ? `all ${this.settings.buildSlots} build slots are taken` : null;
     }
     if (!this.settings.takesTests) return 'this agent does not test';
-    if (!this.machines.has(work.machine)) return `this agent has no machine "${work.machine}"`;
-    const other = [...this.held.values()].find(
-      (held) => held.running && !held.dropped && machineOf(held.spool.memory.assignment) === work.machine,
-    );
-    return other === undefined ? null : `attempt ${other.spool.attemptId} is on ${work.machine}`;
+    if (!this.jobs.hasMachine(work.machine)) return `this agent has no machine "${work.machine}"`;
+    const newer = all.find((held) => held.isActive && held.machine === work.machine && held.fence > fence);
+    return newer === undefined ? null : `the newer attempt ${newer.id} is on ${work.machine}`;
+  }
+
+  /** Nobody is given a machine that another attempt has: a new one says that the older ones lost theirs. */
+  private takeOver(fresh: Held): void {
+    if (fresh.machine === null) return;
+    for (const older of this.held.values()) {
+      if (older === fresh || older.machine !== fresh.machine || older.fence > fresh.fence) continue;
+      this.takeBack(older, `${fresh.machine} was given to another attempt`);
+    }
   }
 
   private hold(spool: AttemptSpool): Held {
+    const { journal } = this.settings;
     const fault = (error: unknown): void =>
-      this.settings.journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
-    const held: Held = {
-      spool,
-      sender: new AttemptSender(spool, this.settings.send, fault),
-      stop: new AbortController(),
-      running: false,
-      dropped: false,
-    };
-    this.held.set(spool.attemptId, held);
+      journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
+    const held = new Held(spool, new AttemptSender(spool, this.settings.send, fault), journal, this.clock);
+    this.held.set(held.id, held);
     void held.sender.done.then(() => {
-      if (!held.dropped) this.forget(held);
+      if (!held.discarded) this.forget(held);
     });
     return held;
   }
@@ -193,122 +211,44 @@ export class Worker {
   /** Runs a job after those before it on the same machine. */
   private launch(held: Held, job: () => Promise<void>): void {
     held.running = true;
-    const machine = machineOf(held.spool.memory.assignment);
+    const { machine } = held;
     const before = (machine === null ? undefined : this.queues.get(machine)) ?? Promise.resolve();
     const through = before
       .then(job)
       .catch((error: unknown) => {
         if (error instanceof AgentStopping) return;
         const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        this.settings.journal.error('job', { attempt: held.spool.attemptId, problem });
-        this.endBroken(held, problem);
+        this.settings.journal.error('job', { attempt: held.id, problem });
+        this.jobs.endBroken(held, problem);
       })
       .then(() => {
         if (this.stopped) return;
         held.running = false;
-        this.settings.journal.info('attempt-ended', { attempt: held.spool.attemptId, machine });
-        if (held.dropped) this.forget(held);
+        held.lease.close();
+        this.settings.journal.info('attempt-ended', { attempt: held.id, machine });
+        if (held.discarded) this.forget(held);
       });
     if (machine !== null) this.queues.set(machine, through);
   }
 
-  /** A job that threw: its machine is in an unknown state, and the controller has to hear so. */
-  private endBroken(held: Held, problem: string): void {
-    if (held.spool.finished) return;
-    try {
-      held.spool.appendEvent({
-        type: 'finished',
-        failure: {
-          class: 'agent-bug',
-          stage: held.spool.memory.stage,
-          message: problem.slice(0, 2000),
-          signature: null,
-        },
-        restored: !held.spool.memory.touched,
-        lineCounts: held.spool.lineCounts(),
-      });
-    } catch (error) {
-      this.settings.journal.error('spool', { attempt: held.spool.attemptId, problem: messageOf(error) });
-    }
+  /** The lease is gone: the job ends and its machine is restored, and what was seen is still delivered. */
+  private takeBack(held: Held, reason: string): void {
+    held.end(new JobFailure('infrastructure', `the attempt was taken back: ${reason}`), 'attempt-revoked');
   }
 
-  private async perform(held: Held): Promise<void> {
-    const { assignment } = held.spool.memory;
-    const { work } = assignment;
-    if (work.kind === 'build') {
-      const limit = limitOf(held, BUILD_LIMIT_MS);
-      try {
-        if (this.settings.build === null) throw new Error('a build was accepted without build settings');
-        await runBuildJob(this.settings.build, assignment, work, held.spool, held.stop.signal);
-      } finally {
-        clearTimeout(limit);
-      }
-      return;
-    }
-    const limit = limitOf(held, work.timeouts.attemptSeconds * 1000);
-    try {
-      await runTestJob(this.benchOf(held));
-    } finally {
-      clearTimeout(limit);
-    }
-  }
-
-  private async recover(held: Held): Promise<void> {
-    const { assignment, stage } = held.spool.memory;
-    if (assignment.work.kind === 'test' && this.machines.has(assignment.work.machine)) {
-      await recoverTestJob(this.benchOf(held));
-      return;
-    }
-    const message =
-      assignment.work.kind === 'build'
-        ? `the agent restarted in stage ${stage ?? 'fetch'}`
-        : `the agent restarted and has no machine "${assignment.work.machine}" any more`;
-    held.spool.appendLine('agent', message);
-    held.spool.appendEvent({
-      type: 'finished',
-      failure: { class: 'infrastructure', stage, message, signature: null },
-      restored: assignment.work.kind === 'build',
-      lineCounts: held.spool.lineCounts(),
-    });
-  }
-
-  private benchOf(held: Held): TestBench {
-    const { assignment } = held.spool.memory;
-    if (assignment.work.kind !== 'test') throw new Error('a build has no bench');
-    const machine = this.machines.get(assignment.work.machine);
-    if (machine === undefined) throw new Error(`no machine ${assignment.work.machine}`);
-    const pace = this.settings.pace ?? PACE;
-    return new TestBench(
-      assignment,
-      assignment.work,
-      machine,
-      this.settings.bundles,
-      held.spool,
-      pace,
-      held.stop.signal,
-    );
-  }
-
-  private drop(attemptId: string, reason: string): void {
-    const held = this.held.get(attemptId);
-    if (held === undefined || held.dropped) return;
-    this.settings.journal.warning('attempt-dropped', { attempt: attemptId, reason });
-    held.dropped = true;
+  /** The controller has no such attempt: its machine is restored, and nothing of it is kept. */
+  private discard(held: Held): void {
+    if (held.discarded) return;
+    held.discarded = true;
     held.sender.stop();
-    if (held.running) held.stop.abort(new JobFailure('canceled', `dropped by the controller: ${reason}`));
-    else this.forget(held);
+    held.end(new JobFailure('canceled', 'the controller does not know the attempt'), 'attempt-unknown');
+    if (!held.running) this.forget(held);
   }
 
   private forget(held: Held): void {
+    held.lease.close();
     held.sender.stop();
     held.spool.remove();
-    this.held.delete(held.spool.attemptId);
+    this.held.delete(held.id);
   }
-}
-
-function limitOf(held: Held, ms: number): NodeJS.Timeout {
-  return setTimeout(
-    () => held.stop.abort(new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(ms / 1000)} s`)),
-    ms,
-  );
 }

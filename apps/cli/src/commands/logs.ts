@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LOG_STREAMS, type LogStream } from '@peerlab/contracts';
+import { LOG_LINE_MAX, LOG_STREAMS, type LogStream } from '@peerlab/contracts';
 import type { Client } from '../client.js';
 import { ApiError } from '../client.js';
 
@@ -36,13 +36,26 @@ export async function printLog(
   write: (text: string) => void,
 ): Promise<void> {
   let next = options.from;
+  let isOpen = false;
   for (;;) {
     const page = await client.call('getLog', { params: { attempt }, query: { stream, from: next, limit: 10_000 } });
+    if (page.removedAt !== null) throw new Error(`retention removed this log at ${page.removedAt}; the results remain`);
     for (const line of page.lines) {
-      write(options.timestamps ? `${new Date(line.at).toISOString()} ${line.text}\n` : `${line.text}\n`);
+      // Parts of one long line are one line again.
+      const isPart = line.continues === true && isOpen;
+      const stamp = options.timestamps && !isPart ? `${new Date(line.at).toISOString()} ` : '';
+      write(`${isOpen && !isPart ? '\n' : ''}${stamp}${line.text}`);
+      isOpen = true;
       next = line.seq + 1;
     }
-    if (next >= page.total && (page.complete || !options.follow)) return;
+    const isEnd = next >= page.total && (page.complete || !options.follow);
+    // Only a line of the full length may go on in the next page; who follows sees all others at once.
+    const mayGoOn = (page.lines.at(-1)?.text.length ?? 0) >= LOG_LINE_MAX - 1;
+    if (isOpen && (isEnd || !mayGoOn)) {
+      write('\n');
+      isOpen = false;
+    }
+    if (isEnd) return;
     if (page.lines.length === 0) await delay(FOLLOW_POLL_MS);
   }
 }

@@ -10,15 +10,17 @@ import { EffectiveTimeouts, SeriesSource } from './run-spec.js';
 import { AnyStage, StageStatus } from './states.js';
 import { Proof, ResultStatus } from './verdict.js';
 
-/** Bumped when an older peer could misunderstand; the controller speaks this one and the one before. */
-export const AGENT_PROTOCOL = 1;
+/** Bumped when an older peer could misunderstand. */
+export const AGENT_PROTOCOL = 2;
+/** What the controller speaks: this version and the one before, so that controllers are updated first and agents later. */
+export const AGENT_PROTOCOLS: readonly number[] = [AGENT_PROTOCOL - 1, AGENT_PROTOCOL];
 export const AGENT_PATH = '/api/v1/agent';
 
 /** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
 export const HEARTBEAT_SECONDS = 5;
 export const LEASE_SECONDS = 30;
-/** An agent without a sign of life for this long is noticed as lost. */
-export const AGENT_LOST_SECONDS = 15;
+/** An agent without a sign of life for this long is lost; noticed within 15 s, because somebody has to look. */
+export const AGENT_LOST_SECONDS = 12;
 
 /** Which kernel a machine was seen running, by what the machine itself cannot mix up. */
 export const KernelSighting = z.object({
@@ -79,8 +81,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
         signature: z.string().nullable(),
       })
       .nullable(),
-    /** false puts the machine into quarantine. */
-    restored: z.boolean(),
+    /** false puts the machine into quarantine; null: a newer attempt has the machine, and restores it. */
+    restored: z.boolean().nullable(),
     /** Lines produced by stream: what Postgres must hold in the end. */
     lineCounts: z.partialRecord(LogStream, z.number().int().nonnegative()),
   }),
@@ -120,12 +122,18 @@ export type Work = z.infer<typeof Work>;
 export const Assignment = z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, work: Work });
 export type Assignment = z.infer<typeof Assignment>;
 
-/** An attempt as its agent holds it. `nextSeq` = number of entries produced so far, by stream. */
+/**
+ * An attempt as its agent holds it. `nextSeq` = number of entries produced so far, by stream.
+ * `stopping` = it is being brought to its end and its machine restored; `finished` = only its evidence
+ * is left to deliver.
+ */
 export const HeldAttempt = z.object({
   attemptId: z.uuid(),
   fence: Fence,
   machine: Name.nullable(),
   stage: AnyStage.nullable(),
+  /** Version 1 does not say. */
+  state: z.enum(['running', 'stopping', 'finished']).optional(),
   nextSeq: z.partialRecord(SpoolStream, Sequence),
 });
 export type HeldAttempt = z.infer<typeof HeldAttempt>;
@@ -142,6 +150,8 @@ export type AgentMachine = z.infer<typeof AgentMachine>;
 
 /** The whole state, sent in hello and in every heartbeat: nothing depends on an earlier message. */
 const AgentState = z.object({
+  /** The agent's own number of this report; the answer names it, so that the agent knows how old the answer is. */
+  beat: Sequence.optional(),
   machines: z.array(AgentMachine).max(2000),
   attempts: z.array(HeldAttempt).max(2000),
 });
@@ -185,16 +195,44 @@ export const ToAgent = z.discriminatedUnion('type', [
     type: z.literal('welcome'),
     protocol: z.number().int(),
     agent: Name,
-    /** What the controller holds of each attempt named in hello; absent attempts are to be dropped. */
+    /** What the controller holds of each attempt named in hello; absent attempts are unknown to it. */
     attempts: z.array(
-      z.object({ attemptId: z.uuid(), fence: Fence, ackedNext: z.partialRecord(SpoolStream, Sequence) }),
+      z.object({
+        attemptId: z.uuid(),
+        fence: Fence,
+        ackedNext: z.partialRecord(SpoolStream, Sequence),
+        /** Why the attempt was taken away, as in `drop`; absent while it is the agent's. Version 1 hears of none. */
+        revoked: z.string().optional(),
+      }),
     ),
+    /** The number of the hello that this answers. */
+    beat: Sequence.optional(),
+    /** How long the attempts that are not revoked are leased, counted from when that hello was sent. */
+    leaseSeconds: z.number().positive().optional(),
+  }),
+  /**
+   * The answer to a heartbeat (not sent to version 1): the leases that were renewed. They last for
+   * `leaseSeconds` from when the heartbeat of that number was sent. What is not named has no lease.
+   */
+  z.object({
+    type: z.literal('renewed'),
+    beat: Sequence,
+    leaseSeconds: z.number().positive(),
+    attempts: z.array(z.object({ attemptId: z.uuid(), fence: Fence })),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
   z.object({ type: z.literal('ack'), attemptId: z.uuid(), stream: SpoolStream, next: Sequence }),
-  /** The fence is stale or the attempt unknown: stop, restore the machine, send nothing more of it. */
-  z.object({ type: z.literal('drop'), attemptId: z.uuid(), reason: z.string() }),
+  /**
+   * Stop, and restore the machine. `revoked` = the lease is gone: deliver what there is, then forget it.
+   * `unknown` = there is no such attempt: keep nothing. Version 1 gets no code and keeps nothing.
+   */
+  z.object({
+    type: z.literal('drop'),
+    attemptId: z.uuid(),
+    code: z.enum(['revoked', 'unknown']).optional(),
+    reason: z.string(),
+  }),
   z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: z.string() }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),

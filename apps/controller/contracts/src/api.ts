@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BundleManifest } from './bundle.js';
 import { Name, Sequence, Sha256 } from './ids.js';
 import { LOG_STREAMS, LogStream } from './logs.js';
+import { RetentionPlan, RetentionView } from './retention.js';
 import { MachineDesired } from './states.js';
 import {
   AttemptDetail,
@@ -107,7 +108,11 @@ export const ROUTES = {
     path: '/api/v1/runs',
     access: 'public',
     query: z.object({
-      before: z.iso.datetime().optional(),
+      before: z.iso
+        .datetime()
+        // ISO 8601 has one, Postgres has not.
+        .refine((time) => !time.startsWith('0000'), 'there is no year 0000')
+        .optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
     response: z.array(RunSummary),
@@ -162,7 +167,7 @@ export const ROUTES = {
     path: '/api/v1/machines/:machine',
     access: 'user',
     params: z.object({ machine: Name }),
-    body: z.strictObject({ desired: MachineDesired }),
+    body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
     response: MachineView,
   },
   listBuilds: { method: 'GET', path: '/api/v1/builds', access: 'public', response: z.array(BuildView) },
@@ -209,6 +214,20 @@ export const ROUTES = {
     access: 'signature',
     query: z.object({ template: Name }),
     response: HookAnswer,
+  },
+  getRetention: { method: 'GET', path: '/api/v1/retention', access: 'public', response: RetentionView },
+  /** A dry run: what would be removed now. */
+  planRetention: { method: 'GET', path: '/api/v1/retention/plan', access: 'public', response: RetentionPlan },
+  /** Removes now what the next pass would remove anyway; 409 while a controller is at it. */
+  runRetention: { method: 'POST', path: '/api/v1/retention/run', access: 'user', response: RetentionPlan },
+  /** Keeps a run with all its evidence, or lets it go again. */
+  pinRun: {
+    method: 'PATCH',
+    path: '/api/v1/runs/:run/pin',
+    access: 'user',
+    params: RunParams,
+    body: z.strictObject({ pinned: z.boolean(), reason: z.string().max(500).optional() }),
+    response: z.object({ pinned: z.boolean() }),
   },
 } as const satisfies Record<string, Route>;
 export type RouteName = keyof typeof ROUTES;

@@ -13,8 +13,53 @@ export const LOG_BATCH_MAX = 2000;
 /** Largest frame either side of the agent channel accepts, in bytes. */
 export const FRAME_MAX_BYTES = 8 * 1024 * 1024;
 
-export const LogLine = z.object({ seq: Sequence, at: EpochMs, text: z.string().max(LOG_LINE_MAX) });
+/** Why lines are missing, and how a person reads it. */
+export const GAP_REASONS = {
+  'spool-full': 'the agent’s spool was full and what printed them could not be held back any longer',
+  'disk-full': 'the disk of the agent’s spool was full',
+  'disk-error': 'the agent’s spool could not be written',
+  flood: 'one test printed far more than is kept of a test',
+  'source-overrun': 'the kernel overwrote them in its ring buffer before they were read',
+  lost: 'the agent’s spool file was damaged, or the agent no longer had them',
+} as const;
+export type GapReason = keyof typeof GAP_REASONS;
+
+/** Lines left out at this place of a stream. The record that carries it is one line of the stream itself. */
+export const LogGap = z.object({
+  lines: z.number().int().nonnegative(),
+  /** Bytes of UTF-8 as far as they were seen; 0 when nobody saw them. */
+  bytes: z.number().int().nonnegative(),
+  /** One of GAP_REASONS; a newer agent may know more of them. */
+  reason: z.string().regex(/^[a-z][a-z-]{0,39}$/),
+});
+export type LogGap = z.infer<typeof LogGap>;
+
+export const LogLine = z.object({
+  seq: Sequence,
+  at: EpochMs,
+  text: z.string().max(LOG_LINE_MAX),
+  /** The text goes on where the line before it ends: both are parts of one long line. */
+  continues: z.literal(true).optional(),
+  gap: LogGap.optional(),
+});
 export type LogLine = z.infer<typeof LogLine>;
+
+/** What stands in the log in the place of missing lines, for readers that know no gaps. */
+export function gapText({ lines, bytes, reason }: LogGap): string {
+  const why = (GAP_REASONS as Record<string, string>)[reason] ?? reason;
+  const size = bytes > 0 ? ` (${bytes} bytes)` : '';
+  return `[gap: ${lines} ${lines === 1 ? 'line is' : 'lines are'} missing here${size}: ${why}]`;
+}
+
+/** Stored lines as the text they were cut from: parts of a long line joined, each line ended. `first`: nothing precedes. */
+export function joinedText(lines: readonly Pick<LogLine, 'text' | 'continues'>[], first: boolean): string {
+  let text = '';
+  for (const [index, line] of lines.entries()) {
+    if (line.continues !== true && !(first && index === 0)) text += '\n';
+    text += line.text;
+  }
+  return text;
+}
 
 const UNSTORABLE = /[\u0000\u{d800}-\u{dfff}]/gu;
 

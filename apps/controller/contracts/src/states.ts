@@ -16,7 +16,8 @@ export const StageStatus = z.enum(['started', 'passed', 'failed', 'skipped']);
 /**
  * run:      queued → running → ended
  * job:      blocked → queued → running → ended, and running → queued when an attempt is retried
- * attempt:  assigned → running → ended
+ * attempt:  assigned → running → ended, and running → assigned when the agent comes back without it
+ *           before anything of it was stored
  * Canceling moves any state but `ended` to `ended` once the machines are restored.
  */
 export const RunState = z.enum(['queued', 'running', 'ended']);
@@ -29,7 +30,7 @@ export type AttemptState = z.infer<typeof AttemptState>;
 const TRANSITIONS = {
   run: { queued: ['running', 'ended'], running: ['ended'], ended: [] },
   job: { blocked: ['queued', 'ended'], queued: ['running', 'ended'], running: ['queued', 'ended'], ended: [] },
-  attempt: { assigned: ['running', 'ended'], running: ['ended'], ended: [] },
+  attempt: { assigned: ['running', 'ended'], running: ['assigned', 'ended'], ended: [] },
 } as const satisfies {
   run: Record<RunState, readonly RunState[]>;
   job: Record<JobState, readonly JobState[]>;
@@ -46,9 +47,19 @@ export function mayMove<E extends Entity>(entity: E, from: StateOf[E], to: State
   return table[from]?.includes(to) ?? false;
 }
 
-/** What people want of a machine; the agent's view is `MachineObserved`. */
-export const MachineDesired = z.enum(['active', 'drained', 'quarantined']);
+/**
+ * What people want of a machine; the agent's view is `MachineObserved`. Only an active one is given work.
+ * `drained` = nothing new for now; `maintenance` = a person works on it; `quarantined` = it is not to be
+ * trusted (people say so, or the farm itself when it was not restored). All but `active` keep what runs.
+ */
+export const MachineDesired = z.enum(['active', 'drained', 'maintenance', 'quarantined']);
 export type MachineDesired = z.infer<typeof MachineDesired>;
+
+/** To be put behind "the machine is". */
+export function desiredInWords(desired: MachineDesired): string {
+  return desired === 'maintenance' ? 'in maintenance' : desired;
+}
+
 /** `busy` = an attempt is on it; `offline` = its agent is gone or it does not answer. */
 export const MachineObserved = z.enum(['unknown', 'online', 'busy', 'offline']);
 export type MachineObserved = z.infer<typeof MachineObserved>;

@@ -108,7 +108,10 @@ export type MeasurementView = z.infer<typeof MeasurementView>;
 export const StreamView = z.object({
   stream: LogStream,
   lines: z.number().int(),
-  /** Lines the agent says it produced; null while it runs. */ expected: z.number().int().nullable(),
+  /** Lines the agent says it produced, those that stand for gaps included; null while it runs. */
+  expected: z.number().int().nullable(),
+  /** When retention removed the lines. */
+  removedAt: Time.nullable().default(null),
 });
 
 export const AttemptDetail = AttemptSummary.extend({
@@ -128,8 +131,10 @@ export const LogPage = z.object({
   attemptId: z.uuid(),
   stream: LogStream,
   lines: z.array(LogLine),
-  /** Lines stored so far: sequence numbers run from 0 to total − 1. */
+  /** Lines stored so far: sequence numbers run from 0 to total − 1. None once they were removed. */
   total: z.number().int(),
+  /** When retention removed the lines. */
+  removedAt: Time.nullable().default(null),
   /** True when no more lines will come. */
   complete: z.boolean(),
 });
@@ -142,6 +147,8 @@ export const MachineView = z.object({
   description: z.string(),
   labels: Labels,
   desired: MachineDesired,
+  /** Who wanted it so, why and since when: `name` null = the farm itself; null = nobody ever said anything. */
+  desiredBy: z.object({ name: z.string().nullable(), reason: z.string().nullable(), at: Time }).nullable(),
   observed: MachineObserved,
   /** Why it is not usable, with a remedy; null when it is. */
   problem: z.string().nullable(),

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -71,11 +71,46 @@ export class ArtifactStore {
     return found === null ? null : { content: createReadStream(path), sizeBytes: found.size };
   }
 
+  async has(sha256: string): Promise<boolean> {
+    return stat(this.#pathOf(sha256)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Deletes an artifact; fine when it is not there. */
+  async remove(sha256: string): Promise<void> {
+    await rm(this.#pathOf(sha256), { force: true });
+  }
+
+  /** Artifacts that were stored before a moment, whatever the database says of them. */
+  async *storedBefore(moment: Date): AsyncGenerator<{ sha256: string; sizeBytes: number }> {
+    for (const part of await namesIn(join(this.#folder, 'sha256'))) {
+      for (const sha256 of await namesIn(join(this.#folder, 'sha256', part))) {
+        if (!Sha256.safeParse(sha256).success) continue;
+        const found = await stat(this.#pathOf(sha256)).catch(() => null);
+        if (found !== null && found.mtime < moment) yield { sha256, sizeBytes: found.size };
+      }
+    }
+  }
+
+  /** Deletes what is left of uploads that ended without an end before a moment. */
+  async removeIncoming(before: Date): Promise<void> {
+    const folder = join(this.#folder, 'incoming');
+    for (const name of await namesIn(folder)) {
+      const found = await stat(join(folder, name)).catch(() => null);
+      if (found !== null && found.mtime < before) await rm(join(folder, name), { force: true });
+    }
+  }
+
   #pathOf(sha256: string): string {
     const checked = Sha256.parse(sha256);
     return join(this.#folder, 'sha256', checked.slice(0, 2), checked);
   }
 }
+
+/** Names in a folder; none when it is not there. */
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 
 const tooLarge = (maxBytes: number): ProblemError =>
   new ProblemError(413, 'too-large', `an artifact may have ${maxBytes} bytes at most`, {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { BuildError, BuildSpec, BuildView, BundleManifest, RouteName, AnswerOf } from '@peerlab/contracts';
-import { Repository } from 'typeorm';
+import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
@@ -34,10 +34,17 @@ export class BuildService {
   /** Stores an upload; the row is written after the file, so a row always has its file. */
   async storeArtifact(sha256: string, content: Readable): Promise<{ sha256: string; sizeBytes: number }> {
     const sizeBytes = await this.#store.put(sha256, content);
-    await this.#sql.run('insert into artifact (sha256, size_bytes) values ($1, $2) on conflict do nothing', [
-      sha256,
-      sizeBytes,
-    ]);
+    // Uploaded again after retention removed it: it counts from now on.
+    await this.#sql.run(
+      `insert into artifact (sha256, size_bytes) values ($1, $2) on conflict (sha256) do update
+       set created_at = clock_timestamp(), removed_at = null where artifact.removed_at is not null`,
+      [sha256, sizeBytes],
+    );
+    if (!(await this.#store.has(sha256))) {
+      throw new ProblemError(409, 'artifact-removed', 'retention removed an older copy at this moment', {
+        detail: 'upload it again',
+      });
+    }
     return { sha256, sizeBytes };
   }
 
@@ -48,11 +55,13 @@ export class BuildService {
   }
 
   hasArtifact(sha256: string): Promise<boolean> {
-    return this.#artifacts.existsBy({ sha256 });
+    return this.#artifacts.existsBy({ sha256, removedAt: IsNull() });
   }
 
-  findBundle(key: string): Promise<Bundle | null> {
-    return this.#bundles.findOneBy({ key });
+  /** A bundle whose file is there; one that retention removed has to be built again. */
+  async findBundle(key: string): Promise<Bundle | null> {
+    const bundle = await this.#bundles.findOneBy({ key });
+    return bundle !== null && (await this.hasArtifact(bundle.sha256)) ? bundle : null;
   }
 
   /** A stored bundle by its content key, with the artifact's size. */
@@ -83,6 +92,8 @@ export class BuildService {
       `insert into build (id, run_id, position, name, spec, state, bundle_key) values ($1, $2, $3, $4, $5, $6, $7)`,
       [id, runId, position, spec.name, jsonb(spec), state, bundleKey],
     );
+    // The insert holds the bundle's row against retention: what is there now stays.
+    if (bundleKey !== null) await requireFile(tx, bundleKey);
   }
 
   /** Moves a build between waiting and being built; a settled one stays. */
@@ -95,7 +106,8 @@ export class BuildService {
 
   /** A build came out; false when its upload is not here. */
   async markReady(tx: Queries, id: string, manifest: BundleManifest, sha256: string): Promise<boolean> {
-    if ((await tx.one('select 1 from artifact where sha256 = $1', [sha256])) === null) return false;
+    const isStored = 'select 1 from artifact where sha256 = $1 and removed_at is null for share';
+    if ((await tx.one(isStored, [sha256])) === null) return false;
     await storeBundle(tx, manifest, sha256);
     await tx.run(`update build set state = 'ready', bundle_key = $2, error = null where id = $1`, [id, manifest.key]);
     return true;
@@ -138,11 +150,24 @@ export class BuildService {
 }
 
 async function storeBundle(queries: Queries, manifest: BundleManifest, sha256: string): Promise<void> {
-  await queries.run('insert into bundle (key, sha256, manifest) values ($1, $2, $3) on conflict (key) do nothing', [
-    manifest.key,
-    sha256,
-    jsonb(manifest),
-  ]);
+  // Of two uploads with one key the first stays, as long as its file is there.
+  await queries.run(
+    `insert into bundle (key, sha256, manifest) values ($1, $2, $3) on conflict (key) do update
+     set sha256 = excluded.sha256, manifest = excluded.manifest
+     where not exists (select 1 from artifact a where a.sha256 = bundle.sha256 and a.removed_at is not null)`,
+    [manifest.key, sha256, jsonb(manifest)],
+  );
+}
+
+async function requireFile(queries: Queries, key: string): Promise<void> {
+  const stored = await queries.one(
+    'select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = $1 and a.removed_at is null',
+    [key],
+  );
+  if (stored !== null) return;
+  throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
+    detail: 'retention removed its file a moment ago; build it again',
+  });
 }
 
 const missingArtifact = (sha256: string): ProblemError =>

@@ -11,6 +11,9 @@ export class Artifact {
   sizeBytes: number;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   createdAt: Date;
+  /** When its file was removed; the row stays for the runs that name it. */
+  @Column('timestamptz', { nullable: true })
+  removedAt: Date | null;
 }
 
 /** A kernel bundle by its content key; many builds may share one. */

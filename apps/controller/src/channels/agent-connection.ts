@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
 import { errorFields, writeLog } from '../platform/logging.js';
+import { inVersion1 } from './agent-v1.js';
 
 /** Frames that may wait to be processed before the socket is paused. */
 const QUEUE_MAX = 32;
@@ -20,9 +21,11 @@ export class AgentConnection {
   readonly tokenName: string;
   /** Known after hello. */
   agent: string | null = null;
+  /** What the agent speaks; known after hello. */
+  protocol = AGENT_PROTOCOL;
   held: readonly HeldAttempt[] = [];
   lastFrameAt = performance.now();
-  /** When an assignment or a cancelation was last sent, by attempt. */
+  /** When an order was last sent, by kind and attempt. */
   readonly sentAt = new Map<string, number>();
   /** Work is being read for it; `woken` = there may be more since that began. */
   giving = false;
@@ -40,8 +43,10 @@ export class AgentConnection {
     );
   }
 
+  /** Sends a message in the version that the agent speaks. */
   send(message: ToAgent): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    const spoken = this.protocol === AGENT_PROTOCOL ? message : inVersion1(message);
+    if (spoken !== null && this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(spoken));
   }
 
   refuse(code: Extract<ToAgent, { type: 'refused' }>['code'], message: string): void {

@@ -3,18 +3,20 @@ import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import {
   AGENT_LOST_SECONDS,
-  AGENT_PROTOCOL,
+  AGENT_PROTOCOLS,
   FRAME_MAX_BYTES,
+  LEASE_SECONDS,
   type FromAgent,
   type SpoolStream,
   type ToAgent,
 } from '@peerlab/contracts';
 import { WebSocketServer } from 'ws';
-import { DispatchService, type IsDue } from '../dispatch/dispatch.service.js';
 import { StaleFence } from '../dispatch/attempt.service.js';
+import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { LogService } from '../logs/log.service.js';
-import { TokenService } from '../platform/auth/token.service.js';
+import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { ProblemError } from '../platform/http/problem.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
@@ -37,21 +39,21 @@ export class AgentGateway {
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
   readonly #fleet: FleetService;
-  readonly #dispatch: DispatchService;
+  readonly #reconcile: ReconcileService;
   readonly #logs: LogService;
   readonly #events: EventIntake;
 
   constructor(
     tokens: TokenService,
     fleet: FleetService,
-    dispatch: DispatchService,
+    reconcile: ReconcileService,
     logs: LogService,
     events: EventIntake,
     bus: Bus,
   ) {
     this.#tokens = tokens;
     this.#fleet = fleet;
-    this.#dispatch = dispatch;
+    this.#reconcile = reconcile;
     this.#logs = logs;
     this.#events = events;
     bus.onMessage((message) => {
@@ -62,7 +64,11 @@ export class AgentGateway {
 
   /** Accepts a connection with an agent's token; others get 401 before any upgrade. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const identity = await this.#tokens.identify(request.headers.authorization);
+    const identity = await this.#identify(request);
+    if (identity === 'guessing') {
+      refuseUpgrade(socket, 429, 'too-many-guesses', 'too many wrong tokens came from this address; wait a minute');
+      return;
+    }
     if (identity?.kind !== 'agent') {
       refuseUpgrade(socket, 401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
       return;
@@ -74,6 +80,15 @@ export class AgentGateway {
       this.#all.add(connection);
       webSocket.on('close', () => this.#part(connection));
     });
+  }
+
+  async #identify(request: IncomingMessage): Promise<Identity | 'guessing' | null> {
+    try {
+      return await this.#tokens.identify(request.headers.authorization, request.socket.remoteAddress);
+    } catch (error) {
+      if (error instanceof ProblemError) return 'guessing';
+      throw error;
+    }
   }
 
   /** Ends connections without a sign of life; a half-open one would look alive for hours. */
@@ -101,9 +116,9 @@ export class AgentGateway {
       case 'inventory':
         return this.#fleet.recordInventory(agent, frame.machine, frame.inventory);
       case 'accepted':
-        return dropWhenStale(connection, frame.attemptId, () => this.#dispatch.accept(agent, frame));
+        return dropWhenStale(connection, frame.attemptId, () => this.#reconcile.accept(agent, frame));
       case 'declined':
-        return dropWhenStale(connection, frame.attemptId, () => this.#dispatch.decline(agent, frame));
+        return dropWhenStale(connection, frame.attemptId, () => this.#reconcile.decline(agent, frame));
       case 'log':
         return dropWhenStale(connection, frame.attemptId, async () =>
           acknowledge(connection, frame.attemptId, frame.stream, await this.#logs.append(agent, frame)),
@@ -116,8 +131,8 @@ export class AgentGateway {
   }
 
   async #hello(connection: AgentConnection, hello: Hello): Promise<void> {
-    if (hello.protocol !== AGENT_PROTOCOL) {
-      const message = `this controller speaks protocol ${AGENT_PROTOCOL}, the agent ${hello.protocol}; update the older one`;
+    if (!AGENT_PROTOCOLS.includes(hello.protocol)) {
+      const message = `this controller speaks protocols ${AGENT_PROTOCOLS.join(' and ')}, the agent ${hello.protocol}; update the older one`;
       return connection.refuse('protocol', message);
     }
     if (hello.agent !== connection.tokenName) {
@@ -125,19 +140,23 @@ export class AgentGateway {
       return connection.refuse('agent-name', message);
     }
     connection.agent = hello.agent;
+    connection.protocol = hello.protocol;
     connection.held = hello.attempts;
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
     await this.#fleet.greet(hello, connection.id);
-    const attempts = await this.#dispatch.reconcile(hello.agent, hello.attempts);
-    connection.send({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: hello.agent, attempts });
-    await this.#giveWork(connection, hello.agent);
+    const { agent, protocol, beat = 0 } = hello;
+    const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
+    connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });
+    await this.#giveWork(connection, agent);
   }
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
     connection.held = heartbeat.attempts;
-    if (!(await this.#fleet.beat(agent, connection.id, heartbeat.machines))) return connection.supersede();
-    await this.#dispatch.renew(agent, heartbeat.attempts);
+    const { machines, attempts: held } = heartbeat;
+    if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
+    const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
+    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
     await this.#giveWork(connection, agent);
   }
 
@@ -148,7 +167,7 @@ export class AgentGateway {
       const sent = connection.sentAt.get(`${order} ${attemptId}`);
       return sent === undefined || now - sent >= RESEND_MS;
     };
-    for (const order of await this.#dispatch.workFor(agent, connection.held, isDue)) {
+    for (const order of await this.#reconcile.ordersFor(agent, connection.held, isDue)) {
       const id = order.type === 'assign' ? order.assignment.attemptId : order.attemptId;
       // Asked again: another wake-up may have sent it while this one was reading.
       if (!isDue(order.type, id)) continue;
@@ -219,6 +238,6 @@ async function dropWhenStale(connection: AgentConnection, attemptId: string, wor
     await work();
   } catch (error) {
     if (!(error instanceof StaleFence)) throw error;
-    connection.send({ type: 'drop', attemptId, reason: error.message });
+    connection.send({ type: 'drop', attemptId, code: error.code, reason: error.message });
   }
 }

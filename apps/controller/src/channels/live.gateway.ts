@@ -80,6 +80,8 @@ export class LiveGateway {
   }
 
   #handle(viewer: Viewer, data: Buffer): void {
+    // Who asks and asks and reads no answer would fill this process with answers.
+    if (viewer.socket.bufferedAmount > UNREAD_MAX_BYTES) return viewer.socket.terminate();
     const message = parseFrame(data);
     if (message === null) return send(viewer, { type: 'error', message: 'not a frame of the live channel' });
     switch (message.type) {
@@ -148,6 +150,9 @@ export class LiveGateway {
     }
   }
 }
+
+/** Answers that a browser has not read; a slow one that tails a log has a few frames of it at most. */
+const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
 
 const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
 const isOpen = ({ socket }: Viewer): boolean => socket.readyState === socket.OPEN;

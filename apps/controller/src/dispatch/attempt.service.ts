@@ -33,6 +33,8 @@ export interface LockedAttempt {
   path_kind: PathKind | null;
   suites: SuiteOutline[] | null;
   wanted: string[];
+  /** How it ended; of an attempt that was revoked, why. */
+  failure: StoredFailure | null;
 }
 
 /** How an attempt came to its end. */
@@ -40,12 +42,22 @@ export interface Ending {
   failure: StoredFailure | null;
   /** null = nobody knows. false puts the machine into quarantine. */
   restored: boolean | null;
-  /** Ended by the controller: what the agent still sends of it is refused. */
+  /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   revoked: boolean;
 }
 
-/** Why a frame of an attempt is refused. */
-export class StaleFence extends Error {}
+/**
+ * Why a frame of an attempt is refused: the sender has no such attempt (`unknown`), or it was taken
+ * from it (`revoked`), which leaves it the right to report and no other.
+ */
+export class StaleFence extends Error {
+  constructor(
+    readonly code: 'revoked' | 'unknown',
+    message: string,
+  ) {
+    super(message);
+  }
+}
 
 /** Locks, fences and ends attempts. */
 @Injectable()
@@ -63,17 +75,31 @@ export class AttemptService {
   }
 
   /**
-   * Holds the attempt against revocation until the transaction ends; throws StaleFence when the
-   * sender may no longer write. An attempt that its agent finished still takes its last log lines.
+   * Holds the attempt as it is until the transaction ends, and tells who may report of it: the agent
+   * that was given it under this fence, for as long as it has something to report. Throws StaleFence
+   * for others. Resolves to why the attempt was taken away, or to null while it was not.
    */
-  async checkFence(tx: Queries, id: string, fence: number, agent: string, mode: 'share' | 'update'): Promise<void> {
-    const row = await tx.one<{ fence: number; agent: string; revoked: boolean }>(
-      `select fence, agent, revoked_at is not null as revoked from attempt where id = $1 for ${mode}`,
+  async checkFence(
+    tx: Queries,
+    id: string,
+    fence: number,
+    agent: string,
+    mode: 'share' | 'update',
+  ): Promise<string | null> {
+    const row = await tx.one<{ fence: number; agent: string; revoked: boolean; why: string | null }>(
+      `select fence, agent, revoked_at is not null as revoked, failure ->> 'message' as why
+       from attempt where id = $1 for ${mode}`,
       [id],
     );
-    if (row === null) throw new StaleFence('the attempt is not known');
-    if (row.fence !== fence || row.agent !== agent) throw new StaleFence(`fence ${fence} is stale`);
-    if (row.revoked) throw new StaleFence('the lease ran out and the controller ended the attempt');
+    if (row === null) throw new StaleFence('unknown', 'the attempt is not known');
+    if (row.fence !== fence || row.agent !== agent) throw new StaleFence('unknown', `fence ${fence} is stale`);
+    return row.revoked ? (row.why ?? 'the controller ended it') : null;
+  }
+
+  /** As checkFence, for whoever wants to decide something: throws StaleFence when the attempt was taken away, too. */
+  async checkAuthority(tx: Queries, id: string, fence: number, agent: string): Promise<void> {
+    const revoked = await this.checkFence(tx, id, fence, agent, 'update');
+    if (revoked !== null) throw new StaleFence('revoked', revoked);
   }
 
   /** Locks an attempt and reads its surroundings. */
@@ -81,12 +107,13 @@ export class AttemptService {
     await tx.one('select 1 from attempt where id = $1 for update', [id]);
     const row = await tx.one<LockedAttempt>(
       `select t.id, t.number, t.state, t.agent, t.machine, t.fence, t.job_id, j.build_id, j.run_id, b.name as build,
-         j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted
+         j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted,
+         t.failure
        from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key where t.id = $1`,
       [id],
     );
-    if (row === null) throw new StaleFence('the attempt is not known');
+    if (row === null) throw new StaleFence('unknown', 'the attempt is not known');
     return row;
   }
 
@@ -110,17 +137,12 @@ export class AttemptService {
          revoked_at = case when $4 then clock_timestamp() end where id = $1`,
       [attempt.id, jsonb(failure), ending.restored, ending.revoked],
     );
-    // The machine belongs to one agent only, and that agent's older fence is refused from here on.
+    // From here on the machine may be leased again, under a higher fence: agent and machine refuse the older one.
     await tx.run('update lease set released_at = clock_timestamp() where attempt_id = $1 and released_at is null', [
       attempt.id,
     ]);
-    if (attempt.machine !== null && ending.restored === false) {
-      await this.#fleet.quarantine(
-        tx,
-        attempt.machine,
-        `attempt ${attempt.id} could not restore it; mend it, then activate it`,
-      );
-    }
+    if (!ending.revoked) await this.#letGo(tx, attempt);
+    if (ending.restored === false) await this.#quarantine(tx, attempt);
     const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
     if (mayRetry(attempt, job, ending, failure)) {
       if (attempt.kind === 'build') await this.#builds.markBuilding(tx, attempt.build_id, false);
@@ -130,6 +152,27 @@ export class AttemptService {
       await this.#jobs.end(tx, job, verdict ?? (failure === null ? 'pass' : verdictOfFailure(failure.class)));
     }
     await announce(tx, { type: 'changed', topics: ['machines', 'builds'] }, { type: 'dispatch' });
+    // An agent that still works on it is told at once, not with its next heartbeat.
+    if (ending.revoked) await announce(tx, { type: 'agent-work', agent: attempt.agent });
+  }
+
+  /** What the agent of a revoked attempt says in the end of its machine. Nothing else is decided by it. */
+  async noteRestored(tx: Queries, attempt: LockedAttempt, restored: boolean | null): Promise<void> {
+    await tx.run('update attempt set restored = $2 where id = $1', [attempt.id, restored]);
+    await this.#letGo(tx, attempt);
+    if (restored === false) await this.#quarantine(tx, attempt);
+    await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** Its agent has nothing on the machine any more; the next report would say the same. */
+  async #letGo(tx: Queries, attempt: LockedAttempt): Promise<void> {
+    if (attempt.machine !== null) await this.#fleet.letGo(tx, attempt.machine, attempt.id);
+  }
+
+  async #quarantine(tx: Queries, attempt: LockedAttempt): Promise<void> {
+    if (attempt.machine === null) return;
+    const reason = `attempt ${attempt.id} could not restore it; mend it, then activate it`;
+    await this.#fleet.quarantine(tx, attempt.machine, reason);
   }
 
   /** Attempts whose lease ran out, the oldest first. */
@@ -140,10 +183,7 @@ export class AttemptService {
     return rows.map((row) => row.attempt_id);
   }
 
-  /**
-   * Ends one attempt if its lease is still run out. Its machine may be leased again at once: it belongs
-   * to one agent, and what that agent sends under the old fence is refused.
-   */
+  /** Ends one attempt if its lease is still run out. Its machine may be leased again at once, under a higher fence. */
   async reap(tx: Queries, id: string): Promise<boolean> {
     const attempt = await this.lock(tx, id);
     const lease = await tx.one(

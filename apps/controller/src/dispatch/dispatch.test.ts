@@ -6,6 +6,7 @@ import { FakeAgent } from '../testing/fake-agent.js';
 import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
 import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
+import { ReconcileService } from './reconcile.service.js';
 
 const finished = (more: Partial<Extract<AttemptEvent, { type: 'finished' }>> = {}): AttemptEvent => ({
   type: 'finished',
@@ -33,6 +34,7 @@ describe('one controller', () => {
     return () => agent.vanish();
   });
 
+  const reconcile = () => farm.server.app.get(ReconcileService);
   const runOf = async (id: string) => farm.call('getRun', { params: { run: id } });
   const submit = async () => farm.call('submitRun', { body: { yaml } });
 
@@ -104,7 +106,7 @@ describe('one controller', () => {
     await agent.events(again, 0, finished());
   });
 
-  it('ends an attempt that the agent forgot, and refuses what still comes of it', async () => {
+  it('ends an attempt that the agent forgot, and keeps what still comes of it', async () => {
     const run = await submit();
     const attempt = await agent.take('test');
     await agent.log(attempt, 'serial', 0, ['one']);
@@ -114,13 +116,12 @@ describe('one controller', () => {
     const second = await agent.take('test');
     expect(second.attemptId).not.toBe(attempt.attemptId);
     expect(second.fence).toBeGreaterThan(attempt.fence);
-    agent.send({ ...attempt, type: 'log', stream: 'serial', lines: [{ seq: 1, at: 1, text: 'late' }] });
-    expect((await agent.next('drop')).attemptId).toBe(attempt.attemptId);
+    await agent.log(attempt, 'serial', 1, ['late']);
     await agent.events(second, 0, finished());
     const [first] = (await runOf(run.id)).jobViews[0]?.attempts ?? [];
     expect(first?.failure?.message).toMatch(/came back without this attempt/);
     const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
-    expect(page).toMatchObject({ total: 1, complete: true });
+    expect(page).toMatchObject({ total: 2, complete: true });
   });
 
   it('resumes where it was: the welcome says what is stored', async () => {
@@ -147,17 +148,26 @@ describe('one controller', () => {
     await agent.events(attempt, 0, finished());
   });
 
-  it('reaps an attempt whose lease ran out, and fences its agent off', async () => {
+  it('reaps an attempt whose lease ran out, tells its agent to stop, and repeats it under a higher fence', async () => {
     const run = await submit();
     const attempt = await agent.take('test');
     await agent.log(attempt, 'serial', 0, ['one']);
+    const { attemptId, fence } = attempt;
+    const held = { attemptId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: {} } as const;
+    agent.heartbeat([held]);
+    expect((await agent.next('renewed')).attempts).toEqual([{ attemptId, fence }]);
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
+    // At once: the reaping wakes whoever holds the agent's connection.
+    expect(await agent.next('drop')).toMatchObject({
+      attemptId,
+      code: 'revoked',
+      reason: expect.stringMatching(/no sign of life/),
+    });
     await farm.hurry();
     const second = await agent.take('test');
-    expect(second.attemptId).not.toBe(attempt.attemptId);
-    agent.send({ ...attempt, type: 'events', events: [{ seq: 0, at: 1, event: finished() }] });
-    expect((await agent.next('drop')).reason).toMatch(/lease ran out/);
+    expect(second.attemptId).not.toBe(attemptId);
+    expect(second.fence).toBeGreaterThan(fence);
     await agent.events(second, 0, finished());
     const { jobViews } = await runOf(run.id);
     expect(jobViews[0]?.attempts.map(({ failure }) => failure?.message ?? null)).toEqual([
@@ -177,10 +187,10 @@ describe('one controller', () => {
       return row?.s ?? 0;
     };
     await farm.sql.run(`update lease set expires_at = clock_timestamp() + interval '5 s' where released_at is null`);
-    await farm.dispatch.renew('lab', [{ ...held, fence: held.fence - 1 }]);
-    await farm.dispatch.renew('other', [held]);
+    await reconcile().renew('lab', [{ ...held, fence: held.fence - 1 }]);
+    await reconcile().renew('other', [held]);
     expect(await remaining()).toBeLessThan(5.1);
-    await farm.dispatch.renew('lab', [held]);
+    await reconcile().renew('lab', [held]);
     expect(await remaining()).toBeGreaterThan(LEASE_SECONDS - 2);
     await agent.events(attempt, 0, finished());
   });

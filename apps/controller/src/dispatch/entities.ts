@@ -41,7 +41,7 @@ export class Attempt {
   restored: boolean | null;
   @Column('jsonb', { nullable: true })
   progress: { percent: number; text: string } | null;
-  /** Ended by the controller: whatever the agent still sends of it is stale. */
+  /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   @Column('timestamptz', { nullable: true })
   revokedAt: Date | null;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
@@ -80,4 +80,15 @@ export class Lease {
   expiresAt: Date;
   @Column('timestamptz', { nullable: true })
   releasedAt: Date | null;
+}
+
+/** A controller on this database; it shows itself with every tick. */
+@Entity('controller')
+export class ControllerRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'controller_pkey' })
+  id: string;
+  @Column('timestamptz')
+  startedAt: Date;
+  @Column('timestamptz')
+  seenAt: Date;
 }

@@ -4,6 +4,7 @@ import { FleetService } from '../fleet/fleet.service.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { DispatchService } from './dispatch.service.js';
+import { ControllerPresence } from './presence.js';
 
 /** NOTIFY wakes the dispatcher; this covers lost notifications, pauses that ended and leases that ran out. */
 const TICK_MS = 2000;
@@ -13,21 +14,24 @@ const TICK_MS = 2000;
 export class DispatchTicker {
   readonly #dispatch: DispatchService;
   readonly #fleet: FleetService;
+  readonly #presence: ControllerPresence;
   #running: Promise<void> | null = null;
+  #ticking: Promise<void> | null = null;
+  #resyncing: Promise<void> | null = null;
   #again = false;
   #stopped = false;
   #ready = false;
 
-  constructor(dispatch: DispatchService, fleet: FleetService, bus: Bus) {
+  constructor(dispatch: DispatchService, fleet: FleetService, presence: ControllerPresence, bus: Bus) {
     this.#dispatch = dispatch;
     this.#fleet = fleet;
+    this.#presence = presence;
     bus.onMessage((message) => {
       if (message.type === 'dispatch') this.#wake();
     });
-    // While this controller was away nobody could renew a lease here.
+    // The first connection, or the database was out of reach for a while.
     bus.onResync(() => {
-      dispatch
-        .grantGrace()
+      this.#resyncing = this.#showPresence()
         .then(() => {
           this.#ready = true;
           this.#wake();
@@ -37,9 +41,15 @@ export class DispatchTicker {
   }
 
   @Interval(TICK_MS)
-  async tick(): Promise<void> {
-    if (this.#stopped || !this.#ready) return;
+  tick(): Promise<void> {
+    if (this.#stopped || !this.#ready) return Promise.resolve();
+    this.#ticking ??= this.#lookAround().finally(() => (this.#ticking = null));
+    return this.#ticking;
+  }
+
+  async #lookAround(): Promise<void> {
     try {
+      await this.#showPresence();
       await this.#fleet.noticeLost();
       await this.#dispatch.reap();
     } catch (error) {
@@ -48,10 +58,24 @@ export class DispatchTicker {
     this.#wake();
   }
 
+  /** While no controller was there, or all of them were held up, nobody could renew a lease. */
+  async #showPresence(): Promise<void> {
+    if (this.#stopped || !(await this.#presence.show())) return;
+    await this.#dispatch.raiseFences();
+    const leases = await this.#dispatch.grantGrace();
+    if (leases > 0) writeLog('info', 'no controller was there until now; all leases begin anew', { leases });
+  }
+
   /** Resolves when the current pass has ended; no further one starts. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    // Whoever shows itself after it left would seem to be alive.
+    await this.#resyncing;
+    await this.#ticking;
+    await this.#presence
+      .leave()
+      .catch((error: unknown) => writeLog('warn', 'the leaving was not recorded', errorFields(error)));
   }
 
   #wake(): void {

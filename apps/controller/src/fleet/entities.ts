@@ -40,13 +40,21 @@ export class Machine {
   labels: Labels;
   @Column('text', { default: 'active' })
   desired: MachineDesired;
-  /** Why the farm itself put it into quarantine. */
+  /** Why, in the words of whoever wants it so. */
   @Column('text', { nullable: true })
   desiredReason: string | null;
+  /** Name of a user's token; null when the farm itself put it into quarantine, or nobody ever said anything. */
+  @Column('text', { nullable: true })
+  desiredBy: string | null;
+  @Column('timestamptz', { nullable: true })
+  desiredAt: Date | null;
   @Column('boolean')
   reachable: boolean;
   @Column('text', { nullable: true })
   problem: string | null;
+  /** The attempt that its agent has on it, as that one reports: also one that has no lease any more. */
+  @Column('uuid', { nullable: true })
+  heldAttempt: string | null;
   /** Its agent names it; false after it was taken out of the agent's configuration. */
   @Column('boolean', { default: true })
   configured: boolean;

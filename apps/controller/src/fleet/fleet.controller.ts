@@ -1,5 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type { Fleet, MachineView } from '@peerlab/contracts';
+import { Caller } from '../platform/auth/auth.guard.js';
+import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FleetService } from './fleet.service.js';
 import { FleetView } from './fleet.view.js';
@@ -25,8 +27,11 @@ export class FleetController {
   }
 
   @Serve('setMachine')
-  async setMachine(@Input() { params, body }: InputOf<'setMachine'>): Promise<MachineView> {
-    await this.#fleet.setDesired(params.machine, body.desired);
+  async setMachine(
+    @Input() { params, body }: InputOf<'setMachine'>,
+    @Caller() { name }: Identity,
+  ): Promise<MachineView> {
+    await this.#fleet.setDesired(params.machine, body.desired, name, body.reason ?? null);
     return this.#view.machine(params.machine);
   }
 }

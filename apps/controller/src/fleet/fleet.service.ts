@@ -8,11 +8,12 @@ import {
   peerPaths,
   type AgentMachine,
   type FromAgent,
+  type HeldAttempt,
   type Inventory,
   type MachineDesired,
 } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
-import { jsonb } from '../platform/database/storable.js';
+import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
@@ -45,6 +46,7 @@ export class FleetService {
         [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, hello.testSlots, connection],
       );
       await this.#recordMachines(tx, hello.agent, hello.machines);
+      await this.#recordHeld(tx, hello.agent, hello.attempts);
       await announce(
         tx,
         { type: 'agent-connected', agent: hello.agent, connection },
@@ -55,7 +57,12 @@ export class FleetService {
   }
 
   /** A sign of life with the state of all machines; false when a newer connection speaks for the agent. */
-  async beat(agent: string, connection: string, machines: readonly AgentMachine[]): Promise<boolean> {
+  async beat(
+    agent: string,
+    connection: string,
+    machines: readonly AgentMachine[],
+    attempts: readonly HeldAttempt[],
+  ): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       // NO KEY: a claim that holds a machine refers to this row, and must not wait for it.
       const before = await tx.one<{ online: boolean }>(
@@ -65,7 +72,8 @@ export class FleetService {
       if (before === null) return false;
       await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
       const changed = await this.#recordMachines(tx, agent, machines);
-      if (changed || !before.online) {
+      const moved = await this.#recordHeld(tx, agent, attempts);
+      if (changed || moved || !before.online) {
         await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
       }
       return true;
@@ -128,12 +136,13 @@ export class FleetService {
     });
   }
 
-  /** Changes what people want of a machine. */
-  async setDesired(machine: string, desired: MachineDesired): Promise<void> {
-    const touched = await this.#sql.run('update machine set desired = $2, desired_reason = null where name = $1', [
-      machine,
-      desired,
-    ]);
+  /** Changes what people want of a machine; kept until somebody wants something else. */
+  async setDesired(machine: string, desired: MachineDesired, by: string, reason: string | null): Promise<void> {
+    const touched = await this.#sql.run(
+      `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
+       where name = $1`,
+      [machine, desired, by, storable(reason)],
+    );
     if (touched === 0) throw notFound('machine', machine);
     await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
     await announce(this.#sql, { type: 'dispatch' });
@@ -141,8 +150,38 @@ export class FleetService {
 
   /** The farm's own quarantine, with its reason. */
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
-    await tx.run(`update machine set desired = 'quarantined', desired_reason = $2 where name = $1`, [machine, reason]);
+    await tx.run(
+      `update machine set desired = 'quarantined', desired_by = null, desired_reason = $2, desired_at = clock_timestamp()
+       where name = $1`,
+      [machine, reason],
+    );
     await announce(tx, { type: 'changed', topics: ['machines'] });
+  }
+
+  /** The job on this machine is over. */
+  async letGo(tx: Queries, machine: string, attemptId: string): Promise<void> {
+    await tx.run('update machine set held_attempt = null where name = $1 and held_attempt = $2', [machine, attemptId]);
+  }
+
+  /** Notes which attempts the agent has on its machines, the oldest where there are several; true when that changed. */
+  async #recordHeld(tx: Queries, agent: string, attempts: readonly HeldAttempt[]): Promise<boolean> {
+    const working = attempts.filter(({ machine, state }) => machine !== null && state !== 'finished');
+    const changed = await tx.run(
+      `with held as (
+         select distinct on (h.machine) h.machine, h.attempt
+         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, attempt, fence) order by h.machine, h.fence),
+       now as (
+         select m.name, held.attempt from machine m left join held on held.machine = m.name where m.agent = $1)
+       update machine m set held_attempt = now.attempt from now
+       where m.name = now.name and m.held_attempt is distinct from now.attempt`,
+      [
+        agent,
+        working.map(({ machine }) => machine),
+        working.map(({ attemptId }) => attemptId),
+        working.map(({ fence }) => fence),
+      ],
+    );
+    return changed > 0;
   }
 
   /** Upserts machines in one statement; true when anything that people or dispatch look at changed. */

@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  AgentView,
-  Combination,
-  Fleet,
-  Inventory,
-  Labels,
-  MachineDesired,
-  MachineObserved,
-  MachineView,
-  PeerPath,
+import {
+  desiredInWords,
+  type AgentView,
+  type Combination,
+  type Fleet,
+  type Inventory,
+  type Labels,
+  type MachineDesired,
+  type MachineObserved,
+  type MachineView,
+  type PeerPath,
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -22,6 +23,9 @@ interface MachineRow {
   labels: Labels;
   desired: MachineDesired;
   desired_reason: string | null;
+  desired_by: string | null;
+  desired_at: Date | null;
+  held_attempt: string | null;
   reachable: boolean;
   problem: string | null;
   configured: boolean;
@@ -101,6 +105,7 @@ function machineView(row: MachineRow): MachineView {
     description,
     labels,
     desired,
+    desiredBy: desiredBy(row),
     observed: observe(row),
     problem: problemOf(row),
     configured: row.configured,
@@ -111,10 +116,14 @@ function machineView(row: MachineRow): MachineView {
   };
 }
 
+function desiredBy({ desired_by: name, desired_reason: reason, desired_at: at }: MachineRow): MachineView['desiredBy'] {
+  return at === null ? null : { name, reason, at: at.toISOString() };
+}
+
 function observe(row: MachineRow): MachineObserved {
   if (!row.online) return 'offline';
   // While an attempt reboots it, an unanswered probe says nothing.
-  if (row.lease !== null) return 'busy';
+  if (row.lease !== null || row.held_attempt !== null) return 'busy';
   if (!row.reachable) return 'offline';
   return row.inventory === null ? 'unknown' : 'online';
 }
@@ -123,7 +132,13 @@ function problemOf(row: MachineRow): string | null {
   if (!row.online) {
     return `its agent ${row.agent} has been silent since ${row.agent_last_seen_at.toISOString()}; start it again`;
   }
-  if (row.desired_reason !== null) return row.desired_reason;
+  if (row.desired !== 'active' && row.desired_reason !== null) {
+    const { desired, desired_by: by, desired_reason: reason } = row;
+    return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
+  }
+  if (row.lease === null && row.held_attempt !== null) {
+    return `attempt ${row.held_attempt} lost its lease and is being brought to its end on it`;
+  }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';
 }

@@ -1,4 +1,4 @@
-import type { LogStream, SpoolStream } from '@peerlab/contracts';
+import type { LogGap, LogStream, SpoolStream } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import type { z } from 'zod';
@@ -19,6 +19,12 @@ export class Stream {
   /** Lines the agent says it produced; null while it runs. */
   @Column('bigint', { nullable: true, transformer: NUMBER })
   expected: number | null;
+  /** What its stored lines weigh, see lineBytes. */
+  @Column('bigint', { default: 0, transformer: NUMBER })
+  bytes: number;
+  /** When retention removed its lines. */
+  @Column('timestamptz', { nullable: true })
+  removedAt: Date | null;
 }
 
 /** No foreign key: it would be checked for every line, and the counter's row has one. */
@@ -35,4 +41,10 @@ export class LogLineRow {
   at: number;
   @Column('text')
   text: string;
+  /** The text goes on where the line before it ends. */
+  @Column('boolean', { nullable: true })
+  continues: true | null;
+  /** Lines that are missing here; the text says so too. */
+  @Column('jsonb', { nullable: true })
+  gap: LogGap | null;
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, StreamableFile } from '@nestjs/common';
 import type { LogPage } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { ProblemError } from '../platform/http/problem.js';
 import { LogService } from './log.service.js';
 
 @Controller()
@@ -20,7 +21,11 @@ export class LogController {
   /** As plain text; `nosniff` keeps a browser from taking a log for a page. */
   @Serve('getRawLog')
   async getRawLog(@Input() { params }: InputOf<'getRawLog'>): Promise<StreamableFile> {
-    await this.#logs.page(params.attempt, params.stream, 0, 1);
+    const { removedAt } = await this.#logs.page(params.attempt, params.stream, 0, 1);
+    if (removedAt !== null) {
+      const detail = 'results and measurements remain; pin runs whose logs are to be kept';
+      throw new ProblemError(410, 'log-removed', `retention removed this log at ${removedAt}`, { detail });
+    }
     return new StreamableFile(Readable.from(this.#logs.text(params.attempt, params.stream)), {
       type: 'text/plain; charset=utf-8',
       disposition: `inline; filename="${params.attempt}-${params.stream}.log"`,

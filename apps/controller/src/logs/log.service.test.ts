@@ -1,4 +1,4 @@
-import type { LogLine } from '@peerlab/contracts';
+import { LOG_LINE_MAX, type LogLine } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StaleFence } from '../dispatch/attempt.service.js';
@@ -31,7 +31,7 @@ describe('append', () => {
   });
   afterAll(() => farm.stop());
 
-  const frame = (lines: LogLine[], stream: 'serial' | 'kernel' | 'test' | 'agent' = 'serial') => ({
+  const frame = (lines: LogLine[], stream: 'serial' | 'kernel' | 'test' | 'agent' | 'build' = 'serial') => ({
     ...attempt,
     stream,
     lines,
@@ -76,15 +76,33 @@ describe('append', () => {
     expect(stored?.text).toBe('NUL \u2400 and \ufffd and \u001b[31m');
   });
 
+  it('keeps gaps and the parts of a long line, and gives the line back as it was', async () => {
+    const long = 'x'.repeat(LOG_LINE_MAX);
+    const lines: LogLine[] = [
+      { seq: 0, at: 1, text: 'before' },
+      { seq: 1, at: 1, text: long },
+      { seq: 2, at: 1, text: 'the end of it', continues: true },
+      { seq: 3, at: 2, text: '[gap]', gap: { lines: 7, bytes: 99, reason: 'disk-full' } },
+      { seq: 4, at: 3, text: '' },
+    ];
+    await logs.append('lab', frame(lines, 'agent'));
+    expect(await logs.lines(attempt.attemptId, 'agent', 0, 10)).toEqual(lines);
+    expect(await farm.call('getRawLog', { params: { attempt: attempt.attemptId, stream: 'agent' } })).toBe(
+      `before\n${long}the end of it\n[gap]\n\n`,
+    );
+    const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'agent' } });
+    expect(page.lines).toEqual(lines);
+  });
+
   it('refuses another fence, another agent and an unknown attempt', async () => {
-    const lines = [line(0)];
+    const lines = [line(5)];
     await expect(logs.append('lab', { ...frame(lines, 'agent'), fence: attempt.fence + 1 })).rejects.toThrow(
       StaleFence,
     );
     await expect(logs.append('other', frame(lines, 'agent'))).rejects.toThrow(StaleFence);
     const unknown = { ...frame(lines, 'agent'), attemptId: '00000000-0000-4000-8000-000000000000' };
     await expect(logs.append('lab', unknown)).rejects.toThrow(/not known/);
-    expect(await logs.lines(attempt.attemptId, 'agent', 0, 10)).toEqual([]);
+    expect(await logs.lines(attempt.attemptId, 'agent', 5, 10)).toEqual([]);
   });
 
   it('reads by range and says whether more will come', async () => {
@@ -93,5 +111,23 @@ describe('append', () => {
       query: { stream: 'kernel', from: 498, limit: 10 },
     });
     expect(page).toMatchObject({ total: 500, complete: false, lines: [line(498), line(499)] });
+  });
+
+  it('counts what its lines weigh, close to what Postgres needs for them', async () => {
+    const stored = Array.from({ length: 20_000 }, (_, seq) => ({
+      seq,
+      at: 1,
+      text: `[    1.${seq}] p2pvram: page moved é`,
+    }));
+    await farm.sql.run('truncate log_line');
+    for (let from = 0; from < stored.length; from += 2000)
+      await logs.append('lab', frame(stored.slice(from, from + 2000), 'build'));
+    const [row] = await farm.sql.rows<{ bytes: number; size: number }>(
+      `select bytes, pg_total_relation_size('log_line') as size from stream where stream = 'build' and attempt_id = $1`,
+      [attempt.attemptId],
+    );
+    const ratio = (row?.bytes ?? 0) / (row?.size ?? 1);
+    expect(ratio).toBeGreaterThan(0.7);
+    expect(ratio).toBeLessThan(1.4);
   });
 });

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { FromAgent, LogLine, LogPage, LogStream } from '@peerlab/contracts';
+import { joinedText, type FromAgent, type LogLine, type LogPage, type LogStream } from '@peerlab/contracts';
 import { AttemptService } from '../dispatch/attempt.service.js';
 import { announce } from '../platform/database/bus.js';
-import { storable } from '../platform/database/storable.js';
-import { Sql } from '../platform/database/sql.js';
+import { jsonb, storable } from '../platform/database/storable.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 
 type LogFrame = Pick<Extract<FromAgent, { type: 'log' }>, 'attemptId' | 'fence' | 'stream' | 'lines'>;
@@ -17,6 +17,12 @@ export function extendingLines(next: number, lines: readonly LogLine[]): LogLine
   }
   return taken;
 }
+
+/** What Postgres keeps of a line besides its text: row header, keys and index entry. */
+const ROW_BYTES = 120;
+
+/** What a stored line weighs, in bytes. */
+const lineBytes = ({ text }: LogLine): number => Buffer.byteLength(text) + ROW_BYTES;
 
 /** Log lines: appended once and without gaps, read by range. */
 @Injectable()
@@ -41,18 +47,14 @@ export class LogService {
       const taken = extendingLines(first, lines);
       if (taken.length === 0) return first;
       const next = first + taken.length;
-      await tx.run(
-        `insert into log_line (attempt_id, stream, seq, at, text)
-         select $1::uuid, $2::text, * from unnest($3::bigint[], $4::bigint[], $5::text[]) on conflict do nothing`,
-        [
-          attemptId,
-          stream,
-          taken.map(({ seq }) => seq),
-          taken.map(({ at }) => at),
-          taken.map(({ text }) => storable(text)),
-        ],
-      );
-      await tx.run('update stream set next = $3 where attempt_id = $1 and stream = $2', [attemptId, stream, next]);
+      await insertLines(tx, attemptId, stream, taken);
+      const bytes = taken.reduce((sum, line) => sum + lineBytes(line), 0);
+      await tx.run('update stream set next = $3, bytes = bytes + $4 where attempt_id = $1 and stream = $2', [
+        attemptId,
+        stream,
+        next,
+        bytes,
+      ]);
       await announce(tx, { type: 'log', attemptId, stream, next });
       return next;
     });
@@ -61,32 +63,80 @@ export class LogService {
   /** Up to `limit` lines from sequence number `from` on. */
   async page(attemptId: string, stream: LogStream, from: number, limit: number): Promise<LogPage> {
     // The counter first: lines stored in between are simply not announced yet.
-    const counter = await this.#sql.one<{ next: number; complete: boolean }>(
-      `select s.next, t.state = 'ended' and (t.revoked_at is not null or s.next >= coalesce(s.expected, 0)) as complete
+    const counter = await this.#sql.one<{ next: number; complete: boolean; removed_at: Date | null }>(
+      `select s.next, s.removed_at, t.state = 'ended' and (t.revoked_at is not null or s.next >= coalesce(s.expected, 0)) as complete
        from stream s join attempt t on t.id = s.attempt_id where s.attempt_id = $1 and s.stream = $2`,
       [attemptId, stream],
     );
     if (counter === null) throw notFound('attempt', attemptId);
+    if (counter.removed_at !== null) {
+      return { attemptId, stream, lines: [], total: 0, complete: true, removedAt: counter.removed_at.toISOString() };
+    }
     const lines = await this.lines(attemptId, stream, from, Math.min(from + limit, counter.next));
-    return { attemptId, stream, lines, total: counter.next, complete: counter.complete };
+    return { attemptId, stream, lines, total: counter.next, complete: counter.complete, removedAt: null };
   }
 
   /** Stored lines with from ≤ seq < to. */
   async lines(attemptId: string, stream: LogStream, from: number, to: number): Promise<LogLine[]> {
     if (to <= from) return [];
-    return this.#sql.rows<LogLine>(
-      `select seq, at, text from log_line where attempt_id = $1 and stream = $2 and seq >= $3 and seq < $4 order by seq`,
+    const rows = await this.#sql.rows<StoredLine>(
+      `select seq, at, text, continues, gap from log_line
+       where attempt_id = $1 and stream = $2 and seq >= $3 and seq < $4 order by seq`,
       [attemptId, stream, from, to],
     );
+    return rows.map(lineOf);
   }
 
-  /** The whole stream as text, in pieces of a few thousand lines. */
+  /** The whole stream as text, in pieces of a few thousand lines; long lines are whole again. */
   async *text(attemptId: string, stream: LogStream): AsyncGenerator<string> {
     const PIECE = 5000;
     for (let from = 0; ; from += PIECE) {
       const lines = await this.lines(attemptId, stream, from, from + PIECE);
-      if (lines.length > 0) yield `${lines.map(({ text }) => text).join('\n')}\n`;
-      if (lines.length < PIECE) return;
+      if (lines.length > 0) yield joinedText(lines, from === 0);
+      if (lines.length === PIECE) continue;
+      if (lines.length > 0 || from > 0) yield '\n';
+      return;
     }
   }
+}
+
+interface StoredLine extends Pick<LogLine, 'seq' | 'at' | 'text'> {
+  continues: true | null;
+  gap: LogLine['gap'] | null;
+}
+
+/** Nearly all lines are nothing but text, which is all that travels then. */
+function lineOf({ seq, at, text, continues, gap }: StoredLine): LogLine {
+  const line: LogLine = { seq, at, text };
+  if (continues === true) line.continues = true;
+  if (gap !== null && gap !== undefined) line.gap = gap;
+  return line;
+}
+
+async function insertLines(
+  tx: Queries,
+  attemptId: string,
+  stream: LogStream,
+  lines: readonly LogLine[],
+): Promise<void> {
+  const values: unknown[] = [
+    attemptId,
+    stream,
+    lines.map(({ seq }) => seq),
+    lines.map(({ at }) => at),
+    lines.map(({ text }) => storable(text)),
+  ];
+  const isPlain = lines.every(({ continues, gap }) => continues !== true && gap === undefined);
+  if (!isPlain) {
+    values.push(
+      lines.map(({ continues }) => continues ?? null),
+      lines.map(({ gap }) => jsonb(gap)),
+    );
+  }
+  await tx.run(
+    `insert into log_line (attempt_id, stream, seq, at, text${isPlain ? '' : ', continues, gap'})
+     select $1::uuid, $2::text, * from unnest($3::bigint[], $4::bigint[], $5::text[]${isPlain ? '' : ', $6::boolean[], $7::jsonb[]'})
+     on conflict do nothing`,
+    values,
+  );
 }

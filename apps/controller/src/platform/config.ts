@@ -3,10 +3,20 @@ import { homedir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { RetentionPolicy } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /** A setting that cannot be used; the message names the setting and the remedy. */
 export class SettingError extends Error {}
+
+function fromYaml(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
 
 /** Everything the controller can be told, with the environment variable that overrides the file. */
 export const SETTINGS = {
@@ -18,6 +28,8 @@ export const SETTINGS = {
   webDir: { env: 'PEERLAB_WEB', schema: z.string().min(1) },
   hookSecret: { env: 'PEERLAB_HOOK_SECRET', schema: z.string().min(16, 'use at least 16 characters') },
   artifactMaxBytes: { env: 'PEERLAB_ARTIFACT_MAX_BYTES', schema: z.coerce.number().int().positive() },
+  /** In the environment as YAML or JSON, such as `{softBytes: 1000000000}`. */
+  retention: { env: 'PEERLAB_RETENTION', schema: z.preprocess(fromYaml, RetentionPolicy) },
 } as const;
 
 export interface Settings {
@@ -32,6 +44,8 @@ export interface Settings {
   /** null = webhooks are refused. */
   hookSecret: string | null;
   artifactMaxBytes: number;
+  /** What is kept, and in how much space. All controllers of a farm need the same. */
+  retention: RetentionPolicy;
 }
 /** Injection token of Settings. */
 export const SETTINGS_TOKEN = Symbol('settings');
@@ -47,6 +61,7 @@ const SettingsFile = z.strictObject({
   webDir: SETTINGS.webDir.schema.optional(),
   hookSecret: SETTINGS.hookSecret.schema.optional(),
   artifactMaxBytes: SETTINGS.artifactMaxBytes.schema.optional(),
+  retention: SETTINGS.retention.schema.optional(),
 });
 
 /**
@@ -72,6 +87,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
     webDir: resolve(given.webDir ?? join(REPOSITORY, 'apps/web/dist')),
     hookSecret: given.hookSecret ?? null,
     artifactMaxBytes: given.artifactMaxBytes ?? 2 * 1024 ** 3,
+    retention: given.retention ?? RetentionPolicy.parse({}),
   };
 }
 
@@ -106,7 +122,7 @@ function describeIssues(error: z.ZodError, fromEnv: Record<string, string>, conf
       }
       const key = String(issue.path[0]) as keyof typeof SETTINGS;
       const place = key in fromEnv ? SETTINGS[key].env : `${configFile}: ${key}`;
-      return `${place}: ${issue.message}`;
+      return `${place}: ${[...issue.path.slice(1).map(String), issue.message].join(': ')}`;
     })
     .join('\n');
 }

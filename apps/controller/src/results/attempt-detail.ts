@@ -56,8 +56,8 @@ export class AttemptDetailView {
          where attempt_id = $1 order by seq`,
         [id],
       ),
-      this.#sql.rows<{ stream: LogStream; lines: number; expected: number | null }>(
-        `select stream, next as lines, expected from stream
+      this.#sql.rows<{ stream: LogStream; lines: number; expected: number | null; removed_at: Date | null }>(
+        `select stream, next as lines, expected, removed_at from stream
          where attempt_id = $1 and stream <> 'events' and (next > 0 or expected > 0) order by stream`,
         [id],
       ),
@@ -73,7 +73,12 @@ export class AttemptDetailView {
       kernels: kernels.map(({ sighting }) => sighting),
       results,
       measurements,
-      streams,
+      streams: streams.map(({ stream, lines, expected, removed_at }) => ({
+        stream,
+        lines,
+        expected,
+        removedAt: removed_at?.toISOString() ?? null,
+      })),
     };
   }
 }

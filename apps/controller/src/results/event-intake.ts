@@ -29,12 +29,13 @@ export class EventIntake {
   }
 
   /**
-   * Stores what extends the sequence and skips what is there already; after a gap nothing is taken.
+   * Stores what extends the sequence and skips what is there already; after a gap nothing is taken. Of an
+   * attempt that was revoked the evidence is kept, but nothing is decided by it any more.
    * Returns how many events are stored now. Throws StaleFence.
    */
   async take(agent: string, { attemptId, fence, events }: EventsFrame): Promise<number> {
     return this.#sql.transaction(async (tx) => {
-      await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update');
+      const revoked = (await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null;
       const attempt = await this.#attempts.lock(tx, attemptId);
       const counter = await tx.one<{ next: number }>(
         `select next from stream where attempt_id = $1 and stream = 'events' for update`,
@@ -46,7 +47,8 @@ export class EventIntake {
       for (const event of events) {
         if (event.seq > next) break;
         if (event.seq < next) continue;
-        resultsChanged = (await this.#apply(tx, attempt, event)) || resultsChanged;
+        const changed = revoked ? await this.#record(tx, attempt, event) : await this.#apply(tx, attempt, event);
+        resultsChanged = changed || resultsChanged;
         next += 1;
       }
       if (next === first) return next;
@@ -93,6 +95,37 @@ export class EventIntake {
     }
   }
 
+  /** Evidence of a revoked attempt: stored, without a say in any verdict, job, build or lease. True as in `#apply`. */
+  async #record(tx: Queries, attempt: LockedAttempt, { seq, at, event }: SequencedEvent): Promise<boolean> {
+    switch (event.type) {
+      case 'stage':
+        await this.#results.putStage(tx, attempt.id, event, at);
+        return false;
+      case 'kernel':
+        await this.#results.putKernel(tx, attempt.id, seq, event.sighting);
+        return false;
+      case 'plan':
+        await this.#results.putPlan(tx, testContext(attempt), event.suite, event.tests);
+        return false;
+      case 'result':
+        await this.#results.putLateResult(tx, testContext(attempt), event.result, attempt.failure);
+        return true;
+      case 'measurement':
+        await this.#results.putMeasurement(tx, attempt.id, seq, event);
+        return true;
+      case 'build-progress':
+        await this.#putProgress(tx, attempt, event.percent, event.text);
+        return false;
+      case 'built':
+      case 'build-failed':
+        return false;
+      case 'finished':
+        await this.#expect(tx, attempt, event.lineCounts);
+        await this.#attempts.noteRestored(tx, attempt, event.restored);
+        return false;
+    }
+  }
+
   async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string): Promise<void> {
     await tx.run('update attempt set progress = $2 where id = $1', [attempt.id, jsonb({ percent, text })]);
   }
@@ -111,13 +144,21 @@ export class EventIntake {
     attempt: LockedAttempt,
     event: Extract<AttemptEvent, { type: 'finished' }>,
   ): Promise<void> {
-    for (const [stream, lines] of Object.entries(event.lineCounts)) {
+    await this.#expect(tx, attempt, event.lineCounts);
+    await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
+  }
+
+  async #expect(
+    tx: Queries,
+    attempt: LockedAttempt,
+    lineCounts: Extract<AttemptEvent, { type: 'finished' }>['lineCounts'],
+  ): Promise<void> {
+    for (const [stream, lines] of Object.entries(lineCounts)) {
       await tx.run('update stream set expected = $3 where attempt_id = $1 and stream = $2', [
         attempt.id,
         stream,
         lines,
       ]);
     }
-    await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
   }
 }

@@ -74,33 +74,25 @@ export class ResultStore {
 
   /** Judges a result and stores both; a second result of the same test replaces the first. */
   async putResult(tx: Queries, context: TestContext, result: TestResult): Promise<Verdict> {
-    const { verdict, reason } = judge(result, context.pathKind);
-    const first = suitePosition(context.suites, result.suite, result.test);
-    await tx.run(
-      `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, proof, warnings,
-                           signature, log)
-       values ($1, $2, $3, coalesce((select position from planned_test where attempt_id = $1 and suite = $2 and test = $3),
-         $4::int + (select count(*) from result where attempt_id = $1 and suite = $2)::int), $5, $6, $7, $8, $9, $10, $11, $12)
-       on conflict (attempt_id, suite, test) do update set status = excluded.status, verdict = excluded.verdict,
-         reason = excluded.reason, duration_ms = excluded.duration_ms, proof = excluded.proof,
-         warnings = excluded.warnings, signature = excluded.signature, log = excluded.log,
-         stored_at = clock_timestamp()`,
-      [
-        context.attemptId,
-        storable(result.suite),
-        storable(result.test),
-        first,
-        result.status,
-        verdict,
-        storable(reason),
-        result.durationMs,
-        jsonb(result.proof),
-        storable(result.warnings),
-        storable(result.signature),
-        jsonb(result.log),
-      ],
-    );
-    return verdict;
+    const judged = judge(result, context.pathKind);
+    await putJudged(tx, context, result, judged, 'excluded.verdict');
+    return judged.verdict;
+  }
+
+  /**
+   * Keeps a result that came after its attempt was revoked: all that was seen, under the verdict that
+   * the attempt's end gave to the test, so that nothing that was decided changes.
+   */
+  async putLateResult(
+    tx: Queries,
+    context: TestContext,
+    result: TestResult,
+    failure: StoredFailure | null,
+  ): Promise<void> {
+    const { verdict, reason } = verdictOfUnreached(failure);
+    const seen = `${result.status}${result.reason === null ? '' : `: ${result.reason}`}`;
+    const late = { verdict, reason: `${reason} (came after that: ${seen})` };
+    await putJudged(tx, context, result, late, 'result.verdict');
   }
 
   async putMeasurement(
@@ -159,6 +151,41 @@ export class ResultStore {
     if (failure !== null) verdicts.push(verdictOfFailure(failure.class));
     return worstVerdict(verdicts) ?? 'not-reached';
   }
+}
+
+async function putJudged(
+  tx: Queries,
+  context: TestContext,
+  result: TestResult,
+  { verdict, reason }: { verdict: Verdict; reason: string | null },
+  /** Which verdict stays when the test has a result already: the new or the old one. */
+  staying: 'excluded.verdict' | 'result.verdict',
+): Promise<void> {
+  const first = suitePosition(context.suites, result.suite, result.test);
+  await tx.run(
+    `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, proof, warnings,
+                         signature, log)
+     values ($1, $2, $3, coalesce((select position from planned_test where attempt_id = $1 and suite = $2 and test = $3),
+       $4::int + (select count(*) from result where attempt_id = $1 and suite = $2)::int), $5, $6, $7, $8, $9, $10, $11, $12)
+     on conflict (attempt_id, suite, test) do update set status = excluded.status, verdict = ${staying},
+       reason = excluded.reason, duration_ms = excluded.duration_ms, proof = excluded.proof,
+       warnings = excluded.warnings, signature = excluded.signature, log = excluded.log,
+       stored_at = clock_timestamp()`,
+    [
+      context.attemptId,
+      storable(result.suite),
+      storable(result.test),
+      first,
+      result.status,
+      verdict,
+      storable(reason),
+      result.durationMs,
+      jsonb(result.proof),
+      storable(result.warnings),
+      storable(result.signature),
+      jsonb(result.log),
+    ],
+  );
 }
 
 /** Why a suite could not run at all; null when the bundle has it. A skip, because nothing went wrong. */

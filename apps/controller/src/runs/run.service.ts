@@ -7,6 +7,7 @@ import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
+import { requireRoom } from '../retention/storage.js';
 import { planRun, type Plan } from './planning.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
@@ -83,6 +84,7 @@ export class RunService {
 
   /** Writes run, builds and jobs; returns the run's id. */
   async store(tx: Queries, { spec, yaml, plan }: FeasibleRun, trigger: Trigger): Promise<string> {
+    await requireRoom(tx);
     const runId = randomUUID();
     const buildIds = spec.builds.map(() => randomUUID());
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;

@@ -11,9 +11,11 @@ import type {
   Verdict,
 } from '@peerlab/contracts';
 import { AttemptView } from '../dispatch/attempt.view.js';
+import { goesBefore } from '../dispatch/order.js';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
+import { HAS_ROOM } from '../retention/storage.js';
 import { whyWaiting, type WaitingFacts } from './waiting.js';
 
 interface RunRow {
@@ -46,6 +48,7 @@ interface JobRow {
   paused_until: string | null;
   ahead: number;
   builders: number;
+  storage_full: boolean;
   facts: WaitingFacts['machine'];
 }
 
@@ -100,8 +103,9 @@ export class RunView {
          case when j.state <> 'queued' then 0 else (
            select count(*) from job o join run r on r.id = o.run_id
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
-             and (-r.priority, o.queued_at, o.position, o.id) < (-run.priority, j.queued_at, j.position, j.id)) end as ahead,
+             and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
          (select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and ${AGENT_ONLINE}) as builders,
+         not ${HAS_ROOM} as storage_full,
          case when m.name is not null then jsonb_build_object(
            'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', ${AGENT_ONLINE},
            'agentLastSeenAt', to_char(a.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -126,6 +130,7 @@ function jobView(job: JobRow, attempts: AttemptSummary[]): JobView {
     build,
     ahead,
     builders,
+    storageFull: job.storage_full,
     note,
     machine: job.facts,
     pausedUntil: job.paused_until,

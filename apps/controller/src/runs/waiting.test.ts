@@ -19,6 +19,7 @@ const queued: WaitingFacts = {
   ahead: 0,
   pausedUntil: null,
   machine,
+  storageFull: false,
   builders: 1,
   note: null,
   attempts: 0,
@@ -35,6 +36,7 @@ it('says why a test job waits', () => {
   expect(whyWaiting({ ...queued, machine: { ...machine, leased: true }, ahead: 2 })).toBe('3rd in line for v-switch');
   expect(on({ leased: true, reachable: false })).toBe('next in line for v-switch');
   expect(whyWaiting(queued)).toBe('about to start on v-switch');
+  expect(whyWaiting({ ...queued, storageFull: true })).toMatch(/^the storage is full/);
   expect(on({ slots: { taken: 2, total: 3 } })).toBe('about to start on v-switch');
   expect(on({ slots: { taken: 3, total: 3 } })).toBe('v-switch is free, but its agent lab runs 3 of at most 3 tests');
   expect(whyWaiting({ ...queued, state: 'running' })).toBeNull();

@@ -1,4 +1,4 @@
-import type { JobState, MachineDesired } from '@peerlab/contracts';
+import { desiredInWords, type JobState, type MachineDesired } from '@peerlab/contracts';
 
 /** What decides whether a job can start, as read from the database. */
 export interface WaitingFacts {
@@ -21,6 +21,8 @@ export interface WaitingFacts {
     /** Tests that its agent runs, and how many it runs at most; null = no limit. */
     slots: { taken: number; total: number } | null;
   } | null;
+  /** Nothing new is begun until retention has made room. */
+  storageFull: boolean;
   /** Agents that build, and are online. */
   builders: number;
   note: string | null;
@@ -37,6 +39,8 @@ export function whyWaiting(facts: WaitingFacts): string | null {
     case 'blocked':
       return `waiting for the build ${facts.build}`;
     case 'queued':
+      if (facts.storageFull)
+        return 'the storage is full: nothing is started until there is room (peerlab retention status)';
       return facts.kind === 'build' ? whyBuildWaits(facts) : whyTestWaits(facts);
   }
 }
@@ -50,7 +54,7 @@ function whyTestWaits(facts: WaitingFacts): string {
   const { machine } = facts;
   if (machine === null) return 'has no machine';
   const { name, agent } = machine;
-  if (machine.desired !== 'active') return `${name} is ${machine.desired}; activate it to go on`;
+  if (machine.desired !== 'active') return `${name} is ${desiredInWords(machine.desired)}; activate it to go on`;
   if (!machine.agentOnline) return `${name} is offline: its agent ${agent} is silent since ${machine.agentLastSeenAt}`;
   if (!machine.leased && !machine.reachable) {
     return `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`;

@@ -21,11 +21,15 @@ export interface FakeAgentOptions {
   buildSlots?: number;
   testSlots?: number | null;
   machines?: string[];
+  /** What it says it speaks. Default: the newest. */
+  protocol?: number;
 }
 
 /** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
 export class FakeAgent {
   readonly received: ToAgent[] = [];
+  /** Every message as it came, for those who speak another version. */
+  readonly raw: unknown[] = [];
   readonly #socket: WebSocket;
   readonly #options: Required<FakeAgentOptions>;
   readonly #waiting = new Set<() => void>();
@@ -39,10 +43,13 @@ export class FakeAgent {
       buildSlots: 1,
       testSlots: null,
       machines: [],
+      protocol: AGENT_PROTOCOL,
       ...options,
     };
     socket.on('message', (data: Buffer) => {
-      this.received.push(ToAgent.parse(JSON.parse(data.toString())));
+      const message: unknown = JSON.parse(data.toString());
+      this.raw.push(message);
+      this.received.push(ToAgent.parse(message));
       for (const wake of this.#waiting) wake();
     });
     socket.on('close', (code) => {
@@ -70,10 +77,10 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, capabilities, buildSlots, testSlots } = this.#options;
+    const { name: agent, capabilities, buildSlots, testSlots, protocol } = this.#options;
     this.send({
       type: 'hello',
-      protocol: AGENT_PROTOCOL,
+      protocol,
       agent,
       site: 'test-site',
       version: '0.0.0',

@@ -69,6 +69,11 @@ export class TestFarm {
     this.server = await startServer(this.settings, this.database.address);
   }
 
+  /** One more controller on the same database; the caller closes it. */
+  replica(): Promise<RunningServer> {
+    return startServer(this.settings, this.database.address);
+  }
+
   /** Calls a route as the user; fails on every error answer. */
   async call<N extends RouteName>(name: N, call: CallOf<N>): Promise<AnswerOf<N>> {
     const response = await this.request(name, call);

@@ -96,8 +96,8 @@ it('drives a run from submission over build and test to its verdict', async () =
 
   const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
   expect(attempt.streams).toEqual([
-    { stream: 'serial', lines: 2, expected: 2 },
-    { stream: 'test', lines: 3, expected: 3 },
+    { stream: 'serial', lines: 2, expected: 2, removedAt: null },
+    { stream: 'test', lines: 3, expected: 3, removedAt: null },
   ]);
   const log = await farm.call('getLog', { params: { attempt: test.attemptId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });

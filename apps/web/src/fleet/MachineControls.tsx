@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { WriteError } from '../ui/section.js';
 
-/** Drain, quarantine and activate: what people want of a machine, apart from how it is. */
+/** Drain, maintain, quarantine and activate: what people want of a machine, apart from how it is. */
 export function MachineControls({ machine }: { machine: MachineView }): ReactNode {
   const queries = useQueryClient();
   const change = useMutation({
@@ -32,6 +32,16 @@ export function MachineControls({ machine }: { machine: MachineView }): ReactNod
             onClick={() => change.mutate('drained')}
           >
             Drain
+          </button>
+        )}
+        {machine.desired !== 'maintenance' && (
+          <button
+            type="button"
+            disabled={change.isPending}
+            title="a person works on it: finish what runs, take nothing new"
+            onClick={() => change.mutate('maintenance')}
+          >
+            Maintain
           </button>
         )}
         {machine.desired !== 'quarantined' && (

@@ -19,6 +19,7 @@ export const LogRow = memo(function LogRow({ seq, line, stream, needle, isFound,
   const classes = ['log-row'];
   if (isMarked) classes.push('log-marked');
   if (isFound) classes.push('log-found');
+  if (typeof line === 'object' && line.gap !== undefined) classes.push('log-warning');
   const tone = line === undefined || line === 'gap' ? null : toneOf(stream, line.text);
   if (tone !== null) classes.push(`log-${tone}`);
   return (
@@ -34,6 +35,17 @@ export const LogRow = memo(function LogRow({ seq, line, stream, needle, isFound,
 function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNode {
   if (line === undefined) return <span className="log-text muted">…</span>;
   if (line === 'gap') return <span className="log-text log-gap">this line never arrived (gap in the stream)</span>;
+  if (line.gap !== undefined) return <span className="log-text log-gap">{line.text}</span>;
+  if (line.continues === true) {
+    return (
+      <>
+        <span className="log-continues" title="goes on from the line above" aria-label="goes on from the line above">
+          ↪
+        </span>
+        <LineText line={{ seq: line.seq, at: line.at, text: line.text }} needle={needle} />
+      </>
+    );
+  }
   if (needle !== '') {
     const text = plainLine(line.text);
     if (text.toLowerCase().includes(needle.toLowerCase())) {

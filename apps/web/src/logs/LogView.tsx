@@ -16,6 +16,7 @@ import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
 import { ErrorNotice } from '../ui/section.js';
+import { exactText } from '../ui/time.js';
 import { isErrorLine } from './alarm.js';
 import { createLogStore, type LogStore } from './log-store.js';
 import { LogRow } from './LogRow.js';
@@ -139,13 +140,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
           else if (isUpward) setFollowing(false);
         }}
       >
-        {total === 0 && (
-          <p className="muted log-empty">
-            {store.complete()
-              ? `The ${stream} stream of this attempt is empty.`
-              : 'No lines yet; they appear here as they arrive.'}
-          </p>
-        )}
+        {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
         <div style={{ height: virtual.getTotalSize() }} className="log-canvas">
           <div
             className="log-rows"
@@ -186,6 +181,15 @@ function clickedLine(event: MouseEvent): number | null {
   if (!(event.target instanceof HTMLElement)) return null;
   const { seq } = event.target.dataset;
   return seq === undefined ? null : Number(seq) + 1;
+}
+
+function emptyText(store: LogStore): string {
+  const removedAt = store.removedAt();
+  if (removedAt !== null) {
+    return `The lines of the ${store.stream} stream were removed ${exactText(Date.parse(removedAt))} by retention; results and measurements remain.`;
+  }
+  if (store.complete()) return `The ${store.stream} stream of this attempt is empty.`;
+  return 'No lines yet; they appear here as they arrive.';
 }
 
 function heldText(store: LogStore): string {

@@ -7,7 +7,7 @@ const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 /** A stream of `total` lines `line N`, without those in `lost`; counts what was asked. */
 function source(total: number, lost: ReadonlySet<number> = new Set()) {
   const asked: [number, number][] = [];
-  const state = { total, complete: true, fail: false };
+  const state = { total, complete: true, fail: false, removedAt: null as string | null };
   const fetchLines = async (from: number, limit: number): Promise<LogPage> => {
     asked.push([from, limit]);
     if (state.fail) throw new Error('no connection');
@@ -15,7 +15,14 @@ function source(total: number, lost: ReadonlySet<number> = new Set()) {
     for (let seq = from; seq < Math.min(state.total, from + limit); seq += 1) {
       if (!lost.has(seq)) lines.push({ seq, at: seq, text: `line ${seq}` });
     }
-    return { attemptId: ATTEMPT, stream: 'serial', lines, total: state.total, complete: state.complete };
+    return {
+      attemptId: ATTEMPT,
+      stream: 'serial',
+      lines,
+      total: state.total,
+      complete: state.complete,
+      removedAt: state.removedAt,
+    };
   };
   return { asked, state, fetchLines };
 }
@@ -107,5 +114,15 @@ describe('log store', () => {
     controller.abort();
     expect(await store.find(0, 1, () => true, controller.signal)).toBeNull();
     expect(asked).toHaveLength(1);
+  });
+
+  it('knows when retention removed the lines', async () => {
+    const { state, fetchLines } = source(0);
+    state.removedAt = '2026-11-22T08:00:00.000Z';
+    const store = createLogStore('serial', fetchLines);
+    expect(store.removedAt()).toBeNull();
+    await changeOf(store, store.refresh);
+    expect(store.removedAt()).toBe(state.removedAt);
+    expect([store.total(), store.complete()]).toEqual([0, true]);
   });
 });

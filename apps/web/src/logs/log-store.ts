@@ -18,6 +18,8 @@ export interface LogStore {
   version: () => number;
   total: () => number;
   complete: () => boolean;
+  /** When retention removed the lines; null as long as they are there. */
+  removedAt: () => string | null;
   error: () => Error | null;
   line: (seq: number) => HeldLine;
   /** Lines that are held. */
@@ -49,6 +51,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogSt
   let version = 0;
   let total = 0;
   let complete = false;
+  let removedAt: string | null = null;
   let error: Error | null = null;
 
   const changed = (): void => {
@@ -63,6 +66,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogSt
       for (const line of page.lines) lines.set(line.seq, line);
       total = Math.max(total, page.total);
       complete = page.complete;
+      removedAt = page.removedAt;
       error = null;
       const end = Math.min(from + limit, page.total);
       for (let chunk = Math.ceil(from / CHUNK_LINES); chunk * CHUNK_LINES < end; chunk += 1) {
@@ -93,6 +97,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogSt
     version: () => version,
     total: () => total,
     complete: () => complete,
+    removedAt: () => removedAt,
     error: () => error,
     line: (seq) => lines.get(seq) ?? (isAsked(seq) ? 'gap' : undefined),
     heldCount: () => lines.size,

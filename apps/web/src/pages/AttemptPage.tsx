@@ -171,7 +171,7 @@ function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
   return names.flatMap((stream) => {
     const known = attempt.streams.find((each) => each.stream === stream);
     if (known !== undefined) return [known];
-    return expected.includes(stream) ? [{ stream, lines: 0, expected: null }] : [];
+    return expected.includes(stream) ? [{ stream, lines: 0, expected: null, removedAt: null }] : [];
   });
 }
 

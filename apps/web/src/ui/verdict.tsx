@@ -68,6 +68,7 @@ const STATE_LOOK: Record<string, { icon: string; tone: string }> = {
   unknown: { icon: '?', tone: 'quiet' },
   active: { icon: '▶', tone: 'quiet' },
   drained: { icon: '‖', tone: 'warn' },
+  maintenance: { icon: '⚒', tone: 'warn' },
   quarantined: { icon: '⚠', tone: 'bad' },
   connected: { icon: '●', tone: 'good' },
   lost: { icon: '○', tone: 'bad' },

@@ -72,6 +72,7 @@ export function whyOtherMachine(
 export async function prepare(bench: TestBench): Promise<string> {
   const { host, signal, pace } = bench;
   let { kernel } = await host.reach(pace.reachMs, signal);
+  await bench.guard.claim(host.require(), signal);
   if (kernel.nonce !== null) {
     bench.note(
       `prepare: ${bench.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,

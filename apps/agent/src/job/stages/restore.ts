@@ -1,4 +1,4 @@
-import { adviceOf } from '../../machine/errors.js';
+import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatSeconds } from '../../timing.js';
 import { messageOf } from '../../journal.js';
 import type { TestBench } from '../test-bench.js';
@@ -9,11 +9,19 @@ function expectedBuildId(bench: TestBench): string | null {
   return bench.spool.memory.defaultKernel?.buildId ?? null;
 }
 
+/** `restored` null: a newer attempt has the machine, on this or another agent, and restores it. */
+export interface Restoration {
+  restored: boolean | null;
+  detail: string;
+}
+
 /**
  * Puts the machine back: default kernel, our files and boot entry gone. Runs whatever happened
- * before, on a deadline of its own. Resolves to whether the machine is as it was found.
+ * before, with or without a lease, on a deadline of its own. Resolves to whether the machine is as it
+ * was found.
  */
-export async function restore(bench: TestBench): Promise<{ restored: boolean; detail: string }> {
+export async function restore(bench: TestBench): Promise<Restoration> {
+  bench.guard.beginRestore();
   bench.kernelLog.detach();
   const deadline = new AbortController();
   const timer = setTimeout(
@@ -22,10 +30,10 @@ export async function restore(bench: TestBench): Promise<{ restored: boolean; de
   );
   const at = performance.now();
   const fromSeq = bench.serial.next;
-  const finish = (restored: boolean, detail: string): { restored: boolean; detail: string } => {
+  const finish = (restored: boolean | null, detail: string): Restoration => {
     bench.emitFarmResult('restore', {
-      status: restored ? 'pass' : 'fail',
-      reason: restored ? null : detail,
+      status: restored === null ? 'skip' : restored ? 'pass' : 'fail',
+      reason: restored === true ? null : detail,
       durationMs: performance.now() - at,
       signature: null,
       log: bench.serialRange(fromSeq),
@@ -36,7 +44,7 @@ export async function restore(bench: TestBench): Promise<{ restored: boolean; de
     try {
       return finish(true, await restoreOnce(bench, deadline.signal));
     } catch (error) {
-      if (deadline.signal.aborted || bench.machine.power === null) throw error;
+      if (deadline.signal.aborted || bench.machine.power === null || isFenced(error)) throw error;
       bench.note(`restore: ${adviceOf(error)}; once more after a reset`);
       bench.host.leave();
       await bench.machine.power.reset(deadline.signal);
@@ -45,12 +53,15 @@ export async function restore(bench: TestBench): Promise<{ restored: boolean; de
       return finish(true, await restoreOnce(bench, deadline.signal));
     }
   } catch (error) {
+    if (isFenced(error)) return finish(null, adviceOf(error));
     return finish(false, `${bench.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`);
   } finally {
     clearTimeout(timer);
     bench.host.leave();
   }
 }
+
+const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
 async function restoreOnce(bench: TestBench, signal: AbortSignal): Promise<string> {
   const { host, pace, machine } = bench;

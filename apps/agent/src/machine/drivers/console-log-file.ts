@@ -7,12 +7,12 @@ const READ_BYTES = 64 * 1024;
 
 /**
  * A console that something else records into a growing file. Missing file: waits for it. File got
- * shorter (truncated or replaced): goes on from its start.
+ * shorter (truncated or replaced): goes on from its start. Held back, it leaves the text in the file.
  */
 export function createLogFileConsole(settings: { logFile: string; pollMs?: number }): Console {
   const pollMs = settings.pollMs ?? 100;
   return {
-    async follow(from, onLine) {
+    async follow(from, onLine, flow) {
       const sizeNow = async (): Promise<number> =>
         stat(settings.logFile).then(
           (found) => found.size,
@@ -20,6 +20,10 @@ export function createLogFileConsole(settings: { logFile: string; pollMs?: numbe
         );
       let offset = from === 'end' ? await sizeNow() : from;
       const splitter = new LineSplitter(onLine);
+      const stopping = new AbortController();
+      const stopped = new Promise<void>((resolve) => {
+        stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
       const drain = async (): Promise<void> => {
         const size = await sizeNow();
         if (size < offset) offset = 0;
@@ -31,12 +35,13 @@ export function createLogFileConsole(settings: { logFile: string; pollMs?: numbe
             if (bytesRead === 0) break;
             offset += bytesRead;
             splitter.push(buffer.subarray(0, bytesRead));
+            const wait = flow?.wait() ?? null;
+            if (wait !== null) await Promise.race([wait, stopped]);
           }
         } finally {
           await file.close();
         }
       };
-      const stopping = new AbortController();
       const following = (async () => {
         while (!stopping.signal.aborted) {
           // A file that vanishes between stat and open is there again, or not, at the next look.

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
-import { LineSplitter } from '../lines.js';
+import { endReading, LineSplitter, readInto } from '../lines.js';
 import type {
   CommandEnd,
   ExecOptions,
@@ -104,16 +104,16 @@ export class SshSession implements Session {
 
   async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
     const { channel, end } = await this.channel(command);
-    const stdout = new LineSplitter((line) => handlers.onStdoutLine(line));
-    const stderr = new LineSplitter((line) => handlers.onStderrLine(line));
-    channel.on('data', (chunk: Buffer) => stdout.push(chunk));
-    channel.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const stdout = new LineSplitter((line, continues) => handlers.onStdoutLine(line, continues));
+    const stderr = new LineSplitter((line, continues) => handlers.onStderrLine(line, continues));
+    readInto(channel, stdout, handlers.flow);
+    readInto(channel.stderr, stderr, handlers.flow);
     const ended = new Promise<CommandEnd>((resolve) => {
       const finish = (): void => {
         const seen = end();
         this.lost.removeEventListener('abort', finish);
-        stdout.end();
-        stderr.end();
+        endReading(channel, stdout);
+        endReading(channel.stderr, stderr);
         resolve(seen === null ? { code: null, signal: null, lost: true } : { ...seen, lost: false });
       };
       channel.on('close', finish);
@@ -212,8 +212,12 @@ export class SshSession implements Session {
     const body = `sum=$(sha256sum < ${from}) && echo "$sum" || exit 1
 [ "\${sum%% *}" != ${options.sha256} ] || { chmod ${options.mode.toString(8)} ${from} && mv -f ${from} ${to}; }`;
     const command = script('place-file', { from: part, to: remotePath, sha256: options.sha256 }, body);
-    const text = await output(this, command, options.signal === undefined ? {} : { signal: options.signal });
-    return text.trim().split(/\s+/)[0] ?? '';
+    const said = await output(
+      this,
+      options.placing?.(command) ?? command,
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
+    return said.trim().split(/\s+/)[0] ?? '';
   }
 
   private sftp(): Promise<SFTPWrapper> {

@@ -19,7 +19,7 @@ export class AuthGuard implements CanActivate {
     const access = servedRoute(context)?.access ?? 'public';
     if (access === 'public' || access === 'signature') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const identity = await this.#tokens.identify(request.headers.authorization);
+    const identity = await this.#tokens.identify(request.headers.authorization, request.ip);
     if (identity === null) {
       throw new ProblemError(401, 'unauthorized', 'this needs a token', {
         detail: 'send "Authorization: Bearer plk_…"; the controller\'s "token create" makes one',

@@ -36,6 +36,7 @@ export class Bus {
   #client: Client | null = null;
   #retry: NodeJS.Timeout | null = null;
   #closed = false;
+  #revive: () => Promise<void> = () => Promise.resolve();
 
   constructor(address: DatabaseAddress) {
     this.#address = address;
@@ -47,6 +48,11 @@ export class Bus {
 
   onResync(handler: () => void): void {
     this.#events.on('resync', handler);
+  }
+
+  /** What is done, before every further try, about a database that does not answer. */
+  onUnreachable(revive: () => Promise<void>): void {
+    this.#revive = revive;
   }
 
   /** Connects; throws when the first connection fails. */
@@ -83,8 +89,11 @@ export class Bus {
     if (this.#closed || this.#client !== client || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      this.start().catch((error: unknown) => {
+      this.start().catch(async (error: unknown) => {
         writeLog('warn', 'cannot listen for notifications yet', errorFields(error));
+        await this.#revive().catch((problem: unknown) =>
+          writeLog('error', 'the database could not be brought back', errorFields(problem)),
+        );
         if (this.#client !== null) this.#reconnectLater(this.#client);
       });
     }, RECONNECT_MS);

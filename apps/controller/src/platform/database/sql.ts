@@ -62,6 +62,11 @@ export class Sql implements Queries {
     for (let attempt = 1; ; attempt += 1) {
       const client = await this.pool.connect();
       let broken: Error | undefined;
+      // The pool listens to idle connections only; one that breaks between two statements would end the process.
+      const onError = (error: Error): void => {
+        broken = error;
+      };
+      client.on('error', onError);
       try {
         await client.query('begin');
         const answer = await work(queriesOf(client));
@@ -74,6 +79,7 @@ export class Sql implements Queries {
         const again = isPgError(error, DEADLOCK) || isPgError(error, SERIALIZATION);
         if (!again || attempt >= ATTEMPTS) throw error;
       } finally {
+        client.off('error', onError);
         client.release(broken);
       }
     }

@@ -53,6 +53,8 @@ describe('problems', () => {
   it('name the field', async () => {
     const query = await problem(await fetch(`${farm.server.url}/api/v1/runs?limit=0`));
     expect(query).toMatchObject({ status: 400, errors: [{ path: 'limit' }] });
+    const year = await problem(await fetch(`${farm.server.url}/api/v1/runs?before=0000-02-29T23:57:43Z`));
+    expect(year).toMatchObject({ status: 400, errors: [{ path: 'before' }] });
     const path = await problem(await fetch(`${farm.server.url}/api/v1/runs/nonsense`));
     expect(path).toMatchObject({ status: 400, errors: [{ path: 'run' }] });
     const body = { method: 'POST', body: '{"yml":""}', headers: { 'content-type': 'application/json' } };

@@ -1,0 +1,3 @@
+/** Machines on script behind real SSH, for tests of other workspaces. Nothing here needs vitest. */
+export { makeFakeBundle } from './fake-bundle.js';
+export { type FakeBoot, type FakeEvent, FakeMachine, type FakeTest } from './fake-machine.js';

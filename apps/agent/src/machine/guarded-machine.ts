@@ -1,0 +1,168 @@
+import { output } from './command.js';
+import { MachineError } from './errors.js';
+import {
+  CLAIM_TIMEOUT_MS,
+  claimCommand,
+  FENCE_FILE,
+  fencedCommand,
+  isRefusal,
+  type MachineFence,
+  refusedBy,
+} from './fence.js';
+import type {
+  ExecOptions,
+  ExecResult,
+  LineHandlers,
+  Machine,
+  RunningCommand,
+  Session,
+  UploadOptions,
+} from './protocols.js';
+
+/** The right to act on a machine, as the agent knows it by its own clock. */
+export interface Lease {
+  /** Throws when the right has ended, or was never given. */
+  check(): void;
+}
+
+/**
+ * Stands between an attempt and its machine. Every action asks the lease first, so that an agent that
+ * was held up does nothing late; and every command compares the machine's own fence, so that one that
+ * cannot know better does no harm either.
+ */
+export class MachineGuard {
+  /** `looking` = nothing may be changed yet, the fence is not on the machine. */
+  private phase: 'looking' | 'working' | 'restoring' = 'looking';
+  /** The machine belongs to another attempt. It stays so: fences only grow. */
+  private taken: MachineError | null = null;
+
+  constructor(
+    private readonly name: string,
+    private readonly lease: Lease,
+    private readonly fence: MachineFence,
+  ) {}
+
+  /**
+   * Throws unless the attempt may act now. Restoring is the agent's duty, lease or not; but a machine that
+   * refused one command of the attempt is not touched by it any more, not even its power.
+   */
+  check(): void {
+    if (this.taken !== null) throw this.taken;
+    if (this.phase !== 'restoring') this.lease.check();
+  }
+
+  /** Takes the machine: from now on commands of attempts with a lower fence refuse themselves. */
+  async claim(session: Session, signal: AbortSignal): Promise<void> {
+    this.check();
+    const result = await session.exec(claimCommand(this.fence), { timeoutMs: CLAIM_TIMEOUT_MS, signal });
+    this.throwIfRefused(result);
+    if (result.code !== 0) {
+      const why = result.stderr.trim() || `exit ${result.code ?? 'by a signal'}`;
+      throw new MachineError('command-failed', `${FENCE_FILE} on ${this.name} cannot be written: ${why}`);
+    }
+    this.phase = 'working';
+  }
+
+  /** From now on only a newer attempt on the machine keeps this one from acting. */
+  beginRestore(): void {
+    this.phase = 'restoring';
+  }
+
+  /** The command with its comparison; `holding` as in `fencedCommand`. */
+  fenced(command: string, holding: boolean): string {
+    if (this.phase === 'looking') return command;
+    return fencedCommand(command, this.fence, this.phase === 'working' ? 'own' : 'not-higher', holding);
+  }
+
+  /** Looks at how a command ended; throws when the machine refused it. */
+  throwIfRefused(result: { code: number | null; stderr: string }): void {
+    const found = refusedBy(result);
+    if (found === null) return;
+    this.taken = new MachineError(
+      'fenced',
+      `${this.name} has the fence ${found}, this attempt has ${this.fence.fence}: the machine belongs to another attempt`,
+      `if the machine came from another farm, remove ${FENCE_FILE} on it`,
+    );
+    throw this.taken;
+  }
+}
+
+/** The machine with every action behind a guard. */
+export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
+  const { access, power } = machine;
+  return {
+    ...machine,
+    access: {
+      address: access.address,
+      connect: async (options) => {
+        guard.check();
+        return new GuardedSession(await access.connect(options), guard);
+      },
+    },
+    power:
+      power === null
+        ? null
+        : {
+            reset: async (signal) => {
+              guard.check();
+              await power.reset(signal);
+            },
+            status: (signal) => power.status(signal),
+          },
+  };
+}
+
+class GuardedSession implements Session {
+  constructor(
+    private readonly inner: Session,
+    private readonly guard: MachineGuard,
+  ) {}
+
+  get lost(): AbortSignal {
+    return this.inner.lost;
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+
+  async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
+    this.guard.check();
+    const result = await this.inner.exec(this.guard.fenced(command, true), options);
+    this.guard.throwIfRefused(result);
+    return result;
+  }
+
+  async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
+    this.guard.check();
+    let refused = false;
+    const running = await this.inner.start(this.guard.fenced(command, false), {
+      ...handlers,
+      onStderrLine: (line, continues) => {
+        if (isRefusal(line)) refused = true;
+        handlers.onStderrLine(line, continues);
+      },
+    });
+    // To who waits for it, a machine that was given away is as good as gone; the next command says why.
+    const ended = running.ended.then((end) => (refused ? { ...end, lost: true } : end));
+    return { ended, writeLine: (text) => running.writeLine(text), close: () => running.close() };
+  }
+
+  /** The bytes go into a part beside the file; only putting it into its place counts. */
+  async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
+    this.guard.check();
+    try {
+      return await this.inner.upload(localPath, remotePath, {
+        ...options,
+        placing: (command) => {
+          this.guard.check();
+          return this.guard.fenced(command, true);
+        },
+      });
+    } catch (error) {
+      // Whether it was the fence is asked for with a command that does nothing else.
+      if (error instanceof MachineError && error.kind === 'command-failed') await output(this, 'true');
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LINE_PIECE_MAX, LineSplitter } from './lines.js';
+
+/** Lines with their pieces, when the bytes come in chunks of the given sizes, over and over. */
+function split(bytes: Buffer, chunkSizes: readonly number[]): string[][] {
+  const lines: string[][] = [];
+  const splitter = new LineSplitter((piece, continues) => {
+    if (continues) lines.at(-1)?.push(piece);
+    else lines.push([piece]);
+  });
+  for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+    const size = chunkSizes[turn % chunkSizes.length] ?? 1;
+    splitter.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  splitter.end();
+  return lines;
+}
+
+describe('LineSplitter', () => {
+  it('takes any bytes in any chunks: the lines are those of the whole text', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            fc.uint8Array({ maxLength: 12 }),
+            fc.constantFrom(...['\r\n', '\n', '\u001b[1m', 'é💩'].map((s) => Buffer.from(s))),
+          ),
+          {
+            maxLength: 40,
+          },
+        ),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+        (pieces, sizes) => {
+          const bytes = Buffer.concat(pieces);
+          const whole = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).split('\n');
+          if (whole.at(-1) === '') whole.pop();
+          expect(split(bytes, sizes)).toEqual(whole.map((line) => [line.replace(/\r+$/, '')]));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('hands a line without end out in pieces, cut at the same places whatever the chunks', () => {
+    const line = '💩x'.repeat(LINE_PIECE_MAX);
+    const bytes = Buffer.from(`${line}\nnext\n`);
+    const [long, next] = split(bytes, [65_536]);
+    expect(next).toEqual(['next']);
+    expect(long?.join('')).toBe(line);
+    expect(long?.every((piece) => piece.length <= LINE_PIECE_MAX && !/\p{Surrogate}/u.test(piece))).toBe(true);
+    expect(split(bytes, [999_999, 3])[0]).toEqual(long);
+  });
+
+  it('is not slowed down by binary output', () => {
+    const started = performance.now();
+    expect(split(Buffer.concat([Buffer.alloc(LINE_PIECE_MAX, '\r'), Buffer.from('x\n')]), [4096])[0]?.[0]).toHaveLength(
+      LINE_PIECE_MAX,
+    );
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});

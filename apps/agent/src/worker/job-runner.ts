@@ -1,0 +1,101 @@
+import { type BuildSettings, runBuildJob } from '../job/build-job.js';
+import type { BundleCache } from '../job/bundle-cache.js';
+import { JobFailure } from '../job/failure.js';
+import { PACE, type Pace } from '../job/pace.js';
+import { TestBench } from '../job/test-bench.js';
+import { recoverTestJob, runTestJob } from '../job/test-job.js';
+import { type Journal, messageOf } from '../journal.js';
+import type { Machine } from '../machine/protocols.js';
+import type { Held } from './held.js';
+
+/** What jobs need beside the attempt itself. */
+export interface JobSettings {
+  machines: readonly Machine[];
+  bundles: BundleCache;
+  /** null = this agent does not build. */
+  build: BuildSettings | null;
+  journal: Journal;
+  pace?: Pace;
+}
+
+/** Longest build; a kernel with a debug config takes ten minutes on two cores. */
+const BUILD_LIMIT_MS = 2 * 3600 * 1000;
+
+/** Runs the job of an attempt to its `finished` event, or brings an interrupted one to it. */
+export class JobRunner {
+  private readonly machines: Map<string, Machine>;
+
+  constructor(private readonly settings: JobSettings) {
+    this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
+  }
+
+  hasMachine(name: string): boolean {
+    return this.machines.has(name);
+  }
+
+  /** A fresh attempt, from when its lease has begun. Rejects with AgentStopping or on a bug. */
+  async perform(held: Held): Promise<void> {
+    await held.lease.whenBegun(held.stop.signal);
+    const { assignment } = held.spool.memory;
+    const { work } = assignment;
+    const limitMs = work.kind === 'build' ? BUILD_LIMIT_MS : work.timeouts.attemptSeconds * 1000;
+    const late = new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(limitMs / 1000)} s`);
+    const limit = setTimeout(() => held.stop.abort(late), limitMs);
+    try {
+      if (work.kind === 'test') await runTestJob(this.benchOf(held));
+      else if (this.settings.build === null) throw new Error('a build was accepted without build settings');
+      else await runBuildJob(this.settings.build, assignment, work, held.spool, held.stop.signal);
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  /** An attempt that an earlier life of the agent left unfinished: its machine is restored. */
+  async recover(held: Held): Promise<void> {
+    const { assignment, stage } = held.spool.memory;
+    if (assignment.work.kind === 'test' && this.hasMachine(assignment.work.machine)) {
+      await recoverTestJob(this.benchOf(held));
+      return;
+    }
+    const message =
+      assignment.work.kind === 'build'
+        ? `the agent restarted in stage ${stage ?? 'fetch'}`
+        : `the agent restarted and has no machine "${assignment.work.machine}" any more`;
+    held.spool.appendLine('agent', message);
+    held.spool.appendEvent({
+      type: 'finished',
+      failure: { class: 'infrastructure', stage, message, signature: null },
+      restored: assignment.work.kind === 'build',
+      lineCounts: held.spool.lineCounts(),
+    });
+  }
+
+  /** A job that threw: its machine is in an unknown state, and the controller has to hear so. */
+  endBroken({ spool }: Held, problem: string): void {
+    if (spool.finished) return;
+    try {
+      spool.appendEvent({
+        type: 'finished',
+        failure: {
+          class: 'agent-bug',
+          stage: spool.memory.stage,
+          message: problem.slice(0, 2000),
+          signature: null,
+        },
+        restored: !spool.memory.touched,
+        lineCounts: spool.lineCounts(),
+      });
+    } catch (error) {
+      this.settings.journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
+    }
+  }
+
+  private benchOf({ spool, stop, lease }: Held): TestBench {
+    const { assignment } = spool.memory;
+    if (assignment.work.kind !== 'test') throw new Error('a build has no bench');
+    const machine = this.machines.get(assignment.work.machine);
+    if (machine === undefined) throw new Error(`no machine ${assignment.work.machine}`);
+    const { bundles, pace = PACE } = this.settings;
+    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease);
+  }
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { AGENT_PROTOCOL, AGENT_PROTOCOLS, FromAgent, ToAgent } from './agent-channel.js';
+
+const fixture = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(new URL(`../fixtures/agent-v1/${name}`, import.meta.url), 'utf8')) as Record<string, unknown>;
+
+/** Values of `type` anywhere in a JSON Schema. */
+function typesIn(schema: unknown, found = new Set<string>()): Set<string> {
+  if (Array.isArray(schema)) for (const part of schema) typesIn(part, found);
+  else if (schema !== null && typeof schema === 'object') {
+    const { properties } = schema as { properties?: { type?: { const?: unknown } } };
+    if (typeof properties?.type?.const === 'string') found.add(properties.type.const);
+    for (const part of Object.values(schema)) typesIn(part, found);
+  }
+  return found;
+}
+
+const typesOf = (messages: unknown): Set<string> => {
+  const found = new Set<string>();
+  JSON.stringify(messages, (key, value: unknown) => {
+    if (key === 'type' && typeof value === 'string') found.add(value);
+    return value;
+  });
+  return found;
+};
+
+describe('the agent channel, version 1', () => {
+  it('is still the version before this one', () => {
+    expect(AGENT_PROTOCOLS).toEqual([1, AGENT_PROTOCOL]);
+  });
+
+  it.each(Object.entries(fixture('from-agent.json')))('the controller reads %s as it was meant', (_, frame) => {
+    expect(FromAgent.parse(frame)).toMatchObject(frame as object);
+  });
+
+  it.each(Object.entries(fixture('to-agent.json')))('%s is still a message', (_, message) => {
+    expect(ToAgent.parse(message)).toMatchObject(message as object);
+  });
+
+  it('has an example of every message and every event that it knew', () => {
+    for (const side of ['from-agent', 'to-agent']) {
+      const known = typesIn(fixture(`${side}.schema.json`));
+      expect(known.size).toBeGreaterThanOrEqual(7);
+      expect([...known].filter((type) => !typesOf(fixture(`${side}.json`)).has(type))).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,145 @@
+import { createWriteStream } from 'node:fs';
+import { copyFile, mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { Client } from 'pg';
+import { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
+import { RETENTION_LOCK } from '../retention/retention.service.js';
+import { copyOut } from './copy.js';
+import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
+
+/** Says of the moment and is written anew by whoever runs. */
+const LEFT_OUT = ['controller', 'storage'];
+const MIGRATIONS = 'schema_migration';
+/** Above it packing costs more time than it saves space. */
+const GZIP_LEVEL = 3;
+
+export interface BackupSummary {
+  folder: string;
+  rows: number;
+  artifacts: number;
+  /** Artifacts that an earlier backup in the same place had already. */
+  artifactsKnown: number;
+}
+
+/**
+ * Writes everything that the farm knows below `target`, while it runs: first the rows as of one moment,
+ * then the artifacts that they name, which are there because a row is written after its file and
+ * because retention waits. Works with any Postgres, needs none of its programs, and may be read by a
+ * newer version. `artifactsDir` is the controller's artifact folder.
+ */
+export async function backUp(address: DatabaseAddress, artifactsDir: string, target: string): Promise<BackupSummary> {
+  const client = new Client({ ...pgOptions(address), application_name: 'peerlab-backup' });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [RETENTION_LOCK]);
+    await client.query('begin transaction isolation level repeatable read, read only');
+    const tables = await readTables(client);
+    const manifest = await readManifest(client, tables);
+    const folder = join(target, backupFolder(manifest.takenAt));
+    for (const table of manifest.tables) {
+      const path = join(folder, tableFile(table.name));
+      await mkdir(dirname(path), { recursive: true });
+      const gzip = createGzip({ level: GZIP_LEVEL });
+      const written = pipeline(gzip, createWriteStream(path, { flags: 'wx', flush: true }));
+      await Promise.all([copyOut(client, `copy ${table.name} (${listOf(table.columns)}) to stdout`, gzip), written]);
+    }
+    await client.query('commit');
+    let artifactsKnown = 0;
+    for (const artifact of manifest.artifacts) {
+      if (await copyArtifact(artifactsDir, target, artifact)) artifactsKnown += 1;
+    }
+    await writeDurably(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
+    return { folder, rows, artifacts: manifest.artifacts.length, artifactsKnown };
+  } finally {
+    await client.end();
+  }
+}
+
+export const listOf = (columns: readonly string[]): string => columns.map((column) => `"${column}"`).join(', ');
+
+interface Table {
+  name: string;
+  columns: string[];
+}
+
+/** Tables in an order in which foreign keys hold; their references have no circles. */
+async function readTables(client: Client): Promise<Table[]> {
+  const { rows } = await client.query<{ name: string; columns: string[]; refers: string[] }>(
+    `select c.relname as name,
+       array(select attname::text from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped order by attnum) as columns,
+       array(select f.relname::text from pg_constraint k join pg_class f on f.oid = k.confrelid
+             where k.conrelid = c.oid and k.contype = 'f' and k.confrelid <> c.oid) as refers
+     from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+       and not (c.relname = any($1)) order by c.relname`,
+    [[...LEFT_OUT, MIGRATIONS]],
+  );
+  const ordered: Table[] = [];
+  const isPlaced = (name: string): boolean => ordered.some((table) => table.name === name);
+  while (ordered.length < rows.length) {
+    const ready = rows.filter(({ name, refers }) => !isPlaced(name) && refers.every(isPlaced));
+    if (ready.length === 0) throw new Error('the tables refer to each other in a circle');
+    ordered.push(...ready.map(({ name, columns }) => ({ name, columns })));
+  }
+  return ordered;
+}
+
+async function readManifest(client: Client, tables: Table[]): Promise<BackupManifest> {
+  const one = async <T>(text: string): Promise<T[]> => (await client.query(text)).rows as T[];
+  const [moment] = await one<{ now: Date }>('select now() as now');
+  if (moment === undefined) throw new Error('the database has no time');
+  const migrations = await one<{ name: string }>(`select name from ${MIGRATIONS} order by timestamp`);
+  const artifacts = await one<{ sha256: string; size: string }>(
+    'select sha256, size_bytes as size from artifact where removed_at is null order by sha256',
+  );
+  const sequences = await one<{ name: string; value: string }>(
+    `select sequencename as name, coalesce(last_value, 0) as value from pg_sequences
+     where schemaname = 'public' and sequencename <> '${MIGRATIONS}_id_seq'`,
+  );
+  const counted: BackupManifest['tables'] = [];
+  for (const table of tables) {
+    const [row] = await one<{ n: string }>(`select count(*) as n from ${table.name}`);
+    counted.push({ ...table, rows: Number(row?.n ?? 0) });
+  }
+  return {
+    schema: 1,
+    takenAt: moment.now.toISOString(),
+    migrations: migrations.map(({ name }) => name),
+    tables: counted,
+    sequences: sequences.map(({ name, value }) => ({ name, value: Number(value) })),
+    artifacts: artifacts.map(({ sha256, size }) => ({ sha256, sizeBytes: Number(size) })),
+  };
+}
+
+/** True when it was there already. Whole or not at all. */
+async function copyArtifact(
+  from: string,
+  target: string,
+  { sha256, sizeBytes }: BackupManifest['artifacts'][number],
+): Promise<boolean> {
+  const path = join(target, artifactFile(sha256));
+  const known = await stat(path).catch(() => null);
+  if (known?.size === sizeBytes) return true;
+  await mkdir(dirname(path), { recursive: true });
+  await copyFile(join(from, 'sha256', sha256.slice(0, 2), sha256), `${path}.part`);
+  await syncFile(`${path}.part`);
+  await rename(`${path}.part`, path);
+  return false;
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.part`, text);
+  await syncFile(`${path}.part`);
+  await rename(`${path}.part`, path);
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

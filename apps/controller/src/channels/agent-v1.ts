@@ -1,0 +1,28 @@
+import type { ToAgent } from '@peerlab/contracts';
+
+/**
+ * A message as an agent of protocol 1 understands it, or null when that one has no word for it. Such an
+ * agent forgets what it is told to drop, and takes what its welcome does not name as dropped: of an
+ * attempt that was revoked it reports nothing more.
+ */
+export function inVersion1(message: ToAgent): ToAgent | null {
+  switch (message.type) {
+    case 'renewed':
+      return null;
+    case 'drop':
+      return { type: 'drop', attemptId: message.attemptId, reason: message.reason };
+    case 'welcome':
+      return {
+        type: 'welcome',
+        protocol: message.protocol,
+        agent: message.agent,
+        attempts: message.attempts.filter(({ revoked }) => revoked === undefined),
+      };
+    case 'assign':
+    case 'ack':
+    case 'cancel':
+    case 'probe':
+    case 'refused':
+      return message;
+  }
+}

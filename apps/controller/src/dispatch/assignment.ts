@@ -1,0 +1,76 @@
+import {
+  effectiveTimeouts,
+  type Assignment,
+  type BuildSpec,
+  type BundleManifest,
+  type PeerPath,
+  type RunSpec,
+} from '@peerlab/contracts';
+import type { Queries } from '../platform/database/sql.js';
+
+/** Assignments of open attempts, the oldest first. */
+export async function readAssignments(queries: Queries, attemptIds: readonly string[]): Promise<Assignment[]> {
+  if (attemptIds.length === 0) return [];
+  const rows = await queries.rows<AssignmentRow>(
+    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, u.manifest, u.sha256,
+       a.size_bytes
+     from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
+       left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
+     where t.id = any($1) order by t.fence`,
+    [attemptIds],
+  );
+  return rows.map(assignmentOf);
+}
+
+interface AssignmentRow {
+  id: string;
+  run_id: string;
+  fence: number;
+  nonce: string;
+  kind: 'build' | 'test';
+  machine: string | null;
+  path: PeerPath | null;
+  suites: string[] | null;
+  build: BuildSpec;
+  spec: RunSpec;
+  manifest: BundleManifest | null;
+  sha256: string | null;
+  size_bytes: number;
+}
+
+function assignmentOf(row: AssignmentRow): Assignment {
+  const { id: attemptId, run_id: runId, fence, build, spec } = row;
+  if (row.kind === 'build') {
+    const work = {
+      kind: 'build',
+      buildName: build.name,
+      series: build.series ?? [],
+      config: build.config ?? DEFAULT_CONFIG,
+    } as const;
+    return { attemptId, runId, fence, work };
+  }
+  if (row.machine === null || row.path === null || row.manifest === null || row.sha256 === null) {
+    throw new Error(`test attempt ${attemptId} lacks its machine or bundle`);
+  }
+  const wanted = row.suites ?? spec.suites;
+  const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
+  return {
+    attemptId,
+    runId,
+    fence,
+    work: {
+      kind: 'test',
+      machine: row.machine,
+      buildName: build.name,
+      bundle: { sha256: row.sha256, sizeBytes: row.size_bytes },
+      manifest: row.manifest,
+      suites,
+      path: row.path,
+      nonce: row.nonce,
+      timeouts: effectiveTimeouts(spec.timeouts, row.manifest.config.name, suites),
+    },
+  };
+}
+
+/** kernel/config/peerlab.config, when a build names no other. */
+const DEFAULT_CONFIG = 'peerlab';

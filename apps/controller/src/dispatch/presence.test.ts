@@ -1,0 +1,113 @@
+import { LEASE_SECONDS } from '@peerlab/contracts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Sql } from '../platform/database/sql.js';
+import { createTestDatabase, type TestDatabase } from '../testing/database.js';
+import { TestFarm } from '../testing/farm.js';
+import { ControllerPresence } from './presence.js';
+
+describe('which controllers are alive', () => {
+  let database: TestDatabase;
+  let sql: Sql;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    sql = new Sql(database.address);
+  });
+  afterAll(async () => {
+    await sql.close();
+    await database.drop();
+  });
+  beforeEach(() => sql.run('delete from controller'));
+  const age = (seconds: number) =>
+    sql.run('update controller set seen_at = seen_at - make_interval(secs => $1)', [seconds]);
+
+  it('the first one learns that there was none, whoever comes then that there is one', async () => {
+    const [first, second] = [new ControllerPresence(sql), new ControllerPresence(sql)];
+    expect(await first.show()).toBe(true);
+    expect(await first.show()).toBe(false);
+    expect(await second.show()).toBe(false);
+  });
+
+  it('of several that start together exactly one learns that there was none', async () => {
+    const all = Array.from({ length: 6 }, () => new ControllerPresence(sql));
+    const answers = await Promise.all(all.map((presence) => presence.show()));
+    expect(answers.filter((alone) => alone)).toHaveLength(1);
+  });
+
+  it('one that was killed counts as alive for a few seconds, one that left does not', async () => {
+    const [killed, next, last] = [
+      new ControllerPresence(sql),
+      new ControllerPresence(sql),
+      new ControllerPresence(sql),
+    ];
+    await killed.show();
+    await age(3);
+    expect(await next.show()).toBe(false);
+    await age(10);
+    expect(await last.show()).toBe(true);
+    await last.leave();
+    expect(await next.show()).toBe(true);
+  });
+
+  it('one that was held up itself learns that nobody was there meanwhile', async () => {
+    const presence = new ControllerPresence(sql);
+    await presence.show();
+    await age(60);
+    expect(await presence.show()).toBe(true);
+  });
+
+  it('forgets those that have been gone for long', async () => {
+    await new ControllerPresence(sql).show();
+    await age(2 * 86_400);
+    await new ControllerPresence(sql).show();
+    expect(await sql.rows('select id from controller')).toHaveLength(1);
+  });
+});
+
+describe('leases while controllers come and go', () => {
+  let farm: TestFarm;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    const { manifest } = await farm.bundle('presence');
+    await farm.call('submitRun', { body: { yaml: `name: p\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
+    await agent.take('test');
+  });
+  afterAll(() => farm.stop());
+
+  const left = async (sql: Sql): Promise<number> => {
+    const row = await sql.one<{ s: number }>(
+      `select extract(epoch from expires_at - clock_timestamp())::float8 as s from lease where released_at is null`,
+    );
+    return row?.s ?? Number.NaN;
+  };
+
+  it('are not prolonged by a controller that starts while another one is alive', async () => {
+    const { sql } = farm;
+    await sql.run(`update lease set expires_at = clock_timestamp() + interval '7 s' where released_at is null`);
+    const second = await farm.replica();
+    expect(await left(sql)).toBeLessThan(7.1);
+    await second.close();
+    expect(await left(sql)).toBeLessThan(7.1);
+  });
+
+  it('begin anew when there was no controller', async () => {
+    await farm.server.close();
+    const sql = new Sql(farm.database.address);
+    await sql.run(`update lease set expires_at = clock_timestamp() + interval '1 s' where released_at is null`);
+    await farm.restart();
+    await farm.until(async () => (await left(sql)) > LEASE_SECONDS - 5);
+    await sql.close();
+  });
+
+  it('and the fences go on above those that a restored database has forgotten', async () => {
+    const next = async (sql: Sql) => (await sql.one<{ n: number }>(`select nextval('lease_fence') as n`))?.n ?? 0;
+    const drawn = await next(farm.sql);
+    await farm.server.close();
+    const sql = new Sql(farm.database.address);
+    // As a backup from before any lease would have it.
+    await sql.run(`select setval('lease_fence', 3)`);
+    await farm.restart();
+    await farm.until(async () => (await next(sql)) > drawn);
+    await sql.close();
+  });
+});

@@ -1,0 +1,210 @@
+import { Injectable } from '@nestjs/common';
+import { LEASE_SECONDS, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { Sql, type Queries } from '../platform/database/sql.js';
+import { readAssignments } from './assignment.js';
+import { AttemptService, StaleFence } from './attempt.service.js';
+
+type Accepted = Extract<FromAgent, { type: 'accepted' }>;
+type Declined = Extract<FromAgent, { type: 'declined' }>;
+export type Order = Extract<ToAgent, { type: 'assign' | 'cancel' | 'drop' }>;
+/** Whether an order about an attempt is to be sent now. */
+export type IsDue = (order: Order['type'], attemptId: string) => boolean;
+export type Welcome = Extract<ToAgent, { type: 'welcome' }>['attempts'];
+export type Renewed = Extract<ToAgent, { type: 'renewed' }>['attempts'];
+
+/** An attempt that an agent holds, as the tables know it. */
+interface KnownAttempt {
+  id: string;
+  fence: number;
+  /** Why it was taken away; null while it was not. */
+  revoked: string | null;
+}
+
+/**
+ * Keeps agents and tables in step: what an agent reports, in hello and in every heartbeat, is compared
+ * with what the tables say, and each difference is mended. Nothing depends on an earlier message.
+ */
+@Injectable()
+export class ReconcileService {
+  readonly #sql: Sql;
+  readonly #attempts: AttemptService;
+
+  constructor(sql: Sql, attempts: AttemptService) {
+    this.#sql = sql;
+    this.#attempts = attempts;
+  }
+
+  /** Answers a hello: what is stored of each attempt that the agent holds. Those left out are unknown. */
+  async welcome(agent: string, connection: string, held: readonly HeldAttempt[]): Promise<Welcome> {
+    await this.reconcile(agent, connection, held);
+    const welcome: Welcome = [];
+    for (const { id, fence, revoked } of await knownAttempts(this.#sql, agent, held)) {
+      const ackedNext = await this.#attempts.acknowledged(this.#sql, id);
+      welcome.push({ attemptId: id, fence, ackedNext, ...(revoked === null ? {} : { revoked }) });
+    }
+    return welcome;
+  }
+
+  /**
+   * Takes a report of all that an agent holds: renews the leases of that, takes it as accepted, and ends
+   * or gives again what the agent holds no more. Returns the leases that were renewed. A report that came
+   * over another connection than the agent's newest ends nothing.
+   */
+  async reconcile(agent: string, connection: string, held: readonly HeldAttempt[]): Promise<Renewed> {
+    const renewed = await this.renew(agent, held);
+    await this.#acceptHeld(agent, renewed);
+    const lost = await this.#sql.rows<{ id: string }>(
+      `select id from attempt where agent = $1 and state = 'running' and not (id = any($2::uuid[]))`,
+      [agent, held.map(({ attemptId }) => attemptId)],
+    );
+    for (const { id } of lost) await this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id));
+    return renewed;
+  }
+
+  /** Renews the leases of what an agent holds, in one statement by the database's clock. */
+  async renew(agent: string, held: readonly HeldAttempt[]): Promise<Renewed> {
+    if (held.length === 0) return [];
+    const rows = await this.#sql.rows<{ attempt_id: string; fence: number }>(
+      `update lease l set expires_at = clock_timestamp() + make_interval(secs => $4)
+       from unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
+       where l.attempt_id = h.attempt_id and l.fence = h.fence and l.agent = $1 and l.released_at is null
+       returning l.attempt_id, l.fence`,
+      [agent, held.map(({ attemptId }) => attemptId), held.map(({ fence }) => fence), LEASE_SECONDS],
+    );
+    return rows.map(({ attempt_id, fence }) => ({ attemptId: attempt_id, fence }));
+  }
+
+  /**
+   * What the agent has to be told about its attempts: first what it holds without a right to, then what
+   * to stop, then what to begin. `isDue` says whether an order is wanted now.
+   */
+  async ordersFor(agent: string, held: readonly HeldAttempt[], isDue: IsDue = () => true): Promise<Order[]> {
+    const orders: Order[] = await this.#drops(agent, held, isDue);
+    const byId = new Map(held.map((attempt) => [attempt.attemptId, attempt]));
+    // An attempt that runs and is not canceled leaves nothing to say.
+    const open = await this.#sql.rows<{ id: string; state: string; cancel_requested: boolean }>(
+      `select t.id, t.state, r.cancel_requested from attempt t join job j on j.id = t.job_id
+       join run r on r.id = j.run_id
+       where t.agent = $1 and t.state <> 'ended' and (t.state = 'assigned' or r.cancel_requested) order by t.fence`,
+      [agent],
+    );
+    const assigned: string[] = [];
+    for (const { id, state, cancel_requested } of open) {
+      const taken = byId.has(id) || state === 'running';
+      if (cancel_requested && taken) {
+        const ending = isEnding(byId.get(id));
+        if (!ending && isDue('cancel', id))
+          orders.push({ type: 'cancel', attemptId: id, reason: 'the run was canceled' });
+      } else if (cancel_requested) {
+        await this.#withdraw(id);
+      } else if (!taken && isDue('assign', id)) {
+        assigned.push(id);
+      }
+    }
+    for (const assignment of await readAssignments(this.#sql, assigned)) orders.push({ type: 'assign', assignment });
+    return orders;
+  }
+
+  /** Throws StaleFence when the work was taken away meanwhile. */
+  async accept(agent: string, { attemptId, fence }: Accepted): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
+      await this.#attempts.accept(tx, await this.#attempts.lock(tx, attemptId));
+    });
+  }
+
+  /** The agent cannot begin it. Throws StaleFence when the work was taken away meanwhile. */
+  async decline(agent: string, { attemptId, fence, reason }: Declined): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
+      await this.#takeBack(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
+    });
+  }
+
+  /** What an agent holds it has accepted, even if its word for that was lost. */
+  async #acceptHeld(agent: string, leased: Renewed): Promise<void> {
+    if (leased.length === 0) return;
+    const assigned = await this.#sql.rows<{ id: string; fence: number }>(
+      `select id, fence from attempt where agent = $1 and state = 'assigned' and id = any($2::uuid[])`,
+      [agent, leased.map(({ attemptId }) => attemptId)],
+    );
+    for (const { id, fence } of assigned) {
+      await this.accept(agent, { type: 'accepted', attemptId: id, fence }).catch((error: unknown) => {
+        // Taken away since its lease was renewed: the agent is told when it is given its orders.
+        if (!(error instanceof StaleFence)) throw error;
+      });
+    }
+  }
+
+  async #drops(agent: string, held: readonly HeldAttempt[], isDue: IsDue): Promise<Order[]> {
+    if (held.length === 0) return [];
+    const known = new Map((await knownAttempts(this.#sql, agent, held)).map((attempt) => [attempt.id, attempt]));
+    return held.flatMap((attempt): Order[] => {
+      const { attemptId } = attempt;
+      const row = known.get(attemptId);
+      // One that is ending delivers what it has; there is nothing to add.
+      if (row !== undefined && (row.revoked === null || isEnding(attempt))) return [];
+      if (!isDue('drop', attemptId)) return [];
+      return [
+        row === undefined
+          ? { type: 'drop', attemptId, code: 'unknown', reason: 'the controller does not know it' }
+          : { type: 'drop', attemptId, code: 'revoked', reason: row.revoked ?? '' },
+      ];
+    });
+  }
+
+  /** Takes back what was assigned but never taken. */
+  async #withdraw(attemptId: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      const attempt = await this.#attempts.lock(tx, attemptId);
+      if (attempt.state === 'assigned')
+        await this.#takeBack(tx, attemptId, 'canceled', 'canceled before the agent took it');
+    });
+  }
+
+  /** The agent came without an attempt that it had accepted. */
+  async #mendLost(tx: Queries, agent: string, connection: string, id: string): Promise<void> {
+    // Of two connections only the newest knows what the agent holds.
+    const current = 'select 1 from agent where name = $1 and connection = $2 for no key update';
+    if ((await tx.one(current, [agent, connection])) === null) return;
+    const attempt = await this.#attempts.lock(tx, id);
+    if (attempt.state !== 'running') return;
+    const stored = await tx.one('select 1 from stream where attempt_id = $1 and next > 0 limit 1', [id]);
+    if (stored === null) {
+      // Nothing of it arrived, so it never got to the agent's disk: it is simply given again.
+      await tx.run(`update attempt set state = 'assigned' where id = $1`, [id]);
+      return;
+    }
+    const message = `agent ${agent} came back without this attempt; its spool was lost`;
+    await this.#takeBack(tx, id, 'infrastructure', message);
+  }
+
+  async #takeBack(
+    tx: Queries,
+    attemptId: string,
+    failureClass: 'infrastructure' | 'canceled',
+    message: string,
+  ): Promise<void> {
+    await this.#attempts.end(tx, await this.#attempts.lock(tx, attemptId), {
+      failure: { class: failureClass, stage: null, message, signature: null },
+      restored: null,
+      revoked: true,
+    });
+  }
+}
+
+/** Which of the attempts that an agent names are its own, under the fence that it names. */
+async function knownAttempts(queries: Queries, agent: string, held: readonly HeldAttempt[]): Promise<KnownAttempt[]> {
+  if (held.length === 0) return [];
+  return queries.rows<KnownAttempt>(
+    `select t.id, t.fence,
+       case when t.revoked_at is not null then coalesce(t.failure ->> 'message', 'the controller ended it') end as revoked
+     from attempt t join unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
+       on t.id = h.attempt_id and t.fence = h.fence
+     where t.agent = $1 order by t.fence`,
+    [agent, held.map(({ attemptId }) => attemptId), held.map(({ fence }) => fence)],
+  );
+}
+
+/** The agent says that it is bringing the attempt to its end already. Version 1 never says so. */
+const isEnding = (attempt: HeldAttempt | undefined): boolean => (attempt?.state ?? 'running') !== 'running';

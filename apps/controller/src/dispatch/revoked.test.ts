@@ -1,0 +1,189 @@
+import type { AttemptEvent, Assignment } from '@peerlab/contracts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { FakeAgent } from '../testing/fake-agent.js';
+import { TestFarm } from '../testing/farm.js';
+import { SAMPLE_RUN, sampleManifest, sampleResult } from '../testing/samples.js';
+
+type Finished = Extract<AttemptEvent, { type: 'finished' }>;
+
+const finished = (more: Partial<Finished> = {}): Finished => ({
+  type: 'finished',
+  failure: null,
+  restored: true,
+  lineCounts: {},
+  ...more,
+});
+
+let farm: TestFarm;
+let agent: FakeAgent;
+let yaml: string;
+
+beforeAll(async () => {
+  farm = await TestFarm.start();
+  const { manifest } = await farm.bundle('revoked');
+  yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+});
+afterAll(() => farm.stop());
+beforeEach(async () => {
+  await farm.sql.run(`update machine set desired = 'active', desired_reason = null`);
+  // What the test before left to be tried again is of no interest to the next one.
+  await farm.sql.run(`update job set state = 'ended', verdict = 'infra' where state in ('queued', 'blocked')`);
+  agent = await farm.agent({ m1: 'BUS_ADDR' });
+  return () => agent.vanish();
+});
+
+const runOf = (id: string) => farm.call('getRun', { params: { run: id } });
+const detailOf = ({ attemptId }: { attemptId: string }) => farm.call('getAttempt', { params: { attempt: attemptId } });
+const machine = () => farm.call('getMachine', { params: { machine: 'm1' } });
+
+/** Takes the lease of an attempt away, as if nobody had renewed it. */
+async function revoke({ attemptId }: { attemptId: string }): Promise<void> {
+  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
+    attemptId,
+  ]);
+  // The controller's own tick may be faster.
+  await farm.dispatch.reap();
+  await farm.until(async () => (await detailOf({ attemptId })).state === 'ended');
+}
+
+/** A run whose only attempt that counts was revoked: there is no further retry. */
+async function submitHopeless(): Promise<{ id: string; last: Assignment }> {
+  const run = await farm.call('submitRun', { body: { yaml } });
+  let last = await agent.take('test');
+  for (let retry = 0; retry < 2; retry += 1) {
+    await revoke(last);
+    await farm.hurry();
+    last = await agent.take('test');
+  }
+  return { id: run.id, last };
+}
+
+describe('the evidence of a revoked attempt', () => {
+  it('is stored once and in order: lines, stages, kernels, results and measurements', async () => {
+    const { id, last } = await submitHopeless();
+    const { attemptId, fence } = last;
+    await agent.log(last, 'serial', 0, ['one', 'two']);
+    await agent.events(last, 0, { type: 'stage', stage: 'test', status: 'started', detail: null });
+    await revoke(last);
+    const before = await runOf(id);
+    expect(before).toMatchObject({ state: 'ended', verdict: 'infra' });
+
+    await agent.log(last, 'serial', 1, ['two', 'three']);
+    const late: AttemptEvent[] = [
+      { type: 'stage', stage: 'test', status: 'failed', detail: 'the lease ran out' },
+      { type: 'result', result: sampleResult('p2p-functional', 'F01', { status: 'crash', signature: 'oops in f' }) },
+      {
+        type: 'measurement',
+        suite: 'p2p-perf',
+        test: 'P01',
+        metric: { name: 'm', unit: 'ns', better: 'lower', samples: [1, 2], params: {} },
+      },
+      finished({ restored: true, lineCounts: { serial: 3 } }),
+    ];
+    await agent.events(last, 1, ...late);
+    const numbered = late.map((event, index) => ({ seq: 1 + index, at: 1, event }));
+    agent.send({ type: 'events', attemptId, fence, events: numbered });
+    agent.received.length = 0;
+    await agent.acked(attemptId, 'events', 5);
+
+    const log = await farm.call('getLog', { params: { attempt: attemptId }, query: { stream: 'serial' } });
+    expect(log.lines.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
+    const detail = await detailOf(last);
+    expect(detail.stages).toMatchObject([{ stage: 'test', status: 'failed' }]);
+    expect(detail.measurements).toHaveLength(1);
+    expect(detail.results.find(({ test }) => test === 'F01')).toMatchObject({
+      status: 'crash',
+      signature: 'oops in f',
+      verdict: 'infra',
+      reason: expect.stringMatching(/no sign of life.*came after that: crash/),
+    });
+    expect(detail.streams.find(({ stream }) => stream === 'serial')).toMatchObject({ lines: 3, expected: 3 });
+  });
+
+  it('changes no verdict, no job and no lease', async () => {
+    const { id, last } = await submitHopeless();
+    await revoke(last);
+    const before = await runOf(id);
+    const leases = () => farm.sql.rows('select * from lease order by fence');
+    const untouched = await leases();
+    await agent.events(
+      last,
+      0,
+      { type: 'result', result: sampleResult('p2p-functional', 'F01', { status: 'crash', signature: 'oops in f' }) },
+      finished({ failure: { class: 'kernel-crash', stage: 'test', message: 'oops', signature: 'oops in f' } }),
+    );
+    const after = await runOf(id);
+    expect(after).toMatchObject({ state: 'ended', verdict: 'infra', counts: before.counts });
+    expect(after.jobViews[0]).toMatchObject({ state: 'ended', verdict: 'infra' });
+    const [, , attempt] = after.jobViews[0]?.attempts ?? [];
+    expect(attempt).toMatchObject({ state: 'ended', failure: { class: 'infrastructure' }, restored: true });
+    expect(await leases()).toEqual(untouched);
+  });
+
+  it('does not end the attempt that took its place', async () => {
+    const run = await farm.call('submitRun', { body: { yaml } });
+    const first = await agent.take('test');
+    await revoke(first);
+    await farm.hurry();
+    const second = await agent.take('test');
+    await agent.events(first, 0, finished());
+    expect(await detailOf(second)).toMatchObject({ state: 'running' });
+    expect(await runOf(run.id)).toMatchObject({ state: 'running' });
+    await agent.events(second, 0, finished());
+    expect(await runOf(run.id)).toMatchObject({ state: 'ended' });
+  });
+
+  it('still says that a machine was not restored, which quarantines it', async () => {
+    const { last } = await submitHopeless();
+    await revoke(last);
+    expect((await machine()).desired).toBe('active');
+    await agent.events(last, 0, finished({ restored: false }));
+    expect(await machine()).toMatchObject({
+      desired: 'quarantined',
+      problem: expect.stringMatching(/could not restore it/),
+    });
+  });
+
+  it('gives the run no bundle', async () => {
+    await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
+    const build = await agent.take('build');
+    await revoke(build);
+    const { sha256 } = await farm.bundle('in-time');
+    const manifest = sampleManifest('too-late');
+    await agent.events(
+      build,
+      0,
+      { type: 'built', manifest, bundle: { sha256, sizeBytes: 5 }, cached: false },
+      finished(),
+    );
+    expect(await farm.sql.one('select 1 from bundle where key = $1', [manifest.key])).toBeNull();
+    const [view] = await farm.call('listBuilds', {});
+    expect(view).toMatchObject({ manifest: null });
+  });
+
+  it('is refused from another agent and under another fence', async () => {
+    await farm.call('submitRun', { body: { yaml } });
+    const attempt = await agent.take('test');
+    await revoke(attempt);
+    const { attemptId, fence } = attempt;
+    const lines = [{ seq: 0, at: 1, text: 'x' }];
+    const line = { type: 'log' as const, attemptId, stream: 'serial' as const, lines };
+    agent.send({ ...line, fence: fence - 1 });
+    expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'unknown' });
+    const other = await farm.agent({ m2: 'BUS_ADDR' }, { name: 'other' });
+    other.send({ ...line, fence });
+    expect(await other.next('drop')).toMatchObject({ attemptId, code: 'unknown' });
+    other.vanish();
+  });
+});
+
+it('who lost the lease may neither accept nor decline', async () => {
+  await farm.call('submitRun', { body: { yaml } });
+  const { attemptId, fence } = await agent.take('test');
+  await revoke({ attemptId });
+  agent.send({ type: 'accepted', attemptId, fence });
+  expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'revoked' });
+  agent.send({ type: 'declined', attemptId, fence, reason: 'late' });
+  expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'revoked' });
+  expect((await detailOf({ attemptId })).failure?.message).toMatch(/^agent lab (did not|gave no)/);
+});

@@ -1,0 +1,114 @@
+import { desiredInWords } from '@peerlab/contracts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FakeAgent } from '../testing/fake-agent.js';
+import { TestFarm } from '../testing/farm.js';
+
+let farm: TestFarm;
+let agent: FakeAgent;
+let yaml: string;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+  const { manifest } = await farm.bundle('desired');
+  yaml = `name: d\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+});
+afterAll(() => farm.stop());
+beforeEach(async () => {
+  agent = await farm.agent({ m1: 'BUS_ADDR' });
+  return () => agent.vanish();
+});
+
+const machine = () => farm.call('getMachine', { params: { machine: 'm1' } });
+const want = (desired: 'active' | 'drained' | 'maintenance' | 'quarantined', reason?: string) =>
+  farm.call('setMachine', {
+    params: { machine: 'm1' },
+    body: { desired, ...(reason === undefined ? {} : { reason }) },
+  });
+const finished = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
+
+describe('what people want of a machine', () => {
+  it.each(['drained', 'maintenance', 'quarantined'] as const)(
+    '%s survives a restart of the controller and of the agent, with reason and name, and keeps new work away',
+    async (desired) => {
+      expect(await want(desired, 'a new riser')).toMatchObject({
+        desired,
+        desiredBy: { name: 'tester', reason: 'a new riser', at: expect.any(String) },
+        problem: `a new riser (${desiredInWords(desired)} by tester)`,
+      });
+      await farm.restart();
+      agent = await farm.agent({ m1: 'BUS_ADDR' });
+      agent.heartbeat();
+      await agent.next('renewed');
+      const run = await farm.call('submitRun', { body: { yaml } });
+      expect(await farm.dispatch.dispatch()).toBe(0);
+      expect(await machine()).toMatchObject({ desired, observed: 'online', desiredBy: { name: 'tester' } });
+      const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
+      expect(jobViews[0]?.waiting).toBe(`m1 is ${desiredInWords(desired)}; activate it to go on`);
+      await want('active');
+      expect(await machine()).toMatchObject({ desired: 'active', problem: null });
+      await agent.events(await agent.take('test'), 0, finished);
+    },
+  );
+
+  it('leaves alone what runs', async () => {
+    const run = await farm.call('submitRun', { body: { yaml } });
+    const attempt = await agent.take('test');
+    await want('maintenance');
+    agent.heartbeat([
+      {
+        attemptId: attempt.attemptId,
+        fence: attempt.fence,
+        machine: 'm1',
+        stage: 'test',
+        state: 'running',
+        nextSeq: {},
+      },
+    ]);
+    expect((await agent.next('renewed')).attempts).toHaveLength(1);
+    expect(agent.received.filter(({ type }) => type === 'cancel' || type === 'drop')).toEqual([]);
+    await agent.events(attempt, 0, finished);
+    expect((await farm.call('getRun', { params: { run: run.id } })).state).toBe('ended');
+    await want('active');
+  });
+
+  it('is overruled by the farm when the machine could not be restored', async () => {
+    await farm.call('submitRun', { body: { yaml } });
+    const attempt = await agent.take('test');
+    await want('drained', 'soon');
+    await agent.events(attempt, 0, { ...finished, restored: false });
+    expect(await machine()).toMatchObject({
+      desired: 'quarantined',
+      desiredBy: { name: null, reason: expect.stringMatching(/could not restore it/) },
+    });
+    await want('active');
+  });
+});
+
+describe('what is seen of a machine', () => {
+  it('it is busy for as long as its agent has an attempt on it, lease or not', async () => {
+    await farm.call('submitRun', { body: { yaml } });
+    const { attemptId, fence } = await agent.take('test');
+    const report = async (state: 'running' | 'stopping' | 'finished') => {
+      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', state, nextSeq: {} }]);
+      await agent.next('renewed');
+    };
+    await report('running');
+    expect(await machine()).toMatchObject({ observed: 'busy', lease: { attemptId }, problem: null });
+    await want('drained');
+    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
+    await farm.dispatch.reap();
+    await report('stopping');
+    expect(await machine()).toMatchObject({
+      observed: 'busy',
+      lease: null,
+      problem: `attempt ${attemptId} lost its lease and is being brought to its end on it`,
+    });
+    await report('finished');
+    expect(await machine()).toMatchObject({ observed: 'online', problem: null });
+    await report('stopping');
+    await agent.events({ attemptId, fence }, 0, finished);
+    expect(await machine()).toMatchObject({ observed: 'online' });
+    await want('active');
+    await farm.hurry();
+    await agent.events(await agent.take('test'), 0, finished);
+  });
+});

@@ -1,0 +1,60 @@
+import type { Queries } from '../platform/database/sql.js';
+import type { Candidate } from './plan.js';
+
+interface Row {
+  subject: string;
+  name: string;
+  trigger: string | null;
+  last_used_at: Date;
+  lines: number;
+  bytes: number;
+}
+
+/** All that may be removed: nothing of a run that is pinned or not over, and no artifact that such a run uses. */
+export async function readCandidates(queries: Queries): Promise<Candidate[]> {
+  const [logs, runs, artifacts] = [await logsOf(queries), await endedRuns(queries), await unusedArtifacts(queries)];
+  const candidates = (kind: Candidate['kind'], rows: Row[]): Candidate[] =>
+    rows.map(({ last_used_at: lastUsedAt, ...row }) => ({ kind, ...row, lastUsedAt }));
+  return [...candidates('logs', logs), ...candidates('run', runs), ...candidates('artifact', artifacts)];
+}
+
+const FREE = `r.state = 'ended' and not exists (select 1 from run_pin p where p.run_id = r.id)`;
+
+function logsOf(queries: Queries): Promise<Row[]> {
+  return queries.rows<Row>(
+    `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
+       sum(s.next)::bigint as lines, sum(s.bytes)::bigint as bytes
+     from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id join stream s on s.attempt_id = t.id
+     where ${FREE} and s.bytes > 0 group by r.id`,
+  );
+}
+
+function endedRuns(queries: Queries): Promise<Row[]> {
+  return queries.rows<Row>(
+    `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
+       coalesce(sum(s.next) filter (where s.bytes > 0), 0)::bigint as lines, coalesce(sum(s.bytes), 0)::bigint as bytes
+     from run r left join job j on j.run_id = r.id left join attempt t on t.job_id = j.id
+       left join stream s on s.attempt_id = t.id
+     where ${FREE} group by r.id`,
+  );
+}
+
+/** Builds that use an artifact: by the bundle they became, or because their series lies in it. */
+export const ARTIFACT_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
+  union
+  select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
+    case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e
+  where jsonb_typeof(e) = 'object' and e ? 'artifact'`;
+
+function unusedArtifacts(queries: Queries): Promise<Row[]> {
+  return queries.rows<Row>(
+    `with used as (${ARTIFACT_USES})
+     select a.sha256 as subject, null as trigger, 0 as lines, a.size_bytes as bytes,
+       coalesce((select 'bundle ' || (u.manifest ->> 'release') from bundle u where u.sha256 = a.sha256 limit 1),
+         'upload') as name,
+       greatest(a.created_at, max(r.ended_at)) as last_used_at
+     from artifact a left join used on used.sha256 = a.sha256 left join run r on r.id = used.run_id
+     where a.removed_at is null group by a.sha256
+     having coalesce(bool_and(${FREE}) filter (where r.id is not null), true)`,
+  );
+}

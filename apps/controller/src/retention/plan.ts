@@ -1,0 +1,67 @@
+import type { Removal, RetentionPolicy, StorageLevel, StorageUse } from '@peerlab/contracts';
+
+/** Something that may be removed, if it is neither pinned nor in use. */
+export interface Candidate {
+  kind: Removal['kind'];
+  subject: string;
+  name: string;
+  /** Why a run exists decides how long it is kept; null for artifacts. */
+  trigger: string | null;
+  /** When the run ended, or the artifact was last used. */
+  lastUsedAt: Date;
+  lines: number;
+  bytes: number;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+/** An upload that nobody has named yet may be about to be. */
+const YOUNG_MS = 3600 * 1000;
+
+/** `full` outranks `soft`: nothing new is begun while the pass that makes room is still under way. */
+export function levelOf(use: StorageUse, policy: RetentionPolicy): StorageLevel {
+  if (use.usedBytes >= policy.hardBytes || use.freeBytes < policy.freeBytes) return 'full';
+  return use.usedBytes > policy.softBytes ? 'soft' : 'ok';
+}
+
+/**
+ * What has to go: first what is past its time, then the oldest evidence until the soft limit holds and
+ * the disk has its free bytes. Results never go for want of space: they are small. Pure.
+ */
+export function planRemovals(
+  candidates: readonly Candidate[],
+  use: StorageUse,
+  policy: RetentionPolicy,
+  now: Date,
+): Removal[] {
+  const isPast = (candidate: Candidate): boolean =>
+    now.getTime() - candidate.lastUsedAt.getTime() > daysOf(candidate, policy) * DAY_MS;
+  const oldestFirst = candidates.toSorted((a, b) => a.lastUsedAt.getTime() - b.lastUsedAt.getTime() || order(a, b));
+  const aged = oldestFirst.filter(isPast);
+  // A run that goes takes its logs along.
+  const goneRuns = new Set(aged.flatMap(({ kind, subject }) => (kind === 'run' ? [subject] : [])));
+  const removals = aged
+    .filter(({ kind, subject }) => kind !== 'logs' || !goneRuns.has(subject))
+    .map((candidate) => removalOf(candidate, 'age'));
+  let wanted = Math.max(use.usedBytes - policy.softBytes, policy.freeBytes - use.freeBytes);
+  for (const { bytes } of removals) wanted -= bytes;
+  for (const candidate of oldestFirst) {
+    if (wanted <= 0) break;
+    if (candidate.kind === 'run' || candidate.bytes === 0 || isPast(candidate)) continue;
+    if (now.getTime() - candidate.lastUsedAt.getTime() < YOUNG_MS) continue;
+    removals.push(removalOf(candidate, 'space'));
+    wanted -= candidate.bytes;
+  }
+  return removals;
+}
+
+function daysOf({ kind, trigger }: Candidate, policy: RetentionPolicy): number {
+  if (kind === 'artifact') return policy.artifactDays;
+  const times = trigger === 'webhook' ? policy.webhook : policy.user;
+  return kind === 'logs' ? times.logDays : times.resultDays;
+}
+
+const order = (a: Candidate, b: Candidate): number => (`${a.kind} ${a.subject}` < `${b.kind} ${b.subject}` ? -1 : 1);
+
+function removalOf({ kind, subject, name, lastUsedAt, lines, bytes }: Candidate, why: Removal['why']): Removal {
+  return { kind, subject, name, lastUsedAt: lastUsedAt.toISOString(), why, lines, bytes };
+}

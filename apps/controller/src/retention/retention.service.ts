@@ -1,0 +1,142 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@peerlab/contracts';
+import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { errorFields, writeLog } from '../platform/logging.js';
+import { readCandidates } from './candidates.js';
+import { planRemovals } from './plan.js';
+import { Remover } from './remover.js';
+import { StorageMeter, type Measured } from './storage.js';
+
+/** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
+export const RETENTION_LOCK = 747_048;
+const DELETIONS_SHOWN = 100;
+const SWEEP_EVERY_MS = 3600 * 1000;
+
+/** Keeps evidence as long as the policy says and there is space, and says what it removes. */
+@Injectable()
+export class RetentionService {
+  readonly #sql: Sql;
+  readonly #meter: StorageMeter;
+  readonly #remover: Remover;
+  readonly #policy: RetentionPolicy;
+  #sweptAt: Date | null = null;
+
+  constructor(sql: Sql, meter: StorageMeter, remover: Remover, @Inject(SETTINGS_TOKEN) settings: Settings) {
+    this.#sql = sql;
+    this.#meter = meter;
+    this.#remover = remover;
+    this.#policy = settings.retention;
+  }
+
+  /** What a pass would remove now. Changes nothing but the measurement. */
+  async plan(): Promise<RetentionPlan> {
+    const measured = await this.#meter.measure();
+    return planOf(measured, await this.#removals(measured));
+  }
+
+  /**
+   * Removes what has to go; null when another controller is at it. A removal that fails is logged and
+   * left to the next pass, the others are done.
+   */
+  async run(): Promise<RetentionPlan | null> {
+    const client = await this.#sql.pool.connect();
+    let broken: Error | undefined;
+    try {
+      const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [
+        RETENTION_LOCK,
+      ]);
+      if (rows[0]?.mine !== true) return null;
+      try {
+        return await this.#pass();
+      } finally {
+        await client.query('select pg_advisory_unlock($1)', [RETENTION_LOCK]);
+      }
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    } finally {
+      // A connection that may still hold the lock is not used again.
+      client.release(broken);
+    }
+  }
+
+  async view(): Promise<RetentionView> {
+    const { use, level, measuredAt } = (await this.#meter.last()) ?? (await this.#meter.measure());
+    const pins = await this.#sql.rows<{ run: string; name: string; by: string; reason: string | null; at: Date }>(
+      `select p.run_id as run, r.name, p.pinned_by as by, p.reason, p.pinned_at as at
+       from run_pin p join run r on r.id = p.run_id order by p.pinned_at desc`,
+    );
+    const deletions = await this.#sql.rows<
+      { removed_at: Date } & Omit<RetentionView['deletions'][number], 'removedAt'>
+    >(
+      `select removed_at, kind, subject, name, why, lines, bytes from retention_deletion
+       order by removed_at desc limit $1`,
+      [DELETIONS_SHOWN],
+    );
+    return {
+      policy: this.#policy,
+      level,
+      use,
+      measuredAt: measuredAt.toISOString(),
+      pins: pins.map(({ at, ...pin }) => ({ ...pin, pinnedAt: at.toISOString() })),
+      deletions: deletions.map(({ removed_at, ...row }) => ({ ...row, removedAt: removed_at.toISOString() })),
+    };
+  }
+
+  /** Keeps a run with its logs, results and artifacts until it is unpinned. Repeating it does no harm. */
+  async setPin(run: string, pinned: boolean, by: string, reason: string | null): Promise<{ pinned: boolean }> {
+    await this.#sql.transaction(async (tx) => {
+      if ((await tx.one('select 1 from run where id = $1 for update', [run])) === null) throw notFound('run', run);
+      if (pinned) {
+        await tx.run(
+          `insert into run_pin (run_id, pinned_by, reason) values ($1, $2, $3)
+           on conflict (run_id) do update set pinned_by = excluded.pinned_by, reason = excluded.reason`,
+          [run, by, reason],
+        );
+      } else {
+        await tx.run('delete from run_pin where run_id = $1', [run]);
+      }
+    });
+    return { pinned };
+  }
+
+  async #pass(): Promise<RetentionPlan> {
+    await this.#remover.finish();
+    const before = await this.#meter.measure();
+    const removed = await this.#sweep(before.measuredAt);
+    for (const removal of await this.#removals(before)) {
+      try {
+        if (await this.#remover.remove(removal)) removed.push(removal);
+      } catch (error) {
+        writeLog('error', 'retention could not remove something', { ...removal, ...errorFields(error) });
+      }
+    }
+    if (removed.length === 0) return planOf(before, []);
+    writeLog('info', 'retention removed evidence', {
+      count: removed.length,
+      bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0),
+    });
+    // Not in a transaction: only now Postgres may use the space again.
+    if (removed.some(({ lines }) => lines > 0)) await this.#sql.run('vacuum log_line');
+    const after = await this.#meter.measure();
+    return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
+  }
+
+  /** Now and then: it reads the whole artifact folder. */
+  async #sweep(now: Date): Promise<Removal[]> {
+    if (this.#sweptAt !== null && now.getTime() - this.#sweptAt.getTime() < SWEEP_EVERY_MS) return [];
+    this.#sweptAt = now;
+    return this.#remover.sweep(now);
+  }
+
+  async #removals({ use, measuredAt }: Measured): Promise<Removal[]> {
+    return planRemovals(await readCandidates(this.#sql), use, this.#policy, measuredAt);
+  }
+}
+
+function planOf({ level, use }: Measured, removals: Removal[]): RetentionPlan {
+  const freed = removals.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { level, use, removals, usedBytesAfter: use.usedBytes - freed };
+}

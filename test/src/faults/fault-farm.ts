@@ -1,0 +1,325 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeFakeBundle } from '@peerlab/agent/fake';
+import { type Client, createClient } from '@peerlab/cli';
+import type { BundleManifest } from '@peerlab/contracts';
+import { type DatabaseAddress, ensurePostgres, pgOptions, stopPostgres } from '@peerlab/controller/testing';
+import pg from 'pg';
+import { Lab } from './lab.js';
+import { AGENT_DIST, AGENT_PRELOAD, CONTROLLER_MAIN, PRELOAD, Program } from './program.js';
+import { FaultyProxy } from './proxy.js';
+import { MACHINES, TESTS } from './schedule.js';
+import {
+  AFFLICTION_VARIABLE,
+  AGENT_DIST_VARIABLE,
+  type Affliction,
+  CLOCK_VARIABLE,
+  databaseClock,
+  type VirtualClock,
+} from './virtual-time.js';
+
+export const SUITE = 'p2p-functional';
+const AGENT = 'fault-agent';
+/** A kill of a process loses nothing that was written, so nothing is gained by waiting for the disk. */
+const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_writes=off'];
+
+/** For a program to be up, on a computer that has hardly any time for it. */
+const STARTED_MS = 300_000;
+/** A lease of 30 seconds in five. */
+const RATE_MAX = 6;
+const RATE_MIN = 1.5;
+/** On two idle cores. */
+const PROGRAM_SECONDS = 2.5;
+
+/** int8 as number, as the controller reads it. */
+const types = new pg.TypeOverrides(pg.types);
+types.setTypeParser(pg.types.builtins.INT8, (text: string) => Number(text));
+
+/** Two controllers, an agent behind a proxy, Postgres, and a lab of fake machines: real processes all. */
+export class FaultFarm {
+  readonly controllers: Program[] = [];
+  /** Ports of the controllers that listen; null while one is down. */
+  readonly ports: (number | null)[] = [];
+  agent!: Program;
+  lab!: Lab;
+  proxy!: FaultyProxy;
+  manifest!: BundleManifest;
+  #userToken = '';
+  #address!: DatabaseAddress;
+  #agentDrift = 1;
+  #turn = 0;
+
+  clock: VirtualClock = { epochMs: Date.now(), rate: 1 };
+
+  private constructor(readonly folder: string) {}
+
+  /**
+   * Starts everything on a folder of its own. `rate` = virtual seconds in a real one; null = as fast as
+   * this computer can follow just now.
+   */
+  static async start(rate: number | null): Promise<FaultFarm> {
+    // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
+    const folder = await mkdtemp('/tmp/peerlab-faults-');
+    await chmod(folder, 0o755);
+    const farm = new FaultFarm(folder);
+    try {
+      await farm.#start(rate);
+      return farm;
+    } catch (error) {
+      await farm.stop();
+      throw error;
+    }
+  }
+
+  /** Real milliseconds for virtual ones. */
+  realMs(virtualMs: number): number {
+    return virtualMs / this.clock.rate;
+  }
+
+  /** Resolves when so much virtual time has passed. */
+  async pass(virtualMs: number): Promise<void> {
+    await pause(this.realMs(virtualMs));
+  }
+
+  async #start(rate: number | null): Promise<void> {
+    this.#address = (await ensurePostgres(this.folder, POSTGRES_OPTIONS)).address;
+    await this.#setDatabaseClock();
+    const startedAt = performance.now();
+    this.#userToken = await this.#createToken('user', 'fault-suite');
+    const agentToken = await this.#createToken('agent', AGENT);
+    const programSeconds = (performance.now() - startedAt) / 2000;
+    this.clock = { epochMs: Date.now(), rate: rate ?? rateFor(programSeconds) };
+    await this.#setDatabaseClock();
+    const bundle = await makeFakeBundle(this.folder, [{ name: SUITE, testTimeoutSeconds: 12, timeoutSeconds: 60 }]);
+    this.manifest = {
+      ...bundle.manifest,
+      suites: bundle.manifest.suites.map((suite) => ({ ...suite, tests: [...TESTS] })),
+    };
+    this.lab = await Lab.start(join(this.folder, 'lab'), MACHINES, this.manifest, this.clock);
+    for (const index of [0, 1]) this.#addController(index);
+    await this.startController(0);
+    this.proxy = await FaultyProxy.start(() => this.#nextPort());
+    await this.#writeAgentConfig(agentToken);
+    await this.#registerBundle(bundle);
+    this.restartAgentProgram(1);
+    this.agent.start();
+    await this.until('machines that can be leased', STARTED_MS, async () => {
+      const ready = await this.query(
+        'select 1 from machine_path p join machine m on m.name = p.machine where m.reachable',
+      );
+      return ready.length === MACHINES.length;
+    });
+  }
+
+  /** A client of a controller that listens now. */
+  async client(): Promise<Client> {
+    await this.until('a controller', STARTED_MS, async () => this.ports.some((port) => port !== null));
+    return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
+  }
+
+  /** Rows of a statement of its own connection; tried again while Postgres is away. */
+  async query<T extends object>(text: string, values: unknown[] = []): Promise<T[]> {
+    for (let tries = 0; ; tries += 1) {
+      const client = new pg.Client({ ...pgOptions(this.#address), types });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        return (await client.query<T>(text, values)).rows;
+      } catch (error) {
+        if (tries >= 100 || !isAway(error)) throw error;
+        await pause(100);
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+    }
+  }
+
+  /** Asks `holds` until it does; rejects after `limitMs`. */
+  async until(what: string, limitMs: number, holds: () => Promise<boolean>): Promise<void> {
+    const end = Date.now() + limitMs;
+    while (!(await holds())) {
+      if (Date.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);
+      await pause(100);
+    }
+  }
+
+  async startController(index: number): Promise<void> {
+    this.controllers[index]?.start();
+    await this.until(`controller ${index}`, STARTED_MS, async () => {
+      if (this.controllers[index]?.alive === false) throw new Error(`controller ${index} ended while it started`);
+      return this.ports[index] !== null;
+    });
+  }
+
+  async killController(index: number): Promise<void> {
+    this.ports[index] = null;
+    await this.controllers[index]?.kill();
+  }
+
+  async killPostgres(): Promise<void> {
+    const pidFile = join(this.folder, 'postgres/data/postmaster.pid');
+    if (!existsSync(pidFile)) return;
+    process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGKILL');
+  }
+
+  /** Whether Postgres does. */
+  async answers(): Promise<boolean> {
+    const client = new pg.Client(pgOptions(this.#address));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('select 1');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  /** A new agent program with this drift; the one before must have ended. */
+  restartAgentProgram(drift: number): void {
+    if (this.agent !== undefined && this.#agentDrift === drift) return;
+    this.#agentDrift = drift;
+    this.agent = new Program({
+      name: 'agent',
+      args: ['--import', AGENT_PRELOAD, join(AGENT_DIST, 'main.js'), '--config', join(this.folder, 'agent.yaml')],
+      env: {
+        ...cleanEnvironment(),
+        ...this.#clockEnvironment(drift),
+        [AFFLICTION_VARIABLE]: join(this.folder, 'affliction.json'),
+        [AGENT_DIST_VARIABLE]: AGENT_DIST,
+      },
+      logFile: join(this.folder, 'agent.log'),
+    });
+  }
+
+  /** Lets the agent's wall clock jump or its disk be full; goes on until it is changed again. */
+  async afflict(affliction: Affliction): Promise<void> {
+    const file = join(this.folder, 'affliction.json');
+    await writeFile(`${file}.new`, JSON.stringify(affliction));
+    await rename(`${file}.new`, file);
+  }
+
+  /** Attempts whose evidence lies on the agent's disk. */
+  spooled(): string[] {
+    const spool = join(this.folder, 'agent/state/spool');
+    return existsSync(spool) ? readdirSync(spool) : [];
+  }
+
+  /** The machine's whole console, line by line. */
+  async consoleOf(machine: string): Promise<string[]> {
+    const text = await readFile(join(this.folder, 'lab', machine, 'console.log'), 'utf8');
+    return text.split('\n').map((line) => line.replace(/\r$/, ''));
+  }
+
+  async stop(): Promise<void> {
+    for (const program of [...this.controllers, this.agent]) await program?.end();
+    await this.proxy?.stop();
+    await this.lab?.stop();
+    await stopPostgres(this.folder).catch(() => undefined);
+    if (process.env['PEERLAB_FAULTS_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
+    else process.stderr.write(`faults: kept ${this.folder}\n`);
+  }
+
+  /** Listening controllers take turns. */
+  #nextPort(): number | null {
+    const listening = this.ports.filter((port) => port !== null);
+    this.#turn += 1;
+    return listening[this.#turn % Math.max(1, listening.length)] ?? null;
+  }
+
+  async #setDatabaseClock(): Promise<void> {
+    for (const statement of databaseClock('peerlab', this.clock)) await this.query(statement);
+  }
+
+  #addController(index: number): void {
+    this.ports[index] = null;
+    this.controllers[index] = new Program(
+      {
+        name: `controller ${index}`,
+        args: ['--import', PRELOAD, CONTROLLER_MAIN],
+        env: { ...this.#controllerEnvironment(), ...this.#clockEnvironment(1) },
+        logFile: join(this.folder, `controller-${index}.log`),
+      },
+      (line) => {
+        const said = JSON.parse(line) as { event: string; url?: string };
+        if (said.event === 'listening' && said.url !== undefined) this.ports[index] = Number(new URL(said.url).port);
+      },
+    );
+  }
+
+  #controllerEnvironment(): NodeJS.ProcessEnv {
+    return { ...cleanEnvironment(), PEERLAB_STATE: this.folder, PEERLAB_PORT: '0' };
+  }
+
+  #clockEnvironment(drift: number): NodeJS.ProcessEnv {
+    return { [CLOCK_VARIABLE]: JSON.stringify({ ...this.clock, drift }) };
+  }
+
+  async #createToken(kind: 'user' | 'agent', name: string): Promise<string> {
+    const args = [CONTROLLER_MAIN, 'token', 'create', '--kind', kind, '--name', name];
+    const child = spawn(process.execPath, args, {
+      env: this.#controllerEnvironment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    child.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`token create ended with ${code}`);
+    return text.trim();
+  }
+
+  async #writeAgentConfig(token: string): Promise<void> {
+    await mkdir(join(this.folder, 'agent'), { recursive: true });
+    await writeFile(join(this.folder, 'agent/token'), token);
+    // YAML is a superset of JSON.
+    const config = {
+      controller: `http://127.0.0.1:${this.proxy.port}`,
+      tokenFile: 'agent/token',
+      name: AGENT,
+      stateDir: 'agent/state',
+      cacheDir: 'agent/cache',
+      capabilities: ['test'],
+      machines: [...this.lab.machines.values()].map(({ config }) => config),
+    };
+    await writeFile(join(this.folder, 'agent.yaml'), JSON.stringify(config));
+  }
+
+  async #registerBundle(bundle: { tar: string; sha256: string }): Promise<void> {
+    const client = await this.client();
+    const response = await fetch(`${client.url}/api/v1/artifacts/${bundle.sha256}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${this.#userToken}`, 'content-type': 'application/octet-stream' },
+      body: new Uint8Array(await readFile(bundle.tar)),
+    });
+    if (!response.ok) throw new Error(`the bundle was not taken: ${response.status} ${await response.text()}`);
+    await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
+  }
+}
+
+/**
+ * How fast time may run where a small program takes so long to start: with too much of it leases run
+ * out only because nobody got to renew them, and nothing ever ends.
+ */
+function rateFor(programSeconds: number): number {
+  const rate = RATE_MAX * Math.min(1, PROGRAM_SECONDS / programSeconds);
+  return Math.max(RATE_MIN, Math.round(rate * 10) / 10);
+}
+
+/** Ours, without the settings of a farm that may run on this computer. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => name !== 'DATABASE_URL' && !name.startsWith('PEERLAB_'));
+  return Object.fromEntries(kept);
+}
+
+/** Postgres does not run, is starting, or went away in the middle. */
+function isAway(error: unknown): boolean {
+  const code = (error as { code?: string }).code ?? '';
+  const text = error instanceof Error ? error.message : '';
+  return /^(ECONN|ENOENT|57P0|EPIPE)/.test(code) || /terminated|closed|ended/i.test(text);
+}

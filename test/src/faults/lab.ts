@@ -1,0 +1,221 @@
+import { writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type FakeBoot, type FakeEvent, FakeMachine, type FakeTest } from '@peerlab/agent/fake';
+import type { BundleManifest } from '@peerlab/contracts';
+import { type VirtualClock, virtualNow } from './virtual-time.js';
+
+/** Something that really happened at a machine, as only the lab knows. */
+export interface Truth {
+  /** Virtual epoch milliseconds. */
+  atMs: number;
+  machine: string;
+  /** Boot id of the kernel that ran, and the nonce on its command line; null = default kernel or none. */
+  bootId: string;
+  nonce: string | null;
+  event: FakeEvent;
+}
+
+/** What a machine is to do in a schedule. */
+export interface MachineScript {
+  boots: FakeBoot[];
+  tests: { id: string; act: FakeTest['act'] }[];
+}
+
+const CHAT_EVERY_MS = 15;
+/** Lines that each test prints. */
+const OUTPUT_LINES = 40;
+
+const INVENTORY = `@kernel
+6.1.0-50-cloud-amd64
+BOOT_IMAGE=/boot/vmlinuz-6.1 quiet
+040000001400000003000000474e5500${'d0'.repeat(20)}
+@cpu
+2
+vendor_id\t: AuthenticAMD
+cpu family\t: 23
+model\t\t: 1
+model name\t: fake
+@memory
+MemTotal: 1000000 kB
+@system
+sys_vendor=QEMU
+product_name=fake
+board_name=
+bios_version=1
+@iommu
+@functions
+/sys/devices/pci0000:00/0000:00:00.0|0x8086|0x29c0|0x0000|0x0000|0x060000|0x00|||||-1|
+/sys/devices/pci0000:00/0000:00:01.0|0x1b36|0x000c|0x0000|0x0000|0x060400|0x00|||||-1|
+/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0|0x104c|0x8232|0x0000|0x0000|0x060400|0x00|||||-1|
+/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/0000:03:00.0|0x1af4|0x1110|0x0000|0x0000|0x050000|0x00|||||-1|
+/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/0000:04:00.0|0x1234|0x11e8|0x0000|0x0000|0x00ff00|0x00|||||-1|
+@config
+`;
+
+/** One fake machine with its power switch, its chatty kernel and its memory of what it did. */
+class LabMachine {
+  #count = 0;
+  #chat: NodeJS.Timeout | null = null;
+  #bootId = '';
+  #nonce: string | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly fake: FakeMachine,
+    readonly suite: string,
+    private readonly folder: string,
+    private readonly power: Server,
+    private readonly record: (truth: Omit<Truth, 'atMs'>) => void,
+  ) {
+    fake.inventory = INVENTORY;
+    fake.onEvent = (event) => this.#note(event);
+  }
+
+  get config(): object {
+    return {
+      name: this.name,
+      description: 'a machine on script',
+      labels: { lab: 'fake' },
+      shell: {
+        driver: 'ssh',
+        host: '127.0.0.1',
+        port: this.fake.ssh.port,
+        privateKeyFile: join(this.folder, 'key'),
+        hostKey: this.fake.ssh.hostKey,
+      },
+      power: { driver: 'qemu', qmpSocket: join(this.folder, 'qmp.sock') },
+      console: { driver: 'file', logFile: join(this.folder, 'console.log') },
+      deviceMemory: { driver: 'file', path: join(this.folder, 'vram') },
+    };
+  }
+
+  follow(script: MachineScript): void {
+    this.fake.candidateBoots = [...script.boots];
+    this.fake.suites = {
+      [this.suite]: script.tests.map(({ id, act }) => ({
+        id,
+        act,
+        output: () => Array.from({ length: OUTPUT_LINES }, () => `${this.name} output ${this.#count++}`),
+      })),
+    };
+  }
+
+  /** What a person in the lab does: whatever was broken works again, and the default kernel runs. */
+  async mend(): Promise<void> {
+    this.fake.defaultIsBroken = false;
+    this.fake.customConfig = '';
+    this.fake.nextEntry = null;
+    this.fake.files.clear();
+    this.fake.installedModules.clear();
+    await this.fake.power.reset();
+  }
+
+  /** What keeps the machine from being as it was found; empty when nothing does. */
+  leftovers(): string[] {
+    const { fake } = this;
+    return [
+      ...(fake.running === 'default' ? [] : [`its running kernel is: ${fake.running}`]),
+      ...(fake.customConfig.includes('peerlab') ? ['its boot menu has our entry'] : []),
+      ...(fake.nextEntry === null ? [] : [`it boots ${fake.nextEntry} next`]),
+      ...[...fake.files.keys()].map((path) => `${path} is left`),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    if (this.#chat !== null) clearInterval(this.#chat);
+    this.power.close();
+    await this.fake.stop();
+  }
+
+  #note(event: FakeEvent): void {
+    if (event.type === 'up') {
+      this.#bootId = event.bootId;
+      this.#nonce = /peerlab\.nonce=([0-9a-f]+)/.exec(event.commandLine)?.[1] ?? null;
+    }
+    this.record({ machine: this.name, bootId: this.#bootId, nonce: this.#nonce, event });
+    if (event.type === 'up' && event.kernel === 'candidate') {
+      this.#chat ??= setInterval(() => this.fake.printk(`${this.name} says ${this.#count++}`), CHAT_EVERY_MS);
+    }
+    if (event.type === 'down') {
+      if (this.#chat !== null) clearInterval(this.#chat);
+      this.#chat = null;
+      this.#nonce = null;
+    }
+  }
+}
+export type { LabMachine };
+
+/** A lab of fake machines that outlives agents and controllers, and knows what really happened. */
+export class Lab {
+  readonly machines = new Map<string, LabMachine>();
+  readonly truth: Truth[] = [];
+  /** Called with everything that is noted. */
+  onTruth: (truth: Truth) => void = () => undefined;
+
+  private constructor(private readonly clock: VirtualClock) {}
+
+  /** `folder` gets one folder for each machine. The machines run one suite of the bundle. */
+  static async start(
+    folder: string,
+    names: readonly string[],
+    manifest: BundleManifest,
+    clock: VirtualClock,
+  ): Promise<Lab> {
+    const lab = new Lab(clock);
+    const suite = manifest.suites[0]?.name ?? '';
+    for (const name of names) {
+      const own = join(folder, name);
+      await mkdir(own, { recursive: true });
+      const fake = await FakeMachine.start({
+        consoleFile: join(own, 'console.log'),
+        candidateBuildId: manifest.buildId,
+        candidateRelease: manifest.release,
+      });
+      writeFileSync(join(own, 'vram'), fake.memory);
+      writeFileSync(join(own, 'key'), fake.ssh.clientKey.private, { mode: 0o600 });
+      const power = await servePower(join(own, 'qmp.sock'), fake);
+      lab.machines.set(name, new LabMachine(name, fake, suite, own, power, (truth) => lab.#record(truth)));
+    }
+    return lab;
+  }
+
+  machine(name: string): LabMachine {
+    const machine = this.machines.get(name);
+    if (machine === undefined) throw new Error(`the lab has no machine ${name}`);
+    return machine;
+  }
+
+  async stop(): Promise<void> {
+    for (const machine of this.machines.values()) await machine.stop();
+  }
+
+  #record(truth: Omit<Truth, 'atMs'>): void {
+    const whole = { atMs: virtualNow(this.clock), ...truth };
+    this.truth.push(whole);
+    this.onTruth(whole);
+  }
+}
+
+/** As much of a QEMU monitor as the agent's power driver asks for. */
+async function servePower(path: string, fake: FakeMachine): Promise<Server> {
+  const server = createServer((socket: Socket) => {
+    socket.on('error', () => undefined);
+    const answer = (message: object): void => {
+      if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+    };
+    answer({ QMP: { version: {}, capabilities: [] } });
+    const lines = createInterface({ input: socket });
+    // A client that is killed in the middle of a sentence.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
+      const { execute, id } = JSON.parse(line) as { execute: string; id: string };
+      if (execute === 'system_reset') void fake.power.reset();
+      answer({ return: execute === 'query-status' ? { running: true } : {}, id });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return server;
+}

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { differenceFrom } from './gaps.js';
+import type { Truth } from './lab.js';
+import { type Evidence, judge } from './oracle.js';
+import type { Performance } from './perform.js';
+
+const MACHINE = 'fake-a';
+const NONCE = 'aa';
+const BOOT = 'boot-1';
+const SUITE = 'p2p-functional';
+
+/** A job on one machine that passed, as the lab did it and as Postgres holds it. */
+function sound(): { evidence: Evidence; performance: Performance } {
+  const happened = (atMs: number, event: Truth['event']): Truth => ({
+    atMs,
+    machine: MACHINE,
+    bootId: BOOT,
+    nonce: NONCE,
+    event,
+  });
+  const said = (n: number): string => `[    1.00000${n}] ${MACHINE} says ${n}`;
+  const truth = [
+    happened(2000, { type: 'up', kernel: 'candidate', bootId: BOOT, commandLine: `peerlab.nonce=${NONCE}` }),
+    ...[1, 2].flatMap((n) => [
+      happened(2100, { type: 'kmsg', record: `4,${n},100,-;${MACHINE} says ${n}` }),
+      happened(2100, { type: 'console', lines: [said(n)] }),
+    ]),
+    happened(2200, { type: 'command', purpose: 'suite', args: {} }),
+    happened(2300, { type: 'test', suite: SUITE, test: 'F01', act: 'pass', output: ['one', 'two'] }),
+    happened(2400, { type: 'result', suite: SUITE, test: 'F01', ok: true }),
+  ];
+  const streams = {
+    serial: ['booting', said(1), said(2)],
+    kernel: [`# kernel 7.3, boot ${BOOT}`, said(1), said(2)],
+    test: ['one', 'two', 'ok 1 F01'],
+  };
+  return {
+    performance: { runIds: ['run'], struck: [], truthFrom: 0, problems: [], mended: [], leftovers: [] },
+    evidence: {
+      attempts: [
+        {
+          id: 'a',
+          machine: MACHINE,
+          fence: 1,
+          nonce: NONCE,
+          state: 'ended',
+          failure: null,
+          restored: true,
+          revoked: false,
+          job_id: 'j',
+          number: 1,
+        },
+      ],
+      leases: [{ machine: MACHINE, fence: 1, attempt_id: 'a', acquired_ms: 1000, released_ms: 5000 }],
+      streams: [
+        { attempt_id: 'a', stream: 'events', next: 9, expected: null },
+        ...Object.entries(streams).map(([stream, lines]) => ({
+          attempt_id: 'a',
+          stream,
+          next: lines.length,
+          expected: lines.length,
+        })),
+      ],
+      results: [
+        {
+          attempt_id: 'a',
+          suite: SUITE,
+          test: 'F01',
+          status: 'pass',
+          verdict: 'pass',
+          log: { stream: 'test', fromSeq: 0, toSeq: 2 },
+        },
+      ],
+      jobs: [{ id: 'j', state: 'ended', verdict: 'pass', machine: MACHINE, run_id: 'run' }],
+      truth,
+      lines: new Map(
+        Object.entries(streams).map(([stream, lines]) => [`a ${stream}`, lines.map((text, seq) => ({ seq, text }))]),
+      ),
+      consoles: new Map([[MACHINE, ['before', 'booting', said(1), said(2), 'after']]]),
+    },
+  };
+}
+
+type Farm = ReturnType<typeof sound>;
+const one = <T>(list: readonly T[]): T => {
+  const [first] = list;
+  if (first === undefined) throw new Error('there is none');
+  return first;
+};
+const linesOf = ({ evidence }: Farm, stream: string) => evidence.lines.get(`a ${stream}`) ?? [];
+
+/** What may be wrong with it, and the promise that this breaks. */
+const BROKEN: [string, RegExp, (farm: Farm) => void][] = [
+  [
+    'a job that runs for ever',
+    /every run ends/,
+    ({ evidence }) => Object.assign(one(evidence.jobs), { state: 'running' }),
+  ],
+  [
+    'an attempt that is left open',
+    /every run ends/,
+    ({ evidence }) => Object.assign(one(evidence.attempts), { state: 'running' }),
+  ],
+  [
+    'a second lease beside the first',
+    /one lease at a time/,
+    ({ evidence }) =>
+      evidence.leases.push({ machine: MACHINE, fence: 2, attempt_id: 'b', acquired_ms: 4000, released_ms: 6000 }),
+  ],
+  [
+    'a suite that starts after the next lease began',
+    /no more work/,
+    ({ evidence }) => {
+      one(evidence.leases).released_ms = 2100;
+      evidence.leases.push({ machine: MACHINE, fence: 2, attempt_id: 'b', acquired_ms: 2150, released_ms: 6000 });
+    },
+  ],
+  ['a line that was lost', /stored once and in order/, (farm) => void linesOf(farm, 'test').splice(1, 1)],
+  [
+    'a line that was stored twice',
+    /stored once and in order/,
+    (farm) => void linesOf(farm, 'test').splice(1, 0, { seq: 0, text: 'one' }),
+  ],
+  [
+    'fewer lines than the agent produced',
+    /stored once and in order/,
+    ({ evidence }) => Object.assign(evidence.streams[1] ?? {}, { expected: 4 }),
+  ],
+  [
+    'an attempt that never told its counts',
+    /stored once and in order/,
+    ({ evidence }) => evidence.streams.forEach((row) => (row.expected = null)),
+  ],
+  ['a console line that is missing in between', /console/, (farm) => void linesOf(farm, 'serial').splice(1, 1)],
+  ['the end of the console missing', /console/, (farm) => void linesOf(farm, 'serial').pop()],
+  [
+    'a kernel record stored twice',
+    /kernel log/,
+    (farm) => void linesOf(farm, 'kernel').splice(1, 0, one(linesOf(farm, 'kernel').slice(1))),
+  ],
+  ['a hole in the kernel log', /kernel log/, (farm) => void linesOf(farm, 'kernel').splice(1, 1)],
+  [
+    'a pass that the machine never said',
+    /what the machine said/,
+    ({ evidence }) => (evidence.truth = evidence.truth.filter(({ event }) => event.type !== 'result')),
+  ],
+  [
+    'a pass without its output',
+    /what the machine said/,
+    (farm) => Object.assign(linesOf(farm, 'test')[1] ?? {}, { text: 'other' }),
+  ],
+  ['a pass of a kernel that never ran', /without proof/, ({ evidence }) => void evidence.truth.shift()],
+  [
+    'a machine that was left as it was',
+    /restored or quarantined/,
+    ({ evidence }) => Object.assign(one(evidence.attempts), { restored: false }),
+  ],
+  [
+    'a machine with our kernel still on it',
+    /restored or quarantined/,
+    ({ performance }) => performance.leftovers.push({ machine: MACHINE, what: ['it boots peerlab-candidate next'] }),
+  ],
+  ['a process that crashed', /recovers by itself/, ({ performance }) => performance.problems.push('the agent ended')],
+];
+
+describe('the oracle', () => {
+  it('has nothing against a sound farm', () => {
+    const { evidence, performance } = sound();
+    expect(judge(evidence, performance)).toEqual([]);
+  });
+
+  it.each(BROKEN)('notices %s', (_name, promise, breakIt) => {
+    const farm = sound();
+    breakIt(farm);
+    expect(judge(farm.evidence, farm.performance).map((finding) => finding.promise)).toContainEqual(
+      expect.stringMatching(promise),
+    );
+  });
+
+  it('lets a recorded gap stand for exactly the lines that it counts', () => {
+    const written = ['a says 1', 'a says 2', 'a says 3', 'a says 4', 'a says 5'];
+    const isUnique = (line: string): boolean => written.includes(line);
+    const gap = '[gap: 2 lines are missing here (16 bytes): the spool was full]';
+    expect(differenceFrom(written, ['a says 2', 'a says 3'], isUnique)).toBeNull();
+    expect(differenceFrom(written, ['a says 1', gap, 'a says 4'], isUnique)).toBeNull();
+    expect(differenceFrom(written, [gap, 'a says 3', 'a says 4'], isUnique)).toBeNull();
+    expect(differenceFrom(written, ['a says 1', gap, 'a says 5'], isUnique)).toMatch(/written was "a says 4"/);
+    expect(differenceFrom(written, ['a says 1', 'a says 3'], isUnique)).toMatch(/written was "a says 2"/);
+    expect(differenceFrom(written, ['a says 7'], () => true)).toMatch(/never written/);
+  });
+});

@@ -1,0 +1,62 @@
+import type { Finding } from './oracle.js';
+import { FAULT_KINDS, type FaultKind } from './schedule.js';
+
+/** What one schedule came to. */
+export interface Outcome {
+  seed: number;
+  seconds: number;
+  /** Virtual seconds in a real one. */
+  rate: number;
+  struck: readonly FaultKind[];
+  findings: readonly Finding[];
+  /** Of the jobs. */
+  verdicts: readonly string[];
+  attempts: number;
+  revoked: number;
+  lines: number;
+  /** Machines that had to be mended after a quarantine. */
+  mended: number;
+}
+
+/** The report as markdown. */
+export function report(outcomes: readonly Outcome[], { seconds, jobs }: { seconds: number; jobs: number }): string {
+  const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
+  const faults = FAULT_KINDS.map(
+    (kind) => [kind, sum(({ struck }) => struck.filter((one) => one === kind).length)] as const,
+  );
+  const verdicts = new Map<string, number>();
+  for (const verdict of outcomes.flatMap((outcome) => outcome.verdicts)) {
+    verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
+  }
+  const broken = outcomes.filter(({ findings }) => findings.length > 0);
+  return [
+    '# Fault suite',
+    '',
+    `${outcomes.length} schedules in ${Math.round(seconds)} s, ${jobs} at a time, time running ${rates(outcomes)} times as fast: ` +
+      `${sum(({ struck }) => struck.length)} faults struck ${sum((outcome) => outcome.attempts)} attempts ` +
+      `(${sum((outcome) => outcome.revoked)} lost their lease), ${sum(({ lines }) => lines)} log lines compared, ` +
+      `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +
+      (broken.length === 0 ? 'Every promise was kept.' : `${broken.length} schedules broke a promise.`),
+    '',
+    '| fault | struck |',
+    '|---|---:|',
+    ...faults.map(([kind, count]) => `| ${kind} | ${count} |`),
+    '',
+    '| verdict of a job | jobs |',
+    '|---|---:|',
+    ...[...verdicts].sort((a, b) => b[1] - a[1]).map(([verdict, count]) => `| ${verdict} | ${count} |`),
+    '',
+    ...broken.flatMap(({ seed, findings }) => [
+      `## Seed ${seed}`,
+      '',
+      ...findings.map(({ promise, detail }) => `- ${promise}: ${detail}`),
+      '',
+    ]),
+  ].join('\n');
+}
+
+function rates(outcomes: readonly Outcome[]): string {
+  const all = outcomes.map(({ rate }) => rate);
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  return least === most ? `${least}` : `${least} to ${most}`;
+}

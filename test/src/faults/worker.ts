@@ -1,0 +1,60 @@
+import { runSchedule } from './run-schedule.js';
+import { FaultFarm } from './fault-farm.js';
+import { describeMoment, makeSchedule } from './schedule.js';
+
+/** What a worker is told at its start. */
+export interface Order {
+  /** null = as fast as this computer can follow. */
+  rate: number | null;
+  /** Print each schedule before it happens. */
+  show: boolean;
+}
+
+/** Runs the schedules whose seeds its parent sends, on one farm while all goes well. */
+async function work(order: Order): Promise<void> {
+  let farm: FaultFarm | null = null;
+  try {
+    for (let seed = await nextSeed({}); seed !== null; ) {
+      if (order.show) show(seed);
+      farm ??= await FaultFarm.start(order.rate);
+      const outcome = await runSchedule(farm, makeSchedule(seed));
+      if (outcome.findings.length > 0) {
+        // Whatever went wrong may go on being wrong: the next schedule gets a farm of its own.
+        await farm.stop();
+        farm = null;
+      }
+      seed = await nextSeed({ outcome });
+    }
+  } finally {
+    await farm?.stop();
+  }
+}
+
+function nextSeed(news: object): Promise<number | null> {
+  return new Promise((resolve) => {
+    // Without its parent nobody wants any more.
+    process.once('disconnect', () => resolve(null));
+    process.once('message', (message: { seed: number | null }) => resolve(message.seed));
+    if (process.connected) process.send?.(news);
+    else resolve(null);
+  });
+}
+
+function show(seed: number): void {
+  const { faults, machines, controllers, agentDrift } = makeSchedule(seed);
+  const lines = [
+    `seed ${seed}: ${controllers} controllers, agent's clock ${agentDrift}`,
+    ...faults.map(({ when, fault }) => `  ${describeMoment(when)}: ${JSON.stringify(fault)}`),
+    ...Object.entries(machines).map(
+      ([name, { boots, tests }]) =>
+        `  ${name}: boots ${boots.join(', ')}; tests ${tests.map(({ act }) => act).join(', ')}`,
+    ),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+// An interruption ends the schedule first: processes and folders are its own to clean up.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+await work(JSON.parse(process.argv[2] ?? '{}') as Order);
+if (process.connected) process.disconnect?.();
