@@ -47,8 +47,7 @@ export class EventIntake {
       for (const event of events) {
         if (event.seq > next) break;
         if (event.seq < next) continue;
-        const changed = revoked ? await this.#record(tx, attempt, event) : await this.#apply(tx, attempt, event);
-        resultsChanged = changed || resultsChanged;
+        resultsChanged = (await this.#apply(tx, attempt, event, revoked)) || resultsChanged;
         next += 1;
       }
       if (next === first) return next;
@@ -59,10 +58,18 @@ export class EventIntake {
     });
   }
 
-  /** True when the run has to be summed up again. */
-  async #apply(tx: Queries, attempt: LockedAttempt, { seq, at, event }: SequencedEvent): Promise<boolean> {
+  /**
+   * Stores one event. Of a revoked attempt it is evidence alone, without a say in any verdict, job, build
+   * or lease. True when the run has to be summed up again.
+   */
+  async #apply(
+    tx: Queries,
+    attempt: LockedAttempt,
+    { seq, at, event }: SequencedEvent,
+    revoked: boolean,
+  ): Promise<boolean> {
     // An agent that reports of an attempt holds it, even if its "accepted" was lost.
-    await this.#attempts.accept(tx, attempt);
+    if (!revoked) await this.#attempts.accept(tx, attempt);
     switch (event.type) {
       case 'stage':
         await this.#results.putStage(tx, attempt.id, event, at);
@@ -74,7 +81,8 @@ export class EventIntake {
         await this.#results.putPlan(tx, testContext(attempt), event.suite, event.tests);
         return false;
       case 'result':
-        await this.#results.putResult(tx, testContext(attempt), event.result);
+        if (revoked) await this.#results.putLateResult(tx, testContext(attempt), event.result, attempt.failure);
+        else await this.#results.putResult(tx, testContext(attempt), event.result);
         return true;
       case 'measurement':
         await this.#results.putMeasurement(tx, attempt.id, seq, event);
@@ -83,46 +91,22 @@ export class EventIntake {
         await this.#putProgress(tx, attempt, event.percent, event.text);
         return false;
       case 'built':
+        if (revoked) return false;
         await this.#built(tx, attempt, event);
         return true;
       case 'build-failed':
+        if (revoked) return false;
         await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(event.error)]);
         await this.#putProgress(tx, attempt, 100, describeBuildError(event.error));
         return false;
       case 'finished':
-        await this.#finish(tx, attempt, event);
-        return true;
-    }
-  }
-
-  /** Evidence of a revoked attempt: stored, without a say in any verdict, job, build or lease. True as in `#apply`. */
-  async #record(tx: Queries, attempt: LockedAttempt, { seq, at, event }: SequencedEvent): Promise<boolean> {
-    switch (event.type) {
-      case 'stage':
-        await this.#results.putStage(tx, attempt.id, event, at);
-        return false;
-      case 'kernel':
-        await this.#results.putKernel(tx, attempt.id, seq, event.sighting);
-        return false;
-      case 'plan':
-        await this.#results.putPlan(tx, testContext(attempt), event.suite, event.tests);
-        return false;
-      case 'result':
-        await this.#results.putLateResult(tx, testContext(attempt), event.result, attempt.failure);
-        return true;
-      case 'measurement':
-        await this.#results.putMeasurement(tx, attempt.id, seq, event);
-        return true;
-      case 'build-progress':
-        await this.#putProgress(tx, attempt, event.percent, event.text);
-        return false;
-      case 'built':
-      case 'build-failed':
-        return false;
-      case 'finished':
         await this.#expect(tx, attempt, event.lineCounts);
-        await this.#attempts.noteRestored(tx, attempt, event.restored);
-        return false;
+        if (revoked) {
+          await this.#attempts.noteRestored(tx, attempt, event.restored);
+          return false;
+        }
+        await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
+        return true;
     }
   }
 
@@ -137,15 +121,6 @@ export class EventIntake {
     if (!(await this.#builds.markReady(tx, attempt.build_id, event.manifest, event.bundle.sha256))) return;
     await this.#jobs.unblock(tx, attempt.build_id);
     await announce(tx, { type: 'changed', topics: ['builds'] });
-  }
-
-  async #finish(
-    tx: Queries,
-    attempt: LockedAttempt,
-    event: Extract<AttemptEvent, { type: 'finished' }>,
-  ): Promise<void> {
-    await this.#expect(tx, attempt, event.lineCounts);
-    await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
   }
 
   async #expect(
