@@ -19,7 +19,9 @@ const program = new Command('peerlab')
   .option('--token-file <file>', 'file with a user token (default: PEERLAB_TOKEN, then the one "npm start" made)');
 
 const colour = wantsColour(process.stdout);
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
+/** Names, reasons and log lines come from machines under test: of their escapes only colours reach a terminal. */
+const write = (text: string): void => void process.stdout.write(process.stdout.isTTY ? terminalText(text) : text);
+const print = (text: string): void => write(`${text}\n`);
 
 async function client(): Promise<Client> {
   const { url, tokenFile } = program.opts<{ url: string; tokenFile?: string }>();
@@ -104,7 +106,7 @@ program
         parseStream(options.stream),
         { from, follow: options.follow, timestamps: options.timestamps },
         // Into a file or a pipe it goes as it is.
-        (text) => process.stdout.write(process.stdout.isTTY ? terminalText(text) : text),
+        write,
       );
     },
   );
@@ -138,7 +140,7 @@ program
   .action(async (run: string, options: { json?: boolean }) => {
     const api = await client();
     if (options.json === true) print(JSON.stringify(await jsonReport(api, run), null, 2));
-    else process.stdout.write(await markdownReport(api, run));
+    else write(await markdownReport(api, run));
   });
 
 const retention = program

@@ -11,8 +11,8 @@ const DEFAULT_JOBS = 2;
 /**
  * Lets schedules of faults happen and compares what the lab did with what Postgres holds.
  * `--seed N` the first seed · `--schedules N` how many · `--seconds N` no new one after that time ·
- * `--jobs N` farms at the same time · `--rate N` virtual seconds in a real one · `--show` each schedule ·
- * `--report FILE` markdown. Exit code 1 = a promise was broken.
+ * `--jobs N` farms at the same time · `--rate N` virtual seconds in a real one · `--minutes N` a schedule lasts so
+ * long, with runs in flight all the time · `--show` each schedule · `--report FILE` markdown. Exit code 1 = a promise was broken.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -22,12 +22,15 @@ async function main(): Promise<number> {
       seconds: { type: 'string' },
       jobs: { type: 'string' },
       rate: { type: 'string' },
+      minutes: { type: 'string' },
       report: { type: 'string' },
       show: { type: 'boolean' },
     },
   });
   const first = Number(values.seed ?? 1);
-  const count = Number(values.schedules ?? (values.seed === undefined ? DEFAULT_SCHEDULES : 1));
+  const minutes = values.minutes === undefined ? null : Number(values.minutes);
+  const isOne = values.seed !== undefined || minutes !== null;
+  const count = Number(values.schedules ?? (isOne ? 1 : DEFAULT_SCHEDULES));
   const rate = values.rate === undefined ? null : Number(values.rate);
   const jobs = Math.min(count, Number(values.jobs ?? DEFAULT_JOBS));
   const startedAt = Date.now();
@@ -35,7 +38,7 @@ async function main(): Promise<number> {
   const seeds = Array.from({ length: count }, (_, index) => first + index);
   const outcomes: Outcome[] = [];
   const workers = Array.from({ length: jobs }, () => {
-    const order: Order = { rate, show: values.show === true };
+    const order: Order = { rate, minutes, show: values.show === true };
     return runWorker(
       order,
       () => (endAt === null || Date.now() < endAt ? seeds.shift() : undefined),

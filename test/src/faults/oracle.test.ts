@@ -35,7 +35,15 @@ function sound(): { evidence: Evidence; performance: Performance } {
     test: ['one', 'two', 'ok 1 F01'],
   };
   return {
-    performance: { runIds: ['run'], struck: [], truthFrom: 0, problems: [], mended: [], leftovers: [] },
+    performance: {
+      runIds: ['run'],
+      struck: [],
+      busyUntilMs: 5000,
+      truthFrom: 0,
+      problems: [],
+      mended: [],
+      leftovers: [],
+    },
     evidence: {
       attempts: [
         {
@@ -72,6 +80,7 @@ function sound(): { evidence: Evidence; performance: Performance } {
         },
       ],
       jobs: [{ id: 'j', state: 'ended', verdict: 'pass', machine: MACHINE, run_id: 'run' }],
+      runs: [{ created_ms: 900, ended_ms: 5100 }],
       truth,
       lines: new Map(
         Object.entries(streams).map(([stream, lines]) => [`a ${stream}`, lines.map((text, seq) => ({ seq, text }))]),
@@ -91,6 +100,11 @@ const linesOf = ({ evidence }: Farm, stream: string) => evidence.lines.get(`a ${
 
 /** What may be wrong with it, and the promise that this breaks. */
 const BROKEN: [string, RegExp, (farm: Farm) => void][] = [
+  [
+    'a time in which no run was open',
+    /some run is in flight/,
+    ({ evidence }) => evidence.runs.unshift({ created_ms: 100, ended_ms: 800 }),
+  ],
   [
     'a job that runs for ever',
     /every run ends/,

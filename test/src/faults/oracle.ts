@@ -59,6 +59,8 @@ export interface Evidence {
   streams: StreamRow[];
   results: ResultRow[];
   jobs: { id: string; state: string; verdict: string | null; machine: string; run_id: string }[];
+  /** By the beginning. Epoch milliseconds of the database's clock. */
+  runs: { created_ms: number; ended_ms: number | null }[];
   truth: Truth[];
   /** Lines by `attempt stream`. */
   lines: Map<string, LineRow[]>;
@@ -103,6 +105,12 @@ export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance
       [ids],
     ),
     jobs: await farm.query('select id, state, verdict, machine, run_id from job where run_id = any($1)', [runIds]),
+    runs: await farm.query(
+      `select extract(epoch from created_at)::float8 * 1000 as created_ms,
+         extract(epoch from ended_at)::float8 * 1000 as ended_ms
+       from run where id = any($1) order by created_at`,
+      [runIds],
+    ),
     truth: farm.lab.truth.slice(truthFrom),
     lines,
     consoles,
@@ -114,6 +122,7 @@ export function judge(evidence: Evidence, performance: Performance): Finding[] {
   return [
     ...performance.problems.map((detail) => ({ promise: 'everything recovers by itself', detail })),
     ...everyRunEnds(evidence),
+    ...alwaysBusy(evidence, performance),
     ...leasesAreExclusive(evidence),
     ...noLateWork(evidence),
     ...streamsAreWhole(evidence),
@@ -135,6 +144,21 @@ function everyRunEnds({ attempts, jobs }: Evidence): Finding[] {
       .map(({ id, state }) => ({ promise, detail: `attempt ${id} is ${state}` })),
     ...(jobs.length === 0 ? [{ promise, detail: 'there is no job at all' }] : []),
   ];
+}
+
+/** Says nothing about the farm and much about the schedule: faults must not strike when nothing happens. */
+function alwaysBusy({ runs }: Evidence, { busyUntilMs }: Performance): Finding[] {
+  if (busyUntilMs === null) return [];
+  let busyTo = runs[0]?.created_ms ?? 0;
+  const findings: Finding[] = [];
+  for (const { created_ms, ended_ms } of [...runs, { created_ms: busyUntilMs, ended_ms: busyUntilMs }]) {
+    if (created_ms > busyTo) {
+      const detail = `none was for ${Math.round(created_ms - busyTo)} virtual ms`;
+      findings.push({ promise: 'some run is in flight at any time of a long schedule', detail });
+    }
+    busyTo = Math.max(busyTo, ended_ms ?? Infinity);
+  }
+  return findings;
 }
 
 function leasesAreExclusive({ leases }: Evidence): Finding[] {

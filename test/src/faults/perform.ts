@@ -1,20 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ApiError, Unreachable } from '@peerlab/cli';
-import type { Truth } from './lab.js';
 import type { FaultFarm } from './fault-farm.js';
-import { type Fault, MACHINES, type Moment, type Schedule } from './schedule.js';
+import { persist } from './persist.js';
+import { MACHINES, type Schedule } from './schedule.js';
+import { type Struck, strike } from './strike.js';
 
 /** Longest that work may take after the last fault is over: some leases, some retries. Virtual. */
 const SETTLE_MS = 720_000;
-/** A fault whose moment does not come strikes nobody. Virtual. */
-const MOMENT_MS = 72_000;
 /** Between runs that are submitted. Virtual. */
 const BETWEEN_RUNS_MS = 2_400;
+/** So many runs are open at any time of a long schedule: one may end while the next is being submitted. */
+const OPEN_RUNS = 3;
 
-export interface Performance {
+export interface Performance extends Struck {
   runIds: string[];
-  /** Faults that struck, in order. */
-  struck: Fault['kind'][];
+  /** Until this moment of the database's clock some run was to be open at any time; null = nobody cares. */
+  busyUntilMs: number | null;
   /** Where the schedule's part of the lab's truth begins. */
   truthFrom: number;
   /** Problems that show before anything is compared. */
@@ -30,6 +30,7 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   const done: Performance = {
     runIds: [],
     struck: [],
+    busyUntilMs: null,
     truthFrom: farm.lab.truth.length,
     problems: [],
     mended: [],
@@ -37,8 +38,11 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   };
   await prepare(farm, schedule);
   const faults = schedule.faults.map(({ when, fault }) => strike(farm, when, fault, done));
-  const submissions = submitRuns(farm, schedule, done);
-  await Promise.all([submissions, ...faults]);
+  const { lastsMs } = schedule;
+  await Promise.all([
+    lastsMs === null ? submitRuns(farm, schedule, done) : keepBusy(farm, schedule, lastsMs, done),
+    ...faults,
+  ]);
   await recover(farm, schedule);
   await settle(farm, done);
   for (const { name, leftovers } of [...farm.lab.machines.values()].map((machine) => ({
@@ -54,7 +58,11 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
 }
 
 async function prepare(farm: FaultFarm, schedule: Schedule): Promise<void> {
-  for (const [name, script] of Object.entries(schedule.machines)) farm.lab.machine(name).follow(script);
+  for (const [name, script] of Object.entries(schedule.machines)) {
+    const machine = farm.lab.machine(name);
+    machine.follow(script);
+    machine.fake.defaultBootMs = farm.realMs(schedule.bootMs);
+  }
   if (schedule.controllers === 2) await farm.startController(1);
   else await farm.killController(1);
   await farm.agent.kill();
@@ -65,137 +73,41 @@ async function prepare(farm: FaultFarm, schedule: Schedule): Promise<void> {
 
 async function submitRuns(farm: FaultFarm, schedule: Schedule, done: Performance): Promise<void> {
   for (let run = 0; run < schedule.runs; run += 1) {
-    const yaml = JSON.stringify({
-      name: `seed ${schedule.seed} run ${run}`,
-      builds: [{ name: 'patched', bundle: farm.manifest.key }],
-      suites: farm.manifest.suites.map(({ name }) => name),
-      machines: { names: [...MACHINES] },
-      timeouts: { bootSeconds: 15, attemptSeconds: 240 },
-    });
-    const id = await persist(async () => (await (await farm.client()).call('submitRun', { body: { yaml } })).id);
-    done.runIds.push(id);
+    await submitRun(farm, schedule, done);
     await farm.pass(BETWEEN_RUNS_MS);
   }
 }
 
-/** Does again what failed because a controller or the database was away. */
-async function persist<T>(act: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await act();
-    } catch (error) {
-      const away = error instanceof Unreachable || (error instanceof ApiError && error.problem.status >= 500);
-      if (!away && !(error instanceof TypeError)) throw error;
-      if (tries > 300) throw error;
-      await pause(150);
-    }
-  }
-}
-
-async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Performance): Promise<void> {
-  if (!(await moment(farm, when))) return;
-  done.struck.push(fault.kind);
-  const { proxy } = farm;
-  switch (fault.kind) {
-    case 'kill-controller': {
-      const index = farm.controllers[fault.which]?.alive === true ? fault.which : 0;
-      await farm.killController(index);
-      await farm.pass(fault.downMs);
-      // Without Postgres it gives up, as it should; everything is started again in the end.
-      return farm.startController(index).catch(() => undefined);
-    }
-    case 'freeze-controller':
-      return freeze(farm, fault.which === 1 && farm.controllers[1]?.alive === true ? 'second' : 'first', fault.forMs);
-    case 'kill-agent':
-      await farm.agent.kill();
-      await farm.pass(fault.downMs);
-      farm.agent.start();
-      return;
-    case 'freeze-agent':
-      return freeze(farm, 'agent', fault.forMs);
-    case 'kill-postgres':
-      // A controller brings it back.
-      return farm.killPostgres();
-    case 'black-hole':
-      proxy.openBlackHole();
-      await farm.pass(fault.forMs);
-      proxy.weather.blackHole = false;
-      return;
-    case 'cut-connections':
-      proxy.cut();
-      return;
-    case 'late-frames':
-      proxy.weather.holdBack = true;
-      await farm.pass(fault.holdMs);
-      return proxy.cutAndDeliverLate(farm.realMs(fault.lateMs));
-    case 'delay':
-      proxy.weather.delayMs = farm.realMs(fault.pieceMs);
-      await farm.pass(fault.forMs);
-      proxy.weather.delayMs = 0;
-      return;
-    case 'duplicate-frames':
-      proxy.weather.duplicate = true;
-      await farm.pass(fault.forMs);
-      proxy.weather.duplicate = false;
-      return;
-    case 'drop-ssh':
-      farm.lab.machine(fault.machine).fake.ssh.dropAll();
-      return;
-    case 'reset-machine':
-      await farm.lab.machine(fault.machine).fake.power.reset();
-      return;
-    case 'break-default-kernel':
-      farm.lab.machine(fault.machine).fake.defaultIsBroken = true;
-      return;
-    case 'disk-full':
-      await farm.afflict({ wallOffsetMs: 0, diskFull: true });
-      await farm.pass(fault.forMs);
-      return farm.afflict({ wallOffsetMs: 0, diskFull: false });
-    case 'clock-jump':
-      await farm.afflict({ wallOffsetMs: fault.offsetMs, diskFull: false });
-      await farm.pass(fault.forMs);
-      return farm.afflict({ wallOffsetMs: 0, diskFull: false });
-    case 'cancel-run': {
-      const id = done.runIds.at(-1);
-      if (id !== undefined) await persist(async () => (await farm.client()).call('cancelRun', { params: { run: id } }));
-    }
-  }
-}
-
-async function freeze(farm: FaultFarm, whom: 'agent' | 'first' | 'second', forMs: number): Promise<void> {
-  const program = whom === 'agent' ? farm.agent : farm.controllers[whom === 'first' ? 0 : 1];
-  program?.signal('SIGSTOP');
-  await farm.pass(forMs);
-  program?.signal('SIGCONT');
-}
-
-/** Resolves to false when the moment did not come. */
-async function moment(farm: FaultFarm, when: Moment): Promise<boolean> {
-  if ('afterMs' in when) {
-    await farm.pass(when.afterMs);
-    return true;
-  }
-  const came = await new Promise<boolean>((resolve) => {
-    const before = farm.lab.onTruth;
-    const timer = setTimeout(() => finish(false), farm.realMs(MOMENT_MS));
-    const finish = (came: boolean): void => {
-      clearTimeout(timer);
-      watching = false;
-      resolve(came);
-    };
-    let watching = true;
-    farm.lab.onTruth = (truth) => {
-      before(truth);
-      if (watching && fits(when, truth)) finish(true);
-    };
+async function submitRun(farm: FaultFarm, { seed }: Schedule, done: Performance): Promise<void> {
+  const yaml = JSON.stringify({
+    name: `seed ${seed} run ${done.runIds.length}`,
+    builds: [{ name: 'patched', bundle: farm.manifest.key }],
+    suites: farm.manifest.suites.map(({ name }) => name),
+    machines: { names: [...MACHINES] },
+    timeouts: { bootSeconds: 15, attemptSeconds: 240 },
   });
-  if (came) await farm.pass(when.delayMs);
-  return came;
+  const id = await persist(async () => (await (await farm.client()).call('submitRun', { body: { yaml } })).id);
+  done.runIds.push(id);
 }
 
-function fits(when: Exclude<Moment, { afterMs: number }>, { machine, event }: Truth): boolean {
-  if (machine !== when.machine || event.type !== when.on) return false;
-  return event.type !== 'command' || event.purpose === when.purpose;
+/** Submits runs as others end, and mends machines as they are quarantined. */
+async function keepBusy(farm: FaultFarm, schedule: Schedule, lastsMs: number, done: Performance): Promise<void> {
+  const end = Date.now() + farm.realMs(lastsMs);
+  while (Date.now() < end) {
+    const [open] = await farm.query<{ runs: number }>(
+      `select count(*) as runs from run where id = any($1) and state <> 'ended'`,
+      [done.runIds],
+    );
+    // As a service manager would.
+    for (const [index, controller] of farm.controllers.entries()) {
+      if (controller.fallen) await farm.startController(index).catch(() => undefined);
+    }
+    for (let runs = open?.runs ?? 0; runs < OPEN_RUNS; runs += 1) await submitRun(farm, schedule, done);
+    await mendQuarantined(farm, done);
+    await farm.pass(BETWEEN_RUNS_MS);
+  }
+  const [now] = await farm.query<{ ms: number }>('select extract(epoch from clock_timestamp())::float8 * 1000 as ms');
+  done.busyUntilMs = now?.ms ?? null;
 }
 
 /** Everything that was broken works again; what died is started. Machines stay as they are. */
@@ -221,12 +133,8 @@ async function settle(farm: FaultFarm, done: Performance): Promise<void> {
       [done.runIds],
     );
     const spooled = farm.spooled();
-    const stuck = await farm.query<{ name: string }>(
-      `select name from machine m where desired = 'quarantined'
-         and not exists (select 1 from lease l where l.machine = m.name and l.released_at is null)`,
-    );
-    for (const { name } of stuck) await mend(farm, name, done);
-    if (open?.runs === 0 && open.leases === 0 && spooled.length === 0 && stuck.length === 0) return;
+    const mended = await mendQuarantined(farm, done);
+    if (open?.runs === 0 && open.leases === 0 && spooled.length === 0 && mended === 0) return;
     if (Date.now() > end) {
       done.problems.push(
         `not settled after ${SETTLE_MS / 1000} virtual seconds: ${open?.runs} runs and ${open?.leases} leases are open, spooled: ${spooled.join(', ') || 'nothing'}`,
@@ -235,6 +143,16 @@ async function settle(farm: FaultFarm, done: Performance): Promise<void> {
     }
     await pause(200);
   }
+}
+
+/** Returns how many machines that nobody leases any more were quarantined. */
+async function mendQuarantined(farm: FaultFarm, done: Performance): Promise<number> {
+  const stuck = await farm.query<{ name: string }>(
+    `select name from machine m where desired = 'quarantined'
+       and not exists (select 1 from lease l where l.machine = m.name and l.released_at is null)`,
+  );
+  for (const { name } of stuck) await mend(farm, name, done);
+  return stuck.length;
 }
 
 async function mend(farm: FaultFarm, name: string, done: Performance): Promise<void> {

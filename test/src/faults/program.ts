@@ -44,6 +44,11 @@ export class Program {
     return this.#child !== null;
   }
 
+  /** It ended by itself, and nobody has started it again. */
+  get fallen(): boolean {
+    return this.#wanted && this.#child === null;
+  }
+
   start(): void {
     if (this.#child !== null) return;
     const child = spawn(process.execPath, this.#settings.args, {

@@ -37,6 +37,10 @@ export interface Schedule {
   agentDrift: number;
   /** Runs submitted one after the other, each with a job for every machine. */
   runs: number;
+  /** So long runs are submitted as others end, that there are always some open; null = only `runs`. Virtual. */
+  lastsMs: number | null;
+  /** A machine takes so long to come back to its own kernel. Virtual. */
+  bootMs: number;
   machines: Record<string, MachineScript>;
   faults: { when: Moment; fault: Fault }[];
 }
@@ -97,26 +101,57 @@ const BOOT_WEIGHTS: Record<FakeBoot, number> = {
   'lost-forever': 1,
 };
 
-/** The schedule of a seed: the same one every time. */
-export function makeSchedule(seed: number): Schedule {
-  const random = new Random(seed);
-  const machines = Object.fromEntries(
+function makeMachines(random: Random, boots: number): Schedule['machines'] {
+  return Object.fromEntries(
     MACHINES.map((name) => [
       name,
       {
-        boots: Array.from({ length: 4 }, () => random.weighted(BOOT_WEIGHTS)),
+        boots: Array.from({ length: boots }, () => random.weighted(BOOT_WEIGHTS)),
         tests: TESTS.map((id) => ({ id, act: random.weighted(TEST_WEIGHTS) })),
       },
     ]),
   );
+}
+
+/** The schedule of a seed: the same one every time. */
+export function makeSchedule(seed: number): Schedule {
+  const random = new Random(seed);
+  const machines = makeMachines(random, 4);
   const count = random.between(2, 5);
   return {
     seed,
     controllers: random.chance(0.5) ? 2 : 1,
     agentDrift: random.pick([1, 1, 0.98, 1.02]),
     runs: random.between(1, 2),
+    lastsMs: null,
+    bootMs: 0,
     machines,
     faults: Array.from({ length: count }, () => ({ when: makeMoment(random), fault: makeFault(random) })),
+  };
+}
+
+/** Between two faults of a long schedule: the farm shall get something done in between. */
+const LONG_FAULT_EVERY_MS = 45_000;
+
+/**
+ * Work without a pause for `lastsMs` virtual milliseconds on two controllers, with a fault every now and then,
+ * which may meet one that is not over. Machines boot as slowly as small real ones.
+ */
+export function makeLongSchedule(seed: number, lastsMs: number): Schedule {
+  const random = new Random(seed);
+  const count = Math.floor(lastsMs / LONG_FAULT_EVERY_MS);
+  return {
+    seed,
+    controllers: 2,
+    agentDrift: random.pick([0.98, 1.02]),
+    runs: 2,
+    lastsMs,
+    bootMs: 8_000,
+    machines: makeMachines(random, Math.ceil(lastsMs / 20_000)),
+    faults: Array.from({ length: count }, (_, index) => ({
+      when: { afterMs: index * LONG_FAULT_EVERY_MS + random.between(0, LONG_FAULT_EVERY_MS) },
+      fault: makeFault(random),
+    })),
   };
 }
 

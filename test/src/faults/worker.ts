@@ -1,11 +1,13 @@
 import { runSchedule } from './run-schedule.js';
 import { FaultFarm } from './fault-farm.js';
-import { describeMoment, makeSchedule } from './schedule.js';
+import { describeMoment, makeLongSchedule, makeSchedule, type Schedule } from './schedule.js';
 
 /** What a worker is told at its start. */
 export interface Order {
   /** null = as fast as this computer can follow. */
   rate: number | null;
+  /** Virtual; null = the short schedules. */
+  minutes: number | null;
   /** Print each schedule before it happens. */
   show: boolean;
 }
@@ -15,9 +17,10 @@ async function work(order: Order): Promise<void> {
   let farm: FaultFarm | null = null;
   try {
     for (let seed = await nextSeed({}); seed !== null; ) {
-      if (order.show) show(seed);
+      const schedule = order.minutes === null ? makeSchedule(seed) : makeLongSchedule(seed, order.minutes * 60_000);
+      if (order.show) show(schedule);
       farm ??= await FaultFarm.start(order.rate);
-      const outcome = await runSchedule(farm, makeSchedule(seed));
+      const outcome = await runSchedule(farm, schedule);
       if (outcome.findings.length > 0) {
         // Whatever went wrong may go on being wrong: the next schedule gets a farm of its own.
         await farm.stop();
@@ -40,8 +43,7 @@ function nextSeed(news: object): Promise<number | null> {
   });
 }
 
-function show(seed: number): void {
-  const { faults, machines, controllers, agentDrift } = makeSchedule(seed);
+function show({ seed, faults, machines, controllers, agentDrift }: Schedule): void {
   const lines = [
     `seed ${seed}: ${controllers} controllers, agent's clock ${agentDrift}`,
     ...faults.map(({ when, fault }) => `  ${describeMoment(when)}: ${JSON.stringify(fault)}`),

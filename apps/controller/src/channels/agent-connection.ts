@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { AGENT_PROTOCOL, FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { inVersion1 } from './agent-v1.js';
 
-/** Frames that may wait to be processed before the socket is paused. */
+/** Frames, and bytes of them, that may wait to be processed before the socket is paused. */
 const QUEUE_MAX = 32;
+const QUEUE_MAX_BYTES = 4 * FRAME_MAX_BYTES;
+/** Bulk that nobody's lease depends on; the other frames overtake it. */
+const EVIDENCE: ReadonlySet<FromAgent['type']> = new Set(['log', 'events']);
 /** Close codes of our own range: the agent reconnects after the second, not after the first. */
 const CLOSE_REFUSED = 4000;
 const CLOSE_SUPERSEDED = 4001;
@@ -13,7 +16,11 @@ const CLOSE_INTERNAL = 1011;
 
 type Handler = (frame: FromAgent) => Promise<void>;
 
-/** One socket of an agent: frames are parsed, then handled one after the other. */
+/**
+ * One socket of an agent: frames are parsed, then handled one after the other in two lanes. A heartbeat
+ * does not wait for the log before it, or a chatty kernel would cost its agent the lease; evidence does
+ * wait for what was said before it.
+ */
 export class AgentConnection {
   readonly id = randomUUID();
   readonly #socket: WebSocket;
@@ -30,8 +37,11 @@ export class AgentConnection {
   /** Work is being read for it; `woken` = there may be more since that began. */
   giving = false;
   woken = false;
-  #tail: Promise<void> = Promise.resolve();
+  /** Resolve when the last frame of each lane has been handled. */
+  #reports: Promise<void> = Promise.resolve();
+  #evidence: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #waitingBytes = 0;
 
   constructor(socket: WebSocket, tokenName: string, handle: Handler) {
     this.#socket = socket;
@@ -71,17 +81,18 @@ export class AgentConnection {
   }
 
   /** Resolves when all frames received so far have been handled. */
-  drained(): Promise<void> {
-    return this.#tail;
+  async drained(): Promise<void> {
+    await Promise.all([this.#reports, this.#evidence]);
   }
 
   #enqueue(data: Buffer, handle: Handler): void {
     this.lastFrameAt = performance.now();
     this.#waiting += 1;
-    if (this.#waiting >= QUEUE_MAX) this.#socket.pause();
+    this.#waitingBytes += data.length;
+    if (this.#isFull()) this.#socket.pause();
     // Parsed at once, while the database is busy with the frames before it; handled in its turn.
     const parsed = parseFrame(data);
-    this.#tail = this.#tail.then(async () => {
+    const work = async (): Promise<void> => {
       try {
         if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(parsed, handle);
       } catch (error) {
@@ -90,9 +101,19 @@ export class AgentConnection {
         this.#socket.close(CLOSE_INTERNAL, 'internal error');
       } finally {
         this.#waiting -= 1;
-        if (this.#waiting < QUEUE_MAX) this.#socket.resume();
+        this.#waitingBytes -= data.length;
+        if (!this.#isFull()) this.#socket.resume();
       }
-    });
+    };
+    if ('frame' in parsed && EVIDENCE.has(parsed.frame.type)) {
+      this.#evidence = Promise.all([this.#reports, this.#evidence]).then(work);
+    } else {
+      this.#reports = this.#reports.then(work);
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#waiting >= QUEUE_MAX || this.#waitingBytes >= QUEUE_MAX_BYTES;
   }
 
   async #handle(parsed: Parsed, handle: Handler): Promise<void> {

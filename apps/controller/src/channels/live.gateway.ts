@@ -17,8 +17,7 @@ interface Tail {
   attemptId: string;
   stream: LogStream;
   next: number;
-  pumping: boolean;
-  /** More may have been stored since the pump last read. */
+  /** More may have been stored since it was last read. */
   hinted: boolean;
 }
 
@@ -26,6 +25,8 @@ interface Viewer {
   socket: WebSocket;
   topics: ReadonlySet<string>;
   tails: Map<string, Tail>;
+  /** Its tails are being read, one page after the other. */
+  pumping: boolean;
   alive: boolean;
 }
 
@@ -48,14 +49,15 @@ export class LiveGateway {
     bus.onResync(() => {
       for (const viewer of this.#viewers) {
         this.#noteChanges([...viewer.topics]);
-        for (const tail of viewer.tails.values()) this.#pump(viewer, tail);
+        for (const tail of viewer.tails.values()) tail.hinted = true;
+        this.#pump(viewer);
       }
     });
   }
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const viewer: Viewer = { socket: webSocket, topics: new Set(), tails: new Map(), alive: true };
+      const viewer: Viewer = { socket: webSocket, topics: new Set(), tails: new Map(), pumping: false, alive: true };
       this.#viewers.add(viewer);
       webSocket.on('message', (data: Buffer) => this.#handle(viewer, data));
       webSocket.on('pong', () => (viewer.alive = true));
@@ -97,9 +99,8 @@ export class LiveGateway {
           return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
         }
         const { attemptId, stream, fromSeq: next } = message;
-        const tail: Tail = { attemptId, stream, next, pumping: false, hinted: false };
-        viewer.tails.set(key, tail);
-        this.#pump(viewer, tail);
+        viewer.tails.set(key, { attemptId, stream, next, hinted: true });
+        this.#pump(viewer);
       }
     }
   }
@@ -119,37 +120,48 @@ export class LiveGateway {
   #hint(key: string): void {
     for (const viewer of this.#viewers) {
       const tail = viewer.tails.get(key);
-      if (tail !== undefined) this.#pump(viewer, tail);
+      if (tail === undefined) continue;
+      tail.hinted = true;
+      this.#pump(viewer);
     }
   }
 
-  #pump(viewer: Viewer, tail: Tail): void {
-    tail.hinted = true;
-    if (tail.pumping) return;
-    tail.pumping = true;
-    this.#drain(viewer, tail)
-      .catch((error: unknown) => {
-        writeLog('warn', 'a log tail stopped', errorFields(error));
-        viewer.socket.close(1011, 'internal error');
-      })
-      .finally(() => (tail.pumping = false));
+  /** One reading at a time for each browser, however often it asks. */
+  #pump(viewer: Viewer): void {
+    if (viewer.pumping) return;
+    viewer.pumping = true;
+    this.#drain(viewer).catch((error: unknown) => {
+      writeLog('warn', 'a log tail stopped', errorFields(error));
+      viewer.socket.close(1011, 'internal error');
+    });
   }
 
-  /** Sends what is stored until nothing is left; a slow browser slows only its own reading. */
-  async #drain(viewer: Viewer, tail: Tail): Promise<void> {
-    const { attemptId, stream } = tail;
-    const current = (): boolean => viewer.tails.get(tailKey(attemptId, stream)) === tail && isOpen(viewer);
-    while (tail.hinted && current()) {
-      tail.hinted = false;
-      for (;;) {
-        const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
-        if (lines.length === 0 || !current()) break;
-        await sendAll(viewer, { type: 'log', attemptId, stream, lines });
-        tail.next += lines.length;
+  /** Sends what is stored until nothing is left, a page of each tail in turn; a slow browser slows only its own reading. */
+  async #drain(viewer: Viewer): Promise<void> {
+    try {
+      for (let hinted = hintedTails(viewer); hinted.length > 0; hinted = hintedTails(viewer)) {
+        for (const tail of hinted) await this.#sendPage(viewer, tail);
       }
+    } finally {
+      // In the same step as the last look at the hints: none falls in between.
+      viewer.pumping = false;
     }
+  }
+
+  async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
+    const { attemptId, stream } = tail;
+    tail.hinted = false;
+    const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
+    // Asked for from elsewhere meanwhile, or no more.
+    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !isOpen(viewer)) return;
+    tail.next += lines.length;
+    if (lines.length === LINES_PER_FRAME) tail.hinted = true;
+    await sendAll(viewer, { type: 'log', attemptId, stream, lines });
   }
 }
+
+const hintedTails = (viewer: Viewer): Tail[] =>
+  isOpen(viewer) ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
 
 /** Answers that a browser has not read; a slow one that tails a log has a few frames of it at most. */
 const UNREAD_MAX_BYTES = 32 * 1024 * 1024;

@@ -18,6 +18,9 @@ export function extendingLines(next: number, lines: readonly LogLine[]): LogLine
   return taken;
 }
 
+/** So long the lines of an attempt that lost its lease are awaited: its agent may be cut off, or gone for good. */
+const LATE_EVIDENCE_SECONDS = 3600;
+
 /** What Postgres keeps of a line besides its text: row header, keys and index entry. */
 const ROW_BYTES = 120;
 
@@ -64,9 +67,12 @@ export class LogService {
   async page(attemptId: string, stream: LogStream, from: number, limit: number): Promise<LogPage> {
     // The counter first: lines stored in between are simply not announced yet.
     const counter = await this.#sql.one<{ next: number; complete: boolean; removed_at: Date | null }>(
-      `select s.next, s.removed_at, t.state = 'ended' and (t.revoked_at is not null or s.next >= coalesce(s.expected, 0)) as complete
+      `select s.next, s.removed_at, t.state = 'ended' and case
+           when t.revoked_at is null then s.next >= coalesce(s.expected, 0)
+           when s.expected is not null then s.next >= s.expected
+           else t.revoked_at < clock_timestamp() - make_interval(secs => $3) end as complete
        from stream s join attempt t on t.id = s.attempt_id where s.attempt_id = $1 and s.stream = $2`,
-      [attemptId, stream],
+      [attemptId, stream, LATE_EVIDENCE_SECONDS],
     );
     if (counter === null) throw notFound('attempt', attemptId);
     if (counter.removed_at !== null) {

@@ -1,0 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ApiError, Unreachable } from '@peerlab/cli';
+
+/** Does again what failed because a controller or the database was away. */
+export async function persist<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      const away = error instanceof Unreachable || (error instanceof ApiError && error.problem.status >= 500);
+      if (!away && !(error instanceof TypeError)) throw error;
+      if (tries > 300) throw error;
+      await pause(150);
+    }
+  }
+}
