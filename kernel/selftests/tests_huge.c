@@ -297,17 +297,26 @@ void f55_no_huge_page_to_move_to(void)
 	pattern_expect(p, 0, HUGE, 155, "CPU");
 }
 
-/* The same from a fault, which holds a reference to the huge page itself. */
+/*
+ * The same from a fault, which holds a reference to the huge page itself.  One
+ * that cannot split it moves nothing: page after page has to fault, where the
+ * driver lets them.
+ */
 void f55_no_huge_page_in_a_fault(void)
 {
 	uint8_t *p = huge_device_memory(156, NULL);
+	struct peerlab_provider_counters before = provider_counters();
 	struct peerlab_map map;
+	uint64_t moved;
 	int ret;
 
 	provider_behave_flags(PEERLAB_BEHAVE_NO_HUGE_RAM);
 	ret = client_map(client_fd, p + 300 * PAGE, 4 * PAGE, 0, &map, NULL);
+	moved = provider_counters().pages_out - before.pages_out;
 	provider_behave(0, 0);
 	EXPECT(!ret, "map: %s", strerror(-ret));
+	EXPECT(moved == HUGE_PAGES, "the fault moved %lu of %lu pages", moved,
+	       HUGE_PAGES);
 	if (!ret)
 		expect_dma_reads(client_fd, PAGE, PIECE, 301 * PAGE, 156);
 	client_unmap(client_fd);

@@ -42,6 +42,7 @@ import { RetentionTicker } from './retention/ticker.js';
 import { AttemptDetailView } from './results/attempt-detail.js';
 import { EventIntake } from './results/event-intake.js';
 import { GridView } from './results/grid.js';
+import { VerdictRows } from './results/verdict-rows.js';
 import { ResultController } from './results/result.controller.js';
 import { ResultStore } from './results/result-store.js';
 import { JobService } from './runs/job.service.js';
@@ -114,6 +115,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       ResultStore,
       EventIntake,
       GridView,
+      VerdictRows,
       AttemptDetailView,
       LogService,
       HookService,

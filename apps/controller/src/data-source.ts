@@ -8,11 +8,20 @@ import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
 import { Leases1763822700000 } from './migrations/1763822700000-leases.js';
 import { Retention1763823600000 } from './migrations/1763823600000-retention.js';
+import { Grid1763829000000 } from './migrations/1763829000000-grid.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
-import { AttemptKernel, AttemptStage, Measurement, PlannedTest, Result } from './results/entities.js';
+import {
+  AttemptKernel,
+  AttemptStage,
+  AttemptVerdicts,
+  Measurement,
+  PlannedTest,
+  Result,
+  TestPlan,
+} from './results/entities.js';
 import { Job, RunRow } from './runs/entities.js';
 
 /** Everything TypeORM knows: entities of all features and the migrations in order. */
@@ -39,6 +48,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       PlannedTest,
       Result,
       Measurement,
+      TestPlan,
+      AttemptVerdicts,
       Stream,
       LogLineRow,
       WebhookDelivery,
@@ -46,7 +57,13 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RetentionDeletion,
       Storage,
     ],
-    migrations: [Initial1763800000000, TestSlots1763809200000, Leases1763822700000, Retention1763823600000],
+    migrations: [
+      Initial1763800000000,
+      TestSlots1763809200000,
+      Leases1763822700000,
+      Retention1763823600000,
+      Grid1763829000000,
+    ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,

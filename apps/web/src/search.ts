@@ -13,6 +13,8 @@ export const GridSearch = z.object({
   run: z.uuid().optional().catch(undefined),
   /** Regular expression over `suite/test`. */
   q: text,
+  /** Order of the tests within their suites; absent = as they run. */
+  sort: z.enum(['failures', 'name']).optional().catch(undefined),
   /** Folded suites, separated by commas. */
   folded: text,
   /** Open cell: `suite/test@build@combination`. */

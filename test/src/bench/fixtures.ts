@@ -69,8 +69,8 @@ export async function insertRun(
   );
   const ended = state === 'ended';
   await client.query(
-    `insert into job (id, run_id, build_id, position, kind, state, machine, combination, path, verdict, ended_at)
-     select id, $2, $3, position, 'test', $4, machine, combination, $5, case when $6 then 'pass' end,
+    `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, verdict, ended_at)
+     select id, $2, $3, 'patched', position, 'test', $4, machine, combination, $5, case when $6 then 'pass' end,
        case when $6 then clock_timestamp() end
      from jsonb_to_recordset($1) as j(id uuid, position int, machine text, combination text)`,
     [JSON.stringify(jobs), runId, buildId, state, path, ended],

@@ -26,6 +26,7 @@ import {
   type RouteName,
   type RunSummary,
   type ToBrowser,
+  VERDICT_TABLE,
 } from '@peerlab/contracts';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
@@ -243,6 +244,13 @@ export class SampleFarm {
           streams: attempt.streams.map((each) => ({ ...each, lines: this.stream(attempt.id, each.stream).total })),
         };
       }
+      case 'getResult': {
+        const { suite, test } = query;
+        const results = this.attempts.get(params['attempt'] ?? '')?.results ?? [];
+        const found = results.find((result) => result.suite === suite && result.test === test);
+        if (found === undefined) throw new Refusal(404, 'not-found', `there is no result ${suite}/${test}`);
+        return found;
+      }
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
       case 'getFleet':
@@ -314,33 +322,7 @@ export class SampleFarm {
         at: attempt.endedAt,
         logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
       })),
-      rows:
-        jobs.length === 0
-          ? []
-          : [
-              ...['boot', 'restore'].map((test) => ({ suite: 'farm', test })),
-              ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
-            ],
-      cells: jobs.flatMap(({ attempt }, column) => [
-        ...[0, 1].map((row) => ({
-          row,
-          column,
-          verdict: 'pass' as const,
-          reason: null,
-          durationMs: 21_000,
-          proof: null,
-          log: null,
-        })),
-        ...attempt.results.map((result) => ({
-          row: result.position + 2,
-          column,
-          verdict: result.verdict,
-          reason: result.reason,
-          durationMs: result.durationMs,
-          proof: result.proof,
-          log: result.log,
-        })),
-      ]),
+      ...this.cells(jobs),
       metrics:
         jobs.length === 0
           ? []
@@ -365,6 +347,31 @@ export class SampleFarm {
             })),
       generatedAt: new Date().toISOString(),
     };
+  }
+
+  private cells(jobs: readonly SampleJob[]): Pick<Grid, 'rows' | 'notes' | 'cells'> {
+    const tests =
+      jobs.length === 0
+        ? []
+        : [
+            ...['boot', 'restore'].map((test) => ({ suite: 'farm', test })),
+            ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
+          ];
+    const ran = jobs.flatMap(({ attempt }, column) => [
+      ...[0, 1].map((row) => ({ row, column, verdict: 'pass' as const, reason: null })),
+      ...attempt.results.map(({ position, verdict, reason }) => ({ row: position + 2, column, verdict, reason })),
+    ]);
+    const rows = tests.map((test, row) => ({
+      ...test,
+      verdicts: jobs
+        .map((_, column) => ran.find((cell) => cell.row === row && cell.column === column)?.verdict)
+        .map((verdict) => (verdict === undefined ? '.' : VERDICT_TABLE[verdict].letter))
+        .join(''),
+    }));
+    const notes = ran.flatMap(({ row, column, verdict, reason }) =>
+      reason === null || ['pass', 'skip', 'not-reached'].includes(verdict) ? [] : [{ row, column, reason }],
+    );
+    return { rows, notes, cells: [] };
   }
 
   private check(yaml: string): SubmissionReport {

@@ -32,9 +32,10 @@ describe('renderGrid', () => {
   const grid: Grid = {
     columns: [column('m1', 'base', 'a'), column('m1', 'patched', 'a'), column('m2', 'patched', 'b')],
     rows: [
-      { suite: 's', test: 't1' },
-      { suite: 's', test: 't2' },
+      { suite: 's', test: 't1', verdicts: 'SB.' },
+      { suite: 's', test: 't2', verdicts: '...' },
     ],
+    notes: [],
     cells: [
       { row: 0, column: 0, verdict: 'skip', reason: 'lacks it', durationMs: 1, proof: null, log: null },
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },

@@ -48,10 +48,11 @@ const cell = (
 const grid: Grid = {
   columns: [column('m1', 'base', false), column('m1', 'patched', true), column('m2', 'patched', true)],
   rows: [
-    { suite: 'p2p', test: 'F01' },
-    { suite: 'p2p', test: 'F02' },
-    { suite: 'kunit', test: '(suite)' },
+    { suite: 'p2p', test: 'F01', verdicts: '' },
+    { suite: 'p2p', test: 'F02', verdicts: '' },
+    { suite: 'kunit', test: '(suite)', verdicts: '' },
   ],
+  notes: [],
   cells: [
     cell(0, 0, 'skip', 'kernel lacks it'),
     cell(1, 0, 'skip', 'kernel lacks it'),

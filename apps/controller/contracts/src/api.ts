@@ -11,6 +11,7 @@ import {
   Grid,
   LogPage,
   MachineView,
+  ResultView,
   RunDetail,
   RunSummary,
   SubmissionReport,
@@ -53,6 +54,8 @@ export const LogQuery = z.object({
 export const GridQuery = z.object({
   /** A run, or absent for the newest ended result of every combination × build name. */
   run: z.uuid().optional(),
+  /** `none` leaves out the cells' details: a wide grid has some hundred thousand of them. */
+  cells: z.enum(['all', 'none']).default('all'),
 });
 
 /** Payload of `POST /hooks/generic`; the signature headers are checked before it is read. */
@@ -138,6 +141,14 @@ export const ROUTES = {
     access: 'public',
     params: AttemptParams,
     response: AttemptDetail,
+  },
+  getResult: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/result',
+    access: 'public',
+    params: AttemptParams,
+    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    response: ResultView,
   },
   getLog: {
     method: 'GET',

@@ -236,13 +236,27 @@ export const GridMetricRow = z.object({
   ),
 });
 
+/** Beyond it a grid's cells are opened for the reason. */
+export const GRID_NOTES_MAX = 2000;
+
+export const GridRow = z.object({
+  suite: Name,
+  test: z.string(),
+  /** The letter of VERDICT_TABLE for each column; `.` where it never ran. */
+  verdicts: z.string(),
+});
+export type GridRow = z.infer<typeof GridRow>;
+
 /**
  * Results by test (rows) and hardware combination × build (columns), columns sorted so that builds of
- * one combination are neighbours. Cells that never ran are absent.
+ * one combination are neighbours.
  */
 export const Grid = z.object({
   columns: z.array(GridColumn),
-  rows: z.array(z.object({ suite: Name, test: z.string() })),
+  rows: z.array(GridRow),
+  /** Why, of cells that say that something is wrong; the first GRID_NOTES_MAX of them. */
+  notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
   metrics: z.array(GridMetricRow),
   generatedAt: Time,

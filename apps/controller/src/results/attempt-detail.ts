@@ -20,6 +20,9 @@ interface ContextRow {
   combination: Combination | null;
 }
 
+const RESULT_COLUMNS = `suite, test, position, status, verdict, reason, duration_ms as "durationMs", proof, warnings,
+  signature, log`;
+
 /** Reads one attempt with all its evidence but the log lines. */
 @Injectable()
 export class AttemptDetailView {
@@ -47,8 +50,7 @@ export class AttemptDetailView {
         [id],
       ),
       this.#sql.rows<ResultView>(
-        `select suite, test, position, status, verdict, reason, duration_ms as "durationMs", proof, warnings, signature,
-           log from result where attempt_id = $1 order by position, suite, test`,
+        `select ${RESULT_COLUMNS} from result where attempt_id = $1 order by position, suite, test`,
         [id],
       ),
       this.#sql.rows<MeasurementView>(
@@ -80,5 +82,15 @@ export class AttemptDetailView {
         removedAt: removed_at?.toISOString() ?? null,
       })),
     };
+  }
+
+  /** One result of an attempt; 404 when the attempt has none of that name. */
+  async result(attemptId: string, suite: string, test: string): Promise<ResultView> {
+    const found = await this.#sql.one<ResultView>(
+      `select ${RESULT_COLUMNS} from result where attempt_id = $1 and suite = $2 and test = $3`,
+      [attemptId, suite, test],
+    );
+    if (found === null) throw notFound('result', `${suite}/${test}`);
+    return found;
   }
 }

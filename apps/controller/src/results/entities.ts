@@ -76,6 +76,41 @@ export class Result {
   storedAt: Date;
 }
 
+/** Tests of a suite in their order, as many attempts have them. */
+@Entity('test_plan')
+export class TestPlan {
+  /** Of suite, tests and positions. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'test_plan_pkey' })
+  hash: string;
+  @Column('text')
+  suite: string;
+  @Column('text', { array: true })
+  tests: string[];
+  @Column('int', { array: true })
+  positions: number[];
+}
+
+/** The results of an ended attempt, packed for the grid; made from `result` and thrown away when that changes. */
+@Entity('attempt_verdicts')
+export class AttemptVerdicts {
+  @ForeignKey(() => Attempt, { name: 'attempt_verdicts_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_verdicts_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_verdicts_pkey' })
+  suite: string;
+  @ForeignKey(() => TestPlan, { name: 'attempt_verdicts_plan_fkey' })
+  @Column('text')
+  plan: string;
+  /** One letter of VERDICT_TABLE for each test of the plan. */
+  @Column('text')
+  verdicts: string;
+  /** By the place of the test. */
+  @Column('jsonb')
+  reasons: Record<string, string>;
+  @Column('timestamptz')
+  newest: Date;
+}
+
 @Entity('measurement')
 export class Measurement {
   @ForeignKey(() => Attempt, { name: 'measurement_attempt_fkey' })

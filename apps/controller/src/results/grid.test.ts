@@ -1,29 +1,42 @@
 import { describe, expect, it } from 'vitest';
-import { arrangeCells, arrangeMetrics, type MetricRow, type ResultRow } from './grid.js';
+import { arrangeCells, arrangeMetrics, arrangeRows, type MetricRow, type ResultRow } from './grid.js';
+import type { VerdictRow } from './verdict-rows.js';
 import { quartiles } from './statistics.js';
 import { expectedTests, suitePosition, verdictOfUnreached } from './unreached.js';
 
-const result = (attempt: string, test: string, position: number): ResultRow => ({
+const result = (attempt: string, test: string): ResultRow => ({
   attempt_id: attempt,
   suite: 's',
   test,
-  position,
   verdict: 'pass',
   reason: null,
   duration_ms: 1,
   proof: null,
   log: null,
 });
+const verdicts = (attemptId: string, tests: string[], positions: number[], letters: string): VerdictRow => ({
+  attemptId,
+  suite: 's',
+  tests,
+  positions,
+  verdicts: letters,
+  reasons: Object.fromEntries([...letters].flatMap((letter, place) => (letter === 'F' ? [[place, 'why']] : []))),
+  newest: new Date(0),
+});
 const columns = [{ attemptId: 'a' }, { attemptId: null }, { attemptId: 'b' }];
 
 describe('the grid', () => {
-  it('orders rows by their place in the suite and leaves out what never ran', () => {
-    const { rows, cells } = arrangeCells(columns, [
-      result('b', 'late', 9),
-      result('a', 'early', 1),
-      result('b', 'early', 1),
+  it('orders rows by their place in the suite and says what never ran', () => {
+    const { rows, notes } = arrangeRows(columns, [
+      verdicts('b', ['early', 'late'], [1, 9], 'PF'),
+      verdicts('a', ['early'], [1], 'S'),
     ]);
-    expect(rows.map(({ test }) => test)).toEqual(['early', 'late']);
+    expect(rows).toEqual([
+      { suite: 's', test: 'early', verdicts: 'S.P' },
+      { suite: 's', test: 'late', verdicts: '..F' },
+    ]);
+    expect(notes).toEqual([{ row: 1, column: 2, reason: 'why' }]);
+    const cells = arrangeCells(columns, rows, [result('b', 'late'), result('a', 'early'), result('b', 'early')]);
     expect(cells.map(({ row, column }) => [row, column])).toEqual([
       [1, 2],
       [0, 0],

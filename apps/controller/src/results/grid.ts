@@ -1,7 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import type { Combination, Grid, GridCell, GridColumn, JobState, LogStream, Proof, Verdict } from '@peerlab/contracts';
+import {
+  GRID_NOTES_MAX,
+  type Combination,
+  type Grid,
+  type GridCell,
+  type GridColumn,
+  type JobState,
+  type LogStream,
+  type Proof,
+  type Verdict,
+} from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
+import { VerdictRows, type VerdictRow } from './verdict-rows.js';
 
 interface ColumnRow {
   combination: Combination;
@@ -13,7 +24,6 @@ interface ColumnRow {
   attempt_id: string | null;
   state: JobState;
   verdict: Verdict | null;
-  at: Date | null;
   log_lines: Partial<Record<LogStream, number>> | null;
 }
 
@@ -21,7 +31,6 @@ export interface ResultRow {
   attempt_id: string;
   suite: string;
   test: string;
-  position: number;
   verdict: Verdict;
   reason: string | null;
   duration_ms: number | null;
@@ -45,24 +54,23 @@ export interface MetricRow {
 @Injectable()
 export class GridView {
   readonly #sql: Sql;
+  readonly #verdicts: VerdictRows;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, verdicts: VerdictRows) {
     this.#sql = sql;
+    this.#verdicts = verdicts;
   }
 
   /** The grid of one run, or the newest ended job of every combination × build name; canceled ones say nothing. */
-  async read(runId: string | null): Promise<Grid> {
+  async read(runId: string | null, withCells: boolean): Promise<Grid> {
     if (runId !== null && (await this.#sql.one('select 1 from run where id = $1', [runId])) === null) {
       throw notFound('run', runId);
     }
-    const columns = (await this.#sql.rows<ColumnRow>(columnsSql(runId), runId === null ? [] : [runId])).map(gridColumn);
-    const attemptIds = columns.flatMap(({ attemptId }) => (attemptId === null ? [] : [attemptId]));
-    const [results, metrics, clock] = await Promise.all([
-      this.#sql.rows<ResultRow>(
-        `select attempt_id, suite, test, position, verdict, reason, duration_ms, proof, log from result
-         where attempt_id = any($1)`,
-        [attemptIds],
-      ),
+    const found = await this.#sql.rows<ColumnRow>(columnsSql(runId), runId === null ? [] : [runId]);
+    const attemptIds = found.flatMap(({ attempt_id }) => (attempt_id === null ? [] : [attempt_id]));
+    const [verdicts, results, metrics, clock] = await Promise.all([
+      this.#verdicts.read(attemptIds),
+      withCells ? this.#results(attemptIds) : [],
       this.#sql.rows<MetricRow>(
         `select attempt_id, suite, name, unit, better, lower_quartile, median, upper_quartile,
            cardinality(samples) as n from measurement where attempt_id = any($1) order by seq`,
@@ -70,39 +78,87 @@ export class GridView {
       ),
       this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
     ]);
+    const newest = new Map<string, Date>();
+    for (const { attemptId, newest: at } of verdicts) {
+      const known = newest.get(attemptId);
+      if (known === undefined || known < at) newest.set(attemptId, at);
+    }
+    const columns = found.map((row) => gridColumn(row, newest.get(row.attempt_id ?? '')));
+    const { rows, notes } = arrangeRows(columns, verdicts);
     return {
       columns,
-      ...arrangeCells(columns, results),
+      rows,
+      notes,
+      cells: arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns, metrics),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
   }
+
+  #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
+    return this.#sql.rows<ResultRow>(
+      `select attempt_id, suite, test, verdict, reason, duration_ms, proof, log from result where attempt_id = any($1)`,
+      [attemptIds],
+    );
+  }
 }
 
-/** Rows in the order of the suites, and the cells that have a result. Pure. */
+const NEVER_RAN = '.';
+
+/** Rows in the order of the suites, each with the verdicts of all columns, and why something is wrong. Pure. */
+export function arrangeRows(
+  columns: readonly { attemptId: string | null }[],
+  verdicts: readonly VerdictRow[],
+): Pick<Grid, 'rows' | 'notes'> {
+  const found = new Map<string, { suite: string; test: string; position: number; letters: string[] }>();
+  const columnOf = columnIndex(columns);
+  const notes: (Grid['notes'][number] & { key: string })[] = [];
+  for (const { attemptId, suite, tests, positions, verdicts: letters, reasons } of verdicts) {
+    const column = columnOf.get(attemptId);
+    if (column === undefined) continue;
+    for (const [place, test] of tests.entries()) {
+      const key = `${suite}\n${test}`;
+      const position = positions[place] ?? 0;
+      let row = found.get(key);
+      if (row === undefined) {
+        row = { suite, test, position, letters: columns.map(() => NEVER_RAN) };
+        found.set(key, row);
+      }
+      row.position = Math.min(row.position, position);
+      row.letters[column] = letters[place] ?? NEVER_RAN;
+    }
+    for (const [place, reason] of Object.entries(reasons)) {
+      notes.push({ key: `${suite}\n${tests[Number(place)] ?? ''}`, row: 0, column, reason });
+    }
+  }
+  const rows = [...found.entries()].toSorted(
+    ([, a], [, b]) => a.position - b.position || compare(a.suite, b.suite) || compare(a.test, b.test),
+  );
+  const rowOf = new Map(rows.map(([key], index) => [key, index]));
+  return {
+    rows: rows.map(([, { suite, test, letters }]) => ({ suite, test, verdicts: letters.join('') })),
+    notes: notes
+      .map(({ key, column, reason }) => ({ row: rowOf.get(key) ?? 0, column, reason }))
+      .toSorted((a, b) => a.row - b.row || a.column - b.column)
+      .slice(0, GRID_NOTES_MAX),
+  };
+}
+
+/** The cells that have a result. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
+  rows: readonly { suite: string; test: string }[],
   results: readonly ResultRow[],
-): Pick<Grid, 'rows' | 'cells'> {
-  const positions = new Map<string, { suite: string; test: string; position: number }>();
-  for (const { suite, test, position } of results) {
-    const key = `${suite}\n${test}`;
-    const known = positions.get(key);
-    if (known === undefined || position < known.position) positions.set(key, { suite, test, position });
-  }
-  const rows = [...positions.values()].toSorted(
-    (a, b) => a.position - b.position || compare(a.suite, b.suite) || compare(a.test, b.test),
-  );
+): GridCell[] {
   const rowOf = new Map(rows.map(({ suite, test }, index) => [`${suite}\n${test}`, index]));
   const columnOf = columnIndex(columns);
-  const cells = results.flatMap((result): GridCell[] => {
+  return results.flatMap((result): GridCell[] => {
     const row = rowOf.get(`${result.suite}\n${result.test}`);
     const column = columnOf.get(result.attempt_id);
     if (row === undefined || column === undefined) return [];
     const { verdict, reason, duration_ms: durationMs, proof, log } = result;
     return [{ row, column, verdict, reason, durationMs, proof, log }];
   });
-  return { rows: rows.map(({ suite, test }) => ({ suite, test })), cells };
 }
 
 /** One row per suite, metric and unit; a metric reported twice in an attempt shows its last value. Pure. */
@@ -131,37 +187,47 @@ function columnIndex(columns: readonly { attemptId: string | null }[]): Map<stri
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** What the index job_newest is about. */
+const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
+
+/** The newest job of each combination × build name that came to an attempt: from pair to pair along job_newest. */
+const NEWEST_JOBS = `
+  with recursive pair as (
+    (select combination, build_name from job where ${SAYS_SOMETHING} order by combination, build_name limit 1)
+    union all
+    select following.* from pair cross join lateral (
+      select combination, build_name from job
+      where ${SAYS_SOMETHING} and (combination, build_name) > (pair.combination, pair.build_name)
+      order by combination, build_name limit 1) following
+  )
+  select newest.* from pair cross join lateral (
+    select * from job where ${SAYS_SOMETHING} and combination = pair.combination and build_name = pair.build_name
+      and exists (select 1 from attempt where job_id = job.id)
+    order by ended_at desc limit 1) newest`;
+
 /**
  * Columns of a grid, each with the newest attempt of its job. Builds of one combination are
  * neighbours: in the order of the run, or those without the feature first, so that "before" stands
  * left of "after".
  */
 function columnsSql(runId: string | null): string {
-  const jobs =
-    runId === null
-      ? `select distinct on (j.combination, b.name) j.*, b.name as build_name, b.bundle_key, b.position as build_position
-         from job j join build b on b.id = j.build_id
-         where j.kind = 'test' and j.state = 'ended' and j.verdict <> 'canceled' and exists (select 1 from attempt t where t.job_id = j.id)
-         order by j.combination, b.name, j.ended_at desc`
-      : `select j.*, b.name as build_name, b.bundle_key, b.position as build_position
-         from job j join build b on b.id = j.build_id where j.kind = 'test' and j.run_id = $1`;
+  const jobs = runId === null ? NEWEST_JOBS : `select * from job where kind = 'test' and run_id = $1`;
   const order =
-    runId === null ? `(u.manifest #>> '{features,dmaAlias}')::boolean nulls last, j.build_name` : 'j.build_position';
+    runId === null ? `(u.manifest #>> '{features,dmaAlias}')::boolean nulls last, j.build_name` : 'b.position';
   return `
     select jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination,
-      jsonb_build_object('name', j.build_name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
+      jsonb_build_object('name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
         'dmaAlias', u.manifest #> '{features,dmaAlias}', 'config', u.manifest #> '{config,name}') as build,
       j.machine, j.run_id, r.name as run_name, j.id as job_id, t.id as attempt_id, j.state, j.verdict,
-      (select max(stored_at) from result where attempt_id = t.id) as at,
       (select jsonb_object_agg(s.stream, s.next) from stream s
        where s.attempt_id = t.id and s.stream <> 'events' and s.next > 0) as log_lines
     from (${jobs}) j join run r on r.id = j.run_id join combination c on c.hash = j.combination
-      left join bundle u on u.key = j.bundle_key
+      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
       left join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t on true
     order by c.label, c.hash, ${order}, j.machine, j.position`;
 }
 
-function gridColumn(row: ColumnRow): GridColumn {
+function gridColumn(row: ColumnRow, newest: Date | undefined): GridColumn {
   return {
     combination: row.combination,
     build: row.build,
@@ -172,7 +238,7 @@ function gridColumn(row: ColumnRow): GridColumn {
     attemptId: row.attempt_id,
     state: row.state,
     verdict: row.verdict,
-    at: row.at?.toISOString() ?? null,
+    at: newest?.toISOString() ?? null,
     logLines: row.log_lines ?? {},
   };
 }

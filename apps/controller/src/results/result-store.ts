@@ -14,6 +14,7 @@ import type { StoredFailure } from '../dispatch/entities.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import { quartiles } from './statistics.js';
+import { forgetVerdicts } from './verdict-rows.js';
 import {
   expectedTests,
   suitePosition,
@@ -92,6 +93,7 @@ export class ResultStore {
     const { verdict, reason } = verdictOfUnreached(failure);
     const seen = `${result.status}${result.reason === null ? '' : `: ${result.reason}`}`;
     const late = { verdict, reason: `${reason} (came after that: ${seen})` };
+    await forgetVerdicts(tx, context.attemptId);
     await putJudged(tx, context, result, late, 'result.verdict');
   }
 

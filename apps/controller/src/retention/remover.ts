@@ -13,6 +13,7 @@ const OF_ATTEMPT = [
   'attempt_stage',
   'attempt_kernel',
   'planned_test',
+  'attempt_verdicts',
   'result',
   'measurement',
   'lease',

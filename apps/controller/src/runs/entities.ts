@@ -46,7 +46,9 @@ export class RunRow {
 @Index('job_run', ['runId'])
 @Index('job_build', ['buildId'])
 @Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
-@Index('job_newest', ['combination', 'endedAt'], { where: `state = 'ended'` })
+@Index('job_newest', ['combination', 'buildName', 'endedAt'], {
+  where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
+})
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;
@@ -56,6 +58,9 @@ export class Job {
   @ForeignKey(() => Build, { name: 'job_build_fkey' })
   @Column('uuid')
   buildId: string;
+  /** Repeated from the build, for the index. */
+  @Column('text', { default: '' })
+  buildName: string;
   @Column('int')
   position: number;
   @Column('text')

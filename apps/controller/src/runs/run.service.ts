@@ -98,19 +98,21 @@ export class RunService {
       await this.#builds.addBuild(tx, { id, runId, position, spec: build, bundleKey: build.bundle ?? null });
       if (build.bundle !== undefined) continue;
       await tx.run(
-        `insert into job (id, run_id, build_id, position, kind, state) values ($1, $2, $3, $4, 'build', 'queued')`,
-        [randomUUID(), runId, id, position],
+        `insert into job (id, run_id, build_id, build_name, position, kind, state)
+         values ($1, $2, $3, $4, $5, 'build', 'queued')`,
+        [randomUUID(), runId, id, build.name, position],
       );
     }
     for (const [index, job] of plan.jobs.entries()) {
       const state = spec.builds[job.buildIndex]?.bundle === undefined ? 'blocked' : 'queued';
       await tx.run(
-        `insert into job (id, run_id, build_id, position, kind, state, machine, combination, path, suites)
-         values ($1, $2, $3, $4, 'test', $5, $6, $7, $8, $9)`,
+        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites)
+         values ($1, $2, $3, $4, $5, 'test', $6, $7, $8, $9, $10)`,
         [
           randomUUID(),
           runId,
           buildIds[job.buildIndex],
+          spec.builds[job.buildIndex]?.name,
           spec.builds.length + index,
           state,
           job.machine,

@@ -27,7 +27,15 @@ function isPassing(error: unknown): boolean {
 export const gridQuery = (run: string | undefined) =>
   queryOptions({
     queryKey: ['grid', run ?? 'newest'],
-    queryFn: ({ signal }) => call('getGrid', { query: run === undefined ? {} : { run } }, signal),
+    queryFn: ({ signal }) =>
+      call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
+  });
+
+/** One cell of the grid with all its evidence. */
+export const resultQuery = (attempt: string, suite: string, test: string) =>
+  queryOptions({
+    queryKey: ['result', attempt, suite, test],
+    queryFn: ({ signal }) => call('getResult', { params: { attempt }, query: { suite, test } }, signal),
   });
 
 export const runsQuery = () =>

@@ -1,26 +1,34 @@
 import { Link } from '@tanstack/react-router';
-import { VERDICT_TABLE, type Grid, type GridCell, type Proof } from '@peerlab/contracts';
+import { useQuery } from '@tanstack/react-query';
+import { VERDICT_TABLE, type Grid, type Proof, type ResultView } from '@peerlab/contracts';
 import { useEffect, useRef, type ReactNode } from 'react';
+import { resultQuery } from '../api/queries.js';
 import { bytesText, countText } from '../ui/numbers.js';
 import { Ago, durationText } from '../ui/time.js';
+import { QuerySection } from '../ui/section.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
-import type { CellLookup } from './model.js';
+import { alikeCells, verdictAt } from './model.js';
 
 interface CellPanelProps {
   grid: Grid;
   row: number;
   column: number;
-  lookup: CellLookup;
   onOpen: (column: number) => void;
   onClose: () => void;
 }
 
 /** The evidence behind one cell of the grid, and the same test on the other columns. */
-export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPanelProps): ReactNode {
+export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null);
   const at = grid.columns[column];
   const what = grid.rows[row];
-  const cell = lookup(row, column);
+  const verdict = verdictAt(grid, row, column);
+  const query = useQuery({
+    ...resultQuery(at?.attemptId ?? '', what?.suite ?? '', what?.test ?? ''),
+    enabled: verdict !== null && at?.attemptId != null,
+  });
+  const cell = query.data;
+  const alike = alikeCells(grid, { row, column }).size;
   // The panel is mounted anew for every cell; see its key in GridPage.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   if (at === undefined || what === undefined) return null;
@@ -56,7 +64,20 @@ export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPa
           kernel <strong>{at.build.name}</strong>
         </span>
       </p>
-      {cell === undefined ? <p>Never run on this combination with this build.</p> : <Evidence cell={cell} />}
+      {verdict === null ? (
+        <p>Never run on this combination with this build.</p>
+      ) : (
+        <QuerySection query={query} what="the result">
+          {(result) => <Evidence cell={result} />}
+        </QuerySection>
+      )}
+      {alike > 0 && (
+        <p className="row">
+          <span className="chip">
+            {countText(alike)} {alike === 1 ? 'cell fails' : 'cells fail'} in the same way
+          </span>
+        </p>
+      )}
       <ul className="links">
         {cell?.log != null && at.attemptId !== null && (
           <li>
@@ -93,15 +114,11 @@ export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPa
       <h3>The same test elsewhere</h3>
       <ul className="neighbours">
         {grid.columns.map((other, index) => {
-          const there = lookup(row, index);
+          const there = verdictAt(grid, row, index);
           return (
             <li key={index}>
               <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
-                {there === undefined ? (
-                  <span className="verdict verdict-none">·</span>
-                ) : (
-                  <VerdictMark verdict={there.verdict} />
-                )}
+                {there === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={there} />}
                 <span>
                   {other.machine ?? other.combination.label}
                   <span className="muted"> {other.build.name}</span>
@@ -116,7 +133,7 @@ export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPa
   );
 }
 
-function Evidence({ cell }: { cell: GridCell }): ReactNode {
+function Evidence({ cell }: { cell: ResultView }): ReactNode {
   return (
     <>
       <p className="row">

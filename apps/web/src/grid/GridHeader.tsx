@@ -4,17 +4,23 @@ import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
+import type { GridWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
 export function GridHeader({
   columns,
   groups,
   showRun,
+  dense,
+  shown,
 }: {
   columns: readonly GridColumn[];
   groups: readonly ColumnGroup[];
   showRun: boolean;
+  dense: boolean;
+  shown: GridWindow;
 }): ReactNode {
+  if (dense) return <DenseHeader columns={columns} groups={groups} shown={shown} />;
   return (
     <thead>
       <tr>
@@ -45,6 +51,72 @@ export function GridHeader({
             );
           }),
         )}
+      </tr>
+    </thead>
+  );
+}
+
+/** The same with a word for each, upright; the rest is in the title and in the evidence of a cell. */
+function DenseHeader({
+  columns,
+  groups,
+  shown: { fromColumn, toColumn },
+}: {
+  columns: readonly GridColumn[];
+  groups: readonly ColumnGroup[];
+  shown: GridWindow;
+}): ReactNode {
+  const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
+  const after = toColumn === columns.length ? null : <td colSpan={columns.length - toColumn} aria-hidden="true" />;
+  return (
+    <thead>
+      <tr className="dense-combinations">
+        <th rowSpan={2} scope="col" className="corner">
+          Test
+        </th>
+        {before}
+        {groups.map(({ combination, columns: own, machines }) => {
+          const drawn = own.filter((column) => column >= fromColumn && column < toColumn).length;
+          return (
+            drawn > 0 && (
+              <th
+                key={`${combination.hash}-${own[0]}`}
+                scope="colgroup"
+                colSpan={drawn}
+                className={`group-start path-${combination.identity.pathKind}`}
+                title={`${combination.label}\n${machines.join(', ')}\n${combination.hash.slice(0, 12)}`}
+              >
+                <span className="upright">
+                  {machines[0] ?? combination.identity.provider}
+                  {machines.length > 1 && ` +${machines.length - 1}`}
+                </span>
+                <span className="unseen">
+                  {combination.identity.pathKind}, {combination.identity.provider} to {combination.identity.client}
+                </span>
+              </th>
+            )
+          );
+        })}
+        {after}
+      </tr>
+      <tr className="dense-builds">
+        {before}
+        {columns.slice(fromColumn, toColumn).map((column, index) => {
+          const { build, attemptId } = column;
+          const title = `${build.name}, ${build.release ?? 'release unknown'}${column.at === null ? '' : `\n${new Date(column.at).toLocaleString()}`}`;
+          return (
+            <th key={fromColumn + index} scope="col" title={title} aria-colindex={fromColumn + index + 2}>
+              {attemptId === null ? (
+                <span className="upright">{build.name}</span>
+              ) : (
+                <Link to="/attempts/$attempt" params={{ attempt: attemptId }} className="upright" tabIndex={-1}>
+                  {build.name}
+                </Link>
+              )}
+            </th>
+          );
+        })}
+        {after}
       </tr>
     </thead>
   );

@@ -1,58 +1,62 @@
-import { VERDICT_TABLE, type Grid, type GridColumn } from '@peerlab/contracts';
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
-import { durationText } from '../ui/time.js';
-import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
+import type { Grid } from '@peerlab/contracts';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { SuiteCell, TestCell } from './cells.js';
 import { GridHeader } from './GridHeader.js';
 import { MetricRows } from './MetricRows.js';
 import {
-  cellLookup,
-  countVerdicts,
+  alikeCells,
   groupColumns,
   groupRows,
   groupStarts,
-  worstCounted,
-  type CellLookup,
-  type SuiteRows,
+  reasonLookup,
+  sortRows,
+  verdictAt,
+  type RowOrder,
 } from './model.js';
-
-interface Place {
-  row: number;
-  column: number;
-}
+import { moved, type GridPlace } from './moves.js';
+import { DENSE, isDense, scrollToPlace, useGridWindow } from './window.js';
 
 interface GridTableProps {
   grid: Grid;
   matches: (text: string) => boolean;
   folded: ReadonlySet<string>;
-  open: Place | null;
+  order: RowOrder;
+  open: { row: number; column: number } | null;
   showRun: boolean;
   onFold: (suite: string) => void;
-  onOpen: (place: Place | null) => void;
+  onOpen: (place: { row: number; column: number } | null) => void;
 }
 
 /**
  * Tests × hardware combinations. One tab stop: the arrow keys move between cells, Enter opens the
- * evidence of a cell or folds a suite.
+ * evidence of a cell or folds a suite. A large grid is dense, and only what is seen of it is drawn.
  */
-export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen }: GridTableProps): ReactNode {
+export function GridTable({ grid, matches, folded, order, open, showRun, onFold, onOpen }: GridTableProps): ReactNode {
   const groups = useMemo(() => groupColumns(grid.columns), [grid]);
   const starts = useMemo(() => groupStarts(groups), [groups]);
-  const lookup = useMemo(() => cellLookup(grid.cells), [grid]);
-  const suites = useMemo(() => groupRows(grid, matches), [grid, matches]);
-  const table = useRef<HTMLTableElement>(null);
+  const reasons = useMemo(() => reasonLookup(grid), [grid]);
+  const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
+  const suites = useMemo(
+    () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order) })),
+    [grid, matches, order],
+  );
+  const scroller = useRef<HTMLDivElement>(null);
   /** Line within the table and column; column 0 is the row's header. */
-  const [focus, setFocus] = useState({ line: 0, column: 0 });
+  const [focus, setFocus] = useState<GridPlace>({ line: 0, column: 0 });
+  /** A place that takes the keyboard as soon as it is drawn. */
+  const wanted = useRef<GridPlace | null>(null);
 
   const lines = useMemo(
     () => suites.flatMap(({ suite, rows }) => [suite, ...(folded.has(suite) ? [] : rows)]),
     [suites, folded],
   );
   const lineOf = useMemo(() => new Map(lines.map((what, line) => [what, line])), [lines]);
+  const rowsOf = useMemo(() => new Map(suites.map(({ suite, rows }) => [suite, rows])), [suites]);
   const lastLine = lines.length - 1;
-  const focused = {
-    line: Math.min(focus.line, Math.max(0, lastLine)),
-    column: Math.min(focus.column, grid.columns.length),
-  };
+  const lastColumn = grid.columns.length;
+  const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
+  const dense = isDense(lines.length, lastColumn);
+  const shown = useGridWindow(scroller, lines.length, lastColumn, dense);
 
   const openLine = open === null ? -1 : (lineOf.get(open.row) ?? -1);
   const openColumn = open === null ? -1 : open.column + 1;
@@ -64,19 +68,35 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
     setFocus({ line: openLine, column: openColumn });
   }
   useEffect(() => {
-    cellElement(table.current, openLine, openColumn)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    if (openLine < 0 || scroller.current === null) return;
+    const cell = cellElement(scroller.current, openLine, openColumn);
+    if (cell !== null) cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    else scrollToPlace(scroller.current, openLine, openColumn);
   }, [openLine, openColumn]);
+  useLayoutEffect(() => {
+    const place = wanted.current;
+    if (place === null) return;
+    const cell = cellElement(scroller.current, place.line, place.column);
+    if (cell === null) return;
+    wanted.current = null;
+    cell.focus({ preventScroll: dense });
+  });
 
+  const activate = (line: number, column: number): void => {
+    const what = lines[line];
+    if (typeof what === 'string') onFold(what);
+    else if (what !== undefined && column > 0) onOpen({ row: what, column: column - 1 });
+  };
   const move = (event: KeyboardEvent<HTMLTableElement>): void => {
     const at = placeOf(event.target);
     if (at === null) return;
-    const target = moved(event, at, lastLine, grid.columns.length);
+    const target = moved(event, at, lastLine, lastColumn);
     if (target !== null) {
       event.preventDefault();
-      cellElement(table.current, target.line, target.column)?.focus();
-      return;
-    }
-    if (event.key === 'Enter' || event.key === ' ') {
+      wanted.current = target;
+      setFocus(target);
+      if (dense && scroller.current !== null) scrollToPlace(scroller.current, target.line, target.column);
+    } else if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       activate(at.line, at.column);
     } else if (event.key === 'Escape' && open !== null) {
@@ -84,172 +104,135 @@ export function GridTable({ grid, matches, folded, open, showRun, onFold, onOpen
       onOpen(null);
     }
   };
-  const activate = (line: number, column: number): void => {
-    const what = lines[line];
-    if (typeof what === 'string') onFold(what);
-    else if (what !== undefined && column > 0) onOpen({ row: what, column: column - 1 });
-  };
   const cellProps = (line: number, column: number) => ({
     'data-line': line,
     'data-column': column,
+    'aria-colindex': column + 1,
     tabIndex: line === focused.line && column === focused.column ? 0 : -1,
     onFocus: () => setFocus({ line, column }),
     onClick: () => activate(line, column),
   });
+  const columns = Array.from({ length: shown.toColumn - shown.fromColumn }, (_, index) => shown.fromColumn + index);
+  const before = shown.fromColumn === 0 ? null : <td colSpan={shown.fromColumn} aria-hidden="true" />;
+  const after = shown.toColumn === lastColumn ? null : <td colSpan={lastColumn - shown.toColumn} aria-hidden="true" />;
+  // The tab stop must exist, also when it is scrolled away.
+  const isTabStopDrawn =
+    focused.line >= shown.fromLine &&
+    focused.line < shown.toLine &&
+    (focused.column === 0 || (focused.column > shown.fromColumn && focused.column <= shown.toColumn));
 
   return (
-    <table
-      ref={table}
-      role="grid"
-      aria-label="Verdicts by test and hardware combination"
-      className="grid"
-      onKeyDown={move}
+    <div
+      className="grid-scroll"
+      ref={scroller}
+      {...(isTabStopDrawn
+        ? {}
+        : {
+            tabIndex: 0,
+            onFocus: () => {
+              wanted.current = focused;
+              if (scroller.current !== null) scrollToPlace(scroller.current, focused.line, focused.column);
+            },
+          })}
     >
-      <GridHeader columns={grid.columns} groups={groups} showRun={showRun} />
-      {suites.map((rows) => {
-        const suiteLine = lineOf.get(rows.suite) ?? 0;
-        const isFolded = folded.has(rows.suite);
-        return (
-          <tbody key={rows.suite}>
-            <tr className="suite-row">
-              <th scope="row" {...cellProps(suiteLine, 0)} aria-expanded={!isFolded} className="row-head">
-                <span aria-hidden="true" className="fold">
-                  {isFolded ? '▸' : '▾'}
-                </span>
-                {rows.suite} <span className="muted">{rows.rows.length}</span>
-              </th>
-              {grid.columns.map((_, column) => (
-                <SuiteCell
-                  key={column}
-                  rows={rows}
-                  column={column}
-                  lookup={lookup}
-                  className={starts.has(column) ? 'group-start' : ''}
-                  place={cellProps(suiteLine, column + 1)}
-                />
-              ))}
-            </tr>
-            {!isFolded &&
-              rows.rows.map((row) => {
-                const rowLine = lineOf.get(row) ?? 0;
-                return (
-                  <tr key={row}>
-                    <th scope="row" {...cellProps(rowLine, 0)} className="row-head test-name">
-                      {grid.rows[row]?.test}
-                    </th>
-                    {grid.columns.map((at, column) => (
+      <table
+        role="grid"
+        aria-label="Verdicts by test and hardware combination"
+        aria-rowcount={lines.length}
+        aria-colcount={lastColumn + 1}
+        className={dense ? 'grid grid-dense' : 'grid'}
+        style={dense ? { width: DENSE.rowHeadWidth + lastColumn * DENSE.columnWidth } : undefined}
+        onKeyDown={move}
+      >
+        {dense && (
+          <colgroup>
+            <col style={{ width: DENSE.rowHeadWidth }} />
+            <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
+          </colgroup>
+        )}
+        <GridHeader columns={grid.columns} groups={groups} showRun={showRun} dense={dense} shown={shown} />
+        <tbody>
+          <Gap lines={shown.fromLine} columns={lastColumn} />
+          {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
+            const line = shown.fromLine + index;
+            if (typeof what === 'string') {
+              const rows = rowsOf.get(what) ?? [];
+              const isFolded = folded.has(what);
+              return (
+                <tr key={what} className="suite-row" aria-rowindex={line + 1}>
+                  <th scope="row" {...cellProps(line, 0)} aria-expanded={!isFolded} className="row-head">
+                    <span aria-hidden="true" className="fold">
+                      {isFolded ? '▸' : '▾'}
+                    </span>
+                    {what} <span className="muted">{rows.length}</span>
+                  </th>
+                  {before}
+                  {columns.map((column) => (
+                    <SuiteCell
+                      key={column}
+                      grid={grid}
+                      rows={rows}
+                      column={column}
+                      dense={dense}
+                      className={starts.has(column) ? 'group-start' : ''}
+                      place={cellProps(line, column + 1)}
+                    />
+                  ))}
+                  {after}
+                </tr>
+              );
+            }
+            return (
+              <tr key={what} aria-rowindex={line + 1}>
+                <th scope="row" {...cellProps(line, 0)} className="row-head test-name" title={grid.rows[what]?.test}>
+                  {grid.rows[what]?.test}
+                </th>
+                {before}
+                {columns.map((column) => {
+                  const at = grid.columns[column];
+                  return (
+                    at !== undefined && (
                       <TestCell
                         key={column}
                         column={at}
-                        cell={lookup(row, column)}
-                        isOpen={open?.row === row && open.column === column}
+                        verdict={verdictAt(grid, what, column)}
+                        reason={reasons.get(`${what}:${column}`)}
+                        isOpen={open?.row === what && open.column === column}
                         isStart={starts.has(column)}
-                        place={cellProps(rowLine, column + 1)}
+                        isAlike={alike.has(`${what}:${column}`)}
+                        place={cellProps(line, column + 1)}
                       />
-                    ))}
-                  </tr>
-                );
-              })}
-          </tbody>
-        );
-      })}
-      <MetricRows grid={grid} groups={groups} starts={starts} matches={matches} />
-    </table>
+                    )
+                  );
+                })}
+                {after}
+              </tr>
+            );
+          })}
+          <Gap lines={lines.length - shown.toLine} columns={lastColumn} />
+        </tbody>
+        <MetricRows grid={grid} groups={groups} starts={starts} matches={matches} dense={dense} shown={shown} />
+      </table>
+    </div>
   );
 }
 
-type CellPlace = { tabIndex: number; onFocus: () => void; onClick: () => void };
-
-function SuiteCell({
-  rows,
-  column,
-  lookup,
-  className,
-  place,
-}: {
-  rows: SuiteRows;
-  column: number;
-  lookup: CellLookup;
-  className: string;
-  place: CellPlace;
-}): ReactNode {
-  const counts = countVerdicts(rows.rows, column, lookup);
+/** The room of lines that are not drawn. */
+function Gap({ lines, columns }: { lines: number; columns: number }): ReactNode {
+  if (lines <= 0) return null;
   return (
-    <td {...place} className={className}>
-      {worstCounted(counts) !== null && <VerdictCounts counts={counts} />}
-    </td>
+    <tr aria-hidden="true" className="gap">
+      <td colSpan={columns + 1} style={{ height: lines * DENSE.lineHeight }} />
+    </tr>
   );
 }
 
-function TestCell({
-  cell,
-  column,
-  isOpen,
-  isStart,
-  place,
-}: {
-  cell: ReturnType<CellLookup>;
-  column: GridColumn;
-  isOpen: boolean;
-  isStart: boolean;
-  place: CellPlace;
-}): ReactNode {
-  const classes = ['cell'];
-  if (isStart) classes.push('group-start');
-  if (isOpen) classes.push('cell-open');
-  if (cell === undefined) {
-    const pending = column.state === 'running' || column.state === 'queued' || column.state === 'blocked';
-    if (pending) classes.push('cell-pending');
-    const title = pending ? `not reported yet: the job is ${column.state}` : 'never run';
-    return (
-      <td {...place} className={classes.join(' ')} title={title}>
-        <span className="unseen">{title}</span>
-      </td>
-    );
-  }
-  const { label, help } = VERDICT_TABLE[cell.verdict];
-  const title = [
-    `${label}: ${cell.reason ?? help}`,
-    ...(cell.durationMs === null ? [] : [`took ${durationText(cell.durationMs)}`]),
-  ].join('\n');
-  return (
-    <td {...place} className={classes.join(' ')} title={title} aria-selected={isOpen}>
-      <VerdictMark verdict={cell.verdict} />
-    </td>
-  );
+function cellElement(within: HTMLElement | null, line: number, column: number): HTMLElement | null {
+  return within?.querySelector<HTMLElement>(`[data-line="${line}"][data-column="${column}"]`) ?? null;
 }
 
-function cellElement(table: HTMLTableElement | null, line: number, column: number): HTMLElement | null {
-  return table?.querySelector<HTMLElement>(`[data-line="${line}"][data-column="${column}"]`) ?? null;
-}
-
-function placeOf(target: EventTarget): { line: number; column: number } | null {
+function placeOf(target: EventTarget): GridPlace | null {
   if (!(target instanceof HTMLElement)) return null;
   const { line, column } = target.dataset;
   return line === undefined || column === undefined ? null : { line: Number(line), column: Number(column) };
-}
-
-function moved(
-  event: KeyboardEvent,
-  at: { line: number; column: number },
-  lastLine: number,
-  lastColumn: number,
-): { line: number; column: number } | null {
-  const far = event.ctrlKey || event.metaKey;
-  switch (event.key) {
-    case 'ArrowRight':
-      return { ...at, column: far ? lastColumn : Math.min(lastColumn, at.column + 1) };
-    case 'ArrowLeft':
-      return { ...at, column: far ? 0 : Math.max(0, at.column - 1) };
-    case 'ArrowDown':
-      return { ...at, line: far ? lastLine : Math.min(lastLine, at.line + 1) };
-    case 'ArrowUp':
-      return { ...at, line: far ? 0 : Math.max(0, at.line - 1) };
-    case 'Home':
-      return { line: far ? 0 : at.line, column: 0 };
-    case 'End':
-      return { line: far ? lastLine : at.line, column: lastColumn };
-    default:
-      return null;
-  }
 }

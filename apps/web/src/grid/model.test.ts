@@ -1,14 +1,17 @@
 import type { Grid } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import {
-  cellLookup,
+  alikeCells,
   cellName,
   changeText,
   compareMetric,
+  countAll,
   countVerdicts,
   findCell,
   groupColumns,
   groupRows,
+  sortRows,
+  verdictAt,
   worstCounted,
   type GridMetricRow,
 } from './model.js';
@@ -37,23 +40,19 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
     logLines: {},
   };
 }
-const cell = (row: number, at: number, verdict: 'pass' | 'fail'): Grid['cells'][number] => ({
-  row,
-  column: at,
-  verdict,
-  reason: null,
-  durationMs: null,
-  proof: null,
-  log: null,
-});
 const grid: Grid = {
   columns: [column('a', 'base', 'm1'), column('a', 'next', 'm2'), column('b', 'base', 'm3')],
   rows: [
-    { suite: 's1', test: 'one' },
-    { suite: 's1', test: 'two@x/y' },
-    { suite: 's2', test: 'one' },
+    { suite: 's1', test: 'one', verdicts: 'P..' },
+    { suite: 's1', test: 'two@x/y', verdicts: 'F.F' },
+    { suite: 's2', test: 'one', verdicts: 'P.F' },
   ],
-  cells: [cell(0, 0, 'pass'), cell(1, 0, 'fail'), cell(2, 0, 'pass')],
+  notes: [
+    { row: 1, column: 0, reason: 'data differ at 0x10 of page 3' },
+    { row: 1, column: 2, reason: 'data differ at 0x2f00 of page 12' },
+    { row: 2, column: 2, reason: 'out of memory' },
+  ],
+  cells: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 };
@@ -72,11 +71,25 @@ describe('columns and rows', () => {
     ]);
   });
   it('counts verdicts, worst first, and nothing for a column that never ran', () => {
-    const lookup = cellLookup(grid.cells);
-    const counts = countVerdicts([0, 1, 2], 0, lookup);
+    const counts = countVerdicts(grid, [0, 1, 2], 0);
     expect(counts).toEqual({ pass: 2, fail: 1 });
     expect(worstCounted(counts)).toBe('fail');
-    expect(worstCounted(countVerdicts([0, 1, 2], 1, lookup))).toBeNull();
+    expect(worstCounted(countVerdicts(grid, [0, 1, 2], 1))).toBeNull();
+  });
+  it('reads a verdict from its letter', () => {
+    expect([0, 1, 2].map((at) => verdictAt(grid, 1, at))).toEqual(['fail', null, 'fail']);
+    expect(verdictAt(grid, 9, 0)).toBeNull();
+    expect(countAll(grid)).toEqual({ pass: 2, fail: 3 });
+  });
+  it('sorts rows by trouble or by name and leaves equals in their order', () => {
+    expect(sortRows(grid, [0, 1, 2], 'failures')).toEqual([1, 2, 0]);
+    expect(sortRows(grid, [2, 1, 0], 'name')).toEqual([2, 0, 1]);
+    expect(sortRows(grid, [2, 0, 1], 'suite')).toEqual([2, 0, 1]);
+  });
+  it('finds the cells that fail in the same way, whatever the addresses', () => {
+    expect([...alikeCells(grid, { row: 1, column: 0 })]).toEqual(['1:2']);
+    expect(alikeCells(grid, { row: 0, column: 0 }).size).toBe(0);
+    expect(alikeCells(grid, null).size).toBe(0);
   });
   it('names a cell so that it is found again, even with odd test names', () => {
     for (let row = 0; row < 3; row += 1) {

@@ -1,4 +1,4 @@
-import { VERDICTS, type Grid, type GridCell, type GridColumn, type Verdict } from '@peerlab/contracts';
+import { VERDICT_TABLE, VERDICTS, type Grid, type GridColumn, type Verdict } from '@peerlab/contracts';
 
 export type GridMetricRow = Grid['metrics'][number];
 
@@ -48,28 +48,85 @@ export function groupRows(grid: Pick<Grid, 'rows'>, matches: (text: string) => b
   return [...suites].map(([suite, rows]) => ({ suite, rows }));
 }
 
-export type CellLookup = (row: number, column: number) => GridCell | undefined;
+const BY_LETTER = new Map(VERDICTS.map((verdict) => [VERDICT_TABLE[verdict].letter, verdict]));
 
-export function cellLookup(cells: readonly GridCell[]): CellLookup {
-  const byPlace = new Map(cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
-  return (row, column) => byPlace.get(`${row}:${column}`);
+/** The verdict of a test in a column; null where it never ran. */
+export function verdictAt(grid: Pick<Grid, 'rows'>, row: number, column: number): Verdict | null {
+  return BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
 }
 
 export type VerdictCount = Partial<Record<Verdict, number>>;
 
 /** Verdicts of some rows in one column, counted. */
-export function countVerdicts(rows: readonly number[], column: number, lookup: CellLookup): VerdictCount {
+export function countVerdicts(grid: Pick<Grid, 'rows'>, rows: readonly number[], column: number): VerdictCount {
   const counts: VerdictCount = {};
   for (const row of rows) {
-    const verdict = lookup(row, column)?.verdict;
-    if (verdict !== undefined) counts[verdict] = (counts[verdict] ?? 0) + 1;
+    const verdict = verdictAt(grid, row, column);
+    if (verdict !== null) counts[verdict] = (counts[verdict] ?? 0) + 1;
   }
   return counts;
+}
+
+/** All verdicts of a grid, counted. */
+export function countAll(grid: Pick<Grid, 'rows'>): VerdictCount {
+  const counts: VerdictCount = {};
+  for (const { verdicts } of grid.rows) {
+    for (const letter of verdicts) {
+      const verdict = BY_LETTER.get(letter);
+      if (verdict !== undefined) counts[verdict] = (counts[verdict] ?? 0) + 1;
+    }
+  }
+  return counts;
+}
+
+/** Why something is wrong, by `row:column`. */
+export function reasonLookup(grid: Pick<Grid, 'notes'>): ReadonlyMap<string, string> {
+  return new Map(grid.notes.map(({ row, column, reason }) => [`${row}:${column}`, reason]));
+}
+
+/** A reason without what differs between two cases of the same trouble: numbers and addresses. */
+export function reasonKind(reason: string): string {
+  return reason.replace(/0x[0-9a-f]+|\d+/gi, '#');
 }
 
 /** The worst verdict that was counted. */
 export function worstCounted(counts: VerdictCount): Verdict | null {
   return VERDICTS.find((verdict) => (counts[verdict] ?? 0) > 0) ?? null;
+}
+
+/** Cells that say that the same is wrong as in the open one, by `row:column`; itself is not among them. */
+export function alikeCells(
+  { notes }: Pick<Grid, 'notes'>,
+  open: { row: number; column: number } | null,
+): ReadonlySet<string> {
+  const own = notes.find(({ row, column }) => row === open?.row && column === open.column);
+  if (own === undefined) return new Set();
+  const kind = reasonKind(own.reason);
+  const alike = notes.filter((note) => note !== own && reasonKind(note.reason) === kind);
+  return new Set(alike.map(({ row, column }) => `${row}:${column}`));
+}
+
+const WRONG: ReadonlySet<Verdict> = new Set(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
+
+export const ROW_ORDERS = ['suite', 'failures', 'name'] as const;
+export type RowOrder = (typeof ROW_ORDERS)[number];
+
+/** Rows of a suite by its own order, by how many columns they are wrong in, or by name. Pure. */
+export function sortRows(grid: Pick<Grid, 'rows'>, rows: readonly number[], order: RowOrder): number[] {
+  if (order === 'suite') return [...rows];
+  const name = (row: number): string => grid.rows[row]?.test ?? '';
+  const byName = (a: number, b: number): number => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
+  if (order === 'name') return rows.toSorted(byName);
+  const wrong = new Map(rows.map((row) => [row, wrongColumns(grid, row)]));
+  return rows.toSorted((a, b) => (wrong.get(b) ?? 0) - (wrong.get(a) ?? 0));
+}
+
+/** In how many columns a test says that something is wrong. */
+function wrongColumns(grid: Pick<Grid, 'rows'>, row: number): number {
+  return [...(grid.rows[row]?.verdicts ?? '')].filter((letter) => {
+    const verdict = BY_LETTER.get(letter);
+    return verdict !== undefined && WRONG.has(verdict);
+  }).length;
 }
 
 /** The stable name of a cell in the address. */

@@ -7,7 +7,7 @@ import { gridQuery, runsQuery } from '../api/queries.js';
 import { CellPanel } from '../grid/CellPanel.js';
 import { GridTable } from '../grid/GridTable.js';
 import { Legend } from '../grid/Legend.js';
-import { cellLookup, cellName, countVerdicts, findCell, type VerdictCount } from '../grid/model.js';
+import { cellName, countAll, findCell, ROW_ORDERS, type RowOrder } from '../grid/model.js';
 import type { GridSearch } from '../search.js';
 import { useKeys } from '../keys.js';
 import { FilterField } from '../ui/FilterField.js';
@@ -40,6 +40,10 @@ export function GridPage(): ReactNode {
           problem={pattern.problem}
           onChange={(q) => change({ q })}
         />
+        <OrderSelect
+          order={search.sort ?? 'suite'}
+          onSelect={(order) => change({ sort: order === 'suite' ? undefined : order }, false)}
+        />
         <Legend />
       </div>
       <QuerySection query={query} what="the grid">
@@ -61,7 +65,6 @@ function GridView({
   change: (next: Partial<GridSearch>, replace?: boolean) => void;
 }): ReactNode {
   const folded = useMemo(() => new Set((search.folded ?? '').split(',').filter(Boolean)), [search.folded]);
-  const lookup = useMemo(() => cellLookup(grid.cells), [grid]);
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
   const close = (): void => {
     change({ cell: undefined });
@@ -88,19 +91,18 @@ function GridView({
     <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
       <div className="grid-side">
         <Totals grid={grid} hidden={hidden} />
-        <div className="grid-scroll">
-          <GridTable
-            grid={grid}
-            matches={matches}
-            folded={folded}
-            open={open}
-            showRun={search.run === undefined}
-            onFold={fold}
-            onOpen={(place) =>
-              place === null ? close() : change({ cell: cellName(grid, place.row, place.column) }, open !== null)
-            }
-          />
-        </div>
+        <GridTable
+          grid={grid}
+          matches={matches}
+          folded={folded}
+          order={search.sort ?? 'suite'}
+          open={open}
+          showRun={search.run === undefined}
+          onFold={fold}
+          onOpen={(place) =>
+            place === null ? close() : change({ cell: cellName(grid, place.row, place.column) }, open !== null)
+          }
+        />
       </div>
       {open !== null && (
         <CellPanel
@@ -108,7 +110,6 @@ function GridView({
           grid={grid}
           row={open.row}
           column={open.column}
-          lookup={lookup}
           onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
           onClose={close}
         />
@@ -118,15 +119,7 @@ function GridView({
 }
 
 function Totals({ grid, hidden }: { grid: Grid; hidden: number }): ReactNode {
-  const lookup = useMemo(() => cellLookup(grid.cells), [grid]);
-  const all = grid.rows.map((_, row) => row);
-  const counts: VerdictCount = {};
-  grid.columns.forEach((_, column) => {
-    for (const [verdict, count] of Object.entries(countVerdicts(all, column, lookup))) {
-      const key = verdict as keyof VerdictCount;
-      counts[key] = (counts[key] ?? 0) + count;
-    }
-  });
+  const counts = useMemo(() => countAll(grid), [grid]);
   return (
     <p className="row totals">
       <VerdictCounts counts={counts} />
@@ -135,6 +128,27 @@ function Totals({ grid, hidden }: { grid: Grid; hidden: number }): ReactNode {
         <Ago at={grid.generatedAt} />
       </span>
     </p>
+  );
+}
+
+const ORDER_LABEL: Record<RowOrder, string> = {
+  suite: 'as the suites run them',
+  failures: 'most trouble first',
+  name: 'by name',
+};
+
+function OrderSelect({ order, onSelect }: { order: RowOrder; onSelect: (order: RowOrder) => void }): ReactNode {
+  return (
+    <label className="inline-field">
+      <span>Tests</span>
+      <select value={order} onChange={(event) => onSelect(ROW_ORDERS.find((o) => o === event.target.value) ?? 'suite')}>
+        {ROW_ORDERS.map((each) => (
+          <option key={each} value={each}>
+            {ORDER_LABEL[each]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
+import { jsonb } from '../platform/database/storable.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
+
+/** The verdicts of one suite of one attempt. */
+export interface VerdictRow {
+  attemptId: string;
+  suite: string;
+  /** In the order of the suite. */
+  tests: readonly string[];
+  /** Where each test stands among those of all suites. */
+  positions: readonly number[];
+  /** One letter of VERDICT_TABLE for each test. */
+  verdicts: string;
+  /** Why, by the test's place, of those verdicts that say that something is wrong. */
+  reasons: Readonly<Record<string, string>>;
+  /** When the newest of the results was stored. */
+  newest: Date;
+}
+
+interface ResultRow {
+  attempt_id: string;
+  suite: string;
+  test: string;
+  position: number;
+  verdict: Verdict;
+  reason: string | null;
+  stored_at: Date;
+}
+
+/** A list of tests that many attempts share is stored once. */
+type PlannedRow = VerdictRow & { plan: string };
+
+const REASON_LENGTH = 300;
+const SAYS_NOTHING: ReadonlySet<Verdict> = new Set(['pass', 'skip', 'not-reached', 'canceled']);
+
+/**
+ * Verdicts packed for the grid: a page of it needs hundreds of attempts with hundreds of results each. What an
+ * ended attempt comes to is packed when somebody first asks for it; a late result throws its attempt's rows away.
+ */
+@Injectable()
+export class VerdictRows {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Of the attempts that have results, in any order; those of running attempts are up to date, too. */
+  async read(attemptIds: readonly string[]): Promise<VerdictRow[]> {
+    const packed = await this.#packed(attemptIds);
+    const have = new Set(packed.map(({ attemptId }) => attemptId));
+    const missing = attemptIds.filter((id) => !have.has(id));
+    return missing.length === 0 ? packed : [...packed, ...(await this.#pack(missing))];
+  }
+
+  async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
+    const rows = await this.#sql.rows<Omit<PlannedRow, 'tests' | 'positions'>>(
+      `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
+       where attempt_id = any($1)`,
+      [attemptIds],
+    );
+    const hashes = [...new Set(rows.map(({ plan }) => plan))];
+    const plans = await this.#sql.rows<{ hash: string; tests: string[]; positions: number[] }>(
+      'select hash, tests, positions from test_plan where hash = any($1)',
+      [hashes],
+    );
+    const byHash = new Map(plans.map((plan) => [plan.hash, plan]));
+    return rows.flatMap(({ plan, ...row }) => {
+      const { tests, positions } = byHash.get(plan) ?? {};
+      return tests === undefined || positions === undefined ? [] : [{ ...row, tests, positions }];
+    });
+  }
+
+  async #pack(attemptIds: readonly string[]): Promise<VerdictRow[]> {
+    return this.#sql.transaction(async (tx) => {
+      // Results are stored under a lock of their attempt: none can slip in between the reading and the writing.
+      const ended = await tx.rows<{ id: string }>(
+        `select id from attempt where id = any($1) and state = 'ended' order by id for share`,
+        [attemptIds],
+      );
+      const results = await tx.rows<ResultRow>(
+        `select attempt_id, suite, test, position, verdict, reason, stored_at from result
+         where attempt_id = any($1) order by attempt_id, suite, position, test`,
+        [attemptIds],
+      );
+      const rows = packResults(results);
+      const isEnded = new Set(ended.map(({ id }) => id));
+      await store(
+        tx,
+        rows.filter(({ attemptId }) => isEnded.has(attemptId)),
+      );
+      return rows;
+    });
+  }
+}
+
+/** To be called with every change of the results of an attempt, in its transaction. */
+export async function forgetVerdicts(tx: Queries, attemptId: string): Promise<void> {
+  await tx.run('delete from attempt_verdicts where attempt_id = $1', [attemptId]);
+}
+
+/** Packs results that come sorted by attempt, suite and place. Pure. */
+export function packResults(results: readonly ResultRow[]): PlannedRow[] {
+  const groups: ResultRow[][] = [];
+  for (const result of results) {
+    const last = groups.at(-1)?.[0];
+    if (last?.attempt_id === result.attempt_id && last.suite === result.suite) groups.at(-1)?.push(result);
+    else groups.push([result]);
+  }
+  return groups.map((group) => {
+    const [{ attempt_id: attemptId, suite } = { attempt_id: '', suite: '' }] = group;
+    const tests = group.map(({ test }) => test);
+    const positions = group.map(({ position }) => position);
+    const reasons = group.flatMap(({ verdict, reason }, place) =>
+      reason === null || SAYS_NOTHING.has(verdict) ? [] : [[place, reason.slice(0, REASON_LENGTH)] as const],
+    );
+    return {
+      attemptId,
+      suite,
+      plan: createHash('sha256')
+        .update(JSON.stringify([suite, tests, positions]))
+        .digest('hex'),
+      tests,
+      positions,
+      verdicts: group.map(({ verdict }) => VERDICT_TABLE[verdict].letter).join(''),
+      reasons: Object.fromEntries(reasons),
+      newest: new Date(Math.max(...group.map(({ stored_at }) => stored_at.getTime()))),
+    };
+  });
+}
+
+async function store(tx: Queries, rows: readonly PlannedRow[]): Promise<void> {
+  const plans = new Map(
+    rows.map(({ plan, suite, tests, positions }) => [plan, { hash: plan, suite, tests, positions }]),
+  );
+  await tx.run(
+    `insert into test_plan (hash, suite, tests, positions)
+     select hash, suite, tests, positions
+     from jsonb_to_recordset($1) as p(hash text, suite text, tests text[], positions int[]) on conflict do nothing`,
+    [jsonb([...plans.values()].toSorted((a, b) => (a.hash < b.hash ? -1 : 1)))],
+  );
+  await tx.run(
+    `insert into attempt_verdicts (attempt_id, suite, plan, verdicts, reasons, newest)
+     select attempt_id, suite, plan, verdicts, reasons, newest from jsonb_to_recordset($1) as v(attempt_id uuid,
+       suite text, plan text, verdicts text, reasons jsonb, newest timestamptz) on conflict do nothing`,
+    [
+      jsonb(
+        rows.map(({ attemptId, suite, plan, verdicts, reasons, newest }) => ({
+          attempt_id: attemptId,
+          suite,
+          plan,
+          verdicts,
+          reasons,
+          newest: newest.toISOString(),
+        })),
+      ),
+    ],
+  );
+}

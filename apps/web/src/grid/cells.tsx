@@ -1,0 +1,86 @@
+import { VERDICT_TABLE, type Grid, type GridColumn, type Verdict } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
+import { countVerdicts, worstCounted } from './model.js';
+
+/** What makes a cell a place of the keyboard. */
+export interface CellPlace {
+  'data-line': number;
+  'data-column': number;
+  'aria-colindex': number;
+  tabIndex: number;
+  onFocus: () => void;
+  onClick: () => void;
+}
+
+/** What a suite comes to in one column: all counts, or the worst verdict where there is no room. */
+export function SuiteCell({
+  grid,
+  rows,
+  column,
+  dense,
+  className,
+  place,
+}: {
+  grid: Grid;
+  rows: readonly number[];
+  column: number;
+  dense: boolean;
+  className: string;
+  place: CellPlace;
+}): ReactNode {
+  const counts = countVerdicts(grid, rows, column);
+  const worst = worstCounted(counts);
+  return (
+    <td {...place} className={className}>
+      {worst !== null && (dense ? <VerdictMark verdict={worst} /> : <VerdictCounts counts={counts} />)}
+    </td>
+  );
+}
+
+/** One test in one column. */
+export function TestCell({
+  verdict,
+  reason,
+  column,
+  isOpen,
+  isStart,
+  isAlike,
+  place,
+}: {
+  verdict: Verdict | null;
+  /** Known of those that say that something is wrong. */
+  reason: string | undefined;
+  column: GridColumn;
+  isOpen: boolean;
+  isStart: boolean;
+  /** It failed in the same way as the open cell. */
+  isAlike: boolean;
+  place: CellPlace;
+}): ReactNode {
+  const classes = ['cell'];
+  if (isStart) classes.push('group-start');
+  if (isOpen) classes.push('cell-open');
+  if (isAlike) classes.push('cell-alike');
+  if (verdict === null) {
+    const pending = column.state === 'running' || column.state === 'queued' || column.state === 'blocked';
+    if (pending) classes.push('cell-pending');
+    const title = pending ? `not reported yet: the job is ${column.state}` : 'never run';
+    return (
+      <td {...place} className={classes.join(' ')} title={title}>
+        <span className="unseen">{title}</span>
+      </td>
+    );
+  }
+  const { label, help } = VERDICT_TABLE[verdict];
+  const title = [
+    `${label}: ${reason ?? help}`,
+    ...(column.at === null ? [] : [new Date(column.at).toLocaleString()]),
+    ...(isAlike ? ['fails in the same way as the open cell'] : []),
+  ].join('\n');
+  return (
+    <td {...place} className={classes.join(' ')} title={title} aria-selected={isOpen}>
+      <VerdictMark verdict={verdict} />
+    </td>
+  );
+}

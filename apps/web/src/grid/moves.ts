@@ -1,0 +1,36 @@
+/** A place of the grid's keyboard: a line of the table and a column, of which 0 is the line's header. */
+export interface GridPlace {
+  line: number;
+  column: number;
+}
+
+/** The part of a keyboard event that decides. */
+type Stroke = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'>;
+
+/** Lines that Page Up and Page Down pass. */
+const PAGE_LINES = 20;
+
+/** Where a key leads from a place; null when it is no key of the grid. Pure. */
+export function moved(stroke: Stroke, at: GridPlace, lastLine: number, lastColumn: number): GridPlace | null {
+  const far = stroke.ctrlKey || stroke.metaKey;
+  switch (stroke.key) {
+    case 'ArrowRight':
+      return { ...at, column: far ? lastColumn : Math.min(lastColumn, at.column + 1) };
+    case 'ArrowLeft':
+      return { ...at, column: far ? 0 : Math.max(0, at.column - 1) };
+    case 'ArrowDown':
+      return { ...at, line: far ? lastLine : Math.min(lastLine, at.line + 1) };
+    case 'ArrowUp':
+      return { ...at, line: far ? 0 : Math.max(0, at.line - 1) };
+    case 'PageDown':
+      return { ...at, line: Math.min(lastLine, at.line + PAGE_LINES) };
+    case 'PageUp':
+      return { ...at, line: Math.max(0, at.line - PAGE_LINES) };
+    case 'Home':
+      return { line: far ? 0 : at.line, column: 0 };
+    case 'End':
+      return { line: far ? lastLine : at.line, column: lastColumn };
+    default:
+      return null;
+  }
+}

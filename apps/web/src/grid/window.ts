@@ -1,0 +1,86 @@
+import { useCallback, useEffect, useLayoutEffect, useState, type RefObject } from 'react';
+
+/** Half-open ranges of what is drawn. */
+export interface GridWindow {
+  fromLine: number;
+  toLine: number;
+  fromColumn: number;
+  toColumn: number;
+}
+
+/** Sizes in CSS pixels; grid.css sets the same for a dense grid. */
+export const DENSE = { lineHeight: 26, columnWidth: 30, rowHeadWidth: 280, headHeight: 232 };
+
+/** A grid with more than this is drawn dense, and only as far as it is seen. */
+const ROOMY_COLUMNS = 40;
+const ROOMY_CELLS = 20_000;
+
+/** Drawn beyond the edge, and the steps in which a window moves: not every pixel is worth a drawing. */
+const LINES_BEYOND = 12;
+const COLUMNS_BEYOND = 10;
+
+export function isDense(lines: number, columns: number): boolean {
+  return columns > ROOMY_COLUMNS || lines * columns > ROOMY_CELLS;
+}
+
+/** Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Pure. */
+export function seen(start: number, length: number, size: number, count: number, beyond: number): [number, number] {
+  const first = Math.floor(start / size / beyond) * beyond - beyond;
+  const last = Math.ceil((start + length) / size / beyond) * beyond + beyond;
+  return [Math.max(0, Math.min(count, first)), Math.max(0, Math.min(count, last))];
+}
+
+/** Follows the scrolling of a dense grid; a roomy one is drawn whole. */
+export function useGridWindow(
+  scroller: RefObject<HTMLElement | null>,
+  lines: number,
+  columns: number,
+  dense: boolean,
+): GridWindow {
+  const whole = { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
+  const [range, setRange] = useState<GridWindow | null>(null);
+  const look = useCallback((): void => {
+    const element = scroller.current;
+    if (element === null || !dense) return;
+    const { scrollTop, scrollLeft, clientHeight, clientWidth } = element;
+    const [fromLine, toLine] = seen(scrollTop, clientHeight, DENSE.lineHeight, lines, LINES_BEYOND);
+    const [fromColumn, toColumn] = seen(scrollLeft, clientWidth, DENSE.columnWidth, columns, COLUMNS_BEYOND);
+    setRange((before) => {
+      const same =
+        before !== null &&
+        before.fromLine === fromLine &&
+        before.toLine === toLine &&
+        before.fromColumn === fromColumn &&
+        before.toColumn === toColumn;
+      return same ? before : { fromLine, toLine, fromColumn, toColumn };
+    });
+  }, [scroller, lines, columns, dense]);
+  useLayoutEffect(look, [look]);
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null || !dense) return undefined;
+    element.addEventListener('scroll', look, { passive: true });
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    return () => {
+      element.removeEventListener('scroll', look);
+      observer.disconnect();
+    };
+  }, [scroller, look, dense]);
+  if (!dense) return whole;
+  return range ?? { ...whole, toLine: Math.min(lines, 60), toColumn: Math.min(columns, 60) };
+}
+
+/** Scrolls a dense grid so that a place that may not be drawn yet comes into view. */
+export function scrollToPlace(scroller: HTMLElement, line: number, column: number): void {
+  const { lineHeight, columnWidth, rowHeadWidth, headHeight } = DENSE;
+  const top = line * lineHeight;
+  const roomY = scroller.clientHeight - headHeight - lineHeight;
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (top > scroller.scrollTop + roomY) scroller.scrollTop = top - roomY;
+  if (column === 0) return;
+  const left = (column - 1) * columnWidth;
+  const roomX = scroller.clientWidth - rowHeadWidth - columnWidth;
+  if (left < scroller.scrollLeft) scroller.scrollLeft = left;
+  else if (left > scroller.scrollLeft + roomX) scroller.scrollLeft = left - roomX;
+}
