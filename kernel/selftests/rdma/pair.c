@@ -119,6 +119,28 @@ static int best_gid(void)
 	return 0;
 }
 
+/*
+ * The address can be taken away between the look at the GID and its use, see
+ * best_gid(); once, so that one more try is enough.
+ */
+static int ready_to_receive(struct ibv_qp *qp, struct ibv_qp_attr *attr)
+{
+	struct ibv_global_route *route = &attr->ah_attr.grh;
+	unsigned int tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		route->sgid_index = best_gid();
+		if (!ibv_query_gid(device, PORT, route->sgid_index,
+				   &route->dgid) &&
+		    !ibv_modify_qp(qp, attr, IBV_QP_STATE | IBV_QP_AV |
+				   IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+				   IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
+				   IBV_QP_MIN_RNR_TIMER))
+			return 0;
+	}
+	return -1;
+}
+
 static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 {
 	struct ibv_port_attr port;
@@ -127,7 +149,6 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 		.port_num = PORT,
 		.qp_access_flags = ACCESS_ALL,
 	};
-	int gid = best_gid();
 
 	REQUIRE(!ibv_query_port(device, PORT, &port), "query port: %m");
 	REQUIRE(port.state == IBV_PORT_ACTIVE, "the port is not active");
@@ -145,16 +166,10 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 			.dlid = port.lid,
 			.port_num = PORT,
 			.is_global = port.link_layer == IBV_LINK_LAYER_ETHERNET,
-			.grh = { .hop_limit = 1, .sgid_index = gid },
+			.grh = { .hop_limit = 1 },
 		},
 	};
-	REQUIRE(!ibv_query_gid(device, PORT, gid, &attr.ah_attr.grh.dgid),
-		"query gid: %m");
-	REQUIRE(!ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_AV |
-			       IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
-			       IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
-			       IBV_QP_MIN_RNR_TIMER),
-		"queue pair to RTR: %m");
+	REQUIRE(!ready_to_receive(qp, &attr), "queue pair to RTR: %m");
 
 	attr = (struct ibv_qp_attr){
 		.qp_state = IBV_QPS_RTS,

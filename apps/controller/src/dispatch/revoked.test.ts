@@ -67,6 +67,9 @@ describe('the evidence of a revoked attempt', () => {
     await revoke(last);
     const before = await runOf(id);
     expect(before).toMatchObject({ state: 'ended', verdict: 'infra' });
+    const reasons = async () =>
+      (await farm.call('getGrid', { query: { run: id, cells: 'none' } })).notes.map(({ reason }) => reason);
+    expect(await reasons()).not.toContainEqual(expect.stringMatching(/came after that/));
 
     await agent.log(last, 'serial', 1, ['two', 'three']);
     const late: AttemptEvent[] = [
@@ -86,6 +89,8 @@ describe('the evidence of a revoked attempt', () => {
     agent.received.length = 0;
     await agent.acked(attemptId, 'events', 5);
 
+    // The grid was read before and must not show what it was then.
+    expect(await reasons()).toContainEqual(expect.stringMatching(/came after that: crash/));
     const log = await farm.call('getLog', { params: { attempt: attemptId }, query: { stream: 'serial' } });
     expect(log.lines.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
     const detail = await detailOf(last);

@@ -82,12 +82,16 @@ it('drives a run from submission over build and test to its verdict', async () =
 
   const grid = await farm.call('getGrid', { query: { run: run.id } });
   expect(grid.rows).toEqual([
-    { suite: 'farm', test: 'boot' },
-    { suite: 'p2p-functional', test: 'F01' },
-    { suite: 'p2p-functional', test: 'F02' },
-    { suite: 'p2p-functional', test: 'F03' },
-    { suite: 'p2p-perf', test: 'P01' },
+    { suite: 'farm', test: 'boot', verdicts: 'P' },
+    { suite: 'p2p-functional', test: 'F01', verdicts: 'P' },
+    { suite: 'p2p-functional', test: 'F02', verdicts: 'B' },
+    { suite: 'p2p-functional', test: 'F03', verdicts: 'N' },
+    { suite: 'p2p-perf', test: 'P01', verdicts: 'N' },
   ]);
+  expect(grid.notes).toEqual([{ row: 2, column: 0, reason: expect.stringContaining('went through RAM') }]);
+  // Packed by the first reading, and the same when it is read again, without the cells.
+  const again = await farm.call('getGrid', { query: { run: run.id, cells: 'none' } });
+  expect(again).toEqual({ ...grid, cells: [], generatedAt: again.generatedAt });
   expect(grid.cells.map(({ verdict }) => verdict).toSorted()).toEqual(
     ['pass', 'pass', 'bounced', 'not-reached', 'not-reached'].toSorted(),
   );
@@ -99,6 +103,8 @@ it('drives a run from submission over build and test to its verdict', async () =
     { stream: 'serial', lines: 2, expected: 2, removedAt: null },
     { stream: 'test', lines: 3, expected: 3, removedAt: null },
   ]);
+  const one = { params: { attempt: test.attemptId }, query: { suite: 'p2p-functional', test: 'F02' } };
+  expect(await farm.call('getResult', one)).toEqual(attempt.results.find(({ test }) => test === 'F02'));
   const log = await farm.call('getLog', { params: { attempt: test.attemptId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });
   const raw = await farm.request('getRawLog', { params: { attempt: test.attemptId, stream: 'test' } });
