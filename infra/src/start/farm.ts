@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ApiError, type Client, createClient, Unreachable } from '@peerlab/cli';
-import type { MachineView } from '@peerlab/contracts';
+import type { MachineSummary } from '@peerlab/contracts';
 import type { StartOptions } from './options.js';
 import { Service } from './service.js';
 import { runStep, StepError } from './step.js';
@@ -178,16 +178,17 @@ export class Farm {
   }
 
   /** Waits until every machine answers and its hardware is known. */
-  async awaitMachines(names: string[]): Promise<MachineView[]> {
+  async awaitMachines(names: string[]): Promise<MachineSummary[]> {
     const step = this.terminal.step('virtual machines');
-    let ready: MachineView[] = [];
+    let ready: MachineSummary[] = [];
     while (ready.length < names.length) {
       const before = ready.length;
       const missing = names.filter((name) => !ready.some((m) => m.name === name)).join(', ');
       await this.until(NEXT_MACHINE_MS, `none of the virtual machines ${missing} comes up`, async () => {
         const { machines } = await this.client.call('getFleet', {});
         ready = machines.filter(
-          (m) => names.includes(m.name) && (m.observed === 'online' || m.observed === 'busy') && m.inventory !== null,
+          // One that is busy may be so since before its hardware was known.
+          (m) => names.includes(m.name) && (m.observed === 'online' || (m.observed === 'busy' && m.paths.length > 0)),
         );
         step.progress((100 * ready.length) / names.length, ready.map((m) => m.name).join(', '));
         return ready.length > before || ready.length === names.length;

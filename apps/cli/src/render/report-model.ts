@@ -1,4 +1,4 @@
-import { type Grid, type MachineView, type RunDetail, type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
+import { type Grid, type MachineSummary, type RunDetail, type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
 
 /** Where a result was obtained: one column of the grid. */
 export interface Place {
@@ -64,7 +64,7 @@ export interface RunReport {
 }
 
 /** Everything that a run showed, arranged for people. Pure. */
-export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineView[]): RunReport {
+export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineSummary[]): RunReport {
   const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
   const places = grid.columns.map(
     ({ machine, combination: { identity }, build }): Place => ({

@@ -162,6 +162,10 @@ export const MachineView = z.object({
 });
 export type MachineView = z.infer<typeof MachineView>;
 
+/** A machine among others: its inventory is as large as all the rest. */
+export const MachineSummary = MachineView.omit({ inventory: true });
+export type MachineSummary = z.infer<typeof MachineSummary>;
+
 export const AgentView = z.object({
   name: Name,
   site: Name,
@@ -172,7 +176,7 @@ export const AgentView = z.object({
 });
 export type AgentView = z.infer<typeof AgentView>;
 
-export const Fleet = z.object({ machines: z.array(MachineView), agents: z.array(AgentView) });
+export const Fleet = z.object({ machines: z.array(MachineSummary), agents: z.array(AgentView) });
 export type Fleet = z.infer<typeof Fleet>;
 
 export const BuildView = z.object({

@@ -8,6 +8,7 @@ import {
   type Labels,
   type MachineDesired,
   type MachineObserved,
+  type MachineSummary,
   type MachineView,
   type PeerPath,
 } from '@peerlab/contracts';
@@ -30,7 +31,7 @@ interface MachineRow {
   problem: string | null;
   configured: boolean;
   last_seen_at: Date | null;
-  inventory: Inventory | null;
+  has_inventory: boolean;
   online: boolean;
   agent_last_seen_at: Date;
   lease: { attemptId: string; runId: string; fence: number; expiresAt: string } | null;
@@ -53,15 +54,20 @@ export class FleetView {
   }
 
   async machine(name: string): Promise<MachineView> {
-    const [machine] = await this.machines(name);
+    const [[machine], stored] = await Promise.all([
+      this.machines(name),
+      this.#sql.one<{ inventory: Inventory | null }>('select inventory from machine where name = $1', [name]),
+    ]);
     if (machine === undefined) throw notFound('machine', name);
-    return machine;
+    return { ...machine, inventory: stored?.inventory ?? null };
   }
 
   /** One machine, or all of them by name. */
-  async machines(only?: string): Promise<MachineView[]> {
+  async machines(only?: string): Promise<MachineSummary[]> {
     const rows = await this.#sql.rows<MachineRow>(
-      `select m.*, a.site, ${AGENT_ONLINE} as online, a.last_seen_at as agent_last_seen_at,
+      `select m.name, m.agent, m.description, m.labels, m.desired, m.desired_reason, m.desired_by, m.desired_at,
+         m.held_attempt, m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
+         a.site, ${AGENT_ONLINE} as online, a.last_seen_at as agent_last_seen_at,
          (select jsonb_build_object('attemptId', l.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
           from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id
@@ -73,7 +79,7 @@ export class FleetView {
        where $1::text is null or m.name = $1 order by m.name`,
       [only ?? null],
     );
-    return rows.map(machineView);
+    return rows.map(machineSummary);
   }
 
   async #agents(): Promise<AgentView[]> {
@@ -96,8 +102,8 @@ export class FleetView {
   }
 }
 
-function machineView(row: MachineRow): MachineView {
-  const { name, site, agent, description, labels, desired, inventory, paths, lease } = row;
+function machineSummary(row: MachineRow): MachineSummary {
+  const { name, site, agent, description, labels, desired, paths, lease } = row;
   return {
     name,
     site,
@@ -111,7 +117,6 @@ function machineView(row: MachineRow): MachineView {
     configured: row.configured,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
-    inventory,
     paths,
   };
 }
@@ -125,7 +130,7 @@ function observe(row: MachineRow): MachineObserved {
   // While an attempt reboots it, an unanswered probe says nothing.
   if (row.lease !== null || row.held_attempt !== null) return 'busy';
   if (!row.reachable) return 'offline';
-  return row.inventory === null ? 'unknown' : 'online';
+  return row.has_inventory ? 'online' : 'unknown';
 }
 
 function problemOf(row: MachineRow): string | null {

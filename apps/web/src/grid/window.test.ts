@@ -6,14 +6,19 @@ import { isDense, seen } from './window.js';
 it('draws all that is seen, whatever was scrolled, and not much more', () => {
   const pixels = fc.integer({ min: 0, max: 200_000 });
   fc.assert(
-    fc.property(pixels, fc.integer({ min: 1, max: 3000 }), fc.integer({ min: 1, max: 5000 }), (start, length, count) => {
-      const [from, to] = seen(start, length, 26, count, 12);
-      expect(from).toBeGreaterThanOrEqual(0);
-      expect(to).toBeLessThanOrEqual(count);
-      expect(from).toBeLessThanOrEqual(Math.min(count, Math.floor(start / 26)));
-      expect(to).toBeGreaterThanOrEqual(Math.min(count, Math.ceil((start + length) / 26)));
-      expect(to - from).toBeLessThanOrEqual(length / 26 + 4 * 12 + 2);
-    }),
+    fc.property(
+      pixels,
+      fc.integer({ min: 1, max: 3000 }),
+      fc.integer({ min: 1, max: 5000 }),
+      (start, length, count) => {
+        const [from, to] = seen(start, length, 26, count, 12);
+        expect(from).toBeGreaterThanOrEqual(0);
+        expect(to).toBeLessThanOrEqual(count);
+        expect(from).toBeLessThanOrEqual(Math.min(count, Math.floor(start / 26)));
+        expect(to).toBeGreaterThanOrEqual(Math.min(count, Math.ceil((start + length) / 26)));
+        expect(to - from).toBeLessThanOrEqual(length / 26 + 4 * 12 + 2);
+      },
+    ),
   );
 });
 

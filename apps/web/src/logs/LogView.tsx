@@ -1,4 +1,3 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { ROUTES, type LogStream } from '@peerlab/contracts';
 import {
   useCallback,
@@ -21,6 +20,7 @@ import { isErrorLine } from './alarm.js';
 import { createLogStore, type LogStore } from './log-store.js';
 import { LogRow } from './LogRow.js';
 import { LogTools } from './LogTools.js';
+import { useLongScroll } from './long-scroll.js';
 import { plainLine } from './ansi.js';
 
 /** Height of a line in pixels; must equal --log-line in styles/logs.css. */
@@ -50,36 +50,28 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const frame = useRef<HTMLDivElement>(null);
-  const lastTop = useRef(0);
   const [isFollowing, setFollowing] = useState(marked === null);
   const [found, setFound] = useState<number | null>(null);
   const [needle, setNeedle] = useState('');
-  // The virtualizer changes in place, so the React compiler must leave this component alone; it does.
-  // oxlint-disable-next-line react/incompatible-library
-  const virtual = useVirtualizer({
-    count: total,
-    getScrollElement: () => frame.current,
-    estimateSize: () => LINE_PX,
-    overscan: 30,
-  });
-  const items = virtual.getVirtualItems();
-  const firstShown = items[0]?.index ?? 0;
-  const lastShown = items.at(-1)?.index ?? 0;
+  const scroll = useLongScroll(frame, total, LINE_PX);
+  const { scrollToLine } = scroll;
+  const firstShown = scroll.from;
+  const lastShown = Math.max(scroll.from, scroll.to - 1);
   const version = store.version();
   useEffect(() => {
     if (total > 0) store.ensure(firstShown, lastShown);
   }, [store, version, total, firstShown, lastShown]);
 
   useEffect(() => {
-    if (isFollowing && total > 0) virtual.scrollToIndex(total - 1, { align: 'end' });
-  }, [isFollowing, total, virtual]);
+    if (isFollowing && total > 0) scrollToLine(total - 1, 'end');
+  }, [isFollowing, total, scrollToLine]);
 
   const jump = useCallback(
     (seq: number) => {
       setFollowing(false);
-      virtual.scrollToIndex(seq, { align: 'center' });
+      scrollToLine(seq, 'center');
     },
-    [virtual],
+    [scrollToLine],
   );
   const isReady = total > 0;
   const openMarked = useEffectEvent(() => {
@@ -93,7 +85,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   const search = useFinder(store, jump, setFound);
   const from = (direction: 1 | -1): number => {
     if (found !== null) return found + direction;
-    return direction === 1 ? firstVisible(frame.current) : firstVisible(frame.current) - 1;
+    return direction === 1 ? scroll.first() : scroll.first() - 1;
   };
   const findText = (direction: 1 | -1): void => {
     const lower = needle.toLowerCase();
@@ -104,7 +96,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   const follow = (): void => {
     setFound(null);
     setFollowing(true);
-    if (total > 0) virtual.scrollToIndex(total - 1, { align: 'end' });
+    if (total > 0) scrollToLine(total - 1, 'end');
   };
   useKeys({ nextError: () => findError(1), previousError: () => findError(-1), follow });
 
@@ -131,9 +123,8 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
         role="region"
         aria-label={`${stream} log`}
         onScroll={(event) => {
+          const isUpward = scroll.noteScroll();
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-          const isUpward = scrollTop < lastTop.current;
-          lastTop.current = scrollTop;
           // Lines that arrive between a jump to the end and its event also leave the view short of the
           // end; only a move upwards is the person's wish to stop following.
           if (scrollHeight - scrollTop - clientHeight < FOLLOW_PX) setFollowing(true);
@@ -141,10 +132,10 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
         }}
       >
         {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
-        <div style={{ height: virtual.getTotalSize() }} className="log-canvas">
+        <div style={{ height: scroll.canvas }} className="log-canvas">
           <div
             className="log-rows"
-            style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}
+            style={{ transform: `translateY(${scroll.startPx}px)` }}
             onClick={(event) => {
               const number = clickedLine(event);
               if (number === null) return;
@@ -153,7 +144,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
               onMark({ first: Math.min(anchor, number), last: Math.max(anchor, number) });
             }}
           >
-            {items.map(({ index }) => (
+            {Array.from({ length: scroll.to - scroll.from }, (_, place) => scroll.from + place).map((index) => (
               <LogRow
                 key={index}
                 seq={index}
@@ -195,10 +186,6 @@ function emptyText(store: LogStore): string {
 function heldText(store: LogStore): string {
   const lines = `${countText(store.total())} lines`;
   return store.complete() ? lines : `${lines}, following`;
-}
-
-function firstVisible(frame: HTMLElement | null): number {
-  return frame === null ? 0 : Math.ceil(frame.scrollTop / LINE_PX);
 }
 
 /** The store of a stream, kept up to date by the live channel until the stream is complete. */

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { Fleet, MachineView } from '@peerlab/contracts';
+import type { Fleet, MachineSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { fleetQuery } from '../api/queries.js';
@@ -31,7 +31,7 @@ export function MachinesPage(): ReactNode {
   );
 }
 
-function MachineTable({ machines }: { machines: readonly MachineView[] }): ReactNode {
+function MachineTable({ machines }: { machines: readonly MachineSummary[] }): ReactNode {
   if (machines.length === 0) {
     return (
       <Empty title="No machine is known yet.">

@@ -1,0 +1,77 @@
+import type { RouteName } from '@peerlab/contracts';
+import { requestOf, type CallOf } from '@peerlab/contracts';
+import { median, percentile, timeMs } from '../measure.js';
+import type { LargeFarm, Landmarks } from './seed.js';
+
+/** One request as a browser makes it, again and again. */
+export interface PageTime {
+  page: string;
+  /** The first request after the database was filled: nothing is in anybody's memory. */
+  firstMs: number;
+  p50Ms: number;
+  p95Ms: number;
+  bytes: number;
+  /** p50 against that of the floor: a request that asks the database for nothing but whether it is there. */
+  ratio: number;
+}
+
+const READS = 20;
+
+/** Server time of what each page of the UI asks for, beside the health request of the same controller. */
+export async function measurePages(url: string, size: LargeFarm, at: Landmarks): Promise<PageTime[]> {
+  const floorMs = await times(url, request('health', {}));
+  const floor = median(floorMs.all);
+  const half = Math.floor(size.logLines / 2);
+  const attempt = { params: { attempt: at.logAttemptId } };
+  const pages: [string, string][] = [
+    ['health (the floor)', request('health', {})],
+    [`grid, newest of ${size.combinations} × ${size.tests}`, request('getGrid', { query: { cells: 'none' } })],
+    ['grid of a run', request('getGrid', { query: { run: at.runId, cells: 'none' } })],
+    [
+      'a cell of the grid',
+      request('getResult', { params: { attempt: at.attemptId }, query: { suite: at.suite, test: at.test } }),
+    ],
+    ['runs', request('listRuns', {})],
+    ['a run', request('getRun', { params: { run: at.runId } })],
+    [`an attempt of ${size.tests} results`, request('getAttempt', { params: { attempt: at.attemptId } })],
+    ['log, 1000 lines in the middle', request('getLog', { ...attempt, query: { stream: 'test', from: half } })],
+    [
+      'log, the last 1000 lines',
+      request('getLog', { ...attempt, query: { stream: 'test', from: size.logLines - 1000 } }),
+    ],
+    [`fleet of ${size.machines} machines`, request('getFleet', {})],
+    ['a machine', request('getMachine', { params: { machine: at.machine } })],
+    ['builds', request('listBuilds', {})],
+  ];
+  const measured: PageTime[] = [];
+  for (const [page, path] of pages) {
+    const { all, firstMs, bytes } = await times(url, path);
+    measured.push({
+      page,
+      firstMs,
+      p50Ms: median(all),
+      p95Ms: percentile(all, 0.95),
+      bytes,
+      ratio: median(all) / floor,
+    });
+  }
+  return measured;
+}
+
+function request<N extends RouteName>(name: N, call: CallOf<N>): string {
+  return requestOf(name, call).path;
+}
+
+async function times(url: string, path: string): Promise<{ all: number[]; firstMs: number; bytes: number }> {
+  let bytes = 0;
+  const read = async (): Promise<void> => {
+    const response = await fetch(url + path);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
+    bytes = text.length;
+  };
+  const firstMs = await timeMs(read);
+  const all: number[] = [];
+  for (let index = 0; index < READS; index += 1) all.push(await timeMs(read));
+  return { all, firstMs, bytes };
+}
