@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** Runs every check of the project and ends with one line: "N passed, N failed". */
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
+const script = (path: string): string => join(root, path);
 
 interface Tally {
   passed: number;
@@ -73,9 +74,9 @@ async function vitest(args: string[], env: Record<string, string> = {}): Promise
   }
 }
 
-/** A script that prints KTAP. A skip is neither; a script that passes nothing has failed. */
-async function ktap(script: string, args: string[] = []): Promise<Tally> {
-  const { code, output } = await command(join(root, script), args);
+/** A program that prints KTAP. A skip is neither; one that passes nothing has failed. */
+async function ktap(program: string, args: string[] = []): Promise<Tally> {
+  const { code, output } = await command(program, args);
   const passed = output.match(/^ok \d+(?!.*# SKIP)/gm)?.length ?? 0;
   const failed = output.match(/^not ok \d+/gm)?.length ?? 0;
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
@@ -84,11 +85,17 @@ async function ktap(script: string, args: string[] = []): Promise<Tally> {
 const SUITES: Suite[] = [
   { name: 'lint', always: true, run: () => check(bin('oxlint'), ['--type-aware', '--deny-warnings']) },
   { name: 'format', always: true, run: () => check(bin('biome'), ['format', '.']) },
-  { name: 'kernel-scripts', always: true, run: () => ktap('kernel/scripts/test.sh') },
-  { name: 'series', always: true, run: () => ktap('kernel/scripts/check-series.sh', ['--quick']) },
+  { name: 'kernel-scripts', always: true, run: () => ktap(script('kernel/scripts/test.sh')) },
+  { name: 'series', always: true, run: () => ktap(script('kernel/scripts/check-series.sh'), ['--quick']) },
   { name: 'unit', always: true, run: () => vitest([]) },
+  { name: 'faults', always: true, run: () => ktap(process.execPath, [script('test/dist/faults/main.js'), '--ktap']) },
   { name: 'e2e', always: true, run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/e2e/main-job']) },
   { name: 'e2e-long', always: false, run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/e2e/']) },
+  {
+    name: 'faults-lab',
+    always: false,
+    run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/faults/virtual-lab']),
+  },
 ];
 
 const only = process.argv.indexOf('--only');

@@ -12,7 +12,8 @@ const DEFAULT_JOBS = 2;
  * Lets schedules of faults happen and compares what the lab did with what Postgres holds.
  * `--seed N` the first seed · `--schedules N` how many · `--seconds N` no new one after that time ·
  * `--jobs N` farms at the same time · `--rate N` virtual seconds in a real one · `--minutes N` a schedule lasts so
- * long, with runs in flight all the time · `--show` each schedule · `--report FILE` markdown. Exit code 1 = a promise was broken.
+ * long, with runs in flight all the time · `--show` each schedule · `--report FILE` markdown · `--ktap` a line for each
+ * schedule instead of the report. Exit code 1 = a promise was broken.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -25,6 +26,7 @@ async function main(): Promise<number> {
       minutes: { type: 'string' },
       report: { type: 'string' },
       show: { type: 'boolean' },
+      ktap: { type: 'boolean' },
     },
   });
   const first = Number(values.seed ?? 1);
@@ -44,7 +46,7 @@ async function main(): Promise<number> {
       () => (endAt === null || Date.now() < endAt ? seeds.shift() : undefined),
       (outcome) => {
         outcomes.push(outcome);
-        say(outcome);
+        say(outcome, minutes);
       },
     );
   });
@@ -52,7 +54,7 @@ async function main(): Promise<number> {
   outcomes.sort((a, b) => a.seed - b.seed);
   const text = report(outcomes, { seconds: (Date.now() - startedAt) / 1000, jobs });
   if (values.report !== undefined) await writeFile(values.report, text);
-  process.stdout.write(text);
+  process.stdout.write(values.ktap === true ? ktap(outcomes, count) : text);
   return !ended.includes(false) && outcomes.length > 0 && outcomes.every(({ findings }) => findings.length === 0)
     ? 0
     : 1;
@@ -83,13 +85,26 @@ async function runWorker(
   return code === 0;
 }
 
+/** A seed without an outcome counts as broken. */
+function ktap(outcomes: readonly Outcome[], count: number): string {
+  const lines = outcomes.map(({ seed, findings }, index) => {
+    const ok = findings.length === 0 ? 'ok' : 'not ok';
+    return `${ok} ${index + 1} seed ${seed}`;
+  });
+  const missing = Array.from({ length: count - outcomes.length }, (_, index) => outcomes.length + index + 1);
+  return ['KTAP version 1', `1..${count}`, ...lines, ...missing.map((n) => `not ok ${n} without an outcome`), ''].join(
+    '\n',
+  );
+}
+
 /** Progress goes to stderr, so that stdout is the report alone. */
-function say({ seed, seconds, struck, attempts, findings }: Outcome): void {
+function say({ seed, seconds, struck, attempts, findings }: Outcome, minutes: number | null): void {
+  const long = minutes === null ? '' : ` --minutes ${minutes}`;
   const lines = [
     `seed ${seed}: ${seconds.toFixed(1)} s, ${struck.join(', ') || 'no fault struck'}; ${attempts} attempts, ` +
       (findings.length === 0 ? 'all promises kept' : `${findings.length} BROKEN`),
     ...findings.map(({ promise, detail }) => `  ${promise}: ${detail}`),
-    ...(findings.length === 0 ? [] : [`  replay: npm run faults -- --seed ${seed} --show`]),
+    ...(findings.length === 0 ? [] : [`  replay: npm run faults -- --seed ${seed}${long} --show`]),
   ];
   process.stderr.write(`${lines.join('\n')}\n`);
 }
