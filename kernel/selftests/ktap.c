@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "ktap.h"
+#include "limit.h"
 
 #define TEST_TIMEOUT_S	50	/* less than the farm's, which would reboot */
-#define DEBUG_FACTOR	4	/* on a kernel that checks everything, as in scripts/suites.sh */
 #define REASON_BYTES	256
 #define MAX_FAILURES	8	/* printed for one test */
 
@@ -173,13 +173,6 @@ static void await_test(pid_t pid, int timeout_s)
 	}
 }
 
-static int limit_of(const struct test *test)
-{
-	int seconds = test->timeout_s ? : TEST_TIMEOUT_S;
-
-	return access("/proc/lockdep", F_OK) ? seconds : seconds * DEBUG_FACTOR;
-}
-
 static void run_test(const struct test *test, unsigned int number,
 		     const char *(*setup)(const struct test *test))
 {
@@ -195,7 +188,7 @@ static void run_test(const struct test *test, unsigned int number,
 	} else if (!pid) {
 		run_body(test, setup);
 	} else {
-		await_test(pid, limit_of(test));
+		await_test(pid, limit_here(test->timeout_s ? : TEST_TIMEOUT_S));
 	}
 	if (verdict->failures > MAX_FAILURES)
 		ktap_note("FAILED ... %u more",

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../limit.h"
 #include "runner.h"
 
 #define LINE_BYTES	1024
@@ -218,7 +219,7 @@ static void follow(pid_t pid, int output, int seconds,
 /**
  * run_program() - run an embedded program in a process of its own
  * @argv: its arguments, its name first, ended by NULL
- * @seconds: it may take; then it is killed
+ * @seconds: it may take on a kernel without debugging; then it is killed
  * @on_line: called with each line it prints on stdout or stderr
  * @context: for @on_line
  * @end: says how it ended
@@ -247,7 +248,7 @@ void run_program(const char *const argv[], int seconds, line_fn *on_line,
 	if (pid < 0)
 		perror("# fork");
 	else
-		follow(pid, pipes[0], seconds, &reader, end);
+		follow(pid, pipes[0], limit_here(seconds), &reader, end);
 	close(pipes[0]);
 }
 
