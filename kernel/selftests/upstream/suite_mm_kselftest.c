@@ -51,7 +51,7 @@ static const struct program {
 	{ "mdwe_test", { "mdwe_test" }, 60 },
 	{ "droppable", { "droppable" }, 60 },
 	{ "pagemap_ioctl", { "pagemap_ioctl" }, 180 },
-	{ "soft-dirty", { "soft-dirty" }, 60 },
+	{ "soft-dirty", { "soft-dirty" }, 180 },
 	{ "ksm_functional_tests", { "ksm_functional_tests" }, 60 },
 	{ "uffd-wp-mremap", { "uffd-wp-mremap" }, 180 },
 	{ "hugetlb-madvise", { "hugetlb-madvise" }, 60 },
