@@ -20,7 +20,7 @@ const verdicts = (attemptId: string, tests: string[], positions: number[], lette
   tests,
   positions,
   verdicts: letters,
-  reasons: Object.fromEntries([...letters].flatMap((letter, place) => (letter === 'F' ? [[place, 'why']] : []))),
+  reasons: Object.fromEntries(Array.from(letters).flatMap((letter, place) => (letter === 'F' ? [[place, 'why']] : []))),
   newest: new Date(0),
 });
 const columns = [{ attemptId: 'a' }, { attemptId: null }, { attemptId: 'b' }];

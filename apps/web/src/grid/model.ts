@@ -123,7 +123,7 @@ export function sortRows(grid: Pick<Grid, 'rows'>, rows: readonly number[], orde
 
 /** In how many columns a test says that something is wrong. */
 function wrongColumns(grid: Pick<Grid, 'rows'>, row: number): number {
-  return [...(grid.rows[row]?.verdicts ?? '')].filter((letter) => {
+  return Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => {
     const verdict = BY_LETTER.get(letter);
     return verdict !== undefined && WRONG.has(verdict);
   }).length;

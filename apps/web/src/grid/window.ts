@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useLayoutEffect, useState, type RefObject } from 'react';
+import { useCallback, useSyncExternalStore, type RefObject } from 'react';
 
 /** Half-open ranges of what is drawn. */
 export interface GridWindow {
@@ -37,38 +37,32 @@ export function useGridWindow(
   columns: number,
   dense: boolean,
 ): GridWindow {
-  const whole = { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
-  const [range, setRange] = useState<GridWindow | null>(null);
-  const look = useCallback((): void => {
-    const element = scroller.current;
-    if (element === null || !dense) return;
-    const { scrollTop, scrollLeft, clientHeight, clientWidth } = element;
-    const [fromLine, toLine] = seen(scrollTop, clientHeight, DENSE.lineHeight, lines, LINES_BEYOND);
-    const [fromColumn, toColumn] = seen(scrollLeft, clientWidth, DENSE.columnWidth, columns, COLUMNS_BEYOND);
-    setRange((before) => {
-      const same =
-        before !== null &&
-        before.fromLine === fromLine &&
-        before.toLine === toLine &&
-        before.fromColumn === fromColumn &&
-        before.toColumn === toColumn;
-      return same ? before : { fromLine, toLine, fromColumn, toColumn };
-    });
-  }, [scroller, lines, columns, dense]);
-  useLayoutEffect(look, [look]);
-  useEffect(() => {
-    const element = scroller.current;
-    if (element === null || !dense) return undefined;
-    element.addEventListener('scroll', look, { passive: true });
-    const observer = new ResizeObserver(look);
-    observer.observe(element);
-    return () => {
-      element.removeEventListener('scroll', look);
-      observer.disconnect();
-    };
-  }, [scroller, look, dense]);
-  if (!dense) return whole;
-  return range ?? { ...whole, toLine: Math.min(lines, 60), toColumn: Math.min(columns, 60) };
+  const subscribe = useCallback(
+    (look: () => void): (() => void) => {
+      const element = scroller.current;
+      if (element === null || !dense) return () => undefined;
+      element.addEventListener('scroll', look, { passive: true });
+      const observer = new ResizeObserver(look);
+      observer.observe(element);
+      return () => {
+        element.removeEventListener('scroll', look);
+        observer.disconnect();
+      };
+    },
+    [scroller, dense],
+  );
+  // A text, so that what is the same compares as the same.
+  const look = useCallback((): string => {
+    if (scroller.current === null || !dense) return '';
+    const { scrollTop, scrollLeft, clientHeight, clientWidth } = scroller.current;
+    const shown = seen(scrollTop, clientHeight, DENSE.lineHeight, lines, LINES_BEYOND);
+    return [...shown, ...seen(scrollLeft, clientWidth, DENSE.columnWidth, columns, COLUMNS_BEYOND)].join();
+  }, [scroller, dense, lines, columns]);
+  const range = useSyncExternalStore(subscribe, look);
+  if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
+  const [fromLine = 0, toLine = Math.min(lines, 60), fromColumn = 0, toColumn = Math.min(columns, 60)] =
+    range === '' ? [] : range.split(',').map(Number);
+  return { fromLine, toLine, fromColumn, toColumn };
 }
 
 /** Scrolls a dense grid so that a place that may not be drawn yet comes into view. */

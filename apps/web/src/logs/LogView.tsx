@@ -3,6 +3,7 @@ import {
   useCallback,
   useEffect,
   useEffectEvent,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -20,7 +21,7 @@ import { isErrorLine } from './alarm.js';
 import { createLogStore, type LogStore } from './log-store.js';
 import { LogRow } from './LogRow.js';
 import { LogTools } from './LogTools.js';
-import { useLongScroll } from './long-scroll.js';
+import { LongList, longScale } from './long-scroll.js';
 import { plainLine } from './ansi.js';
 
 /** Height of a line in pixels; must equal --log-line in styles/logs.css. */
@@ -47,35 +48,33 @@ interface LogViewProps {
  */
 export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): ReactNode {
   const store = useLogStore(attemptId, stream);
-  useSyncExternalStore(store.subscribe, store.version);
+  const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
-  const frame = useRef<HTMLDivElement>(null);
   const [isFollowing, setFollowing] = useState(marked === null);
   const [found, setFound] = useState<number | null>(null);
   const [needle, setNeedle] = useState('');
-  const scroll = useLongScroll(frame, total, LINE_PX);
-  const { scrollToLine } = scroll;
-  const firstShown = scroll.from;
-  const lastShown = Math.max(scroll.from, scroll.to - 1);
-  const version = store.version();
+  const [list] = useState(() => new LongList(LINE_PX));
+  const { from, to, startPx } = useSyncExternalStore(list.subscribe, list.view);
+  useLayoutEffect(() => list.setCount(total), [list, total]);
   useEffect(() => {
-    if (total > 0) store.ensure(firstShown, lastShown);
-  }, [store, version, total, firstShown, lastShown]);
+    // What was held may have been let go: asking for what is there costs nothing.
+    if (version >= 0 && to > from) store.ensure(from, to - 1);
+  }, [store, version, from, to]);
 
   useEffect(() => {
-    if (isFollowing && total > 0) scrollToLine(total - 1, 'end');
-  }, [isFollowing, total, scrollToLine]);
+    if (isFollowing && total > 0) list.scrollToLine(total - 1, 'end');
+  }, [isFollowing, total, list]);
 
   const jump = useCallback(
     (seq: number) => {
       setFollowing(false);
-      scrollToLine(seq, 'center');
+      list.scrollToLine(seq, 'center');
     },
-    [scrollToLine],
+    [list],
   );
   const isReady = total > 0;
   const openMarked = useEffectEvent(() => {
-    if (marked !== null) jump(Math.min(marked.first, total) - 1);
+    if (marked !== null) list.scrollToLine(Math.min(marked.first, total) - 1, 'center');
   });
   useEffect(() => {
     // Once, when the total is known: a later mark comes from a click in view and must not move the view.
@@ -83,20 +82,21 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   }, [isReady]);
 
   const search = useFinder(store, jump, setFound);
-  const from = (direction: 1 | -1): number => {
+  const searchFrom = (direction: 1 | -1): number => {
     if (found !== null) return found + direction;
-    return direction === 1 ? scroll.first() : scroll.first() - 1;
+    return direction === 1 ? list.first() : list.first() - 1;
   };
   const findText = (direction: 1 | -1): void => {
     const lower = needle.toLowerCase();
-    if (lower !== '') search.run(from(direction), direction, (text) => plainLine(text).toLowerCase().includes(lower));
+    if (lower !== '')
+      search.run(searchFrom(direction), direction, (text) => plainLine(text).toLowerCase().includes(lower));
   };
   const findError = (direction: 1 | -1): void =>
-    search.run(from(direction), direction, (text) => isErrorLine(stream, text));
+    search.run(searchFrom(direction), direction, (text) => isErrorLine(stream, text));
   const follow = (): void => {
     setFound(null);
     setFollowing(true);
-    if (total > 0) scrollToLine(total - 1, 'end');
+    if (total > 0) list.scrollToLine(total - 1, 'end');
   };
   useKeys({ nextError: () => findError(1), previousError: () => findError(-1), follow });
 
@@ -117,13 +117,13 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
       />
       {error !== null && <ErrorNotice error={error} retry={store.refresh} />}
       <div
-        ref={frame}
+        ref={list.attach}
         className="log-frame"
         tabIndex={0}
         role="region"
         aria-label={`${stream} log`}
         onScroll={(event) => {
-          const isUpward = scroll.noteScroll();
+          const isUpward = list.noteScroll();
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
           // Lines that arrive between a jump to the end and its event also leave the view short of the
           // end; only a move upwards is the person's wish to stop following.
@@ -132,10 +132,10 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
         }}
       >
         {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
-        <div style={{ height: scroll.canvas }} className="log-canvas">
+        <div style={{ height: longScale(total, LINE_PX).canvas }} className="log-canvas">
           <div
             className="log-rows"
-            style={{ transform: `translateY(${scroll.startPx}px)` }}
+            style={{ transform: `translateY(${startPx}px)` }}
             onClick={(event) => {
               const number = clickedLine(event);
               if (number === null) return;
@@ -144,7 +144,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
               onMark({ first: Math.min(anchor, number), last: Math.max(anchor, number) });
             }}
           >
-            {Array.from({ length: scroll.to - scroll.from }, (_, place) => scroll.from + place).map((index) => (
+            {Array.from({ length: to - from }, (_, place) => from + place).map((index) => (
               <LogRow
                 key={index}
                 seq={index}

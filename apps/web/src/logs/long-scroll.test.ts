@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { longScale, placeAt, scrolled, type LongPlace } from './long-scroll.js';
+import { describe, expect, it, vi } from 'vitest';
+import { LongList, longScale, placeAt, scrolled, type LongPlace } from './long-scroll.js';
 
 const LINE = 18;
 const CANVAS = 80_000;
@@ -51,5 +51,66 @@ describe('a list that is higher than an element can be', () => {
   it('is not moved at all when it fits', () => {
     expect(longScale(100, LINE, CANVAS)).toMatchObject({ height: 1800, canvas: 1800, step: 0 });
     expect(placeAt(longScale(100, LINE, CANVAS), 1200, VIEW)).toEqual({ scrollTop: 1200, offset: 0 });
+  });
+});
+
+/** As much of an element as scrolling needs: it clamps as a browser does. */
+function element(canvasPx: () => number): HTMLElement {
+  let top = 0;
+  return {
+    clientHeight: VIEW,
+    get scrollTop() {
+      return top;
+    },
+    set scrollTop(wanted: number) {
+      top = Math.max(0, Math.min(canvasPx() - VIEW, wanted));
+    },
+  } as HTMLElement;
+}
+
+describe('a list of five million lines', () => {
+  const list = new LongList(LINE);
+  let count = 0;
+  const frame = element(() => longScale(count, LINE).canvas);
+  const grow = (lines: number): void => {
+    count = lines;
+    list.setCount(lines);
+  };
+  vi.stubGlobal(
+    'ResizeObserver',
+    class {
+      observe(): void {}
+      disconnect(): void {}
+    },
+  );
+  list.attach(frame);
+
+  it('shows any line at its place, and the last one at the end', () => {
+    grow(5_000_000);
+    for (const line of [0, 17, 123_456, 2_499_999, 4_999_999]) {
+      list.scrollToLine(line, 'center');
+      const { from, to, startPx } = list.view();
+      expect(from).toBeLessThanOrEqual(line);
+      expect(to).toBeGreaterThan(line);
+      const fromTop = startPx + (line - from) * LINE - frame.scrollTop;
+      expect(fromTop).toBeGreaterThanOrEqual(0);
+      expect(fromTop).toBeLessThanOrEqual(VIEW - LINE);
+    }
+    list.scrollToLine(4_999_999, 'end');
+    expect(longScale(count, LINE).canvas - frame.scrollTop - VIEW).toBeLessThan(1);
+  });
+
+  it('stays where it is when lines come, and goes down line by line', () => {
+    list.scrollToLine(2_000_000, 'center');
+    const first = list.first();
+    grow(6_000_000);
+    expect(list.first()).toBe(first);
+    for (let turn = 1; turn <= 200; turn += 1) {
+      frame.scrollTop += 10 * LINE;
+      expect(list.noteScroll()).toBe(false);
+      expect(list.first()).toBe(first + 10 * turn);
+    }
+    frame.scrollTop -= LINE;
+    expect(list.noteScroll()).toBe(true);
   });
 });

@@ -1,5 +1,3 @@
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from 'react';
-
 /** Browsers do not lay out elements much higher than this, in pixels: Firefox ends at 17.8 million. */
 const CANVAS_MAX_PX = 8_000_000;
 /** Lines drawn beyond the edges. */
@@ -57,84 +55,105 @@ export function scrolled(scale: LongScale, before: LongPlace, scrollTop: number,
   return { scrollTop, offset: Math.min(placeAt(scale, top, viewport).offset, room - scrollTop) };
 }
 
-export interface LongScroll {
-  canvas: number;
-  /** Half-open range of lines to draw. */
+/** The part of an element that a list needs of it. */
+export type ScrollElement = Pick<HTMLElement, 'scrollTop' | 'clientHeight'>;
+
+/** What of a list is to be drawn. */
+export interface LongView {
+  /** Half-open range of lines. */
   from: number;
   to: number;
   /** Where the first of them stands on the canvas, in pixels. */
   startPx: number;
-  /** The uppermost line that is seen. */
-  first: () => number;
-  /** Takes note of a scroll event; true when it went upwards. */
-  noteScroll: () => boolean;
-  scrollToLine: (line: number, align: 'center' | 'end') => void;
 }
 
-/** Draws only the lines of a list that are seen, whatever their number. */
-export function useLongScroll(frame: RefObject<HTMLElement | null>, count: number, linePx: number): LongScroll {
-  const scale = useMemo(() => longScale(count, linePx), [count, linePx]);
-  const place = useRef<LongPlace>({ scrollTop: 0, offset: 0 });
-  /** The uppermost pixel of the list, rounded to lines so that not every pixel draws anew; what it is moved by; how high the frame is. */
-  const [view, setView] = useState({ first: 0, offset: 0, heightPx: 0 });
+const NOTHING: LongView = { from: 0, to: 0, startPx: 0 };
 
-  const show = useCallback(
-    (next: LongPlace): void => {
-      place.current = next;
-      const first = Math.floor((next.scrollTop + next.offset) / linePx);
-      const heightPx = frame.current?.clientHeight ?? 0;
-      setView((old) =>
-        old.first === first && old.offset === next.offset && old.heightPx === heightPx
-          ? old
-          : { first, offset: next.offset, heightPx },
-      );
-    },
-    [frame, linePx],
-  );
-  const noteScroll = useCallback((): boolean => {
-    const element = frame.current;
-    if (element === null) return false;
-    const before = place.current;
-    const next = scrolled(scale, before, element.scrollTop, element.clientHeight);
-    if (next.scrollTop !== element.scrollTop) element.scrollTop = next.scrollTop;
-    show({ ...next, scrollTop: element.scrollTop });
-    return next.scrollTop + next.offset < before.scrollTop + before.offset;
-  }, [frame, scale, show]);
-  const scrollToLine = useCallback(
-    (line: number, align: 'center' | 'end'): void => {
-      const element = frame.current;
-      if (element === null) return;
-      const room = Math.max(0, scale.height - element.clientHeight);
-      const wanted =
-        align === 'end' ? (line + 1) * linePx - element.clientHeight : (line + 0.5) * linePx - element.clientHeight / 2;
-      const next = placeAt(scale, Math.min(room, Math.max(0, wanted)), element.clientHeight);
-      element.scrollTop = next.scrollTop;
-      show({ ...next, scrollTop: element.scrollTop });
-    },
-    [frame, linePx, scale, show],
-  );
-  const first = useCallback((): number => {
-    const { scrollTop, offset } = place.current;
-    return Math.min(Math.max(0, count - 1), Math.floor((scrollTop + offset) / linePx));
-  }, [count, linePx]);
+/** A list of lines in an element that scrolls; draws only those that are seen, whatever their number. */
+export class LongList {
+  readonly #linePx: number;
+  readonly #listeners = new Set<() => void>();
+  #element: ScrollElement | null = null;
+  #count = 0;
+  #scale: LongScale;
+  #place: LongPlace = { scrollTop: 0, offset: 0 };
+  #view = NOTHING;
 
-  // A list that has grown beyond the canvas stays where it was.
-  useLayoutEffect(() => {
-    const element = frame.current;
-    if (element === null) return;
-    const next = placeAt(scale, place.current.scrollTop + place.current.offset, element.clientHeight);
-    if (next.offset !== place.current.offset) element.scrollTop = next.scrollTop;
-    show({ ...next, scrollTop: element.scrollTop });
-  }, [frame, scale, show]);
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(() => show(place.current));
+  constructor(linePx: number) {
+    this.#linePx = linePx;
+    this.#scale = longScale(0, linePx);
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly view = (): LongView => this.#view;
+
+  /** For a ref: the element scrolls from now on, until the function that comes back is called. */
+  readonly attach = (element: HTMLElement | null): (() => void) => {
+    this.#element = element;
+    if (element === null) return () => undefined;
+    const observer = new ResizeObserver(() => this.#show(this.#place));
     observer.observe(element);
-    return () => observer.disconnect();
-  }, [frame, show]);
+    return () => {
+      observer.disconnect();
+      this.#element = null;
+    };
+  };
 
-  const from = Math.max(0, Math.min(count, view.first - OVERSCAN));
-  const to = Math.min(count, view.first + Math.ceil(view.heightPx / linePx) + OVERSCAN);
-  return { canvas: scale.canvas, from, to, startPx: from * linePx - view.offset, first, noteScroll, scrollToLine };
+  /** Takes note of how many lines there are; what is seen stays. The canvas must have its new height. */
+  setCount(count: number): void {
+    this.#count = count;
+    this.#scale = longScale(count, this.#linePx);
+    this.#moveTo(this.#topPx());
+  }
+
+  /** Takes note of a scroll event; true when it went upwards. */
+  noteScroll(): boolean {
+    if (this.#element === null) return false;
+    const before = this.#topPx();
+    const { scrollTop, clientHeight } = this.#element;
+    const next = scrolled(this.#scale, this.#place, scrollTop, clientHeight);
+    if (next.scrollTop !== scrollTop) this.#element.scrollTop = next.scrollTop;
+    this.#show({ ...next, scrollTop: this.#element.scrollTop });
+    return next.scrollTop + next.offset < before;
+  }
+
+  scrollToLine(line: number, align: 'center' | 'end'): void {
+    const height = this.#element?.clientHeight ?? 0;
+    const top = align === 'end' ? (line + 1) * this.#linePx - height : (line + 0.5) * this.#linePx - height / 2;
+    this.#moveTo(top);
+  }
+
+  /** The uppermost line that is seen. */
+  first(): number {
+    return Math.min(Math.max(0, this.#count - 1), Math.ceil(this.#topPx() / this.#linePx));
+  }
+
+  #topPx(): number {
+    return this.#place.scrollTop + this.#place.offset;
+  }
+
+  #moveTo(topPx: number): void {
+    if (this.#element === null) return;
+    const { clientHeight } = this.#element;
+    const room = Math.max(0, this.#scale.height - clientHeight);
+    const next = placeAt(this.#scale, Math.min(room, Math.max(0, topPx)), clientHeight);
+    if (this.#element.scrollTop !== next.scrollTop) this.#element.scrollTop = next.scrollTop;
+    this.#show({ ...next, scrollTop: this.#element.scrollTop });
+  }
+
+  #show(place: LongPlace): void {
+    this.#place = place;
+    const first = Math.floor(this.#topPx() / this.#linePx);
+    const seen = Math.ceil((this.#element?.clientHeight ?? 0) / this.#linePx);
+    const from = Math.max(0, Math.min(this.#count, first - OVERSCAN));
+    const to = Math.min(this.#count, first + seen + OVERSCAN);
+    const startPx = from * this.#linePx - place.offset;
+    if (this.#view.from === from && this.#view.to === to && this.#view.startPx === startPx) return;
+    this.#view = { from, to, startPx };
+    for (const listener of this.#listeners) listener();
+  }
 }
