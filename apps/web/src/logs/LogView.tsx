@@ -53,8 +53,10 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
   const [isFollowing, setFollowing] = useState(marked === null);
   const [found, setFound] = useState<number | null>(null);
   const [needle, setNeedle] = useState('');
+  const frame = useRef<HTMLDivElement>(null);
   const [list] = useState(() => new LongList(LINE_PX));
   const { from, to, startPx } = useSyncExternalStore(list.subscribe, list.view);
+  useLayoutEffect(() => list.attach(frame.current), [list]);
   useLayoutEffect(() => list.setCount(total), [list, total]);
   useEffect(() => {
     // What was held may have been let go: asking for what is there costs nothing.
@@ -117,7 +119,7 @@ export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): Re
       />
       {error !== null && <ErrorNotice error={error} retry={store.refresh} />}
       <div
-        ref={list.attach}
+        ref={frame}
         className="log-frame"
         tabIndex={0}
         role="region"

@@ -91,7 +91,7 @@ export class LongList {
 
   readonly view = (): LongView => this.#view;
 
-  /** For a ref: the element scrolls from now on, until the function that comes back is called. */
+  /** The element scrolls the list from now on, until the function that comes back is called. */
   readonly attach = (element: HTMLElement | null): (() => void) => {
     this.#element = element;
     if (element === null) return () => undefined;
