@@ -46,6 +46,7 @@ export class RunRow {
 @Index('job_run', ['runId'])
 @Index('job_build', ['buildId'])
 @Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
+@Index('job_combination', ['combination'])
 @Index('job_newest', ['combination', 'endedAt'], { where: `state = 'ended'` })
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
