@@ -82,6 +82,14 @@ export function CellPanel({ grid, row, column, lookup, onOpen, onClose }: CellPa
           </li>
         )}
         <li>
+          <Link to="/history" search={{ suite: what.suite, test: what.test, combination: at.combination.hash }}>
+            History of this test here
+          </Link>{' '}
+          <Link to="/history" search={{ suite: what.suite, test: what.test }} className="muted">
+            everywhere
+          </Link>
+        </li>
+        <li>
           <Link to="/runs/$run" params={{ run: at.runId }}>
             Run {at.runName}
           </Link>{' '}
