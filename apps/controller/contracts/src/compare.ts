@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EvidenceLines, isConclusive, TestedKernel } from './history.js';
 import { Name } from './ids.js';
+import { RunState } from './states.js';
 import { Verdict, type Verdict as VerdictName } from './verdict.js';
 import { Combination } from './views.js';
 
@@ -75,7 +76,7 @@ export const CompareQuery = z.object({
 });
 
 export const ComparedSide = z.object({
-  run: z.object({ id: z.uuid(), name: z.string(), createdAt: z.iso.datetime() }),
+  run: z.object({ id: z.uuid(), name: z.string(), state: RunState, createdAt: z.iso.datetime() }),
   kernel: TestedKernel,
   /** All builds of the run, in its order. */
   builds: z.array(Name),

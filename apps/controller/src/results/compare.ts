@@ -5,6 +5,7 @@ import {
   type Combination,
   type ComparedSide,
   type Comparison,
+  type RunState,
   type TestedKernel,
 } from '@peerlab/contracts';
 import type { InputOf } from '../platform/http/serve.js';
@@ -16,6 +17,7 @@ import { KERNEL_SQL, readCombinations } from './history.js';
 interface Run {
   id: string;
   name: string;
+  state: RunState;
   created_at: Date;
   kernels: TestedKernel[];
 }
@@ -72,7 +74,7 @@ export class CompareView {
 
   async #run(id: string): Promise<Run> {
     const [run, kernels] = await Promise.all([
-      this.#sql.one<Omit<Run, 'kernels'>>('select id, name, created_at from run where id = $1', [id]),
+      this.#sql.one<Omit<Run, 'kernels'>>('select id, name, state, created_at from run where id = $1', [id]),
       this.#sql.rows<{ kernel: TestedKernel }>(
         `select ${KERNEL_SQL} as kernel from build b left join bundle u on u.key = b.bundle_key
          where b.run_id = $1 order by b.position`,
@@ -102,9 +104,9 @@ export class CompareView {
         [run.id, kernel.name],
       ),
     ]);
-    const { id, name, created_at: createdAt } = run;
+    const { id, name, state, created_at: createdAt } = run;
     return {
-      view: { run: { id, name, createdAt: createdAt.toISOString() }, kernel, builds: namesOf(run) },
+      view: { run: { id, name, state, createdAt: createdAt.toISOString() }, kernel, builds: namesOf(run) },
       results,
       metrics,
     };

@@ -101,6 +101,7 @@ describe('compare', () => {
   it('takes the first and the last build of one run, and says what became of each test', async () => {
     const { a, b, combinations, rows, rowsTotal } = await farm.call('getCompare', { query: { a: run(7) } });
     expect([a.kernel.name, b.kernel.name, a.builds]).toEqual(['base', 'dma-alias', ['base', 'dma-alias']]);
+    expect(b.run).toMatchObject({ id: run(7), name: 'dma_alias, take 8', state: 'ended' });
     const hashes = combinations.map(({ combination }) => combination.hash);
     const at = hashes.indexOf(evidence.hardware.BUS_ADDR.combination);
     expect(combinations[at]?.counts).toEqual({ regressed: 1, fixed: 2, new: 0, gone: 0, changed: 1, same: 2 });

@@ -1,12 +1,16 @@
 import { Link } from '@tanstack/react-router';
-import { type ComparedRow, type Comparison, type Outcome } from '@peerlab/contracts';
+import type { ComparedRow, Comparison, Outcome } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
+import { useFirst } from '../ui/first.js';
 import { Empty } from '../ui/section.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { ChangeTotals } from './ChangeCounts.js';
 import { ChangeMark } from './ChangeMark.js';
+
+/** Rows at first. */
+const FIRST_ROWS = 300;
 
 /** The tests that differ (or all), with both verdicts; each opens its evidence. */
 export function ChangeTable({
@@ -19,6 +23,7 @@ export function ChangeTable({
   isAll: boolean;
 }): ReactNode {
   const { combinations, rowsTotal } = comparison;
+  const { shown, rest } = useFirst(rows, FIRST_ROWS, 'rows');
   const isCut = rowsTotal > comparison.rows.length;
   return (
     <section aria-labelledby="tests-head">
@@ -46,12 +51,13 @@ export function ChangeTable({
             </tr>
           </thead>
           <tbody>
-            {rows.map((row) => (
+            {shown.map((row) => (
               <Row key={`${row.suite}/${row.test}@${row.combination}`} row={row} combinations={combinations} />
             ))}
           </tbody>
         </table>
       )}
+      {rest}
     </section>
   );
 }

@@ -2,8 +2,12 @@ import { Link } from '@tanstack/react-router';
 import { CONFIDENCE, type ComparedMetric, type Comparison, type SampleSpread } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
+import { useFirst } from '../ui/first.js';
 import { PathChip } from '../ui/verdict.js';
-import { ratioPlaces, ratioText } from './ratio.js';
+import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
+
+/** Rows at first. */
+const FIRST_ROWS = 200;
 
 /** Metrics of both sides with the ratio B ÷ A, its interval, and what may be said of it. */
 export function MetricChanges({
@@ -13,7 +17,9 @@ export function MetricChanges({
   comparison: Comparison;
   metrics: readonly ComparedMetric[];
 }): ReactNode {
+  const { shown, rest } = useFirst(metrics, FIRST_ROWS, 'metrics');
   if (comparison.metrics.length === 0) return null;
+  const reach = ratioReach(metrics);
   const percent = Math.round(CONFIDENCE * 100);
   return (
     <section aria-labelledby="metrics-head">
@@ -47,28 +53,30 @@ export function MetricChanges({
             </tr>
           </thead>
           <tbody>
-            {metrics.map((metric) => (
+            {shown.map((metric) => (
               <MetricRow
                 key={`${metric.suite}/${metric.name}/${metric.unit}@${metric.combination}`}
                 metric={metric}
-                all={metrics}
+                reach={reach}
                 comparison={comparison}
               />
             ))}
           </tbody>
         </table>
       )}
+      {rest}
     </section>
   );
 }
 
 function MetricRow({
   metric,
-  all,
+  reach,
   comparison,
 }: {
   metric: ComparedMetric;
-  all: readonly ComparedMetric[];
+  /** Of the axis that all rows share. */
+  reach: number;
   comparison: Comparison;
 }): ReactNode {
   const combination = comparison.combinations[metric.combination]?.combination;
@@ -107,7 +115,7 @@ function MetricRow({
         <RatioCell ratio={metric.ratio} />
       </td>
       <td data-label="" className="ratio-cell">
-        <RatioPicture metric={metric} all={all} />
+        <RatioPicture metric={metric} reach={reach} />
       </td>
       <td data-label="Says">
         <span className="row tight">
@@ -150,8 +158,8 @@ function RatioCell({ ratio }: Pick<ComparedMetric, 'ratio'>): ReactNode {
 }
 
 /** The interval on a logarithmic axis that all rows share, with a line at 1. The numbers stand beside it. */
-function RatioPicture({ metric, all }: { metric: ComparedMetric; all: readonly ComparedMetric[] }): ReactNode {
-  const places = ratioPlaces(metric.ratio, all);
+function RatioPicture({ metric, reach }: { metric: ComparedMetric; reach: number }): ReactNode {
+  const places = ratioPlaces(metric.ratio, reach);
   if (places === null) return null;
   const { low, value, high } = places;
   return (

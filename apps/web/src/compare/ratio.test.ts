@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readPicks, togglePick } from './PickBar.js';
-import { ratioPlaces, ratioText } from './ratio.js';
+import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
 
 describe('ratios', () => {
   it.each([
@@ -16,15 +16,15 @@ describe('ratios', () => {
       { value: 0.5, low: 0.25, high: 1 },
       { value: 1, low: null, high: null },
     ];
-    const all = [{ ratio: half }, { ratio: near }, { ratio: null }];
-    expect(ratioPlaces(half, all)).toEqual({ low: 0, value: 0.25, high: 0.5 });
-    expect(ratioPlaces(near, all)).toEqual({ low: 0.5, value: 0.5, high: 0.5 });
-    expect(ratioPlaces(null, all)).toBeNull();
+    const reach = ratioReach([{ ratio: half }, { ratio: near }, { ratio: null }]);
+    expect(ratioPlaces(half, reach)).toEqual({ low: 0, value: 0.25, high: 0.5 });
+    expect(ratioPlaces(near, reach)).toEqual({ low: 0.5, value: 0.5, high: 0.5 });
+    expect(ratioPlaces(null, reach)).toBeNull();
   });
 
   it('of noise keep near the middle', () => {
     const ratio = { value: 1.001, low: 0.999, high: 1.002 };
-    expect(ratioPlaces(ratio, [{ ratio }])?.high).toBeLessThan(0.55);
+    expect(ratioPlaces(ratio, ratioReach([{ ratio }]))?.high).toBeLessThan(0.55);
   });
 });
 

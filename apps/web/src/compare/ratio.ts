@@ -10,20 +10,27 @@ export function ratioText(ratio: number): string {
 /** Smallest reach of the axis to both sides of 1, so that noise does not look like much. */
 const LEAST_REACH = Math.log(1.1);
 
+/** How far from 1 an axis has to reach to both sides, as a logarithm, to show all of these ratios. */
+export function ratioReach(all: readonly Pick<ComparedMetric, 'ratio'>[]): number {
+  let reach = LEAST_REACH;
+  for (const { ratio } of all) {
+    if (ratio === null) continue;
+    for (const end of [ratio.low, ratio.value, ratio.high]) {
+      if (end !== null) reach = Math.max(reach, Math.abs(Math.log(end)));
+    }
+  }
+  return reach;
+}
+
 /**
  * Where the ends and the value of a ratio stand from 0 to 1 on a logarithmic axis that is symmetric
- * about 1 (0.5) and reaches as far as any of `all`. Without an interval its ends are the value; null
- * without a ratio.
+ * about 1 (0.5) and has this reach. Without an interval its ends are the value; null without a ratio.
  */
 export function ratioPlaces(
   ratio: ComparedMetric['ratio'],
-  all: readonly Pick<ComparedMetric, 'ratio'>[],
+  reach: number,
 ): { low: number; value: number; high: number } | null {
   if (ratio === null) return null;
-  const ends = all.flatMap((metric) =>
-    metric.ratio === null ? [] : [metric.ratio.low, metric.ratio.value, metric.ratio.high],
-  );
-  const reach = Math.max(LEAST_REACH, ...ends.map((end) => (end === null ? 0 : Math.abs(Math.log(end)))));
   const place = (value: number): number => 0.5 + Math.log(value) / reach / 2;
   return { low: place(ratio.low ?? ratio.value), value: place(ratio.value), high: place(ratio.high ?? ratio.value) };
 }

@@ -138,6 +138,7 @@ function Differences({
   return (
     <>
       <SameKernel comparison={comparison} />
+      <StillRunning sides={a.run.id === b.run.id ? [a] : [a, b]} />
       <ChangeCounts combinations={combinations} />
       <ChangeTable
         comparison={comparison}
@@ -167,6 +168,21 @@ function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): React
         </>
       )}
       {isSameSide && 'Choose another build or another run.'}
+    </p>
+  );
+}
+
+/** What has not come yet looks as if it were gone or new. */
+function StillRunning({ sides }: { sides: readonly ComparedSide[] }): ReactNode {
+  const running = sides.filter(({ run }) => run.state !== 'ended');
+  if (running.length === 0) return null;
+  return (
+    <p className="notice notice-quiet">
+      {running.map((side) => (
+        <span key={side.run.id}>
+          <SideLink side={side} /> is not over yet: tests that are gone or new may only not have run.{' '}
+        </span>
+      ))}
     </p>
   );
 }

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { TREND_POINTS_MAX, type MetricView, type Trend } from '@peerlab/contracts';
-import { useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { metricsQuery, trendQuery } from '../api/queries.js';
 import type { TrendsSearch } from '../search.js';
 import { TrendCard } from '../trends/TrendCard.js';
 import { TrendTable } from '../trends/TrendTable.js';
+import { useFirst } from '../ui/first.js';
 import { countText } from '../ui/numbers.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 
@@ -147,8 +148,7 @@ function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; chan
 }
 
 function Charts({ trend: { lines }, chosen }: { trend: Trend; chosen: Chosen }): ReactNode {
-  const [isAll, setAll] = useState(false);
-  const shown = isAll ? lines : lines.slice(0, FIRST_CHARTS);
+  const { shown, rest } = useFirst(lines, FIRST_CHARTS, 'charts');
   return (
     <>
       <div className="trend-cards">
@@ -161,13 +161,7 @@ function Charts({ trend: { lines }, chosen }: { trend: Trend; chosen: Chosen }):
           />
         ))}
       </div>
-      {shown.length < lines.length && (
-        <p className="after-list">
-          <button type="button" onClick={() => setAll(true)}>
-            Show all {countText(lines.length)} charts
-          </button>
-        </p>
-      )}
+      {rest}
       <p className="muted trend-note">
         Line and points: medians; band: from the lower to the upper quartile of an attempt’s samples. A dashed line
         marks a change: the two medians before it and the two after it lie outside each other’s quartiles. Points stand
