@@ -1,13 +1,13 @@
 import { Link } from '@tanstack/react-router';
 import type { ChangePoint, TrendLine, TrendPoint } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
 import { numberText } from '../ui/numbers.js';
 import { OneTabStop } from '../ui/OneTabStop.js';
 import { exactText } from '../ui/time.js';
 import { bandPath, CHART, chartScale, kernelStripes, medianPath, percentText, tickTexts, type Scale } from './chart.js';
 
-/** Width that a short build-id needs below its stripe, in units of the view box. */
+/** Width that a short build-id needs below its stripe, in pixels. */
 const LABEL_WIDTH = 52;
 
 /** Medians with the band of their quartiles; every point opens its attempt. */
@@ -21,12 +21,14 @@ export function TrendChart({
   fromZero: boolean;
 }): ReactNode {
   const { points, unit, build, combination } = line;
-  const scale = chartScale(points, fromZero);
-  const { width, height, left, right } = CHART;
+  const place = useRef<SVGSVGElement>(null);
+  const scale = chartScale(points, fromZero, useWidth(place));
+  const { width } = scale;
+  const { height, left, right } = CHART;
   const labels = tickTexts(scale.ticks);
   return (
     <OneTabStop className="trend-chart" label={`Medians of ${build} on ${combination.label}, oldest first`}>
-      <svg viewBox={`0 0 ${width} ${height}`} className="chart">
+      <svg ref={place} viewBox={`0 0 ${width} ${height}`} height={height} className="chart">
         <Stripes points={points} scale={scale} />
         <g aria-hidden="true">
           {scale.ticks.map((tick, index) => (
@@ -49,6 +51,21 @@ export function TrendChart({
       </svg>
     </OneTabStop>
   );
+}
+
+/** Width of an element in CSS pixels, kept up to date: text in a drawing that is scaled would be scaled too. */
+function useWidth(element: RefObject<SVGSVGElement | null>): number {
+  const [width, setWidth] = useState<number>(CHART.width);
+  useEffect(() => {
+    const { current } = element;
+    if (current === null) return undefined;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined && entry.contentRect.width > 0) setWidth(Math.round(entry.contentRect.width));
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, [element]);
+  return width;
 }
 
 /** Every second kernel has a shade, and each its build-id where there is room. */
@@ -85,7 +102,7 @@ function ChangeLine({ change, line, scale }: { change: ChangePoint; line: TrendL
   const isBetter = (direction === 'down') === (line.better === 'lower');
   const text = `${percentText(before.median, after.median)} ${isBetter ? 'better' : 'worse'}`.trim();
   // Beside the right edge the text would leave the chart.
-  const isLate = at > CHART.width - 110;
+  const isLate = at > scale.width - 110;
   return (
     <g className={isBetter ? 'chart-change chart-better' : 'chart-change chart-worse'}>
       <line x1={at} x2={at} y1={CHART.top - 12} y2={CHART.height - CHART.bottom} />

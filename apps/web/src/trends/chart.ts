@@ -1,6 +1,6 @@
 import type { TrendPoint } from '@peerlab/contracts';
 
-/** Size and margins of a chart, in units of its view box. */
+/** Height and margins of a chart in CSS pixels; its width is that of its place, `width` until that is known. */
 export const CHART = { width: 460, height: 190, left: 54, right: 14, top: 22, bottom: 24 } as const;
 
 type Spread = Pick<TrendPoint, 'median' | 'lowerQuartile' | 'upperQuartile'>;
@@ -8,7 +8,9 @@ type Spread = Pick<TrendPoint, 'median' | 'lowerQuartile' | 'upperQuartile'>;
 export interface Scale {
   /** Values that get a line and a label, ascending. */
   ticks: number[];
-  /** Place of a value and of the index of a point, in the view box. */
+  /** Width of the whole chart. */
+  width: number;
+  /** Place of a value and of the index of a point, in pixels from the top left. */
   y: (value: number) => number;
   x: (index: number) => number;
 }
@@ -17,16 +19,17 @@ export interface Scale {
 const TICKS = 4;
 
 /** Makes room for every quartile; the axis begins at zero when asked. Needs one point at least. */
-export function chartScale(points: readonly Spread[], fromZero: boolean): Scale {
+export function chartScale(points: readonly Spread[], fromZero: boolean, width: number = CHART.width): Scale {
   const lowest = Math.min(...points.map((point) => Math.min(point.lowerQuartile, point.median)));
   const highest = Math.max(...points.map((point) => Math.max(point.upperQuartile, point.median)));
   const [from, to] = fromZero ? [Math.min(0, lowest), Math.max(0, highest)] : [lowest, highest];
   const ticks = niceTicks(from, to);
   const [bottom, top] = [Math.min(from, ticks[0] ?? from), Math.max(to, ticks.at(-1) ?? to)];
-  const { width, height, left, right, top: above, bottom: below } = CHART;
+  const { height, left, right, top: above, bottom: below } = CHART;
   const room = width - left - right;
   return {
     ticks,
+    width,
     y: (value) => above + ((top - value) / (top - bottom)) * (height - above - below),
     // A single point stands in the middle.
     x: (index) => left + ((index + 0.5) / points.length) * room,
