@@ -86,10 +86,11 @@ export function ComparePage(): ReactNode {
           side={comparison?.b ?? null}
           chosen={runOf(b) ?? runOf(a)}
           runs={runs}
-          onChange={(next) =>
+          onChange={(next) => {
             // The other side stays what it is: it must not follow by its default.
-            change(comparison === undefined ? { a: next } : { a: sideText(comparison.a), b: next })
-          }
+            if (comparison !== undefined) change({ a: sideText(comparison.a), b: next });
+            else change(a === undefined ? { a: next } : { b: next });
+          }}
         />
       </div>
       {a === undefined ? (
