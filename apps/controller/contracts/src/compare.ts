@@ -47,10 +47,10 @@ export type ChangeClass = z.infer<typeof ChangeClass>;
 export const CHANGE_TABLE: Record<ChangeClass, { icon: string; help: string }> = {
   regressed: { icon: '▼', help: 'passed on A, and the kernel failed it on B' },
   fixed: { icon: '▲', help: 'the kernel failed it on A, and it passes on B' },
-  new: { icon: '＋', help: 'has a result on B only' },
-  gone: { icon: '－', help: 'has a result on A only' },
+  new: { icon: '+', help: 'has a result on B only' },
+  gone: { icon: '−', help: 'has a result on A only' },
   changed: { icon: '≠', help: 'differs in another way: failed otherwise, skipped, not reached, or the lab failed' },
-  same: { icon: '＝', help: 'the same verdict on both sides' },
+  same: { icon: '=', help: 'the same verdict on both sides' },
 };
 
 /**

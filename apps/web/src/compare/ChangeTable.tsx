@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { ComparedRow, Comparison, Outcome } from '@peerlab/contracts';
+import { CHANGE_CLASSES, type ComparedRow, type Comparison, type Outcome } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
@@ -23,7 +23,7 @@ export function ChangeTable({
   isAll: boolean;
 }): ReactNode {
   const { combinations, rowsTotal } = comparison;
-  const { shown, rest } = useFirst(rows, FIRST_ROWS, 'rows');
+  const { shown, rest } = useFirst(rows.toSorted(byClass), FIRST_ROWS, 'rows');
   const isCut = rowsTotal > comparison.rows.length;
   return (
     <section aria-labelledby="tests-head">
@@ -62,6 +62,11 @@ export function ChangeTable({
   );
 }
 
+/** What got worse first; within a class the order of the suites stays. */
+function byClass(x: ComparedRow, y: ComparedRow): number {
+  return CHANGE_CLASSES.indexOf(x.class) - CHANGE_CLASSES.indexOf(y.class);
+}
+
 function Row({ row, combinations }: { row: ComparedRow } & Pick<Comparison, 'combinations'>): ReactNode {
   const combination = combinations[row.combination]?.combination;
   return (
@@ -70,7 +75,7 @@ function Row({ row, combinations }: { row: ComparedRow } & Pick<Comparison, 'com
         <ChangeMark change={row.class} />
       </td>
       <td data-label="Test">
-        <span>
+        <span className="test-path">
           <span className="muted">{row.suite}/</span>
           <Link
             to="/history"

@@ -123,7 +123,7 @@ function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; chan
           ? `the newest ${countText(TREND_POINTS_MAX)} measurements; choose a combination or a build to see older ones`
           : `${countText(points)} measurements`}
       </span>
-      <span className="push row">
+      <span className="row chart-options">
         {chosen.view !== 'table' && (
           <label className="inline-field">
             <input

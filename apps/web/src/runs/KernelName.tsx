@@ -6,7 +6,7 @@ import { shortBuildId } from './evidence.js';
 export function KernelName({ kernel }: { kernel: TestedKernel }): ReactNode {
   return (
     <>
-      {kernel.name}
+      {kernel.name}{' '}
       <span className="muted kernel-id">
         {kernel.release !== null && <code>{kernel.release}</code>}{' '}
         {kernel.buildId === null ? 'never built' : <code title={kernel.buildId}>{shortBuildId(kernel.buildId)}</code>}
