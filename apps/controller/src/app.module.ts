@@ -40,11 +40,14 @@ import { RetentionService } from './retention/retention.service.js';
 import { StorageMeter } from './retention/storage.js';
 import { RetentionTicker } from './retention/ticker.js';
 import { AttemptDetailView } from './results/attempt-detail.js';
+import { CompareView } from './results/compare.js';
 import { EventIntake } from './results/event-intake.js';
 import { GridView } from './results/grid.js';
 import { VerdictRows } from './results/verdict-rows.js';
+import { HistoryView } from './results/history.js';
 import { ResultController } from './results/result.controller.js';
 import { ResultStore } from './results/result-store.js';
+import { TrendView } from './results/trend.js';
 import { JobService } from './runs/job.service.js';
 import { RunController } from './runs/run.controller.js';
 import { RunService } from './runs/run.service.js';
@@ -116,6 +119,9 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       EventIntake,
       GridView,
       VerdictRows,
+      HistoryView,
+      CompareView,
+      TrendView,
       AttemptDetailView,
       LogService,
       HookService,

@@ -5,12 +5,15 @@ import { RunPage } from './pages/RunPage.js';
 import { RunsPage } from './pages/RunsPage.js';
 import {
   AttemptSearch,
+  CompareSearch,
   GridSearch,
+  HistorySearch,
   MachineSearch,
   parseSearch,
   RunsSearch,
   stringifySearch,
   SubmitSearch,
+  TrendsSearch,
 } from './search.js';
 import { Shell } from './ui/Shell.js';
 
@@ -36,6 +39,24 @@ const attempt = createRoute({
   validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });
+const history = createRoute({
+  getParentRoute: () => root,
+  path: '/history',
+  validateSearch: (raw: Raw): HistorySearch => HistorySearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/HistoryPage.js'), 'HistoryPage'),
+});
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/compare',
+  validateSearch: (raw: Raw): CompareSearch => CompareSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/ComparePage.js'), 'ComparePage'),
+});
+const trends = createRoute({
+  getParentRoute: () => root,
+  path: '/trends',
+  validateSearch: (raw: Raw): TrendsSearch => TrendsSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/TrendsPage.js'), 'TrendsPage'),
+});
 const machines = createRoute({
   getParentRoute: () => root,
   path: '/machines',
@@ -55,7 +76,7 @@ const submit = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([grid, runs, run, attempt, machines, machine, submit]),
+  routeTree: root.addChildren([grid, runs, run, attempt, history, compare, trends, machines, machine, submit]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { matchesKey, strokeName } from './keys.js';
-import { AttemptSearch, GridSearch, parseSearch, stringifySearch } from './search.js';
+import {
+  AttemptSearch,
+  CompareSearch,
+  GridSearch,
+  HistorySearch,
+  parseSearch,
+  stringifySearch,
+  TrendsSearch,
+} from './search.js';
 import { readPattern } from './ui/pattern.js';
 import { ageText, durationText } from './ui/time.js';
 import { bytesText, numberText } from './ui/numbers.js';
@@ -20,6 +28,21 @@ describe('addresses', () => {
       to: 12,
     });
     expect(GridSearch.parse({ run: 'not-a-uuid', q: 'a' })).toMatchObject({ run: undefined, q: 'a' });
+    expect(HistorySearch.parse({ suite: '../x', test: 't', combination: 'zz' })).toMatchObject({
+      suite: undefined,
+      test: 't',
+      combination: undefined,
+    });
+    expect(CompareSearch.parse({ a: 'nonsense', rows: 'some', q: 'x' })).toMatchObject({
+      a: undefined,
+      rows: undefined,
+      q: 'x',
+    });
+    expect(TrendsSearch.parse({ suite: 's', axis: 'log', view: 'table' })).toMatchObject({
+      suite: 's',
+      axis: undefined,
+      view: 'table',
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { LOG_STREAMS } from '@peerlab/contracts';
+import { LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -22,8 +22,55 @@ export const GridSearch = z.object({
 });
 export type GridSearch = z.infer<typeof GridSearch>;
 
-export const RunsSearch = z.object({ q: text });
+export const RunsSearch = z.object({
+  q: text,
+  /** Runs chosen to be compared, separated by commas. */
+  pick: text,
+});
 export type RunsSearch = z.infer<typeof RunsSearch>;
+
+const name = Name.optional().catch(undefined);
+/** Hash of a hardware combination. */
+const combination = Sha256.optional().catch(undefined);
+
+export const HistorySearch = z.object({
+  suite: name,
+  test: z.string().min(1).max(200).optional().catch(undefined),
+  combination,
+  /** Name of a build. */
+  build: name,
+});
+export type HistorySearch = z.infer<typeof HistorySearch>;
+
+/** `RUN` or `RUN~BUILD`. */
+const side = z
+  .string()
+  .refine((value) => RunSide.safeParse(value).success)
+  .optional()
+  .catch(undefined);
+
+export const CompareSearch = z.object({
+  a: side,
+  /** Absent = the same run as `a`. */
+  b: side,
+  /** Absent = changed rows only. */
+  rows: z.literal('all').optional().catch(undefined),
+  /** Regular expression over `suite/test combination`. */
+  q: text,
+});
+export type CompareSearch = z.infer<typeof CompareSearch>;
+
+export const TrendsSearch = z.object({
+  suite: name,
+  metric: z.string().min(1).max(128).optional().catch(undefined),
+  combination,
+  build: name,
+  /** Absent = the axis spans the values. */
+  axis: z.literal('zero').optional().catch(undefined),
+  /** Absent = charts. */
+  view: z.literal('table').optional().catch(undefined),
+});
+export type TrendsSearch = z.infer<typeof TrendsSearch>;
 
 export const AttemptSearch = z.object({
   view: z.enum(['evidence', 'log']).optional().catch(undefined),

@@ -25,10 +25,31 @@ export interface OpenPage extends AsyncDisposable {
 }
 
 export async function startWebApp(): Promise<WebApp> {
-  const outDir = await mkdtemp(join(tmpdir(), 'peerlab-web-'));
-  await build({ root: WEB, logLevel: 'error', build: { outDir, emptyOutDir: true, sourcemap: false } });
+  const outDir = await buildWebUi();
   const farm = new SampleFarm(outDir);
   const url = await farm.start();
+  const browser = await startBrowser(url);
+  return {
+    farm,
+    url,
+    open: browser.open,
+    async close() {
+      await browser.close();
+      await farm.stop();
+      await rm(outDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Builds the web UI from its source into a new folder below /tmp; the caller removes it. */
+export async function buildWebUi(): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), 'peerlab-web-'));
+  await build({ root: WEB, logLevel: 'error', build: { outDir, emptyOutDir: true, sourcemap: false } });
+  return outDir;
+}
+
+/** A real browser whose pages are below `url` (without a final slash). */
+export async function startBrowser(url: string): Promise<Pick<WebApp, 'open' | 'close'>> {
   const browser: Browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     args: [
@@ -42,8 +63,6 @@ export async function startWebApp(): Promise<WebApp> {
     ],
   });
   return {
-    farm,
-    url,
     async open(path, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
       const page = await context.newPage();
@@ -58,11 +77,7 @@ export async function startWebApp(): Promise<WebApp> {
       await page.goto(url + path);
       return { page, errors, [Symbol.asyncDispose]: () => context.close() };
     },
-    async close() {
-      await browser.close();
-      await farm.stop();
-      await rm(outDir, { recursive: true, force: true });
-    },
+    close: () => browser.close(),
   };
 }
 

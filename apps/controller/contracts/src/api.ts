@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { BundleManifest } from './bundle.js';
+import { CompareQuery, Comparison } from './compare.js';
+import { HistoryQuery, TestHistory } from './history.js';
 import { Name, Sequence, Sha256 } from './ids.js';
 import { LOG_STREAMS, LogStream } from './logs.js';
 import { RetentionPlan, RetentionView } from './retention.js';
 import { MachineDesired } from './states.js';
+import { MetricView, Trend, TrendQuery } from './trend.js';
 import {
   AttemptDetail,
   BuildView,
@@ -165,6 +168,13 @@ export const ROUTES = {
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'public', query: GridQuery, response: Grid },
+  /** What one test said over time, newest first. */
+  getHistory: { method: 'GET', path: '/api/v1/history', access: 'public', query: HistoryQuery, response: TestHistory },
+  /** Two builds, of one run or of two. */
+  getCompare: { method: 'GET', path: '/api/v1/compare', access: 'public', query: CompareQuery, response: Comparison },
+  /** Every metric that was ever measured. */
+  listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'public', response: z.array(MetricView) },
+  getTrend: { method: 'GET', path: '/api/v1/trend', access: 'public', query: TrendQuery, response: Trend },
   getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'public', response: Fleet },
   getMachine: {
     method: 'GET',

@@ -17,4 +17,7 @@ export * from './problem.js';
 export * from './agent-channel.js';
 export * from './live-channel.js';
 export * from './views.js';
+export * from './history.js';
+export * from './compare.js';
+export * from './trend.js';
 export * from './api.js';

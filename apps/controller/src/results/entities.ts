@@ -1,5 +1,5 @@
 import type { AnyStage, KernelSighting, LogStream, Proof, ResultStatus, StageView, Verdict } from '@peerlab/contracts';
-import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Attempt } from '../dispatch/entities.js';
 
 @Entity('attempt_stage')
@@ -46,6 +46,7 @@ export class PlannedTest {
 }
 
 @Entity('result')
+@Index('result_history', ['suite', 'test', 'storedAt', 'attemptId'])
 export class Result {
   @ForeignKey(() => Attempt, { name: 'result_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'result_pkey' })
@@ -112,6 +113,7 @@ export class AttemptVerdicts {
 }
 
 @Entity('measurement')
+@Index('measurement_trend', ['suite', 'name', 'storedAt', 'attemptId'])
 export class Measurement {
   @ForeignKey(() => Attempt, { name: 'measurement_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'measurement_pkey' })
@@ -139,4 +141,6 @@ export class Measurement {
   median: number;
   @Column('double precision')
   upperQuartile: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  storedAt: Date;
 }

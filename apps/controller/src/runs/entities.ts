@@ -49,6 +49,7 @@ export class RunRow {
 @Index('job_newest', ['combination', 'buildName', 'endedAt'], {
   where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
 })
+@Index('job_combination', ['combination'])
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;

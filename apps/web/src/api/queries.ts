@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
+import type { HistorySearch, TrendsSearch } from '../search.js';
 import { ApiError, call } from './client.js';
 
 /** Runs fetched at once in the list. */
@@ -78,6 +79,58 @@ export const templatesQuery = () =>
     staleTime: 60_000,
   });
 
+/** Results fetched at once in a history. */
+const HISTORY_PAGE = 200;
+
+export const historyQuery = ({ combination, build, ...of }: HistorySearch & { suite: string; test: string }) =>
+  infiniteQueryOptions({
+    queryKey: ['history', of.suite, of.test, combination ?? '', build ?? ''],
+    queryFn: ({ pageParam, signal }) =>
+      call(
+        'getHistory',
+        {
+          query: {
+            suite: of.suite,
+            test: of.test,
+            limit: HISTORY_PAGE,
+            ...(combination === undefined ? {} : { combination }),
+            ...(build === undefined ? {} : { build }),
+            ...(pageParam === null ? {} : { before: pageParam }),
+          },
+        },
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ next }) => next,
+  });
+
+export const compareQuery = ({ a, b, rows }: { a: string; b: string | undefined; rows: 'changed' | 'all' }) =>
+  queryOptions({
+    queryKey: ['compare', a, b ?? '', rows],
+    queryFn: ({ signal }) => call('getCompare', { query: { a, ...(b === undefined ? {} : { b }), rows } }, signal),
+  });
+
+export const metricsQuery = () =>
+  queryOptions({ queryKey: ['metrics'], queryFn: ({ signal }) => call('listMetrics', {}, signal) });
+
+export const trendQuery = ({ suite, metric, combination, build }: TrendsSearch & { suite: string; metric: string }) =>
+  queryOptions({
+    queryKey: ['trend', suite, metric, combination ?? '', build ?? ''],
+    queryFn: ({ signal }) =>
+      call(
+        'getTrend',
+        {
+          query: {
+            suite,
+            metric,
+            ...(combination === undefined ? {} : { combination }),
+            ...(build === undefined ? {} : { build }),
+          },
+        },
+        signal,
+      ),
+  });
+
 /** Query keys that a live topic makes stale. */
 export function keysOfTopic(topic: string): readonly (readonly string[])[] {
   switch (topic) {
@@ -86,10 +139,10 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'machines':
       return [['fleet'], ['machine']];
     case 'grid':
-      return [['grid']];
+      return [['grid'], ['history'], ['trend'], ['metrics']];
     case 'builds':
       return [['builds']];
     default:
-      return topic.startsWith('run:') ? [['run', topic.slice(4)], ['attempt']] : [];
+      return topic.startsWith('run:') ? [['run', topic.slice(4)], ['attempt'], ['compare']] : [];
   }
 }

@@ -103,6 +103,14 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           </li>
         )}
         <li>
+          <Link to="/history" search={{ suite: what.suite, test: what.test, combination: at.combination.hash }}>
+            History of this test here
+          </Link>{' '}
+          <Link to="/history" search={{ suite: what.suite, test: what.test }} className="muted">
+            everywhere
+          </Link>
+        </li>
+        <li>
           <Link to="/runs/$run" params={{ run: at.runId }}>
             Run {at.runName}
           </Link>{' '}

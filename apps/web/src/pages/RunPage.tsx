@@ -98,6 +98,9 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
       <Link to="/" search={{ run: run.id }} className="button">
         Grid
       </Link>
+      <Link to="/compare" search={{ a: run.id }} className="button">
+        {run.builds.length > 1 ? 'Compare builds' : 'Compare'}
+      </Link>
       <Link to="/submit" search={{ from: run.id }} className="button">
         Clone and edit
       </Link>

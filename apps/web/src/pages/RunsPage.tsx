@@ -2,8 +2,10 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { RunSummary } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
+import { PickBar, readPicks, togglePick } from '../compare/PickBar.js';
 import { useTopics } from '../api/live-context.js';
 import { runsQuery } from '../api/queries.js';
+import type { RunsSearch } from '../search.js';
 import { FilterField } from '../ui/FilterField.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
@@ -16,10 +18,13 @@ const route = getRouteApi('/runs');
 export function RunsPage(): ReactNode {
   useTitle('Runs');
   useTopics('runs');
-  const { q } = route.useSearch();
+  const { q, pick } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useInfiniteQuery(runsQuery());
   const pattern = useMemo(() => readPattern(q), [q]);
+  const picked = readPicks(pick);
+  const change = (next: Partial<RunsSearch>): void =>
+    void navigate({ search: (before) => ({ ...before, ...next }), replace: true, resetScroll: false });
   return (
     <>
       <div className="page-head">
@@ -29,7 +34,7 @@ export function RunsPage(): ReactNode {
           placeholder="Filter by name, build or trigger   ( / )"
           value={q ?? ''}
           problem={pattern.problem}
-          onChange={(next) => void navigate({ search: { q: next || undefined }, replace: true, resetScroll: false })}
+          onChange={(next) => change({ q: next || undefined })}
         />
         <Link to="/submit" className="button primary push">
           Submit a run
@@ -52,7 +57,12 @@ export function RunsPage(): ReactNode {
           }
           return (
             <>
-              <RunsTable runs={shown} />
+              <RunsTable
+                runs={shown}
+                picked={picked}
+                onPick={(run) => change({ pick: togglePick(picked, run).join(',') || undefined })}
+              />
+              <PickBar runs={all} picked={picked} onClear={() => change({ pick: undefined })} />
               {shown.length === 0 && <Empty title="No loaded run matches the filter." />}
               {query.hasNextPage && (
                 <p>
@@ -69,12 +79,23 @@ export function RunsPage(): ReactNode {
   );
 }
 
-function RunsTable({ runs }: { runs: readonly RunSummary[] }): ReactNode {
+function RunsTable({
+  runs,
+  picked,
+  onPick,
+}: {
+  runs: readonly RunSummary[];
+  picked: readonly string[];
+  onPick: (run: string) => void;
+}): ReactNode {
   if (runs.length === 0) return null;
   return (
     <table className="list">
       <thead>
         <tr>
+          <th scope="col">
+            <span className="unseen">Compare</span>
+          </th>
           <th scope="col">Verdict</th>
           <th scope="col">Run</th>
           <th scope="col">Results</th>
@@ -87,6 +108,15 @@ function RunsTable({ runs }: { runs: readonly RunSummary[] }): ReactNode {
       <tbody>
         {runs.map((run) => (
           <tr key={run.id}>
+            <td data-label="Compare">
+              <input
+                type="checkbox"
+                aria-label={`compare ${run.name}`}
+                title="Choose two runs to compare"
+                checked={picked.includes(run.id)}
+                onChange={() => onPick(run.id)}
+              />
+            </td>
             <td data-label="Verdict">
               {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}{' '}
               {run.state !== 'ended' && <StateBadge state={run.state} />}

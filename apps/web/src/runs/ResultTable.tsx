@@ -39,8 +39,16 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
                 <VerdictMark verdict={result.verdict} long />
               </td>
               <td data-label="Test">
-                <span className="muted">{result.suite}/</span>
-                {result.test}
+                <span>
+                  <span className="muted">{result.suite}/</span>
+                  <Link
+                    to="/history"
+                    search={{ suite: result.suite, test: result.test, combination: attempt.combination?.hash }}
+                    title="history of this test on this combination"
+                  >
+                    {result.test}
+                  </Link>
+                </span>
                 {(result.signature ?? result.reason) !== null && (
                   <div className="reason">{result.signature ?? result.reason}</div>
                 )}
@@ -112,8 +120,16 @@ export function MeasurementTable({ measurements }: { measurements: AttemptDetail
           {measurements.map((metric, index) => (
             <tr key={index}>
               <td data-label="Metric">
-                <span className="muted">{metric.suite}/</span>
-                {metric.name}
+                <span>
+                  <span className="muted">{metric.suite}/</span>
+                  <Link
+                    to="/trends"
+                    search={{ suite: metric.suite, metric: metric.name }}
+                    title="trend of this metric over kernels"
+                  >
+                    {metric.name}
+                  </Link>
+                </span>
               </td>
               <td data-label="Median" className="number">
                 {numberText(metric.median)} {metric.unit}{' '}

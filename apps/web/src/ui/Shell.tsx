@@ -14,6 +14,8 @@ export function Shell(): ReactNode {
     help: () => setHelp(true),
     goGrid: () => void navigate({ to: '/' }),
     goRuns: () => void navigate({ to: '/runs' }),
+    goCompare: () => void navigate({ to: '/compare' }),
+    goTrends: () => void navigate({ to: '/trends' }),
     goMachines: () => void navigate({ to: '/machines' }),
     goSubmit: () => void navigate({ to: '/submit' }),
     filter: () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
@@ -39,6 +41,12 @@ export function Shell(): ReactNode {
           </Link>
           <Link to="/runs" activeOptions={{ includeSearch: false }}>
             Runs
+          </Link>
+          <Link to="/compare" activeOptions={{ includeSearch: false }}>
+            Compare
+          </Link>
+          <Link to="/trends" activeOptions={{ includeSearch: false }}>
+            Trends
           </Link>
           <Link to="/machines" activeOptions={{ includeSearch: false }}>
             Machines

@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import type { Combination, HistoryEntry, TestHistory, TestedKernel, Verdict } from '@peerlab/contracts';
+import type { InputOf } from '../platform/http/serve.js';
+import { Sql } from '../platform/database/sql.js';
+
+interface EntryRow {
+  attempt_id: string;
+  verdict: Verdict;
+  reason: string | null;
+  duration_ms: number | null;
+  log: HistoryEntry['log'];
+  stored_at: Date;
+  /** `stored_at` to the microsecond. */
+  exact: string;
+  run_id: string;
+  run_name: string;
+  kernel: TestedKernel;
+  machine: string | null;
+  combination: string;
+}
+
+/** Name of build `b` with what its bundle `u` says of it. */
+export const KERNEL_SQL = `jsonb_build_object('name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
+
+/** What one test said over time. */
+@Injectable()
+export class HistoryView {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Newest first; of all attempts, also those that were retried or still run. Empty when nothing matches. */
+  async read(query: InputOf<'getHistory'>['query']): Promise<TestHistory> {
+    const { text, values } = historySql(query);
+    const rows = await this.#sql.rows<EntryRow>(text, values);
+    const shown = rows.slice(0, query.limit);
+    const last = shown.at(-1);
+    return {
+      entries: shown.map(historyEntry),
+      combinations: await readCombinations(this.#sql, new Set(shown.map(({ combination }) => combination))),
+      next: rows.length > query.limit && last !== undefined ? `${last.exact}~${last.attempt_id}` : null,
+    };
+  }
+}
+
+/** One row more than the limit tells whether there are older ones. */
+export function historySql(query: InputOf<'getHistory'>['query']): { text: string; values: unknown[] } {
+  const values: unknown[] = [query.suite, query.test];
+  const conditions = ['x.suite = $1', 'x.test = $2'];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  if (query.combination !== undefined) conditions.push(`j.combination = ${bind(query.combination)}`);
+  if (query.build !== undefined) conditions.push(`b.name = ${bind(query.build)}`);
+  if (query.before !== undefined) {
+    const { at, attempt } = query.before;
+    conditions.push(`(x.stored_at, x.attempt_id) < (${bind(at)}::timestamptz, ${bind(attempt)}::uuid)`);
+  }
+  const text = `
+    select x.attempt_id, x.verdict, x.reason, x.duration_ms, x.log, x.stored_at,
+      to_char(x.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as exact,
+      j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.machine, j.combination
+    from result x join attempt t on t.id = x.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+    where ${conditions.join(' and ')} and j.combination is not null
+    order by x.stored_at desc, x.attempt_id desc limit ${bind(query.limit + 1)}`;
+  return { text, values };
+}
+
+/** The combinations with these hashes, in no particular order. */
+export async function readCombinations(sql: Sql, hashes: ReadonlySet<string>): Promise<Combination[]> {
+  if (hashes.size === 0) return [];
+  return sql.rows<Combination>('select hash, label, identity from combination where hash = any($1)', [[...hashes]]);
+}
+
+function historyEntry(row: EntryRow): HistoryEntry {
+  return {
+    attemptId: row.attempt_id,
+    verdict: row.verdict,
+    reason: row.reason,
+    durationMs: row.duration_ms,
+    log: row.log,
+    at: row.stored_at.toISOString(),
+    run: { id: row.run_id, name: row.run_name },
+    kernel: row.kernel,
+    machine: row.machine,
+    combination: row.combination,
+  };
+}

@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import {
+  TREND_POINTS_MAX,
+  type Combination,
+  type MetricView,
+  type TestedKernel,
+  type Trend,
+  type TrendLine,
+} from '@peerlab/contracts';
+import type { InputOf } from '../platform/http/serve.js';
+import { Sql } from '../platform/database/sql.js';
+import { KERNEL_SQL, readCombinations } from './history.js';
+
+export interface PointRow {
+  unit: string;
+  better: 'lower' | 'higher';
+  median: number;
+  lower_quartile: number;
+  upper_quartile: number;
+  n: number;
+  stored_at: Date;
+  attempt_id: string;
+  run_id: string;
+  machine: string | null;
+  combination: string;
+  kernel: TestedKernel;
+}
+
+/**
+ * Hops from metric to metric along the index instead of reading every measurement; then looks up the
+ * newest of each.
+ */
+export const METRICS_SQL = `
+  with recursive metric as (
+    (select suite, name from measurement order by suite, name limit 1)
+    union all
+    select n.suite, n.name from metric k cross join lateral (
+      select suite, name from measurement where (suite, name) > (k.suite, k.name) order by suite, name limit 1) n
+  )
+  select k.suite, k.name, m.unit, m.better, m.stored_at from metric k cross join lateral (
+    select unit, better, stored_at from measurement where suite = k.suite and name = k.name
+    order by stored_at desc, attempt_id desc limit 1) m
+  order by k.suite, k.name`;
+
+/** What one metric was over time. */
+@Injectable()
+export class TrendView {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async metrics(): Promise<MetricView[]> {
+    const rows = await this.#sql.rows<Omit<MetricView, 'lastAt'> & { stored_at: Date }>(METRICS_SQL);
+    return rows.map(({ suite, name, unit, better, stored_at }) => ({
+      suite,
+      name,
+      unit,
+      better,
+      lastAt: stored_at.toISOString(),
+    }));
+  }
+
+  /** The newest TREND_POINTS_MAX measurements of the metric that match; no line when there is none. */
+  async read(query: InputOf<'getTrend'>['query']): Promise<Trend> {
+    const { text, values } = trendSql(query);
+    const rows = await this.#sql.rows<PointRow>(text, values);
+    const shown = rows.slice(0, TREND_POINTS_MAX);
+    const hashes = new Set(shown.map(({ combination }) => combination));
+    return {
+      lines: arrangeTrend(shown, await readCombinations(this.#sql, hashes)),
+      isCut: rows.length > TREND_POINTS_MAX,
+    };
+  }
+}
+
+/** Newest first, with one row more than is shown. */
+export function trendSql({ suite, metric, combination, build }: InputOf<'getTrend'>['query']): {
+  text: string;
+  values: unknown[];
+} {
+  const values: unknown[] = [suite, metric];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null'];
+  if (combination !== undefined) conditions.push(`j.combination = ${bind(combination)}`);
+  if (build !== undefined) conditions.push(`b.name = ${bind(build)}`);
+  const text = `
+    select m.unit, m.better, m.median, m.lower_quartile, m.upper_quartile, cardinality(m.samples) as n, m.stored_at,
+      m.attempt_id, j.run_id, j.machine, j.combination, ${KERNEL_SQL} as kernel
+    from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
+      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+    where ${conditions.join(' and ')}
+    order by m.stored_at desc, m.attempt_id desc, m.seq desc limit ${TREND_POINTS_MAX + 1}`;
+  return { text, values };
+}
+
+/** Rows (newest first) as lines by combination, build name and unit, each oldest first. Pure. */
+export function arrangeTrend(rows: readonly PointRow[], combinations: readonly Combination[]): TrendLine[] {
+  const byHash = new Map(combinations.map((combination) => [combination.hash, combination]));
+  const lines = new Map<string, TrendLine>();
+  for (const row of rows.toReversed()) {
+    const combination = byHash.get(row.combination);
+    if (combination === undefined) continue;
+    const { unit, better, kernel } = row;
+    const key = [combination.label, combination.hash, kernel.name, unit, better].join('\n');
+    const line = lines.get(key) ?? { combination, build: kernel.name, unit, better, points: [] };
+    lines.set(key, line);
+    line.points.push({
+      median: row.median,
+      lowerQuartile: row.lower_quartile,
+      upperQuartile: row.upper_quartile,
+      n: row.n,
+      kernel,
+      machine: row.machine,
+      runId: row.run_id,
+      attemptId: row.attempt_id,
+      at: row.stored_at.toISOString(),
+    });
+  }
+  return [...lines].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, line]) => line);
+}

@@ -1,0 +1,72 @@
+import { CHANGE_CLASSES, CHANGE_TABLE, type ChangeClass, type Comparison } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { countText } from '../ui/numbers.js';
+import { PathChip } from '../ui/verdict.js';
+import { ChangeMark } from './ChangeMark.js';
+
+/** How many tests of each combination are in each class. */
+export function ChangeCounts({ combinations }: Pick<Comparison, 'combinations'>): ReactNode {
+  return (
+    <section aria-labelledby="counts-head">
+      <h2 id="counts-head">By combination</h2>
+      <table className="list change-counts">
+        <thead>
+          <tr>
+            <th scope="col">Combination</th>
+            {CHANGE_CLASSES.map((change) => (
+              <th key={change} scope="col" className="right" title={CHANGE_TABLE[change].help}>
+                <span aria-hidden="true">{CHANGE_TABLE[change].icon}</span> {change}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {combinations.map(({ combination, counts }) => (
+            <tr key={combination.hash}>
+              <td data-label="Combination">
+                <span className="row tight">
+                  <PathChip kind={combination.identity.pathKind} />
+                  {combination.label}
+                </span>
+              </td>
+              {CHANGE_CLASSES.map((change) => (
+                <td key={change} data-label={change} className="number right">
+                  <Count change={change} count={counts[change]} />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Count({ change, count }: { change: ChangeClass; count: number }): ReactNode {
+  if (count === 0) return <span className="muted">0</span>;
+  if (change !== 'regressed' && change !== 'fixed') return countText(count);
+  return (
+    <span className={change === 'regressed' ? 'change tone-bad' : 'change tone-good'}>
+      <span className="counted">{countText(count)}</span>
+    </span>
+  );
+}
+
+/** Classes and their counts over all combinations, those that there are. */
+export function ChangeTotals({ combinations }: Pick<Comparison, 'combinations'>): ReactNode {
+  const totals = CHANGE_CLASSES.map((change) => ({
+    change,
+    count: combinations.reduce((sum, { counts }) => sum + counts[change], 0),
+  }));
+  return (
+    <span className="row tight">
+      {totals
+        .filter(({ count }) => count > 0)
+        .map(({ change, count }) => (
+          <span key={change} className="row tight">
+            <strong className="number">{countText(count)}</strong> <ChangeMark change={change} />
+          </span>
+        ))}
+    </span>
+  );
+}

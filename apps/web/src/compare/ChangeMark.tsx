@@ -1,0 +1,21 @@
+import { CHANGE_TABLE, type ChangeClass } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+
+const TONE: Record<ChangeClass, string> = {
+  regressed: 'bad',
+  fixed: 'good',
+  new: 'live',
+  gone: 'quiet',
+  changed: 'warn',
+  same: 'quiet',
+};
+
+/** What became of a test, by icon, word and tone. */
+export function ChangeMark({ change }: { change: ChangeClass }): ReactNode {
+  const { icon, help } = CHANGE_TABLE[change];
+  return (
+    <span className={`badge tone-${TONE[change]}`} title={help}>
+      <span aria-hidden="true">{icon}</span> {change}
+    </span>
+  );
+}

@@ -1,0 +1,147 @@
+import { Link } from '@tanstack/react-router';
+import { CHANGE_CLASSES, type ComparedRow, type Comparison, type Outcome } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { evidenceSearch } from '../runs/evidence.js';
+import { countText } from '../ui/numbers.js';
+import { useFirst } from '../ui/first.js';
+import { Empty } from '../ui/section.js';
+import { PathChip, VerdictMark } from '../ui/verdict.js';
+import { ChangeTotals } from './ChangeCounts.js';
+import { ChangeMark } from './ChangeMark.js';
+
+/** Rows at first. */
+const FIRST_ROWS = 300;
+
+/** The tests that differ (or all), with both verdicts; each opens its evidence. */
+export function ChangeTable({
+  comparison,
+  rows,
+  isAll,
+}: {
+  comparison: Comparison;
+  rows: readonly ComparedRow[];
+  isAll: boolean;
+}): ReactNode {
+  const { combinations, rowsTotal } = comparison;
+  const { shown, rest } = useFirst(rows.toSorted(byClass), FIRST_ROWS, 'rows');
+  const isCut = rowsTotal > comparison.rows.length;
+  return (
+    <section aria-labelledby="tests-head">
+      <h2 id="tests-head">Tests</h2>
+      <p className="totals">
+        <ChangeTotals combinations={combinations} />
+      </p>
+      {isCut && (
+        <p className="notice notice-warn">
+          The first {countText(comparison.rows.length)} of {countText(rowsTotal)} rows are here; the counts are of all.
+        </p>
+      )}
+      {rows.length === 0 ? (
+        <NoRows isFiltered={comparison.rows.length > 0} isAll={isAll} />
+      ) : (
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">Change</th>
+              <th scope="col">Test</th>
+              <th scope="col">Combination</th>
+              <th scope="col">A</th>
+              <th scope="col">B</th>
+              <th scope="col">Reason</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <Row key={`${row.suite}/${row.test}@${row.combination}`} row={row} combinations={combinations} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {rest}
+    </section>
+  );
+}
+
+/** What got worse first; within a class the order of the suites stays. */
+function byClass(x: ComparedRow, y: ComparedRow): number {
+  return CHANGE_CLASSES.indexOf(x.class) - CHANGE_CLASSES.indexOf(y.class);
+}
+
+function Row({ row, combinations }: { row: ComparedRow } & Pick<Comparison, 'combinations'>): ReactNode {
+  const combination = combinations[row.combination]?.combination;
+  return (
+    <tr>
+      <td data-label="Change">
+        <ChangeMark change={row.class} />
+      </td>
+      <td data-label="Test">
+        <span className="test-path">
+          <span className="muted">{row.suite}/</span>
+          <Link
+            to="/history"
+            search={{ suite: row.suite, test: row.test, combination: combination?.hash }}
+            title="history of this test on this combination"
+          >
+            {row.test}
+          </Link>
+        </span>
+      </td>
+      <td data-label="Combination">
+        {combination !== undefined && (
+          <span title={combination.label}>
+            <PathChip kind={combination.identity.pathKind} />
+            <span className="unseen">{combination.label}</span>
+          </span>
+        )}
+      </td>
+      <td data-label="A">
+        <OutcomeLink outcome={row.a} />
+      </td>
+      <td data-label="B">
+        <OutcomeLink outcome={row.b} />
+      </td>
+      <td data-label="Reason">
+        <Reason row={row} />
+      </td>
+    </tr>
+  );
+}
+
+function OutcomeLink({ outcome }: { outcome: Outcome | null }): ReactNode {
+  if (outcome === null) return <span className="muted">no result</span>;
+  const { attemptId, log, verdict, n } = outcome;
+  return (
+    <span className="row tight">
+      <Link
+        to="/attempts/$attempt"
+        params={{ attempt: attemptId }}
+        search={evidenceSearch(log)}
+        className="verdict-link"
+        title={log === null ? 'open the attempt' : 'open the log lines'}
+      >
+        <VerdictMark verdict={verdict} long />
+      </Link>
+      {n > 1 && <span className="muted">worst of {n}</span>}
+    </span>
+  );
+}
+
+/** B's reason, as it is what a reader of a regression asks for; A's where B has none. */
+function Reason({ row: { a, b } }: { row: ComparedRow }): ReactNode {
+  if (b?.reason != null) return <div className="reason">{b.reason}</div>;
+  if (a?.reason != null) {
+    return (
+      <div className="reason">
+        <span className="muted">A: </span>
+        {a.reason}
+      </div>
+    );
+  }
+  return null;
+}
+
+function NoRows({ isFiltered, isAll }: { isFiltered: boolean; isAll: boolean }): ReactNode {
+  if (isFiltered) return <Empty title="No row matches the filter." />;
+  if (isAll) return <Empty title="Neither side has a test result." />;
+  return <Empty title="No test differs." />;
+}

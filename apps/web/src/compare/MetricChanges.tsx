@@ -1,0 +1,190 @@
+import { Link } from '@tanstack/react-router';
+import { CONFIDENCE, type ComparedMetric, type Comparison, type SampleSpread } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { countText, numberText } from '../ui/numbers.js';
+import { useFirst } from '../ui/first.js';
+import { PathChip } from '../ui/verdict.js';
+import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
+
+/** Rows at first. */
+const FIRST_ROWS = 200;
+
+/** Metrics of both sides with the ratio B ÷ A, its interval, and what may be said of it. */
+export function MetricChanges({
+  comparison,
+  metrics,
+}: {
+  comparison: Comparison;
+  metrics: readonly ComparedMetric[];
+}): ReactNode {
+  const { shown, rest } = useFirst(metrics, FIRST_ROWS, 'metrics');
+  if (comparison.metrics.length === 0) return null;
+  const reach = ratioReach(metrics);
+  const percent = Math.round(CONFIDENCE * 100);
+  return (
+    <section aria-labelledby="metrics-head">
+      <h2 id="metrics-head">Metrics</h2>
+      <p className="totals muted">
+        B ÷ A is the median of all quotients of a sample of B and one of A, with its {percent} % interval by ranks
+        (Hodges–Lehmann). An interval that holds 1 shows no difference; by chance about one metric in twenty shows one
+        that is none. Samples of one boot share its luck: compare more runs before you believe a small change.
+      </p>
+      {metrics.length === 0 ? (
+        <p className="muted">No metric matches the filter.</p>
+      ) : (
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">Metric</th>
+              <th scope="col">Combination</th>
+              <th scope="col" className="right">
+                A <span className="muted">median [quartiles]</span>
+              </th>
+              <th scope="col" className="right">
+                B <span className="muted">median [quartiles]</span>
+              </th>
+              <th scope="col" className="right">
+                B ÷ A
+              </th>
+              <th scope="col">
+                <span className="unseen">Interval</span>
+              </th>
+              <th scope="col">Says</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((metric) => (
+              <MetricRow
+                key={`${metric.suite}/${metric.name}/${metric.unit}@${metric.combination}`}
+                metric={metric}
+                reach={reach}
+                comparison={comparison}
+              />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {rest}
+    </section>
+  );
+}
+
+function MetricRow({
+  metric,
+  reach,
+  comparison,
+}: {
+  metric: ComparedMetric;
+  /** Of the axis that all rows share. */
+  reach: number;
+  comparison: Comparison;
+}): ReactNode {
+  const combination = comparison.combinations[metric.combination]?.combination;
+  return (
+    <tr>
+      <td data-label="Metric">
+        <span>
+          <span className="muted">{metric.suite}/</span>
+          <Link
+            to="/trends"
+            search={{ suite: metric.suite, metric: metric.name, combination: combination?.hash }}
+            title="trend of this metric on this combination"
+          >
+            {metric.name}
+          </Link>
+          <span className="muted metric-unit">
+            {metric.unit}, {metric.better} is better
+          </span>
+        </span>
+      </td>
+      <td data-label="Combination">
+        {combination !== undefined && (
+          <span title={combination.label}>
+            <PathChip kind={combination.identity.pathKind} />
+            <span className="unseen">{combination.label}</span>
+          </span>
+        )}
+      </td>
+      <td data-label="A" className="number right">
+        <SpreadCell spread={metric.a} />
+      </td>
+      <td data-label="B" className="number right">
+        <SpreadCell spread={metric.b} />
+      </td>
+      <td data-label="B ÷ A" className="number right">
+        <RatioCell ratio={metric.ratio} />
+      </td>
+      <td data-label="" className="ratio-cell">
+        <RatioPicture metric={metric} reach={reach} />
+      </td>
+      <td data-label="Says">
+        <span className="row tight">
+          <Says metric={metric} />
+        </span>
+      </td>
+    </tr>
+  );
+}
+
+function SpreadCell({ spread }: { spread: SampleSpread | null }): ReactNode {
+  if (spread === null) return <span className="muted">not measured</span>;
+  const { median, lowerQuartile, upperQuartile, n, attempts, attemptId } = spread;
+  return (
+    <span>
+      <Link to="/attempts/$attempt" params={{ attempt: attemptId }} className="strong">
+        {numberText(median)}
+      </Link>{' '}
+      <span className="muted">
+        [{numberText(lowerQuartile)} … {numberText(upperQuartile)}]
+      </span>
+      <span className="muted metric-unit">
+        n = {countText(n)}, {attempts === 1 ? '1 boot' : `${attempts} boots`}
+      </span>
+    </span>
+  );
+}
+
+function RatioCell({ ratio }: Pick<ComparedMetric, 'ratio'>): ReactNode {
+  if (ratio === null) return <span className="muted">–</span>;
+  const { value, low, high } = ratio;
+  return (
+    <span>
+      <span className="strong">{ratioText(value)}</span>
+      <span className="muted metric-unit">
+        {low === null || high === null ? 'no interval' : `${ratioText(low)} … ${ratioText(high)}`}
+      </span>
+    </span>
+  );
+}
+
+/** The interval on a logarithmic axis that all rows share, with a line at 1. The numbers stand beside it. */
+function RatioPicture({ metric, reach }: { metric: ComparedMetric; reach: number }): ReactNode {
+  const places = ratioPlaces(metric.ratio, reach);
+  if (places === null) return null;
+  const { low, value, high } = places;
+  return (
+    <svg viewBox="0 0 160 20" width="160" height="20" className={`ratio ratio-${metric.says}`} aria-hidden="true">
+      <line x1="80" x2="80" y1="1" y2="19" className="ratio-one" />
+      <line x1={4 + low * 152} x2={4 + high * 152} y1="10" y2="10" className="ratio-line" />
+      <circle cx={4 + value * 152} cy="10" r="4" className="ratio-dot" />
+    </svg>
+  );
+}
+
+const SAYS = {
+  better: { icon: '▲', tone: 'good' },
+  worse: { icon: '▼', tone: 'bad' },
+  unclear: { icon: '≈', tone: 'quiet' },
+} as const;
+
+function Says({ metric: { says, moreRunsNeeded } }: { metric: ComparedMetric }): ReactNode {
+  const { icon, tone } = SAYS[says];
+  return (
+    <>
+      <span className={`badge tone-${tone}`}>
+        <span aria-hidden="true">{icon}</span> {says === 'unclear' ? 'no clear change' : says}
+      </span>
+      {moreRunsNeeded && <span className="chip chip-warn">more runs needed</span>}
+    </>
+  );
+}

@@ -1,0 +1,210 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { RunSide, runSideText, type ComparedSide, type Comparison } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { useTopics } from '../api/live-context.js';
+import { compareQuery, runsQuery } from '../api/queries.js';
+import { ChangeCounts } from '../compare/ChangeCounts.js';
+import { ChangeTable } from '../compare/ChangeTable.js';
+import { MetricChanges } from '../compare/MetricChanges.js';
+import { SidePicker } from '../compare/SidePicker.js';
+import { useKeys } from '../keys.js';
+import { shortBuildId } from '../runs/evidence.js';
+import type { CompareSearch } from '../search.js';
+import { FilterField } from '../ui/FilterField.js';
+import { readPattern } from '../ui/pattern.js';
+import { Empty, QuerySection, useTitle } from '../ui/section.js';
+
+const route = getRouteApi('/compare');
+
+/** Two builds side by side, of one run or of two. */
+export function ComparePage(): ReactNode {
+  const { a, b, rows, q } = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useQuery({
+    ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed' }),
+    enabled: a !== undefined,
+    // Swapped sides and shown rows change the page, not empty it.
+    placeholderData: keepPreviousData,
+  });
+  const comparison = a === undefined ? undefined : query.data;
+  useTitle(comparison === undefined ? 'Compare' : `${sideName(comparison.a)} → ${sideName(comparison.b)}`);
+  useRunTopics(a, b);
+  const pattern = useMemo(() => readPattern(q), [q]);
+  const change = (next: Partial<CompareSearch>, replace = false): void =>
+    void navigate({ search: (before) => ({ ...before, ...next }), replace, resetScroll: false });
+  const swap = (): void => {
+    if (comparison === undefined || query.isPlaceholderData) return;
+    change({ a: sideText(comparison.b), b: sideText(comparison.a) });
+  };
+  useKeys({ swapSides: swap });
+  const runs = useInfiniteQuery(runsQuery()).data?.pages.flat() ?? [];
+  return (
+    <>
+      <div className="page-head">
+        <h1>Compare</h1>
+        {comparison !== undefined && (
+          <>
+            <FilterField
+              label="Filter tests and metrics"
+              placeholder="Filter: regex, ! to exclude   ( / )"
+              value={q ?? ''}
+              problem={pattern.problem}
+              onChange={(next) => change({ q: next || undefined }, true)}
+            />
+            <label className="inline-field">
+              <input
+                type="checkbox"
+                checked={rows === 'all'}
+                onChange={(event) => change({ rows: event.target.checked ? 'all' : undefined })}
+              />
+              <span>show unchanged tests too</span>
+            </label>
+          </>
+        )}
+      </div>
+      <div className="sides">
+        <SidePicker
+          name="A"
+          side={comparison?.a ?? null}
+          chosen={runOf(a)}
+          runs={runs}
+          onChange={(next) => change({ a: next, ...(comparison !== undefined && { b: sideText(comparison.b) }) })}
+        />
+        <button
+          type="button"
+          className="swap"
+          title="Swap the sides (x)"
+          aria-label="swap the sides"
+          disabled={comparison === undefined}
+          onClick={swap}
+        >
+          <span aria-hidden="true">⇄</span>
+        </button>
+        <SidePicker
+          name="B"
+          side={comparison?.b ?? null}
+          chosen={runOf(b) ?? runOf(a)}
+          runs={runs}
+          onChange={(next) => {
+            // The other side stays what it is: it must not follow by its default.
+            if (comparison !== undefined) change({ a: sideText(comparison.a), b: next });
+            else change(a === undefined ? { a: next } : { b: next });
+          }}
+        />
+      </div>
+      {a === undefined ? (
+        <Empty title="Choose a run to compare.">
+          <p>
+            With one run its first build is compared with its last one: before and after. Two runs can be marked in the{' '}
+            <Link to="/runs">list of runs</Link>.
+          </p>
+        </Empty>
+      ) : (
+        <QuerySection query={query} what="the comparison">
+          {(data) => <Differences comparison={data} matches={pattern.matches} isAll={rows === 'all'} />}
+        </QuerySection>
+      )}
+    </>
+  );
+}
+
+function Differences({
+  comparison,
+  matches,
+  isAll,
+}: {
+  comparison: Comparison;
+  matches: (text: string) => boolean;
+  isAll: boolean;
+}): ReactNode {
+  const { a, b, combinations, rows, metrics } = comparison;
+  if (combinations.length === 0) {
+    return (
+      <Empty title="Neither side has a result yet.">
+        <p>
+          The runs may still be waiting for a machine: see <SideLink side={a} />
+          {a.run.id !== b.run.id && (
+            <>
+              {' '}
+              and <SideLink side={b} />
+            </>
+          )}
+          .
+        </p>
+      </Empty>
+    );
+  }
+  const labelOf = (index: number): string => combinations[index]?.combination.label ?? '';
+  return (
+    <>
+      <SameKernel comparison={comparison} />
+      <StillRunning sides={a.run.id === b.run.id ? [a] : [a, b]} />
+      <ChangeCounts combinations={combinations} />
+      <ChangeTable
+        comparison={comparison}
+        rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}
+        isAll={isAll}
+      />
+      <MetricChanges
+        comparison={comparison}
+        metrics={metrics.filter((metric) => matches(`${metric.suite}/${metric.name} ${labelOf(metric.combination)}`))}
+      />
+    </>
+  );
+}
+
+/** What differs between two tests of one kernel is no change of the kernel. */
+function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): ReactNode {
+  const { buildId } = a.kernel;
+  if (buildId === null || buildId !== b.kernel.buildId) return null;
+  const isSameSide = a.run.id === b.run.id && a.kernel.name === b.kernel.name;
+  return (
+    <p className="notice notice-warn">
+      {isSameSide ? 'Both sides are the same build of the same run. ' : 'Both sides are the same kernel '}
+      {!isSameSide && (
+        <>
+          (build-id <code title={buildId}>{shortBuildId(buildId)}</code>): what differs is noise, the hardware or a
+          flaky test.
+        </>
+      )}
+      {isSameSide && 'Choose another build or another run.'}
+    </p>
+  );
+}
+
+/** What has not come yet looks as if it were gone or new. */
+function StillRunning({ sides }: { sides: readonly ComparedSide[] }): ReactNode {
+  const running = sides.filter(({ run }) => run.state !== 'ended');
+  if (running.length === 0) return null;
+  return (
+    <p className="notice notice-quiet">
+      {running.map((side) => (
+        <span key={side.run.id}>
+          <SideLink side={side} /> is not over yet: tests that are gone or new may only not have run.{' '}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function SideLink({ side }: { side: ComparedSide }): ReactNode {
+  return (
+    <Link to="/runs/$run" params={{ run: side.run.id }}>
+      {side.run.name}
+    </Link>
+  );
+}
+
+function useRunTopics(a: string | undefined, b: string | undefined): void {
+  const topics = [...new Set([runOf(a), runOf(b)])].flatMap((run) => (run === null ? [] : [`run:${run}`]));
+  useTopics('runs', ...topics);
+}
+
+function runOf(side: string | undefined): string | null {
+  const parsed = RunSide.safeParse(side);
+  return parsed.success ? parsed.data.run : null;
+}
+
+const sideText = (side: ComparedSide): string => runSideText(side.run.id, side.kernel.name);
+const sideName = (side: ComparedSide): string => side.kernel.name;

@@ -1,0 +1,252 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { TREND_POINTS_MAX, type MetricView, type Trend } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { useTopics } from '../api/live-context.js';
+import { metricsQuery, trendQuery } from '../api/queries.js';
+import type { TrendsSearch } from '../search.js';
+import { TrendCard } from '../trends/TrendCard.js';
+import { TrendTable } from '../trends/TrendTable.js';
+import { useFirst } from '../ui/first.js';
+import { countText } from '../ui/numbers.js';
+import { Empty, QuerySection, useTitle } from '../ui/section.js';
+
+const route = getRouteApi('/trends');
+
+type Chosen = TrendsSearch & { suite: string; metric: string };
+type Change = (next: Partial<TrendsSearch>) => void;
+
+/** Charts drawn at first; the rest on request, so that three hundred combinations do not stall the page. */
+const FIRST_CHARTS = 24;
+
+/** One metric over kernels, for each combination and build. */
+export function TrendsPage(): ReactNode {
+  useTopics('grid');
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useQuery(metricsQuery());
+  const change: Change = (next) => void navigate({ search: (before) => ({ ...before, ...next }), resetScroll: false });
+  useTitle(search.metric === undefined ? 'Trends' : `Trend of ${search.metric}`);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Trends</h1>
+        {query.data !== undefined && query.data.length > 0 && (
+          <MetricSelect metrics={query.data} search={search} change={change} />
+        )}
+        {search.suite !== undefined && search.metric !== undefined && (
+          <Filters chosen={{ ...search, suite: search.suite, metric: search.metric }} change={change} />
+        )}
+      </div>
+      <QuerySection query={query} what="the metrics">
+        {(metrics) => <ChosenTrend metrics={metrics} search={search} change={change} />}
+      </QuerySection>
+    </>
+  );
+}
+
+function ChosenTrend({
+  metrics,
+  search,
+  change,
+}: {
+  metrics: readonly MetricView[];
+  search: TrendsSearch;
+  change: Change;
+}): ReactNode {
+  const { suite, metric } = search;
+  if (metrics.length === 0) {
+    return (
+      <Empty title="Nothing has been measured yet.">
+        <p>
+          Metrics come from suites that print <code># metric:</code> lines, such as <code>p2p-perf</code>:{' '}
+          <Link to="/submit">submit a run</Link> with one.
+        </p>
+      </Empty>
+    );
+  }
+  if (suite === undefined || metric === undefined) {
+    return (
+      <Empty title="Choose a metric.">
+        <ul className="metric-list">
+          {metrics.slice(0, 40).map((each) => (
+            <li key={`${each.suite}/${each.name}`}>
+              <Link to="/trends" search={{ suite: each.suite, metric: each.name }}>
+                <span className="muted">{each.suite}/</span>
+                {each.name}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </Empty>
+    );
+  }
+  return <Lines key={`${suite}/${metric}`} chosen={{ ...search, suite, metric }} change={change} />;
+}
+
+function Lines({ chosen, change }: { chosen: Chosen; change: Change }): ReactNode {
+  const query = useQuery(trendQuery(chosen));
+  return (
+    <QuerySection query={query} what="the trend">
+      {(trend) => {
+        if (trend.lines.length === 0) {
+          const isFiltered = chosen.combination !== undefined || chosen.build !== undefined;
+          return (
+            <Empty title={isFiltered ? 'No measurement matches the filters.' : 'This metric was never measured.'}>
+              <p>
+                <Link to="/trends" search={isFiltered ? { suite: chosen.suite, metric: chosen.metric } : {}}>
+                  {isFiltered ? 'Show all of the metric' : 'Choose another metric'}
+                </Link>
+              </p>
+            </Empty>
+          );
+        }
+        return (
+          <>
+            <Summary trend={trend} chosen={chosen} change={change} />
+            {chosen.view === 'table' ? <TrendTable lines={trend.lines} /> : <Charts trend={trend} chosen={chosen} />}
+          </>
+        );
+      }}
+    </QuerySection>
+  );
+}
+
+function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; change: Change }): ReactNode {
+  const points = trend.lines.reduce((sum, line) => sum + line.points.length, 0);
+  const directions = [...new Set(trend.lines.map(({ better, unit }) => `${unit}, ${better} is better`))];
+  return (
+    <div className="row totals">
+      <strong>{directions.join('; ')}</strong>
+      <span className="muted">
+        {trend.isCut
+          ? `the newest ${countText(TREND_POINTS_MAX)} measurements; choose a combination or a build to see older ones`
+          : `${countText(points)} measurements`}
+      </span>
+      <span className="row chart-options">
+        {chosen.view !== 'table' && (
+          <label className="inline-field">
+            <input
+              type="checkbox"
+              checked={chosen.axis === 'zero'}
+              onChange={(event) => change({ axis: event.target.checked ? 'zero' : undefined })}
+            />
+            <span>axis from zero</span>
+          </label>
+        )}
+        <label className="inline-field">
+          <input
+            type="checkbox"
+            checked={chosen.view === 'table'}
+            onChange={(event) => change({ view: event.target.checked ? 'table' : undefined })}
+          />
+          <span>as a table</span>
+        </label>
+      </span>
+    </div>
+  );
+}
+
+function Charts({ trend: { lines }, chosen }: { trend: Trend; chosen: Chosen }): ReactNode {
+  const { shown, rest } = useFirst(lines, FIRST_CHARTS, 'charts');
+  return (
+    <>
+      <div className="trend-cards">
+        {shown.map((line) => (
+          <TrendCard
+            key={[line.combination.hash, line.build, line.unit, line.better].join()}
+            line={line}
+            chosen={chosen}
+            fromZero={chosen.axis === 'zero'}
+          />
+        ))}
+      </div>
+      {rest}
+      <p className="muted trend-note">
+        Line and points: medians; band: from the lower to the upper quartile of an attempt’s samples. A dashed line
+        marks a change: the two medians before it and the two after it lie outside each other’s quartiles. Points stand
+        in order, not to scale of time; stripes are kernels.
+      </p>
+    </>
+  );
+}
+
+function MetricSelect({
+  metrics,
+  search,
+  change,
+}: {
+  metrics: readonly MetricView[];
+  search: TrendsSearch;
+  change: Change;
+}): ReactNode {
+  const suites = [...new Set(metrics.map(({ suite }) => suite))];
+  const value = search.suite !== undefined && search.metric !== undefined ? `${search.suite}/${search.metric}` : '';
+  const isKnown = metrics.some(({ suite, name }) => `${suite}/${name}` === value);
+  return (
+    <label className="inline-field">
+      <span>Metric</span>
+      <select
+        value={value}
+        onChange={(event) => {
+          const next = metrics.find(({ suite, name }) => `${suite}/${name}` === event.target.value);
+          change({ suite: next?.suite, metric: next?.name });
+        }}
+      >
+        <option value="">choose a metric</option>
+        {!isKnown && value !== '' && <option value={value}>{value}</option>}
+        {suites.map((suite) => (
+          <optgroup key={suite} label={suite}>
+            {metrics
+              .filter((metric) => metric.suite === suite)
+              .map(({ name, unit }) => (
+                <option key={name} value={`${suite}/${name}`}>
+                  {name} ({unit})
+                </option>
+              ))}
+          </optgroup>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** The choices are those of the unfiltered trend, and what is chosen already. */
+function Filters({ chosen, change }: { chosen: Chosen; change: Change }): ReactNode {
+  const { suite, metric, combination, build } = chosen;
+  const lines = useQuery(trendQuery({ suite, metric })).data?.lines ?? [];
+  const combinations = new Map(lines.map((line) => [line.combination.hash, line.combination.label]));
+  if (combination !== undefined && !combinations.has(combination)) {
+    combinations.set(combination, combination.slice(0, 8));
+  }
+  const builds = [...new Set([...lines.map((line) => line.build), ...(build === undefined ? [] : [build])])].toSorted();
+  return (
+    <>
+      <label className="inline-field">
+        <span>Combination</span>
+        <select
+          value={combination ?? ''}
+          onChange={(event) => change({ combination: event.target.value || undefined })}
+        >
+          <option value="">all</option>
+          {[...combinations].map(([hash, label]) => (
+            <option key={hash} value={hash}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label className="inline-field">
+        <span>Build</span>
+        <select value={build ?? ''} onChange={(event) => change({ build: event.target.value || undefined })}>
+          <option value="">all</option>
+          {builds.map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </select>
+      </label>
+    </>
+  );
+}

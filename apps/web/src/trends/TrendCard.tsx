@@ -1,0 +1,56 @@
+import { Link } from '@tanstack/react-router';
+import { changePoints, type TrendLine } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import type { TrendsSearch } from '../search.js';
+import { numberText } from '../ui/numbers.js';
+import { Ago } from '../ui/time.js';
+import { PathChip } from '../ui/verdict.js';
+import { TrendChart } from './TrendChart.js';
+
+/** One line with its chart: where, which build, which way is better, and the newest value. */
+export function TrendCard({
+  line,
+  chosen,
+  fromZero,
+}: {
+  line: TrendLine;
+  chosen: TrendsSearch;
+  fromZero: boolean;
+}): ReactNode {
+  const { combination, build, unit, better, points } = line;
+  const newest = points.at(-1);
+  const changes = changePoints(points);
+  return (
+    <article className="card trend-card">
+      <header>
+        <h2>
+          <PathChip kind={combination.identity.pathKind} /> {build}
+        </h2>
+        {newest !== undefined && (
+          <p className="trend-newest">
+            <strong className="number">{numberText(newest.median)}</strong> {unit}
+          </p>
+        )}
+        <p className="muted trend-where">
+          {chosen.combination === combination.hash ? (
+            combination.label
+          ) : (
+            <Link to="/trends" search={{ ...chosen, combination: combination.hash }} title="show this one alone">
+              {combination.label}
+            </Link>
+          )}
+        </p>
+        <p className="muted trend-when">
+          {better} is better <span aria-hidden="true">{better === 'lower' ? '↓' : '↑'}</span>
+          {newest !== undefined && (
+            <>
+              {' '}
+              · <Ago at={newest.at} />
+            </>
+          )}
+        </p>
+      </header>
+      <TrendChart line={line} changes={changes} fromZero={fromZero} />
+    </article>
+  );
+}
