@@ -8,6 +8,7 @@ import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
 import { Leases1763822700000 } from './migrations/1763822700000-leases.js';
 import { Retention1763823600000 } from './migrations/1763823600000-retention.js';
+import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
@@ -46,7 +47,13 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RetentionDeletion,
       Storage,
     ],
-    migrations: [Initial1763800000000, TestSlots1763809200000, Leases1763822700000, Retention1763823600000],
+    migrations: [
+      Initial1763800000000,
+      TestSlots1763809200000,
+      Leases1763822700000,
+      Retention1763823600000,
+      Desk1763831400000,
+    ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,

@@ -17,4 +17,7 @@ export * from './problem.js';
 export * from './agent-channel.js';
 export * from './live-channel.js';
 export * from './views.js';
+export * from './builds.js';
+export * from './tokens.js';
+export * from './patch.js';
 export * from './api.js';

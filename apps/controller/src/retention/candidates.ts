@@ -39,8 +39,14 @@ function endedRuns(queries: Queries): Promise<Row[]> {
   );
 }
 
-/** Builds that use an artifact: by the bundle they became, or because their series lies in it. */
+/**
+ * Builds that use an artifact: by the bundle they became, because it is the text of a patch of that
+ * bundle, or because their series lies in it.
+ */
 export const ARTIFACT_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
+  union
+  select p ->> 'sha256', b.run_id from bundle u join build b on b.bundle_key = u.key,
+    jsonb_array_elements(u.manifest -> 'series') p
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
     case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e
