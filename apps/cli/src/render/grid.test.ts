@@ -1,7 +1,7 @@
-import type { Grid } from '@peerlab/contracts';
+import { figureText, type Grid } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import { renderGrid } from './grid.js';
-import { number, table } from './text.js';
+import { table } from './text.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
 const column = (machine: string, build: string, hash: string): Grid['columns'][number] => ({

@@ -21,3 +21,6 @@ export * from './builds.js';
 export * from './tokens.js';
 export * from './patch.js';
 export * from './api.js';
+export { figureText } from './report/figure.js';
+export { renderReport } from './report/markdown.js';
+export { reportOfRun, type RunReport } from './report/model.js';

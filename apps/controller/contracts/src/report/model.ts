@@ -1,4 +1,5 @@
-import { type Grid, type MachineView, type RunDetail, type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
+import { type Verdict, VERDICT_TABLE } from '../verdict.js';
+import type { Grid, MachineView, RunDetail } from '../views.js';
 
 /** Where a result was obtained: one column of the grid. */
 export interface Place {
