@@ -67,6 +67,6 @@ describe('text', () => {
     ).toBe('\u001b[31ma\u001b[0m    x\nbbb  y');
   });
   it('shows three digits', () => {
-    expect([0.01234, 19.96, 14321.6].map(number)).toEqual(['0.0123', '20', '14 322']);
+    expect([0.01234, 19.96, 14321.6].map(figureText)).toEqual(['0.0123', '20', '14 322']);
   });
 });

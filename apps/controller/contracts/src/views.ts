@@ -73,6 +73,7 @@ export const JobView = z.object({
   id: z.uuid(),
   kind: z.enum(['build', 'test']),
   build: Name,
+  buildId: z.uuid(),
   state: JobState,
   verdict: Verdict.nullable(),
   machine: Name.nullable(),

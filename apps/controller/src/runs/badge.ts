@@ -24,7 +24,7 @@ export function renderBadge(run: Pick<RunSummary, 'name' | 'state' | 'verdict' |
   const left = 'peerlab';
   const right = badgeText(run);
   const colour = COLOURS[run.state === 'ended' ? (run.verdict ?? 'canceled') : 'running'];
-  const [leftPx, rightPx] = [left, right].map((text) => Math.ceil([...text].length * LETTER_PX) + 2 * PADDING_PX) as [
+  const [leftPx, rightPx] = [left, right].map((text) => Math.ceil(text.length * LETTER_PX) + 2 * PADDING_PX) as [
     number,
     number,
   ];

@@ -15,7 +15,12 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
       <header className="row">
         <h3>
           {job.kind === 'build' ? (
-            <>Build {job.build}</>
+            <>
+              Build{' '}
+              <Link to="/builds/$build" params={{ build: job.buildId }}>
+                {job.build}
+              </Link>
+            </>
           ) : (
             <>
               {job.machine === null ? (

@@ -1,21 +1,23 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
-import { useKeys } from '../keys.js';
+import { PAGES, useKeys, withKeys } from '../keys.js';
+import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
 import { TokenDialog } from './TokenDialog.js';
 
+const Palette = lazy(async () => ({ default: (await import('../palette/Palette.js')).Palette }));
+
 /** Header, banner, page and dialogs: what every page shares. */
 export function Shell(): ReactNode {
   const [help, setHelp] = useState(false);
+  const [palette, setPalette] = useState(false);
   const navigate = useNavigate();
   useKeys({
+    palette: () => setPalette(true),
     help: () => setHelp(true),
-    goGrid: () => void navigate({ to: '/' }),
-    goRuns: () => void navigate({ to: '/runs' }),
-    goMachines: () => void navigate({ to: '/machines' }),
-    goSubmit: () => void navigate({ to: '/submit' }),
+    ...Object.fromEntries(PAGES.map(({ name, to }) => [name, () => void navigate({ to })])),
     filter: () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
   });
   return (
@@ -43,19 +45,37 @@ export function Shell(): ReactNode {
           <Link to="/machines" activeOptions={{ includeSearch: false }}>
             Machines
           </Link>
+          <Link to="/builds" activeOptions={{ includeSearch: false }}>
+            Builds
+          </Link>
           <Link to="/submit" activeOptions={{ includeSearch: false }}>
             Submit
+          </Link>
+          <Link to="/admin" activeOptions={{ includeSearch: false }}>
+            Admin
           </Link>
         </nav>
         <div className="top-right">
           <LiveDot />
+          <button
+            type="button"
+            className="quiet palette-button"
+            onClick={() => setPalette(true)}
+            aria-label="go to anything"
+            title={withKeys('Go to anything', 'palette')}
+          >
+            <span aria-hidden="true">⌕</span>
+          </button>
+          <CopyButton text={() => location.href} label="copy the address of this view" quiet>
+            <span aria-hidden="true">⧉</span>
+          </CopyButton>
           <AppearanceMenu />
           <button
             type="button"
             className="quiet"
             onClick={() => setHelp(true)}
             aria-label="keyboard shortcuts"
-            title="Keyboard (?)"
+            title={withKeys('Keyboard', 'help')}
           >
             ?
           </button>
@@ -66,6 +86,11 @@ export function Shell(): ReactNode {
         <Outlet />
       </main>
       {help && <HelpDialog onClose={() => setHelp(false)} />}
+      {palette && (
+        <Suspense fallback={null}>
+          <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} />
+        </Suspense>
+      )}
       <TokenDialog />
     </>
   );
