@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypt
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { CreatedToken, TokenKind, TokenView } from '@peerlab/contracts';
-import { IsNull, Repository } from 'typeorm';
+import { In, IsNull, Repository } from 'typeorm';
 import { notFound, ProblemError } from '../http/problem.js';
 import { GuessLimit } from './guess-limit.js';
 import { Token } from './token.entity.js';
@@ -69,6 +69,13 @@ export class TokenService {
     const token = await this.#tokens.findOneBy({ id });
     if (token === null) throw notFound('token', id);
     return tokenView(token, current);
+  }
+
+  /** Those of the ids whose token is revoked, or gone. */
+  async revokedAmong(ids: readonly string[]): Promise<Set<string>> {
+    const valid = await this.#tokens.find({ select: { id: true }, where: { id: In([...ids]), revokedAt: IsNull() } });
+    const known = new Set(valid.map(({ id }) => id));
+    return new Set(ids.filter((id) => !known.has(id)));
   }
 
   /**

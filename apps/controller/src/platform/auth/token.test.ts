@@ -1,5 +1,6 @@
 import { Problem } from '@peerlab/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { FakeAgent } from '../../testing/fake-agent.js';
 import { TestFarm } from '../../testing/farm.js';
 
 let farm: TestFarm;
@@ -40,4 +41,16 @@ it('only users manage them, and nobody locks himself out', async () => {
   expect(Problem.parse(await refused.json())).toMatchObject({ status: 409, code: 'own-token' });
   const unknown = await farm.request('revokeToken', { params: { token: '00000000-0000-4000-8000-000000000000' } });
   expect(unknown.status).toBe(404);
+});
+
+it('a connected agent is cut off when its token is revoked, and others stay', async () => {
+  const { token, secret } = await farm.call('createToken', { body: { kind: 'agent', name: 'gone' } });
+  const gone = await FakeAgent.connect(farm.server.url, secret, { name: 'gone' });
+  await gone.hello();
+  const stays = await farm.agent({}, { name: 'stays' });
+  await farm.call('revokeToken', { params: { token: token.id } });
+  await gone.closed();
+  await expect(FakeAgent.connect(farm.server.url, secret)).rejects.toThrow('401');
+  expect(stays.closeCode).toBeNull();
+  stays.vanish();
 });
