@@ -217,7 +217,7 @@ function Pins({ pins }: { pins: RetentionView['pins'] }): ReactNode {
       <WriteError error={unpin.error} />
       {pins.length === 0 ? (
         <p className="muted">
-          None. <code>peerlab pin RUN</code> keeps a run with all its evidence.
+          None. <code>peerlab retention pin RUN</code> keeps a run with all its evidence.
         </p>
       ) : (
         <table className="list">
