@@ -144,8 +144,8 @@ describe('tokens', () => {
     await question.getByRole('button', { name: 'Continue' }).click();
     await page.getByText('the one you use').waitFor();
 
-    await page.getByLabel('For').selectOption('agent');
-    await page.getByLabel('Name').fill('lab-7');
+    await page.locator('.new-token select').selectOption('agent');
+    await page.locator('.new-token input').fill('lab-7');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByText('plk_agent_sample-secret').waitFor();
     await page.getByRole('button', { name: 'Done, hide it' }).click();
@@ -267,14 +267,10 @@ describe('a run is shared', () => {
     );
     await page.getByText('Share', { exact: true }).click();
     const menu = page.locator('.share .menu-body');
-    for (const name of [
-      'copy the report of this run as Markdown',
-      'copy the address of this run',
-      'copy a badge of this run as Markdown',
-    ]) {
-      const before = Number(await page.evaluate('window.copied.length'));
-      await menu.getByRole('button', { name }).click();
-      await page.waitForFunction(`window.copied.length > ${before}`);
+    for (const name of ['Copy as Markdown', 'Copy link', 'Copy badge']) {
+      const button = menu.locator('.copy').filter({ hasText: name });
+      await button.getByText(name).click();
+      await button.getByText('copied').waitFor();
     }
     const [report, link, badge] = await page.evaluate<string[]>('window.copied');
     expect(report).toMatch(/^## dma_alias, before and after\n\nRun /);
