@@ -154,11 +154,14 @@ export class BuildService {
       }
     >(
       `select b.id, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
-         a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key,
-           'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId', 'config', u.manifest -> 'config',
-           'features', u.manifest -> 'features', 'patches', jsonb_array_length(u.manifest -> 'series')) end as manifest
+         a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key, 'release', m.release,
+           'buildId', m."buildId", 'config', m.config, 'features', m.features,
+           'patches', jsonb_array_length(m.series)) end as manifest
        from build b join run r on r.id = b.run_id
          left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
+         -- A manifest names every test and file: it is unpacked once a row, not once a field.
+         left join lateral jsonb_to_record(u.manifest)
+           as m(release text, "buildId" text, config jsonb, features jsonb, series jsonb) on true
        where $2::uuid is null or (b.created_at, b.id) < (select created_at, id from build where id = $2)
        order by b.created_at desc, b.id desc limit $1`,
       [limit, before ?? null],

@@ -30,7 +30,10 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
                   {job.machine}
                 </Link>
               )}
-              <span className="muted"> · {job.build}</span>
+              <span className="muted"> · </span>
+              <Link to="/builds/$build" params={{ build: job.buildId }}>
+                {job.build}
+              </Link>
             </>
           )}
         </h3>
