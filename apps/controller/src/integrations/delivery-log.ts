@@ -11,6 +11,8 @@ interface Row {
   run: DeliveryView['run'];
 }
 
+/** How long deliveries are kept that started nothing; the others are what makes a replay visible. */
+const IDLE_DAYS = 90;
 /** Longest reason that is kept, in characters. */
 const DETAIL_MAX = 500;
 
@@ -35,6 +37,11 @@ export class DeliveryLog {
        on conflict (source, delivery_id) do update set outcome = excluded.outcome, detail = excluded.detail,
          received_at = excluded.received_at where webhook_delivery.outcome <> 'started'`,
       [source, deliveryId, outcome, detail.slice(0, DETAIL_MAX).replaceAll('\u0000', '')],
+    );
+    await this.#sql.run(
+      `delete from webhook_delivery
+       where outcome <> 'started' and received_at < clock_timestamp() - make_interval(days => $1)`,
+      [IDLE_DAYS],
     );
   }
 

@@ -5,6 +5,7 @@ import { RunRow } from '../runs/entities.js';
 /** A signed webhook delivery; the key makes replays visible. */
 @Entity('webhook_delivery')
 @Index('webhook_delivery_newest', ['receivedAt', 'source', 'deliveryId'])
+@Index('webhook_delivery_idle', ['receivedAt'], { where: `outcome <> 'started'` })
 export class WebhookDelivery {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'webhook_delivery_pkey' })
   source: 'generic' | 'github';

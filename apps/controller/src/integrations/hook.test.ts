@@ -198,4 +198,21 @@ describe('the list of deliveries', () => {
     const again = await farm.call('listDeliveries', { query: { limit: 1 } });
     expect(again.deliveries[0]).toMatchObject({ deliveryId: 'list-2', outcome: 'started' });
   });
+
+  it('forgets after a while those that started nothing', async () => {
+    await farm.sql.run(`update webhook_delivery set received_at = received_at - interval '91 days'`);
+    const before = await farm.sql.one<{ n: number }>(
+      `select count(*) as n from webhook_delivery where outcome = 'started'`,
+    );
+    await post('/api/v1/hooks/github?template=base', '{}', {
+      'x-github-event': 'ping',
+      'x-github-delivery': 'new-1',
+      'x-hub-signature-256': sign(HOOK_SECRET, '{}'),
+    });
+    const { deliveries } = await farm.call('listDeliveries', { query: { limit: 200 } });
+    expect(deliveries.filter(({ outcome }) => outcome !== 'started').map(({ deliveryId }) => deliveryId)).toEqual([
+      'new-1',
+    ]);
+    expect(deliveries).toHaveLength((before?.n ?? 0) + 1);
+  });
 });

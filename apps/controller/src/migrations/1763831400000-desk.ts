@@ -8,9 +8,11 @@ const UP = [
   `ALTER TABLE webhook_delivery ADD outcome text NOT NULL DEFAULT 'started'`,
   `ALTER TABLE webhook_delivery ADD detail text NOT NULL DEFAULT ''`,
   `CREATE INDEX webhook_delivery_newest ON webhook_delivery (received_at, source, delivery_id)`,
+  `CREATE INDEX webhook_delivery_idle ON webhook_delivery (received_at) WHERE outcome <> 'started'`,
 ];
 
 const DOWN = [
+  `DROP INDEX webhook_delivery_idle`,
   `DROP INDEX webhook_delivery_newest`,
   `DELETE FROM webhook_delivery WHERE outcome <> 'started'`,
   `ALTER TABLE webhook_delivery DROP COLUMN detail`,

@@ -20,7 +20,9 @@ export function DeliveriesPanel(): ReactNode {
   return (
     <section aria-labelledby="deliveries-head">
       <h2 id="deliveries-head">Webhook deliveries</h2>
-      <p className="muted">Only deliveries with a right signature are recorded; others are answered 401.</p>
+      <p className="muted">
+        Only deliveries with a right signature are recorded. Those that started nothing are kept for 90 days.
+      </p>
       <QuerySection query={query} what="the deliveries">
         {({ pages }) => {
           const deliveries = pages.flatMap((page) => page.deliveries);
