@@ -36,13 +36,12 @@ export interface Patch {
   files: DiffFile[];
 }
 
-const HEADER = /^(?:From [^\n]*\n)?(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\n/;
 const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$/;
 
 /** Takes a patch apart. Text without a diff gives no files; nothing is refused. */
 export function parsePatch(text: string): Patch {
   const plain = text.replaceAll('\r\n', '\n');
-  const header = HEADER.exec(plain)?.[0] ?? '';
+  const header = plain.slice(0, mailHeaderEnd(plain));
   const lines = plain.slice(header.length).split('\n');
   const start = lines.findIndex((line, index) => beginsFile(line, lines[index + 1]));
   const body = start === -1 ? lines : lines.slice(0, start);
@@ -55,6 +54,23 @@ export function parsePatch(text: string): Patch {
     message: (end === -1 ? body : body.slice(0, end)).join('\n').trim(),
     files: start === -1 ? [] : parseFiles(lines.slice(start)),
   };
+}
+
+/**
+ * Where the header of a mail ends, the empty line behind it included; 0 when the text does not begin with
+ * one. Looks at each line once, as whoever sends a patch decides what stands in it.
+ */
+export function mailHeaderEnd(text: string): number {
+  let at = text.startsWith('From ') ? text.indexOf('\n') + 1 : 0;
+  for (let fields = 0; ; ) {
+    const end = text.indexOf('\n', at);
+    if (end === -1) return 0;
+    const line = text.slice(at, end);
+    at = end + 1;
+    if (line === '') return fields > 0 ? at : 0;
+    if (/^[A-Za-z0-9-]+:/.test(line)) fields += 1;
+    else if (fields === 0 || !/^[ \t]/.test(line)) return 0;
+  }
 }
 
 /** Lines added and removed by all files together. */

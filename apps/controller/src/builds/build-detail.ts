@@ -82,23 +82,27 @@ export class BuildDetailView {
   /** Text of the patch with this number, from 1. */
   async patch(id: string, number: number): Promise<string> {
     const row = await this.#row(id);
-    const texts = textsOf(row.spec);
-    const sha256 = digestsOf(row, texts)[number - 1];
-    if (sha256 === undefined) throw notFound('patch', `${number} of build ${id}`);
-    const text = texts.get(sha256)?.toString('utf8') ?? (await this.#shelf.text(sha256));
-    if (text !== null) return text;
-    throw new ProblemError(404, 'no-patch-text', `the text of patch ${number} is not stored`, {
-      detail: whyMissing(row, 1) ?? 'retention removed it a moment ago',
-    });
+    return this.#text(row, number, carriedBy(row.spec));
   }
 
   /** Texts of all patches in the order applied; 404 when one is not stored. */
   async series(id: string): Promise<string[]> {
     const row = await this.#row(id);
-    const count = digestsOf(row, textsOf(row.spec)).length;
+    const carried = carriedBy(row.spec);
+    const count = digestsOf(row, carried).length;
     const texts: string[] = [];
-    for (let number = 1; number <= count; number += 1) texts.push(await this.patch(id, number));
+    for (let number = 1; number <= count; number += 1) texts.push(await this.#text(row, number, carried));
     return texts;
+  }
+
+  async #text(row: Row, number: number, carried: Carried): Promise<string> {
+    const sha256 = digestsOf(row, carried)[number - 1];
+    if (sha256 === undefined) throw notFound('patch', `${number} of build ${row.id}`);
+    const text = (await this.#shelf.text(sha256)) ?? carried().get(sha256)?.toString('utf8');
+    if (text !== undefined) return text;
+    throw new ProblemError(404, 'no-patch-text', `the text of patch ${number} is not stored`, {
+      detail: whyMissing(row, 1) ?? 'retention removed it a moment ago',
+    });
   }
 
   async #row(id: string): Promise<Row> {
@@ -144,15 +148,15 @@ export class BuildDetailView {
   }
 
   async #patches(row: Row): Promise<PatchSummary[]> {
-    const texts = textsOf(row.spec);
-    const named = row.manifest?.series ?? [...texts].map(([sha256, text]) => ({ ...nameOf(text), sha256 }));
+    const carried = carriedBy(row.spec);
+    const named = row.manifest?.series ?? [...carried()].map(([sha256, text]) => ({ ...nameOf(text), sha256 }));
     return Promise.all(
       named.map(async ({ file, subject, sha256 }, index) => ({
         number: index + 1,
         file,
         subject,
         sha256,
-        content: await this.#shelf.summary(sha256, texts.get(sha256)),
+        content: await this.#shelf.summary(sha256, carried),
       })),
     );
   }
@@ -175,16 +179,23 @@ function sourceOf(source: SeriesSource): BuildSource {
   return { kind: 'artifact', sha256: source.artifact };
 }
 
-/** Patches that the run itself carries as text, by digest. */
-function textsOf(spec: BuildSpec): Map<string, Buffer> {
-  const mboxes = (spec.series ?? []).flatMap((source) =>
-    typeof source === 'object' && 'mbox' in source ? [source.mbox] : [],
-  );
-  return new Map(mboxes.flatMap(splitMbox).map(({ sha256, content }) => [sha256, content]));
+/** Patches that the run itself carries as text, by digest. Megabytes at worst: taken apart when asked for, once. */
+type Carried = () => ReadonlyMap<string, Buffer>;
+
+function carriedBy(spec: BuildSpec): Carried {
+  let texts: Map<string, Buffer> | null = null;
+  return () => {
+    texts ??= new Map(
+      (spec.series ?? [])
+        .flatMap((source) => (typeof source === 'object' && 'mbox' in source ? splitMbox(source.mbox) : []))
+        .map(({ sha256, content }) => [sha256, content]),
+    );
+    return texts;
+  };
 }
 
-function digestsOf(row: Row, texts: Map<string, Buffer>): string[] {
-  return row.manifest?.series.map(({ sha256 }) => sha256) ?? [...texts.keys()];
+function digestsOf(row: Row, carried: Carried): string[] {
+  return row.manifest?.series.map(({ sha256 }) => sha256) ?? [...carried().keys()];
 }
 
 function nameOf(text: Buffer): { file: string; subject: string } {

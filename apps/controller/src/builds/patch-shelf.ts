@@ -33,10 +33,13 @@ export class PatchShelf {
     return Buffer.concat(chunks).toString('utf8');
   }
 
-  /** Author, size and diffstat of a patch. `given` = its text where the caller has it already. */
-  async summary(sha256: string, given: Buffer | undefined): Promise<PatchContent | null> {
+  /** Author, size and diffstat of a patch; `carried` gives texts by digest that are not stored here. */
+  async summary(sha256: string, carried: () => ReadonlyMap<string, Buffer>): Promise<PatchContent | null> {
+    const isStored = await this.#store.has(sha256);
+    const given = isStored ? undefined : carried().get(sha256);
+    if (!isStored && given === undefined) return null;
     const known = this.#summaries.get(sha256);
-    if (known !== undefined && (given !== undefined || (await this.#store.has(sha256)))) return known;
+    if (known !== undefined) return known;
     const text = given?.toString('utf8') ?? (await this.text(sha256));
     if (text === null) return null;
     const { author, date, files } = parsePatch(text);

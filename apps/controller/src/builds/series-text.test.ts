@@ -52,3 +52,12 @@ it('an mbox made of patches is taken apart into the same patches', () => {
   expect(back[0]).toContain('\nFrom here on\n');
   expect(back[1]).toContain('Subject: two');
 });
+
+it('reads what is made to take long once only', () => {
+  const many = 200_000;
+  const mail = `${FROM}Subject: x\nContent-Transfer-Encoding: quoted-printable\n\n`;
+  expect(splitMbox(`${mail}${' '.repeat(many)}x\n${DIFF}`)).toHaveLength(1);
+  expect(splitMbox('diff --git a/x b/x\n'.repeat(many))).toEqual([]);
+  expect(splitMbox(`${'A:\n'.repeat(many)}x`)).toEqual([]);
+  expect(splitMbox(`From ${'1'.repeat(many)}x\n${DIFF}`)).toHaveLength(1);
+});
