@@ -3,6 +3,7 @@ import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../ui/copy.js';
 import { bytesText, countText } from '../ui/numbers.js';
+import { escapePattern } from '../ui/pattern.js';
 import { Ago, durationText } from '../ui/time.js';
 
 /** The suites in the bundle, each with its tests. */
@@ -56,8 +57,6 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
     </section>
   );
 }
-
-const escapePattern = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
 /** Everything that names the kernel beyond doubt. */
 export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle: BuildDetail['bundle'] }): ReactNode {

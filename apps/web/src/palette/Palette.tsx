@@ -23,7 +23,10 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
     if (element !== null && !element.open) element.showModal();
     return () => element?.close();
   }, []);
-  useEffect(() => document.getElementById(optionId(at))?.scrollIntoView({ block: 'nearest' }), [at]);
+  useEffect(() => {
+    // In a block: newer browsers answer a promise, which is no clean-up.
+    document.getElementById(optionId(at))?.scrollIntoView({ block: 'nearest' });
+  }, [at]);
 
   const choose = (entry: Entry | undefined): void => {
     if (entry === undefined) return;

@@ -1,5 +1,6 @@
 import type { BuildSummary, Grid, MachineView, RunSummary, TemplateView } from '@peerlab/contracts';
 import { KEY_MAP, PAGES, type KeyName } from '../keys.js';
+import { escapePattern } from '../ui/pattern.js';
 import type { Appearance } from '../ui/theme.js';
 import { fuzzyMatch } from './fuzzy.js';
 
@@ -134,5 +135,3 @@ export function chooseEntries(entries: readonly Entry[], typed: string): { entry
     .toSorted((a, b) => (text === '' ? a.order - b.order : b.score - a.score || a.order - b.order))
     .slice(0, ENTRIES_SHOWN);
 }
-
-const escapePattern = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
