@@ -2,5 +2,5 @@
 export { ApiError, type Client, createClient, Unreachable } from './client.js';
 export { watchRun } from './commands/watch.js';
 export { renderGrid } from './render/grid.js';
-export { number, seconds, table, verdictText, wantsColour } from './render/text.js';
+export { seconds, table, verdictText, wantsColour } from './render/text.js';
 export { stateFolder } from './token.js';

@@ -4,9 +4,11 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ArtifactStore } from './builds/artifact-store.js';
+import { BuildDetailView } from './builds/build-detail.js';
 import { BuildController } from './builds/build.controller.js';
 import { BuildService } from './builds/build.service.js';
 import { Artifact, Bundle } from './builds/entities.js';
+import { PatchShelf } from './builds/patch-shelf.js';
 import { AgentGateway } from './channels/agent.gateway.js';
 import { Housekeeping } from './channels/housekeeping.js';
 import { LiveGateway } from './channels/live.gateway.js';
@@ -20,11 +22,13 @@ import { DispatchTicker } from './dispatch/ticker.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { FleetService } from './fleet/fleet.service.js';
 import { FleetView } from './fleet/fleet.view.js';
+import { DeliveryLog } from './integrations/delivery-log.js';
 import { HookController } from './integrations/hook.controller.js';
 import { HookService } from './integrations/hook.service.js';
 import { LogController } from './logs/log.controller.js';
 import { LogService } from './logs/log.service.js';
 import { AuthGuard } from './platform/auth/auth.guard.js';
+import { TokenController } from './platform/auth/token.controller.js';
 import { Token } from './platform/auth/token.entity.js';
 import { TokenService } from './platform/auth/token.service.js';
 import { SETTINGS_TOKEN, type Settings } from './platform/config.js';
@@ -82,6 +86,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
     ],
     controllers: [
       SessionController,
+      TokenController,
       FleetController,
       BuildController,
       RunController,
@@ -106,6 +111,8 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       FleetService,
       FleetView,
       BuildService,
+      BuildDetailView,
+      PatchShelf,
       JobService,
       RunService,
       RunView,
@@ -125,6 +132,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       AttemptDetailView,
       LogService,
       HookService,
+      DeliveryLog,
       AgentGateway,
       LiveGateway,
       Housekeeping,

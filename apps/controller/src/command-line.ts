@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
-import { Name } from '@peerlab/contracts';
+import { Name, type TokenKind } from '@peerlab/contracts';
 import { SettingError } from './platform/config.js';
-import type { TokenKind } from './platform/auth/token.entity.js';
 
 export type Command =
   | { name: 'serve'; config: string | null }

@@ -1,15 +1,24 @@
 import { useEffect, useRef } from 'react';
 
-/** Every shortcut of the UI. Handlers and the help dialog both read this table. */
+/**
+ * Every shortcut of the UI. Handlers, tooltips, the help dialog and the palette read this table; an entry
+ * with `to` is a page, which Shell and palette open by that address.
+ */
 export const KEY_MAP = {
+  palette: { keys: ['Ctrl+k', ':'], scope: 'Everywhere', label: 'go to anything: page, run, machine, build, test' },
   help: { keys: ['?'], scope: 'Everywhere', label: 'show this help' },
-  goGrid: { keys: ['g g'], scope: 'Everywhere', label: 'go to the grid' },
-  goRuns: { keys: ['g r'], scope: 'Everywhere', label: 'go to the runs' },
-  goCompare: { keys: ['g c'], scope: 'Everywhere', label: 'compare two builds' },
-  goTrends: { keys: ['g t'], scope: 'Everywhere', label: 'go to the trends' },
-  goMachines: { keys: ['g m'], scope: 'Everywhere', label: 'go to the machines' },
-  goSubmit: { keys: ['g s'], scope: 'Everywhere', label: 'submit a run' },
+  goGrid: { keys: ['g g'], scope: 'Everywhere', label: 'go to the grid', to: '/' },
+  goRuns: { keys: ['g r'], scope: 'Everywhere', label: 'go to the runs', to: '/runs' },
+  goCompare: { keys: ['g c'], scope: 'Everywhere', label: 'compare two builds', to: '/compare' },
+  goTrends: { keys: ['g t'], scope: 'Everywhere', label: 'go to the trends', to: '/trends' },
+  goMachines: { keys: ['g m'], scope: 'Everywhere', label: 'go to the machines', to: '/machines' },
+  goBuilds: { keys: ['g b'], scope: 'Everywhere', label: 'go to the kernel builds', to: '/builds' },
+  goSubmit: { keys: ['g s'], scope: 'Everywhere', label: 'submit a run', to: '/submit' },
+  goAdmin: { keys: ['g a'], scope: 'Everywhere', label: 'go to tokens, webhooks and retention', to: '/admin' },
   filter: { keys: ['/'], scope: 'Everywhere', label: 'focus the filter or search field' },
+  listNext: { keys: ['j'], scope: 'Lists', label: 'next row' },
+  listPrevious: { keys: ['k'], scope: 'Lists', label: 'previous row' },
+  listOpen: { keys: ['Enter'], scope: 'Lists', label: 'open the row' },
   gridMove: { keys: ['← ↑ → ↓'], scope: 'Grid', label: 'move between cells (Home, End, Ctrl for the ends)' },
   gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, or fold a suite' },
   closePanel: { keys: ['Escape'], scope: 'Grid', label: 'close the evidence' },
@@ -20,8 +29,19 @@ export const KEY_MAP = {
   nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
   follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
   checkNow: { keys: ['Ctrl+Enter'], scope: 'Submit', label: 'submit the run' },
-} as const satisfies Record<string, { keys: readonly string[]; scope: string; label: string }>;
+} as const satisfies Record<string, { keys: readonly string[]; scope: string; label: string; to?: string }>;
 export type KeyName = keyof typeof KEY_MAP;
+
+/** The pages that have a shortcut, in the order of the table. */
+export const PAGES: { name: KeyName; to: string; label: string; keys: string }[] = Object.entries(KEY_MAP).flatMap(
+  ([name, entry]) =>
+    'to' in entry ? [{ name: name as KeyName, to: entry.to, label: entry.label, keys: entry.keys.join(' ') }] : [],
+);
+
+/** A tooltip that names the shortcut too: `Keyboard (?)`. */
+export function withKeys(text: string, name: KeyName): string {
+  return `${text} (${KEY_MAP[name].keys.join(' or ')})`;
+}
 
 /** How long the first key of a sequence such as `g r` waits for the second, in milliseconds. */
 const SEQUENCE_MS = 1200;
@@ -62,9 +82,10 @@ export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent)
   useEffect(() => {
     let previous: { stroke: string; at: number } | null = null;
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || isTyping(event.target)) return;
-      if (document.querySelector('dialog[open]') !== null) return;
       const stroke = strokeName(event);
+      // No text is typed with Ctrl held.
+      if (event.defaultPrevented || (isTyping(event.target) && !stroke.startsWith('Ctrl+'))) return;
+      if (document.querySelector('dialog[open]') !== null) return;
       const before = previous !== null && event.timeStamp - previous.at < SEQUENCE_MS ? previous.stroke : null;
       previous = { stroke, at: event.timeStamp };
       for (const [name, handler] of Object.entries(current.current)) {

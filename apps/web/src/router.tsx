@@ -4,8 +4,11 @@ import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
 import { RunPage } from './pages/RunPage.js';
 import { RunsPage } from './pages/RunsPage.js';
 import {
+  AdminSearch,
   AttemptSearch,
   CompareSearch,
+  BuildSearch,
+  BuildsSearch,
   GridSearch,
   HistorySearch,
   MachineSearch,
@@ -68,6 +71,24 @@ const machine = createRoute({
   validateSearch: (raw: Raw): MachineSearch => MachineSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/MachinePage.js'), 'MachinePage'),
 });
+const builds = createRoute({
+  getParentRoute: () => root,
+  path: '/builds',
+  validateSearch: (raw: Raw): BuildsSearch => BuildsSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/BuildsPage.js'), 'BuildsPage'),
+});
+const build = createRoute({
+  getParentRoute: () => root,
+  path: '/builds/$build',
+  validateSearch: (raw: Raw): BuildSearch => BuildSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/BuildPage.js'), 'BuildPage'),
+});
+const admin = createRoute({
+  getParentRoute: () => root,
+  path: '/admin',
+  validateSearch: (raw: Raw): AdminSearch => AdminSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/AdminPage.js'), 'AdminPage'),
+});
 const submit = createRoute({
   getParentRoute: () => root,
   path: '/submit',
@@ -76,7 +97,21 @@ const submit = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([grid, runs, run, attempt, history, compare, trends, machines, machine, submit]),
+  routeTree: root.addChildren([
+    grid,
+    runs,
+    run,
+    attempt,
+    history,
+    compare,
+    trends,
+    machines,
+    machine,
+    builds,
+    build,
+    submit,
+    admin,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPreload: 'intent',

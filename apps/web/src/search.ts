@@ -87,6 +87,20 @@ export const MachineSearch = z.object({
 });
 export type MachineSearch = z.infer<typeof MachineSearch>;
 
+export const BuildsSearch = z.object({ q: text });
+export type BuildsSearch = z.infer<typeof BuildsSearch>;
+
+export const BuildSearch = z.object({
+  /** Numbers of the unfolded patches, separated by commas. */
+  open: text,
+});
+export type BuildSearch = z.infer<typeof BuildSearch>;
+
+export const AdminSearch = z.object({
+  tab: z.enum(['tokens', 'deliveries', 'retention']).optional().catch(undefined),
+});
+export type AdminSearch = z.infer<typeof AdminSearch>;
+
 export const SubmitSearch = z.object({
   template: text,
   /** Run whose YAML is the start. */

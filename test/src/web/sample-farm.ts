@@ -21,7 +21,6 @@ import {
   whyNotSelected,
   type LogLine,
   type LogStream,
-  type ProblemItem,
   type Route,
   type RouteName,
   type RunSummary,
@@ -31,8 +30,10 @@ import {
 import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { readSpec } from './sample-check.js';
+import { sampleBadge, SampleDesk } from './sample-desk.js';
 import { sampleMachines } from './sample-lab.js';
 import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
+import { Refusal } from './sample-refusal.js';
 import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -45,18 +46,6 @@ builds:
   - name: dma-alias
     series: [bundled]
 `;
-
-/** An answer other than 200. */
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly errors: ProblemItem[] = [],
-  ) {
-    super(message);
-  }
-}
 
 /**
  * The controller's HTTP and live interface over a seeded farm in memory, for tests of the web UI.
@@ -71,6 +60,7 @@ export class SampleFarm {
   readonly endedRun: string;
   readonly liveRun: string;
   readonly buildAttempt: string;
+  readonly desk: SampleDesk;
   /** How often each route was called. */
   readonly calls = new Map<RouteName, number>();
   /** Routes that answer 500 until removed. */
@@ -96,6 +86,7 @@ export class SampleFarm {
     this.buildAttempt = live.attempt.id;
     this.runs.set(live.run.id, live.run);
     this.attempts.set(live.attempt.id, live.attempt);
+    this.desk = new SampleDesk(this.run(id), live.run);
     intel.observed = 'offline';
     intel.problem = 'SSH to 127.0.0.1:2203 was refused; is the machine powered on?';
   }
@@ -198,7 +189,8 @@ export class SampleFarm {
       const body: unknown = route.body === undefined ? undefined : JSON.parse(await textOf(request));
       const answer = this.handle(name, params, Object.fromEntries(url.searchParams), body);
       if (route.response === undefined) {
-        response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(String(answer));
+        const type = name === 'getBadge' ? 'image/svg+xml' : 'text/plain; charset=utf-8';
+        response.writeHead(200, { 'content-type': type }).end(String(answer));
         return;
       }
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(route.response.parse(answer)));
@@ -278,8 +270,10 @@ export class SampleFarm {
         return [{ name: 'before-after', description: 'The base and the bundled series on every machine.', yaml: YAML }];
       case 'getRawLog':
         return 'raw log';
+      case 'getBadge':
+        return sampleBadge(this.run(params['run']));
       default:
-        throw new Refusal(404, 'not-found', `the sample farm has no ${name}`);
+        return this.desk.answer(name, params, query, body);
     }
   }
 

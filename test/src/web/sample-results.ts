@@ -11,6 +11,7 @@ import {
   type RunDetail,
   type Verdict,
 } from '@peerlab/contracts';
+import { SAMPLE_BUILDS } from './sample-builds.js';
 import { combinationOfMachine } from './sample-lab.js';
 
 /** Results of a before-and-after run, judged by the contracts' own rules. */
@@ -165,6 +166,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     id: randomUUID(),
     kind: 'test',
     build,
+    buildId: SAMPLE_BUILDS[build] ?? randomUUID(),
     state: 'ended',
     verdict: worst ?? null,
     machine: machine.name,
@@ -236,6 +238,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     id: randomUUID(),
     kind: 'build',
     build: 'my-series',
+    buildId: SAMPLE_BUILDS['my-series'] ?? randomUUID(),
     state: 'running',
     verdict: null,
     machine: null,

@@ -5,9 +5,13 @@ export interface Artifacts {
   /** Writes the artifact to `path` and checks its digest; throws on a mismatch and leaves no file. */
   download(sha256: string, path: string, signal?: AbortSignal): Promise<void>;
   upload(sha256: string, path: string, sizeBytes: number, signal?: AbortSignal): Promise<void>;
-  /** The stored bundle with this content key, or null. */
+  /** The stored bundle with this content key, or null; `missingPatches` are digests whose text is not stored. */
   findBundle(
     key: string,
     signal?: AbortSignal,
-  ): Promise<{ manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number } } | null>;
+  ): Promise<{
+    manifest: BundleManifest;
+    bundle: { sha256: string; sizeBytes: number };
+    missingPatches: string[];
+  } | null>;
 }

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
@@ -40,6 +50,7 @@ let folder: string;
 let settings: BuildSettings;
 let spool: AttemptSpool;
 let key: string;
+let missing: string[];
 let stored: boolean;
 let uploads: { sha256: string; bytes: Buffer }[];
 let script: string;
@@ -50,6 +61,7 @@ beforeEach(async () => {
   const { manifest, sha256, sizeBytes } = await makeFakeBundle(folder, [{ name: 'p2p-functional' }]);
   key = manifest.key;
   stored = false;
+  missing = [];
   uploads = [];
   stop = new AbortController();
   const kernelDir = join(folder, 'kernel');
@@ -69,7 +81,7 @@ beforeEach(async () => {
       uploads.push({ sha256: digest, bytes: readFileSync(path) });
     },
     async findBundle() {
-      return stored ? { manifest, bundle: { sha256, sizeBytes } } : null;
+      return stored ? { manifest, bundle: { sha256, sizeBytes }, missingPatches: missing } : null;
     },
   };
   settings = { kernelDir, cacheDir: join(folder, 'cache'), artifacts };
@@ -142,6 +154,26 @@ describe('a build job', () => {
     ]);
     expect(events[2]).toMatchObject({ cached: true });
     expect(calls()).toContain('--series none');
+  });
+
+  it('stores the text of patches that the controller lacks, and only of those', async () => {
+    const splitter = new URL('../../../../kernel/scripts/split-series.pl', import.meta.url);
+    copyFileSync(splitter, join(settings.kernelDir, 'scripts', 'split-series.pl'));
+    const patch = (name: string): string =>
+      `From x Mon Sep 17 00:00:00 2001\nSubject: ${name}\n\n---\n--- a/${name}\n+++ b/${name}\n@@ -1 +1 @@\n-a\n+b\n`;
+    const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+    stored = true;
+    missing = [digest(patch('two')), 'f'.repeat(64)];
+    const events = await build({ mbox: patch('one') + patch('two') });
+    expect(uploads).toEqual([{ sha256: missing[0], bytes: Buffer.from(patch('two')) }]);
+    expect(events.at(-1)).toMatchObject({ failure: null });
+    spool.close();
+
+    // Without a splitter the kernel is as good, and the log says what is missing.
+    rmSync(join(settings.kernelDir, 'scripts', 'split-series.pl'));
+    expect((await build({ mbox: patch('one') })).at(-1)).toMatchObject({ failure: null });
+    const said = spool.file('agent').read(0, 1e6, 1e9);
+    expect(JSON.stringify(said)).toContain('patches: their text was not stored');
   });
 
   it('hands over mbox text and uploaded series as files', async () => {

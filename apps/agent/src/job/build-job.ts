@@ -12,10 +12,12 @@ import {
 } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
+import { messageOf } from '../journal.js';
 import type { Artifacts } from './artifacts.js';
 import { runBuildScript } from './build-script.js';
 import { isBundlePath, runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
+import { splitSeries, uploadPatches } from './series-patches.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
 
@@ -56,7 +58,9 @@ class BuildJob {
     });
     if (inputs.stored !== null) {
       this.note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
-      this.spool.appendEvent({ type: 'built', ...inputs.stored, cached: true });
+      const { manifest, bundle, missingPatches } = inputs.stored;
+      await this.keepPatches(inputs.series, missingPatches);
+      this.spool.appendEvent({ type: 'built', manifest, bundle, cached: true });
       for (const stage of ['build', 'upload'] as const) this.skip(stage, 'stored already');
       return;
     }
@@ -64,7 +68,7 @@ class BuildJob {
     const here = existsSync(join(out, 'manifest.json'));
     if (here) this.skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
     else await this.stage('build', () => this.build(inputs.series, out));
-    await this.stage('upload', () => this.upload(out, inputs.key, here));
+    await this.stage('upload', () => this.upload(out, inputs.key, inputs.series, here));
   }
 
   /** `--series` arguments; texts and downloads become files. */
@@ -112,7 +116,7 @@ class BuildJob {
     }
   }
 
-  private async upload(out: string, key: string, cached: boolean): Promise<void> {
+  private async upload(out: string, key: string, series: readonly string[], cached: boolean): Promise<void> {
     const manifest = BundleManifest.parse(JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8')));
     if (manifest.key !== key) {
       throw new JobFailure('harness', `the bundle in ${out} has key ${manifest.key}, expected ${key}`);
@@ -143,7 +147,25 @@ class BuildJob {
     const at = performance.now();
     await this.settings.artifacts.upload(sha256, tar, size, this.signal);
     this.note(`upload: ${formatBytes(size)} in ${formatSeconds(performance.now() - at)}, sha256 ${sha256}`);
+    await this.keepPatches(
+      series,
+      manifest.series.map((patch) => patch.sha256),
+    );
     this.spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached });
+  }
+
+  /** Stores the text of patches for people to read. A kernel is no worse without it, so trouble is only noted. */
+  private async keepPatches(series: readonly string[], wanted: readonly string[]): Promise<void> {
+    if (wanted.length === 0) return;
+    try {
+      const values = series.filter((argument) => argument !== '--series');
+      const patches = await splitSeries(this.settings.kernelDir, this.folder, values, this.signal);
+      const count = await uploadPatches(this.settings.artifacts, patches, wanted, this.signal);
+      this.note(`patches: the text of ${count} of ${wanted.length} was stored`);
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.note(`patches: their text was not stored: ${messageOf(error)}`);
+    }
   }
 
   private async script(args: readonly string[]): Promise<{ said: string[] }> {

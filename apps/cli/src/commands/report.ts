@@ -1,6 +1,5 @@
+import { renderReport, reportOfRun } from '@peerlab/contracts';
 import type { Client } from '../client.js';
-import { renderReport } from '../render/report.js';
-import { reportOfRun } from '../render/report-model.js';
 
 /** A run's report as Markdown. */
 export async function markdownReport(client: Client, runId: string): Promise<string> {

@@ -1,7 +1,7 @@
-import type { Grid } from '@peerlab/contracts';
+import { figureText, type Grid } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import { renderGrid } from './grid.js';
-import { number, table } from './text.js';
+import { table } from './text.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
 const column = (machine: string, build: string, hash: string): Grid['columns'][number] => ({
@@ -68,6 +68,6 @@ describe('text', () => {
     ).toBe('\u001b[31ma\u001b[0m    x\nbbb  y');
   });
   it('shows three digits', () => {
-    expect([0.01234, 19.96, 14321.6].map(number)).toEqual(['0.0123', '20', '14 322']);
+    expect([0.01234, 19.96, 14321.6].map(figureText)).toEqual(['0.0123', '20', '14 322']);
   });
 });

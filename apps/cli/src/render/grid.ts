@@ -1,5 +1,5 @@
-import type { Grid } from '@peerlab/contracts';
-import { number, table, verdictText } from './text.js';
+import { figureText, type Grid } from '@peerlab/contracts';
+import { table, verdictText } from './text.js';
 
 /** The grid for a terminal: one row a test, one column a combination × build; metrics below with ratios. */
 export function renderGrid(grid: Grid, colour: boolean): string {
@@ -22,8 +22,8 @@ export function renderGrid(grid: Grid, colour: boolean): string {
       if (v === null) return '';
       const base = firstOfCombination(grid, c);
       const reference = base === c ? null : metric.values[base];
-      const ratio = reference == null || reference.median === 0 ? '' : ` ×${number(v.median / reference.median)}`;
-      return `${number(v.median)}${ratio}`;
+      const ratio = reference == null || reference.median === 0 ? '' : ` ×${figureText(v.median / reference.median)}`;
+      return `${figureText(v.median)}${ratio}`;
     }),
   ]);
   if (metrics.length > 0)

@@ -42,15 +42,6 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** 0.012 → "0.012", 14321.6 → "14 322": three significant digits, thin grouping. */
-export function number(value: number): string {
-  if (Math.abs(value) >= 1000)
-    return Math.round(value)
-      .toString()
-      .replace(/\B(?=(\d{3})+$)/g, ' ');
-  return Number(value.toPrecision(3)).toString();
-}
-
 export function seconds(from: string | null, to: string | null, nowMs: number): string {
   if (from === null) return '';
   const ms = (to === null ? nowMs : Date.parse(to)) - Date.parse(from);

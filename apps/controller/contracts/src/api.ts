@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from './builds.js';
 import { BundleManifest } from './bundle.js';
 import { CompareQuery, Comparison } from './compare.js';
 import { HistoryQuery, TestHistory } from './history.js';
@@ -7,9 +8,9 @@ import { LOG_STREAMS, LogStream } from './logs.js';
 import { RetentionPlan, RetentionView } from './retention.js';
 import { MachineDesired } from './states.js';
 import { MetricView, Trend, TrendQuery } from './trend.js';
+import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from './tokens.js';
 import {
   AttemptDetail,
-  BuildView,
   Fleet,
   Grid,
   LogPage,
@@ -37,6 +38,7 @@ export interface Route {
 }
 
 const RunParams = z.object({ run: z.uuid() });
+const BuildParams = z.object({ build: z.uuid() });
 const AttemptParams = z.object({ attempt: z.uuid() });
 
 /** YAML as typed by a person, so that errors can name line and column. */
@@ -138,6 +140,8 @@ export const ROUTES = {
     params: RunParams,
     response: RunSummary,
   },
+  /** Verdict and counts as a picture for a README or a pull request. */
+  getBadge: { method: 'GET', path: '/api/v1/runs/:run/badge.svg', access: 'public', params: RunParams },
   getAttempt: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt',
@@ -191,7 +195,30 @@ export const ROUTES = {
     body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
     response: MachineView,
   },
-  listBuilds: { method: 'GET', path: '/api/v1/builds', access: 'public', response: z.array(BuildView) },
+  listBuilds: {
+    method: 'GET',
+    path: '/api/v1/builds',
+    access: 'public',
+    query: BuildsQuery,
+    response: z.array(BuildSummary),
+  },
+  getBuild: {
+    method: 'GET',
+    path: '/api/v1/builds/:build',
+    access: 'public',
+    params: BuildParams,
+    response: BuildDetail,
+  },
+  /** One patch of a build, counted from 1; 404 when its text is not stored. */
+  getPatch: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/patches/:number',
+    access: 'public',
+    params: BuildParams.extend({ number: z.coerce.number().int().min(1).max(10_000) }),
+    response: PatchText,
+  },
+  /** All patches of a build as one mbox, for `git am`. */
+  getSeries: { method: 'GET', path: '/api/v1/builds/:build/series.mbox', access: 'public', params: BuildParams },
   listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'public', response: z.array(TemplateView) },
   putArtifact: {
     method: 'PUT',
@@ -212,7 +239,12 @@ export const ROUTES = {
     path: '/api/v1/bundles/:key',
     access: 'agent',
     params: z.object({ key: Sha256 }),
-    response: z.object({ manifest: BundleManifest, bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }) }),
+    response: z.object({
+      manifest: BundleManifest,
+      bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }),
+      /** Patches of its series whose text is not stored: worth an upload by whoever has them. */
+      missingPatches: z.array(Sha256).default([]),
+    }),
   },
   /** Registers an uploaded bundle artifact so that runs can name it; the manifest is read from the tar. */
   registerBundle: {
@@ -235,6 +267,23 @@ export const ROUTES = {
     access: 'signature',
     query: z.object({ template: Name }),
     response: HookAnswer,
+  },
+  listTokens: { method: 'GET', path: '/api/v1/tokens', access: 'user', response: z.array(TokenView) },
+  createToken: { method: 'POST', path: '/api/v1/tokens', access: 'user', body: NewToken, response: CreatedToken },
+  /** For good; 409 for the token that asks. */
+  revokeToken: {
+    method: 'POST',
+    path: '/api/v1/tokens/:token/revoke',
+    access: 'user',
+    params: z.object({ token: z.uuid() }),
+    response: TokenView,
+  },
+  listDeliveries: {
+    method: 'GET',
+    path: '/api/v1/hooks/deliveries',
+    access: 'user',
+    query: DeliveriesQuery,
+    response: DeliveryPage,
   },
   getRetention: { method: 'GET', path: '/api/v1/retention', access: 'public', response: RetentionView },
   /** A dry run: what would be removed now. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { KernelSighting } from './agent-channel.js';
-import { BundleManifest, BuildError } from './bundle.js';
 import { CombinationIdentity } from './combination.js';
 import { FailureClass } from './failure.js';
 import { Fence, Labels, Name, Sequence, Sha256 } from './ids.js';
@@ -74,6 +73,7 @@ export const JobView = z.object({
   id: z.uuid(),
   kind: z.enum(['build', 'test']),
   build: Name,
+  buildId: z.uuid(),
   state: JobState,
   verdict: Verdict.nullable(),
   machine: Name.nullable(),
@@ -178,18 +178,6 @@ export type AgentView = z.infer<typeof AgentView>;
 
 export const Fleet = z.object({ machines: z.array(MachineSummary), agents: z.array(AgentView) });
 export type Fleet = z.infer<typeof Fleet>;
-
-export const BuildView = z.object({
-  id: z.uuid(),
-  name: Name,
-  runId: z.uuid(),
-  state: z.enum(['pending', 'building', 'ready', 'failed']),
-  manifest: BundleManifest.nullable(),
-  bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }).nullable(),
-  error: BuildError.nullable(),
-  createdAt: Time,
-});
-export type BuildView = z.infer<typeof BuildView>;
 
 /** One column of the grid: a kernel build on one hardware combination. */
 export const GridColumn = z.object({

@@ -1,12 +1,21 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { BuildError, BuildSpec, BuildView, BundleManifest, RouteName, AnswerOf } from '@peerlab/contracts';
+import type {
+  AnswerOf,
+  BuildError,
+  BuildSpec,
+  BuildSummary,
+  BundleManifest,
+  ManifestSummary,
+  RouteName,
+} from '@peerlab/contracts';
 import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { ArtifactStore } from './artifact-store.js';
+import { bundleOf } from './build-detail.js';
 import { Artifact, Bundle, type Build, type BuildState } from './entities.js';
 
 type Answer<N extends RouteName> = AnswerOf<N>;
@@ -72,7 +81,18 @@ export class BuildService {
     return {
       manifest: bundle.manifest,
       bundle: { sha256: bundle.sha256, sizeBytes: artifact.sizeBytes },
+      missingPatches: await this.#missingPatches(bundle.manifest),
     };
+  }
+
+  /** Digests of the series' patches that no stored artifact has, each once. */
+  async #missingPatches({ series }: BundleManifest): Promise<string[]> {
+    const rows = await this.#sql.rows<{ sha256: string }>(
+      `select distinct d as sha256 from unnest($1::text[]) d
+       where not exists (select 1 from artifact a where a.sha256 = d and a.removed_at is null)`,
+      [series.map(({ sha256 }) => sha256)],
+    );
+    return rows.map(({ sha256 }) => sha256);
   }
 
   /** Makes an uploaded bundle known under its key. A key that is known already stays as it is. */
@@ -120,29 +140,40 @@ export class BuildService {
     ]);
   }
 
-  /** The newest builds first. */
-  async listBuilds(limit = 200): Promise<BuildView[]> {
+  /** Builds from the newest on; with `before` those that are older than that build. */
+  async listBuilds({ before, limit }: { before?: string | undefined; limit: number }): Promise<BuildSummary[]> {
     const rows = await this.#sql.rows<
       Pick<Build, 'id' | 'name' | 'state' | 'error'> & {
         run_id: string;
+        run_name: string;
         created_at: Date;
-        manifest: BundleManifest | null;
+        manifest: ManifestSummary | null;
         sha256: string | null;
         size_bytes: number;
+        removed_at: Date | null;
       }
     >(
-      `select b.id, b.name, b.run_id, b.state, b.error, b.created_at, u.manifest, u.sha256, a.size_bytes
-       from build b left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
-       order by b.created_at desc, b.position limit $1`,
-      [limit],
+      `select b.id, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
+         a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key, 'release', m.release,
+           'buildId', m."buildId", 'config', m.config, 'features', m.features,
+           'patches', jsonb_array_length(m.series)) end as manifest
+       from build b join run r on r.id = b.run_id
+         left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
+         -- A manifest names every test and file: it is unpacked once a row, not once a field.
+         left join lateral jsonb_to_record(u.manifest)
+           as m(release text, "buildId" text, config jsonb, features jsonb, series jsonb) on true
+       where $2::uuid is null or (b.created_at, b.id) < (select created_at, id from build where id = $2)
+       order by b.created_at desc, b.id desc limit $1`,
+      [limit, before ?? null],
     );
     return rows.map((row) => ({
       id: row.id,
       name: row.name,
       runId: row.run_id,
+      runName: row.run_name,
       state: row.state,
       manifest: row.manifest,
-      bundle: row.sha256 === null ? null : { sha256: row.sha256, sizeBytes: row.size_bytes },
+      bundle: bundleOf(row),
       error: row.error,
       createdAt: row.created_at.toISOString(),
     }));

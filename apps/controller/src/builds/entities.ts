@@ -35,6 +35,8 @@ export type BuildState = 'pending' | 'building' | 'ready' | 'failed';
 /** A kernel that a run asks for. */
 @Entity('build')
 @Index('build_run', ['runId'])
+@Index('build_newest', ['createdAt', 'id'])
+@Index('build_bundle', ['bundleKey'])
 export class Build {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
   id: string;

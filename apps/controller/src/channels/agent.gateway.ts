@@ -35,6 +35,8 @@ export class AgentGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
   readonly #byAgent = new Map<string, AgentConnection>();
   readonly #all = new Set<AgentConnection>();
+  /** Ids of the tokens that connections came with. */
+  readonly #tokenOf = new WeakMap<AgentConnection, string>();
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
@@ -78,6 +80,7 @@ export class AgentGateway {
         this.#handle(connection, frame),
       );
       this.#all.add(connection);
+      this.#tokenOf.set(connection, identity.id);
       webSocket.on('close', () => this.#part(connection));
     });
   }
@@ -95,6 +98,17 @@ export class AgentGateway {
   dropSilent(): void {
     const limit = performance.now() - AGENT_LOST_SECONDS * 1000;
     for (const connection of this.#all) if (connection.lastFrameAt < limit) connection.terminate();
+  }
+
+  /** Ends connections whose token was revoked since; the upgrade refuses them from then on. */
+  async dropRevoked(): Promise<void> {
+    const connections = [...this.#all].map((connection) => ({
+      connection,
+      token: this.#tokenOf.get(connection) ?? '',
+    }));
+    if (connections.length === 0) return;
+    const revoked = await this.#tokens.revokedAmong(connections.map(({ token }) => token));
+    for (const { connection, token } of connections) if (revoked.has(token)) connection.terminate();
   }
 
   /** Closes all connections after what they sent has been stored. */

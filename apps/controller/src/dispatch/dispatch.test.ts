@@ -121,7 +121,8 @@ describe('one controller', () => {
     const [first] = (await runOf(run.id)).jobViews[0]?.attempts ?? [];
     expect(first?.failure?.message).toMatch(/came back without this attempt/);
     const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
-    expect(page).toMatchObject({ total: 2, complete: true });
+    // It may have more to tell for an hour.
+    expect(page).toMatchObject({ total: 2, complete: false });
   });
 
   it('resumes where it was: the welcome says what is stored', async () => {

@@ -8,6 +8,7 @@ import { invalidInput, ProblemError } from '../platform/http/problem.js';
 import { RunService, type FeasibleRun } from '../runs/run.service.js';
 import { readSubmission } from '../runs/submission.js';
 import { TemplateFolder } from '../runs/templates.js';
+import { DeliveryLog } from './delivery-log.js';
 import { readGithubEvent } from './github-event.js';
 import { isSignedBy } from './signature.js';
 
@@ -28,12 +29,20 @@ export class HookService {
   readonly #sql: Sql;
   readonly #runs: RunService;
   readonly #templates: TemplateFolder;
+  readonly #deliveries: DeliveryLog;
 
-  constructor(@Inject(SETTINGS_TOKEN) settings: Settings, sql: Sql, runs: RunService, templates: TemplateFolder) {
+  constructor(
+    @Inject(SETTINGS_TOKEN) settings: Settings,
+    sql: Sql,
+    runs: RunService,
+    templates: TemplateFolder,
+    deliveries: DeliveryLog,
+  ) {
     this.#secret = settings.hookSecret;
     this.#sql = sql;
     this.#runs = runs;
     this.#templates = templates;
+    this.#deliveries = deliveries;
   }
 
   async generic(request: SignedRequest, nowMs = Date.now()): Promise<HookAnswer> {
@@ -63,7 +72,10 @@ export class HookService {
       if (error instanceof z.ZodError) throw invalidInput('body', error);
       throw error;
     }
-    if (!event.run) return { status: 'ignored', runId: null, detail: event.detail };
+    if (!event.run) {
+      await this.#deliveries.note('github', delivery, 'ignored', event.detail);
+      return { status: 'ignored', runId: null, detail: event.detail };
+    }
     return this.#once('github', delivery, event.detail, () => this.#fromTemplate(template, null));
   }
 
@@ -92,11 +104,21 @@ export class HookService {
   ): Promise<HookAnswer> {
     const earlier = await this.#earlierRun(source, delivery);
     if (earlier !== null) return earlier;
-    const feasible = await examine();
+    let feasible: FeasibleRun;
+    try {
+      feasible = await examine();
+    } catch (error) {
+      if (error instanceof ProblemError) {
+        await this.#deliveries.note(source, delivery, 'refused', `${detail}: ${error.detail ?? error.message}`);
+      }
+      throw error;
+    }
     const runId = await this.#sql.transaction(async (tx) => {
       const first = await tx.run(
-        'insert into webhook_delivery (source, delivery_id) values ($1, $2) on conflict do nothing',
-        [source, delivery],
+        `insert into webhook_delivery (source, delivery_id, detail) values ($1, $2, $3)
+         on conflict (source, delivery_id) do update set outcome = 'started', detail = excluded.detail,
+           received_at = excluded.received_at where webhook_delivery.outcome <> 'started'`,
+        [source, delivery, detail],
       );
       if (first === 0) return null;
       const id = await this.#runs.store(tx, feasible, { kind: 'webhook', detail: `${source}: ${detail}` });
@@ -114,7 +136,7 @@ export class HookService {
 
   async #earlierRun(source: string, delivery: string): Promise<HookAnswer | null> {
     const row = await this.#sql.one<{ run_id: string | null }>(
-      'select run_id from webhook_delivery where source = $1 and delivery_id = $2',
+      `select run_id from webhook_delivery where source = $1 and delivery_id = $2 and outcome = 'started'`,
       [source, delivery],
     );
     if (row === null) return null;

@@ -160,3 +160,59 @@ describe('the GitHub hook', () => {
     expect(await problem(await github('push', { ref: 1 }, 'g7'))).toMatchObject({ status: 422 });
   });
 });
+
+describe('the list of deliveries', () => {
+  it('says of each what became of it, and comes in pages; only signed ones are there', async () => {
+    const before = await farm.sql.one<{ n: number }>('select count(*) as n from webhook_delivery');
+    await generic({ template: 'base' }, { secret: 'another secret here', id: 'forged' });
+    const { runId } = await answer(await generic({ template: 'base', ref: 'listed' }, { id: 'list-1' }));
+    expect((await generic({ template: 'gone' }, { id: 'list-2' })).status).toBe(422);
+    await post('/api/v1/hooks/github?template=base', '{}', {
+      'x-github-event': 'ping',
+      'x-github-delivery': 'list-3',
+      'x-hub-signature-256': sign(HOOK_SECRET, '{}'),
+    });
+    const page = await farm.call('listDeliveries', { query: { limit: 2 } });
+    expect(page.deliveries).toMatchObject([
+      {
+        deliveryId: 'list-3',
+        source: 'github',
+        outcome: 'ignored',
+        detail: 'nothing to do for the event "ping"',
+        run: null,
+      },
+      { deliveryId: 'list-2', outcome: 'refused', detail: expect.stringContaining('gone'), run: null },
+    ]);
+    const next = await farm.call('listDeliveries', { query: { limit: 200, before: page.next ?? '' } });
+    expect(next.deliveries[0]).toMatchObject({
+      deliveryId: 'list-1',
+      outcome: 'started',
+      run: { id: runId, name: 'base' },
+    });
+    expect(next.deliveries).toHaveLength((before?.n ?? 0) + 1);
+    expect(next.next).toBeNull();
+    expect((await farm.request('listDeliveries', {}, null)).status).toBe(401);
+
+    // A refused one may come again, and is then the run's.
+    expect((await answer(await generic({ template: 'base' }, { id: 'list-2' }))).status).toBe('started');
+    const again = await farm.call('listDeliveries', { query: { limit: 1 } });
+    expect(again.deliveries[0]).toMatchObject({ deliveryId: 'list-2', outcome: 'started' });
+  });
+
+  it('forgets after a while those that started nothing', async () => {
+    await farm.sql.run(`update webhook_delivery set received_at = received_at - interval '91 days'`);
+    const before = await farm.sql.one<{ n: number }>(
+      `select count(*) as n from webhook_delivery where outcome = 'started'`,
+    );
+    await post('/api/v1/hooks/github?template=base', '{}', {
+      'x-github-event': 'ping',
+      'x-github-delivery': 'new-1',
+      'x-hub-signature-256': sign(HOOK_SECRET, '{}'),
+    });
+    const { deliveries } = await farm.call('listDeliveries', { query: { limit: 200 } });
+    expect(deliveries.filter(({ outcome }) => outcome !== 'started').map(({ deliveryId }) => deliveryId)).toEqual([
+      'new-1',
+    ]);
+    expect(deliveries).toHaveLength((before?.n ?? 0) + 1);
+  });
+});

@@ -40,21 +40,35 @@ function endedRuns(queries: Queries): Promise<Row[]> {
 }
 
 /** Builds that use an artifact: by the bundle they became, or because their series lies in it. */
-export const ARTIFACT_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
+const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
     case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e
   where jsonb_typeof(e) = 'object' and e ? 'artifact'`;
 
+/** The same, and builds whose bundle has a patch of which the artifact is the text. */
+export const ARTIFACT_USES = `${FILE_USES}
+  union
+  select p ->> 'sha256', b.run_id from bundle u join build b on b.bundle_key = u.key,
+    jsonb_array_elements(u.manifest -> 'series') p`;
+
+/** Many builds share a bundle and many bundles a patch: patches are looked at by bundle, not by build. */
 function unusedArtifacts(queries: Queries): Promise<Row[]> {
   return queries.rows<Row>(
-    `with used as (${ARTIFACT_USES})
+    `with used as (${FILE_USES}),
+       by_bundle as (
+         select b.bundle_key as key, max(r.ended_at) as last, bool_and(${FREE}) as free
+         from build b join run r on r.id = b.run_id where b.bundle_key is not null group by 1),
+       by_patch as (
+         select p ->> 'sha256' as sha256, max(k.last) as last, bool_and(k.free) as free
+         from by_bundle k join bundle u on u.key = k.key, jsonb_array_elements(u.manifest -> 'series') p group by 1)
      select a.sha256 as subject, null as trigger, 0 as lines, a.size_bytes as bytes,
        coalesce((select 'bundle ' || (u.manifest ->> 'release') from bundle u where u.sha256 = a.sha256 limit 1),
-         'upload') as name,
-       greatest(a.created_at, max(r.ended_at)) as last_used_at
+         case when count(p.sha256) > 0 then 'patch' else 'upload' end) as name,
+       greatest(a.created_at, max(r.ended_at), max(p.last)) as last_used_at
      from artifact a left join used on used.sha256 = a.sha256 left join run r on r.id = used.run_id
+       left join by_patch p on p.sha256 = a.sha256
      where a.removed_at is null group by a.sha256
-     having coalesce(bool_and(${FREE}) filter (where r.id is not null), true)`,
+     having coalesce(bool_and(${FREE}) filter (where r.id is not null), true) and coalesce(bool_and(p.free), true)`,
   );
 }

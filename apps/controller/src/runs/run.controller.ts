@@ -1,8 +1,10 @@
-import { Controller } from '@nestjs/common';
+import { Controller, Req, Res } from '@nestjs/common';
 import type { RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { renderBadge, tagOf } from './badge.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
 import { TemplateFolder } from './templates.js';
@@ -37,6 +39,22 @@ export class RunController {
   @Serve('getRun')
   getRun(@Input() { params }: InputOf<'getRun'>): Promise<RunDetail> {
     return this.#view.detail(params.run);
+  }
+
+  /** Asked again each time it is shown; the tag saves sending it again. The policy keeps it a picture. */
+  @Serve('getBadge')
+  async getBadge(
+    @Input() { params }: InputOf<'getBadge'>,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const badge = renderBadge(await this.#view.summary(params.run));
+    const tag = tagOf(badge);
+    reply.header('cache-control', 'no-cache');
+    reply.header('etag', tag);
+    reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    if (request.headers['if-none-match'] === tag) await reply.status(304).send();
+    else await reply.type('image/svg+xml; charset=utf-8').send(badge);
   }
 
   @Serve('cancelRun')

@@ -40,6 +40,7 @@ interface JobRow {
   id: string;
   kind: 'build' | 'test';
   build: string;
+  build_id: string;
   state: JobState;
   verdict: Verdict | null;
   machine: string | null;
@@ -95,7 +96,7 @@ export class RunView {
 
   async #jobs(runId: string): Promise<JobRow[]> {
     return this.#sql.rows<JobRow>(
-      `select j.id, j.kind, b.name as build, j.state, j.verdict, j.machine, j.note,
+      `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.note,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
          case when j.not_before > clock_timestamp()
@@ -123,7 +124,7 @@ export class RunView {
 }
 
 function jobView(job: JobRow, attempts: AttemptSummary[]): JobView {
-  const { id, kind, build, state, verdict, machine, combination, note, ahead, builders } = job;
+  const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
     kind,
     state,
@@ -136,7 +137,7 @@ function jobView(job: JobRow, attempts: AttemptSummary[]): JobView {
     pausedUntil: job.paused_until,
     attempts: attempts.length,
   });
-  return { id, kind, build, state, verdict, machine, combination, waiting, attempts };
+  return { id, kind, build, buildId, state, verdict, machine, combination, waiting, attempts };
 }
 
 function runSummary(row: RunRow): RunSummary {

@@ -69,8 +69,35 @@ export const machineQuery = (machine: string) =>
     queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
   });
 
+/** Builds fetched at once in the list. */
+export const BUILDS_PAGE = 50;
+
 export const buildsQuery = () =>
-  queryOptions({ queryKey: ['builds'], queryFn: ({ signal }) => call('listBuilds', {}, signal) });
+  infiniteQueryOptions({
+    queryKey: ['builds'],
+    queryFn: ({ pageParam, signal }) =>
+      call(
+        'listBuilds',
+        { query: { limit: BUILDS_PAGE, ...(pageParam === null ? {} : { before: pageParam }) } },
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => (page.length < BUILDS_PAGE ? null : (page.at(-1)?.id ?? null)),
+  });
+
+export const buildQuery = (build: string) =>
+  queryOptions({
+    queryKey: ['build', build],
+    queryFn: ({ signal }) => call('getBuild', { params: { build } }, signal),
+  });
+
+/** The text of a patch, which never changes. */
+export const patchQuery = (build: string, number: number) =>
+  queryOptions({
+    queryKey: ['patch', build, number],
+    queryFn: ({ signal }) => call('getPatch', { params: { build, number } }, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 
 export const templatesQuery = () =>
   queryOptions({
@@ -131,6 +158,33 @@ export const trendQuery = ({ suite, metric, combination, build }: TrendsSearch &
       ),
   });
 
+/** What only users see: asked for once, as every try without a token opens the dialog. */
+const ASKED_ONCE = { retry: false, refetchOnWindowFocus: false, staleTime: 30_000 } as const;
+
+export const tokensQuery = () =>
+  queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => call('listTokens', {}, signal), ...ASKED_ONCE });
+
+export const deliveriesQuery = () =>
+  infiniteQueryOptions({
+    queryKey: ['deliveries'],
+    queryFn: ({ pageParam, signal }) =>
+      call('listDeliveries', { query: pageParam === null ? {} : { before: pageParam } }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ next }) => next,
+    ...ASKED_ONCE,
+  });
+
+export const retentionQuery = () =>
+  queryOptions({ queryKey: ['retention'], queryFn: ({ signal }) => call('getRetention', {}, signal) });
+
+/** What a pass would remove now; asked for by hand, as it looks at everything that is kept. */
+export const retentionPlanQuery = () =>
+  queryOptions({
+    queryKey: ['retention-plan'],
+    queryFn: ({ signal }) => call('planRetention', {}, signal),
+    enabled: false,
+  });
+
 /** Query keys that a live topic makes stale. */
 export function keysOfTopic(topic: string): readonly (readonly string[])[] {
   switch (topic) {
@@ -141,8 +195,8 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'grid':
       return [['grid'], ['history'], ['trend'], ['metrics']];
     case 'builds':
-      return [['builds']];
+      return [['builds'], ['build']];
     default:
-      return topic.startsWith('run:') ? [['run', topic.slice(4)], ['attempt'], ['compare']] : [];
+      return topic.startsWith('run:') ? [['run', topic.slice(4)], ['attempt'], ['compare'], ['build']] : [];
   }
 }

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { fleetQuery } from '../api/queries.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
+import { useListKeys } from '../ui/list-keys.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -13,6 +14,7 @@ import { PathChip, StateBadge } from '../ui/verdict.js';
 export function MachinesPage(): ReactNode {
   useTitle('Machines');
   useTopics('machines');
+  useListKeys();
   const query = useQuery(fleetQuery());
   return (
     <>
@@ -61,7 +63,7 @@ function MachineTable({ machines }: { machines: readonly MachineSummary[] }): Re
               </span>
             </td>
             <td data-label="Machine">
-              <Link to="/machines/$machine" params={{ machine: machine.name }} className="strong">
+              <Link to="/machines/$machine" params={{ machine: machine.name }} className="strong" data-row>
                 {machine.name}
               </Link>
               <div className="muted">{machine.description}</div>

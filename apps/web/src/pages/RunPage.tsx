@@ -6,6 +6,7 @@ import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
 import { JobCard } from '../runs/JobCard.js';
+import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
 import { QuerySection, useTitle, WriteError } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
@@ -104,6 +105,7 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
       <Link to="/submit" search={{ from: run.id }} className="button">
         Clone and edit
       </Link>
+      <ShareMenu run={run} />
       {run.state === 'ended' ? (
         <button type="button" disabled={retry.isPending} onClick={() => retry.mutate()}>
           Retry

@@ -7,6 +7,7 @@ import { useTopics } from '../api/live-context.js';
 import { runsQuery } from '../api/queries.js';
 import type { RunsSearch } from '../search.js';
 import { FilterField } from '../ui/FilterField.js';
+import { useListKeys } from '../ui/list-keys.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
@@ -18,6 +19,7 @@ const route = getRouteApi('/runs');
 export function RunsPage(): ReactNode {
   useTitle('Runs');
   useTopics('runs');
+  useListKeys();
   const { q, pick } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useInfiniteQuery(runsQuery());
@@ -123,7 +125,7 @@ function RunsTable({
               {run.state === 'ended' && run.verdict === null && <span className="muted">none</span>}
             </td>
             <td data-label="Run">
-              <Link to="/runs/$run" params={{ run: run.id }} className="strong">
+              <Link to="/runs/$run" params={{ run: run.id }} className="strong" data-row>
                 {run.name}
               </Link>
               <div className="muted">{run.builds.join(', ')}</div>

@@ -15,7 +15,12 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
       <header className="row">
         <h3>
           {job.kind === 'build' ? (
-            <>Build {job.build}</>
+            <>
+              Build{' '}
+              <Link to="/builds/$build" params={{ build: job.buildId }}>
+                {job.build}
+              </Link>
+            </>
           ) : (
             <>
               {job.machine === null ? (
@@ -25,7 +30,10 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
                   {job.machine}
                 </Link>
               )}
-              <span className="muted"> · {job.build}</span>
+              <span className="muted"> · </span>
+              <Link to="/builds/$build" params={{ build: job.buildId }}>
+                {job.build}
+              </Link>
             </>
           )}
         </h3>

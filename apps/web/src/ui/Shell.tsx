@@ -1,23 +1,31 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
-import { useKeys } from '../keys.js';
+import { PAGES, useKeys, withKeys } from '../keys.js';
+import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
 import { TokenDialog } from './TokenDialog.js';
 
+const loadPalette = async () => ({ default: (await import('../palette/Palette.js')).Palette });
+const Palette = lazy(loadPalette);
+/** How long the first page has the line for itself before the palette is fetched, in milliseconds. */
+const PALETTE_AFTER_MS = 1500;
+
 /** Header, banner, page and dialogs: what every page shares. */
 export function Shell(): ReactNode {
   const [help, setHelp] = useState(false);
+  const [palette, setPalette] = useState(false);
   const navigate = useNavigate();
+  // So that the first letters typed into it are not lost to its download.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useKeys({
+    palette: () => setPalette(true),
     help: () => setHelp(true),
-    goGrid: () => void navigate({ to: '/' }),
-    goRuns: () => void navigate({ to: '/runs' }),
-    goCompare: () => void navigate({ to: '/compare' }),
-    goTrends: () => void navigate({ to: '/trends' }),
-    goMachines: () => void navigate({ to: '/machines' }),
-    goSubmit: () => void navigate({ to: '/submit' }),
+    ...Object.fromEntries(PAGES.map(({ name, to }) => [name, () => void navigate({ to })])),
     filter: () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
   });
   return (
@@ -51,19 +59,43 @@ export function Shell(): ReactNode {
           <Link to="/machines" activeOptions={{ includeSearch: false }}>
             Machines
           </Link>
+          <Link to="/builds" activeOptions={{ includeSearch: false }}>
+            Builds
+          </Link>
           <Link to="/submit" activeOptions={{ includeSearch: false }}>
             Submit
+          </Link>
+          <Link to="/admin" activeOptions={{ includeSearch: false }}>
+            Admin
           </Link>
         </nav>
         <div className="top-right">
           <LiveDot />
+          <button
+            type="button"
+            className="quiet palette-button"
+            onClick={() => setPalette(true)}
+            aria-label="go to anything"
+            title={withKeys('Go to anything', 'palette')}
+          >
+            <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">
+              <circle cx="7" cy="7" r="4.5" />
+              <path d="m10.5 10.5 3.5 3.5" />
+            </svg>
+          </button>
+          <CopyButton text={() => location.href} label="copy the address of this view" quiet>
+            <svg className="icon" viewBox="0 0 16 16" aria-hidden="true">
+              <path d="M6.5 9.5a3 3 0 0 0 4.3 0l2.3-2.3a3 3 0 0 0-4.3-4.3l-.9.9" />
+              <path d="M9.5 6.5a3 3 0 0 0-4.3 0L2.9 8.8a3 3 0 0 0 4.3 4.3l.9-.9" />
+            </svg>
+          </CopyButton>
           <AppearanceMenu />
           <button
             type="button"
             className="quiet"
             onClick={() => setHelp(true)}
             aria-label="keyboard shortcuts"
-            title="Keyboard (?)"
+            title={withKeys('Keyboard', 'help')}
           >
             ?
           </button>
@@ -74,6 +106,11 @@ export function Shell(): ReactNode {
         <Outlet />
       </main>
       {help && <HelpDialog onClose={() => setHelp(false)} />}
+      {palette && (
+        <Suspense fallback={null}>
+          <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} />
+        </Suspense>
+      )}
       <TokenDialog />
     </>
   );

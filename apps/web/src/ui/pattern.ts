@@ -23,3 +23,8 @@ export function readPattern(source: string | undefined): Pattern {
     };
   }
 }
+
+/** An expression that means the text itself. */
+export function escapePattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

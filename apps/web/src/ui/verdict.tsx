@@ -70,6 +70,9 @@ const STATE_LOOK: Record<string, { icon: string; tone: string }> = {
   drained: { icon: '‖', tone: 'warn' },
   maintenance: { icon: '⚒', tone: 'warn' },
   quarantined: { icon: '⚠', tone: 'bad' },
+  pending: { icon: '◔', tone: 'quiet' },
+  building: { icon: '◐', tone: 'live' },
+  ready: { icon: '✓', tone: 'good' },
   connected: { icon: '●', tone: 'good' },
   lost: { icon: '○', tone: 'bad' },
 };

@@ -1,6 +1,5 @@
+import type { TokenKind } from '@peerlab/contracts';
 import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
-
-export type TokenKind = 'user' | 'agent';
 
 /** A bearer token; only its SHA-256 is kept. */
 @Entity('token')
@@ -18,4 +17,7 @@ export class Token {
   createdAt: Date;
   @Column('timestamptz', { nullable: true })
   revokedAt: Date | null;
+  /** To the minute. */
+  @Column('timestamptz', { nullable: true })
+  lastUsedAt: Date | null;
 }

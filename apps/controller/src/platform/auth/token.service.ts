@@ -1,18 +1,24 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { IsNull, Repository } from 'typeorm';
-import { ProblemError } from '../http/problem.js';
+import type { CreatedToken, TokenKind, TokenView } from '@peerlab/contracts';
+import { In, IsNull, Repository } from 'typeorm';
+import { notFound, ProblemError } from '../http/problem.js';
 import { GuessLimit } from './guess-limit.js';
-import { Token, type TokenKind } from './token.entity.js';
+import { Token } from './token.entity.js';
 
 export interface Identity {
+  /** Of the token. */
+  id: string;
   kind: TokenKind;
   name: string;
 }
 
 /** Tokens that were right lately, by hash: their address may have a bad neighbour. */
 const KNOWN_MAX = 10_000;
+
+/** How exactly the last use of a token is known. */
+const USE_RECORDED_MS = 60_000;
 
 const digest = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
@@ -33,9 +39,43 @@ export class TokenService {
 
   /** Makes a token `plk_KIND_RANDOM` and stores its hash; the text exists only in the answer. */
   async create(kind: TokenKind, name: string): Promise<string> {
+    return (await this.issue(kind, name)).secret;
+  }
+
+  /** The same, with the token as the API shows it. */
+  async issue(kind: TokenKind, name: string): Promise<CreatedToken> {
     const secret = `plk_${kind}_${randomBytes(24).toString('base64url')}`;
-    await this.#tokens.insert({ id: randomUUID(), kind, name, hash: digest(secret) });
-    return secret;
+    const id = randomUUID();
+    await this.#tokens.insert({ id, kind, name, hash: digest(secret) });
+    return { token: tokenView(await this.#tokens.findOneByOrFail({ id }), ''), secret };
+  }
+
+  /** All tokens, valid ones first, the newest first; `current` = the id of the one that asks. */
+  async list(current: string): Promise<TokenView[]> {
+    const tokens = await this.#tokens.find({
+      order: { revokedAt: { direction: 'DESC', nulls: 'FIRST' }, createdAt: 'DESC' },
+    });
+    return tokens.map((token) => tokenView(token, current));
+  }
+
+  /** Ends a token for good; one that is revoked already stays as it is. Not the one that asks: 409. */
+  async revoke(id: string, current: string): Promise<TokenView> {
+    if (id === current) {
+      throw new ProblemError(409, 'own-token', 'a token cannot revoke itself', {
+        detail: 'create another user token, sign in with it, and revoke this one then',
+      });
+    }
+    await this.#tokens.update({ id, revokedAt: IsNull() }, { revokedAt: () => 'clock_timestamp()' });
+    const token = await this.#tokens.findOneBy({ id });
+    if (token === null) throw notFound('token', id);
+    return tokenView(token, current);
+  }
+
+  /** Those of the ids whose token is revoked, or gone. */
+  async revokedAmong(ids: readonly string[]): Promise<Set<string>> {
+    const valid = await this.#tokens.find({ select: { id: true }, where: { id: In([...ids]), revokedAt: IsNull() } });
+    const known = new Set(valid.map(({ id }) => id));
+    return new Set(ids.filter((id) => !known.has(id)));
   }
 
   /**
@@ -54,13 +94,32 @@ export class TokenService {
       return null;
     }
     this.#remember(hash);
-    return { kind: token.kind, name: token.name };
+    await this.#noteUse(token);
+    return { id: token.id, kind: token.kind, name: token.name };
+  }
+
+  /** Once a minute at most, so that a busy agent costs no write a request. */
+  async #noteUse({ id, lastUsedAt }: Token): Promise<void> {
+    if (lastUsedAt !== null && Date.now() - lastUsedAt.getTime() < USE_RECORDED_MS) return;
+    await this.#tokens.update({ id }, { lastUsedAt: () => 'clock_timestamp()' });
   }
 
   #remember(hash: string): void {
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
     this.#known.add(hash);
   }
+}
+
+function tokenView({ id, kind, name, createdAt, revokedAt, lastUsedAt }: Token, current: string): TokenView {
+  return {
+    id,
+    kind,
+    name,
+    createdAt: createdAt.toISOString(),
+    revokedAt: revokedAt?.toISOString() ?? null,
+    lastUsedAt: lastUsedAt?.toISOString() ?? null,
+    current: id === current,
+  };
 }
 
 const tooManyGuesses = (): ProblemError =>

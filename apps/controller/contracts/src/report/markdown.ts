@@ -1,11 +1,11 @@
-import type { Verdict } from '@peerlab/contracts';
-import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './report-model.js';
-import { number } from './text.js';
+import type { Verdict } from '../verdict.js';
+import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
+import { figureText } from './figure.js';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;
 
-/** A run's report as Markdown, for a README or a cover letter. */
+/** A run's report as Markdown, for a README, a pull request or a cover letter. Web and CLI both give this text. */
 export function renderReport(report: RunReport): string {
   const { run } = report;
   const parts = [
@@ -93,12 +93,12 @@ function skipText({ suite, reason, tests, places }: SkipGroup): string {
   return `${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
 }
 
-const ratioText = (ratio: number | null): string => (ratio === null ? '' : `×${number(ratio)}`);
+const ratioText = (ratio: number | null): string => (ratio === null ? '' : `×${figureText(ratio)}`);
 
 function valueText(value: MetricValue | null): string {
   if (value === null) return '';
   const { median, lowerQuartile, upperQuartile, n } = value;
-  return `${number(median)} (${number(lowerQuartile)}–${number(upperQuartile)}, ${n})`;
+  return `${figureText(median)} (${figureText(lowerQuartile)}–${figureText(upperQuartile)}, ${n})`;
 }
 
 /** Ratios of every alias metric, one row a machine and build. */

@@ -1,7 +1,7 @@
-import type { Grid, MachineView, RunDetail } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { countsText, renderReport } from './report.js';
-import { counterpart, reportOfRun } from './report-model.js';
+import type { Grid, MachineView, RunDetail } from '../views.js';
+import { countsText, renderReport } from './markdown.js';
+import { counterpart, reportOfRun } from './model.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
 

@@ -1,4 +1,5 @@
-import { type Grid, type MachineSummary, type RunDetail, type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
+import { type Verdict, VERDICT_TABLE } from '../verdict.js';
+import type { Grid, MachineSummary, RunDetail } from '../views.js';
 
 /** Where a result was obtained: one column of the grid. */
 export interface Place {

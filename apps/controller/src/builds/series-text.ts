@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { mailHeaderEnd } from '@peerlab/contracts';
+
+/**
+ * Takes mbox text apart as kernel/scripts/split-series.pl does, byte for byte, so that what comes out
+ * has the digests that a bundle's manifest names. Cover letters are left out.
+ * @returns each patch with its SHA-256, in the order of the text
+ */
+export function splitMbox(mbox: string): { sha256: string; content: Buffer }[] {
+  // One letter a byte: a decoded body need not be UTF-8.
+  const text = Buffer.from(mbox, 'utf8').toString('latin1');
+  const messages = messagesOf(text);
+  return messages.flatMap((message) => {
+    const patch = decodePatch(messages.length > 1 ? message.replaceAll(/^>(>*From )/gm, '$1') : message);
+    if (patch === null) return [];
+    const content = Buffer.from(patch, 'latin1');
+    return [{ sha256: createHash('sha256').update(content).digest('hex'), content }];
+  });
+}
+
+/** Parts of an mbox, each from the line `From … YEAR` on; what stands before the first such line is one, too. */
+function messagesOf(text: string): string[] {
+  const messages: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    const line = text.slice(at, end === -1 ? text.length : end).trimEnd();
+    if (
+      at > start &&
+      line.startsWith('From ') &&
+      /\S/.test(line.slice(5, 6)) &&
+      /^\d{4}$/.test(line.slice(6).slice(-4))
+    ) {
+      messages.push(text.slice(start, at));
+      start = at;
+    }
+    at = end === -1 ? text.length : end + 1;
+  }
+  messages.push(text.slice(start));
+  return messages.filter((message) => /\S/.test(message));
+}
+
+/** Makes one mbox of patches, each with the separator and the quoting that `git am` expects. */
+export function joinMbox(patches: readonly string[]): string {
+  return patches
+    .map((patch) => {
+      const [first = '', ...rest] = patch.split('\n');
+      const head = first.startsWith('From ') ? first : `From ${'0'.repeat(40)} Mon Sep 17 00:00:00 2001\n${first}`;
+      const quoted = [head, ...rest.map((line) => line.replace(/^(>*From )/, '>$1'))].join('\n');
+      return quoted.endsWith('\n') ? quoted : `${quoted}\n`;
+    })
+    .join('\n');
+}
+
+/** Header and decoded body of a message; null when there is no diff in it. */
+function decodePatch(message: string): string | null {
+  const plain = message.replaceAll('\r\n', '\n');
+  const header = plain.slice(0, mailHeaderEnd(plain));
+  const encoding = /^Content-Transfer-Encoding:\s*(\S+)/im.exec(header)?.[1]?.toLowerCase();
+  const body = decodeBody(plain.slice(header.length), encoding).replaceAll('\r\n', '\n');
+  return hasDiff(body) ? header + body : null;
+}
+
+/** Whether there are hunks in the text, or a file that comes, goes or gets another name or mode. */
+function hasDiff(body: string): boolean {
+  if (/^--- \S.*\n\+\+\+ \S/m.test(body)) return true;
+  const first = /^diff --git .*\n/m.exec(body);
+  // From the first one on only, or a text of nothing but such lines would be read once for each.
+  return (
+    first !== null && /^(?:new file|deleted file|rename|old mode)/m.test(body.slice(first.index + first[0].length))
+  );
+}
+
+function decodeBody(body: string, encoding: string | undefined): string {
+  if (encoding === 'base64') return Buffer.from(body, 'base64').toString('latin1');
+  if (encoding !== 'quoted-printable') return body;
+  return body
+    .split('\n')
+    .map(withoutBlanksAtEnd)
+    .join('\n')
+    .replaceAll('=\n', '')
+    .replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function withoutBlanksAtEnd(line: string): string {
+  let end = line.length;
+  while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
+  return line.slice(0, end);
+}

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestFarm } from '../testing/farm.js';
+import { badgeText, renderBadge } from './badge.js';
+
+describe('a badge', () => {
+  it('says verdict and counts, worst first, and what runs', () => {
+    const counts = { pass: 61, skip: 4, crash: 2 };
+    expect(badgeText({ state: 'ended', verdict: 'crash', counts })).toBe('✸ crash · 2 crash · 61 pass');
+    expect(badgeText({ state: 'running', verdict: 'pass', counts: { pass: 1 } })).toBe('◐ running · 1 pass');
+    expect(badgeText({ state: 'ended', verdict: null, counts: {} })).toBe('– no verdict');
+  });
+
+  it('keeps a name that would be markup text, and leaves out what XML forbids', () => {
+    const name = '"><script>alert(1)</script>\u0000\u001b[31m&';
+    const svg = renderBadge({ name, state: 'ended', verdict: 'pass', counts: { pass: 3 } });
+    expect(svg).not.toContain('<script');
+    expect(svg).toContain('&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;[31m&amp;: ✓ pass · 3 pass');
+    expect(svg).not.toMatch(/[\u0000-\u001f]/);
+  });
+});
+
+describe('the route', () => {
+  let farm: TestFarm;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+  });
+  afterAll(() => farm.stop());
+
+  it('answers a picture under a policy of its own, and 304 to who has it', async () => {
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    const { manifest } = await farm.bundle('badge');
+    const yaml = `name: x <y>\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+    const { id: run } = await farm.call('submitRun', { body: { yaml } });
+    const first = await farm.request('getBadge', { params: { run } }, null);
+    expect(first.headers.get('content-type')).toBe('image/svg+xml; charset=utf-8');
+    expect(first.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await first.text()).toContain('x &lt;y&gt;');
+    const etag = first.headers.get('etag') ?? '';
+    const url = `${farm.server.url}/api/v1/runs/${run}/badge.svg`;
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    await farm.call('cancelRun', { params: { run } });
+    agent.vanish();
+    await farm.sql.run(`update run set state = 'ended', verdict = 'canceled' where id = $1`, [run]);
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(200);
+    const nobody = await fetch(`${farm.server.url}/api/v1/runs/00000000-0000-4000-8000-000000000000/badge.svg`);
+    expect(nobody.status).toBe(404);
+  });
+});

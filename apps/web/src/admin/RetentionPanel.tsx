@@ -1,0 +1,316 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { Removal, RetentionPlan, RetentionView, StorageLevel } from '@peerlab/contracts';
+import { useState, type ReactNode } from 'react';
+import { call } from '../api/client.js';
+import { retentionPlanQuery, retentionQuery } from '../api/queries.js';
+import { ConfirmDialog } from '../ui/ConfirmDialog.js';
+import { bytesText, countText } from '../ui/numbers.js';
+import { ErrorNotice, Loading, QuerySection, WriteError } from '../ui/section.js';
+import { Ago } from '../ui/time.js';
+import { StorageBar } from './StorageBar.js';
+
+const LEVELS: Record<StorageLevel, { icon: string; tone: string; text: string }> = {
+  ok: { icon: '✓', tone: 'good', text: 'below the soft limit' },
+  soft: { icon: '⚠', tone: 'warn', text: 'above the soft limit: the oldest evidence is removed' },
+  full: { icon: '✗', tone: 'bad', text: 'full: new runs are refused' },
+};
+
+/** Rows that a long plan shows; the rest is counted. */
+const ROWS_SHOWN = 200;
+
+/** What is kept for how long, how full the farm is, and what would go now. */
+export function RetentionPanel(): ReactNode {
+  const query = useQuery(retentionQuery());
+  return (
+    <QuerySection query={query} what="the retention">
+      {(view) => (
+        <>
+          <Storage view={view} />
+          <Plan />
+          <Pins pins={view.pins} />
+          <Deletions deletions={view.deletions} />
+        </>
+      )}
+    </QuerySection>
+  );
+}
+
+function Storage({ view }: { view: RetentionView }): ReactNode {
+  const { policy, use, level, measuredAt } = view;
+  const { icon, tone, text } = LEVELS[level];
+  return (
+    <section aria-labelledby="storage-head" className="card">
+      <div className="row">
+        <h2 id="storage-head" className="flat">
+          Storage
+        </h2>
+        <span className={`badge tone-${tone}`}>
+          <span aria-hidden="true">{icon}</span> {text}
+        </span>
+        <span className="muted">
+          measured <Ago at={measuredAt} />
+        </span>
+      </div>
+      <StorageBar use={use} policy={policy} />
+      <dl className="facts-row">
+        {(['user', 'webhook'] as const).map((kind) => (
+          <div key={kind}>
+            <dt>{kind === 'user' ? 'Runs of people' : 'Runs of webhooks'}</dt>
+            <dd className="number">
+              logs {countText(policy[kind].logDays)} days, results {countText(policy[kind].resultDays)} days
+            </dd>
+          </div>
+        ))}
+        <div>
+          <dt>Artifacts</dt>
+          <dd className="number">{countText(policy.artifactDays)} days after their last use</dd>
+        </div>
+      </dl>
+      <p className="muted">These are settings of the controller, in its configuration file.</p>
+    </section>
+  );
+}
+
+function Plan(): ReactNode {
+  const queries = useQueryClient();
+  const plan = useQuery(retentionPlanQuery());
+  const [asked, setAsked] = useState(false);
+  const run = useMutation({
+    mutationFn: () => call('runRetention', {}),
+    onSuccess: () => {
+      queries.removeQueries({ queryKey: ['retention-plan'] });
+      void queries.invalidateQueries({ queryKey: ['retention'] });
+    },
+  });
+  const isFresh = plan.data !== undefined && run.data === undefined;
+  return (
+    <section aria-labelledby="plan-head">
+      <div className="row series-head">
+        <h2 id="plan-head">What would be removed now</h2>
+        <button
+          type="button"
+          disabled={plan.isFetching}
+          onClick={() => {
+            run.reset();
+            void plan.refetch();
+          }}
+        >
+          Dry run
+        </button>
+        {isFresh && plan.data.removals.length > 0 && (
+          <button type="button" className="danger" disabled={run.isPending} onClick={() => setAsked(true)}>
+            Remove now
+          </button>
+        )}
+      </div>
+      {plan.isFetching && <Loading what="the plan" />}
+      {plan.error !== null && <ErrorNotice error={plan.error} retry={() => void plan.refetch()} />}
+      <WriteError error={run.error} />
+      <div role="status">
+        {run.data !== undefined && <Outcome plan={run.data} done />}
+        {isFresh && !plan.isFetching && <Outcome plan={plan.data} done={false} />}
+      </div>
+      {plan.data === undefined && run.data === undefined && !plan.isFetching && (
+        <p className="muted">A dry run removes nothing. The controller makes a pass of its own every so often.</p>
+      )}
+      {asked && isFresh && (
+        <ConfirmDialog
+          title="Remove this evidence?"
+          name={`remove ${plan.data.removals.length}`}
+          action="Remove it"
+          onConfirm={() => run.mutate()}
+          onClose={() => setAsked(false)}
+        >
+          <p>
+            What the dry run lists is removed for good: {countText(plan.data.removals.length)} items,{' '}
+            {bytesText(freedBytes(plan.data))}. The next pass would do the same. Pin a run to keep it.
+          </p>
+        </ConfirmDialog>
+      )}
+    </section>
+  );
+}
+
+const freedBytes = ({ removals }: RetentionPlan): number => removals.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function Outcome({ plan, done }: { plan: RetentionPlan; done: boolean }): ReactNode {
+  const { removals } = plan;
+  if (removals.length === 0) {
+    return <p className="notice notice-quiet">{done ? 'Nothing was removed.' : 'Nothing: all of it is kept.'}</p>;
+  }
+  return (
+    <>
+      <p className={done ? 'notice notice-quiet' : 'notice notice-warn'}>
+        {countText(removals.length)} items {done ? 'were removed' : 'would go'}, {bytesText(freedBytes(plan))}; used
+        afterwards: {bytesText(plan.usedBytesAfter)}.
+      </p>
+      <RemovalTable removals={removals} />
+    </>
+  );
+}
+
+function RemovalTable({ removals }: { removals: readonly Removal[] }): ReactNode {
+  return (
+    <>
+      <table className="list">
+        <thead>
+          <tr>
+            <th scope="col">What</th>
+            <th scope="col">Name</th>
+            <th scope="col">Why</th>
+            <th scope="col" className="number">
+              Lines
+            </th>
+            <th scope="col" className="number">
+              Size
+            </th>
+            <th scope="col">Last used</th>
+          </tr>
+        </thead>
+        <tbody>
+          {removals.slice(0, ROWS_SHOWN).map(({ kind, subject, name, why, lines, bytes, lastUsedAt }) => (
+            <tr key={`${kind} ${subject}`}>
+              <td data-label="What">{kind}</td>
+              <td data-label="Name">
+                {kind === 'artifact' ? (
+                  <>
+                    {name} <code className="muted">{subject.slice(0, 12)}</code>
+                  </>
+                ) : (
+                  <Link to="/runs/$run" params={{ run: subject }}>
+                    {name}
+                  </Link>
+                )}
+              </td>
+              <td data-label="Why">{why}</td>
+              <td data-label="Lines" className="number">
+                {kind === 'artifact' ? '–' : countText(lines)}
+              </td>
+              <td data-label="Size" className="number">
+                {bytesText(bytes)}
+              </td>
+              <td data-label="Last used">
+                <Ago at={lastUsedAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {removals.length > ROWS_SHOWN && (
+        <p className="muted">and {countText(removals.length - ROWS_SHOWN)} more, which the command line lists.</p>
+      )}
+    </>
+  );
+}
+
+function Pins({ pins }: { pins: RetentionView['pins'] }): ReactNode {
+  const queries = useQueryClient();
+  const [asked, setAsked] = useState<RetentionView['pins'][number] | null>(null);
+  const unpin = useMutation({
+    mutationFn: (run: string) => call('pinRun', { params: { run }, body: { pinned: false } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['retention'] }),
+  });
+  return (
+    <section aria-labelledby="pins-head">
+      <h2 id="pins-head">Pinned runs</h2>
+      <WriteError error={unpin.error} />
+      {pins.length === 0 ? (
+        <p className="muted">
+          None. <code>peerlab retention pin RUN</code> keeps a run with all its evidence.
+        </p>
+      ) : (
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">Run</th>
+              <th scope="col">By</th>
+              <th scope="col">Reason</th>
+              <th scope="col">Pinned</th>
+              <th scope="col">
+                <span className="unseen">Action</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {pins.map((pin) => (
+              <tr key={pin.run}>
+                <td data-label="Run">
+                  <Link to="/runs/$run" params={{ run: pin.run }} className="strong">
+                    {pin.name}
+                  </Link>
+                </td>
+                <td data-label="By">{pin.by}</td>
+                <td data-label="Reason">{pin.reason ?? <span className="muted">none given</span>}</td>
+                <td data-label="Pinned">
+                  <Ago at={pin.pinnedAt} />
+                </td>
+                <td data-label="Action">
+                  <button
+                    type="button"
+                    className="danger"
+                    disabled={unpin.isPending}
+                    aria-label={`Unpin ${pin.name}`}
+                    onClick={() => setAsked(pin)}
+                  >
+                    Unpin
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {asked !== null && (
+        <ConfirmDialog
+          title="Let this run go?"
+          name={asked.name}
+          action="Unpin it"
+          onConfirm={() => unpin.mutate(asked.run)}
+          onClose={() => setAsked(null)}
+        >
+          <p>
+            Retention may remove the evidence of <strong>{asked.name}</strong> at its next pass if it is old enough.
+          </p>
+        </ConfirmDialog>
+      )}
+    </section>
+  );
+}
+
+function Deletions({ deletions }: { deletions: RetentionView['deletions'] }): ReactNode {
+  if (deletions.length === 0) return null;
+  return (
+    <section aria-labelledby="deletions-head">
+      <h2 id="deletions-head">Removed lately</h2>
+      <table className="list">
+        <thead>
+          <tr>
+            <th scope="col">Removed</th>
+            <th scope="col">What</th>
+            <th scope="col">Name</th>
+            <th scope="col">Why</th>
+            <th scope="col" className="number">
+              Size
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {deletions.map(({ removedAt, kind, subject, name, why, bytes }) => (
+            <tr key={`${removedAt} ${kind} ${subject}`}>
+              <td data-label="Removed">
+                <Ago at={removedAt} />
+              </td>
+              <td data-label="What">{kind}</td>
+              <td data-label="Name">{name}</td>
+              <td data-label="Why">{why}</td>
+              <td data-label="Size" className="number">
+                {bytesText(bytes)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

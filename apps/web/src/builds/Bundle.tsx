@@ -1,0 +1,135 @@
+import { Link } from '@tanstack/react-router';
+import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { CopyButton } from '../ui/copy.js';
+import { bytesText, countText } from '../ui/numbers.js';
+import { escapePattern } from '../ui/pattern.js';
+import { Ago, durationText } from '../ui/time.js';
+
+/** The suites in the bundle, each with its tests. */
+export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
+  return (
+    <section aria-labelledby="suites-head">
+      <h2 id="suites-head">Test suites in the bundle</h2>
+      <table className="list">
+        <thead>
+          <tr>
+            <th scope="col">Suite</th>
+            <th scope="col">Kind</th>
+            <th scope="col" className="number">
+              Limit
+            </th>
+            <th scope="col">Tests</th>
+          </tr>
+        </thead>
+        <tbody>
+          {manifest.suites.map((suite) => (
+            <tr key={suite.name}>
+              <td data-label="Suite" className="strong">
+                {suite.name}
+              </td>
+              <td data-label="Kind">{suite.kind}</td>
+              <td data-label="Limit" className="number">
+                {durationText(suite.timeoutSeconds * 1000)}
+              </td>
+              <td data-label="Tests">
+                {suite.tests.length === 0 ? (
+                  <span className="muted">known when it runs</span>
+                ) : (
+                  <details>
+                    <summary>{countText(suite.tests.length)} tests</summary>
+                    <ul className="test-names">
+                      {suite.tests.map((test) => (
+                        <li key={test}>
+                          <Link to="/" search={{ q: `^${escapePattern(`${suite.name}/${test}`)}$` }}>
+                            {test}
+                          </Link>
+                        </li>
+                      ))}
+                    </ul>
+                  </details>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Everything that names the kernel beyond doubt. */
+export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle: BuildDetail['bundle'] }): ReactNode {
+  const rows: [string, string, string][] = [
+    ['build-id', manifest.buildId, '/sys/kernel/notes shows the same on the machine'],
+    ['content key', manifest.key, 'what a run names the bundle by: builds: [{name: …, bundle: KEY}]'],
+    ...(bundle === null ? [] : [['bundle', bundle.sha256, 'SHA-256 of the file'] satisfies [string, string, string]]),
+    ['base', manifest.base.sha256, `SHA-256 of the source of ${manifest.base.version}`],
+    ['config', manifest.config.sha256, 'SHA-256 of the configuration fragments'],
+  ];
+  const files = Object.entries(manifest.files).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return (
+    <section aria-labelledby="digests-head">
+      <h2 id="digests-head">Digests</h2>
+      <dl className="digests card">
+        {rows.map(([name, value, help]) => (
+          <div key={name}>
+            <dt title={help}>{name}</dt>
+            <dd>
+              <code>{value}</code>
+              <CopyButton text={value} label={`copy the ${name}`} quiet>
+                copy
+              </CopyButton>
+            </dd>
+          </div>
+        ))}
+        <div>
+          <dt>toolchain</dt>
+          <dd>{manifest.toolchain}</dd>
+        </div>
+        {files.length > 0 && (
+          <div>
+            <dt>files</dt>
+            <dd>
+              <details>
+                <summary>{countText(files.length)} files</summary>
+                <ul className="bundle-files">
+                  {files.map(([path, { sha256, sizeBytes }]) => (
+                    <li key={path}>
+                      <code>{path}</code> <span className="number">{bytesText(sizeBytes)}</span>{' '}
+                      <code className="muted">{sha256}</code>
+                    </li>
+                  ))}
+                </ul>
+              </details>
+            </dd>
+          </div>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+/** Other builds that became the very same kernel. */
+export function SameKernel({ same }: { same: BuildDetail['same'] }): ReactNode {
+  if (same.length === 0) return null;
+  return (
+    <section aria-labelledby="same-head">
+      <h2 id="same-head">The same kernel in other runs</h2>
+      <ul className="same">
+        {same.map(({ id, name, runId, runName, createdAt }) => (
+          <li key={id}>
+            <Link to="/builds/$build" params={{ build: id }}>
+              {name}
+            </Link>{' '}
+            of{' '}
+            <Link to="/runs/$run" params={{ run: runId }}>
+              {runName}
+            </Link>
+            , <Ago at={createdAt} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

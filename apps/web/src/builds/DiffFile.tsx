@@ -1,0 +1,94 @@
+import { diffSize, type DiffFile, type DiffHunk } from '@peerlab/contracts';
+import { useMemo, useState, type ReactNode } from 'react';
+import { countText } from '../ui/numbers.js';
+
+/** A file with more changed lines than this starts folded. */
+const FOLDED_ABOVE = 400;
+
+/** Added and removed lines, with signs: not by colour alone. */
+export function DiffCount({ added, removed }: { added: number; removed: number }): ReactNode {
+  return (
+    <span className="diff-count number">
+      <span className="diff-plus">+{countText(added)}</span>
+      <span className="diff-minus">−{countText(removed)}</span>
+      <span className="unseen"> lines added and removed</span>
+    </span>
+  );
+}
+
+/** What a patch does to one file. */
+export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
+  const lines = file.hunks.reduce((sum, hunk) => sum + hunk.lines.length, 0);
+  const [isOpen, setOpen] = useState(lines <= FOLDED_ABOVE);
+  const { path, oldPath, change } = file;
+  return (
+    <section className="diff-file" aria-label={`changes to ${path}`}>
+      <h4>
+        <button type="button" className="diff-name" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          <code>
+            {oldPath !== null && `${oldPath} → `}
+            {path}
+          </code>
+          {change !== 'changed' && <span className="chip">{change}</span>}
+          <DiffCount {...diffSize([file])} />
+          {!isOpen && <span className="muted">{countText(lines)} lines folded</span>}
+        </button>
+      </h4>
+      {isOpen && file.hunks.length > 0 && (
+        // A region of its own that scrolls: kernel lines are wide, and wrapping would break their columns.
+        <div className="diff" tabIndex={0} role="region" aria-label={`diff of ${path}`}>
+          {file.hunks.map((hunk, index) => (
+            <Hunk key={index} hunk={hunk} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+const SIGNS: Record<string, { name: string; said: string }> = {
+  '+': { name: 'add', said: 'added: ' },
+  '-': { name: 'del', said: 'removed: ' },
+  '\\': { name: 'note', said: '' },
+};
+
+/** Line numbers before and after of each line of a hunk, from the places where it starts. */
+function numberLines({ oldStart, newStart, lines }: DiffHunk): { before: number | null; after: number | null }[] {
+  let before = oldStart;
+  let after = newStart;
+  return lines.map(({ kind }) => ({
+    before: kind === '-' || kind === ' ' ? before++ : null,
+    after: kind === '+' || kind === ' ' ? after++ : null,
+  }));
+}
+
+function Hunk({ hunk }: { hunk: DiffHunk }): ReactNode {
+  const numbers = useMemo(() => numberLines(hunk), [hunk]);
+  return (
+    <div className="diff-hunk">
+      <div className="diff-line diff-head">
+        <span className="diff-number" />
+        <span className="diff-number" />
+        <span className="diff-text">@@ {hunk.context === '' ? `line ${hunk.newStart}` : hunk.context}</span>
+      </div>
+      {hunk.lines.map(({ kind, text }, index) => {
+        const sign = SIGNS[kind];
+        return (
+          <div key={index} className={sign === undefined ? 'diff-line' : `diff-line diff-${sign.name}`}>
+            <span className="diff-number" aria-hidden="true">
+              {numbers[index]?.before}
+            </span>
+            <span className="diff-number" aria-hidden="true">
+              {numbers[index]?.after}
+            </span>
+            <span className="diff-text">
+              {sign !== undefined && sign.said !== '' && <span className="unseen">{sign.said}</span>}
+              <span aria-hidden="true">{kind}</span>
+              {text}
+            </span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { DeliveriesPanel } from '../admin/DeliveriesPanel.js';
+import { RetentionPanel } from '../admin/RetentionPanel.js';
+import { TokensPanel } from '../admin/TokensPanel.js';
+import { useTitle } from '../ui/section.js';
+
+const route = getRouteApi('/admin');
+
+const TABS = [
+  { tab: 'tokens', label: 'Tokens', title: 'Tokens', Panel: TokensPanel },
+  { tab: 'deliveries', label: 'Webhook deliveries', title: 'Webhook deliveries', Panel: DeliveriesPanel },
+  { tab: 'retention', label: 'Retention', title: 'Retention', Panel: RetentionPanel },
+] as const;
+
+/** What keeps the farm itself in order: who may write, what webhooks brought, what is kept for how long. */
+export function AdminPage(): ReactNode {
+  const search = route.useSearch();
+  const open = TABS.find(({ tab }) => tab === search.tab) ?? TABS[0];
+  useTitle(`${open.title}, admin`);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Admin</h1>
+      </div>
+      <nav className="tabs" aria-label="Parts of the admin page">
+        {TABS.map(({ tab, label }) => (
+          <Link
+            key={tab}
+            to="/admin"
+            search={{ tab: tab === 'tokens' ? undefined : tab }}
+            aria-current={tab === open.tab ? 'page' : undefined}
+            className={tab === open.tab ? 'tab tab-open' : 'tab'}
+          >
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <open.Panel />
+    </>
+  );
+}

@@ -1,0 +1,189 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { describeBuildError, type BuildDetail } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { useTopics } from '../api/live-context.js';
+import { buildQuery } from '../api/queries.js';
+import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
+import { Series } from '../builds/Series.js';
+import { bytesText } from '../ui/numbers.js';
+import { QuerySection, useTitle } from '../ui/section.js';
+import { Ago } from '../ui/time.js';
+import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
+
+const route = getRouteApi('/builds/$build');
+
+/** One kernel build: what went in, what came out, and what it was tested on. */
+export function BuildPage(): ReactNode {
+  const { build: id } = route.useParams();
+  useTopics('builds');
+  const query = useQuery(buildQuery(id));
+  const build = query.data;
+  useTitle(build === undefined ? 'Kernel build' : `${build.state}: build ${build.name}`);
+  return (
+    <QuerySection query={query} what="the kernel build" heading="Kernel build">
+      {(data) => (
+        <>
+          <RunTopic run={data.runId} />
+          <BuildHead build={data} />
+          <TestedOn build={data} />
+          <SeriesOfPage build={data} />
+          {data.manifest !== null && (
+            <>
+              <Suites manifest={data.manifest} />
+              <Digests manifest={data.manifest} bundle={data.bundle} />
+            </>
+          )}
+          <SameKernel same={data.same} />
+        </>
+      )}
+    </QuerySection>
+  );
+}
+
+function RunTopic({ run }: { run: string }): ReactNode {
+  useTopics(`run:${run}`);
+  return null;
+}
+
+function SeriesOfPage({ build }: { build: BuildDetail }): ReactNode {
+  const { open = '' } = route.useSearch();
+  const navigate = route.useNavigate();
+  const numbers = new Set(open.split(',').map(Number));
+  return (
+    <Series
+      build={build}
+      open={numbers}
+      onOpen={(next) =>
+        void navigate({ search: { open: next.join(',') || undefined }, replace: true, resetScroll: false })
+      }
+    />
+  );
+}
+
+function BuildHead({ build }: { build: BuildDetail }): ReactNode {
+  const { manifest, bundle } = build;
+  return (
+    <>
+      <p className="crumbs">
+        <Link to="/builds">Kernel builds</Link> / <span className="muted">{build.id.slice(0, 8)}</span>
+      </p>
+      <div className="page-head">
+        <h1>{build.name}</h1>
+        <StateBadge state={build.state} />
+        {manifest !== null && (
+          <span className="chip" title="whether this kernel offers DMA aliases of device-private pages">
+            {manifest.features.dmaAlias ? 'has dma_alias' : 'without dma_alias'}
+          </span>
+        )}
+        <div className="push row">
+          {build.buildAttemptId !== null && (
+            <Link to="/attempts/$attempt" params={{ attempt: build.buildAttemptId }} className="button">
+              Build log
+            </Link>
+          )}
+          <Link to="/" search={{ run: build.runId }} className="button">
+            Grid
+          </Link>
+        </div>
+      </div>
+      {build.error !== null && <p className="notice notice-bad">{describeBuildError(build.error)}</p>}
+      <dl className="facts-row">
+        <Fact name="Run">
+          <Link to="/runs/$run" params={{ run: build.runId }}>
+            {build.runName}
+          </Link>{' '}
+          <span className="muted">{build.run.trigger}</span>
+        </Fact>
+        <Fact name="Release">{manifest === null ? <Nothing /> : <code>{manifest.release}</code>}</Fact>
+        <Fact name="Base">{manifest === null ? <Nothing /> : manifest.base.version}</Fact>
+        <Fact name="Config">{build.config ?? <Nothing />}</Fact>
+        <Fact name="Bundle">
+          {bundle === null ? (
+            <Nothing />
+          ) : (
+            <>
+              <span className="number">{bytesText(bundle.sizeBytes)}</span>
+              {bundle.removedAt !== null && (
+                <span className="muted">
+                  , removed <Ago at={bundle.removedAt} />
+                </span>
+              )}
+            </>
+          )}
+        </Fact>
+        <Fact name="Created">
+          <Ago at={build.createdAt} />
+        </Fact>
+      </dl>
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+const Nothing = (): ReactNode => <span className="muted">not built</span>;
+
+function TestedOn({ build }: { build: BuildDetail }): ReactNode {
+  return (
+    <section aria-labelledby="jobs-head">
+      <h2 id="jobs-head">Tested on</h2>
+      {build.jobs.length === 0 ? (
+        <p className="muted">No test job of the run uses this build.</p>
+      ) : (
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">Verdict</th>
+              <th scope="col">Combination</th>
+              <th scope="col">Machine</th>
+              <th scope="col">Evidence</th>
+            </tr>
+          </thead>
+          <tbody>
+            {build.jobs.map((job) => (
+              <tr key={job.id}>
+                <td data-label="Verdict">
+                  {job.verdict === null ? <StateBadge state={job.state} /> : <VerdictMark verdict={job.verdict} long />}
+                </td>
+                <td data-label="Combination">
+                  {job.combination === null ? (
+                    <span className="muted">not known</span>
+                  ) : (
+                    <span className="row tight">
+                      <PathChip kind={job.combination.identity.pathKind} />
+                      <span>{job.combination.label}</span>
+                    </span>
+                  )}
+                </td>
+                <td data-label="Machine">
+                  {job.machine !== null && (
+                    <Link to="/machines/$machine" params={{ machine: job.machine }}>
+                      {job.machine}
+                    </Link>
+                  )}
+                </td>
+                <td data-label="Evidence">
+                  {job.attemptId === null ? (
+                    <span className="muted">no attempt</span>
+                  ) : (
+                    <Link to="/attempts/$attempt" params={{ attempt: job.attemptId }}>
+                      results and logs
+                    </Link>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}

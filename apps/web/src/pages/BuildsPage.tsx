@@ -1,0 +1,142 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { describeBuildError, type BuildSummary } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { useTopics } from '../api/live-context.js';
+import { buildsQuery } from '../api/queries.js';
+import { FilterField } from '../ui/FilterField.js';
+import { useListKeys } from '../ui/list-keys.js';
+import { bytesText, countText } from '../ui/numbers.js';
+import { readPattern } from '../ui/pattern.js';
+import { Empty, QuerySection, useTitle } from '../ui/section.js';
+import { Ago } from '../ui/time.js';
+import { StateBadge } from '../ui/verdict.js';
+
+const route = getRouteApi('/builds');
+
+/** All kernel builds, newest first. */
+export function BuildsPage(): ReactNode {
+  useTitle('Kernel builds');
+  useTopics('builds');
+  useListKeys();
+  const { q } = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useInfiniteQuery(buildsQuery());
+  const pattern = useMemo(() => readPattern(q), [q]);
+  return (
+    <>
+      <div className="page-head">
+        <h1>Kernel builds</h1>
+        <FilterField
+          label="Filter builds"
+          placeholder="Filter by name, release, config, state or run   ( / )"
+          value={q ?? ''}
+          problem={pattern.problem}
+          onChange={(next) => void navigate({ search: { q: next || undefined }, replace: true, resetScroll: false })}
+        />
+      </div>
+      <QuerySection query={query} what="the kernel builds">
+        {({ pages }) => {
+          const all = pages.flat();
+          const shown = all.filter((build) => pattern.matches(searchTextOf(build)));
+          if (all.length === 0) {
+            return (
+              <Empty title="No kernel was built yet.">
+                <p>
+                  A run builds the kernels that it names: <Link to="/submit">submit one</Link>.
+                </p>
+              </Empty>
+            );
+          }
+          return (
+            <>
+              <BuildTable builds={shown} />
+              {shown.length === 0 && <Empty title={`None of the ${countText(all.length)} loaded builds matches.`} />}
+              {query.hasNextPage && (
+                <p className="more">
+                  <button type="button" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    Load older builds
+                  </button>
+                </p>
+              )}
+            </>
+          );
+        }}
+      </QuerySection>
+    </>
+  );
+}
+
+function searchTextOf({ name, runName, state, manifest }: BuildSummary): string {
+  return `${name} ${runName} ${state} ${manifest?.release ?? ''} ${manifest?.config.name ?? ''} ${manifest?.buildId ?? ''}`;
+}
+
+function BuildTable({ builds }: { builds: readonly BuildSummary[] }): ReactNode {
+  if (builds.length === 0) return null;
+  return (
+    <table className="list">
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Build</th>
+          <th scope="col">Release</th>
+          <th scope="col">Config</th>
+          <th scope="col" className="number">
+            Patches
+          </th>
+          <th scope="col" className="number">
+            Bundle
+          </th>
+          <th scope="col">Run</th>
+          <th scope="col">Created</th>
+        </tr>
+      </thead>
+      <tbody>
+        {builds.map((build) => (
+          <tr key={build.id}>
+            <td data-label="State">
+              <StateBadge state={build.state} />
+            </td>
+            <td data-label="Build">
+              <Link to="/builds/$build" params={{ build: build.id }} className="strong" data-row>
+                {build.name}
+              </Link>
+              {build.error !== null && <div className="reason">{describeBuildError(build.error)}</div>}
+            </td>
+            <td data-label="Release">
+              {build.manifest === null ? (
+                <span className="muted">{build.state === 'failed' ? 'not built' : 'not yet'}</span>
+              ) : (
+                <>
+                  <code className="whole">{build.manifest.release}</code>
+                  <div className="muted whole" title={`build-id ${build.manifest.buildId}`}>
+                    build-id <code>{build.manifest.buildId.slice(0, 12)}</code>
+                  </div>
+                </>
+              )}
+            </td>
+            <td data-label="Config">{build.manifest?.config.name}</td>
+            <td data-label="Patches" className="number">
+              {build.manifest !== null && (build.manifest.patches === 0 ? 'none' : build.manifest.patches)}
+            </td>
+            <td data-label="Bundle" className="number">
+              {build.bundle !== null && (
+                <span title={build.bundle.removedAt === null ? undefined : `removed at ${build.bundle.removedAt}`}>
+                  {build.bundle.removedAt === null ? bytesText(build.bundle.sizeBytes) : 'removed'}
+                </span>
+              )}
+            </td>
+            <td data-label="Run">
+              <Link to="/runs/$run" params={{ run: build.runId }}>
+                {build.runName}
+              </Link>
+            </td>
+            <td data-label="Created" className="whole">
+              <Ago at={build.createdAt} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

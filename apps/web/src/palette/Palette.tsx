@@ -1,0 +1,168 @@
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRouter } from '@tanstack/react-router';
+import type { Grid } from '@peerlab/contracts';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { buildsQuery, fleetQuery, runsQuery, templatesQuery } from '../api/queries.js';
+import { setAppearance, useAppearance } from '../ui/theme.js';
+import { chooseEntries, paletteEntries, type Deed, type Entry } from './entries.js';
+
+const LIST_ID = 'palette-list';
+const optionId = (index: number): string => `palette-option-${index}`;
+
+/** Type a few letters, press Enter, be there. */
+export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }): ReactNode {
+  const [typed, setTyped] = useState('');
+  const [chosen, setChosen] = useState(0);
+  const entries = useEntries();
+  const shown = useMemo(() => chooseEntries(entries, typed), [entries, typed]);
+  const at = Math.min(chosen, shown.length - 1);
+  const perform = useDeed(onHelp);
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current;
+    if (element !== null && !element.open) element.showModal();
+    return () => element?.close();
+  }, []);
+  useEffect(() => {
+    // In a block: newer browsers answer a promise, which is no clean-up.
+    document.getElementById(optionId(at))?.scrollIntoView({ block: 'nearest' });
+  }, [at]);
+
+  const choose = (entry: Entry | undefined): void => {
+    if (entry === undefined) return;
+    onClose();
+    perform(entry.deed);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const to = stepOf(event, at, shown.length);
+    if (to !== null) setChosen(to);
+    else if (event.key === 'Enter') choose(shown[at]?.entry);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className="palette"
+      aria-label="Go to anything"
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === dialog.current) onClose();
+      }}
+    >
+      <input
+        type="text"
+        role="combobox"
+        aria-label="Go to anything"
+        aria-expanded="true"
+        aria-controls={LIST_ID}
+        aria-autocomplete="list"
+        aria-activedescendant={shown.length === 0 ? undefined : optionId(at)}
+        placeholder="Page, run, machine, build, test, template, theme…"
+        autoComplete="off"
+        spellCheck={false}
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setChosen(0);
+        }}
+        onKeyDown={onKeyDown}
+      />
+      <ul id={LIST_ID} role="listbox" aria-label="Matches">
+        {shown.map(({ entry, at: letters }, index) => (
+          <li
+            key={entry.id}
+            id={optionId(index)}
+            role="option"
+            aria-selected={index === at}
+            onPointerMove={() => setChosen(index)}
+            onClick={() => choose(entry)}
+          >
+            <span className="palette-kind">{entry.kind}</span>
+            <span className="palette-name">{markedLetters(entry.name, letters)}</span>
+            <span className="palette-about muted">{entry.about}</span>
+            {entry.keys.map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </li>
+        ))}
+      </ul>
+      <p role="status" className={shown.length === 0 ? 'palette-none muted' : 'unseen'}>
+        {shown.length === 0
+          ? 'Nothing fits. An id of a run, an attempt or a build works too.'
+          : `${shown.length} entries`}
+      </p>
+    </dialog>
+  );
+}
+
+/** Where an arrow or a page key leads; null for another key. Round at both ends. */
+function stepOf(event: KeyboardEvent, at: number, count: number): number | null {
+  if (count === 0) return null;
+  const isNext = event.key === 'ArrowDown' || (event.ctrlKey && event.key === 'n');
+  const isPrevious = event.key === 'ArrowUp' || (event.ctrlKey && event.key === 'p');
+  if (isNext) return (at + 1) % count;
+  if (isPrevious) return (at + count - 1) % count;
+  if (event.key === 'PageDown') return Math.min(count - 1, at + 8);
+  if (event.key === 'PageUp') return Math.max(0, at - 8);
+  return null;
+}
+
+function useEntries(): Entry[] {
+  const queries = useQueryClient();
+  const runs = useInfiniteQuery(runsQuery()).data;
+  const builds = useInfiniteQuery(buildsQuery()).data;
+  const fleet = useQuery(fleetQuery()).data;
+  const templates = useQuery(templatesQuery()).data;
+  return useMemo(() => {
+    // Grids that were looked at; none is fetched for its names alone.
+    const grids = queries.getQueriesData<Grid>({ queryKey: ['grid'] }).flatMap(([, grid]) => grid ?? []);
+    return paletteEntries({
+      runs: runs?.pages.flat() ?? [],
+      builds: builds?.pages.flat() ?? [],
+      machines: fleet?.machines ?? [],
+      templates: templates ?? [],
+      grids,
+    });
+  }, [queries, runs, builds, fleet, templates]);
+}
+
+function useDeed(onHelp: () => void): (deed: Deed) => void {
+  const router = useRouter();
+  const appearance = useAppearance();
+  return (deed) => {
+    switch (deed.type) {
+      case 'go':
+        router.history.push(deed.to);
+        return;
+      case 'help':
+        onHelp();
+        return;
+      case 'filter':
+        document.querySelector<HTMLInputElement>('[data-filter]')?.focus();
+        return;
+      case 'appearance':
+        setAppearance({ ...appearance, ...deed.change });
+    }
+  };
+}
+
+function markedLetters(name: string, letters: readonly number[]): ReactNode {
+  if (letters.length === 0) return name;
+  const marked = new Set(letters);
+  return [...splitRuns(name, marked)].map(({ text, isMarked }, index) =>
+    isMarked ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
+  );
+}
+
+function* splitRuns(name: string, marked: ReadonlySet<number>): Generator<{ text: string; isMarked: boolean }> {
+  let start = 0;
+  for (let index = 1; index <= name.length; index += 1) {
+    if (index < name.length && marked.has(index) === marked.has(start)) continue;
+    yield { text: name.slice(start, index), isMarked: marked.has(start) };
+    start = index;
+  }
+}

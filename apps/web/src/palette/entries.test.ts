@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { KEY_MAP } from '../keys.js';
+import { chooseEntries, ENTRIES_SHOWN, paletteEntries, type Stock } from './entries.js';
+
+const NOTHING: Stock = { runs: [], machines: [], builds: [], templates: [], grids: [] };
+const grid = (count: number): Stock['grids'][number] => ({
+  columns: [],
+  rows: Array.from({ length: count }, (_, index) => ({ suite: 'p2p', test: `t.${index}(`, verdicts: '' })),
+  notes: [],
+  cells: [],
+  metrics: [],
+  generatedAt: '2026-01-01T00:00:00Z',
+});
+
+describe('paletteEntries', () => {
+  it('has every page of the key map under the words and keys of the key map', () => {
+    const pages = Object.values(KEY_MAP).filter((entry) => 'to' in entry);
+    expect(pages.length).toBeGreaterThan(5);
+    for (const page of pages) {
+      const entry = paletteEntries(NOTHING).find(({ name }) => name === page.label);
+      expect(entry).toMatchObject({ keys: page.keys, deed: { type: 'go', to: page.to } });
+    }
+  });
+
+  it('names every entry once, and leads to a test by an expression that means only it', () => {
+    const entries = paletteEntries({ ...NOTHING, grids: [grid(3), grid(3)] });
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(entries.length);
+    const test = entries.find(({ name }) => name === 'p2p/t.1(');
+    const q = new URL(test?.deed.type === 'go' ? test.deed.to : '', 'http://farm').searchParams.get('q') ?? '';
+    expect(new RegExp(q).test('p2p/t.1(')).toBe(true);
+    expect(new RegExp(q).test('p2p/tx1(')).toBe(false);
+  });
+});
+
+describe('chooseEntries', () => {
+  it('puts the best first, marks letters of the name only, and never shows too many', () => {
+    const entries = paletteEntries({ ...NOTHING, grids: [grid(500)] });
+    expect(chooseEntries(entries, '')).toHaveLength(ENTRIES_SHOWN);
+    const [first] = chooseEntries(entries, 'dark');
+    expect(first?.entry.name).toBe('dark theme');
+    expect(first?.at).toEqual([0, 1, 2, 3]);
+    expect(chooseEntries(entries, 'zzzz')).toEqual([]);
+  });
+
+  it('takes an id for a run, an attempt or a build', () => {
+    const id = '00000000-0000-4000-8000-000000000000';
+    expect(chooseEntries([], ` ${id} `).map(({ entry }) => entry.deed)).toEqual([
+      { type: 'go', to: `/runs/${id}` },
+      { type: 'go', to: `/attempts/${id}` },
+      { type: 'go', to: `/builds/${id}` },
+    ]);
+  });
+});

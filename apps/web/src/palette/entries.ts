@@ -1,0 +1,137 @@
+import type { BuildSummary, Grid, MachineSummary, RunSummary, TemplateView } from '@peerlab/contracts';
+import { KEY_MAP, PAGES, type KeyName } from '../keys.js';
+import { escapePattern } from '../ui/pattern.js';
+import type { Appearance } from '../ui/theme.js';
+import { fuzzyMatch } from './fuzzy.js';
+
+/** What an entry does when it is chosen. */
+export type Deed =
+  | { type: 'go'; to: string }
+  | { type: 'help' }
+  | { type: 'filter' }
+  | { type: 'appearance'; change: Partial<Appearance> };
+
+export interface Entry {
+  id: string;
+  /** What it is, in a word: page, run, machine. */
+  kind: string;
+  name: string;
+  /** Said beside the name, and searched as well. */
+  about: string;
+  keys: readonly string[];
+  deed: Deed;
+}
+
+/** Data that is there to choose from. */
+export interface Stock {
+  runs: readonly RunSummary[];
+  machines: readonly MachineSummary[];
+  builds: readonly BuildSummary[];
+  templates: readonly TemplateView[];
+  grids: readonly Grid[];
+}
+
+/** Entries shown at once; more would not be looked at. */
+export const ENTRIES_SHOWN = 40;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Everything that the palette offers: pages and deeds of the key map, then the farm's own things. */
+export function paletteEntries(stock: Stock): Entry[] {
+  return [...pageEntries(), ...deedEntries(), ...stockEntries(stock)];
+}
+
+function pageEntries(): Entry[] {
+  return PAGES.map(({ name, to, label }) => ({
+    id: `page ${to}`,
+    kind: 'page',
+    name: label,
+    about: to,
+    keys: KEY_MAP[name].keys,
+    deed: { type: 'go', to },
+  }));
+}
+
+function deedEntries(): Entry[] {
+  const ofKey = (name: KeyName, deed: Deed): Entry => ({
+    id: `key ${name}`,
+    kind: 'action',
+    name: KEY_MAP[name].label,
+    about: '',
+    keys: KEY_MAP[name].keys,
+    deed,
+  });
+  const theme = (name: string, change: Partial<Appearance>): Entry => ({
+    id: `theme ${name}`,
+    kind: 'theme',
+    name,
+    about: 'appearance',
+    keys: [],
+    deed: { type: 'appearance', change },
+  });
+  return [
+    ofKey('help', { type: 'help' }),
+    ofKey('filter', { type: 'filter' }),
+    theme('dark theme', { theme: 'dark' }),
+    theme('light theme', { theme: 'light' }),
+    theme('theme of the system', { theme: 'system' }),
+    theme('colours for red-green blindness', { safePalette: true }),
+    theme('usual colours', { safePalette: false }),
+  ];
+}
+
+function stockEntries({ runs, machines, builds, templates, grids }: Stock): Entry[] {
+  const tests = new Set(grids.flatMap(({ rows }) => rows.map(({ suite, test }) => `${suite}/${test}`)));
+  const entry = (kind: string, id: string, name: string, about: string, to: string): Entry => ({
+    id: `${kind} ${id}`,
+    kind,
+    name,
+    about,
+    keys: [],
+    deed: { type: 'go', to },
+  });
+  return [
+    ...machines.map(({ name, description }) =>
+      entry('machine', name, name, description, `/machines/${encodeURIComponent(name)}`),
+    ),
+    ...runs.map(({ id, name, verdict, state }) =>
+      entry('run', id, name, `${verdict ?? state} ${id.slice(0, 8)}`, `/runs/${id}`),
+    ),
+    ...builds.map(({ id, name, runName, manifest }) =>
+      entry('build', id, name, `${manifest?.release ?? 'not built'} · ${runName}`, `/builds/${id}`),
+    ),
+    ...templates.map(({ name, description }) =>
+      entry('template', name, name, description, `/submit?template=${encodeURIComponent(name)}`),
+    ),
+    ...[...tests].map((test) =>
+      entry('test', test, test, 'on the grid', `/?q=${encodeURIComponent(`^${escapePattern(test)}$`)}`),
+    ),
+  ];
+}
+
+/** Entries that fit what was typed, best first; an id leads to all that may have it. */
+export function chooseEntries(entries: readonly Entry[], typed: string): { entry: Entry; at: number[] }[] {
+  const text = typed.trim();
+  if (UUID.test(text)) {
+    const id = text.toLowerCase();
+    return (['run', 'attempt', 'build'] as const).map((kind) => ({
+      entry: {
+        id: `${kind} ${id}`,
+        kind,
+        name: `${kind} ${id}`,
+        about: '',
+        keys: [],
+        deed: { type: 'go', to: `/${kind}s/${id}` },
+      },
+      at: [],
+    }));
+  }
+  return entries
+    .flatMap((entry, order) => {
+      const match = fuzzyMatch(text, `${entry.name} ${entry.kind} ${entry.about}`);
+      if (match === null) return [];
+      return [{ entry, order, score: match.score, at: match.at.filter((index) => index < entry.name.length) }];
+    })
+    .toSorted((a, b) => (text === '' ? a.order - b.order : b.score - a.score || a.order - b.order))
+    .slice(0, ENTRIES_SHOWN);
+}

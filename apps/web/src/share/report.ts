@@ -1,0 +1,2 @@
+/** The Markdown report, loaded when it is asked for. */
+export { renderReport, reportOfRun } from '@peerlab/contracts';

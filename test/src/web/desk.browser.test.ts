@@ -1,0 +1,299 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FAILED_BUILD, SAMPLE_BUILDS } from './sample-builds.js';
+import { SAMPLE_TOKEN } from './sample-farm.js';
+import { accessibilityFindings, startWebApp, type OpenPage, type WebApp } from './web-app.js';
+
+let app: WebApp;
+beforeAll(async () => {
+  app = await startWebApp();
+});
+afterAll(async () => {
+  await app?.close();
+});
+
+const build = (name: string): string => `/builds/${SAMPLE_BUILDS[name]}`;
+const signedIn = (path: string): string => `${path}#token=${SAMPLE_TOKEN}`;
+const PAGES: Record<string, string> = {
+  builds: '/builds',
+  'built kernel': `${build('dma-alias')}?open=1,20`,
+  'untouched base': build('base'),
+  'hostile patch': `${build('my-series')}?open=1`,
+  'failed build': `/builds/${FAILED_BUILD}`,
+  tokens: signedIn('/admin'),
+  deliveries: signedIn('/admin?tab=deliveries'),
+  retention: '/admin?tab=retention',
+};
+
+async function settled({ page }: OpenPage): Promise<void> {
+  await page.locator('h1').waitFor();
+  await page.locator('.loading').first().waitFor({ state: 'detached' });
+}
+
+describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
+  it.each(Object.keys(PAGES))(
+    '%s has no accessibility finding, no script error and no policy violation',
+    async (name) => {
+      await using opened = await app.open(PAGES[name] ?? '', { colorScheme });
+      await settled(opened);
+      expect(await opened.page.title()).toMatch(/ · Peerlab$/);
+      expect(await accessibilityFindings(opened.page)).toEqual([]);
+      expect(await opened.page.evaluate('window.planted')).toBeUndefined();
+      expect(opened.errors).toEqual([]);
+    },
+  );
+});
+
+it('no page is wider than a phone', async () => {
+  for (const [name, path] of Object.entries(PAGES)) {
+    await using opened = await app.open(path, { viewport: { width: 390, height: 844 } });
+    await settled(opened);
+    const widths = await opened.page.evaluate(
+      '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+    );
+    expect({ name, widths }).toEqual({ name, widths: [390, 390] });
+  }
+});
+
+describe('kernel builds', () => {
+  it('are listed by page, filtered by the address, and walked through with j, k and Enter', async () => {
+    await using opened = await app.open('/builds');
+    const { page } = opened;
+    await page.getByRole('link', { name: 'dma-alias', exact: true }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(50);
+    await page.getByRole('button', { name: 'Load older builds' }).click();
+    await page.getByRole('link', { name: 'older-60', exact: true }).waitFor();
+    expect(await page.getByRole('button', { name: 'Load older builds' }).count()).toBe(0);
+
+    await page.keyboard.press('/');
+    await page.keyboard.type('^(base|dma)');
+    await page.getByRole('link', { name: 'my-series', exact: true }).waitFor({ state: 'detached' });
+    expect(new URL(page.url()).searchParams.get('q')).toBe('^(base|dma)');
+    await page.reload();
+    await page.getByRole('link', { name: 'base', exact: true }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(2);
+
+    for (const key of ['j', 'j', 'j', 'k']) await page.keyboard.press(key);
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('dma-alias');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'base', exact: true }).waitFor();
+    await page.getByText('No patch: the untouched base 7.3.4').waitFor();
+  });
+
+  it('show their series: each patch unfolds by a click that the address keeps, and is fetched then only', async () => {
+    const before = app.farm.calls.get('getPatch') ?? 0;
+    await using opened = await app.open(build('dma-alias'));
+    const { page } = opened;
+    const first = page.getByRole('button', { name: /^1 ?mm\/hmm: report the right pfn/ });
+    await first.waitFor();
+    expect(app.farm.calls.get('getPatch') ?? 0).toBe(before);
+    await first.click();
+    await page.locator('.diff-add').first().waitFor();
+    expect(app.farm.calls.get('getPatch')).toBeGreaterThan(before);
+    expect(new URL(page.url()).searchParams.get('open')).toBe('1');
+    expect(await page.locator('.diff-add .diff-text').first().textContent()).toMatch(/^added: \+/);
+    await page.reload();
+    await page.locator('.diff-add').first().waitFor();
+    await first.click();
+    await page.locator('.diff').waitFor({ state: 'detached' });
+
+    const long = page.getByRole('button', { name: /a long file/ });
+    await long.click();
+    await page.getByRole('button', { name: /long\.c.*900 lines folded/ }).click();
+    await page.getByText('line_900();').waitFor();
+  });
+
+  it('say why the text of a patch is missing, and what was built of what on which machine', async () => {
+    await using opened = await app.open(build('dma-alias'));
+    const { page } = opened;
+    await page.getByText(/The text of 1 of \d+ patches is not stored/).waitFor();
+    expect(await page.getByRole('button', { name: /whose text is lost/ }).isDisabled()).toBe(true);
+    const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'v-amd-roots' }) });
+    await row.getByText('fail').waitFor();
+    await row.getByRole('link', { name: 'results and logs' }).click();
+    await page.getByRole('heading', { name: 'dma-alias on v-amd-roots' }).waitFor();
+  });
+
+  it('keep markup in subject, author, path, message and diff what it is: text', async () => {
+    await using opened = await app.open(`${build('my-series')}?open=1`);
+    const { page, errors } = opened;
+    await page.getByText('<iframe srcdoc=').waitFor();
+    expect(await page.locator('.series').locator('img, script, svg, iframe, a').count()).toBe(0);
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+    expect(errors).toEqual([]);
+  });
+
+  it('are a step away from their run', async () => {
+    await using opened = await app.open(`/runs/${app.farm.liveRun}`);
+    const { page } = opened;
+    await page.getByRole('heading', { name: 'Build my-series' }).getByRole('link').click();
+    await page.getByRole('heading', { name: 'my-series', exact: true }).waitFor();
+  });
+
+  it('name what is not there', async () => {
+    await using opened = await app.open('/builds/00000000-0000-4000-8000-00000000ffff');
+    await opened.page.getByText('there is no such build').first().waitFor();
+  });
+});
+
+describe('tokens', () => {
+  it('need a token, are shown once when made, and go after their name was typed', async () => {
+    await using opened = await app.open('/admin');
+    const { page } = opened;
+    const question = page.getByRole('dialog', { name: 'Token needed' });
+    await question.getByLabel('Token').fill(SAMPLE_TOKEN);
+    await question.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText('the one you use').waitFor();
+
+    await page.locator('.new-token select').selectOption('agent');
+    await page.locator('.new-token input').fill('lab-7');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByText('plk_agent_sample-secret').waitFor();
+    await page.getByRole('button', { name: 'Done, hide it' }).click();
+    await page.getByText('plk_agent_sample-secret').waitFor({ state: 'detached' });
+    expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage])')).not.toContain('sample-secret');
+
+    await page.getByRole('button', { name: 'Revoke the token of agent lab-7' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Revoke this token?' });
+    const revoke = dialog.getByRole('button', { name: 'Revoke it' });
+    expect(await revoke.isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill('lab-');
+    await page.keyboard.press('Enter');
+    expect(await revoke.isDisabled()).toBe(true);
+    await dialog.getByRole('textbox').fill('lab-7');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Revoke the token of agent lab-7' }).waitFor({ state: 'detached' });
+    await page.getByRole('row', { name: /lab-7/ }).getByText('revoked').waitFor();
+  });
+});
+
+describe('webhook deliveries', () => {
+  it('tell what became of each, page by page', async () => {
+    await using opened = await app.open(signedIn('/admin?tab=deliveries'));
+    const { page } = opened;
+    await page.getByText('there is no template "nightly"').first().waitFor();
+    expect(await page.locator('.badge').filter({ hasText: 'ignored' }).count()).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Load older deliveries' }).click();
+    await page.getByText('delivery-60', { exact: true }).waitFor();
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+    await page.getByRole('link', { name: 'Retention' }).click();
+    expect(new URL(page.url()).searchParams.get('tab')).toBe('retention');
+  });
+});
+
+describe('retention', () => {
+  it('shows what would go, and removes it after the count was typed', async () => {
+    await using opened = await app.open(signedIn('/admin?tab=retention'));
+    const { page } = opened;
+    await page.getByRole('img', { name: /8\.7 GiB used of 40 GiB/ }).waitFor();
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('2 items would go').waitFor();
+    await page.getByRole('button', { name: 'Remove now' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Remove this evidence?' });
+    await dialog.getByRole('textbox').fill('remove 2');
+    await dialog.getByRole('button', { name: 'Remove it' }).click();
+    await page.getByText('2 items were removed').waitFor();
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('Nothing: all of it is kept.').waitFor();
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+  });
+});
+
+describe('the palette', () => {
+  it('opens by keyboard, says what is chosen, goes there, and gives the focus back', async () => {
+    await using opened = await app.open('/machines');
+    const { page, errors } = opened;
+    await page.getByRole('link', { name: 'v-switch' }).waitFor();
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox', { name: 'Go to anything' });
+    await field.waitFor();
+    await page.getByRole('option', { name: /v-amd-roots/ }).waitFor({ state: 'attached' });
+    expect(await accessibilityFindings(page)).toEqual([]);
+    await page.keyboard.type('vintel');
+    const chosen = page.getByRole('option', { selected: true });
+    expect(await chosen.textContent()).toContain('v-intel-roots');
+    expect(await field.getAttribute('aria-activedescendant')).toBe(await chosen.getAttribute('id'));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'v-intel-roots' }).waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+
+    await page.keyboard.press(':');
+    await field.fill('o');
+    const first = await chosen.getAttribute('id');
+    await page.keyboard.press('ArrowUp');
+    expect(await chosen.getAttribute('id')).not.toBe(first);
+    await page.keyboard.press('ArrowDown');
+    expect(await chosen.getAttribute('id')).toBe(first);
+    await page.keyboard.press('Escape');
+    await field.waitFor({ state: 'detached' });
+    expect(errors).toEqual([]);
+  }, 120_000);
+
+  it('knows pages with their keys, themes, ids, and tests of the grid that was looked at', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox', { name: 'Go to anything' });
+    await field.fill('thp_alias');
+    await page.getByRole('option', { name: /p2p-functional\/thp_alias/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('rowheader', { name: 'alias_read' }).waitFor({ state: 'detached' });
+    expect(new URL(page.url()).searchParams.get('q')).toBe('^p2p-functional/thp_alias$');
+
+    await page.keyboard.press('Control+k');
+    await field.fill('dark theme');
+    await page.keyboard.press('Enter');
+    await page.locator('html[data-theme="dark"]').waitFor();
+
+    await page.keyboard.press('Control+k');
+    await field.fill('kernel builds');
+    expect(await page.getByRole('option', { selected: true }).locator('kbd').textContent()).toBe('g b');
+    await field.fill(app.farm.endedRun);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/runs/${app.farm.endedRun}`);
+
+    await page.keyboard.press('g');
+    await page.keyboard.press('b');
+    await page.getByRole('heading', { name: 'Kernel builds' }).waitFor();
+  });
+});
+
+describe('a run is shared', () => {
+  it('as Markdown, as a link and as a badge, and its picture is an SVG', async () => {
+    await using opened = await app.open(`/runs/${app.farm.endedRun}`);
+    const { page, errors } = opened;
+    await page.evaluate(
+      "window.copied = []; Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (text) => { window.copied.push(text); } } })",
+    );
+    await page.getByText('Share', { exact: true }).click();
+    const menu = page.locator('.share .menu-body');
+    for (const name of ['Copy as Markdown', 'Copy link', 'Copy badge']) {
+      const button = menu.locator('.copy').filter({ hasText: name });
+      await button.getByText(name).click();
+      await button.getByText('copied').waitFor();
+    }
+    const [report, link, badge] = await page.evaluate<string[]>('window.copied');
+    expect(report).toMatch(/^## dma_alias, before and after\n\nRun /);
+    expect(report).toContain('### Findings');
+    expect(report).toContain('| v-switch | switch | BUS_ADDR |');
+    expect(link).toBe(`${app.url}/runs/${app.farm.endedRun}`);
+    expect(badge).toBe(
+      `[![dma_alias, before and after](${app.url}/api/v1/runs/${app.farm.endedRun}/badge.svg)](${link})`,
+    );
+    const loaded = page.getByRole('img', { name: /^badge of/ });
+    await loaded.waitFor();
+    expect(await page.evaluate("document.querySelector('.share img').naturalWidth")).toBeGreaterThan(0);
+    expect(errors).toEqual([]);
+  });
+
+  it('on paper: without navigation and buttons, with the whole grid', async () => {
+    await using opened = await app.open('/');
+    const { page } = opened;
+    await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.locator('header.top').isVisible()).toBe(false);
+    expect(await page.evaluate("getComputedStyle(document.querySelector('.grid-scroll')).overflow")).toBe('visible');
+    expect(await page.getByRole('rowheader', { name: 'thp_alias' }).isVisible()).toBe(true);
+  });
+});
