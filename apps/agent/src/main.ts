@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
-import { lockState } from './config/state-lock.js';
+import { lockStateWhenRoom } from './config/state-lock.js';
 import { BundleCache } from './job/bundle-cache.js';
 import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
@@ -30,11 +30,11 @@ function configPath(): string {
   }
 }
 
-function run(config: AgentConfig): void {
+async function run(config: AgentConfig): Promise<void> {
   const journal = createJournal((line) => process.stdout.write(line));
   const token = (): string => readToken(config.tokenFile);
   token();
-  lockState(config.stateDir);
+  await lockStateWhenRoom(config.stateDir, journal);
   mkdirSync(config.cacheDir, { recursive: true });
   const machines = config.machines.map((machine) => {
     try {
@@ -101,7 +101,7 @@ function run(config: AgentConfig): void {
 }
 
 try {
-  run(loadConfig(configPath()));
+  await run(loadConfig(configPath()));
 } catch (error) {
   process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`);
   process.exit(2);

@@ -35,11 +35,18 @@ async function work(order: Order): Promise<void> {
 
 function nextSeed(news: object): Promise<number | null> {
   return new Promise((resolve) => {
+    const settle = (seed: number | null): void => {
+      process.off('disconnect', orphaned);
+      process.off('message', told);
+      resolve(seed);
+    };
     // Without its parent nobody wants any more.
-    process.once('disconnect', () => resolve(null));
-    process.once('message', (message: { seed: number | null }) => resolve(message.seed));
+    const orphaned = (): void => settle(null);
+    const told = ({ seed }: { seed: number | null }): void => settle(seed);
+    process.once('disconnect', orphaned);
+    process.once('message', told);
     if (process.connected) process.send?.(news);
-    else resolve(null);
+    else settle(null);
   });
 }
 

@@ -1,6 +1,11 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Journal } from '../journal.js';
 import { ConfigError } from './agent-config.js';
+
+/** Between two looks for room on a full disk. */
+const ROOM_POLL_MS = 5000;
 
 /** Start time of a process in clock ticks since boot; null when it does not run. Tells a re-used pid. */
 function startTimeOf(pid: number): string | null {
@@ -22,8 +27,11 @@ export function lockState(stateDir: string): void {
   for (;;) {
     try {
       const fd = openSync(path, 'wx', 0o600);
-      writeSync(fd, `${process.pid} ${startTimeOf(process.pid) ?? ''}`);
-      closeSync(fd);
+      try {
+        writeSync(fd, `${process.pid} ${startTimeOf(process.pid) ?? ''}`);
+      } finally {
+        closeSync(fd);
+      }
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -40,4 +48,24 @@ export function lockState(stateDir: string): void {
     }
     rmSync(path, { force: true });
   }
+}
+
+/**
+ * As lockState, but waits while the disk is full: somebody will make room, and an agent that ends until then is
+ * one that nobody starts again. Rejects with what lockState throws.
+ */
+export async function lockStateWhenRoom(stateDir: string, journal: Journal, pollMs = ROOM_POLL_MS): Promise<void> {
+  for (;;) {
+    try {
+      return lockState(stateDir);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      journal.warning('waiting-for-room', { stateDir, error: (error as Error).message });
+    }
+    await delay(pollMs);
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
