@@ -106,7 +106,24 @@ export class FaultyProxy {
 
   #carry(pair: Pair, from: Socket, to: Socket, fromAgent: boolean): void {
     const splitter = new FrameSplitter();
-    let lastDue = 0;
+    // In order whatever happens to the delay: nothing overtakes on one connection.
+    const waiting: { piece: Buffer; dueMs: number }[] = [];
+    let timer: NodeJS.Timeout | null = null;
+    const drain = (): void => {
+      timer = null;
+      for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+        const early = next.dueMs - Date.now();
+        if (early > 0) {
+          timer = setTimeout(drain, early);
+          return;
+        }
+        waiting.shift();
+        if (!pair.dead && to.writable) to.write(next.piece);
+      }
+      if (ended) finish();
+    };
+    let ended = false;
+    const finish = (): void => void (this.weather.delayMs > 0 ? to.destroy() : to.end());
     const deliver = (piece: Buffer): void => {
       if (pair.dead) return;
       if (fromAgent && (this.weather.holdBack || pair.held.length > 0) && pair.heldBytes < HELD_MAX_BYTES) {
@@ -114,14 +131,8 @@ export class FaultyProxy {
         pair.heldBytes += piece.length;
         return;
       }
-      // In order, also when the delay gets shorter meanwhile.
-      const due = Math.max(lastDue, Date.now() + this.weather.delayMs);
-      lastDue = due;
-      const write = (): void => {
-        if (!pair.dead && to.writable) to.write(piece);
-      };
-      if (due <= Date.now()) write();
-      else setTimeout(write, due - Date.now());
+      waiting.push({ piece, dueMs: Date.now() + this.weather.delayMs });
+      if (timer === null) drain();
     };
     from.on('data', (chunk: Buffer) => {
       for (const { bytes, isData } of splitter.push(chunk)) {
@@ -135,10 +146,8 @@ export class FaultyProxy {
       // Through a black hole the other end does not hear of it either.
       if (pair.dead) return;
       if (fromAgent && pair.held.length > 0) return;
-      const finish = (): void => void to.destroy();
-      const left = lastDue - Date.now();
-      if (left > 0) setTimeout(finish, left);
-      else to.end();
+      ended = true;
+      if (timer === null) finish();
       if (from.destroyed && to.destroyed) this.#pairs.delete(pair);
     });
     from.on('close', () => {
