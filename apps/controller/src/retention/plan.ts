@@ -60,7 +60,12 @@ function daysOf({ kind, trigger }: Candidate, policy: RetentionPolicy): number {
   return kind === 'logs' ? times.logDays : times.resultDays;
 }
 
-const order = (a: Candidate, b: Candidate): number => (`${a.kind} ${a.subject}` < `${b.kind} ${b.subject}` ? -1 : 1);
+/** An artifact goes after the runs that use it. */
+const KINDS: readonly Candidate['kind'][] = ['logs', 'run', 'artifact'];
+
+/** Of candidates that were last used in the same millisecond. */
+const order = (a: Candidate, b: Candidate): number =>
+  KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (a.subject < b.subject ? -1 : 1);
 
 function removalOf({ kind, subject, name, lastUsedAt, lines, bytes }: Candidate, why: Removal['why']): Removal {
   return { kind, subject, name, lastUsedAt: lastUsedAt.toISOString(), why, lines, bytes };
