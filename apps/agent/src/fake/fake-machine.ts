@@ -61,6 +61,8 @@ export class FakeMachine {
   moduleProblem: string | null = null;
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
+  /** Asked for every request of SFTP; one that is refused gets no answer. */
+  onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean = () => true;
   /** Every written chunk has a flipped bit. */
   damageUploads = false;
   /** Extra time that the default kernel takes. */

@@ -17,6 +17,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     mtime: 0,
   });
   sftp.on('OPEN', (id, path, flags) => {
+    if (!machine.onSftp('OPEN')) return;
     const truncate = (flags & ssh2.utils.sftp.OPEN_MODE.TRUNC) !== 0;
     if (truncate || !machine.files.has(path)) machine.files.set(path, Buffer.alloc(0));
     const handle = Buffer.alloc(4);
@@ -25,6 +26,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     sftp.handle(id, handle);
   });
   sftp.on('WRITE', (id, handle, offset, data) => {
+    if (!machine.onSftp('WRITE')) return;
     const path = handles.get(handle.toString('hex')) ?? '';
     const old = machine.files.get(path) ?? Buffer.alloc(0);
     if (data.length > machine.freeBytes) {
@@ -40,10 +42,12 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     sftp.status(id, STATUS_CODE.OK);
   });
   sftp.on('STAT', (id, path) => {
+    if (!machine.onSftp('STAT')) return;
     if (machine.files.has(path)) sftp.attrs(id, attributes(path));
     else sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
   });
   sftp.on('CLOSE', (id) => {
+    if (!machine.onSftp('CLOSE')) return;
     sftp.status(id, STATUS_CODE.OK);
   });
 }

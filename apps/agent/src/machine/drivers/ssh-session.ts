@@ -150,7 +150,7 @@ export class SshSession implements Session {
     part: string,
     options: UploadOptions,
   ): Promise<number> {
-    const size = await new Promise<number>((resolve) => {
+    const size = await this.orLost<number>((resolve) => {
       sftp.stat(part, (error, stats) => resolve(error === undefined || error === null ? stats.size : 0));
     });
     if (size === 0 || size > options.sizeBytes) return 0;
@@ -168,7 +168,7 @@ export class SshSession implements Session {
   ): Promise<void> {
     const failed = (what: string) => (error: Error) =>
       new MachineError('upload', `${what} ${remotePath}: ${error.message}`, null, error);
-    const handle = await new Promise<Buffer>((resolve, reject) => {
+    const handle = await this.orLost<Buffer>((resolve, reject) => {
       sftp.open(remotePath, startBytes > 0 ? 'r+' : 'w', { mode: 0o600 }, (error, opened) =>
         error ? reject(failed('cannot create')(error)) : resolve(opened),
       );

@@ -46,6 +46,27 @@ describe('SSH session', () => {
     await expect(upload()).rejects.toThrow(/\/boot\/x arrived damaged: expected sha256/);
   });
 
+  it('an upload ends with the connection, whatever it waits for', async () => {
+    const { work } = lab.assign();
+    const local = join(await lab.bundles.fetch(work.bundle.sha256, work.manifest), 'vmlinuz');
+    const sha256 = work.manifest.files['vmlinuz']?.sha256 ?? '';
+    const upload = (path: string) =>
+      session.upload(local, path, { sha256, sizeBytes: readFileSync(local).length, mode: 0o644 });
+    for (const waitsFor of ['STAT', 'OPEN', 'WRITE', 'CLOSE'] as const) {
+      await upload('/boot/before');
+      lab.fake.onSftp = (request) => {
+        if (request !== waitsFor) return true;
+        lab.fake.ssh.dropAll();
+        return false;
+      };
+      await expect(upload('/boot/x'), waitsFor).rejects.toThrow('was lost');
+      // With the channel gone nobody answers what is asked now.
+      await expect(upload('/boot/y'), `after ${waitsFor}`).rejects.toThrow('was lost');
+      lab.fake.onSftp = () => true;
+      session = await lab.machine.access.connect({ timeoutMs: 5_000 });
+    }
+  });
+
   it('a command that is cut off by the end of the connection says so', async () => {
     const running = session.exec(script('kmsg-follow', {}, ''));
     lab.fake.goDown();
