@@ -92,6 +92,8 @@ it('drives a run from submission over build and test to its verdict', async () =
   // Packed by the first reading, and the same when it is read again, without the cells.
   const again = await farm.call('getGrid', { query: { run: run.id, cells: 'none' } });
   expect(again).toEqual({ ...grid, cells: [], generatedAt: again.generatedAt });
+  const newest = await farm.call('getGrid', { query: {} });
+  expect(newest).toEqual({ ...grid, generatedAt: newest.generatedAt });
   expect(grid.cells.map(({ verdict }) => verdict).toSorted()).toEqual(
     ['pass', 'pass', 'bounced', 'not-reached', 'not-reached'].toSorted(),
   );

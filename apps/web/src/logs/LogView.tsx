@@ -201,10 +201,13 @@ function useLogStore(attemptId: string, stream: LogStream): LogStore {
       ),
     [attemptId, stream],
   );
+  // Before it is known how many lines there are, the live channel would begin with the first of millions.
+  const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
+  const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
-    if (link === null) return undefined;
+    if (link === null || !isKnown || isComplete) return undefined;
     return link.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
-  }, [link, attemptId, stream, store]);
+  }, [link, attemptId, stream, store, isKnown, isComplete]);
   useEffect(() => {
     // At first and after every reconnect: how many lines are there by now?
     if (state !== 'paused') store.refresh();

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     say('pages');
     const pages = await measurePages(farm.url, size, at);
     say('browser');
-    const browser = await measureBrowser(farm.url, at);
+    const browser = await measureBrowser(farm.url, at, size.logLines);
     process.stdout.write(`${pageTable(pages)}\n\n${browserTable(browser)}\n`);
     if (values.json !== undefined) await writeFile(values.json, JSON.stringify({ size, pages, browser }, null, 2));
   } finally {

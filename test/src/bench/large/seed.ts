@@ -49,6 +49,11 @@ export interface Landmarks {
  */
 export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text: string) => void): Promise<Landmarks> {
   await client.query('set synchronous_commit = off');
+  // A hash as a UUID that says of itself that it is random.
+  await client.query(
+    `create function seed_id(text) returns uuid language sql immutable parallel safe
+     return overlay(overlay(md5($1) placing '4' from 13) placing '8' from 17)::uuid`,
+  );
   say(`${size.machines} machines of ${size.combinations} combinations`);
   await seedFleet(client, size);
   say(`${size.runs} runs`);
@@ -87,7 +92,7 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
 }
 
 async function idOf(client: Client, text: string): Promise<string> {
-  return (await client.query<{ id: string }>('select md5($1)::uuid as id', [text])).rows[0]?.id ?? '';
+  return (await client.query<{ id: string }>('select seed_id($1) as id', [text])).rows[0]?.id ?? '';
 }
 
 async function seedFleet(client: Client, { machines, combinations }: LargeFarm): Promise<void> {
@@ -142,7 +147,7 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
   await client.query(
     `insert into run (id, name, spec, state, priority, trigger_kind, trigger_detail, jobs_total, jobs_ended, verdict,
        counts, created_at, started_at, ended_at)
-     select md5('run ' || r)::uuid, 'nightly ' || r, $2, 'ended', 50, 'user', 'seeder', $3, $3, 'fail',
+     select seed_id('run ' || r), 'nightly ' || r, $2, 'ended', 50, 'user', 'seeder', $3, $3, 'fail',
        '{"pass": 1800, "fail": 200}', t, t, t + interval '20 minutes'
      from generate_series(0, $1::int - 1) as r,
        lateral (select clock_timestamp() - make_interval(mins => 30 * ($1::int - r)) as t) as at`,
@@ -150,14 +155,14 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
   );
   await client.query(
     `insert into build (id, run_id, position, name, spec, state, bundle_key)
-     select md5('build ' || r)::uuid, md5('run ' || r)::uuid, 0, 'patched', $2, 'ready',
+     select seed_id('build ' || r), seed_id('run ' || r), 0, 'patched', $2, 'ready',
        ($3::text[])[1 + r * $4::int / $1::int]
      from generate_series(0, $1::int - 1) as r`,
     [runs, spec.builds[0], keys, KERNELS],
   );
   await client.query(
     `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, verdict, ended_at)
-     select md5('job ' || n)::uuid, md5('run ' || n / $2::int)::uuid, md5('build ' || n / $2::int)::uuid, 'patched',
+     select seed_id('job ' || n), seed_id('run ' || n / $2::int), seed_id('build ' || n / $2::int), 'patched',
        n % $2::int, 'test', 'ended', 'm-' || (n % $5::int) % $4::int, ($3::text[])[1 + n % $5::int], 'fail',
        clock_timestamp() - make_interval(secs => $1::int - n)
      from generate_series(0, $1::int - 1) as n`,
@@ -165,15 +170,15 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
   );
   await client.query(
     `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-     select md5('attempt ' || n)::uuid, md5('job ' || n)::uuid, 1, 'ended', 'lab', j.machine, nextval('lease_fence'),
+     select seed_id('attempt ' || n), seed_id('job ' || n), 1, 'ended', 'lab', j.machine, nextval('lease_fence'),
        repeat('0', 32), true, j.ended_at - interval '10 minutes', j.ended_at
-     from generate_series(0, $1::int - 1) as n join job j on j.id = md5('job ' || n)::uuid`,
+     from generate_series(0, $1::int - 1) as n join job j on j.id = seed_id('job ' || n)`,
     [runs * jobsPerRun],
   );
   await client.query(
     `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile, median,
        upper_quartile)
-     select md5('attempt ' || n)::uuid, m, 'p2p-perf', 'P0' || m, 'fault_map.' || m, 'ns/page', 'lower',
+     select seed_id('attempt ' || n), m, 'p2p-perf', 'P0' || m, 'fault_map.' || m, 'ns/page', 'lower',
        array[v, v * 1.01, v * 0.99], '{}', v * 0.99, v, v * 1.01
      from generate_series(0, $1::int - 1) as n, generate_series(1, 8) as m,
        lateral (select 400.0 * m * (1 + (hashtext(n || ' ' || m) & 255) / 5000.0) as v) as value`,
@@ -184,7 +189,7 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
 async function seedResults(client: Client, { tests }: LargeFarm, from: number, to: number): Promise<void> {
   await client.query(
     `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, warnings, log)
-     select md5('attempt ' || n)::uuid, case when t <= 350 then 'p2p-functional' else 'hmm-tests' end, 'test_' || t, t,
+     select seed_id('attempt ' || n), case when t <= 350 then 'p2p-functional' else 'hmm-tests' end, 'test_' || t, t,
        case when h < 2 then 'fail' when h < 12 then 'skip' else 'pass' end,
        case when h < 2 then 'fail' when h < 12 then 'skip' else 'pass' end,
        case when h < 2 then 'FAILED tests.c:' || t || ': wrong data in page ' || h when h < 12 then 'needs a second provider' end,
@@ -203,8 +208,9 @@ async function seedLog(client: Client, attemptId: string, lines: number): Promis
      from generate_series(0, $2::bigint - 1) as s`,
     [attemptId, lines],
   );
-  await client.query(
-    `insert into stream (attempt_id, stream, next, expected, bytes) values ($1, 'test', $2, $2, $2 * 220)`,
-    [attemptId, lines],
-  );
+  await client.query(`insert into stream (attempt_id, stream, next, expected, bytes) values ($1, 'test', $2, $2, $3)`, [
+    attemptId,
+    lines,
+    lines * 220,
+  ]);
 }
