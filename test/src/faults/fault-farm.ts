@@ -123,14 +123,15 @@ export class FaultFarm {
 
   /** Rows of a statement of its own connection; tried again while Postgres is away. */
   async query<T extends object>(text: string, values: unknown[] = []): Promise<T[]> {
-    for (let tries = 0; ; tries += 1) {
+    const end = Date.now() + STARTED_MS;
+    for (;;) {
       const client = new pg.Client({ ...pgOptions(this.#address), types });
       client.on('error', () => undefined);
       try {
         await client.connect();
         return (await client.query<T>(text, values)).rows;
       } catch (error) {
-        if (tries >= 100 || !isAway(error)) throw error;
+        if (Date.now() > end || !isAway(error)) throw error;
         await pause(100);
       } finally {
         await client.end().catch(() => undefined);
@@ -147,23 +148,31 @@ export class FaultFarm {
     }
   }
 
+  /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
   async startController(index: number): Promise<void> {
-    this.controllers[index]?.start();
+    const program = this.controllers[index];
+    if (program === undefined) throw new Error(`no controller ${index}`);
     await this.until(`controller ${index}`, STARTED_MS, async () => {
-      if (this.controllers[index]?.alive === false) throw new Error(`controller ${index} ended while it started`);
+      program.start();
       return this.ports[index] !== null;
     });
   }
 
   async killController(index: number): Promise<void> {
-    this.ports[index] = null;
     await this.controllers[index]?.kill();
   }
 
+  /** Nothing happens while it does not run. */
   async killPostgres(): Promise<void> {
     const pidFile = join(this.folder, 'postgres/data/postmaster.pid');
     if (!existsSync(pidFile)) return;
-    process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGKILL');
+    const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+    try {
+      // 0 is what a file that is just being written reads as, and would be this process's own group.
+      if (pid > 0) process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   /** Whether Postgres does. */
@@ -245,10 +254,13 @@ export class FaultFarm {
         args: ['--import', PRELOAD, CONTROLLER_MAIN],
         env: { ...this.#controllerEnvironment(), ...this.#clockEnvironment(1) },
         logFile: join(this.folder, `controller-${index}.log`),
+        saysUp: (line) => listeningPort(line) !== null,
+        onEnd: () => {
+          this.ports[index] = null;
+        },
       },
       (line) => {
-        const said = JSON.parse(line) as { event: string; url?: string };
-        if (said.event === 'listening' && said.url !== undefined) this.ports[index] = Number(new URL(said.url).port);
+        this.ports[index] = listeningPort(line) ?? this.ports[index] ?? null;
       },
     );
   }
@@ -309,6 +321,16 @@ export class FaultFarm {
 function rateFor(programSeconds: number): number {
   const rate = RATE_MAX * Math.min(1, PROGRAM_SECONDS / programSeconds);
   return Math.max(RATE_MIN, Math.round(rate * 10) / 10);
+}
+
+/** Of a controller that says that it listens; null for any other line, also one that a kill cut short. */
+function listeningPort(line: string): number | null {
+  try {
+    const said = JSON.parse(line) as { event?: string; url?: string };
+    return said.event === 'listening' && said.url !== undefined ? Number(new URL(said.url).port) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Ours, without the settings of a farm that may run on this computer. */

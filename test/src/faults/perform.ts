@@ -52,7 +52,10 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
     if (leftovers.length > 0) done.leftovers.push({ machine: name, what: leftovers });
   }
   for (const program of [...farm.controllers, farm.agent]) {
-    done.problems.push(...program.unexpected.splice(0).map((end) => `a process ended by itself: ${end}`));
+    const gaveUp = program.gaveUp.splice(0);
+    // Without Postgres a controller cannot start, and is right to say so.
+    const ends = [...program.unexpected.splice(0), ...(done.struck.includes('kill-postgres') ? [] : gaveUp)];
+    done.problems.push(...ends.map((end) => `a process ended by itself: ${end}`));
   }
   return done;
 }
@@ -100,7 +103,7 @@ async function keepBusy(farm: FaultFarm, schedule: Schedule, lastsMs: number, do
     );
     // As a service manager would.
     for (const [index, controller] of farm.controllers.entries()) {
-      if (controller.fallen) await farm.startController(index).catch(() => undefined);
+      if (controller.fallen) await farm.startController(index);
     }
     for (let runs = open?.runs ?? 0; runs < OPEN_RUNS; runs += 1) await submitRun(farm, schedule, done);
     await mendQuarantined(farm, done);
@@ -115,7 +118,6 @@ async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   farm.lab.onTruth = () => undefined;
   Object.assign(farm.proxy.weather, { blackHole: false, delayMs: 0, duplicate: false, holdBack: false });
   for (const program of [...farm.controllers, farm.agent]) program.signal('SIGCONT');
-  // One that gave up without Postgres is started again, as a service manager would.
   await farm.startController(0);
   if (schedule.controllers === 2) await farm.startController(1);
   await farm.until('Postgres, which the controllers bring back', 300_000, () => farm.answers());

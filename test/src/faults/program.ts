@@ -18,12 +18,18 @@ export interface ProgramSettings {
   args: readonly string[];
   env: NodeJS.ProcessEnv;
   logFile: string;
+  /** Whether a line of its output says that it is up; without it a program is up from its start. */
+  saysUp?: (line: string) => boolean;
+  /** Called at every end, whoever caused it. */
+  onEnd?: () => void;
 }
 
 /** A program of the farm that is killed, frozen and started again; whoever ends by itself is noted. */
 export class Program {
-  /** Ends that nobody here caused. */
+  /** Ends of the program when it was up, that nobody here caused. */
   readonly unexpected: string[] = [];
+  /** The same before it was up. */
+  readonly gaveUp: string[] = [];
   readonly #settings: ProgramSettings;
   readonly #log: WriteStream;
   readonly #onLine: (line: string) => void;
@@ -57,6 +63,8 @@ export class Program {
     });
     this.#child = child;
     this.#wanted = true;
+    const { saysUp, onEnd } = this.#settings;
+    let up = saysUp === undefined;
     let lastWords = '';
     child.stderr?.on('data', (piece: Buffer) => {
       lastWords = (lastWords + piece.toString()).slice(-2000);
@@ -67,12 +75,15 @@ export class Program {
       lines.on('error', () => undefined);
       lines.on('line', (line) => {
         this.#log.write(`${line}\n`);
+        up ||= saysUp?.(line) === true;
         this.#onLine(line);
       });
     }
     child.once('exit', (code, signal) => {
       this.#child = null;
-      if (this.#wanted) this.unexpected.push(`${this.name} ended with ${code ?? signal}: ${lastWords.slice(-600)}`);
+      onEnd?.();
+      if (!this.#wanted) return;
+      (up ? this.unexpected : this.gaveUp).push(`${this.name} ended with ${code ?? signal}: ${lastWords.slice(-600)}`);
     });
   }
 

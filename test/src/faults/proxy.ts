@@ -120,10 +120,9 @@ export class FaultyProxy {
         waiting.shift();
         if (!pair.dead && to.writable) to.write(next.piece);
       }
-      if (ended) finish();
+      if (ended) to.end();
     };
     let ended = false;
-    const finish = (): void => void (this.weather.delayMs > 0 ? to.destroy() : to.end());
     const deliver = (piece: Buffer): void => {
       if (pair.dead) return;
       if (fromAgent && (this.weather.holdBack || pair.held.length > 0) && pair.heldBytes < HELD_MAX_BYTES) {
@@ -147,7 +146,7 @@ export class FaultyProxy {
       if (pair.dead) return;
       if (fromAgent && pair.held.length > 0) return;
       ended = true;
-      if (timer === null) finish();
+      if (timer === null) to.end();
       if (from.destroyed && to.destroyed) this.#pairs.delete(pair);
     });
     from.on('close', () => {

@@ -18,8 +18,18 @@ export interface Outcome {
   mended: number;
 }
 
+/** A farm of the suite that ended before it could judge its schedule. */
+export interface Fallen {
+  seed: number;
+  lastWords: string;
+}
+
 /** The report as markdown. */
-export function report(outcomes: readonly Outcome[], { seconds, jobs }: { seconds: number; jobs: number }): string {
+export function report(
+  outcomes: readonly Outcome[],
+  fallen: readonly Fallen[],
+  { seconds, jobs }: { seconds: number; jobs: number },
+): string {
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0);
   const faults = FAULT_KINDS.map(
     (kind) => [kind, sum(({ struck }) => struck.filter((one) => one === kind).length)] as const,
@@ -38,6 +48,9 @@ export function report(outcomes: readonly Outcome[], { seconds, jobs }: { second
       `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +
       (broken.length === 0 ? 'Every promise was kept.' : `${broken.length} schedules broke a promise.`),
     '',
+    ...(fallen.length === 0
+      ? []
+      : [`Farms that fell and were replaced: ${fallen.map(({ seed }) => `seed ${seed}`).join(', ')}.`, '']),
     '| fault | struck |',
     '|---|---:|',
     ...faults.map(([kind, count]) => `| ${kind} | ${count} |`),

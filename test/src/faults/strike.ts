@@ -23,8 +23,7 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
       const index = farm.controllers[fault.which]?.alive === true ? fault.which : 0;
       await farm.killController(index);
       await farm.pass(fault.downMs);
-      // Without Postgres it gives up, as it should; everything is started again in the end.
-      return farm.startController(index).catch(() => undefined);
+      return farm.startController(index);
     }
     case 'freeze-controller':
       return freeze(farm, fault.which === 1 && farm.controllers[1]?.alive === true ? 'second' : 'first', fault.forMs);
