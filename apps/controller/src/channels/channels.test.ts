@@ -87,6 +87,24 @@ describe('the agent channel', () => {
     });
   });
 
+  it('a heartbeat overtakes the log before it, so that a chatty kernel costs nobody the lease', async () => {
+    const { manifest } = await farm.bundle('lanes');
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    await farm.call('submitRun', { body: { yaml: `name: t\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
+    const { attemptId, fence } = await agent.take('test');
+    await agent.log({ attemptId, fence }, 'serial', 0, ['first']);
+    let stored: Promise<void> | undefined;
+    await farm.sql.transaction(async (tx) => {
+      await tx.rows('select 1 from stream where attempt_id = $1 for update', [attemptId]);
+      stored = agent.log({ attemptId, fence }, 'serial', 1, ['second']);
+      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
+      await agent.next('renewed');
+      expect(agent.received.filter((m) => m.type === 'ack' && m.next === 2)).toEqual([]);
+    });
+    await stored;
+    agent.vanish();
+  });
+
   it('a machine stays with its agent while that one is alive', async () => {
     const owner = await farm.agent({ mine: 'BUS_ADDR' });
     const thief = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'thief'), {

@@ -120,9 +120,13 @@ describe('one controller', () => {
     await agent.events(second, 0, finished());
     const [first] = (await runOf(run.id)).jobViews[0]?.attempts ?? [];
     expect(first?.failure?.message).toMatch(/came back without this attempt/);
-    const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
+    const page = () => farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
     // It may have more to tell for an hour.
-    expect(page).toMatchObject({ total: 2, complete: false });
+    expect(await page()).toMatchObject({ total: 2, complete: false });
+    await farm.sql.run(`update attempt set revoked_at = revoked_at - interval '2 hours' where id = $1`, [
+      attempt.attemptId,
+    ]);
+    expect(await page()).toMatchObject({ total: 2, complete: true });
   });
 
   it('resumes where it was: the welcome says what is stored', async () => {
