@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { arrangeCells, arrangeMetrics, arrangeRows, type MetricRow, type ResultRow } from './grid.js';
+import { arrangeCells, arrangeMetrics, type MetricRow, type ResultRow } from './grid.js';
+import { arrangeRows } from './grid-rows.js';
 import type { VerdictRow } from './verdict-rows.js';
 import { quartiles } from './statistics.js';
 import { expectedTests, suitePosition, verdictOfUnreached } from './unreached.js';

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import {
-  GRID_NOTES_MAX,
   type Combination,
   type Grid,
   type GridCell,
@@ -12,7 +11,8 @@ import {
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { VerdictRows, type VerdictRow } from './verdict-rows.js';
+import { arrangeRows, columnIndex, compare } from './grid-rows.js';
+import { VerdictRows } from './verdict-rows.js';
 
 interface ColumnRow {
   combination: Combination;
@@ -103,47 +103,6 @@ export class GridView {
   }
 }
 
-const NEVER_RAN = '.';
-
-/** Rows in the order of the suites, each with the verdicts of all columns, and why something is wrong. Pure. */
-export function arrangeRows(
-  columns: readonly { attemptId: string | null }[],
-  verdicts: readonly VerdictRow[],
-): Pick<Grid, 'rows' | 'notes'> {
-  const found = new Map<string, { suite: string; test: string; position: number; letters: string[] }>();
-  const columnOf = columnIndex(columns);
-  const notes: (Grid['notes'][number] & { key: string })[] = [];
-  for (const { attemptId, suite, tests, positions, verdicts: letters, reasons } of verdicts) {
-    const column = columnOf.get(attemptId);
-    if (column === undefined) continue;
-    for (const [place, test] of tests.entries()) {
-      const key = `${suite}\n${test}`;
-      const position = positions[place] ?? 0;
-      let row = found.get(key);
-      if (row === undefined) {
-        row = { suite, test, position, letters: columns.map(() => NEVER_RAN) };
-        found.set(key, row);
-      }
-      row.position = Math.min(row.position, position);
-      row.letters[column] = letters[place] ?? NEVER_RAN;
-    }
-    for (const [place, reason] of Object.entries(reasons)) {
-      notes.push({ key: `${suite}\n${tests[Number(place)] ?? ''}`, row: 0, column, reason });
-    }
-  }
-  const rows = [...found.entries()].toSorted(
-    ([, a], [, b]) => a.position - b.position || compare(a.suite, b.suite) || compare(a.test, b.test),
-  );
-  const rowOf = new Map(rows.map(([key], index) => [key, index]));
-  return {
-    rows: rows.map(([, { suite, test, letters }]) => ({ suite, test, verdicts: letters.join('') })),
-    notes: notes
-      .map(({ key, column, reason }) => ({ row: rowOf.get(key) ?? 0, column, reason }))
-      .toSorted((a, b) => a.row - b.row || a.column - b.column)
-      .slice(0, GRID_NOTES_MAX),
-  };
-}
-
 /** The cells that have a result. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
@@ -181,11 +140,6 @@ export function arrangeMetrics(
   return [...rows.values()].toSorted((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name));
 }
 
-function columnIndex(columns: readonly { attemptId: string | null }[]): Map<string, number> {
-  return new Map(columns.flatMap(({ attemptId }, index) => (attemptId === null ? [] : [[attemptId, index]])));
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** What the index job_newest is about. */
 const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
