@@ -55,6 +55,8 @@ export const CompareSearch = z.object({
   b: side,
   /** Absent = changed rows only. */
   rows: z.literal('all').optional().catch(undefined),
+  /** Hash of the only combination that is listed; absent = all. */
+  on: text,
   /** Regular expression over `suite/test combination`. */
   q: text,
 });

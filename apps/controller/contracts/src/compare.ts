@@ -73,6 +73,8 @@ export const CompareQuery = z.object({
   /** Absent: the same run as `a`. */
   b: RunSide.optional(),
   rows: z.enum(['changed', 'all']).default('changed'),
+  /** Hash of the only combination whose rows and metrics are listed; the counts are of all. */
+  combination: z.string().optional(),
 });
 
 export const ComparedSide = z.object({
@@ -154,8 +156,9 @@ export function judgeRatio(
   return { says: high < 1 === (better === 'lower') ? 'better' : 'worse', moreRunsNeeded: false };
 }
 
-/** How many rows an answer holds at most. */
-export const COMPARED_ROWS_MAX = 5000;
+/** How many rows and metrics an answer holds at most: those first that tell the most. */
+export const COMPARED_ROWS_MAX = 1000;
+export const COMPARED_METRICS_MAX = 500;
 
 export const Comparison = z.object({
   a: ComparedSide,
@@ -168,6 +171,8 @@ export const Comparison = z.object({
   rows: z.array(ComparedRow),
   /** Rows that there are; more than `rows` holds when the answer had to be cut. */
   rowsTotal: z.number().int().nonnegative(),
+  /** By suite and name. */
   metrics: z.array(ComparedMetric),
+  metricsTotal: z.number().int().nonnegative(),
 });
 export type Comparison = z.infer<typeof Comparison>;

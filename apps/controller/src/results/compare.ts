@@ -1,18 +1,30 @@
 import { Injectable } from '@nestjs/common';
 import {
   chooseBuilds,
+  COMPARED_METRICS_MAX,
   COMPARED_ROWS_MAX,
   type Combination,
+  type ComparedMetric,
+  type ComparedRow,
   type ComparedSide,
   type Comparison,
+  type Outcome,
   type RunState,
   type TestedKernel,
 } from '@peerlab/contracts';
 import type { InputOf } from '../platform/http/serve.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Sql } from '../platform/database/sql.js';
-import { compareMetrics, compareResults, type SideMetric, type SideResult } from './compare-rows.js';
+import { compareMetrics, type SideMetric } from './compare-metrics.js';
+import {
+  compareVerdicts,
+  noChanges,
+  type ComparedCell,
+  type FoundVerdict,
+  type SideVerdicts,
+} from './compare-verdicts.js';
 import { KERNEL_SQL, readCombinations } from './history.js';
+import { VerdictRows } from './verdict-rows.js';
 
 interface Run {
   id: string;
@@ -24,8 +36,15 @@ interface Run {
 
 interface Side {
   view: ComparedSide;
-  results: SideResult[];
+  verdicts: SideVerdicts[];
   metrics: SideMetric[];
+}
+
+/** What a result is found by. */
+interface EvidenceKey {
+  attempt_id: string;
+  suite: string;
+  test: string;
 }
 
 /** The newest attempt of every test job of build `$2` of run `$1`, as in the grid. */
@@ -38,13 +57,15 @@ const OF_SIDE = `j.run_id = $1 and b.name = $2 and j.kind = 'test' and j.combina
 @Injectable()
 export class CompareView {
   readonly #sql: Sql;
+  readonly #verdicts: VerdictRows;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, verdicts: VerdictRows) {
     this.#sql = sql;
+    this.#verdicts = verdicts;
   }
 
   /** Problems: 404 for a run that is not there, and for a build that its run has not got. */
-  async read({ a, b: given, rows: wanted }: InputOf<'getCompare'>['query']): Promise<Comparison> {
+  async read({ a, b: given, rows: wanted, combination: only }: InputOf<'getCompare'>['query']): Promise<Comparison> {
     const b = given ?? { run: a.run, build: null };
     const isSameRun = a.run === b.run;
     const runA = await this.#run(a.run);
@@ -55,21 +76,49 @@ export class CompareView {
       isSameRun,
     );
     const [sideA, sideB] = await Promise.all([this.#side(runA, builds.a), this.#side(runB, builds.b)]);
-    const hashes = new Set([sideA, sideB].flatMap(({ results, metrics }) => [...results, ...metrics].map(hashOf)));
+    const hashes = new Set([sideA, sideB].flatMap(({ verdicts, metrics }) => [...verdicts, ...metrics].map(hashOf)));
     const combinations = (await readCombinations(this.#sql, hashes)).toSorted(byLabel);
-    const { rows, counts } = compareResults(sideA.results, sideB.results, combinations.map(hashIs));
-    const listed = wanted === 'all' ? rows : rows.filter((row) => row.class !== 'same');
+    const isWanted = (hash: string | undefined): boolean => only === undefined || hash === only;
+    const { cells, total, counts } = compareVerdicts(sideA.verdicts, sideB.verdicts, combinations.map(hashIs), {
+      isListed: (change, index) => (wanted === 'all' || change !== 'same') && isWanted(combinations[index]?.hash),
+      max: COMPARED_ROWS_MAX,
+    });
+    const metrics = compareMetrics(
+      sideA.metrics.filter(({ combination }) => isWanted(combination)),
+      sideB.metrics.filter(({ combination }) => isWanted(combination)),
+      combinations.map(hashIs),
+    );
     return {
       a: sideA.view,
       b: sideB.view,
-      combinations: combinations.map((combination, index) => ({
-        combination,
-        counts: counts[index] ?? { regressed: 0, fixed: 0, new: 0, gone: 0, changed: 0, same: 0 },
-      })),
-      rows: listed.slice(0, COMPARED_ROWS_MAX),
-      rowsTotal: listed.length,
-      metrics: compareMetrics(sideA.metrics, sideB.metrics, combinations.map(hashIs)),
+      combinations: combinations.map((combination, index) => ({ combination, counts: counts[index] ?? noChanges() })),
+      rows: await this.#withEvidence(cells),
+      rowsTotal: total,
+      metrics: movedFirst(metrics, COMPARED_METRICS_MAX),
+      metricsTotal: metrics.length,
     };
+  }
+
+  /** Reasons and log lines are read for what is listed only. */
+  async #withEvidence(cells: readonly ComparedCell[]): Promise<ComparedRow[]> {
+    const wanted = cells.flatMap(({ suite, test, a, b }) =>
+      [a, b].flatMap((found) => (found === null ? [] : [{ attempt_id: found.attemptId, suite, test }])),
+    );
+    const found = await this.#sql.rows<Pick<Outcome, 'reason' | 'log'> & EvidenceKey>(
+      `select x.attempt_id, x.suite, x.test, x.reason, x.log
+       from jsonb_to_recordset($1) as w(attempt_id uuid, suite text, test text)
+         join result x on x.attempt_id = w.attempt_id and x.suite = w.suite and x.test = w.test`,
+      [JSON.stringify(wanted)],
+    );
+    const evidence = new Map(found.map((each) => [evidenceKey(each), each]));
+    return cells.map(({ a, b, ...cell }) => {
+      const outcome = (side: FoundVerdict | null): Outcome | null => {
+        if (side === null) return null;
+        const known = evidence.get(evidenceKey({ ...cell, attempt_id: side.attemptId }));
+        return { ...side, reason: known?.reason ?? null, log: known?.log ?? null };
+      };
+      return { ...cell, a: outcome(a), b: outcome(b) };
+    });
   }
 
   async #run(id: string): Promise<Run> {
@@ -92,12 +141,14 @@ export class CompareView {
         detail: `it has ${namesOf(run).join(', ') || 'none'}`,
       });
     }
-    const [results, metrics] = await Promise.all([
-      this.#sql.rows<SideResult>(
-        `select x.suite, x.test, x.position, x.verdict, x.reason, x.log, x.attempt_id, j.combination
-         from ${ATTEMPTS} join result x on x.attempt_id = t.id where ${OF_SIDE}`,
-        [run.id, kernel.name],
-      ),
+    const attempts = await this.#sql.rows<{ id: string; combination: string }>(
+      `select t.id, j.combination from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
+      [run.id, kernel.name],
+    );
+    const combinationOf = new Map(attempts.map(({ id, combination }) => [id, combination]));
+    const placeOf = new Map(attempts.map(({ id }, place) => [id, place]));
+    const [packed, metrics] = await Promise.all([
+      this.#verdicts.read([...combinationOf.keys()]),
       this.#sql.rows<SideMetric>(
         `select m.suite, m.name, m.unit, m.better, m.samples, m.attempt_id, j.combination
          from ${ATTEMPTS} join measurement m on m.attempt_id = t.id where ${OF_SIDE} order by m.stored_at, m.seq`,
@@ -107,10 +158,20 @@ export class CompareView {
     const { id, name, state, created_at: createdAt } = run;
     return {
       view: { run: { id, name, state, createdAt: createdAt.toISOString() }, kernel, builds: namesOf(run) },
-      results,
+      verdicts: packed
+        .map((row) => ({ ...row, combination: combinationOf.get(row.attemptId) ?? '' }))
+        .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
       metrics,
     };
   }
+}
+
+const evidenceKey = ({ attempt_id: attempt, suite, test }: EvidenceKey): string => [attempt, suite, test].join('\n');
+/** At most so many, those that moved first to stay; in the order they came. */
+function movedFirst(metrics: readonly ComparedMetric[], max: number): ComparedMetric[] {
+  const moved = metrics.filter(({ says }) => says !== 'unclear');
+  const kept = new Set([...moved, ...metrics.filter(({ says }) => says === 'unclear')].slice(0, max));
+  return metrics.filter((metric) => kept.has(metric));
 }
 
 const namesOf = ({ kernels }: Run): string[] => kernels.map(({ name }) => name);

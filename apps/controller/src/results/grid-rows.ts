@@ -48,8 +48,8 @@ export function arrangeRows(
   };
 }
 
-/** All rows in their order, and the numbers of those of a list of tests. */
-function placeRows(verdicts: readonly VerdictRow[]): {
+/** All rows in the order of the suites, and the numbers of those of a list of tests of a suite. Pure. */
+export function placeRows(verdicts: readonly Pick<VerdictRow, 'suite' | 'tests' | 'positions'>[]): {
   rows: readonly Row[];
   rowsOf: (suite: string, tests: readonly string[]) => Uint32Array;
 } {

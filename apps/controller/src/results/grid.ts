@@ -140,7 +140,6 @@ export function arrangeMetrics(
   return [...rows.values()].toSorted((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name));
 }
 
-
 /** What the index job_newest is about. */
 const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
 

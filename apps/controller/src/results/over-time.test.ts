@@ -140,6 +140,18 @@ describe('compare', () => {
     });
   });
 
+  it('lists one combination alone when asked, and counts all of them all the same', async () => {
+    const hash = evidence.hardware.BUS_ADDR.combination;
+    const all = await farm.call('getCompare', { query: { a: run(7) } });
+    const one = await farm.call('getCompare', { query: { a: run(7), combination: hash } });
+    expect(one.combinations).toEqual(all.combinations);
+    const at = all.combinations.findIndex(({ combination }) => combination.hash === hash);
+    expect(one.rows).toEqual(all.rows.filter(({ combination }) => combination === at));
+    expect(one.metrics).toEqual(all.metrics.filter(({ combination }) => combination === at));
+    expect([one.rowsTotal, one.metricsTotal]).toEqual([one.rows.length, one.metrics.length]);
+    expect(one.rows.length).toBeLessThan(all.rows.length);
+  });
+
   it('says which metrics moved, by how much, and from how many samples', async () => {
     const { metrics, combinations } = await farm.call('getCompare', {
       query: { a: `${run(0)}~dma-alias`, b: `${run(7)}~dma-alias` },

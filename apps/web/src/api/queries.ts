@@ -131,10 +131,25 @@ export const historyQuery = ({ combination, build, ...of }: HistorySearch & { su
     getNextPageParam: ({ next }) => next,
   });
 
-export const compareQuery = ({ a, b, rows }: { a: string; b: string | undefined; rows: 'changed' | 'all' }) =>
+export const compareQuery = ({
+  a,
+  b,
+  rows,
+  on,
+}: {
+  a: string;
+  b: string | undefined;
+  rows: 'changed' | 'all';
+  on: string | undefined;
+}) =>
   queryOptions({
-    queryKey: ['compare', a, b ?? '', rows],
-    queryFn: ({ signal }) => call('getCompare', { query: { a, ...(b === undefined ? {} : { b }), rows } }, signal),
+    queryKey: ['compare', a, b ?? '', rows, on ?? ''],
+    queryFn: ({ signal }) =>
+      call(
+        'getCompare',
+        { query: { a, ...(b === undefined ? {} : { b }), rows, ...(on === undefined ? {} : { combination: on }) } },
+        signal,
+      ),
   });
 
 export const metricsQuery = () =>

@@ -1,11 +1,15 @@
+import { Link } from '@tanstack/react-router';
 import { CHANGE_CLASSES, CHANGE_TABLE, type ChangeClass, type Comparison } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText } from '../ui/numbers.js';
 import { PathChip } from '../ui/verdict.js';
 import { ChangeMark } from './ChangeMark.js';
 
-/** How many tests of each combination are in each class. */
-export function ChangeCounts({ combinations }: Pick<Comparison, 'combinations'>): ReactNode {
+/** How many tests of each combination are in each class; one of them may be the only one that is listed below. */
+export function ChangeCounts({
+  combinations,
+  only,
+}: Pick<Comparison, 'combinations'> & { only: string | null }): ReactNode {
   return (
     <section aria-labelledby="counts-head">
       <h2 id="counts-head">By combination</h2>
@@ -26,7 +30,19 @@ export function ChangeCounts({ combinations }: Pick<Comparison, 'combinations'>)
               <td data-label="Combination">
                 <span className="row tight">
                   <PathChip kind={combination.identity.pathKind} />
-                  {combination.label}
+                  <Link
+                    to="/compare"
+                    search={(before) => ({ ...before, on: combination.hash === only ? undefined : combination.hash })}
+                    resetScroll={false}
+                    title={
+                      combination.hash === only
+                        ? 'list all combinations again'
+                        : 'list the rows of this combination only'
+                    }
+                    aria-current={combination.hash === only ? 'true' : undefined}
+                  >
+                    {combination.label}
+                  </Link>
                 </span>
               </td>
               {CHANGE_CLASSES.map((change) => (

@@ -33,7 +33,8 @@ export function ChangeTable({
       </p>
       {isCut && (
         <p className="notice notice-warn">
-          The first {countText(comparison.rows.length)} of {countText(rowsTotal)} rows are here; the counts are of all.
+          {countText(comparison.rows.length)} of {countText(rowsTotal)} rows are here, regressions first; the counts are
+          of all. Choose a combination above to see the rows of that one.
         </p>
       )}
       {rows.length === 0 ? (

@@ -29,6 +29,12 @@ export function MetricChanges({
         (Hodges–Lehmann). An interval that holds 1 shows no difference; by chance about one metric in twenty shows one
         that is none. Samples of one boot share its luck: compare more runs before you believe a small change.
       </p>
+      {comparison.metricsTotal > comparison.metrics.length && (
+        <p className="notice notice-warn">
+          {countText(comparison.metrics.length)} of {countText(comparison.metricsTotal)} metrics are here, those that
+          moved first. Choose a combination above to see all of that one.
+        </p>
+      )}
       {metrics.length === 0 ? (
         <p className="muted">No metric matches the filter.</p>
       ) : (

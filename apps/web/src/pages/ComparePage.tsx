@@ -19,10 +19,10 @@ const route = getRouteApi('/compare');
 
 /** Two builds side by side, of one run or of two. */
 export function ComparePage(): ReactNode {
-  const { a, b, rows, q } = route.useSearch();
+  const { a, b, rows, q, on } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery({
-    ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed' }),
+    ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed', on }),
     enabled: a !== undefined,
     // Swapped sides and shown rows change the page, not empty it.
     placeholderData: keepPreviousData,
@@ -102,7 +102,7 @@ export function ComparePage(): ReactNode {
         </Empty>
       ) : (
         <QuerySection query={query} what="the comparison">
-          {(data) => <Differences comparison={data} matches={pattern.matches} isAll={rows === 'all'} />}
+          {(data) => <Differences comparison={data} matches={pattern.matches} isAll={rows === 'all'} on={on} />}
         </QuerySection>
       )}
     </>
@@ -113,10 +113,12 @@ function Differences({
   comparison,
   matches,
   isAll,
+  on,
 }: {
   comparison: Comparison;
   matches: (text: string) => boolean;
   isAll: boolean;
+  on: string | undefined;
 }): ReactNode {
   const { a, b, combinations, rows, metrics } = comparison;
   if (combinations.length === 0) {
@@ -140,7 +142,7 @@ function Differences({
     <>
       <SameKernel comparison={comparison} />
       <StillRunning sides={a.run.id === b.run.id ? [a] : [a, b]} />
-      <ChangeCounts combinations={combinations} />
+      <ChangeCounts combinations={combinations} only={on ?? null} />
       <ChangeTable
         comparison={comparison}
         rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}

@@ -42,6 +42,14 @@ export async function measurePages(url: string, size: LargeFarm, at: Landmarks):
     [`fleet of ${size.machines} machines`, request('getFleet', {})],
     ['a machine', request('getMachine', { params: { machine: at.machine } })],
     ['builds', request('listBuilds', {})],
+    ['compare a run with another', request('getCompare', { query: { a: at.runId, b: at.otherRunId } })],
+    [
+      `compare ${size.combinations} × ${size.tests} with as many`,
+      request('getCompare', { query: { a: at.wideRunIds[0], b: at.wideRunIds[1] } }),
+    ],
+    ['history of a test', request('getHistory', { query: { suite: at.suite, test: at.test } })],
+    ['metrics', request('listMetrics', {})],
+    ['trend of a metric', request('getTrend', { query: { suite: 'p2p-perf', metric: 'fault_map.1' } })],
   ];
   const measured: PageTime[] = [];
   for (const [page, path] of pages) {

@@ -8,7 +8,7 @@ import { settleTables } from '../fixtures.js';
 export interface LargeFarm {
   machines: number;
   combinations: number;
-  /** Every run has as many jobs as gives each combination its share of attempts. */
+  /** Runs of a few jobs each; WIDE_RUNS more have a job for every combination. */
   runs: number;
   jobsPerRun: number;
   /** Results of an attempt. */
@@ -29,12 +29,17 @@ export const LARGE: LargeFarm = {
 
 const KINDS: readonly PathKind[] = ['BUS_ADDR', 'THRU_HOST_BRIDGE', 'NOT_SUPPORTED'];
 const KERNELS = 40;
+/** Runs of the whole matrix, the newest ones. */
+const WIDE_RUNS = 2;
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Things of the large farm that a page is opened with. */
 export interface Landmarks {
   machine: string;
   runId: string;
+  otherRunId: string;
+  /** Runs of all combinations. */
+  wideRunIds: readonly [string, string];
   /** With results and without a log. */
   attemptId: string;
   /** With the longest log. */
@@ -58,7 +63,7 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
   await seedFleet(client, size);
   say(`${size.runs} runs`);
   await seedRuns(client, size);
-  const attempts = size.runs * size.jobsPerRun;
+  const attempts = attemptsOf(size);
   const step = Math.max(1, Math.floor(500_000 / size.tests));
   for (let from = 0; from < attempts; from += step) {
     const to = Math.min(attempts, from + step);
@@ -68,6 +73,8 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
   const landmarks: Landmarks = {
     machine: 'm-0',
     runId: await idOf(client, `run ${size.runs - 1}`),
+    otherRunId: await idOf(client, `run ${size.runs - 2}`),
+    wideRunIds: [await idOf(client, `run ${size.runs}`), await idOf(client, `run ${size.runs + 1}`)],
     attemptId: await idOf(client, `attempt ${attempts - 1}`),
     logAttemptId: await idOf(client, `attempt ${attempts - 2}`),
     suite: 'p2p-functional',
@@ -90,6 +97,9 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
   );
   return landmarks;
 }
+
+const attemptsOf = ({ runs, jobsPerRun, combinations }: LargeFarm): number =>
+  runs * jobsPerRun + WIDE_RUNS * combinations;
 
 async function idOf(client: Client, text: string): Promise<string> {
   return (await client.query<{ id: string }>('select seed_id($1) as id', [text])).rows[0]?.id ?? '';
@@ -131,7 +141,8 @@ async function seedFleet(client: Client, { machines, combinations }: LargeFarm):
   );
 }
 
-async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machines }: LargeFarm): Promise<void> {
+async function seedRuns(client: Client, size: LargeFarm): Promise<void> {
+  const { runs, jobsPerRun, combinations, machines } = size;
   for (let kernel = 0; kernel < KERNELS; kernel += 1) {
     const manifest = sampleManifest(`kernel ${kernel}`);
     await client.query('insert into artifact (sha256, size_bytes) values ($1, 20000000)', [sha(`bundle ${kernel}`)]);
@@ -144,36 +155,41 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
   const keys = Array.from({ length: KERNELS }, (_, kernel) => sha(`key ${kernel}`));
   const combinationKeys = Array.from({ length: combinations }, (_, index) => sha(`combination ${index}`));
   const spec = { name: 'nightly', builds: [{ name: 'patched', series: ['bundled'] }], suites: ['p2p-functional'] };
+  const all = runs + WIDE_RUNS;
   await client.query(
     `insert into run (id, name, spec, state, priority, trigger_kind, trigger_detail, jobs_total, jobs_ended, verdict,
        counts, created_at, started_at, ended_at)
-     select seed_id('run ' || r), 'nightly ' || r, $2, 'ended', 50, 'user', 'seeder', $3, $3, 'fail',
+     select seed_id('run ' || r), 'nightly ' || r, $2, 'ended', 50, 'user', 'seeder', jobs, jobs, 'fail',
        '{"pass": 1800, "fail": 200}', t, t, t + interval '20 minutes'
      from generate_series(0, $1::int - 1) as r,
-       lateral (select clock_timestamp() - make_interval(mins => 30 * ($1::int - r)) as t) as at`,
-    [runs, spec, jobsPerRun],
+       lateral (select case when r < $4::int then $3::int else $5::int end as jobs,
+         clock_timestamp() - make_interval(mins => 30 * ($1::int - r)) as t) as at`,
+    [all, spec, jobsPerRun, runs, combinations],
   );
   await client.query(
     `insert into build (id, run_id, position, name, spec, state, bundle_key)
      select seed_id('build ' || r), seed_id('run ' || r), 0, 'patched', $2, 'ready',
        ($3::text[])[1 + r * $4::int / $1::int]
      from generate_series(0, $1::int - 1) as r`,
-    [runs, spec.builds[0], keys, KERNELS],
+    [all, spec.builds[0], keys, KERNELS],
   );
+  const attempts = attemptsOf(size);
   await client.query(
     `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, verdict, ended_at)
-     select seed_id('job ' || n), seed_id('run ' || n / $2::int), seed_id('build ' || n / $2::int), 'patched',
-       n % $2::int, 'test', 'ended', 'm-' || (n % $5::int) % $4::int, ($3::text[])[1 + n % $5::int], 'fail',
-       clock_timestamp() - make_interval(secs => $1::int - n)
-     from generate_series(0, $1::int - 1) as n`,
-    [runs * jobsPerRun, jobsPerRun, combinationKeys, machines, combinations],
+     select seed_id('job ' || n), seed_id('run ' || r), seed_id('build ' || r), 'patched',
+       row_number() over (partition by r order by n) - 1, 'test', 'ended', 'm-' || (n % $5::int) % $4::int,
+       ($3::text[])[1 + n % $5::int], 'fail', clock_timestamp() - make_interval(secs => $1::int - n)
+     from generate_series(0, $1::int - 1) as n, lateral (
+       select case when n < $6::int * $2::int then n / $2::int else $6::int + (n - $6::int * $2::int) / $5::int end as r
+     ) as of`,
+    [attempts, jobsPerRun, combinationKeys, machines, combinations, runs],
   );
   await client.query(
     `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
      select seed_id('attempt ' || n), seed_id('job ' || n), 1, 'ended', 'lab', j.machine, nextval('lease_fence'),
        repeat('0', 32), true, j.ended_at - interval '10 minutes', j.ended_at
      from generate_series(0, $1::int - 1) as n join job j on j.id = seed_id('job ' || n)`,
-    [runs * jobsPerRun],
+    [attempts],
   );
   await client.query(
     `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile, median,
@@ -182,7 +198,7 @@ async function seedRuns(client: Client, { runs, jobsPerRun, combinations, machin
        array[v, v * 1.01, v * 0.99], '{}', v * 0.99, v, v * 1.01
      from generate_series(0, $1::int - 1) as n, generate_series(1, 8) as m,
        lateral (select 400.0 * m * (1 + (hashtext(n || ' ' || m) & 255) / 5000.0) as v) as value`,
-    [runs * jobsPerRun],
+    [attempts],
   );
 }
 
