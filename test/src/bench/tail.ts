@@ -10,28 +10,43 @@ import { compareTimes, type Comparison } from './measure.js';
 const STREAM = 'serial';
 const CHANNEL = 'bench_tail';
 
-/** From a line that the agent sends to the same line at a browser's socket, one line at a time. */
+/** Who follows: one person, and everybody who looks at a run that all wait for. */
+const CROWD = 50;
+
+/** From a line that the agent sends to the same line at the sockets of all browsers, one line at a time. */
 export async function measureTail(
   farm: BenchFarm,
   agent: FakeAgent,
   attempt: Held,
   count: number,
 ): Promise<Comparison[]> {
-  const browser = await Browser.tail(farm.url, attempt.attemptId);
   const floor = await BareTail.open(farm);
-  const [tailMs, floorMs]: [number[], number[]] = [[], []];
-  try {
-    for (let seq = 0; seq < count; seq += 1) {
+  const browsers = [await Browser.tail(farm.url, attempt.attemptId)];
+  const floorMs: number[] = [];
+  let seq = 0;
+  const measure = async (): Promise<number[]> => {
+    const tailMs: number[] = [];
+    for (const end = seq + count; seq < end; seq += 1) {
       const start = performance.now();
       agent.send({ type: 'log', ...attempt, stream: STREAM, lines: [{ seq, at: Date.now(), text: sampleLine(seq) }] });
-      await browser.seen(seq);
+      await Promise.all(browsers.map((browser) => browser.seen(seq)));
       tailMs.push(performance.now() - start);
       floorMs.push(await floor.pass(attempt.attemptId, seq));
     }
+    return tailMs;
+  };
+  try {
+    const one = await measure();
+    while (browsers.length < CROWD) browsers.push(await Browser.tail(farm.url, attempt.attemptId));
+    const crowd = await measure();
+    const floorText = 'insert + NOTIFY, commit, LISTEN, SELECT';
+    return [
+      ...compareTimes('live tail of one line', one, floorMs, floorText),
+      ...compareTimes(`live tail of one line, ${CROWD} browsers`, crowd, floorMs, floorText),
+    ];
   } finally {
-    browser.close();
+    for (const browser of browsers) browser.close();
   }
-  return compareTimes('live tail of one line', tailMs, floorMs, 'insert + NOTIFY, commit, LISTEN, SELECT');
 }
 
 /** A browser's socket that follows one stream. */

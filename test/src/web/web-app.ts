@@ -41,10 +41,18 @@ export async function startWebApp(): Promise<WebApp> {
   };
 }
 
-/** Builds the web UI from its source into a new folder below /tmp; the caller removes it. */
+/** Builds the web UI, as people get it, from its source into a new folder below /tmp; the caller removes it. */
 export async function buildWebUi(): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), 'peerlab-web-'));
-  await build({ root: WEB, logLevel: 'error', build: { outDir, emptyOutDir: true, sourcemap: false } });
+  const mode = process.env['NODE_ENV'];
+  // The test runner's own mode would bundle the development version of React, which is another program.
+  process.env['NODE_ENV'] = 'production';
+  try {
+    await build({ root: WEB, logLevel: 'error', build: { outDir, emptyOutDir: true, sourcemap: false } });
+  } finally {
+    if (mode === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = mode;
+  }
   return outDir;
 }
 

@@ -1,0 +1,43 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildWebUi } from './web-app.js';
+
+/** Bytes of script, compressed, that a page may need before it shows anything. */
+const INITIAL_MAX = 200 * 1024;
+/** Every page on its own, beyond that. */
+const PAGE_MAX = 60 * 1024;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await buildWebUi();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const compressed = async (file: string): Promise<number> => gzipSync(await readFile(join(folder, file))).length;
+
+/** Scripts that the browser loads before the first page, from those that index.html names on. */
+async function initialScripts(): Promise<Set<string>> {
+  const html = await readFile(join(folder, 'index.html'), 'utf8');
+  const found = new Set([...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map(([, file]) => file ?? ''));
+  for (const file of found) {
+    // Minified code imports by `from"./x.js"` and `import"./x.js"`; `import("./x.js")` is lazy.
+    const text = await readFile(join(folder, file), 'utf8');
+    for (const [, name] of text.matchAll(/(?:from|import)\s*["']\.\/([^"']+\.js)["']/g)) found.add(`assets/${name}`);
+  }
+  return found;
+}
+
+it('shows the first page with little script, and leaves the rest for when it is needed', async () => {
+  const initial = await initialScripts();
+  expect(initial.size).toBeGreaterThan(0);
+  const sizes = await Promise.all([...initial].map(compressed));
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(INITIAL_MAX);
+  const lazy = (await readdir(join(folder, 'assets'))).filter(
+    (file) => file.endsWith('.js') && !initial.has(`assets/${file}`),
+  );
+  expect(lazy.length).toBeGreaterThan(5);
+  const large = await Promise.all(lazy.map(async (file) => ({ file, bytes: await compressed(`assets/${file}`) })));
+  expect(large.filter(({ bytes }) => bytes > PAGE_MAX)).toEqual([]);
+});
