@@ -53,11 +53,10 @@ describe('LineSplitter', () => {
     expect(split(bytes, [999_999, 3])[0]).toEqual(long);
   });
 
+  // One that looks at everything again for every chunk would not come to its end within the test's time.
   it('is not slowed down by binary output', () => {
-    const started = performance.now();
     expect(split(Buffer.concat([Buffer.alloc(LINE_PIECE_MAX, '\r'), Buffer.from('x\n')]), [4096])[0]?.[0]).toHaveLength(
       LINE_PIECE_MAX,
     );
-    expect(performance.now() - started).toBeLessThan(5000);
   });
 });

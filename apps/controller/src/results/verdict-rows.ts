@@ -102,6 +102,16 @@ export async function forgetVerdicts(tx: Queries, attemptId: string): Promise<vo
   await tx.run('delete from attempt_verdicts where attempt_id = $1', [attemptId]);
 }
 
+/** Removes lists of tests that no packed attempt has any more. */
+export async function forgetPlans(tx: Queries, hashes: readonly string[]): Promise<void> {
+  // Locked first, so that the next statement sees what somebody who packs just now has stored.
+  await tx.rows('select 1 from test_plan where hash = any($1) order by hash for update', [hashes]);
+  await tx.run(
+    `delete from test_plan p where hash = any($1) and not exists (select 1 from attempt_verdicts v where v.plan = p.hash)`,
+    [hashes],
+  );
+}
+
 /** Packs results that come sorted by attempt, suite and place. Pure. */
 export function packResults(results: readonly ResultRow[]): PlannedRow[] {
   const groups: ResultRow[][] = [];
@@ -136,10 +146,12 @@ async function store(tx: Queries, rows: readonly PlannedRow[]): Promise<void> {
   const plans = new Map(
     rows.map(({ plan, suite, tests, positions }) => [plan, { hash: plan, suite, tests, positions }]),
   );
+  // A plan that is there already is locked by the update, so that nobody removes it before it is used.
   await tx.run(
     `insert into test_plan (hash, suite, tests, positions)
      select hash, suite, tests, positions
-     from jsonb_to_recordset($1) as p(hash text, suite text, tests text[], positions int[]) on conflict do nothing`,
+     from jsonb_to_recordset($1) as p(hash text, suite text, tests text[], positions int[])
+     on conflict (hash) do update set suite = excluded.suite`,
     [jsonb([...plans.values()].toSorted((a, b) => (a.hash < b.hash ? -1 : 1)))],
   );
   await tx.run(

@@ -4,6 +4,7 @@ import type { Removal } from '@peerlab/contracts';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { writeLog } from '../platform/logging.js';
+import { forgetPlans } from '../results/verdict-rows.js';
 import { ARTIFACT_USES } from './candidates.js';
 
 /** Tables with rows of an attempt, in an order in which they can be emptied. */
@@ -163,7 +164,14 @@ async function removeLogs(tx: Queries, _run: string, attempts: string[]): Promis
 
 async function removeRun(tx: Queries, run: string, attempts: string[]): Promise<Weight> {
   const weight = await removeLogs(tx, run, attempts);
+  const plans = await tx.rows<{ plan: string }>('select plan from attempt_verdicts where attempt_id = any($1)', [
+    attempts,
+  ]);
   for (const table of OF_ATTEMPT) await tx.run(`delete from ${table} where attempt_id = any($1)`, [attempts]);
+  await forgetPlans(
+    tx,
+    plans.map(({ plan }) => plan),
+  );
   await tx.run('delete from attempt where id = any($1)', [attempts]);
   for (const table of ['job', 'build']) await tx.run(`delete from ${table} where run_id = $1`, [run]);
   // The delivery stays known, so that a repeated one starts nothing.

@@ -59,6 +59,11 @@ describe('retention by age', () => {
     const old = await endedRun('old');
     const pinned = await endedRun('pinned');
     const young = await endedRun('young');
+    // The grid packs the verdicts of all three; they share their list of tests.
+    await farm.call('getGrid', { query: { run: old.run } });
+    await farm.call('getGrid', { query: { run: young.run } });
+    const plans = () => farm.sql.rows('select hash from test_plan');
+    expect(await plans()).toHaveLength(1);
     await farm.call('pinRun', { params: { run: pinned.run }, body: { pinned: true, reason: 'for the paper' } });
     await age(old.run, 11);
     await age(pinned.run, 1000);
@@ -95,16 +100,22 @@ describe('retention by age', () => {
       expect.arrayContaining(['artifact']),
     ]);
     expect((await farm.request('getRun', { params: { run: old.run } })).status).toBe(404);
+    expect(await plans()).toHaveLength(1);
     expect((await farm.request('findBundle', { params: { key: old.bundle } })).status).toBe(404);
     expect((await farm.request('findBundle', { params: { key: pinned.bundle } })).status).toBe(200);
     const kept = await farm.call('getRun', { params: { run: pinned.run } });
     expect(kept.verdict).toBe('pass');
+    await age(young.run, 101);
+    expect((await pass()).removals.map(({ subject }) => subject)).toContain(young.run);
+    expect(await plans()).toEqual([]);
 
     const view = await farm.call('getRetention', {});
     expect(view.pins).toEqual([expect.objectContaining({ run: pinned.run, by: 'tester', reason: 'for the paper' })]);
     expect(view.deletions.map(({ kind, why }) => `${kind} ${why}`).sort()).toEqual([
       'artifact age',
+      'artifact age',
       'logs age',
+      'run age',
       'run age',
     ]);
 
