@@ -226,13 +226,14 @@ export class FaultFarm {
     return text.split('\n').map((line) => line.replace(/\r$/, ''));
   }
 
-  async stop(): Promise<void> {
+  /** What is kept is the folder: logs of the processes, the agent's spool, the database. */
+  async stop({ keep = process.env['PEERLAB_FAULTS_KEEP'] !== undefined } = {}): Promise<void> {
     for (const program of [...this.controllers, this.agent]) await program?.end();
     await this.proxy?.stop();
     await this.lab?.stop();
     await stopPostgres(this.folder).catch(() => undefined);
-    if (process.env['PEERLAB_FAULTS_KEEP'] === undefined) await rm(this.folder, { recursive: true, force: true });
-    else process.stderr.write(`faults: kept ${this.folder}\n`);
+    if (keep) process.stderr.write(`faults: kept ${this.folder}\n`);
+    else await rm(this.folder, { recursive: true, force: true });
   }
 
   /** Listening controllers take turns. */

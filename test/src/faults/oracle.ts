@@ -335,10 +335,14 @@ function outputIsWhole(
     return first !== -1 && output.every((line, index) => stored[first + index] === line);
   });
   if (whole) return [];
+  const seen = stored.filter((line) => !printed.some((output) => output.includes(line)));
   return [
     {
       promise,
-      detail: `attempt ${attempt.id} (fence ${attempt.fence}) ${test}: its output is not in lines ${log.fromSeq}–${log.toSeq}`,
+      detail:
+        `attempt ${attempt.id} (fence ${attempt.fence}) on ${attempt.machine} ${test}: its output, printed ${printed.length} times ` +
+        `(${printed.map((output) => `${output[0]} to ${output.at(-1)}`).join('; ')}), is not in lines ${log.fromSeq}–${log.toSeq} ` +
+        `of ${log.stream}: ${stored.length} stored, others among them: ${seen.slice(0, 6).join(' | ')}`,
     },
   ];
 }

@@ -23,7 +23,7 @@ async function work(order: Order): Promise<void> {
       const outcome = await runSchedule(farm, schedule);
       if (outcome.findings.length > 0) {
         // Whatever went wrong may go on being wrong: the next schedule gets a farm of its own.
-        await farm.stop();
+        await farm.stop({ keep: true });
         farm = null;
       }
       seed = await nextSeed({ outcome });

@@ -71,8 +71,7 @@ export async function runBuildScript(
     if (line.trim() !== '') lastWords = line;
     handlers.onLine(line, continues);
   });
-  readInto(child.stdout, stdout, handlers.flow);
-  readInto(child.stderr, stderr, handlers.flow);
+  const endings = [readInto(child.stdout, stdout, handlers.flow), readInto(child.stderr, stderr, handlers.flow)];
   const ended = new AbortController();
   const killGroup = (name: NodeJS.Signals): void => {
     try {
@@ -93,8 +92,7 @@ export async function runBuildScript(
       child.on('error', reject);
       child.on('close', resolve);
     });
-    stdout.end();
-    stderr.end();
+    for (const endReading of endings) endReading();
     signal.throwIfAborted();
     return { code, error, said, lastWords };
   } finally {

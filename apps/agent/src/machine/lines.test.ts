@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LINE_PIECE_MAX, LineSplitter } from './lines.js';
+import { LINE_PIECE_MAX, LineSplitter, readInto } from './lines.js';
 
 /** Lines with their pieces, when the bytes come in chunks of the given sizes, over and over. */
 function split(bytes: Buffer, chunkSizes: readonly number[]): string[][] {
@@ -58,5 +61,45 @@ describe('LineSplitter', () => {
     expect(split(Buffer.concat([Buffer.alloc(LINE_PIECE_MAX, '\r'), Buffer.from('x\n')]), [4096])[0]?.[0]).toHaveLength(
       LINE_PIECE_MAX,
     );
+  });
+});
+
+describe('reading a stream', () => {
+  /** A stream that is held back after every chunk, until `goOn`. */
+  function heldBack(): { stream: PassThrough; taken: string[]; end: () => void; goOn: () => void } {
+    const stream = new PassThrough();
+    const taken: string[] = [];
+    let goOn: () => void = () => undefined;
+    const end = readInto(stream, new LineSplitter((line) => taken.push(line)), {
+      wait: () =>
+        new Promise((resolve) => {
+          goOn = resolve;
+        }),
+    });
+    return { stream, taken, end, goOn: () => goOn() };
+  }
+
+  it('takes what arrived while it was held back, once', async () => {
+    const { stream, taken, end } = heldBack();
+    stream.write('one\n');
+    while (!stream.isPaused()) await setImmediate();
+    stream.write('two\nthree\n');
+    stream.write('no line end');
+    expect(taken).toEqual(['one']);
+    end();
+    end();
+    expect(taken).toEqual(['one', 'two', 'three', 'no line end']);
+  });
+
+  it('drops what comes after its end, and lets the stream come to its own', async () => {
+    const { stream, taken, end, goOn } = heldBack();
+    stream.write('one\n');
+    while (!stream.isPaused()) await setImmediate();
+    end();
+    stream.write('late\n');
+    goOn();
+    stream.end();
+    await once(stream, 'end');
+    expect(taken).toEqual(['one']);
   });
 });

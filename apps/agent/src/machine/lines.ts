@@ -72,21 +72,30 @@ function withoutReturns(line: string): string {
   return line.slice(0, end);
 }
 
-/** Hands a stream on, no faster than `flow` lets it: what nobody reads stops the program's next write. */
-export function readInto(stream: Readable, lines: LineSplitter, flow?: Flow): void {
-  stream.on('data', (chunk: Buffer) => {
+/**
+ * Hands a stream on, no faster than `flow` lets it: what nobody reads stops the program's next write. Gives the end
+ * of it: what arrived while the stream was held back is handed on, once, and whatever comes later is dropped, as it
+ * belongs to a command that is over.
+ */
+export function readInto(stream: Readable, lines: LineSplitter, flow?: Flow): () => void {
+  const take = (chunk: Buffer): void => {
     lines.push(chunk);
     const wait = flow?.wait() ?? null;
     if (wait === null) return;
     stream.pause();
     void wait.then(() => stream.resume());
-  });
-}
-
-/** What arrived while the stream was held back belongs to the output too. */
-export function endReading(stream: Readable, lines: LineSplitter): void {
-  for (let chunk: unknown = stream.read(); chunk instanceof Buffer; chunk = stream.read()) lines.push(chunk);
-  lines.end();
+  };
+  stream.on('data', take);
+  let isOver = false;
+  return () => {
+    if (isOver) return;
+    isOver = true;
+    // First of all: reading tells the listeners as well.
+    stream.off('data', take);
+    for (let chunk: unknown = stream.read(); chunk instanceof Buffer; chunk = stream.read()) lines.push(chunk);
+    lines.end();
+    stream.resume();
+  };
 }
 
 // The escape character is what these sequences begin with.

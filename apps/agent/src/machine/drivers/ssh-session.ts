@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
-import { endReading, LineSplitter, readInto } from '../lines.js';
+import { LineSplitter, readInto } from '../lines.js';
 import type {
   CommandEnd,
   ExecOptions,
@@ -106,14 +106,12 @@ export class SshSession implements Session {
     const { channel, end } = await this.channel(command);
     const stdout = new LineSplitter((line, continues) => handlers.onStdoutLine(line, continues));
     const stderr = new LineSplitter((line, continues) => handlers.onStderrLine(line, continues));
-    readInto(channel, stdout, handlers.flow);
-    readInto(channel.stderr, stderr, handlers.flow);
+    const endings = [readInto(channel, stdout, handlers.flow), readInto(channel.stderr, stderr, handlers.flow)];
     const ended = new Promise<CommandEnd>((resolve) => {
       const finish = (): void => {
         const seen = end();
         this.lost.removeEventListener('abort', finish);
-        endReading(channel, stdout);
-        endReading(channel.stderr, stderr);
+        for (const endReading of endings) endReading();
         resolve(seen === null ? { code: null, signal: null, lost: true } : { ...seen, lost: false });
       };
       channel.on('close', finish);
