@@ -46,7 +46,7 @@ export function report(
       `${sum(({ struck }) => struck.length)} faults struck ${sum((outcome) => outcome.attempts)} attempts ` +
       `(${sum((outcome) => outcome.revoked)} lost their lease), ${sum(({ lines }) => lines)} log lines compared, ` +
       `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +
-      (broken.length === 0 ? 'Every promise was kept.' : `${broken.length} schedules broke a promise.`),
+      (broken.length === 0 ? 'Every promise was kept.' : `${broken.length} of them broke a promise.`),
     '',
     ...(fallen.length === 0
       ? []
