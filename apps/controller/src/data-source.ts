@@ -11,6 +11,7 @@ import { Retention1763823600000 } from './migrations/1763823600000-retention.js'
 import { Grid1763829000000 } from './migrations/1763829000000-grid.js';
 import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
+import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
@@ -67,6 +68,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Grid1763829000000,
       OverTime1763830800000,
       Desk1763831400000,
+      BuildGrid1764100000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -28,7 +28,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
         platform: { system: 's', cpuVendor: 'v', cpuFamily: 6, iommu: 'none' },
       },
     },
-    build: { name: build, release: null, buildId: null, dmaAlias: null, config: null },
+    build: { id: '00000000-0000-4000-8000-000000000000', name: build, release: null, buildId: null, dmaAlias: null, config: null },
     machine,
     runId: '00000000-0000-4000-8000-000000000000',
     runName: 'r',
@@ -110,6 +110,7 @@ describe('compareMetric', () => {
   });
   const row = (better: 'lower' | 'higher', ...values: GridMetricRow['values']): GridMetricRow => ({
     suite: 's',
+    test: 't',
     name: 'm',
     unit: 'ns/page',
     better,
