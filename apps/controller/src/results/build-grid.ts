@@ -142,31 +142,34 @@ export function arrangeKernels(kernels: readonly TestedKernelRow[]): TestedKerne
 
 const NEVER_RAN = '.';
 
+interface FoldedRow {
+  suite: string;
+  test: string;
+  position: number;
+  /** By column: the letter that was seen first, and how many combinations have any. */
+  letters: string[];
+  totals: number[];
+  /** By column, only where combinations disagree: how many have each letter. */
+  mixed: Map<number, Map<string, number>>;
+  reasons: Map<number, string>;
+}
+
 /** Rows in the order of the suites: of every cell the worst verdict, and where combinations disagree. Pure. */
 export function foldRows(
   columns: number,
   groups: readonly FoldGroup[],
 ): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
-  interface Row {
-    suite: string;
-    test: string;
-    position: number;
-    /** By column: how many combinations have each letter. */
-    cells: Map<number, Map<string, number>>;
-    reasons: Map<number, string>;
-  }
-  const found = new Map<string, Row>();
+  const found = new Map<string, FoldedRow>();
   for (const { kernel, suite, tests, positions, verdicts, combinations, reasons } of groups) {
     for (const [place, test] of tests.entries()) {
       const key = `${suite}\n${test}`;
-      const position = positions[place] ?? 0;
-      const row = found.get(key) ?? { suite, test, position, cells: new Map(), reasons: new Map() };
-      found.set(key, row);
-      row.position = Math.min(row.position, position);
-      const cell = row.cells.get(kernel) ?? new Map<string, number>();
-      row.cells.set(kernel, cell);
-      const letter = verdicts[place] ?? NEVER_RAN;
-      cell.set(letter, (cell.get(letter) ?? 0) + combinations);
+      let row = found.get(key);
+      if (row === undefined) {
+        row = emptyRow(suite, test, columns);
+        found.set(key, row);
+      }
+      row.position = Math.min(row.position, positions[place] ?? 0);
+      addVerdict(row, kernel, verdicts[place] ?? NEVER_RAN, combinations);
       const reason = reasons[place];
       if (reason !== undefined) row.reasons.set(kernel, reason);
     }
@@ -174,37 +177,55 @@ export function foldRows(
   const rows = [...found.values()].toSorted(
     (a, b) => a.position - b.position || order(a.suite, b.suite) || order(a.test, b.test),
   );
-  const indices = Array.from({ length: columns }, (_, column) => column);
   return {
-    rows: rows.map(({ suite, test, cells }) => ({
-      suite,
-      test,
-      verdicts: indices.map((column) => worstLetter(cells.get(column))).join(''),
-    })),
-    differs: rows.flatMap(({ cells }, row) =>
-      [...cells]
-        .filter(([, counts]) => counts.size > 1)
-        .toSorted(([a], [b]) => a - b)
-        .map(([column, counts]): [number, number, number, number] => [
-          row,
-          column,
-          counts.get(worstLetter(counts)) ?? 0,
-          [...counts.values()].reduce((sum, count) => sum + count, 0),
-        ]),
+    rows: rows.map(({ suite, test, letters, mixed }) => {
+      for (const [column, counts] of mixed) letters[column] = worstLetter(counts);
+      return { suite, test, verdicts: letters.join('') };
+    }),
+    differs: rows.flatMap(({ mixed, totals }, row) =>
+      byColumn(mixed).map(([column, counts]): [number, number, number, number] => [
+        row,
+        column,
+        counts.get(worstLetter(counts)) ?? 0,
+        totals[column] ?? 0,
+      ]),
     ),
     notes: rows
-      .flatMap(({ reasons }, row) =>
-        [...reasons].toSorted(([a], [b]) => a - b).map(([column, reason]) => ({ row, column, reason })),
-      )
+      .flatMap(({ reasons }, row) => byColumn(reasons).map(([column, reason]) => ({ row, column, reason })))
       .slice(0, GRID_NOTES_MAX),
   };
 }
 
-function worstLetter(counts: ReadonlyMap<string, number> | undefined): string {
-  if (counts === undefined) return NEVER_RAN;
-  const verdicts = [...counts.keys()].flatMap((letter) => VERDICT_BY_LETTER.get(letter) ?? []);
-  const worst = worstVerdict(verdicts);
+function emptyRow(suite: string, test: string, columns: number): FoldedRow {
+  const letters = Array.from({ length: columns }, () => NEVER_RAN);
+  const totals = letters.map(() => 0);
+  return { suite, test, position: Number.POSITIVE_INFINITY, letters, totals, mixed: new Map(), reasons: new Map() };
+}
+
+function addVerdict({ letters, totals, mixed }: FoldedRow, column: number, letter: string, combinations: number): void {
+  const before = letters[column] ?? NEVER_RAN;
+  const total = totals[column] ?? 0;
+  totals[column] = total + combinations;
+  if (total === 0) {
+    letters[column] = letter;
+    return;
+  }
+  let counts = mixed.get(column);
+  if (counts === undefined) {
+    if (before === letter) return;
+    counts = new Map([[before, total]]);
+    mixed.set(column, counts);
+  }
+  counts.set(letter, (counts.get(letter) ?? 0) + combinations);
+}
+
+function worstLetter(counts: ReadonlyMap<string, number>): string {
+  const worst = worstVerdict([...counts.keys()].flatMap((letter) => VERDICT_BY_LETTER.get(letter) ?? []));
   return worst === null ? NEVER_RAN : VERDICT_TABLE[worst].letter;
+}
+
+function byColumn<T>(cells: ReadonlyMap<number, T>): [number, T][] {
+  return [...cells].toSorted(([a], [b]) => a - b);
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

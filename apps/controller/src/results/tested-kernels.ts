@@ -16,21 +16,23 @@ export interface TestedKernelRow {
   attempts: KernelAttempt[];
 }
 
-/**
- * Jobs of a kernel that are looked at, newest runs first: on one combination a few, as a run may have had some of
- * the suites only; on all of them enough for the newest of each.
- */
-const JOBS_PER_KERNEL = { one: 4, all: 400 };
+/** Newest jobs of a kernel and combination that speak for it: several, as a run may have had some suites only. */
+const JOBS_PER_COMBINATION = 3;
+/** Jobs of a kernel that are looked at when all combinations are asked for, newest runs first. */
+const JOBS_PER_KERNEL = 400;
 
-/** `u` is a kernel's bundle. One row for each ended job of it, newest runs first, with its newest attempt. */
+/**
+ * Ended jobs of the kernel whose bundle is `u`, newest runs first. `offset 0` keeps the planner from joining all
+ * jobs there are when it should look up those of one build after the other until there are enough.
+ */
 function jobsOfKernel(combination: string | null, bind: (value: unknown) => string): string {
   const where = combination === null ? 'combination is not null' : `combination = ${bind(combination)}`;
   return `
-    select b.id as build_id, b.name, b.run_id, j.combination, j.ended_at, t.id as attempt_id
-    from build b
-      cross join lateral (select id, combination, ended_at from job
-        where build_id = b.id and ${where} and ${SAYS_SOMETHING}) j
-      cross join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t
+    select b.id as build_id, b.name, b.run_id, b.created_at, j.id, j.combination, j.ended_at
+    from build b cross join lateral (
+      select id, combination, ended_at from job
+      where build_id = b.id and ${where} and ${SAYS_SOMETHING}
+        and exists (select 1 from attempt where job_id = job.id) offset 0) j
     where b.bundle_key = u.key
     order by b.created_at desc, j.ended_at desc`;
 }
@@ -61,8 +63,12 @@ export function kernelsSql(combination: string | null): { text: string; values: 
       (select name from run where id = (tested.jobs #>> '{0,run}')::uuid) as run_name, tested.jobs
     from bundle u cross join lateral (
       select jsonb_agg(jsonb_build_object('build', build_id, 'name', name, 'run', run_id, 'combination', combination,
-        'at', ended_at, 'attempt', attempt_id)) as jobs
-      from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL.all : JOBS_PER_KERNEL.one}) job) tested
+        'at', ended_at, 'attempt', t.id) order by ranked.created_at desc, ended_at desc) as jobs
+      from (
+        select *, row_number() over (partition by combination order by created_at desc, ended_at desc) as place
+        from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) ranked
+        cross join lateral (select id from attempt where job_id = ranked.id order by number desc limit 1) t
+      where place <= ${JOBS_PER_COMBINATION}) tested
     where tested.jobs is not null
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
   return { text, values };

@@ -34,7 +34,7 @@ interface ResultRow {
 type PlannedRow = VerdictRow & { plan: string };
 
 /** Attempts that an answer packs at most when it spans many of them; a later one packs the rest. */
-export const PACKED_AT_ONCE = 200;
+export const PACKED_AT_ONCE = 100;
 const REASON_LENGTH = 300;
 const SAYS_NOTHING: ReadonlySet<Verdict> = new Set(['pass', 'skip', 'not-reached', 'canceled']);
 
