@@ -41,7 +41,14 @@ describe('renderGrid', () => {
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },
     ],
     metrics: [
-      { suite: 's', test: 't1', name: 'fault', unit: 'ns/page', better: 'lower', values: [value(1000), value(20), value(30)] },
+      {
+        suite: 's',
+        test: 't1',
+        name: 'fault',
+        unit: 'ns/page',
+        better: 'lower',
+        values: [value(1000), value(20), value(30)],
+      },
     ],
     generatedAt: '2026-01-01T00:00:00Z',
   };

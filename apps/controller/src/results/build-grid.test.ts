@@ -62,14 +62,12 @@ describe('the grid by kernel', () => {
       '7.3.4-dma-alias-v1',
       '7.3.4-base',
     ]);
-    expect(grid.columns.map(({ run }) => run.name)).toEqual(
-      [8, 6, 4, 2, 8].map((take) => `dma_alias, take ${take}`),
-    );
+    expect(grid.columns.map(({ run }) => run.name)).toEqual([8, 6, 4, 2, 8].map((take) => `dma_alias, take ${take}`));
     expect(grid.columns[0]).toMatchObject({ baseVersion: '7.3.4', combinations: 1, dmaAlias: true, patches: 0 });
     expect(rowOf(grid, 'thp_alias')?.verdicts).toBe('PPFFP');
-    expect(grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason).toContain(
-      'expected 0x5a01',
-    );
+    expect(
+      grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason,
+    ).toContain('expected 0x5a01');
     expect([grid.older, grid.pending, grid.rows.length]).toEqual([0, 0, STORY_TESTS.length]);
     const build = await farm.call('getBuild', { params: { build: grid.columns[0]?.build.id ?? '' } });
     expect(build).toMatchObject({ name: 'dma-alias', runId: evidence.runs[7] });
@@ -124,7 +122,9 @@ describe('the grid by kernel', () => {
     await farm.sql.run(`update result set suite = 'other' where attempt_id = $1`, [attempt]);
     await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
     const grid = await read(combination);
-    expect(grid.rows.filter(({ test }) => test === 'thp_alias').map(({ suite, verdicts }) => [suite, verdicts])).toEqual(
+    expect(
+      grid.rows.filter(({ test }) => test === 'thp_alias').map(({ suite, verdicts }) => [suite, verdicts]),
+    ).toEqual(
       expect.arrayContaining([
         ['p2p-functional', 'PPFFP'],
         ['other', 'P....'],

@@ -155,10 +155,7 @@ interface FoldedRow {
 }
 
 /** Rows in the order of the suites: of every cell the worst verdict, and where combinations disagree. Pure. */
-export function foldRows(
-  columns: number,
-  groups: readonly FoldGroup[],
-): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
+export function foldRows(columns: number, groups: readonly FoldGroup[]): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
   const found = new Map<string, FoldedRow>();
   for (const { kernel, suite, tests, positions, verdicts, combinations, reasons } of groups) {
     for (const [place, test] of tests.entries()) {

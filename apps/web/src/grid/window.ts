@@ -19,8 +19,8 @@ const ROOMY_CELLS = 20_000;
 const LINES_BEYOND = 12;
 const COLUMNS_BEYOND = 10;
 
-export function isDense(lines: number, columns: number): boolean {
-  return columns > ROOMY_COLUMNS || lines * columns > ROOMY_CELLS;
+export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS): boolean {
+  return columns > ROOMY_COLUMNS || lines * columns > roomyCells;
 }
 
 /** Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Pure. */
