@@ -14,6 +14,8 @@ let webDir: string;
 let farm: TestFarm;
 let evidence: SampleEvidence;
 let browser: Pick<WebApp, 'open' | 'close'>;
+/** Build-ids by release. */
+let kernels: Record<string, string>;
 beforeAll(async () => {
   webDir = await buildWebUi();
   farm = await TestFarm.start({ webDir });
@@ -23,6 +25,8 @@ beforeAll(async () => {
     `insert into result (attempt_id, suite, test, position, status, verdict, warnings, stored_at)
      select attempt_id, suite, test, 20000 + seq, 'pass', 'pass', '{}', stored_at from measurement`,
   );
+  const { columns } = await farm.call('getBuildGrid', { query: { combination: 'all' } });
+  kernels = Object.fromEntries(columns.map(({ release, buildId }) => [release, buildId]));
   browser = await startBrowser(farm.server.url);
 }, 180_000);
 afterAll(async () => {
@@ -49,11 +53,6 @@ const PAGES = [
   'metrics in the cells',
 ];
 
-let kernels: Record<string, string> = {};
-beforeAll(async () => {
-  const { columns } = await farm.call('getBuildGrid', { query: { combination: 'all' } });
-  kernels = Object.fromEntries(columns.map(({ release, buildId }) => [release, buildId]));
-});
 /** Name of a cell in the address, of the newest kernel of the series unless told otherwise. */
 function cellOf(test: string, release = '7.3.4-dma-alias-v4'): string {
   return `p2p-functional/${test}@${kernels[release]}`;
@@ -132,6 +131,8 @@ describe('the grid by kernel build', () => {
     expect(await page.getByRole('rowheader', { name: 'mixed_ranges' }).count()).toBe(0);
     await page.goBack();
     await page.getByRole('grid', { name: /hardware combination/ }).waitFor();
+    await page.keyboard.press('v');
+    await page.getByRole('grid', { name: /kernel build/ }).waitFor();
   });
   it('has its kernels newest first below the name of their build, each with a link to its page', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('THRU_HOST_BRIDGE')}`);

@@ -7,6 +7,7 @@ import { buildGridQuery, gridQuery, runsQuery } from '../api/queries.js';
 import { CombinationGrid } from '../grid/CombinationGrid.js';
 import { Legend } from '../grid/Legend.js';
 import { ROW_ORDERS, type RowOrder } from '../grid/model.js';
+import { useKeys, withKeys } from '../keys.js';
 import type { GridSearch } from '../search.js';
 import { FilterField } from '../ui/FilterField.js';
 import { readPattern } from '../ui/pattern.js';
@@ -27,6 +28,8 @@ export function GridPage(): ReactNode {
   const pattern = useMemo(() => readPattern(search.q), [search.q]);
   const change: Change = (next, replace = true) =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace, resetScroll: false });
+  const kept = keptSearch(search);
+  useKeys({ gridView: () => void navigate({ search: isByBuilds ? kept : { ...kept, by: 'builds' } }) });
   const order = search.sort ?? 'suite';
   return (
     <>
@@ -93,11 +96,17 @@ function ByBuilds(view: ViewProps): ReactNode {
   );
 }
 
-/** What the columns are. The filter and the order stay; what means nothing in the other view goes. */
-function ViewSwitch({ search: { q, sort, folded, by } }: { search: GridSearch }): ReactNode {
-  const kept = { q, sort, folded };
+/** The filter and the order stay when the columns change; what means nothing in the other view goes. */
+function keptSearch({ q, sort, folded }: GridSearch): GridSearch {
+  return { q, sort, folded };
+}
+
+/** What the columns are. */
+function ViewSwitch({ search }: { search: GridSearch }): ReactNode {
+  const kept = keptSearch(search);
+  const { by } = search;
   return (
-    <nav className="switch" aria-label="Columns of the grid">
+    <nav className="switch" aria-label="Columns of the grid" title={withKeys('columns of the grid', 'gridView')}>
       <Link to="/" search={kept} activeOptions={{ exact: true }} aria-current={by === undefined ? 'page' : undefined}>
         by combination
       </Link>
