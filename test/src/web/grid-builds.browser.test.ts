@@ -267,7 +267,7 @@ describe('metrics in the cells', () => {
     const row = page.locator('tr', { has: page.locator('th[title="fault_map_device_pte"]') });
     await row.waitFor();
     expect(await row.locator('.cell-metric').count()).toBe(0);
-    await page.getByLabel('Metrics in the cells').check();
+    await page.getByLabel('Metrics in cells').check();
     await row.locator('.cell-metric').first().waitFor();
     expect(searchOf(page.url())).toMatchObject({ show: 'metric' });
     expect(await row.locator('td.cell .verdict-pass').count()).toBe(6);

@@ -150,12 +150,12 @@ export function GridTable(props: GridTableProps): ReactNode {
         aria-rowcount={lines.length}
         aria-colcount={lastColumn + 1}
         className={dense ? 'grid grid-dense' : 'grid'}
-        style={dense ? { width: DENSE.rowHeadWidth + lastColumn * DENSE.columnWidth } : undefined}
+        style={dense ? { width: `calc(var(--row-head) + ${lastColumn * DENSE.columnWidth}px)` } : undefined}
         onKeyDown={move}
       >
         {dense && (
           <colgroup>
-            <col style={{ width: DENSE.rowHeadWidth }} />
+            <col style={{ width: 'var(--row-head)' }} />
             <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
           </colgroup>
         )}

@@ -46,7 +46,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
         <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt}>
           {grid.older > 0 && (
             <span className="muted">
-              · the newest {KERNELS_MAX} kernels;{' '}
+              The newest {KERNELS_MAX} kernels;{' '}
               {grid.older === OLDER_KERNELS_COUNTED ? `${countText(grid.older)} or more` : countText(grid.older)} older{' '}
               {grid.older === 1 ? 'one has' : 'ones have'} results, see <Link to="/builds">all builds</Link>
             </span>

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { CombinationChoice } from '@peerlab/contracts';
-import { lazy, Suspense, useMemo, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildGridQuery, gridQuery, runsQuery } from '../api/queries.js';
 import { CombinationGrid } from '../grid/CombinationGrid.js';
@@ -14,7 +14,8 @@ import { readPattern } from '../ui/pattern.js';
 import { Loading, QuerySection, useTitle } from '../ui/section.js';
 
 const route = getRouteApi('/');
-const KernelGrid = lazy(async () => ({ default: (await import('../grid/KernelGrid.js')).KernelGrid }));
+const loadKernelGrid = async () => ({ default: (await import('../grid/KernelGrid.js')).KernelGrid });
+const KernelGrid = lazy(loadKernelGrid);
 
 type Change = (next: Partial<GridSearch>, replace?: boolean) => void;
 
@@ -56,7 +57,7 @@ export function GridPage(): ReactNode {
               checked={search.show === 'metric'}
               onChange={(event) => change({ show: event.target.checked ? 'metric' : undefined }, false)}
             />
-            <span>Metrics in the cells</span>
+            <span>Metrics in cells</span>
           </label>
         )}
         <Legend />
@@ -87,12 +88,16 @@ function ByCombination(view: ViewProps): ReactNode {
 
 function ByBuilds(view: ViewProps): ReactNode {
   const query = useQuery(buildGridQuery(view.search.combination));
+  // While the answer is on its way.
+  useEffect(() => void loadKernelGrid(), []);
   return (
-    <Suspense fallback={<Loading what="the grid" />}>
-      <QuerySection query={query} what="the grid">
-        {(grid) => <KernelGrid data={grid} {...view} />}
-      </QuerySection>
-    </Suspense>
+    <QuerySection query={query} what="the grid">
+      {(grid) => (
+        <Suspense fallback={<Loading what="the grid" />}>
+          <KernelGrid data={grid} {...view} />
+        </Suspense>
+      )}
+    </QuerySection>
   );
 }
 
@@ -178,7 +183,7 @@ function RunSelect({
   const runs = data?.pages.flat() ?? [];
   const isListed = run === undefined || runs.some(({ id }) => id === run);
   return (
-    <label className="inline-field">
+    <label className="inline-field run-field">
       <span>Show</span>
       <select value={run ?? ''} onChange={(event) => onSelect(event.target.value || undefined)}>
         <option value="">newest of every combination</option>
