@@ -15,7 +15,6 @@ import {
   cellName,
   findCell,
   groupColumns,
-  groupOf,
   groupRows,
   groupStarts,
   metricsOf,
@@ -32,6 +31,8 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   const order = search.sort ?? 'suite';
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
   const groups = useMemo(() => groupColumns(grid.columns), [grid]);
+  // By column; looked up for every cell that is drawn.
+  const groupAt = useMemo(() => groups.flatMap((group) => group.columns.map(() => group)), [groups]);
   const starts = useMemo(() => groupStarts(groups), [groups]);
   const reasons = useMemo(() => reasonLookup(grid), [grid]);
   const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
@@ -82,7 +83,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           )}
           renderCell={(row, column, look) => {
             const at = grid.columns[column];
-            const group = groupOf(groups, column);
+            const group = groupAt[column];
             const own = measured[row] ?? [];
             const isPending = at?.state === 'running' || at?.state === 'queued' || at?.state === 'blocked';
             return (
