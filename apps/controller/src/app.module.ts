@@ -44,8 +44,11 @@ import { RetentionService } from './retention/retention.service.js';
 import { StorageMeter } from './retention/storage.js';
 import { RetentionTicker } from './retention/ticker.js';
 import { AttemptDetailView } from './results/attempt-detail.js';
+import { BuildGridController } from './results/build-grid.controller.js';
+import { BuildGridView } from './results/build-grid.js';
 import { CompareView } from './results/compare.js';
 import { EventIntake } from './results/event-intake.js';
+import { FlakinessView } from './results/flakiness.js';
 import { GridView } from './results/grid.js';
 import { VerdictRows } from './results/verdict-rows.js';
 import { HistoryView } from './results/history.js';
@@ -91,6 +94,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       BuildController,
       RunController,
       ResultController,
+      BuildGridController,
       LogController,
       HookController,
       RetentionController,
@@ -125,6 +129,8 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       ResultStore,
       EventIntake,
       GridView,
+      BuildGridView,
+      FlakinessView,
       VerdictRows,
       HistoryView,
       CompareView,

@@ -12,6 +12,7 @@ import { Grid1763829000000 } from './migrations/1763829000000-grid.js';
 import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
+import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
 import { Token } from './platform/auth/token.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
@@ -69,6 +70,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       OverTime1763830800000,
       Desk1763831400000,
       BuildName1764050000000,
+      BuildGrid1764100000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -21,6 +21,7 @@ export const KEY_MAP = {
   listOpen: { keys: ['Enter'], scope: 'Lists', label: 'open the row' },
   gridMove: { keys: ['← ↑ → ↓'], scope: 'Grid', label: 'move between cells (Home, End, Ctrl for the ends)' },
   gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, or fold a suite' },
+  gridView: { keys: ['v'], scope: 'Grid', label: 'switch between combinations and kernel builds' },
   closePanel: { keys: ['Escape'], scope: 'Grid', label: 'close the evidence' },
   swapSides: { keys: ['x'], scope: 'Compare', label: 'swap the sides' },
   step: { keys: ['← →'], scope: 'History and trends', label: 'move between results (Home, End for the ends)' },

@@ -1,4 +1,4 @@
-import { LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
+import { CombinationChoice, LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -9,15 +9,21 @@ const text = z.string().max(2000).optional().catch(undefined);
 const line = z.coerce.number().int().min(1).optional().catch(undefined);
 
 export const GridSearch = z.object({
+  /** Columns; absent = hardware combinations. */
+  by: z.literal('builds').optional().catch(undefined),
+  /** Of the grid by builds: hash of a combination or `all`; absent = the one with the newest result. */
+  combination: CombinationChoice.optional().catch(undefined),
   /** Run id; absent = the newest result of every combination and build. */
   run: z.uuid().optional().catch(undefined),
   /** Regular expression over `suite/test`. */
   q: text,
   /** Order of the tests within their suites; absent = as they run. */
-  sort: z.enum(['failures', 'name']).optional().catch(undefined),
+  sort: z.enum(['failures', 'flakiness', 'name']).optional().catch(undefined),
   /** Folded suites, separated by commas. */
   folded: text,
-  /** Open cell: `suite/test@build@combination`. */
+  /** What stands in a cell of a test that measures: absent = its verdict alone. */
+  show: z.literal('metric').optional().catch(undefined),
+  /** Open cell: `suite/test@build@combination`, or `suite/test@build-id` in the grid by builds. */
   cell: text,
 });
 export type GridSearch = z.infer<typeof GridSearch>;

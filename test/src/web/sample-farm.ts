@@ -300,6 +300,7 @@ export class SampleFarm {
       columns: jobs.map(({ job, attempt }) => ({
         combination: attempt.combination as Grid['columns'][number]['combination'],
         build: {
+          id: job.buildId,
           name: job.build,
           release: '7.3.4-peerlab+',
           buildId: attempt.kernels[1]?.buildId ?? null,
@@ -322,6 +323,7 @@ export class SampleFarm {
           ? []
           : METRICS.map(({ name }) => ({
               suite: 'p2p-perf',
+              test: name,
               name,
               unit: 'ns/page',
               better: 'lower' as const,

@@ -188,6 +188,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     jobId: job.id,
     kind: 'test',
     build,
+    buildId: job.buildId,
     combination,
     kernels: [
       { ...kernel, phase: 'default-before', bootId: randomUUID() },
@@ -286,6 +287,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     jobId: build.id,
     kind: 'build',
     build: 'my-series',
+    buildId: build.buildId,
     combination: null,
     kernels: [],
     results: [],

@@ -15,7 +15,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
       platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'none' },
     },
   },
-  build: { name: build, release: null, buildId: null, dmaAlias: null, config: null },
+  build: { id: uuid, name: build, release: null, buildId: null, dmaAlias: null, config: null },
   machine,
   runId: uuid,
   runName: 'r',
@@ -41,7 +41,14 @@ describe('renderGrid', () => {
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },
     ],
     metrics: [
-      { suite: 's', name: 'fault', unit: 'ns/page', better: 'lower', values: [value(1000), value(20), value(30)] },
+      {
+        suite: 's',
+        test: 't1',
+        name: 'fault',
+        unit: 'ns/page',
+        better: 'lower',
+        values: [value(1000), value(20), value(30)],
+      },
     ],
     generatedAt: '2026-01-01T00:00:00Z',
   };

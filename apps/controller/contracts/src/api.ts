@@ -1,4 +1,12 @@
 import { z } from 'zod';
+import {
+  BuildGrid,
+  BuildGridQuery,
+  Flakiness,
+  FlakinessQuery,
+  KernelResult,
+  KernelResultsQuery,
+} from './build-grid.js';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from './builds.js';
 import { BundleManifest } from './bundle.js';
 import { CompareQuery, Comparison } from './compare.js';
@@ -172,6 +180,31 @@ export const ROUTES = {
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'public', query: GridQuery, response: Grid },
+  /** What every test says on the newest kernels. A combination that is not there has no columns. */
+  getBuildGrid: {
+    method: 'GET',
+    path: '/api/v1/grid/builds',
+    access: 'public',
+    query: BuildGridQuery,
+    response: BuildGrid,
+  },
+  /** The newest result of one test on one kernel for each combination, the worst first. */
+  getKernelResults: {
+    method: 'GET',
+    path: '/api/v1/grid/builds/:key',
+    access: 'public',
+    params: z.object({ key: Sha256 }),
+    query: KernelResultsQuery,
+    response: z.array(KernelResult),
+  },
+  /** How often the tests' verdicts flip on one and the same kernel and combination. */
+  getFlakiness: {
+    method: 'GET',
+    path: '/api/v1/grid/flakiness',
+    access: 'public',
+    query: FlakinessQuery,
+    response: Flakiness,
+  },
   /** What one test said over time, newest first. */
   getHistory: { method: 'GET', path: '/api/v1/history', access: 'public', query: HistoryQuery, response: TestHistory },
   /** Two builds, of one run or of two. */

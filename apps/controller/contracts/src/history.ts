@@ -9,7 +9,13 @@ import { Combination } from './views.js';
 export const EvidenceLines = z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable();
 
 /** A kernel as a run named it and as its bundle says it is; null where it was never built. */
-export const TestedKernel = z.object({ name: Name, release: z.string().nullable(), buildId: z.string().nullable() });
+export const TestedKernel = z.object({
+  /** Of the build. */
+  id: z.uuid(),
+  name: Name,
+  release: z.string().nullable(),
+  buildId: z.string().nullable(),
+});
 export type TestedKernel = z.infer<typeof TestedKernel>;
 
 const CURSOR = /^([^~]+)~([^~]+)$/;

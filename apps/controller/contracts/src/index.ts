@@ -21,6 +21,7 @@ export * from './history.js';
 export * from './compare.js';
 export * from './trend.js';
 export * from './builds.js';
+export * from './build-grid.js';
 export * from './tokens.js';
 export * from './patch.js';
 export * from './api.js';

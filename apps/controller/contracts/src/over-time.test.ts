@@ -139,7 +139,7 @@ describe('arrangeHistory', () => {
         log: null,
         at: new Date(1e12 - index).toISOString(),
         run: { id: '6f1d3c1e-8c1a-4b52-9d0c-0b8f7a3f4b12', name: 'r' },
-        kernel: { name, release: null, buildId },
+        kernel: { id: '00000000-0000-4000-8000-000000000000', name, release: null, buildId },
         machine: 'm',
         combination: hash,
       };

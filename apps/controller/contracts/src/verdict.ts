@@ -32,6 +32,11 @@ export const VERDICT_TABLE: Record<Verdict, { letter: string; icon: string; labe
   pass: { letter: 'P', icon: '✓', label: 'pass', help: 'passed' },
 };
 
+/** The verdict that a letter of VERDICT_TABLE stands for; any other letter for none. */
+export const VERDICT_BY_LETTER: ReadonlyMap<string, Verdict> = new Map(
+  VERDICTS.map((verdict) => [VERDICT_TABLE[verdict].letter, verdict]),
+);
+
 /** The line `# proof: {…}` of a suite: which way the bytes went, counted by the devices' drivers. */
 export const Proof = z.object({
   test: z.string(),
@@ -123,6 +128,11 @@ export function worstVerdict(verdicts: Iterable<Verdict>): Verdict | null {
     if (worst === null || SUMMARY_RANK[verdict] < SUMMARY_RANK[worst]) worst = verdict;
   }
   return worst;
+}
+
+/** For sorting, the worst first, by the order in which worstVerdict chooses. */
+export function bySeverity(a: Verdict, b: Verdict): number {
+  return SUMMARY_RANK[a] - SUMMARY_RANK[b];
 }
 
 /** Order of VERDICTS with skip last: smaller is worse. */

@@ -119,6 +119,8 @@ export const AttemptDetail = AttemptSummary.extend({
   jobId: z.uuid(),
   kind: z.enum(['build', 'test']),
   build: Name,
+  /** Of the build that it makes or tests. */
+  buildId: z.uuid(),
   combination: Combination.nullable(),
   kernels: z.array(KernelSighting),
   results: z.array(ResultView),
@@ -183,6 +185,7 @@ export type Fleet = z.infer<typeof Fleet>;
 export const GridColumn = z.object({
   combination: Combination,
   build: z.object({
+    id: z.uuid(),
     name: Name,
     release: z.string().nullable(),
     buildId: z.string().nullable(),
@@ -217,6 +220,8 @@ export type GridCell = z.infer<typeof GridCell>;
 
 export const GridMetricRow = z.object({
   suite: Name,
+  /** The test that measured it. */
+  test: z.string(),
   name: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),

@@ -18,6 +18,7 @@ export class Artifact {
 
 /** A kernel bundle by its content key; many builds may share one. */
 @Entity('bundle')
+@Index('bundle_newest', ['createdAt', 'key'])
 export class Bundle {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'bundle_pkey' })
   key: string;
@@ -36,7 +37,7 @@ export type BuildState = 'pending' | 'building' | 'ready' | 'failed';
 @Entity('build')
 @Index('build_run', ['runId'])
 @Index('build_newest', ['createdAt', 'id'])
-@Index('build_bundle', ['bundleKey'])
+@Index('build_bundle', ['bundleKey', 'createdAt'])
 export class Build {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
   id: string;

@@ -17,6 +17,7 @@ interface ContextRow {
   job_id: string;
   kind: 'build' | 'test';
   build: string;
+  build_id: string;
   combination: Combination | null;
 }
 
@@ -38,7 +39,7 @@ export class AttemptDetailView {
     const [summary, context, kernels, results, measurements, streams] = await Promise.all([
       this.#attempts.summary(id),
       this.#sql.one<ContextRow>(
-        `select j.run_id, r.name as run_name, j.id as job_id, j.kind, b.name as build,
+        `select j.run_id, r.name as run_name, j.id as job_id, j.kind, b.name as build, b.id as build_id,
            case when c.hash is not null
              then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination
          from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
@@ -71,6 +72,7 @@ export class AttemptDetailView {
       jobId: context.job_id,
       kind: context.kind,
       build: context.build,
+      buildId: context.build_id,
       combination: context.combination,
       kernels: kernels.map(({ sighting }) => sighting),
       results,

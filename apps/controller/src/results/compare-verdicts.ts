@@ -1,9 +1,9 @@
 import {
+  bySeverity,
   CHANGE_CLASSES,
   classOfChange,
   VERDICT_TABLE,
   VERDICTS,
-  worstVerdict,
   type ChangeClass,
   type Outcome,
 } from '@peerlab/contracts';
@@ -34,9 +34,9 @@ export type ChangeCounts = Record<ChangeClass, number>;
 export const noChanges = (): ChangeCounts =>
   Object.fromEntries(CHANGE_CLASSES.map((each) => [each, 0])) as ChangeCounts;
 
-/** Letters of VERDICT_TABLE, the worst first. */
-const VERDICT_OF_LETTER = new Map(
-  VERDICTS.toSorted((x, y) => (worstVerdict([x, y]) === x ? -1 : 1)).map(
+/** Code of a letter of VERDICT_TABLE; a smaller rank is worse. */
+const RANKED = new Map(
+  VERDICTS.toSorted(bySeverity).map(
     (verdict, rank) => [VERDICT_TABLE[verdict].letter.charCodeAt(0), { verdict, rank }] as const,
   ),
 );
@@ -124,11 +124,11 @@ function gather(
     }
   }
   const find = (cell: number): FoundVerdict | null => {
-    const verdict = VERDICT_OF_LETTER.get(letters[cell] ?? NO_LETTER)?.verdict;
+    const verdict = RANKED.get(letters[cell] ?? NO_LETTER)?.verdict;
     if (verdict === undefined) return null;
     return { verdict, n: count[cell] ?? 0, attemptId: verdicts[worst[cell] ?? 0]?.attemptId ?? '' };
   };
   return { letters, find };
 }
 
-const rankOf = (letter: number): number => VERDICT_OF_LETTER.get(letter)?.rank ?? VERDICTS.length;
+const rankOf = (letter: number): number => RANKED.get(letter)?.rank ?? VERDICTS.length;

@@ -49,6 +49,7 @@ describe('the grid', () => {
     const metric = (attempt: string, median: number): MetricRow => ({
       attempt_id: attempt,
       suite: 'p2p-perf',
+      test: 'P01',
       name: 'fault_map.ram.pte',
       unit: 'ns/page',
       better: 'lower',

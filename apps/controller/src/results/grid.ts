@@ -41,6 +41,7 @@ export interface ResultRow {
 export interface MetricRow {
   attempt_id: string;
   suite: string;
+  test: string;
   name: string;
   unit: string;
   better: 'lower' | 'higher';
@@ -72,7 +73,7 @@ export class GridView {
       this.#verdicts.read(attemptIds),
       withCells ? this.#results(attemptIds) : [],
       this.#sql.rows<MetricRow>(
-        `select attempt_id, suite, name, unit, better, lower_quartile, median, upper_quartile,
+        `select attempt_id, suite, test, name, unit, better, lower_quartile, median, upper_quartile,
            cardinality(samples) as n from measurement where attempt_id = any($1) order by seq`,
         [attemptIds],
       ),
@@ -128,9 +129,9 @@ export function arrangeMetrics(
   const columnOf = columnIndex(columns);
   const rows = new Map<string, Grid['metrics'][number]>();
   for (const metric of metrics) {
-    const { suite, name, unit, better } = metric;
+    const { suite, test, name, unit, better } = metric;
     const key = [suite, name, unit, better].join('\n');
-    const row = rows.get(key) ?? { suite, name, unit, better, values: columns.map(() => null) };
+    const row = rows.get(key) ?? { suite, test, name, unit, better, values: columns.map(() => null) };
     rows.set(key, row);
     const column = columnOf.get(metric.attempt_id);
     if (column === undefined) continue;
@@ -141,10 +142,10 @@ export function arrangeMetrics(
 }
 
 /** What the index job_newest is about. */
-const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
+export const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
 
-/** The newest job of each combination × build name that came to an attempt: from pair to pair along job_newest. */
-const NEWEST_JOBS = `
+/** Every combination × build name that was tested, as the query `pair`: hops along job_newest. */
+export const TESTED_PAIRS = `
   with recursive pair as (
     (select combination, build_name from job where ${SAYS_SOMETHING} order by combination, build_name limit 1)
     union all
@@ -152,7 +153,10 @@ const NEWEST_JOBS = `
       select combination, build_name from job
       where ${SAYS_SOMETHING} and (combination, build_name) > (pair.combination, pair.build_name)
       order by combination, build_name limit 1) following
-  )
+  )`;
+
+/** The newest job of each combination × build name that came to an attempt. */
+const NEWEST_JOBS = `${TESTED_PAIRS}
   select newest.* from pair cross join lateral (
     select * from job where ${SAYS_SOMETHING} and combination = pair.combination and build_name = pair.build_name
       and exists (select 1 from attempt where job_id = job.id)
@@ -169,7 +173,7 @@ function columnsSql(runId: string | null): string {
     runId === null ? `(u.manifest #>> '{features,dmaAlias}')::boolean nulls last, j.build_name` : 'b.position';
   return `
     select jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination,
-      jsonb_build_object('name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
+      jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
         'dmaAlias', u.manifest #> '{features,dmaAlias}', 'config', u.manifest #> '{config,name}') as build,
       j.machine, j.run_id, r.name as run_name, j.id as job_id, t.id as attempt_id, j.state, j.verdict,
       (select jsonb_object_agg(s.stream, s.next) from stream s

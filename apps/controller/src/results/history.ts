@@ -20,7 +20,7 @@ interface EntryRow {
 }
 
 /** Name of build `b` with what its bundle `u` says of it. */
-export const KERNEL_SQL = `jsonb_build_object('name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
+export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
 
 /** What one test said over time. */
 @Injectable()

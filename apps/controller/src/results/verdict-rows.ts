@@ -33,6 +33,8 @@ interface ResultRow {
 /** A list of tests that many attempts share is stored once. */
 type PlannedRow = VerdictRow & { plan: string };
 
+/** Attempts that an answer packs at most when it spans many of them; a later one packs the rest. */
+export const PACKED_AT_ONCE = 100;
 const REASON_LENGTH = 300;
 const SAYS_NOTHING: ReadonlySet<Verdict> = new Set(['pass', 'skip', 'not-reached', 'canceled']);
 
@@ -56,18 +58,38 @@ export class VerdictRows {
     return missing.length === 0 ? packed : [...packed, ...(await this.#pack(missing))];
   }
 
+  /**
+   * Packs ended attempts that have results and are not packed yet, at most `atMost` of them, the first ones first.
+   * Returns how many are left. For answers that read the packed rows by themselves.
+   */
+  async pack(attemptIds: readonly string[], atMost: number): Promise<number> {
+    const missing = await this.#sql.rows<{ id: string }>(
+      `select t.id from unnest($1::uuid[]) with ordinality as wanted(id, place) join attempt t on t.id = wanted.id
+       where t.state = 'ended' and not exists (select 1 from attempt_verdicts where attempt_id = t.id)
+         and exists (select 1 from result where attempt_id = t.id) order by wanted.place`,
+      [attemptIds],
+    );
+    const now = missing.slice(0, atMost).map(({ id }) => id);
+    if (now.length > 0) await this.#pack(now);
+    return missing.length - now.length;
+  }
+
+  /** Test plans by hash. */
+  async plans(hashes: readonly string[]): Promise<Map<string, { tests: string[]; positions: number[] }>> {
+    const plans = await this.#sql.rows<{ hash: string; tests: string[]; positions: number[] }>(
+      'select hash, tests, positions from test_plan where hash = any($1)',
+      [[...new Set(hashes)]],
+    );
+    return new Map(plans.map(({ hash, tests, positions }) => [hash, { tests, positions }]));
+  }
+
   async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
     const rows = await this.#sql.rows<Omit<PlannedRow, 'tests' | 'positions'>>(
       `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
        where attempt_id = any($1)`,
       [attemptIds],
     );
-    const hashes = [...new Set(rows.map(({ plan }) => plan))];
-    const plans = await this.#sql.rows<{ hash: string; tests: string[]; positions: number[] }>(
-      'select hash, tests, positions from test_plan where hash = any($1)',
-      [hashes],
-    );
-    const byHash = new Map(plans.map((plan) => [plan.hash, plan]));
+    const byHash = await this.plans(rows.map(({ plan }) => plan));
     return rows.flatMap(({ plan, ...row }) => {
       const { tests, positions } = byHash.get(plan) ?? {};
       return tests === undefined || positions === undefined ? [] : [{ ...row, tests, positions }];

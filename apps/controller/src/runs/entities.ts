@@ -44,11 +44,12 @@ export class RunRow {
 /** A build, or one build on one peer path of one machine. */
 @Entity('job')
 @Index('job_run', ['runId'])
-@Index('job_build', ['buildId'])
+@Index('job_build', ['buildId', 'combination'])
 @Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
 @Index('job_newest', ['combination', 'buildName', 'endedAt'], {
   where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
 })
+@Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })

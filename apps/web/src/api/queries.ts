@@ -32,6 +32,36 @@ export const gridQuery = (run: string | undefined) =>
       call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
   });
 
+/** Tests on the newest kernels, of one combination (absent: that with the newest result) or of all. */
+export const buildGridQuery = (combination: string | undefined) =>
+  queryOptions({
+    queryKey: ['build-grid', combination ?? 'newest'],
+    queryFn: ({ signal }) => call('getBuildGrid', { query: combination === undefined ? {} : { combination } }, signal),
+    refetchInterval: ({ state }) => pendingPause(state.data),
+  });
+
+/** The newest result of a test on a kernel for each combination. */
+export const kernelResultsQuery = (key: string, suite: string, test: string) =>
+  queryOptions({
+    queryKey: ['kernel-results', key, suite, test],
+    queryFn: ({ signal }) => call('getKernelResults', { params: { key }, query: { suite, test } }, signal),
+  });
+
+/** How often tests flip, on one combination or (absent) on all. */
+export const flakinessQuery = (combination: string | undefined) =>
+  queryOptions({
+    queryKey: ['flakiness', combination ?? 'all'],
+    queryFn: ({ signal }) => call('getFlakiness', { query: combination === undefined ? {} : { combination } }, signal),
+    refetchInterval: ({ state }) => pendingPause(state.data),
+  });
+
+/** Pause before the next look at an answer that sums up old attempts bit by bit, in milliseconds. */
+const PENDING_MS = 400;
+
+function pendingPause(data: { pending: number } | undefined): number | false {
+  return data !== undefined && data.pending > 0 ? PENDING_MS : false;
+}
+
 /** One cell of the grid with all its evidence. */
 export const resultQuery = (attempt: string, suite: string, test: string) =>
   queryOptions({
@@ -208,7 +238,7 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'machines':
       return [['fleet'], ['machine']];
     case 'grid':
-      return [['grid'], ['history'], ['trend'], ['metrics']];
+      return [['grid'], ['build-grid'], ['kernel-results'], ['flakiness'], ['history'], ['trend'], ['metrics']];
     case 'builds':
       return [['builds'], ['build']];
     default:

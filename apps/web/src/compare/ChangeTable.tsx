@@ -5,9 +5,10 @@ import { evidenceSearch } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
 import { useFirst } from '../ui/first.js';
 import { Empty } from '../ui/section.js';
-import { PathChip, VerdictMark } from '../ui/verdict.js';
+import { VerdictMark } from '../ui/verdict.js';
 import { ChangeTotals } from './ChangeCounts.js';
 import { ChangeMark } from './ChangeMark.js';
+import { CombinationCell } from './CombinationCell.js';
 
 /** Rows at first. */
 const FIRST_ROWS = 300;
@@ -87,14 +88,7 @@ function Row({ row, combinations }: { row: ComparedRow } & Pick<Comparison, 'com
           </Link>
         </span>
       </td>
-      <td data-label="Combination">
-        {combination !== undefined && (
-          <span title={combination.label}>
-            <PathChip kind={combination.identity.pathKind} />
-            <span className="unseen">{combination.label}</span>
-          </span>
-        )}
-      </td>
+      <CombinationCell combination={combination} />
       <td data-label="A">
         <OutcomeLink outcome={row.a} />
       </td>

@@ -3,7 +3,7 @@ import { CONFIDENCE, type ComparedMetric, type Comparison, type SampleSpread } f
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
 import { useFirst } from '../ui/first.js';
-import { PathChip } from '../ui/verdict.js';
+import { CombinationCell } from './CombinationCell.js';
 import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
 
 /** Rows at first. */
@@ -103,14 +103,7 @@ function MetricRow({
           </span>
         </span>
       </td>
-      <td data-label="Combination">
-        {combination !== undefined && (
-          <span title={combination.label}>
-            <PathChip kind={combination.identity.pathKind} />
-            <span className="unseen">{combination.label}</span>
-          </span>
-        )}
-      </td>
+      <CombinationCell combination={combination} />
       <td data-label="A" className="number right">
         <SpreadCell spread={metric.a} />
       </td>

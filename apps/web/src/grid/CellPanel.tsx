@@ -1,13 +1,16 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { VERDICT_TABLE, type Grid, type Proof, type ResultView } from '@peerlab/contracts';
-import { useEffect, useRef, type ReactNode } from 'react';
+import type { Grid } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
-import { bytesText, countText } from '../ui/numbers.js';
-import { Ago, durationText } from '../ui/time.js';
+import { evidenceSearch } from '../runs/evidence.js';
+import { countText, numberText } from '../ui/numbers.js';
+import { Ago } from '../ui/time.js';
 import { QuerySection } from '../ui/section.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
-import { alikeCells, verdictAt } from './model.js';
+import { Evidence } from './Evidence.js';
+import { alikeCells, changeText, compareMetric, groupColumns, metricsOf, verdictAt } from './model.js';
+import { PanelFrame } from './PanelFrame.js';
 
 interface CellPanelProps {
   grid: Grid;
@@ -19,7 +22,6 @@ interface CellPanelProps {
 
 /** The evidence behind one cell of the grid, and the same test on the other columns. */
 export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
-  const heading = useRef<HTMLHeadingElement>(null);
   const at = grid.columns[column];
   const what = grid.rows[row];
   const verdict = verdictAt(grid, row, column);
@@ -29,30 +31,9 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
   });
   const cell = query.data;
   const alike = alikeCells(grid, { row, column }).size;
-  // The panel is mounted anew for every cell; see its key in GridPage.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   if (at === undefined || what === undefined) return null;
   return (
-    <aside
-      className="panel"
-      aria-label="Evidence"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return;
-        event.preventDefault();
-        onClose();
-      }}
-    >
-      <header>
-        <div>
-          <p className="muted">{what.suite}</p>
-          <h2 ref={heading} tabIndex={-1}>
-            {what.test}
-          </h2>
-        </div>
-        <button type="button" className="quiet" onClick={onClose} aria-label="close the evidence" title="Escape">
-          ✕
-        </button>
-      </header>
+    <PanelFrame suite={what.suite} test={what.test} onClose={onClose}>
       <p className="row">
         <PathChip kind={at.combination.identity.pathKind} />
         {at.machine !== null && (
@@ -61,7 +42,10 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           </Link>
         )}
         <span>
-          kernel <strong>{at.build.name}</strong>
+          kernel{' '}
+          <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
+            {at.build.name}
+          </Link>
         </span>
       </p>
       {verdict === null ? (
@@ -71,6 +55,7 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           {(result) => <Evidence cell={result} />}
         </QuerySection>
       )}
+      <Measured grid={grid} row={row} column={column} />
       {alike > 0 && (
         <p className="row">
           <span className="chip">
@@ -81,16 +66,7 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
       <ul className="links">
         {cell?.log != null && at.attemptId !== null && (
           <li>
-            <Link
-              to="/attempts/$attempt"
-              params={{ attempt: at.attemptId }}
-              search={{
-                view: 'log',
-                stream: cell.log.stream,
-                line: cell.log.fromSeq + 1,
-                to: cell.log.toSeq + 1,
-              }}
-            >
+            <Link to="/attempts/$attempt" params={{ attempt: at.attemptId }} search={evidenceSearch(cell.log)}>
               Log: {cell.log.stream} lines {countText(cell.log.fromSeq + 1)}–{countText(cell.log.toSeq + 1)}
             </Link>
           </li>
@@ -108,6 +84,18 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           </Link>{' '}
           <Link to="/history" search={{ suite: what.suite, test: what.test }} className="muted">
             everywhere
+          </Link>
+        </li>
+        <li>
+          <Link
+            to="/"
+            search={{
+              by: 'builds',
+              combination: at.combination.hash,
+              ...(at.build.buildId === null ? {} : { cell: `${what.suite}/${what.test}@${at.build.buildId}` }),
+            }}
+          >
+            This test on other kernels
           </Link>
         </li>
         <li>
@@ -137,61 +125,41 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           );
         })}
       </ul>
-    </aside>
+    </PanelFrame>
   );
 }
 
-function Evidence({ cell }: { cell: ResultView }): ReactNode {
+/** What the test measured here, each metric with a link to its trend. */
+function Measured({ grid, row, column }: Pick<CellPanelProps, 'grid' | 'row' | 'column'>): ReactNode {
+  const metrics = metricsOf(grid, row).flatMap((metric) => {
+    const value = metric.values[column];
+    return value == null ? [] : [{ metric, value }];
+  });
+  const group = groupColumns(grid.columns).find(({ columns }) => columns.includes(column));
+  if (metrics.length === 0 || group === undefined) return null;
   return (
     <>
-      <p className="row">
-        <VerdictMark verdict={cell.verdict} long />
-        {cell.durationMs !== null && <span className="muted">took {durationText(cell.durationMs)}</span>}
-      </p>
-      <p className="reason">{cell.reason ?? VERDICT_TABLE[cell.verdict].help}</p>
-      {cell.proof !== null && <ProofFacts proof={cell.proof} />}
+      <h3>Measured</h3>
+      <ul className="links">
+        {metrics.map(({ metric, value }) => {
+          const change = compareMetric(metric, column, group);
+          return (
+            <li key={`${metric.name}/${metric.unit}`}>
+              <Link
+                to="/trends"
+                search={{ suite: metric.suite, metric: metric.name, combination: group.combination.hash }}
+              >
+                {metric.name}
+              </Link>{' '}
+              <span className="number strong">{numberText(value.median)}</span> {metric.unit}{' '}
+              <span className="muted">
+                [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
+                {change !== null && `, ${changeText(change)}`}
+              </span>
+            </li>
+          );
+        })}
+      </ul>
     </>
-  );
-}
-
-/** Which way the bytes went, as the devices' drivers counted it. */
-export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
-  const pages = proof.aliasPages + proof.ramPages;
-  const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
-  return (
-    <section aria-label="Proof of the path" className="proof">
-      <h3>Which way the bytes went</h3>
-      {pages > 0 && (
-        <div className="proof-bar" aria-hidden="true">
-          {proof.aliasPages > 0 && <span className="proof-peer" style={{ flexGrow: proof.aliasPages }} />}
-          {proof.ramPages > 0 && <span className="proof-ram" style={{ flexGrow: proof.ramPages }} />}
-        </div>
-      )}
-      <dl className="facts">
-        <dt>Expected</dt>
-        <dd>{expected}</dd>
-        <dt>
-          <i className="key proof-peer" aria-hidden="true" /> Peer (alias)
-        </dt>
-        <dd>{countText(proof.aliasPages)} pages</dd>
-        <dt>
-          <i className="key proof-ram" aria-hidden="true" /> RAM
-        </dt>
-        <dd>{countText(proof.ramPages)} pages</dd>
-        <dt>Mapped as</dt>
-        <dd>
-          <code>{proof.mapType}</code>
-        </dd>
-        <dt>dma_alias calls</dt>
-        <dd>{countText(proof.aliasCalls)}</dd>
-        <dt>Migrated back</dt>
-        <dd>{countText(proof.migratedBack)} pages</dd>
-        <dt>Data compared</dt>
-        <dd>
-          {bytesText(proof.bytesCompared)}
-          {proof.oracle && ', also through the host’s view of the BAR'}
-        </dd>
-      </dl>
-    </section>
   );
 }

@@ -102,17 +102,13 @@ function DenseHeader({
       <tr className="dense-builds">
         {before}
         {columns.slice(fromColumn, toColumn).map((column, index) => {
-          const { build, attemptId } = column;
+          const { build } = column;
           const title = `${build.name}, ${build.release ?? 'release unknown'}${column.at === null ? '' : `\n${new Date(column.at).toLocaleString()}`}`;
           return (
             <th key={fromColumn + index} scope="col" title={title} aria-colindex={fromColumn + index + 2}>
-              {attemptId === null ? (
-                <span className="upright">{build.name}</span>
-              ) : (
-                <Link to="/attempts/$attempt" params={{ attempt: attemptId }} className="upright" tabIndex={-1}>
-                  {build.name}
-                </Link>
-              )}
+              <Link to="/builds/$build" params={{ build: build.id }} className="upright" tabIndex={-1}>
+                {build.name}
+              </Link>
             </th>
           );
         })}
@@ -159,19 +155,23 @@ function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): R
   return (
     <div className="build-box" title={build.buildId === null ? undefined : `build-id ${build.buildId}`}>
       <span className="row tight">
-        {column.attemptId === null ? (
-          <strong>{build.name}</strong>
-        ) : (
-          <Link to="/attempts/$attempt" params={{ attempt: column.attemptId }}>
-            {build.name}
-          </Link>
-        )}
+        <Link to="/builds/$build" params={{ build: build.id }} title="the kernel: its series, config and digests">
+          {build.name}
+        </Link>
         {state !== 'ended' && <StateBadge state={state} />}
       </span>
       <span className="muted">{build.release ?? 'release unknown'}</span>
       {alias}
       <span className="muted">
         <Ago at={column.at} />
+        {column.attemptId !== null && (
+          <>
+            {' · '}
+            <Link to="/attempts/$attempt" params={{ attempt: column.attemptId }}>
+              attempt
+            </Link>
+          </>
+        )}
         {showRun && (
           <>
             {' · '}

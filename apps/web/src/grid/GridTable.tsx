@@ -1,45 +1,55 @@
-import type { Grid } from '@peerlab/contracts';
+import type { GridRow } from '@peerlab/contracts';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
-import { SuiteCell, TestCell } from './cells.js';
-import { GridHeader } from './GridHeader.js';
-import { MetricRows } from './MetricRows.js';
-import {
-  alikeCells,
-  groupColumns,
-  groupRows,
-  groupStarts,
-  reasonLookup,
-  sortRows,
-  verdictAt,
-  type RowOrder,
-} from './model.js';
+import { SuiteCell, type CellPlace } from './cells.js';
+import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
-import { DENSE, isDense, scrollToPlace, useGridWindow } from './window.js';
+import { DENSE, isDense, scrollToPlace, useGridWindow, type GridWindow } from './window.js';
+
+/** What is drawn of the columns, for header and footer rows that stand above and below the cells. */
+export interface GridFrame {
+  dense: boolean;
+  shown: GridWindow;
+}
+
+/** How a cell stands in the table. */
+export interface CellLook {
+  isOpen: boolean;
+  /** First column of its group. */
+  isStart: boolean;
+  dense: boolean;
+  place: CellPlace;
+}
 
 interface GridTableProps {
-  grid: Grid;
-  matches: (text: string) => boolean;
+  label: string;
+  rows: readonly GridRow[];
+  /** Those that are shown, by suite, in the order shown. */
+  suites: readonly SuiteRows[];
+  /** How many there are. */
+  columns: number;
+  /** Columns that open a group. */
+  starts: ReadonlySet<number>;
   folded: ReadonlySet<string>;
-  order: RowOrder;
   open: { row: number; column: number } | null;
-  showRun: boolean;
+  /** More cells than this are drawn dense. */
+  roomyCells?: number;
+  /** A column has room for one verdict only. */
+  isNarrow?: boolean;
+  renderHead: (frame: GridFrame) => ReactNode;
+  renderFoot?: (frame: GridFrame) => ReactNode;
+  renderCell: (row: number, column: number, look: CellLook) => ReactNode;
+  /** Stands beside the name of a test. */
+  renderRowNote?: (row: number) => ReactNode;
   onFold: (suite: string) => void;
   onOpen: (place: { row: number; column: number } | null) => void;
 }
 
 /**
- * Tests × hardware combinations. One tab stop: the arrow keys move between cells, Enter opens the
- * evidence of a cell or folds a suite. A large grid is dense, and only what is seen of it is drawn.
+ * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or
+ * folds a suite. A large grid is dense, and only what is seen of it is drawn.
  */
-export function GridTable({ grid, matches, folded, order, open, showRun, onFold, onOpen }: GridTableProps): ReactNode {
-  const groups = useMemo(() => groupColumns(grid.columns), [grid]);
-  const starts = useMemo(() => groupStarts(groups), [groups]);
-  const reasons = useMemo(() => reasonLookup(grid), [grid]);
-  const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
-  const suites = useMemo(
-    () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order) })),
-    [grid, matches, order],
-  );
+export function GridTable(props: GridTableProps): ReactNode {
+  const { rows: all, suites, columns: lastColumn, starts, folded, open, onFold, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
   /** Line within the table and column; column 0 is the row's header. */
   const [focus, setFocus] = useState<GridPlace>({ line: 0, column: 0 });
@@ -53,9 +63,8 @@ export function GridTable({ grid, matches, folded, order, open, showRun, onFold,
   const lineOf = useMemo(() => new Map(lines.map((what, line) => [what, line])), [lines]);
   const rowsOf = useMemo(() => new Map(suites.map(({ suite, rows }) => [suite, rows])), [suites]);
   const lastLine = lines.length - 1;
-  const lastColumn = grid.columns.length;
   const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
-  const dense = isDense(lines.length, lastColumn);
+  const dense = isDense(lines.length, lastColumn, props.roomyCells);
   const shown = useGridWindow(scroller, lines.length, lastColumn, dense);
 
   const openLine = open === null ? -1 : (lineOf.get(open.row) ?? -1);
@@ -104,7 +113,7 @@ export function GridTable({ grid, matches, folded, order, open, showRun, onFold,
       onOpen(null);
     }
   };
-  const cellProps = (line: number, column: number) => ({
+  const cellProps = (line: number, column: number): CellPlace => ({
     'data-line': line,
     'data-column': column,
     'aria-colindex': column + 1,
@@ -137,20 +146,20 @@ export function GridTable({ grid, matches, folded, order, open, showRun, onFold,
     >
       <table
         role="grid"
-        aria-label="Verdicts by test and hardware combination"
+        aria-label={props.label}
         aria-rowcount={lines.length}
         aria-colcount={lastColumn + 1}
         className={dense ? 'grid grid-dense' : 'grid'}
-        style={dense ? { width: DENSE.rowHeadWidth + lastColumn * DENSE.columnWidth } : undefined}
+        style={dense ? { width: `calc(var(--row-head) + ${lastColumn * DENSE.columnWidth}px)` } : undefined}
         onKeyDown={move}
       >
         {dense && (
           <colgroup>
-            <col style={{ width: DENSE.rowHeadWidth }} />
+            <col style={{ width: 'var(--row-head)' }} />
             <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
           </colgroup>
         )}
-        <GridHeader columns={grid.columns} groups={groups} showRun={showRun} dense={dense} shown={shown} />
+        {props.renderHead({ dense, shown })}
         <tbody>
           <Gap lines={shown.fromLine} columns={lastColumn} />
           {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
@@ -170,10 +179,10 @@ export function GridTable({ grid, matches, folded, order, open, showRun, onFold,
                   {columns.map((column) => (
                     <SuiteCell
                       key={column}
-                      grid={grid}
+                      grid={props}
                       rows={rows}
                       column={column}
-                      dense={dense}
+                      dense={dense || props.isNarrow === true}
                       className={starts.has(column) ? 'group-start' : ''}
                       place={cellProps(line, column + 1)}
                     />
@@ -184,34 +193,26 @@ export function GridTable({ grid, matches, folded, order, open, showRun, onFold,
             }
             return (
               <tr key={what} aria-rowindex={line + 1}>
-                <th scope="row" {...cellProps(line, 0)} className="row-head test-name" title={grid.rows[what]?.test}>
-                  {grid.rows[what]?.test}
+                <th scope="row" {...cellProps(line, 0)} className="row-head test-name" title={all[what]?.test}>
+                  {all[what]?.test}
+                  {props.renderRowNote?.(what)}
                 </th>
                 {before}
-                {columns.map((column) => {
-                  const at = grid.columns[column];
-                  return (
-                    at !== undefined && (
-                      <TestCell
-                        key={column}
-                        column={at}
-                        verdict={verdictAt(grid, what, column)}
-                        reason={reasons.get(`${what}:${column}`)}
-                        isOpen={open?.row === what && open.column === column}
-                        isStart={starts.has(column)}
-                        isAlike={alike.has(`${what}:${column}`)}
-                        place={cellProps(line, column + 1)}
-                      />
-                    )
-                  );
-                })}
+                {columns.map((column) =>
+                  props.renderCell(what, column, {
+                    isOpen: open?.row === what && open.column === column,
+                    isStart: starts.has(column),
+                    dense,
+                    place: cellProps(line, column + 1),
+                  }),
+                )}
                 {after}
               </tr>
             );
           })}
           <Gap lines={lines.length - shown.toLine} columns={lastColumn} />
         </tbody>
-        <MetricRows grid={grid} groups={groups} starts={starts} matches={matches} dense={dense} shown={shown} />
+        {props.renderFoot?.({ dense, shown })}
       </table>
     </div>
   );

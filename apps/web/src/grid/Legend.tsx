@@ -18,6 +18,13 @@ export function Legend(): ReactNode {
           <span className="verdict verdict-none" /> <strong>blank</strong> <span className="muted">never run</span>
         </li>
         <li>
+          <span className="verdict legend-corner">
+            <span className="cell-differs" />
+          </span>{' '}
+          <strong>folded corner</strong>{' '}
+          <span className="muted">by kernel build: the combinations disagree, the worst is shown</span>
+        </li>
+        <li>
           <span className="verdict cell-pending" /> <strong>striped</strong>{' '}
           <span className="muted">not reported yet; its job is queued or running</span>
         </li>

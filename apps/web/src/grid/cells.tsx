@@ -1,7 +1,8 @@
-import { VERDICT_TABLE, type Grid, type GridColumn, type Verdict } from '@peerlab/contracts';
+import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
-import { countVerdicts, worstCounted } from './model.js';
+import type { CellLook } from './GridTable.js';
+import { countVerdicts, worstCounted, type GridRows } from './model.js';
 
 /** What makes a cell a place of the keyboard. */
 export interface CellPlace {
@@ -22,7 +23,7 @@ export function SuiteCell({
   className,
   place,
 }: {
-  grid: Grid;
+  grid: GridRows;
   rows: readonly number[];
   column: number;
   dense: boolean;
@@ -41,31 +42,33 @@ export function SuiteCell({
 /** One test in one column. */
 export function TestCell({
   verdict,
+  pending,
   reason,
-  column,
-  isOpen,
-  isStart,
-  isAlike,
-  place,
+  facts = [],
+  isAlike = false,
+  look: { isOpen, isStart, place },
+  children,
 }: {
   verdict: Verdict | null;
+  /** Why there is no verdict yet; null = the test never ran here. */
+  pending: string | null;
   /** Known of those that say that something is wrong. */
   reason: string | undefined;
-  column: GridColumn;
-  isOpen: boolean;
-  isStart: boolean;
+  /** Further lines of the title. */
+  facts?: readonly string[];
   /** It failed in the same way as the open cell. */
-  isAlike: boolean;
-  place: CellPlace;
+  isAlike?: boolean;
+  look: CellLook;
+  /** Stands beside the verdict. */
+  children?: ReactNode;
 }): ReactNode {
   const classes = ['cell'];
   if (isStart) classes.push('group-start');
   if (isOpen) classes.push('cell-open');
   if (isAlike) classes.push('cell-alike');
   if (verdict === null) {
-    const pending = column.state === 'running' || column.state === 'queued' || column.state === 'blocked';
-    if (pending) classes.push('cell-pending');
-    const title = pending ? `not reported yet: the job is ${column.state}` : 'never run';
+    if (pending !== null) classes.push('cell-pending');
+    const title = pending ?? 'never run';
     return (
       <td {...place} className={classes.join(' ')} title={title}>
         <span className="unseen">{title}</span>
@@ -75,12 +78,13 @@ export function TestCell({
   const { label, help } = VERDICT_TABLE[verdict];
   const title = [
     `${label}: ${reason ?? help}`,
-    ...(column.at === null ? [] : [new Date(column.at).toLocaleString()]),
+    ...facts,
     ...(isAlike ? ['fails in the same way as the open cell'] : []),
   ].join('\n');
   return (
     <td {...place} className={classes.join(' ')} title={title} aria-selected={isOpen}>
       <VerdictMark verdict={verdict} />
+      {children}
     </td>
   );
 }

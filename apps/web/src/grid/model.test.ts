@@ -28,7 +28,14 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
         platform: { system: 's', cpuVendor: 'v', cpuFamily: 6, iommu: 'none' },
       },
     },
-    build: { name: build, release: null, buildId: null, dmaAlias: null, config: null },
+    build: {
+      id: '00000000-0000-4000-8000-000000000000',
+      name: build,
+      release: null,
+      buildId: null,
+      dmaAlias: null,
+      config: null,
+    },
     machine,
     runId: '00000000-0000-4000-8000-000000000000',
     runName: 'r',
@@ -86,6 +93,14 @@ describe('columns and rows', () => {
     expect(sortRows(grid, [2, 1, 0], 'name')).toEqual([2, 0, 1]);
     expect(sortRows(grid, [2, 0, 1], 'suite')).toEqual([2, 0, 1]);
   });
+  it('sorts rows by flips, of equals the one with fewer chances first, and those without a chance last', () => {
+    const flips = new Map([
+      ['s1/one', { flips: 2, chances: 9 }],
+      ['s2/one', { flips: 2, chances: 4 }],
+    ]);
+    expect(sortRows(grid, [0, 1, 2], 'flakiness', flips)).toEqual([2, 0, 1]);
+    expect(sortRows(grid, [0, 1, 2], 'flakiness')).toEqual([0, 1, 2]);
+  });
   it('finds the cells that fail in the same way, whatever the addresses', () => {
     expect([...alikeCells(grid, { row: 1, column: 0 })]).toEqual(['1:2']);
     expect(alikeCells(grid, { row: 0, column: 0 }).size).toBe(0);
@@ -110,6 +125,7 @@ describe('compareMetric', () => {
   });
   const row = (better: 'lower' | 'higher', ...values: GridMetricRow['values']): GridMetricRow => ({
     suite: 's',
+    test: 't',
     name: 'm',
     unit: 'ns/page',
     better,

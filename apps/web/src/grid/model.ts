@@ -1,4 +1,17 @@
-import { VERDICT_TABLE, VERDICTS, type Grid, type GridColumn, type Verdict } from '@peerlab/contracts';
+import {
+  VERDICT_BY_LETTER,
+  VERDICTS,
+  type Flips,
+  type Grid,
+  type GridColumn,
+  type GridRow,
+  type Verdict,
+} from '@peerlab/contracts';
+
+/** Any grid: by combination or by kernel. */
+export interface GridRows {
+  rows: readonly GridRow[];
+}
 
 export type GridMetricRow = Grid['metrics'][number];
 
@@ -26,8 +39,13 @@ export function groupColumns(columns: readonly GridColumn[]): ColumnGroup[] {
 }
 
 /** Columns that open a new group: they get the strong line on their left. */
-export function groupStarts(groups: readonly ColumnGroup[]): Set<number> {
+export function groupStarts(groups: readonly Pick<ColumnGroup, 'columns'>[]): Set<number> {
   return new Set(groups.flatMap((group) => group.columns.slice(0, 1)));
+}
+
+/** The group that a column stands in. */
+export function groupOf(groups: readonly ColumnGroup[], column: number): ColumnGroup | undefined {
+  return groups.find((group) => group.columns.includes(column));
 }
 
 export interface SuiteRows {
@@ -37,7 +55,7 @@ export interface SuiteRows {
 }
 
 /** Rows by suite in the grid's order, without the rows that `matches` refuses. */
-export function groupRows(grid: Pick<Grid, 'rows'>, matches: (text: string) => boolean): SuiteRows[] {
+export function groupRows(grid: GridRows, matches: (text: string) => boolean): SuiteRows[] {
   const suites = new Map<string, number[]>();
   grid.rows.forEach(({ suite, test }, index) => {
     if (!matches(`${suite}/${test}`)) return;
@@ -48,17 +66,15 @@ export function groupRows(grid: Pick<Grid, 'rows'>, matches: (text: string) => b
   return [...suites].map(([suite, rows]) => ({ suite, rows }));
 }
 
-const BY_LETTER = new Map(VERDICTS.map((verdict) => [VERDICT_TABLE[verdict].letter, verdict]));
-
 /** The verdict of a test in a column; null where it never ran. */
-export function verdictAt(grid: Pick<Grid, 'rows'>, row: number, column: number): Verdict | null {
-  return BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
+export function verdictAt(grid: GridRows, row: number, column: number): Verdict | null {
+  return VERDICT_BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
 }
 
 export type VerdictCount = Partial<Record<Verdict, number>>;
 
 /** Verdicts of some rows in one column, counted. */
-export function countVerdicts(grid: Pick<Grid, 'rows'>, rows: readonly number[], column: number): VerdictCount {
+export function countVerdicts(grid: GridRows, rows: readonly number[], column: number): VerdictCount {
   const counts: VerdictCount = {};
   for (const row of rows) {
     const verdict = verdictAt(grid, row, column);
@@ -68,11 +84,11 @@ export function countVerdicts(grid: Pick<Grid, 'rows'>, rows: readonly number[],
 }
 
 /** All verdicts of a grid, counted. */
-export function countAll(grid: Pick<Grid, 'rows'>): VerdictCount {
+export function countAll(grid: GridRows): VerdictCount {
   const counts: VerdictCount = {};
   for (const { verdicts } of grid.rows) {
     for (const letter of verdicts) {
-      const verdict = BY_LETTER.get(letter);
+      const verdict = VERDICT_BY_LETTER.get(letter);
       if (verdict !== undefined) counts[verdict] = (counts[verdict] ?? 0) + 1;
     }
   }
@@ -108,23 +124,50 @@ export function alikeCells(
 
 const WRONG: ReadonlySet<Verdict> = new Set(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
 
-export const ROW_ORDERS = ['suite', 'failures', 'name'] as const;
+export const ROW_ORDERS = ['suite', 'failures', 'flakiness', 'name'] as const;
 export type RowOrder = (typeof ROW_ORDERS)[number];
 
-/** Rows of a suite by its own order, by how many columns they are wrong in, or by name. Pure. */
-export function sortRows(grid: Pick<Grid, 'rows'>, rows: readonly number[], order: RowOrder): number[] {
-  if (order === 'suite') return [...rows];
-  const name = (row: number): string => grid.rows[row]?.test ?? '';
-  const byName = (a: number, b: number): number => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
-  if (order === 'name') return rows.toSorted(byName);
-  const wrong = new Map(rows.map((row) => [row, wrongColumns(grid, row)]));
-  return rows.toSorted((a, b) => (wrong.get(b) ?? 0) - (wrong.get(a) ?? 0));
+/** How often tests flipped, by `suite/test`. */
+export type FlipsByTest = ReadonlyMap<string, Flips>;
+
+/** Flips of a row of the grid; undefined where it had no chance to flip. */
+export function flipsOf(grid: GridRows, row: number, flips: FlipsByTest): Flips | undefined {
+  const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
+  return flips.get(`${suite}/${test}`);
+}
+
+/**
+ * Rows of a suite by its own order, by how many columns they are wrong in, by how often they flipped (of
+ * equals the one with the fewest chances first), or by name. Pure.
+ */
+export function sortRows(
+  grid: GridRows,
+  rows: readonly number[],
+  order: RowOrder,
+  flips: FlipsByTest = new Map(),
+): number[] {
+  switch (order) {
+    case 'suite':
+      return [...rows];
+    case 'name': {
+      const name = (row: number): string => grid.rows[row]?.test ?? '';
+      return rows.toSorted((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0));
+    }
+    case 'flakiness': {
+      const of = (row: number): Flips => flipsOf(grid, row, flips) ?? { flips: 0, chances: Number.MAX_SAFE_INTEGER };
+      return rows.toSorted((a, b) => of(b).flips - of(a).flips || of(a).chances - of(b).chances);
+    }
+    case 'failures': {
+      const wrong = new Map(rows.map((row) => [row, wrongColumns(grid, row)]));
+      return rows.toSorted((a, b) => (wrong.get(b) ?? 0) - (wrong.get(a) ?? 0));
+    }
+  }
 }
 
 /** In how many columns a test says that something is wrong. */
-function wrongColumns(grid: Pick<Grid, 'rows'>, row: number): number {
+function wrongColumns(grid: GridRows, row: number): number {
   return Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => {
-    const verdict = BY_LETTER.get(letter);
+    const verdict = VERDICT_BY_LETTER.get(letter);
     return verdict !== undefined && WRONG.has(verdict);
   }).length;
 }
@@ -147,6 +190,12 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
     (each) => each.build.name === build && hash !== '' && each.combination.hash.startsWith(hash),
   );
   return row < 0 || column < 0 ? null : { row, column };
+}
+
+/** What the test of a row measured, in the order of the answer. */
+export function metricsOf(grid: GridRows & Pick<Grid, 'metrics'>, row: number): GridMetricRow[] {
+  const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
+  return grid.metrics.filter((metric) => metric.suite === suite && metric.test === test);
 }
 
 type MetricValue = NonNullable<GridMetricRow['values'][number]>;

@@ -8,8 +8,8 @@ export interface GridWindow {
   toColumn: number;
 }
 
-/** Sizes in CSS pixels; grid.css sets the same for a dense grid. */
-export const DENSE = { lineHeight: 26, columnWidth: 30, rowHeadWidth: 280, headHeight: 232 };
+/** Sizes in CSS pixels; grid.css sets the same for a dense grid, and the width of a row's header (--row-head). */
+export const DENSE = { lineHeight: 26, columnWidth: 30, headHeight: 232 };
 
 /** A grid with more than this is drawn dense, and only as far as it is seen. */
 const ROOMY_COLUMNS = 40;
@@ -19,8 +19,8 @@ const ROOMY_CELLS = 20_000;
 const LINES_BEYOND = 12;
 const COLUMNS_BEYOND = 10;
 
-export function isDense(lines: number, columns: number): boolean {
-  return columns > ROOMY_COLUMNS || lines * columns > ROOMY_CELLS;
+export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS): boolean {
+  return columns > ROOMY_COLUMNS || lines * columns > roomyCells;
 }
 
 /** Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Pure. */
@@ -67,7 +67,8 @@ export function useGridWindow(
 
 /** Scrolls a dense grid so that a place that may not be drawn yet comes into view. */
 export function scrollToPlace(scroller: HTMLElement, line: number, column: number): void {
-  const { lineHeight, columnWidth, rowHeadWidth, headHeight } = DENSE;
+  const { lineHeight, columnWidth, headHeight } = DENSE;
+  const rowHeadWidth = scroller.querySelector<HTMLElement>('.corner')?.offsetWidth ?? 0;
   const top = line * lineHeight;
   const roomY = scroller.clientHeight - headHeight - lineHeight;
   if (top < scroller.scrollTop) scroller.scrollTop = top;

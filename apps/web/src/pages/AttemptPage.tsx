@@ -58,9 +58,11 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
       </p>
       <div className="page-head">
         <h1>
-          {attempt.kind === 'build'
-            ? `Build ${attempt.build}`
-            : `${attempt.build} on ${attempt.machine ?? 'no machine yet'}`}
+          {attempt.kind === 'build' && 'Build '}
+          <Link to="/builds/$build" params={{ build: attempt.buildId }}>
+            {attempt.build}
+          </Link>
+          {attempt.kind === 'test' && ` on ${attempt.machine ?? 'no machine yet'}`}
         </h1>
         {attempt.combination !== null && <PathChip kind={attempt.combination.identity.pathKind} />}
         {attempt.state !== 'ended' && <StateBadge state={attempt.state} />}
@@ -149,7 +151,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
 function Evidence({ attempt }: { attempt: AttemptDetail }): ReactNode {
   return (
     <>
-      <KernelTable kernels={attempt.kernels} />
+      <KernelTable attempt={attempt} />
       <ResultTable attempt={attempt} />
       <MeasurementTable measurements={attempt.measurements} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (

@@ -1,38 +1,47 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { Grid } from '@peerlab/contracts';
-import { useMemo, type ReactNode } from 'react';
+import { CombinationChoice } from '@peerlab/contracts';
+import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { gridQuery, runsQuery } from '../api/queries.js';
-import { CellPanel } from '../grid/CellPanel.js';
-import { GridTable } from '../grid/GridTable.js';
+import { buildGridQuery, gridQuery, runsQuery } from '../api/queries.js';
+import { CombinationGrid } from '../grid/CombinationGrid.js';
 import { Legend } from '../grid/Legend.js';
-import { cellName, countAll, findCell, ROW_ORDERS, type RowOrder } from '../grid/model.js';
+import { ROW_ORDERS, type RowOrder } from '../grid/model.js';
+import { useKeys, withKeys } from '../keys.js';
 import type { GridSearch } from '../search.js';
-import { useKeys } from '../keys.js';
 import { FilterField } from '../ui/FilterField.js';
 import { readPattern } from '../ui/pattern.js';
-import { Empty, QuerySection, useTitle } from '../ui/section.js';
-import { Ago } from '../ui/time.js';
-import { VerdictCounts } from '../ui/verdict.js';
+import { Loading, QuerySection, useTitle } from '../ui/section.js';
 
 const route = getRouteApi('/');
+const loadKernelGrid = async () => ({ default: (await import('../grid/KernelGrid.js')).KernelGrid });
+const KernelGrid = lazy(loadKernelGrid);
 
-/** The home page: what every test says on every hardware combination. */
+type Change = (next: Partial<GridSearch>, replace?: boolean) => void;
+
+/** The home page: what every test says on every hardware combination, or on every kernel. */
 export function GridPage(): ReactNode {
-  useTitle('Grid');
-  useTopics('grid', 'runs');
   const search = route.useSearch();
+  const isByBuilds = search.by === 'builds';
+  useTitle(isByBuilds ? 'Grid by kernel build' : 'Grid');
+  useTopics('grid', 'runs');
   const navigate = route.useNavigate();
-  const query = useQuery(gridQuery(search.run));
   const pattern = useMemo(() => readPattern(search.q), [search.q]);
-  const change = (next: Partial<GridSearch>, replace = true): void =>
+  const change: Change = (next, replace = true) =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace, resetScroll: false });
+  const kept = keptSearch(search);
+  useKeys({ gridView: () => void navigate({ search: isByBuilds ? kept : { ...kept, by: 'builds' } }) });
+  const order = search.sort ?? 'suite';
   return (
     <>
       <div className="page-head">
         <h1>Grid</h1>
-        <RunSelect run={search.run} onSelect={(run) => change({ run, cell: undefined }, false)} />
+        <ViewSwitch search={search} />
+        {isByBuilds ? (
+          <CombinationSelect search={search} change={change} />
+        ) : (
+          <RunSelect run={search.run} onSelect={(run) => change({ run, cell: undefined }, false)} />
+        )}
         <FilterField
           label="Filter tests"
           placeholder="Filter tests: regex, ! to exclude   ( / )"
@@ -40,100 +49,111 @@ export function GridPage(): ReactNode {
           problem={pattern.problem}
           onChange={(q) => change({ q })}
         />
-        <OrderSelect
-          order={search.sort ?? 'suite'}
-          onSelect={(order) => change({ sort: order === 'suite' ? undefined : order }, false)}
-        />
+        <OrderSelect order={order} onSelect={(next) => change({ sort: next === 'suite' ? undefined : next }, false)} />
+        {!isByBuilds && (
+          <label className="inline-field">
+            <input
+              type="checkbox"
+              checked={search.show === 'metric'}
+              onChange={(event) => change({ show: event.target.checked ? 'metric' : undefined }, false)}
+            />
+            <span>Metrics in cells</span>
+          </label>
+        )}
         <Legend />
       </div>
-      <QuerySection query={query} what="the grid">
-        {(grid) => <GridView grid={grid} search={search} matches={pattern.matches} change={change} />}
-      </QuerySection>
+      {isByBuilds ? (
+        <ByBuilds search={search} matches={pattern.matches} change={change} />
+      ) : (
+        <ByCombination search={search} matches={pattern.matches} change={change} />
+      )}
     </>
   );
 }
 
-function GridView({
-  grid,
-  search,
-  matches,
-  change,
-}: {
-  grid: Grid;
+interface ViewProps {
   search: GridSearch;
   matches: (text: string) => boolean;
-  change: (next: Partial<GridSearch>, replace?: boolean) => void;
-}): ReactNode {
-  const folded = useMemo(() => new Set((search.folded ?? '').split(',').filter(Boolean)), [search.folded]);
-  const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
-  const close = (): void => {
-    change({ cell: undefined });
-    document.querySelector<HTMLElement>('table.grid [tabindex="0"]')?.focus({ preventScroll: true });
-  };
-  useKeys(open === null ? {} : { closePanel: close });
-  if (grid.columns.length === 0) {
-    return (
-      <Empty title="Nothing has run yet.">
-        <p>
-          <Link to="/submit">Submit a run</Link> to fill the grid, or look at the <Link to="/machines">machines</Link>{' '}
-          that are there. <code>npm start</code> submits an example by itself.
-        </p>
-      </Empty>
-    );
-  }
-  const fold = (suite: string): void => {
-    const next = new Set(folded);
-    if (!next.delete(suite)) next.add(suite);
-    change({ folded: [...next].join(',') || undefined });
-  };
-  const hidden = grid.rows.filter(({ suite, test }) => !matches(`${suite}/${test}`)).length;
+  change: Change;
+}
+
+function ByCombination(view: ViewProps): ReactNode {
+  const query = useQuery(gridQuery(view.search.run));
   return (
-    <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
-      <div className="grid-side">
-        <Totals grid={grid} hidden={hidden} />
-        <GridTable
-          grid={grid}
-          matches={matches}
-          folded={folded}
-          order={search.sort ?? 'suite'}
-          open={open}
-          showRun={search.run === undefined}
-          onFold={fold}
-          onOpen={(place) =>
-            place === null ? close() : change({ cell: cellName(grid, place.row, place.column) }, open !== null)
-          }
-        />
-      </div>
-      {open !== null && (
-        <CellPanel
-          key={cellName(grid, open.row, open.column)}
-          grid={grid}
-          row={open.row}
-          column={open.column}
-          onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
-          onClose={close}
-        />
-      )}
-    </div>
+    <QuerySection query={query} what="the grid">
+      {(grid) => <CombinationGrid data={grid} {...view} />}
+    </QuerySection>
   );
 }
 
-function Totals({ grid, hidden }: { grid: Grid; hidden: number }): ReactNode {
-  const counts = useMemo(() => countAll(grid), [grid]);
+function ByBuilds(view: ViewProps): ReactNode {
+  const query = useQuery(buildGridQuery(view.search.combination));
+  // While the answer is on its way.
+  useEffect(() => void loadKernelGrid(), []);
   return (
-    <p className="row totals">
-      <VerdictCounts counts={counts} />
-      <span className="muted">
-        {grid.rows.length - hidden} of {grid.rows.length} tests × {grid.columns.length} columns · as of{' '}
-        <Ago at={grid.generatedAt} />
-      </span>
-    </p>
+    <QuerySection query={query} what="the grid">
+      {(grid) => (
+        <Suspense fallback={<Loading what="the grid" />}>
+          <KernelGrid data={grid} {...view} />
+        </Suspense>
+      )}
+    </QuerySection>
+  );
+}
+
+/** The filter and the order stay when the columns change; what means nothing in the other view goes. */
+function keptSearch({ q, sort, folded }: GridSearch): GridSearch {
+  return { q, sort, folded };
+}
+
+/** What the columns are. */
+function ViewSwitch({ search }: { search: GridSearch }): ReactNode {
+  const kept = keptSearch(search);
+  const { by } = search;
+  return (
+    <nav className="switch" aria-label="Columns of the grid" title={withKeys('columns of the grid', 'gridView')}>
+      <Link to="/" search={kept} activeOptions={{ exact: true }} aria-current={by === undefined ? 'page' : undefined}>
+        by combination
+      </Link>
+      <Link to="/" search={{ ...kept, by: 'builds' }} aria-current={by === 'builds' ? 'page' : undefined}>
+        by kernel build
+      </Link>
+    </nav>
+  );
+}
+
+function CombinationSelect({ search, change }: Omit<ViewProps, 'matches'>): ReactNode {
+  const { data } = useQuery(buildGridQuery(search.combination));
+  const combinations = data?.combinations ?? [];
+  const chosen = search.combination ?? '';
+  const isListed = chosen === '' || chosen === 'all' || combinations.some(({ hash }) => hash === chosen);
+  const newest = search.combination === undefined ? data?.combination?.label : undefined;
+  return (
+    <label className="inline-field">
+      <span>On</span>
+      <select
+        value={chosen}
+        onChange={({ target }) =>
+          change({ combination: CombinationChoice.safeParse(target.value).data, cell: undefined }, false)
+        }
+      >
+        <option value="">newest tested{newest === undefined ? '' : `: ${newest}`}</option>
+        <option value="all">all combinations, the worst of each</option>
+        {!isListed && <option value={chosen}>combination {chosen.slice(0, 12)}</option>}
+        {combinations.map(({ hash, label }) => (
+          <option key={hash} value={hash}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
 const ORDER_LABEL: Record<RowOrder, string> = {
   suite: 'as the suites run them',
   failures: 'most trouble first',
+  flakiness: 'most flaky first',
   name: 'by name',
 };
 
@@ -163,7 +183,7 @@ function RunSelect({
   const runs = data?.pages.flat() ?? [];
   const isListed = run === undefined || runs.some(({ id }) => id === run);
   return (
-    <label className="inline-field">
+    <label className="inline-field run-field">
       <span>Show</span>
       <select value={run ?? ''} onChange={(event) => onSelect(event.target.value || undefined)}>
         <option value="">newest of every combination</option>

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import type { AttemptDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 
@@ -8,7 +9,7 @@ const PHASE = {
 } as const;
 
 /** Which kernels the machine was seen running, and whether that is proven. */
-export function KernelTable({ kernels }: { kernels: AttemptDetail['kernels'] }): ReactNode {
+export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
   if (kernels.length === 0) return null;
   return (
     <section aria-labelledby="kernels-head">
@@ -27,7 +28,19 @@ export function KernelTable({ kernels }: { kernels: AttemptDetail['kernels'] }):
         <tbody>
           {kernels.map((kernel, index) => (
             <tr key={index}>
-              <td data-label="When">{PHASE[kernel.phase]}</td>
+              <td data-label="When">
+                <span>
+                  {PHASE[kernel.phase]}
+                  {kernel.phase === 'candidate' && (
+                    <>
+                      :{' '}
+                      <Link to="/builds/$build" params={{ build: buildId }}>
+                        {build}
+                      </Link>
+                    </>
+                  )}
+                </span>
+              </td>
               <td data-label="Proven">
                 <span className={`badge tone-${kernel.proven ? 'good' : 'bad'}`}>
                   <span aria-hidden="true">{kernel.proven ? '✓' : '✗'}</span> {kernel.proven ? 'proven' : 'not proven'}

@@ -97,7 +97,9 @@ it('paths go through every point, and a band needs two', () => {
 });
 
 it('stripes join neighbours of one kernel only', () => {
-  const of = (buildId: string | null) => ({ kernel: { name: 'b', release: null, buildId } });
+  const of = (buildId: string | null) => ({
+    kernel: { id: '00000000-0000-4000-8000-000000000000', name: 'b', release: null, buildId },
+  });
   expect(kernelStripes([of('x'), of('x'), of(null), of('x')])).toEqual([
     { from: 0, to: 1, buildId: 'x', release: null },
     { from: 2, to: 2, buildId: null, release: null },

@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
+import { STORY_TESTS } from '../testing/evidence-story.js';
+import { TestFarm } from '../testing/farm.js';
+import { foldRows, type FoldGroup } from './build-grid.js';
+import { kernelsSql } from './tested-kernels.js';
+
+const RUNS = 8;
+
+const group = (kernel: number, verdicts: string, combinations = 1, tests = ['early', 'late']): FoldGroup => ({
+  kernel,
+  suite: 's',
+  tests,
+  positions: tests.map((_, place) => place),
+  verdicts,
+  combinations,
+  reasons: {},
+  newest: new Date(0),
+});
+
+describe('folding', () => {
+  it('takes the worst verdict of the combinations and says how many have it where they disagree', () => {
+    const { rows, differs } = foldRows(3, [group(0, 'PP', 3), group(0, 'FP', 2), group(2, 'SP', 1), group(2, 'PP', 1)]);
+    expect(rows).toEqual([
+      { suite: 's', test: 'early', verdicts: 'F.P' },
+      { suite: 's', test: 'late', verdicts: 'P.P' },
+    ]);
+    expect(differs).toEqual([
+      [0, 0, 2, 5],
+      [0, 2, 1, 2],
+    ]);
+  });
+  it('keeps the order of the suites, and a test that one kernel alone has', () => {
+    const { rows, notes } = foldRows(2, [
+      { ...group(0, 'F', 1, ['old']), positions: [7], reasons: { 0: 'why' } },
+      group(1, 'PP'),
+    ]);
+    expect(rows.map(({ test, verdicts }) => `${test} ${verdicts}`)).toEqual(['early .P', 'late .P', 'old F.']);
+    expect(notes).toEqual([{ row: 2, column: 0, reason: 'why' }]);
+  });
+});
+
+describe('the grid by kernel', () => {
+  let farm: TestFarm;
+  let evidence: SampleEvidence;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+    evidence = await insertEvidence(farm.sql, RUNS);
+  });
+  afterAll(() => farm?.stop());
+
+  const read = (combination?: string) =>
+    farm.call('getBuildGrid', { query: combination === undefined ? {} : { combination } });
+  const rowOf = (grid: Awaited<ReturnType<typeof read>>, test: string) => grid.rows.find((row) => row.test === test);
+
+  it('has one column for each kernel, those of one name together, newest first, with its newest build', async () => {
+    const grid = await read(evidence.hardware.THRU_HOST_BRIDGE.combination);
+    expect(grid.columns.map(({ release }) => release)).toEqual([
+      '7.3.4-dma-alias-v4',
+      '7.3.4-dma-alias-v3',
+      '7.3.4-dma-alias-v2',
+      '7.3.4-dma-alias-v1',
+      '7.3.4-base',
+    ]);
+    expect(grid.columns.map(({ run }) => run.name)).toEqual([8, 6, 4, 2, 8].map((take) => `dma_alias, take ${take}`));
+    expect(grid.columns[0]).toMatchObject({ baseVersion: '7.3.4', combinations: 1, dmaAlias: true, patches: 0 });
+    expect(rowOf(grid, 'thp_alias')?.verdicts).toBe('PPFFP');
+    expect(
+      grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason,
+    ).toContain('expected 0x5a01');
+    expect([grid.older, grid.pending, grid.rows.length]).toEqual([0, 0, STORY_TESTS.length]);
+    const build = await farm.call('getBuild', { params: { build: grid.columns[0]?.build.id ?? '' } });
+    expect(build).toMatchObject({ name: 'dma-alias', runId: evidence.runs[7] });
+  });
+
+  it('takes by itself the combination with the newest result', async () => {
+    const { combination } = evidence.hardware.NOT_SUPPORTED;
+    await farm.sql.run('update job set ended_at = clock_timestamp() where combination = $1', [combination]);
+    const grid = await read();
+    expect(grid.combination?.hash).toBe(combination);
+    expect(grid.combinations).toHaveLength(3);
+  });
+
+  it('folds all combinations, and gives the result of each with its attempt', async () => {
+    const grid = await read('all');
+    expect(grid.combination).toBeNull();
+    expect(grid.columns.map(({ combinations }) => combinations)).toEqual([3, 3, 3, 3, 3]);
+    expect(rowOf(grid, 'fork_while_mapped')?.verdicts).toBe('XPIPP');
+    const row = grid.rows.findIndex(({ test }) => test === 'fork_while_mapped');
+    expect(grid.differs.filter(([at]) => at === row)).toEqual([
+      [row, 0, 1, 3],
+      [row, 2, 1, 3],
+    ]);
+    const results = await farm.call('getKernelResults', {
+      params: { key: grid.columns[0]?.key ?? '' },
+      query: { suite: 'p2p-functional', test: 'fork_while_mapped' },
+    });
+    expect(results.map(({ verdict, combination }) => [verdict, combination.identity.pathKind])).toEqual([
+      ['crash', 'BUS_ADDR'],
+      ['pass', 'NOT_SUPPORTED'],
+      ['pass', 'THRU_HOST_BRIDGE'],
+    ]);
+    expect(results[0]).toMatchObject({
+      attemptId: evidence.attempt(7, 'dma-alias', 'BUS_ADDR'),
+      reason: expect.stringContaining('KASAN'),
+      run: { id: evidence.runs[7] },
+    });
+  });
+
+  it('of a combination that is not there is empty, and of a test that is not there, too', async () => {
+    const grid = await read('0'.repeat(64));
+    expect([grid.columns, grid.rows, grid.combination]).toEqual([[], [], null]);
+    expect(grid.combinations).toHaveLength(3);
+    expect((await farm.request('getBuildGrid', { query: { combination: 'nonsense' } })).status).toBe(400);
+    const params = { key: '0'.repeat(64) };
+    expect(await farm.call('getKernelResults', { params, query: { suite: 's', test: 't' } })).toEqual([]);
+  });
+
+  it('a run with some of the suites hides nothing that an older one said of the others', async () => {
+    const { combination } = evidence.hardware.THRU_HOST_BRIDGE;
+    const attempt = evidence.attempt(7, 'dma-alias', 'THRU_HOST_BRIDGE');
+    await farm.sql.run(`update result set suite = 'other' where attempt_id = $1`, [attempt]);
+    await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
+    const grid = await read(combination);
+    expect(
+      grid.rows.filter(({ test }) => test === 'thp_alias').map(({ suite, verdicts }) => [suite, verdicts]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['p2p-functional', 'PPFFP'],
+        ['other', 'P....'],
+      ]),
+    );
+    await farm.sql.run(`update result set suite = 'p2p-functional' where attempt_id = $1`, [attempt]);
+    await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
+  });
+
+  it('counts flips on one kernel only', async () => {
+    const { tests, attempts } = await farm.call('getFlakiness', { query: {} });
+    expect(attempts).toBeGreaterThan(0);
+    const [first] = tests;
+    // One kernel of the series passes and fails in turn; thp_alias was fixed by another kernel, which is no flip.
+    expect(first).toMatchObject({ suite: 'p2p-functional', test: 'mixed_ranges' });
+    expect(first?.flips).toBe(3);
+    expect(tests.find(({ test }) => test === 'thp_alias')).toMatchObject({ flips: 0 });
+    const { combination } = evidence.hardware.BUS_ADDR;
+    const there = await farm.call('getFlakiness', { query: { combination } });
+    expect(there.tests.every(({ flips }) => flips === 0)).toBe(true);
+  });
+});
+
+describe('many kernels', () => {
+  const KERNELS = 120;
+  let farm: TestFarm;
+  let evidence: SampleEvidence;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+    evidence = await insertEvidence(farm.sql, 1);
+    await insertKernels(farm, KERNELS);
+  });
+  afterAll(() => farm?.stop());
+
+  it('shows the newest and says how many older ones there are', async () => {
+    const grid = await farm.call('getBuildGrid', { query: { combination: evidence.hardware.BUS_ADDR.combination } });
+    expect(grid.columns).toHaveLength(30);
+    // Those of the story are older still.
+    expect(grid.older).toBe(KERNELS - 30 + 2);
+    expect(grid.columns[0]?.release).toBe(`7.3.4-filler-${KERNELS}`);
+    expect(grid.rows).toHaveLength(40);
+  });
+
+  it('packs no more at once than an answer can wait for, and the rest with the next ones', async () => {
+    const first = await farm.call('getBuildGrid', { query: { combination: 'all' } });
+    expect(first.pending).toBeGreaterThan(0);
+    let { pending } = first;
+    while (pending > 0) {
+      const next = await farm.call('getBuildGrid', { query: { combination: 'all' } });
+      expect(next.pending).toBeLessThan(pending);
+      ({ pending } = next);
+    }
+  });
+
+  it('reads along its indexes', async () => {
+    const { text, values } = kernelsSql(evidence.hardware.BUS_ADDR.combination);
+    const rows = await farm.sql.rows<{ 'QUERY PLAN': string }>(`explain analyze ${text}`, values);
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    for (const index of ['bundle_newest', 'build_bundle', 'job_build', 'attempt_job_number']) {
+      expect(plan).toContain(index);
+    }
+    expect(plan).not.toMatch(/Seq Scan on (result|job|attempt|build)\b/);
+  });
+});
+
+/** Kernels newer than all others, each with ten runs on every combination of the farm and forty tests. */
+async function insertKernels({ sql }: TestFarm, count: number): Promise<void> {
+  await sql.run(
+    `insert into bundle (key, sha256, manifest, created_at)
+     select encode(sha256(('filler ' || n)::bytea), 'hex'), sha256,
+       jsonb_set(manifest, '{release}', to_jsonb('7.3.4-filler-' || n)), clock_timestamp() + n * interval '1 second'
+     from generate_series(1, $1::int) n, (select * from bundle limit 1) bundle`,
+    [count],
+  );
+  await sql.run(
+    `insert into build (id, run_id, position, name, spec, state, bundle_key, created_at)
+     select gen_random_uuid(), b.run_id, 100 + n, 'filler', b.spec, 'ready', u.key, u.created_at + n * interval '1 minute'
+     from generate_series(1, 10) n, bundle u, (select * from build limit 1) b where u.manifest ->> 'release' like '%filler%'`,
+  );
+  await sql.run(
+    `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, verdict, ended_at)
+     select gen_random_uuid(), b.run_id, b.id, b.name, 0, 'test', 'ended', m.machine, m.combination, 'pass', b.created_at
+     from build b, machine_path m where b.name = 'filler'`,
+  );
+  await sql.run(
+    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
+     select gen_random_uuid(), id, 1, 'ended', 'story', machine, nextval('lease_fence'), '', true, ended_at, ended_at
+     from job where build_name = 'filler'`,
+  );
+  await sql.run(
+    `insert into result (attempt_id, suite, test, position, status, verdict, warnings)
+     select t.id, 's', 'test_' || n, n, 'pass', 'pass', '{}'
+     from attempt t join job j on j.id = t.job_id, generate_series(1, 40) n where j.build_name = 'filler'`,
+  );
+  await sql.run('analyze');
+}

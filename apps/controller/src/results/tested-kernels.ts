@@ -1,0 +1,131 @@
+import { KERNELS_MAX, OLDER_KERNELS_COUNTED, type KernelColumn } from '@peerlab/contracts';
+import type { Queries } from '../platform/database/sql.js';
+import { SAYS_SOMETHING } from './grid.js';
+
+/** An attempt that a kernel's cells are taken of. */
+export interface KernelAttempt {
+  combination: string;
+  attempt: string;
+  /** When its job ended, for the order. */
+  at: string;
+}
+
+/** A tested kernel with the attempts that speak for it, the newest first. */
+export interface TestedKernelRow {
+  column: Omit<KernelColumn, 'testedAt' | 'combinations'>;
+  attempts: KernelAttempt[];
+}
+
+/** Newest jobs of a kernel and combination that speak for it: several, as a run may have had some suites only. */
+const JOBS_PER_COMBINATION = 3;
+/** Jobs of a kernel that are looked at when all combinations are asked for, newest runs first. */
+const JOBS_PER_KERNEL = 400;
+
+/**
+ * Ended jobs of the kernel whose bundle is `u`, newest runs first. `offset 0` keeps the planner from joining all
+ * jobs there are when it should look up those of one build after the other until there are enough.
+ */
+function jobsOfKernel(combination: string | null, bind: (value: unknown) => string): string {
+  const where = combination === null ? 'combination is not null' : `combination = ${bind(combination)}`;
+  return `
+    select b.id as build_id, b.name, b.run_id, b.created_at, j.id, j.combination, j.ended_at
+    from build b cross join lateral (
+      select id, combination, ended_at from job
+      where build_id = b.id and ${where} and ${SAYS_SOMETHING}
+        and exists (select 1 from attempt where job_id = job.id) offset 0) j
+    where b.bundle_key = u.key
+    order by b.created_at desc, j.ended_at desc`;
+}
+
+interface KernelRow {
+  key: string;
+  built_at: string;
+  release: string;
+  base_version: string;
+  build_id: string;
+  patches: number;
+  dma_alias: boolean;
+  config: string;
+  run_name: string;
+  jobs: { build: string; name: string; run: string; combination: string; at: string; attempt: string }[];
+}
+
+/** The newest kernels that were tested (on one combination, or anywhere with null), newest first. */
+export function kernelsSql(combination: string | null): { text: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const jobs = jobsOfKernel(combination, bind);
+  const text = `
+    select u.key, to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as built_at,
+      u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
+      u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
+      (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias, u.manifest #>> '{config,name}' as config,
+      (select name from run where id = (tested.jobs #>> '{0,run}')::uuid) as run_name, tested.jobs
+    from bundle u cross join lateral (
+      select jsonb_agg(jsonb_build_object('build', build_id, 'name', name, 'run', run_id, 'combination', combination,
+        'at', ended_at, 'attempt', t.id) order by ranked.created_at desc, ended_at desc) as jobs
+      from (
+        select *, row_number() over (partition by combination order by created_at desc, ended_at desc) as place
+        from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) ranked
+        cross join lateral (select id from attempt where job_id = ranked.id order by number desc limit 1) t
+      where place <= ${JOBS_PER_COMBINATION}) tested
+    where tested.jobs is not null
+    order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
+  return { text, values };
+}
+
+/** The newest kernels with results, newest first, at most KERNELS_MAX, and how many older ones there are. */
+export async function readTestedKernels(
+  sql: Queries,
+  combination: string | null,
+): Promise<{ kernels: TestedKernelRow[]; older: number }> {
+  const { text, values } = kernelsSql(combination);
+  const rows = await sql.rows<KernelRow>(text, values);
+  const last = rows.at(-1);
+  return {
+    kernels: rows.map(testedKernel),
+    older: last === undefined || rows.length < KERNELS_MAX ? 0 : await countOlder(sql, last, combination),
+  };
+}
+
+async function countOlder(sql: Queries, { key, built_at }: KernelRow, combination: string | null): Promise<number> {
+  const values: unknown[] = [built_at, key];
+  const jobs = jobsOfKernel(combination, (value) => `$${values.push(value)}`);
+  const counted = await sql.one<{ count: number }>(
+    `select count(*)::int as count from (
+       select 1 from bundle u cross join lateral (${jobs} limit 1) tested
+       where (u.created_at, u.key) < ($1::timestamptz, $2) limit ${OLDER_KERNELS_COUNTED}) older`,
+    values,
+  );
+  return counted?.count ?? 0;
+}
+
+function testedKernel(row: KernelRow): TestedKernelRow {
+  const [newest] = row.jobs;
+  return {
+    column: {
+      key: row.key,
+      build: { id: newest?.build ?? '', name: newest?.name ?? '' },
+      run: { id: newest?.run ?? '', name: row.run_name },
+      release: row.release,
+      baseVersion: row.base_version,
+      buildId: row.build_id,
+      patches: row.patches,
+      dmaAlias: row.dma_alias,
+      config: row.config,
+      builtAt: row.built_at,
+    },
+    attempts: row.jobs
+      .map(({ combination, attempt, at }) => ({ combination, attempt, at }))
+      .toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)),
+  };
+}
+
+/** The combination with the newest result; null when nothing was tested. */
+export async function newestCombination(sql: Queries): Promise<string | null> {
+  const found = await sql.rows<{ combination: string }>(
+    `select combination from job where ${SAYS_SOMETHING} and combination is not null
+       and exists (select 1 from attempt where job_id = job.id) order by ended_at desc limit 1`,
+  );
+  return found[0]?.combination ?? null;
+}

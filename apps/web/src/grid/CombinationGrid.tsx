@@ -1,0 +1,129 @@
+import { Link } from '@tanstack/react-router';
+import type { Grid } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { useKeys } from '../keys.js';
+import { Empty } from '../ui/section.js';
+import { CellPanel } from './CellPanel.js';
+import { TestCell } from './cells.js';
+import { useFlips } from './flips.js';
+import { GridHeader } from './GridHeader.js';
+import { GridTable } from './GridTable.js';
+import { MetricBeside, metricFacts } from './metrics.js';
+import { MetricRows } from './MetricRows.js';
+import {
+  alikeCells,
+  cellName,
+  findCell,
+  groupColumns,
+  groupRows,
+  groupStarts,
+  metricsOf,
+  reasonLookup,
+  sortRows,
+  verdictAt,
+} from './model.js';
+import { Totals } from './Totals.js';
+import { focusGrid, useFolded, type GridViewProps } from './view.js';
+
+/** Tests × hardware combinations and the kernel builds tried on them. */
+export function CombinationGrid({ data: grid, search, matches, change }: GridViewProps<Grid>): ReactNode {
+  const { folded, fold } = useFolded(search, change);
+  const order = search.sort ?? 'suite';
+  const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
+  const groups = useMemo(() => groupColumns(grid.columns), [grid]);
+  // By column; looked up for every cell that is drawn.
+  const groupAt = useMemo(() => groups.flatMap((group) => group.columns.map(() => group)), [groups]);
+  const starts = useMemo(() => groupStarts(groups), [groups]);
+  const reasons = useMemo(() => reasonLookup(grid), [grid]);
+  const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
+  const { flips, notice, renderRowNote } = useFlips(grid, order === 'flakiness', undefined);
+  const suites = useMemo(
+    () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) })),
+    [grid, matches, order, flips],
+  );
+  const showMetrics = search.show === 'metric';
+  const measured = useMemo(
+    () => (showMetrics ? grid.rows.map((_, row) => metricsOf(grid, row)) : []),
+    [grid, showMetrics],
+  );
+  const metrics = useMemo(() => grid.metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [grid, matches]);
+  const close = (): void => {
+    change({ cell: undefined });
+    focusGrid();
+  };
+  useKeys(open === null ? {} : { closePanel: close });
+  if (grid.columns.length === 0) {
+    return (
+      <Empty title="Nothing has run yet.">
+        <p>
+          <Link to="/submit">Submit a run</Link> to fill the grid, or look at the <Link to="/machines">machines</Link>{' '}
+          that are there. <code>npm start</code> submits an example by itself.
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
+      <div className="grid-side">
+        <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
+        {notice}
+        <GridTable
+          label="Verdicts by test and hardware combination"
+          rows={grid.rows}
+          suites={suites}
+          columns={grid.columns.length}
+          starts={starts}
+          folded={folded}
+          open={open}
+          renderHead={(frame) => (
+            <GridHeader columns={grid.columns} groups={groups} showRun={search.run === undefined} {...frame} />
+          )}
+          renderFoot={(frame) => (
+            <MetricRows grid={grid} metrics={metrics} groups={groups} starts={starts} {...frame} />
+          )}
+          renderCell={(row, column, look) => {
+            const at = grid.columns[column];
+            const group = groupAt[column];
+            const own = measured[row] ?? [];
+            const isPending = at?.state === 'running' || at?.state === 'queued' || at?.state === 'blocked';
+            return (
+              <TestCell
+                key={column}
+                verdict={verdictAt(grid, row, column)}
+                pending={isPending ? `not reported yet: the job is ${at.state}` : null}
+                reason={reasons.get(`${row}:${column}`)}
+                facts={[
+                  ...(at?.at == null ? [] : [new Date(at.at).toLocaleString()]),
+                  ...(group === undefined
+                    ? []
+                    : own.flatMap((metric) => metricFacts(metric, column, group, grid.columns))),
+                ]}
+                isAlike={alike.has(`${row}:${column}`)}
+                look={look}
+              >
+                {group !== undefined && own.length > 0 && (
+                  <MetricBeside metrics={own} column={column} group={group} dense={look.dense} />
+                )}
+              </TestCell>
+            );
+          }}
+          {...(renderRowNote === undefined ? {} : { renderRowNote })}
+          onFold={fold}
+          onOpen={(place) =>
+            place === null ? close() : change({ cell: cellName(grid, place.row, place.column) }, open !== null)
+          }
+        />
+      </div>
+      {open !== null && (
+        <CellPanel
+          key={cellName(grid, open.row, open.column)}
+          grid={grid}
+          row={open.row}
+          column={open.column}
+          onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
+          onClose={close}
+        />
+      )}
+    </div>
+  );
+}
