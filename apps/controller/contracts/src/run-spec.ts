@@ -53,6 +53,7 @@ export const SUITES = [
   'p2p-rdma',
   'p2p-soak',
   'hmm-tests',
+  'hmm-tests-coherent',
   'mm-kselftest',
   'kunit',
 ] as const;
