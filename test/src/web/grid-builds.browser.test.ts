@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { insertEvidence, type SampleEvidence } from '@peerlab/controller/testing';
+import { insertEvidence, insertKernels, type SampleEvidence } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessibilityFindings, buildWebUi, startBrowser, type WebApp } from './web-app.js';
@@ -311,7 +311,7 @@ describe('many kernels', () => {
   const MANY = 40;
 
   it('are the newest thirty, upright, still one tab stop, and it is said how many are left out', async () => {
-    await insertKernels(MANY);
+    await insertKernels(farm.sql, { kernels: MANY, runs: 1, tests: 1, newer: false });
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
     const { page } = opened;
     // Five kernels of the story are newer.
@@ -324,36 +324,3 @@ describe('many kernels', () => {
     expect(await page.evaluate('document.activeElement.dataset.column')).toBe('30');
   });
 });
-
-/** Tested kernels that are older than all others, each with one passed test on every combination. */
-async function insertKernels(count: number): Promise<void> {
-  const { sql } = farm;
-  const key = `encode(sha256(('older ' || n)::bytea), 'hex')`;
-  await sql.run(
-    `insert into bundle (key, sha256, manifest, created_at)
-     select ${key}, sha256, manifest || jsonb_build_object('buildId', encode(sha256(n::text::bytea), 'hex')),
-       created_at - n * interval '1 day' from generate_series(1, $1::int) n, (select * from bundle limit 1) newest`,
-    [count],
-  );
-  await sql.run(
-    `insert into build (id, run_id, position, name, spec, state, bundle_key)
-     select gen_random_uuid(), b.run_id, 100 + n, 'older', b.spec, 'ready', ${key}
-     from generate_series(1, $1::int) n, (select * from build limit 1) b`,
-    [count],
-  );
-  await sql.run(
-    `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, verdict, ended_at)
-     select gen_random_uuid(), b.run_id, b.id, b.name, 0, 'test', 'ended', m.machine, m.combination, 'pass',
-       clock_timestamp() - interval '9 days' from build b, machine_path m where b.name = 'older'`,
-  );
-  await sql.run(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-     select gen_random_uuid(), id, 1, 'ended', 'story', machine, nextval('lease_fence'), '', true, ended_at, ended_at
-     from job where build_name = 'older'`,
-  );
-  await sql.run(
-    `insert into result (attempt_id, suite, test, position, status, verdict, warnings)
-     select t.id, 'p2p-functional', 'alias_read', 0, 'pass', 'pass', '{}'
-     from attempt t join job j on j.id = t.job_id where j.build_name = 'older'`,
-  );
-}
