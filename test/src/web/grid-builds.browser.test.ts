@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { insertEvidence, type SampleEvidence } from '@peerlab/controller/testing';
+import { insertEvidence, insertKernels, type SampleEvidence } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessibilityFindings, buildWebUi, startBrowser, type WebApp } from './web-app.js';
@@ -304,5 +304,23 @@ describe('a build', () => {
       const link = opened.page.getByRole('link', { name: 'dma-alias', exact: true }).first();
       expect(await link.getAttribute('href'), path).toMatch(/^\/builds\/[0-9a-f-]{36}$/);
     }
+  });
+});
+
+describe('many kernels', () => {
+  const MANY = 40;
+
+  it('are the newest thirty, upright, still one tab stop, and it is said how many are left out', async () => {
+    await insertKernels(farm.sql, { kernels: MANY, runs: 1, tests: 1, newer: false });
+    await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
+    const { page } = opened;
+    // Five kernels of the story are newer.
+    await page.getByText(`The newest 30 kernels; ${MANY + 5 - 30} older ones have results`).waitFor();
+    const grid = page.getByRole('grid');
+    expect(await grid.locator('.kernel-box').count()).toBe(30);
+    expect(await grid.locator('thead a:not([tabindex="-1"])').count()).toBe(0);
+    await grid.locator('[tabindex="0"]').focus();
+    await page.keyboard.press('End');
+    expect(await page.evaluate('document.activeElement.dataset.column')).toBe('30');
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
+import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
 import { foldRows, type FoldGroup } from './build-grid.js';
@@ -155,7 +156,7 @@ describe('many kernels', () => {
   beforeAll(async () => {
     farm = await TestFarm.start();
     evidence = await insertEvidence(farm.sql, 1);
-    await insertKernels(farm, KERNELS);
+    await insertKernels(farm.sql, { kernels: KERNELS, runs: 10, tests: 40, newer: true });
   });
   afterAll(() => farm?.stop());
 
@@ -189,35 +190,3 @@ describe('many kernels', () => {
     expect(plan).not.toMatch(/Seq Scan on (result|job|attempt|build)\b/);
   });
 });
-
-/** Kernels newer than all others, each with ten runs on every combination of the farm and forty tests. */
-async function insertKernels({ sql }: TestFarm, count: number): Promise<void> {
-  await sql.run(
-    `insert into bundle (key, sha256, manifest, created_at)
-     select encode(sha256(('filler ' || n)::bytea), 'hex'), sha256,
-       jsonb_set(manifest, '{release}', to_jsonb('7.3.4-filler-' || n)), clock_timestamp() + n * interval '1 second'
-     from generate_series(1, $1::int) n, (select * from bundle limit 1) bundle`,
-    [count],
-  );
-  await sql.run(
-    `insert into build (id, run_id, position, name, spec, state, bundle_key, created_at)
-     select gen_random_uuid(), b.run_id, 100 + n, 'filler', b.spec, 'ready', u.key, u.created_at + n * interval '1 minute'
-     from generate_series(1, 10) n, bundle u, (select * from build limit 1) b where u.manifest ->> 'release' like '%filler%'`,
-  );
-  await sql.run(
-    `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, verdict, ended_at)
-     select gen_random_uuid(), b.run_id, b.id, b.name, 0, 'test', 'ended', m.machine, m.combination, 'pass', b.created_at
-     from build b, machine_path m where b.name = 'filler'`,
-  );
-  await sql.run(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-     select gen_random_uuid(), id, 1, 'ended', 'story', machine, nextval('lease_fence'), '', true, ended_at, ended_at
-     from job where build_name = 'filler'`,
-  );
-  await sql.run(
-    `insert into result (attempt_id, suite, test, position, status, verdict, warnings)
-     select t.id, 's', 'test_' || n, n, 'pass', 'pass', '{}'
-     from attempt t join job j on j.id = t.job_id, generate_series(1, 40) n where j.build_name = 'filler'`,
-  );
-  await sql.run('analyze');
-}

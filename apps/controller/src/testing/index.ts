@@ -2,5 +2,6 @@
 export { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
 export { ensurePostgres, stopPostgres } from '../platform/postgres/supervisor.js';
 export { insertEvidence, type SampleEvidence } from './evidence.js';
+export { insertKernels } from './evidence-kernels.js';
 export { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
 export { sampleInventory, sampleManifest, sampleResult } from './samples.js';
