@@ -1,24 +1,18 @@
 import type { GridRow } from '@peerlab/contracts';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
-import { SuiteCell, type CellPlace } from './cells.js';
+import {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+  type SyntheticEvent,
+} from 'react';
 import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
-import { DENSE, isDense, scrollToPlace, useGridWindow, type GridWindow } from './window.js';
-
-/** What is drawn of the columns, for header and footer rows that stand above and below the cells. */
-export interface GridFrame {
-  dense: boolean;
-  shown: GridWindow;
-}
-
-/** How a cell stands in the table. */
-export interface CellLook {
-  isOpen: boolean;
-  /** First column of its group. */
-  isStart: boolean;
-  dense: boolean;
-  place: CellPlace;
-}
+import { FramePart, SuiteLine, TestLine, type CellLook, type GridFrame } from './rows.js';
+import { DENSE, isDense, scrollToPlace, useGridWindow } from './window.js';
 
 interface GridTableProps {
   label: string;
@@ -37,6 +31,7 @@ interface GridTableProps {
   isNarrow?: boolean;
   renderHead: (frame: GridFrame) => ReactNode;
   renderFoot?: (frame: GridFrame) => ReactNode;
+  /** Lines are drawn again only when this is another function. */
   renderCell: (row: number, column: number, look: CellLook) => ReactNode;
   /** Stands beside the name of a test. */
   renderRowNote?: (row: number) => ReactNode;
@@ -113,17 +108,16 @@ export function GridTable(props: GridTableProps): ReactNode {
       onOpen(null);
     }
   };
-  const cellProps = (line: number, column: number): CellPlace => ({
-    'data-line': line,
-    'data-column': column,
-    'aria-colindex': column + 1,
-    tabIndex: line === focused.line && column === focused.column ? 0 : -1,
-    onFocus: () => setFocus({ line, column }),
-    onClick: () => activate(line, column),
-  });
-  const columns = Array.from({ length: shown.toColumn - shown.fromColumn }, (_, index) => shown.fromColumn + index);
-  const before = shown.fromColumn === 0 ? null : <td colSpan={shown.fromColumn} aria-hidden="true" />;
-  const after = shown.toColumn === lastColumn ? null : <td colSpan={lastColumn - shown.toColumn} aria-hidden="true" />;
+  const followFocus = (event: SyntheticEvent): void => {
+    const at = placeOf(event.target);
+    if (at !== null && (at.line !== focus.line || at.column !== focus.column)) setFocus(at);
+  };
+  const click = (event: SyntheticEvent): void => {
+    const at = placeOf(event.target);
+    if (at !== null) activate(at.line, at.column);
+  };
+  const grid = useMemo(() => ({ rows: all }), [all]);
+  const { fromColumn, toColumn } = shown;
   // The tab stop must exist, also when it is scrolled away.
   const isTabStopDrawn =
     focused.line >= shown.fromLine &&
@@ -152,6 +146,8 @@ export function GridTable(props: GridTableProps): ReactNode {
         className={dense ? 'grid grid-dense' : 'grid'}
         style={dense ? { width: `calc(var(--row-head) + ${lastColumn * DENSE.columnWidth}px)` } : undefined}
         onKeyDown={move}
+        onFocus={followFocus}
+        onClick={click}
       >
         {dense && (
           <colgroup>
@@ -159,64 +155,47 @@ export function GridTable(props: GridTableProps): ReactNode {
             <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
           </colgroup>
         )}
-        {props.renderHead({ dense, shown })}
+        <FramePart render={props.renderHead} dense={dense} shown={shown} />
         <tbody>
           <Gap lines={shown.fromLine} columns={lastColumn} />
           {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
             const line = shown.fromLine + index;
+            const focusedHere = line === focused.line ? focused.column : -1;
+            const common = { line, fromColumn, toColumn, columns: lastColumn, focused: focusedHere, starts, dense };
             if (typeof what === 'string') {
-              const rows = rowsOf.get(what) ?? [];
-              const isFolded = folded.has(what);
               return (
-                <tr key={what} className="suite-row" aria-rowindex={line + 1}>
-                  <th scope="row" {...cellProps(line, 0)} aria-expanded={!isFolded} className="row-head">
-                    <span aria-hidden="true" className="fold">
-                      {isFolded ? '▸' : '▾'}
-                    </span>
-                    {what} <span className="muted">{rows.length}</span>
-                  </th>
-                  {before}
-                  {columns.map((column) => (
-                    <SuiteCell
-                      key={column}
-                      grid={props}
-                      rows={rows}
-                      column={column}
-                      dense={dense || props.isNarrow === true}
-                      className={starts.has(column) ? 'group-start' : ''}
-                      place={cellProps(line, column + 1)}
-                    />
-                  ))}
-                  {after}
-                </tr>
+                <SuiteLine
+                  key={what}
+                  {...common}
+                  grid={grid}
+                  suite={what}
+                  rows={rowsOf.get(what) ?? NO_ROWS}
+                  isFolded={folded.has(what)}
+                  isNarrow={props.isNarrow === true}
+                />
               );
             }
             return (
-              <tr key={what} aria-rowindex={line + 1}>
-                <th scope="row" {...cellProps(line, 0)} className="row-head test-name" title={all[what]?.test}>
-                  {all[what]?.test}
-                  {props.renderRowNote?.(what)}
-                </th>
-                {before}
-                {columns.map((column) =>
-                  props.renderCell(what, column, {
-                    isOpen: open?.row === what && open.column === column,
-                    isStart: starts.has(column),
-                    dense,
-                    place: cellProps(line, column + 1),
-                  }),
-                )}
-                {after}
-              </tr>
+              <TestLine
+                key={what}
+                {...common}
+                row={what}
+                test={all[what]?.test ?? ''}
+                openColumn={open?.row === what ? open.column : -1}
+                renderCell={props.renderCell}
+                renderRowNote={props.renderRowNote}
+              />
             );
           })}
           <Gap lines={lines.length - shown.toLine} columns={lastColumn} />
         </tbody>
-        {props.renderFoot?.({ dense, shown })}
+        {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={shown} />}
       </table>
     </div>
   );
 }
+
+const NO_ROWS: readonly number[] = [];
 
 /** The room of lines that are not drawn. */
 function Gap({ lines, columns }: { lines: number; columns: number }): ReactNode {
@@ -232,8 +211,10 @@ function cellElement(within: HTMLElement | null, line: number, column: number): 
   return within?.querySelector<HTMLElement>(`[data-line="${line}"][data-column="${column}"]`) ?? null;
 }
 
+/** The cell that something happened in; null for links and whatever else stands beside the cells. */
 function placeOf(target: EventTarget): GridPlace | null {
-  if (!(target instanceof HTMLElement)) return null;
-  const { line, column } = target.dataset;
+  if (!(target instanceof Element)) return null;
+  const cell = target.closest<HTMLElement>('a, [data-line]');
+  const { line, column } = cell?.dataset ?? {};
   return line === undefined || column === undefined ? null : { line: Number(line), column: Number(column) };
 }

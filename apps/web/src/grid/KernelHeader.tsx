@@ -3,7 +3,7 @@ import type { KernelColumn } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
 import { Ago, exactText } from '../ui/time.js';
-import type { GridFrame } from './GridTable.js';
+import type { GridFrame } from './rows.js';
 import type { KernelGroup } from './kernel-model.js';
 
 /** More kernels than this stand upright. */

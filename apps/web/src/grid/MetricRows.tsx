@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
-import type { GridFrame } from './GridTable.js';
+import type { GridFrame } from './rows.js';
 import { metricFacts, toneOf } from './metrics.js';
 import { changeText, compareMetric, groupOf, type ColumnGroup, type GridMetricRow } from './model.js';
 

@@ -1,7 +1,7 @@
 import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
-import type { CellLook } from './GridTable.js';
+import type { CellLook } from './rows.js';
 import { countVerdicts, worstCounted, type GridRows } from './model.js';
 
 /** What makes a cell a place of the keyboard. */
@@ -10,8 +10,6 @@ export interface CellPlace {
   'data-column': number;
   'aria-colindex': number;
   tabIndex: number;
-  onFocus: () => void;
-  onClick: () => void;
 }
 
 /** What a suite comes to in one column: all counts, or the worst verdict where there is no room. */

@@ -1,4 +1,4 @@
-import { useCallback, useSyncExternalStore, type RefObject } from 'react';
+import { useCallback, useMemo, useSyncExternalStore, type RefObject } from 'react';
 
 /** Half-open ranges of what is drawn. */
 export interface GridWindow {
@@ -16,8 +16,8 @@ const ROOMY_COLUMNS = 40;
 const ROOMY_CELLS = 20_000;
 
 /** Drawn beyond the edge, and the steps in which a window moves: not every pixel is worth a drawing. */
-const LINES_BEYOND = 12;
-const COLUMNS_BEYOND = 10;
+const LINES_BEYOND = 8;
+const COLUMNS_BEYOND = 6;
 
 export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS): boolean {
   return columns > ROOMY_COLUMNS || lines * columns > roomyCells;
@@ -59,10 +59,12 @@ export function useGridWindow(
     return [...shown, ...seen(scrollLeft, clientWidth, DENSE.columnWidth, columns, COLUMNS_BEYOND)].join();
   }, [scroller, dense, lines, columns]);
   const range = useSyncExternalStore(subscribe, look);
-  if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
-  const [fromLine = 0, toLine = Math.min(lines, 60), fromColumn = 0, toColumn = Math.min(columns, 60)] =
-    range === '' ? [] : range.split(',').map(Number);
-  return { fromLine, toLine, fromColumn, toColumn };
+  return useMemo(() => {
+    if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
+    const [fromLine = 0, toLine = Math.min(lines, 60), fromColumn = 0, toColumn = Math.min(columns, 60)] =
+      range === '' ? [] : range.split(',').map(Number);
+    return { fromLine, toLine, fromColumn, toColumn };
+  }, [dense, lines, columns, range]);
 }
 
 /** Scrolls a dense grid so that a place that may not be drawn yet comes into view. */

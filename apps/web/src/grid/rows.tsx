@@ -1,0 +1,144 @@
+import { memo, useMemo, type ReactNode } from 'react';
+import { SuiteCell, type CellPlace } from './cells.js';
+import type { GridRows } from './model.js';
+import type { GridWindow } from './window.js';
+
+/** How a cell stands in the table. */
+export interface CellLook {
+  isOpen: boolean;
+  /** First column of its group. */
+  isStart: boolean;
+  dense: boolean;
+  place: CellPlace;
+}
+
+/** What is drawn of the columns, for header and footer rows that stand above and below the cells. */
+export interface GridFrame {
+  dense: boolean;
+  shown: GridWindow;
+}
+
+/** Header or footer; drawn again only when what it shows is something else. */
+export const FramePart = memo(function FramePart({
+  render,
+  dense,
+  shown,
+}: GridFrame & { render: (frame: GridFrame) => ReactNode }): ReactNode {
+  return render({ dense, shown });
+});
+
+/** What every line has; all of it stays the same while the keyboard moves on another line. */
+interface LineProps {
+  line: number;
+  fromColumn: number;
+  toColumn: number;
+  /** How many columns there are. */
+  columns: number;
+  /** The tab stop, 0 = the row's header; -1 when it is on another line. */
+  focused: number;
+  starts: ReadonlySet<number>;
+  dense: boolean;
+}
+
+const placeAt = ({ line, focused }: LineProps, column: number): CellPlace => ({
+  'data-line': line,
+  'data-column': column,
+  'aria-colindex': column + 1,
+  tabIndex: column === focused ? 0 : -1,
+});
+
+/** The line of a suite: its name folds it, its cells sum it up. */
+export const SuiteLine = memo(function SuiteLine({
+  grid,
+  suite,
+  rows,
+  isFolded,
+  isNarrow,
+  ...line
+}: LineProps & {
+  grid: GridRows;
+  suite: string;
+  rows: readonly number[];
+  isFolded: boolean;
+  isNarrow: boolean;
+}): ReactNode {
+  return (
+    <tr className="suite-row" aria-rowindex={line.line + 1}>
+      <th scope="row" {...placeAt(line, 0)} aria-expanded={!isFolded} className="row-head">
+        <span aria-hidden="true" className="fold">
+          {isFolded ? '▸' : '▾'}
+        </span>
+        {suite} <span className="muted">{rows.length}</span>
+      </th>
+      <Cells {...line}>
+        {(column) => (
+          <SuiteCell
+            key={column}
+            grid={grid}
+            rows={rows}
+            column={column}
+            dense={line.dense || isNarrow}
+            className={line.starts.has(column) ? 'group-start' : ''}
+            place={placeAt(line, column + 1)}
+          />
+        )}
+      </Cells>
+    </tr>
+  );
+});
+
+/** The line of a test. */
+export const TestLine = memo(function TestLine({
+  row,
+  test,
+  openColumn,
+  renderCell,
+  renderRowNote,
+  ...line
+}: LineProps & {
+  row: number;
+  test: string;
+  /** Of the open cell; -1 when it is on another line. */
+  openColumn: number;
+  renderCell: (row: number, column: number, look: CellLook) => ReactNode;
+  renderRowNote: ((row: number) => ReactNode) | undefined;
+}): ReactNode {
+  return (
+    <tr aria-rowindex={line.line + 1}>
+      <th scope="row" {...placeAt(line, 0)} className="row-head test-name" title={test}>
+        {test}
+        {renderRowNote?.(row)}
+      </th>
+      <Cells {...line}>
+        {(column) =>
+          renderCell(row, column, {
+            isOpen: column === openColumn,
+            isStart: line.starts.has(column),
+            dense: line.dense,
+            place: placeAt(line, column + 1),
+          })
+        }
+      </Cells>
+    </tr>
+  );
+});
+
+/** The cells that are drawn, and the room of those that are not. */
+function Cells({
+  fromColumn,
+  toColumn,
+  columns,
+  children,
+}: Pick<LineProps, 'fromColumn' | 'toColumn' | 'columns'> & { children: (column: number) => ReactNode }): ReactNode {
+  const shown = useMemo(
+    () => Array.from({ length: toColumn - fromColumn }, (_, index) => fromColumn + index),
+    [fromColumn, toColumn],
+  );
+  return (
+    <>
+      {fromColumn > 0 && <td colSpan={fromColumn} aria-hidden="true" />}
+      {shown.map(children)}
+      {toColumn < columns && <td colSpan={columns - toColumn} aria-hidden="true" />}
+    </>
+  );
+}
