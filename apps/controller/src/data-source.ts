@@ -1,7 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, Build, Bundle } from './builds/entities.js';
 import { Attempt, ControllerRow, Lease } from './dispatch/entities.js';
-import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js';
+import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './fleet/entities.js';
 import { WebhookDelivery } from './integrations/entities.js';
 import { LogLineRow, Stream } from './logs/entities.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -11,7 +11,9 @@ import { Retention1763823600000 } from './migrations/1763823600000-retention.js'
 import { Grid1763829000000 } from './migrations/1763829000000-grid.js';
 import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
+import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Token } from './platform/auth/token.entity.js';
+import { Change } from './platform/database/change.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
@@ -37,6 +39,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Machine,
       CombinationRow,
       MachinePath,
+      MachineInventory,
       Artifact,
       Bundle,
       Build,
@@ -58,6 +61,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RunPin,
       RetentionDeletion,
       Storage,
+      Change,
     ],
     migrations: [
       Initial1763800000000,
@@ -67,6 +71,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Grid1763829000000,
       OverTime1763830800000,
       Desk1763831400000,
+      Live1764200000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
