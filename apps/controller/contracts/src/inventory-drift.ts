@@ -48,7 +48,8 @@ function machineDrift(before: Inventory, after: Inventory): DriftItem[] {
     ['command line', kernel.commandLine],
     ['IOMMU', iommu],
     ['CPU', `${cpu.count} × ${cpu.name} (${cpu.vendor} family ${cpu.family} model ${cpu.model})`],
-    ['memory', `${memoryBytes} bytes`],
+    // What the kernel keeps for itself differs a little from boot to boot.
+    ['memory', `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`],
     ['board', `${system.vendor} ${system.product} ${system.board}`],
     ['firmware', system.firmware],
   ];
@@ -94,6 +95,7 @@ function nameOf(fn: PciFunction): string {
 
 function sameFunctionDrift(before: PciFunction, after: PciFunction): DriftItem[] {
   const told = (fn: PciFunction): [string, string][] => [
+    ['place', fn.parents.length === 0 ? 'root bus' : fn.parents.join(' › ')],
     ['driver', fn.driver ?? 'none'],
     ['link', fn.link === null ? 'none' : `${fn.link.speed} ×${fn.link.width}`],
     ['ACS control', fn.acsControl === null ? 'none' : `0x${fn.acsControl.toString(16)}`],

@@ -50,7 +50,7 @@ describe('the story of a machine', () => {
   it('keeps an inventory when it differs from the one before, and says what is different', async () => {
     const [now = null, ...older] = (await history()).inventories;
     expect([now?.changes, older]).toEqual([null, []]);
-    await record(sampleInventory('BUS_ADDR'));
+    await record({ ...sampleInventory('BUS_ADDR'), memoryBytes: 2 ** 30 + 4096 });
     expect((await history()).inventories).toHaveLength(1);
     await record({ ...sampleInventory('BUS_ADDR'), iommu: 'translated' });
     await record(sampleInventory('THRU_HOST_BRIDGE'));
@@ -67,11 +67,11 @@ describe('the story of a machine', () => {
   it(`forgets all but the newest ${INVENTORIES_KEPT}`, async () => {
     const base = sampleInventory('BUS_ADDR');
     for (let memoryBytes = 1; memoryBytes <= INVENTORIES_KEPT + 3; memoryBytes += 1) {
-      await record({ ...base, memoryBytes });
+      await record({ ...base, memoryBytes: memoryBytes * 2 ** 30 });
     }
     const { inventories } = await history();
     expect(inventories).toHaveLength(INVENTORIES_KEPT);
-    expect(inventories[0]?.changes).toMatchObject([{ what: 'memory', after: `${INVENTORIES_KEPT + 3} bytes` }]);
+    expect(inventories[0]?.changes).toMatchObject([{ what: 'memory', after: `${INVENTORIES_KEPT + 3}.0 GiB` }]);
     expect(inventories.at(-1)?.changes).toBeNull();
   });
 });
