@@ -10,3 +10,13 @@ export const ExpectedStart = z.object({
   text: z.string(),
 });
 export type ExpectedStart = z.infer<typeof ExpectedStart>;
+
+/** `about 6 min`; an empty text when nobody knows. */
+export function aboutText(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return '';
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return 'less than a minute';
+  if (minutes < 100) return `about ${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `about ${hours} h` : `about ${Math.round(hours / 24)} days`;
+}

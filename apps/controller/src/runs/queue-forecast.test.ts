@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { aboutText } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { aboutText, durationsBySuites, forecastStarts, leftMs, medianMs, type WaitingWork } from './queue-forecast.js';
+import { durationsBySuites, forecastStarts, leftMs, medianMs, type WaitingWork } from './queue-forecast.js';
 
 const MACHINES = ['a', 'b', 'c'];
 const work = fc.record({

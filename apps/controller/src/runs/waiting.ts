@@ -1,5 +1,4 @@
-import { desiredInWords, type ExpectedStart, type JobState, type MachineDesired } from '@peerlab/contracts';
-import { aboutText } from './queue-forecast.js';
+import { aboutText, desiredInWords, type ExpectedStart, type JobState, type MachineDesired } from '@peerlab/contracts';
 
 /** What decides whether a machine takes a job, as read from the database. */
 export interface MachineFacts {
