@@ -32,7 +32,7 @@ export const FromBrowser = z.discriminatedUnion('type', [
 export type FromBrowser = z.infer<typeof FromBrowser>;
 
 export const ToBrowser = z.discriminatedUnion('type', [
-  /** Which of its topics changed since the cursor that the browser came with; null = nobody knows any more. */
+  /** Which of its topics changed since the cursor that the browser came with, or since it connected; null = nobody knows any more. */
   z.object({ type: z.literal('resumed'), cursor: LiveCursor, changed: z.array(LiveTopic).nullable() }),
   /** The page should fetch again; carries no data. The last of several that belong together has the cursor. */
   z.object({ type: z.literal('changed'), topic: LiveTopic, cursor: LiveCursor.optional() }),

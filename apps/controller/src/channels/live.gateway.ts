@@ -29,8 +29,10 @@ interface Viewer {
   /** Its tails are being read, one page after the other. */
   pumping: boolean;
   alive: boolean;
-  /** It came and is not answered yet: with its last cursor, or null for the first time. */
-  joining: { since: LiveCursor | null } | null;
+  /** When its connection began: what it fetches on its own is newer. */
+  arrivedAt: LiveCursor;
+  /** It came and is not answered yet: where it wants to go on. */
+  joining: { since: LiveCursor } | null;
   /** It was answered: changes are told from here on. */
   joined: boolean;
 }
@@ -67,6 +69,7 @@ export class LiveGateway {
   }
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { cursor: arrivedAt } = await this.#changes.read([]);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const viewer: Viewer = {
         socket: webSocket,
@@ -74,6 +77,7 @@ export class LiveGateway {
         tails: new Map(),
         pumping: false,
         alive: true,
+        arrivedAt,
         joining: null,
         joined: false,
       };
@@ -116,7 +120,7 @@ export class LiveGateway {
         viewer.topics = new Set(message.topics);
         // Later frames of a connection only replace the topics.
         if (message.since === undefined && (viewer.joined || viewer.joining !== null)) return;
-        viewer.joining = { since: message.since ?? null };
+        viewer.joining = { since: message.since ?? viewer.arrivedAt };
         viewer.joined = false;
         void this.#tell();
         return;
@@ -181,7 +185,7 @@ export class LiveGateway {
     for (const [index, { viewer, asked }] of joining.entries()) {
       if (viewer.joining === asked) viewer.joining = null;
       viewer.joined = true;
-      const topics = asked.since === null ? [] : (missed[index] ?? null);
+      const topics = missed[index] ?? null;
       send(viewer, {
         type: 'resumed',
         cursor,

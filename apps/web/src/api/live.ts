@@ -119,10 +119,9 @@ export function createLiveLink(
     cursor = next;
     tries = 0;
     setState('open');
-    if (!isReturn) return;
     if (changed === null) onChanged(null);
     else for (const topic of changed) onChanged(topic);
-    onReturn();
+    if (isReturn) onReturn();
   };
 
   const connect = (): void => {
