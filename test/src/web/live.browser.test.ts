@@ -1,12 +1,16 @@
 import { rm } from 'node:fs/promises';
+import { ROUTES } from '@peerlab/contracts';
 import { FakeAgent, sampleInventory } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_TOKEN, SampleFarm } from './sample-farm.js';
-import { accessibilityFindings, buildWebUi, startBrowser, type WebApp } from './web-app.js';
+import { accessibilityFindings, buildWebUi, startBrowser, untilLoaded, type WebApp } from './web-app.js';
 
 /** What a page does while things change: over the sample farm, and over the real controller that is restarted. */
+
+/** Many lines of a log take axe long on a busy computer. */
+const PATIENCE = { timeout: 120_000 };
 
 type Browser = Pick<WebApp, 'open' | 'close'>;
 
@@ -46,6 +50,7 @@ function asked(page: Page): string[] {
 }
 
 describe('a page whose controller goes away', () => {
+  afterEach(() => sample.start());
   const attempt = () => {
     const found = sample.runs.get(sample.liveRun)?.jobViews[0]?.attempts[0];
     if (found === undefined) throw new Error('the live run has a build attempt');
@@ -92,16 +97,37 @@ describe('a page whose controller goes away', () => {
   });
 
   it('asks again for what failed meanwhile', async () => {
-    await using opened = await onSample.open('/');
+    await using opened = await onSample.open('/runs');
     const { page } = opened;
     await untilLive(page);
-    await page.getByRole('grid').waitFor();
+    const link = page.getByRole('link', { name: 'dma_alias, before and after' });
+    await link.waitFor();
     await sample.stop();
     await untilPaused(page);
-    await page.getByRole('link', { name: 'Machines', exact: true }).click();
-    await page.getByText('The controller does not answer').waitFor({ timeout: 20_000 });
+    await link.click();
+    await page.getByText('The controller does not answer').waitFor();
     await sample.start();
+    await page.getByRole('heading', { name: 'Tests on hardware' }).waitFor();
+  });
+});
+
+describe('a page whose code was not fetched yet', () => {
+  it('opens once the controller is back, and the page before stays until then', async () => {
+    await using opened = await onSample.open('/runs');
+    const { page } = opened;
+    await untilLive(page);
+    await sample.stop();
+    try {
+      await untilPaused(page);
+      const isTried = page.waitForEvent('requestfailed', (request) => request.url().endsWith(ROUTES.health.path));
+      await page.getByRole('link', { name: 'Machines', exact: true }).click();
+      await isTried;
+      await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor();
+    } finally {
+      await sample.start();
+    }
     await page.getByRole('link', { name: 'v-switch' }).waitFor();
+    expect(opened.errors).toEqual([]);
   });
 });
 
@@ -204,12 +230,12 @@ describe('pinning a run', () => {
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  it('the machine page with a log and drift has no accessibility finding', async () => {
+  it('the machine page with a log and drift has no accessibility finding', PATIENCE, async () => {
     await using opened = await onSample.open('/machines/v-switch', { colorScheme });
     const { page } = opened;
     await page.locator('.tail .log-row').first().waitFor();
     await page.locator('.drift-items').first().waitFor();
-    await page.locator('.loading').waitFor({ state: 'detached' });
+    await untilLoaded(page);
     expect(await accessibilityFindings(page)).toEqual([]);
     expect(opened.errors).toEqual([]);
   });

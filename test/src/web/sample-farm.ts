@@ -92,8 +92,9 @@ export class SampleFarm {
     intel.problem = 'SSH to 127.0.0.1:2203 was refused; is the machine powered on?';
   }
 
-  /** Starts serving, on the same port after a stop. Resolves to the address. */
+  /** Starts serving, on the same port after a stop; does nothing while it serves. Resolves to the address. */
   async start(): Promise<string> {
+    if (this.server !== null) return `http://127.0.0.1:${this.port}`;
     const server = createServer((request, response) => void this.answer(request, response));
     this.live.serve(server);
     await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessibilityFindings, startWebApp, type WebApp } from './web-app.js';
+import { accessibilityFindings, startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 let app: WebApp;
 beforeAll(async () => {
@@ -78,7 +78,7 @@ describe('starting points', () => {
     await page.getByRole('button', { name: /^One path kind/ }).click();
     await expect.poll(() => editor.inputValue()).toContain('paths: [BUS_ADDR]');
     await page.getByLabel('name of the template').fill('switch only');
-    await page.getByRole('button', { name: 'Keep the text above' }).click();
+    await page.getByRole('button', { name: 'Keep this run as a template' }).click();
     const own = page.getByRole('button', { name: 'switch only', exact: true });
     await own.waitFor();
     await page.getByLabel('a clone of').selectOption(app.farm.endedRun);
@@ -93,11 +93,11 @@ describe('starting points', () => {
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  it('has no accessibility finding, with and without problems', async () => {
+  it('has no accessibility finding, with and without problems', { timeout: 120_000 }, async () => {
     await using opened = await open({ colorScheme });
     const { page, editor } = opened;
     await page.getByText('6 jobs on 3 machines').waitFor();
-    await page.locator('.loading').waitFor({ state: 'detached' });
+    await untilLoaded(page);
     expect(await accessibilityFindings(page)).toEqual([]);
     await editor.fill('name: x\nbuilds: []\npriority: 900\n');
     await page.locator('.form-problem').first().waitFor();

@@ -84,7 +84,9 @@ function Attempts({ attempts }: { attempts: readonly MachineAttempt[] }): ReactN
             <th scope="col">Build</th>
             <th scope="col">Attempt</th>
             <th scope="col">Started</th>
-            <th scope="col">Took</th>
+            <th scope="col" className="number">
+              Took
+            </th>
           </tr>
         </thead>
         <tbody>

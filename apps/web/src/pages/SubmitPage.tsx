@@ -3,6 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { ApiError, call } from '../api/client.js';
 import { runQuery, templatesQuery } from '../api/queries.js';
+import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
 import { Starters } from '../submit/Starters.js';
@@ -11,7 +12,7 @@ import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';
 
 const route = getRouteApi('/submit');
 /** With the YAML parser, which the page can do without while it opens. */
-const RunForm = lazy(async () => ({ default: (await import('../submit/RunForm.js')).RunForm }));
+const RunForm = lazy(whenThere(async () => ({ default: (await import('../submit/RunForm.js')).RunForm })));
 /** Pause in typing after which the text is checked, in milliseconds. */
 const CHECK_PAUSE_MS = 350;
 const DRAFT_KEY = 'peerlab.draft';

@@ -142,7 +142,7 @@ function OwnStarters({ yaml, onChoose }: { yaml: string; onChoose: (yaml: string
           onChange={({ target }) => setName(target.value)}
         />
         <button type="submit" disabled={name.trim() === '' || yaml.trim() === ''}>
-          Keep the text above
+          Keep this run as a template
         </button>
         <span className="muted">in this browser, for you alone</span>
       </form>

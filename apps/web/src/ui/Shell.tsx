@@ -20,7 +20,8 @@ export function Shell(): ReactNode {
   const navigate = useNavigate();
   // So that the first letters typed into it are not lost to its download.
   useEffect(() => {
-    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    // While the controller is away it does not come; it is asked for again when it is opened.
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
   useKeys({
