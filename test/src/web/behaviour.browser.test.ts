@@ -109,6 +109,7 @@ describe('run page', () => {
     const attempt = app.farm.runs.get(app.farm.liveRun)?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
     attempt.progress = { percent: 93, text: 'BUILD bzImage' };
+    app.farm.changed(`run:${app.farm.liveRun}`);
     await app.farm.start();
     await page.getByText('93 %').waitFor();
     await page.getByText('Live updates paused').waitFor({ state: 'detached' });
