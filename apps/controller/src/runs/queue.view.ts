@@ -106,6 +106,7 @@ export class QueueView {
     );
     const all = { ...farm, line: [...farm.line, ...builds, ...planned] };
     const starts = forecast(all);
+    const ahead = placesOf(all.line);
     return planned.map((job) => {
       const machine = facts.machines.get(job.machine ?? '');
       if (machine === undefined) return { when: 'blocked', inMs: null, text: `${job.machine} is not known any more` };
@@ -113,7 +114,7 @@ export class QueueView {
         kind: 'test',
         state: job.isBlocked ? 'blocked' : 'queued',
         build: job.buildId,
-        ahead: all.line.filter((other) => other.machine === job.machine && compareQueued(other, job) < 0).length,
+        ahead: ahead.get(job.id) ?? 0,
         startsInMs: starts.get(job.id) ?? null,
         pausedUntil: null,
         machine,
@@ -210,17 +211,18 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
     ...builds.map(({ id, buildId }): [string, number] => [buildId, (ofBuilds.get(id) ?? Infinity) + buildMs]),
   ]);
   const durationOf = durationsBySuites(samples);
-  const tests = ordered.filter(({ kind }) => kind === 'test');
-  for (const group of groupsOf(machines)) {
-    const isOf = ({ machine }: { machine: string | null }): boolean => machine !== null && group.names.has(machine);
+  const groups = groupsOf(machines);
+  for (const job of ordered) groups.of(job)?.tests.push(job);
+  for (const each of held) groups.of(each)?.held.push(each);
+  for (const group of groups.all) {
     const found = forecastStarts(
-      tests.filter(isOf).map(({ id, machine, suites, readyInMs, isBlocked, buildId }) => ({
+      group.tests.map(({ id, machine, suites, readyInMs, isBlocked, buildId }) => ({
         id,
         machine,
         durationMs: durationOf(machine ?? '', suites),
         readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
       })),
-      held.filter(isOf).map(({ machine, suites, elapsedMs }) => ({
+      group.held.map(({ machine, suites, elapsedMs }) => ({
         machine,
         leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
       })),
@@ -238,14 +240,36 @@ function leftOfBuild({ percent, elapsedMs }: Held, buildMs: number): number {
   return (elapsedMs * (100 - percent)) / percent;
 }
 
+interface Group {
+  slots: number;
+  tests: LineJob[];
+  held: Held[];
+}
+
 /** Machines that share slots; each alone where there is no limit. */
-function groupsOf(machines: Farm['machines']): { names: Set<string>; slots: number }[] {
-  const groups = new Map<string, { names: Set<string>; slots: number }>();
+function groupsOf(machines: Farm['machines']): {
+  all: Iterable<Group>;
+  of: (work: { machine: string | null }) => Group | undefined;
+} {
+  const groups = new Map<string, Group>();
+  const byMachine = new Map<string, Group>();
   for (const { name, agent, testSlots } of machines) {
     const key = testSlots === null ? `machine ${name}` : `agent ${agent}`;
-    const group = groups.get(key) ?? { names: new Set<string>(), slots: testSlots ?? Infinity };
+    const group = groups.get(key) ?? { slots: testSlots ?? Infinity, tests: [], held: [] };
     groups.set(key, group);
-    group.names.add(name);
+    byMachine.set(name, group);
   }
-  return [...groups.values()];
+  return { all: groups.values(), of: ({ machine }) => (machine === null ? undefined : byMachine.get(machine)) };
+}
+
+/** How many jobs go before each one on the same machine, by id. */
+function placesOf(line: readonly LineJob[]): Map<string, number> {
+  const places = new Map<string, number>();
+  const counted = new Map<string | null, number>();
+  for (const { id, machine } of line.toSorted(compareQueued)) {
+    const place = counted.get(machine) ?? 0;
+    places.set(id, place);
+    counted.set(machine, place + 1);
+  }
+  return places;
 }

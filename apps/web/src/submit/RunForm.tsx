@@ -61,7 +61,6 @@ export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
           <div className="form-numbers">
             <NumberField
               label="Priority"
-              unit="0–100"
               value={form.priority}
               min={PRIORITY.minValue}
               max={PRIORITY.maxValue}
@@ -69,8 +68,7 @@ export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
               onChange={(value) => onChange(setField(yaml, ['priority'], value))}
             />
             <NumberField
-              label="Boot limit"
-              unit="s"
+              label="Boot limit (s)"
               value={form.bootSeconds}
               min={BOOT.minValue}
               max={BOOT.maxValue}
@@ -78,8 +76,7 @@ export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
               onChange={(value) => onChange(setField(yaml, ['timeouts', 'bootSeconds'], value))}
             />
             <NumberField
-              label="Attempt limit"
-              unit="s"
+              label="Attempt (s)"
               value={form.attemptSeconds}
               min={ATTEMPT.minValue}
               max={ATTEMPT.maxValue}
@@ -269,7 +266,6 @@ function Choices({
 
 function NumberField({
   label,
-  unit,
   value,
   min,
   max,
@@ -277,7 +273,6 @@ function NumberField({
   onChange,
 }: {
   label: string;
-  unit: string;
   value: number | null;
   min: number | null;
   max: number | null;
@@ -285,13 +280,14 @@ function NumberField({
   onChange: (value: number | undefined) => void;
 }): ReactNode {
   return (
-    <Field label={`${label} (${unit})`} problem={problem}>
+    <Field label={label} problem={problem}>
       {(id) => (
         <input
           id={id}
           type="number"
           min={min ?? undefined}
           max={max ?? undefined}
+          title={`${min ?? ''} to ${max ?? ''}`}
           placeholder="default"
           value={value ?? ''}
           onChange={({ target }) => onChange(target.value === '' ? undefined : Number(target.value))}
