@@ -28,11 +28,16 @@ describe('form and YAML', () => {
     await expect.poll(() => name.inputValue()).toBe('mine');
     await name.fill('yours');
     expect(await editor.inputValue()).toContain('# why\nname: yours # short\n');
+    await name.press('ControlOrMeta+a');
+    await name.pressSequentially('yours: 1');
+    expect(await name.inputValue()).toBe('yours: 1');
+    expect(await editor.inputValue()).toContain('# why\nname: "yours: 1" # short\n');
     await page.getByRole('button', { name: '+ bundled series' }).click();
     await page.getByLabel('kunit').check();
     await page.getByLabel('add a machine').selectOption('v-switch');
     await page.getByLabel('BUS_ADDR').check();
-    await page.getByLabel('Boot limit (s)').fill('90');
+    // By key: the first of them alone is no allowed value.
+    await page.getByLabel('Boot limit (s)').pressSequentially('90');
     const yaml = await editor.inputValue();
     for (const part of ['- name: patched', 'series: [bundled]', 'kunit', 'v-switch', 'BUS_ADDR', 'bootSeconds: 90']) {
       expect(yaml).toContain(part);

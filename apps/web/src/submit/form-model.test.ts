@@ -52,6 +52,11 @@ describe('readForm', () => {
       suites: [],
       priority: 50,
     });
+    expect(formOf('priority: 500\ntimeouts: {bootSeconds: 9, attemptSeconds: no}\n')).toMatchObject({
+      priority: 500,
+      bootSeconds: 9,
+      attemptSeconds: null,
+    });
     for (const yaml of ['name: [', '- a\n', 'text', `name: ${'x'.repeat(200_001)}`]) {
       expect(readForm(yaml).ok).toBe(false);
     }

@@ -1,11 +1,11 @@
-import { MachineSelection, RunSpec, SeriesSource, Timeouts } from '@peerlab/contracts';
+import { MachineSelection, RunSpec, SeriesSource } from '@peerlab/contracts';
 import { isMap, isSeq, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
 /** Longer texts, such as those with patches in them, are too slow to be read at every key. */
 const FORM_MAX = 200_000;
 
-/** What the form shows of a run. Each field is read by itself, by the schema of the run: one that is wrong empties only itself. */
+/** What the form shows of a run. Each field is read by itself: one that makes no sense empties only itself. */
 export interface RunForm {
   name: string;
   builds: FormBuild[];
@@ -53,9 +53,10 @@ export function readForm(yaml: string): FormReading {
       names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
       paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
       labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
-      priority: RunSpec.shape.priority.catch(DEFAULT_PRIORITY).parse(priority),
-      bootSeconds: Timeouts.shape.bootSeconds.catch(undefined).parse(limits['bootSeconds']) ?? null,
-      attemptSeconds: Timeouts.shape.attemptSeconds.catch(undefined).parse(limits['attemptSeconds']) ?? null,
+      // Also out of range: on the way to 90 somebody types a 9, and the check says what is wrong.
+      priority: z.number().catch(DEFAULT_PRIORITY).parse(priority),
+      bootSeconds: z.number().nullable().catch(null).parse(limits['bootSeconds']),
+      attemptSeconds: z.number().nullable().catch(null).parse(limits['attemptSeconds']),
     },
   };
 }
