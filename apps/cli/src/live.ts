@@ -42,7 +42,9 @@ export function watchTopics(url: string, topics: string[], onChange: () => void)
 /** Notices are hints: one that cannot be read is as good as none, because callers read again anyway. */
 function saysChanged(text: string): boolean {
   try {
-    return ToBrowser.parse(JSON.parse(text)).type === 'changed';
+    const message = ToBrowser.parse(JSON.parse(text));
+    // Something may have happened between the connection and the answer to its first frame.
+    return message.type === 'changed' || (message.type === 'resumed' && message.changed?.length !== 0);
   } catch {
     return false;
   }

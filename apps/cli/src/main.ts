@@ -45,8 +45,8 @@ program
       if (report.plan.length > 0)
         print(
           table([
-            ['BUILD', 'MACHINE', 'COMBINATION', 'SUITES'],
-            ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' ')]),
+            ['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'],
+            ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), p.start.text]),
           ]),
         );
       for (const u of report.unmatched) print(`not on ${u.machine}: ${u.why}`);

@@ -10,6 +10,7 @@ import { BuildService } from './builds/build.service.js';
 import { Artifact, Bundle } from './builds/entities.js';
 import { PatchShelf } from './builds/patch-shelf.js';
 import { AgentGateway } from './channels/agent.gateway.js';
+import { ChangeFeed } from './channels/change-feed.js';
 import { Housekeeping } from './channels/housekeeping.js';
 import { LiveGateway } from './channels/live.gateway.js';
 import { dataSourceOptions } from './data-source.js';
@@ -22,6 +23,7 @@ import { DispatchTicker } from './dispatch/ticker.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { FleetService } from './fleet/fleet.service.js';
 import { FleetView } from './fleet/fleet.view.js';
+import { MachineStory } from './fleet/machine-story.js';
 import { DeliveryLog } from './integrations/delivery-log.js';
 import { HookController } from './integrations/hook.controller.js';
 import { HookService } from './integrations/hook.service.js';
@@ -56,6 +58,7 @@ import { ResultController } from './results/result.controller.js';
 import { ResultStore } from './results/result-store.js';
 import { TrendView } from './results/trend.js';
 import { JobService } from './runs/job.service.js';
+import { QueueView } from './runs/queue.view.js';
 import { RunController } from './runs/run.controller.js';
 import { RunService } from './runs/run.service.js';
 import { RunView } from './runs/run.view.js';
@@ -114,12 +117,14 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       TokenService,
       FleetService,
       FleetView,
+      MachineStory,
       BuildService,
       BuildDetailView,
       PatchShelf,
       JobService,
       RunService,
       RunView,
+      QueueView,
       AttemptService,
       AttemptView,
       DispatchService,
@@ -140,6 +145,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       HookService,
       DeliveryLog,
       AgentGateway,
+      ChangeFeed,
       LiveGateway,
       Housekeeping,
       StorageMeter,

@@ -1,7 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, Build, Bundle } from './builds/entities.js';
 import { Attempt, ControllerRow, Lease } from './dispatch/entities.js';
-import { Agent, CombinationRow, Machine, MachinePath } from './fleet/entities.js';
+import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './fleet/entities.js';
 import { WebhookDelivery } from './integrations/entities.js';
 import { LogLineRow, Stream } from './logs/entities.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -13,7 +13,9 @@ import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
+import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Token } from './platform/auth/token.entity.js';
+import { Change } from './platform/database/change.entity.js';
 import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
@@ -39,6 +41,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Machine,
       CombinationRow,
       MachinePath,
+      MachineInventory,
       Artifact,
       Bundle,
       Build,
@@ -60,6 +63,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RunPin,
       RetentionDeletion,
       Storage,
+      Change,
     ],
     migrations: [
       Initial1763800000000,
@@ -71,6 +75,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Desk1763831400000,
       BuildName1764050000000,
       BuildGrid1764100000000,
+      Live1764200000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -1,4 +1,5 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { lazyRouteComponent } from './lazy-page.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
 import { RunPage } from './pages/RunPage.js';

@@ -109,6 +109,7 @@ describe('run page', () => {
     const attempt = app.farm.runs.get(app.farm.liveRun)?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
     attempt.progress = { percent: 93, text: 'BUILD bzImage' };
+    app.farm.changed(`run:${app.farm.liveRun}`);
     await app.farm.start();
     await page.getByText('93 %').waitFor();
     await page.getByText('Live updates paused').waitFor({ state: 'detached' });
@@ -126,11 +127,15 @@ describe('log viewer', () => {
   const log = (search = ''): string => `/attempts/${app.farm.buildAttempt}?view=log&stream=build${search}`;
 
   it('holds 200 000 lines with few elements and opens a line link in the middle', async () => {
+    app.farm.live.tailed.length = 0;
     await using opened = await app.open(log('&line=123456'));
     const { page } = opened;
     await page.locator('.log-marked').getByText('file_123455.o').waitFor();
     expect(await page.locator('.log-row').count()).toBeLessThan(150);
     expect(app.farm.calls.get('getLog') ?? 0).toBeLessThan(8);
+    // From where the log was known to end: a tail from its beginning would bring all of it.
+    await page.getByText('200 000 lines, following').waitFor();
+    expect(app.farm.live.tailed).toEqual([{ attemptId: app.farm.buildAttempt, stream: 'build', fromSeq: 200_000 }]);
   });
   it('takes #L lines too', async () => {
     await using opened = await app.open(`/attempts/${app.farm.buildAttempt}#L777`);

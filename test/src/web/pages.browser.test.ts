@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_TOKEN } from './sample-farm.js';
-import { accessibilityFindings, startWebApp, type WebApp } from './web-app.js';
+import { accessibilityFindings, startWebApp, untilLoaded, type WebApp } from './web-app.js';
+
+/** Many lines of a log take axe long on a busy computer. */
+const PATIENCE = { timeout: 120_000 };
 
 let app: WebApp;
 beforeAll(async () => {
@@ -44,11 +47,11 @@ describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
       submit: 0,
       'not found': 0,
     }) as (keyof ReturnType<typeof pages>)[],
-  )('%s has no accessibility finding, no script error and no policy violation', async (name) => {
+  )('%s has no accessibility finding, no script error and no policy violation', PATIENCE, async (name) => {
     await using opened = await app.open(pages()[name], { colorScheme });
     const { page, errors } = opened;
     await page.locator('h1').waitFor();
-    await page.locator('.loading').waitFor({ state: 'detached' });
+    await untilLoaded(page);
     if (name === 'log') await page.locator('.log-marked').waitFor();
     if (name === 'submit') await page.getByText('6 jobs on 3 machines').waitFor();
     expect(await page.title()).toMatch(/ · Peerlab$/);
@@ -58,12 +61,12 @@ describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
 });
 
 describe('on a phone', () => {
-  it('no page is wider than the screen', async () => {
+  it('no page is wider than the screen', PATIENCE, async () => {
     for (const [name, path] of Object.entries(pages())) {
       await using opened = await app.open(path, { viewport: { width: 390, height: 844 } });
       const { page } = opened;
       await page.locator('h1').waitFor();
-      await page.locator('.loading').waitFor({ state: 'detached' });
+      await untilLoaded(page);
       const widths = await page.evaluate(
         '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
       );
@@ -73,7 +76,7 @@ describe('on a phone', () => {
 });
 
 describe('text from outside', () => {
-  it('stays text in names, reasons and logs', async () => {
+  it('stays text in names, reasons and logs', PATIENCE, async () => {
     const { attempt } = firstJob();
     app.farm.pushLines(attempt.id, 'agent', [
       '<img src=x onerror="window.planted=1">',
@@ -90,7 +93,7 @@ describe('text from outside', () => {
       await using opened = await app.open(path);
       const { page, errors } = opened;
       await page.locator('h1').waitFor();
-      await page.locator('.loading').waitFor({ state: 'detached' });
+      await untilLoaded(page);
       if (path.includes('stream=agent')) {
         await page.getByText('<script>window.planted=1</script>').waitFor();
         expect(await page.locator('.log-text a, .log-text img, .log-text script').count()).toBe(0);

@@ -5,9 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import {
   AttemptDetail,
-  FromBrowser,
   Grid,
-  LIVE_PATH,
   LogPage,
   LogQuery,
   MachineDesired,
@@ -24,16 +22,16 @@ import {
   type Route,
   type RouteName,
   type RunSummary,
-  type ToBrowser,
   VERDICT_TABLE,
 } from '@peerlab/contracts';
-import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { readSpec } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
 import { sampleMachines } from './sample-lab.js';
 import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
 import { Refusal } from './sample-refusal.js';
+import { SampleLive } from './sample-live.js';
+import { machineAttempts, planStart, sampleDrift } from './sample-machine.js';
 import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -65,8 +63,11 @@ export class SampleFarm {
   readonly calls = new Map<RouteName, number>();
   /** Routes that answer 500 until removed. */
   readonly broken = new Set<RouteName>();
+  readonly live = new SampleLive(
+    ({ attemptId, stream, fromSeq }, limit) =>
+      pageOf(this.stream(attemptId, stream), attemptId, stream, fromSeq, limit).lines,
+  );
   private readonly streams = new Map<string, SampleStream>();
-  private readonly sockets = new Map<WebSocket, { topics: Set<string>; tails: Set<string> }>();
   private server: Server | null = null;
   private port = 0;
 
@@ -91,11 +92,11 @@ export class SampleFarm {
     intel.problem = 'SSH to 127.0.0.1:2203 was refused; is the machine powered on?';
   }
 
-  /** Starts serving, on the same port after a stop. Resolves to the address. */
+  /** Starts serving, on the same port after a stop; does nothing while it serves. Resolves to the address. */
   async start(): Promise<string> {
+    if (this.server !== null) return `http://127.0.0.1:${this.port}`;
     const server = createServer((request, response) => void this.answer(request, response));
-    const live = new WebSocketServer({ server, path: LIVE_PATH });
-    live.on('connection', (socket) => this.attach(socket));
+    this.live.serve(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', resolve);
@@ -107,8 +108,7 @@ export class SampleFarm {
 
   /** Stops like a killed controller: every connection ends at once. */
   async stop(): Promise<void> {
-    for (const socket of this.sockets.keys()) socket.terminate();
-    this.sockets.clear();
+    this.live.drop();
     const { server } = this;
     this.server = null;
     if (server === null) return;
@@ -118,9 +118,7 @@ export class SampleFarm {
 
   /** Tells the pages that watch a topic to fetch again. */
   changed(topic: string): void {
-    for (const [socket, { topics }] of this.sockets) {
-      if (topics.has(topic)) this.send(socket, { type: 'changed', topic });
-    }
+    this.live.changed(topic);
   }
 
   /** Adds lines to a stream and pushes them to those who tail it. */
@@ -129,9 +127,7 @@ export class SampleFarm {
     const lines = texts.map((text, index): LogLine => ({ seq: held.total + index, at: Date.now(), text }));
     for (const { seq, text } of lines) held.pushed.set(seq, text);
     held.total += texts.length;
-    for (const [socket, { tails }] of this.sockets) {
-      if (tails.has(`${attemptId}/${stream}`)) this.send(socket, { type: 'log', attemptId, stream, lines });
-    }
+    this.live.pushed(attemptId, stream, lines);
   }
 
   /** The named stream; made from the attempt's counts when first asked for. */
@@ -154,22 +150,6 @@ export class SampleFarm {
       this.streams.set(key, stream);
     }
     return stream;
-  }
-
-  private attach(socket: WebSocket): void {
-    const state = { topics: new Set<string>(), tails: new Set<string>() };
-    this.sockets.set(socket, state);
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.on('message', (data) => {
-      const message = FromBrowser.parse(JSON.parse((data as Buffer).toString('utf8')));
-      if (message.type === 'topics') state.topics = new Set(message.topics);
-      else if (message.type === 'untail') state.tails.delete(`${message.attemptId}/${message.stream}`);
-      else state.tails.add(`${message.attemptId}/${message.stream}`);
-    });
-  }
-
-  private send(socket: WebSocket, message: ToBrowser): void {
-    socket.send(JSON.stringify(message));
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -261,6 +241,18 @@ export class SampleFarm {
         };
       case 'getMachine':
         return this.machine(params['machine']);
+      case 'listMachineAttempts':
+        return machineAttempts(this.machine(params['machine']).name, [...this.attempts.values()]);
+      case 'getInventoryHistory':
+        return sampleDrift(this.machine(params['machine']));
+      case 'pinRun': {
+        const { pinned, reason } = z.object({ pinned: z.boolean(), reason: z.string().optional() }).parse(body);
+        const run = this.run(params['run']);
+        run.pin = pinned ? { by: 'admin', reason: reason ?? null, at: new Date().toISOString() } : null;
+        if (!pinned) this.desk.answer(name, params, query, body);
+        this.changed(`run:${run.id}`);
+        return { pinned };
+      }
       case 'setMachine': {
         const machine = this.machine(params['machine']);
         machine.desired = z.object({ desired: MachineDesired }).parse(body).desired;
@@ -379,14 +371,15 @@ export class SampleFarm {
       ok: fitting.length > 0,
       problems:
         fitting.length > 0 ? [] : [{ path: 'machines', message: 'no machine matches', remedy: 'see below why' }],
-      plan: spec.builds.flatMap(({ name }) =>
+      plan: spec.builds.flatMap((build) =>
         fitting.flatMap((machine) =>
           machine.paths.map(({ combination, kind }) => ({
-            build: name,
+            build: build.name,
             machine: machine.name,
             combination: combination.label,
             pathKind: kind,
             suites: spec.suites,
+            start: planStart(machine, build.bundle === undefined),
           })),
         ),
       ),
@@ -437,6 +430,7 @@ export class SampleFarm {
       }),
       yaml: YAML,
       jobViews: this.jobs.map(({ job }) => job),
+      pin: { by: 'admin', reason: 'for the paper', at: new Date(Date.now() - 5_000_000).toISOString() },
     };
   }
 

@@ -280,6 +280,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     },
     yaml: null,
     jobViews: [build, test],
+    pin: null,
   };
   const attempt: AttemptDetail = {
     ...summary,

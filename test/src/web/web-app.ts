@@ -89,6 +89,11 @@ export async function startBrowser(url: string): Promise<Pick<WebApp, 'open' | '
   };
 }
 
+/** Until no part of the page is on its way any more. */
+export async function untilLoaded(page: Page): Promise<void> {
+  await page.locator('main:not(:has(.loading))').waitFor();
+}
+
 /** Rule, target and help of every accessibility finding (WCAG 2.2 A and AA, and axe's good practices). */
 export async function accessibilityFindings(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();

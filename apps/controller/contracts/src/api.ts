@@ -12,7 +12,9 @@ import { BundleManifest } from './bundle.js';
 import { CompareQuery, Comparison } from './compare.js';
 import { HistoryQuery, TestHistory } from './history.js';
 import { Name, Sequence, Sha256 } from './ids.js';
+import { InventoryHistory } from './inventory-drift.js';
 import { LOG_STREAMS, LogStream } from './logs.js';
+import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from './machine-attempts.js';
 import { RetentionPlan, RetentionView } from './retention.js';
 import { MachineDesired } from './states.js';
 import { MetricView, Trend, TrendQuery } from './trend.js';
@@ -219,6 +221,22 @@ export const ROUTES = {
     access: 'public',
     params: z.object({ machine: Name }),
     response: MachineView,
+  },
+  /** The newest attempts on it, newest first. */
+  listMachineAttempts: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine/attempts',
+    access: 'public',
+    params: z.object({ machine: Name }),
+    response: z.array(MachineAttempt).max(MACHINE_ATTEMPTS_MAX),
+  },
+  /** What was different when, newest first. */
+  getInventoryHistory: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine/inventories',
+    access: 'public',
+    params: z.object({ machine: Name }),
+    response: InventoryHistory,
   },
   setMachine: {
     method: 'PATCH',

@@ -7,9 +7,24 @@ export const LIVE_PATH = '/api/v1/live';
 /** `runs`, `machines`, `grid`, `builds`, or `run:<uuid>`. */
 export const LiveTopic = z.string().regex(/^(runs|machines|grid|builds|run:[0-9a-f-]{36})$/);
 
+/**
+ * Up to where a browser was told of changes. Only controllers read it: it means the same to all on one
+ * database, also after a restart.
+ */
+export const LiveCursor = z.string().max(16_000);
+export type LiveCursor = z.infer<typeof LiveCursor>;
+
+/** So often a connected browser hears something; after three times of it in silence the connection is dead. */
+export const LIVE_BEAT_SECONDS = 20;
+
 export const FromBrowser = z.discriminatedUnion('type', [
-  /** Replaces the whole set of topics. */
-  z.object({ type: z.literal('topics'), topics: z.array(LiveTopic).max(50) }),
+  z.object({
+    type: z.literal('topics'),
+    /** Replaces the whole set of topics. */
+    topics: z.array(LiveTopic).max(50),
+    /** In the first frame of a connection: the last cursor received, null when there was none. Answered by `resumed`. */
+    since: LiveCursor.nullable().optional(),
+  }),
   /** Tails one stream from a sequence number; replaces an earlier tail of the same stream. */
   z.object({ type: z.literal('tail'), attemptId: z.uuid(), stream: LogStream, fromSeq: Sequence }),
   z.object({ type: z.literal('untail'), attemptId: z.uuid(), stream: LogStream }),
@@ -17,8 +32,12 @@ export const FromBrowser = z.discriminatedUnion('type', [
 export type FromBrowser = z.infer<typeof FromBrowser>;
 
 export const ToBrowser = z.discriminatedUnion('type', [
-  /** The page should fetch again; carries no data. */
-  z.object({ type: z.literal('changed'), topic: LiveTopic }),
+  /** Which of its topics changed since the cursor that the browser came with, or since it connected; null = nobody knows any more. */
+  z.object({ type: z.literal('resumed'), cursor: LiveCursor, changed: z.array(LiveTopic).nullable() }),
+  /** The page should fetch again; carries no data. The last of several that belong together has the cursor. */
+  z.object({ type: z.literal('changed'), topic: LiveTopic, cursor: LiveCursor.optional() }),
+  /** Nothing else changed up to here. Also the sign of life of a quiet farm. */
+  z.object({ type: z.literal('cursor'), cursor: LiveCursor }),
   z.object({ type: z.literal('log'), attemptId: z.uuid(), stream: LogStream, lines: z.array(LogLine) }),
   z.object({ type: z.literal('error'), message: z.string() }),
 ]);

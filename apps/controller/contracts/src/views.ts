@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KernelSighting } from './agent-channel.js';
 import { CombinationIdentity } from './combination.js';
+import { ExpectedStart } from './expected-start.js';
 import { FailureClass } from './failure.js';
 import { Fence, Labels, Name, Sequence, Sha256 } from './ids.js';
 import { Inventory } from './inventory.js';
@@ -84,7 +85,13 @@ export const JobView = z.object({
 });
 export type JobView = z.infer<typeof JobView>;
 
-export const RunDetail = RunSummary.extend({ spec: RunSpec, yaml: z.string().nullable(), jobViews: z.array(JobView) });
+export const RunDetail = RunSummary.extend({
+  spec: RunSpec,
+  yaml: z.string().nullable(),
+  jobViews: z.array(JobView),
+  /** Who keeps it from being removed by retention, and why; null when nobody does. */
+  pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
+});
 export type RunDetail = z.infer<typeof RunDetail>;
 
 export const ResultView = z.object({
@@ -269,7 +276,14 @@ export const SubmissionReport = z.object({
   problems: z.array(ProblemItem),
   /** What would run; empty when not ok. */
   plan: z.array(
-    z.object({ build: Name, machine: Name, combination: z.string(), pathKind: PathKind, suites: z.array(Name) }),
+    z.object({
+      build: Name,
+      machine: Name,
+      combination: z.string(),
+      pathKind: PathKind,
+      suites: z.array(Name),
+      start: ExpectedStart,
+    }),
   ),
   /** Machines that do not match, and why. */
   unmatched: z.array(z.object({ machine: Name, why: z.string() })),

@@ -10,7 +10,7 @@ import { copyOut } from './copy.js';
 import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
 
 /** Says of the moment and is written anew by whoever runs. */
-const LEFT_OUT = ['controller', 'storage'];
+const LEFT_OUT = ['controller', 'storage', 'change'];
 const MIGRATIONS = 'schema_migration';
 /** Above it packing costs more time than it saves space. */
 const GZIP_LEVEL = 3;

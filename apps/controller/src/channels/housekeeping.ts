@@ -1,18 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { LIVE_BEAT_SECONDS } from '@peerlab/contracts';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { AgentGateway } from './agent.gateway.js';
+import { ChangeFeed } from './change-feed.js';
 import { LiveGateway } from './live.gateway.js';
 
-/** Ends half-open connections of both channels, and agents whose token was revoked. */
+/** Between two times that old changes are forgotten, in milliseconds. */
+const FORGET_MS = 300_000;
+
+/** Ends half-open connections of both channels, and agents whose token was revoked; forgets old changes. */
 @Injectable()
 export class Housekeeping {
   readonly #agents: AgentGateway;
   readonly #live: LiveGateway;
+  readonly #changes: ChangeFeed;
 
-  constructor(agents: AgentGateway, live: LiveGateway) {
+  constructor(agents: AgentGateway, live: LiveGateway, changes: ChangeFeed) {
     this.#agents = agents;
     this.#live = live;
+    this.#changes = changes;
   }
 
   @Interval(5000)
@@ -23,8 +30,16 @@ export class Housekeeping {
     });
   }
 
-  @Interval(20_000)
+  @Interval(LIVE_BEAT_SECONDS * 1000)
   browsers(): void {
     this.#live.dropSilent();
+    this.#live.beat();
+  }
+
+  @Interval(FORGET_MS)
+  changes(): void {
+    this.#changes.forget().catch((error: unknown) => {
+      writeLog('warn', 'old changes could not be forgotten', errorFields(error));
+    });
   }
 }

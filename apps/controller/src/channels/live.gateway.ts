@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
-import { FromBrowser, type LogStream, type ToBrowser } from '@peerlab/contracts';
+import { FromBrowser, type LiveCursor, type LogStream, type ToBrowser } from '@peerlab/contracts';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { LogService } from '../logs/log.service.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
+import { ChangeFeed } from './change-feed.js';
 
 const FRAME_MAX_BYTES = 64 * 1024;
 const LINES_PER_FRAME = 1000;
@@ -28,6 +29,12 @@ interface Viewer {
   /** Its tails are being read, one page after the other. */
   pumping: boolean;
   alive: boolean;
+  /** When its connection began: what it fetches on its own is newer. */
+  arrivedAt: LiveCursor;
+  /** It came and is not answered yet: where it wants to go on. */
+  joining: { since: LiveCursor } | null;
+  /** It was answered: changes are told from here on. */
+  joined: boolean;
 }
 
 /** The browsers' channel: which pages to fetch again, and log lines as they are stored. */
@@ -35,20 +42,26 @@ interface Viewer {
 export class LiveGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
   readonly #viewers = new Set<Viewer>();
-  readonly #changed = new Set<string>();
   readonly #logs: LogService;
+  readonly #changes: ChangeFeed;
+  /** All that joined were told what changed up to here. */
+  #cursor: LiveCursor | null = null;
   #flush: NodeJS.Timeout | null = null;
+  #telling = false;
+  #tellAgain = false;
+  #closed = false;
 
-  constructor(logs: LogService, bus: Bus) {
+  constructor(logs: LogService, changes: ChangeFeed, bus: Bus) {
     this.#logs = logs;
+    this.#changes = changes;
     bus.onMessage((message) => {
       if (message.type === 'changed') this.#noteChanges(message.topics);
       if (message.type === 'log') this.#hint(tailKey(message.attemptId, message.stream));
     });
     // Hints may have been missed while the database was away.
     bus.onResync(() => {
+      void this.#tell();
       for (const viewer of this.#viewers) {
-        this.#noteChanges([...viewer.topics]);
         for (const tail of viewer.tails.values()) tail.hinted = true;
         this.#pump(viewer);
       }
@@ -56,8 +69,18 @@ export class LiveGateway {
   }
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { cursor: arrivedAt } = await this.#changes.read([]);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const viewer: Viewer = { socket: webSocket, topics: new Set(), tails: new Map(), pumping: false, alive: true };
+      const viewer: Viewer = {
+        socket: webSocket,
+        topics: new Set(),
+        tails: new Map(),
+        pumping: false,
+        alive: true,
+        arrivedAt,
+        joining: null,
+        joined: false,
+      };
       this.#viewers.add(viewer);
       webSocket.on('message', (data: Buffer) => this.#handle(viewer, data));
       webSocket.on('pong', () => (viewer.alive = true));
@@ -75,7 +98,13 @@ export class LiveGateway {
     }
   }
 
+  /** Tells every browser how far it is, whether or not anything changed. */
+  beat(): void {
+    if (this.#viewers.size > 0) void this.#tell(true);
+  }
+
   close(): void {
+    this.#closed = true;
     if (this.#flush !== null) clearTimeout(this.#flush);
     for (const { socket } of this.#viewers) socket.terminate();
     this.#server.close();
@@ -89,6 +118,11 @@ export class LiveGateway {
     switch (message.type) {
       case 'topics':
         viewer.topics = new Set(message.topics);
+        // Later frames of a connection only replace the topics.
+        if (message.since === undefined && (viewer.joined || viewer.joining !== null)) return;
+        viewer.joining = { since: message.since ?? viewer.arrivedAt };
+        viewer.joined = false;
+        void this.#tell();
         return;
       case 'untail':
         viewer.tails.delete(tailKey(message.attemptId, message.stream));
@@ -106,15 +140,58 @@ export class LiveGateway {
   }
 
   #noteChanges(topics: readonly string[]): void {
-    for (const topic of topics) this.#changed.add(topic);
+    const isWatched = [...this.#viewers].some((viewer) => topics.some((topic) => viewer.topics.has(topic)));
+    if (!isWatched) return;
     this.#flush ??= setTimeout(() => {
       this.#flush = null;
-      const changed = [...this.#changed];
-      this.#changed.clear();
-      for (const viewer of this.#viewers) {
-        for (const topic of changed) if (viewer.topics.has(topic)) send(viewer, { type: 'changed', topic });
-      }
+      void this.#tell();
     }, COALESCE_MS);
+  }
+
+  /** Reads what changed and tells it, one reading at a time. Never rejects: the next beat tries again. */
+  async #tell(everybody = false): Promise<void> {
+    this.#tellAgain = true;
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      while (this.#tellAgain && !this.#closed) {
+        this.#tellAgain = false;
+        await this.#tellOnce(everybody);
+      }
+    } catch (error) {
+      if (!this.#closed) writeLog('warn', 'browsers could not be told what changed', errorFields(error));
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  /** One snapshot for all, so that nobody who just came is told twice. */
+  async #tellOnce(everybody: boolean): Promise<void> {
+    const joined = [...this.#viewers].filter((viewer) => viewer.joined);
+    const joining = [...this.#viewers].flatMap((viewer) =>
+      viewer.joining === null ? [] : [{ viewer, asked: viewer.joining }],
+    );
+    if (joined.length + joining.length === 0) return;
+    const { cursor, changed } = await this.#changes.read([this.#cursor, ...joining.map(({ asked }) => asked.since)]);
+    const [news = null, ...missed] = changed;
+    this.#cursor = cursor;
+    for (const viewer of joined) {
+      const topics = [...viewer.topics].filter((topic) => news?.includes(topic) ?? true);
+      topics.forEach((topic, index) => {
+        send(viewer, { type: 'changed', topic, ...(index === topics.length - 1 && { cursor }) });
+      });
+      if (topics.length === 0 && everybody) send(viewer, { type: 'cursor', cursor });
+    }
+    for (const [index, { viewer, asked }] of joining.entries()) {
+      if (viewer.joining === asked) viewer.joining = null;
+      viewer.joined = true;
+      const topics = missed[index] ?? null;
+      send(viewer, {
+        type: 'resumed',
+        cursor,
+        changed: topics === null ? null : [...viewer.topics].filter((topic) => topics.includes(topic)),
+      });
+    }
   }
 
   #hint(key: string): void {

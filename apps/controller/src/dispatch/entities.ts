@@ -15,6 +15,7 @@ export interface StoredFailure {
 @Entity('attempt')
 @Unique('attempt_job_number', ['jobId', 'number'])
 @Index('attempt_open', ['agent'], { where: `state <> 'ended'` })
+@Index('attempt_machine', ['machine', 'startedAt'])
 export class Attempt {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_pkey' })
   id: string;

@@ -88,3 +88,18 @@ export class MachinePath {
   @Column('jsonb')
   path: PeerPath;
 }
+
+/** What a machine was made of, each time that changed; the newest is also `machine.inventory`. */
+@Entity('machine_inventory')
+export class MachineInventory {
+  @ForeignKey(() => Machine, { name: 'machine_inventory_machine_fkey' })
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_inventory_pkey' })
+  machine: string;
+  /** From 1; the oldest are forgotten. */
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'machine_inventory_pkey' })
+  number: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  seenAt: Date;
+  @Column('jsonb')
+  inventory: Inventory;
+}

@@ -1,19 +1,22 @@
 import { Controller } from '@nestjs/common';
-import type { Fleet, MachineView } from '@peerlab/contracts';
+import type { Fleet, InventoryHistory, MachineAttempt, MachineView } from '@peerlab/contracts';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FleetService } from './fleet.service.js';
 import { FleetView } from './fleet.view.js';
+import { MachineStory } from './machine-story.js';
 
 @Controller()
 export class FleetController {
   readonly #fleet: FleetService;
   readonly #view: FleetView;
+  readonly #story: MachineStory;
 
-  constructor(fleet: FleetService, view: FleetView) {
+  constructor(fleet: FleetService, view: FleetView, story: MachineStory) {
     this.#fleet = fleet;
     this.#view = view;
+    this.#story = story;
   }
 
   @Serve('getFleet')
@@ -24,6 +27,16 @@ export class FleetController {
   @Serve('getMachine')
   getMachine(@Input() { params }: InputOf<'getMachine'>): Promise<MachineView> {
     return this.#view.machine(params.machine);
+  }
+
+  @Serve('listMachineAttempts')
+  listMachineAttempts(@Input() { params }: InputOf<'listMachineAttempts'>): Promise<MachineAttempt[]> {
+    return this.#story.attempts(params.machine);
+  }
+
+  @Serve('getInventoryHistory')
+  getInventoryHistory(@Input() { params }: InputOf<'getInventoryHistory'>): Promise<InventoryHistory> {
+    return this.#story.inventories(params.machine);
   }
 
   @Serve('setMachine')

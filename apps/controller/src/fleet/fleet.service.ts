@@ -17,6 +17,7 @@ import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
+import { rememberInventory } from './inventory-memory.js';
 
 export type Hello = Extract<FromAgent, { type: 'hello' }>;
 
@@ -115,6 +116,7 @@ export class FleetService {
         writeLog('warn', 'an inventory of a machine that the agent does not own was ignored', { agent, machine });
         return;
       }
+      await rememberInventory(tx, machine, inventory);
       // In one order everywhere, so that two agents reporting alike hardware do not deadlock.
       for (const { hash, label, identity } of paths.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
         await tx.run('insert into combination (hash, label, identity) values ($1, $2, $3) on conflict do nothing', [

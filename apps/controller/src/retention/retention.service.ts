@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@peerlab/contracts';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
@@ -98,6 +99,7 @@ export class RetentionService {
       } else {
         await tx.run('delete from run_pin where run_id = $1', [run]);
       }
+      await announce(tx, { type: 'changed', topics: [`run:${run}`] });
     });
     return { pinned };
   }

@@ -9,6 +9,7 @@ import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { requireRoom } from '../retention/storage.js';
 import { planRun, type Plan } from './planning.js';
+import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
 import { readSubmission } from './submission.js';
@@ -32,28 +33,34 @@ export class RunService {
   readonly #builds: BuildService;
   readonly #fleet: FleetView;
   readonly #view: RunView;
+  readonly #queue: QueueView;
 
-  constructor(sql: Sql, builds: BuildService, fleet: FleetView, view: RunView) {
+  constructor(sql: Sql, builds: BuildService, fleet: FleetView, view: RunView, queue: QueueView) {
     this.#sql = sql;
     this.#builds = builds;
     this.#fleet = fleet;
     this.#view = view;
+    this.#queue = queue;
   }
 
   /** A dry run: what would run, or what is wrong and where. */
   async check(yaml: string): Promise<SubmissionReport> {
     const submitted = readSubmission(yaml);
     if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], unmatched: [] };
-    const { jobs, unmatched, problems } = await this.#plan(submitted.spec);
+    const { spec } = submitted;
+    const { jobs, unmatched, problems } = await this.#plan(spec);
+    const missing = spec.builds.flatMap(({ bundle }, index) => (bundle === undefined ? [index] : []));
+    const starts = await this.#queue.startsOfPlan(jobs, new Set(missing), spec.priority);
     return {
       ok: problems.length === 0,
       problems: problems.map(submitted.locate),
-      plan: jobs.map(({ build, machine, combination, path, suites }) => ({
+      plan: jobs.map(({ build, machine, combination, path, suites }, index) => ({
         build,
         machine,
         combination: combination.label,
         pathKind: path.kind,
         suites,
+        start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown' },
       })),
       unmatched,
     };

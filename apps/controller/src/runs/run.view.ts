@@ -12,10 +12,11 @@ import type {
 } from '@peerlab/contracts';
 import { AttemptView } from '../dispatch/attempt.view.js';
 import { goesBefore } from '../dispatch/order.js';
-import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { HAS_ROOM } from '../retention/storage.js';
+import { QueueView } from './queue.view.js';
+import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { whyWaiting, type WaitingFacts } from './waiting.js';
 
 interface RunRow {
@@ -58,10 +59,12 @@ interface JobRow {
 export class RunView {
   readonly #sql: Sql;
   readonly #attempts: AttemptView;
+  readonly #queue: QueueView;
 
-  constructor(sql: Sql, attempts: AttemptView) {
+  constructor(sql: Sql, attempts: AttemptView, queue: QueueView) {
     this.#sql = sql;
     this.#attempts = attempts;
+    this.#queue = queue;
   }
 
   async summary(id: string): Promise<RunSummary> {
@@ -78,14 +81,23 @@ export class RunView {
   }
 
   async detail(id: string): Promise<RunDetail> {
-    const row = await this.#row(id);
+    const [row, pin] = await Promise.all([this.#row(id), this.#pin(id)]);
     const [jobs, attempts] = await Promise.all([this.#jobs(id), this.#attempts.ofRun(id)]);
+    const starts = await this.#queue.startsOf(
+      id,
+      jobs.filter(({ state }) => state === 'queued' || state === 'blocked'),
+    );
     return {
       ...runSummary(row),
       spec: row.spec,
       yaml: row.yaml,
-      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [])),
+      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null)),
+      pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
+  }
+
+  #pin(id: string): Promise<{ by: string; reason: string | null; at: Date } | null> {
+    return this.#sql.one('select pinned_by as by, reason, pinned_at as at from run_pin where run_id = $1', [id]);
   }
 
   async #row(id: string): Promise<RunRow> {
@@ -105,15 +117,9 @@ export class RunView {
            select count(*) from job o join run r on r.id = o.run_id
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
              and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
-         (select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and ${AGENT_ONLINE}) as builders,
+         ${BUILDERS} as builders,
          not ${HAS_ROOM} as storage_full,
-         case when m.name is not null then jsonb_build_object(
-           'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', ${AGENT_ONLINE},
-           'agentLastSeenAt', to_char(a.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-           'reachable', m.reachable, 'problem', m.problem,
-           'slots', case when a.test_slots is not null then jsonb_build_object('total', a.test_slots, 'taken', (
-             select count(*) from lease l where l.agent = a.name and l.machine is not null and l.released_at is null)) end,
-           'leased', exists (select 1 from lease l where l.machine = m.name and l.released_at is null)) end as facts
+         case when m.name is not null then ${MACHINE_FACTS} end as facts
        from job j join run on run.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination
          left join machine m on m.name = j.machine left join agent a on a.name = m.agent
@@ -123,13 +129,14 @@ export class RunView {
   }
 }
 
-function jobView(job: JobRow, attempts: AttemptSummary[]): JobView {
+function jobView(job: JobRow, attempts: AttemptSummary[], startsInMs: number | null): JobView {
   const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
     kind,
     state,
     build,
     ahead,
+    startsInMs,
     builders,
     storageFull: job.storage_full,
     note,

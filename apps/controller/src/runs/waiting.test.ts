@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { ordinal, whyWaiting, type WaitingFacts } from './waiting.js';
+import { expectedStart, ordinal, whyWaiting, type MachineFacts, type WaitingFacts } from './waiting.js';
 
-const machine: NonNullable<WaitingFacts['machine']> = {
+const machine: MachineFacts = {
   name: 'v-switch',
   desired: 'active',
   agent: 'lab',
@@ -17,6 +17,7 @@ const queued: WaitingFacts = {
   state: 'queued',
   build: 'patched',
   ahead: 0,
+  startsInMs: null,
   pausedUntil: null,
   machine,
   storageFull: false,
@@ -48,6 +49,43 @@ it('says why a build job waits, and why a job never ran', () => {
   expect(whyWaiting({ ...build, ahead: 1 })).toBe('2nd in line for a build slot');
   expect(whyWaiting({ ...queued, state: 'ended', note: 'the build failed' })).toBe('the build failed');
   expect(whyWaiting({ ...queued, state: 'ended', note: null, attempts: 1 })).toBeNull();
+});
+
+it('adds when it is expected to start, where that is known', () => {
+  const busy = { ...queued, machine: { ...machine, leased: true } };
+  expect(whyWaiting({ ...busy, ahead: 2, startsInMs: 370_000 })).toBe('3rd in line for v-switch, about 6 min');
+  expect(whyWaiting({ ...busy, startsInMs: 20_000 })).toBe('next in line for v-switch, less than a minute');
+  expect(whyWaiting({ ...queued, state: 'blocked', startsInMs: 7_200_000 })).toBe(
+    'waiting for the build patched, about 2 h',
+  );
+  const build: WaitingFacts = { ...queued, kind: 'build', machine: null };
+  expect(whyWaiting({ ...build, ahead: 1, startsInMs: 60_000 })).toBe('2nd in line for a build slot, about 1 min');
+});
+
+it('says when a planned job could start', () => {
+  const planned = (more: Partial<WaitingFacts>, on: Partial<MachineFacts> = {}) =>
+    expectedStart({ ...queued, ...more, machine: { ...machine, ...on } });
+  expect(planned({})).toEqual({ when: 'now', inMs: 0, text: 'now on v-switch' });
+  expect(planned({ ahead: 2, startsInMs: 360_000 })).toEqual({
+    when: 'queue',
+    inMs: 360_000,
+    text: '3rd in line for v-switch, about 6 min',
+  });
+  expect(planned({}, { leased: true })).toMatchObject({ when: 'queue', inMs: null });
+  expect(planned({}, { slots: { taken: 1, total: 1 } })).toMatchObject({ when: 'queue' });
+  expect(planned({ state: 'blocked', startsInMs: 600_000 })).toMatchObject({
+    when: 'build',
+    text: 'after its build, about 10 min',
+  });
+  expect(planned({ state: 'blocked', builders: 0 })).toMatchObject({ when: 'blocked', inMs: null });
+  expect(planned({}, { desired: 'drained' })).toMatchObject({
+    when: 'blocked',
+    text: expect.stringContaining('drained') as unknown,
+  });
+  expect(planned({ storageFull: true })).toMatchObject({
+    when: 'blocked',
+    text: expect.stringContaining('storage is full') as unknown,
+  });
 });
 
 it('counts in English', () => {

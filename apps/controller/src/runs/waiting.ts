@@ -1,4 +1,18 @@
-import { desiredInWords, type JobState, type MachineDesired } from '@peerlab/contracts';
+import { aboutText, desiredInWords, type ExpectedStart, type JobState, type MachineDesired } from '@peerlab/contracts';
+
+/** What decides whether a machine takes a job, as read from the database. */
+export interface MachineFacts {
+  name: string;
+  desired: MachineDesired;
+  agent: string;
+  agentOnline: boolean;
+  agentLastSeenAt: string;
+  reachable: boolean;
+  problem: string | null;
+  leased: boolean;
+  /** Tests that its agent runs, and how many it runs at most; null = no limit. */
+  slots: { taken: number; total: number } | null;
+}
 
 /** What decides whether a job can start, as read from the database. */
 export interface WaitingFacts {
@@ -7,20 +21,11 @@ export interface WaitingFacts {
   build: string;
   /** Jobs that come before it on the same machine, or for the same build slots. */
   ahead: number;
+  /** When it is expected to start, milliseconds from now; null = nobody knows. */
+  startsInMs: number | null;
   /** Until when a further attempt is put off, ISO 8601; null when it is not. */
   pausedUntil: string | null;
-  machine: {
-    name: string;
-    desired: MachineDesired;
-    agent: string;
-    agentOnline: boolean;
-    agentLastSeenAt: string;
-    reachable: boolean;
-    problem: string | null;
-    leased: boolean;
-    /** Tests that its agent runs, and how many it runs at most; null = no limit. */
-    slots: { taken: number; total: number } | null;
-  } | null;
+  machine: MachineFacts | null;
   /** Nothing new is begun until retention has made room. */
   storageFull: boolean;
   /** Agents that build, and are online. */
@@ -37,41 +42,73 @@ export function whyWaiting(facts: WaitingFacts): string | null {
     case 'ended':
       return facts.attempts === 0 ? facts.note : null;
     case 'blocked':
-      return `waiting for the build ${facts.build}`;
+      return `waiting for the build ${facts.build}${soon(facts)}`;
     case 'queued':
-      if (facts.storageFull)
-        return 'the storage is full: nothing is started until there is room (peerlab retention status)';
+      if (facts.storageFull) return STORAGE_FULL;
       return facts.kind === 'build' ? whyBuildWaits(facts) : whyTestWaits(facts);
   }
 }
 
-function whyBuildWaits(facts: WaitingFacts): string {
-  if (facts.builders === 0) return 'no connected agent has the capability "build"; start one';
-  return facts.pausedUntil === null ? line(facts.ahead, 'a build slot') : paused(facts.pausedUntil);
+/** When a job that is only planned could start; one whose kernel has to be built is in the state `blocked`. Pure. */
+export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): ExpectedStart {
+  const { machine } = facts;
+  const obstacle = facts.storageFull ? STORAGE_FULL : obstacleOf(machine);
+  if (obstacle !== null) return { when: 'blocked', inMs: null, text: obstacle };
+  const inMs = facts.startsInMs;
+  if (facts.state === 'blocked') {
+    if (facts.builders === 0) return { when: 'blocked', inMs: null, text: NO_BUILDER };
+    return { when: 'build', inMs, text: `after its build${soon(facts)}` };
+  }
+  if (facts.ahead === 0 && !machine.leased && !isFull(machine)) {
+    return { when: 'now', inMs: 0, text: `now on ${machine.name}` };
+  }
+  return { when: 'queue', inMs, text: whyTestWaits(facts) };
 }
 
-function whyTestWaits(facts: WaitingFacts): string {
-  const { machine } = facts;
-  if (machine === null) return 'has no machine';
-  const { name, agent } = machine;
+const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention status)';
+const NO_BUILDER = 'no connected agent has the capability "build"; start one';
+
+function whyBuildWaits(facts: WaitingFacts): string {
+  if (facts.builders === 0) return NO_BUILDER;
+  return facts.pausedUntil === null ? line(facts, 'a build slot') : paused(facts.pausedUntil);
+}
+
+/** Why a machine takes nothing at all until somebody does something; null when it does. */
+function obstacleOf({ name, agent, ...machine }: MachineFacts): string | null {
   if (machine.desired !== 'active') return `${name} is ${desiredInWords(machine.desired)}; activate it to go on`;
   if (!machine.agentOnline) return `${name} is offline: its agent ${agent} is silent since ${machine.agentLastSeenAt}`;
   if (!machine.leased && !machine.reachable) {
     return `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`;
   }
+  return null;
+}
+
+const isFull = ({ slots }: MachineFacts): boolean => slots !== null && slots.taken >= slots.total;
+
+function whyTestWaits(facts: WaitingFacts): string {
+  const { machine } = facts;
+  if (machine === null) return 'has no machine';
+  const obstacle = obstacleOf(machine);
+  if (obstacle !== null) return obstacle;
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
-  if (facts.ahead > 0) return line(facts.ahead, name);
-  if (machine.leased) return `next in line for ${name}`;
-  const { slots } = machine;
-  if (slots !== null && slots.taken >= slots.total)
-    return `${name} is free, but its agent ${agent} runs ${slots.taken} of at most ${slots.total} tests`;
+  if (facts.ahead > 0 || machine.leased) return line(facts, machine.name);
+  const { name, agent, slots } = machine;
+  if (slots !== null && isFull(machine)) {
+    return `${name} is free, but its agent ${agent} runs ${slots.taken} of at most ${slots.total} tests${soon(facts)}`;
+  }
   return `about to start on ${name}`;
 }
 
 const paused = (until: string): string => `tries again at ${until}`;
 
-function line(ahead: number, what: string): string {
-  return ahead === 0 ? `next in line for ${what}` : `${ordinal(ahead + 1)} in line for ${what}`;
+function line(facts: WaitingFacts, what: string): string {
+  const { ahead } = facts;
+  return `${ahead === 0 ? 'next' : ordinal(ahead + 1)} in line for ${what}${soon(facts)}`;
+}
+
+function soon({ startsInMs }: WaitingFacts): string {
+  const about = aboutText(startsInMs);
+  return about === '' ? '' : `, ${about}`;
 }
 
 /** 1st, 2nd, 3rd, 4th, 11th, 21st … */

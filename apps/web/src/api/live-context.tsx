@@ -12,7 +12,11 @@ export function LiveProvider({ link, children }: { link: LiveLink; children: Rea
 
 /** Opens the live connection of the page and turns its messages into refetches. Call once. */
 export function startLive(queries: QueryClient): LiveLink {
-  const link = createLiveLink(createRefetcher(queries));
+  const link = createLiveLink({
+    onChanged: createRefetcher(queries),
+    // What failed while the controller was away is asked for again, whether or not it changed.
+    onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
+  });
   const wake = (): void => {
     if (document.visibilityState === 'visible') link.retryNow();
   };

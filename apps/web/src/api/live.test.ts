@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLiveLink } from './live.js';
+import { createLiveLink, SILENCE_MS } from './live.js';
 
 /** A socket that the test opens, closes and speaks through. */
 class ManualSocket extends EventTarget {
@@ -34,14 +34,21 @@ const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 
 describe('live link', () => {
   const topics: (string | null)[] = [];
+  let returns = 0;
   const start = () =>
     createLiveLink(
-      (topic) => topics.push(topic),
+      { onChanged: (topic) => topics.push(topic), onReturn: () => (returns += 1) },
       () => new ManualSocket() as unknown as WebSocket,
     );
+  /** What a controller answers to the first frame. */
+  const join = (cursor: string, changed: string[] | null = []): void => {
+    newest().open();
+    newest().say({ type: 'resumed', cursor, changed });
+  };
   beforeEach(() => {
     ManualSocket.all = [];
     topics.length = 0;
+    returns = 0;
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   });
   afterEach(() => vi.useRealTimers());
@@ -58,23 +65,62 @@ describe('live link', () => {
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['grid'] });
   });
 
-  it('returns after a loss, resumes topics and tails, and says that anything may have changed', () => {
+  it('returns after a loss with its cursor, resumes topics and tails, and passes on what it missed', () => {
     const link = start();
-    newest().open();
-    link.watch(['runs']);
+    join('a');
+    link.watch(['runs', 'grid']);
     let next = 3;
     link.tail({ attemptId: ATTEMPT, stream: 'serial', nextSeq: () => next, onLines: () => undefined });
     next = 9;
-    expect(topics).toEqual([]);
+    newest().say({ type: 'changed', topic: 'runs' });
+    newest().say({ type: 'changed', topic: 'grid', cursor: 'b' });
+    expect(topics.splice(0)).toEqual(['runs', 'grid']);
     newest().close();
     expect(link.state()).toBe('paused');
+    expect(link.lostAt()).toBeGreaterThan(0);
     vi.advanceTimersByTime(600);
     expect(ManualSocket.all).toHaveLength(2);
     newest().open();
-    expect(link.state()).toBe('open');
-    expect(topics).toEqual([null]);
-    expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs'] });
+    expect(link.state()).toBe('paused');
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'b' });
     expect(newest().sent).toContainEqual({ type: 'tail', attemptId: ATTEMPT, stream: 'serial', fromSeq: 9 });
+    newest().say({ type: 'resumed', cursor: 'c', changed: ['grid'] });
+    expect([link.state(), link.lostAt()]).toEqual(['open', null]);
+    expect(topics.splice(0)).toEqual(['grid']);
+    expect(returns).toBe(1);
+    newest().close();
+    vi.advanceTimersByTime(600);
+    join('d', []);
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'c' });
+    expect([topics, returns]).toEqual([[], 2]);
+    newest().close();
+    vi.advanceTimersByTime(600);
+    join('e', null);
+    expect(topics).toEqual([null]);
+  });
+
+  it('keeps the older cursor until all that belongs to the newer one has come', () => {
+    start();
+    join('a');
+    newest().say({ type: 'changed', topic: 'runs' });
+    newest().close();
+    vi.advanceTimersByTime(600);
+    newest().open();
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: [], since: 'a' });
+  });
+
+  it('gives up a connection on which nothing is heard, though nobody closed it', () => {
+    const link = start();
+    join('a');
+    vi.advanceTimersByTime(SILENCE_MS - 1);
+    newest().say({ type: 'cursor', cursor: 'b' });
+    vi.advanceTimersByTime(SILENCE_MS - 1);
+    expect(link.state()).toBe('open');
+    vi.advanceTimersByTime(1);
+    expect(link.state()).toBe('paused');
+    vi.advanceTimersByTime(600);
+    newest().open();
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: [], since: 'b' });
   });
 
   it('waits longer after every failure, but never longer than ten seconds', () => {

@@ -1,11 +1,21 @@
-import { LIVE_PATH, ToBrowser, type FromBrowser, type LogLine, type LogStream } from '@peerlab/contracts';
+import {
+  LIVE_BEAT_SECONDS,
+  LIVE_PATH,
+  ToBrowser,
+  type FromBrowser,
+  type LiveCursor,
+  type LogLine,
+  type LogStream,
+} from '@peerlab/contracts';
 
-/** `paused` = the connection was lost and is being retried. */
+/** `open` = changes are told as they happen; `paused` = the connection was lost and is being retried. */
 export type LiveState = 'connecting' | 'open' | 'paused';
 
 /** First and longest pause between two tries, in milliseconds. */
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 8_000;
+/** A connection that says nothing for so long is dead, though nobody closed it, in milliseconds. */
+export const SILENCE_MS = 3 * LIVE_BEAT_SECONDS * 1000 + 5_000;
 
 /** WebSocket.OPEN, also where there is no WebSocket. */
 const OPEN = 1;
@@ -18,8 +28,18 @@ interface Tail {
   onLines: (lines: LogLine[]) => void;
 }
 
+/** What a page does about messages. */
+export interface LiveEvents {
+  /** The topic of a change; null when anything may have changed. */
+  onChanged: (topic: string | null) => void;
+  /** The controller is there again, and what it missed to say was said. */
+  onReturn: () => void;
+}
+
 export interface LiveLink {
   state: () => LiveState;
+  /** When the page heard of changes last before the connection was lost, milliseconds since 1970; null while it is open. */
+  lostAt: () => number | null;
   onState: (listener: () => void) => () => void;
   /** Adds topics until the returned function is called; the same topic may be held many times. */
   watch: (topics: readonly string[]) => () => void;
@@ -30,11 +50,11 @@ export interface LiveLink {
 }
 
 /**
- * One WebSocket for the whole page, opened again with growing pauses for as long as the page lives.
- * `onChanged` gets the topic of a change, or null after a reconnect, when anything may have changed.
+ * One WebSocket for the whole page, opened again with growing pauses for as long as the page lives. It comes
+ * back with the cursor of the last message, and is told what changed meanwhile: nothing is fetched in vain.
  */
 export function createLiveLink(
-  onChanged: (topic: string | null) => void,
+  { onChanged, onReturn }: LiveEvents,
   openSocket: () => WebSocket = () =>
     new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${LIVE_PATH}`),
 ): LiveLink {
@@ -45,7 +65,9 @@ export function createLiveLink(
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let tries = 0;
-  let wasOpen = false;
+  let cursor: LiveCursor | null = null;
+  let heardAt: number | null = null;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
   let topicsQueued = false;
 
@@ -71,12 +93,35 @@ export function createLiveLink(
 
   const receive = (data: unknown): void => {
     if (typeof data !== 'string') return;
-    const message = ToBrowser.safeParse(safeJson(data));
-    if (!message.success) return;
-    if (message.data.type === 'changed') onChanged(message.data.topic);
-    else if (message.data.type === 'log') {
-      tails.get(tailKey(message.data.attemptId, message.data.stream))?.onLines(message.data.lines);
-    } else console.warn(`live channel: ${message.data.message}`);
+    const parsed = ToBrowser.safeParse(safeJson(data));
+    if (!parsed.success) return;
+    const message = parsed.data;
+    switch (message.type) {
+      case 'resumed':
+        resume(message.cursor, message.changed);
+        return;
+      case 'changed':
+        cursor = message.cursor ?? cursor;
+        onChanged(message.topic);
+        return;
+      case 'cursor':
+        cursor = message.cursor;
+        return;
+      case 'log':
+        tails.get(tailKey(message.attemptId, message.stream))?.onLines(message.lines);
+        return;
+      case 'error':
+        console.warn(`live channel: ${message.message}`);
+    }
+  };
+  const resume = (next: LiveCursor, changed: readonly string[] | null): void => {
+    const isReturn = cursor !== null;
+    cursor = next;
+    tries = 0;
+    setState('open');
+    if (changed === null) onChanged(null);
+    else for (const topic of changed) onChanged(topic);
+    if (isReturn) onReturn();
   };
 
   const connect = (): void => {
@@ -84,29 +129,41 @@ export function createLiveLink(
     if (closed) return;
     const opened = openSocket();
     socket = opened;
-    opened.addEventListener('open', () => {
-      tries = 0;
-      setState('open');
-      send({ type: 'topics', topics: [...topics.keys()] });
-      for (const tail of tails.values()) sendTail(tail);
-      if (wasOpen) onChanged(null);
-      wasOpen = true;
-    });
-    opened.addEventListener('message', (event) => receive(event.data));
-    opened.addEventListener('close', () => {
+    const listen = (): void => {
+      heardAt = Date.now();
+      clearTimeout(silence);
+      silence = setTimeout(() => {
+        opened.close();
+        // Of a dead connection the browser waits for an answer to that.
+        lose();
+      }, SILENCE_MS);
+    };
+    const lose = (): void => {
       if (socket !== opened || closed) return;
       socket = null;
+      clearTimeout(silence);
       setState('paused');
       // Jitter keeps many open pages from returning to a restarted controller at the same moment.
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.75 + Math.random() / 2);
       tries += 1;
       timer = setTimeout(connect, pauseMs);
+    };
+    opened.addEventListener('open', () => {
+      send({ type: 'topics', topics: [...topics.keys()], since: cursor });
+      for (const tail of tails.values()) sendTail(tail);
     });
+    opened.addEventListener('message', (event) => {
+      if (socket !== opened) return;
+      listen();
+      receive(event.data);
+    });
+    opened.addEventListener('close', lose);
   };
   connect();
 
   return {
     state: () => state,
+    lostAt: () => (state === 'paused' ? heardAt : null),
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -140,6 +197,7 @@ export function createLiveLink(
     },
     close() {
       closed = true;
+      clearTimeout(silence);
       if (timer !== null) clearTimeout(timer);
       socket?.close();
     },

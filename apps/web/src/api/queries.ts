@@ -99,6 +99,19 @@ export const machineQuery = (machine: string) =>
     queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
   });
 
+/** Below the key of the machine, so that what changes it changes these. */
+export const machineAttemptsQuery = (machine: string) =>
+  queryOptions({
+    queryKey: ['machine', machine, 'attempts'],
+    queryFn: ({ signal }) => call('listMachineAttempts', { params: { machine } }, signal),
+  });
+
+export const inventoryHistoryQuery = (machine: string) =>
+  queryOptions({
+    queryKey: ['machine', machine, 'inventories'],
+    queryFn: ({ signal }) => call('getInventoryHistory', { params: { machine } }, signal),
+  });
+
 /** Builds fetched at once in the list. */
 export const BUILDS_PAGE = 50;
 

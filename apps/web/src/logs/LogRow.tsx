@@ -12,10 +12,20 @@ interface LogRowProps {
   needle: string;
   isFound: boolean;
   isMarked: boolean;
+  /** Address of the whole log, where this is a part of it. */
+  page?: string;
 }
 
 /** One line: its number as a link, its time on hover, its text. Clicks on the number are handled by the list. */
-export const LogRow = memo(function LogRow({ seq, line, stream, needle, isFound, isMarked }: LogRowProps): ReactNode {
+export const LogRow = memo(function LogRow({
+  seq,
+  line,
+  stream,
+  needle,
+  isFound,
+  isMarked,
+  page = '',
+}: LogRowProps): ReactNode {
   const classes = ['log-row'];
   if (isMarked) classes.push('log-marked');
   if (isFound) classes.push('log-found');
@@ -24,7 +34,13 @@ export const LogRow = memo(function LogRow({ seq, line, stream, needle, isFound,
   if (tone !== null) classes.push(`log-${tone}`);
   return (
     <div className={classes.join(' ')} title={typeof line === 'object' ? exactText(line.at) : undefined}>
-      <a href={`#L${seq + 1}`} className="log-number" data-seq={seq} tabIndex={-1} aria-label={`line ${seq + 1}`}>
+      <a
+        href={`${page}#L${seq + 1}`}
+        className="log-number"
+        data-seq={seq}
+        tabIndex={-1}
+        aria-label={`line ${seq + 1}`}
+      >
         {seq + 1}
       </a>
       <LineText line={line} needle={needle} />

@@ -4,25 +4,22 @@ import {
   useEffect,
   useEffectEvent,
   useLayoutEffect,
-  useMemo,
   useRef,
   useState,
   useSyncExternalStore,
   type MouseEvent,
   type ReactNode,
 } from 'react';
-import { call } from '../api/client.js';
-import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
 import { ErrorNotice } from '../ui/section.js';
-import { exactText } from '../ui/time.js';
 import { isErrorLine } from './alarm.js';
-import { createLogStore, type LogStore } from './log-store.js';
+import type { LogStore } from './log-store.js';
 import { LogRow } from './LogRow.js';
 import { LogTools } from './LogTools.js';
 import { LongList, longScale } from './long-scroll.js';
 import { plainLine } from './ansi.js';
+import { emptyText, useLogStore } from './use-log-store.js';
 
 /** Height of a line in pixels; must equal --log-line in styles/logs.css. */
 const LINE_PX = 18;
@@ -176,43 +173,9 @@ function clickedLine(event: MouseEvent): number | null {
   return seq === undefined ? null : Number(seq) + 1;
 }
 
-function emptyText(store: LogStore): string {
-  const removedAt = store.removedAt();
-  if (removedAt !== null) {
-    return `The lines of the ${store.stream} stream were removed ${exactText(Date.parse(removedAt))} by retention; results and measurements remain.`;
-  }
-  if (store.complete()) return `The ${store.stream} stream of this attempt is empty.`;
-  return 'No lines yet; they appear here as they arrive.';
-}
-
 function heldText(store: LogStore): string {
   const lines = `${countText(store.total())} lines`;
   return store.complete() ? lines : `${lines}, following`;
-}
-
-/** The store of a stream, kept up to date by the live channel until the stream is complete. */
-function useLogStore(attemptId: string, stream: LogStream): LogStore {
-  const link = useLiveLink();
-  const state = useLiveState();
-  const store = useMemo(
-    () =>
-      createLogStore(stream, (from, limit) =>
-        call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
-      ),
-    [attemptId, stream],
-  );
-  // Before it is known how many lines there are, the live channel would begin with the first of millions.
-  const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
-  const isComplete = useSyncExternalStore(store.subscribe, store.complete);
-  useEffect(() => {
-    if (link === null || !isKnown || isComplete) return undefined;
-    return link.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
-  }, [link, attemptId, stream, store, isKnown, isComplete]);
-  useEffect(() => {
-    // At first and after every reconnect: how many lines are there by now?
-    if (state !== 'paused') store.refresh();
-  }, [state, store]);
-  return store;
 }
 
 /** Runs one search at a time; a new one stops the one before. */

@@ -4,10 +4,13 @@ import type { Inventory, MachineView } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { machineQuery } from '../api/queries.js';
+import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { MachineControls } from '../fleet/MachineControls.js';
+import { MachineSerial } from '../fleet/MachineSerial.js';
 import { addressesOnPath } from '../fleet/pcie-tree.js';
 import { PcieTree } from '../fleet/PcieTree.js';
+import { useListKeys } from '../ui/list-keys.js';
 import { bytesText } from '../ui/numbers.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
@@ -15,11 +18,12 @@ import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/machines/$machine');
 
-/** One machine: its state, its PCIe tree, and how peers reach each other in it. */
+/** One machine: its state, its PCIe tree and peer paths, what it says and what was different before. */
 export function MachinePage(): ReactNode {
   const { machine: name } = route.useParams();
   useTitle(name);
   useTopics('machines');
+  useListKeys();
   const query = useQuery(machineQuery(name));
   return (
     <QuerySection query={query} what="the machine" heading={name}>
@@ -33,6 +37,8 @@ export function MachinePage(): ReactNode {
           ) : (
             <Topology machine={machine} inventory={machine.inventory} />
           )}
+          <MachineSerial machine={name} />
+          <InventoryDrift machine={name} />
         </>
       )}
     </QuerySection>

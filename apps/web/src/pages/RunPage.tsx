@@ -6,6 +6,7 @@ import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
 import { JobCard } from '../runs/JobCard.js';
+import { PinButton } from '../runs/PinButton.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
 import { QuerySection, useTitle, WriteError } from '../ui/section.js';
@@ -44,6 +45,7 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
         {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}
         {run.state !== 'ended' && <StateBadge state={run.state} />}
         {run.cancelRequested && <span className="chip">{run.state === 'ended' ? 'canceled' : 'cancel requested'}</span>}
+        {run.pin !== null && <span className="chip">pinned by {run.pin.by}</span>}
         <RunActions run={run} />
       </div>
       <dl className="facts-row">
@@ -105,6 +107,7 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
       <Link to="/submit" search={{ from: run.id }} className="button">
         Clone and edit
       </Link>
+      <PinButton run={run} />
       <ShareMenu run={run} />
       {run.state === 'ended' ? (
         <button type="button" disabled={retry.isPending} onClick={() => retry.mutate()}>

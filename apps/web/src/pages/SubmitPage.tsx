@@ -1,14 +1,18 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { ApiError, call } from '../api/client.js';
 import { runQuery, templatesQuery } from '../api/queries.js';
+import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
+import { Starters } from '../submit/Starters.js';
 import { YamlEditor, type EditorHandle } from '../submit/YamlEditor.js';
-import { ErrorNotice, QuerySection, useTitle, WriteError } from '../ui/section.js';
+import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';
 
 const route = getRouteApi('/submit');
+/** With the YAML parser, which the page can do without while it opens. */
+const RunForm = lazy(whenThere(async () => ({ default: (await import('../submit/RunForm.js')).RunForm })));
 /** Pause in typing after which the text is checked, in milliseconds. */
 const CHECK_PAUSE_MS = 350;
 const DRAFT_KEY = 'peerlab.draft';
@@ -72,7 +76,12 @@ export function SubmitPage(): ReactNode {
         <h1>Submit a run</h1>
       </div>
       <div className="submit">
-        <section aria-label="Editor">
+        <section aria-label="Form" className="card submit-form">
+          <Suspense fallback={<Loading what="the form" />}>
+            <RunForm yaml={yaml} problems={problems} onChange={edit} />
+          </Suspense>
+        </section>
+        <section aria-label="Editor" className="submit-editor">
           <YamlEditor
             handle={editor}
             value={yaml}
@@ -126,7 +135,7 @@ export function SubmitPage(): ReactNode {
           </div>
           {refused.length === 0 && <WriteError error={submit.error} />}
         </section>
-        <section aria-labelledby="check-head" className="card">
+        <section aria-labelledby="check-head" className="card submit-check">
           <h2 id="check-head">What it would do</h2>
           {check.error !== null && <ErrorNotice error={check.error} retry={() => void check.refetch()} />}
           {yaml.trim() === '' ? (
@@ -145,65 +154,13 @@ export function SubmitPage(): ReactNode {
             )
           )}
         </section>
-        <Starters onChoose={replace} />
+        <Starters
+          yaml={yaml}
+          onChoose={replace}
+          onClone={(from) => void navigate({ search: { from }, replace: false })}
+        />
       </div>
     </>
-  );
-}
-
-function Starters({ onChoose }: { onChoose: (yaml: string, text: string) => void }): ReactNode {
-  const templates = useQuery(templatesQuery());
-  return (
-    <section aria-labelledby="starters-head" className="starters">
-      <h2 id="starters-head">Start from</h2>
-      <QuerySection query={templates} what="the templates">
-        {(list) => (
-          <ul className="starter-list">
-            {list.map(({ name, description, yaml }) => (
-              <Starter
-                key={name}
-                kind="template"
-                title={name}
-                about={description}
-                onChoose={() => onChoose(yaml, `Loaded template ${name}.`)}
-              />
-            ))}
-            {EXAMPLES.map(({ title, about, yaml }) => (
-              <Starter
-                key={title}
-                kind="example"
-                title={title}
-                about={about}
-                onChoose={() => onChoose(yaml, `Loaded example “${title}”.`)}
-              />
-            ))}
-          </ul>
-        )}
-      </QuerySection>
-    </section>
-  );
-}
-
-function Starter({
-  kind,
-  title,
-  about,
-  onChoose,
-}: {
-  kind: string;
-  title: string;
-  about: string;
-  onChoose: () => void;
-}): ReactNode {
-  return (
-    <li>
-      <button type="button" onClick={onChoose}>
-        <span className="row tight">
-          <strong>{title}</strong> <span className="chip">{kind}</span>
-        </span>
-        <span className="muted">{about}</span>
-      </button>
-    </li>
   );
 }
 

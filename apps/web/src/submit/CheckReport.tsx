@@ -1,6 +1,7 @@
-import type { ProblemItem, SubmissionReport } from '@peerlab/contracts';
+import type { ExpectedStart, ProblemItem, SubmissionReport } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip } from '../ui/verdict.js';
+import { startSummary } from './start-summary.js';
 
 /** What is wrong with a submission, each a way to its line; or what it would run and where. */
 export function CheckReport({
@@ -74,6 +75,8 @@ function ProblemList({
   );
 }
 
+const START_ICONS: Record<ExpectedStart['when'], string> = { now: '▶', queue: '◔', build: '⚒', blocked: '○' };
+
 function Plan({ report }: { report: SubmissionReport }): ReactNode {
   const machines = new Set(report.plan.map(({ machine }) => machine));
   return (
@@ -82,12 +85,16 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
         <span aria-hidden="true">✓</span> {report.plan.length} {report.plan.length === 1 ? 'job' : 'jobs'} on{' '}
         {machines.size} {machines.size === 1 ? 'machine' : 'machines'}
       </h3>
+      <p className="plan-start">{startSummary(report.plan)}</p>
       <ul className="plan">
         {report.plan.map((job, index) => (
           <li key={index}>
             <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
             <div className="muted">
               {job.combination} · {job.suites.join(', ')}
+            </div>
+            <div className={`start start-${job.start.when}`}>
+              <span aria-hidden="true">{START_ICONS[job.start.when]}</span> {job.start.text}
             </div>
           </li>
         ))}

@@ -4,6 +4,7 @@ import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
 import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
+import { Ago } from './time.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
 import { TokenDialog } from './TokenDialog.js';
 
@@ -19,7 +20,8 @@ export function Shell(): ReactNode {
   const navigate = useNavigate();
   // So that the first letters typed into it are not lost to its download.
   useEffect(() => {
-    const timer = setTimeout(() => void loadPalette(), PALETTE_AFTER_MS);
+    // While the controller is away it does not come; it is asked for again when it is opened.
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
   useKeys({
@@ -129,11 +131,18 @@ function LiveDot(): ReactNode {
 function LiveBanner(): ReactNode {
   const state = useLiveState();
   const link = useLiveLink();
+  const heardAt = link?.lostAt() ?? null;
   return (
     <div role="status">
       {state === 'paused' && (
         <p className="banner">
-          Live updates paused, retrying. What you see may be old.{' '}
+          Live updates paused, retrying. What you see may be old
+          {heardAt !== null && (
+            <>
+              : nothing was heard since <Ago at={new Date(heardAt).toISOString()} />
+            </>
+          )}
+          .{' '}
           <button type="button" onClick={() => link?.retryNow()}>
             Retry now
           </button>

@@ -22,12 +22,23 @@ export const BusMessage = z.discriminatedUnion('type', [
 ]);
 export type BusMessage = z.infer<typeof BusMessage>;
 
-/** Sends hints in one statement when the surrounding transaction commits (at once outside of one). */
+/**
+ * Sends hints in one statement when the surrounding transaction commits (at once outside of one). Changed
+ * topics are noted too, so that a browser that was away can be told of them.
+ */
 export async function announce(queries: Queries, ...messages: BusMessage[]): Promise<void> {
   const payloads = messages.map((message) => JSON.stringify(message));
   for (const { length } of payloads) if (length > PAYLOAD_MAX) throw new Error(`bus message of ${length} bytes`);
-  await queries.run('select pg_notify($1, payload) from unnest($2::text[]) as payload', [CHANNEL, payloads]);
+  const topics = messages.flatMap((message) => (message.type === 'changed' ? message.topics : []));
+  if (topics.length === 0) await queries.run(NOTIFY, [CHANNEL, payloads]);
+  else await queries.run(`${NOTE_CHANGES} ${NOTIFY}`, [CHANNEL, payloads, topics]);
 }
+
+const NOTIFY = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
+/** A row per transaction and topic: nobody waits for anybody, as with a counter they would. */
+const NOTE_CHANGES = `with noted as (
+  insert into change (xact, topic) select distinct pg_current_xact_id()::text::bigint, topic from unnest($3::text[]) as topic
+  on conflict do nothing)`;
 
 /** One LISTEN connection, kept up; `resync` after every (re)connect, since hints may have been missed. */
 export class Bus {

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Inventory } from '@peerlab/contracts';
+import { sampleInventory } from '../testing/samples.js';
+import { TestFarm } from '../testing/farm.js';
+import { INVENTORIES_KEPT } from './inventory-memory.js';
+import { FleetService } from './fleet.service.js';
+
+let farm: TestFarm;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+});
+afterAll(() => farm.stop());
+
+const history = () => farm.call('getInventoryHistory', { params: { machine: 'm1' } });
+const record = (inventory: Inventory) => farm.server.app.get(FleetService).recordInventory('lab', 'm1', inventory);
+
+describe('the story of a machine', () => {
+  it('lists its attempts, newest first, with what they ended with', async () => {
+    const { manifest } = await farm.bundle('story');
+    const agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
+    const attempts = () => farm.call('listMachineAttempts', { params: { machine: 'm1' } });
+    expect(await attempts()).toEqual([]);
+    const yaml = `name: first\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [m1]}\n`;
+    const run = await farm.call('submitRun', { body: { yaml } });
+    const attempt = await agent.take('test');
+    await agent.log(attempt, 'serial', 0, ['one', 'two']);
+    expect(await attempts()).toMatchObject([
+      {
+        id: attempt.attemptId,
+        run: { id: run.id, name: 'first' },
+        build: 'b',
+        verdict: null,
+        serialLines: 2,
+      },
+    ]);
+    await agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: { serial: 2 } });
+    await farm.call('submitRun', { body: { yaml: yaml.replace('first', 'second') } });
+    await agent.take('test');
+    const listed = await attempts();
+    expect(listed.map(({ run: { name }, endedAt }) => [name, endedAt !== null])).toEqual([
+      ['second', false],
+      ['first', true],
+    ]);
+    expect(listed[1]).toMatchObject({ state: 'ended', failure: null });
+    expect(await farm.call('listMachineAttempts', { params: { machine: 'm2' } })).toEqual([]);
+    expect((await farm.request('listMachineAttempts', { params: { machine: 'no-such' } })).status).toBe(404);
+    agent.vanish();
+  });
+
+  it('keeps an inventory when it differs from the one before, and says what is different', async () => {
+    const [now = null, ...older] = (await history()).inventories;
+    expect([now?.changes, older]).toEqual([null, []]);
+    await record({ ...sampleInventory('BUS_ADDR'), memoryBytes: 2 ** 30 + 4096 });
+    expect((await history()).inventories).toHaveLength(1);
+    await record({ ...sampleInventory('BUS_ADDR'), iommu: 'translated' });
+    await record(sampleInventory('THRU_HOST_BRIDGE'));
+    const { inventories } = await history();
+    expect(inventories).toHaveLength(3);
+    expect(inventories[1]?.changes).toEqual([{ kind: 'changed', what: 'IOMMU', before: 'none', after: 'translated' }]);
+    expect(inventories[0]?.changes?.find(({ what }) => what.startsWith('peer path'))).toMatchObject({
+      kind: 'changed',
+      before: expect.stringContaining('BUS_ADDR') as unknown,
+      after: expect.stringContaining('THRU_HOST_BRIDGE') as unknown,
+    });
+  });
+
+  it(`forgets all but the newest ${INVENTORIES_KEPT}`, async () => {
+    const base = sampleInventory('BUS_ADDR');
+    for (let memoryBytes = 1; memoryBytes <= INVENTORIES_KEPT + 3; memoryBytes += 1) {
+      await record({ ...base, memoryBytes: memoryBytes * 2 ** 30 });
+    }
+    const { inventories } = await history();
+    expect(inventories).toHaveLength(INVENTORIES_KEPT);
+    expect(inventories[0]?.changes).toMatchObject([{ what: 'memory', after: `${INVENTORIES_KEPT + 3}.0 GiB` }]);
+    expect(inventories.at(-1)?.changes).toBeNull();
+  });
+});

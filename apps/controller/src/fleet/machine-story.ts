@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import {
+  inventoryDrift,
+  MACHINE_ATTEMPTS_MAX,
+  type FailureClass,
+  type Inventory,
+  type InventoryHistory,
+  type MachineAttempt,
+  type AttemptState,
+  type Verdict,
+} from '@peerlab/contracts';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+
+interface AttemptRow {
+  id: string;
+  number: number;
+  state: AttemptState;
+  run_id: string;
+  run_name: string;
+  build: string;
+  verdict: Verdict | null;
+  failure: FailureClass | null;
+  started_at: Date;
+  ended_at: Date | null;
+  serial_lines: number;
+}
+
+/** What happened to a machine over time: attempts on it, and what it was made of. */
+@Injectable()
+export class MachineStory {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The newest attempts, newest first. Throws a 404 problem for a machine that is not known. */
+  async attempts(machine: string): Promise<MachineAttempt[]> {
+    await this.#require(machine);
+    const rows = await this.#sql.rows<AttemptRow>(
+      `select t.id, t.number, t.state, r.id as run_id, r.name as run_name, b.name as build,
+         case when j.state = 'ended' then j.verdict end as verdict, t.failure ->> 'class' as failure,
+         t.started_at, t.ended_at,
+         coalesce((select s.next from stream s where s.attempt_id = t.id and s.stream = 'serial'
+                   and s.removed_at is null), 0) as serial_lines
+       from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id
+         join build b on b.id = j.build_id
+       where t.machine = $1 order by t.started_at desc, t.fence desc limit $2`,
+      [machine, MACHINE_ATTEMPTS_MAX],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      number: row.number,
+      state: row.state,
+      run: { id: row.run_id, name: row.run_name },
+      build: row.build,
+      verdict: row.verdict,
+      failure: row.failure,
+      startedAt: row.started_at.toISOString(),
+      endedAt: row.ended_at?.toISOString() ?? null,
+      serialLines: row.serial_lines,
+    }));
+  }
+
+  /** What was different from one inventory to the next, newest first. Throws a 404 problem as above. */
+  async inventories(machine: string): Promise<InventoryHistory> {
+    await this.#require(machine);
+    const rows = await this.#sql.rows<{ seen_at: Date; inventory: Inventory }>(
+      'select seen_at, inventory from machine_inventory where machine = $1 order by number desc',
+      [machine],
+    );
+    return {
+      inventories: rows.map(({ seen_at, inventory }, at) => {
+        const before = rows[at + 1]?.inventory;
+        return {
+          seenAt: seen_at.toISOString(),
+          changes: before === undefined ? null : inventoryDrift(before, inventory),
+        };
+      }),
+    };
+  }
+
+  async #require(machine: string): Promise<void> {
+    const known = await this.#sql.one('select 1 from machine where name = $1', [machine]);
+    if (known === null) throw notFound('machine', machine);
+  }
+}

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FakeAgent } from '../testing/fake-agent.js';
+import { TestFarm } from '../testing/farm.js';
+
+let farm: TestFarm;
+let agent: FakeAgent;
+let key: string;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+  agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
+  key = (await farm.bundle('line')).manifest.key;
+});
+afterAll(async () => {
+  agent.vanish();
+  await farm.stop();
+});
+
+const yaml = (more = '', machine = 'm1') =>
+  `name: t\nbuilds: [{name: b, bundle: ${key}}]\nsuites: [p2p-functional]\nmachines: {names: [${machine}]}\n${more}`;
+const starts = async (text: string) => {
+  const report = await farm.call('checkRun', { body: { yaml: text } });
+  expect(report.problems).toEqual([]);
+  return report.plan.map(({ start }) => start);
+};
+const submit = (text: string) => farm.call('submitRun', { body: { yaml: text } });
+const waiting = async (run: { id: string }) =>
+  (await farm.call('getRun', { params: { run: run.id } })).jobViews.map((job) => job.waiting);
+const finish = (attempt: Awaited<ReturnType<FakeAgent['take']>>) =>
+  agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+/** As if all attempts so far had begun so many minutes before they ended, or before now. */
+const lasted = (minutes: number) =>
+  farm.sql.run('update attempt set started_at = coalesce(ended_at, clock_timestamp()) - make_interval(mins => $1)', [
+    minutes,
+  ]);
+
+describe('when a run could start', () => {
+  it('is now on a free machine, and unknown in a line before anything comparable ran', async () => {
+    expect(await starts(yaml())).toEqual([{ when: 'now', inMs: 0, text: 'now on m1' }]);
+    const first = await submit(yaml());
+    const attempt = await agent.take('test');
+    expect(await starts(yaml())).toEqual([{ when: 'queue', inMs: null, text: 'next in line for m1' }]);
+    const second = await submit(yaml());
+    expect(await waiting(second)).toEqual(['next in line for m1']);
+    expect(await starts(yaml())).toMatchObject([{ text: '2nd in line for m1' }]);
+    await finish(attempt);
+    await finish(await agent.take('test'));
+    expect(await waiting(first)).toEqual([null]);
+  });
+
+  it('is what is left of the one that runs, and the median of those ahead; the more important first', async () => {
+    await lasted(6);
+    await submit(yaml());
+    const attempt = await agent.take('test');
+    await farm.sql.run(`update attempt set started_at = clock_timestamp() - interval '2 minutes' where id = $1`, [
+      attempt.attemptId,
+    ]);
+    const second = await submit(yaml());
+    expect(await waiting(second)).toEqual(['next in line for m1, about 4 min']);
+    const third = await submit(yaml());
+    expect(await waiting(third)).toEqual(['2nd in line for m1, about 10 min']);
+    expect(await starts(yaml())).toMatchObject([{ when: 'queue', text: '3rd in line for m1, about 16 min' }]);
+    expect(await starts(yaml('priority: 90'))).toMatchObject([{ text: 'next in line for m1, about 4 min' }]);
+    expect(await starts(yaml('', 'm2'))).toMatchObject([{ when: 'now' }]);
+    // A suite that never ran there delays the next one by nobody knows how long.
+    const odd = await submit(yaml().replace('[p2p-functional]', '[p2p-perf]'));
+    expect(await waiting(odd)).toEqual(['3rd in line for m1, about 16 min']);
+    expect(await starts(yaml())).toEqual([{ when: 'queue', inMs: null, text: '4th in line for m1' }]);
+    await farm.call('cancelRun', { params: { run: odd.id } });
+    for (const run of [second, third]) await farm.call('cancelRun', { params: { run: run.id } });
+    await finish(attempt);
+  });
+
+  it('waits for the build where there is one, and says what stands in the way for good', async () => {
+    const build = yaml().replace(`bundle: ${key}`, 'series: [bundled]');
+    expect(await starts(build)).toEqual([{ when: 'build', inMs: null, text: 'after its build' }]);
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'drained' } });
+    expect(await starts(yaml())).toEqual([
+      { when: 'blocked', inMs: null, text: 'm1 is drained; activate it to go on' },
+    ]);
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+    // A build that is a quarter done after two minutes takes six more.
+    const run = await submit(build);
+    const attempt = await agent.take('build');
+    await agent.events(attempt, 0, { type: 'build-progress', percent: 25, text: 'CC' });
+    await farm.sql.run(`update attempt set started_at = clock_timestamp() - interval '2 minutes' where id = $1`, [
+      attempt.attemptId,
+    ]);
+    expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 6 min']);
+  });
+
+  it('counts the slots of an agent that limits how much it runs at once', async () => {
+    const small = await farm.agent({ s1: 'BUS_ADDR', s2: 'BUS_ADDR' }, { name: 'small', testSlots: 1 });
+    await submit(yaml('', 's1'));
+    const attempt = await small.take('test');
+    await small.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+    await lasted(6);
+    await submit(yaml('', 's1'));
+    await small.take('test');
+    const [start] = await starts(yaml('', 's2'));
+    expect(start).toMatchObject({
+      when: 'queue',
+      text: expect.stringMatching(/^s2 is free, .* 1 of at most 1 tests, about 6 min$/) as unknown,
+    });
+    small.vanish();
+  });
+});

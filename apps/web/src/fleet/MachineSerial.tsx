@@ -1,0 +1,126 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import type { MachineAttempt } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { machineAttemptsQuery } from '../api/queries.js';
+import { TailView } from '../logs/TailView.js';
+import { Empty, QuerySection } from '../ui/section.js';
+import { Ago, Elapsed } from '../ui/time.js';
+import { StateBadge, VerdictMark } from '../ui/verdict.js';
+
+/** What the machine says on its serial console now, or said last; and the attempts on it. */
+export function MachineSerial({ machine }: { machine: string }): ReactNode {
+  const query = useQuery(machineAttemptsQuery(machine));
+  return (
+    <QuerySection query={query} what="the attempts">
+      {([newest, ...older]) =>
+        newest === undefined ? (
+          <Empty title="Nothing has run on this machine yet.">
+            <p>
+              <Link to="/submit">Submit a run</Link> that selects it; its serial log appears here while it boots.
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <SerialLog attempt={newest} />
+            <Attempts attempts={[newest, ...older]} />
+          </>
+        )
+      }
+    </QuerySection>
+  );
+}
+
+function SerialLog({ attempt }: { attempt: MachineAttempt }): ReactNode {
+  const navigate = useNavigate();
+  const isLive = attempt.state !== 'ended';
+  const params = { attempt: attempt.id };
+  const log = { view: 'log', stream: 'serial' } as const;
+  return (
+    <section aria-labelledby="serial-head">
+      <div className="section-head">
+        <h2 id="serial-head">Serial log</h2>
+        {isLive ? <StateBadge state={attempt.state} title="lines appear as they are stored" /> : null}
+        <span className="muted">
+          {isLive ? 'of ' : 'last lines of '}
+          <Link to="/attempts/$attempt" params={params}>
+            attempt {attempt.number}
+          </Link>{' '}
+          of {attempt.run.name}, build {attempt.build}
+          {isLive ? (
+            <>
+              , <Elapsed from={attempt.startedAt} to={null} />
+            </>
+          ) : (
+            <>
+              , ended <Ago at={attempt.endedAt} />
+            </>
+          )}
+        </span>
+        <Link to="/attempts/$attempt" params={params} search={log} className="push">
+          Whole log
+        </Link>
+      </div>
+      <TailView
+        key={attempt.id}
+        attemptId={attempt.id}
+        stream="serial"
+        page={`/attempts/${attempt.id}?view=log&stream=serial`}
+        onOpen={(line) => void navigate({ to: '/attempts/$attempt', params, search: { ...log, line } })}
+      />
+    </section>
+  );
+}
+
+function Attempts({ attempts }: { attempts: readonly MachineAttempt[] }): ReactNode {
+  return (
+    <section aria-labelledby="attempts-head">
+      <h2 id="attempts-head">Newest attempts</h2>
+      <table className="list">
+        <thead>
+          <tr>
+            <th scope="col">Result</th>
+            <th scope="col">Run</th>
+            <th scope="col">Build</th>
+            <th scope="col">Attempt</th>
+            <th scope="col">Started</th>
+            <th scope="col" className="number">
+              Took
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {attempts.map((attempt) => (
+            <tr key={attempt.id}>
+              <td data-label="Result">
+                {attempt.verdict === null ? (
+                  <StateBadge state={attempt.state} />
+                ) : (
+                  <VerdictMark verdict={attempt.verdict} long />
+                )}
+                {attempt.failure !== null && <div className="muted">{attempt.failure}</div>}
+              </td>
+              <td data-label="Run">
+                <Link to="/runs/$run" params={{ run: attempt.run.id }}>
+                  {attempt.run.name}
+                </Link>
+              </td>
+              <td data-label="Build">{attempt.build}</td>
+              <td data-label="Attempt">
+                <Link to="/attempts/$attempt" params={{ attempt: attempt.id }} data-row>
+                  attempt {attempt.number}
+                </Link>
+              </td>
+              <td data-label="Started">
+                <Ago at={attempt.startedAt} />
+              </td>
+              <td data-label="Took" className="number">
+                <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,41 @@
+import type { LogStream } from '@peerlab/contracts';
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { call } from '../api/client.js';
+import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { exactText } from '../ui/time.js';
+import { createLogStore, type LogStore } from './log-store.js';
+
+/** The store of a stream, kept up to date by the live channel until the stream is complete. */
+export function useLogStore(attemptId: string, stream: LogStream): LogStore {
+  const link = useLiveLink();
+  const state = useLiveState();
+  const store = useMemo(
+    () =>
+      createLogStore(stream, (from, limit) =>
+        call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
+      ),
+    [attemptId, stream],
+  );
+  // Before it is known how many lines there are, the live channel would begin with the first of millions.
+  const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
+  const isComplete = useSyncExternalStore(store.subscribe, store.complete);
+  useEffect(() => {
+    if (link === null || !isKnown || isComplete) return undefined;
+    return link.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
+  }, [link, attemptId, stream, store, isKnown, isComplete]);
+  useEffect(() => {
+    // At first and after every reconnect: how many lines are there by now?
+    if (state !== 'paused') store.refresh();
+  }, [state, store]);
+  return store;
+}
+
+/** What stands in place of the lines while there are none. */
+export function emptyText(store: LogStore): string {
+  const removedAt = store.removedAt();
+  if (removedAt !== null) {
+    return `The lines of the ${store.stream} stream were removed ${exactText(Date.parse(removedAt))} by retention; results and measurements remain.`;
+  }
+  if (store.complete()) return `The ${store.stream} stream of this attempt is empty.`;
+  return 'No lines yet; they appear here as they arrive.';
+}

@@ -1,0 +1,298 @@
+import { useQuery } from '@tanstack/react-query';
+import { PathKind, RunSpec, SUITES, Timeouts, type ProblemItem } from '@peerlab/contracts';
+import { useId, useMemo, useState, type ReactNode } from 'react';
+import { fleetQuery } from '../api/queries.js';
+import {
+  addBuild,
+  readForm,
+  setField,
+  setList,
+  setSource,
+  type FieldPath,
+  type RunForm as Form,
+} from './form-model.js';
+
+const PRIORITY = RunSpec.shape.priority.unwrap();
+const BOOT = Timeouts.shape.bootSeconds.unwrap();
+const ATTEMPT = Timeouts.shape.attemptSeconds.unwrap();
+
+interface RunFormProps {
+  yaml: string;
+  problems: readonly ProblemItem[];
+  /** Every change of the form is a change of the YAML. */
+  onChange: (yaml: string) => void;
+}
+
+/** The run as a form. It holds nothing itself: it reads the YAML and changes it in place, comments included. */
+export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
+  const reading = useMemo(() => readForm(yaml), [yaml]);
+  // While the text cannot be read, what it said last stays, greyed out.
+  const [last, setLast] = useState<Form | null>(null);
+  if (reading.ok && reading.form !== last) setLast(reading.form);
+  const form = reading.ok ? reading.form : last;
+  const problemAt = (field: string): string | null =>
+    problems.find(({ path }) => path === field || path.startsWith(`${field}.`))?.message ?? null;
+  return (
+    <form className="run-form" aria-label="Run as a form" onSubmit={(event) => event.preventDefault()}>
+      {!reading.ok && <p className="notice notice-warn">{reading.why}</p>}
+      {form !== null && (
+        <fieldset disabled={!reading.ok}>
+          <legend className="unseen">The run</legend>
+          <Field label="Name" problem={problemAt('name')}>
+            {(id) => (
+              <input
+                id={id}
+                type="text"
+                value={form.name}
+                spellCheck={false}
+                onChange={({ target }) => onChange(setField(yaml, ['name'], target.value))}
+              />
+            )}
+          </Field>
+          <Builds form={form} yaml={yaml} problemAt={problemAt} onChange={onChange} />
+          <Choices
+            title="Suites"
+            all={[...new Set([...SUITES, ...form.suites])]}
+            chosen={form.suites}
+            problem={problemAt('suites')}
+            onChange={(suites) => onChange(setList(yaml, ['suites'], suites))}
+          />
+          <Machines form={form} yaml={yaml} problem={problemAt('machines')} onChange={onChange} />
+          <div className="form-numbers">
+            <NumberField
+              label="Priority"
+              value={form.priority}
+              min={PRIORITY.minValue}
+              max={PRIORITY.maxValue}
+              problem={problemAt('priority')}
+              onChange={(value) => onChange(setField(yaml, ['priority'], value))}
+            />
+            <NumberField
+              label="Boot limit (s)"
+              value={form.bootSeconds}
+              min={BOOT.minValue}
+              max={BOOT.maxValue}
+              problem={problemAt('timeouts.bootSeconds')}
+              onChange={(value) => onChange(setField(yaml, ['timeouts', 'bootSeconds'], value))}
+            />
+            <NumberField
+              label="Attempt (s)"
+              value={form.attemptSeconds}
+              min={ATTEMPT.minValue}
+              max={ATTEMPT.maxValue}
+              problem={problemAt('timeouts.attemptSeconds')}
+              onChange={(value) => onChange(setField(yaml, ['timeouts', 'attemptSeconds'], value))}
+            />
+          </div>
+        </fieldset>
+      )}
+    </form>
+  );
+}
+
+function Field({
+  label,
+  problem,
+  children,
+}: {
+  label: string;
+  problem: string | null;
+  children: (id: string) => ReactNode;
+}): ReactNode {
+  const id = useId();
+  return (
+    <div className="form-field">
+      <label htmlFor={id}>{label}</label>
+      {children(id)}
+      {problem !== null && <p className="form-problem">{problem}</p>}
+    </div>
+  );
+}
+
+function Builds({
+  form,
+  yaml,
+  problemAt,
+  onChange,
+}: {
+  form: Form;
+  yaml: string;
+  problemAt: (field: string) => string | null;
+  onChange: (yaml: string) => void;
+}): ReactNode {
+  const names = form.builds.map(({ name }) => name);
+  const own = problemAt('builds');
+  return (
+    <fieldset className="form-group">
+      <legend>Kernel builds</legend>
+      {form.builds.map(({ name, source, detail }, index) => {
+        const path: FieldPath = ['builds', index];
+        return (
+          <div key={index} className="form-build">
+            <input
+              type="text"
+              aria-label={`name of build ${index + 1}`}
+              value={name}
+              spellCheck={false}
+              onChange={({ target }) => onChange(setField(yaml, [...path, 'name'], target.value))}
+            />
+            <select
+              aria-label={`what build ${index + 1} is made of`}
+              value={source}
+              onChange={({ target }) => onChange(setSource(yaml, index, target.value === 'base' ? 'base' : 'bundled'))}
+            >
+              <option value="base">untouched base</option>
+              <option value="bundled">bundled series</option>
+              {source === 'other' && <option value="other">{detail}</option>}
+            </select>
+            <button
+              type="button"
+              className="quiet"
+              aria-label={`remove build ${name}`}
+              title="Remove"
+              onClick={() => onChange(setField(yaml, path, undefined))}
+            >
+              ×
+            </button>
+          </div>
+        );
+      })}
+      {own !== null && <p className="form-problem">{own}</p>}
+      <p className="row tight">
+        <button type="button" onClick={() => onChange(addBuild(yaml, 'base', names))}>
+          + base
+        </button>
+        <button type="button" onClick={() => onChange(addBuild(yaml, 'bundled', names))}>
+          + bundled series
+        </button>
+      </p>
+    </fieldset>
+  );
+}
+
+function Machines({
+  form,
+  yaml,
+  problem,
+  onChange,
+}: {
+  form: Form;
+  yaml: string;
+  problem: string | null;
+  onChange: (yaml: string) => void;
+}): ReactNode {
+  const fleet = useQuery(fleetQuery());
+  const known = fleet.data?.machines.map(({ name }) => name) ?? [];
+  const setNames = (names: readonly string[]): void => onChange(setList(yaml, ['machines', 'names'], names));
+  const labels = Object.entries(form.labels);
+  return (
+    <fieldset className="form-group">
+      <legend>Machines</legend>
+      <div className="row tight">
+        {form.names.map((name) => (
+          <button
+            key={name}
+            type="button"
+            className="chip chip-button"
+            aria-label={`remove machine ${name}`}
+            onClick={() => setNames(form.names.filter((each) => each !== name))}
+          >
+            {name} <span aria-hidden="true">×</span>
+          </button>
+        ))}
+        <select
+          aria-label="add a machine"
+          value=""
+          onChange={({ target }) => target.value !== '' && setNames([...form.names, target.value])}
+        >
+          <option value="">{form.names.length === 0 ? 'any machine; choose …' : 'add …'}</option>
+          {known
+            .filter((name) => !form.names.includes(name))
+            .map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+        </select>
+      </div>
+      <Choices
+        title="With a peer path of kind"
+        all={PathKind.options}
+        chosen={form.paths}
+        problem={problem}
+        onChange={(paths) => onChange(setList(yaml, ['machines', 'paths'], paths))}
+      />
+      {labels.length > 0 && (
+        <p className="muted">
+          and labels {labels.map(([key, value]) => `${key}=${value}`).join(', ')} (change them in the YAML)
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+function Choices({
+  title,
+  all,
+  chosen,
+  problem,
+  onChange,
+}: {
+  title: string;
+  all: readonly string[];
+  chosen: readonly string[];
+  problem: string | null;
+  onChange: (chosen: string[]) => void;
+}): ReactNode {
+  return (
+    <fieldset className="form-group">
+      <legend>{title}</legend>
+      <div className="form-choices">
+        {all.map((value) => (
+          <label key={value}>
+            <input
+              type="checkbox"
+              checked={chosen.includes(value)}
+              onChange={({ target }) =>
+                onChange(target.checked ? [...chosen, value] : chosen.filter((each) => each !== value))
+              }
+            />
+            {value}
+          </label>
+        ))}
+      </div>
+      {problem !== null && <p className="form-problem">{problem}</p>}
+    </fieldset>
+  );
+}
+
+function NumberField({
+  label,
+  value,
+  min,
+  max,
+  problem,
+  onChange,
+}: {
+  label: string;
+  value: number | null;
+  min: number | null;
+  max: number | null;
+  problem: string | null;
+  onChange: (value: number | undefined) => void;
+}): ReactNode {
+  return (
+    <Field label={label} problem={problem}>
+      {(id) => (
+        <input
+          id={id}
+          type="number"
+          min={min ?? undefined}
+          max={max ?? undefined}
+          title={`${min ?? ''} to ${max ?? ''}`}
+          placeholder="default"
+          value={value ?? ''}
+          onChange={({ target }) => onChange(target.value === '' ? undefined : Number(target.value))}
+        />
+      )}
+    </Field>
+  );
+}

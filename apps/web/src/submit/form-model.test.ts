@@ -1,0 +1,122 @@
+import { RunSpec } from '@peerlab/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { EXAMPLES } from './examples.js';
+import { addBuild, readForm, setField, setList, setSource, type RunForm } from './form-model.js';
+
+const YAML = `# why this run exists
+name: mine # short
+
+builds:
+  - name: base # untouched
+    series: []
+  - name: v2
+    series: [{mutant: m1}, bundled]
+suites: [p2p-functional] # only this one
+machines:
+  # the fast ones
+  labels: {cpu: amd}
+`;
+const formOf = (yaml: string): RunForm => {
+  const reading = readForm(yaml);
+  if (!reading.ok) throw new Error(reading.why);
+  return reading.form;
+};
+
+describe('readForm', () => {
+  it('shows what the YAML says, with the defaults of the schema', () => {
+    expect(formOf(YAML)).toEqual({
+      name: 'mine',
+      builds: [
+        { name: 'base', source: 'base', detail: '' },
+        { name: 'v2', source: 'other', detail: 'mutant m1, then the bundled series' },
+      ],
+      suites: ['p2p-functional'],
+      names: [],
+      paths: [],
+      labels: { cpu: 'amd' },
+      priority: 50,
+      bootSeconds: null,
+      attemptSeconds: null,
+    });
+    expect(formOf('').suites).toEqual(['p2p-functional', 'p2p-perf']);
+  });
+  it('reads every example', () => {
+    for (const { yaml } of EXAMPLES) expect(formOf(yaml).builds.length).toBeGreaterThan(0);
+  });
+  it('is not put off by fields that are wrong, and says when it cannot read at all', () => {
+    expect(formOf('name: 3\nbuilds: no\nsuites: {a: b}\npriority: high\nmachines: 7\n')).toMatchObject({
+      name: '3',
+      builds: [],
+      suites: [],
+      priority: 50,
+    });
+    expect(formOf('priority: 500\ntimeouts: {bootSeconds: 9, attemptSeconds: no}\n')).toMatchObject({
+      priority: 500,
+      bootSeconds: 9,
+      attemptSeconds: null,
+    });
+    for (const yaml of ['name: [', '- a\n', 'text', `name: ${'x'.repeat(200_001)}`]) {
+      expect(readForm(yaml).ok).toBe(false);
+    }
+  });
+});
+
+describe('edits', () => {
+  it('keep comments and everything else', () => {
+    let yaml = setField(YAML, ['name'], 'yours');
+    yaml = setList(yaml, ['suites'], ['p2p-functional', 'kunit']);
+    yaml = setList(yaml, ['machines', 'names'], ['v-switch']);
+    yaml = setField(yaml, ['timeouts', 'bootSeconds'], 90);
+    for (const comment of ['# why this run exists', '# short', '# untouched', '# only this one', '# the fast ones']) {
+      expect(yaml).toContain(comment);
+    }
+    expect(parse(yaml)).toEqual({
+      ...(parse(YAML) as object),
+      name: 'yours',
+      suites: ['p2p-functional', 'kunit'],
+      machines: { labels: { cpu: 'amd' }, names: ['v-switch'] },
+      timeouts: { bootSeconds: 90 },
+    });
+    yaml = setField(setList(yaml, ['machines', 'names'], []), ['timeouts', 'bootSeconds'], undefined);
+    expect(parse(yaml)).toMatchObject({ machines: { labels: { cpu: 'amd' } } });
+    expect(yaml).not.toContain('timeouts');
+  });
+  it('make a run out of nothing', () => {
+    const yaml = addBuild(addBuild(setField('', ['name'], 'new'), 'base', []), 'bundled', ['base']);
+    expect(RunSpec.parse(parse(yaml)).builds).toEqual([
+      { name: 'base', series: [] },
+      { name: 'patched', series: ['bundled'] },
+    ]);
+    expect(yaml.startsWith('name: new\n')).toBe(true);
+    expect(formOf(addBuild(yaml, 'base', ['base', 'patched'])).builds[2]?.name).toBe('base-2');
+    expect(formOf(setSource(yaml, 0, 'bundled')).builds[0]?.source).toBe('bundled');
+    expect(formOf(setField(yaml, ['builds', 0], undefined)).builds.map(({ name }) => name)).toEqual(['patched']);
+  });
+  it('leave alone what cannot be read', () => {
+    expect(setField('name: [', ['name'], 'x')).toBe('name: [');
+    expect(addBuild('- a\n', 'base', [])).toBe('- a\n');
+  });
+  it('are read back as they were made, whatever the text', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+    fc.assert(
+      fc.property(
+        text,
+        fc.uniqueArray(fc.constantFrom('p2p-functional', 'p2p-perf', 'kunit', 'hmm-tests'), { minLength: 1 }),
+        fc.integer({ min: 0, max: 100 }),
+        (name, suites, priority) => {
+          const yaml = setField(setList(setField(YAML, ['name'], name), ['suites'], suites), ['priority'], priority);
+          const form = formOf(yaml);
+          expect({ ...form, suites: form.suites.toSorted() }).toEqual({
+            ...formOf(YAML),
+            name,
+            suites: suites.toSorted(),
+            priority,
+          });
+          expect(yaml).toContain('# the fast ones');
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,163 @@
+import { MachineSelection, RunSpec, SeriesSource } from '@peerlab/contracts';
+import { isMap, isSeq, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+
+/** Longer texts, such as those with patches in them, are too slow to be read at every key. */
+const FORM_MAX = 200_000;
+
+/** What the form shows of a run. Each field is read by itself: one that makes no sense empties only itself. */
+export interface RunForm {
+  name: string;
+  builds: FormBuild[];
+  suites: string[];
+  names: string[];
+  paths: string[];
+  labels: Record<string, string>;
+  priority: number;
+  bootSeconds: number | null;
+  attemptSeconds: number | null;
+}
+
+export interface FormBuild {
+  name: string;
+  /** `base` = untouched; `other` has what only the YAML can say. */
+  source: 'base' | 'bundled' | 'other';
+  /** What an `other` one is made of. */
+  detail: string;
+}
+
+export type FormReading = { ok: true; form: RunForm } | { ok: false; why: string };
+
+/** Place of a field in the YAML. */
+export type FieldPath = readonly (string | number)[];
+
+/** Reads YAML for the form. Never throws. */
+export function readForm(yaml: string): FormReading {
+  if (yaml.length > FORM_MAX) return { ok: false, why: 'The text is too long for the form; edit it as YAML.' };
+  const document = parseDocument(yaml);
+  if (document.errors.length > 0) return { ok: false, why: 'The YAML cannot be read; the form follows once it can.' };
+  const raw = z.record(z.string(), z.unknown()).safeParse(safeValue(document) ?? {});
+  if (!raw.success) return { ok: false, why: 'The YAML has to be made of fields, such as “name: my run”.' };
+  const { name, builds, suites, machines, priority, timeouts } = raw.data;
+  const selection = z.record(z.string(), z.unknown()).catch({}).parse(machines);
+  const limits = z.record(z.string(), z.unknown()).catch({}).parse(timeouts);
+  return {
+    ok: true,
+    form: {
+      name: z.coerce
+        .string()
+        .catch('')
+        .parse(name ?? ''),
+      builds: z.array(z.unknown()).catch([]).parse(builds).map(readBuild),
+      suites: RunSpec.shape.suites.catch([]).parse(suites),
+      names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
+      paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
+      labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
+      // Also out of range: on the way to 90 somebody types a 9, and the check says what is wrong.
+      priority: z.number().catch(DEFAULT_PRIORITY).parse(priority),
+      bootSeconds: z.number().nullable().catch(null).parse(limits['bootSeconds']),
+      attemptSeconds: z.number().nullable().catch(null).parse(limits['attemptSeconds']),
+    },
+  };
+}
+
+const DEFAULT_PRIORITY = RunSpec.shape.priority.parse(undefined);
+
+/** Aliases can unfold into more than a page holds; the controller says so in its own words. */
+function safeValue(document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    return {};
+  }
+}
+
+const Build = z.object({ name: z.coerce.string().catch(''), series: z.array(z.unknown()).optional().catch(undefined) });
+
+function readBuild(value: unknown): FormBuild {
+  const build = Build.safeParse(value);
+  if (!build.success) return { name: '', source: 'other', detail: 'not a build yet' };
+  const { name, series } = build.data;
+  if (series === undefined) return { name, source: 'other', detail: 'an uploaded bundle' };
+  if (series.length === 0) return { name, source: 'base', detail: '' };
+  if (series.length === 1 && series[0] === 'bundled') return { name, source: 'bundled', detail: '' };
+  return { name, source: 'other', detail: series.map(sourceText).join(', then ') };
+}
+
+function sourceText(value: unknown): string {
+  const source = SeriesSource.safeParse(value);
+  if (!source.success) return 'something unknown';
+  if (source.data === 'bundled') return 'the bundled series';
+  if ('mutant' in source.data) return `mutant ${source.data.mutant}`;
+  if ('mbox' in source.data) return `an mbox of ${Math.ceil(source.data.mbox.length / 1024)} KiB`;
+  return 'an uploaded mbox';
+}
+
+/** Sets one field, or removes it (undefined), and leaves everything else with its comments as it is. */
+export function setField(yaml: string, path: FieldPath, value: string | number | undefined): string {
+  return edit(yaml, (document) => {
+    if (value !== undefined) document.setIn(path, value);
+    else remove(document, path);
+  });
+}
+
+/** Makes a list hold these values: what is there already keeps its place and comments. */
+export function setList(yaml: string, path: FieldPath, values: readonly string[]): string {
+  return edit(yaml, (document) => {
+    if (values.length === 0) {
+      remove(document, path);
+      return;
+    }
+    const held = document.getIn(path, true);
+    if (!isSeq(held)) {
+      document.setIn(path, document.createNode([...values], { flow: true }));
+      return;
+    }
+    const have = held.items.map((item) =>
+      String(z.object({ value: z.unknown() }).catch({ value: item }).parse(item).value),
+    );
+    held.items = held.items.filter((_item, at) => values.includes(have[at] ?? ''));
+    for (const value of values) if (!have.includes(value)) held.add(document.createNode(value));
+  });
+}
+
+/** Adds a build with a name that no other one has. */
+export function addBuild(yaml: string, source: 'base' | 'bundled', taken: readonly string[]): string {
+  const stem = source === 'base' ? 'base' : 'patched';
+  let name = stem;
+  for (let number = 2; taken.includes(name); number += 1) name = `${stem}-${number}`;
+  return edit(yaml, (document) => {
+    const build = document.createNode({ name, series: seriesOf(document, source) });
+    const builds = document.get('builds');
+    if (isSeq(builds)) builds.add(build);
+    else document.set('builds', document.createNode([build]));
+  });
+}
+
+/** What a build is made of. */
+export function setSource(yaml: string, index: number, source: 'base' | 'bundled'): string {
+  return edit(yaml, (document) => {
+    document.deleteIn(['builds', index, 'bundle']);
+    document.setIn(['builds', index, 'series'], seriesOf(document, source));
+  });
+}
+
+const seriesOf = (document: Document, source: 'base' | 'bundled') =>
+  document.createNode(source === 'base' ? [] : ['bundled'], { flow: true });
+
+/** A map or list that is empty now goes too, except the run itself. */
+function remove(document: Document, path: FieldPath): void {
+  if (document.hasIn(path)) document.deleteIn(path);
+  const parent = path.slice(0, -1);
+  const held = parent.length === 0 ? null : document.getIn(parent);
+  if ((isMap(held) || isSeq(held)) && held.items.length === 0) document.deleteIn(parent);
+}
+
+/** The text itself when it cannot be read: an edit must not lose what somebody types. */
+function edit(yaml: string, change: (document: Document) => void): string {
+  const document: Document = parseDocument(yaml.trim() === '' ? '{}' : yaml);
+  if (document.errors.length > 0 || !isMap(document.contents)) return yaml;
+  document.contents.flow = document.contents.flow === true && document.contents.items.length > 0;
+  change(document);
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}

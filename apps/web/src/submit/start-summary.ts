@@ -1,0 +1,22 @@
+import { aboutText, type SubmissionReport } from '@peerlab/contracts';
+
+type Planned = Pick<SubmissionReport['plan'][number], 'machine' | 'start'>;
+
+/** When a run would begin, in one line: `starts now on 2 machines`, `first start in about 6 min`. */
+export function startSummary(plan: readonly Planned[]): string {
+  const machinesOf = (jobs: readonly Planned[]): string => {
+    const count = new Set(jobs.map(({ machine }) => machine)).size;
+    return count === 1 ? '1 machine' : `${count} machines`;
+  };
+  const now = plan.filter(({ start }) => start.when === 'now');
+  const able = plan.filter(({ start }) => start.when !== 'blocked');
+  const stuck = plan.filter(({ machine }) => able.every((job) => job.machine !== machine));
+  const rest = stuck.length === 0 ? '' : `; ${machinesOf(stuck)} cannot take it yet`;
+  if (now.length > 0) return `starts now on ${machinesOf(now)}${rest}`;
+  if (able.length === 0) return 'no machine can take it yet';
+  const known = able.flatMap(({ start }) => start.inMs ?? []);
+  const soonest = known.length === 0 ? '' : aboutText(Math.min(...known));
+  const builds = able.every(({ start }) => start.when === 'build') ? ', when its kernel is built' : '';
+  if (soonest === '') return `starts later${builds}; nothing comparable has run yet to say when${rest}`;
+  return `first test in ${soonest}${builds}${rest}`;
+}

@@ -1,0 +1,61 @@
+import {
+  inventoryDrift,
+  type AttemptDetail,
+  type ExpectedStart,
+  type InventoryHistory,
+  type MachineAttempt,
+  type MachineView,
+} from '@peerlab/contracts';
+
+const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
+
+/** The attempts of the sample farm on one machine, newest first. */
+export function machineAttempts(machine: string, attempts: readonly AttemptDetail[]): MachineAttempt[] {
+  return attempts
+    .filter((attempt) => attempt.machine === machine)
+    .toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))
+    .map(({ id, number, state, run, build, results, failure, startedAt, endedAt, streams }) => ({
+      id,
+      number,
+      state,
+      run,
+      build,
+      verdict: state === 'ended' ? (results.find(({ verdict }) => verdict !== 'pass')?.verdict ?? 'pass') : null,
+      failure: failure?.class ?? null,
+      startedAt,
+      endedAt,
+      serialLines: streams.find(({ stream }) => stream === 'serial')?.lines ?? 0,
+    }));
+}
+
+/** The machine as it is, as it was before a kernel update, and before a card was moved. */
+export function sampleDrift(machine: MachineView): InventoryHistory {
+  const { inventory } = machine;
+  if (inventory === null) return { inventories: [] };
+  const older = {
+    ...inventory,
+    kernel: { ...inventory.kernel, release: '6.1.0-35-cloud-amd64', buildId: '0f0e0d0c0b0a09080706' },
+  };
+  const oldest = {
+    ...older,
+    iommu: 'translated' as const,
+    functions: older.functions.filter(({ vendor, device }) => `${vendor}:${device}` !== '1234:11e8'),
+  };
+  return {
+    inventories: [
+      { seenAt: ago(7200), changes: inventoryDrift(older, inventory) },
+      { seenAt: ago(400_000), changes: inventoryDrift(oldest, older) },
+      { seenAt: ago(4_000_000), changes: null },
+    ],
+  };
+}
+
+/** When a job of a plan could start in the sample farm. */
+export function planStart(machine: MachineView, needsBuild: boolean): ExpectedStart {
+  if (machine.observed === 'offline') {
+    return { when: 'blocked', inMs: null, text: `${machine.name} is offline: ${machine.problem ?? ''}` };
+  }
+  if (needsBuild) return { when: 'build', inMs: 540_000, text: 'after its build, about 9 min' };
+  if (machine.lease === null) return { when: 'now', inMs: 0, text: `now on ${machine.name}` };
+  return { when: 'queue', inMs: 360_000, text: `3rd in line for ${machine.name}, about 6 min` };
+}
