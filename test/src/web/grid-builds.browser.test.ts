@@ -238,7 +238,7 @@ describe('the grid by kernel build', () => {
       [attempt],
     );
     await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
-    await farm.sql.run(`select pg_notify('peerlab', '{"type":"changed","topics":["grid"]}')`);
+    await farm.changed('grid');
     await cell.locator('.verdict-tainted').waitFor();
   });
 });

@@ -333,7 +333,7 @@ describe('trends', () => {
          median, upper_quartile, clock_timestamp() from measurement where attempt_id = $1 and name = $2`,
       [evidence.attempt(0, 'base', 'BUS_ADDR'), 'fault_map_device_pte'],
     );
-    await farm.sql.run(`select pg_notify('peerlab', '{"type":"changed","topics":["grid"]}')`);
+    await farm.changed('grid');
     await page.getByText('9 measurements').waitFor();
     await farm.sql.run('delete from measurement where seq = 99');
   });

@@ -15,6 +15,7 @@ import {
 import { DispatchService } from '../dispatch/dispatch.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { loadSettings, type Settings } from '../platform/config.js';
+import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { startServer, type RunningServer } from '../server.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -122,6 +123,11 @@ export class TestFarm {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
       body: new Uint8Array(content),
     });
+  }
+
+  /** Tells browsers that something under these live topics changed, as whoever changed it does. */
+  changed(...topics: string[]): Promise<void> {
+    return announce(this.sql, { type: 'changed', topics });
   }
 
   /** Ends the pauses before further attempts. */
