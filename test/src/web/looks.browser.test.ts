@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWebApp, type WebApp } from './web-app.js';
+import { startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 /**
  * How the main pages look, coarsely: each screenshot is shrunk until letters are grey and only layout, panels and
@@ -88,7 +88,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
       await using opened = await app.open(paths()[name] ?? '', { colorScheme, viewport: VIEW, bypassCSP: true });
       const { page } = opened;
       await page.locator('h1').waitFor();
-      await page.locator('.loading').waitFor({ state: 'detached' });
+      await untilLoaded(page);
       if (name === 'log') await page.locator('.log-marked').waitFor();
       if (name === 'submit') await page.getByText('6 jobs on 3 machines').waitFor();
       const now = await look(page);
