@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { insertEvidence, insertKernels, type SampleEvidence } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessibilityFindings, buildWebUi, startBrowser, type WebApp } from './web-app.js';
+import { accessibilityFindings, buildWebUi, startBrowser, untilLoaded, type WebApp } from './web-app.js';
 
 /** The grid by kernel build, flakiness and metrics in cells over the real controller and Postgres. */
 
@@ -61,7 +61,7 @@ function cellOf(test: string, release = '7.3.4-dma-alias-v4'): string {
 async function open(path: string, options?: Parameters<WebApp['open']>[1]) {
   const opened = await browser.open(path, options);
   await opened.page.locator('h1').waitFor();
-  await opened.page.locator('.loading').waitFor({ state: 'detached' });
+  await untilLoaded(opened.page);
   return opened;
 }
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { insertEvidence, type SampleEvidence } from '@peerlab/controller/testing';
 import { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessibilityFindings, buildWebUi, startBrowser, type WebApp } from './web-app.js';
+import { accessibilityFindings, buildWebUi, startBrowser, untilLoaded, type WebApp } from './web-app.js';
 
 /** History, compare and trends over the real controller and Postgres. */
 
@@ -59,7 +59,7 @@ const PAGES = [
 async function open(path: string, options?: Parameters<WebApp['open']>[1]) {
   const opened = await browser.open(path, options);
   await opened.page.locator('h1').waitFor();
-  await opened.page.locator('.loading').waitFor({ state: 'detached' });
+  await untilLoaded(opened.page);
   return opened;
 }
 

@@ -27,6 +27,9 @@ export async function measurePages(url: string, size: LargeFarm, at: Landmarks):
     ['health (the floor)', request('health', {})],
     [`grid, newest of ${size.combinations} × ${size.tests}`, request('getGrid', { query: { cells: 'none' } })],
     ['grid of a run', request('getGrid', { query: { run: at.runId, cells: 'none' } })],
+    ['grid by kernel build, one combination', request('getBuildGrid', {})],
+    ['grid by kernel build, all combinations', request('getBuildGrid', { query: { combination: 'all' } })],
+    ['flakiness of all tests', request('getFlakiness', {})],
     [
       'a cell of the grid',
       request('getResult', { params: { attempt: at.attemptId }, query: { suite: at.suite, test: at.test } }),
@@ -41,6 +44,7 @@ export async function measurePages(url: string, size: LargeFarm, at: Landmarks):
     ],
     [`fleet of ${size.machines} machines`, request('getFleet', {})],
     ['a machine', request('getMachine', { params: { machine: at.machine } })],
+    ['its attempts', request('listMachineAttempts', { params: { machine: at.machine } })],
     ['builds', request('listBuilds', {})],
     ['compare a run with another', request('getCompare', { query: { a: at.runId, b: at.otherRunId } })],
     [
