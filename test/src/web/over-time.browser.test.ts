@@ -1,28 +1,20 @@
-import { rm } from 'node:fs/promises';
-import { insertEvidence, type SampleEvidence } from '@peerlab/controller/testing';
-import { TestFarm } from '@peerlab/controller/testing/farm';
+import type { SampleEvidence } from '@peerlab/controller/testing';
+import type { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessibilityFindings, buildWebUi, startBrowser, untilLoaded, type WebApp } from './web-app.js';
+import { expectNoOverflow, expectSound, PHONE, startEvidenceApp, type EvidenceApp } from './evidence-app.js';
 
 /** History, compare and trends over the real controller and Postgres. */
 
 const RUNS = 8;
 
-let webDir: string;
+let app: EvidenceApp;
 let farm: TestFarm;
 let evidence: SampleEvidence;
-let browser: Pick<WebApp, 'open' | 'close'>;
 beforeAll(async () => {
-  webDir = await buildWebUi();
-  farm = await TestFarm.start({ webDir });
-  evidence = await insertEvidence(farm.sql, RUNS);
-  browser = await startBrowser(farm.server.url);
+  app = await startEvidenceApp(RUNS);
+  ({ farm, evidence } = app);
 }, 180_000);
-afterAll(async () => {
-  await browser?.close();
-  await farm?.stop();
-  if (webDir !== undefined) await rm(webDir, { recursive: true, force: true });
-});
+afterAll(() => app?.close());
 
 /** Many elements take axe long on a busy computer. */
 const PATIENCE_MS = 120_000;
@@ -56,13 +48,7 @@ const PAGES = [
   'runs',
 ];
 
-async function open(path: string, options?: Parameters<WebApp['open']>[1]) {
-  const opened = await browser.open(path, options);
-  await opened.page.locator('h1').waitFor();
-  await untilLoaded(opened.page);
-  return opened;
-}
-
+const open: EvidenceApp['open'] = (path, options) => app.open(path, options);
 const searchOf = (url: string): Record<string, string> => Object.fromEntries(new URL(url).searchParams);
 
 describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
@@ -71,11 +57,7 @@ describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
     { timeout: PATIENCE_MS },
     async (name) => {
       await using opened = await open(pages()[name] ?? '', { colorScheme });
-      const { page, errors } = opened;
-      expect(await page.title()).toMatch(/ · Peerlab$/);
-      expect(await accessibilityFindings(page)).toEqual([]);
-      expect(await page.evaluate('window.planted')).toBeUndefined();
-      expect(errors).toEqual([]);
+      await expectSound(opened);
     },
   );
 });
@@ -84,11 +66,8 @@ describe('on a phone', () => {
   it('no page is wider than the screen', { timeout: PATIENCE_MS }, async () => {
     expect(Object.keys(pages())).toEqual(PAGES);
     for (const [name, path] of Object.entries(pages())) {
-      await using opened = await open(path, { viewport: { width: 390, height: 844 } });
-      const widths = await opened.page.evaluate(
-        '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-      );
-      expect({ name, widths }).toEqual({ name, widths: [390, 390] });
+      await using opened = await open(path, { viewport: PHONE });
+      await expectNoOverflow(opened.page, name);
     }
   });
 });
