@@ -16,7 +16,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Token } from './platform/auth/token.entity.js';
 import { Change } from './platform/database/change.entity.js';
-import { typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
+import { outliveErrors, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
 import {
@@ -80,6 +80,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
     poolSize: 6,
+    extra: { onConnect: outliveErrors },
     logging: false,
   };
 }

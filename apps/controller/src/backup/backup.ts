@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Client } from 'pg';
-import { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
+import { outliveErrors, pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
 import { RETENTION_LOCK } from '../retention/retention.service.js';
 import { copyOut } from './copy.js';
 import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
@@ -31,6 +31,7 @@ export interface BackupSummary {
  */
 export async function backUp(address: DatabaseAddress, artifactsDir: string, target: string): Promise<BackupSummary> {
   const client = new Client({ ...pgOptions(address), application_name: 'peerlab-backup' });
+  outliveErrors(client);
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [RETENTION_LOCK]);

@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { dataSourceOptions, migrate } from '../data-source.js';
-import { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
+import { outliveErrors, pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
 import { SettingError } from '../platform/config.js';
 import { listOf } from './backup.js';
 import { copyIn } from './copy.js';
@@ -38,6 +38,7 @@ export async function restore(
   }
   await migrateTo(address, manifest.migrations);
   const client = new Client(pgOptions(address));
+  outliveErrors(client);
   await client.connect();
   let rows = 0;
   try {
@@ -68,6 +69,7 @@ export async function restore(
 
 async function requireEmpty(address: DatabaseAddress): Promise<void> {
   const client = new Client(pgOptions(address));
+  outliveErrors(client);
   await client.connect();
   try {
     const { rows } = await client.query(

@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
+import type { ClientBase } from 'pg';
 
 /** How to reach Postgres: a URL, or a socket folder of the embedded one. */
 export type DatabaseAddress = { url: string } | { socketDir: string; port: number; user: string; database: string };
@@ -22,4 +23,13 @@ export function typeormOptions(
 ): { url: string } | { host: string; port: number; username: string; database: string } {
   if ('url' in address) return { url: address.url };
   return { host: address.socketDir, port: address.port, username: address.user, database: address.database };
+}
+
+/**
+ * For a pool's `onConnect` and for a connection of one's own: somebody listens to a connection as long as it lives. The pool does while it is idle, and
+ * its `query` to a first error; another one, such as that of a write to a server that was just killed, would end
+ * the process. Whoever uses the connection hears of it by the statement that fails.
+ */
+export function outliveErrors(client: ClientBase): void {
+  client.on('error', () => undefined);
 }

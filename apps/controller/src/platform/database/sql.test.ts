@@ -1,5 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Pool } from 'pg';
+import { DataSource } from 'typeorm';
+import { dataSourceOptions } from '../../data-source.js';
 import { createTestDatabase, type TestDatabase } from '../../testing/database.js';
 import { Sql } from './sql.js';
 
@@ -12,6 +15,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await sql.close();
   await database.drop();
+});
+
+it('outlives every error of a connection, whoever has it at that moment', async () => {
+  const dataSource = await new DataSource(dataSourceOptions(database.address)).initialize();
+  const { master } = dataSource.driver as unknown as { master: Pool };
+  for (const pool of [sql.pool, master]) {
+    const client = await pool.connect();
+    // A server that is killed is heard of by its last words, and again by the write after them.
+    for (const words of ['terminating connection', 'write EPIPE']) client.emit('error', new Error(words));
+    client.release(true);
+  }
+  await dataSource.destroy();
 });
 
 it('outlives a connection that is killed between two statements of a transaction', async () => {

@@ -1,6 +1,6 @@
 import { Pool, TypeOverrides, types, type PoolClient, type QueryResultRow } from 'pg';
 import { errorFields, writeLog } from '../logging.js';
-import { pgOptions, type DatabaseAddress } from './connection.js';
+import { outliveErrors, pgOptions, type DatabaseAddress } from './connection.js';
 
 /** What may be asked of the database, inside or outside a transaction. */
 export interface Queries {
@@ -37,6 +37,7 @@ export class Sql implements Queries {
       application_name: 'peerlab',
       connectionTimeoutMillis: 15_000,
       keepAlive: true,
+      onConnect: outliveErrors,
     });
     // Without a listener a lost idle connection would end the process.
     this.pool.on('error', (error) => writeLog('warn', 'a database connection was lost', errorFields(error)));
@@ -62,7 +63,6 @@ export class Sql implements Queries {
     for (let attempt = 1; ; attempt += 1) {
       const client = await this.pool.connect();
       let broken: Error | undefined;
-      // The pool listens to idle connections only; one that breaks between two statements would end the process.
       const onError = (error: Error): void => {
         broken = error;
       };

@@ -5,7 +5,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { pgOptions, type DatabaseAddress } from '../database/connection.js';
+import { outliveErrors, pgOptions, type DatabaseAddress } from '../database/connection.js';
 import { SettingError } from '../config.js';
 import { blockedFolder, postgresAccount, type Account } from './account.js';
 import { postgresBinaries } from './binaries.js';
@@ -191,6 +191,7 @@ async function startServer(cluster: Cluster, options: readonly string[]): Promis
 
 async function connect(address: DatabaseAddress): Promise<Client> {
   const client = new Client(pgOptions(address));
+  outliveErrors(client);
   try {
     await client.connect();
     return client;
