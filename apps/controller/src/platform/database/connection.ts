@@ -26,9 +26,9 @@ export function typeormOptions(
 }
 
 /**
- * For a pool's `onConnect` and for a connection of one's own: somebody listens to a connection as long as it lives. The pool does while it is idle, and
- * its `query` to a first error; another one, such as that of a write to a server that was just killed, would end
- * the process. Whoever uses the connection hears of it by the statement that fails.
+ * For a pool's `onConnect`, and for a connection of one's own: somebody listens to it as long as it lives. A pool
+ * does while it is idle, and its `query` to a first error; another one, such as that of a write to a server that
+ * was just killed, would end the process. Whoever uses the connection hears of it by the statement that fails.
  */
 export function outliveErrors(client: ClientBase): void {
   client.on('error', () => undefined);
