@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -48,15 +49,55 @@ it('starts, is taken over while it runs, keeps its data and stops', async () => 
   await again.close();
 });
 
+/** Kills the postmaster below a state folder. */
+async function killPostmaster(state: string): Promise<void> {
+  const pid = (await readFile(join(state, 'postgres/data/postmaster.pid'), 'utf8')).split('\n')[0] ?? '';
+  await promisify(execFile)('kill', ['-9', pid]);
+}
+
 it('recovers from a postmaster that was killed', async () => {
   const state = await stateFolder();
   await ensurePostgres(state, ['fsync=off']);
-  const pid = (await readFile(join(state, 'postgres/data/postmaster.pid'), 'utf8')).split('\n')[0] ?? '';
-  await promisify(execFile)('kill', ['-9', pid]);
+  await killPostmaster(state);
   const { address } = await ensurePostgres(state, ['fsync=off']);
   const sql = new Sql(address);
   expect(await sql.one('select 1 as one')).toEqual({ one: 1 });
   await sql.close();
+});
+
+/** How many processes run that program with that argument. */
+async function runningWith(program: string, argument: string): Promise<number> {
+  const commands = await Promise.all(
+    (await readdir('/proc'))
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) =>
+        // A process may end between the two looks.
+        readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+      ),
+  );
+  return commands.filter((command) => {
+    const [name, ...args] = command.split('\0');
+    return name === program && args.includes(argument);
+  }).length;
+}
+
+it('is started by one at a time: of two that find a dead one, the second would take the lock file of the first', async () => {
+  const state = await stateFolder();
+  await ensurePostgres(state, ['fsync=off']);
+  await killPostmaster(state);
+  const lock = join(state, 'postgres/run/start.lock');
+  // Another controller that is about to start it.
+  const other = spawn('flock', ['-o', lock, 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  other.stdin.write('has it\n');
+  await once(other.stdout, 'data');
+  const ended = once(other, 'exit');
+  let isStarted = false;
+  const started = ensurePostgres(state, ['fsync=off']).then(() => (isStarted = true));
+  while ((await runningWith('flock', lock)) < 2);
+  expect(isStarted).toBe(false);
+  other.stdin.end();
+  await ended;
+  await started;
 });
 
 it('puts the socket into a short folder when the state folder is deep', async () => {

@@ -17,6 +17,8 @@ const SUPERUSER = 'peerlab';
 const DATABASE = 'peerlab';
 const READY_DEADLINE_MS = 30_000;
 const RETRY_PAUSE_MS = 100;
+/** For another controller to have started it. */
+const START_LOCK_SECONDS = 60;
 
 export interface EmbeddedPostgres {
   address: DatabaseAddress;
@@ -125,8 +127,8 @@ async function pgCtl(cluster: Cluster, args: string[]): Promise<void> {
   await runAs(cluster, 'pg_ctl', [args[0] ?? '', '-D', cluster.dataDir, ...args.slice(1)]);
 }
 
-async function runAs(cluster: Cluster, tool: string, args: string[]): Promise<void> {
-  const { code, output } = await execute(cluster, tool, args);
+async function runAs(cluster: Cluster, tool: string, args: string[], through: string[] = []): Promise<void> {
+  const { code, output } = await execute(cluster, tool, args, through);
   if (code === 0) return;
   const log = existsSync(cluster.logFile) ? readFileSync(cluster.logFile, 'utf8').slice(-2000) : '';
   throw new Error(`embedded Postgres: ${tool} ${args[0]} failed (${code}): ${output.trim()}\n${log}`.trim());
@@ -134,13 +136,19 @@ async function runAs(cluster: Cluster, tool: string, args: string[]): Promise<vo
 
 /**
  * pg_ctl leaves the server behind, which would hold an inherited pipe open for ever; so the end of
- * the tool is awaited by its exit and not by the end of its output.
+ * the tool is awaited by its exit and not by the end of its output. `through` = a command that runs the tool.
  */
-function execute(cluster: Cluster, tool: string, args: string[]): Promise<{ code: number | null; output: string }> {
+function execute(
+  cluster: Cluster,
+  tool: string,
+  args: string[],
+  through: string[] = [],
+): Promise<{ code: number | null; output: string }> {
   const { uid, gid } = cluster.account;
   const change = userInfo().uid === 0 ? { uid, gid } : {};
   return new Promise((done, fail) => {
-    const child = spawn(join(cluster.native, 'bin', tool), args, {
+    const [program = '', ...rest] = [...through, join(cluster.native, 'bin', tool), ...args];
+    const child = spawn(program, rest, {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', tool === 'initdb' ? 'pipe' : 'ignore', tool === 'initdb' ? 'pipe' : 'ignore'],
@@ -183,10 +191,22 @@ async function reach(cluster: Cluster, options: readonly string[]): Promise<Reac
   }
 }
 
+/**
+ * One start at a time, and none of a server that runs by then: of two that find the lock file of a dead server,
+ * the second removes the new one of the first, and that one runs on as if it did not (`flock` and not a file that
+ * is there or not, because the lock has to go with whoever dies; `-o`, because the server outlives its starter).
+ */
 async function startServer(cluster: Cluster, options: readonly string[]): Promise<void> {
   const settings = [`listen_addresses=`, `unix_socket_directories=${cluster.socketDir}`, ...options];
   const serverOptions = settings.map((setting) => `-c '${setting}'`).join(' ');
-  await pgCtl(cluster, ['start', '-w', '-t', '60', '-l', cluster.logFile, '-o', serverOptions]);
+  const lock = join(cluster.socketDir, 'start.lock');
+  const unlessRunning = '"$0" status -D "$3" > /dev/null 2>&1 || exec "$0" "$@"';
+  await runAs(
+    cluster,
+    'pg_ctl',
+    ['start', '-D', cluster.dataDir, '-w', '-t', '60', '-l', cluster.logFile, '-o', serverOptions],
+    ['flock', '-o', '-w', String(START_LOCK_SECONDS), lock, 'sh', '-c', unlessRunning],
+  );
 }
 
 async function connect(address: DatabaseAddress): Promise<Client> {
