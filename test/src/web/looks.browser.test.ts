@@ -97,7 +97,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
       if (process.env['PEERLAB_NEW_LOOKS'] !== undefined) {
         await mkdir(LOOKS, { recursive: true });
         await writeFile(file, Buffer.from(now, 'base64'));
-        await writeFile(fonts, `${JSON.stringify({ width: await fontWidth(page) })}\n`);
+        await writeFile(fonts, `{ "width": ${await fontWidth(page)} }\n`);
         return;
       }
       const { width } = JSON.parse(await readFile(fonts, 'utf8')) as { width: number };
