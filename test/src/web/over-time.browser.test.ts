@@ -72,6 +72,26 @@ describe('on a phone', () => {
   });
 });
 
+describe('a comparison', () => {
+  it('lists one combination alone when it is chosen, says so, and lists all again', async () => {
+    await using opened = await open(`/compare?a=${run(-1)}`);
+    const { page } = opened;
+    const rows = page.getByRole('region', { name: 'Tests' }).getByRole('row');
+    const all = await rows.count();
+    const { combination } = evidence.hardware.BUS_ADDR;
+    await page
+      .getByRole('region', { name: 'By combination' })
+      .getByRole('link', { name: /BUS_ADDR/ })
+      .click();
+    await page.getByText('alone is listed below; the counts are of all.').waitFor();
+    expect(new URL(page.url()).searchParams.get('on')).toBe(combination);
+    await expect.poll(() => rows.count()).toBe(5);
+    expect(all).toBeGreaterThan(5);
+    await page.getByRole('link', { name: 'List all' }).click();
+    await expect.poll(() => rows.count()).toBe(all);
+  });
+});
+
 describe('a broken link', () => {
   it.each([
     ['/history?suite=../x&test=t&combination=zz&build=%20', 'No test is chosen.'],

@@ -74,14 +74,13 @@ export function placeRows(verdicts: readonly Pick<VerdictRow, 'suite' | 'tests' 
     (a, b) => a.position - b.position || compare(a.suite, b.suite) || compare(a.test, b.test),
   );
   for (const [index, row] of rows.entries()) row.index = index;
-  const numbers = new Map<readonly Row[], Uint32Array>();
-  const rowsOf = (suite: string, tests: readonly string[]): Uint32Array => {
-    const list = lists.get(suite)?.get(tests) ?? [];
-    const known = numbers.get(list) ?? Uint32Array.from(list, ({ index }) => index);
-    numbers.set(list, known);
-    return known;
-  };
-  return { rows, rowsOf };
+  const numbers = new Map(
+    [...lists].map(([suite, known]) => [
+      suite,
+      new Map([...known].map(([tests, list]) => [tests, Uint32Array.from(list, ({ index }) => index)])),
+    ]),
+  );
+  return { rows, rowsOf: (suite, tests) => numbers.get(suite)?.get(tests) ?? new Uint32Array() };
 }
 
 /** Column of each attempt. */

@@ -143,6 +143,16 @@ function Differences({
       <SameKernel comparison={comparison} />
       <StillRunning sides={a.run.id === b.run.id ? [a] : [a, b]} />
       <ChangeCounts combinations={combinations} only={on ?? null} />
+      {on !== undefined && (
+        <p className="notice notice-quiet">
+          {combinations.find(({ combination }) => combination.hash === on)?.combination.label ??
+            'A combination that neither side has'}{' '}
+          alone is listed below; the counts are of all.{' '}
+          <Link to="/compare" search={(before) => ({ ...before, on: undefined })} resetScroll={false}>
+            List all
+          </Link>
+        </p>
+      )}
       <ChangeTable
         comparison={comparison}
         rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}

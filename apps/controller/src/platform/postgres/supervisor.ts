@@ -22,7 +22,7 @@ const START_LOCK_SECONDS = 60;
 
 export interface EmbeddedPostgres {
   address: DatabaseAddress;
-  /** False: it was already running, e.g. after a kill -9 of the controller, and was taken over. */
+  /** False: it was already running, e.g. after a kill -9 of the controller. True: it was not, whoever then started it. */
   started: boolean;
 }
 
