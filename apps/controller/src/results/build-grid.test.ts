@@ -3,25 +3,26 @@ import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
-import { foldRows, type FoldGroup } from './build-grid.js';
+import { foldRows, newestLines, type KernelLine } from './build-grid.js';
 import { kernelsSql } from './tested-kernels.js';
 
 const RUNS = 8;
 
-const group = (kernel: number, verdicts: string, combinations = 1, tests = ['early', 'late']): FoldGroup => ({
+const line = (kernel: number, verdicts: string, tests = BOTH): KernelLine => ({
   kernel,
+  attemptId: '',
   suite: 's',
   tests,
   positions: tests.map((_, place) => place),
   verdicts,
-  combinations,
-  reasons: {},
   newest: new Date(0),
 });
+const BOTH = ['early', 'late'];
 
 describe('folding', () => {
   it('takes the worst verdict of the combinations and says how many have it where they disagree', () => {
-    const { rows, differs } = foldRows(3, [group(0, 'PP', 3), group(0, 'FP', 2), group(2, 'SP', 1), group(2, 'PP', 1)]);
+    const lines = [...['PP', 'PP', 'PP', 'FP', 'FP'].map((each) => line(0, each)), line(2, 'SP'), line(2, 'PP')];
+    const { rows, differs } = foldRows(3, lines);
     expect(rows).toEqual([
       { suite: 's', test: 'early', verdicts: 'F.P' },
       { suite: 's', test: 'late', verdicts: 'P.P' },
@@ -31,10 +32,32 @@ describe('folding', () => {
       [0, 2, 1, 2],
     ]);
   });
+  it('takes a suite of the newest attempt of its combination that has it', () => {
+    const kernels = [
+      {
+        attempts: [
+          { combination: 'c', attempt: 'new', at: '' },
+          { combination: 'c', attempt: 'old', at: '' },
+          { combination: 'd', attempt: 'other', at: '' },
+        ],
+      },
+    ];
+    const found = [
+      { ...line(0, 'PP'), attemptId: 'old' },
+      { ...line(0, 'F', ['only']), attemptId: 'old', suite: 'second' },
+      { ...line(0, 'SS'), attemptId: 'other' },
+      { ...line(0, 'XX'), attemptId: 'new' },
+    ];
+    expect(newestLines(kernels, found).map(({ suite, verdicts }) => `${suite} ${verdicts}`)).toEqual([
+      's XX',
+      'second F',
+      's SS',
+    ]);
+  });
   it('keeps the order of the suites, and a test that one kernel alone has', () => {
     const { rows, notes } = foldRows(2, [
-      { ...group(0, 'F', 1, ['old']), positions: [7], reasons: { 0: 'why' } },
-      group(1, 'PP'),
+      { ...line(0, 'F', ['old']), positions: [7], reasons: { 0: 'why' } },
+      line(1, 'PP'),
     ]);
     expect(rows.map(({ test, verdicts }) => `${test} ${verdicts}`)).toEqual(['early .P', 'late .P', 'old F.']);
     expect(notes).toEqual([{ row: 2, column: 0, reason: 'why' }]);

@@ -2,34 +2,25 @@ import { Injectable } from '@nestjs/common';
 import {
   bySeverity,
   GRID_NOTES_MAX,
-  VERDICT_BY_LETTER,
   VERDICT_TABLE,
-  worstVerdict,
   type BuildGrid,
   type Combination,
   type CombinationChoice,
   type KernelResult,
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
-import { compare } from './grid-rows.js';
+import { compare, placeRows } from './grid-rows.js';
 import { SAYS_SOMETHING } from './grid.js';
 import { newestCombination, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
-import { PACKED_AT_ONCE, VerdictRows } from './verdict-rows.js';
+import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
+import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
 
-/** Verdicts of one suite on one kernel that several combinations share. */
-export interface FoldGroup {
+/** What one combination says of a suite on a kernel. */
+export interface KernelLine extends VerdictLine {
   /** Index of the kernel. */
   kernel: number;
-  suite: string;
-  tests: readonly string[];
-  positions: readonly number[];
-  /** One letter of VERDICT_TABLE for each test. */
-  verdicts: string;
-  /** How many combinations have exactly these. */
-  combinations: number;
-  /** Why, by the test's place; empty where several combinations are folded. */
-  reasons: Readonly<Record<string, string>>;
-  newest: Date;
+  /** Why, by the test's place; absent where all combinations are folded. */
+  reasons?: Readonly<Record<string, string>>;
 }
 
 /** Results by test and kernel. */
@@ -53,11 +44,12 @@ export class BuildGridView {
     ]);
     const kernels = arrangeKernels(tested.kernels);
     const attempts = kernels.flatMap((kernel) => kernel.attempts.map(({ attempt }) => attempt));
-    const pending = await this.#verdicts.pack(attempts, PACKED_AT_ONCE);
-    const groups = await this.#fold(kernels, isAll);
-    const newest = kernels.map((_, kernel) =>
-      groups.reduce((at, group) => (group.kernel === kernel ? Math.max(at, group.newest.getTime()) : at), 0),
-    );
+    const { lines: found, pending } = isAll
+      ? await this.#verdicts.lines(attempts, PACKED_AT_ONCE)
+      : { lines: await this.#verdicts.read(attempts), pending: 0 };
+    const lines = newestLines(kernels, found);
+    const newest = kernels.map(() => 0);
+    for (const line of lines) newest[line.kernel] = Math.max(newest[line.kernel] ?? 0, line.newest.getTime());
     return {
       combination: combinations.find(({ hash }) => hash === chosen) ?? null,
       combinations,
@@ -67,7 +59,7 @@ export class BuildGridView {
         combinations: new Set(own.map(({ combination }) => combination)).size,
       })),
       older: tested.older,
-      ...foldRows(kernels.length, groups),
+      ...foldRows(kernels.length, lines),
       pending,
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
@@ -98,34 +90,26 @@ export class BuildGridView {
        where exists (select 1 from job where combination = c.hash and ${SAYS_SOMETHING}) order by label, hash`,
     );
   }
-
-  /** Of every kernel, combination and suite the newest attempt that has it; equal ones together. */
-  async #fold(kernels: readonly TestedKernelRow[], isAll: boolean): Promise<FoldGroup[]> {
-    const picked = kernels.flatMap(({ attempts }, kernel) => attempts.map((each) => ({ ...each, kernel })));
-    const rows = await this.#sql.rows<Omit<FoldGroup, 'tests' | 'positions'> & { plan: string }>(
-      foldSql(isAll ? `'{}'::jsonb` : '(array_agg(v.reasons))[1]'),
-      [picked.map(({ kernel }) => kernel), picked.map((each) => each.combination), picked.map((each) => each.attempt)],
-    );
-    const plans = await this.#verdicts.plans(rows.map(({ plan }) => plan));
-    return rows.flatMap(({ plan, ...row }) => {
-      const { tests, positions } = plans.get(plan) ?? {};
-      return tests === undefined || positions === undefined ? [] : [{ ...row, tests, positions }];
-    });
-  }
 }
 
-/** Takes attempts as three arrays: kernel, combination, id; newest first. */
-export const foldSql = (reasons: string): string => `
-  with picked as materialized (
-    select * from unnest($1::int[], $2::text[], $3::uuid[]) with ordinality as p(kernel, combination, attempt, place)
-  ), newest as materialized (
-    select p.kernel, v.suite, (array_agg(p.attempt order by p.place))[1] as attempt
-    from picked p join attempt_verdicts v on v.attempt_id = p.attempt group by p.kernel, p.combination, v.suite
-  )
-  select n.kernel, n.suite, v.plan, v.verdicts, count(*)::int as combinations, max(v.newest) as newest,
-    ${reasons} as reasons
-  from newest n join attempt_verdicts v on v.attempt_id = n.attempt and v.suite = n.suite
-  group by n.kernel, n.suite, v.plan, v.verdicts`;
+/** Of every kernel, combination and suite those of the newest attempt that has any. Pure. */
+export function newestLines(
+  kernels: readonly Pick<TestedKernelRow, 'attempts'>[],
+  lines: readonly (VerdictLine & Pick<KernelLine, 'reasons'>)[],
+): KernelLine[] {
+  const byAttempt = linesByAttempt(lines);
+  return kernels.flatMap(({ attempts }, kernel) => {
+    const seen = new Set<string>();
+    return attempts.flatMap(({ combination, attempt }) =>
+      (byAttempt.get(attempt) ?? []).flatMap((line) => {
+        const key = `${combination} ${line.suite}`;
+        if (seen.has(key)) return [];
+        seen.add(key);
+        return [{ ...line, kernel }];
+      }),
+    );
+  });
+}
 
 /**
  * Kernels (newest first) so that those of one build name are neighbours: the group with the newest kernel
@@ -143,85 +127,41 @@ export function arrangeKernels(kernels: readonly TestedKernelRow[]): TestedKerne
 
 const NEVER_RAN = '.';
 
-interface FoldedRow {
-  suite: string;
-  test: string;
-  position: number;
-  /** By column: the letter that was seen first, and how many combinations have any. */
-  letters: string[];
-  totals: number[];
-  /** By column, only where combinations disagree: how many have each letter. */
-  mixed: Map<number, Map<string, number>>;
-  reasons: Map<number, string>;
-}
-
 /** Rows in the order of the suites: of every cell the worst verdict, and where combinations disagree. Pure. */
-export function foldRows(columns: number, groups: readonly FoldGroup[]): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
-  const found = new Map<string, FoldedRow>();
-  for (const { kernel, suite, tests, positions, verdicts, combinations, reasons } of groups) {
-    for (const [place, test] of tests.entries()) {
-      const key = `${suite}\n${test}`;
-      let row = found.get(key);
-      if (row === undefined) {
-        row = emptyRow(suite, test, columns);
-        found.set(key, row);
-      }
-      row.position = Math.min(row.position, positions[place] ?? 0);
-      addVerdict(row, kernel, verdicts[place] ?? NEVER_RAN, combinations);
-      const reason = reasons[place];
-      if (reason !== undefined) row.reasons.set(kernel, reason);
+export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
+  const { rows, rowsOf } = placeRows(lines);
+  const ranks = NO_RANK + 1;
+  /** How many combinations have each verdict: by row, then column, then rank. */
+  const counts = new Uint32Array(rows.length * columns * ranks);
+  const notes: BuildGrid['notes'] = [];
+  for (const { kernel, suite, tests, verdicts, reasons = {} } of lines) {
+    const places = rowsOf(suite, tests);
+    for (let place = 0; place < places.length; place += 1) {
+      const cell = (places[place] ?? 0) * columns + kernel;
+      const at = cell * ranks + rankOf(verdicts.charCodeAt(place));
+      counts[at] = (counts[at] ?? 0) + 1;
+    }
+    for (const place of Object.keys(reasons)) {
+      notes.push({ row: places[Number(place)] ?? 0, column: kernel, reason: reasons[place] ?? '' });
     }
   }
-  const rows = [...found.values()].toSorted(
-    (a, b) => a.position - b.position || compare(a.suite, b.suite) || compare(a.test, b.test),
-  );
+  const differs: BuildGrid['differs'] = [];
+  const letters = Array.from({ length: rows.length * columns }, (_, cell) => {
+    const found = counts.subarray(cell * ranks, (cell + 1) * ranks);
+    const worst = found.findIndex((count) => count > 0);
+    const total = found.reduce((sum, count) => sum + count, 0);
+    const worstCount = found[worst] ?? 0;
+    if (worstCount < total) differs.push([Math.floor(cell / columns), cell % columns, worstCount, total]);
+    const verdict = RANKED_VERDICTS[worst];
+    return verdict === undefined ? NEVER_RAN : VERDICT_TABLE[verdict].letter;
+  });
   return {
-    rows: rows.map(({ suite, test, letters, mixed }) => {
-      for (const [column, counts] of mixed) letters[column] = worstLetter(counts);
-      return { suite, test, verdicts: letters.join('') };
-    }),
-    differs: rows.flatMap(({ mixed, totals }, row) =>
-      byColumn(mixed).map(([column, counts]): [number, number, number, number] => [
-        row,
-        column,
-        counts.get(worstLetter(counts)) ?? 0,
-        totals[column] ?? 0,
-      ]),
-    ),
-    notes: rows
-      .flatMap(({ reasons }, row) => byColumn(reasons).map(([column, reason]) => ({ row, column, reason })))
-      .slice(0, GRID_NOTES_MAX),
+    rows: rows.map(({ suite, test, index }) => ({
+      suite,
+      test,
+      verdicts: letters.slice(index * columns, (index + 1) * columns).join(''),
+    })),
+    differs,
+    notes: notes.toSorted((a, b) => a.row - b.row || a.column - b.column).slice(0, GRID_NOTES_MAX),
   };
-}
-
-function emptyRow(suite: string, test: string, columns: number): FoldedRow {
-  const letters = Array.from({ length: columns }, () => NEVER_RAN);
-  const totals = letters.map(() => 0);
-  return { suite, test, position: Number.POSITIVE_INFINITY, letters, totals, mixed: new Map(), reasons: new Map() };
-}
-
-function addVerdict({ letters, totals, mixed }: FoldedRow, column: number, letter: string, combinations: number): void {
-  const before = letters[column] ?? NEVER_RAN;
-  const total = totals[column] ?? 0;
-  totals[column] = total + combinations;
-  if (total === 0) {
-    letters[column] = letter;
-    return;
-  }
-  let counts = mixed.get(column);
-  if (counts === undefined) {
-    if (before === letter) return;
-    counts = new Map([[before, total]]);
-    mixed.set(column, counts);
-  }
-  counts.set(letter, (counts.get(letter) ?? 0) + combinations);
-}
-
-function worstLetter(counts: ReadonlyMap<string, number>): string {
-  const worst = worstVerdict([...counts.keys()].flatMap((letter) => VERDICT_BY_LETTER.get(letter) ?? []));
-  return worst === null ? NEVER_RAN : VERDICT_TABLE[worst].letter;
-}
-
-function byColumn<T>(cells: ReadonlyMap<number, T>): [number, T][] {
-  return [...cells].toSorted(([a], [b]) => a - b);
 }

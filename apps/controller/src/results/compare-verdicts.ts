@@ -1,13 +1,6 @@
-import {
-  bySeverity,
-  CHANGE_CLASSES,
-  classOfChange,
-  VERDICT_TABLE,
-  VERDICTS,
-  type ChangeClass,
-  type Outcome,
-} from '@peerlab/contracts';
+import { CHANGE_CLASSES, classOfChange, type ChangeClass, type Outcome } from '@peerlab/contracts';
 import { placeRows } from './grid-rows.js';
+import { RANKED_VERDICTS, rankOf } from './verdict-letters.js';
 import type { VerdictRow } from './verdict-rows.js';
 
 /** The verdicts of a suite of an attempt on one side; those that came later stand later. */
@@ -33,13 +26,6 @@ export type ChangeCounts = Record<ChangeClass, number>;
 
 export const noChanges = (): ChangeCounts =>
   Object.fromEntries(CHANGE_CLASSES.map((each) => [each, 0])) as ChangeCounts;
-
-/** Code of a letter of VERDICT_TABLE; a smaller rank is worse. */
-const RANKED = new Map(
-  VERDICTS.toSorted(bySeverity).map(
-    (verdict, rank) => [VERDICT_TABLE[verdict].letter.charCodeAt(0), { verdict, rank }] as const,
-  ),
-);
 
 /** Which cells are wanted: most of hundreds of thousands are the same. */
 interface Wanted {
@@ -124,11 +110,9 @@ function gather(
     }
   }
   const find = (cell: number): FoundVerdict | null => {
-    const verdict = RANKED.get(letters[cell] ?? NO_LETTER)?.verdict;
+    const verdict = RANKED_VERDICTS[rankOf(letters[cell] ?? NO_LETTER)];
     if (verdict === undefined) return null;
     return { verdict, n: count[cell] ?? 0, attemptId: verdicts[worst[cell] ?? 0]?.attemptId ?? '' };
   };
   return { letters, find };
 }
-
-const rankOf = (letter: number): number => RANKED.get(letter)?.rank ?? VERDICTS.length;

@@ -1,17 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { countFlips, FLAKINESS_WINDOW, VERDICT_BY_LETTER, type Flakiness, type Verdict } from '@peerlab/contracts';
+import { countFlips, FLAKINESS_WINDOW, isConclusive, type Flakiness } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
+import { placeRows } from './grid-rows.js';
 import { SAYS_SOMETHING, TESTED_PAIRS } from './grid.js';
-import { PACKED_AT_ONCE, VerdictRows } from './verdict-rows.js';
+import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
+import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
 
-/** What attempts of one kernel on one combination said of a suite, in their order; several such may be equal. */
-export interface VerdictSequence {
-  suite: string;
-  /** Tests and one letter for each, of every attempt. */
-  attempts: { tests: readonly string[]; verdicts: string }[];
-  /** How many combinations and kernels have exactly this sequence. */
-  times: number;
-}
+/** What the attempts of one kernel on one combination said of their suites, in the order of the attempts. */
+export type VerdictSequence = readonly Omit<VerdictLine, 'attemptId' | 'newest'>[];
 
 interface AttemptRow {
   attempt: string;
@@ -34,38 +30,25 @@ export class FlakinessView {
   async read(combination: string | null): Promise<Flakiness> {
     const { text, values } = windowSql(combination);
     const attempts = await this.#sql.rows<AttemptRow>(text, values);
-    const pending = await this.#verdicts.pack(
+    const { lines, pending } = await this.#verdicts.lines(
       attempts.map(({ attempt }) => attempt),
       PACKED_AT_ONCE,
     );
-    return { tests: countAll(await this.#sequences(attempts)), attempts: attempts.length, pending };
+    return { tests: countAll(sequences(attempts, lines)), attempts: attempts.length, pending };
   }
+}
 
-  async #sequences(attempts: readonly AttemptRow[]): Promise<VerdictSequence[]> {
-    const rows = await this.#sql.rows<{ suite: string; plans: string[]; verdicts: string[]; times: number }>(
-      `select suite, plans, verdicts, count(*)::int as times from (
-         select v.suite, array_agg(v.plan order by p.place desc) as plans,
-           array_agg(v.verdicts order by p.place desc) as verdicts
-         from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as p(combination, kernel, attempt, place)
-           join attempt_verdicts v on v.attempt_id = p.attempt
-         group by p.combination, p.kernel, v.suite) sequence
-       group by suite, plans, verdicts`,
-      [
-        attempts.map(({ combination }) => combination),
-        attempts.map(({ kernel }) => kernel),
-        attempts.map(({ attempt }) => attempt),
-      ],
-    );
-    const plans = await this.#verdicts.plans(rows.flatMap((row) => row.plans));
-    return rows.map(({ suite, plans: hashes, verdicts, times }) => ({
-      suite,
-      attempts: hashes.map((hash, index) => ({
-        tests: plans.get(hash)?.tests ?? [],
-        verdicts: verdicts[index] ?? '',
-      })),
-      times,
-    }));
+/** Takes the attempts newest first. */
+function sequences(attempts: readonly AttemptRow[], lines: readonly VerdictLine[]): VerdictSequence[] {
+  const byAttempt = linesByAttempt(lines);
+  const byKernel = new Map<string, VerdictLine[]>();
+  for (const { combination, kernel, attempt } of attempts.toReversed()) {
+    const key = `${combination} ${kernel}`;
+    const sequence = byKernel.get(key) ?? [];
+    byKernel.set(key, sequence);
+    sequence.push(...(byAttempt.get(attempt) ?? []));
   }
+  return [...byKernel.values()];
 }
 
 /** The newest attempts of each combination and build name, newest first, each with its kernel. */
@@ -85,32 +68,47 @@ export function windowSql(combination: string | null): { text: string; values: u
   };
 }
 
+/**
+ * What a verdict adds to flips and chances, by the rank of the one before it (NO_RANK: none) and its own; and which
+ * one the next has before it. The rule is that of countFlips: millions of verdicts go through it for one answer.
+ */
+const RANKS = NO_RANK + 1;
+const STEPS = Array.from({ length: RANKS * RANKS }, (_, step) => {
+  const before = RANKED_VERDICTS[Math.floor(step / RANKS)];
+  const verdict = RANKED_VERDICTS[step % RANKS];
+  const line = before === undefined ? [] : [before];
+  const after = countFlips(verdict === undefined ? line : [...line, verdict]);
+  const { flips, chances } = countFlips(line);
+  const counts = verdict !== undefined && isConclusive(verdict);
+  return {
+    flips: after.flips - flips,
+    chances: after.chances - chances,
+    next: counts ? step % RANKS : Math.floor(step / RANKS),
+  };
+});
+
 /** Flips and chances of every test that had a chance, the most flips first. Pure. */
-export function countAll(sequences: readonly VerdictSequence[]): Flakiness['tests'] {
-  const tests = new Map<string, Flakiness['tests'][number]>();
-  // Most tests pass all the time, so that most lines are the same few.
-  const known = new Map<string, ReturnType<typeof countFlips>>();
-  for (const { suite, attempts, times } of sequences) {
-    const letters = new Map<string, string>();
-    for (const attempt of attempts) {
-      for (const [place, test] of attempt.tests.entries()) {
-        letters.set(test, (letters.get(test) ?? '') + (attempt.verdicts[place] ?? ''));
+export function countAll(all: readonly VerdictSequence[]): Flakiness['tests'] {
+  const { rows, rowsOf } = placeRows(all.flat());
+  const flips = new Uint32Array(rows.length);
+  const chances = new Uint32Array(rows.length);
+  const before = new Uint8Array(rows.length);
+  for (const sequence of all) {
+    before.fill(NO_RANK);
+    for (const { suite, tests, verdicts } of sequence) {
+      const places = rowsOf(suite, tests);
+      for (let place = 0; place < places.length; place += 1) {
+        const row = places[place] ?? 0;
+        const step = STEPS[(before[row] ?? NO_RANK) * RANKS + rankOf(verdicts.charCodeAt(place))];
+        if (step === undefined) continue;
+        flips[row] = (flips[row] ?? 0) + step.flips;
+        chances[row] = (chances[row] ?? 0) + step.chances;
+        before[row] = step.next;
       }
     }
-    for (const [test, line] of letters) {
-      const counted = known.get(line) ?? countFlips(verdictsOf(line));
-      known.set(line, counted);
-      if (counted.chances === 0) continue;
-      const key = `${suite}\n${test}`;
-      const sum = tests.get(key) ?? { suite, test, flips: 0, chances: 0 };
-      tests.set(key, sum);
-      sum.flips += counted.flips * times;
-      sum.chances += counted.chances * times;
-    }
   }
-  return [...tests.values()].toSorted((a, b) => b.flips - a.flips || a.chances - b.chances);
-}
-
-function verdictsOf(letters: string): Verdict[] {
-  return Array.from(letters).flatMap((letter) => VERDICT_BY_LETTER.get(letter) ?? []);
+  return rows
+    .map(({ suite, test, index }) => ({ suite, test, flips: flips[index] ?? 0, chances: chances[index] ?? 0 }))
+    .filter((each) => each.chances > 0)
+    .toSorted((a, b) => b.flips - a.flips || a.chances - b.chances);
 }

@@ -1,5 +1,5 @@
 import { GRID_NOTES_MAX, type Grid } from '@peerlab/contracts';
-import type { VerdictRow } from './verdict-rows.js';
+import type { VerdictLine, VerdictRow } from './verdict-rows.js';
 
 const NEVER_RAN = '.';
 
@@ -49,7 +49,7 @@ export function arrangeRows(
 }
 
 /** All rows in the order of the suites, and the numbers of those of a list of tests of a suite. Pure. */
-export function placeRows(verdicts: readonly Pick<VerdictRow, 'suite' | 'tests' | 'positions'>[]): {
+export function placeRows(verdicts: readonly Pick<VerdictLine, 'suite' | 'tests' | 'positions'>[]): {
   rows: readonly Row[];
   rowsOf: (suite: string, tests: readonly string[]) => Uint32Array;
 } {

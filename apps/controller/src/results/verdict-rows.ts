@@ -4,21 +4,31 @@ import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 
-/** The verdicts of one suite of one attempt. */
-export interface VerdictRow {
-  attemptId: string;
-  suite: string;
+interface TestPlan {
   /** In the order of the suite. */
   tests: readonly string[];
   /** Where each test stands among those of all suites. */
   positions: readonly number[];
+}
+
+/** The verdicts of one suite of one attempt. */
+export interface VerdictLine extends TestPlan {
+  attemptId: string;
+  suite: string;
   /** One letter of VERDICT_TABLE for each test. */
   verdicts: string;
-  /** Why, by the test's place, of those verdicts that say that something is wrong. */
-  reasons: Readonly<Record<string, string>>;
   /** When the newest of the results was stored. */
   newest: Date;
 }
+
+/** The same, and what is said to those that are wrong. */
+export interface VerdictRow extends VerdictLine {
+  /** Why, by the test's place, of those verdicts that say that something is wrong. */
+  reasons: Readonly<Record<string, string>>;
+}
+
+/** As it is stored: many attempts share a list of tests. */
+type Unplanned<T extends TestPlan> = Omit<T, keyof TestPlan> & { plan: string };
 
 interface ResultRow {
   attempt_id: string;
@@ -59,40 +69,62 @@ export class VerdictRows {
   }
 
   /**
-   * Packs ended attempts that have results and are not packed yet, at most `atMost` of them, the first ones first.
-   * Returns how many are left. For answers that read the packed rows by themselves.
+   * Verdicts of ended attempts, for answers that span thousands of them: those that are not packed yet are packed
+   * first, at most `atMost`, the first ones first; `pending` = how many are left, whose verdicts are missing here.
    */
-  async pack(attemptIds: readonly string[], atMost: number): Promise<number> {
-    const missing = await this.#sql.rows<{ id: string }>(
-      `select t.id from unnest($1::uuid[]) with ordinality as wanted(id, place) join attempt t on t.id = wanted.id
-       where t.state = 'ended' and not exists (select 1 from attempt_verdicts where attempt_id = t.id)
-         and exists (select 1 from result where attempt_id = t.id) order by wanted.place`,
-      [attemptIds],
+  async lines(attemptIds: readonly string[], atMost: number): Promise<{ lines: VerdictLine[]; pending: number }> {
+    const lines = await this.#lines(attemptIds);
+    const have = new Set(lines.map(({ attemptId }) => attemptId));
+    const { packed, pending } = await this.#packEnded(
+      attemptIds.filter((id) => !have.has(id)),
+      atMost,
     );
-    const now = missing.slice(0, atMost).map(({ id }) => id);
-    if (now.length > 0) await this.#pack(now);
-    return missing.length - now.length;
+    return { lines: packed.length === 0 ? lines : [...lines, ...(await this.#lines(packed))], pending };
   }
 
-  /** Test plans by hash. */
-  async plans(hashes: readonly string[]): Promise<Map<string, { tests: string[]; positions: number[] }>> {
-    const plans = await this.#sql.rows<{ hash: string; tests: string[]; positions: number[] }>(
-      'select hash, tests, positions from test_plan where hash = any($1)',
-      [[...new Set(hashes)]],
+  async #lines(attemptIds: readonly string[]): Promise<VerdictLine[]> {
+    return this.#planned(
+      await this.#sql.rows<Unplanned<VerdictLine>>(
+        `select attempt_id as "attemptId", suite, plan, verdicts, newest from attempt_verdicts
+         where attempt_id = any($1)`,
+        [attemptIds],
+      ),
     );
-    return new Map(plans.map(({ hash, tests, positions }) => [hash, { tests, positions }]));
+  }
+
+  /** Packs ended attempts that have results. Returns those it packed, and how many are left. */
+  async #packEnded(attemptIds: readonly string[], atMost: number): Promise<{ packed: string[]; pending: number }> {
+    if (attemptIds.length === 0) return { packed: [], pending: 0 };
+    const missing = await this.#sql.rows<{ id: string }>(
+      `select t.id from unnest($1::uuid[]) with ordinality as wanted(id, place) join attempt t on t.id = wanted.id
+       where t.state = 'ended' and exists (select 1 from result where attempt_id = t.id) order by wanted.place`,
+      [attemptIds],
+    );
+    const packed = missing.slice(0, atMost).map(({ id }) => id);
+    if (packed.length > 0) await this.#pack(packed);
+    return { packed, pending: missing.length - packed.length };
   }
 
   async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
-    const rows = await this.#sql.rows<Omit<PlannedRow, 'tests' | 'positions'>>(
-      `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
-       where attempt_id = any($1)`,
-      [attemptIds],
+    return this.#planned(
+      await this.#sql.rows<Unplanned<VerdictRow>>(
+        `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
+         where attempt_id = any($1)`,
+        [attemptIds],
+      ),
     );
-    const byHash = await this.plans(rows.map(({ plan }) => plan));
+  }
+
+  /** Gives each row its list of tests; rows with the same list share it. */
+  async #planned<T extends { plan: string }>(rows: readonly T[]): Promise<(Omit<T, 'plan'> & TestPlan)[]> {
+    const plans = await this.#sql.rows<TestPlan & { hash: string }>(
+      'select hash, tests, positions from test_plan where hash = any($1)',
+      [[...new Set(rows.map(({ plan }) => plan))]],
+    );
+    const byHash = new Map(plans.map(({ hash, tests, positions }) => [hash, { tests, positions }]));
     return rows.flatMap(({ plan, ...row }) => {
-      const { tests, positions } = byHash.get(plan) ?? {};
-      return tests === undefined || positions === undefined ? [] : [{ ...row, tests, positions }];
+      const found = byHash.get(plan);
+      return found === undefined ? [] : [{ ...row, ...found }];
     });
   }
 
@@ -117,6 +149,17 @@ export class VerdictRows {
       return rows;
     });
   }
+}
+
+/** Lines of each attempt, in the order in which they come. Pure. */
+export function linesByAttempt<T extends { attemptId: string }>(lines: readonly T[]): Map<string, T[]> {
+  const byAttempt = new Map<string, T[]>();
+  for (const line of lines) {
+    const own = byAttempt.get(line.attemptId);
+    if (own === undefined) byAttempt.set(line.attemptId, [line]);
+    else own.push(line);
+  }
+  return byAttempt;
 }
 
 /** To be called with every change of the results of an attempt, in its transaction. */
