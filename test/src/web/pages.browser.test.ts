@@ -21,6 +21,8 @@ const firstJob = () => {
 const pages = () => ({
   grid: '/',
   cell: `/?cell=${encodeURIComponent(`p2p-functional/thp_alias@dma-alias@${app.farm.jobs[3]?.attempt.combination?.hash.slice(0, 8)}`)}`,
+  kernels: '/?by=builds&combination=all&sort=flakiness',
+  'kernels with metrics': '/?by=builds&show=metric',
   runs: '/runs',
   run: `/runs/${app.farm.endedRun}`,
   'live run': `/runs/${app.farm.liveRun}`,
@@ -37,6 +39,8 @@ describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
     Object.keys({
       grid: 0,
       cell: 0,
+      kernels: 0,
+      'kernels with metrics': 0,
       runs: 0,
       run: 0,
       'live run': 0,
@@ -54,6 +58,8 @@ describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
     await untilLoaded(page);
     if (name === 'log') await page.locator('.log-marked').waitFor();
     if (name === 'submit') await page.getByText('6 jobs on 3 machines').waitFor();
+    if (name === 'kernels with metrics') await page.locator('tbody.metrics').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
     expect(await page.title()).toMatch(/ · Peerlab$/);
     expect(await accessibilityFindings(page)).toEqual([]);
     expect(errors).toEqual([]);
