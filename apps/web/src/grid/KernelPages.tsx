@@ -11,16 +11,17 @@ export function KernelPages({ grid, search }: { grid: BuildGrid; search: GridSea
   const { older, newer } = grid;
   const navigate = useNavigate();
   const nav = useRef<HTMLElement>(null);
-  const isTurning = useRef(false);
+  /** The page that is left, until the next one has come. */
+  const left = useRef<BuildGrid | null>(null);
   // The link that was followed may be gone on the last page: the keyboard goes to one that is there.
   useEffect(() => {
-    if (!isTurning.current) return;
-    isTurning.current = false;
+    if (left.current === null || left.current === grid) return;
+    left.current = null;
     if (document.activeElement === document.body) nav.current?.querySelector('a')?.focus({ preventScroll: true });
   }, [grid]);
   const to = (before: string | null): GridSearch => ({ ...search, before: before ?? undefined, cell: undefined });
   const turn = (before: string | null): void => {
-    isTurning.current = true;
+    left.current = grid;
     void navigate({ to: '/', search: to(before), resetScroll: false });
   };
   useKeys({
@@ -28,7 +29,7 @@ export function KernelPages({ grid, search }: { grid: BuildGrid; search: GridSea
     ...(older.count > 0 ? { olderKernels: () => turn(older.before) } : {}),
   });
   if (older.count === 0 && newer.count === 0) return null;
-  const common = { to: '/', resetScroll: false, onClick: () => (isTurning.current = true) } as const;
+  const common = { to: '/', resetScroll: false, onClick: () => (left.current = grid) } as const;
   return (
     <nav ref={nav} className="kernel-pages" aria-label="Kernels by age">
       {newer.before !== null && (
