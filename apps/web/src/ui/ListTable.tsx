@@ -12,12 +12,14 @@ export interface ListColumn<T> {
 
 /** Rows below one head; on a phone each row is a card. `empty` stands in its place while there are no rows. */
 export function ListTable<T>({
+  className,
   rows,
   columns,
   keyOf,
   rowClass,
   empty = null,
 }: {
+  className?: string;
   rows: readonly T[];
   columns: readonly ListColumn<T>[];
   /** Of a row; its place where it has no name of its own. */
@@ -27,7 +29,7 @@ export function ListTable<T>({
 }): ReactNode {
   if (rows.length === 0) return empty;
   return (
-    <table className="list">
+    <table className={className === undefined ? 'list' : `list ${className}`}>
       <thead>
         <tr>
           {columns.map(({ name, head = name, className }) => (
