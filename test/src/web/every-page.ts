@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { accessibilityFindings, untilLoaded, type OpenPage, type WebApp } from './web-app.js';
 
 /** Many elements take axe long on a busy computer. */
-const PATIENCE = { timeout: 120_000 };
+export const PATIENCE = { timeout: 120_000 };
 const PHONE = { width: 390, height: 844 };
 
 /**

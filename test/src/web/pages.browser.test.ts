@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkEveryPage } from './every-page.js';
+import { checkEveryPage, PATIENCE } from './every-page.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { startWebApp, untilLoaded, type WebApp } from './web-app.js';
-
-/** Many lines of a log take axe long on a busy computer. */
-const PATIENCE = { timeout: 120_000 };
 
 let app: WebApp;
 beforeAll(async () => {

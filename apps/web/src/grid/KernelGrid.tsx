@@ -60,8 +60,10 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
   return (
     <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
       <div className="grid-side">
-        <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
-        <KernelPages grid={grid} search={search} />
+        <div className="grid-facts">
+          <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
+          <KernelPages grid={grid} search={search} />
+        </div>
         {grid.pending > 0 && (
           <p className="notice notice-quiet" role="status">
             Results of {countText(grid.pending)} older {grid.pending === 1 ? 'attempt is' : 'attempts are'} still being

@@ -111,20 +111,22 @@ function Kernel({
 }): ReactNode {
   return (
     <div className="kernel-box">
-      <Link
-        to="/builds/$build"
-        params={{ build: kernel.build.id }}
-        tabIndex={isStop ? undefined : -1}
-        aria-label={`kernel ${shortBuildId(kernel.buildId)}, ${kernel.release}`}
-      >
-        <code>{shortBuildId(kernel.buildId)}</code>
-      </Link>
-      {isReference && (
-        <span className="chip kernel-reference" title="metrics are compared with those of this kernel">
-          <span aria-hidden="true">= 1×</span>
-          <span className="unseen">metrics are compared with those of this kernel</span>
-        </span>
-      )}
+      <span className="row tight">
+        <Link
+          to="/builds/$build"
+          params={{ build: kernel.build.id }}
+          tabIndex={isStop ? undefined : -1}
+          aria-label={`kernel ${shortBuildId(kernel.buildId)}, ${kernel.release}`}
+        >
+          <code>{shortBuildId(kernel.buildId)}</code>
+        </Link>
+        {isReference && (
+          <span className="chip kernel-reference" title="metrics are compared with those of this kernel">
+            <span aria-hidden="true">= 1×</span>
+            <span className="unseen">metrics are compared with those of this kernel</span>
+          </span>
+        )}
+      </span>
       <span className="kernel-release">{kernel.release}</span>
       <span className="muted">{kernel.testedAt === null ? 'not summed up yet' : <Ago at={kernel.testedAt} />}</span>
     </div>

@@ -28,6 +28,11 @@ export function Legend(): ReactNode {
           <span className="verdict cell-pending" /> <strong>striped</strong>{' '}
           <span className="muted">not reported yet; its job is queued or running</span>
         </li>
+        <li>
+          <span className="change tone-good">▲</span> <span className="change tone-bad">▼</span>{' '}
+          <span className="change muted">≈</span> <strong>metric</strong>{' '}
+          <span className="muted">better, worse, or no clear change against the kernel that it is compared with</span>
+        </li>
       </ul>
     </details>
   );
