@@ -31,7 +31,10 @@ export function Legend(): ReactNode {
         <li>
           <span className="change tone-good">▲</span> <span className="change tone-bad">▼</span>{' '}
           <span className="change muted">≈</span> <strong>metric</strong>{' '}
-          <span className="muted">better, worse, or no clear change against the kernel that it is compared with</span>
+          <span className="muted">
+            better, worse, or no clear change against the kernel that it is compared with; where cells are small, a
+            coloured corner: upper left is better, lower left is worse
+          </span>
         </li>
       </ul>
     </details>

@@ -91,14 +91,16 @@ function MetricCell({
     <Link
       to="/trends"
       search={{ suite: row.suite, metric: row.name, combination: frame.combinationOf(column) }}
-      className={room === 'dense' ? `dense-metric ${toneOf(change)}` : 'metric-box'}
+      className={room === 'dense' ? 'dense-metric' : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
       // The row's header has the way for the keyboard: hundreds of columns would be hundreds of stops.
       tabIndex={-1}
     >
       {room === 'dense' ? (
         <>
-          <span aria-hidden="true">{change?.clear === true ? changeSign(change) : '·'}</span>
+          <span aria-hidden="true" className={`change ${toneOf(change)}`}>
+            {change?.clear === true ? changeSign(change) : '·'}
+          </span>
           <span className="unseen">{title}</span>
         </>
       ) : (

@@ -12,7 +12,7 @@ export interface MetricFrame {
   combinationOf: (column: number) => string;
 }
 
-/** How much room a column has: text beside the verdict, short text below it, or a sign. */
+/** How much room a column has: for text beside the verdict, for short text below it, or for a corner of the cell. */
 export type MetricRoom = 'wide' | 'narrow' | 'dense';
 
 /** Median, samples, quartiles and what became of it since the base, as lines of a title. */
@@ -71,7 +71,13 @@ export function MetricBeside({
   if (first === undefined || value == null) return null;
   const change = compareMetric(first, column, frame.againstOf(column));
   if (room === 'dense') {
-    return change?.clear === true ? <span className={toneOf(change)}>{changeSign(change)}</span> : null;
+    if (change?.clear !== true) return null;
+    // A sign beside the verdict would not fit.
+    return (
+      <span className={change.factor >= 1 ? 'corner-better' : 'corner-worse'}>
+        <span className="unseen">, {changeText(change)}</span>
+      </span>
+    );
   }
   return (
     <span className={`cell-metric cell-metric-${room}`}>
