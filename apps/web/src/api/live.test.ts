@@ -35,9 +35,15 @@ const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 describe('live link', () => {
   const topics: (string | null)[] = [];
   let returns = 0;
-  const start = () =>
+  const unwatched: string[] = [];
+  const start = (since: string | null = 'page') =>
     createLiveLink(
-      { onChanged: (topic) => topics.push(topic), onReturn: () => (returns += 1) },
+      {
+        onChanged: (topic) => topics.push(topic),
+        onReturn: () => (returns += 1),
+        onUnwatched: (topic) => unwatched.push(topic),
+      },
+      since,
       () => new ManualSocket() as unknown as WebSocket,
     );
   /** What a controller answers to the first frame. */
@@ -48,6 +54,7 @@ describe('live link', () => {
   beforeEach(() => {
     ManualSocket.all = [];
     topics.length = 0;
+    unwatched.length = 0;
     returns = 0;
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   });
@@ -59,10 +66,32 @@ describe('live link', () => {
     const stop = link.watch(['runs', 'grid']);
     link.watch(['grid']);
     await Promise.resolve();
-    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'] });
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'page' });
     stop();
     await Promise.resolve();
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['grid'] });
+    expect(unwatched).toEqual(['runs']);
+  });
+
+  it('asks what changed since the last word of topics that are new, and of no others', async () => {
+    const link = start();
+    join('a', ['grid']);
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: [], since: 'page' });
+    expect(topics.splice(0)).toEqual(['grid']);
+    link.watch(['runs']);
+    await Promise.resolve();
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs'], since: 'a' });
+    newest().say({ type: 'resumed', cursor: 'b', changed: ['runs'] });
+    expect([topics.splice(0), returns]).toEqual([['runs'], 0]);
+    link.watch(['runs'])();
+    await Promise.resolve();
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs'] });
+  });
+
+  it('fetches all anew when the page came without a cursor', () => {
+    start(null);
+    join('a', []);
+    expect(topics).toEqual([null]);
   });
 
   it('returns after a loss with its cursor, resumes topics and tails, and passes on what it missed', () => {

@@ -34,6 +34,8 @@ export interface LiveEvents {
   onChanged: (topic: string | null) => void;
   /** The controller is there again, and what it missed to say was said. */
   onReturn: () => void;
+  /** Changes of the topic are not told any more. */
+  onUnwatched: (topic: string) => void;
 }
 
 export interface LiveLink {
@@ -41,7 +43,10 @@ export interface LiveLink {
   /** When the page heard of changes last before the connection was lost, milliseconds since 1970; null while it is open. */
   lostAt: () => number | null;
   onState: (listener: () => void) => () => void;
-  /** Adds topics until the returned function is called; the same topic may be held many times. */
+  /**
+   * Adds topics until the returned function is called; the same topic may be held many times. Changes of them
+   * since the last word of the controller are told, too: what the page fetches at the same time may be older.
+   */
   watch: (topics: readonly string[]) => () => void;
   /** Follows one stream until the returned function is called. */
   tail: (tail: Tail) => () => void;
@@ -52,9 +57,11 @@ export interface LiveLink {
 /**
  * One WebSocket for the whole page, opened again with growing pauses for as long as the page lives. It comes
  * back with the cursor of the last message, and is told what changed meanwhile: nothing is fetched in vain.
+ * `since` = the cursor of when the page was asked for; without one, all is fetched anew when the link is up.
  */
 export function createLiveLink(
-  { onChanged, onReturn }: LiveEvents,
+  { onChanged, onReturn, onUnwatched }: LiveEvents,
+  since: LiveCursor | null,
   openSocket: () => WebSocket = () =>
     new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${LIVE_PATH}`),
 ): LiveLink {
@@ -65,11 +72,12 @@ export function createLiveLink(
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let tries = 0;
-  let cursor: LiveCursor | null = null;
+  let cursor = since;
   let heardAt: number | null = null;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
   let topicsQueued = false;
+  let topicsAdded = false;
 
   const send = (message: FromBrowser): void => {
     if (socket?.readyState === OPEN) socket.send(JSON.stringify(message));
@@ -85,7 +93,8 @@ export function createLiveLink(
     topicsQueued = true;
     queueMicrotask(() => {
       topicsQueued = false;
-      send({ type: 'topics', topics: [...topics.keys()] });
+      send({ type: 'topics', topics: [...topics.keys()], ...(topicsAdded && { since: cursor }) });
+      topicsAdded = false;
     });
   };
   const sendTail = ({ attemptId, stream, nextSeq }: Tail): void =>
@@ -115,11 +124,13 @@ export function createLiveLink(
     }
   };
   const resume = (next: LiveCursor, changed: readonly string[] | null): void => {
-    const isReturn = cursor !== null;
+    const isReturn = state === 'paused';
+    // What was fetched before the first word of a controller may be older than that.
+    const isUnknown = changed === null || cursor === null;
     cursor = next;
     tries = 0;
     setState('open');
-    if (changed === null) onChanged(null);
+    if (isUnknown) onChanged(null);
     else for (const topic of changed) onChanged(topic);
     if (isReturn) onReturn();
   };
@@ -169,13 +180,19 @@ export function createLiveLink(
       return () => listeners.delete(listener);
     },
     watch(wanted) {
-      for (const topic of wanted) topics.set(topic, (topics.get(topic) ?? 0) + 1);
+      for (const topic of wanted) {
+        topicsAdded ||= !topics.has(topic);
+        topics.set(topic, (topics.get(topic) ?? 0) + 1);
+      }
       sendTopics();
       return () => {
         for (const topic of wanted) {
           const left = (topics.get(topic) ?? 1) - 1;
-          if (left === 0) topics.delete(topic);
-          else topics.set(topic, left);
+          if (left > 0) topics.set(topic, left);
+          else {
+            topics.delete(topic);
+            onUnwatched(topic);
+          }
         }
         sendTopics();
       };
