@@ -18,12 +18,6 @@ export function startLive(queries: QueryClient): LiveLink {
       onChanged: createRefetcher(queries),
       // What failed while the controller was away is asked for again, whether or not it changed.
       onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
-      // A page that is opened again soon must not take what is kept for fresh.
-      onUnwatched(topic) {
-        for (const queryKey of keysOfTopic(topic)) {
-          void queries.invalidateQueries({ queryKey: [...queryKey], refetchType: 'none' });
-        }
-      },
     },
     cursorOfPage(),
   );

@@ -104,7 +104,9 @@ function RunsTable({
           <th scope="col">Jobs</th>
           <th scope="col">Trigger</th>
           <th scope="col">Created</th>
-          <th scope="col">Took</th>
+          <th scope="col" className="number">
+            Took
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -142,7 +144,7 @@ function RunsTable({
             <td data-label="Created">
               <Ago at={run.createdAt} />
             </td>
-            <td data-label="Took">
+            <td data-label="Took" className="number">
               <Elapsed from={run.startedAt} to={run.endedAt} />
             </td>
           </tr>
