@@ -89,14 +89,12 @@ function MetricCell({
       search={{ suite: row.suite, metric: row.name, combination: group.combination.hash }}
       className={dense ? `dense-metric ${tone}` : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
+      {...(dense && { 'aria-label': title })}
       // The row's header has the way for the keyboard: hundreds of columns would be hundreds of stops.
       tabIndex={-1}
     >
       {dense ? (
-        <>
-          <span aria-hidden="true">{change === null || !change.clear ? '·' : change.factor >= 1 ? '▲' : '▼'}</span>
-          <span className="unseen">{title}</span>
-        </>
+        <span aria-hidden="true">{change === null || !change.clear ? '·' : change.factor >= 1 ? '▲' : '▼'}</span>
       ) : (
         <>
           <span className="number">{numberText(value.median)}</span>
