@@ -64,7 +64,7 @@ function DenseMark({
       {...place}
       className={`cell-mark verdict-${verdict} ${className}`}
       title={title}
-      aria-label={label}
+      aria-label={`${letter}, ${label}`}
       aria-selected={isOpen}
     >
       {icon + letter}
