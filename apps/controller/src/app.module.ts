@@ -51,6 +51,7 @@ import { BuildGridView } from './results/build-grid.js';
 import { CompareView } from './results/compare.js';
 import { EventIntake } from './results/event-intake.js';
 import { FlakinessView } from './results/flakiness.js';
+import { KernelMetricsView } from './results/kernel-metrics.js';
 import { GridView } from './results/grid.js';
 import { VerdictRows } from './results/verdict-rows.js';
 import { HistoryView } from './results/history.js';
@@ -135,6 +136,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       EventIntake,
       GridView,
       BuildGridView,
+      KernelMetricsView,
       FlakinessView,
       VerdictRows,
       HistoryView,

@@ -22,6 +22,8 @@ export const KEY_MAP = {
   gridMove: { keys: ['← ↑ → ↓'], scope: 'Grid', label: 'move between cells (Home, End, Ctrl for the ends)' },
   gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, or fold a suite' },
   gridView: { keys: ['v'], scope: 'Grid', label: 'switch between combinations and kernel builds' },
+  olderKernels: { keys: ['o'], scope: 'Grid', label: 'older kernels (by kernel build)' },
+  newerKernels: { keys: ['n'], scope: 'Grid', label: 'newer kernels (by kernel build)' },
   closePanel: { keys: ['Escape'], scope: 'Grid', label: 'close the evidence' },
   swapSides: { keys: ['x'], scope: 'Compare', label: 'swap the sides' },
   step: { keys: ['← →'], scope: 'History and trends', label: 'move between results (Home, End for the ends)' },

@@ -28,6 +28,12 @@ describe('addresses', () => {
       to: 12,
     });
     expect(GridSearch.parse({ run: 'not-a-uuid', q: 'a' })).toMatchObject({ run: undefined, q: 'a' });
+    const before = `2026-11-22T10:00:00.123456Z~${'0'.repeat(64)}`;
+    expect(GridSearch.parse({ before })).toMatchObject({ before });
+    expect(GridSearch.parse({ before: 'yesterday~0', by: 'builds' })).toMatchObject({
+      before: undefined,
+      by: 'builds',
+    });
     expect(HistorySearch.parse({ suite: '../x', test: 't', combination: 'zz' })).toMatchObject({
       suite: undefined,
       test: 't',

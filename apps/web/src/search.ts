@@ -1,4 +1,4 @@
-import { CombinationChoice, LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
+import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -13,6 +13,12 @@ export const GridSearch = z.object({
   by: z.literal('builds').optional().catch(undefined),
   /** Of the grid by builds: hash of a combination or `all`; absent = the one with the newest result. */
   combination: CombinationChoice.optional().catch(undefined),
+  /** Of the grid by builds: only kernels older than this; absent = the newest. */
+  before: z
+    .string()
+    .refine((value) => KernelCursor.safeParse(value).success)
+    .optional()
+    .catch(undefined),
   /** Run id; absent = the newest result of every combination and build. */
   run: z.uuid().optional().catch(undefined),
   /** Regular expression over `suite/test`. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkEveryPage } from './every-page.js';
 import { FAILED_BUILD, SAMPLE_BUILDS } from './sample-builds.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
-import { accessibilityFindings, startWebApp, type OpenPage, type WebApp } from './web-app.js';
+import { accessibilityFindings, startWebApp, type WebApp } from './web-app.js';
 
 let app: WebApp;
 beforeAll(async () => {
@@ -13,45 +14,15 @@ afterAll(async () => {
 
 const build = (name: string): string => `/builds/${SAMPLE_BUILDS[name]}`;
 const signedIn = (path: string): string => `${path}#token=${SAMPLE_TOKEN}`;
-const PAGES: Record<string, string> = {
-  builds: '/builds',
-  'built kernel': `${build('dma-alias')}?open=1,20`,
-  'untouched base': build('base'),
-  'hostile patch': `${build('my-series')}?open=1`,
-  'failed build': `/builds/${FAILED_BUILD}`,
-  tokens: signedIn('/admin'),
-  deliveries: signedIn('/admin?tab=deliveries'),
-  retention: '/admin?tab=retention',
-};
-
-async function settled({ page }: OpenPage): Promise<void> {
-  await page.locator('h1').waitFor();
-  await page.locator('.loading').first().waitFor({ state: 'detached' });
-}
-
-describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
-  it.each(Object.keys(PAGES))(
-    '%s has no accessibility finding, no script error and no policy violation',
-    async (name) => {
-      await using opened = await app.open(PAGES[name] ?? '', { colorScheme });
-      await settled(opened);
-      expect(await opened.page.title()).toMatch(/ · Peerlab$/);
-      expect(await accessibilityFindings(opened.page)).toEqual([]);
-      expect(await opened.page.evaluate('window.planted')).toBeUndefined();
-      expect(opened.errors).toEqual([]);
-    },
-  );
-});
-
-it('no page is wider than a phone', async () => {
-  for (const [name, path] of Object.entries(PAGES)) {
-    await using opened = await app.open(path, { viewport: { width: 390, height: 844 } });
-    await settled(opened);
-    const widths = await opened.page.evaluate(
-      '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-    );
-    expect({ name, widths }).toEqual({ name, widths: [390, 390] });
-  }
+checkEveryPage((path, options) => app.open(path, options), {
+  builds: () => '/builds',
+  'built kernel': () => `${build('dma-alias')}?open=1,20`,
+  'untouched base': () => build('base'),
+  'hostile patch': () => `${build('my-series')}?open=1`,
+  'failed build': () => `/builds/${FAILED_BUILD}`,
+  tokens: () => signedIn('/admin'),
+  deliveries: () => signedIn('/admin?tab=deliveries'),
+  retention: () => '/admin?tab=retention',
 });
 
 describe('kernel builds', () => {

@@ -1,13 +1,13 @@
 import { insertKernels, type SampleEvidence } from '@peerlab/controller/testing';
 import type { TestFarm } from '@peerlab/controller/testing/farm';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectNoOverflow, expectSound, PHONE, startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+import { checkEveryPage } from './every-page.js';
 
 /** The grid by kernel build, flakiness and metrics in cells over the real controller and Postgres. */
 
 const RUNS = 8;
-/** Many elements take axe long on a busy computer. */
-const PATIENCE_MS = 120_000;
 
 let app: EvidenceApp;
 let farm: TestFarm;
@@ -29,22 +29,6 @@ afterAll(() => app?.close());
 
 const on = (kind: keyof SampleEvidence['hardware']): string => evidence.hardware[kind].combination;
 const BY_BUILDS = '/?by=builds';
-const pages = (): Record<string, string> => ({
-  'by builds': `${BY_BUILDS}&combination=${on('THRU_HOST_BRIDGE')}`,
-  'all combinations with a cell open': `${BY_BUILDS}&combination=all&cell=${encodeURIComponent(cellOf('fork_while_mapped'))}`,
-  'by flakiness': `${BY_BUILDS}&combination=${on('NOT_SUPPORTED')}&sort=flakiness`,
-  'a combination without kernels': `${BY_BUILDS}&combination=${'0'.repeat(64)}`,
-  'metrics in the cells': `/?run=${evidence.runs.at(-1)}&show=metric`,
-});
-/** The names, which the tests need before there is evidence. */
-const PAGES = [
-  'by builds',
-  'all combinations with a cell open',
-  'by flakiness',
-  'a combination without kernels',
-  'metrics in the cells',
-];
-
 /** Name of a cell in the address, of the newest kernel of the series unless told otherwise. */
 function cellOf(test: string, release = '7.3.4-dma-alias-v4'): string {
   return `p2p-functional/${test}@${kernels[release]}`;
@@ -53,31 +37,32 @@ function cellOf(test: string, release = '7.3.4-dma-alias-v4'): string {
 const open: EvidenceApp['open'] = (path, options) => app.open(path, options);
 const searchOf = (url: string): Record<string, string> => Object.fromEntries(new URL(url).searchParams);
 
-describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
-  it.each(PAGES)(
-    '%s has no accessibility finding, no script error and no policy violation',
-    { timeout: PATIENCE_MS },
-    async (name) => {
-      await using opened = await open(pages()[name] ?? '', { colorScheme });
-      await opened.page.locator(name === 'a combination without kernels' ? '.empty' : 'table.grid').waitFor();
-      await expectSound(opened);
-    },
-  );
-});
-
-describe('on a phone', () => {
-  it('no page is wider than the screen', { timeout: PATIENCE_MS }, async () => {
-    expect(Object.keys(pages())).toEqual(PAGES);
-    for (const [name, path] of Object.entries(pages())) {
-      await using opened = await open(path, { viewport: PHONE });
-      await expectNoOverflow(opened.page, name);
-    }
-  });
-});
+const grid = (page: Page) => page.locator('table.grid').waitFor();
+checkEveryPage(
+  open,
+  {
+    'by builds': () => `${BY_BUILDS}&combination=${on('THRU_HOST_BRIDGE')}`,
+    'all combinations with a cell open': () =>
+      `${BY_BUILDS}&combination=all&cell=${encodeURIComponent(cellOf('fork_while_mapped'))}`,
+    'by flakiness': () => `${BY_BUILDS}&combination=${on('NOT_SUPPORTED')}&sort=flakiness`,
+    'a combination without kernels': () => `${BY_BUILDS}&combination=${'0'.repeat(64)}`,
+    'metrics in the cells': () => `/?run=${evidence.runs.at(-1)}&show=metric`,
+    'metrics by kernel': () =>
+      `${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric&cell=${encodeURIComponent(`p2p-perf/copy_device@${kernels['7.3.4-dma-alias-v4']}`)}`,
+  },
+  {
+    'by builds': grid,
+    'all combinations with a cell open': grid,
+    'by flakiness': grid,
+    'a combination without kernels': (page) => page.locator('.empty').waitFor(),
+    'metrics in the cells': grid,
+    'metrics by kernel': (page) => page.locator('tbody.metrics').waitFor(),
+  },
+);
 
 describe('a link', () => {
   it('that is broken still opens', async () => {
-    await using opened = await open(`${BY_BUILDS}&combination=zz&sort=worst&show=3d&cell=nowhere`);
+    await using opened = await open(`${BY_BUILDS}&combination=zz&sort=worst&show=3d&cell=nowhere&before=yesterday`);
     const { page, errors } = opened;
     await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
     expect(await page.getByRole('complementary').count()).toBe(0);
@@ -261,6 +246,53 @@ describe('metrics in the cells', () => {
     expect(searchOf(page.url())).toMatchObject({ suite: 'p2p-perf', metric: 'fault_map_device_pte' });
     expect(searchOf(page.url())['combination']).toMatch(/^[0-9a-f]{64}$/);
   });
+  it('of kernels are asked for only when wanted, and stand against the kernel without the feature', async () => {
+    await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
+    const { page } = opened;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    const row = page.getByRole('row', { name: /^fault_map_device_pte/ }).first();
+    await row.waitFor();
+    expect(await row.locator('td.cell').allTextContents()).toEqual(Array.from({ length: 5 }, () => '✓Ppass'));
+    await page.getByLabel('Metrics in cells').check();
+    await page.getByText(/each against kernel .* the newest one here without dma_alias/).waitFor();
+    expect(asked.filter((path) => path.endsWith('/kernel-metrics'))).toHaveLength(1);
+    expect(asked.filter((path) => path.endsWith('/grid/builds'))).toEqual([]);
+    expect(searchOf(page.url())).toMatchObject({ show: 'metric' });
+    const cells = await row.locator('td.cell').allTextContents();
+    expect(cells.slice(0, 4).map((text) => text.replace(/[\d.]+/g, '#'))).toEqual(
+      Array.from({ length: 4 }, () => '✓Ppass# ns/page#× better'),
+    );
+    expect(cells[4]).toMatch(/^✓Ppass1[45]\u202f\d{3} ns\/page$/);
+    const head = page.getByRole('columnheader', { name: /metrics are compared with those of this kernel/ });
+    expect(await head.locator('.kernel-release').textContent()).toBe('7.3.4-base');
+    await row.locator('td.cell').first().click();
+    const panel = page.getByRole('complementary', { name: 'Evidence' });
+    await panel.getByText(/× better than kernel [0-9a-f]+ of base/).waitFor();
+    await panel.getByRole('link', { name: 'fault_map_device_pte', exact: true }).click();
+    await page.waitForURL('**/trends?*');
+    const trend = { suite: 'p2p-perf', metric: 'fault_map_device_pte', combination: on('BUS_ADDR') };
+    expect(searchOf(page.url())).toEqual(trend);
+    await page.goBack();
+    const medians = page.locator('tbody.metrics tr', { hasText: 'copy_device' });
+    await medians.getByRole('rowheader').getByRole('link').click();
+    await page.waitForURL('**/trends?*');
+    expect(searchOf(page.url())).toEqual({ ...trend, metric: 'copy_device' });
+  });
+  it('of all combinations are none, and it is said why', async () => {
+    await using opened = await open(`${BY_BUILDS}&combination=all&show=metric`);
+    const { page } = opened;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.getByText('figures of different hardware do not fold into one').waitFor();
+    expect(await page.locator('.cell-metric, tbody.metrics').count()).toBe(0);
+    await page.getByRole('combobox', { name: 'On' }).selectOption(on('THRU_HOST_BRIDGE'));
+    await page.locator('tbody.metrics').first().waitFor();
+    expect(asked.filter((path) => path.endsWith('/kernel-metrics'))).toHaveLength(1);
+    await page.keyboard.press('v');
+    await page.getByRole('grid', { name: /hardware combination/ }).waitFor();
+    expect(searchOf(page.url())).toEqual({ show: 'metric' });
+  });
   it('and the rows of medians lead to trends, too', async () => {
     await using opened = await open(`/?run=${evidence.runs.at(-1)}`);
     const { page } = opened;
@@ -288,18 +320,78 @@ describe('a build', () => {
 
 describe('many kernels', () => {
   const MANY = 40;
+  beforeAll(() => insertKernels(farm.sql, { kernels: MANY, runs: 1, tests: 3, newer: false, metrics: 2 }));
 
-  it('are the newest thirty, upright, still one tab stop, and it is said how many are left out', async () => {
-    await insertKernels(farm.sql, { kernels: MANY, runs: 1, tests: 1, newer: false });
+  const heads = (page: Page) => page.locator('.kernel-box');
+  // Five kernels of the story are newer.
+  const FIRST = 'kernels 1–30 of 45 with results, newest first';
+  const SECOND = 'kernels 31–45 of 45 with results, newest first';
+
+  it('are the newest thirty, upright, still one tab stop, and it is said how many there are', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
     const { page } = opened;
-    // Five kernels of the story are newer.
-    await page.getByText(`The newest 30 kernels; ${MANY + 5 - 30} older ones have results`).waitFor();
+    await page.getByText(FIRST).waitFor();
     const grid = page.getByRole('grid');
-    expect(await grid.locator('.kernel-box').count()).toBe(30);
+    expect(await heads(page).count()).toBe(30);
     expect(await grid.locator('thead a:not([tabindex="-1"])').count()).toBe(0);
     await grid.locator('[tabindex="0"]').focus();
     await page.keyboard.press('End');
     expect(await page.evaluate('document.activeElement.dataset.column')).toBe('30');
+  });
+
+  it('are paged by link and key; the address has the page, Back returns, and the keyboard is never lost', async () => {
+    await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&q=test_1`);
+    const { page } = opened;
+    await page.getByRole('link', { name: 'older kernels' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText(SECOND).waitFor();
+    expect(searchOf(page.url())).toMatchObject({ q: 'test_1', before: expect.stringMatching(/Z~[0-9a-f]{64}$/) });
+    expect(await heads(page).count()).toBe(15);
+    await page.getByRole('columnheader', { name: 'filler 15 kernels on 7.3.4' }).waitFor();
+    expect(await page.getByRole('link', { name: 'older kernels' }).count()).toBe(0);
+    expect(await page.evaluate('document.activeElement.textContent')).toContain('newer kernels');
+    await page.goBack();
+    await page.getByText(FIRST).waitFor();
+    await page.keyboard.press('o');
+    await page.getByText(SECOND).waitFor();
+    await page.reload();
+    await page.getByText(SECOND).waitFor();
+    await page.keyboard.press('n');
+    await page.getByText(FIRST).waitFor();
+    expect(searchOf(page.url())['before']).toBeUndefined();
+    await page.keyboard.press('o');
+    await page.getByText(SECOND).waitFor();
+    await page.getByRole('combobox', { name: 'On' }).selectOption(on('NOT_SUPPORTED'));
+    await page.getByText(FIRST).waitFor();
+    expect(searchOf(page.url())['before']).toBeUndefined();
+  });
+
+  it('before a time that is none of theirs still open', async () => {
+    const before = (time: string) => `${BY_BUILDS}&before=${encodeURIComponent(`${time}~${'0'.repeat(64)}`)}`;
+    await using opened = await open(before('2001-01-01T00:00:00Z'));
+    const { page } = opened;
+    await page.getByText('No older kernel was tested.').waitFor();
+    await page.getByText('none of 45 kernels with results is older').waitFor();
+    await page.getByRole('link', { name: 'newer kernels' }).click();
+    await page.getByText('kernels 16–45 of 45').waitFor();
+    await page.goto(new URL(before('0000-01-01T00:00:00Z'), page.url()).href);
+    await page.getByText(FIRST).waitFor();
+    expect(opened.errors).toEqual([]);
+  });
+
+  it('have their metrics below the verdict, on every page against a kernel that is shown', async () => {
+    await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric`);
+    const { page } = opened;
+    await page.getByText('the newest one here without dma_alias').waitFor();
+    await page.locator('.cell-metric-narrow').first().waitFor();
+    await page.getByRole('link', { name: 'older kernels' }).click();
+    await page.getByText(SECOND).waitFor();
+    const row = page.getByRole('row', { name: /^test_1/ });
+    await row.locator('.cell-metric-narrow').first().waitFor();
+    // One nanosecond more with each kernel; all of them are of one kind.
+    const cells = await row.locator('.cell-metric-narrow').allTextContents();
+    expect(cells).toHaveLength(15);
+    expect(cells[0]).toMatch(/^15 ns/);
+    expect(cells[14]).toMatch(/^1 ns/);
   });
 });

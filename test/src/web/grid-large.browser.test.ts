@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { requestOf, ROUTES, VERDICT_TABLE, VERDICTS, type Grid } from '@peerlab/contracts';
 import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectSound } from './evidence-app.js';
+import { expectSound } from './.js';
 import { startWebApp, type OpenPage, type WebApp } from './web-app.js';
 
 const COLUMNS = 120;
@@ -60,7 +60,7 @@ describe('a grid of 120 × 400', () => {
       expect(await grid.getAttribute('aria-colcount')).toBe(String(COLUMNS + 1));
       expect(await grid.getAttribute('aria-rowcount')).toBe(String(TESTS + 2));
       const marks = VERDICTS.map((verdict) => VERDICT_TABLE[verdict]);
-    for (const name of [...marks.map(({ letter, label }) => `${letter}, ${label}`), 'never run']) {
+      for (const name of [...marks.map(({ letter, label }) => `${letter}, ${label}`), 'never run']) {
         expect(await grid.getByRole('gridcell', { name, exact: true }).count()).toBeGreaterThan(0);
       }
     },

@@ -1,7 +1,8 @@
 import type { SampleEvidence } from '@peerlab/controller/testing';
 import type { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectNoOverflow, expectSound, PHONE, startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+import { checkEveryPage } from './every-page.js';
 
 /** History, compare and trends over the real controller and Postgres. */
 
@@ -16,60 +17,23 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => app?.close());
 
-/** Many elements take axe long on a busy computer. */
-const PATIENCE_MS = 120_000;
-
 const run = (index: number): string => evidence.runs.at(index) ?? '';
 const HISTORY = '/history?suite=p2p-functional&test=thp_alias';
 const TREND = '/trends?suite=p2p-perf&metric=fault_map_device_pte';
-const pages = (): Record<string, string> => ({
-  history: `${HISTORY}&combination=${evidence.hardware.THRU_HOST_BRIDGE.combination}`,
-  'history without a test': '/history',
-  'history of nothing': '/history?suite=p2p-functional&test=no_such_test',
-  compare: `/compare?a=${run(-1)}`,
-  'compare two runs, all rows': `/compare?a=${run(0)}&b=${run(-1)}&rows=all`,
-  'compare nothing': '/compare',
-  trends: '/trends',
-  trend: TREND,
-  'trend as a table': `${TREND}&view=table`,
-  runs: `/runs?pick=${run(0)},${run(1)}`,
-});
-/** The names, which the tests need before there is evidence. */
-const PAGES = [
-  'history',
-  'history without a test',
-  'history of nothing',
-  'compare',
-  'compare two runs, all rows',
-  'compare nothing',
-  'trends',
-  'trend',
-  'trend as a table',
-  'runs',
-];
-
 const open: EvidenceApp['open'] = (path, options) => app.open(path, options);
 const searchOf = (url: string): Record<string, string> => Object.fromEntries(new URL(url).searchParams);
 
-describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
-  it.each(PAGES)(
-    '%s has no accessibility finding, no script error and no policy violation',
-    { timeout: PATIENCE_MS },
-    async (name) => {
-      await using opened = await open(pages()[name] ?? '', { colorScheme });
-      await expectSound(opened);
-    },
-  );
-});
-
-describe('on a phone', () => {
-  it('no page is wider than the screen', { timeout: PATIENCE_MS }, async () => {
-    expect(Object.keys(pages())).toEqual(PAGES);
-    for (const [name, path] of Object.entries(pages())) {
-      await using opened = await open(path, { viewport: PHONE });
-      await expectNoOverflow(opened.page, name);
-    }
-  });
+checkEveryPage(open, {
+  history: () => `${HISTORY}&combination=${evidence.hardware.THRU_HOST_BRIDGE.combination}`,
+  'history without a test': () => '/history',
+  'history of nothing': () => '/history?suite=p2p-functional&test=no_such_test',
+  compare: () => `/compare?a=${run(-1)}`,
+  'compare two runs, all rows': () => `/compare?a=${run(0)}&b=${run(-1)}&rows=all`,
+  'compare nothing': () => '/compare',
+  trends: () => '/trends',
+  trend: () => TREND,
+  'trend as a table': () => `${TREND}&view=table`,
+  runs: () => `/runs?pick=${run(0)},${run(1)}`,
 });
 
 describe('a comparison', () => {

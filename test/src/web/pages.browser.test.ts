@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkEveryPage } from './every-page.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
-import { accessibilityFindings, startWebApp, untilLoaded, type WebApp } from './web-app.js';
+import { startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 /** Many lines of a log take axe long on a busy computer. */
 const PATIENCE = { timeout: 120_000 };
@@ -18,62 +19,30 @@ const firstJob = () => {
   if (job === undefined) throw new Error('the sample farm has jobs');
   return job;
 };
-const pages = () => ({
-  grid: '/',
-  cell: `/?cell=${encodeURIComponent(`p2p-functional/thp_alias@dma-alias@${app.farm.jobs[3]?.attempt.combination?.hash.slice(0, 8)}`)}`,
-  runs: '/runs',
-  run: `/runs/${app.farm.endedRun}`,
-  'live run': `/runs/${app.farm.liveRun}`,
-  attempt: `/attempts/${firstJob().attempt.id}`,
-  log: `/attempts/${firstJob().attempt.id}?view=log&stream=serial&line=701`,
-  machines: '/machines',
-  machine: '/machines/v-switch',
-  submit: '/submit',
-  'not found': '/nowhere/at/all',
-});
-
-describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
-  it.each(
-    Object.keys({
-      grid: 0,
-      cell: 0,
-      runs: 0,
-      run: 0,
-      'live run': 0,
-      attempt: 0,
-      log: 0,
-      machines: 0,
-      machine: 0,
-      submit: 0,
-      'not found': 0,
-    }) as (keyof ReturnType<typeof pages>)[],
-  )('%s has no accessibility finding, no script error and no policy violation', PATIENCE, async (name) => {
-    await using opened = await app.open(pages()[name], { colorScheme });
-    const { page, errors } = opened;
-    await page.locator('h1').waitFor();
-    await untilLoaded(page);
-    if (name === 'log') await page.locator('.log-marked').waitFor();
-    if (name === 'submit') await page.getByText('6 jobs on 3 machines').waitFor();
-    expect(await page.title()).toMatch(/ · Peerlab$/);
-    expect(await accessibilityFindings(page)).toEqual([]);
-    expect(errors).toEqual([]);
-  });
-});
-
-describe('on a phone', () => {
-  it('no page is wider than the screen', PATIENCE, async () => {
-    for (const [name, path] of Object.entries(pages())) {
-      await using opened = await app.open(path, { viewport: { width: 390, height: 844 } });
-      const { page } = opened;
-      await page.locator('h1').waitFor();
-      await untilLoaded(page);
-      const widths = await page.evaluate(
-        '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-      );
-      expect({ name, widths }).toEqual({ name, widths: [390, 390] });
-    }
-  });
-});
+checkEveryPage(
+  (path, options) => app.open(path, options),
+  {
+    grid: () => '/',
+    cell: () =>
+      `/?cell=${encodeURIComponent(`p2p-functional/thp_alias@dma-alias@${app.farm.jobs[3]?.attempt.combination?.hash.slice(0, 8)}`)}`,
+    kernels: () => '/?by=builds&combination=all&sort=flakiness',
+    'kernels with metrics': () => '/?by=builds&show=metric',
+    runs: () => '/runs',
+    run: () => `/runs/${app.farm.endedRun}`,
+    'live run': () => `/runs/${app.farm.liveRun}`,
+    attempt: () => `/attempts/${firstJob().attempt.id}`,
+    log: () => `/attempts/${firstJob().attempt.id}?view=log&stream=serial&line=701`,
+    machines: () => '/machines',
+    machine: () => '/machines/v-switch',
+    submit: () => '/submit',
+    'not found': () => '/nowhere/at/all',
+  },
+  {
+    'kernels with metrics': (page) => page.locator('tbody.metrics').waitFor(),
+    log: (page) => page.locator('.log-marked').waitFor(),
+    submit: (page) => page.getByText('6 jobs on 3 machines').waitFor(),
+  },
+);
 
 describe('text from outside', () => {
   it('stays text in names, reasons and logs', PATIENCE, async () => {

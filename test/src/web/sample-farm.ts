@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import {
   AttemptDetail,
-  Grid,
+  type Grid,
   LogPage,
   LogQuery,
   MachineDesired,
@@ -22,17 +22,18 @@ import {
   type Route,
   type RouteName,
   type RunSummary,
-  VERDICT_TABLE,
 } from '@peerlab/contracts';
 import { z } from 'zod';
 import { readSpec } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
+import { sampleGrid } from './sample-grid.js';
+import { SampleKernels } from './sample-kernels.js';
 import { sampleMachines } from './sample-lab.js';
 import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
 import { Refusal } from './sample-refusal.js';
 import { SampleLive } from './sample-live.js';
 import { machineAttempts, planStart, sampleDrift } from './sample-machine.js';
-import { METRICS, runningRun, sampleJob, TESTS, type SampleJob } from './sample-results.js';
+import { runningRun, sampleJob, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
 export const SAMPLE_TOKEN = 'sample-token';
@@ -191,6 +192,11 @@ export class SampleFarm {
     switch (name) {
       case 'getGrid':
         return this.grid(query['run']);
+      case 'getBuildGrid':
+      case 'getKernelResults':
+      case 'getKernelMetrics':
+      case 'getFlakiness':
+        return new SampleKernels(this.jobs).answer(name, params, query);
       case 'listRuns':
         return [...this.runs.values()]
           .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
@@ -287,79 +293,7 @@ export class SampleFarm {
 
   private grid(run: string | undefined): Grid {
     const isEmpty = run !== undefined && run !== this.endedRun;
-    const jobs = isEmpty ? [] : this.jobs;
-    return {
-      columns: jobs.map(({ job, attempt }) => ({
-        combination: attempt.combination as Grid['columns'][number]['combination'],
-        build: {
-          id: job.buildId,
-          name: job.build,
-          release: '7.3.4-peerlab+',
-          buildId: attempt.kernels[1]?.buildId ?? null,
-          dmaAlias: job.build !== 'base',
-          config: 'peerlab',
-        },
-        machine: job.machine,
-        runId: attempt.run.id,
-        runName: attempt.run.name,
-        jobId: job.id,
-        attemptId: attempt.id,
-        state: job.state,
-        verdict: job.verdict,
-        at: attempt.endedAt,
-        logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
-      })),
-      ...this.cells(jobs),
-      metrics:
-        jobs.length === 0
-          ? []
-          : METRICS.map(({ name }) => ({
-              suite: 'p2p-perf',
-              test: name,
-              name,
-              unit: 'ns/page',
-              better: 'lower' as const,
-              values: jobs.map(({ attempt }) => {
-                const samples = attempt.measurements
-                  .find((metric) => metric.name === name)
-                  ?.samples.toSorted((a, b) => a - b);
-                return samples === undefined
-                  ? null
-                  : {
-                      median: samples[2] ?? 0,
-                      lowerQuartile: samples[1] ?? 0,
-                      upperQuartile: samples[3] ?? 0,
-                      n: samples.length,
-                    };
-              }),
-            })),
-      generatedAt: new Date().toISOString(),
-    };
-  }
-
-  private cells(jobs: readonly SampleJob[]): Pick<Grid, 'rows' | 'notes' | 'cells'> {
-    const tests =
-      jobs.length === 0
-        ? []
-        : [
-            ...['boot', 'restore'].map((test) => ({ suite: 'farm', test })),
-            ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
-          ];
-    const ran = jobs.flatMap(({ attempt }, column) => [
-      ...[0, 1].map((row) => ({ row, column, verdict: 'pass' as const, reason: null })),
-      ...attempt.results.map(({ position, verdict, reason }) => ({ row: position + 2, column, verdict, reason })),
-    ]);
-    const rows = tests.map((test, row) => ({
-      ...test,
-      verdicts: jobs
-        .map((_, column) => ran.find((cell) => cell.row === row && cell.column === column)?.verdict)
-        .map((verdict) => (verdict === undefined ? '.' : VERDICT_TABLE[verdict].letter))
-        .join(''),
-    }));
-    const notes = ran.flatMap(({ row, column, verdict, reason }) =>
-      reason === null || ['pass', 'skip', 'not-reached'].includes(verdict) ? [] : [{ row, column, reason }],
-    );
-    return { rows, notes, cells: [] };
+    return sampleGrid(isEmpty ? [] : this.jobs);
   }
 
   private check(yaml: string): SubmissionReport {

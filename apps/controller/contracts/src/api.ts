@@ -13,6 +13,7 @@ import { CompareQuery, Comparison } from './compare.js';
 import { HistoryQuery, TestHistory } from './history.js';
 import { Name, Sequence, Sha256 } from './ids.js';
 import { InventoryHistory } from './inventory-drift.js';
+import { KernelMetrics, KernelMetricsQuery } from './kernel-metrics.js';
 import { LOG_STREAMS, LogStream } from './logs.js';
 import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from './machine-attempts.js';
 import { RetentionPlan, RetentionView } from './retention.js';
@@ -182,7 +183,7 @@ export const ROUTES = {
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'public', query: GridQuery, response: Grid },
-  /** What every test says on the newest kernels. A combination that is not there has no columns. */
+  /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
   getBuildGrid: {
     method: 'GET',
     path: '/api/v1/grid/builds',
@@ -198,6 +199,14 @@ export const ROUTES = {
     params: z.object({ key: Sha256 }),
     query: KernelResultsQuery,
     response: z.array(KernelResult),
+  },
+  /** What the tests measured on the kernels of a page of that grid. */
+  getKernelMetrics: {
+    method: 'GET',
+    path: '/api/v1/grid/kernel-metrics',
+    access: 'public',
+    query: KernelMetricsQuery,
+    response: KernelMetrics,
   },
   /** How often the tests' verdicts flip on one and the same kernel and combination. */
   getFlakiness: {

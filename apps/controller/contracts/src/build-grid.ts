@@ -1,13 +1,9 @@
 import { z } from 'zod';
 import { EvidenceLines, isConclusive } from './history.js';
 import { Name, Sha256 } from './ids.js';
+import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
 import { Verdict, type Verdict as VerdictName } from './verdict.js';
 import { Combination, GridRow } from './views.js';
-
-/** Kernels that the grid by kernel build shows: the newest that were tested. */
-export const KERNELS_MAX = 30;
-/** Older tested kernels are counted up to here. */
-export const OLDER_KERNELS_COUNTED = 500;
 
 /** Hash of a hardware combination, or `all` of them folded into one verdict per test and kernel. */
 export const CombinationChoice = z.union([z.literal('all'), Sha256]);
@@ -16,6 +12,8 @@ export type CombinationChoice = z.infer<typeof CombinationChoice>;
 export const BuildGridQuery = z.object({
   /** Absent: the combination with the newest result. */
   combination: CombinationChoice.optional(),
+  /** Absent: the newest kernels. */
+  before: KernelCursor.optional(),
 });
 
 /** A kernel: all builds that became the same bundle are one. */
@@ -43,9 +41,9 @@ export const KernelColumn = z.object({
 export type KernelColumn = z.infer<typeof KernelColumn>;
 
 /**
- * Results by test (rows) and kernel (columns). Columns: builds of one name are neighbours, the group with
- * the newest kernel first, in a group the newest first. A cell is the newest result of the test on that
- * kernel; with all combinations, the worst of the newest of each.
+ * Results by test (rows) and kernel (columns), a page of at most KERNELS_MAX kernels. Columns: builds of one name
+ * are neighbours, the group with the newest kernel first, in a group the newest first. A cell is the newest result
+ * of the test on that kernel; with all combinations, the worst of the newest of each.
  */
 export const BuildGrid = z.object({
   /** What is shown; null = all combinations. */
@@ -53,8 +51,8 @@ export const BuildGrid = z.object({
   /** Those that have results, by label. */
   combinations: z.array(Combination),
   columns: z.array(KernelColumn),
-  /** Older kernels with results, at most OLDER_KERNELS_COUNTED. */
-  older: z.number().int().nonnegative(),
+  older: KernelsBeyond,
+  newer: KernelsBeyond,
   rows: z.array(GridRow),
   /** Cells whose combinations disagree: row, column, how many say the worst, of how many. */
   differs: z.array(z.tuple([z.number().int(), z.number().int(), z.number().int(), z.number().int()])),

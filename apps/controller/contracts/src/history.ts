@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Name, Sequence, Sha256 } from './ids.js';
 import { LogStream } from './logs.js';
+import { timeCursor } from './time-cursor.js';
 import type { Verdict as VerdictName } from './verdict.js';
 import { Verdict } from './verdict.js';
 import { Combination } from './views.js';
@@ -18,25 +19,8 @@ export const TestedKernel = z.object({
 });
 export type TestedKernel = z.infer<typeof TestedKernel>;
 
-const CURSOR = /^([^~]+)~([^~]+)$/;
-
-/**
- * Where a page of history ends: `time~attempt`, the time to the microsecond, so that nothing is left
- * out and nothing comes twice. Made by the server, read back by it.
- */
-export const HistoryCursor = z.string().transform((text, context) => {
-  const [, at, attempt] = CURSOR.exec(text) ?? [];
-  const parsed = z
-    .object({
-      // ISO 8601 has the year 0000, Postgres has not.
-      at: z.iso.datetime().refine((time) => !time.startsWith('0000')),
-      attempt: z.uuid(),
-    })
-    .safeParse({ at, attempt });
-  if (parsed.success) return parsed.data;
-  context.addIssue({ code: 'custom', message: 'expected `time~attempt` as an earlier page gave it' });
-  return z.NEVER;
-});
+/** Where a page of history ends: `time~attempt`. */
+export const HistoryCursor = timeCursor(z.uuid());
 
 export const HistoryQuery = z.object({
   suite: Name,

@@ -4,7 +4,7 @@ import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
 import { foldRows, newestLines, type KernelLine } from './build-grid.js';
-import { kernelsSql } from './tested-kernels.js';
+import { beyondSql, kernelsSql } from './tested-kernels.js';
 
 const RUNS = 8;
 
@@ -92,7 +92,7 @@ describe('the grid by kernel', () => {
     expect(
       grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason,
     ).toContain('expected 0x5a01');
-    expect([grid.older, grid.pending, grid.rows.length]).toEqual([0, 0, STORY_TESTS.length]);
+    expect([grid.older.count, grid.newer.count, grid.pending, grid.rows.length]).toEqual([0, 0, 0, STORY_TESTS.length]);
     const build = await farm.call('getBuild', { params: { build: grid.columns[0]?.build.id ?? '' } });
     expect(build).toMatchObject({ name: 'dma-alias', runId: evidence.runs[7] });
   });
@@ -187,9 +187,48 @@ describe('many kernels', () => {
     const grid = await farm.call('getBuildGrid', { query: { combination: evidence.hardware.BUS_ADDR.combination } });
     expect(grid.columns).toHaveLength(30);
     // Those of the story are older still.
-    expect(grid.older).toBe(KERNELS - 30 + 2);
+    expect(grid.older.count).toBe(KERNELS - 30 + 2);
+    expect(grid.newer).toEqual({ count: 0, before: null });
     expect(grid.columns[0]?.release).toBe(`7.3.4-filler-${KERNELS}`);
     expect(grid.rows).toHaveLength(40);
+  });
+
+  it('is read page by page to the oldest and back, each kernel once', async () => {
+    const { combination } = evidence.hardware.BUS_ADDR;
+    const page = (before: string | null) =>
+      farm.call('getBuildGrid', { query: { combination, ...(before === null ? {} : { before }) } });
+    const pages = [await page(null)];
+    for (let last = pages[0]; last !== undefined && last.older.before !== null; last = pages.at(-1)) {
+      pages.push(await page(last.older.before));
+    }
+    expect(pages.map(({ columns }) => columns.length)).toEqual([30, 30, 30, 30, 2]);
+    expect(pages.map(({ newer, older }) => [newer.count, older.count])).toEqual([
+      [0, 92],
+      [30, 62],
+      [60, 32],
+      [90, 2],
+      [120, 0],
+    ]);
+    const releases = pages.flatMap(({ columns }) => columns.map(({ release }) => release));
+    expect(new Set(releases).size).toBe(KERNELS + 2);
+    expect(pages.at(-1)?.columns.map(({ release }) => release)).toEqual(['7.3.4-dma-alias-v1', '7.3.4-base']);
+    for (const [index, { newer }] of pages.entries()) {
+      if (index < 2) expect(newer.before).toBeNull();
+      else expect((await page(newer.before)).columns).toEqual(pages[index - 1]?.columns);
+    }
+  });
+
+  it('before all kernels is empty and leads back; a cursor that is none is refused', async () => {
+    const { combination } = evidence.hardware.BUS_ADDR;
+    const query = { combination, before: `2001-01-01T00:00:00Z~${'0'.repeat(64)}` };
+    const { columns, newer, older } = await farm.call('getBuildGrid', { query });
+    expect([columns, newer.count, older]).toEqual([[], KERNELS + 2, { count: 0, before: null }]);
+    const oldest = await farm.call('getBuildGrid', { query: { combination, before: newer.before ?? '' } });
+    expect(oldest.columns).toHaveLength(30);
+    expect(oldest.older.count).toBe(0);
+    for (const before of ['nonsense', '2001-01-01T00:00:00Z~key', `0000-01-01T00:00:00Z~${'0'.repeat(64)}`]) {
+      expect((await farm.request('getBuildGrid', { query: { before } })).status, before).toBe(400);
+    }
   });
 
   it('packs no more at once than an answer can wait for, and the rest with the next ones', async () => {
@@ -204,12 +243,20 @@ describe('many kernels', () => {
   });
 
   it('reads along its indexes', async () => {
-    const { text, values } = kernelsSql(evidence.hardware.BUS_ADDR.combination);
-    const rows = await farm.sql.rows<{ 'QUERY PLAN': string }>(`explain analyze ${text}`, values);
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-    for (const index of ['bundle_newest', 'build_bundle', 'job_build', 'attempt_job_number']) {
-      expect(plan).toContain(index);
+    const { combination } = evidence.hardware.BUS_ADDR;
+    const cursor = { at: new Date().toISOString(), id: '0'.repeat(64) };
+    for (const { text, values } of [
+      kernelsSql(combination, null),
+      kernelsSql(combination, cursor),
+      beyondSql('older', combination, cursor),
+      beyondSql('newer', combination, cursor),
+    ]) {
+      const rows = await farm.sql.rows<{ 'QUERY PLAN': string }>(`explain analyze ${text}`, values);
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      for (const index of ['bundle_newest', 'build_bundle', 'job_build', 'attempt_job_number']) {
+        expect(plan).toContain(index);
+      }
+      expect(plan).not.toMatch(/Seq Scan on (result|job|attempt|build)\b/);
     }
-    expect(plan).not.toMatch(/Seq Scan on (result|job|attempt|build)\b/);
   });
 });

@@ -6,12 +6,13 @@ import {
   type BuildGrid,
   type Combination,
   type CombinationChoice,
+  type KernelCursor,
   type KernelResult,
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { compare, placeRows } from './grid-rows.js';
 import { SAYS_SOMETHING } from './grid.js';
-import { newestCombination, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
+import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
 import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
 import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
 
@@ -34,19 +35,24 @@ export class BuildGridView {
     this.#verdicts = verdicts;
   }
 
-  async read(choice: CombinationChoice | undefined): Promise<BuildGrid> {
+  /** A page of kernels: the newest, or those before a cursor. */
+  async read(choice: CombinationChoice | undefined, before: KernelCursor | null): Promise<BuildGrid> {
     const isAll = choice === 'all';
     const chosen = isAll ? null : (choice ?? (await newestCombination(this.#sql)));
     const [tested, combinations, clock] = await Promise.all([
-      chosen === null && !isAll ? { kernels: [], older: 0 } : readTestedKernels(this.#sql, chosen),
+      // A farm that has tested nothing has no combination to take.
+      chosen === null && !isAll ? [] : readTestedKernels(this.#sql, chosen, before),
       this.#combinations(),
       this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
     ]);
-    const kernels = arrangeKernels(tested.kernels);
-    const attempts = kernels.flatMap((kernel) => kernel.attempts.map(({ attempt }) => attempt));
-    const { lines: found, pending } = isAll
-      ? await this.#verdicts.lines(attempts, PACKED_AT_ONCE)
-      : { lines: await this.#verdicts.read(attempts), pending: 0 };
+    const kernels = arrangeKernels(tested);
+    const attempts = attemptsOf(kernels);
+    const [{ older, newer }, { lines: found, pending }] = await Promise.all([
+      readBeyond(this.#sql, chosen, before, tested),
+      isAll
+        ? this.#verdicts.lines(attempts, PACKED_AT_ONCE)
+        : this.#verdicts.read(attempts).then((lines) => ({ lines, pending: 0 })),
+    ]);
     const lines = newestLines(kernels, found);
     const newest = kernels.map(() => 0);
     for (const line of lines) newest[line.kernel] = Math.max(newest[line.kernel] ?? 0, line.newest.getTime());
@@ -58,7 +64,8 @@ export class BuildGridView {
         testedAt: newest[kernel] === 0 ? null : new Date(newest[kernel] ?? 0).toISOString(),
         combinations: new Set(own.map(({ combination }) => combination)).size,
       })),
-      older: tested.older,
+      older,
+      newer,
       ...foldRows(kernels.length, lines),
       pending,
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
@@ -92,11 +99,16 @@ export class BuildGridView {
   }
 }
 
-/** Of every kernel, combination and suite those of the newest attempt that has any. Pure. */
-export function newestLines(
+/** All attempts of some kernels. */
+export function attemptsOf(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): string[] {
+  return kernels.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
+}
+
+/** Of every kernel, combination and suite the line of the newest attempt that has one. Pure. */
+export function newestLines<T extends { attemptId: string; suite: string }>(
   kernels: readonly Pick<TestedKernelRow, 'attempts'>[],
-  lines: readonly (VerdictLine & Pick<KernelLine, 'reasons'>)[],
-): KernelLine[] {
+  lines: readonly T[],
+): (T & Pick<KernelLine, 'kernel'>)[] {
   const byAttempt = linesByAttempt(lines);
   return kernels.flatMap(({ attempts }, kernel) => {
     const seen = new Set<string>();

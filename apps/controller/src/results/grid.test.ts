@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { arrangeCells, arrangeMetrics, type MetricRow, type ResultRow } from './grid.js';
-import { arrangeRows } from './grid-rows.js';
+import { arrangeRows, columnIndex } from './grid-rows.js';
 import type { VerdictRow } from './verdict-rows.js';
 import { quartiles } from './statistics.js';
 import { expectedTests, suitePosition, verdictOfUnreached } from './unreached.js';
@@ -58,7 +58,7 @@ describe('the grid', () => {
       upper_quartile: median + 1,
       n: 5,
     });
-    const [row] = arrangeMetrics(columns, [metric('b', 20), metric('a', 10)]);
+    const [row] = arrangeMetrics(columns.length, columnIndex(columns), [metric('b', 20), metric('a', 10)]);
     expect(row?.values.map((value) => value?.median ?? null)).toEqual([10, null, 20]);
   });
 });

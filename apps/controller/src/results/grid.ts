@@ -72,11 +72,7 @@ export class GridView {
     const [verdicts, results, metrics, clock] = await Promise.all([
       this.#verdicts.read(attemptIds),
       withCells ? this.#results(attemptIds) : [],
-      this.#sql.rows<MetricRow>(
-        `select attempt_id, suite, test, name, unit, better, lower_quartile, median, upper_quartile,
-           cardinality(samples) as n from measurement where attempt_id = any($1) order by seq`,
-        [attemptIds],
-      ),
+      this.#sql.rows<MetricRow>(METRICS_SQL, [attemptIds]),
       this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
     ]);
     const newest = new Map<string, Date>();
@@ -91,7 +87,7 @@ export class GridView {
       rows,
       notes,
       cells: arrangeCells(columns, rows, results),
-      metrics: arrangeMetrics(columns, metrics),
+      metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
   }
@@ -121,17 +117,30 @@ export function arrangeCells(
   });
 }
 
+/** What the attempts of the ids `$1` measured, as MetricRow. */
+export const METRICS_SQL = `
+  select attempt_id, suite, test, name, unit, better, lower_quartile, median, upper_quartile,
+    cardinality(samples) as n from measurement where attempt_id = any($1) order by seq`;
+
 /** One row per suite, metric and unit; a metric reported twice in an attempt shows its last value. Pure. */
 export function arrangeMetrics(
-  columns: readonly { attemptId: string | null }[],
+  columns: number,
+  /** By attempt. */
+  columnOf: ReadonlyMap<string, number>,
   metrics: readonly MetricRow[],
 ): Grid['metrics'] {
-  const columnOf = columnIndex(columns);
   const rows = new Map<string, Grid['metrics'][number]>();
   for (const metric of metrics) {
     const { suite, test, name, unit, better } = metric;
     const key = [suite, name, unit, better].join('\n');
-    const row = rows.get(key) ?? { suite, test, name, unit, better, values: columns.map(() => null) };
+    const row = rows.get(key) ?? {
+      suite,
+      test,
+      name,
+      unit,
+      better,
+      values: Array.from({ length: columns }, () => null),
+    };
     rows.set(key, row);
     const column = columnOf.get(metric.attempt_id);
     if (column === undefined) continue;

@@ -53,8 +53,8 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
   if (query.combination !== undefined) conditions.push(`j.combination = ${bind(query.combination)}`);
   if (query.build !== undefined) conditions.push(`b.name = ${bind(query.build)}`);
   if (query.before !== undefined) {
-    const { at, attempt } = query.before;
-    conditions.push(`(x.stored_at, x.attempt_id) < (${bind(at)}::timestamptz, ${bind(attempt)}::uuid)`);
+    const { at, id } = query.before;
+    conditions.push(`(x.stored_at, x.attempt_id) < (${bind(at)}::timestamptz, ${bind(id)}::uuid)`);
   }
   const text = `
     select x.attempt_id, x.verdict, x.reason, x.duration_ms, x.log, x.stored_at,

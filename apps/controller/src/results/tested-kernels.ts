@@ -1,4 +1,10 @@
-import { KERNELS_MAX, OLDER_KERNELS_COUNTED, type KernelColumn } from '@peerlab/contracts';
+import {
+  KERNELS_COUNTED,
+  KERNELS_MAX,
+  type KernelColumn,
+  type KernelCursor,
+  type KernelsBeyond,
+} from '@peerlab/contracts';
 import type { Queries } from '../platform/database/sql.js';
 import { SAYS_SOMETHING } from './grid.js';
 
@@ -50,13 +56,24 @@ interface KernelRow {
   jobs: { build: string; name: string; run: string; combination: string; at: string; attempt: string }[];
 }
 
-/** The newest kernels that were tested (on one combination, or anywhere with null), newest first. */
-export function kernelsSql(combination: string | null): { text: string; values: unknown[] } {
+/** When bundle `u` was stored, to the microsecond. */
+const BUILT_AT = `to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/**
+ * The newest kernels that were tested (on one combination, or anywhere with null), newest first; with a cursor
+ * those that are older than it says.
+ */
+export function kernelsSql(
+  combination: string | null,
+  before: KernelCursor | null,
+): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const jobs = jobsOfKernel(combination, bind);
+  const isOlder =
+    before === null ? '' : `and (u.created_at, u.key) < (${bind(before.at)}::timestamptz, ${bind(before.id)})`;
   const text = `
-    select u.key, to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as built_at,
+    select u.key, ${BUILT_AT} as built_at,
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
       u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
       (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias, u.manifest #>> '{config,name}' as config,
@@ -69,35 +86,67 @@ export function kernelsSql(combination: string | null): { text: string; values: 
         from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) ranked
         cross join lateral (select id from attempt where job_id = ranked.id order by number desc limit 1) t
       where place <= ${JOBS_PER_COMBINATION}) tested
-    where tested.jobs is not null
+    where tested.jobs is not null ${isOlder}
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
   return { text, values };
 }
 
-/** The newest kernels with results, newest first, at most KERNELS_MAX, and how many older ones there are. */
+/** A page of kernels with results, newest first, at most KERNELS_MAX. */
 export async function readTestedKernels(
   sql: Queries,
   combination: string | null,
-): Promise<{ kernels: TestedKernelRow[]; older: number }> {
-  const { text, values } = kernelsSql(combination);
-  const rows = await sql.rows<KernelRow>(text, values);
-  const last = rows.at(-1);
-  return {
-    kernels: rows.map(testedKernel),
-    older: last === undefined || rows.length < KERNELS_MAX ? 0 : await countOlder(sql, last, combination),
-  };
+  before: KernelCursor | null,
+): Promise<TestedKernelRow[]> {
+  const { text, values } = kernelsSql(combination, before);
+  return (await sql.rows<KernelRow>(text, values)).map(testedKernel);
 }
 
-async function countOlder(sql: Queries, { key, built_at }: KernelRow, combination: string | null): Promise<number> {
-  const values: unknown[] = [built_at, key];
+const NONE: KernelsBeyond = { count: 0, before: null };
+
+/** What is on both sides of a page of kernels, which came of the same cursor. */
+export async function readBeyond(
+  sql: Queries,
+  combination: string | null,
+  before: KernelCursor | null,
+  page: readonly TestedKernelRow[],
+): Promise<{ older: KernelsBeyond; newer: KernelsBeyond }> {
+  const last = page.at(-1)?.column;
+  const [older, newer] = await Promise.all([
+    last === undefined || page.length < KERNELS_MAX
+      ? NONE
+      : readOlder(sql, combination, { at: last.builtAt, id: last.key }),
+    before === null ? NONE : readNewer(sql, combination, before),
+  ]);
+  return { older, newer };
+}
+
+async function readOlder(sql: Queries, combination: string | null, last: KernelCursor): Promise<KernelsBeyond> {
+  const { text, values } = beyondSql('older', combination, last);
+  const { length: count } = await sql.rows(text, values);
+  return { count, before: count === 0 ? null : `${last.at}~${last.id}` };
+}
+
+async function readNewer(sql: Queries, combination: string | null, before: KernelCursor): Promise<KernelsBeyond> {
+  const { text, values } = beyondSql('newer', combination, before);
+  const newer = await sql.rows<{ cursor: string }>(text, values);
+  // The page next to this one ends where that many newer ones are passed; fewer of them are the newest page.
+  return { count: newer.length, before: newer[KERNELS_MAX]?.cursor ?? null };
+}
+
+/** Cursors of the tested kernels on one side of a cursor, those next to it first, at most KERNELS_COUNTED. */
+export function beyondSql(
+  side: 'older' | 'newer',
+  combination: string | null,
+  { at, id }: KernelCursor,
+): { text: string; values: unknown[] } {
+  const values: unknown[] = [at, id];
   const jobs = jobsOfKernel(combination, (value) => `$${values.push(value)}`);
-  const counted = await sql.one<{ count: number }>(
-    `select count(*)::int as count from (
-       select 1 from bundle u cross join lateral (${jobs} limit 1) tested
-       where (u.created_at, u.key) < ($1::timestamptz, $2) limit ${OLDER_KERNELS_COUNTED}) older`,
-    values,
-  );
-  return counted?.count ?? 0;
+  const [is, order] = side === 'older' ? ['<', 'desc'] : ['>=', 'asc'];
+  const text = `
+    select ${BUILT_AT} || '~' || u.key as cursor from bundle u cross join lateral (${jobs} limit 1) tested
+    where (u.created_at, u.key) ${is} ($1::timestamptz, $2)
+    order by u.created_at ${order}, u.key ${order} limit ${KERNELS_COUNTED}`;
+  return { text, values };
 }
 
 function testedKernel(row: KernelRow): TestedKernelRow {

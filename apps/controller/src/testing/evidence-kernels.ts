@@ -3,11 +3,18 @@ import type { Sql } from '../platform/database/sql.js';
 /**
  * Adds tested kernels to a database that has the evidence of insertEvidence: `filler` builds with as many runs
  * each, on every combination of the farm, in which all tests of the suite `filler` passed. The first is
- * `filler-1`; `newer` ones are built after all others, else before them.
+ * `filler-1`; `newer` ones are built after all others, else before them. The first `metrics` tests of the suite
+ * measure something, 1 ns more with each kernel.
  */
 export async function insertKernels(
   sql: Sql,
-  { kernels, runs, tests, newer }: { kernels: number; runs: number; tests: number; newer: boolean },
+  {
+    kernels,
+    runs,
+    tests,
+    newer,
+    metrics = 0,
+  }: { kernels: number; runs: number; tests: number; newer: boolean; metrics?: number },
 ): Promise<void> {
   const key = `encode(sha256(('filler ' || n)::bytea), 'hex')`;
   await sql.run(
@@ -39,6 +46,17 @@ export async function insertKernels(
      select t.id, 'filler', 'test_' || n, n, 'pass', 'pass', '{}'
      from attempt t join job j on j.id = t.job_id, generate_series(1, $1::int) n where j.build_name = 'filler'`,
     [tests],
+  );
+  await sql.run(
+    `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
+       median, upper_quartile)
+     select t.id, n, 'filler', 'test_' || n, 'metric_' || n, 'ns', 'lower', array_fill(level.ns, array[10]), '{}',
+       level.ns - 0.2, level.ns, level.ns + 0.2
+     from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id join bundle u on u.key = b.bundle_key,
+       lateral (select substring(u.manifest ->> 'release' from '\\d+$')::float8 as ns) level,
+       generate_series(1, $1::int) n
+     where j.build_name = 'filler'`,
+    [metrics],
   );
   await sql.run('analyze');
 }

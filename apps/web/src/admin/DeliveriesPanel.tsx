@@ -4,6 +4,7 @@ import type { DeliveryOutcome, DeliveryView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { deliveriesQuery } from '../api/queries.js';
 import { useListKeys } from '../ui/list-keys.js';
+import { ListTable } from '../ui/ListTable.js';
 import { Empty, QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
@@ -56,26 +57,24 @@ export function DeliveriesPanel(): ReactNode {
 
 function DeliveryTable({ deliveries }: { deliveries: readonly DeliveryView[] }): ReactNode {
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">Outcome</th>
-          <th scope="col">Source</th>
-          <th scope="col">Run, or why there is none</th>
-          <th scope="col">Delivery id</th>
-          <th scope="col">Received</th>
-        </tr>
-      </thead>
-      <tbody>
-        {deliveries.map(({ source, deliveryId, receivedAt, outcome, detail, run }) => (
-          <tr key={`${source} ${deliveryId}`}>
-            <td data-label="Outcome">
-              <span className={`badge tone-${OUTCOMES[outcome].tone}`} title={OUTCOMES[outcome].help}>
-                <span aria-hidden="true">{OUTCOMES[outcome].icon}</span> {outcome}
-              </span>
-            </td>
-            <td data-label="Source">{source}</td>
-            <td data-label="Run">
+    <ListTable
+      rows={deliveries}
+      keyOf={({ source, deliveryId }) => `${source} ${deliveryId}`}
+      columns={[
+        {
+          name: 'Outcome',
+          render: ({ outcome }) => (
+            <span className={`badge tone-${OUTCOMES[outcome].tone}`} title={OUTCOMES[outcome].help}>
+              <span aria-hidden="true">{OUTCOMES[outcome].icon}</span> {outcome}
+            </span>
+          ),
+        },
+        { name: 'Source', render: ({ source }) => source },
+        {
+          name: 'Run',
+          head: 'Run, or why there is none',
+          render: ({ outcome, detail, run }) => (
+            <>
               {run !== null && (
                 <Link to="/runs/$run" params={{ run: run.id }} className="strong" data-row>
                   {run.name}
@@ -83,16 +82,12 @@ function DeliveryTable({ deliveries }: { deliveries: readonly DeliveryView[] }):
               )}
               {run === null && outcome === 'started' && <span className="muted">a run that retention removed</span>}
               <div className="reason muted">{detail}</div>
-            </td>
-            <td data-label="Delivery id">
-              <code className="delivery-id">{deliveryId}</code>
-            </td>
-            <td data-label="Received">
-              <Ago at={receivedAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        { name: 'Delivery id', render: ({ deliveryId }) => <code className="delivery-id">{deliveryId}</code> },
+        { name: 'Received', render: ({ receivedAt }) => <Ago at={receivedAt} /> },
+      ]}
+    />
   );
 }

@@ -5,6 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { retentionPlanQuery, retentionQuery } from '../api/queries.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
+import { ListTable } from '../ui/ListTable.js';
 import { bytesText, countText } from '../ui/numbers.js';
 import { ErrorNotice, Loading, QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
@@ -153,50 +154,34 @@ function Outcome({ plan, done }: { plan: RetentionPlan; done: boolean }): ReactN
 function RemovalTable({ removals }: { removals: readonly Removal[] }): ReactNode {
   return (
     <>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">Name</th>
-            <th scope="col">Why</th>
-            <th scope="col" className="number">
-              Lines
-            </th>
-            <th scope="col" className="number">
-              Size
-            </th>
-            <th scope="col">Last used</th>
-          </tr>
-        </thead>
-        <tbody>
-          {removals.slice(0, ROWS_SHOWN).map(({ kind, subject, name, why, lines, bytes, lastUsedAt }) => (
-            <tr key={`${kind} ${subject}`}>
-              <td data-label="What">{kind}</td>
-              <td data-label="Name">
-                {kind === 'artifact' ? (
-                  <>
-                    {name} <code className="muted">{subject.slice(0, 12)}</code>
-                  </>
-                ) : (
-                  <Link to="/runs/$run" params={{ run: subject }}>
-                    {name}
-                  </Link>
-                )}
-              </td>
-              <td data-label="Why">{why}</td>
-              <td data-label="Lines" className="number">
-                {kind === 'artifact' ? '–' : countText(lines)}
-              </td>
-              <td data-label="Size" className="number">
-                {bytesText(bytes)}
-              </td>
-              <td data-label="Last used">
-                <Ago at={lastUsedAt} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ListTable
+        rows={removals.slice(0, ROWS_SHOWN)}
+        keyOf={({ kind, subject }) => `${kind} ${subject}`}
+        columns={[
+          { name: 'What', render: ({ kind }) => kind },
+          {
+            name: 'Name',
+            render: ({ kind, subject, name }) =>
+              kind === 'artifact' ? (
+                <>
+                  {name} <code className="muted">{subject.slice(0, 12)}</code>
+                </>
+              ) : (
+                <Link to="/runs/$run" params={{ run: subject }}>
+                  {name}
+                </Link>
+              ),
+          },
+          { name: 'Why', render: ({ why }) => why },
+          {
+            name: 'Lines',
+            className: 'number',
+            render: ({ kind, lines }) => (kind === 'artifact' ? '–' : countText(lines)),
+          },
+          { name: 'Size', className: 'number', render: ({ bytes }) => bytesText(bytes) },
+          { name: 'Last used', render: ({ lastUsedAt }) => <Ago at={lastUsedAt} /> },
+        ]}
+      />
       {removals.length > ROWS_SHOWN && (
         <p className="muted">and {countText(removals.length - ROWS_SHOWN)} more, which the command line lists.</p>
       )}
@@ -215,52 +200,43 @@ function Pins({ pins }: { pins: RetentionView['pins'] }): ReactNode {
     <section aria-labelledby="pins-head">
       <h2 id="pins-head">Pinned runs</h2>
       <WriteError error={unpin.error} />
-      {pins.length === 0 ? (
-        <p className="muted">
-          None. <code>peerlab retention pin RUN</code> keeps a run with all its evidence.
-        </p>
-      ) : (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Run</th>
-              <th scope="col">By</th>
-              <th scope="col">Reason</th>
-              <th scope="col">Pinned</th>
-              <th scope="col">
-                <span className="unseen">Action</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {pins.map((pin) => (
-              <tr key={pin.run}>
-                <td data-label="Run">
-                  <Link to="/runs/$run" params={{ run: pin.run }} className="strong">
-                    {pin.name}
-                  </Link>
-                </td>
-                <td data-label="By">{pin.by}</td>
-                <td data-label="Reason">{pin.reason ?? <span className="muted">none given</span>}</td>
-                <td data-label="Pinned">
-                  <Ago at={pin.pinnedAt} />
-                </td>
-                <td data-label="Action">
-                  <button
-                    type="button"
-                    className="danger"
-                    disabled={unpin.isPending}
-                    aria-label={`Unpin ${pin.name}`}
-                    onClick={() => setAsked(pin)}
-                  >
-                    Unpin
-                  </button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <ListTable
+        rows={pins}
+        keyOf={(pin) => pin.run}
+        columns={[
+          {
+            name: 'Run',
+            render: (pin) => (
+              <Link to="/runs/$run" params={{ run: pin.run }} className="strong">
+                {pin.name}
+              </Link>
+            ),
+          },
+          { name: 'By', render: (pin) => pin.by },
+          { name: 'Reason', render: (pin) => pin.reason ?? <span className="muted">none given</span> },
+          { name: 'Pinned', render: (pin) => <Ago at={pin.pinnedAt} /> },
+          {
+            name: 'Action',
+            head: <span className="unseen">Action</span>,
+            render: (pin) => (
+              <button
+                type="button"
+                className="danger"
+                disabled={unpin.isPending}
+                aria-label={`Unpin ${pin.name}`}
+                onClick={() => setAsked(pin)}
+              >
+                Unpin
+              </button>
+            ),
+          },
+        ]}
+        empty={
+          <p className="muted">
+            None. <code>peerlab retention pin RUN</code> keeps a run with all its evidence.
+          </p>
+        }
+      />
       {asked !== null && (
         <ConfirmDialog
           title="Let this run go?"
@@ -283,34 +259,17 @@ function Deletions({ deletions }: { deletions: RetentionView['deletions'] }): Re
   return (
     <section aria-labelledby="deletions-head">
       <h2 id="deletions-head">Removed lately</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Removed</th>
-            <th scope="col">What</th>
-            <th scope="col">Name</th>
-            <th scope="col">Why</th>
-            <th scope="col" className="number">
-              Size
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {deletions.map(({ removedAt, kind, subject, name, why, bytes }) => (
-            <tr key={`${removedAt} ${kind} ${subject}`}>
-              <td data-label="Removed">
-                <Ago at={removedAt} />
-              </td>
-              <td data-label="What">{kind}</td>
-              <td data-label="Name">{name}</td>
-              <td data-label="Why">{why}</td>
-              <td data-label="Size" className="number">
-                {bytesText(bytes)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ListTable
+        rows={deletions}
+        keyOf={({ removedAt, kind, subject }) => `${removedAt} ${kind} ${subject}`}
+        columns={[
+          { name: 'Removed', render: ({ removedAt }) => <Ago at={removedAt} /> },
+          { name: 'What', render: ({ kind }) => kind },
+          { name: 'Name', render: ({ name }) => name },
+          { name: 'Why', render: ({ why }) => why },
+          { name: 'Size', className: 'number', render: ({ bytes }) => bytesText(bytes) },
+        ]}
+      />
     </section>
   );
 }

@@ -5,6 +5,7 @@ import { call } from '../api/client.js';
 import { tokensQuery } from '../api/queries.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
 import { CopyButton } from '../ui/copy.js';
+import { ListTable } from '../ui/ListTable.js';
 import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
@@ -110,54 +111,44 @@ function TokenTable({ tokens }: { tokens: readonly TokenView[] }): ReactNode {
     <section aria-labelledby="tokens-head">
       <h2 id="tokens-head">Tokens</h2>
       <WriteError error={revoke.error} />
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Created</th>
-            <th scope="col">Last used</th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {tokens.map((token) => (
-            <tr key={token.id} className={token.revokedAt === null ? '' : 'over'}>
-              <td data-label="Name" className="strong">
-                {token.name}
-              </td>
-              <td data-label="Kind">{token.kind}</td>
-              <td data-label="Created">
-                <Ago at={token.createdAt} />
-              </td>
-              <td data-label="Last used">
-                {token.lastUsedAt === null ? <span className="muted">never</span> : <Ago at={token.lastUsedAt} />}
-              </td>
-              <td data-label="State">
-                {token.revokedAt !== null ? (
-                  <span className="muted">
-                    revoked <Ago at={token.revokedAt} />
-                  </span>
-                ) : token.current ? (
-                  <span className="chip" title="a token cannot revoke itself">
-                    the one you use
-                  </span>
-                ) : (
-                  <button
-                    type="button"
-                    className="danger"
-                    aria-label={`Revoke the token of ${token.kind} ${token.name}`}
-                    disabled={revoke.isPending}
-                    onClick={() => setAsked(token)}
-                  >
-                    Revoke
-                  </button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ListTable
+        rows={tokens}
+        keyOf={(token) => token.id}
+        rowClass={(token) => (token.revokedAt === null ? '' : 'over')}
+        columns={[
+          { name: 'Name', className: 'strong', render: (token) => token.name },
+          { name: 'Kind', render: (token) => token.kind },
+          { name: 'Created', render: (token) => <Ago at={token.createdAt} /> },
+          {
+            name: 'Last used',
+            render: (token) =>
+              token.lastUsedAt === null ? <span className="muted">never</span> : <Ago at={token.lastUsedAt} />,
+          },
+          {
+            name: 'State',
+            render: (token) =>
+              token.revokedAt !== null ? (
+                <span className="muted">
+                  revoked <Ago at={token.revokedAt} />
+                </span>
+              ) : token.current ? (
+                <span className="chip" title="a token cannot revoke itself">
+                  the one you use
+                </span>
+              ) : (
+                <button
+                  type="button"
+                  className="danger"
+                  aria-label={`Revoke the token of ${token.kind} ${token.name}`}
+                  disabled={revoke.isPending}
+                  onClick={() => setAsked(token)}
+                >
+                  Revoke
+                </button>
+              ),
+          },
+        ]}
+      />
       {asked !== null && (
         <ConfirmDialog
           title="Revoke this token?"

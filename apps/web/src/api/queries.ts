@@ -32,12 +32,36 @@ export const gridQuery = (run: string | undefined) =>
       call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
   });
 
-/** Tests on the newest kernels, of one combination (absent: that with the newest result) or of all. */
-export const buildGridQuery = (combination: string | undefined) =>
-  queryOptions({
-    queryKey: ['build-grid', combination ?? 'newest'],
-    queryFn: ({ signal }) => call('getBuildGrid', { query: combination === undefined ? {} : { combination } }, signal),
+/**
+ * Tests on a page of kernels, the newest or those `before` a cursor, of one combination (absent: that with the newest
+ * result) or of all. While another page of the same combination is on its way, the one before it stays.
+ */
+export const buildGridQuery = (combination: string | undefined, before: string | undefined) => {
+  const of = combination ?? 'newest';
+  return queryOptions({
+    queryKey: ['build-grid', of, before ?? ''],
+    queryFn: ({ signal }) =>
+      call(
+        'getBuildGrid',
+        {
+          query: {
+            ...(combination === undefined ? {} : { combination }),
+            ...(before === undefined ? {} : { before }),
+          },
+        },
+        signal,
+      ),
     refetchInterval: ({ state }) => pendingPause(state.data),
+    placeholderData: (previous, query) => (query?.queryKey[1] === of ? previous : undefined),
+  });
+};
+
+/** What the tests measured on that page of kernels, of one combination. */
+export const kernelMetricsQuery = (combination: string, before: string | undefined) =>
+  queryOptions({
+    queryKey: ['kernel-metrics', combination, before ?? ''],
+    queryFn: ({ signal }) =>
+      call('getKernelMetrics', { query: { combination, ...(before === undefined ? {} : { before }) } }, signal),
   });
 
 /** The newest result of a test on a kernel for each combination. */
@@ -251,7 +275,16 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'machines':
       return [['fleet'], ['machine']];
     case 'grid':
-      return [['grid'], ['build-grid'], ['kernel-results'], ['flakiness'], ['history'], ['trend'], ['metrics']];
+      return [
+        ['grid'],
+        ['build-grid'],
+        ['kernel-results'],
+        ['kernel-metrics'],
+        ['flakiness'],
+        ['history'],
+        ['trend'],
+        ['metrics'],
+      ];
     case 'builds':
       return [['builds'], ['build']];
     default:

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../ui/copy.js';
+import { ListTable } from '../ui/ListTable.js';
 import { bytesText, countText } from '../ui/numbers.js';
 import { escapePattern } from '../ui/pattern.js';
 import { Ago, durationText } from '../ui/time.js';
@@ -11,51 +12,37 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
   return (
     <section aria-labelledby="suites-head">
       <h2 id="suites-head">Test suites in the bundle</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Suite</th>
-            <th scope="col">Kind</th>
-            <th scope="col" className="number">
-              Limit
-            </th>
-            <th scope="col">Tests</th>
-          </tr>
-        </thead>
-        <tbody>
-          {manifest.suites.map((suite) => (
-            <tr key={suite.name}>
-              <td data-label="Suite" className="strong">
-                {suite.name}
-              </td>
-              <td data-label="Kind">{suite.kind}</td>
-              <td data-label="Limit" className="number">
-                {durationText(suite.timeoutSeconds * 1000)}
-              </td>
-              <td data-label="Tests">
-                {suite.tests.length === 0 ? (
-                  <span className="muted">known when it runs</span>
-                ) : (
-                  <details>
-                    <summary>
-                      {countText(suite.tests.length)} {suite.tests.length === 1 ? 'test' : 'tests'}
-                    </summary>
-                    <ul className="test-names">
-                      {suite.tests.map((test) => (
-                        <li key={test}>
-                          <Link to="/" search={{ q: `^${escapePattern(`${suite.name}/${test}`)}$` }}>
-                            {test}
-                          </Link>
-                        </li>
-                      ))}
-                    </ul>
-                  </details>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ListTable
+        rows={manifest.suites}
+        keyOf={(suite) => suite.name}
+        columns={[
+          { name: 'Suite', className: 'strong', render: (suite) => suite.name },
+          { name: 'Kind', render: (suite) => suite.kind },
+          { name: 'Limit', className: 'number', render: (suite) => durationText(suite.timeoutSeconds * 1000) },
+          {
+            name: 'Tests',
+            render: (suite) =>
+              suite.tests.length === 0 ? (
+                <span className="muted">known when it runs</span>
+              ) : (
+                <details>
+                  <summary>
+                    {countText(suite.tests.length)} {suite.tests.length === 1 ? 'test' : 'tests'}
+                  </summary>
+                  <ul className="test-names">
+                    {suite.tests.map((test) => (
+                      <li key={test}>
+                        <Link to="/" search={{ q: `^${escapePattern(`${suite.name}/${test}`)}$` }}>
+                          {test}
+                        </Link>
+                      </li>
+                    ))}
+                  </ul>
+                </details>
+              ),
+          },
+        ]}
+      />
     </section>
   );
 }

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { CHANGE_CLASSES, CHANGE_TABLE, type ChangeClass, type Comparison } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { ListTable, type ListColumn } from '../ui/ListTable.js';
 import { countText } from '../ui/numbers.js';
 import { PathChip } from '../ui/verdict.js';
 import { ChangeMark } from './ChangeMark.js';
@@ -13,47 +14,44 @@ export function ChangeCounts({
   return (
     <section aria-labelledby="counts-head">
       <h2 id="counts-head">By combination</h2>
-      <table className="list change-counts">
-        <thead>
-          <tr>
-            <th scope="col">Combination</th>
-            {CHANGE_CLASSES.map((change) => (
-              <th key={change} scope="col" className="right" title={CHANGE_TABLE[change].help}>
-                <span aria-hidden="true">{CHANGE_TABLE[change].icon}</span> {change}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {combinations.map(({ combination, counts }) => (
-            <tr key={combination.hash}>
-              <td data-label="Combination">
-                <span className="row tight">
-                  <PathChip kind={combination.identity.pathKind} />
-                  <Link
-                    to="/compare"
-                    search={(before) => ({ ...before, on: combination.hash === only ? undefined : combination.hash })}
-                    resetScroll={false}
-                    title={
-                      combination.hash === only
-                        ? 'list all combinations again'
-                        : 'list the rows of this combination only'
-                    }
-                    aria-current={combination.hash === only ? 'true' : undefined}
-                  >
-                    {combination.label}
-                  </Link>
+      <ListTable
+        className="change-counts"
+        rows={combinations}
+        keyOf={({ combination }) => combination.hash}
+        columns={[
+          {
+            name: 'Combination',
+            render: ({ combination }) => (
+              <span className="row tight">
+                <PathChip kind={combination.identity.pathKind} />
+                <Link
+                  to="/compare"
+                  search={(before) => ({ ...before, on: combination.hash === only ? undefined : combination.hash })}
+                  resetScroll={false}
+                  title={
+                    combination.hash === only ? 'list all combinations again' : 'list the rows of this combination only'
+                  }
+                  aria-current={combination.hash === only ? 'true' : undefined}
+                >
+                  {combination.label}
+                </Link>
+              </span>
+            ),
+          },
+          ...CHANGE_CLASSES.map(
+            (change): ListColumn<Comparison['combinations'][number]> => ({
+              name: change,
+              head: (
+                <span title={CHANGE_TABLE[change].help}>
+                  <span aria-hidden="true">{CHANGE_TABLE[change].icon}</span> {change}
                 </span>
-              </td>
-              {CHANGE_CLASSES.map((change) => (
-                <td key={change} data-label={change} className="number right">
-                  <Count change={change} count={counts[change]} />
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              ),
+              className: 'number right',
+              render: ({ counts }) => <Count change={change} count={counts[change]} />,
+            }),
+          ),
+        ]}
+      />
     </section>
   );
 }

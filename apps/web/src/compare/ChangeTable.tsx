@@ -4,11 +4,12 @@ import type { ReactNode } from 'react';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
 import { useFirst } from '../ui/first.js';
+import { ListTable } from '../ui/ListTable.js';
 import { Empty } from '../ui/section.js';
 import { VerdictMark } from '../ui/verdict.js';
 import { ChangeTotals } from './ChangeCounts.js';
 import { ChangeMark } from './ChangeMark.js';
-import { CombinationCell } from './CombinationCell.js';
+import { CombinationName } from './CombinationName.js';
 
 /** Rows at first. */
 const FIRST_ROWS = 300;
@@ -38,27 +39,36 @@ export function ChangeTable({
           of all. Choose a combination above to see the rows of that one.
         </p>
       )}
-      {rows.length === 0 ? (
-        <NoRows isFiltered={comparison.rows.length > 0} isAll={isAll} />
-      ) : (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Change</th>
-              <th scope="col">Test</th>
-              <th scope="col">Combination</th>
-              <th scope="col">A</th>
-              <th scope="col">B</th>
-              <th scope="col">Reason</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((row) => (
-              <Row key={`${row.suite}/${row.test}@${row.combination}`} row={row} combinations={combinations} />
-            ))}
-          </tbody>
-        </table>
-      )}
+      <ListTable
+        rows={shown}
+        keyOf={({ suite, test, combination }) => `${suite}/${test}@${combination}`}
+        empty={<NoRows isFiltered={comparison.rows.length > 0} isAll={isAll} />}
+        columns={[
+          { name: 'Change', render: (row) => <ChangeMark change={row.class} /> },
+          {
+            name: 'Test',
+            render: ({ suite, test, combination }) => (
+              <span className="test-path">
+                <span className="muted">{suite}/</span>
+                <Link
+                  to="/history"
+                  search={{ suite, test, combination: combinations[combination]?.combination.hash }}
+                  title="history of this test on this combination"
+                >
+                  {test}
+                </Link>
+              </span>
+            ),
+          },
+          {
+            name: 'Combination',
+            render: (row) => <CombinationName combination={combinations[row.combination]?.combination} />,
+          },
+          { name: 'A', render: ({ a }) => <OutcomeLink outcome={a} /> },
+          { name: 'B', render: ({ b }) => <OutcomeLink outcome={b} /> },
+          { name: 'Reason', render: (row) => <Reason row={row} /> },
+        ]}
+      />
       {rest}
     </section>
   );
@@ -67,39 +77,6 @@ export function ChangeTable({
 /** What got worse first; within a class the order of the suites stays. */
 function byClass(x: ComparedRow, y: ComparedRow): number {
   return CHANGE_CLASSES.indexOf(x.class) - CHANGE_CLASSES.indexOf(y.class);
-}
-
-function Row({ row, combinations }: { row: ComparedRow } & Pick<Comparison, 'combinations'>): ReactNode {
-  const combination = combinations[row.combination]?.combination;
-  return (
-    <tr>
-      <td data-label="Change">
-        <ChangeMark change={row.class} />
-      </td>
-      <td data-label="Test">
-        <span className="test-path">
-          <span className="muted">{row.suite}/</span>
-          <Link
-            to="/history"
-            search={{ suite: row.suite, test: row.test, combination: combination?.hash }}
-            title="history of this test on this combination"
-          >
-            {row.test}
-          </Link>
-        </span>
-      </td>
-      <CombinationCell combination={combination} />
-      <td data-label="A">
-        <OutcomeLink outcome={row.a} />
-      </td>
-      <td data-label="B">
-        <OutcomeLink outcome={row.b} />
-      </td>
-      <td data-label="Reason">
-        <Reason row={row} />
-      </td>
-    </tr>
-  );
 }
 
 function OutcomeLink({ outcome }: { outcome: Outcome | null }): ReactNode {

@@ -1,9 +1,16 @@
 import { Link } from '@tanstack/react-router';
-import { CONFIDENCE, type ComparedMetric, type Comparison, type SampleSpread } from '@peerlab/contracts';
+import {
+  CONFIDENCE,
+  type Combination,
+  type ComparedMetric,
+  type Comparison,
+  type SampleSpread,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
 import { useFirst } from '../ui/first.js';
-import { CombinationCell } from './CombinationCell.js';
+import { ListTable } from '../ui/ListTable.js';
+import { CombinationName } from './CombinationName.js';
 import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
 
 /** Rows at first. */
@@ -19,7 +26,9 @@ export function MetricChanges({
 }): ReactNode {
   const { shown, rest } = useFirst(metrics, FIRST_ROWS, 'metrics');
   if (comparison.metrics.length === 0) return null;
+  /** Of the axis that all rows share. */
   const reach = ratioReach(metrics);
+  const hardware = (index: number): Combination | undefined => comparison.combinations[index]?.combination;
   const percent = Math.round(CONFIDENCE * 100);
   return (
     <section aria-labelledby="metrics-head">
@@ -35,93 +44,62 @@ export function MetricChanges({
           moved first. Choose a combination above to see all of that one.
         </p>
       )}
-      {metrics.length === 0 ? (
-        <p className="muted">No metric matches the filter.</p>
-      ) : (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Metric</th>
-              <th scope="col">Combination</th>
-              <th scope="col" className="right">
-                A <span className="muted">median [quartiles]</span>
-              </th>
-              <th scope="col" className="right">
-                B <span className="muted">median [quartiles]</span>
-              </th>
-              <th scope="col" className="right">
-                B ÷ A
-              </th>
-              <th scope="col">
-                <span className="unseen">Interval</span>
-              </th>
-              <th scope="col">Says</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((metric) => (
-              <MetricRow
-                key={`${metric.suite}/${metric.name}/${metric.unit}@${metric.combination}`}
-                metric={metric}
-                reach={reach}
-                comparison={comparison}
-              />
-            ))}
-          </tbody>
-        </table>
-      )}
+      <ListTable
+        rows={shown}
+        keyOf={({ suite, name, unit, combination }) => `${suite}/${name}/${unit}@${combination}`}
+        empty={<p className="muted">No metric matches the filter.</p>}
+        columns={[
+          {
+            name: 'Metric',
+            render: ({ suite, name, unit, better, combination }) => (
+              <span>
+                <span className="muted">{suite}/</span>
+                <Link
+                  to="/trends"
+                  search={{ suite, metric: name, combination: hardware(combination)?.hash }}
+                  title="trend of this metric on this combination"
+                >
+                  {name}
+                </Link>
+                <span className="muted metric-unit">
+                  {unit}, {better} is better
+                </span>
+              </span>
+            ),
+          },
+          {
+            name: 'Combination',
+            render: ({ combination }) => <CombinationName combination={hardware(combination)} />,
+          },
+          { name: 'A', head: spreadHead('A'), className: 'number right', render: ({ a }) => <SpreadCell spread={a} /> },
+          { name: 'B', head: spreadHead('B'), className: 'number right', render: ({ b }) => <SpreadCell spread={b} /> },
+          { name: 'B ÷ A', className: 'number right', render: ({ ratio }) => <RatioCell ratio={ratio} /> },
+          {
+            name: 'Interval',
+            head: <span className="unseen">Interval</span>,
+            className: 'ratio-cell',
+            render: (metric) => <RatioPicture metric={metric} reach={reach} />,
+          },
+          {
+            name: 'Says',
+            render: (metric) => (
+              <span className="row tight">
+                <Says metric={metric} />
+              </span>
+            ),
+          },
+        ]}
+      />
       {rest}
     </section>
   );
 }
 
-function MetricRow({
-  metric,
-  reach,
-  comparison,
-}: {
-  metric: ComparedMetric;
-  /** Of the axis that all rows share. */
-  reach: number;
-  comparison: Comparison;
-}): ReactNode {
-  const combination = comparison.combinations[metric.combination]?.combination;
+function spreadHead(side: 'A' | 'B'): ReactNode {
   return (
-    <tr>
-      <td data-label="Metric">
-        <span>
-          <span className="muted">{metric.suite}/</span>
-          <Link
-            to="/trends"
-            search={{ suite: metric.suite, metric: metric.name, combination: combination?.hash }}
-            title="trend of this metric on this combination"
-          >
-            {metric.name}
-          </Link>
-          <span className="muted metric-unit">
-            {metric.unit}, {metric.better} is better
-          </span>
-        </span>
-      </td>
-      <CombinationCell combination={combination} />
-      <td data-label="A" className="number right">
-        <SpreadCell spread={metric.a} />
-      </td>
-      <td data-label="B" className="number right">
-        <SpreadCell spread={metric.b} />
-      </td>
-      <td data-label="B ÷ A" className="number right">
-        <RatioCell ratio={metric.ratio} />
-      </td>
-      <td data-label="" className="ratio-cell">
-        <RatioPicture metric={metric} reach={reach} />
-      </td>
-      <td data-label="Says">
-        <span className="row tight">
-          <Says metric={metric} />
-        </span>
-      </td>
-    </tr>
+    <>
+      {side} <span className="muted">median [quartiles]</span>
+    </>
   );
 }
 

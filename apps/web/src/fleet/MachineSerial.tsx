@@ -4,6 +4,7 @@ import type { MachineAttempt } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { machineAttemptsQuery } from '../api/queries.js';
 import { TailView } from '../logs/TailView.js';
+import { ListTable } from '../ui/ListTable.js';
 import { Empty, QuerySection } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
 import { StateBadge, VerdictMark } from '../ui/verdict.js';
@@ -76,51 +77,48 @@ function Attempts({ attempts }: { attempts: readonly MachineAttempt[] }): ReactN
   return (
     <section aria-labelledby="attempts-head">
       <h2 id="attempts-head">Newest attempts</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Result</th>
-            <th scope="col">Run</th>
-            <th scope="col">Build</th>
-            <th scope="col">Attempt</th>
-            <th scope="col">Started</th>
-            <th scope="col" className="number">
-              Took
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {attempts.map((attempt) => (
-            <tr key={attempt.id}>
-              <td data-label="Result">
+      <ListTable
+        rows={attempts}
+        keyOf={(attempt) => attempt.id}
+        columns={[
+          {
+            name: 'Result',
+            render: (attempt) => (
+              <>
                 {attempt.verdict === null ? (
                   <StateBadge state={attempt.state} />
                 ) : (
                   <VerdictMark verdict={attempt.verdict} long />
                 )}
                 {attempt.failure !== null && <div className="muted">{attempt.failure}</div>}
-              </td>
-              <td data-label="Run">
-                <Link to="/runs/$run" params={{ run: attempt.run.id }}>
-                  {attempt.run.name}
-                </Link>
-              </td>
-              <td data-label="Build">{attempt.build}</td>
-              <td data-label="Attempt">
-                <Link to="/attempts/$attempt" params={{ attempt: attempt.id }} data-row>
-                  attempt {attempt.number}
-                </Link>
-              </td>
-              <td data-label="Started">
-                <Ago at={attempt.startedAt} />
-              </td>
-              <td data-label="Took" className="number">
-                <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              </>
+            ),
+          },
+          {
+            name: 'Run',
+            render: (attempt) => (
+              <Link to="/runs/$run" params={{ run: attempt.run.id }}>
+                {attempt.run.name}
+              </Link>
+            ),
+          },
+          { name: 'Build', render: (attempt) => attempt.build },
+          {
+            name: 'Attempt',
+            render: (attempt) => (
+              <Link to="/attempts/$attempt" params={{ attempt: attempt.id }} data-row>
+                attempt {attempt.number}
+              </Link>
+            ),
+          },
+          { name: 'Started', render: (attempt) => <Ago at={attempt.startedAt} /> },
+          {
+            name: 'Took',
+            className: 'number',
+            render: (attempt) => <Elapsed from={attempt.startedAt} to={attempt.endedAt} />,
+          },
+        ]}
+      />
     </section>
   );
 }

@@ -4,16 +4,19 @@ import type { Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
-import { countText, numberText } from '../ui/numbers.js';
+import { countText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { QuerySection } from '../ui/section.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
-import { alikeCells, changeText, compareMetric, groupColumns, metricsOf, verdictAt } from './model.js';
+import { Measured } from './Measured.js';
+import type { MetricFrame } from './metrics.js';
+import { alikeCells, metricsOf, verdictAt } from './model.js';
 import { PanelFrame } from './PanelFrame.js';
 
 interface CellPanelProps {
   grid: Grid;
+  frame: MetricFrame;
   row: number;
   column: number;
   onOpen: (column: number) => void;
@@ -21,7 +24,7 @@ interface CellPanelProps {
 }
 
 /** The evidence behind one cell of the grid, and the same test on the other columns. */
-export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
+export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
   const at = grid.columns[column];
   const what = grid.rows[row];
   const verdict = verdictAt(grid, row, column);
@@ -55,7 +58,7 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
           {(result) => <Evidence cell={result} />}
         </QuerySection>
       )}
-      <Measured grid={grid} row={row} column={column} />
+      <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (
         <p className="row">
           <span className="chip">
@@ -126,40 +129,5 @@ export function CellPanel({ grid, row, column, onOpen, onClose }: CellPanelProps
         })}
       </ul>
     </PanelFrame>
-  );
-}
-
-/** What the test measured here, each metric with a link to its trend. */
-function Measured({ grid, row, column }: Pick<CellPanelProps, 'grid' | 'row' | 'column'>): ReactNode {
-  const metrics = metricsOf(grid, row).flatMap((metric) => {
-    const value = metric.values[column];
-    return value == null ? [] : [{ metric, value }];
-  });
-  const group = groupColumns(grid.columns).find(({ columns }) => columns.includes(column));
-  if (metrics.length === 0 || group === undefined) return null;
-  return (
-    <>
-      <h3>Measured</h3>
-      <ul className="links">
-        {metrics.map(({ metric, value }) => {
-          const change = compareMetric(metric, column, group);
-          return (
-            <li key={`${metric.name}/${metric.unit}`}>
-              <Link
-                to="/trends"
-                search={{ suite: metric.suite, metric: metric.name, combination: group.combination.hash }}
-              >
-                {metric.name}
-              </Link>{' '}
-              <span className="number strong">{numberText(value.median)}</span> {metric.unit}{' '}
-              <span className="muted">
-                [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
-                {change !== null && `, ${changeText(change)}`}
-              </span>
-            </li>
-          );
-        })}
-      </ul>
-    </>
   );
 }

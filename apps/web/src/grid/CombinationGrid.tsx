@@ -8,7 +8,7 @@ import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
-import { MetricBeside, metricFacts } from './metrics.js';
+import { MetricBeside, metricFacts, type MetricFrame } from './metrics.js';
 import { MetricRows } from './MetricRows.js';
 import {
   alikeCells,
@@ -31,8 +31,15 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   const order = search.sort ?? 'suite';
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
   const groups = useMemo(() => groupColumns(grid.columns), [grid]);
-  // By column; looked up for every cell that is drawn.
-  const groupAt = useMemo(() => groups.flatMap((group) => group.columns.map(() => group)), [groups]);
+  const frame = useMemo((): MetricFrame => {
+    // By column; looked up for every cell that is drawn.
+    const groupAt = groups.flatMap((group) => group.columns.map(() => group));
+    return {
+      againstOf: (column) => groupAt[column]?.columns ?? [],
+      nameOf: (column) => `build ${grid.columns[column]?.build.name ?? ''}`,
+      combinationOf: (column) => groupAt[column]?.combination.hash ?? '',
+    };
+  }, [grid, groups]);
   const starts = useMemo(() => groupStarts(groups), [groups]);
   const reasons = useMemo(() => reasonLookup(grid), [grid]);
   const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
@@ -43,7 +50,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   );
   const showMetrics = search.show === 'metric';
   const measured = useMemo(
-    () => (showMetrics ? grid.rows.map((_, row) => metricsOf(grid, row)) : []),
+    () => (showMetrics ? grid.rows.map((_, row) => metricsOf(grid, grid.metrics, row)) : []),
     [grid, showMetrics],
   );
   const metrics = useMemo(() => grid.metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [grid, matches]);
@@ -78,12 +85,18 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           renderHead={(frame) => (
             <GridHeader columns={grid.columns} groups={groups} showRun={search.run === undefined} {...frame} />
           )}
-          renderFoot={(frame) => (
-            <MetricRows grid={grid} metrics={metrics} groups={groups} starts={starts} {...frame} />
+          renderFoot={({ dense, shown }) => (
+            <MetricRows
+              metrics={metrics}
+              frame={frame}
+              columns={grid.columns.length}
+              starts={starts}
+              room={dense ? 'dense' : 'wide'}
+              shown={shown}
+            />
           )}
           renderCell={(row, column, look) => {
             const at = grid.columns[column];
-            const group = groupAt[column];
             const own = measured[row] ?? [];
             const isPending = at?.state === 'running' || at?.state === 'queued' || at?.state === 'blocked';
             return (
@@ -94,16 +107,12 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
                 reason={reasons.get(`${row}:${column}`)}
                 facts={[
                   ...(at?.at == null ? [] : [new Date(at.at).toLocaleString()]),
-                  ...(group === undefined
-                    ? []
-                    : own.flatMap((metric) => metricFacts(metric, column, group, grid.columns))),
+                  ...own.flatMap((metric) => metricFacts(metric, column, frame)),
                 ]}
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
               >
-                {group !== undefined && own.length > 0 && (
-                  <MetricBeside metrics={own} column={column} group={group} dense={look.dense} />
-                )}
+                <MetricBeside metrics={own} column={column} frame={frame} room={look.dense ? 'dense' : 'wide'} />
               </TestCell>
             );
           }}
@@ -118,6 +127,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
         <CellPanel
           key={cellName(grid, open.row, open.column)}
           grid={grid}
+          frame={frame}
           row={open.row}
           column={open.column}
           onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}

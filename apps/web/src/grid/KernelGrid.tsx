@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { KERNELS_MAX, OLDER_KERNELS_COUNTED, type BuildGrid } from '@peerlab/contracts';
+import type { BuildGrid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
@@ -8,10 +8,14 @@ import { exactText } from '../ui/time.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { GridTable } from './GridTable.js';
+import { useKernelMetrics } from './kernel-metrics.js';
 import { findKernelCell, foldTexts, groupKernels, kernelCellName } from './kernel-model.js';
 import { KernelHeader, ROOMY_KERNELS } from './KernelHeader.js';
+import { KernelPages } from './KernelPages.js';
 import { KernelPanel } from './KernelPanel.js';
-import { alikeCells, groupRows, groupStarts, reasonLookup, sortRows, verdictAt } from './model.js';
+import { MetricBeside, metricFacts, type MetricRoom } from './metrics.js';
+import { MetricRows } from './MetricRows.js';
+import { alikeCells, groupRows, groupStarts, metricsOf, reasonLookup, sortRows, verdictAt } from './model.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
@@ -33,25 +37,31 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
     () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) })),
     [grid, matches, order, flips],
   );
+  const {
+    metrics,
+    frame,
+    reference,
+    notice: metricNotice,
+  } = useKernelMetrics(grid, search.show === 'metric', search.before);
+  const measured = useMemo(
+    () => (metrics.length === 0 ? [] : grid.rows.map((_, row) => metricsOf(grid, metrics, row))),
+    [grid, metrics],
+  );
+  const listed = useMemo(() => metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [metrics, matches]);
+  const isNarrow = grid.columns.length > ROOMY_KERNELS;
+  const roomOf = (dense: boolean): MetricRoom => (dense ? 'dense' : isNarrow ? 'narrow' : 'wide');
   const close = (): void => {
     change({ cell: undefined });
     focusGrid();
   };
   useKeys(open === null ? {} : { closePanel: close });
-  if (grid.columns.length === 0) return <NoKernels grid={grid} />;
+  if (grid.columns.length === 0) return <NoKernels grid={grid} search={search} />;
   const name = (row: number, column: number): string => kernelCellName(grid, row, column);
   return (
     <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
       <div className="grid-side">
-        <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt}>
-          {grid.older > 0 && (
-            <span className="muted">
-              The newest {KERNELS_MAX} kernels;{' '}
-              {grid.older === OLDER_KERNELS_COUNTED ? `${countText(grid.older)} or more` : countText(grid.older)} older{' '}
-              {grid.older === 1 ? 'one has' : 'ones have'} results, see <Link to="/builds">all builds</Link>
-            </span>
-          )}
-        </Totals>
+        <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
+        <KernelPages grid={grid} search={search} />
         {grid.pending > 0 && (
           <p className="notice notice-quiet" role="status">
             Results of {countText(grid.pending)} older {grid.pending === 1 ? 'attempt is' : 'attempts are'} still being
@@ -59,7 +69,10 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
           </p>
         )}
         {notice}
+        {metricNotice}
         <GridTable
+          // Another page starts at its own beginning.
+          key={search.before ?? ''}
           label={`Verdicts by test and kernel build, ${grid.combination?.label ?? 'all combinations'}`}
           rows={grid.rows}
           suites={suites}
@@ -68,11 +81,23 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
           folded={folded}
           open={open}
           roomyCells={ROOMY_CELLS}
-          isNarrow={grid.columns.length > ROOMY_KERNELS}
-          renderHead={(frame) => <KernelHeader columns={grid.columns} groups={groups} {...frame} />}
+          isNarrow={isNarrow}
+          renderHead={(head) => <KernelHeader columns={grid.columns} groups={groups} reference={reference} {...head} />}
+          renderFoot={({ dense, shown }) => (
+            <MetricRows
+              metrics={listed}
+              frame={frame}
+              only={grid.combination?.hash}
+              columns={grid.columns.length}
+              starts={starts}
+              room={roomOf(dense)}
+              shown={shown}
+            />
+          )}
           renderCell={(row, column, look) => {
             const kernel = grid.columns[column];
             const differs = texts.get(`${row}:${column}`);
+            const own = measured[row] ?? [];
             return (
               <TestCell
                 key={column}
@@ -83,6 +108,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
                   ...(differs === undefined ? [] : [differs]),
                   ...(kernel === undefined ? [] : [`${kernel.build.name}, ${kernel.release}`]),
                   ...(kernel?.testedAt == null ? [] : [`tested ${exactText(Date.parse(kernel.testedAt))}`]),
+                  ...own.flatMap((metric) => metricFacts(metric, column, frame)),
                 ]}
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
@@ -93,6 +119,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
                     <span className="unseen">, {differs}</span>
                   </>
                 )}
+                <MetricBeside metrics={own} column={column} frame={frame} room={roomOf(look.dense)} />
               </TestCell>
             );
           }}
@@ -107,6 +134,8 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
         <KernelPanel
           key={name(open.row, open.column)}
           grid={grid}
+          metrics={measured[open.row] ?? []}
+          frame={frame}
           row={open.row}
           column={open.column}
           onOpen={(column) => change({ cell: name(open.row, column) })}
@@ -117,7 +146,17 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
   );
 }
 
-function NoKernels({ grid }: { grid: BuildGrid }): ReactNode {
+function NoKernels({ grid, search }: Pick<GridViewProps<unknown>, 'search'> & { grid: BuildGrid }): ReactNode {
+  if (grid.newer.count > 0) {
+    return (
+      <>
+        <KernelPages grid={grid} search={search} />
+        <Empty title="No older kernel was tested.">
+          <p>The address names a time before all kernels that have results.</p>
+        </Empty>
+      </>
+    );
+  }
   if (grid.combinations.length === 0) {
     return (
       <Empty title="No kernel was tested yet.">

@@ -13,9 +13,15 @@ export const ROOMY_KERNELS = 8;
 export function KernelHeader({
   columns,
   groups,
+  reference,
   dense,
   shown: { fromColumn, toColumn },
-}: GridFrame & { columns: readonly KernelColumn[]; groups: readonly KernelGroup[] }): ReactNode {
+}: GridFrame & {
+  columns: readonly KernelColumn[];
+  groups: readonly KernelGroup[];
+  /** Column that the others' metrics are compared with. */
+  reference: number | null;
+}): ReactNode {
   const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
   const after = toColumn === columns.length ? null : <td colSpan={columns.length - toColumn} aria-hidden="true" />;
   const isUpright = dense || columns.length > ROOMY_KERNELS;
@@ -58,7 +64,7 @@ export function KernelHeader({
                     className={column === own[0] ? 'group-start' : ''}
                     title={kernelTitle(kernel)}
                   >
-                    <Kernel kernel={kernel} isStop={!isUpright} />
+                    <Kernel kernel={kernel} isStop={!isUpright} isReference={column === reference} />
                   </th>
                 )
               );
@@ -94,7 +100,15 @@ function GroupName({
   );
 }
 
-function Kernel({ kernel, isStop }: { kernel: KernelColumn; isStop: boolean }): ReactNode {
+function Kernel({
+  kernel,
+  isStop,
+  isReference,
+}: {
+  kernel: KernelColumn;
+  isStop: boolean;
+  isReference: boolean;
+}): ReactNode {
   return (
     <div className="kernel-box">
       <Link
@@ -105,6 +119,12 @@ function Kernel({ kernel, isStop }: { kernel: KernelColumn; isStop: boolean }): 
       >
         <code>{shortBuildId(kernel.buildId)}</code>
       </Link>
+      {isReference && (
+        <span className="chip kernel-reference" title="metrics are compared with those of this kernel">
+          <span aria-hidden="true">= 1×</span>
+          <span className="unseen">metrics are compared with those of this kernel</span>
+        </span>
+      )}
       <span className="kernel-release">{kernel.release}</span>
       <span className="muted">{kernel.testedAt === null ? 'not summed up yet' : <Ago at={kernel.testedAt} />}</span>
     </div>

@@ -10,11 +10,16 @@ import { Ago } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
 import { kernelBefore } from './kernel-model.js';
-import { verdictAt } from './model.js';
+import { Measured } from './Measured.js';
+import type { MetricFrame } from './metrics.js';
+import { verdictAt, type GridMetricRow } from './model.js';
 import { PanelFrame } from './PanelFrame.js';
 
 interface KernelPanelProps {
   grid: BuildGrid;
+  /** What the test of the row measured; none unless metrics are shown. */
+  metrics: readonly GridMetricRow[];
+  frame: MetricFrame;
   row: number;
   column: number;
   onOpen: (column: number) => void;
@@ -22,7 +27,7 @@ interface KernelPanelProps {
 }
 
 /** The evidence behind one test on one kernel, on each combination, and the same test on other kernels. */
-export function KernelPanel({ grid, row, column, onOpen, onClose }: KernelPanelProps): ReactNode {
+export function KernelPanel({ grid, metrics, frame, row, column, onOpen, onClose }: KernelPanelProps): ReactNode {
   const kernel = grid.columns[column];
   const what = grid.rows[row];
   const verdict = verdictAt(grid, row, column);
@@ -51,6 +56,7 @@ export function KernelPanel({ grid, row, column, onOpen, onClose }: KernelPanelP
           {(results) => <Results grid={grid} results={results} suite={what.suite} test={what.test} />}
         </QuerySection>
       )}
+      <Measured metrics={metrics} column={column} frame={frame} />
       {before !== null && (
         <p>
           <Link

@@ -1,30 +1,33 @@
 import { Link } from '@tanstack/react-router';
-import type { Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import type { GridFrame } from './rows.js';
-import { metricFacts, toneOf } from './metrics.js';
-import { changeText, compareMetric, groupOf, type ColumnGroup, type GridMetricRow } from './model.js';
+import { changeSign, ChangeMark, metricFacts, toneOf, type MetricFrame, type MetricRoom } from './metrics.js';
+import { compareMetric, type GridMetricRow } from './model.js';
 
-/** Medians below the same columns as the verdicts, each against the first build of its combination. */
+/** Medians below the same columns as the verdicts, each against the column that its frame says. */
 export function MetricRows({
-  grid,
   metrics,
-  groups,
+  frame,
+  only,
+  columns: count,
   starts,
-  dense,
+  room,
   shown: { fromColumn, toColumn },
-}: GridFrame & {
-  grid: Grid;
+}: Pick<GridFrame, 'shown'> & {
   /** Those that are shown. */
   metrics: readonly GridMetricRow[];
-  groups: readonly ColumnGroup[];
+  frame: MetricFrame;
+  /** Hash of the combination that all columns are of, if they are. */
+  only?: string | undefined;
+  /** How many there are. */
+  columns: number;
   starts: ReadonlySet<number>;
+  room: MetricRoom;
 }): ReactNode {
-  const columns = grid.columns.slice(fromColumn, toColumn).map((_, index) => fromColumn + index);
+  const columns = Array.from({ length: toColumn - fromColumn }, (_, index) => fromColumn + index);
   const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
-  const beyond = grid.columns.length - toColumn;
-  const after = beyond === 0 ? null : <td colSpan={beyond} aria-hidden="true" />;
+  const after = toColumn === count ? null : <td colSpan={count - toColumn} aria-hidden="true" />;
   const suites = [...new Set(metrics.map(({ suite }) => suite))];
   return suites.map((suite) => (
     <tbody key={suite} className="metrics">
@@ -43,7 +46,11 @@ export function MetricRows({
         .map((row) => (
           <tr key={`${row.name}/${row.unit}/${row.better}`}>
             <th scope="row" className="row-head test-name">
-              <Link to="/trends" search={{ suite, metric: row.name }} title="trend of this metric on every combination">
+              <Link
+                to="/trends"
+                search={{ suite, metric: row.name, combination: only }}
+                title={`trend of this metric on ${only === undefined ? 'every' : 'this'} combination`}
+              >
                 {row.name}
               </Link>{' '}
               <span className="muted" title={`${row.better} is better`}>
@@ -54,7 +61,7 @@ export function MetricRows({
             {before}
             {columns.map((column) => (
               <td key={column} className={starts.has(column) ? 'metric group-start' : 'metric'}>
-                <MetricCell row={row} column={column} group={groupOf(groups, column)} grid={grid} dense={dense} />
+                <MetricCell row={row} column={column} frame={frame} room={room} />
               </td>
             ))}
             {after}
@@ -67,38 +74,35 @@ export function MetricRows({
 function MetricCell({
   row,
   column,
-  group,
-  grid,
-  dense,
+  frame,
+  room,
 }: {
   row: GridMetricRow;
   column: number;
-  group: ColumnGroup | undefined;
-  grid: Grid;
-  dense: boolean;
+  frame: MetricFrame;
+  room: MetricRoom;
 }): ReactNode {
   const value = row.values[column];
-  if (value == null || group === undefined) return null;
-  const change = compareMetric(row, column, group);
+  if (value == null) return null;
+  const change = compareMetric(row, column, frame.againstOf(column));
   const largest = Math.max(...row.values.map((each) => each?.median ?? 0));
-  const title = metricFacts(row, column, group, grid.columns).join('\n');
-  const tone = toneOf(change);
+  const title = metricFacts(row, column, frame).join('\n');
   return (
     <Link
       to="/trends"
-      search={{ suite: row.suite, metric: row.name, combination: group.combination.hash }}
-      className={dense ? `dense-metric ${tone}` : 'metric-box'}
+      search={{ suite: row.suite, metric: row.name, combination: frame.combinationOf(column) }}
+      className={room === 'dense' ? `dense-metric ${toneOf(change)}` : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
-      {...(dense && { 'aria-label': title })}
+      {...(room === 'dense' && { 'aria-label': title })}
       // The row's header has the way for the keyboard: hundreds of columns would be hundreds of stops.
       tabIndex={-1}
     >
-      {dense ? (
-        <span aria-hidden="true">{change === null || !change.clear ? '·' : change.factor >= 1 ? '▲' : '▼'}</span>
+      {room === 'dense' ? (
+        <span aria-hidden="true">{change?.clear === true ? changeSign(change) : '·'}</span>
       ) : (
         <>
           <span className="number">{numberText(value.median)}</span>
-          {change !== null && <span className={`change ${tone}`}>{changeText(change)}</span>}
+          <ChangeMark change={change} room={room} />
           <span className="metric-bar" aria-hidden="true" style={{ width: `${(value.median / largest) * 100}%` }} />
         </>
       )}

@@ -1,6 +1,16 @@
 import type { KernelColumn } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { findKernelCell, foldTexts, groupKernels, kernelBefore, kernelCellName } from './kernel-model.js';
+import {
+  alignMetrics,
+  findKernelCell,
+  foldTexts,
+  groupKernels,
+  kernelBefore,
+  kernelCellName,
+  pageText,
+  referenceKernel,
+} from './kernel-model.js';
+import type { GridMetricRow } from './model.js';
 
 const id = '00000000-0000-4000-8000-000000000000';
 const kernel = (name: string, buildId: string): KernelColumn => ({
@@ -64,4 +74,44 @@ describe('kernels', () => {
       undefined,
     ]);
   });
+});
+
+describe('metrics of kernels', () => {
+  const row = (...medians: (number | null)[]): GridMetricRow => ({
+    suite: 's',
+    test: 't',
+    name: 'm',
+    unit: 'ns',
+    better: 'lower',
+    values: medians.map((median) =>
+      median === null ? null : { median, lowerQuartile: median, upperQuartile: median, n: 1 },
+    ),
+  });
+  const medians = (rows: readonly GridMetricRow[]) =>
+    rows.map(({ values }) => values.map((value) => value?.median ?? null));
+  const built = (day: number, dmaAlias: boolean) => ({ builtAt: `2026-01-0${day}T00:00:00Z`, dmaAlias });
+
+  it('stand in the columns of the grid, whatever the order of the answer, and are left out where no column has them', () => {
+    const key = (letter: string) => ({ key: letter.repeat(64) });
+    const kernels = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
+    const answer = { kernels, metrics: [row(1, 2, 3), row(null, 5, null)] };
+    expect(medians(alignMetrics([key('c'), key('new'), key('a')], answer))).toEqual([[3, null, 1]]);
+  });
+  it('are compared with the newest kernel that lacks the feature, else with the oldest, of those that measured', () => {
+    const kernels = [built(5, true), built(3, true), built(4, false), built(1, false), built(2, false)];
+    expect(referenceKernel(kernels, [row(1, 1, 1, 1, 1)])).toBe(2);
+    expect(referenceKernel(kernels, [row(1, 1, null, 1, null), row(null, null, null, null, 1)])).toBe(4);
+    expect(referenceKernel(kernels, [row(1, 1, null, null, null)])).toBe(1);
+    expect(referenceKernel(kernels, [row(null, null, null, null, null)])).toBeNull();
+    expect(referenceKernel([], [])).toBeNull();
+  });
+});
+
+it.each([
+  [0, 30, 45, 'kernels 1–30 of 75 with results, newest first'],
+  [30, 30, 500, 'kernels 31–60 of 560 or more with results, newest first'],
+  [1000, 5, 0, 'kernels 1\u202f001–1\u202f005 of 1\u202f005 with results, newest first'],
+  [7, 0, 0, 'none of 7 kernels with results is older'],
+])('a page with %i newer, %i shown and %i older kernels says which it has', (newer, shown, older, text) => {
+  expect(pageText(newer, shown, older)).toBe(text);
 });

@@ -1,4 +1,6 @@
-import type { BuildGrid, KernelColumn } from '@peerlab/contracts';
+import { KERNELS_COUNTED, type BuildGrid, type KernelColumn, type KernelMetrics } from '@peerlab/contracts';
+import { countText } from '../ui/numbers.js';
+import type { GridMetricRow } from './model.js';
 
 /** Neighbouring kernels of one build name, under one merged header. */
 export interface KernelGroup {
@@ -48,4 +50,38 @@ export function foldTexts(grid: Pick<BuildGrid, 'differs'>): ReadonlyMap<string,
       `${worst} of ${of} combinations ${worst === 1 ? 'says' : 'say'} so`,
     ]),
   );
+}
+
+/** Metrics by column of a grid; those that no shown kernel has are left out. The two answers may be of different moments. */
+export function alignMetrics(columns: readonly Pick<KernelColumn, 'key'>[], answer: KernelMetrics): GridMetricRow[] {
+  const placeOf = new Map(answer.kernels.map((key, place) => [key, place]));
+  const places = columns.map(({ key }) => placeOf.get(key));
+  return answer.metrics
+    .map((row) => ({
+      ...row,
+      values: places.map((place) => (place === undefined ? null : (row.values[place] ?? null))),
+    }))
+    .filter(({ values }) => values.some((value) => value !== null));
+}
+
+/**
+ * The column that the others’ metrics are compared with: of those that measured anything the newest kernel without
+ * dma_alias, else the oldest. Null when nothing was measured.
+ */
+export function referenceKernel(
+  columns: readonly Pick<KernelColumn, 'builtAt' | 'dmaAlias'>[],
+  metrics: readonly GridMetricRow[],
+): number | null {
+  const byAge = columns
+    .map(({ builtAt, dmaAlias }, column) => ({ builtAt, dmaAlias, column }))
+    .filter(({ column }) => metrics.some(({ values }) => values[column] != null))
+    .toSorted((a, b) => (a.builtAt < b.builtAt ? -1 : a.builtAt > b.builtAt ? 1 : 0));
+  return (byAge.findLast(({ dmaAlias }) => !dmaAlias) ?? byAge[0])?.column ?? null;
+}
+
+/** Which kernels a page has, newest first: `kernels 31–60 of 75`, or `of 560 or more` where they were not all counted. */
+export function pageText(newer: number, shown: number, older: number): string {
+  const total = `${countText(newer + shown + older)}${older >= KERNELS_COUNTED ? ' or more' : ''}`;
+  if (shown === 0) return `none of ${total} kernels with results is older`;
+  return `kernels ${countText(newer + 1)}–${countText(newer + shown)} of ${total} with results, newest first`;
 }

@@ -1,22 +1,29 @@
-import type { Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
-import { changeText, compareMetric, type ColumnGroup, type GridMetricRow, type MetricChange } from './model.js';
+import { changeText, compareMetric, timesText, type GridMetricRow, type MetricChange } from './model.js';
+
+/** How the columns of a grid are compared in what was measured, and where that leads. */
+export interface MetricFrame {
+  /** Columns that a column may be compared with: the first of them that has a value is taken. */
+  againstOf: (column: number) => readonly number[];
+  /** What a column is called in a sentence: `build base`. */
+  nameOf: (column: number) => string;
+  /** Hash of a column's hardware combination. */
+  combinationOf: (column: number) => string;
+}
+
+/** How much room a column has: text beside the verdict, short text below it, or a sign. */
+export type MetricRoom = 'wide' | 'narrow' | 'dense';
 
 /** Median, samples, quartiles and what became of it since the base, as lines of a title. */
-export function metricFacts(
-  row: GridMetricRow,
-  column: number,
-  group: ColumnGroup,
-  columns: Grid['columns'],
-): string[] {
+export function metricFacts(row: GridMetricRow, column: number, frame: MetricFrame): string[] {
   const value = row.values[column];
   if (value == null) return [];
-  const change = compareMetric(row, column, group);
+  const change = compareMetric(row, column, frame.againstOf(column));
   return [
     `${row.name}: median ${numberText(value.median)} ${row.unit}, n = ${value.n}`,
     `quartiles ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
-    ...(change === null ? [] : [`${changeText(change)} than build ${columns[change.against]?.build.name ?? ''}`]),
+    ...(change === null ? [] : [`${changeText(change)} than ${frame.nameOf(change.against)}`]),
   ];
 }
 
@@ -26,31 +33,53 @@ export function toneOf(change: MetricChange | null): string {
   return change.factor >= 1 ? 'tone-good' : 'tone-bad';
 }
 
+/** `▲` better, `▼` worse, `≈` no clear change. */
+export function changeSign({ factor, clear }: MetricChange): string {
+  if (!clear) return '≈';
+  return factor >= 1 ? '▲' : '▼';
+}
+
+/** What became of a metric since the base, in words or, where there is little room, in a sign and a number. */
+export function ChangeMark({ change, room }: { change: MetricChange | null; room: MetricRoom }): ReactNode {
+  if (change === null) return null;
+  if (room === 'wide') return <span className={`change ${toneOf(change)}`}>{changeText(change)}</span>;
+  return (
+    <span className={`change ${toneOf(change)}`}>
+      <span aria-hidden="true">
+        {changeSign(change)}
+        {change.clear && ` ${timesText(change)}`}
+      </span>
+      <span className="unseen">{changeText(change)}</span>
+    </span>
+  );
+}
+
 /** What a test measured in one column, beside its verdict: the first metric, and how many more there are. */
 export function MetricBeside({
   metrics,
   column,
-  group,
-  dense,
+  frame,
+  room,
 }: {
   metrics: readonly GridMetricRow[];
   column: number;
-  group: ColumnGroup;
-  dense: boolean;
+  frame: MetricFrame;
+  room: MetricRoom;
 }): ReactNode {
   const [first, ...rest] = metrics.filter((row) => row.values[column] != null);
   const value = first?.values[column];
   if (first === undefined || value == null) return null;
-  const change = compareMetric(first, column, group);
-  const isClear = change?.clear === true;
-  if (dense) return isClear ? <span className={toneOf(change)}>{change.factor >= 1 ? '▲' : '▼'}</span> : null;
+  const change = compareMetric(first, column, frame.againstOf(column));
+  if (room === 'dense') {
+    return change?.clear === true ? <span className={toneOf(change)}>{changeSign(change)}</span> : null;
+  }
   return (
-    <span className="cell-metric">
+    <span className={`cell-metric cell-metric-${room}`}>
       <span>
         <span className="number strong">{numberText(value.median)}</span> <span className="muted">{first.unit}</span>
         {rest.length > 0 && <span className="muted"> +{rest.length}</span>}
       </span>
-      {change !== null && <span className={`change ${toneOf(change)}`}>{changeText(change)}</span>}
+      <ChangeMark change={change} room={room} />
     </span>
   );
 }

@@ -43,11 +43,6 @@ export function groupStarts(groups: readonly Pick<ColumnGroup, 'columns'>[]): Se
   return new Set(groups.flatMap((group) => group.columns.slice(0, 1)));
 }
 
-/** The group that a column stands in. */
-export function groupOf(groups: readonly ColumnGroup[], column: number): ColumnGroup | undefined {
-  return groups.find((group) => group.columns.includes(column));
-}
-
 export interface SuiteRows {
   suite: string;
   /** Row indices of the grid, in its order. */
@@ -193,14 +188,14 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
 }
 
 /** What the test of a row measured, in the order of the answer. */
-export function metricsOf(grid: GridRows & Pick<Grid, 'metrics'>, row: number): GridMetricRow[] {
+export function metricsOf(grid: GridRows, metrics: readonly GridMetricRow[], row: number): GridMetricRow[] {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
-  return grid.metrics.filter((metric) => metric.suite === suite && metric.test === test);
+  return metrics.filter((metric) => metric.suite === suite && metric.test === test);
 }
 
 type MetricValue = NonNullable<GridMetricRow['values'][number]>;
 
-/** A column's metric against the first build of the same combination that has one. */
+/** A column's metric against that of another column. */
 export interface MetricChange {
   /** Column index compared with. */
   against: number;
@@ -210,10 +205,13 @@ export interface MetricChange {
   clear: boolean;
 }
 
-/** Null when there is nothing to compare: no value, no earlier build, or the first build itself. */
-export function compareMetric(row: GridMetricRow, column: number, group: ColumnGroup): MetricChange | null {
+/**
+ * A column's metric against the first of the `candidates` that has one. Null when there is nothing to compare: no
+ * value, no such column, or it is that column itself.
+ */
+export function compareMetric(row: GridMetricRow, column: number, candidates: readonly number[]): MetricChange | null {
   const value = row.values[column];
-  const against = group.columns.find((each) => row.values[each] != null);
+  const against = candidates.find((each) => row.values[each] != null);
   if (value == null || against === undefined || against === column) return null;
   const base = row.values[against];
   if (base == null || base.median <= 0 || value.median <= 0) return null;
@@ -226,9 +224,13 @@ function quartilesOverlap(a: MetricValue, b: MetricValue): boolean {
 }
 
 /** `51× better`, `1.3× worse`, or `no clear change`. */
-export function changeText({ factor, clear }: MetricChange): string {
-  if (!clear) return 'no clear change';
+export function changeText(change: MetricChange): string {
+  if (!change.clear) return 'no clear change';
+  return `${timesText(change)} ${change.factor >= 1 ? 'better' : 'worse'}`;
+}
+
+/** By how much, in either direction: `51×`. */
+export function timesText({ factor }: Pick<MetricChange, 'factor'>): string {
   const times = factor >= 1 ? factor : 1 / factor;
-  const shown = times >= 10 ? Math.round(times).toString() : times.toFixed(times >= 3 ? 1 : 2);
-  return `${shown}× ${factor >= 1 ? 'better' : 'worse'}`;
+  return `${times >= 10 ? Math.round(times).toString() : times.toFixed(times >= 3 ? 1 : 2)}×`;
 }

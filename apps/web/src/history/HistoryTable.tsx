@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { evidenceSearch } from '../runs/evidence.js';
 import { KernelName } from '../runs/KernelName.js';
 import type { HistorySearch } from '../search.js';
+import { ListTable } from '../ui/ListTable.js';
 import { countText } from '../ui/numbers.js';
 import { Ago, durationText } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
@@ -22,60 +23,50 @@ export function HistoryTable({
   return (
     <section aria-labelledby="results-head">
       <h2 id="results-head">Results, newest first</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Verdict</th>
-            <th scope="col">When</th>
-            <th scope="col">Run</th>
-            <th scope="col">Kernel</th>
-            <th scope="col">Combination</th>
-            <th scope="col">Machine</th>
-            <th scope="col">Reason</th>
-            <th scope="col">Took</th>
-            <th scope="col">Evidence</th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map((entry) => (
-            <tr key={entry.attemptId}>
-              <td data-label="Verdict">
-                <VerdictMark verdict={entry.verdict} long />
-              </td>
-              <td data-label="When">
-                <Ago at={entry.at} />
-              </td>
-              <td data-label="Run">
-                <Link to="/runs/$run" params={{ run: entry.run.id }}>
-                  {entry.run.name}
+      <ListTable
+        rows={entries}
+        keyOf={(entry) => entry.attemptId}
+        columns={[
+          { name: 'Verdict', render: (entry) => <VerdictMark verdict={entry.verdict} long /> },
+          { name: 'When', render: (entry) => <Ago at={entry.at} /> },
+          {
+            name: 'Run',
+            render: (entry) => (
+              <Link to="/runs/$run" params={{ run: entry.run.id }}>
+                {entry.run.name}
+              </Link>
+            ),
+          },
+          {
+            name: 'Kernel',
+            render: (entry) => (
+              <span>
+                <KernelName kernel={entry.kernel} />
+              </span>
+            ),
+          },
+          {
+            name: 'Combination',
+            render: (entry) => <CombinationCell combination={byHash.get(entry.combination)} chosen={chosen} />,
+          },
+          {
+            name: 'Machine',
+            render: (entry) =>
+              entry.machine !== null && (
+                <Link to="/machines/$machine" params={{ machine: entry.machine }}>
+                  {entry.machine}
                 </Link>
-              </td>
-              <td data-label="Kernel">
-                <span>
-                  <KernelName kernel={entry.kernel} />
-                </span>
-              </td>
-              <td data-label="Combination">
-                <CombinationCell combination={byHash.get(entry.combination)} chosen={chosen} />
-              </td>
-              <td data-label="Machine">
-                {entry.machine !== null && (
-                  <Link to="/machines/$machine" params={{ machine: entry.machine }}>
-                    {entry.machine}
-                  </Link>
-                )}
-              </td>
-              <td data-label="Reason">{entry.reason !== null && <div className="reason">{entry.reason}</div>}</td>
-              <td data-label="Took" className="number">
-                {entry.durationMs === null ? '–' : durationText(entry.durationMs)}
-              </td>
-              <td data-label="Evidence">
-                <EvidenceLink entry={entry} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              ),
+          },
+          { name: 'Reason', render: (entry) => entry.reason !== null && <div className="reason">{entry.reason}</div> },
+          {
+            name: 'Took',
+            className: 'number',
+            render: (entry) => (entry.durationMs === null ? '–' : durationText(entry.durationMs)),
+          },
+          { name: 'Evidence', render: (entry) => <EvidenceLink entry={entry} /> },
+        ]}
+      />
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/queries.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
 import { Series } from '../builds/Series.js';
+import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
@@ -135,55 +136,50 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
   return (
     <section aria-labelledby="jobs-head">
       <h2 id="jobs-head">Tested on</h2>
-      {build.jobs.length === 0 ? (
-        <p className="muted">No test job of the run uses this build.</p>
-      ) : (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">Verdict</th>
-              <th scope="col">Combination</th>
-              <th scope="col">Machine</th>
-              <th scope="col">Evidence</th>
-            </tr>
-          </thead>
-          <tbody>
-            {build.jobs.map((job) => (
-              <tr key={job.id}>
-                <td data-label="Verdict">
-                  {job.verdict === null ? <StateBadge state={job.state} /> : <VerdictMark verdict={job.verdict} long />}
-                </td>
-                <td data-label="Combination">
-                  {job.combination === null ? (
-                    <span className="muted">not known</span>
-                  ) : (
-                    <span className="row tight">
-                      <PathChip kind={job.combination.identity.pathKind} />
-                      <span>{job.combination.label}</span>
-                    </span>
-                  )}
-                </td>
-                <td data-label="Machine">
-                  {job.machine !== null && (
-                    <Link to="/machines/$machine" params={{ machine: job.machine }}>
-                      {job.machine}
-                    </Link>
-                  )}
-                </td>
-                <td data-label="Evidence">
-                  {job.attemptId === null ? (
-                    <span className="muted">no attempt</span>
-                  ) : (
-                    <Link to="/attempts/$attempt" params={{ attempt: job.attemptId }}>
-                      results and logs
-                    </Link>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <ListTable
+        rows={build.jobs}
+        keyOf={(job) => job.id}
+        columns={[
+          {
+            name: 'Verdict',
+            render: (job) =>
+              job.verdict === null ? <StateBadge state={job.state} /> : <VerdictMark verdict={job.verdict} long />,
+          },
+          {
+            name: 'Combination',
+            render: (job) =>
+              job.combination === null ? (
+                <span className="muted">not known</span>
+              ) : (
+                <span className="row tight">
+                  <PathChip kind={job.combination.identity.pathKind} />
+                  <span>{job.combination.label}</span>
+                </span>
+              ),
+          },
+          {
+            name: 'Machine',
+            render: (job) =>
+              job.machine !== null && (
+                <Link to="/machines/$machine" params={{ machine: job.machine }}>
+                  {job.machine}
+                </Link>
+              ),
+          },
+          {
+            name: 'Evidence',
+            render: (job) =>
+              job.attemptId === null ? (
+                <span className="muted">no attempt</span>
+              ) : (
+                <Link to="/attempts/$attempt" params={{ attempt: job.attemptId }}>
+                  results and logs
+                </Link>
+              ),
+          },
+        ]}
+        empty={<p className="muted">No test job of the run uses this build.</p>}
+      />
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { useTopics } from '../api/live-context.js';
 import { buildsQuery } from '../api/queries.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useListKeys } from '../ui/list-keys.js';
+import { ListTable } from '../ui/ListTable.js';
 import { bytesText, countText } from '../ui/numbers.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
@@ -72,71 +73,64 @@ function searchTextOf({ name, runName, state, manifest }: BuildSummary): string 
 }
 
 function BuildTable({ builds }: { builds: readonly BuildSummary[] }): ReactNode {
-  if (builds.length === 0) return null;
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">State</th>
-          <th scope="col">Build</th>
-          <th scope="col">Release</th>
-          <th scope="col">Config</th>
-          <th scope="col" className="number">
-            Patches
-          </th>
-          <th scope="col" className="number">
-            Bundle
-          </th>
-          <th scope="col">Run</th>
-          <th scope="col">Created</th>
-        </tr>
-      </thead>
-      <tbody>
-        {builds.map((build) => (
-          <tr key={build.id}>
-            <td data-label="State">
-              <StateBadge state={build.state} />
-            </td>
-            <td data-label="Build">
+    <ListTable
+      rows={builds}
+      keyOf={(build) => build.id}
+      columns={[
+        { name: 'State', render: (build) => <StateBadge state={build.state} /> },
+        {
+          name: 'Build',
+          render: (build) => (
+            <>
               <Link to="/builds/$build" params={{ build: build.id }} className="strong" data-row>
                 {build.name}
               </Link>
               {build.error !== null && <div className="reason">{describeBuildError(build.error)}</div>}
-            </td>
-            <td data-label="Release">
-              {build.manifest === null ? (
-                <span className="muted">{build.state === 'failed' ? 'not built' : 'not yet'}</span>
-              ) : (
-                <>
-                  <code className="whole">{build.manifest.release}</code>
-                  <div className="muted whole" title={`build-id ${build.manifest.buildId}`}>
-                    build-id <code>{build.manifest.buildId.slice(0, 12)}</code>
-                  </div>
-                </>
-              )}
-            </td>
-            <td data-label="Config">{build.manifest?.config.name}</td>
-            <td data-label="Patches" className="number">
-              {build.manifest !== null && (build.manifest.patches === 0 ? 'none' : build.manifest.patches)}
-            </td>
-            <td data-label="Bundle" className="number">
-              {build.bundle !== null && (
-                <span title={build.bundle.removedAt === null ? undefined : `removed at ${build.bundle.removedAt}`}>
-                  {build.bundle.removedAt === null ? bytesText(build.bundle.sizeBytes) : 'removed'}
-                </span>
-              )}
-            </td>
-            <td data-label="Run">
-              <Link to="/runs/$run" params={{ run: build.runId }}>
-                {build.runName}
-              </Link>
-            </td>
-            <td data-label="Created" className="whole">
-              <Ago at={build.createdAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        {
+          name: 'Release',
+          render: (build) =>
+            build.manifest === null ? (
+              <span className="muted">{build.state === 'failed' ? 'not built' : 'not yet'}</span>
+            ) : (
+              <>
+                <code className="whole">{build.manifest.release}</code>
+                <div className="muted whole" title={`build-id ${build.manifest.buildId}`}>
+                  build-id <code>{build.manifest.buildId.slice(0, 12)}</code>
+                </div>
+              </>
+            ),
+        },
+        { name: 'Config', render: (build) => build.manifest?.config.name },
+        {
+          name: 'Patches',
+          className: 'number',
+          render: (build) =>
+            build.manifest !== null && (build.manifest.patches === 0 ? 'none' : build.manifest.patches),
+        },
+        {
+          name: 'Bundle',
+          className: 'number',
+          render: (build) =>
+            build.bundle !== null && (
+              <span title={build.bundle.removedAt === null ? undefined : `removed at ${build.bundle.removedAt}`}>
+                {build.bundle.removedAt === null ? bytesText(build.bundle.sizeBytes) : 'removed'}
+              </span>
+            ),
+        },
+        {
+          name: 'Run',
+          render: (build) => (
+            <Link to="/runs/$run" params={{ run: build.runId }}>
+              {build.runName}
+            </Link>
+          ),
+        },
+        { name: 'Created', className: 'whole', render: (build) => <Ago at={build.createdAt} /> },
+      ]}
+    />
   );
 }

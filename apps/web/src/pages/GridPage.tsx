@@ -50,16 +50,14 @@ export function GridPage(): ReactNode {
           onChange={(q) => change({ q })}
         />
         <OrderSelect order={order} onSelect={(next) => change({ sort: next === 'suite' ? undefined : next }, false)} />
-        {!isByBuilds && (
-          <label className="inline-field">
-            <input
-              type="checkbox"
-              checked={search.show === 'metric'}
-              onChange={(event) => change({ show: event.target.checked ? 'metric' : undefined }, false)}
-            />
-            <span>Metrics in cells</span>
-          </label>
-        )}
+        <label className="inline-field">
+          <input
+            type="checkbox"
+            checked={search.show === 'metric'}
+            onChange={(event) => change({ show: event.target.checked ? 'metric' : undefined }, false)}
+          />
+          <span>Metrics in cells</span>
+        </label>
         <Legend />
       </div>
       {isByBuilds ? (
@@ -87,23 +85,25 @@ function ByCombination(view: ViewProps): ReactNode {
 }
 
 function ByBuilds(view: ViewProps): ReactNode {
-  const query = useQuery(buildGridQuery(view.search.combination));
+  const query = useQuery(buildGridQuery(view.search.combination, view.search.before));
   // While the answer is on its way.
   useEffect(() => void loadKernelGrid(), []);
   return (
     <QuerySection query={query} what="the grid">
       {(grid) => (
         <Suspense fallback={<Loading what="the grid" />}>
-          <KernelGrid data={grid} {...view} />
+          <div className={query.isPlaceholderData ? 'turning' : undefined} aria-busy={query.isPlaceholderData}>
+            <KernelGrid data={grid} {...view} />
+          </div>
         </Suspense>
       )}
     </QuerySection>
   );
 }
 
-/** The filter and the order stay when the columns change; what means nothing in the other view goes. */
-function keptSearch({ q, sort, folded }: GridSearch): GridSearch {
-  return { q, sort, folded };
+/** What is shown of the tests stays when the columns change; what means nothing in the other view goes. */
+function keptSearch({ q, sort, folded, show }: GridSearch): GridSearch {
+  return { q, sort, folded, show };
 }
 
 /** What the columns are. */
@@ -123,7 +123,7 @@ function ViewSwitch({ search }: { search: GridSearch }): ReactNode {
 }
 
 function CombinationSelect({ search, change }: Omit<ViewProps, 'matches'>): ReactNode {
-  const { data } = useQuery(buildGridQuery(search.combination));
+  const { data } = useQuery(buildGridQuery(search.combination, search.before));
   const combinations = data?.combinations ?? [];
   const chosen = search.combination ?? '';
   const isListed = chosen === '' || chosen === 'all' || combinations.some(({ hash }) => hash === chosen);
@@ -134,7 +134,10 @@ function CombinationSelect({ search, change }: Omit<ViewProps, 'matches'>): Reac
       <select
         value={chosen}
         onChange={({ target }) =>
-          change({ combination: CombinationChoice.safeParse(target.value).data, cell: undefined }, false)
+          change(
+            { combination: CombinationChoice.safeParse(target.value).data, before: undefined, cell: undefined },
+            false,
+          )
         }
       >
         <option value="">newest tested{newest === undefined ? '' : `: ${newest}`}</option>

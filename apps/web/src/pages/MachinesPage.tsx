@@ -6,6 +6,7 @@ import { useTopics } from '../api/live-context.js';
 import { fleetQuery } from '../api/queries.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { useListKeys } from '../ui/list-keys.js';
+import { ListTable } from '../ui/ListTable.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -34,62 +35,53 @@ export function MachinesPage(): ReactNode {
 }
 
 function MachineTable({ machines }: { machines: readonly MachineSummary[] }): ReactNode {
-  if (machines.length === 0) {
-    return (
-      <Empty title="No machine is known yet.">
-        <p>Machines appear when their agent connects: write them into the agent’s configuration and start it.</p>
-      </Empty>
-    );
-  }
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">State</th>
-          <th scope="col">Machine</th>
-          <th scope="col">Peer paths</th>
-          <th scope="col">Labels</th>
-          <th scope="col">Lease</th>
-          <th scope="col">Last seen</th>
-        </tr>
-      </thead>
-      <tbody>
-        {machines.map((machine) => (
-          <tr key={machine.name}>
-            <td data-label="State">
-              <span className="row tight">
-                <StateBadge state={machine.observed} />
-                {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
-              </span>
-            </td>
-            <td data-label="Machine">
+    <ListTable
+      rows={machines}
+      keyOf={(machine) => machine.name}
+      empty={
+        <Empty title="No machine is known yet.">
+          <p>Machines appear when their agent connects: write them into the agent’s configuration and start it.</p>
+        </Empty>
+      }
+      columns={[
+        {
+          name: 'State',
+          render: (machine) => (
+            <span className="row tight">
+              <StateBadge state={machine.observed} />
+              {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
+            </span>
+          ),
+        },
+        {
+          name: 'Machine',
+          render: (machine) => (
+            <>
               <Link to="/machines/$machine" params={{ machine: machine.name }} className="strong" data-row>
                 {machine.name}
               </Link>
               <div className="muted">{machine.description}</div>
               {machine.problem !== null && <div className="reason">{machine.problem}</div>}
-            </td>
-            <td data-label="Peer paths">
-              <span className="row tight">
-                {[...new Set(machine.paths.map(({ kind }) => kind))].map((kind) => (
-                  <PathChip key={kind} kind={kind} />
-                ))}
-                {machine.paths.length === 0 && <span className="muted">none known</span>}
-              </span>
-            </td>
-            <td data-label="Labels">
-              <LabelChips labels={machine.labels} />
-            </td>
-            <td data-label="Lease">
-              <Lease lease={machine.lease} />
-            </td>
-            <td data-label="Last seen">
-              <Ago at={machine.lastSeenAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        {
+          name: 'Peer paths',
+          render: (machine) => (
+            <span className="row tight">
+              {[...new Set(machine.paths.map(({ kind }) => kind))].map((kind) => (
+                <PathChip key={kind} kind={kind} />
+              ))}
+              {machine.paths.length === 0 && <span className="muted">none known</span>}
+            </span>
+          ),
+        },
+        { name: 'Labels', render: (machine) => <LabelChips labels={machine.labels} /> },
+        { name: 'Lease', render: (machine) => <Lease lease={machine.lease} /> },
+        { name: 'Last seen', render: (machine) => <Ago at={machine.lastSeenAt} /> },
+      ]}
+    />
   );
 }
 
@@ -97,38 +89,21 @@ function AgentTable({ agents }: { agents: Fleet['agents'] }): ReactNode {
   return (
     <section aria-labelledby="agents-head">
       <h2 id="agents-head">Agents</h2>
-      {agents.length === 0 ? (
-        <p className="muted">No agent has connected yet. An agent needs the controller’s address and its token.</p>
-      ) : (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">State</th>
-              <th scope="col">Agent</th>
-              <th scope="col">Site</th>
-              <th scope="col">Can</th>
-              <th scope="col">Version</th>
-              <th scope="col">Last seen</th>
-            </tr>
-          </thead>
-          <tbody>
-            {agents.map((agent) => (
-              <tr key={agent.name}>
-                <td data-label="State">
-                  <StateBadge state={agent.connected ? 'connected' : 'lost'} />
-                </td>
-                <td data-label="Agent">{agent.name}</td>
-                <td data-label="Site">{agent.site}</td>
-                <td data-label="Can">{agent.capabilities.join(', ')}</td>
-                <td data-label="Version">{agent.version}</td>
-                <td data-label="Last seen">
-                  <Ago at={agent.lastSeenAt} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <ListTable
+        rows={agents}
+        keyOf={(agent) => agent.name}
+        columns={[
+          { name: 'State', render: (agent) => <StateBadge state={agent.connected ? 'connected' : 'lost'} /> },
+          { name: 'Agent', render: (agent) => agent.name },
+          { name: 'Site', render: (agent) => agent.site },
+          { name: 'Can', render: (agent) => agent.capabilities.join(', ') },
+          { name: 'Version', render: (agent) => agent.version },
+          { name: 'Last seen', render: (agent) => <Ago at={agent.lastSeenAt} /> },
+        ]}
+        empty={
+          <p className="muted">No agent has connected yet. An agent needs the controller’s address and its token.</p>
+        }
+      />
     </section>
   );
 }

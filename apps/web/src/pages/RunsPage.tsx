@@ -8,6 +8,7 @@ import { runsQuery } from '../api/queries.js';
 import type { RunsSearch } from '../search.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useListKeys } from '../ui/list-keys.js';
+import { ListTable } from '../ui/ListTable.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
@@ -90,66 +91,66 @@ function RunsTable({
   picked: readonly string[];
   onPick: (run: string) => void;
 }): ReactNode {
-  if (runs.length === 0) return null;
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">
-            <span className="unseen">Compare</span>
-          </th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Run</th>
-          <th scope="col">Results</th>
-          <th scope="col">Jobs</th>
-          <th scope="col">Trigger</th>
-          <th scope="col">Created</th>
-          <th scope="col" className="number">
-            Took
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {runs.map((run) => (
-          <tr key={run.id}>
-            <td data-label="Compare">
-              <input
-                type="checkbox"
-                aria-label={`compare ${run.name}`}
-                title="Choose two runs to compare"
-                checked={picked.includes(run.id)}
-                onChange={() => onPick(run.id)}
-              />
-            </td>
-            <td data-label="Verdict">
+    <ListTable
+      rows={runs}
+      keyOf={(run) => run.id}
+      columns={[
+        {
+          name: 'Compare',
+          head: <span className="unseen">Compare</span>,
+          render: (run) => (
+            <input
+              type="checkbox"
+              aria-label={`compare ${run.name}`}
+              title="Choose two runs to compare"
+              checked={picked.includes(run.id)}
+              onChange={() => onPick(run.id)}
+            />
+          ),
+        },
+        {
+          name: 'Verdict',
+          render: (run) => (
+            <>
               {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}{' '}
               {run.state !== 'ended' && <StateBadge state={run.state} />}
               {run.state === 'ended' && run.verdict === null && <span className="muted">none</span>}
-            </td>
-            <td data-label="Run">
+            </>
+          ),
+        },
+        {
+          name: 'Run',
+          render: (run) => (
+            <>
               <Link to="/runs/$run" params={{ run: run.id }} className="strong" data-row>
                 {run.name}
               </Link>
               <div className="muted">{run.builds.join(', ')}</div>
-            </td>
-            <td data-label="Results">
-              <VerdictCounts counts={run.counts} />
-            </td>
-            <td data-label="Jobs" className="number">
+            </>
+          ),
+        },
+        { name: 'Results', render: (run) => <VerdictCounts counts={run.counts} /> },
+        {
+          name: 'Jobs',
+          className: 'number',
+          render: (run) => (
+            <>
               {run.jobs.ended}/{run.jobs.total}
-            </td>
-            <td data-label="Trigger">
+            </>
+          ),
+        },
+        {
+          name: 'Trigger',
+          render: (run) => (
+            <>
               {run.trigger.kind} <span className="muted">{run.trigger.detail}</span>
-            </td>
-            <td data-label="Created">
-              <Ago at={run.createdAt} />
-            </td>
-            <td data-label="Took" className="number">
-              <Elapsed from={run.startedAt} to={run.endedAt} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            </>
+          ),
+        },
+        { name: 'Created', render: (run) => <Ago at={run.createdAt} /> },
+        { name: 'Took', className: 'number', render: (run) => <Elapsed from={run.startedAt} to={run.endedAt} /> },
+      ]}
+    />
   );
 }

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { AttemptDetail, Proof } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
@@ -22,23 +23,15 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
   return (
     <section aria-labelledby="results-head">
       <h2 id="results-head">Results</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Verdict</th>
-            <th scope="col">Test</th>
-            <th scope="col">Proof</th>
-            <th scope="col">Took</th>
-            <th scope="col">Log</th>
-          </tr>
-        </thead>
-        <tbody>
-          {results.map((result) => (
-            <tr key={result.position}>
-              <td data-label="Verdict">
-                <VerdictMark verdict={result.verdict} long />
-              </td>
-              <td data-label="Test">
+      <ListTable
+        rows={results}
+        keyOf={(result) => result.position}
+        columns={[
+          { name: 'Verdict', render: (result) => <VerdictMark verdict={result.verdict} long /> },
+          {
+            name: 'Test',
+            render: (result) => (
+              <>
                 <span>
                   <span className="muted">{result.suite}/</span>
                   <Link
@@ -57,31 +50,35 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
                     <span aria-hidden="true">⚠</span> {warning}
                   </div>
                 ))}
-              </td>
-              <td data-label="Proof">{result.proof !== null && <ProofLine proof={result.proof} />}</td>
-              <td data-label="Took" className="number">
-                {result.durationMs === null ? '–' : durationText(result.durationMs)}
-              </td>
-              <td data-label="Log">
-                {result.log !== null && (
-                  <Link
-                    to="/attempts/$attempt"
-                    params={{ attempt: attempt.id }}
-                    search={{
-                      view: 'log',
-                      stream: result.log.stream,
-                      line: result.log.fromSeq + 1,
-                      to: result.log.toSeq + 1,
-                    }}
-                  >
-                    {result.log.stream} {countText(result.log.fromSeq + 1)}–{countText(result.log.toSeq + 1)}
-                  </Link>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              </>
+            ),
+          },
+          { name: 'Proof', render: (result) => result.proof !== null && <ProofLine proof={result.proof} /> },
+          {
+            name: 'Took',
+            className: 'number',
+            render: (result) => (result.durationMs === null ? '–' : durationText(result.durationMs)),
+          },
+          {
+            name: 'Log',
+            render: (result) =>
+              result.log !== null && (
+                <Link
+                  to="/attempts/$attempt"
+                  params={{ attempt: attempt.id }}
+                  search={{
+                    view: 'log',
+                    stream: result.log.stream,
+                    line: result.log.fromSeq + 1,
+                    to: result.log.toSeq + 1,
+                  }}
+                >
+                  {result.log.stream} {countText(result.log.fromSeq + 1)}–{countText(result.log.toSeq + 1)}
+                </Link>
+              ),
+          },
+        ]}
+      />
     </section>
   );
 }
@@ -106,52 +103,57 @@ export function MeasurementTable({ measurements }: { measurements: AttemptDetail
   return (
     <section aria-labelledby="metrics-head">
       <h2 id="metrics-head">Measurements</h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">Metric</th>
-            <th scope="col">Median</th>
-            <th scope="col">Least … most</th>
-            <th scope="col">Samples</th>
-            <th scope="col">Parameters</th>
-          </tr>
-        </thead>
-        <tbody>
-          {measurements.map((metric, index) => (
-            <tr key={index}>
-              <td data-label="Metric">
-                <span>
-                  <span className="muted">{metric.suite}/</span>
-                  <Link
-                    to="/trends"
-                    search={{ suite: metric.suite, metric: metric.name }}
-                    title="trend of this metric over kernels"
-                  >
-                    {metric.name}
-                  </Link>
-                </span>
-              </td>
-              <td data-label="Median" className="number">
+      <ListTable
+        rows={measurements}
+        keyOf={(_, index) => index}
+        columns={[
+          {
+            name: 'Metric',
+            render: (metric) => (
+              <span>
+                <span className="muted">{metric.suite}/</span>
+                <Link
+                  to="/trends"
+                  search={{ suite: metric.suite, metric: metric.name }}
+                  title="trend of this metric over kernels"
+                >
+                  {metric.name}
+                </Link>
+              </span>
+            ),
+          },
+          {
+            name: 'Median',
+            className: 'number',
+            render: (metric) => (
+              <>
                 {numberText(metric.median)} {metric.unit}{' '}
                 <span className="muted" title={`${metric.better} is better`}>
                   {metric.better === 'lower' ? '↓' : '↑'}
                 </span>
-              </td>
-              <td data-label="Least … most" className="number">
+              </>
+            ),
+          },
+          {
+            name: 'Least … most',
+            className: 'number',
+            render: (metric) => (
+              <>
                 {numberText(Math.min(...metric.samples))} … {numberText(Math.max(...metric.samples))}
-              </td>
-              <td data-label="Samples" className="number">
-                {metric.samples.length}
-              </td>
-              <td data-label="Parameters" className="muted">
-                {Object.entries(metric.params)
-                  .map(([key, value]) => `${key}=${value}`)
-                  .join(' ')}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              </>
+            ),
+          },
+          { name: 'Samples', className: 'number', render: (metric) => metric.samples.length },
+          {
+            name: 'Parameters',
+            className: 'muted',
+            render: (metric) =>
+              Object.entries(metric.params)
+                .map(([key, value]) => `${key}=${value}`)
+                .join(' '),
+          },
+        ]}
+      />
     </section>
   );
 }

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { changePoints, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
+import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
@@ -22,64 +23,58 @@ function LineTable({ line }: { line: TrendLine }): ReactNode {
         <PathChip kind={combination.identity.pathKind} /> {build}
         <span className="muted">{combination.label}</span>
       </h2>
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Kernel</th>
-            <th scope="col" className="right">
-              Median, {unit}
-            </th>
-            <th scope="col" className="right">
-              Quartiles
-            </th>
-            <th scope="col" className="right">
-              n
-            </th>
-            <th scope="col">Change ({better} is better)</th>
-            <th scope="col">Machine</th>
-            <th scope="col">Evidence</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ point, index }) => (
-            <tr key={index}>
-              <td data-label="When">
-                <Ago at={point.at} />
-              </td>
-              <td data-label="Kernel">
-                <span>
-                  <KernelName kernel={point.kernel} />
-                </span>
-              </td>
-              <td data-label={`Median, ${unit}`} className="number right">
-                {numberText(point.median)}
-              </td>
-              <td data-label="Quartiles" className="number right">
+      <ListTable
+        rows={rows}
+        keyOf={({ index }) => index}
+        columns={[
+          { name: 'When', render: ({ point }) => <Ago at={point.at} /> },
+          {
+            name: 'Kernel',
+            render: ({ point }) => (
+              <span>
+                <KernelName kernel={point.kernel} />
+              </span>
+            ),
+          },
+          {
+            name: `Median, ${unit}`,
+            className: 'number right',
+            render: ({ point }) => numberText(point.median),
+          },
+          {
+            name: 'Quartiles',
+            className: 'number right',
+            render: ({ point }) => (
+              <>
                 {numberText(point.lowerQuartile)} … {numberText(point.upperQuartile)}
-              </td>
-              <td data-label="n" className="number right">
-                {countText(point.n)}
-              </td>
-              <td data-label="Change">
-                <ChangeText line={line} change={changes.find((change) => change.index === index)} />
-              </td>
-              <td data-label="Machine">
-                {point.machine !== null && (
-                  <Link to="/machines/$machine" params={{ machine: point.machine }}>
-                    {point.machine}
-                  </Link>
-                )}
-              </td>
-              <td data-label="Evidence">
-                <Link to="/attempts/$attempt" params={{ attempt: point.attemptId }}>
-                  attempt
+              </>
+            ),
+          },
+          { name: 'n', className: 'number right', render: ({ point }) => countText(point.n) },
+          {
+            name: 'Change',
+            head: `Change (${better} is better)`,
+            render: ({ index }) => <ChangeText line={line} change={changes.find((change) => change.index === index)} />,
+          },
+          {
+            name: 'Machine',
+            render: ({ point }) =>
+              point.machine !== null && (
+                <Link to="/machines/$machine" params={{ machine: point.machine }}>
+                  {point.machine}
                 </Link>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              ),
+          },
+          {
+            name: 'Evidence',
+            render: ({ point }) => (
+              <Link to="/attempts/$attempt" params={{ attempt: point.attemptId }}>
+                attempt
+              </Link>
+            ),
+          },
+        ]}
+      />
     </section>
   );
 }

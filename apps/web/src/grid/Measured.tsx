@@ -1,0 +1,48 @@
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { countText, numberText } from '../ui/numbers.js';
+import type { MetricFrame } from './metrics.js';
+import { changeText, compareMetric, type GridMetricRow } from './model.js';
+
+/** What a test measured in one column, each metric with a link to its trend there. */
+export function Measured({
+  metrics,
+  column,
+  frame,
+}: {
+  /** Of the test. */
+  metrics: readonly GridMetricRow[];
+  column: number;
+  frame: MetricFrame;
+}): ReactNode {
+  const measured = metrics.flatMap((metric) => {
+    const value = metric.values[column];
+    return value == null ? [] : [{ metric, value }];
+  });
+  if (measured.length === 0) return null;
+  return (
+    <>
+      <h3>Measured</h3>
+      <ul className="links">
+        {measured.map(({ metric, value }) => {
+          const change = compareMetric(metric, column, frame.againstOf(column));
+          return (
+            <li key={`${metric.name}/${metric.unit}`}>
+              <Link
+                to="/trends"
+                search={{ suite: metric.suite, metric: metric.name, combination: frame.combinationOf(column) }}
+              >
+                {metric.name}
+              </Link>{' '}
+              <span className="number strong">{numberText(value.median)}</span> {metric.unit}{' '}
+              <span className="muted">
+                [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
+                {change !== null && `, ${changeText(change)} than ${frame.nameOf(change.against)}`}
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </>
+  );
+}

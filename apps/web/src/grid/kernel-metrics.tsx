@@ -1,0 +1,73 @@
+import { useQuery } from '@tanstack/react-query';
+import type { BuildGrid, KernelColumn } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { kernelMetricsQuery } from '../api/queries.js';
+import { shortBuildId } from '../runs/evidence.js';
+import { ErrorNotice } from '../ui/section.js';
+import { alignMetrics, referenceKernel } from './kernel-model.js';
+import type { MetricFrame } from './metrics.js';
+import type { GridMetricRow } from './model.js';
+
+interface KernelMetricsState {
+  /** Values by column of the grid. */
+  metrics: readonly GridMetricRow[];
+  frame: MetricFrame;
+  /** The column that the others are compared with; null while nothing was measured. */
+  reference: number | null;
+  /** What the ratios are against, or why there is none; to be said above the grid. */
+  notice: ReactNode;
+}
+
+/** What the tests measured on the kernels of a grid; asked for only while it is wanted. */
+export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: string | undefined): KernelMetricsState {
+  const { columns, combination } = grid;
+  const hash = combination?.hash ?? '';
+  const { data, error, refetch } = useQuery({
+    ...kernelMetricsQuery(hash, before),
+    enabled: isWanted && combination !== null,
+  });
+  const metrics = useMemo(
+    () => (isWanted && data !== undefined ? alignMetrics(columns, data) : []),
+    [columns, data, isWanted],
+  );
+  // While a page is turned, one answer may be there before the other.
+  const isRead = data !== undefined && columns.some(({ key }) => data.kernels.includes(key));
+  const reference = useMemo(() => referenceKernel(columns, metrics), [columns, metrics]);
+  const frame = useMemo(
+    (): MetricFrame => ({
+      againstOf: () => (reference === null ? [] : [reference]),
+      nameOf: (column) => kernelName(columns[column]),
+      combinationOf: () => hash,
+    }),
+    [columns, reference, hash],
+  );
+  const of = reference === null ? undefined : columns[reference];
+  let notice: ReactNode = null;
+  if (isWanted && error !== null) notice = <ErrorNotice error={error} retry={() => void refetch()} />;
+  else if (isWanted) {
+    notice = (
+      <p className="totals muted" role="status">
+        {combination === null ? (
+          'No metrics here: figures of different hardware do not fold into one. Choose a combination to see its own.'
+        ) : !isRead ? (
+          'Reading the metrics…'
+        ) : of === undefined ? (
+          'No test measured anything on these kernels.'
+        ) : (
+          <>
+            Medians, each against kernel <code title={of.buildId}>{shortBuildId(of.buildId)}</code> of{' '}
+            <strong>{of.build.name}</strong>,{' '}
+            {of.dmaAlias
+              ? 'the oldest one here, as all that measured have dma_alias'
+              : 'the newest one here without dma_alias'}
+            . Overlapping quartiles make no claim.
+          </>
+        )}
+      </p>
+    );
+  }
+  return { metrics, frame, reference, notice };
+}
+
+const kernelName = (kernel: KernelColumn | undefined): string =>
+  kernel === undefined ? '' : `kernel ${shortBuildId(kernel.buildId)} of ${kernel.build.name}`;
