@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { requestOf, ROUTES, VERDICT_TABLE, VERDICTS, type Grid } from '@peerlab/contracts';
 import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectSound } from './.js';
+import { expectSound } from './every-page.js';
 import { startWebApp, type OpenPage, type WebApp } from './web-app.js';
 
 const COLUMNS = 120;
