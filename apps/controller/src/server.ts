@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AGENT_PATH, LIVE_PATH } from '@peerlab/contracts';
 import { appModule } from './app.module.js';
 import { AgentGateway } from './channels/agent.gateway.js';
+import { ChangeFeed } from './channels/change-feed.js';
 import { LiveGateway } from './channels/live.gateway.js';
 import { routeUpgrades } from './channels/upgrade.js';
 import { migrate } from './data-source.js';
@@ -43,7 +44,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     logger: new NestLog(),
     abortOnError: false,
   });
-  await serveWebFiles(fastify, settings.webDir);
+  await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
   await app.init();
   const agents = app.get(AgentGateway);
   const live = app.get(LiveGateway);

@@ -6,7 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { LiveProvider, startLive } from './api/live-context.js';
 import { createQueryClient } from './api/queries.js';
 import { adoptTokenFromAddress } from './api/token.js';
-import { router } from './router.js';
+import { createPages } from './router.js';
 import { applyAppearance } from './ui/theme.js';
 
 applyAppearance();
@@ -16,11 +16,12 @@ const place = document.getElementById('app');
 if (place === null) throw new Error('index.html has no element with the id "app"');
 const queries = createQueryClient();
 const link = startLive(queries);
+const pages = createPages(queries);
 createRoot(place).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
       <LiveProvider link={link}>
-        <RouterProvider router={router} />
+        <RouterProvider router={pages} />
       </LiveProvider>
     </QueryClientProvider>
   </StrictMode>,

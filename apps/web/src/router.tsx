@@ -1,4 +1,6 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import type { QueryClient } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter } from '@tanstack/react-router';
+import { attemptQuery } from './api/queries.js';
 import { lazyRouteComponent } from './lazy-page.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
@@ -23,7 +25,11 @@ import { Shell } from './ui/Shell.js';
 
 type Raw = Record<string, unknown>;
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage, errorComponent: PageError });
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Shell,
+  notFoundComponent: NotFoundPage,
+  errorComponent: PageError,
+});
 const grid = createRoute({
   getParentRoute: () => root,
   path: '/',
@@ -41,6 +47,10 @@ const attempt = createRoute({
   getParentRoute: () => root,
   path: '/attempts/$attempt',
   validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
+  // Fetched while the code of the page comes. Neither a link that the pointer passes nor a click on a line asks for it.
+  loader: ({ context, params, cause }) => {
+    if (cause === 'enter') void context.queries.prefetchQuery(attemptQuery(params.attempt));
+  },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });
 const history = createRoute({
@@ -97,7 +107,7 @@ const submit = createRoute({
   component: lazyRouteComponent(() => import('./pages/SubmitPage.js'), 'SubmitPage'),
 });
 
-export const router = createRouter({
+const ROUTER_OPTIONS = {
   routeTree: root.addChildren([
     grid,
     runs,
@@ -118,10 +128,13 @@ export const router = createRouter({
   defaultPreload: 'intent',
   scrollRestoration: true,
   defaultErrorComponent: PageError,
-});
+} as const;
+
+/** The pages; those that fetch while their code comes keep what they fetch in `queries`. */
+export const createPages = (queries: QueryClient) => createRouter({ ...ROUTER_OPTIONS, context: { queries } });
 
 declare module '@tanstack/react-router' {
   interface Register {
-    router: typeof router;
+    router: ReturnType<typeof createPages>;
   }
 }

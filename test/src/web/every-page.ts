@@ -44,7 +44,7 @@ export function checkEveryPage(
 }
 
 /** Nothing of what a page must not have; a text from outside that was taken for markup would have planted something. */
-async function expectSound({ page, errors }: OpenPage): Promise<void> {
+export async function expectSound({ page, errors }: OpenPage): Promise<void> {
   expect(await page.title()).toMatch(/ · Peerlab$/);
   expect(await accessibilityFindings(page)).toEqual([]);
   expect(await page.getByRole('alert').allTextContents()).toEqual([]);

@@ -14,6 +14,9 @@ export const LiveTopic = z.string().regex(/^(runs|machines|grid|builds|run:[0-9a
 export const LiveCursor = z.string().max(16_000);
 export type LiveCursor = z.infer<typeof LiveCursor>;
 
+/** A page comes with the cursor of the moment it was asked for, in `<meta name="…" content="">`: all that it fetches is newer. */
+export const LIVE_CURSOR_META = 'live-cursor';
+
 /** So often a connected browser hears something; after three times of it in silence the connection is dead. */
 export const LIVE_BEAT_SECONDS = 20;
 
@@ -22,7 +25,10 @@ export const FromBrowser = z.discriminatedUnion('type', [
     type: z.literal('topics'),
     /** Replaces the whole set of topics. */
     topics: z.array(LiveTopic).max(50),
-    /** In the first frame of a connection: the last cursor received, null when there was none. Answered by `resumed`. */
+    /**
+     * In the first frame of a connection, and in those that add topics: the last cursor received, null when there
+     * was none. Answered by `resumed`, so that a change right before a topic is added is not missed.
+     */
     since: LiveCursor.nullable().optional(),
   }),
   /** Tails one stream from a sequence number; replaces an earlier tail of the same stream. */

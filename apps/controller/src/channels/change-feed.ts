@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { LiveCursor } from '@peerlab/contracts';
+import { noteChanges } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 
 /** So long changes are remembered for browsers that come back, in seconds. */
@@ -47,6 +48,11 @@ export class ChangeFeed {
     let answered = 0;
     const changed = snapshots.map((snapshot) => (snapshot === null ? null : (answers[answered++] ?? null)));
     return { cursor: `${place}/${row.snapshot}`, changed };
+  }
+
+  /** Notes what a controller of the version before announced only; several may note the same. */
+  async note(topics: readonly string[]): Promise<void> {
+    await noteChanges(this.#sql, topics);
   }
 
   /**

@@ -46,6 +46,8 @@ export class LiveGateway {
   readonly #changes: ChangeFeed;
   /** All that joined were told what changed up to here. */
   #cursor: LiveCursor | null = null;
+  /** Topics that a controller of the version before announced, to be noted for it. */
+  #unnoted: readonly string[] = [];
   #flush: NodeJS.Timeout | null = null;
   #telling = false;
   #tellAgain = false;
@@ -55,7 +57,7 @@ export class LiveGateway {
     this.#logs = logs;
     this.#changes = changes;
     bus.onMessage((message) => {
-      if (message.type === 'changed') this.#noteChanges(message.topics);
+      if (message.type === 'changed') this.#noteChanges(message.topics, message.noted === true);
       if (message.type === 'log') this.#hint(tailKey(message.attemptId, message.stream));
     });
     // Hints may have been missed while the database was away.
@@ -118,7 +120,7 @@ export class LiveGateway {
     switch (message.type) {
       case 'topics':
         viewer.topics = new Set(message.topics);
-        // Later frames of a connection only replace the topics.
+        // Later frames that bring no cursor only replace the topics.
         if (message.since === undefined && (viewer.joined || viewer.joining !== null)) return;
         viewer.joining = { since: message.since ?? viewer.arrivedAt };
         viewer.joined = false;
@@ -139,9 +141,11 @@ export class LiveGateway {
     }
   }
 
-  #noteChanges(topics: readonly string[]): void {
+  /** What nobody noted is noted even if nobody watches it: a browser may come back and ask. */
+  #noteChanges(topics: readonly string[], noted: boolean): void {
+    if (!noted) this.#unnoted = [...this.#unnoted, ...topics];
     const isWatched = [...this.#viewers].some((viewer) => topics.some((topic) => viewer.topics.has(topic)));
-    if (!isWatched) return;
+    if (!isWatched && noted) return;
     this.#flush ??= setTimeout(() => {
       this.#flush = null;
       void this.#tell();
@@ -167,6 +171,11 @@ export class LiveGateway {
 
   /** One snapshot for all, so that nobody who just came is told twice. */
   async #tellOnce(everybody: boolean): Promise<void> {
+    if (this.#unnoted.length > 0) {
+      const topics = this.#unnoted;
+      await this.#changes.note([...new Set(topics)]);
+      this.#unnoted = this.#unnoted.slice(topics.length);
+    }
     const joined = [...this.#viewers].filter((viewer) => viewer.joined);
     const joining = [...this.#viewers].flatMap((viewer) =>
       viewer.joining === null ? [] : [{ viewer, asked: viewer.joining }],

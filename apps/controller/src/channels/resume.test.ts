@@ -19,7 +19,8 @@ async function browser(url: string, since: string | null) {
   const all: ToBrowser[] = [];
   socket.on('message', (data: Buffer) => all.push(ToBrowser.parse(JSON.parse(data.toString()))));
   await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'topics', topics: ['runs', 'machines'], since }));
+  const send = (message: unknown): void => socket.send(JSON.stringify(message));
+  send({ type: 'topics', topics: ['runs', 'machines'], since });
   const next = async <T extends ToBrowser['type']>(type: T): Promise<Extract<ToBrowser, { type: T }>> => {
     for (;;) {
       const at = all.findIndex((message) => message.type === type);
@@ -28,7 +29,7 @@ async function browser(url: string, since: string | null) {
     }
   };
   const { cursor, changed } = await next('resumed');
-  return { all, next, cursor, changed, close: () => socket.terminate() };
+  return { all, next, send, cursor, changed, close: () => socket.terminate() };
 }
 const change = (...topics: string[]) => announce(farm.sql, { type: 'changed', topics });
 const feed = () => farm.server.app.get(ChangeFeed);
@@ -129,6 +130,28 @@ describe('a browser that stays', () => {
     expect(page.all.filter(({ type }) => type === 'changed')).toEqual([]);
     page.close();
   });
+});
+
+it('what a controller of the version before announces is noted for it, and told', async () => {
+  const [stays, goes] = [await browser(farm.server.url, null), await browser(farm.server.url, null)];
+  goes.close();
+  const bare = JSON.stringify({ type: 'changed', topics: ['machines', 'builds'] });
+  await farm.sql.run(`select pg_notify('peerlab', $1)`, [bare]);
+  expect((await stays.next('changed')).topic).toBe('machines');
+  expect((await browser(farm.server.url, goes.cursor)).changed).toEqual(['machines']);
+  stays.close();
+});
+
+it('a browser that adds a topic hears of a change right before', async () => {
+  const page = await browser(farm.server.url, null);
+  await change('builds');
+  page.send({ type: 'topics', topics: ['runs', 'builds'], since: page.cursor });
+  const { changed, cursor } = await page.next('resumed');
+  expect(changed).toEqual(['builds']);
+  await change('builds');
+  expect((await page.next('changed')).topic).toBe('builds');
+  expect((await browser(farm.server.url, cursor)).changed).toEqual([]);
+  page.close();
 });
 
 it('needs no right in Postgres that an ordinary owner of a database has not', async () => {

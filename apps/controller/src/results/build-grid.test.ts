@@ -10,7 +10,6 @@ const RUNS = 8;
 
 const line = (kernel: number, verdicts: string, tests = BOTH): KernelLine => ({
   kernel,
-  attemptId: '',
   suite: 's',
   tests,
   positions: tests.map((_, place) => place),
@@ -21,7 +20,8 @@ const BOTH = ['early', 'late'];
 
 describe('folding', () => {
   it('takes the worst verdict of the combinations and says how many have it where they disagree', () => {
-    const lines = [...['PP', 'PP', 'PP', 'FP', 'FP'].map((each) => line(0, each)), line(2, 'SP'), line(2, 'PP')];
+    // One line has several combinations, or several lines one each.
+    const lines = [line(0, 'PPPPPPFP'), line(0, 'FP'), line(2, 'SP'), line(2, 'PP')];
     const { rows, differs } = foldRows(3, lines);
     expect(rows).toEqual([
       { suite: 's', test: 'early', verdicts: 'F.P' },
@@ -36,9 +36,9 @@ describe('folding', () => {
     const kernels = [
       {
         attempts: [
-          { combination: 'c', attempt: 'new', at: '' },
-          { combination: 'c', attempt: 'old', at: '' },
-          { combination: 'd', attempt: 'other', at: '' },
+          { combination: 'c', attempt: 'new' },
+          { combination: 'c', attempt: 'old' },
+          { combination: 'd', attempt: 'other' },
         ],
       },
     ];

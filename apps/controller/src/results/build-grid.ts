@@ -16,10 +16,12 @@ import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow 
 import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
 import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
 
-/** What one combination says of a suite on a kernel. */
-export interface KernelLine extends VerdictLine {
+/** What combinations say of a suite on a kernel. */
+export interface KernelLine extends Omit<VerdictLine, 'attemptId'> {
   /** Index of the kernel. */
   kernel: number;
+  /** One letter for each test, of one combination after the other. */
+  verdicts: string;
   /** Why, by the test's place; absent where all combinations are folded. */
   reasons?: Readonly<Record<string, string>>;
 }
@@ -46,14 +48,10 @@ export class BuildGridView {
       this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
     ]);
     const kernels = arrangeKernels(tested);
-    const attempts = attemptsOf(kernels);
-    const [{ older, newer }, { lines: found, pending }] = await Promise.all([
+    const [{ older, newer }, { lines, pending }] = await Promise.all([
       readBeyond(this.#sql, chosen, before, tested),
-      isAll
-        ? this.#verdicts.lines(attempts, PACKED_AT_ONCE)
-        : this.#verdicts.read(attempts).then((lines) => ({ lines, pending: 0 })),
+      isAll ? this.#readAll(kernels) : this.#readOne(kernels),
     ]);
-    const lines = newestLines(kernels, found);
     const newest = kernels.map(() => 0);
     for (const line of lines) newest[line.kernel] = Math.max(newest[line.kernel] ?? 0, line.newest.getTime());
     return {
@@ -91,6 +89,40 @@ export class BuildGridView {
       .map((row) => ({ ...row, at: row.at.toISOString() }));
   }
 
+  async #readOne(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
+    return { lines: newestLines(kernels, await this.#verdicts.read(attemptsOf(kernels))), pending: 0 };
+  }
+
+  async #readAll(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
+    const [lines, { packed, pending }] = await Promise.all([
+      this.#fold(kernels),
+      this.#verdicts.pack(attemptsOf(kernels), PACKED_AT_ONCE),
+    ]);
+    return { lines: packed.length === 0 ? lines : await this.#fold(kernels), pending };
+  }
+
+  /** As newestLines, of thousands of attempts: Postgres puts them together, and a few long texts are read. */
+  async #fold(kernels: readonly TestedKernelRow[]): Promise<KernelLine[]> {
+    const numbers = new Map<string, number>();
+    const picked = kernels.flatMap(({ attempts }, kernel) =>
+      attempts.map(({ combination, attempt }) => {
+        const number = numbers.get(combination) ?? numbers.size;
+        numbers.set(combination, number);
+        return { kernel, number, attempt };
+      }),
+    );
+    const rows = await this.#sql.transaction(async (tx) => {
+      // Else some megabytes are sorted on disk.
+      await tx.run(`set local work_mem = '64MB'`);
+      return tx.rows<Omit<KernelLine, 'tests' | 'positions'> & { plan: string }>(FOLD_SQL, [
+        picked.map(({ kernel }) => kernel),
+        picked.map(({ number }) => number),
+        picked.map(({ attempt }) => attempt),
+      ]);
+    });
+    return this.#verdicts.planned(rows);
+  }
+
   #combinations(): Promise<Combination[]> {
     return this.#sql.rows<Combination>(
       `select hash, label, identity from combination c
@@ -98,6 +130,22 @@ export class BuildGridView {
     );
   }
 }
+
+/**
+ * Of every kernel, combination and suite the verdicts of the newest attempt that has any, those of one kernel, suite
+ * and list of tests together. Takes arrays: kernel, combination, attempt; the newest attempts first.
+ */
+const FOLD_SQL = `
+  with picked as materialized (
+    select * from unnest($1::int[], $2::int[], $3::uuid[]) with ordinality as p(kernel, combination, attempt, place)
+  ), newest as materialized (
+    select distinct on (p.kernel, p.combination, v.suite) p.kernel, v.suite, p.attempt
+    from picked p join attempt_verdicts v on v.attempt_id = p.attempt
+    order by p.kernel, p.combination, v.suite, p.place
+  )
+  select n.kernel, n.suite, v.plan, string_agg(v.verdicts, '') as verdicts, max(v.newest) as newest
+  from newest n join attempt_verdicts v on v.attempt_id = n.attempt and v.suite = n.suite
+  group by n.kernel, n.suite, v.plan`;
 
 /** All attempts of some kernels. */
 export function attemptsOf(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): string[] {
@@ -148,10 +196,12 @@ export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<Bu
   const notes: BuildGrid['notes'] = [];
   for (const { kernel, suite, tests, verdicts, reasons = {} } of lines) {
     const places = rowsOf(suite, tests);
-    for (let place = 0; place < places.length; place += 1) {
-      const cell = (places[place] ?? 0) * columns + kernel;
-      const at = cell * ranks + rankOf(verdicts.charCodeAt(place));
-      counts[at] = (counts[at] ?? 0) + 1;
+    for (let from = 0; from + places.length <= verdicts.length && places.length > 0; from += places.length) {
+      for (let place = 0; place < places.length; place += 1) {
+        const cell = (places[place] ?? 0) * columns + kernel;
+        const at = cell * ranks + rankOf(verdicts.charCodeAt(from + place));
+        counts[at] = (counts[at] ?? 0) + 1;
+      }
     }
     for (const place of Object.keys(reasons)) {
       notes.push({ row: places[Number(place)] ?? 0, column: kernel, reason: reasons[place] ?? '' });

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { countFlips, FLAKINESS_WINDOW, isConclusive, type Flakiness } from '@peerlab/contracts';
+import { countFlips, FLAKINESS_WINDOW, isConclusive, VERDICT_TABLE, type Flakiness } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { placeRows } from './grid-rows.js';
 import { SAYS_SOMETHING, TESTED_PAIRS } from './grid.js';
 import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
-import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
+import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type Unplanned, type VerdictLine } from './verdict-rows.js';
 
 /** What the attempts of one kernel on one combination said of their suites, in the order of the attempts. */
 export type VerdictSequence = readonly Omit<VerdictLine, 'attemptId' | 'newest'>[];
@@ -30,25 +30,35 @@ export class FlakinessView {
   async read(combination: string | null): Promise<Flakiness> {
     const { text, values } = windowSql(combination);
     const attempts = await this.#sql.rows<AttemptRow>(text, values);
-    const { lines, pending } = await this.#verdicts.lines(
+    const { pending } = await this.#verdicts.pack(
       attempts.map(({ attempt }) => attempt),
       PACKED_AT_ONCE,
     );
-    return { tests: countAll(sequences(attempts, lines)), attempts: attempts.length, pending };
+    return { tests: countAll(await this.#sequences(attempts)), attempts: attempts.length, pending };
   }
-}
 
-/** Takes the attempts newest first. */
-function sequences(attempts: readonly AttemptRow[], lines: readonly VerdictLine[]): VerdictSequence[] {
-  const byAttempt = linesByAttempt(lines);
-  const byKernel = new Map<string, VerdictLine[]>();
-  for (const { combination, kernel, attempt } of attempts.toReversed()) {
-    const key = `${combination} ${kernel}`;
-    const sequence = byKernel.get(key) ?? [];
-    byKernel.set(key, sequence);
-    sequence.push(...(byAttempt.get(attempt) ?? []));
+  /** Takes the attempts newest first. Most kernels are tested once: of these only what is flaky by itself counts. */
+  async #sequences(attempts: readonly AttemptRow[]): Promise<VerdictSequence[]> {
+    const byKernel = new Map<string, string[]>();
+    for (const { combination, kernel, attempt } of attempts.toReversed()) {
+      const key = `${combination} ${kernel}`;
+      const own = byKernel.get(key);
+      if (own === undefined) byKernel.set(key, [attempt]);
+      else own.push(attempt);
+    }
+    const all = [...byKernel.values()];
+    const rows = await this.#sql.rows<Unplanned<VerdictLine>>(
+      `select attempt_id as "attemptId", suite, plan, verdicts, newest from attempt_verdicts
+       where attempt_id = any($1) or (attempt_id = any($2) and position($3 in verdicts) > 0)`,
+      [
+        all.filter(({ length }) => length > 1).flat(),
+        all.filter(({ length }) => length === 1).flat(),
+        VERDICT_TABLE.flaky.letter,
+      ],
+    );
+    const byAttempt = linesByAttempt(await this.#verdicts.planned(rows));
+    return all.map((own) => own.flatMap((attempt) => byAttempt.get(attempt) ?? []));
   }
-  return [...byKernel.values()];
 }
 
 /** The newest attempts of each combination and build name, newest first, each with its kernel. */

@@ -19,7 +19,7 @@ const measured = (attempt: string, median: number, suite = 's'): MetricRow => ({
   n: 3,
 });
 const attempts = (...names: string[]) => ({
-  attempts: names.map((attempt) => ({ combination: 'c', attempt, at: '' })),
+  attempts: names.map((attempt) => ({ combination: 'c', attempt })),
 });
 const line = (attemptId: string, suite = 's') => ({ attemptId, suite });
 

@@ -12,8 +12,6 @@ import { SAYS_SOMETHING } from './grid.js';
 export interface KernelAttempt {
   combination: string;
   attempt: string;
-  /** When its job ended, for the order. */
-  at: string;
 }
 
 /** A tested kernel with the attempts that speak for it, the newest first. */
@@ -34,11 +32,11 @@ const JOBS_PER_KERNEL = 400;
 function jobsOfKernel(combination: string | null, bind: (value: unknown) => string): string {
   const where = combination === null ? 'combination is not null' : `combination = ${bind(combination)}`;
   return `
-    select b.id as build_id, b.name, b.run_id, b.created_at, j.id, j.combination, j.ended_at
+    select b.id as build_id, b.name, b.run_id, b.created_at, j.combination, j.ended_at, j.attempt
     from build b cross join lateral (
-      select id, combination, ended_at from job
-      where build_id = b.id and ${where} and ${SAYS_SOMETHING}
-        and exists (select 1 from attempt where job_id = job.id) offset 0) j
+      select combination, ended_at, t.id as attempt from job
+        cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
+      where build_id = b.id and ${where} and ${SAYS_SOMETHING} offset 0) j
     where b.bundle_key = u.key
     order by b.created_at desc, j.ended_at desc`;
 }
@@ -52,8 +50,10 @@ interface KernelRow {
   patches: number;
   dma_alias: boolean;
   config: string;
-  run_name: string;
-  jobs: { build: string; name: string; run: string; combination: string; at: string; attempt: string }[];
+  build: { id: string; name: string };
+  run: { id: string; name: string };
+  /** Combination and attempt of each job, the newest first, as one text: there are thousands. */
+  attempts: string;
 }
 
 /** When bundle `u` was stored, to the microsecond. */
@@ -77,16 +77,19 @@ export function kernelsSql(
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
       u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
       (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias, u.manifest #>> '{config,name}' as config,
-      (select name from run where id = (tested.jobs #>> '{0,run}')::uuid) as run_name, tested.jobs
+      jsonb_build_object('id', tested.build_id, 'name', tested.name) as build,
+      jsonb_build_object('id', tested.run_id, 'name', (select name from run where id = tested.run_id)) as run,
+      tested.attempts
     from bundle u cross join lateral (
-      select jsonb_agg(jsonb_build_object('build', build_id, 'name', name, 'run', run_id, 'combination', combination,
-        'at', ended_at, 'attempt', t.id) order by ranked.created_at desc, ended_at desc) as jobs
+      select (array_agg(build_id order by created_at desc, ended_at desc))[1] as build_id,
+        (array_agg(run_id order by created_at desc, ended_at desc))[1] as run_id,
+        (array_agg(name order by created_at desc, ended_at desc))[1] as name,
+        string_agg(combination || ' ' || attempt, ',' order by ended_at desc) as attempts
       from (
         select *, row_number() over (partition by combination order by created_at desc, ended_at desc) as place
         from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) ranked
-        cross join lateral (select id from attempt where job_id = ranked.id order by number desc limit 1) t
       where place <= ${JOBS_PER_COMBINATION}) tested
-    where tested.jobs is not null ${isOlder}
+    where tested.attempts is not null ${isOlder}
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
   return { text, values };
 }
@@ -150,12 +153,11 @@ export function beyondSql(
 }
 
 function testedKernel(row: KernelRow): TestedKernelRow {
-  const [newest] = row.jobs;
   return {
     column: {
       key: row.key,
-      build: { id: newest?.build ?? '', name: newest?.name ?? '' },
-      run: { id: newest?.run ?? '', name: row.run_name },
+      build: row.build,
+      run: row.run,
       release: row.release,
       baseVersion: row.base_version,
       buildId: row.build_id,
@@ -164,9 +166,10 @@ function testedKernel(row: KernelRow): TestedKernelRow {
       config: row.config,
       builtAt: row.built_at,
     },
-    attempts: row.jobs
-      .map(({ combination, attempt, at }) => ({ combination, attempt, at }))
-      .toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)),
+    attempts: row.attempts.split(',').map((each) => {
+      const [combination = '', attempt = ''] = each.split(' ');
+      return { combination, attempt };
+    }),
   };
 }
 

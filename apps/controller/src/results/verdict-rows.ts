@@ -28,7 +28,7 @@ export interface VerdictRow extends VerdictLine {
 }
 
 /** As it is stored: many attempts share a list of tests. */
-type Unplanned<T extends TestPlan> = Omit<T, keyof TestPlan> & { plan: string };
+export type Unplanned<T extends TestPlan> = Omit<T, keyof TestPlan> & { plan: string };
 
 interface ResultRow {
   attempt_id: string;
@@ -69,35 +69,16 @@ export class VerdictRows {
   }
 
   /**
-   * Verdicts of ended attempts, for answers that span thousands of them: those that are not packed yet are packed
-   * first, at most `atMost`, the first ones first; `pending` = how many are left, whose verdicts are missing here.
+   * Packs those of ended attempts that have results and are not packed yet, at most `atMost`, the first ones first.
+   * Returns which, and how many are left. For answers that read thousands of packed rows by themselves.
    */
-  async lines(attemptIds: readonly string[], atMost: number): Promise<{ lines: VerdictLine[]; pending: number }> {
-    const lines = await this.#lines(attemptIds);
-    const have = new Set(lines.map(({ attemptId }) => attemptId));
-    const { packed, pending } = await this.#packEnded(
-      attemptIds.filter((id) => !have.has(id)),
-      atMost,
-    );
-    return { lines: packed.length === 0 ? lines : [...lines, ...(await this.#lines(packed))], pending };
-  }
-
-  async #lines(attemptIds: readonly string[]): Promise<VerdictLine[]> {
-    return this.#planned(
-      await this.#sql.rows<Unplanned<VerdictLine>>(
-        `select attempt_id as "attemptId", suite, plan, verdicts, newest from attempt_verdicts
-         where attempt_id = any($1)`,
-        [attemptIds],
-      ),
-    );
-  }
-
-  /** Packs ended attempts that have results. Returns those it packed, and how many are left. */
-  async #packEnded(attemptIds: readonly string[], atMost: number): Promise<{ packed: string[]; pending: number }> {
+  async pack(attemptIds: readonly string[], atMost: number): Promise<{ packed: string[]; pending: number }> {
     if (attemptIds.length === 0) return { packed: [], pending: 0 };
     const missing = await this.#sql.rows<{ id: string }>(
-      `select t.id from unnest($1::uuid[]) with ordinality as wanted(id, place) join attempt t on t.id = wanted.id
-       where t.state = 'ended' and exists (select 1 from result where attempt_id = t.id) order by wanted.place`,
+      `select wanted.id from unnest($1::uuid[]) with ordinality as wanted(id, place)
+       where not exists (select 1 from attempt_verdicts where attempt_id = wanted.id)
+         and exists (select 1 from attempt where id = wanted.id and state = 'ended')
+         and exists (select 1 from result where attempt_id = wanted.id) order by wanted.place`,
       [attemptIds],
     );
     const packed = missing.slice(0, atMost).map(({ id }) => id);
@@ -106,7 +87,7 @@ export class VerdictRows {
   }
 
   async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
-    return this.#planned(
+    return this.planned(
       await this.#sql.rows<Unplanned<VerdictRow>>(
         `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
          where attempt_id = any($1)`,
@@ -116,7 +97,7 @@ export class VerdictRows {
   }
 
   /** Gives each row its list of tests; rows with the same list share it. */
-  async #planned<T extends { plan: string }>(rows: readonly T[]): Promise<(Omit<T, 'plan'> & TestPlan)[]> {
+  async planned<T extends { plan: string }>(rows: readonly T[]): Promise<(Omit<T, 'plan'> & TestPlan)[]> {
     const plans = await this.#sql.rows<TestPlan & { hash: string }>(
       'select hash, tests, positions from test_plan where hash = any($1)',
       [[...new Set(rows.map(({ plan }) => plan))]],

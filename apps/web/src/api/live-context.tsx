@@ -1,4 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
+import { LIVE_CURSOR_META } from '@peerlab/contracts';
 import { createContext, use, useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { createLiveLink, type LiveLink, type LiveState } from './live.js';
 import { keysOfTopic } from './queries.js';
@@ -12,17 +13,25 @@ export function LiveProvider({ link, children }: { link: LiveLink; children: Rea
 
 /** Opens the live connection of the page and turns its messages into refetches. Call once. */
 export function startLive(queries: QueryClient): LiveLink {
-  const link = createLiveLink({
-    onChanged: createRefetcher(queries),
-    // What failed while the controller was away is asked for again, whether or not it changed.
-    onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
-  });
+  const link = createLiveLink(
+    {
+      onChanged: createRefetcher(queries),
+      // What failed while the controller was away is asked for again, whether or not it changed.
+      onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
+    },
+    cursorOfPage(),
+  );
   const wake = (): void => {
     if (document.visibilityState === 'visible') link.retryNow();
   };
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('online', wake);
   return link;
+}
+
+/** When the page was asked for; null when its controller did not say, as while the database is away. */
+function cursorOfPage(): string | null {
+  return document.querySelector<HTMLMetaElement>(`meta[name="${LIVE_CURSOR_META}"]`)?.content || null;
 }
 
 /**

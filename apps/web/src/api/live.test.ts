@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLiveLink, SILENCE_MS } from './live.js';
+import { createLiveLink, LOOK_BACK_MS, SILENCE_MS } from './live.js';
 
 /** A socket that the test opens, closes and speaks through. */
 class ManualSocket extends EventTarget {
@@ -35,9 +35,13 @@ const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 describe('live link', () => {
   const topics: (string | null)[] = [];
   let returns = 0;
-  const start = () =>
+  const start = (since: string | null = 'page') =>
     createLiveLink(
-      { onChanged: (topic) => topics.push(topic), onReturn: () => (returns += 1) },
+      {
+        onChanged: (topic) => topics.push(topic),
+        onReturn: () => (returns += 1),
+      },
+      since,
       () => new ManualSocket() as unknown as WebSocket,
     );
   /** What a controller answers to the first frame. */
@@ -49,7 +53,7 @@ describe('live link', () => {
     ManualSocket.all = [];
     topics.length = 0;
     returns = 0;
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   });
   afterEach(() => vi.useRealTimers());
 
@@ -59,10 +63,39 @@ describe('live link', () => {
     const stop = link.watch(['runs', 'grid']);
     link.watch(['grid']);
     await Promise.resolve();
-    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'] });
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'page' });
     stop();
     await Promise.resolve();
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['grid'] });
+  });
+
+  it('asks what changed in the last seconds of topics that are new, and of no others', async () => {
+    const link = start();
+    join('a', ['grid']);
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: [], since: 'page' });
+    expect(topics.splice(0)).toEqual(['grid']);
+    vi.advanceTimersByTime(LOOK_BACK_MS);
+    newest().say({ type: 'cursor', cursor: 'b' });
+    vi.advanceTimersByTime(LOOK_BACK_MS - 1);
+    newest().say({ type: 'cursor', cursor: 'c' });
+    link.watch(['runs']);
+    await Promise.resolve();
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs'], since: 'a' });
+    newest().say({ type: 'resumed', cursor: 'd', changed: ['runs'] });
+    expect([topics.splice(0), returns]).toEqual([['runs'], 0]);
+    vi.advanceTimersByTime(1);
+    link.watch(['grid']);
+    await Promise.resolve();
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'b' });
+    link.watch(['runs'])();
+    await Promise.resolve();
+    expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'] });
+  });
+
+  it('fetches all anew when the page came without a cursor', () => {
+    start(null);
+    join('a', []);
+    expect(topics).toEqual([null]);
   });
 
   it('returns after a loss with its cursor, resumes topics and tails, and passes on what it missed', () => {

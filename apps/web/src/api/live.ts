@@ -17,6 +17,9 @@ const LONGEST_PAUSE_MS = 8_000;
 /** A connection that says nothing for so long is dead, though nobody closed it, in milliseconds. */
 export const SILENCE_MS = 3 * LIVE_BEAT_SECONDS * 1000 + 5_000;
 
+/** Longer than an answer takes and is taken for fresh (createQueryClient), in milliseconds. */
+export const LOOK_BACK_MS = 10_000;
+
 /** WebSocket.OPEN, also where there is no WebSocket. */
 const OPEN = 1;
 
@@ -41,7 +44,10 @@ export interface LiveLink {
   /** When the page heard of changes last before the connection was lost, milliseconds since 1970; null while it is open. */
   lostAt: () => number | null;
   onState: (listener: () => void) => () => void;
-  /** Adds topics until the returned function is called; the same topic may be held many times. */
+  /**
+   * Adds topics until the returned function is called; the same topic may be held many times. Their changes of
+   * the last seconds are told, too: what the page shows of them may be so old.
+   */
   watch: (topics: readonly string[]) => () => void;
   /** Follows one stream until the returned function is called. */
   tail: (tail: Tail) => () => void;
@@ -52,9 +58,11 @@ export interface LiveLink {
 /**
  * One WebSocket for the whole page, opened again with growing pauses for as long as the page lives. It comes
  * back with the cursor of the last message, and is told what changed meanwhile: nothing is fetched in vain.
+ * `since` = the cursor of when the page was asked for; without one, all is fetched anew when the link is up.
  */
 export function createLiveLink(
   { onChanged, onReturn }: LiveEvents,
+  since: LiveCursor | null,
   openSocket: () => WebSocket = () =>
     new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${LIVE_PATH}`),
 ): LiveLink {
@@ -65,12 +73,20 @@ export function createLiveLink(
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let tries = 0;
-  let cursor: LiveCursor | null = null;
+  /** The newest last; of those older than LOOK_BACK_MS one is kept. */
+  let cursors: { cursor: LiveCursor | null; at: number }[] = [{ cursor: since, at: Date.now() }];
   let heardAt: number | null = null;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
   let topicsQueued = false;
+  let topicsAdded = false;
 
+  const newestCursor = (): LiveCursor | null => cursors.at(-1)?.cursor ?? null;
+  const noteCursor = (cursor: LiveCursor): void => {
+    const at = Date.now();
+    const recent = cursors.findIndex((each) => each.at > at - LOOK_BACK_MS);
+    cursors = [...cursors.slice(recent === -1 ? -1 : Math.max(0, recent - 1)), { cursor, at }];
+  };
   const send = (message: FromBrowser): void => {
     if (socket?.readyState === OPEN) socket.send(JSON.stringify(message));
   };
@@ -79,13 +95,16 @@ export function createLiveLink(
     state = next;
     for (const listener of listeners) listener();
   };
+  const lookBack = (): LiveCursor | null =>
+    (cursors.findLast(({ at }) => at <= Date.now() - LOOK_BACK_MS) ?? cursors[0])?.cursor ?? null;
   const sendTopics = (): void => {
     // One message for all the hooks that mount in the same turn.
     if (topicsQueued) return;
     topicsQueued = true;
     queueMicrotask(() => {
       topicsQueued = false;
-      send({ type: 'topics', topics: [...topics.keys()] });
+      send({ type: 'topics', topics: [...topics.keys()], ...(topicsAdded && { since: lookBack() }) });
+      topicsAdded = false;
     });
   };
   const sendTail = ({ attemptId, stream, nextSeq }: Tail): void =>
@@ -101,11 +120,11 @@ export function createLiveLink(
         resume(message.cursor, message.changed);
         return;
       case 'changed':
-        cursor = message.cursor ?? cursor;
+        if (message.cursor !== undefined) noteCursor(message.cursor);
         onChanged(message.topic);
         return;
       case 'cursor':
-        cursor = message.cursor;
+        noteCursor(message.cursor);
         return;
       case 'log':
         tails.get(tailKey(message.attemptId, message.stream))?.onLines(message.lines);
@@ -115,11 +134,13 @@ export function createLiveLink(
     }
   };
   const resume = (next: LiveCursor, changed: readonly string[] | null): void => {
-    const isReturn = cursor !== null;
-    cursor = next;
+    const isReturn = state === 'paused';
+    // What was fetched before the first word of a controller may be older than that.
+    const isUnknown = changed === null || newestCursor() === null;
+    noteCursor(next);
     tries = 0;
     setState('open');
-    if (changed === null) onChanged(null);
+    if (isUnknown) onChanged(null);
     else for (const topic of changed) onChanged(topic);
     if (isReturn) onReturn();
   };
@@ -149,7 +170,7 @@ export function createLiveLink(
       timer = setTimeout(connect, pauseMs);
     };
     opened.addEventListener('open', () => {
-      send({ type: 'topics', topics: [...topics.keys()], since: cursor });
+      send({ type: 'topics', topics: [...topics.keys()], since: newestCursor() });
       for (const tail of tails.values()) sendTail(tail);
     });
     opened.addEventListener('message', (event) => {
@@ -169,7 +190,10 @@ export function createLiveLink(
       return () => listeners.delete(listener);
     },
     watch(wanted) {
-      for (const topic of wanted) topics.set(topic, (topics.get(topic) ?? 0) + 1);
+      for (const topic of wanted) {
+        topicsAdded ||= !topics.has(topic);
+        topics.set(topic, (topics.get(topic) ?? 0) + 1);
+      }
       sendTopics();
       return () => {
         for (const topic of wanted) {

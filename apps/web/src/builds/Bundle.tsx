@@ -26,7 +26,9 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
                 <span className="muted">known when it runs</span>
               ) : (
                 <details>
-                  <summary>{countText(suite.tests.length)} tests</summary>
+                  <summary>
+                    {countText(suite.tests.length)} {suite.tests.length === 1 ? 'test' : 'tests'}
+                  </summary>
                   <ul className="test-names">
                     {suite.tests.map((test) => (
                       <li key={test}>

@@ -112,7 +112,9 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
               >
-                <MetricBeside metrics={own} column={column} frame={frame} room={look.dense ? 'dense' : 'wide'} />
+                {own.length > 0 && (
+                  <MetricBeside metrics={own} column={column} frame={frame} room={look.dense ? 'dense' : 'wide'} />
+                )}
               </TestCell>
             );
           }}

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
-import type { GridWindow } from './window.js';
+import type { ColumnWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
 export function GridHeader({
@@ -18,7 +18,7 @@ export function GridHeader({
   groups: readonly ColumnGroup[];
   showRun: boolean;
   dense: boolean;
-  shown: GridWindow;
+  shown: ColumnWindow;
 }): ReactNode {
   if (dense) return <DenseHeader columns={columns} groups={groups} shown={shown} />;
   return (
@@ -64,7 +64,7 @@ function DenseHeader({
 }: {
   columns: readonly GridColumn[];
   groups: readonly ColumnGroup[];
-  shown: GridWindow;
+  shown: ColumnWindow;
 }): ReactNode {
   const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
   const after = toColumn === columns.length ? null : <td colSpan={columns.length - toColumn} aria-hidden="true" />;

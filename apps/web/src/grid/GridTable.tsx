@@ -118,6 +118,8 @@ export function GridTable(props: GridTableProps): ReactNode {
   };
   const grid = useMemo(() => ({ rows: all }), [all]);
   const { fromColumn, toColumn } = shown;
+  // The same while only lines come and go: header and footer are not drawn anew.
+  const columnsShown = useMemo(() => ({ fromColumn, toColumn }), [fromColumn, toColumn]);
   // The tab stop must exist, also when it is scrolled away.
   const isTabStopDrawn =
     focused.line >= shown.fromLine &&
@@ -155,7 +157,7 @@ export function GridTable(props: GridTableProps): ReactNode {
             <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
           </colgroup>
         )}
-        <FramePart render={props.renderHead} dense={dense} shown={shown} />
+        <FramePart render={props.renderHead} dense={dense} shown={columnsShown} />
         <tbody>
           <Gap lines={shown.fromLine} columns={lastColumn} />
           {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
@@ -189,7 +191,7 @@ export function GridTable(props: GridTableProps): ReactNode {
           })}
           <Gap lines={lines.length - shown.toLine} columns={lastColumn} />
         </tbody>
-        {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={shown} />}
+        {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={columnsShown} />}
       </table>
     </div>
   );

@@ -115,13 +115,17 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
               >
-                {differs !== undefined && (
+                {/* A cell that has nothing beside its verdict is drawn as one element. */}
+                {differs !== undefined ? (
                   <>
                     <span className="cell-differs" aria-hidden="true" />
                     <span className="unseen">, {differs}</span>
                   </>
+                ) : (
+                  own.length > 0 && (
+                    <MetricBeside metrics={own} column={column} frame={frame} room={roomOf(look.dense)} />
+                  )
                 )}
-                <MetricBeside metrics={own} column={column} frame={frame} room={roomOf(look.dense)} />
               </TestCell>
             );
           }}

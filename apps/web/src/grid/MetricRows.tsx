@@ -93,16 +93,14 @@ function MetricCell({
       search={{ suite: row.suite, metric: row.name, combination: frame.combinationOf(column) }}
       className={room === 'dense' ? 'dense-metric' : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
+      {...(room === 'dense' && { 'aria-label': title })}
       // The row's header has the way for the keyboard: hundreds of columns would be hundreds of stops.
       tabIndex={-1}
     >
       {room === 'dense' ? (
-        <>
-          <span aria-hidden="true" className={`change ${toneOf(change)}`}>
-            {change?.clear === true ? changeSign(change) : '·'}
-          </span>
-          <span className="unseen">{title}</span>
-        </>
+        <span aria-hidden="true" className={`change ${toneOf(change)}`}>
+          {change?.clear === true ? changeSign(change) : '·'}
+        </span>
       ) : (
         <>
           <span className="number">{numberText(value.median)}</span>

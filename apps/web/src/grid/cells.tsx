@@ -18,6 +18,7 @@ export function SuiteCell({
   rows,
   column,
   dense,
+  isNarrow,
   className,
   place,
 }: {
@@ -25,14 +26,48 @@ export function SuiteCell({
   rows: readonly number[];
   column: number;
   dense: boolean;
+  isNarrow: boolean;
   className: string;
   place: CellPlace;
 }): ReactNode {
   const counts = countVerdicts(grid, rows, column);
   const worst = worstCounted(counts);
+  if (dense && worst !== null) {
+    return (
+      <DenseMark verdict={worst} title={`worst: ${VERDICT_TABLE[worst].label}`} className={className} place={place} />
+    );
+  }
   return (
     <td {...place} className={className}>
-      {worst !== null && (dense ? <VerdictMark verdict={worst} /> : <VerdictCounts counts={counts} />)}
+      {worst !== null && (isNarrow ? <VerdictMark verdict={worst} /> : <VerdictCounts counts={counts} />)}
+    </td>
+  );
+}
+
+/** A verdict that is a cell, where VerdictMark stands in one: thousands of these are drawn while a grid scrolls. */
+function DenseMark({
+  verdict,
+  title,
+  isOpen,
+  className,
+  place,
+}: {
+  verdict: Verdict;
+  title: string;
+  isOpen?: boolean;
+  className: string;
+  place: CellPlace;
+}): ReactNode {
+  const { icon, letter, label } = VERDICT_TABLE[verdict];
+  return (
+    <td
+      {...place}
+      className={`cell-mark verdict-${verdict} ${className}`}
+      title={title}
+      aria-label={`${letter}, ${label}`}
+      aria-selected={isOpen}
+    >
+      {icon + letter}
     </td>
   );
 }
@@ -44,7 +79,7 @@ export function TestCell({
   reason,
   facts = [],
   isAlike = false,
-  look: { isOpen, isStart, place },
+  look: { isOpen, isStart, dense, place },
   children,
 }: {
   verdict: Verdict | null;
@@ -67,11 +102,7 @@ export function TestCell({
   if (verdict === null) {
     if (pending !== null) classes.push('cell-pending');
     const title = pending ?? 'never run';
-    return (
-      <td {...place} className={classes.join(' ')} title={title}>
-        <span className="unseen">{title}</span>
-      </td>
-    );
+    return <td {...place} className={classes.join(' ')} title={title} aria-label={title} />;
   }
   const { label, help } = VERDICT_TABLE[verdict];
   const title = [
@@ -79,6 +110,8 @@ export function TestCell({
     ...facts,
     ...(isAlike ? ['fails in the same way as the open cell'] : []),
   ].join('\n');
+  if (dense && !children)
+    return <DenseMark {...{ verdict, title, place }} isOpen={isOpen} className={classes.join(' ')} />;
   return (
     <td {...place} className={classes.join(' ')} title={title} aria-selected={isOpen}>
       <VerdictMark verdict={verdict} />

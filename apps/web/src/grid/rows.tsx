@@ -1,7 +1,7 @@
 import { memo, useMemo, type ReactNode } from 'react';
 import { SuiteCell, type CellPlace } from './cells.js';
 import type { GridRows } from './model.js';
-import type { GridWindow } from './window.js';
+import type { ColumnWindow } from './window.js';
 
 /** How a cell stands in the table. */
 export interface CellLook {
@@ -15,7 +15,7 @@ export interface CellLook {
 /** What is drawn of the columns, for header and footer rows that stand above and below the cells. */
 export interface GridFrame {
   dense: boolean;
-  shown: GridWindow;
+  shown: ColumnWindow;
 }
 
 /** Header or footer; drawn again only when what it shows is something else. */
@@ -77,7 +77,8 @@ export const SuiteLine = memo(function SuiteLine({
             grid={grid}
             rows={rows}
             column={column}
-            dense={line.dense || isNarrow}
+            dense={line.dense}
+            isNarrow={isNarrow}
             className={line.starts.has(column) ? 'group-start' : ''}
             place={placeAt(line, column + 1)}
           />

@@ -1,11 +1,15 @@
 import { useCallback, useMemo, useSyncExternalStore, type RefObject } from 'react';
 
-/** Half-open ranges of what is drawn. */
-export interface GridWindow {
-  fromLine: number;
-  toLine: number;
+/** Half-open range of the columns that are drawn. */
+export interface ColumnWindow {
   fromColumn: number;
   toColumn: number;
+}
+
+/** The same, and the lines. */
+export interface GridWindow extends ColumnWindow {
+  fromLine: number;
+  toLine: number;
 }
 
 /** Sizes in CSS pixels; grid.css sets the same for a dense grid, and the width of a row's header (--row-head). */
@@ -23,11 +27,16 @@ export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS
   return columns > ROOMY_COLUMNS || lines * columns > roomyCells;
 }
 
-/** Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Pure. */
+/**
+ * Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Both ends move in
+ * the same moment: each move is a drawing. Pure.
+ */
 export function seen(start: number, length: number, size: number, count: number, beyond: number): [number, number] {
-  const first = Math.floor(start / size / beyond) * beyond - beyond;
-  const last = Math.ceil((start + length) / size / beyond) * beyond + beyond;
-  return [Math.max(0, Math.min(count, first)), Math.max(0, Math.min(count, last))];
+  const step = Math.floor(start / size / beyond);
+  const steps = Math.ceil(length / size / beyond);
+  const within = (place: number): number => Math.max(0, Math.min(count, place * beyond));
+  // One more at the end, as the first step seen is seen in part.
+  return [within(step - 1), within(step + steps + 2)];
 }
 
 /** Follows the scrolling of a dense grid; a roomy one is drawn whole. */

@@ -35,6 +35,8 @@ export interface MarkedLines {
 interface LogViewProps {
   attemptId: string;
   stream: LogStream;
+  /** How many lines there are, as far as is known. */
+  lines: number;
   marked: MarkedLines | null;
   onMark: (marked: MarkedLines) => void;
 }
@@ -43,8 +45,8 @@ interface LogViewProps {
  * One stream of an attempt: any number of lines, fetched by range as they come into view, following
  * the tail while the view is at the end.
  */
-export function LogView({ attemptId, stream, marked, onMark }: LogViewProps): ReactNode {
-  const store = useLogStore(attemptId, stream);
+export function LogView({ attemptId, stream, lines, marked, onMark }: LogViewProps): ReactNode {
+  const store = useLogStore(attemptId, stream, Math.max(0, (marked?.first ?? lines) - 1));
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const [isFollowing, setFollowing] = useState(marked === null);

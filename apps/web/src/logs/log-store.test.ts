@@ -48,6 +48,17 @@ describe('log store', () => {
     expect(store.heldCount()).toBeLessThanOrEqual(1000);
     expect(asked).toHaveLength(1);
   });
+  it('learns the total with the lines that are looked at first, also where there are fewer by now', async () => {
+    const { asked, fetchLines } = source(5000);
+    const store = createLogStore('serial', fetchLines, 2345);
+    await changeOf(store, store.refresh);
+    store.ensure(2340, 2350);
+    expect(asked).toEqual([[2000, 1000]]);
+    expect([store.total(), store.line(2345)]).toEqual([5000, expect.objectContaining({ text: 'line 2345' })]);
+    const shorter = createLogStore('serial', fetchLines, 9999);
+    await changeOf(shorter, shorter.refresh);
+    expect(shorter.total()).toBe(5000);
+  });
   it('fetches a range once, in whole chunks', async () => {
     const { asked, fetchLines } = source(5000);
     const store = createLogStore('serial', fetchLines);

@@ -42,7 +42,8 @@ export interface LogStore {
   ) => Promise<number | null>;
 }
 
-export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogStore {
+/** `start` = the line, from 0, that is looked at first: its chunk is fetched to learn how many lines there are. */
+export function createLogStore(stream: LogStream, fetchLines: FetchLines, start = 0): LogStore {
   const lines = new Map<number, LogLine>();
   /** By chunk: the number below which the controller was asked; what is missing there is a gap. */
   const asked = new Map<number, number>();
@@ -117,7 +118,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines): LogSt
       }
       changed();
     },
-    refresh: () => void load(Math.max(0, total - 1), CHUNK_LINES),
+    refresh: () => void load(total > 0 ? total - 1 : chunkOf(start) * CHUNK_LINES, CHUNK_LINES),
     async find(start, direction, satisfies, signal) {
       let seq = start;
       while (seq >= 0 && seq < total && !signal.aborted) {

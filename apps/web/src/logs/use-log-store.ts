@@ -1,20 +1,26 @@
 import type { LogStream } from '@peerlab/contracts';
-import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { call } from '../api/client.js';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
 import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore } from './log-store.js';
 
-/** The store of a stream, kept up to date by the live channel until the stream is complete. */
-export function useLogStore(attemptId: string, stream: LogStream): LogStore {
+/**
+ * The store of a stream, kept up to date by the live channel until the stream is complete. `start` = the line,
+ * from 0, that is looked at first; a later one makes no other store.
+ */
+export function useLogStore(attemptId: string, stream: LogStream, start = 0): LogStore {
   const link = useLiveLink();
   const state = useLiveState();
+  const [first] = useState(start);
   const store = useMemo(
     () =>
-      createLogStore(stream, (from, limit) =>
-        call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
+      createLogStore(
+        stream,
+        (from, limit) => call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
+        first,
       ),
-    [attemptId, stream],
+    [attemptId, stream, first],
   );
   // Before it is known how many lines there are, the live channel would begin with the first of millions.
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);

@@ -128,6 +128,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           key={`${attempt.id}/${stream}`}
           attemptId={attempt.id}
           stream={stream}
+          lines={streams.find((each) => each.stream === stream)?.lines ?? 0}
           marked={line === undefined ? null : { first: line, last: Math.max(line, to ?? line) }}
           onMark={({ first, last }) =>
             void navigate({

@@ -149,7 +149,7 @@ function RunsTable({
           ),
         },
         { name: 'Created', render: (run) => <Ago at={run.createdAt} /> },
-        { name: 'Took', render: (run) => <Elapsed from={run.startedAt} to={run.endedAt} /> },
+        { name: 'Took', className: 'number', render: (run) => <Elapsed from={run.startedAt} to={run.endedAt} /> },
       ]}
     />
   );

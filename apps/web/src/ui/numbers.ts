@@ -1,15 +1,19 @@
+/** Made once: making one costs more than a thousand numbers. */
+const GROUPED = new Intl.NumberFormat('en');
+const grouped = (value: number): string => GROUPED.format(value).replaceAll(',', '\u202f');
+
 /** Number with three significant digits and thin group separators: `14 800`, `280`, `1.25`. */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', '\u202f');
+  if (size >= 100) return grouped(Math.round(value));
   if (size === 0) return '0';
   return String(Number(value.toPrecision(3)));
 }
 
 /** Count with thin group separators. */
 export function countText(value: number): string {
-  return value.toLocaleString('en').replaceAll(',', '\u202f');
+  return grouped(value);
 }
 
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

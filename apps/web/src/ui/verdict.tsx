@@ -5,19 +5,14 @@ import { countText } from './numbers.js';
 /** A verdict as icon, letter and colour, or spelled out. */
 export function VerdictMark({ verdict, long = false }: { verdict: Verdict; long?: boolean }): ReactNode {
   const { icon, letter, label, help } = VERDICT_TABLE[verdict];
+  // Read out by a label: text out of sight in each of a thousand cells would slow the scrolling of the grid.
+  const said = long ? {} : { role: 'img', 'aria-label': label };
   return (
-    <span className={`verdict verdict-${verdict}`} title={`${label}: ${help}`}>
+    <span className={`verdict verdict-${verdict}`} title={`${label}: ${help}`} {...said}>
       <span aria-hidden="true" className="verdict-icon">
         {icon}
       </span>
-      {long ? (
-        <span>{label}</span>
-      ) : (
-        <>
-          <span aria-hidden="true">{letter}</span>
-          <span className="unseen">{label}</span>
-        </>
-      )}
+      <span>{long ? label : letter}</span>
     </span>
   );
 }

@@ -13,7 +13,8 @@ const RECONNECT_MS = 500;
 
 /** What replicas tell each other. Only ever a hint: the receiver reads the tables. */
 export const BusMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('changed'), topics: z.array(z.string()) }),
+  /** `noted`: the table `change` has it, too. Controllers of the version before do not write there. */
+  z.object({ type: z.literal('changed'), topics: z.array(z.string()), noted: z.literal(true).optional() }),
   z.object({ type: z.literal('log'), attemptId: z.string(), stream: LogStream, next: z.number() }),
   z.object({ type: z.literal('dispatch') }),
   /** Something for this agent to do: an assignment or a cancelation. */
@@ -27,18 +28,26 @@ export type BusMessage = z.infer<typeof BusMessage>;
  * topics are noted too, so that a browser that was away can be told of them.
  */
 export async function announce(queries: Queries, ...messages: BusMessage[]): Promise<void> {
-  const payloads = messages.map((message) => JSON.stringify(message));
+  const payloads = messages.map((message) =>
+    JSON.stringify(message.type === 'changed' ? { ...message, noted: true } : message),
+  );
   for (const { length } of payloads) if (length > PAYLOAD_MAX) throw new Error(`bus message of ${length} bytes`);
   const topics = messages.flatMap((message) => (message.type === 'changed' ? message.topics : []));
   if (topics.length === 0) await queries.run(NOTIFY, [CHANNEL, payloads]);
-  else await queries.run(`${NOTE_CHANGES} ${NOTIFY}`, [CHANNEL, payloads, topics]);
+  else await queries.run(`with noted as (${noteSql('$3')}) ${NOTIFY}`, [CHANNEL, payloads, topics]);
+}
+
+/** Notes changes that were announced only. */
+export async function noteChanges(queries: Queries, topics: readonly string[]): Promise<void> {
+  await queries.run(noteSql('$1'), [topics]);
 }
 
 const NOTIFY = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
 /** A row per transaction and topic: nobody waits for anybody, as with a counter they would. */
-const NOTE_CHANGES = `with noted as (
-  insert into change (xact, topic) select distinct pg_current_xact_id()::text::bigint, topic from unnest($3::text[]) as topic
-  on conflict do nothing)`;
+const noteSql = (topics: string): string => `
+  insert into change (xact, topic)
+  select distinct pg_current_xact_id()::text::bigint, topic from unnest(${topics}::text[]) as topic
+  on conflict do nothing`;
 
 /** One LISTEN connection, kept up; `resync` after every (re)connect, since hints may have been missed. */
 export class Bus {

@@ -151,11 +151,12 @@ describe('the web UI', () => {
   it('is served with a fall-back for its own routes, caching by kind, and a content security policy', async () => {
     const webDir = join(farm.settings.stateDir, 'web');
     await mkdir(join(webDir, 'assets'), { recursive: true });
-    await writeFile(join(webDir, 'index.html'), '<title>Peerlab</title>');
+    await writeFile(join(webDir, 'index.html'), '<meta name="live-cursor" content="" /><title>Peerlab</title>');
     await writeFile(join(webDir, 'assets/index-Ab12Cd34.js'), 'export {};');
     const ui = await TestFarm.start({ webDir });
     const page = await fetch(`${ui.server.url}/runs/some-id?tab=log`);
-    expect(await page.text()).toContain('Peerlab');
+    expect(await page.text()).toMatch(/content="\d+\.\d+\/\d+:\d+:[\d,]*" \/><title>Peerlab</);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('cache-control')).toBe('no-cache');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
     const asset = await fetch(`${ui.server.url}/assets/index-Ab12Cd34.js`);

@@ -1,7 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
+import { LIVE_CURSOR_META, type LiveCursor } from '@peerlab/contracts';
+import { errorFields, writeLog } from '../logging.js';
 import { ProblemError } from './problem.js';
 
 const CSP = [
@@ -19,11 +23,19 @@ const CSP = [
 
 const HASHED_ASSET = /^\/assets\/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
 
+/** So long a page waits for its cursor: without one it comes just as well, and fetches once more. */
+const CURSOR_WAIT_MS = 500;
+const CURSOR_PLACE = `<meta name="${LIVE_CURSOR_META}" content="`;
+
 /**
- * Serves the built web UI with a fall-back to index.html for its own routes. Hashed assets are cached
- * for ever, the rest is revalidated.
+ * Serves the built web UI with a fall-back to index.html for its own routes, which says as of when it is. Hashed
+ * assets are cached for ever, the rest is revalidated.
  */
-export async function serveWebFiles(fastify: FastifyInstance, webDir: string): Promise<void> {
+export async function serveWebFiles(
+  fastify: FastifyInstance,
+  webDir: string,
+  readCursor: () => Promise<LiveCursor>,
+): Promise<void> {
   fastify.addHook('onRequest', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'same-origin');
@@ -45,6 +57,19 @@ export async function serveWebFiles(fastify: FastifyInstance, webDir: string): P
     reply.header('cache-control', 'no-cache');
     const file = join(webDir, path);
     const isFile = file.startsWith(`${webDir}/`) && existsSync(file) && statSync(file).isFile();
-    return reply.sendFile(isFile ? path.slice(1) : 'index.html');
+    if (isFile && path !== '/index.html') return reply.sendFile(path.slice(1));
+    const [page, cursor] = await Promise.all([readFile(join(webDir, 'index.html'), 'utf8'), inTime(readCursor)]);
+    return reply.type('text/html; charset=utf-8').send(page.replace(CURSOR_PLACE, () => CURSOR_PLACE + cursor));
   });
+}
+
+/** Empty when it cannot be read now. */
+async function inTime(readCursor: () => Promise<LiveCursor>): Promise<LiveCursor> {
+  const read = readCursor().catch((error: unknown) => {
+    writeLog('debug', 'a page came without a cursor', errorFields(error));
+    return '';
+  });
+  const over = new AbortController();
+  const late = sleep(CURSOR_WAIT_MS, '', { signal: over.signal }).catch(() => '');
+  return Promise.race([read, late]).finally(() => over.abort());
 }
