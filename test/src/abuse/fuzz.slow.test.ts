@@ -31,6 +31,8 @@ async function sendAll(
   let socket = await open();
   for (const frame of frames) {
     const text = JSON.stringify(frame) ?? 'null';
+    // What came between two frames is heard by nobody: a closed connection would answer nothing for ever.
+    if (socket.readyState !== WebSocket.OPEN) socket = await open();
     const over = new AbortController();
     const { signal } = over;
     // Aborted waits of the other event are of no interest.
