@@ -1,5 +1,4 @@
-import type { RouteName } from '@peerlab/contracts';
-import { requestOf, type CallOf } from '@peerlab/contracts';
+import { requestOf, ROUTES, type CallOf, type RouteName } from '@peerlab/contracts';
 import { median, percentile, timeMs } from '../measure.js';
 import type { LargeFarm, Landmarks } from './seed.js';
 
@@ -23,12 +22,19 @@ export async function measurePages(url: string, size: LargeFarm, at: Landmarks):
   const floor = median(floorMs.all);
   const half = Math.floor(size.logLines / 2);
   const attempt = { params: { attempt: at.logAttemptId } };
+  const kernels = ROUTES.getBuildGrid.response.parse(await answerOf(url, request('getBuildGrid', {})));
+  const combination = kernels.combination?.hash ?? '';
   const pages: [string, string][] = [
     ['health (the floor)', request('health', {})],
     [`grid, newest of ${size.combinations} × ${size.tests}`, request('getGrid', { query: { cells: 'none' } })],
     ['grid of a run', request('getGrid', { query: { run: at.runId, cells: 'none' } })],
     ['grid by kernel build, one combination', request('getBuildGrid', {})],
     ['grid by kernel build, all combinations', request('getBuildGrid', { query: { combination: 'all' } })],
+    [
+      'the page of older kernels',
+      request('getBuildGrid', { query: { combination, before: kernels.older.before ?? undefined } }),
+    ],
+    ['what its kernels measured', request('getKernelMetrics', { query: { combination } })],
     ['flakiness of all tests', request('getFlakiness', {})],
     [
       'a cell of the grid',
@@ -83,10 +89,15 @@ function request<N extends RouteName>(name: N, call: CallOf<N>): string {
  */
 async function untilPacked(url: string, path: string): Promise<void> {
   for (let pending = 1; pending > 0; ) {
-    const response = await fetch(url + path);
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${(await response.text()).slice(0, 300)}`);
-    ({ pending } = (await response.json()) as { pending: number });
+    ({ pending } = (await answerOf(url, path)) as { pending: number });
   }
+}
+
+async function answerOf(url: string, path: string): Promise<unknown> {
+  const response = await fetch(url + path);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
+  return JSON.parse(text);
 }
 
 async function times(url: string, path: string): Promise<{ all: number[]; firstMs: number; bytes: number }> {
