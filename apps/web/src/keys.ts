@@ -29,6 +29,9 @@ export const KEY_MAP = {
   previousError: { keys: ['p'], scope: 'Log', label: 'previous line with an error' },
   nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
   follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
+  complete: { keys: ['Ctrl+Space'], scope: 'Submit', label: 'list what fits at the cursor of the YAML' },
+  nextProblem: { keys: ['F8'], scope: 'Submit', label: 'next problem in the YAML' },
+  findInText: { keys: ['Ctrl+f'], scope: 'Submit', label: 'find in the YAML' },
   checkNow: { keys: ['Ctrl+Enter'], scope: 'Submit', label: 'submit the run' },
 } as const satisfies Record<string, { keys: readonly string[]; scope: string; label: string; to?: string }>;
 export type KeyName = keyof typeof KEY_MAP;

@@ -94,6 +94,11 @@ export async function untilLoaded(page: Page): Promise<void> {
   await page.locator('main:not(:has(.loading))').waitFor();
 }
 
+/** What the YAML editor of the submit page holds, as far as it is in view. */
+export async function editorText(page: Page): Promise<string> {
+  return (await page.locator('.editor .cm-line').allTextContents()).join('\n');
+}
+
 /** Rule, target and help of every accessibility finding (WCAG 2.2 A and AA, and axe's good practices). */
 export async function accessibilityFindings(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();
