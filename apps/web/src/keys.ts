@@ -88,7 +88,7 @@ export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent)
     const onKeyDown = (event: KeyboardEvent): void => {
       const stroke = strokeName(event);
       // No text is typed with Ctrl held.
-      if (event.defaultPrevented || (isTyping(event.target) && !stroke.startsWith('Ctrl+'))) return;
+      if (event.defaultPrevented || (isTyping(event.composedPath()[0] ?? null) && !stroke.startsWith('Ctrl+'))) return;
       if (document.querySelector('dialog[open]') !== null) return;
       const before = previous !== null && event.timeStamp - previous.at < SEQUENCE_MS ? previous.stroke : null;
       previous = { stroke, at: event.timeStamp };

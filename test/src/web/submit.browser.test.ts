@@ -80,7 +80,7 @@ describe('the check', () => {
 describe('starting points', () => {
   it('are examples, a clone of a run, and one’s own templates over a reload', async () => {
     await using opened = await open();
-    const { page, editor, text } = opened;
+    const { page, text } = opened;
     await page.getByRole('button', { name: /^One path kind/ }).click();
     await expect.poll(text).toContain('paths: [BUS_ADDR]');
     await page.getByLabel('name of the template').fill('switch only');

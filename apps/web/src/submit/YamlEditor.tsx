@@ -35,8 +35,11 @@ export function YamlEditor({ handle, value, problems, onChange, onSubmit, onFile
   });
   useLayoutEffect(() => {
     if (place.current === null) return;
+    // Within a shadow root the editor adopts its styles, which a strict Content-Security-Policy allows.
+    const root = place.current.shadowRoot ?? place.current.attachShadow({ mode: 'open' });
     const view = new EditorView({
-      parent: place.current,
+      root,
+      parent: root,
       doc: links.current.value,
       extensions: editorSetup({
         known: () => links.current.known,

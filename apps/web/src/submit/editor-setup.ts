@@ -7,16 +7,15 @@ import {
 } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
-import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { diagnosticCount, lintGutter, nextDiagnostic, type Diagnostic } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { EditorSelection, type Extension, type Text } from '@codemirror/state';
 import { drawSelection, EditorView, keymap, lineNumbers } from '@codemirror/view';
 import type { ProblemItem } from '@peerlab/contracts';
-import { tags } from '@lezer/highlight';
 import { KEY_MAP, type KeyName } from '../keys.js';
 import type { Known } from './completion/known.js';
 import { completionSource } from './completion/source.js';
+import { editorTheme } from './editor-theme.js';
 import { nextIndent } from './text-change.js';
 
 export interface EditorLinks {
@@ -35,7 +34,7 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
     drawSelection(),
     closeBrackets(),
     yaml(),
-    syntaxHighlighting(HIGHLIGHT),
+    editorTheme(),
     highlightSelectionMatches(),
     search({ top: true }),
     autocompletion({
@@ -58,7 +57,6 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
     EditorView.contentAttributes.of(({ state }) => ({
       'aria-label': 'Run as YAML',
       'aria-invalid': String(diagnosticCount(state) > 0),
-      'aria-describedby': 'submit-problems',
       spellcheck: 'false',
     })),
     EditorView.updateListener.of((update) => {
@@ -71,9 +69,10 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
 const editorKey = (name: KeyName): string => (KEY_MAP[name].keys[0] ?? '').replace('Ctrl+', 'Mod-');
 
 /** Enter keeps the indentation, goes below the key after a dash, and deeper after a key without a value. */
-function breakLine({ state, dispatch }: EditorView): boolean {
+function breakLine(view: EditorView): boolean {
+  const { state } = view;
   if (state.readOnly) return false;
-  dispatch(
+  view.dispatch(
     state.update(
       state.changeByRange((range) => {
         const line = state.doc.lineAt(range.from);
@@ -99,10 +98,3 @@ export function diagnosticsOf(doc: Text, problems: readonly ProblemItem[]): Diag
     return [{ from, to: from + word, severity: 'error' as const, message: `${message} ${remedy}`.trim() }];
   });
 }
-
-const HIGHLIGHT = HighlightStyle.define([
-  { tag: tags.comment, class: 'yaml-comment' },
-  { tag: tags.propertyName, class: 'yaml-key' },
-  { tag: tags.string, class: 'yaml-string' },
-  { tag: [tags.punctuation, tags.separator, tags.squareBracket, tags.brace], class: 'yaml-mark' },
-]);
