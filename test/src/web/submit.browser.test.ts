@@ -65,7 +65,7 @@ describe('form and YAML', () => {
 });
 
 describe('completion', () => {
-  /** Takes the option that begins so by a key; the editor ignores keys while a list has only just opened. */
+  /** Chooses the option that begins so by arrows and takes it. */
   async function take({ page }: { page: Page }, name: RegExp, key: 'Enter' | 'Tab'): Promise<void> {
     const option = list(page).getByRole('option', { name });
     await option.waitFor();

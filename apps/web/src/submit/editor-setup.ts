@@ -42,6 +42,8 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
       activateOnCompletion: () => true,
       icons: false,
       maxRenderedOptions: 200,
+      // A key that comes with the list means the list; what opens by itself waits for typing to pause anyway.
+      interactionDelay: 0,
     }),
     keymap.of([
       { key: editorKey('checkNow'), run: () => (onSubmit(), true) },
