@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
-import { exitCodeOf } from '@peerlab/contracts';
+import { exitCodeOf, startText } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
@@ -46,7 +46,7 @@ program
         print(
           table([
             ['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'],
-            ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), p.start.text]),
+            ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), startText(p.start)]),
           ]),
         );
       for (const u of report.unmatched) print(`not on ${u.machine}: ${u.why}`);

@@ -31,6 +31,9 @@ export const KEY_MAP = {
   previousError: { keys: ['p'], scope: 'Log', label: 'previous line with an error' },
   nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
   follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
+  complete: { keys: ['Ctrl+Space'], scope: 'Submit', label: 'list what fits at the cursor of the YAML' },
+  nextProblem: { keys: ['F8'], scope: 'Submit', label: 'next problem in the YAML' },
+  findInText: { keys: ['Ctrl+f'], scope: 'Submit', label: 'find in the YAML' },
   checkNow: { keys: ['Ctrl+Enter'], scope: 'Submit', label: 'submit the run' },
 } as const satisfies Record<string, { keys: readonly string[]; scope: string; label: string; to?: string }>;
 export type KeyName = keyof typeof KEY_MAP;
@@ -87,7 +90,7 @@ export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent)
     const onKeyDown = (event: KeyboardEvent): void => {
       const stroke = strokeName(event);
       // No text is typed with Ctrl held.
-      if (event.defaultPrevented || (isTyping(event.target) && !stroke.startsWith('Ctrl+'))) return;
+      if (event.defaultPrevented || (isTyping(event.composedPath()[0] ?? null) && !stroke.startsWith('Ctrl+'))) return;
       if (document.querySelector('dialog[open]') !== null) return;
       const before = previous !== null && event.timeStamp - previous.at < SEQUENCE_MS ? previous.stroke : null;
       previous = { stroke, at: event.timeStamp };

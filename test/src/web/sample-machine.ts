@@ -53,9 +53,13 @@ export function sampleDrift(machine: MachineView): InventoryHistory {
 /** When a job of a plan could start in the sample farm. */
 export function planStart(machine: MachineView, needsBuild: boolean): ExpectedStart {
   if (machine.observed === 'offline') {
-    return { when: 'blocked', inMs: null, text: `${machine.name} is offline: ${machine.problem ?? ''}` };
+    if (machine.problem === null) {
+      const text = `${machine.name} is offline: its agent ${machine.agent} is silent`;
+      return { when: 'blocked', inMs: null, text, lastSeenAt: machine.lastSeenAt };
+    }
+    return { when: 'blocked', inMs: null, text: `${machine.name} is offline: ${machine.problem}`, lastSeenAt: null };
   }
-  if (needsBuild) return { when: 'build', inMs: 540_000, text: 'after its build, about 9 min' };
-  if (machine.lease === null) return { when: 'now', inMs: 0, text: `now on ${machine.name}` };
-  return { when: 'queue', inMs: 360_000, text: `3rd in line for ${machine.name}, about 6 min` };
+  if (needsBuild) return { when: 'build', inMs: 540_000, text: 'after its build, about 9 min', lastSeenAt: null };
+  if (machine.lease === null) return { when: 'now', inMs: 0, text: `now on ${machine.name}`, lastSeenAt: null };
+  return { when: 'queue', inMs: 360_000, text: `3rd in line for ${machine.name}, about 6 min`, lastSeenAt: null };
 }

@@ -1,5 +1,6 @@
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessibilityFindings, startWebApp, untilLoaded, type WebApp } from './web-app.js';
+import { accessibilityFindings, editorText, pasteYaml, startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
 let app: WebApp;
 beforeAll(async () => {
@@ -14,38 +15,41 @@ async function open(options?: Parameters<WebApp['open']>[1], path = '/submit') {
   await opened.page.getByLabel('Name', { exact: true }).waitFor();
   return {
     ...opened,
-    editor: opened.page.getByLabel('Run as YAML'),
+    editor: opened.page.getByRole('textbox', { name: 'Run as YAML' }),
+    text: () => editorText(opened.page),
     [Symbol.asyncDispose]: opened[Symbol.asyncDispose],
   };
 }
 
+const list = (page: Page) => page.getByRole('listbox', { name: 'Completions' });
+
 describe('form and YAML', () => {
   it('change each other, and comments stay', async () => {
     await using opened = await open();
-    const { page, editor } = opened;
+    const { page, editor, text } = opened;
     await editor.fill('# why\nname: mine # short\nbuilds:\n  - name: base\n    series: []\n');
     const name = page.getByLabel('Name', { exact: true });
     await expect.poll(() => name.inputValue()).toBe('mine');
     await name.fill('yours');
-    expect(await editor.inputValue()).toContain('# why\nname: yours # short\n');
+    expect(await text()).toContain('# why\nname: yours # short\n');
     await name.press('ControlOrMeta+a');
     await name.pressSequentially('yours: 1');
     expect(await name.inputValue()).toBe('yours: 1');
-    expect(await editor.inputValue()).toContain('# why\nname: "yours: 1" # short\n');
+    expect(await text()).toContain('# why\nname: "yours: 1" # short\n');
     await page.getByRole('button', { name: '+ bundled series' }).click();
     await page.getByLabel('kunit').check();
     await page.getByLabel('add a machine').selectOption('v-switch');
     await page.getByLabel('BUS_ADDR').check();
     // By key: the first of them alone is no allowed value.
     await page.getByLabel('Boot limit (s)').pressSequentially('90');
-    const yaml = await editor.inputValue();
+    const yaml = await text();
     for (const part of ['- name: patched', 'series: [bundled]', 'kunit', 'v-switch', 'BUS_ADDR', 'bootSeconds: 90']) {
       expect(yaml).toContain(part);
     }
     await page.getByText('2 jobs on 1 machine').waitFor();
     await page.getByRole('button', { name: 'remove machine v-switch' }).click();
     await page.getByRole('button', { name: 'remove build base' }).click();
-    expect(await editor.inputValue()).not.toMatch(/v-switch|- name: base/);
+    expect(await text()).not.toMatch(/v-switch|- name: base/);
   });
 
   it('keeps the form but greys it out while the YAML cannot be read, and shows problems at their fields', async () => {
@@ -58,6 +62,104 @@ describe('form and YAML', () => {
     await page.getByRole('form', { name: 'Run as a form' }).locator('.form-problem').first().waitFor();
     expect(await page.getByLabel('Name', { exact: true }).isDisabled()).toBe(false);
   });
+});
+
+describe('completion', () => {
+  /** Chooses the option that begins so by arrows and takes it. */
+  async function take({ page }: { page: Page }, name: RegExp, key: 'Enter' | 'Tab'): Promise<void> {
+    const option = list(page).getByRole('option', { name });
+    await option.waitFor();
+    await expect
+      .poll(async () => {
+        await page.keyboard.press(key === 'Tab' ? 'ArrowUp' : 'ArrowDown');
+        return option.getAttribute('aria-selected');
+      })
+      .toBe('true');
+    await page.keyboard.press(key);
+    await option.waitFor({ state: 'detached' });
+  }
+
+  it('writes a run from nothing, by keyboard', async () => {
+    await using opened = await open();
+    const { page, editor, text } = opened;
+    page.setDefaultTimeout(4000);
+    await pasteYaml(page, '');
+    await editor.press('Control+Space');
+    await list(page).waitFor();
+    const first = list(page).getByRole('option', { name: /^name/ });
+    expect(await editor.getAttribute('aria-activedescendant')).toBe(await first.getAttribute('id'));
+    await page.getByText('what the run is for, in a few words').waitFor();
+    await take(opened, /^name/, 'Enter');
+    await page.keyboard.type('by hand\nbu');
+    await take(opened, /^builds/, 'Tab');
+    expect(await text()).toBe('name: by hand\nbuilds:\n  - ');
+    await page.keyboard.type('n');
+    await take(opened, /^name/, 'Enter');
+    await page.keyboard.type('mine\nser');
+    await take(opened, /^series/, 'Enter');
+    // The values of a key that was just taken open by themselves.
+    await take(opened, /^bundled/, 'Enter');
+    await editor.press('End');
+    await editor.press('Enter');
+    await editor.press('Home');
+    await page.keyboard.type('mach');
+    expect(await list(page).getByRole('option').allTextContents()).not.toContain('name');
+    await page.keyboard.press('Escape');
+    expect(await list(page).count()).toBe(0);
+    await pasteYaml(page, 'name: by hand\nbuilds:\n  - name: mine\n    series: [bundled]\nmachines:\n  names: ');
+    await editor.press('ControlOrMeta+End');
+    await page.keyboard.type('[v-');
+    // From the fleet.
+    await take(opened, /^v-switch/, 'Enter');
+    await expect.poll(text).toContain('names: [v-switch]');
+    await page.getByText('1 job on 1 machine').waitFor();
+    expect(opened.errors).toEqual([]);
+  }, 60_000);
+
+  it('takes what is clicked, and undo takes it back', async () => {
+    await using opened = await open();
+    const { page, editor, text } = opened;
+    await pasteYaml(page, 'name: x\n');
+    await editor.press('ControlOrMeta+End');
+    await editor.press('Control+Space');
+    await list(page)
+      .getByRole('option', { name: /^timeouts/ })
+      .click();
+    expect(await text()).toBe('name: x\ntimeouts:\n  ');
+    expect(await editor.evaluate('document.activeElement?.className')).toBe('editor');
+    await editor.press('ControlOrMeta+z');
+    expect(await text()).toBe('name: x\n');
+  });
+
+  it('leaves Tab to the page, and no shortcut of the page to what is typed', async () => {
+    await using opened = await open();
+    const { page, editor } = opened;
+    await pasteYaml(page, '');
+    await page.keyboard.type('# g s ? / : j k');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    expect(await editorText(page)).toBe('# g s ? / : j k');
+    await pasteYaml(page, 'name: x\nbuilds: [{name: a, series: []}]\n');
+    await editor.press('Tab');
+    expect(await page.evaluate('document.activeElement?.textContent')).toBe('Submit');
+  });
+});
+
+it('marks a problem where it stands and goes from one to the next by key', async () => {
+  await using opened = await open();
+  const { page, editor, text } = opened;
+  await pasteYaml(page, 'name: x\nbuilds: [{name: a, series: []}]\npriority: 900\ntimeouts: {bootSeconds: 5}\n');
+  const marked = () => page.locator('.cm-lintRange-error').allTextContents();
+  await expect.poll(marked).toEqual(['900', '5']);
+  expect(await editor.getAttribute('aria-invalid')).toBe('true');
+  await editor.press('ControlOrMeta+Home');
+  await editor.press('F8');
+  await page.keyboard.type('90');
+  await expect.poll(marked).toEqual(['5']);
+  await editor.press('F8');
+  await page.keyboard.type('50');
+  await page.getByText('3 jobs on 3 machines').waitFor();
+  expect(await text()).toContain('priority: 90\ntimeouts: {bootSeconds: 50}');
+  expect(await editor.getAttribute('aria-invalid')).toBe('false');
 });
 
 describe('the check', () => {
@@ -79,9 +181,9 @@ describe('the check', () => {
 describe('starting points', () => {
   it('are examples, a clone of a run, and one’s own templates over a reload', async () => {
     await using opened = await open();
-    const { page, editor } = opened;
+    const { page, text } = opened;
     await page.getByRole('button', { name: /^One path kind/ }).click();
-    await expect.poll(() => editor.inputValue()).toContain('paths: [BUS_ADDR]');
+    await expect.poll(text).toContain('paths: [BUS_ADDR]');
     await page.getByLabel('name of the template').fill('switch only');
     await page.getByRole('button', { name: 'Keep this run as a template' }).click();
     const own = page.getByRole('button', { name: 'switch only', exact: true });
@@ -91,7 +193,7 @@ describe('starting points', () => {
     expect(new URL(page.url()).searchParams.get('from')).toBe(app.farm.endedRun);
     await page.goto(`${app.url}/submit`);
     await own.click();
-    await expect.poll(() => editor.inputValue()).toContain('paths: [BUS_ADDR]');
+    await expect.poll(text).toContain('paths: [BUS_ADDR]');
     await page.getByRole('button', { name: 'remove your template switch only' }).click();
     await own.waitFor({ state: 'detached' });
   });
@@ -104,16 +206,67 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await page.getByText('6 jobs on 3 machines').waitFor();
     await untilLoaded(page);
     expect(await accessibilityFindings(page)).toEqual([]);
-    await editor.fill('name: x\nbuilds: []\npriority: 900\n');
+    await pasteYaml(page, 'name: x\nbuilds: []\npriority: 900\n');
     await page.locator('.form-problem').first().waitFor();
+    expect(await accessibilityFindings(page)).toEqual([]);
+    // With a list open, and with the panel to find in the text.
+    await editor.press('ControlOrMeta+End');
+    await editor.press('Control+Space');
+    await list(page)
+      .getByRole('option', { name: /^timeouts/ })
+      .waitFor();
+    expect(await accessibilityFindings(page)).toEqual([]);
+    await editor.press('Escape');
+    await editor.press('ControlOrMeta+f');
+    await page.getByRole('textbox', { name: 'Find' }).waitFor();
     expect(await accessibilityFindings(page)).toEqual([]);
     expect(opened.errors).toEqual([]);
   });
 });
 
-it('is not wider than a phone', async () => {
+it('loads a run again that is chosen again', async () => {
+  await using opened = await open();
+  const { page, text } = opened;
+  const choice = page.getByLabel('a clone of');
+  await choice.selectOption(app.farm.endedRun);
+  await page.getByText('Loaded from run dma_alias, before and after.').waitFor();
+  const loaded = await text();
+  await pasteYaml(page, 'name: something else\n');
+  await page.getByText('Loaded from run dma_alias, before and after.').waitFor({ state: 'detached' });
+  await choice.selectOption(app.farm.endedRun);
+  await page.getByText('Loaded from run dma_alias, before and after.').waitFor();
+  expect(await text()).toBe(loaded);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  expect(await text()).toBe('name: something else\n');
+});
+
+it('says since when an agent is silent, as an age with the exact time', async () => {
+  await using opened = await open();
+  const { page } = opened;
+  const intel = app.farm.machines.find(({ observed }) => observed === 'offline');
+  if (intel === undefined) throw new Error('one machine of the sample lab is offline');
+  const { problem, lastSeenAt } = intel;
+  try {
+    intel.problem = null;
+    intel.lastSeenAt = new Date(Date.now() - 3 * 3_600_000).toISOString();
+    await pasteYaml(page, 'name: x\nbuilds: [{name: a, series: []}]\n');
+    await page.getByText(/its agent \S+ is silent, last seen 3 h ago/).waitFor();
+    expect(await page.locator('.plan time').getAttribute('title')).toMatch(/\d{4}/);
+    expect(await page.locator('.plan').textContent()).not.toMatch(/\d{4}-\d\d-\d\dT/);
+  } finally {
+    Object.assign(intel, { problem, lastSeenAt });
+  }
+});
+
+it('is not wider than a phone, with a list open too', async () => {
   await using opened = await open({ viewport: { width: 390, height: 844 } });
   const { page } = opened;
   await page.getByText('6 jobs on 3 machines').waitFor();
+  const editor = page.getByRole('textbox', { name: 'Run as YAML' });
+  await editor.press('ControlOrMeta+End');
+  await editor.press('Control+Space');
+  await list(page).waitFor();
+  const box = await list(page).boundingBox();
+  expect(box === null ? 391 : box.x + box.width).toBeLessThanOrEqual(390);
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
 });

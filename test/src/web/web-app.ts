@@ -94,6 +94,26 @@ export async function untilLoaded(page: Page): Promise<void> {
   await page.locator('main:not(:has(.loading))').waitFor();
 }
 
+/** What the YAML editor of the submit page holds, as far as it is in view. */
+export async function editorText(page: Page): Promise<string> {
+  return (await page.locator('.editor .cm-line').allTextContents()).join('\n');
+}
+
+/** Puts a text in place of all that the YAML editor holds, as by select all and paste. */
+export async function pasteYaml(page: Page, text: string): Promise<void> {
+  const editor = page.getByRole('textbox', { name: 'Run as YAML' });
+  await editor.press('ControlOrMeta+a');
+  if (text === '') await editor.press('Delete');
+  else {
+    await page.evaluate(`
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', ${JSON.stringify(text)});
+      document.querySelector('.editor').shadowRoot.querySelector('.cm-content')
+        .dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    `);
+  }
+}
+
 /** Rule, target and help of every accessibility finding (WCAG 2.2 A and AA, and axe's good practices). */
 export async function accessibilityFindings(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();

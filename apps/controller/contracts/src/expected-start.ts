@@ -6,10 +6,22 @@ export const ExpectedStart = z.object({
   when: z.enum(['now', 'queue', 'build', 'blocked']),
   /** Milliseconds from now; null when nothing comparable has run yet, or while it is blocked. */
   inMs: z.number().nonnegative().nullable(),
-  /** The same as `waiting` of a job: why, in words with numbers. */
+  /** The same as `waiting` of a job, without the time: why, in words with numbers. */
   text: z.string(),
+  /** When the agent that is silent was last seen; null where that is not what is in the way. */
+  lastSeenAt: z.iso.datetime().nullable().default(null),
 });
 export type ExpectedStart = z.infer<typeof ExpectedStart>;
+
+/** The whole of it as one text, for where no time can be drawn that goes on. */
+export function startText({ text, lastSeenAt }: Pick<ExpectedStart, 'text' | 'lastSeenAt'>): string {
+  return lastSeenAt === null ? text : `${text}, last seen ${utcText(lastSeenAt)}`;
+}
+
+/** An ISO 8601 time to the minute, for people: `2026-11-22 21:04 UTC`. */
+export function utcText(time: string): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
 
 /** `about 6 min`; an empty text when nobody knows. */
 export function aboutText(ms: number | null): string {

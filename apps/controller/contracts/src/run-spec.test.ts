@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   effectiveTimeouts,
+  KERNEL_CONFIGS,
   LOG_LINE_MAX,
   mayMove,
   problemItems,
@@ -60,6 +62,11 @@ describe('effectiveTimeouts', () => {
     const given = { bootSeconds: 60, attemptSeconds: 120 };
     expect(effectiveTimeouts(given, 'debug', suites)).toEqual(given);
   });
+});
+
+it('knows the kernel configurations that there are', () => {
+  const files = readdirSync(new URL('../../../../kernel/config/', import.meta.url));
+  expect(files.map((file) => file.replace('.config', '')).toSorted()).toEqual([...KERNEL_CONFIGS].toSorted());
 });
 
 describe('whyNotSelected', () => {

@@ -12,9 +12,11 @@ export const MBOX_MAX = 4 * 1024 * 1024;
 export const SeriesSource = z.union(
   [
     z.literal('bundled'),
-    z.strictObject({ mutant: Name }),
-    z.strictObject({ mbox: z.string().min(1).max(MBOX_MAX) }),
-    z.strictObject({ artifact: Sha256 }),
+    z.strictObject({ mutant: Name.describe('a deliberate fault of kernel/mutants, by its file name without .patch') }),
+    z.strictObject({
+      mbox: z.string().min(1).max(MBOX_MAX).describe('patches as git format-patch --stdout writes them'),
+    }),
+    z.strictObject({ artifact: Sha256.describe('an uploaded mbox, by its SHA-256') }),
   ],
   { error: 'expected "bundled", {mutant: NAME}, {mbox: TEXT} or {artifact: SHA256}' },
 );
@@ -22,24 +24,25 @@ export type SeriesSource = z.infer<typeof SeriesSource>;
 
 export const MachineSelection = z.strictObject({
   /** Empty or absent means any. All given conditions must hold. */
-  names: z.array(Name).max(2000).optional(),
-  labels: Labels.optional(),
-  paths: z.array(PathKind).min(1).optional(),
+  names: z.array(Name).max(2000).optional().describe('only these machines; none named = any'),
+  labels: Labels.optional().describe('only machines with all of these labels'),
+  paths: z.array(PathKind).min(1).optional().describe('only machines whose peer path is of one of these kinds'),
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
 /** A kernel to test: the base plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
-    name: Name,
-    series: z.array(SeriesSource).max(32).optional(),
-    config: Name.optional(),
-    /** Only these of the run's suites on this build. */
-    suites: z.array(Name).min(1).max(32).optional(),
-    /** Only on those of the run's machines that also match here. */
-    machines: MachineSelection.optional(),
-    /** Content key of a bundle that was uploaded and registered. */
-    bundle: Sha256.optional(),
+    name: Name.describe('how the build is called in grids and comparisons'),
+    series: z
+      .array(SeriesSource)
+      .max(32)
+      .optional()
+      .describe('patches on the base, applied in this order; an empty list is the untouched base'),
+    config: Name.optional().describe('kernel configuration, by its name in kernel/config'),
+    suites: z.array(Name).min(1).max(32).optional().describe('only these of the run’s suites on this build'),
+    machines: MachineSelection.optional().describe('only those of the run’s machines that also match here'),
+    bundle: Sha256.optional().describe('content key of a kernel that is built already, instead of a series'),
   })
   .refine((build) => (build.bundle === undefined) !== (build.series === undefined), {
     error: 'give either series (an empty list is the untouched base) or bundle (the content key of an uploaded one)',
@@ -57,15 +60,27 @@ export const SUITES = [
   'mm-kselftest',
   'kunit',
 ] as const;
+/** Kernel configurations of kernel/config. */
+export const KERNEL_CONFIGS = ['peerlab', 'debug'] as const;
 /** What a run asks for that names no suites. */
 export const DEFAULT_SUITES = ['p2p-functional', 'p2p-perf'] as const;
 
 /** Limits as a person may set them; `effectiveTimeouts` gives those that are not set. */
 export const Timeouts = z.strictObject({
-  /** From the reboot command to a proven kernel. */
-  bootSeconds: z.number().int().min(10).max(3600).optional(),
-  /** From the first stage to the last, restore not counted. */
-  attemptSeconds: z.number().int().min(60).max(86_400).optional(),
+  bootSeconds: z
+    .number()
+    .int()
+    .min(10)
+    .max(3600)
+    .optional()
+    .describe('seconds from the reboot command to a proven kernel'),
+  attemptSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(86_400)
+    .optional()
+    .describe('seconds from the first stage to the last; restoring the machine is not counted'),
 });
 export type Timeouts = z.infer<typeof Timeouts>;
 export const EffectiveTimeouts = z.strictObject({ bootSeconds: z.number().int(), attemptSeconds: z.number().int() });
@@ -99,18 +114,21 @@ export function effectiveTimeouts(
 /** A run as people write it in YAML. */
 export const RunSpec = z
   .strictObject({
-    name: z.string().trim().min(1).max(120),
-    builds: z.array(BuildSpec).min(1).max(8),
+    name: z.string().trim().min(1).max(120).describe('what the run is for, in a few words'),
+    builds: z.array(BuildSpec).min(1).max(8).describe('the kernels to test'),
     suites: z
       .array(Name)
       .min(1)
       .max(32)
-      .default([...DEFAULT_SUITES]),
-    /** Suites that do not run on every machine: those of the selection that also match here. */
-    suiteMachines: z.record(Name, MachineSelection).optional(),
-    machines: MachineSelection.default({}),
-    priority: z.number().int().min(0).max(100).default(50),
-    timeouts: Timeouts.default({}),
+      .default([...DEFAULT_SUITES])
+      .describe('what to run on each kernel'),
+    suiteMachines: z
+      .record(Name, MachineSelection)
+      .optional()
+      .describe('suites that run only on those of the run’s machines that also match here'),
+    machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+    priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
+    timeouts: Timeouts.default({}).describe('limits of an attempt, where those that follow from the run do not fit'),
   })
   .superRefine((spec, context) => {
     const seen = new Set<string>();

@@ -11,6 +11,7 @@ import {
   type MachineSummary,
   type MachineView,
   type PeerPath,
+  utcText,
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -135,7 +136,7 @@ function observe(row: MachineRow): MachineObserved {
 
 function problemOf(row: MachineRow): string | null {
   if (!row.online) {
-    return `its agent ${row.agent} has been silent since ${row.agent_last_seen_at.toISOString()}; start it again`;
+    return `its agent ${row.agent} has been silent since ${utcText(row.agent_last_seen_at.toISOString())}; start it again`;
   }
   if (row.desired !== 'active' && row.desired_reason !== null) {
     const { desired, desired_by: by, desired_reason: reason } = row;

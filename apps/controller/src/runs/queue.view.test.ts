@@ -35,10 +35,12 @@ const lasted = (minutes: number) =>
 
 describe('when a run could start', () => {
   it('is now on a free machine, and unknown in a line before anything comparable ran', async () => {
-    expect(await starts(yaml())).toEqual([{ when: 'now', inMs: 0, text: 'now on m1' }]);
+    expect(await starts(yaml())).toEqual([{ when: 'now', inMs: 0, text: 'now on m1', lastSeenAt: null }]);
     const first = await submit(yaml());
     const attempt = await agent.take('test');
-    expect(await starts(yaml())).toEqual([{ when: 'queue', inMs: null, text: 'next in line for m1' }]);
+    expect(await starts(yaml())).toEqual([
+      { when: 'queue', inMs: null, text: 'next in line for m1', lastSeenAt: null },
+    ]);
     const second = await submit(yaml());
     expect(await waiting(second)).toEqual(['next in line for m1']);
     expect(await starts(yaml())).toMatchObject([{ text: '2nd in line for m1' }]);
@@ -64,7 +66,7 @@ describe('when a run could start', () => {
     // A suite that never ran there delays the next one by nobody knows how long.
     const odd = await submit(yaml().replace('[p2p-functional]', '[p2p-perf]'));
     expect(await waiting(odd)).toEqual(['3rd in line for m1, about 16 min']);
-    expect(await starts(yaml())).toEqual([{ when: 'queue', inMs: null, text: '4th in line for m1' }]);
+    expect(await starts(yaml())).toEqual([{ when: 'queue', inMs: null, text: '4th in line for m1', lastSeenAt: null }]);
     await farm.call('cancelRun', { params: { run: odd.id } });
     for (const run of [second, third]) await farm.call('cancelRun', { params: { run: run.id } });
     await finish(attempt);
@@ -72,10 +74,10 @@ describe('when a run could start', () => {
 
   it('waits for the build where there is one, and says what stands in the way for good', async () => {
     const build = yaml().replace(`bundle: ${key}`, 'series: [bundled]');
-    expect(await starts(build)).toEqual([{ when: 'build', inMs: null, text: 'after its build' }]);
+    expect(await starts(build)).toEqual([{ when: 'build', inMs: null, text: 'after its build', lastSeenAt: null }]);
     await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'drained' } });
     expect(await starts(yaml())).toEqual([
-      { when: 'blocked', inMs: null, text: 'm1 is drained; activate it to go on' },
+      { when: 'blocked', inMs: null, text: 'm1 is drained; activate it to go on', lastSeenAt: null },
     ]);
     await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
     // A build that is a quarter done after two minutes takes six more.

@@ -109,7 +109,9 @@ export class QueueView {
     const ahead = placesOf(all.line);
     return planned.map((job) => {
       const machine = facts.machines.get(job.machine ?? '');
-      if (machine === undefined) return { when: 'blocked', inMs: null, text: `${job.machine} is not known any more` };
+      if (machine === undefined) {
+        return { when: 'blocked', inMs: null, text: `${job.machine} is not known any more`, lastSeenAt: null };
+      }
       return expectedStart({
         kind: 'test',
         state: job.isBlocked ? 'blocked' : 'queued',

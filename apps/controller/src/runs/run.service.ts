@@ -60,7 +60,7 @@ export class RunService {
         combination: combination.label,
         pathKind: path.kind,
         suites,
-        start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown' },
+        start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
       })),
       unmatched,
     };

@@ -29,7 +29,9 @@ const queued: WaitingFacts = {
 it('says why a test job waits', () => {
   const on = (more: Partial<typeof machine>) => whyWaiting({ ...queued, machine: { ...machine, ...more } });
   expect(whyWaiting({ ...queued, state: 'blocked' })).toBe('waiting for the build patched');
-  expect(on({ agentOnline: false })).toBe('v-switch is offline: its agent lab is silent since 2026-11-22T08:00:00Z');
+  expect(on({ agentOnline: false })).toBe(
+    'v-switch is offline: its agent lab is silent, last seen 2026-11-22 08:00 UTC',
+  );
   expect(on({ reachable: false })).toBe('v-switch is offline: its agent cannot reach it');
   expect(whyWaiting({ ...queued, machine: { ...machine, desired: 'drained' } })).toBe(
     'v-switch is drained; activate it to go on',
@@ -65,11 +67,18 @@ it('adds when it is expected to start, where that is known', () => {
 it('says when a planned job could start', () => {
   const planned = (more: Partial<WaitingFacts>, on: Partial<MachineFacts> = {}) =>
     expectedStart({ ...queued, ...more, machine: { ...machine, ...on } });
-  expect(planned({})).toEqual({ when: 'now', inMs: 0, text: 'now on v-switch' });
+  expect(planned({})).toEqual({ when: 'now', inMs: 0, text: 'now on v-switch', lastSeenAt: null });
+  expect(planned({}, { agentOnline: false })).toEqual({
+    when: 'blocked',
+    inMs: null,
+    text: 'v-switch is offline: its agent lab is silent',
+    lastSeenAt: machine.agentLastSeenAt,
+  });
   expect(planned({ ahead: 2, startsInMs: 360_000 })).toEqual({
     when: 'queue',
     inMs: 360_000,
     text: '3rd in line for v-switch, about 6 min',
+    lastSeenAt: null,
   });
   expect(planned({}, { leased: true })).toMatchObject({ when: 'queue', inMs: null });
   expect(planned({}, { slots: { taken: 1, total: 1 } })).toMatchObject({ when: 'queue' });

@@ -1,4 +1,12 @@
-import { aboutText, desiredInWords, type ExpectedStart, type JobState, type MachineDesired } from '@peerlab/contracts';
+import {
+  aboutText,
+  desiredInWords,
+  startText,
+  utcText,
+  type ExpectedStart,
+  type JobState,
+  type MachineDesired,
+} from '@peerlab/contracts';
 
 /** What decides whether a machine takes a job, as read from the database. */
 export interface MachineFacts {
@@ -52,17 +60,17 @@ export function whyWaiting(facts: WaitingFacts): string | null {
 /** When a job that is only planned could start; one whose kernel has to be built is in the state `blocked`. Pure. */
 export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): ExpectedStart {
   const { machine } = facts;
-  const obstacle = facts.storageFull ? STORAGE_FULL : obstacleOf(machine);
-  if (obstacle !== null) return { when: 'blocked', inMs: null, text: obstacle };
+  const obstacle = facts.storageFull ? { text: STORAGE_FULL, lastSeenAt: null } : obstacleOf(machine);
+  if (obstacle !== null) return { when: 'blocked', inMs: null, ...obstacle };
   const inMs = facts.startsInMs;
   if (facts.state === 'blocked') {
-    if (facts.builders === 0) return { when: 'blocked', inMs: null, text: NO_BUILDER };
-    return { when: 'build', inMs, text: `after its build${soon(facts)}` };
+    if (facts.builders === 0) return { when: 'blocked', inMs: null, text: NO_BUILDER, lastSeenAt: null };
+    return { when: 'build', inMs, text: `after its build${soon(facts)}`, lastSeenAt: null };
   }
   if (facts.ahead === 0 && !machine.leased && !isFull(machine)) {
-    return { when: 'now', inMs: 0, text: `now on ${machine.name}` };
+    return { when: 'now', inMs: 0, text: `now on ${machine.name}`, lastSeenAt: null };
   }
-  return { when: 'queue', inMs, text: whyTestWaits(facts) };
+  return { when: 'queue', inMs, text: whyTestWaits(facts), lastSeenAt: null };
 }
 
 const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention status)';
@@ -74,11 +82,15 @@ function whyBuildWaits(facts: WaitingFacts): string {
 }
 
 /** Why a machine takes nothing at all until somebody does something; null when it does. */
-function obstacleOf({ name, agent, ...machine }: MachineFacts): string | null {
-  if (machine.desired !== 'active') return `${name} is ${desiredInWords(machine.desired)}; activate it to go on`;
-  if (!machine.agentOnline) return `${name} is offline: its agent ${agent} is silent since ${machine.agentLastSeenAt}`;
+function obstacleOf({ name, agent, ...machine }: MachineFacts): Pick<ExpectedStart, 'text' | 'lastSeenAt'> | null {
+  if (machine.desired !== 'active') {
+    return { text: `${name} is ${desiredInWords(machine.desired)}; activate it to go on`, lastSeenAt: null };
+  }
+  if (!machine.agentOnline) {
+    return { text: `${name} is offline: its agent ${agent} is silent`, lastSeenAt: machine.agentLastSeenAt };
+  }
   if (!machine.leased && !machine.reachable) {
-    return `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`;
+    return { text: `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`, lastSeenAt: null };
   }
   return null;
 }
@@ -89,7 +101,7 @@ function whyTestWaits(facts: WaitingFacts): string {
   const { machine } = facts;
   if (machine === null) return 'has no machine';
   const obstacle = obstacleOf(machine);
-  if (obstacle !== null) return obstacle;
+  if (obstacle !== null) return startText(obstacle);
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
   if (facts.ahead > 0 || machine.leased) return line(facts, machine.name);
   const { name, agent, slots } = machine;
@@ -99,7 +111,7 @@ function whyTestWaits(facts: WaitingFacts): string {
   return `about to start on ${name}`;
 }
 
-const paused = (until: string): string => `tries again at ${until}`;
+const paused = (until: string): string => `tries again at ${utcText(until)}`;
 
 function line(facts: WaitingFacts, what: string): string {
   const { ahead } = facts;

@@ -7,12 +7,13 @@ import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';
 import { EXAMPLES } from '../submit/examples.js';
 import { Starters } from '../submit/Starters.js';
-import { YamlEditor, type EditorHandle } from '../submit/YamlEditor.js';
+import type { EditorHandle } from '../submit/YamlEditor.js';
 import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';
 
 const route = getRouteApi('/submit');
 /** With the YAML parser, which the page can do without while it opens. */
 const RunForm = lazy(whenThere(async () => ({ default: (await import('../submit/RunForm.js')).RunForm })));
+const YamlEditor = lazy(whenThere(async () => ({ default: (await import('../submit/YamlEditor.js')).YamlEditor })));
 /** Pause in typing after which the text is checked, in milliseconds. */
 const CHECK_PAUSE_MS = 350;
 const DRAFT_KEY = 'peerlab.draft';
@@ -26,6 +27,7 @@ export function SubmitPage(): ReactNode {
   const [notice, setNotice] = useState<{ text: string; isBad: boolean } | null>(null);
   const editor = useRef<EditorHandle>(null);
   const navigate = route.useNavigate();
+  const { from } = route.useSearch();
   const queries = useQueryClient();
 
   const settled = useSettled(yaml, CHECK_PAUSE_MS);
@@ -53,12 +55,11 @@ export function SubmitPage(): ReactNode {
     submit.reset();
   };
   const replace = (next: string, text: string): void => {
-    if (next === yaml) return;
-    setReplaced(yaml);
-    edit(next);
+    if (next !== yaml) edit(next);
+    setReplaced(next === yaml ? null : yaml);
     setNotice({ text, isBad: false });
   };
-  useStartingText(replace);
+  const loadAgain = useStartingText(replace);
   const addFile = async (file: File): Promise<void> => {
     const [{ addMbox }, mbox] = await Promise.all([import('../submit/add-mbox.js'), file.text()]);
     const added = addMbox(yaml, file.name, mbox);
@@ -82,14 +83,16 @@ export function SubmitPage(): ReactNode {
           </Suspense>
         </section>
         <section aria-label="Editor" className="submit-editor">
-          <YamlEditor
-            handle={editor}
-            value={yaml}
-            problems={problems}
-            onChange={edit}
-            onSubmit={() => canSubmit && submit.mutate()}
-            onFile={(file) => void addFile(file)}
-          />
+          <Suspense fallback={<EditorLoading />}>
+            <YamlEditor
+              handle={editor}
+              value={yaml}
+              problems={problems}
+              onChange={edit}
+              onSubmit={() => canSubmit && submit.mutate()}
+              onFile={(file) => void addFile(file)}
+            />
+          </Suspense>
           <div className="row submit-actions">
             <button
               type="button"
@@ -157,19 +160,28 @@ export function SubmitPage(): ReactNode {
         <Starters
           yaml={yaml}
           onChoose={replace}
-          onClone={(from) => void navigate({ search: { from }, replace: false })}
+          onClone={(run) => (run === from ? loadAgain() : void navigate({ search: { from: run }, replace: false }))}
         />
       </div>
     </>
   );
 }
 
-/** Loads the template or the run that the address names, once each. */
-function useStartingText(replace: (yaml: string, text: string) => void): void {
+function EditorLoading(): ReactNode {
+  return (
+    <div className="editor">
+      <Loading what="the editor" />
+    </div>
+  );
+}
+
+/** Loads the template or the run that the address names, once each; what is returned loads the run once more. */
+function useStartingText(replace: (yaml: string, text: string) => void): () => void {
   const { template, from } = route.useSearch();
   const templates = useQuery({ ...templatesQuery(), enabled: template !== undefined });
   const source = useQuery({ ...runQuery(from ?? ''), enabled: from !== undefined });
   const loaded = useRef<string | null>(null);
+  const [, setAsked] = useState(0);
   const named = templates.data?.find(({ name }) => name === template);
   const cloned = source.data;
   useEffect(() => {
@@ -183,6 +195,10 @@ function useStartingText(replace: (yaml: string, text: string) => void): void {
       replace(cloned.yaml ?? JSON.stringify(cloned.spec, null, 2), `Loaded from run ${cloned.name}.`);
     }
   });
+  return () => {
+    loaded.current = null;
+    setAsked((times) => times + 1);
+  };
 }
 
 /** The value as it was when it last stood still for `pauseMs`. */

@@ -1,5 +1,6 @@
 import type { ExpectedStart, ProblemItem, SubmissionReport } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
 import { startSummary } from './start-summary.js';
 
@@ -95,6 +96,11 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
             </div>
             <div className={`start start-${job.start.when}`}>
               <span aria-hidden="true">{START_ICONS[job.start.when]}</span> {job.start.text}
+              {job.start.lastSeenAt !== null && (
+                <>
+                  , last seen <Ago at={job.start.lastSeenAt} />
+                </>
+              )}
             </div>
           </li>
         ))}

@@ -1,19 +1,12 @@
+import { setDiagnostics } from '@codemirror/lint';
+import { EditorView } from '@codemirror/view';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import type { ProblemItem } from '@peerlab/contracts';
-import {
-  useImperativeHandle,
-  useMemo,
-  useRef,
-  type DragEvent,
-  type KeyboardEvent,
-  type ReactNode,
-  type Ref,
-} from 'react';
-import { yamlTokens } from './yaml-tokens.js';
-
-/** Height of a line in pixels; must equal --editor-line in styles/submit.css. */
-const LINE_PX = 20;
-/** Beyond this many characters the text is shown without colours, so that typing stays quick. */
-const COLOUR_MAX = 60_000;
+import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, type ReactNode, type Ref } from 'react';
+import { buildsQuery, fleetQuery } from '../api/queries.js';
+import { knownOf } from './completion/known.js';
+import { diagnosticsOf, editorSetup } from './editor-setup.js';
+import { changeBetween } from './text-change.js';
 
 export interface EditorHandle {
   /** Puts the cursor at a position, both from 1, and brings it into view. */
@@ -29,123 +22,71 @@ interface YamlEditorProps {
   onFile: (file: File) => void;
 }
 
-/** A text field for YAML: line numbers, colours, problems marked at their lines, files by drop. */
+/** A text field for YAML: completion over the schema and the farm's names, problems where they stand, files by drop. */
 export function YamlEditor({ handle, value, problems, onChange, onSubmit, onFile }: YamlEditorProps): ReactNode {
-  const field = useRef<HTMLTextAreaElement>(null);
-  const gutter = useRef<HTMLDivElement>(null);
-  const colours = useRef<HTMLPreElement>(null);
-  const lineCount = useMemo(() => value.split('\n').length, [value]);
-  const byLine = useMemo(() => {
-    const lines = new Map<number, string>();
-    for (const { line, message } of problems) {
-      if (line !== undefined) lines.set(line, [lines.get(line), message].filter(Boolean).join('\n'));
-    }
-    return lines;
+  const fleet = useQuery(fleetQuery()).data;
+  const builds = useInfiniteQuery(buildsQuery()).data;
+  const known = useMemo(() => knownOf(fleet?.machines ?? [], builds?.pages.flat() ?? []), [fleet, builds]);
+  const place = useRef<HTMLDivElement>(null);
+  const editor = useRef<EditorView | null>(null);
+  const links = useRef({ value, known, onChange, onSubmit });
+  useLayoutEffect(() => {
+    links.current = { value, known, onChange, onSubmit };
+  });
+  useLayoutEffect(() => {
+    if (place.current === null) return;
+    // Within a shadow root the editor adopts its styles, which a strict Content-Security-Policy allows.
+    const root = place.current.shadowRoot ?? place.current.attachShadow({ mode: 'open' });
+    const view = new EditorView({
+      root,
+      parent: root,
+      doc: links.current.value,
+      extensions: editorSetup({
+        known: () => links.current.known,
+        onChange: (text) => text !== links.current.value && links.current.onChange(text),
+        onSubmit: () => links.current.onSubmit(),
+      }),
+    });
+    editor.current = view;
+    return () => view.destroy();
+  }, []);
+  // Before the next key can be typed, so that what comes from outside never undoes it.
+  useLayoutEffect(() => {
+    const view = editor.current;
+    const change = view === null ? null : changeBetween(view.state.doc.toString(), value);
+    if (change !== null) view?.dispatch({ changes: change });
+  }, [value]);
+  useEffect(() => {
+    const view = editor.current;
+    view?.dispatch(setDiagnostics(view.state, diagnosticsOf(view.state.doc, problems)));
   }, [problems]);
   useImperativeHandle(handle, () => ({
-    jumpTo(line, column) {
-      const text = field.current;
-      if (text === null) return;
-      const start = offsetOf(text.value, line, 1);
-      const end = text.value.indexOf('\n', start);
-      text.focus();
-      text.setSelectionRange(Math.max(start, offsetOf(text.value, line, column)), end < 0 ? text.value.length : end);
-      text.scrollTop = Math.max(0, (line - 4) * LINE_PX);
+    jumpTo(number, column) {
+      const view = editor.current;
+      if (view === null) return;
+      const { doc } = view.state;
+      const line = doc.line(Math.min(Math.max(1, number), doc.lines));
+      const anchor = Math.min(line.to, line.from + column - 1);
+      view.focus();
+      view.dispatch({
+        selection: { anchor, head: line.to },
+        effects: EditorView.scrollIntoView(anchor, { y: 'center' }),
+      });
     },
   }));
-  const follow = (): void => {
-    const { scrollTop = 0, scrollLeft = 0 } = field.current ?? {};
-    if (gutter.current !== null) gutter.current.style.transform = `translateY(${-scrollTop}px)`;
-    if (colours.current !== null) colours.current.style.transform = `translate(${-scrollLeft}px, ${-scrollTop}px)`;
-  };
-  const isColoured = value.length <= COLOUR_MAX;
   return (
     <div
+      ref={place}
       className="editor"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event: DragEvent) => {
-        event.preventDefault();
+      onDragOver={(event) => event.dataTransfer.types.includes('Files') && event.preventDefault()}
+      onDropCapture={(event) => {
         const file = event.dataTransfer.files[0];
-        if (file !== undefined) onFile(file);
+        if (file === undefined) return;
+        // Otherwise the editor would put the file's text at the pointer.
+        event.preventDefault();
+        event.stopPropagation();
+        onFile(file);
       }}
-    >
-      <div className="editor-gutter" aria-hidden="true">
-        <div ref={gutter}>
-          <pre>{lineNumbers(lineCount)}</pre>
-          {[...byLine].map(([line, message]) => (
-            <span key={line} className="editor-mark" style={{ top: (line - 1) * LINE_PX }} title={message}>
-              {line}
-            </span>
-          ))}
-        </div>
-      </div>
-      <div className="editor-text">
-        {isColoured && (
-          <pre ref={colours} className="editor-colours" aria-hidden="true">
-            {yamlTokens(value).map(({ kind, text }, index) =>
-              kind === null ? (
-                text
-              ) : (
-                <span key={index} className={`yaml-${kind}`}>
-                  {text}
-                </span>
-              ),
-            )}
-            {'\n'}
-          </pre>
-        )}
-        <textarea
-          ref={field}
-          className={isColoured ? 'editor-field see-through' : 'editor-field'}
-          aria-label="Run as YAML"
-          aria-invalid={problems.length > 0}
-          aria-describedby="submit-problems"
-          spellCheck={false}
-          autoCapitalize="off"
-          autoCorrect="off"
-          wrap="off"
-          value={value}
-          onChange={(event) => onChange(event.target.value)}
-          onScroll={follow}
-          onKeyDown={(event) => editKey(event, onChange, onSubmit)}
-        />
-      </div>
-    </div>
+    />
   );
-}
-
-function lineNumbers(count: number): string {
-  return Array.from({ length: count }, (_, index) => index + 1).join('\n');
-}
-
-function offsetOf(text: string, line: number, column: number): number {
-  let start = 0;
-  for (let current = 1; current < line; current += 1) {
-    const end = text.indexOf('\n', start);
-    if (end < 0) return text.length;
-    start = end + 1;
-  }
-  return Math.min(text.length, start + column - 1);
-}
-
-/** Ctrl+Enter submits; Enter keeps the indentation. Tab is left alone so that the keyboard can leave the field. */
-function editKey(
-  event: KeyboardEvent<HTMLTextAreaElement>,
-  onChange: (next: string) => void,
-  onSubmit: () => void,
-): void {
-  if (event.key !== 'Enter') return;
-  if (event.ctrlKey || event.metaKey) {
-    event.preventDefault();
-    onSubmit();
-    return;
-  }
-  const field = event.currentTarget;
-  const before = field.value.slice(0, field.selectionStart);
-  const line = before.slice(before.lastIndexOf('\n') + 1);
-  const indent = `${/^[ ]*/.exec(line)?.[0] ?? ''}${/:\s*$/.test(line) ? '  ' : ''}`;
-  if (indent === '') return;
-  event.preventDefault();
-  field.setRangeText(`\n${indent}`, field.selectionStart, field.selectionEnd, 'end');
-  onChange(field.value);
 }

@@ -4,7 +4,7 @@ import { startSummary } from './start-summary.js';
 
 const at = (machine: string, when: ExpectedStart['when'], inMs: number | null = null) => ({
   machine,
-  start: { when, inMs, text: '' },
+  start: { when, inMs, text: '', lastSeenAt: null },
 });
 
 it('says in one line when a run would begin', () => {

@@ -1,0 +1,133 @@
+import { DEFAULT_SUITES, RunSpec } from '@peerlab/contracts';
+import type { z } from 'zod';
+import type { FieldPath } from '../form-model.js';
+import { knownNames, type Known, type Named } from './known.js';
+import { placeOf, type Cursor } from './place.js';
+import type { Place } from './scan.js';
+import { aboutOf, briefOf, formOf, keysOf, shapesAt, valuesOf } from './shapes.js';
+
+export interface Completion {
+  kind: 'key' | 'value';
+  label: string;
+  /** Replaces the word at the cursor, its quotes included. */
+  insert: string;
+  /** Where the cursor goes, in characters from the start of `insert`. */
+  caret: number;
+  /** In a word or two. */
+  detail: string;
+  /** In a sentence; undefined where the schema says nothing. */
+  about: string | undefined;
+}
+
+export interface Completions extends Pick<Cursor, 'from' | 'to' | 'typed' | 'quote'> {
+  options: Completion[];
+}
+
+/** Longer texts, such as those with patches in them, are too slow to be read at every key. */
+export const COMPLETE_MAX = 400_000;
+
+/** What fits at a cursor (offset in characters) of a run in YAML, finished or not; null where nothing does. */
+export function completions(text: string, cursor: number, known: Known): Completions | null {
+  if (text.length > COMPLETE_MAX) return null;
+  const found = placeOf(text, cursor);
+  if (found.place === null) return null;
+  const options = optionsAt(found.place, found, known);
+  const { from, to, typed, quote } = found;
+  return options.length === 0 ? null : { from, to, typed, quote, options };
+}
+
+function optionsAt(place: Place, cursor: Cursor, known: Known): Completion[] {
+  if (place.role === 'key') return keysAt(place, cursor, known);
+  const shapes = shapesAt(RunSpec, place.path);
+  const isLine = place.role === 'node';
+  const values = valuesAt(place.path, cursor, known)
+    .filter(({ name }) => !place.given.has(name))
+    .map((value) => valueOption(value));
+  // On a line of its own a map begins by its key; beside its key it needs braces.
+  const keys = keysAt(place, cursor, known).map((option) => (isLine ? option : around('{', option, '}')));
+  if (!shapes.some((shape) => formOf(shape).startsWith('list'))) return [...values, ...keys];
+  const item: Place = { ...place, path: [...place.path, 0], indent: place.indent + 2 };
+  return isLine
+    ? optionsAt(item, cursor, known).map((option) => around('- ', option, ''))
+    : optionsAt(item, cursor, known).map((option) => around('[', option, ']'));
+}
+
+const around = (before: string, option: Completion, after: string): Completion => ({
+  ...option,
+  insert: `${before}${option.insert}${after}`,
+  caret: before.length + option.caret,
+});
+
+function keysAt(place: Place, cursor: Cursor, known: Known): Completion[] {
+  const { path } = place;
+  const isWithinBraces = place.isFlow || place.role === 'value';
+  const named = keysOf(shapesAt(RunSpec, path), place.given).map(([name, schema]) => ({
+    name,
+    schema,
+    about: aboutOf(schema),
+  }));
+  const free = namesAt(path, cursor, known).flatMap(({ name, about }) =>
+    shapesAt(RunSpec, [...path, name])
+      .slice(0, 1)
+      .map((schema) => ({ name, schema, about })),
+  );
+  return [...named, ...free]
+    .filter(({ name }) => !place.given.has(name))
+    .map(({ name, schema, about }) => {
+      const after = place.hasColon ? '' : afterKey(schema, isWithinBraces, place.indent);
+      const insert = `${plain(name)}${after}`;
+      const caret = insert.endsWith('[]') || insert.endsWith('{}') ? insert.length - 1 : insert.length;
+      return { kind: 'key', label: name, insert, caret, detail: briefOf(schema), about };
+    });
+}
+
+function afterKey(schema: z.core.$ZodType, isWithinBraces: boolean, indent: number): string {
+  const deeper = `:\n${' '.repeat(indent + 2)}`;
+  switch (formOf(schema)) {
+    case 'scalar':
+      return ': ';
+    case 'list':
+      return ': []';
+    case 'map':
+      return isWithinBraces ? ': {}' : deeper;
+    case 'list of maps':
+      return isWithinBraces ? ': []' : `${deeper}- `;
+  }
+}
+
+/** Names that stand as keys of a free map: labels, suites. */
+function namesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
+  const last = path.at(-1);
+  if (last === 'labels') return knownNames(known, 'label');
+  return path.length === 1 && last === 'suiteMachines' ? suitesOfRun(cursor) : [];
+}
+
+function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
+  const listed = valuesOf(shapesAt(RunSpec, path)).map((name): Named => ({ name }));
+  const [last, parent, grand] = path.toReversed();
+  if (typeof last === 'number') {
+    if (parent === 'names') return knownNames(known, 'machine');
+    if (parent === 'suites') return grand === undefined ? knownNames(known, 'suite') : suitesOfRun(cursor);
+  }
+  if (parent === 'labels' && typeof last === 'string') return knownNames(known, 'label', last);
+  if (last === 'config') return knownNames(known, 'config');
+  if (last === 'bundle') return knownNames(known, 'bundle');
+  return listed;
+}
+
+/** A build or a selection by suite may name those of the run only. */
+function suitesOfRun(cursor: Cursor): Named[] {
+  const listed = cursor.listAt(['suites']);
+  return (listed.length > 0 ? listed : DEFAULT_SUITES).map((name) => ({ name, about: 'a suite of this run' }));
+}
+
+function valueOption({ name, detail = '', about }: Named): Completion {
+  const insert = plain(name);
+  return { kind: 'value', label: name, insert, caret: insert.length, detail, about };
+}
+
+/** As YAML reads it as this text and nothing else. */
+function plain(text: string): string {
+  const isPlain = /^[A-Za-z][\w.-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text);
+  return isPlain ? text : JSON.stringify(text);
+}

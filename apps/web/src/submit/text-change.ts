@@ -1,0 +1,28 @@
+/** A replacement of `from` to `to` by `insert`, in characters. */
+export interface TextChange {
+  from: number;
+  to: number;
+  insert: string;
+}
+
+/** The one stretch that differs between two texts, so that the cursor and undo survive; null when they are equal. */
+export function changeBetween(before: string, after: string): TextChange | null {
+  if (before === after) return null;
+  const shorter = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < shorter && before[from] === after[from]) from += 1;
+  let same = 0;
+  while (same < shorter - from && before.at(-1 - same) === after.at(-1 - same)) same += 1;
+  return { from, to: before.length - same, insert: after.slice(from, after.length - same) };
+}
+
+/**
+ * Indentation of the line after one that says `line`, in spaces: below the key after a dash, deeper after a
+ * key without a value, else the same.
+ */
+export function nextIndent(line: string): number {
+  const [, spaces = '', dashes = '', rest = ''] = /^( *)((?:- +)*)(.*)$/.exec(line) ?? [];
+  const isKey = /^[^#\s][^#]*?:(?:\s|$)/.test(rest);
+  const column = spaces.length + (isKey ? dashes.length : 0);
+  return column + (/:\s*$/.test(rest) && isKey ? 2 : 0);
+}
