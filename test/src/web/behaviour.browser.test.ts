@@ -226,7 +226,8 @@ describe('submit', () => {
     await problem.waitFor();
     await page.locator('.editor .cm-lint-marker-error').first().waitFor();
     await problem.click();
-    // The rest of the line is chosen, so that typing takes its place.
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Shift+End');
     await page.keyboard.type('series: []');
     await page.getByText('3 jobs on 3 machines').waitFor();
     expect(await editorText(page)).toBe('name: x\nbuilds:\n  - name: base\n    series: []\n');

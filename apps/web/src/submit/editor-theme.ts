@@ -95,6 +95,14 @@ const RULES: Parameters<typeof EditorView.theme>[0] = {
     font: '13px / 18px var(--font)',
     whiteSpace: 'normal',
   },
+  // Where there is no room beside the list, below it instead of over it.
+  '.cm-completionInfo.cm-completionInfo-left-narrow, .cm-completionInfo.cm-completionInfo-right-narrow': {
+    top: '100% !important',
+    bottom: 'auto !important',
+    right: 'auto',
+    left: '0',
+    marginTop: '2px',
+  },
   '.cm-diagnostic': { padding: '6px 10px', borderLeft: '3px solid var(--bad)', font: '13px / 18px var(--font)' },
   '.cm-panels': { background: 'var(--sunken)', color: 'var(--text)' },
   '.cm-panels.cm-panels-top': { borderBottom: '1px solid var(--line)' },
