@@ -20,9 +20,9 @@ export interface TestedKernelRow {
   attempts: KernelAttempt[];
 }
 
-/** Newest jobs of a kernel and combination that speak for it: several, as a run may have had some suites only. */
+/** Newest jobs of a kernel that speak for it on one combination: several, as a run may have had some suites only. */
 const JOBS_PER_COMBINATION = 3;
-/** Jobs of a kernel that are looked at when all combinations are asked for, newest runs first. */
+/** The same on all combinations together. */
 const JOBS_PER_KERNEL = 400;
 
 /**
@@ -77,19 +77,13 @@ export function kernelsSql(
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
       u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
       (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias, u.manifest #>> '{config,name}' as config,
-      jsonb_build_object('id', tested.build_id, 'name', tested.name) as build,
-      jsonb_build_object('id', tested.run_id, 'name', (select name from run where id = tested.run_id)) as run,
+      jsonb_build_object('id', latest.build_id, 'name', latest.name) as build,
+      jsonb_build_object('id', latest.run_id, 'name', (select name from run where id = latest.run_id)) as run,
       tested.attempts
-    from bundle u cross join lateral (
-      select (array_agg(build_id order by created_at desc, ended_at desc))[1] as build_id,
-        (array_agg(run_id order by created_at desc, ended_at desc))[1] as run_id,
-        (array_agg(name order by created_at desc, ended_at desc))[1] as name,
-        string_agg(combination || ' ' || attempt, ',' order by ended_at desc) as attempts
-      from (
-        select *, row_number() over (partition by combination order by created_at desc, ended_at desc) as place
-        from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) ranked
-      where place <= ${JOBS_PER_COMBINATION}) tested
-    where tested.attempts is not null ${isOlder}
+    from bundle u cross join lateral (${jobs} limit 1) latest cross join lateral (
+      select string_agg(combination || ' ' || attempt, ',' order by ended_at desc) as attempts
+      from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) tested
+    where true ${isOlder}
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
   return { text, values };
 }
