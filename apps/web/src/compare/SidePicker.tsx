@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { runSideText, type ComparedSide, type RunSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
-import { Ago } from '../ui/time.js';
+import { Ago, shortText } from '../ui/time.js';
 
 /** Chooses the run and the build of one side, and says which kernel that is. */
 export function SidePicker({
@@ -36,7 +36,7 @@ export function SidePicker({
           {run !== null && !isListed && <option value={run}>{side?.run.name ?? `run ${run.slice(0, 8)}`}</option>}
           {runs.map(({ id, name: title, createdAt }) => (
             <option key={id} value={id}>
-              {title} · {new Date(createdAt).toLocaleString()}
+              {title} · {shortText(Date.parse(createdAt))}
             </option>
           ))}
         </select>

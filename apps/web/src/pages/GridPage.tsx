@@ -12,6 +12,7 @@ import type { GridSearch } from '../search.js';
 import { FilterField } from '../ui/FilterField.js';
 import { readPattern } from '../ui/pattern.js';
 import { Loading, QuerySection, useTitle } from '../ui/section.js';
+import { shortText } from '../ui/time.js';
 
 const route = getRouteApi('/');
 const loadKernelGrid = async () => ({ default: (await import('../grid/KernelGrid.js')).KernelGrid });
@@ -193,7 +194,7 @@ function RunSelect({
         {!isListed && <option value={run}>run {run.slice(0, 8)}</option>}
         {runs.map(({ id, name, createdAt }) => (
           <option key={id} value={id}>
-            {name} · {new Date(createdAt).toLocaleString()}
+            {name} · {shortText(Date.parse(createdAt))}
           </option>
         ))}
       </select>

@@ -48,6 +48,11 @@ export function ageText(at: number, until: number): string {
   return days === 1 ? 'yesterday' : `${days} days ago`;
 }
 
+/** Local date and time to the minute, as short as they are written here: for lists to choose from. */
+export function shortText(at: number): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
+}
+
 /** Local date and time to the second, with the zone. */
 export function exactText(at: number): string {
   return new Date(at).toLocaleString(undefined, {
