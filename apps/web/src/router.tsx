@@ -1,7 +1,8 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter } from '@tanstack/react-router';
-import { attemptQuery } from './api/queries.js';
+import { attemptQuery, logLinesQuery } from './api/queries.js';
 import { lazyRouteComponent } from './lazy-page.js';
+import { CHUNK_LINES, chunkStart } from './logs/chunks.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
 import { RunPage } from './pages/RunPage.js';
@@ -48,8 +49,12 @@ const attempt = createRoute({
   path: '/attempts/$attempt',
   validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
   // Fetched while the code of the page comes. Neither a link that the pointer passes nor a click on a line asks for it.
-  loader: ({ context, params, cause }) => {
-    if (cause === 'enter') void context.queries.prefetchQuery(attemptQuery(params.attempt));
+  loader: ({ context: { queries }, params, cause, location }) => {
+    if (cause !== 'enter') return;
+    void queries.prefetchQuery(attemptQuery(params.attempt));
+    const { view, stream, line } = AttemptSearch.parse(location.search);
+    if (view === 'evidence' || stream === undefined || line === undefined) return;
+    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES));
   },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });

@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
+import type { LogStream } from '@peerlab/contracts';
 import type { HistorySearch, TrendsSearch } from '../search.js';
 import { ApiError, call } from './client.js';
 
@@ -112,6 +113,17 @@ export const attemptQuery = (attempt: string) =>
   queryOptions({
     queryKey: ['attempt', attempt],
     queryFn: ({ signal }) => call('getAttempt', { params: { attempt } }, signal),
+  });
+
+/**
+ * Lines of a stream, `limit` from the line `from` on. What was fetched is taken once (useLogStore): a log may have
+ * grown when it is looked at again.
+ */
+export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number) =>
+  queryOptions({
+    queryKey: ['log-lines', attempt, stream, from, limit],
+    queryFn: ({ signal }) => call('getLog', { params: { attempt }, query: { stream, from, limit } }, signal),
+    gcTime: 10_000,
   });
 
 export const fleetQuery = () =>

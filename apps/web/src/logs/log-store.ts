@@ -1,7 +1,6 @@
 import type { LogLine, LogPage, LogStream } from '@peerlab/contracts';
+import { CHUNK_LINES, chunkStart } from './chunks.js';
 
-/** Lines held and fetched together while scrolling. */
-export const CHUNK_LINES = 1000;
 /** Lines fetched at once while searching: the most the API gives in one answer. */
 const SCAN_LINES = 10_000;
 
@@ -118,7 +117,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines, start 
       }
       changed();
     },
-    refresh: () => void load(total > 0 ? total - 1 : chunkOf(start) * CHUNK_LINES, CHUNK_LINES),
+    refresh: () => void load(total > 0 ? total - 1 : chunkStart(start), CHUNK_LINES),
     async find(start, direction, satisfies, signal) {
       let seq = start;
       while (seq >= 0 && seq < total && !signal.aborted) {

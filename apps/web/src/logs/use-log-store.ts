@@ -1,7 +1,8 @@
+import { useQueryClient } from '@tanstack/react-query';
 import type { LogStream } from '@peerlab/contracts';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { call } from '../api/client.js';
 import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { logLinesQuery } from '../api/queries.js';
 import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore } from './log-store.js';
 
@@ -13,14 +14,21 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
   const link = useLiveLink();
   const state = useLiveState();
   const [first] = useState(start);
+  const queries = useQueryClient();
   const store = useMemo(
     () =>
       createLogStore(
         stream,
-        (from, limit) => call('getLog', { params: { attempt: attemptId }, query: { stream, from, limit } }),
+        async (from, limit) => {
+          // The page may have asked for the first lines while its code came.
+          const query = logLinesQuery(attemptId, stream, from, limit);
+          const page = await queries.fetchQuery(query);
+          queries.removeQueries({ queryKey: query.queryKey, exact: true });
+          return page;
+        },
         first,
       ),
-    [attemptId, stream, first],
+    [attemptId, stream, first, queries],
   );
   // Before it is known how many lines there are, the live channel would begin with the first of millions.
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
