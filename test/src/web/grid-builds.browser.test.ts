@@ -182,6 +182,18 @@ describe('the grid by kernel build', () => {
     });
     await page.getByRole('link', { name: 'fork_while_mapped' }).waitFor();
   });
+  it('comes with the cursor of when it was asked for, so that nothing is fetched twice', async () => {
+    await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
+    const { page } = opened;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.reload();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('rowheader', { name: 'thp_alias' }).waitFor();
+    const cursor = await page.locator('meta[name="live-cursor"]').getAttribute('content');
+    expect(cursor).toMatch(/^\d+\.\d+\/\d+:\d+:/);
+    expect(asked.filter((path) => path === '/api/v1/grid/builds')).toHaveLength(1);
+  });
   it('follows new results without a reload', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}`);
     const { page } = opened;

@@ -92,6 +92,23 @@ describe('live link', () => {
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'] });
   });
 
+  it('still asks for the last seconds of a new topic when the connection is lost before the answer', async () => {
+    const link = start();
+    join('a');
+    link.watch(['runs']);
+    await Promise.resolve();
+    newest().say({ type: 'cursor', cursor: 'b' });
+    newest().close();
+    vi.advanceTimersByTime(600);
+    newest().open();
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs'], since: 'page' });
+    newest().say({ type: 'resumed', cursor: 'c', changed: [] });
+    newest().close();
+    vi.advanceTimersByTime(600);
+    newest().open();
+    expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs'], since: 'c' });
+  });
+
   it('fetches all anew when the page came without a cursor', () => {
     start(null);
     join('a', []);

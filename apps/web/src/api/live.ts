@@ -80,6 +80,8 @@ export function createLiveLink(
   let closed = false;
   let topicsQueued = false;
   let topicsAdded = false;
+  /** From where on added topics are told; kept until that is answered, also over a loss. */
+  let owed: LiveCursor | null = null;
 
   const newestCursor = (): LiveCursor | null => cursors.at(-1)?.cursor ?? null;
   const noteCursor = (cursor: LiveCursor): void => {
@@ -103,7 +105,8 @@ export function createLiveLink(
     topicsQueued = true;
     queueMicrotask(() => {
       topicsQueued = false;
-      send({ type: 'topics', topics: [...topics.keys()], ...(topicsAdded && { since: lookBack() }) });
+      if (topicsAdded) owed ??= lookBack();
+      send({ type: 'topics', topics: [...topics.keys()], ...(topicsAdded && { since: owed }) });
       topicsAdded = false;
     });
   };
@@ -138,6 +141,7 @@ export function createLiveLink(
     // What was fetched before the first word of a controller may be older than that.
     const isUnknown = changed === null || newestCursor() === null;
     noteCursor(next);
+    owed = null;
     tries = 0;
     setState('open');
     if (isUnknown) onChanged(null);
@@ -170,7 +174,7 @@ export function createLiveLink(
       timer = setTimeout(connect, pauseMs);
     };
     opened.addEventListener('open', () => {
-      send({ type: 'topics', topics: [...topics.keys()], since: newestCursor() });
+      send({ type: 'topics', topics: [...topics.keys()], since: owed ?? newestCursor() });
       for (const tail of tails.values()) sendTail(tail);
     });
     opened.addEventListener('message', (event) => {
