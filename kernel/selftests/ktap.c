@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disturb.h"
 #include "ktap.h"
 #include "limit.h"
 
@@ -240,7 +241,7 @@ static const char *unknown_id(const char *list, const struct test *tests)
 static int usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s [--list] [--only ID[,ID]] [--skip ID[,ID]] [--oracle=stdio] [--provoke]\n",
+		"usage: %s [--list] [--only ID[,ID]] [--skip ID[,ID]] [--oracle=stdio] [--provoke] [--disturb]\n",
 		program);
 	return 2;
 }
@@ -255,12 +256,14 @@ int ktap_main(int argc, char **argv, const struct test *tests,
 		{ "skip", required_argument, NULL, 's' },
 		{ "oracle", required_argument, NULL, 'r' },
 		{ "provoke", no_argument, NULL, 'p' },
+		{ "disturb", no_argument, NULL, 'd' },
 		{}
 	};
-	const char *only = NULL, *skip = NULL, *unknown;
+	const char *only = NULL, *skip = NULL, *unknown, *missing;
 	unsigned int count = 0, number = 0, failed = 0;
 	const struct test *test;
 	sigset_t child;
+	bool disturb = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -282,6 +285,9 @@ int ktap_main(int argc, char **argv, const struct test *tests,
 			break;
 		case 'p':
 			provoke_enabled = true;
+			break;
+		case 'd':
+			disturb = true;
 			break;
 		default:
 			return usage(argv[0]);
@@ -314,6 +320,11 @@ int ktap_main(int argc, char **argv, const struct test *tests,
 	printf("KTAP version 1\n1..%u\n", count);
 	fflush(stdout);
 	before();
+	missing = disturb ? disturb_start() : NULL;
+	if (missing) {
+		fprintf(stderr, "%s: --disturb: %s: %m\n", argv[0], missing);
+		return 2;
+	}
 	for (test = tests; test->id; test++) {
 		if (only && !in_list(only, test->id))
 			continue;

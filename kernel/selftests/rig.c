@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "limit.h"
 #include "rig.h"
 
 #define NO_ALIAS_REASON "kernel lacks hmm_range.dma_dev (no DMA alias support)"
 #define MAX_PROVIDERS	2
+#define MIGRATE_TIMEOUT_S	5
 
 static const char *const provider_nodes[MAX_PROVIDERS] = {
 	PEERLAB_PROVIDER_DEVICE, PEERLAB_PROVIDER_DEVICE2,
@@ -169,11 +172,14 @@ uint64_t migrate_in(void *address, size_t length, bool huge, uint64_t *offsets)
 
 void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets)
 {
+	time_t end = time(NULL) + limit_here(MIGRATE_TIMEOUT_S);
 	uint64_t moved = 0;
-	int attempt;
 
-	/* A page in a per-CPU list cannot be isolated; it can a moment later. */
-	for (attempt = 0; attempt < 10 && moved < length / PAGE; attempt++) {
+	/*
+	 * A page in a per-CPU list, or on its way elsewhere, cannot be isolated;
+	 * it can a moment later.
+	 */
+	while (moved < length / PAGE && time(NULL) < end) {
 		uint64_t now = migrate_in(address, length, huge, NULL);
 
 		moved += now;
@@ -201,9 +207,9 @@ uint64_t migrate_out(void *address, size_t length, bool huge)
 		       huge ? PEERLAB_MIGRATE_THP : 0, NULL);
 }
 
-void migrate_in_slowly(void *address, size_t length)
+uint64_t migrate_in_slowly(void *address, size_t length)
 {
-	migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length,
+	return migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length,
 		PEERLAB_MIGRATE_HOLD, NULL);
 }
 
@@ -375,6 +381,24 @@ int client_unmap(int fd)
 	return ret;
 }
 
+void client_map_twice(void *address, size_t length, unsigned int flags,
+		      struct peerlab_client_page *first,
+		      struct peerlab_client_page *second, struct peerlab_map *map)
+{
+	time_t end = time(NULL) + limit_here(MIGRATE_TIMEOUT_S);
+	int ret;
+
+	do {
+		client_unmap(client_fd);
+		ret = client_map(client_fd, address, length, flags, map, first);
+		REQUIRE(!ret, "first call: %s", strerror(-ret));
+		EXPECT(map->sticky == 0,
+		       "%llu pages mapped before the first call", map->sticky);
+		ret = client_map(client_fd, address, length, flags, map, second);
+		REQUIRE(!ret, "second call: %s", strerror(-ret));
+	} while (client_state(client_fd).invalidated && time(NULL) < end);
+}
+
 int client_dma(int fd, size_t offset, size_t length, void *buffer,
 	       unsigned int flags)
 {
@@ -416,14 +440,33 @@ int client_set_mask(int fd, unsigned int bits)
 	return ioctl(fd, PEERLAB_CLIENT_MASK, &arg) ? -errno : 0;
 }
 
+/*
+ * A page may be taken away at any time, by huge pages being put together or by
+ * compaction; whoever uses the mapping has to fault it in again then.
+ */
+void dma_read(int fd, size_t offset, size_t length, void *buffer)
+{
+	int ret = client_dma(fd, offset, length, buffer, PEERLAB_DMA_REFAULT);
+
+	REQUIRE(!ret, "DMA from the mapping at %zu+%zu: %s", offset, length,
+		strerror(-ret));
+}
+
+void dma_write(int fd, size_t offset, size_t length, void *data)
+{
+	int ret = client_dma(fd, offset, length, data,
+			     PEERLAB_DMA_TO_MEMORY | PEERLAB_DMA_REFAULT);
+
+	REQUIRE(!ret, "DMA to the mapping at %zu+%zu: %s", offset, length,
+		strerror(-ret));
+}
+
 void expect_dma_reads(int fd, size_t offset, size_t length,
 		      size_t pattern_offset, uint64_t seed)
 {
 	uint8_t *buffer = calloc(1, length);
-	int ret = client_dma(fd, offset, length, buffer, 0);
 
-	REQUIRE(!ret, "DMA from the mapping at %zu+%zu: %s", offset, length,
-		strerror(-ret));
+	dma_read(fd, offset, length, buffer);
 	pattern_expect(buffer, pattern_offset, length, seed, "DMA");
 	free(buffer);
 }

@@ -94,8 +94,8 @@ uint64_t provider_snapshot_flags(void *address, size_t length,
 				 unsigned int flags,
 				 struct peerlab_own_page *pages);
 struct peerlab_inspection provider_inspect(void);
-/* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS. */
-void migrate_in_slowly(void *address, size_t length);
+/* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS; how many moved. */
+uint64_t migrate_in_slowly(void *address, size_t length);
 int provider_make_exclusive(void *address);
 /* Map the device page at @address as if its pfn were an address; 0 or -errno. */
 int provider_map_own(void *address);
@@ -114,6 +114,13 @@ int client_map(int fd, void *address, size_t length, unsigned int flags,
 	       struct peerlab_map *map, struct peerlab_client_page *pages);
 int client_unmap(int fd);
 /* DMA between @buffer and the mapping; returns 0 or -errno. */
+/*
+ * client_map() twice, so that nothing was taken away in between; @map is what
+ * the second call said.
+ */
+void client_map_twice(void *address, size_t length, unsigned int flags,
+		      struct peerlab_client_page *first,
+		      struct peerlab_client_page *second, struct peerlab_map *map);
 int client_dma(int fd, size_t offset, size_t length, void *buffer,
 	       unsigned int flags);
 struct peerlab_client_state client_state(int fd);
@@ -121,7 +128,13 @@ struct peerlab_client_state client_state(int fd);
 size_t client_describe(int fd, struct peerlab_client_page *pages, size_t count);
 int client_set_mask(int fd, unsigned int bits);
 
-/* DMA from memory to a buffer that is then compared with the pattern. */
+/*
+ * Transfers that must succeed.  What was taken away since it was mapped is
+ * faulted in again: whether that may happen is for client_dma() to ask.
+ */
+void dma_read(int fd, size_t offset, size_t length, void *buffer);
+void dma_write(int fd, size_t offset, size_t length, void *data);
+/* dma_read() to a buffer that is then compared with the pattern. */
 void expect_dma_reads(int fd, size_t offset, size_t length,
 		      size_t pattern_offset, uint64_t seed);
 /* EXPECT that the alias of a page at @bar_offset has the DMA address @page. */

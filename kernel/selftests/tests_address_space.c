@@ -18,13 +18,14 @@
 static uint8_t *mapped_memory(uint64_t seed, unsigned int flags)
 {
 	uint8_t *p = memory_alloc(LENGTH, false);
+	struct peerlab_map map;
 	int ret;
 
 	pattern_fill(p, 0, LENGTH, seed);
 	migrate_in_all(p, LENGTH, false, NULL);
-	ret = client_map(client_fd, p, LENGTH, flags, NULL, NULL);
+	ret = client_map(client_fd, p, LENGTH, flags, &map, NULL);
 	REQUIRE(!ret, "map: %s", strerror(-ret));
-	REQUIRE(client_state(client_fd).valid == PAGES, "not all pages mapped");
+	REQUIRE(map.alias + map.ram == PAGES, "not all pages mapped");
 	return p;
 }
 
@@ -90,8 +91,7 @@ void f31_grow_while_mapped(void)
 	ret = client_map(client_fd, grown, 2 * LENGTH, MAP_WRITE, &map, NULL);
 	REQUIRE(!ret, "map all of it: %s", strerror(-ret));
 	expect_dma_reads(client_fd, LENGTH - PIECE, PIECE, LENGTH - PIECE, 131);
-	ret = client_dma(client_fd, LENGTH, PIECE, buffer, 0);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_read(client_fd, LENGTH, PIECE, buffer);
 	EXPECT(!memcmp(buffer, zero, PIECE), "new memory is not zero");
 	client_unmap(client_fd);
 	pattern_expect(grown, 0, LENGTH, 131, "CPU");
@@ -134,8 +134,7 @@ void f32_dontneed_while_mapped(void)
 	ret = client_map(client_fd, p, LENGTH, MAP_WRITE, &map, NULL);
 	REQUIRE(!ret, "map again: %s", strerror(-ret));
 	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
-	ret = client_dma(client_fd, PAGE, PIECE, buffer, 0);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_read(client_fd, PAGE, PIECE, buffer);
 	EXPECT(!memcmp(buffer, zero, PIECE), "old data in fresh memory");
 	client_unmap(client_fd);
 }

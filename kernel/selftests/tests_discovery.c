@@ -192,14 +192,8 @@ static void map_twice(uint8_t *p, uint64_t seed)
 	struct peerlab_client_page first[PAGES], second[PAGES];
 	struct peerlab_map map;
 	unsigned int i;
-	int ret;
 
-	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, first);
-	REQUIRE(!ret, "first call: %s", strerror(-ret));
-	EXPECT(map.sticky == 0, "%llu pages mapped before the first call",
-	       map.sticky);
-	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, second);
-	REQUIRE(!ret, "second call: %s", strerror(-ret));
+	client_map_twice(p, LENGTH, MAP_READ, first, second, &map);
 	EXPECT(map.sticky == PAGES, "only %llu of %lu pages still mapped",
 	       map.sticky, PAGES);
 	for (i = 0; i < PAGES; i++)

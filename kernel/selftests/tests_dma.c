@@ -44,12 +44,10 @@ void f60_peer_write(void)
 	struct peerlab_map map;
 	uint8_t *p = mapped_memory(61, true, MAP_WRITE, offsets, &map);
 	uint8_t data[PAGE];
-	int ret;
 
 	pattern_make(data, PAGE, PAGE, 161);
 	before = provider_counters();
-	ret = client_dma(client_fd, PAGE, PAGE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, PAGE, PAGE, data);
 	EXPECT(provider_counters().pages_out == before.pages_out,
 	       "pages migrated during DMA");
 	if (map.alias == PAGES) {
@@ -71,11 +69,9 @@ void f60_neighbours_untouched(void)
 	struct peerlab_map map;
 	uint8_t *p = mapped_memory(62, true, MAP_WRITE, offsets, &map);
 	uint8_t data[700];
-	int ret;
 
 	pattern_make(data, offset, length, 162);
-	ret = client_dma(client_fd, offset, length, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, offset, length, data);
 	if (map.alias == PAGES) {
 		oracle_expect(offsets[1] + 1500, offset, length, 162);
 		oracle_expect(offsets[1] + 1500 + length, offset + length, 64, 62);
@@ -100,11 +96,9 @@ void f60_ram_write(void)
 {
 	uint8_t *p = mapped_memory(64, false, MAP_WRITE, NULL, NULL);
 	uint8_t data[PAGE];
-	int ret;
 
 	pattern_make(data, 3 * PAGE, PAGE, 164);
-	ret = client_dma(client_fd, 3 * PAGE, PAGE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, 3 * PAGE, PAGE, data);
 	client_unmap(client_fd);
 	pattern_expect(p + 3 * PAGE, 3 * PAGE, PAGE, 164, "CPU");
 	pattern_expect(p, 0, 3 * PAGE, 64, "CPU");
@@ -128,15 +122,13 @@ void f63_refused_path(void)
 	struct peerlab_map map;
 	uint8_t *p = mapped_memory(66, true, MAP_WRITE, NULL, &map);
 	uint8_t data[PIECE];
-	int ret;
 
 	EXPECT(map.alias == 0, "%llu aliases that cannot be reached", map.alias);
 	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
 	EXPECT(map.map_failed == 0, "%llu pages not mapped", map.map_failed);
 	expect_dma_reads(client_fd, 0, PIECE, 0, 66);
 	pattern_make(data, PAGE, PIECE, 166);
-	ret = client_dma(client_fd, PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, PAGE, PIECE, data);
 	client_unmap(client_fd);
 	pattern_expect(p + PAGE, PAGE, PIECE, 166, "CPU");
 	pattern_expect(p + 2 * PAGE, 2 * PAGE, 2 * PAGE, 66, "CPU");

@@ -162,8 +162,7 @@ static void write_inside_by_dma(void *arg)
 	       map.read_only);
 	EXPECT(map.alias == 0, "%llu aliases of memory that is shared", map.alias);
 	pattern_make(data, 100 * PAGE, PIECE, 156);
-	ret = client_dma(fd, 0, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA in the child: %s", strerror(-ret));
+	dma_write(fd, 0, PIECE, data);
 	close(fd);
 	pattern_expect(p, 100 * PAGE, PIECE, 156, "child");
 	pattern_expect(p + PIECE, 100 * PAGE + PIECE, 50 * PAGE - PIECE, 56,

@@ -80,9 +80,7 @@ void f08_write_one_page_of_a_pmd(void)
 	EXPECT(pages[300].flags & PEERLAB_PAGE_WRITE,
 	       "page 300 is read-only, of kind %u", pages[300].kind);
 	pattern_make(data, 300 * PAGE, PIECE, 209);
-	ret = client_dma(client_fd, 300 * PAGE, PIECE, data,
-			 PEERLAB_DMA_TO_MEMORY);
-	EXPECT(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, 300 * PAGE, PIECE, data);
 	expect_dma_reads(client_fd, 299 * PAGE, PIECE, 299 * PAGE, 109);
 	client_unmap(client_fd);
 	release_child(&child);
@@ -97,12 +95,8 @@ void f09_sticky_flags_pmd(void)
 	uint8_t *p = huge_device_memory(110, NULL);
 	struct peerlab_map map;
 	unsigned int i;
-	int ret;
 
-	ret = client_map(client_fd, p, HUGE, MAP_READ, &map, pages);
-	REQUIRE(!ret, "map: %s", strerror(-ret));
-	ret = client_map(client_fd, p, HUGE, MAP_READ, &map, again);
-	REQUIRE(!ret, "map again: %s", strerror(-ret));
+	client_map_twice(p, HUGE, MAP_READ, pages, again, &map);
 	EXPECT(map.sticky == HUGE_PAGES, "only %llu of %lu pages still mapped",
 	       map.sticky, HUGE_PAGES);
 	for (i = 0; i < HUGE_PAGES; i++)
@@ -149,8 +143,7 @@ static void write_pmd_by_dma(void *arg)
 	EXPECT(map.read_only == 0, "%llu pages read-only after a write request",
 	       map.read_only);
 	pattern_make(data, 77 * PAGE, PIECE, 221);
-	ret = client_dma(fd, 77 * PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA in the child: %s", strerror(-ret));
+	dma_write(fd, 77 * PAGE, PIECE, data);
 	close(fd);
 	pattern_expect(p + 77 * PAGE, 77 * PAGE, PIECE, 221, "child");
 }

@@ -89,8 +89,7 @@ void f70_no_references(void)
 	       "%llu device private pages in use",
 	       inspection.private_referenced);
 	memset(data, 1, sizeof(data));
-	ret = client_dma(client_fd, 0, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, 0, PIECE, data);
 	client_unmap(client_fd);
 	inspection = provider_inspect();
 	EXPECT(!inspection.alias_referenced && !inspection.alias_dirty &&

@@ -40,14 +40,11 @@ static uint8_t *map_by_path(uint64_t seed, enum peerlab_page_map wanted,
 static void transfer_both_ways(uint8_t *p, uint64_t seed)
 {
 	uint8_t data[PIECE];
-	int ret;
 
 	expect_dma_reads(client_fd, PIECE, PIECE, PIECE, seed);
 	expect_dma_reads(client_fd, LENGTH - PIECE, PIECE, LENGTH - PIECE, seed);
 	pattern_make(data, 2 * PAGE + 512, PIECE, seed + 100);
-	ret = client_dma(client_fd, 2 * PAGE + 512, PIECE, data,
-			 PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, 2 * PAGE + 512, PIECE, data);
 	client_unmap(client_fd);
 	pattern_expect(p, 0, 2 * PAGE + 512, seed, "CPU");
 	pattern_expect(p + 2 * PAGE + 512, 2 * PAGE + 512, PIECE, seed + 100,

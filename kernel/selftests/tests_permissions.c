@@ -55,8 +55,7 @@ static void write_by_dma(void *arg)
 	REQUIRE(!ret, "map in the child: %s", strerror(-ret));
 	EXPECT(map.read_only == 0, "%llu pages not writable", map.read_only);
 	memset(data, 0, sizeof(data));
-	ret = client_dma(fd, 2 * PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA in the child: %s", strerror(-ret));
+	dma_write(fd, 2 * PAGE, PIECE, data);
 	close(fd);
 	EXPECT(!memcmp(p + 2 * PAGE, data, PIECE),
 	       "the child does not see what was written");

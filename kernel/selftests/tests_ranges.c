@@ -50,8 +50,7 @@ void f40_mixed_range(void)
 	expect_dma_reads(client_fd, 4 * PAGE, PIECE, 4 * PAGE, 40);
 	expect_dma_reads(client_fd, 5 * PAGE, PIECE, 5 * PAGE, 40);
 	expect_dma_reads(client_fd, 7 * PAGE + PIECE, PIECE, 7 * PAGE + PIECE, 40);
-	ret = client_dma(client_fd, 6 * PAGE, PIECE, buffer, 0);
-	REQUIRE(!ret, "DMA from the zero page: %s", strerror(-ret));
+	dma_read(client_fd, 6 * PAGE, PIECE, buffer);
 	EXPECT(!memcmp(buffer, zero, PIECE), "the zero page is not zero");
 	client_unmap(client_fd);
 	for (i = 0; i < npages; i++)
@@ -174,8 +173,7 @@ void f40_file_pages(void)
 			       "file page %lu is of kind %u", i, pages[i].kind);
 	/* Through the private mapping, and the file does not change. */
 	pattern_make(data, 5 * PAGE, PIECE, 145);
-	ret = client_dma(client_fd, 5 * PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, 5 * PAGE, PIECE, data);
 	expect_dma_reads(client_fd, 4 * PAGE, PIECE, 4 * PAGE, 45);
 	expect_dma_reads(client_fd, 6 * PAGE, PIECE, 6 * PAGE, 45);
 	client_unmap(client_fd);

@@ -153,8 +153,7 @@ void f24_uffd_wp(void)
 	EXPECT(atomic_load(&guard.events) == PAGES, "%u events for %lu pages",
 	       atomic_load(&guard.events), PAGES);
 	EXPECT(!map.read_only, "%llu pages may not be written", map.read_only);
-	ret = client_dma(client_fd, PAGE, PIECE, data, PEERLAB_DMA_TO_MEMORY);
-	REQUIRE(!ret, "DMA: %s", strerror(-ret));
+	dma_write(client_fd, PAGE, PIECE, data);
 	client_unmap(client_fd);
 	pattern_expect(p, 0, PAGE, 25, "CPU");
 	pattern_expect(p + PAGE, PAGE, PIECE, 125, "CPU");
