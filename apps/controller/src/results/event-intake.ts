@@ -5,9 +5,11 @@ import { AttemptService, testContext, type LockedAttempt } from '../dispatch/att
 import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { errorFields, writeLog } from '../platform/logging.js';
 import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { ResultStore } from './result-store.js';
+import { VerdictRows } from './verdict-rows.js';
 
 type EventsFrame = Pick<Extract<FromAgent, { type: 'events' }>, 'attemptId' | 'fence' | 'events'>;
 
@@ -19,13 +21,22 @@ export class EventIntake {
   readonly #results: ResultStore;
   readonly #builds: BuildService;
   readonly #jobs: JobService;
+  readonly #verdicts: VerdictRows;
 
-  constructor(sql: Sql, attempts: AttemptService, results: ResultStore, builds: BuildService, jobs: JobService) {
+  constructor(
+    sql: Sql,
+    attempts: AttemptService,
+    results: ResultStore,
+    builds: BuildService,
+    jobs: JobService,
+    verdicts: VerdictRows,
+  ) {
     this.#sql = sql;
     this.#attempts = attempts;
     this.#results = results;
     this.#builds = builds;
     this.#jobs = jobs;
+    this.#verdicts = verdicts;
   }
 
   /**
@@ -33,10 +44,18 @@ export class EventIntake {
    * attempt that was revoked the evidence is kept, but nothing is decided by it any more.
    * Returns how many events are stored now. Throws StaleFence.
    */
-  async take(agent: string, { attemptId, fence, events }: EventsFrame): Promise<number> {
+  async take(agent: string, frame: EventsFrame): Promise<number> {
+    const { next, ended } = await this.#store(agent, frame);
+    if (ended) await this.#packVerdicts(frame.attemptId);
+    return next;
+  }
+
+  /** `ended`: by one of these events. */
+  async #store(agent: string, { attemptId, fence, events }: EventsFrame): Promise<{ next: number; ended: boolean }> {
     return this.#sql.transaction(async (tx) => {
       const revoked = (await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null;
       const attempt = await this.#attempts.lock(tx, attemptId);
+      const before = attempt.state;
       const counter = await tx.one<{ next: number }>(
         `select next from stream where attempt_id = $1 and stream = 'events' for update`,
         [attemptId],
@@ -50,12 +69,24 @@ export class EventIntake {
         resultsChanged = (await this.#apply(tx, attempt, event, revoked)) || resultsChanged;
         next += 1;
       }
-      if (next === first) return next;
+      if (next === first) return { next, ended: false };
       await tx.run(`update stream set next = $2 where attempt_id = $1 and stream = 'events'`, [attemptId, next]);
       if (resultsChanged) await rollUpRun(tx, attempt.run_id);
       await announce(tx, { type: 'changed', topics: [`run:${attempt.run_id}`] });
-      return next;
+      return { next, ended: before !== attempt.state && attempt.state === 'ended' };
     });
+  }
+
+  /** Or the first grid that shows hundreds of new attempts would do it. What fails is done by that grid. */
+  async #packVerdicts(attemptId: string): Promise<void> {
+    try {
+      await this.#verdicts.pack([attemptId], 1);
+    } catch (error) {
+      writeLog('warn', 'the verdicts of an attempt were not summed up at its end', {
+        attempt: attemptId,
+        ...errorFields(error),
+      });
+    }
   }
 
   /**

@@ -50,7 +50,8 @@ const SAYS_NOTHING: ReadonlySet<Verdict> = new Set(['pass', 'skip', 'not-reached
 
 /**
  * Verdicts packed for the grid: a page of it needs hundreds of attempts with hundreds of results each. What an
- * ended attempt comes to is packed when somebody first asks for it; a late result throws its attempt's rows away.
+ * attempt comes to is packed at its end, or else when somebody first asks for it; a late result throws its
+ * attempt's rows away.
  */
 @Injectable()
 export class VerdictRows {

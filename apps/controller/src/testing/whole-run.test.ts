@@ -80,6 +80,17 @@ it('drives a run from submission over build and test to its verdict', async () =
   expect(ended).toMatchObject({ state: 'ended', verdict: 'bounced', jobs: { total: 2, ended: 2 } });
   expect(ended.counts).toEqual({ pass: 2, bounced: 1, 'not-reached': 2 });
 
+  // The end has packed what it came to; a grid has only to read it.
+  const packed = await farm.sql.rows<{ suite: string; verdicts: string }>(
+    'select suite, verdicts from attempt_verdicts where attempt_id = $1 order by suite',
+    [test.attemptId],
+  );
+  expect(packed).toEqual([
+    { suite: 'farm', verdicts: 'P' },
+    { suite: 'p2p-functional', verdicts: 'PBN' },
+    { suite: 'p2p-perf', verdicts: 'N' },
+  ]);
+
   const grid = await farm.call('getGrid', { query: { run: run.id } });
   expect(grid.rows).toEqual([
     { suite: 'farm', test: 'boot', verdicts: 'P' },
@@ -89,7 +100,7 @@ it('drives a run from submission over build and test to its verdict', async () =
     { suite: 'p2p-perf', test: 'P01', verdicts: 'N' },
   ]);
   expect(grid.notes).toEqual([{ row: 2, column: 0, reason: expect.stringContaining('went through RAM') }]);
-  // Packed by the first reading, and the same when it is read again, without the cells.
+  // The same when it is read again, without the cells.
   const again = await farm.call('getGrid', { query: { run: run.id, cells: 'none' } });
   expect(again).toEqual({ ...grid, cells: [], generatedAt: again.generatedAt });
   const newest = await farm.call('getGrid', { query: {} });
