@@ -16,6 +16,7 @@
 #include "rig.h"
 
 #define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
+#define COMPACT		"/proc/sys/vm/compact_memory"
 #define DROP_CACHES	"/proc/sys/vm/drop_caches"
 
 static struct setting {
@@ -37,7 +38,7 @@ static void disturb(void)
 	/* Or every round would be told to the kernel log. */
 	try_write_file(DROP_CACHES, "4");
 	for (;;) {
-		try_write_file("/proc/sys/vm/compact_memory", "1");
+		try_write_file(COMPACT, "1");
 		/* The shrinkers; one of them splits huge pages. */
 		try_write_file(DROP_CACHES, "2");
 	}
@@ -48,7 +49,8 @@ static void disturb_stop(void)
 	size_t i;
 
 	/* Forked processes leave by _exit() and do not come here. */
-	kill(disturber, SIGKILL);
+	if (disturber > 0)
+		kill(disturber, SIGKILL);
 	for (i = 0; i < SETTINGS; i++)
 		try_write_file(settings[i].path, settings[i].before);
 }
@@ -57,20 +59,23 @@ const char *disturb_start(void)
 {
 	size_t i;
 
-	for (i = 0; i < SETTINGS; i++) {
-		struct setting *setting = &settings[i];
-
-		if (!read_file_line(setting->path, setting->before,
-				    sizeof(setting->before)) ||
-		    try_write_file(setting->path, setting->wanted))
-			return setting->path;
-	}
+	if (access(COMPACT, W_OK))
+		return COMPACT;
+	if (access(DROP_CACHES, W_OK))
+		return DROP_CACHES;
+	for (i = 0; i < SETTINGS; i++)
+		if (!read_file_line(settings[i].path, settings[i].before,
+				    sizeof(settings[i].before)))
+			return settings[i].path;
+	atexit(disturb_stop);
+	for (i = 0; i < SETTINGS; i++)
+		if (try_write_file(settings[i].path, settings[i].wanted))
+			return settings[i].path;
 	fflush(stdout);
 	disturber = fork();
 	if (disturber < 0)
 		return "fork";
 	if (!disturber)
 		disturb();
-	atexit(disturb_stop);
 	return NULL;
 }

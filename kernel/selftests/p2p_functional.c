@@ -48,6 +48,7 @@ static const struct test tests[] = {
 	{ "F24.uffd_wp", WAY_ANY, 0, f24_uffd_wp },
 	{ "F30.munmap_while_mapped", WAY_ANY, 0, f30_munmap_while_mapped },
 	{ "F31.mremap_while_mapped", WAY_ANY, 0, f31_mremap_while_mapped },
+	{ "F31.dontunmap_while_mapped", WAY_ANY, 0, f31_dontunmap_while_mapped },
 	{ "F31.grow_while_mapped", WAY_ANY, 0, f31_grow_while_mapped },
 	{ "F32.dontneed_while_mapped", WAY_ANY, 0, f32_dontneed_while_mapped },
 	{ "F32.free_while_mapped", WAY_ANY, 0, f32_free_while_mapped },

@@ -46,6 +46,7 @@ void f24_uffd_wp(void);
 /* Address space events */
 void f30_munmap_while_mapped(void);
 void f31_mremap_while_mapped(void);
+void f31_dontunmap_while_mapped(void);
 void f31_grow_while_mapped(void);
 void f32_dontneed_while_mapped(void);
 void f32_free_while_mapped(void);

@@ -72,6 +72,30 @@ void f31_mremap_while_mapped(void)
 	pattern_expect(q, 0, LENGTH, 31, "CPU");
 }
 
+/* The old range stays, and is empty: nothing but the move takes it away. */
+void f31_dontunmap_while_mapped(void)
+{
+	uint8_t *p = mapped_memory(231, MAP_WRITE);
+	static const uint8_t zero[PIECE];
+	uint8_t buffer[PIECE];
+	uint8_t *moved;
+	int ret;
+
+	moved = mremap(p, LENGTH, LENGTH, MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+		       NULL);
+	REQUIRE(moved != MAP_FAILED, "mremap: %m");
+	expect_taken_away("mremap()");
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, NULL, NULL);
+	REQUIRE(!ret, "map at the old address: %s", strerror(-ret));
+	dma_read(client_fd, PAGE, PIECE, buffer);
+	EXPECT(!memcmp(buffer, zero, PIECE), "the old range has data");
+	ret = client_map(client_fd, moved, LENGTH, MAP_READ, NULL, NULL);
+	REQUIRE(!ret, "map at the new address: %s", strerror(-ret));
+	expect_dma_reads(client_fd, 2 * PAGE, PIECE, 2 * PAGE, 231);
+	client_unmap(client_fd);
+	pattern_expect(moved, 0, LENGTH, 231, "CPU");
+}
+
 /* The mapping of before is of the same memory; the larger one is of all. */
 void f31_grow_while_mapped(void)
 {
