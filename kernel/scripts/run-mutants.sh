@@ -51,6 +51,8 @@ while [ $# -gt 0 ]; do
 	*) usage "unknown argument $1" ;;
 	esac
 done
+# The build goes elsewhere before the table is written.
+[ -z "$table" ] || table=$(realpath -m -- "$table")
 [[ $jobs =~ ^[1-9][0-9]*$ && $seconds =~ ^[1-9][0-9]*$ ]] || usage "--jobs and --seconds want a number"
 
 # header_of NAME FIELD -- a line of the mutant's mail header.
