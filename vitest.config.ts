@@ -7,7 +7,8 @@ export default defineConfig({
     include: ['apps/**/src/**/*.test.ts', 'infra/src/**/*.test.ts', 'test/src/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
     globalSetup: ['apps/controller/src/testing/postgres-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For a busy computer: what takes 7 s on an idle one took 30 s beside virtual machines.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
   },
 });
