@@ -5,6 +5,7 @@ import { STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
 import { foldRows, newestLines, type KernelLine } from './build-grid.js';
 import { beyondSql, kernelsSql } from './tested-kernels.js';
+import { rankOf } from './verdict-letters.js';
 
 const RUNS = 8;
 
@@ -76,6 +77,23 @@ describe('the grid by kernel', () => {
   const read = (combination?: string) =>
     farm.call('getBuildGrid', { query: combination === undefined ? {} : { combination } });
   const rowOf = (grid: Awaited<ReturnType<typeof read>>, test: string) => grid.rows.find((row) => row.test === test);
+  /** Letter by suite, test and kernel, without those that never ran. */
+  const cellsOf = ({ rows, columns }: Awaited<ReturnType<typeof read>>): Record<string, string> =>
+    Object.fromEntries(
+      rows.flatMap(({ suite, test, verdicts }) =>
+        columns.flatMap(({ key }, column) =>
+          verdicts[column] === '.' ? [] : [[`${suite} ${test} ${key}`, verdicts[column] ?? '']],
+        ),
+      ),
+    );
+  const worstOf = (all: Record<string, string>[]): Record<string, string> => {
+    const worst: Record<string, string> = {};
+    for (const [cell, letter] of all.flatMap((cells) => Object.entries(cells))) {
+      const known = worst[cell];
+      if (known === undefined || rankOf(letter.charCodeAt(0)) < rankOf(known.charCodeAt(0))) worst[cell] = letter;
+    }
+    return worst;
+  };
 
   it('has one column for each kernel, those of one name together, newest first, with its newest build', async () => {
     const grid = await read(evidence.hardware.THRU_HOST_BRIDGE.combination);
@@ -143,19 +161,26 @@ describe('the grid by kernel', () => {
   it('a run with some of the suites hides nothing that an older one said of the others', async () => {
     const { combination } = evidence.hardware.THRU_HOST_BRIDGE;
     const attempt = evidence.attempt(7, 'dma-alias', 'THRU_HOST_BRIDGE');
+    const older = evidence.attempt(6, 'dma-alias', 'THRU_HOST_BRIDGE');
     await farm.sql.run(`update result set suite = 'other' where attempt_id = $1`, [attempt]);
-    await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
+    await farm.sql.run(`update result set verdict = 'tainted' where attempt_id = $1 and test = 'thp_alias'`, [older]);
+    await farm.sql.run('delete from attempt_verdicts where attempt_id in ($1, $2)', [attempt, older]);
     const grid = await read(combination);
     expect(
       grid.rows.filter(({ test }) => test === 'thp_alias').map(({ suite, verdicts }) => [suite, verdicts]),
     ).toEqual(
       expect.arrayContaining([
-        ['p2p-functional', 'PPFFP'],
+        ['p2p-functional', 'TPFFP'],
         ['other', 'P....'],
       ]),
     );
+    const hashes = grid.combinations.map(({ hash }) => hash);
+    const all = await read('all');
+    expect(all.rows.filter(({ suite }) => suite === 'other').map(({ test }) => test)).toEqual(STORY_TESTS);
+    expect(cellsOf(all)).toEqual(worstOf((await Promise.all(hashes.map(read))).map(cellsOf)));
     await farm.sql.run(`update result set suite = 'p2p-functional' where attempt_id = $1`, [attempt]);
-    await farm.sql.run('delete from attempt_verdicts where attempt_id = $1', [attempt]);
+    await farm.sql.run(`update result set verdict = 'pass' where attempt_id = $1 and test = 'thp_alias'`, [older]);
+    await farm.sql.run('delete from attempt_verdicts where attempt_id in ($1, $2)', [attempt, older]);
   });
 
   it('counts flips on one kernel only', async () => {

@@ -14,7 +14,7 @@ import { compare, placeRows } from './grid-rows.js';
 import { SAYS_SOMETHING } from './grid.js';
 import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
 import { NO_RANK, rankOf, RANKED_VERDICTS } from './verdict-letters.js';
-import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type VerdictLine } from './verdict-rows.js';
+import { linesByAttempt, PACKED_AT_ONCE, VerdictRows, type Unplanned, type VerdictLine } from './verdict-rows.js';
 
 /** What combinations say of a suite on a kernel. */
 export interface KernelLine extends Omit<VerdictLine, 'attemptId'> {
@@ -25,6 +25,9 @@ export interface KernelLine extends Omit<VerdictLine, 'attemptId'> {
   /** Why, by the test's place; absent where all combinations are folded. */
   reasons?: Readonly<Record<string, string>>;
 }
+
+/** A line as Postgres puts it together. */
+type FoldedRow = Omit<KernelLine, 'tests' | 'positions'> & { plan: string };
 
 /** Results by test and kernel. */
 @Injectable()
@@ -101,26 +104,30 @@ export class BuildGridView {
     return { lines: packed.length === 0 ? lines : await this.#fold(kernels), pending };
   }
 
-  /** As newestLines, of thousands of attempts: Postgres puts them together, and a few long texts are read. */
+  /**
+   * As newestLines, of thousands of attempts. Nearly all lines are of the newest attempt of a kernel and a combination:
+   * Postgres puts these together, so that a few long texts are read; of the older ones it tells what those left out.
+   */
   async #fold(kernels: readonly TestedKernelRow[]): Promise<KernelLine[]> {
-    const numbers = new Map<string, number>();
-    const picked = kernels.flatMap(({ attempts }, kernel) =>
-      attempts.map(({ combination, attempt }) => {
-        const number = numbers.get(combination) ?? numbers.size;
-        numbers.set(combination, number);
-        return { kernel, number, attempt };
-      }),
-    );
-    const rows = await this.#sql.transaction(async (tx) => {
-      // Else some megabytes are sorted on disk.
-      await tx.run(`set local work_mem = '64MB'`);
-      return tx.rows<Omit<KernelLine, 'tests' | 'positions'> & { plan: string }>(FOLD_SQL, [
-        picked.map(({ kernel }) => kernel),
-        picked.map(({ number }) => number),
-        picked.map(({ attempt }) => attempt),
-      ]);
-    });
-    return this.#verdicts.planned(rows);
+    const newest: { kernel: number; attempt: string }[] = [];
+    const older: { attempt: string; newest: string }[] = [];
+    for (const [kernel, { attempts }] of kernels.entries()) {
+      const first = new Map<string, string>();
+      for (const { combination, attempt } of attempts) {
+        const known = first.get(combination);
+        if (known !== undefined) older.push({ attempt, newest: known });
+        else newest.push({ kernel, attempt });
+        first.set(combination, known ?? attempt);
+      }
+    }
+    const [folded, leftOut] = await Promise.all([
+      this.#sql.rows<FoldedRow>(FOLD_SQL, [newest.map(({ kernel }) => kernel), newest.map(({ attempt }) => attempt)]),
+      this.#sql.rows<Unplanned<VerdictLine>>(LEFT_OUT_SQL, [
+        older.map(({ attempt }) => attempt),
+        older.map((each) => each.newest),
+      ]),
+    ]);
+    return this.#verdicts.planned([...folded, ...newestLines(kernels, leftOut)]);
   }
 
   #combinations(): Promise<Combination[]> {
@@ -131,21 +138,20 @@ export class BuildGridView {
   }
 }
 
-/**
- * Of every kernel, combination and suite the verdicts of the newest attempt that has any, those of one kernel, suite
- * and list of tests together. Takes arrays: kernel, combination, attempt; the newest attempts first.
- */
+/** Verdicts of attempts (arrays: kernel, attempt), those of one kernel, suite and list of tests together. */
 const FOLD_SQL = `
-  with picked as materialized (
-    select * from unnest($1::int[], $2::int[], $3::uuid[]) with ordinality as p(kernel, combination, attempt, place)
-  ), newest as materialized (
-    select distinct on (p.kernel, p.combination, v.suite) p.kernel, v.suite, p.attempt
-    from picked p join attempt_verdicts v on v.attempt_id = p.attempt
-    order by p.kernel, p.combination, v.suite, p.place
-  )
-  select n.kernel, n.suite, v.plan, string_agg(v.verdicts, '') as verdicts, max(v.newest) as newest
-  from newest n join attempt_verdicts v on v.attempt_id = n.attempt and v.suite = n.suite
-  group by n.kernel, n.suite, v.plan`;
+  select p.kernel, v.suite, v.plan, string_agg(v.verdicts, '') as verdicts, max(v.newest) as newest
+  from unnest($1::int[], $2::uuid[]) as p(kernel, attempt) join attempt_verdicts v on v.attempt_id = p.attempt
+  group by p.kernel, v.suite, v.plan`;
+
+/** Verdicts of attempts, of the suites that a newer attempt has none of (arrays: attempt, the newer one). */
+const LEFT_OUT_SQL = `
+  with left_out as materialized (
+    select v.attempt_id, v.suite
+    from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer) join attempt_verdicts v on v.attempt_id = p.attempt
+    where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer and n.suite = v.suite))
+  select v.attempt_id as "attemptId", v.suite, v.plan, v.verdicts, v.newest
+  from left_out join attempt_verdicts v using (attempt_id, suite)`;
 
 /** All attempts of some kernels. */
 export function attemptsOf(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): string[] {
@@ -196,11 +202,13 @@ export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<Bu
   const notes: BuildGrid['notes'] = [];
   for (const { kernel, suite, tests, verdicts, reasons = {} } of lines) {
     const places = rowsOf(suite, tests);
-    for (let from = 0; from + places.length <= verdicts.length && places.length > 0; from += places.length) {
-      for (let place = 0; place < places.length; place += 1) {
-        const cell = (places[place] ?? 0) * columns + kernel;
-        const at = cell * ranks + rankOf(verdicts.charCodeAt(from + place));
-        counts[at] = (counts[at] ?? 0) + 1;
+    const whole = places.length === 0 ? 0 : verdicts.length - (verdicts.length % places.length);
+    // Millions of letters: all of a cell, one after the other, so that its counts stay where they are.
+    for (let place = 0; place < places.length; place += 1) {
+      const cell = ((places[place] ?? 0) * columns + kernel) * ranks;
+      for (let at = place; at < whole; at += places.length) {
+        const count = cell + rankOf(verdicts.charCodeAt(at));
+        counts[count] = (counts[count] ?? 0) + 1;
       }
     }
     for (const place of Object.keys(reasons)) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { arrangeCells, arrangeMetrics, type MetricRow, type ResultRow } from './grid.js';
+import { arrangeCells, type ResultRow } from './grid.js';
+import { arrangeMetrics, type MetricRow } from './grid-metrics.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
 import type { VerdictRow } from './verdict-rows.js';
 import { quartiles } from './statistics.js';
@@ -46,19 +47,22 @@ describe('the grid', () => {
   });
 
   it('puts one metric of several columns side by side', () => {
-    const metric = (attempt: string, median: number): MetricRow => ({
-      attempt_id: attempt,
+    const value = (attemptId: string, median: number): MetricRow['values'][number] => ({
+      attemptId,
+      lowerQuartile: median - 1,
+      median,
+      upperQuartile: median + 1,
+      n: 5,
+    });
+    const metric: MetricRow = {
       suite: 'p2p-perf',
       test: 'P01',
       name: 'fault_map.ram.pte',
       unit: 'ns/page',
       better: 'lower',
-      lower_quartile: median - 1,
-      median,
-      upper_quartile: median + 1,
-      n: 5,
-    });
-    const [row] = arrangeMetrics(columns.length, columnIndex(columns), [metric('b', 20), metric('a', 10)]);
+      values: [value('b', 20), value('a', 9), value('a', 10), value('elsewhere', 1)],
+    };
+    const [row] = arrangeMetrics(columns.length, columnIndex(columns), [metric]);
     expect(row?.values.map((value) => value?.median ?? null)).toEqual([10, null, 20]);
   });
 });

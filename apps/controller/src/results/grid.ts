@@ -11,11 +11,11 @@ import {
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { arrangeRows, columnIndex, compare } from './grid-rows.js';
+import { arrangeMetrics, readMetrics } from './grid-metrics.js';
+import { arrangeRows, columnIndex } from './grid-rows.js';
 import { VerdictRows } from './verdict-rows.js';
 
-interface ColumnRow {
-  combination: Combination;
+interface ColumnRow extends Combination {
   build: GridColumn['build'];
   machine: string | null;
   run_id: string;
@@ -36,19 +36,6 @@ export interface ResultRow {
   duration_ms: number | null;
   proof: Proof | null;
   log: GridCell['log'];
-}
-
-export interface MetricRow {
-  attempt_id: string;
-  suite: string;
-  test: string;
-  name: string;
-  unit: string;
-  better: 'lower' | 'higher';
-  lower_quartile: number;
-  median: number;
-  upper_quartile: number;
-  n: number;
 }
 
 /** Results by test and by hardware combination × kernel build. */
@@ -72,7 +59,7 @@ export class GridView {
     const [verdicts, results, metrics, clock] = await Promise.all([
       this.#verdicts.read(attemptIds),
       withCells ? this.#results(attemptIds) : [],
-      this.#sql.rows<MetricRow>(METRICS_SQL, [attemptIds]),
+      readMetrics(this.#sql, attemptIds),
       this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
     ]);
     const newest = new Map<string, Date>();
@@ -117,39 +104,6 @@ export function arrangeCells(
   });
 }
 
-/** What the attempts of the ids `$1` measured, as MetricRow. */
-export const METRICS_SQL = `
-  select attempt_id, suite, test, name, unit, better, lower_quartile, median, upper_quartile,
-    cardinality(samples) as n from measurement where attempt_id = any($1) order by seq`;
-
-/** One row per suite, metric and unit; a metric reported twice in an attempt shows its last value. Pure. */
-export function arrangeMetrics(
-  columns: number,
-  /** By attempt. */
-  columnOf: ReadonlyMap<string, number>,
-  metrics: readonly MetricRow[],
-): Grid['metrics'] {
-  const rows = new Map<string, Grid['metrics'][number]>();
-  for (const metric of metrics) {
-    const { suite, test, name, unit, better } = metric;
-    const key = [suite, name, unit, better].join('\n');
-    const row = rows.get(key) ?? {
-      suite,
-      test,
-      name,
-      unit,
-      better,
-      values: Array.from({ length: columns }, () => null),
-    };
-    rows.set(key, row);
-    const column = columnOf.get(metric.attempt_id);
-    if (column === undefined) continue;
-    const { median, lower_quartile: lowerQuartile, upper_quartile: upperQuartile, n } = metric;
-    row.values[column] = { median, lowerQuartile, upperQuartile, n };
-  }
-  return [...rows.values()].toSorted((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name));
-}
-
 /** What the index job_newest is about. */
 export const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
 
@@ -164,38 +118,56 @@ export const TESTED_PAIRS = `
       order by combination, build_name limit 1) following
   )`;
 
-/** The newest job of each combination × build name that came to an attempt. */
-const NEWEST_JOBS = `${TESTED_PAIRS}
-  select newest.* from pair cross join lateral (
-    select * from job where ${SAYS_SOMETHING} and combination = pair.combination and build_name = pair.build_name
-      and exists (select 1 from attempt where job_id = job.id)
-    order by ended_at desc limit 1) newest`;
+/** What a column shows of a job. */
+const JOB = `job.id, run_id, build_id, build_name, position, machine, combination, state, verdict`;
+
+/** The newest job, and its newest attempt, of the pair that stands last in job_newest among those with `isBelow`. */
+const lastPair = (isBelow: string): string => `
+  (select ${JOB}, t.id as attempt_id
+   from job cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
+   where ${SAYS_SOMETHING} and ${isBelow}
+   order by combination desc, build_name desc, ended_at desc limit 1)`;
+
+/** The newest job of each combination × build name that came to an attempt: hops down along job_newest. */
+const NEWEST_JOBS = `
+  with recursive newest as (
+    ${lastPair('combination is not null')}
+    union all
+    select following.* from newest cross join lateral
+      ${lastPair('(combination, build_name) < (newest.combination, newest.build_name)')} following)
+  select * from newest`;
+
+const JOBS_OF_RUN = `
+  select ${JOB}, (select id from attempt where job_id = job.id order by number desc limit 1) as attempt_id
+  from job where kind = 'test' and run_id = $1`;
 
 /**
  * Columns of a grid, each with the newest attempt of its job. Builds of one combination are
  * neighbours: in the order of the run, or those without the feature first, so that "before" stands
- * left of "after".
+ * left of "after". Hundreds of columns share a build, whose manifest is long: it is read once.
  */
 function columnsSql(runId: string | null): string {
-  const jobs = runId === null ? NEWEST_JOBS : `select * from job where kind = 'test' and run_id = $1`;
-  const order =
-    runId === null ? `(u.manifest #>> '{features,dmaAlias}')::boolean nulls last, j.build_name` : 'b.position';
+  const order = runId === null ? 'built.dma_alias nulls last, j.build_name' : 'built.position';
   return `
-    select jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination,
-      jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId',
-        'dmaAlias', u.manifest #> '{features,dmaAlias}', 'config', u.manifest #> '{config,name}') as build,
-      j.machine, j.run_id, r.name as run_name, j.id as job_id, t.id as attempt_id, j.state, j.verdict,
+    with j as materialized (${runId === null ? NEWEST_JOBS : JOBS_OF_RUN}),
+    built as materialized (
+      select b.id, b.position, (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias,
+        jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',
+          'buildId', u.manifest -> 'buildId', 'dmaAlias', u.manifest #> '{features,dmaAlias}',
+          'config', u.manifest #> '{config,name}') as build
+      from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
+    select c.hash, c.label, c.identity, built.build, j.machine, j.run_id, r.name as run_name, j.id as job_id,
+      j.attempt_id, j.state, j.verdict,
       (select jsonb_object_agg(s.stream, s.next) from stream s
-       where s.attempt_id = t.id and s.stream <> 'events' and s.next > 0) as log_lines
-    from (${jobs}) j join run r on r.id = j.run_id join combination c on c.hash = j.combination
-      join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
-      left join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t on true
+       where s.attempt_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines
+    from j join run r on r.id = j.run_id join combination c on c.hash = j.combination
+      join built on built.id = j.build_id
     order by c.label, c.hash, ${order}, j.machine, j.position`;
 }
 
 function gridColumn(row: ColumnRow, newest: Date | undefined): GridColumn {
   return {
-    combination: row.combination,
+    combination: { hash: row.hash, label: row.label, identity: row.identity },
     build: row.build,
     machine: row.machine,
     runId: row.run_id,

@@ -3,20 +3,16 @@ import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_METRICS_SUITE } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
-import { METRICS_SQL, type MetricRow } from './grid.js';
+import { METRICS_SQL, type MetricRow } from './grid-metrics.js';
 import { foldMetrics } from './kernel-metrics.js';
 
-const measured = (attempt: string, median: number, suite = 's'): MetricRow => ({
-  attempt_id: attempt,
+const measured = (attemptId: string, median: number, suite = 's'): MetricRow => ({
   suite,
   test: 't',
   name: 'm',
   unit: 'ns',
   better: 'lower',
-  lower_quartile: median,
-  median,
-  upper_quartile: median,
-  n: 3,
+  values: [{ attemptId, lowerQuartile: median, median, upperQuartile: median, n: 3 }],
 });
 const attempts = (...names: string[]) => ({
   attempts: names.map((attempt) => ({ combination: 'c', attempt })),

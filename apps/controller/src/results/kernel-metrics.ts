@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { KernelCursor, KernelMetrics } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { attemptsOf, newestLines } from './build-grid.js';
-import { arrangeMetrics, METRICS_SQL, type MetricRow } from './grid.js';
+import { arrangeMetrics, readMetrics, type MetricRow } from './grid-metrics.js';
 import { readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
 import { VerdictRows, type VerdictLine } from './verdict-rows.js';
 
@@ -21,10 +21,7 @@ export class KernelMetricsView {
   async read(combination: string, before: KernelCursor | null): Promise<KernelMetrics> {
     const kernels = await readTestedKernels(this.#sql, combination, before);
     const attempts = attemptsOf(kernels);
-    const [lines, measured] = await Promise.all([
-      this.#verdicts.read(attempts),
-      this.#sql.rows<MetricRow>(METRICS_SQL, [attempts]),
-    ]);
+    const [lines, measured] = await Promise.all([this.#verdicts.read(attempts), readMetrics(this.#sql, attempts)]);
     return { kernels: kernels.map(({ column }) => column.key), metrics: foldMetrics(kernels, lines, measured) };
   }
 }
@@ -38,7 +35,7 @@ export function foldMetrics(
   lines: readonly Pick<VerdictLine, 'attemptId' | 'suite'>[],
   measured: readonly MetricRow[],
 ): KernelMetrics['metrics'] {
-  const measuring = measured.map(({ attempt_id: attemptId, suite }) => ({ attemptId, suite }));
+  const measuring = measured.flatMap(({ suite, values }) => values.map(({ attemptId }) => ({ attemptId, suite })));
   // The attempt of each kernel and suite: verdicts come later here and win.
   const speaking = new Map(
     [...newestLines(kernels, measuring), ...newestLines(kernels, lines)].map(
@@ -51,6 +48,11 @@ export function foldMetrics(
   return arrangeMetrics(
     kernels.length,
     columnOf,
-    measured.filter(({ attempt_id, suite }) => speaking.get(`${columnOf.get(attempt_id)} ${suite}`) === attempt_id),
+    measured.flatMap((metric) => {
+      const values = metric.values.filter(
+        ({ attemptId }) => speaking.get(`${columnOf.get(attemptId)} ${metric.suite}`) === attemptId,
+      );
+      return values.length === 0 ? [] : [{ ...metric, values }];
+    }),
   );
 }
