@@ -26,8 +26,13 @@ export interface KernelLine extends Omit<VerdictLine, 'attemptId'> {
   reasons?: Readonly<Record<string, string>>;
 }
 
-/** A line as Postgres puts it together. */
-type FoldedRow = Omit<KernelLine, 'tests' | 'positions'> & { plan: string };
+/** A line as Postgres puts it together, or attempts of a kernel that are not packed. */
+type FoldedRow =
+  | (Omit<KernelLine, 'tests' | 'positions'> & { plan: string; unpacked: null })
+  | { suite: null; unpacked: string[] };
+
+/** A suite of an attempt, or an attempt that is not packed. */
+type LeftOutRow = Unplanned<VerdictLine> | { attemptId: string; suite: null };
 
 /** Results by test and kernel. */
 @Injectable()
@@ -97,37 +102,36 @@ export class BuildGridView {
   }
 
   async #readAll(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
-    const [lines, { packed, pending }] = await Promise.all([
-      this.#fold(kernels),
-      this.#verdicts.pack(attemptsOf(kernels), PACKED_AT_ONCE),
-    ]);
-    return { lines: packed.length === 0 ? lines : await this.#fold(kernels), pending };
+    const { lines, unpacked } = await this.#fold(kernels);
+    const { packed, pending } = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
+    return { lines: packed.length === 0 ? lines : (await this.#fold(kernels)).lines, pending };
   }
 
   /**
-   * As newestLines, of thousands of attempts. Nearly all lines are of the newest attempt of a kernel and a combination:
-   * Postgres puts these together, so that a few long texts are read; of the older ones it tells what those left out.
+   * As newestLines, of thousands of attempts, and those that are not packed, which have none. Nearly all lines are of
+   * the newest attempt of a kernel and a combination: Postgres puts these together, so that a few long texts are read;
+   * of the older ones it tells what those left out.
    */
-  async #fold(kernels: readonly TestedKernelRow[]): Promise<KernelLine[]> {
-    const newest: { kernel: number; attempt: string }[] = [];
-    const older: { attempt: string; newest: string }[] = [];
-    for (const [kernel, { attempts }] of kernels.entries()) {
-      const first = new Map<string, string>();
-      for (const { combination, attempt } of attempts) {
-        const known = first.get(combination);
-        if (known !== undefined) older.push({ attempt, newest: known });
-        else newest.push({ kernel, attempt });
-        first.set(combination, known ?? attempt);
-      }
-    }
+  async #fold(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; unpacked: string[] }> {
+    const { newest, older } = byAge(kernels);
     const [folded, leftOut] = await Promise.all([
       this.#sql.rows<FoldedRow>(FOLD_SQL, [newest.map(({ kernel }) => kernel), newest.map(({ attempt }) => attempt)]),
-      this.#sql.rows<Unplanned<VerdictLine>>(LEFT_OUT_SQL, [
-        older.map(({ attempt }) => attempt),
-        older.map((each) => each.newest),
-      ]),
+      this.#sql.rows<LeftOutRow>(LEFT_OUT_SQL, [older.map(({ attempt }) => attempt), older.map(({ newer }) => newer)]),
     ]);
-    return this.#verdicts.planned([...folded, ...newestLines(kernels, leftOut)]);
+    const missing = new Set([
+      ...folded.flatMap(({ unpacked }) => unpacked ?? []),
+      ...leftOut.flatMap(({ attemptId, suite }) => (suite === null ? [attemptId] : [])),
+    ]);
+    return {
+      lines: await this.#verdicts.planned([
+        ...folded.filter((row) => row.unpacked === null),
+        ...newestLines(
+          kernels,
+          leftOut.filter((row) => row.suite !== null),
+        ),
+      ]),
+      unpacked: attemptsOf(kernels).filter((attempt) => missing.has(attempt)),
+    };
   }
 
   #combinations(): Promise<Combination[]> {
@@ -138,20 +142,47 @@ export class BuildGridView {
   }
 }
 
-/** Verdicts of attempts (arrays: kernel, attempt), those of one kernel, suite and list of tests together. */
+/**
+ * Verdicts of attempts (arrays: kernel, attempt), those of one kernel, suite and list of tests together; and for each
+ * kernel a row with its attempts that are not packed.
+ */
 const FOLD_SQL = `
-  select p.kernel, v.suite, v.plan, string_agg(v.verdicts, '') as verdicts, max(v.newest) as newest
-  from unnest($1::int[], $2::uuid[]) as p(kernel, attempt) join attempt_verdicts v on v.attempt_id = p.attempt
+  select p.kernel, v.suite, v.plan, string_agg(v.verdicts, '') as verdicts, max(v.newest) as newest,
+    array_agg(p.attempt) filter (where v.suite is null) as unpacked
+  from unnest($1::int[], $2::uuid[]) as p(kernel, attempt) left join attempt_verdicts v on v.attempt_id = p.attempt
   group by p.kernel, v.suite, v.plan`;
 
-/** Verdicts of attempts, of the suites that a newer attempt has none of (arrays: attempt, the newer one). */
+/**
+ * Verdicts of attempts, of the suites that a newer attempt has none of (arrays: attempt, the newer one); and a row
+ * without a suite for each that is not packed.
+ */
 const LEFT_OUT_SQL = `
   with left_out as materialized (
-    select v.attempt_id, v.suite
-    from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer) join attempt_verdicts v on v.attempt_id = p.attempt
+    select p.attempt as attempt_id, v.suite
+    from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer) left join attempt_verdicts v on v.attempt_id = p.attempt
     where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer and n.suite = v.suite))
-  select v.attempt_id as "attemptId", v.suite, v.plan, v.verdicts, v.newest
-  from left_out join attempt_verdicts v using (attempt_id, suite)`;
+  select attempt_id as "attemptId", suite, v.plan, v.verdicts, v.newest
+  from left_out left join attempt_verdicts v using (attempt_id, suite)`;
+
+/** Of each kernel and combination the newest attempt, and the older ones with the newest. */
+function byAge(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): {
+  newest: { kernel: number; attempt: string }[];
+  older: { attempt: string; newer: string }[];
+} {
+  const newest: { kernel: number; attempt: string }[] = [];
+  const older: { attempt: string; newer: string }[] = [];
+  for (const [kernel, { attempts }] of kernels.entries()) {
+    const newestOf = new Map<string, string>();
+    for (const { combination, attempt } of attempts) {
+      const newer = newestOf.get(combination);
+      if (newer === undefined) {
+        newestOf.set(combination, attempt);
+        newest.push({ kernel, attempt });
+      } else older.push({ attempt, newer });
+    }
+  }
+  return { newest, older };
+}
 
 /** All attempts of some kernels. */
 export function attemptsOf(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): string[] {
