@@ -3,9 +3,10 @@ import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
-import { foldRows, newestLines, type KernelLine } from './build-grid.js';
+import { BuildGridView, foldRows, newestLines, type KernelLine } from './build-grid.js';
 import { beyondSql, kernelsSql } from './tested-kernels.js';
 import { rankOf } from './verdict-letters.js';
+import { VerdictRows } from './verdict-rows.js';
 
 const RUNS = 8;
 
@@ -147,6 +148,19 @@ describe('the grid by kernel', () => {
       reason: expect.stringContaining('KASAN'),
       run: { id: evidence.runs[7] },
     });
+  });
+
+  it('misses nothing that somebody else packs while it is read', async () => {
+    const { rows, differs } = await read('all');
+    await farm.sql.run('delete from attempt_verdicts');
+    class Overtaken extends VerdictRows {
+      override async pack(...wanted: Parameters<VerdictRows['pack']>) {
+        await super.pack(...wanted);
+        return super.pack(...wanted);
+      }
+    }
+    const grid = await new BuildGridView(farm.sql, new Overtaken(farm.sql)).read('all', null);
+    expect(grid).toMatchObject({ rows, differs, pending: 0 });
   });
 
   it('of a combination that is not there is empty, and of a test that is not there, too', async () => {

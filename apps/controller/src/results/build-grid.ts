@@ -103,8 +103,10 @@ export class BuildGridView {
 
   async #readAll(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
     const { lines, unpacked } = await this.#fold(kernels);
-    const { packed, pending } = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
-    return { lines: packed.length === 0 ? lines : (await this.#fold(kernels)).lines, pending };
+    const { pending } = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
+    // By this answer or by somebody else meanwhile: an attempt packs at its end, when pages are about to ask for it.
+    const isPacked = unpacked.length > 0 && (await this.#verdicts.isAnyPacked(unpacked));
+    return { lines: isPacked ? (await this.#fold(kernels)).lines : lines, pending };
   }
 
   /**
@@ -154,13 +156,16 @@ const FOLD_SQL = `
 
 /**
  * Verdicts of attempts, of the suites that a newer attempt has none of (arrays: attempt, the newer one); and a row
- * without a suite for each that is not packed.
+ * without a suite for each attempt, older or newer, that is not packed. FOLD_SQL looks at another moment: whatever
+ * one of the two missed is named by it.
  */
 const LEFT_OUT_SQL = `
-  with left_out as materialized (
-    select p.attempt as attempt_id, v.suite
-    from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer) left join attempt_verdicts v on v.attempt_id = p.attempt
-    where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer and n.suite = v.suite))
+  with pair as materialized (select * from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer)),
+  left_out as materialized (
+    select p.attempt as attempt_id, v.suite from pair p left join attempt_verdicts v on v.attempt_id = p.attempt
+    where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer and n.suite = v.suite)
+    union
+    select p.newer, null from pair p where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer))
   select attempt_id as "attemptId", suite, v.plan, v.verdicts, v.newest
   from left_out left join attempt_verdicts v using (attempt_id, suite)`;
 

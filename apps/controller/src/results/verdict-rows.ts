@@ -87,6 +87,14 @@ export class VerdictRows {
     return { packed, pending: missing.length - packed.length };
   }
 
+  /** Whether one of the attempts is packed by now. */
+  async isAnyPacked(attemptIds: readonly string[]): Promise<boolean> {
+    const found = await this.#sql.rows('select 1 from attempt_verdicts where attempt_id = any($1) limit 1', [
+      attemptIds,
+    ]);
+    return found.length > 0;
+  }
+
   async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
     return this.planned(
       await this.#sql.rows<Unplanned<VerdictRow>>(
