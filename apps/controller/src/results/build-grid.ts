@@ -103,7 +103,7 @@ export class BuildGridView {
 
   async #readAll(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
     const { lines, unpacked } = await this.#fold(kernels);
-    const { pending } = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
+    const pending = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
     // By this answer or by somebody else meanwhile: an attempt packs at its end, when pages are about to ask for it.
     const isPacked = unpacked.length > 0 && (await this.#verdicts.isAnyPacked(unpacked));
     return { lines: isPacked ? (await this.#fold(kernels)).lines : lines, pending };

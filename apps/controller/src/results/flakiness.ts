@@ -30,7 +30,7 @@ export class FlakinessView {
   async read(combination: string | null): Promise<Flakiness> {
     const { text, values } = windowSql(combination);
     const attempts = await this.#sql.rows<AttemptRow>(text, values);
-    const { pending } = await this.#verdicts.pack(
+    const pending = await this.#verdicts.pack(
       attempts.map(({ attempt }) => attempt),
       PACKED_AT_ONCE,
     );

@@ -71,10 +71,10 @@ export class VerdictRows {
 
   /**
    * Packs those of ended attempts that have results and are not packed yet, at most `atMost`, the first ones first.
-   * Returns which, and how many are left. For answers that read thousands of packed rows by themselves.
+   * Returns how many are left. For answers that read thousands of packed rows by themselves.
    */
-  async pack(attemptIds: readonly string[], atMost: number): Promise<{ packed: string[]; pending: number }> {
-    if (attemptIds.length === 0) return { packed: [], pending: 0 };
+  async pack(attemptIds: readonly string[], atMost: number): Promise<number> {
+    if (attemptIds.length === 0) return 0;
     const missing = await this.#sql.rows<{ id: string }>(
       `select wanted.id from unnest($1::uuid[]) with ordinality as wanted(id, place)
        where not exists (select 1 from attempt_verdicts where attempt_id = wanted.id)
@@ -82,9 +82,9 @@ export class VerdictRows {
          and exists (select 1 from result where attempt_id = wanted.id) order by wanted.place`,
       [attemptIds],
     );
-    const packed = missing.slice(0, atMost).map(({ id }) => id);
-    if (packed.length > 0) await this.#pack(packed);
-    return { packed, pending: missing.length - packed.length };
+    const now = missing.slice(0, atMost).map(({ id }) => id);
+    if (now.length > 0) await this.#pack(now);
+    return missing.length - now.length;
   }
 
   /** Whether one of the attempts is packed by now. */
