@@ -3,13 +3,18 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE]
-#        build-bundle.sh --cache DIR --key [--series ...] [--config NAME]
+#                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
+#        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
+#                        [--config NAME]
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
-# applied in the order given.  "bundled" is kernel/patches.  --key prints only
-# the content key.  --config NAME merges config/peerlab.config and, unless NAME
-# is peerlab, config/NAME.config on top.
+# applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
+# config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top.
+# --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+#
+# --key runs nothing that a series brings: it prints a line "@inputs {json}" with
+# everything that goes into the bundle, then the content key.  --patches DIR
+# leaves the text of each patch there, as it will be applied.
 #
 # What a bundle holds follows from its key alone.  The trees kernels are built in
 # are kept in the cache, a few for each configuration: after a change of one patch
@@ -33,11 +38,11 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
-	sed -n '3,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' series=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -45,6 +50,8 @@ while [ $# -gt 0 ]; do
 	--series) series+=("${2-}"); shift 2 || usage ;;
 	--config) config=${2-}; shift 2 || usage ;;
 	--local) local_source=${2-}; shift 2 || usage ;;
+	--base) base=${2-}; shift 2 || usage ;;
+	--patches) patches=${2-}; shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
@@ -105,15 +112,18 @@ fail_compile() {
 
 # -- the inputs and their key ------------------------------------------------
 
-[ -n "$key_only" ] || progress 0 "looking for the base kernel"
-fetch_args=(--cache "$cache")
-[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
-fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
-	status=$?
-	printf '%s\n' "$fetch_out"
-	exit $status
-}
-base=${fetch_out##*$'\n'}
+if [ -z "$base" ]; then
+	[ -n "$key_only" ] || progress 0 "looking for the base kernel"
+	fetch_args=(--cache "$cache")
+	[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
+	fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
+		status=$?
+		printf '%s\n' "$fetch_out"
+		exit $status
+	}
+	base=${fetch_out##*$'\n'}
+fi
+[ -f "$base/source.sha256" ] || usage "$base is no base tree"
 base_key=$(cat "$base/source.sha256")
 base_version=$(cat "$base/version")
 
@@ -162,8 +172,23 @@ key=$(
 		echo "scripts $(hash_tree "$work/inputs/scripts")"
 	} | sha256sum | cut -d' ' -f1
 )
+
+# inputs_json -- what the manifest says of the inputs, as JSON without braces.
+inputs_json() {
+	local separator='' number label subject
+	printf '"key":"%s",\n"base":{"version":%s,"sha256":"%s"},\n"series":[' "$key" "$(json_string "$base_version")" "$base_key"
+	while IFS=$'\t' read -r number label subject; do
+		printf '%s\n{"file":%s,"subject":%s,"sha256":"%s"}' "$separator" "$(json_string "$label")" \
+			"$(json_string "$subject")" "$(sha256sum <"$work/$(printf %04d "$number").patch" | cut -d' ' -f1)"
+		separator=,
+	done <"$work/index"
+	printf '],\n"config":{"name":"%s","sha256":"%s"},\n"toolchain":%s' "$config" "$config_key" "$(json_string "$toolchain")"
+}
+
 if [ -n "$key_only" ]; then
-	echo "$key"
+	[ -z "$patches" ] || cp "$work"/[0-9][0-9][0-9][0-9].patch "$patches/" 2>/dev/null || [ "$count" -eq 0 ] ||
+		fail_infrastructure "cannot write the patches to $patches" "free disk space"
+	printf '@inputs {%s}\n%s\n' "$(inputs_json | tr -d '\n')" "$key"
 	exit 0
 fi
 
@@ -346,16 +371,8 @@ alias_feature=false
 ! grep -q 'dma_alias)(' "$tree/include/linux/memremap.h" || alias_feature=true
 
 {
-	printf '{\n"schema":1,\n"key":"%s",\n"release":%s,\n"buildId":"%s",\n' "$key" "$(json_string "$release")" "$build_id"
-	printf '"base":{"version":%s,"sha256":"%s"},\n"series":[' "$(json_string "$base_version")" "$base_key"
-	separator=''
-	while IFS=$'\t' read -r number label subject; do
-		printf '%s\n{"file":%s,"subject":%s,"sha256":"%s"}' "$separator" "$(json_string "$label")" \
-			"$(json_string "$subject")" "$(sha256sum <"$work/$(printf %04d "$number").patch" | cut -d' ' -f1)"
-		separator=,
-	done <"$work/index"
-	printf '],\n"config":{"name":"%s","sha256":"%s"},\n' "$config" "$config_key"
-	printf '"toolchain":%s,\n"features":{"dmaAlias":%s},\n' "$(json_string "$toolchain")" "$alias_feature"
+	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":{"dmaAlias":%s},\n' \
+		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$alias_feature"
 	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
 	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" | paste -sd, -
 	printf '],\n"files":{'

@@ -64,14 +64,14 @@ cp "$work/bad-hunk.patch" "$work/folder/0003-bad.patch"
 echo 'KTAP version 1'
 
 # -- keys
-key_none=$("${build[@]}" --key 2>/dev/null)
+key_none=$("${build[@]}" --key 2>/dev/null | tail -1)
 [[ $key_none =~ ^[0-9a-f]{64}$ ]]; result key.is_a_digest $? "$key_none"
-[ "$key_none" = "$("${build[@]}" --key --series none)" ]; result key.same_inputs_same_key $?
-key_good=$("${build[@]}" --key --series "$work/good.patch")
+[ "$key_none" = "$("${build[@]}" --key --series none | tail -1)" ]; result key.same_inputs_same_key $?
+key_good=$("${build[@]}" --key --series "$work/good.patch" | tail -1)
 [ "$key_none" != "$key_good" ]; result key.a_patch_changes_it $?
 cp "$work/good.patch" "$work/other-name.patch"
-[ "$key_good" = "$("${build[@]}" --key --series "$work/other-name.patch")" ]; result key.a_file_name_does_not $?
-[ "$key_none" != "$("${build[@]}" --key --config debug)" ]; result key.a_configuration_changes_it $?
+[ "$key_good" = "$("${build[@]}" --key --series "$work/other-name.patch" | tail -1)" ]; result key.a_file_name_does_not $?
+[ "$key_none" != "$("${build[@]}" --key --config debug | tail -1)" ]; result key.a_configuration_changes_it $?
 "${build[@]}" --key --series bundled >/dev/null 2>&1; result key.of_the_bundled_series $?
 
 # -- refusals: apply SERIES WORD...

@@ -37,7 +37,8 @@ done
 [ -n "$series" ] || build+=(--series bundled)
 
 build_bundle=("$here/build-bundle.sh" --cache "$cache" "${build[@]}")
-key=$("${build_bundle[@]}" --key) || { status=$?; printf '%s\n' "$key" >&2; exit $status; }
+key=$("${build_bundle[@]}" --key) || { status=$?; printf "%s\n" "$key" >&2; exit $status; }
+key=${key##*$'\n'}
 bundle=$cache/kernel/tried/$key
 if [ ! -f "$bundle/manifest.json" ]; then
 	log=$(mktemp)

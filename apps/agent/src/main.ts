@@ -52,7 +52,7 @@ async function run(config: AgentConfig): Promise<void> {
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:
       config.capabilities.includes('build') && config.kernelDir !== undefined
-        ? { kernelDir: config.kernelDir, cacheDir: config.cacheDir, artifacts }
+        ? { kernelDir: config.kernelDir, cacheDir: config.cacheDir, limits: config.buildLimits, artifacts }
         : null,
     buildSlots: config.buildSlots,
     takesTests: config.capabilities.includes('test'),

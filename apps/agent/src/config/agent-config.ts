@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { Labels, Name, type ProblemItem, problemItems } from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { BuildLimits } from '../job/build-limits.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -74,6 +75,8 @@ const AgentFile = z.strictObject({
     .min(1)
     .default(['test']),
   buildSlots: z.number().int().min(0).max(64).default(1),
+  /** What one build may use. */
+  buildLimits: BuildLimits.prefault({}),
   /** Test jobs at the same time; without it only the number of machines limits them. */
   testSlots: z.number().int().min(1).max(2000).optional(),
   /** Bytes of the spool of all attempts together; above it producers are held back, then lines left out. */

@@ -1,149 +1,68 @@
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
+import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeFakeBundle } from '../fake/fake-bundle.js';
-import { AttemptSpool } from '../spool/attempt-spool.js';
+import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { until } from '../timing.js';
-import type { Artifacts } from './artifacts.js';
-import { type BuildSettings, type BuildWork, runBuildJob } from './build-job.js';
 import { JobFailure } from './failure.js';
+import { sleepers, ToyBuilder } from './toy-build.js';
 
-/** Stands in for the kernel's own script; speaks its protocol and does what the series says. */
-const SCRIPT = `#!/bin/bash
-set -eu
-echo "$@" >> "$0.calls"
-out= key=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --out) out=$2; shift ;;
-    --key) key=1 ;;
-    --series) series=$2; shift ;;
-  esac
-  shift
-done
-if [ -n "$key" ]; then echo "KEY_HERE"; exit 0; fi
-case $series in
-  *mutants/wont-apply.mbox) echo '@error {"class":"apply","patch":"0003-x.patch","file":"mm/hmm.c","hunk":2,"line":311,"detail":"context differs"}'; exit 10 ;;
-  *mutants/fails.patch) echo '@error {"class":"compile","file":"mm/hmm.c","line":300,"detail":"error: boom"}'; exit 11 ;;
-  *mutants/slow.patch) sleep 60 & echo $! > "$0.child"; echo "compiling" >&2; wait ;;
-  *mutants/odd.patch) echo "configuration is odd" >&2; exit 2 ;;
-esac
-[ ! -f "$series" ] || cp "$series" "$0.series"
-echo "@progress 10 CC mm/hmm.o"; echo "  CC mm/hmm.o" >&2; echo "@progress 100 done"
-cp -r "BUNDLE_HERE" "$out"
-echo "@bundle $out"
-`;
-
-let folder: string;
-let settings: BuildSettings;
-let spool: AttemptSpool;
-let key: string;
-let missing: string[];
-let stored: boolean;
-let uploads: { sha256: string; bytes: Buffer }[];
-let script: string;
-let stop: AbortController;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'build-'));
-  const { manifest, sha256, sizeBytes } = await makeFakeBundle(folder, [{ name: 'p2p-functional' }]);
-  key = manifest.key;
-  stored = false;
-  missing = [];
-  uploads = [];
-  stop = new AbortController();
-  const kernelDir = join(folder, 'kernel');
-  mkdirSync(join(kernelDir, 'scripts'), { recursive: true });
-  mkdirSync(join(kernelDir, 'mutants'));
-  for (const name of ['wont-apply.mbox', 'fails.patch', 'slow.patch', 'odd.patch']) {
-    writeFileSync(join(kernelDir, 'mutants', name), '');
-  }
-  script = join(kernelDir, 'scripts', 'build-bundle.sh');
-  writeFileSync(script, SCRIPT.replace('KEY_HERE', key).replace('BUNDLE_HERE', join(folder, 'bundle')));
-  chmodSync(script, 0o755);
-  const artifacts: Artifacts = {
-    async download(digest, path) {
-      writeFileSync(path, `series ${digest}`);
-    },
-    async upload(digest, path) {
-      uploads.push({ sha256: digest, bytes: readFileSync(path) });
-    },
-    async findBundle() {
-      return stored ? { manifest, bundle: { sha256, sizeBytes }, missingPatches: missing } : null;
-    },
-  };
-  settings = { kernelDir, cacheDir: join(folder, 'cache'), artifacts };
+let toy: ToyBuilder;
+beforeEach(() => {
+  toy = new ToyBuilder();
 });
-afterEach(() => {
-  spool.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => toy.remove());
 
-let attempts = 0;
-async function build(...series: SeriesSource[]): Promise<AttemptEvent[]> {
-  const work: BuildWork = { kind: 'build', buildName: 'patched', series, config: 'peerlab' };
-  attempts += 1;
-  const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(attempts).padStart(12, '0')}`;
-  const assignment: Assignment = { attemptId, runId: attemptId, fence: 1, work };
-  spool = AttemptSpool.create(join(folder, 'spool'), assignment);
-  await runBuildJob(settings, assignment, work, spool, stop.signal);
-  return spool
-    .file('events')
-    .read(0, 1e6, 1e9)
-    .flatMap((entry) => ('event' in entry ? [entry.event] : []));
-}
-const calls = (): string => readFileSync(`${script}.calls`, 'utf8');
 const types = (events: AttemptEvent[]): string[] =>
   events.map((event) => (event.type === 'stage' ? `${event.stage} ${event.status}` : event.type));
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+const built = (events: AttemptEvent[]): Extract<AttemptEvent, { type: 'built' }> => {
+  const event = events.find((each) => each.type === 'built');
+  if (event === undefined) throw new Error(`nothing was built: ${JSON.stringify(events.at(-1))}`);
+  return event;
+};
 
 describe('a build job', () => {
   it('asks for the key, builds, packs and uploads', async () => {
-    const events = await build('bundled');
-    expect(types(events)).toEqual([
+    const build = await toy.build([{ mbox: toySourcePatch('more', 2) }]);
+    const { events } = build;
+    expect(types(events).filter((type) => type !== 'build-progress')).toEqual([
       'fetch started',
       'fetch passed',
       'build started',
-      'build-progress',
-      'build-progress',
       'build passed',
       'upload started',
       'built',
       'upload passed',
       'finished',
     ]);
-    expect(events.at(-1)).toMatchObject({ failure: null, restored: true, lineCounts: { build: 3 } });
-    expect(calls()).toContain(
-      `--cache ${settings.cacheDir} --config peerlab --out ${join(settings.cacheDir, 'bundles', key)} --series bundled`,
-    );
-    const built = events.find((event) => event.type === 'built');
-    expect(built).toMatchObject({ manifest: { key }, cached: false, bundle: { sha256: uploads[0]?.sha256 } });
+    expect(events.at(-1)).toMatchObject({ failure: null, restored: true });
+    const { manifest, bundle, cached } = built(events);
+    expect(manifest).toMatchObject({
+      release: `7.3.99-peerlab-${manifest.key.slice(0, 8)}`,
+      base: { version: '7.3.99' },
+    });
+    expect(manifest.series).toMatchObject([{ subject: 'more' }]);
+    expect(cached).toBe(false);
+    expect(toy.uploads.get(bundle.sha256)?.length).toBe(bundle.sizeBytes);
+    expect(build.log('build')).toContain('CC      mm/hmm.o');
+    // Nothing of an attempt stays but the bundle.
+    expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
   });
 
   it('packs the same bundle into the same bytes, and builds it only once', async () => {
-    await build('bundled');
-    spool.close();
-    const events = await build('bundled');
+    const first = built((await toy.build([])).events);
+    const { events } = await toy.build([]);
     expect(types(events)).toContain('build skipped');
-    expect(uploads).toHaveLength(2);
-    expect(uploads[0]?.sha256).toBe(uploads[1]?.sha256);
-    expect(uploads[0]?.bytes.equals(uploads[1]?.bytes ?? Buffer.alloc(0))).toBe(true);
+    expect(built(events).bundle).toEqual(first.bundle);
   });
 
   it('does nothing when the controller holds the bundle', async () => {
-    stored = true;
-    const events = await build();
+    const { manifest, bundle } = built((await toy.build([])).events);
+    toy.stored = { manifest, bundle, missingPatches: [] };
+    toy.uploads.clear();
+    const { events } = await toy.build([]);
     expect(types(events)).toEqual([
       'fetch started',
       'fetch passed',
@@ -153,80 +72,58 @@ describe('a build job', () => {
       'finished',
     ]);
     expect(events[2]).toMatchObject({ cached: true });
-    expect(calls()).toContain('--series none');
+    expect(toy.uploads.size).toBe(0);
   });
 
   it('stores the text of patches that the controller lacks, and only of those', async () => {
-    const splitter = new URL('../../../../kernel/scripts/split-series.pl', import.meta.url);
-    copyFileSync(splitter, join(settings.kernelDir, 'scripts', 'split-series.pl'));
-    const patch = (name: string): string =>
-      `From x Mon Sep 17 00:00:00 2001\nSubject: ${name}\n\n---\n--- a/${name}\n+++ b/${name}\n@@ -1 +1 @@\n-a\n+b\n`;
-    const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
-    stored = true;
-    missing = [digest(patch('two')), 'f'.repeat(64)];
-    const events = await build({ mbox: patch('one') + patch('two') });
-    expect(uploads).toEqual([{ sha256: missing[0], bytes: Buffer.from(patch('two')) }]);
+    const [one, two] = [toySourcePatch('one', 2), toyPatch('two', 'mm/two.c', null, 'int two;\n')];
+    const { manifest, bundle } = built((await toy.build([{ mbox: one + two }])).events);
+    const [, second] = manifest.series;
+    expect(second?.subject).toBe('two');
+    toy.stored = { manifest, bundle, missingPatches: [second?.sha256 ?? '', 'f'.repeat(64)] };
+    toy.uploads.clear();
+    const { events } = await toy.build([{ mbox: one + two }]);
+    expect([...toy.uploads.keys()]).toEqual([second?.sha256]);
+    expect(digest(toy.uploads.get(second?.sha256 ?? '')?.toString() ?? '')).toBe(second?.sha256);
     expect(events.at(-1)).toMatchObject({ failure: null });
-    spool.close();
-
-    // Without a splitter the kernel is as good, and the log says what is missing.
-    rmSync(join(settings.kernelDir, 'scripts', 'split-series.pl'));
-    expect((await build({ mbox: patch('one') })).at(-1)).toMatchObject({ failure: null });
-    const said = spool.file('agent').read(0, 1e6, 1e9);
-    expect(JSON.stringify(said)).toContain('patches: their text was not stored');
-  });
-
-  it('hands over mbox text and uploaded series as files', async () => {
-    await build({ mbox: 'From me\n' });
-    expect(readFileSync(`${script}.series`, 'utf8')).toBe('From me\n');
   });
 
   it('a series that does not apply names patch, file and hunk', async () => {
-    const events = await build('bundled', { mutant: 'wont-apply' });
-    expect(events.find((event) => event.type === 'build-failed')).toMatchObject({ error: { class: 'apply', hunk: 2 } });
+    const { events } = await toy.build([{ mbox: toyPatch('wrong', 'mm/hmm.c', 'no such line\n', 'x\n') }]);
+    expect(events.find((event) => event.type === 'build-failed')).toMatchObject({ error: { class: 'apply', hunk: 1 } });
     expect(events.at(-1)).toMatchObject({
-      failure: {
-        class: 'build',
-        stage: 'build',
-        message: 'patch "0003-x.patch" does not apply: mm/hmm.c, hunk 2, line 311, context differs',
-      },
+      failure: { class: 'build', stage: 'build', message: expect.stringMatching(/does not apply: mm\/hmm\.c, hunk 1/) },
     });
   });
 
   it('a compile error names file and line; a senseless request is no build failure', async () => {
-    expect((await build({ mutant: 'fails' })).at(-1)).toMatchObject({
-      failure: { class: 'build', message: 'the kernel does not build: mm/hmm.c:300: error: boom' },
+    const broken = await toy.build([
+      { mbox: toyPatch('broken', 'include/linux/memremap.h', '#define PAGES 1\n', '#define PAGES )\n') },
+    ]);
+    expect(broken.events.at(-1)).toMatchObject({
+      failure: {
+        class: 'build',
+        message: expect.stringMatching(/^the kernel does not build: \S+:\d+: error: expected/),
+      },
     });
-    spool.close();
-    expect((await build({ mutant: 'odd' })).at(-1)).toMatchObject({
-      failure: { class: 'request', message: expect.stringContaining('configuration is odd') },
+    expect((await toy.build([], 'unheard-of')).events.at(-1)).toMatchObject({
+      failure: { class: 'request', message: expect.stringContaining('there is no configuration unheard-of') },
     });
-    spool.close();
-    expect((await build({ mutant: 'unheard-of' })).at(-1)).toMatchObject({
+    expect((await toy.build([{ mutant: 'unheard-of' }])).events.at(-1)).toMatchObject({
       failure: { class: 'request', message: 'there is no mutant "unheard-of" in kernel/mutants' },
     });
   });
 
-  it('cancel kills the whole process group', async () => {
-    const running = build({ mutant: 'slow' });
-    await until('the child', () => (existsSync(`${script}.child`) ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 5_000,
+  it('cancel ends every process of the build, also one that left its group', async () => {
+    const minutes = '7283.25';
+    const mbox = toyMakefilePatch('slow', `x := $(shell setsid sleep ${minutes} >/dev/null 2>&1 & sleep ${minutes})`);
+    const running = toy.build([{ mbox }]);
+    await until('the processes', () => (sleepers(minutes) === 2 ? true : undefined), {
+      everyMs: 20,
+      timeoutMs: 60_000,
     });
-    stop.abort(new JobFailure('canceled', 'never mind'));
-    expect((await running).at(-1)).toMatchObject({ failure: { class: 'canceled', message: 'never mind' } });
-    const child = Number(readFileSync(`${script}.child`, 'utf8'));
-    await until('the child to be gone', () => (existsSync(`/proc/${child}`) && !isZombie(child) ? undefined : true), {
-      everyMs: 10,
-      timeoutMs: 3_000,
-    });
+    toy.stop.abort(new JobFailure('canceled', 'never mind'));
+    expect((await running).events.at(-1)).toMatchObject({ failure: { class: 'canceled', message: 'never mind' } });
+    await until('their end', () => (sleepers(minutes) === 0 ? true : undefined), { everyMs: 20, timeoutMs: 10_000 });
   });
 });
-
-function isZombie(pid: number): boolean {
-  try {
-    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
-}

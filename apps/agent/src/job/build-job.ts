@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Assignment,
   type BuildError,
-  BundleManifest,
-  Sha256,
+  type BundleManifest,
   type Work,
   type AnyStage,
   describeBuildError,
@@ -14,27 +13,66 @@ import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { messageOf } from '../journal.js';
 import type { Artifacts } from './artifacts.js';
-import { runBuildScript } from './build-script.js';
-import { isBundlePath, runTar, sha256OfFile } from './bundle-cache.js';
+import type { BuildLimits } from './build-limits.js';
+import type { BuildScriptHandlers } from './build-script.js';
+import { removeScratch, runToEnd } from './builder-cache.js';
+import { checkBuiltBundle } from './bundle-check.js';
+import { runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
-import { splitSeries, uploadPatches } from './series-patches.js';
+import {
+  type BundleInputs,
+  KernelBuilder,
+  type KernelRequest,
+  type SeriesArgument,
+  ScriptFailed,
+  isTrusted,
+} from './kernel-builder.js';
+import { patchesIn, uploadPatches } from './series-patches.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
 
 export interface BuildSettings {
   kernelDir: string;
   cacheDir: string;
+  limits: BuildLimits;
   artifacts: Artifacts;
 }
 
 /** The script's word for a request that makes no sense, such as an unknown configuration. */
 const EXIT_USAGE = 2;
+/** Lines of a build that are kept: a whole kernel prints 5 000. The others are counted. */
+const LOG_LINES_MAX = 200_000;
+/** Progress from which on files of the tree may have run: what the script says then, the series may say. */
+const TREE_RUNS_PERCENT = 8;
 
 /** A failure that the build script described. */
 class BuildFailed extends JobFailure {
   constructor(readonly error: BuildError) {
     super(error.class === 'infrastructure' ? 'infrastructure' : 'build', describeBuildError(error));
   }
+}
+
+/** A script's failure as that of the attempt. */
+function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
+  if (end.exceeded !== null) return new BuildFailed({ class: 'compile', detail: end.exceeded });
+  if (end.error !== null) {
+    // A series could call its own failure the lab's, and be tried again and again.
+    const ownWords = !trusted && end.percent >= TREE_RUNS_PERCENT && end.error.class === 'infrastructure';
+    return new BuildFailed(
+      ownWords ? { class: 'compile', detail: `the build gave up: ${end.error.detail}` } : end.error,
+    );
+  }
+  const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
+  if (end.code === EXIT_USAGE) return new JobFailure('request', detail);
+  if (!trusted && end.percent >= TREE_RUNS_PERCENT) return new BuildFailed({ class: 'compile', detail });
+  return new BuildFailed({ class: 'infrastructure', detail });
+}
+
+/** Makes the files of a checked bundle this agent's own, so that no other build can change them. */
+async function takeOver(folder: string): Promise<void> {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  await runToEnd('chown', ['-hR', `${uid}:${gid}`, '--', folder]);
+  await runToEnd('chmod', ['-R', 'u=rwX,go=rX', '--', folder]);
 }
 
 /** One build attempt: key, look-up, build, upload. */
@@ -51,80 +89,114 @@ class BuildJob {
   ) {}
 
   async run(): Promise<void> {
-    const inputs = await this.stage('fetch', async () => {
-      const series = await this.seriesArguments();
-      const key = await this.contentKey(series);
-      return { series, key, stored: await this.settings.artifacts.findBundle(key, this.signal) };
+    const builder = await KernelBuilder.open(this.settings, this.folder, this.handlers(), this.signal);
+    if (builder.noSandbox !== null) this.note(`build: ${builder.noSandbox}`);
+    const { request, base, inputs, patches, stored } = await this.stage('fetch', async () => {
+      const request = { series: await this.seriesArguments(builder), config: this.work.config };
+      if (builder.noSandbox !== null && !isTrusted(request)) {
+        const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
+        throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);
+      }
+      const base = await this.believed(builder.fetchBase());
+      const { inputs, patches } = await this.believed(builder.inputs(request, base));
+      const stored = await this.settings.artifacts.findBundle(inputs.key, this.signal);
+      return { request, base, inputs, patches, stored };
     });
-    if (inputs.stored !== null) {
+    if (stored !== null) {
       this.note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
-      const { manifest, bundle, missingPatches } = inputs.stored;
-      await this.keepPatches(inputs.series, missingPatches);
+      const { manifest, bundle, missingPatches } = stored;
+      await this.keepPatches(patches, missingPatches);
       this.spool.appendEvent({ type: 'built', manifest, bundle, cached: true });
       for (const stage of ['build', 'upload'] as const) this.skip(stage, 'stored already');
       return;
     }
-    const out = join(this.settings.cacheDir, 'bundles', inputs.key);
+    const out = this.bundleFolder(inputs.key);
     const here = existsSync(join(out, 'manifest.json'));
     if (here) this.skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
-    else await this.stage('build', () => this.build(inputs.series, out));
-    await this.stage('upload', () => this.upload(out, inputs.key, inputs.series, here));
+    else await this.stage('build', () => this.build(builder, request, base, inputs));
+    await this.stage('upload', () => this.upload(out, inputs, patches, here));
   }
 
-  /** `--series` arguments; texts and downloads become files. */
-  private async seriesArguments(): Promise<string[]> {
-    const args: string[] = [];
+  private handlers(): BuildScriptHandlers {
+    let lines = 0;
+    return {
+      onProgress: (percent, text) => this.progress(percent, text),
+      onLine: (line, continues) => {
+        lines += 1;
+        if (lines <= LOG_LINES_MAX) this.spool.appendLine('build', line, Date.now(), continues);
+        else this.spool.leaveOut('build', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
+      },
+      flow: this.spool.flow,
+    };
+  }
+
+  private bundleFolder(key: string): string {
+    return join(this.settings.cacheDir, 'bundles', key);
+  }
+
+  /** What to build; texts and downloads become files. */
+  private async seriesArguments(builder: KernelBuilder): Promise<SeriesArgument[]> {
+    const series: SeriesArgument[] = [];
     for (const [index, source] of this.work.series.entries()) {
-      const file = join(this.folder, `${String(index + 1).padStart(2, '0')}-series.mbox`);
       if (source === 'bundled') {
-        args.push('--series', 'bundled');
+        series.push({ kind: 'bundled' });
       } else if ('mutant' in source) {
-        args.push('--series', this.mutantPath(source.mutant));
-      } else if ('mbox' in source) {
-        await writeFile(file, source.mbox);
-        args.push('--series', file);
+        series.push({ kind: 'mutant', file: this.mutantFile(source.mutant) });
       } else {
-        await this.settings.artifacts.download(source.artifact, file, this.signal);
-        args.push('--series', file);
+        const name = `${String(index + 1).padStart(2, '0')}-series.mbox`;
+        const file = join(builder.seriesFolder, name);
+        if ('mbox' in source) await writeFile(file, source.mbox);
+        else await this.settings.artifacts.download(source.artifact, file, this.signal);
+        await chmod(file, 0o644);
+        series.push({ kind: 'submitted', file: name });
       }
     }
-    return args.length === 0 ? ['--series', 'none'] : args;
+    return series;
   }
 
-  private mutantPath(name: string): string {
+  private mutantFile(name: string): string {
     for (const extension of ['patch', 'mbox']) {
-      const path = join(this.settings.kernelDir, 'mutants', `${name}.${extension}`);
-      if (existsSync(path)) return path;
+      const file = `${name}.${extension}`;
+      if (existsSync(join(this.settings.kernelDir, 'mutants', file))) return file;
     }
     throw new JobFailure('request', `there is no mutant "${name}" in kernel/mutants`);
   }
 
-  private async contentKey(series: readonly string[]): Promise<string> {
-    const { said } = await this.script(['--key', ...series]);
-    const key = said.map((line) => line.trim()).findLast((line) => Sha256.safeParse(line).success);
-    if (key === undefined) {
-      throw new JobFailure('harness', `build-bundle.sh --key printed no key: ${said.at(-1) ?? 'nothing'}`);
+  /** Builds into the folder of the bundle's key. */
+  private async build(
+    builder: KernelBuilder,
+    request: KernelRequest,
+    base: string,
+    inputs: BundleInputs,
+  ): Promise<void> {
+    const start = { series: [], config: request.config };
+    if (!isTrusted(request) && (await builder.startsFromNothing(request.config, inputs.base.sha256))) {
+      // Once for each base and configuration: what a submitted series changes is all that is compiled then.
+      this.note('build: no tree of this configuration was built yet; building the untouched base first');
+      const { inputs: ofBase } = await this.believed(builder.inputs(start, base));
+      await this.buildOne(builder, start, base, ofBase);
     }
-    return key;
+    await this.buildOne(builder, request, base, inputs);
   }
 
-  private async build(series: readonly string[], out: string): Promise<void> {
+  private async buildOne(
+    builder: KernelBuilder,
+    request: KernelRequest,
+    base: string,
+    inputs: BundleInputs,
+  ): Promise<void> {
+    const made = await this.believed(builder.build(request, base));
+    await checkBuiltBundle(made, inputs);
+    const out = this.bundleFolder(inputs.key);
     await mkdir(join(this.settings.cacheDir, 'bundles'), { recursive: true });
-    await this.script(['--out', out, ...series]);
-    if (!existsSync(join(out, 'manifest.json'))) {
-      throw new JobFailure('harness', 'build-bundle.sh ended well but left no manifest.json');
-    }
+    await takeOver(made);
+    // Another build of the same key may have been faster.
+    if (!existsSync(out)) await rename(made, out);
   }
 
-  private async upload(out: string, key: string, series: readonly string[], cached: boolean): Promise<void> {
-    const manifest = BundleManifest.parse(JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8')));
-    if (manifest.key !== key) {
-      throw new JobFailure('harness', `the bundle in ${out} has key ${manifest.key}, expected ${key}`);
-    }
+  private async upload(out: string, inputs: BundleInputs, patches: string, cached: boolean): Promise<void> {
+    const manifest: BundleManifest = await checkBuiltBundle(out, inputs);
     const files = Object.keys(manifest.files).sort();
-    const outside = files.find((path) => !isBundlePath(path));
-    if (outside !== undefined)
-      throw new JobFailure('harness', `the manifest names a file outside the bundle: ${outside}`);
     const tar = join(this.folder, 'bundle.tar');
     // The same bundle gives the same bytes, whoever packs it.
     await runTar([
@@ -148,18 +220,17 @@ class BuildJob {
     await this.settings.artifacts.upload(sha256, tar, size, this.signal);
     this.note(`upload: ${formatBytes(size)} in ${formatSeconds(performance.now() - at)}, sha256 ${sha256}`);
     await this.keepPatches(
-      series,
+      patches,
       manifest.series.map((patch) => patch.sha256),
     );
     this.spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached });
   }
 
   /** Stores the text of patches for people to read. A kernel is no worse without it, so trouble is only noted. */
-  private async keepPatches(series: readonly string[], wanted: readonly string[]): Promise<void> {
+  private async keepPatches(folder: string, wanted: readonly string[]): Promise<void> {
     if (wanted.length === 0) return;
     try {
-      const values = series.filter((argument) => argument !== '--series');
-      const patches = await splitSeries(this.settings.kernelDir, this.folder, values, this.signal);
+      const patches = await patchesIn(folder);
       const count = await uploadPatches(this.settings.artifacts, patches, wanted, this.signal);
       this.note(`patches: the text of ${count} of ${wanted.length} was stored`);
     } catch (error) {
@@ -168,24 +239,13 @@ class BuildJob {
     }
   }
 
-  private async script(args: readonly string[]): Promise<{ said: string[] }> {
-    const path = join(this.settings.kernelDir, 'scripts', 'build-bundle.sh');
-    const all = ['--cache', this.settings.cacheDir, '--config', this.work.config, ...args];
-    const handlers = {
-      onProgress: (percent: number, text: string) => this.progress(percent, text),
-      onLine: (line: string, continues: boolean) => {
-        this.spool.appendLine('build', line, Date.now(), continues);
-      },
-      flow: this.spool.flow,
-    };
-    const end = await runBuildScript(path, all, handlers, this.signal);
-    if (end.error !== null) throw new BuildFailed(end.error);
-    if (end.code !== 0) {
-      const detail = `build-bundle.sh exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
-      if (end.code === EXIT_USAGE) throw new JobFailure('request', detail);
-      throw new BuildFailed({ class: 'infrastructure', detail });
+  /** Turns a script's failure into the attempt's. */
+  private async believed<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      throw error instanceof ScriptFailed ? buildFailureOf(error) : error;
     }
-    return { said: end.said };
   }
 
   /** At most one a second, and only when something moved by a percent. */
@@ -247,7 +307,7 @@ export async function runBuildJob(
     if (error instanceof BuildFailed) spool.appendEvent({ type: 'build-failed', error: error.error });
     failure = failureOf(error, spool.memory.stage);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeScratch(folder);
   }
   spool.appendEvent({ type: 'finished', failure, restored: true, lineCounts: spool.lineCounts() });
 }

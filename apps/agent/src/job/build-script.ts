@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { BuildError } from '@peerlab/contracts';
+import type { SandboxLimits } from '../sandbox/sandbox.js';
+import { watchLimits } from '../sandbox/watch.js';
 import { LineSplitter, readInto } from '../machine/lines.js';
 import type { Flow } from '../machine/protocols.js';
 import { abortedWithin } from '../timing.js';
@@ -12,9 +14,22 @@ export interface BuildScriptHandlers {
   flow?: Flow;
 }
 
+/** A script and what it may use. */
+export interface BuildScriptRun {
+  command: readonly string[];
+  /** Limits on all its processes together, and the folders that it writes into; none for a script of ours alone. */
+  limits?: { values: SandboxLimits; folders: readonly string[] };
+}
+
 export interface BuildScriptEnd {
   code: number | null;
+  /** Why it was ended before its time: a limit, in words; null when it ended by itself. */
+  exceeded: string | null;
+  /** The highest percentage that it had reported. */
+  percent: number;
   error: BuildError | null;
+  /** What `--key` printed after `@inputs`; null when it printed none. */
+  inputs: string | null;
   /** Lines of stdout that are no protocol lines, newest last; a few. */
   said: string[];
   /** Last line of stderr. */
@@ -24,6 +39,19 @@ export interface BuildScriptEnd {
 /** Time between asking a build to stop and killing its whole process group. */
 const GRACE_MS = 5_000;
 const KEPT_LINES = 20;
+const INPUTS = '@inputs ';
+
+/** Longest text of a progress line and of an error that is passed on, in characters. */
+const PROGRESS_MAX = 300;
+const ERROR_MAX = 1500;
+
+/** The strings of an error cut to what a page can show; the log has the whole. */
+function cutStrings(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, typeof each === 'string' ? each.slice(0, ERROR_MAX) : each]),
+  );
+}
 
 /** `@progress PERCENT TEXT` and `@error JSON`; null for another line. */
 export function parseBuildLine(
@@ -31,39 +59,57 @@ export function parseBuildLine(
 ): { type: 'progress'; percent: number; text: string } | { type: 'error'; error: BuildError } | null {
   const progress = /^@progress (\d+(?:\.\d+)?) ?(.*)$/.exec(line);
   if (progress !== null) {
-    return { type: 'progress', percent: Math.min(100, Number(progress[1])), text: progress[2] ?? '' };
+    return {
+      type: 'progress',
+      percent: Math.min(100, Number(progress[1])),
+      text: (progress[2] ?? '').slice(0, PROGRESS_MAX),
+    };
   }
   if (!line.startsWith('@error ')) return null;
   try {
-    return { type: 'error', error: BuildError.parse(JSON.parse(line.slice(7))) };
+    return { type: 'error', error: BuildError.parse(cutStrings(JSON.parse(line.slice(7)))) };
   } catch {
-    return { type: 'error', error: { class: 'infrastructure', detail: line.slice(7, 2000) } };
+    return { type: 'error', error: { class: 'infrastructure', detail: line.slice(7, ERROR_MAX) } };
   }
 }
 
+/** Programs are found by this agent's own path; its environment holds nothing else for a script. */
+const scriptEnvironment = (): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+});
+
 /**
- * Runs a script of kernel/scripts niced and in a process group of its own, which is killed as a whole
- * when the signal is aborted. Rejects with the signal's reason then.
+ * Runs a script of kernel/scripts in a process group of its own, which is killed as a whole when the
+ * signal is aborted or a limit is exceeded. Rejects with the signal's reason then.
  */
 export async function runBuildScript(
-  path: string,
-  args: readonly string[],
+  { command, limits }: BuildScriptRun,
   handlers: BuildScriptHandlers,
   signal: AbortSignal,
 ): Promise<BuildScriptEnd> {
   signal.throwIfAborted();
-  const child = spawn('nice', ['-n', '10', path, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: scriptEnvironment() });
   let error: BuildError | null = null;
   const said: string[] = [];
   let lastWords: string | null = null;
+  let percent = 0;
+  let exceeded: string | null = null;
+  let inputs: string | null = null;
   const stdout = new LineSplitter((line, continues) => {
+    if (line.startsWith(INPUTS) && !continues) {
+      inputs = line.slice(INPUTS.length);
+      return;
+    }
     const parsed = parseBuildLine(line);
     if (parsed?.type === 'progress') {
+      percent = Math.max(percent, parsed.percent);
       handlers.onProgress(parsed.percent, parsed.text);
       return;
     }
     if (parsed?.type === 'error') error = parsed.error;
-    else said.push(line);
+    else if (!continues) said.push(line);
     if (said.length > KEPT_LINES) said.shift();
     handlers.onLine(line, continues);
   });
@@ -87,6 +133,13 @@ export async function runBuildScript(
     });
   };
   signal.addEventListener('abort', onAbort, { once: true });
+  const watch =
+    limits === undefined || child.pid === undefined
+      ? null
+      : watchLimits(child.pid, limits.values, limits.folders, (reason) => {
+          exceeded = reason;
+          killGroup('SIGKILL');
+        });
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject);
@@ -94,8 +147,9 @@ export async function runBuildScript(
     });
     for (const endReading of endings) endReading();
     signal.throwIfAborted();
-    return { code, error, said, lastWords };
+    return { code, error, inputs, said, lastWords, percent, exceeded };
   } finally {
+    watch?.stop();
     ended.abort();
     signal.removeEventListener('abort', onAbort);
   }

@@ -1,30 +1,23 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { splitSeries } from './series-patches.js';
+import { expect, it } from 'vitest';
+import { sha256OfFile } from './bundle-cache.js';
+import { patchesIn } from './series-patches.js';
 
-const KERNEL = fileURLToPath(new URL('../../../../kernel', import.meta.url));
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'patches-'));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-it('gives every patch of several series, and no cover letter', async () => {
-  const mutant = join(KERNEL, 'mutants', 'alias-unasked.patch');
-  const signal = new AbortController().signal;
-  const bundled = await splitSeries(KERNEL, join(folder, 'a'), ['bundled'], signal);
-  const both = await splitSeries(KERNEL, join(folder, 'b'), ['bundled', mutant], signal);
-  expect(both.size).toBe(bundled.size + 1);
-  expect([...bundled.keys()].every((sha256) => both.has(sha256))).toBe(true);
-  const [added] = [...both].filter(([sha256]) => !bundled.has(sha256));
-  expect(readFileSync(added?.[1] ?? '', 'utf8')).toBe(readFileSync(mutant, 'utf8'));
-  for (const file of bundled.values()) expect(readFileSync(file, 'utf8')).not.toMatch(/^Subject: \[PATCH 0+\/\d+\]/m);
-});
-
-it('gives none for the untouched base', async () => {
-  expect((await splitSeries(KERNEL, folder, ['none'], new AbortController().signal)).size).toBe(0);
+it('takes only plain files that are named as the splitter names them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'patches-'));
+  try {
+    const at = (name: string): string => join(folder, name);
+    writeFileSync(at('0001.patch'), 'one');
+    writeFileSync(at('secret'), 'a token');
+    symlinkSync(at('secret'), at('0002.patch'));
+    linkSync(at('secret'), at('0003.patch'));
+    mkdirSync(at('0004.patch'));
+    writeFileSync(at('0005.patch.sh'), 'five');
+    const digest = await sha256OfFile(at('0001.patch'));
+    expect(await patchesIn(folder)).toEqual(new Map([[digest, at('0001.patch')]]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,36 +1,24 @@
-import { execFile } from 'node:child_process';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Artifacts } from './artifacts.js';
 import { sha256OfFile } from './bundle-cache.js';
 
-const run = promisify(execFile);
-/** What the splitter may print: one line a patch. */
-const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
+/** Longest text of one patch that is stored, in bytes. */
+const PATCH_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * The patches of a series as they are applied, as files below `folder`, by digest. It is the builder's own
- * splitter that makes them, so they have the digests that the bundle's manifest names.
- * @param series values of the builder's `--series`: `none`, `bundled`, or a path
+ * The patches of a series as they are applied, by digest: the builder's own splitter left them in this
+ * folder. It ran in the sandbox, so whatever is no plain file of a patch's size is not looked at.
  */
-export async function splitSeries(
-  kernelDir: string,
-  folder: string,
-  series: readonly string[],
-  signal: AbortSignal,
-): Promise<Map<string, string>> {
-  const out = join(folder, 'patches');
-  await mkdir(out, { recursive: true });
-  for (const source of series) {
-    if (source === 'none') continue;
-    const path = source === 'bundled' ? join(kernelDir, 'patches') : source;
-    const before = (await readdir(out)).length;
-    const script = join(kernelDir, 'scripts', 'split-series.pl');
-    await run(script, [path, out, String(before)], { signal, maxBuffer: OUTPUT_MAX_BYTES });
+export async function patchesIn(folder: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const entry = await lstat(path);
+    if (!/^\d{4}\.patch$/.test(name) || !entry.isFile() || entry.nlink !== 1 || entry.size > PATCH_MAX_BYTES) continue;
+    found.set(await sha256OfFile(path), path);
   }
-  const files = (await readdir(out)).map((name) => join(out, name));
-  return new Map(await Promise.all(files.map(async (file) => [await sha256OfFile(file), file] as const)));
+  return found;
 }
 
 /**

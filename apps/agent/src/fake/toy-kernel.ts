@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { cpSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SCRIPTS = fileURLToPath(new URL('../../../../kernel/scripts', import.meta.url));
+
+/** A source "tree" of a few files with the make targets of a kernel, so that the real scripts build it in a second. */
+const MAKEFILE = `VERSION = 7
+PATCHLEVEL = 3
+SUBLEVEL = 99
+EXTRAVERSION =
+release := 7.3.99$(LOCALVERSION)
+modules_at = $(INSTALL_MOD_PATH)/lib/modules/$(release)
+ifneq ($(M),)
+modules:
+	@$(CC) -c -o $(M)/peerlab_provider.ko $(M)/peerlab.c
+modules_install:
+	@mkdir -p $(modules_at)/updates && cp $(M)/peerlab_provider.ko $(modules_at)/updates/
+else
+tinyconfig:
+	@: >.config
+olddefconfig modules:
+	@:
+headers:
+	@mkdir -p usr/include
+vmlinux: mm/hmm.o
+	@$(CC) -nostdlib -static -Wl,--build-id=sha1 -Wl,-e,0 -o $@ $^ && : >System.map
+%.o: %.c include/linux/memremap.h
+	@echo "  CC      $@"
+	@$(CC) -O2 -Iinclude -c -o $@ $<
+bzImage: vmlinux
+	@mkdir -p arch/x86/boot && cp vmlinux arch/x86/boot/bzImage
+kernelrelease:
+	@echo $(release)
+modules_install:
+	@mkdir -p $(modules_at)/kernel && cp mm/hmm.o $(modules_at)/kernel/hmm.ko
+endif
+`;
+
+const TREE: Readonly<Record<string, string>> = {
+  Makefile: MAKEFILE,
+  Kbuild: '',
+  'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
+  'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
+  'include/linux/memremap.h': '#define PAGES 1\n',
+};
+
+const KERNEL: Readonly<Record<string, string>> = {
+  'base.json': '{\n  "package": "toy-source"\n}\n',
+  'config/peerlab.config': 'CONFIG_TOY=y\n',
+  'module/Kbuild': '',
+  'module/Makefile': '',
+  'module/peerlab.c': 'int provider;\n',
+  'module/peerlab.h': '',
+  'mutants/none.patch': '',
+  'patches/README': '',
+  'selftests/Makefile': 'all:\n\t$(CC) -o $(OUT)/p2p_functional test.c\n',
+  'selftests/test.c': 'int main(void)\n{\n\treturn 0;\n}\n',
+  'selftests/upstream/Makefile': 'all:\n',
+  'selftests/upstream/test.c': '',
+  'selftests/upstream/baseline/none.txt': '',
+};
+
+function writeTree(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    if (name.endsWith('.sh')) chmodSync(path, 0o755);
+  }
+}
+
+/**
+ * A kernel/ folder with the farm's real scripts around the toy, and the toy's source where `fetch-base.sh`
+ * finds it without asking a mirror.
+ */
+export function makeToyKernel(folder: string): { kernelDir: string; cacheDir: string } {
+  const [kernelDir, cacheDir] = [join(folder, 'kernel'), join(folder, 'cache')];
+  writeTree(kernelDir, KERNEL);
+  cpSync(SCRIPTS, join(kernelDir, 'scripts'), { recursive: true });
+  const key = createHash('sha256').update(JSON.stringify(TREE)).digest('hex');
+  const kernel = join(cacheDir, 'builder', 'kernel');
+  const base = join(kernel, `base-${key}`);
+  writeTree(join(base, 'tree'), TREE);
+  writeFileSync(join(base, 'version'), '7.3.99\n');
+  writeFileSync(join(base, 'source.sha256'), `${key}\n`);
+  writeFileSync(join(kernel, 'toy-source.latest'), `${key}\n`);
+  return { kernelDir, cacheDir };
+}
+
+/** A mail that changes a file of the toy from `before` to `after`, both whole. */
+export function toyPatch(subject: string, file: string, before: string | null, after: string): string {
+  const lines = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
+  const [old, now] = [lines(before ?? ''), lines(after)];
+  const range = (count: number): string => (count === 0 ? '0,0' : `1,${count}`);
+  return [
+    'From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001',
+    'From: A <a@example.org>',
+    'Date: Sun, 22 Nov 2026 08:00:00 +0000',
+    `Subject: [PATCH] ${subject}`,
+    '',
+    'Why.',
+    '---',
+    ...(before === null ? [`diff --git a/${file} b/${file}`, 'new file mode 100644'] : []),
+    before === null ? '--- /dev/null' : `--- a/${file}`,
+    `+++ b/${file}`,
+    `@@ -${range(old.length)} +${range(now.length)} @@`,
+    ...old.map((line) => `-${line}`),
+    ...now.map((line) => `+${line}`),
+    '-- ',
+    '2.39',
+    '',
+    '',
+  ].join('\n');
+}
+
+/** A patch that puts make syntax in front of the toy's Makefile: it runs at every call of make. */
+export const toyMakefilePatch = (subject: string, text: string): string =>
+  toyPatch(subject, 'Makefile', MAKEFILE, `${text}\n${MAKEFILE}`);
+
+/** A patch of an innocent series. */
+export const toySourcePatch = (subject: string, pages: number): string =>
+  toyPatch(subject, 'include/linux/memremap.h', TREE['include/linux/memremap.h'] ?? '', `#define PAGES ${pages}\n`);

@@ -1,0 +1,268 @@
+import { chownSync } from 'node:fs';
+import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BundleManifest } from '@peerlab/contracts';
+import { type BuildAccount, buildAccount } from '../sandbox/account.js';
+import { whyNoSandbox } from '../sandbox/probe.js';
+import { type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
+import { seccompFilter } from '../sandbox/seccomp.js';
+import { type BuildLimits, sandboxLimits } from './build-limits.js';
+import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
+import { BuilderCache, runToEnd } from './builder-cache.js';
+import { JobFailure } from './failure.js';
+
+/** Everything that goes into a bundle, as computed before anything that a series brings has run. */
+export const BundleInputs = BundleManifest.pick({ key: true, base: true, series: true, config: true, toolchain: true });
+export type BundleInputs = (typeof BundleInputs)['_output'];
+
+/** What to build. Paths are those that the build sees. */
+export interface KernelRequest {
+  series: readonly SeriesArgument[];
+  config: string;
+}
+
+/**
+ * One `--series` of the script. Trusted is what lies in this agent's own kernel/ folder; what a person or
+ * a program submitted is not.
+ */
+export type SeriesArgument =
+  | { kind: 'bundled' }
+  | { kind: 'mutant'; file: string }
+  /** Name of a file in the folder `series` of the attempt. */
+  | { kind: 'submitted'; file: string };
+
+export const isTrusted = (request: KernelRequest): boolean => request.series.every((each) => each.kind !== 'submitted');
+
+export interface KernelBuilderSettings {
+  kernelDir: string;
+  cacheDir: string;
+  limits: BuildLimits;
+}
+
+/** A folder of the attempt that a script may write into, and where it sees it. */
+interface Writable {
+  name: string;
+  to: string;
+}
+
+/** Where the sandbox shows things. */
+const INSIDE = {
+  cache: '/cache',
+  kernel: '/farm/kernel',
+  series: '/series',
+  patches: '/patches',
+  out: '/out',
+  tmp: '/tmp',
+};
+
+/** Parts of the repository's kernel/ folder that a build reads. */
+const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'scripts', 'selftests'];
+
+/** Runs the scripts of kernel/scripts for one attempt, each in a sandbox. */
+export class KernelBuilder {
+  private steps = 0;
+
+  private constructor(
+    private readonly settings: KernelBuilderSettings,
+    private readonly account: BuildAccount | null,
+    private readonly cache: BuilderCache,
+    /** Folder of the attempt; nobody else's. */
+    private readonly folder: string,
+    /** Why there is no sandbox here; null when there is one. */
+    readonly noSandbox: string | null,
+    private readonly handlers: BuildScriptHandlers,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** @param folder an empty folder for this attempt below the cache folder */
+  static async open(
+    settings: KernelBuilderSettings,
+    folder: string,
+    handlers: BuildScriptHandlers,
+    signal: AbortSignal,
+  ): Promise<KernelBuilder> {
+    const account = buildAccount();
+    const cache = new BuilderCache(settings.cacheDir, account);
+    const noSandbox = await whyNoSandbox(folder, account);
+    const builder = new KernelBuilder(settings, account, cache, folder, noSandbox, handlers, signal);
+    await mkdir(join(folder, 'series'));
+    await builder.copyKernelFolder();
+    await writeFile(join(folder, 'seccomp'), seccompFilter());
+    return builder;
+  }
+
+  /** Where files of submitted series belong, each readable for all. */
+  get seriesFolder(): string {
+    return join(this.folder, 'series');
+  }
+
+  /** Fetches the base kernel where it is missing. Runs outside of the sandbox: it needs the network, and nothing submitted. */
+  async fetchBase(): Promise<string> {
+    const cache = this.noSandbox === null ? this.cache.folder : this.settings.cacheDir;
+    const script = join(this.settings.kernelDir, 'scripts', 'fetch-base.sh');
+    const end = await runBuildScript({ command: [script, '--cache', cache] }, this.handlers, this.signal);
+    const base = end.said.at(-1) ?? '';
+    if (end.error !== null || end.code !== 0) throw new ScriptFailed('fetch-base.sh', end);
+    if (this.noSandbox === null) await this.cache.prepare();
+    return base;
+  }
+
+  /**
+   * Takes the series apart and computes the content key. Nothing of the series runs.
+   * @returns also the folder with the texts of the patches as they will be applied, which the sandbox wrote
+   */
+  async inputs(request: KernelRequest, base: string): Promise<{ inputs: BundleInputs; patches: string }> {
+    const patches = `patches-${this.steps + 1}`;
+    await this.ownFolder(patches);
+    const end = await this.script(request, base, ['--key', '--patches', this.place('patches', patches)], {
+      trusted: false,
+      writable: { name: patches, to: INSIDE.patches },
+    });
+    if (end.inputs === null) {
+      throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.said.at(-1) ?? 'nothing'}`);
+    }
+    return { inputs: BundleInputs.parse(JSON.parse(end.inputs)), patches: join(this.folder, patches) };
+  }
+
+  /**
+   * Builds the kernel. Submitted series get the shared cache as an overlay that is thrown away afterwards;
+   * the farm's own build in it, so that the next build starts from there.
+   * @returns the folder with what the build says is a bundle. When it was submitted nothing in it can be
+   *   believed; nothing that ran in the build is left.
+   */
+  async build(request: KernelRequest, base: string): Promise<string> {
+    const out = `out-${this.steps + 1}`;
+    await this.ownFolder(out);
+    await this.script(request, base, ['--out', `${this.place('out', out)}/bundle`], {
+      trusted: isTrusted(request),
+      writable: { name: out, to: INSIDE.out },
+    });
+    return join(this.folder, out, 'bundle');
+  }
+
+  /** Whether a build of this configuration would have to compile everything. */
+  async startsFromNothing(config: string, baseSha256: string): Promise<boolean> {
+    return this.noSandbox === null && !(await this.cache.hasBuiltTree(config, baseSha256));
+  }
+
+  private async script(
+    request: KernelRequest,
+    base: string,
+    args: readonly string[],
+    as: { trusted: boolean; writable: Writable },
+  ): Promise<BuildScriptEnd> {
+    this.steps += 1;
+    const name = 'build-bundle.sh';
+    const all = [
+      '--cache',
+      this.place('cache'),
+      '--base',
+      this.basePath(base),
+      '--config',
+      request.config,
+      ...args,
+      ...this.seriesArguments(request),
+    ];
+    if (this.noSandbox !== null) {
+      if (!isTrusted(request)) throw new JobFailure('infrastructure', this.noSandbox);
+      const script = join(this.folder, 'kernel', 'scripts', name);
+      return this.ended(
+        name,
+        await runBuildScript({ command: ['nice', '-n', '10', script, ...all] }, this.handlers, this.signal),
+        true,
+      );
+    }
+    const { sandbox, folders } = await this.sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as);
+    const command = sandboxCommand(sandbox, this.account);
+    const run = { command, limits: { values: sandbox.limits, folders } };
+    return this.ended(name, await runBuildScript(run, this.handlers, this.signal), as.trusted);
+  }
+
+  private ended(script: string, end: BuildScriptEnd, trusted: boolean): BuildScriptEnd {
+    if (end.code === 0 && end.error === null && end.exceeded === null) return end;
+    throw new ScriptFailed(script, end, trusted);
+  }
+
+  private async sandbox(
+    command: string[],
+    { trusted, writable }: { trusted: boolean; writable: Writable },
+  ): Promise<{ sandbox: Sandbox; folders: string[] }> {
+    const [changes, scratch, tmp] = [`changes-${this.steps}`, `scratch-${this.steps}`, `tmp-${this.steps}`];
+    for (const name of [changes, scratch, tmp]) await this.ownFolder(name);
+    const at = (name: string): string => join(this.folder, name);
+    const sandbox: Sandbox = {
+      command,
+      cwd: INSIDE.tmp,
+      environment: { HOME: INSIDE.tmp, LC_ALL: 'C.UTF-8' },
+      readOnly: [
+        { from: at('kernel'), to: INSIDE.kernel },
+        { from: at('series'), to: INSIDE.series },
+      ],
+      writable: [
+        { from: at(tmp), to: INSIDE.tmp },
+        { from: at(writable.name), to: writable.to },
+        ...(trusted ? [{ from: this.cache.folder, to: INSIDE.cache }] : []),
+      ],
+      overlays: trusted
+        ? []
+        : [{ from: this.cache.folder, to: INSIDE.cache, changes: at(changes), scratch: at(scratch) }],
+      lock: this.cache.lock(trusted),
+      limits: sandboxLimits(this.settings.limits),
+      seccompFile: at('seccomp'),
+    };
+    return { sandbox, folders: [changes, tmp, writable.name].map(at) };
+  }
+
+  private seriesArguments({ series }: KernelRequest): string[] {
+    if (series.length === 0) return ['--series', 'none'];
+    return series.flatMap((each) => {
+      switch (each.kind) {
+        case 'bundled':
+          return ['--series', 'bundled'];
+        case 'mutant':
+          return ['--series', `${this.place('kernel')}/mutants/${each.file}`];
+        case 'submitted':
+          return ['--series', `${this.place('series')}/${each.file}`];
+      }
+    });
+  }
+
+  /** A folder as the script sees it. */
+  private place(what: keyof typeof INSIDE, name: string = what): string {
+    if (this.noSandbox === null) return INSIDE[what];
+    return what === 'cache' ? this.settings.cacheDir : join(this.folder, name);
+  }
+
+  private basePath(base: string): string {
+    return this.noSandbox === null ? base.replace(this.cache.folder, INSIDE.cache) : base;
+  }
+
+  /** What is built is what lay there when the attempt began, and other accounts can read it. */
+  private async copyKernelFolder(): Promise<void> {
+    const to = join(this.folder, 'kernel');
+    await mkdir(to);
+    for (const part of KERNEL_PARTS) await cp(join(this.settings.kernelDir, part), join(to, part), { recursive: true });
+    await runToEnd('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
+  }
+
+  /** A folder that the build may write into. */
+  private async ownFolder(name: string): Promise<void> {
+    const path = join(this.folder, name);
+    await mkdir(path, { mode: 0o755 });
+    await chmod(path, 0o755);
+    if (this.account !== null) chownSync(path, this.account.uid, this.account.gid);
+  }
+}
+
+/** A script of kernel/scripts ended otherwise than well. */
+export class ScriptFailed extends Error {
+  constructor(
+    readonly script: string,
+    readonly end: BuildScriptEnd,
+    /** Whether what the script said of its failure can be believed. */
+    readonly trusted = true,
+  ) {
+    super(`${script} failed`);
+    this.name = 'ScriptFailed';
+  }
+}

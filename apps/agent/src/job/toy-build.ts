@@ -1,0 +1,78 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
+import { makeToyKernel } from '../fake/toy-kernel.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import type { Artifacts } from './artifacts.js';
+import { type BuildSettings, type BuildWork, runBuildJob } from './build-job.js';
+import { BuildLimits } from './build-limits.js';
+
+/** Everything about one build of the toy. */
+export interface ToyBuild {
+  events: AttemptEvent[];
+  /** Lines of a stream. */
+  log(stream: 'agent' | 'build'): string;
+}
+
+/** A builder on the toy kernel, with a store that remembers what it is given. */
+export class ToyBuilder {
+  readonly folder = mkdtempSync(join(tmpdir(), 'toy-'));
+  readonly uploads = new Map<string, Buffer>();
+  readonly settings: BuildSettings;
+  readonly stop = new AbortController();
+  stored: Awaited<ReturnType<Artifacts['findBundle']>> = null;
+  private attempts = 0;
+
+  constructor(limits: Partial<BuildLimits> = {}) {
+    const artifacts: Artifacts = {
+      download: () => Promise.reject(new Error('nothing to download')),
+      upload: async (digest, path) => {
+        this.uploads.set(digest, readFileSync(path));
+      },
+      findBundle: async () => this.stored,
+    };
+    this.settings = { ...makeToyKernel(this.folder), limits: BuildLimits.parse(limits), artifacts };
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async build(series: SeriesSource[], config = 'peerlab'): Promise<ToyBuild> {
+    const work: BuildWork = { kind: 'build', buildName: 'toy', series, config };
+    this.attempts += 1;
+    const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.attempts).padStart(12, '0')}`;
+    const assignment: Assignment = { attemptId, runId: attemptId, fence: 1, work };
+    const spool = AttemptSpool.create(join(this.folder, 'spool'), assignment);
+    try {
+      await runBuildJob(this.settings, assignment, work, spool, this.stop.signal);
+      const entries = spool.file('events').read(0, 1e6, 1e9);
+      const texts = (stream: 'agent' | 'build'): string =>
+        spool
+          .file(stream)
+          .read(0, 1e6, 1e9)
+          .flatMap((entry) => ('text' in entry ? [entry.text] : []))
+          .join('\n');
+      const logs = { agent: texts('agent'), build: texts('build') };
+      return {
+        events: entries.flatMap((entry) => ('event' in entry ? [entry.event] : [])),
+        log: (stream) => logs[stream],
+      };
+    } finally {
+      spool.close();
+    }
+  }
+}
+
+/** Processes on this machine that were called as `sleep SECONDS`, whatever namespace they are in. */
+export function sleepers(seconds: string): number {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1') === `sleep\0${seconds}\0`;
+    } catch {
+      // No process, or one that ended meanwhile.
+      return false;
+    }
+  }).length;
+}

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { formatBytes } from '../timing.js';
+import type { SandboxLimits } from './sandbox.js';
+
+const run = promisify(execFile);
+
+/** A process can fill memory at some GiB a second; the limit on each one bounds what a look can miss. */
+const MEMORY_EVERY_MS = 250;
+/** One call to the kernel; a disk takes about a GiB in this time. */
+const RESERVE_EVERY_MS = 500;
+/** What a build wrote is a few thousand files, counted in milliseconds. */
+const DISK_EVERY_MS = 2_000;
+/** A look at a tree that is made to take long to look at. */
+const DISK_LOOK_MS = 60_000;
+/** Left free for everything else on the file system: spool, database, other builds. */
+const RESERVE_BYTES = 2 * 1024 * 1024 * 1024;
+const PAGE_BYTES = 4096;
+/** The kernel lets none above the limit be started; a build that is this near to it waits for ever to start more. */
+const FULL = 0.9;
+
+/** Process ids below a process, itself included, by what the kernel says of each one's parent. */
+export function descendantsOf(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const parent = parentOf(pid);
+    if (parent === null) continue;
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [pid]);
+    else siblings.push(pid);
+  }
+  const found = [root];
+  for (let at = 0; at < found.length; at += 1) found.push(...(children.get(found[at] ?? 0) ?? []));
+  return found;
+}
+
+/** null when the process is gone. */
+function parentOf(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may hold anything; what follows its last one does not.
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return null;
+  }
+}
+
+/** Resident memory of a process in bytes; 0 when it is gone. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}
+
+/** Bytes and files below folders. What cannot be read is not counted, and is of no size to others either. */
+export async function usageOf(folders: readonly string[]): Promise<{ bytes: number; files: number }> {
+  const total = async (...unit: string[]): Promise<number> => {
+    const { stdout } = await run('du', ['-s', '-x', ...unit, '--', ...folders], { timeout: DISK_LOOK_MS }).catch(
+      // du reports what it could not read and counts the rest.
+      (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
+    );
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .reduce((sum, line) => sum + Number(line.split('\t')[0]), 0);
+  };
+  return { bytes: await total('--block-size=1'), files: await total('--inodes') };
+}
+
+export interface LimitWatch {
+  stop(): void;
+}
+
+/**
+ * Looks at what all processes of a sandbox use together, and calls `onExceeded` once, with the reason in
+ * words, when it is more than allowed.
+ * @param pid the outermost process
+ * @param folders where the sandbox writes; they are counted against `diskBytes` and `files`
+ */
+export function watchLimits(
+  pid: number,
+  limits: SandboxLimits,
+  folders: readonly string[],
+  onExceeded: (reason: string) => void,
+): LimitWatch {
+  let isOver = false;
+  let isLooking = false;
+  const stop = (): void => {
+    isOver = true;
+    for (const timer of [memory, reserve, disk]) clearInterval(timer);
+  };
+  const exceeded = (reason: string): void => {
+    if (isOver) return;
+    stop();
+    onExceeded(reason);
+  };
+  const memory = setInterval(() => {
+    const processes = descendantsOf(pid);
+    if (processes.length > FULL * limits.processes) {
+      return exceeded(`the build started ${processes.length} processes, its limit is ${limits.processes}`);
+    }
+    const bytes = processes.reduce((sum, each) => sum + residentBytes(each), 0);
+    if (bytes > limits.memoryBytes) {
+      exceeded(`the build used ${formatBytes(bytes)} of memory, its limit is ${formatBytes(limits.memoryBytes)}`);
+    }
+  }, MEMORY_EVERY_MS);
+  const reserve = setInterval(() => {
+    for (const folder of folders) {
+      statfs(folder).then(
+        ({ bavail, bsize }) => {
+          if (bavail * bsize < RESERVE_BYTES) {
+            exceeded(`the build filled the disk: ${formatBytes(bavail * bsize)} are left on it`);
+          }
+        },
+        () => undefined,
+      );
+    }
+  }, RESERVE_EVERY_MS);
+  const lookAtDisk = async (): Promise<void> => {
+    const { bytes, files } = await usageOf(folders);
+    if (bytes > limits.diskBytes) {
+      exceeded(`the build wrote ${formatBytes(bytes)} to disk, its limit is ${formatBytes(limits.diskBytes)}`);
+    } else if (files > limits.files) {
+      exceeded(`the build made ${files} files, its limit is ${limits.files}`);
+    }
+  };
+  const disk = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    void lookAtDisk()
+      // A folder that is being removed.
+      .catch(() => undefined)
+      .finally(() => {
+        isLooking = false;
+      });
+  }, DISK_EVERY_MS);
+  return { stop };
+}
