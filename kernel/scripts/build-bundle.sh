@@ -37,8 +37,9 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	sed -n '3,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	# Last, where a caller looks for the reason.
+	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 

@@ -215,7 +215,8 @@ export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): 
     // When memory runs out elsewhere on this machine, a build goes first.
     ...words('choom -n 1000 -- nice -n 10 unshare'),
     ...user,
-    ...words('--mount --propagation private --pid --fork --kill-child=KILL sh -ec'),
+    // bwrap looks at itself in /proc, which must count processes as it does.
+    ...words('--mount --propagation private --pid --fork --mount-proc --kill-child=KILL sh -ec'),
     script,
   ];
 }
