@@ -106,7 +106,7 @@ describe('a build job', () => {
         message: expect.stringMatching(/^the kernel does not build: \S+:\d+: error: expected/),
       },
     });
-    expect((await toy.build([], 'unheard-of')).events.at(-1)).toMatchObject({
+    expect((await toy.build([], { config: 'unheard-of' })).events.at(-1)).toMatchObject({
       failure: { class: 'request', message: expect.stringContaining('there is no configuration unheard-of') },
     });
     expect((await toy.build([{ mutant: 'unheard-of' }])).events.at(-1)).toMatchObject({

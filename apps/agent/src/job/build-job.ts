@@ -92,7 +92,8 @@ class BuildJob {
     const builder = await KernelBuilder.open(this.settings, this.folder, this.handlers(), this.signal);
     if (builder.noSandbox !== null) this.note(`build: ${builder.noSandbox}`);
     const { request, base, inputs, patches, stored } = await this.stage('fetch', async () => {
-      const request = { series: await this.seriesArguments(builder), config: this.work.config };
+      const { config, cacheDomain: domain = null } = this.work;
+      const request = { series: await this.seriesArguments(builder), config, domain };
       if (builder.noSandbox !== null && !isTrusted(request)) {
         const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
         throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);
@@ -169,7 +170,7 @@ class BuildJob {
     base: string,
     inputs: BundleInputs,
   ): Promise<void> {
-    const start = { series: [], config: request.config };
+    const start = { series: [], config: request.config, domain: null };
     if (!isTrusted(request) && (await builder.startsFromNothing(request.config, inputs.base.sha256))) {
       // Once for each base and configuration: what a submitted series changes is all that is compiled then.
       this.note('build: no tree of this configuration was built yet; building the untouched base first');

@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildAccount } from '../sandbox/account.js';
-import type { SandboxLock } from '../sandbox/sandbox.js';
+import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
+import { usageOf } from '../sandbox/watch.js';
+
+/** Compiler caches of submitters that are kept, and how large one may be: a kernel's objects take 300 MiB. */
+const KEPT_DOMAINS = 8;
+const DOMAIN_MAX_BYTES = 2 * 1024 ** 3;
 
 /**
  * What builds share: pristine kernel sources, the trees that the farm's own kernels were built in, and
@@ -45,6 +50,48 @@ export class BuilderCache {
     for (const path of entries) {
       if ((await lstat(path)).uid !== uid) await runToEnd('chown', ['-hR', `${uid}:${gid}`, path]);
     }
+  }
+
+  /**
+   * The compiler cache of one submitter, above the shared one: what one compiled, another never gets.
+   * @param domain names the submitter
+   */
+  async domain(domain: string): Promise<NonNullable<Overlay['kept']>> {
+    const folder = join(this.domains, domain);
+    const [changes, scratch] = [join(folder, 'changes'), join(folder, 'scratch')];
+    for (const path of [changes, scratch]) {
+      await mkdir(path, { recursive: true });
+      await chmod(path, 0o755);
+      if (this.account !== null) await chown(path, this.account.uid, this.account.gid);
+    }
+    const now = new Date();
+    await utimes(folder, now, now);
+    return { changes, scratch, lock: join(folder, 'lock') };
+  }
+
+  /** Removes the submitters' caches that were not used in the longest time, and those that grew too large. */
+  async trimDomains(): Promise<void> {
+    const names = await readdir(this.domains).catch(() => []);
+    const aged = await Promise.all(
+      names.map(async (name) => ({
+        folder: join(this.domains, name),
+        at: (await stat(join(this.domains, name))).mtimeMs,
+      })),
+    );
+    aged.sort((a, b) => b.at - a.at);
+    for (const [index, { folder }] of aged.entries()) {
+      const { bytes } = await usageOf([folder]);
+      if (index < KEPT_DOMAINS && bytes <= DOMAIN_MAX_BYTES) continue;
+      // Not while a build uses it.
+      await runToEnd('flock', ['-n', join(folder, 'lock'), 'chmod', '-R', 'u+rwX', '--', folder]).then(
+        () => removeScratch(folder),
+        () => undefined,
+      );
+    }
+  }
+
+  private get domains(): string {
+    return join(this.cacheDir, 'agent', 'domains');
   }
 
   /** Whether a tree of this configuration and base was built already, so that a build need not start from nothing. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BundleManifest } from '@peerlab/contracts';
 import { type BuildAccount, buildAccount } from '../sandbox/account.js';
 import { whyNoSandbox } from '../sandbox/probe.js';
-import { type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
+import { type Overlay, type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
 import { seccompFilter } from '../sandbox/seccomp.js';
 import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
@@ -19,6 +19,8 @@ export type BundleInputs = (typeof BundleInputs)['_output'];
 export interface KernelRequest {
   series: readonly SeriesArgument[];
   config: string;
+  /** Names who submitted it, for a compiler cache of their own; null keeps nothing. */
+  domain: string | null;
 }
 
 /**
@@ -43,6 +45,14 @@ export interface KernelBuilderSettings {
 interface Writable {
   name: string;
   to: string;
+}
+
+/** How a script is run. */
+interface Step {
+  /** May write into the shared cache. */
+  trusted: boolean;
+  domain: string | null;
+  writable: Writable;
 }
 
 /** Where the sandbox shows things. */
@@ -116,6 +126,7 @@ export class KernelBuilder {
     await this.ownFolder(patches);
     const end = await this.script(request, base, ['--key', '--patches', this.place('patches', patches)], {
       trusted: false,
+      domain: null,
       writable: { name: patches, to: INSIDE.patches },
     });
     if (end.inputs === null) {
@@ -135,8 +146,10 @@ export class KernelBuilder {
     await this.ownFolder(out);
     await this.script(request, base, ['--out', `${this.place('out', out)}/bundle`], {
       trusted: isTrusted(request),
+      domain: request.domain,
       writable: { name: out, to: INSIDE.out },
     });
+    await this.cache.trimDomains();
     return join(this.folder, out, 'bundle');
   }
 
@@ -149,7 +162,7 @@ export class KernelBuilder {
     request: KernelRequest,
     base: string,
     args: readonly string[],
-    as: { trusted: boolean; writable: Writable },
+    as: Step,
   ): Promise<BuildScriptEnd> {
     this.steps += 1;
     const name = 'build-bundle.sh';
@@ -185,11 +198,28 @@ export class KernelBuilder {
 
   private async sandbox(
     command: string[],
-    { trusted, writable }: { trusted: boolean; writable: Writable },
+    { trusted, domain, writable }: Step,
   ): Promise<{ sandbox: Sandbox; folders: string[] }> {
-    const [changes, scratch, tmp] = [`changes-${this.steps}`, `scratch-${this.steps}`, `tmp-${this.steps}`];
-    for (const name of [changes, scratch, tmp]) await this.ownFolder(name);
+    const own = async (name: string): Promise<string> => {
+      await this.ownFolder(`${name}-${this.steps}`);
+      return at(`${name}-${this.steps}`);
+    };
     const at = (name: string): string => join(this.folder, name);
+    const tmp = await own('tmp');
+    const folders = [tmp, at(writable.name)];
+    const overlays: Overlay[] = [];
+    const overlay = async (from: string, to: string, name: string, kept?: Overlay['kept']): Promise<void> => {
+      const changes = await own(`${name}-changes`);
+      folders.push(changes, ...(kept === undefined ? [] : [kept.changes]));
+      overlays.push({ from, to, changes, scratch: await own(`${name}-scratch`), ...(kept && { kept }) });
+    };
+    if (!trusted) {
+      await overlay(this.cache.folder, INSIDE.cache, 'cache');
+      if (domain !== null) {
+        const kept = await this.cache.domain(domain);
+        await overlay(join(this.cache.folder, 'ccache'), `${INSIDE.cache}/ccache`, 'ccache', kept);
+      }
+    }
     const sandbox: Sandbox = {
       command,
       cwd: INSIDE.tmp,
@@ -199,18 +229,16 @@ export class KernelBuilder {
         { from: at('series'), to: INSIDE.series },
       ],
       writable: [
-        { from: at(tmp), to: INSIDE.tmp },
+        { from: tmp, to: INSIDE.tmp },
         { from: at(writable.name), to: writable.to },
         ...(trusted ? [{ from: this.cache.folder, to: INSIDE.cache }] : []),
       ],
-      overlays: trusted
-        ? []
-        : [{ from: this.cache.folder, to: INSIDE.cache, changes: at(changes), scratch: at(scratch) }],
+      overlays,
       lock: this.cache.lock(trusted),
       limits: sandboxLimits(this.settings.limits),
       seccompFile: at('seccomp'),
     };
-    return { sandbox, folders: [changes, tmp, writable.name].map(at) };
+    return { sandbox, folders };
   }
 
   private seriesArguments({ series }: KernelRequest): string[] {

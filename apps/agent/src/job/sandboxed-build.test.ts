@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
@@ -241,6 +241,40 @@ echo done`),
   it('that prints without end fills no log', async () => {
     const build = await toy.build([hostile('seq 1 400000 >&2')]);
     expect(build.log('build').split('\n').length).toBeLessThan(210_000);
+  });
+});
+
+describe('the compiler cache of a submitter', () => {
+  it('serves the same submitter, and what one put into it no other gets', async () => {
+    const innocent = (note: string) => ({
+      mbox: toySourcePatch('more', 7) + toyPatch('a note', 'note', null, `${note}\n`),
+    });
+    let looks = 0;
+    const hits = async (cacheDomain: string | undefined): Promise<number> => {
+      const text = said(
+        await toy.build(
+          [hostile(`ccache --print-stats # ${(looks += 1)}`)],
+          cacheDomain === undefined ? {} : { cacheDomain },
+        ),
+      );
+      return Number(/^direct_cache_hit\s+(\d+)$/m.exec(text)?.[1] ?? Number.NaN);
+    };
+    await toy.build([]);
+    const shared = await hits(undefined);
+    for (const note of ['one', 'two']) await toy.build([innocent(note)], { cacheDomain: 'submitter-1' });
+    expect(await hits('submitter-1')).toBeGreaterThan(shared);
+    expect(await hits('submitter-2')).toBe(shared);
+    expect(await hits(undefined)).toBe(shared);
+
+    const wanted = bundleOf(await toy.build([innocent('three')]));
+    await toy.build([hostile('find /cache/ccache -type f -exec sh -c \'echo garbage >"$1"\' _ {} \\;')], {
+      cacheDomain: 'submitter-3',
+    });
+    rmSync(join(toy.settings.cacheDir, 'bundles'), { recursive: true });
+    expect(bundleOf(await toy.build([innocent('three')], { cacheDomain: 'submitter-1' }))).toEqual(wanted);
+    expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'domains')).sort()).toEqual(
+      [1, 2, 3].map((number) => `submitter-${number}`),
+    );
   });
 });
 

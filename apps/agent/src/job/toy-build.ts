@@ -39,8 +39,8 @@ export class ToyBuilder {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async build(series: SeriesSource[], config = 'peerlab'): Promise<ToyBuild> {
-    const work: BuildWork = { kind: 'build', buildName: 'toy', series, config };
+  async build(series: SeriesSource[], more: Partial<BuildWork> = {}): Promise<ToyBuild> {
+    const work: BuildWork = { kind: 'build', buildName: 'toy', series, config: 'peerlab', ...more };
     this.attempts += 1;
     const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.attempts).padStart(12, '0')}`;
     const assignment: Assignment = { attemptId, runId: attemptId, fence: 1, work };

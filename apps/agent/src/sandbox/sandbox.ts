@@ -14,6 +14,8 @@ export interface Overlay extends Share {
   changes: string;
   /** Empty folder of the same file system, for the kernel's own use. */
   scratch: string;
+  /** Taken instead of the two by the one holder of the lock at a time: what is written there is kept. */
+  kept?: { changes: string; scratch: string; lock: string };
 }
 
 /** Two lock files; holders share them or have them alone. A waiting writer keeps new readers out. */
@@ -69,8 +71,8 @@ const OPEN_FILES = 4096;
 /** Where the parts of the view are put together; a folder that every Debian system has. */
 const ASSEMBLY = '/mnt';
 
-const LOCK_FDS = { gate: 8, file: 9 } as const;
-/** One digit, as dash knows no other. */
+/** One digit each, as dash knows no other. */
+const LOCK_FDS = { kept: 6, gate: 8, file: 9 } as const;
 const SECCOMP_FD = 7;
 
 /** /usr and the links of / that lead into it, as they are here. */
@@ -133,21 +135,19 @@ function partsOf(sandbox: Sandbox, hasRoot: boolean): Part[] {
       make: `if [ -d ${from} ]; then mkdir ${at}; else : >${at}; fi; mount --rbind ${from} ${at}`,
     };
   };
-  const overlaid = (overlay: Overlay): Part => {
+  // Attributes of its own that an unprivileged mount may write.
+  const attributes = hasRoot ? '' : 'userxattr,';
+  const overlaid = ({ from, to, changes, scratch, kept }: Overlay): Part => {
     const at = place();
-    // Attributes of its own that an unprivileged mount may write.
-    const options = [
-      ...(hasRoot ? [] : ['userxattr']),
-      `lowerdir=${overlay.from}`,
-      `upperdir=${overlay.changes}`,
-      `workdir=${overlay.scratch}`,
-    ].join(',');
-    return {
-      at,
-      to: overlay.to,
-      writable: true,
-      make: `mkdir ${at}; mount -t overlay overlay -o ${quote(options)} ${at}`,
-    };
+    const mount = (upper: string, work: string): string =>
+      `mount -t overlay overlay -o ${quote(`${attributes}lowerdir=${from},upperdir=${upper},workdir=${work}`)} ${at}`;
+    const own = mount(changes, scratch);
+    const fd = LOCK_FDS.kept;
+    const make =
+      kept === undefined
+        ? own
+        : `exec ${fd}>${quote(kept.lock)}; if flock -n ${fd}; then ${mount(kept.changes, kept.scratch)}; else ${own}; fi`;
+    return { at, to, writable: true, make: `mkdir ${at}; ${make}` };
   };
   return [
     ...sandbox.overlays.map(overlaid),
@@ -182,8 +182,9 @@ const UNMOUNTABLE = /[,:\\\n]/;
  * @param account the account to drop to, for an agent that is root
  */
 export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): string[] {
-  for (const { from, changes, scratch } of sandbox.overlays) {
-    const odd = [from, changes, scratch].find((path) => UNMOUNTABLE.test(path));
+  for (const { from, changes, scratch, kept } of sandbox.overlays) {
+    const paths = [from, changes, scratch, ...(kept === undefined ? [] : [kept.changes, kept.scratch])];
+    const odd = paths.find((path) => UNMOUNTABLE.test(path));
     if (odd !== undefined) throw new Error(`the path ${odd} has a character that an overlay cannot take (, : \\)`);
   }
   const parts = partsOf(sandbox, account !== null);
@@ -207,7 +208,9 @@ export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): 
     `mount -t tmpfs -o size=1m,mode=755 peerlab ${ASSEMBLY}`,
     ...parts.map(({ make }) => make),
     `cd ${ASSEMBLY}`,
-    `${run.map(quote).join(' ')} ${LOCK_FDS.gate}>&- ${LOCK_FDS.file}>&- ${SECCOMP_FD}<${quote(sandbox.seccompFile)}`,
+    `${run.map(quote).join(' ')} ${Object.values(LOCK_FDS)
+      .map((fd) => `${fd}>&-`)
+      .join(' ')} ${SECCOMP_FD}<${quote(sandbox.seccompFile)}`,
     'exit $?',
   ].join('\n');
   const user = account === null ? ['--user', '--map-root-user'] : [];

@@ -103,6 +103,14 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     series: z.array(SeriesSource),
     config: Name,
+    /**
+     * Names who submitted it. Builds of one submitter may share what they compiled, and nobody else gets
+     * it; without it nothing is kept.
+     */
+    cacheDomain: z
+      .string()
+      .regex(/^[0-9a-z-]{1,64}$/)
+      .optional(),
   }),
   z.object({
     kind: z.literal('test'),
