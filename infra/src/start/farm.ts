@@ -66,7 +66,9 @@ export class Farm {
 
   async prepareKernelSource(): Promise<void> {
     const step = this.terminal.step('kernel source');
-    await runStep([this.path('kernel/scripts/fetch-base.sh'), '--cache', this.options.cacheDir], {
+    // Where the agent's builds look for it.
+    const cache = join(this.options.cacheDir, 'builder');
+    await runStep([this.path('kernel/scripts/fetch-base.sh'), '--cache', cache], {
       cwd: this.options.root,
       logFile: join(this.options.stateDir, 'log/kernel-source.log'),
       result: '',

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LogStream, type Verdict } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attemptsOf, StartedFarm, wholeLog } from './started-farm.js';
+import { baseMakefile, hostileRun, sharedCache } from './hostile-series.js';
+import { attemptsOf, runToTheEnd, StartedFarm, wholeLog } from './started-farm.js';
 
 /** One report entry, as `--json` writes it. */
 interface Entry {
@@ -138,6 +139,24 @@ describe('the main job on the virtual lab, with the controller killed in the mid
       expect(byPhase.get('default-after')?.buildId).toBe(byPhase.get('default-before')?.buildId);
       expect(new Set(attempt.kernels.map((k) => k.bootId)).size).toBeGreaterThanOrEqual(3);
     }
+  });
+
+  it('gives a hostile series nothing, and says why its build failed', async () => {
+    const client = await farm.client();
+    const secrets = ['agent.token', 'user.token', 'lab/client_key'].map((name) => join(farm.stateDir, name));
+    const before = await sharedCache(farm.cacheDir);
+    const run = await runToTheEnd(client, hostileRun(await baseMakefile(farm.cacheDir), farm.url, secrets), RUN_MS);
+    const [job] = run.jobViews;
+    const [attempt] = await attemptsOf(client, run);
+    expect(attempt?.failure).toMatchObject({ class: 'build', message: expect.stringContaining('seen enough') });
+    expect(job?.attempts.length).toBe(1);
+    const log = (await wholeLog(client, attempt?.id ?? '', 'build')).map(({ text }) => text).join('\n');
+    // It ran, as the kernel's own Makefile does.
+    expect(log).toMatch(/SAID uid=1000 gid=1000/);
+    expect(log).not.toMatch(/SAID (?:READ|WROTE|REACHED)/);
+    for (const secret of secrets)
+      expect(log).not.toContain((await readFile(secret, 'utf8')).trim().split('\n').at(1) ?? '?');
+    expect(await sharedCache(farm.cacheDir)).toEqual(before);
   });
 
   it('stops everything it started on Ctrl-C', async () => {

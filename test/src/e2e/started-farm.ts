@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,8 @@ export class StartedFarm {
     readonly child: ChildProcess,
     readonly stateDir: string,
     readonly url: string,
+    /** Where `npm start` keeps what it built. */
+    readonly cacheDir: string,
   ) {
     this.exit = new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1)));
     for (const stream of [child.stdout, child.stderr]) {
@@ -42,7 +44,9 @@ export class StartedFarm {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PEERLAB_STATE: state, NO_COLOR: '1' },
     });
-    return new StartedFarm(child, state, `http://127.0.0.1:${port}`);
+    const cache =
+      process.env['PEERLAB_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'peerlab');
+    return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cache);
   }
 
   /** Waits for a line of output; fails with all output when the program ends first. */
