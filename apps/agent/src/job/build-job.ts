@@ -9,13 +9,14 @@ import {
   type Work,
   type AnyStage,
   describeBuildError,
+  isBundlePath,
 } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { messageOf } from '../journal.js';
 import type { Artifacts } from './artifacts.js';
 import { runBuildScript } from './build-script.js';
-import { isBundlePath, runTar, sha256OfFile } from './bundle-cache.js';
+import { runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
 import { splitSeries, uploadPatches } from './series-patches.js';
 
