@@ -41,7 +41,8 @@ export function createHttpArtifacts(settings: { controller: string; readToken: (
     const body = Problem.safeParse(await response.json().catch(() => null));
     const why = body.success ? `${body.data.title}${body.data.detail ? `: ${body.data.detail}` : ''}` : '';
     const message = `the controller answered ${response.status} ${why}`.trim();
-    throw response.status >= 500 || response.status === 429 ? new Error(message) : new RefusedError(message);
+    const { status } = response;
+    throw status >= 500 || status === 429 || status === 408 ? new Error(message) : new RefusedError(message);
   };
   const withSignal = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });
 

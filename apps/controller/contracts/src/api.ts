@@ -306,10 +306,7 @@ export const ROUTES = {
       missingPatches: z.array(Sha256).default([]),
     }),
   },
-  /**
-   * Registers an uploaded bundle artifact so that runs can name it. An agent that unpacks it refuses it unless the
-   * manifest.json in the archive is the same.
-   */
+  /** Registers an uploaded bundle artifact so that runs can name it; the manifest is read from the tar. */
   registerBundle: {
     method: 'POST',
     path: '/api/v1/bundles',
