@@ -23,8 +23,8 @@ const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | 
  * Unpacks a tar archive into a folder that it makes. Only files that are expected are written, each with its
  * expected size and digest and with a mode of ours; every one of them has to be there. Throws ArchiveError
  * when the archive holds anything else, and leaves no folder behind then. Messages never tell a true digest
- * or content: whoever made the archive must not learn anything about files by it.
- * @param folder must not exist, and nobody else may write into the folder above it
+ * or content, so that the author of an archive learns nothing about files from them.
+ * @param folder must not exist; the folder above it is writable for this process alone
  */
 export async function extractPlain(
   tarFile: string,

@@ -34,7 +34,7 @@ afterEach(() => rmSync(parent, { recursive: true, force: true }));
 const read = (options: Partial<PlainFolderOptions> = {}) => readPlainFolder(folder, { limits: LIMITS, ...options });
 const at = (name: string): string => join(folder, name);
 
-describe('a folder that somebody else filled', () => {
+describe('a folder from an untrusted source', () => {
   it('is told by name, size and digest', async () => {
     const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
     const { files, kept } = await read({ keep: new Map([['vmlinuz', 6]]) });

@@ -30,10 +30,10 @@ export interface PlainFolderOptions {
 const SPECIAL_BITS = 0o7000;
 
 /**
- * Looks through a folder that somebody else filled: digest and size of every file, by name. Follows no
+ * Looks through a folder from an untrusted source: digest and size of every file, by name. Follows no
  * symbolic link, the folder itself and those on the way included. Throws ArchiveError for anything that is
  * not a folder or a plain file with a clean name, one hard link and an ordinary mode, and above a limit.
- * Nobody may write into the folder while it is read.
+ * The caller guarantees that no other process writes into the folder meanwhile.
  */
 export async function readPlainFolder(
   folder: string,

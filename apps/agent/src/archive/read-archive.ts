@@ -26,7 +26,7 @@ export interface ArchiveEntry {
   content(): AsyncGenerator<Buffer, void, undefined>;
 }
 
-/** Bits that are refused: set-user-id, set-group-id, sticky; and what anybody may write. */
+/** Bits that are refused: set-user-id, set-group-id, sticky, world-writable. */
 const SPECIAL_BITS = 0o7000;
 const WORLD_WRITABLE = 0o002;
 
@@ -153,7 +153,7 @@ function checkEntry(header: TarHeader, limits: ArchiveLimits, names: SeenNames):
   const mode = header.mode ?? 0;
   if (mode > 0o7777) refuse('has bits that are no permissions in its mode');
   if ((mode & SPECIAL_BITS) !== 0) refuse('has a set-user-id, set-group-id or sticky bit');
-  if ((mode & WORLD_WRITABLE) !== 0) refuse('may be written by anybody');
+  if ((mode & WORLD_WRITABLE) !== 0) refuse('is world-writable');
   if (kind === 'folder' && header.sizeBytes !== 0) refuse('is a folder with content');
   if (header.sizeBytes > limits.fileBytes) refuse(`has more than ${limits.fileBytes} bytes`);
   return { name, kind, sizeBytes: header.sizeBytes, mode };

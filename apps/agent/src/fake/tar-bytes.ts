@@ -83,3 +83,13 @@ export const TAR_END = Buffer.alloc(2 * BLOCK);
 
 /** A whole archive of these parts. */
 export const tarOf = (...parts: readonly Buffer[]): Buffer => Buffer.concat([...parts, TAR_END]);
+
+/** Gives every block that looks like a header its right checksum. */
+export function mendChecksums(archive: Buffer): void {
+  for (let at = 0; at + 512 <= archive.length; at += 512) {
+    const block = archive.subarray(at, at + 512);
+    if (block.toString('latin1', 257, 262) !== 'ustar') continue;
+    const sum = block.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 0 : byte), 256);
+    block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  }
+}

@@ -19,7 +19,7 @@ const LINE_MAX = 1000;
 /** A message of a build, which may quote several lines. */
 const DETAIL_MAX = 4000;
 
-/** Files that a bundle may name: about a dozen are usual, a suite of somebody's own may bring its data. */
+/** Files that a bundle may name: about a dozen are usual; a suite may bring its data. */
 export const BUNDLE_FILES_MAX = 1000;
 /** Largest file of a bundle, in bytes: a debug kernel with all its modules is below 100 MB. */
 export const BUNDLE_FILE_MAX_BYTES = 512 * 1024 * 1024;
@@ -115,7 +115,7 @@ export function whyBadBundle({ release, files }: Pick<BundleManifest, 'release' 
   return null;
 }
 
-/** The manifest of a bundle that somebody made and wants to be used. */
+/** A manifest that comes in by hand: the shape, and the rules of `whyBadBundle`. */
 export const NewBundleManifest = BundleManifest.superRefine((manifest, context) => {
   const problem = whyBadBundle(manifest);
   if (problem !== null) context.addIssue({ code: 'custom', path: problem.path, message: problem.message });
