@@ -4,28 +4,39 @@ import { join } from 'node:path';
 import type { BundleManifest } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
 import { runTar } from '../job/bundle-cache.js';
+import { tarEntry, tarFolder, tarOf } from './tar-bytes.js';
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A bundle whose files are noise; fake machines do not look into them. */
+/** Modules as a build packs them, with noise for the one module. */
+const fakeModules = (release: string, noise: Buffer): Buffer =>
+  tarOf(
+    tarFolder(`lib/modules/${release}`),
+    tarEntry({ name: `lib/modules/${release}/modules.dep` }, 'peerlab_provider.ko:\n'),
+    tarEntry({ name: `lib/modules/${release}/peerlab_provider.ko` }, noise),
+  );
+
+/** A bundle whose kernel and suites are noise; fake machines do not look into them. */
 export async function makeFakeBundle(
   folder: string,
   suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number }[],
+  modules: (release: string) => Buffer = (release) => fakeModules(release, randomBytes(5_000)),
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
   await mkdir(join(root, 'suites'), { recursive: true });
   const names = ['vmlinuz', 'modules.tar', ...suites.map((suite) => `suites/${suite.name}`)];
   const files: BundleManifest['files'] = {};
+  const key = sha256(randomBytes(32));
+  const release = `7.3.4-peerlab-${key.slice(0, 8)}`;
   for (const name of names) {
-    const bytes = randomBytes(name === 'vmlinuz' ? 700_000 : 5_000);
+    const bytes = name === 'modules.tar' ? modules(release) : randomBytes(name === 'vmlinuz' ? 700_000 : 5_000);
     await writeFile(join(root, name), bytes);
     files[name] = { sha256: sha256(bytes), sizeBytes: bytes.length };
   }
-  const key = sha256(JSON.stringify(files));
   const manifest: BundleManifest = {
     schema: 1,
     key,
-    release: `7.3.4-peerlab-${key.slice(0, 8)}`,
+    release,
     buildId: sha256('build-id').slice(0, 40),
     base: { version: '7.3.4', sha256: sha256('base') },
     series: [],

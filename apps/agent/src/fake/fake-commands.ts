@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FOREIGN_MODULES } from '../job/stages/install-modules.js';
 import { purposeOf } from '../machine/command.js';
 import { FENCE_REFUSED, fenceOf } from '../machine/fence.js';
 import type { FakeMachine, FakeTest } from './fake-machine.js';
@@ -97,6 +98,7 @@ const ACTIONS: Record<string, Action> = {
     channel.exit(0);
   },
   'unpack-modules': (machine, channel, { release }) => {
+    if (machine.foreignModules.has(String(release))) return channel.exit(FOREIGN_MODULES);
     machine.installedModules.add(String(release));
     channel.exit(0);
   },

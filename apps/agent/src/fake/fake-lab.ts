@@ -34,6 +34,8 @@ export interface FakeLabOptions {
   testTimeoutSeconds?: number;
   timeoutSeconds?: number;
   power?: boolean;
+  /** What the bundle has as modules.tar; by default what a build makes. */
+  modules?: (release: string) => Buffer;
 }
 
 export interface FakeLab {
@@ -51,13 +53,12 @@ const TESTS: FakeTest[] = [
 
 /** A lab of one fake machine, with everything it needs below `folder`. */
 export async function startFakeLab(folder: string, options: FakeLabOptions = {}): Promise<FakeLab> {
-  const bundle = await makeFakeBundle(folder, [
-    {
-      name: FAKE_SUITE,
-      testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
-      timeoutSeconds: options.timeoutSeconds ?? 30,
-    },
-  ]);
+  const suite = {
+    name: FAKE_SUITE,
+    testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
+    timeoutSeconds: options.timeoutSeconds ?? 30,
+  };
+  const bundle = await makeFakeBundle(folder, [suite], options.modules);
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
   const fake = await FakeMachine.start({

@@ -78,6 +78,8 @@ export class FakeMachine {
   /** Files by path, as uploaded over SFTP. */
   readonly files = new Map<string, Buffer>();
   readonly installedModules = new Set<string>();
+  /** Releases whose modules are not ours. */
+  readonly foreignModules = new Set<string>();
   /** Purposes of the commands it was given, in order. */
   readonly commands: string[] = [];
   /** What the inventory script prints. */

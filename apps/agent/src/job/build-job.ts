@@ -16,17 +16,10 @@ import type { Artifacts } from './artifacts.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, runToEnd } from './builder-cache.js';
-import { checkBuiltBundle } from './bundle-check.js';
+import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
 import { runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
-import {
-  type BundleInputs,
-  KernelBuilder,
-  type KernelRequest,
-  type SeriesArgument,
-  ScriptFailed,
-  isTrusted,
-} from './kernel-builder.js';
+import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
@@ -42,6 +35,8 @@ export interface BuildSettings {
 const EXIT_USAGE = 2;
 /** Lines of a build that are kept: a whole kernel prints 5 000. The others are counted. */
 const LOG_LINES_MAX = 200_000;
+/** Longest series, in bytes. */
+const SERIES_MAX_BYTES = 64 * 1024 * 1024;
 /** Progress from which on files of the tree may have run: what the script says then, the series may say. */
 const TREE_RUNS_PERCENT = 8;
 
@@ -147,7 +142,7 @@ class BuildJob {
         const name = `${String(index + 1).padStart(2, '0')}-series.mbox`;
         const file = join(builder.seriesFolder, name);
         if ('mbox' in source) await writeFile(file, source.mbox);
-        else await this.settings.artifacts.download(source.artifact, file, this.signal);
+        else await this.settings.artifacts.download(source.artifact, file, this.signal, SERIES_MAX_BYTES);
         await chmod(file, 0o644);
         series.push({ kind: 'submitted', file: name });
       }
@@ -168,7 +163,7 @@ class BuildJob {
     builder: KernelBuilder,
     request: KernelRequest,
     base: string,
-    inputs: BundleInputs,
+    inputs: ExpectedBundle,
   ): Promise<void> {
     const start = { series: [], config: request.config, domain: null };
     if (!isTrusted(request) && (await builder.startsFromNothing(request.config, inputs.base.sha256))) {
@@ -184,7 +179,7 @@ class BuildJob {
     builder: KernelBuilder,
     request: KernelRequest,
     base: string,
-    inputs: BundleInputs,
+    inputs: ExpectedBundle,
   ): Promise<void> {
     const made = await this.believed(builder.build(request, base));
     await checkBuiltBundle(made, inputs);
@@ -195,7 +190,7 @@ class BuildJob {
     if (!existsSync(out)) await rename(made, out);
   }
 
-  private async upload(out: string, inputs: BundleInputs, patches: string, cached: boolean): Promise<void> {
+  private async upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
     const manifest: BundleManifest = await checkBuiltBundle(out, inputs);
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.folder, 'bundle.tar');

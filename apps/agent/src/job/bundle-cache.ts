@@ -1,9 +1,25 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BundleManifest } from '@peerlab/contracts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  BUNDLE_FILE_MAX_BYTES,
+  BUNDLE_PATH_DEPTH,
+  BUNDLE_PATH_MAX,
+  BundleManifest,
+  MANIFEST_FILE,
+  MANIFEST_MAX_BYTES,
+  whyBadBundle,
+} from '@peerlab/contracts';
+import {
+  type ArchiveLimits,
+  ArchiveError,
+  type ExpectedFile,
+  extractPlain,
+  readPlainFolder,
+} from '../archive/index.js';
 import type { Artifacts } from './artifacts.js';
 import { JobFailure } from './failure.js';
 
@@ -13,41 +29,52 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Names inside a bundle: relative, below it, nothing clever. */
-export function isBundlePath(path: string): boolean {
-  return /^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/.test(path) && !path.split('/').some((part) => part === '..' || part === '');
-}
+/** Bundles kept on the agent's disk, about 10 MB each; far more than jobs that run at once. */
+const KEPT_BUNDLES = 32;
+
+/** What a tar archive adds to one file, in bytes: header, long name with its own header, padding; rounded up. */
+const ENTRY_OVERHEAD_BYTES = 4096;
+
+/** What the agent's disk says when there is no room; not the fault of the bundle. */
+const DISK_FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /** Bundles on the agent's disk, by digest; jobs that want the same one wait for one download. */
 export class BundleCache {
-  private readonly fetching = new Map<string, Promise<string>>();
+  private readonly fetching = new Map<string, Promise<void>>();
 
   constructor(
     private readonly root: string,
     private readonly artifacts: Artifacts,
   ) {}
 
-  /** The folder of an unpacked bundle; every file in it agrees with the manifest. */
+  /**
+   * The folder of an unpacked bundle: exactly the files that the manifest names, with their sizes and digests,
+   * and the manifest itself. Throws JobFailure `request` when the archive holds anything else.
+   */
   async fetch(sha256: string, manifest: BundleManifest, signal?: AbortSignal): Promise<string> {
+    const problem = whyBadBundle(manifest);
+    if (problem !== null) {
+      throw new JobFailure(
+        'request',
+        `the bundle's manifest is refused at ${problem.path.join(' ')}: ${problem.message}`,
+      );
+    }
     const folder = join(this.root, sha256);
-    if (!existsSync(folder)) {
-      // Without the caller's signal: others may wait for the same download.
-      let task = this.fetching.get(sha256);
-      if (task === undefined) {
-        task = this.unpack(sha256, folder).finally(() => this.fetching.delete(sha256));
-        this.fetching.set(sha256, task);
+    // A folder that is damaged, or that an older version unpacked with less care, is made anew.
+    if (!existsSync(folder) || (await whyUnusable(folder, manifest)) !== null) {
+      // Without the caller's signal: others may wait for the same download. Who has another manifest does not:
+      // it fails or passes by its own.
+      const task = `${sha256} ${JSON.stringify(manifest)}`;
+      let running = this.fetching.get(task);
+      if (running === undefined) {
+        running = this.unpack(sha256, manifest, folder).finally(() => this.fetching.delete(task));
+        this.fetching.set(task, running);
       }
-      await task;
+      await running;
     }
     const now = new Date();
     await utimes(folder, now, now);
     signal?.throwIfAborted();
-    try {
-      await checkFiles(folder, manifest);
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    }
     return folder;
   }
 
@@ -61,17 +88,30 @@ export class BundleCache {
     for (const { name } of aged.slice(KEPT_BUNDLES)) await rm(join(this.root, name), { recursive: true, force: true });
   }
 
-  private async unpack(sha256: string, folder: string): Promise<string> {
+  private async unpack(sha256: string, manifest: BundleManifest, folder: string): Promise<void> {
     await mkdir(this.root, { recursive: true });
-    const tar = join(this.root, `${sha256}.tar`);
     const temporary = `${folder}.${randomUUID()}`;
+    const tar = `${temporary}.tar`;
     try {
-      await this.artifacts.download(sha256, tar);
-      await mkdir(temporary);
-      await runTar(['-xf', tar, '-C', temporary, '--no-same-owner']);
-      await rename(temporary, folder);
+      await this.artifacts.download(sha256, tar, undefined, archiveMaxBytes(manifest));
+      await extractPlain(tar, temporary, expectedFiles(manifest), limitsOf(manifest));
+      if (!isSameManifest(await readFile(join(temporary, MANIFEST_FILE)), manifest)) {
+        throw new ArchiveError(`its ${MANIFEST_FILE} is not the manifest that the bundle was registered with`);
+      }
+      await replaceFolder(temporary, folder);
       await this.evict();
-      return folder;
+    } catch (error) {
+      if (error instanceof ArchiveError) {
+        throw new JobFailure(
+          'request',
+          `the archive of bundle ${manifest.key.slice(0, 12)}… is refused: ${error.message}; ` +
+            'it has to be a plain tar of manifest.json and the files that it names',
+        );
+      }
+      if (DISK_FULL.includes((error as NodeJS.ErrnoException).code)) {
+        throw new JobFailure('infrastructure', `no room for a bundle in ${this.root}; free space on the agent's disk`);
+      }
+      throw error;
     } finally {
       await rm(tar, { force: true });
       await rm(temporary, { recursive: true, force: true });
@@ -79,19 +119,65 @@ export class BundleCache {
   }
 }
 
-/** Bundles kept on the agent's disk, about 10 MB each; far more than jobs that run at once. */
-const KEPT_BUNDLES = 32;
+const limitsOf = ({ files }: BundleManifest): ArchiveLimits => ({
+  // Every file may come with the folders above it.
+  entries: Object.keys(files).length * BUNDLE_PATH_DEPTH + 1,
+  fileBytes: BUNDLE_FILE_MAX_BYTES,
+  totalBytes: Object.values(files).reduce((sum, { sizeBytes }) => sum + sizeBytes, MANIFEST_MAX_BYTES),
+  nameBytes: BUNDLE_PATH_MAX,
+  depth: BUNDLE_PATH_DEPTH,
+});
 
-async function checkFiles(folder: string, manifest: BundleManifest): Promise<void> {
-  for (const [path, expected] of Object.entries(manifest.files)) {
-    if (!isBundlePath(path)) throw new JobFailure('request', `the bundle names a file outside itself: ${path}`);
-    const found = await lstat(join(folder, path)).catch(() => null);
-    if (found === null || !found.isFile()) throw new JobFailure('request', `the bundle lacks its file ${path}`);
-    const seen = await sha256OfFile(join(folder, path));
-    if (seen !== expected.sha256) {
-      throw new JobFailure('request', `${path} in the bundle has sha256 ${seen}, its manifest says ${expected.sha256}`);
-    }
+/** Largest archive that these files can be in, in bytes; what is longer is not downloaded to its end. */
+function archiveMaxBytes(manifest: BundleManifest): number {
+  const { totalBytes, entries } = limitsOf(manifest);
+  return totalBytes + (entries + 1) * ENTRY_OVERHEAD_BYTES + 20 * 512;
+}
+
+function expectedFiles({ files }: BundleManifest): Map<string, ExpectedFile> {
+  const expected = new Map<string, ExpectedFile>([[MANIFEST_FILE, { maxBytes: MANIFEST_MAX_BYTES }]]);
+  for (const [path, { sizeBytes, sha256 }] of Object.entries(files)) {
+    expected.set(path, { sizeBytes, sha256, executable: path.startsWith('suites/') });
   }
+  return expected;
+}
+
+/** Whether the text of a manifest.json says the same; the order of its fields does not matter. */
+function isSameManifest(json: Buffer, manifest: BundleManifest): boolean {
+  let value: unknown;
+  try {
+    value = JSON.parse(json.toString());
+  } catch {
+    return false;
+  }
+  const parsed = BundleManifest.safeParse(value);
+  return parsed.success && isDeepStrictEqual(parsed.data, BundleManifest.parse(manifest));
+}
+
+/** Why a folder in the cache is not the bundle of this manifest; null when it is. */
+async function whyUnusable(folder: string, manifest: BundleManifest): Promise<string | null> {
+  try {
+    const { files, kept } = await readPlainFolder(folder, {
+      limits: limitsOf(manifest),
+      keep: new Map([[MANIFEST_FILE, MANIFEST_MAX_BYTES]]),
+    });
+    if (!isSameManifest(kept.get(MANIFEST_FILE) ?? Buffer.alloc(0), manifest)) return 'another manifest';
+    files.delete(MANIFEST_FILE);
+    return isDeepStrictEqual(Object.fromEntries(files), manifest.files) ? null : 'other files';
+  } catch (error) {
+    if (error instanceof ArchiveError) return error.message;
+    throw error;
+  }
+}
+
+/** Puts a finished folder where a worse one may be. */
+async function replaceFolder(finished: string, folder: string): Promise<void> {
+  const old = `${finished}.old`;
+  await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(finished, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 /** Runs tar; throws with its words when it fails. */

@@ -1,19 +1,15 @@
 import { chownSync } from 'node:fs';
 import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BundleManifest } from '@peerlab/contracts';
 import { type BuildAccount, buildAccount } from '../sandbox/account.js';
 import { whyNoSandbox } from '../sandbox/probe.js';
 import { type Overlay, type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
 import { seccompFilter } from '../sandbox/seccomp.js';
 import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
+import { ExpectedBundle } from './bundle-check.js';
 import { BuilderCache, runToEnd } from './builder-cache.js';
 import { JobFailure } from './failure.js';
-
-/** Everything that goes into a bundle, as computed before anything that a series brings has run. */
-export const BundleInputs = BundleManifest.pick({ key: true, base: true, series: true, config: true, toolchain: true });
-export type BundleInputs = (typeof BundleInputs)['_output'];
 
 /** What to build. Paths are those that the build sees. */
 export interface KernelRequest {
@@ -121,7 +117,7 @@ export class KernelBuilder {
    * Takes the series apart and computes the content key. Nothing of the series runs.
    * @returns also the folder with the texts of the patches as they will be applied, which the sandbox wrote
    */
-  async inputs(request: KernelRequest, base: string): Promise<{ inputs: BundleInputs; patches: string }> {
+  async inputs(request: KernelRequest, base: string): Promise<{ inputs: ExpectedBundle; patches: string }> {
     const patches = `patches-${this.steps + 1}`;
     await this.ownFolder(patches);
     const end = await this.script(request, base, ['--key', '--patches', this.place('patches', patches)], {
@@ -132,7 +128,7 @@ export class KernelBuilder {
     if (end.inputs === null) {
       throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.said.at(-1) ?? 'nothing'}`);
     }
-    return { inputs: BundleInputs.parse(JSON.parse(end.inputs)), patches: join(this.folder, patches) };
+    return { inputs: ExpectedBundle.parse(JSON.parse(end.inputs)), patches: join(this.folder, patches) };
   }
 
   /**

@@ -418,17 +418,6 @@ describe('trouble with the machine', () => {
   });
 });
 
-describe('bundles', () => {
-  it('a bundle that is not what it says is refused', async () => {
-    await setUp();
-    const file = bench.work.manifest.files.vmlinuz;
-    if (file !== undefined) file.sha256 = 'f'.repeat(64);
-    await runTestJob(bench);
-    expect(finished().failure).toMatchObject({ class: 'request', stage: 'flash' });
-    expect(finished().failure?.message).toContain('vmlinuz in the bundle has sha256');
-  });
-});
-
 describe('endings from outside', () => {
   it('cancel in a test stops it and restores the machine', async () => {
     await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });

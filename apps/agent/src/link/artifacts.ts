@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Problem, ROUTES, requestOf } from '@peerlab/contracts';
+import { BUNDLE_MAX_BYTES, Problem, ROUTES, requestOf } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
 import { messageOf } from '../journal.js';
 import { pause } from '../timing.js';
@@ -12,6 +12,9 @@ import { httpBase } from './controller-url.js';
 
 /** A controller that restarts is back within seconds; a job outlives that. */
 const TRIES = 8;
+
+/** Largest artifact that an agent has a use for, in bytes: the files of a bundle and what their archive adds. */
+const DOWNLOAD_MAX_BYTES = BUNDLE_MAX_BYTES + 64 * 1024 * 1024;
 
 /** An answer that trying again does not change. */
 class RefusedError extends Error {}
@@ -38,26 +41,31 @@ export function createHttpArtifacts(settings: { controller: string; readToken: (
     const body = Problem.safeParse(await response.json().catch(() => null));
     const why = body.success ? `${body.data.title}${body.data.detail ? `: ${body.data.detail}` : ''}` : '';
     const message = `the controller answered ${response.status} ${why}`.trim();
-    throw response.status >= 500 || response.status === 429 ? new Error(message) : new RefusedError(message);
+    const { status } = response;
+    throw status >= 500 || status === 429 || status === 408 ? new Error(message) : new RefusedError(message);
   };
   const withSignal = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });
 
   return {
-    async download(sha256, path, signal) {
+    async download(sha256, path, signal, maxBytes = DOWNLOAD_MAX_BYTES) {
       await again(`download of artifact ${sha256}`, signal, async () => {
         const { path: route } = requestOf('getArtifact', { params: { sha256 } });
         const response = await fetch(base + route, { headers: headers(), ...withSignal(signal) });
         if (!response.ok || response.body === null) return refuse(response);
         const temporary = `${path}.${randomUUID()}.part`;
         const hash = createHash('sha256');
+        let sizeBytes = 0;
         const hashing = new Transform({
           transform(chunk: Buffer, _encoding, done) {
+            sizeBytes += chunk.length;
+            if (sizeBytes > maxBytes) return done(new RefusedError(`it has more than ${maxBytes} bytes`));
             hash.update(chunk);
             done(null, chunk);
           },
         });
         try {
-          await pipeline(Readable.fromWeb(response.body as never), hashing, createWriteStream(temporary));
+          const target = createWriteStream(temporary, { flags: 'wx' });
+          await pipeline(Readable.fromWeb(response.body as never), hashing, target);
           const seen = hash.digest('hex');
           if (seen !== sha256) throw new Error(`arrived damaged: sha256 is ${seen}`);
           await rename(temporary, path);

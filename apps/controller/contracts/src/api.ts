@@ -8,7 +8,7 @@ import {
   KernelResultsQuery,
 } from './build-grid.js';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from './builds.js';
-import { BundleManifest } from './bundle.js';
+import { BundleManifest, NewBundleManifest } from './bundle.js';
 import { CompareQuery, Comparison } from './compare.js';
 import { HistoryQuery, TestHistory } from './history.js';
 import { Name, Sequence, Sha256 } from './ids.js';
@@ -311,7 +311,7 @@ export const ROUTES = {
     method: 'POST',
     path: '/api/v1/bundles',
     access: 'user',
-    body: z.strictObject({ manifest: BundleManifest, sha256: Sha256 }),
+    body: z.strictObject({ manifest: NewBundleManifest, sha256: Sha256 }),
     response: z.object({ key: Sha256 }),
   },
   hookGeneric: {

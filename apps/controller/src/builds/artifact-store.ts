@@ -8,21 +8,29 @@ import { Sha256 } from '@peerlab/contracts';
 import { ProblemError } from '../platform/http/problem.js';
 
 /**
+ * How long a sender may send nothing, in milliseconds. A network that lost its packets is back within this
+ * time; without a limit a client that stops would hold an upload and its file open for ever.
+ */
+const UPLOAD_IDLE_MS = 60_000;
+
+/**
  * Files named by their SHA-256 in a folder. The checked digest is the only thing from outside that
  * becomes part of a path.
  */
 export class ArtifactStore {
   readonly #folder: string;
   readonly #maxBytes: number;
+  readonly #idleMs: number;
 
-  constructor(folder: string, maxBytes: number) {
+  constructor(folder: string, maxBytes: number, idleMs = UPLOAD_IDLE_MS) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
+    this.#idleMs = idleMs;
   }
 
   /**
    * Stores a stream under its announced digest and returns its size in bytes. Nothing stays behind
-   * when it is too large or its digest differs.
+   * when it is too large, its digest differs or its sender stops sending.
    */
   async put(sha256: string, content: Readable): Promise<number> {
     const target = this.#pathOf(sha256);
@@ -32,10 +40,12 @@ export class ArtifactStore {
     const hash = createHash('sha256');
     let sizeBytes = 0;
     const maxBytes = this.#maxBytes;
+    const idle = setTimeout(() => meter.destroy(stalled(this.#idleMs)), this.#idleMs);
     const meter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         sizeBytes += chunk.length;
         if (sizeBytes > maxBytes) return done(tooLarge(maxBytes));
+        idle.refresh();
         hash.update(chunk);
         done(null, chunk);
       },
@@ -61,6 +71,8 @@ export class ArtifactStore {
         });
       }
       throw error;
+    } finally {
+      clearTimeout(idle);
     }
   }
 
@@ -115,6 +127,11 @@ const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() 
 const tooLarge = (maxBytes: number): ProblemError =>
   new ProblemError(413, 'too-large', `an artifact may have ${maxBytes} bytes at most`, {
     detail: 'raise PEERLAB_ARTIFACT_MAX_BYTES if it has to be this large',
+  });
+
+const stalled = (idleMs: number): ProblemError =>
+  new ProblemError(408, 'upload-stalled', `the upload sent nothing for ${idleMs / 1000} s`, {
+    detail: 'send it again',
   });
 
 const digestMismatch = (expected: string, seen: string): ProblemError =>

@@ -7,8 +7,10 @@ import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
 import { candidateCommandLine } from '../command-line.js';
 import { JobFailure } from '../failure.js';
+import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { TestBench } from '../test-bench.js';
 import { listTests } from '../suite-command.js';
+import { installModules } from './install-modules.js';
 import { checkFreeSpace } from './prepare.js';
 
 /** Programs of the bundle that none of the chosen suites runs; one program may be several suites. */
@@ -23,9 +25,6 @@ export async function flash(bench: TestBench): Promise<string> {
   const { work, signal, paths, defaultKernel } = bench;
   if (defaultKernel === null) throw new Error('flash before prepare');
   const { manifest } = work;
-  if (!/^[a-zA-Z0-9._+-]+$/.test(manifest.release) || manifest.release.startsWith('.')) {
-    throw new JobFailure('request', `the bundle's release "${manifest.release}" is no folder name`);
-  }
   if (manifest.release === defaultKernel.release) {
     throw new JobFailure(
       'request',
@@ -38,10 +37,11 @@ export async function flash(bench: TestBench): Promise<string> {
     `flash: bundle ${work.bundle.sha256.slice(0, 12)}… (${formatBytes(work.bundle.sizeBytes)}) in the agent's cache, ` +
       `all digests right, ${formatSeconds(performance.now() - fetchedAt)}`,
   );
+  if (manifest.files[MODULES_FILE] !== undefined) await checkModules(join(folder, MODULES_FILE), manifest.release);
   bench.spool.remember({ touched: true });
   const session = bench.host.require();
   const unwanted = unwantedPrograms(manifest.suites, work.suites);
-  const [folderWord, modulesWord] = [quote(paths.folder), quote(paths.modules)];
+  const folderWord = quote(paths.folder);
   await output(
     session,
     script('make-folders', { path: paths.folder }, `mkdir -p ${folderWord}/suites ${folderWord}/root`),
@@ -50,19 +50,7 @@ export async function flash(bench: TestBench): Promise<string> {
     const target = remotePath(path, paths);
     if (target !== null && !unwanted.has(path)) await uploadFile(bench, session, join(folder, path), path, target);
   }
-  if (manifest.files['modules.tar'] !== undefined) {
-    // Unpacked aside and moved: tar would replace the symbolic link /lib by a folder.
-    await output(
-      session,
-      script(
-        'unpack-modules',
-        { release: manifest.release },
-        `cd ${folderWord} && tar -xf modules.tar -C root && touch root/lib/modules/${quote(manifest.release)}/.peerlab &&
-rm -rf ${modulesWord} && mv root/lib/modules/${quote(manifest.release)} ${modulesWord} && rm -rf modules.tar root`,
-      ),
-      { signal },
-    );
-  }
+  if (manifest.files[MODULES_FILE] !== undefined) await installModules(bench, session);
   const ids = { nonce: work.nonce, attemptId: bench.assignment.attemptId };
   const root = await rootDevice(session);
   const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, bench.machine.kernelArguments);
@@ -75,7 +63,7 @@ rm -rf ${modulesWord} && mv root/lib/modules/${quote(manifest.release)} ${module
 
 function remotePath(path: string, paths: TestBench['paths']): string | null {
   if (path === 'vmlinuz') return paths.kernel;
-  if (path === 'modules.tar' || path.startsWith('suites/')) return `${paths.folder}/${path}`;
+  if (path === MODULES_FILE || path.startsWith('suites/')) return `${paths.folder}/${path}`;
   return null;
 }
 

@@ -145,6 +145,18 @@ describe('artifacts', () => {
     expect(await problem(missing)).toMatchObject({ status: 422, code: 'no-artifact' });
     expect((await farm.request('findBundle', { params: { key: 'c'.repeat(64) } })).status).toBe(404);
   });
+
+  it('make no bundle whose manifest breaks the rules for its files', async () => {
+    const { manifest, sha256 } = await farm.bundle('ruled');
+    const file = { sha256: 'a'.repeat(64), sizeBytes: 1 };
+    for (const [files, path] of [
+      [{ '../../etc/passwd': file }, 'manifest.files.../../etc/passwd'],
+      [{ vmlinuz: { ...file, sizeBytes: 2 ** 40 } }, 'manifest.files.vmlinuz'],
+    ] as const) {
+      const refused = await farm.request('registerBundle', { body: { manifest: { ...manifest, files }, sha256 } });
+      expect(await problem(refused)).toMatchObject({ status: 422, errors: [{ path }] });
+    }
+  });
 });
 
 describe('the web UI', () => {

@@ -1,0 +1,56 @@
+import { BUNDLE_FILE_MAX_BYTES } from '@peerlab/contracts';
+import { type ArchiveLimits, ArchiveError, openPlainFile, readArchive, showName } from '../archive/index.js';
+import { JobFailure } from './failure.js';
+
+/** A kernel's modules in a bundle: a tar of `lib/modules/RELEASE`. */
+export const MODULES_FILE = 'modules.tar';
+/** The plain file in a folder of modules on a machine that says that it is ours; holds the bundle's key. */
+export const MODULES_MARK = '.peerlab';
+
+/** A distribution's kernel has some 6000 modules and folders, ours has a few hundred. */
+const LIMITS: ArchiveLimits = {
+  entries: 30_000,
+  fileBytes: 256 * 1024 * 1024,
+  totalBytes: BUNDLE_FILE_MAX_BYTES,
+  nameBytes: 1024,
+  depth: 24,
+};
+
+/**
+ * Walks modules.tar as a machine's tar will unpack it, without writing anything: plain files and folders only,
+ * all below lib/modules/RELEASE. Throws ArchiveError.
+ */
+export async function walkModules(tarFile: string, release: string): Promise<void> {
+  const root = `lib/modules/${release}`;
+  const above = new Set(['lib', 'lib/modules', root]);
+  const file = await openPlainFile(tarFile);
+  try {
+    const stream = file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>;
+    let files = 0;
+    for await (const { name, kind } of readArchive(stream, LIMITS)) {
+      if (kind === 'folder' && above.has(name)) continue;
+      if (!name.startsWith(`${root}/`)) throw new ArchiveError(`entry ${showName(name)} is not below ${root}`);
+      if (name === `${root}/${MODULES_MARK}` || name.startsWith(`${root}/${MODULES_MARK}/`)) {
+        throw new ArchiveError(`entry ${showName(name)} has the name of the agent's own mark`);
+      }
+      if (kind === 'file') files += 1;
+    }
+    if (files === 0) throw new ArchiveError(`it has no file below ${root}`);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Checks the modules of a bundle before they go to a machine. Throws JobFailure `request`. */
+export async function checkModules(tarFile: string, release: string): Promise<void> {
+  try {
+    await walkModules(tarFile, release);
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    throw new JobFailure(
+      'request',
+      `${MODULES_FILE} of the bundle is refused: ${error.message}; it has to be a plain tar of the files and folders ` +
+        `of lib/modules/${release}, without the links build and source`,
+    );
+  }
+}

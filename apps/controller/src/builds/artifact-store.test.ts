@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ArtifactStore } from './artifact-store.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'artifacts-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const content = Buffer.alloc(1000, 'x');
+const sha256 = createHash('sha256').update(content).digest('hex');
+const left = (): string[] =>
+  ['incoming', join('sha256', sha256.slice(0, 2))].flatMap((name) =>
+    existsSync(join(folder, name)) ? readdirSync(join(folder, name)) : [],
+  );
+
+describe('an upload', () => {
+  it('ends when its sender stops, and leaves nothing behind', async () => {
+    const store = new ArtifactStore(folder, 1000, 50);
+    const upload = new PassThrough();
+    upload.write(content.subarray(0, 500));
+    await expect(store.put(sha256, upload)).rejects.toMatchObject({ status: 408, code: 'upload-stalled' });
+    expect(upload.destroyed).toBe(true);
+    expect(left()).toEqual([]);
+  });
+
+  it('ends at the first byte too many, however much is still to come', async () => {
+    const store = new ArtifactStore(folder, 1000);
+    let sentBytes = 0;
+    const endless = new Readable({
+      read() {
+        sentBytes += 600;
+        this.push(Buffer.alloc(600));
+      },
+    });
+    await expect(store.put(sha256, endless)).rejects.toMatchObject({ status: 413 });
+    expect(endless.destroyed).toBe(true);
+    // What the streams' buffers take.
+    expect(sentBytes).toBeLessThan(1_000_000);
+    expect(left()).toEqual([]);
+  });
+
+  it('of the right size and digest is stored', async () => {
+    expect(await new ArtifactStore(folder, 1000, 50).put(sha256, Readable.from([content]))).toBe(1000);
+    expect(left()).toEqual([sha256]);
+  });
+});
