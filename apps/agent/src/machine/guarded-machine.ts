@@ -60,7 +60,18 @@ export class MachineGuard {
       const why = result.stderr.trim() || `exit ${result.code ?? 'by a signal'}`;
       throw new MachineError('command-failed', `${FENCE_FILE} on ${this.name} cannot be written: ${why}`);
     }
-    this.phase = 'working';
+    // In a restore the fence only goes back onto a disk that lost it.
+    if (this.phase === 'looking') this.phase = 'working';
+  }
+
+  /** Whether the lease alone says that the machine is still this attempt's, also in a restore. */
+  holdsLease(): boolean {
+    try {
+      this.lease.check();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** From now on only a newer attempt on the machine keeps this one from acting. */
@@ -89,7 +100,7 @@ export class MachineGuard {
 
 /** The machine with every action behind a guard. */
 export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
-  const { access, power } = machine;
+  const { access, power, disk } = machine;
   return {
     ...machine,
     access: {
@@ -108,6 +119,20 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
               await power.reset(signal);
             },
             status: (signal) => power.status(signal),
+          },
+    disk:
+      disk === null
+        ? null
+        : {
+            isFresh: () => disk.isFresh(),
+            markUsed: async () => {
+              guard.check();
+              await disk.markUsed();
+            },
+            reset: async (signal) => {
+              guard.check();
+              await disk.reset(signal);
+            },
           },
   };
 }
