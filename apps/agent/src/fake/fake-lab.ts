@@ -34,6 +34,10 @@ export interface FakeLabOptions {
   testTimeoutSeconds?: number;
   timeoutSeconds?: number;
   power?: boolean;
+  /** The machine has a disk that can be reset. */
+  disk?: boolean;
+  /** false = a bundle from before manifests named the tests of their suites. */
+  namesTests?: boolean;
 }
 
 export interface FakeLab {
@@ -56,6 +60,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
       name: FAKE_SUITE,
       testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
       timeoutSeconds: options.timeoutSeconds ?? 30,
+      tests: options.namesTests === false ? [] : (options.tests ?? TESTS).map(({ id }) => id),
     },
   ]);
   const { manifest } = bundle;
@@ -84,6 +89,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     }),
     boot: createGrubBootSelect(),
     power: options.power === false ? null : fake.power,
+    disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
     memory: createFileMemory({ path: memoryFile }),
   };

@@ -58,7 +58,11 @@ export class SerialRecorder {
       onPlace: (offsetBytes) => {
         // A count that is not on disk yet would be counted twice by the next life of the agent.
         if (known > 0 || !spool.settled) return;
-        spool.remember({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
+        try {
+          spool.remember({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
+        } catch {
+          // The spool reported its fault; a place further back serves as well.
+        }
       },
     });
     if (began === null) spool.remember({ serialStartBytes: recorder.follower.offsetBytes });

@@ -3,6 +3,8 @@ import { adviceOf } from '../../machine/errors.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { TestBench } from '../test-bench.js';
+import { bootFreshDisk } from '../fresh-disk.js';
+import { checkUnchanged } from '../fingerprint.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -73,6 +75,13 @@ export async function prepare(bench: TestBench): Promise<string> {
   const { host, signal, pace } = bench;
   let { kernel } = await host.reach(pace.reachMs, signal);
   await bench.guard.claim(host.require(), signal);
+  if (bench.machine.disk !== null && !(await bench.machine.disk.isFresh())) {
+    bench.note(`prepare: an earlier attempt used the disk of ${bench.machine.name}; starting on a fresh one`);
+    bench.spool.remember({ touched: true });
+    ({ kernel } = await bootFreshDisk(bench, signal));
+    // The fence went with the old disk.
+    await bench.guard.claim(host.require(), signal);
+  }
   if (kernel.nonce !== null) {
     bench.note(
       `prepare: ${bench.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,
@@ -111,7 +120,10 @@ export async function prepare(bench: TestBench): Promise<string> {
   } catch (error) {
     throw new JobFailure('infrastructure', `${bench.machine.name}: ${adviceOf(error)}`);
   }
-  await cleanMachine(bench.machine, session, signal);
+  if (bench.machine.disk === null) {
+    await cleanMachine(bench.machine, session, signal);
+    await checkUnchanged(bench, kernel, signal);
+  }
   const space = await checkFreeSpace(bench);
   const free = space.map((entry) => `${formatBytes(entry.freeBytes)} free in ${entry.mount}`).join(', ');
   return `default kernel ${release}, build-id ${buildId.slice(0, 12)}…, ${free}`;

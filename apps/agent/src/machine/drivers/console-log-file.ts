@@ -81,7 +81,10 @@ export function createLogFileConsole(settings: { logFile: string; pollMs?: numbe
       };
       const drain = async (): Promise<void> => {
         const size = await sizeNow();
-        if (size < offset) restartAt(0);
+        if (size < offset) {
+          restartAt(0);
+          onPlace?.(0);
+        }
         if (size <= offset) return;
         const file = await open(logFile);
         try {
