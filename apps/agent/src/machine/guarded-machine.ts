@@ -31,7 +31,7 @@ export interface Lease {
  * cannot know better does no harm either.
  */
 export class MachineGuard {
-  /** `looking` = nothing may be changed yet, the fence is not on the machine. */
+  /** `looking` = nothing may be changed, the fence is not on the machine (yet, or not any more). */
   private phase: 'looking' | 'working' | 'restoring' = 'looking';
   /** The machine belongs to another attempt. It stays so: fences only grow. */
   private taken: MachineError | null = null;
@@ -72,6 +72,11 @@ export class MachineGuard {
     } catch {
       return false;
     }
+  }
+
+  /** The machine's fence goes with its disk: until it is claimed again nothing may be changed. */
+  loseFence(): void {
+    if (this.phase === 'working') this.phase = 'looking';
   }
 
   /** From now on only a newer attempt on the machine keeps this one from acting. */
@@ -131,6 +136,7 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
             },
             reset: async (signal) => {
               guard.check();
+              guard.loseFence();
               await disk.reset(signal);
             },
           },
