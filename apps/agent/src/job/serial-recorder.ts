@@ -41,12 +41,13 @@ export class SerialRecorder {
     if (console === null) return recorder;
     const { serialStartBytes: began, serialStartLines } = spool.memory;
     let known = began === null ? 0 : spool.taken('serial') - serialStartLines;
-    const take = (line: string, continues: boolean): void => {
-      if (known > 0) known -= 1;
-      else recorder.take(line, continues);
-    };
-    recorder.follower = await console.follow(began ?? 'end', take, {
+    recorder.follower = await console.follow(began ?? 'end', {
       flow: spool.flow,
+      onLine: (line, continues) => {
+        if (known > 0) known -= 1;
+        else recorder.take(line, continues);
+      },
+      onSkipped: (skipped) => spool.leaveOut('serial', { ...skipped, reason: 'console-flood' }),
       onGap: ({ fromBytes, toBytes }) => {
         // What was taken before lies before the next place, and so does the gap's end: see onPlace.
         known = 0;

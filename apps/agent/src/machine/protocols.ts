@@ -114,20 +114,21 @@ export interface ConsoleGap {
   toBytes: number;
 }
 
-export interface ConsoleReader {
-  flow?: Flow;
+export interface ConsoleHandlers {
+  onLine(line: string, continues: boolean): void;
+  /** Lines that were not read, because the console printed faster than it could be read. */
+  onSkipped?(skipped: { lines: number; bytes: number }): void;
   /** Told in the place of what is missing; the next line begins at `toBytes`. */
   onGap?(gap: ConsoleGap): void;
   /** Told now and then between two lines: a reader that begins at this byte gets what comes after, and only that. */
   onPlace?(offsetBytes: number): void;
+  /** One of these threw; nothing more is read. */
+  onFault?(fault: unknown): void;
+  flow?: Flow;
 }
 
 export interface Console {
-  follow(
-    from: number | 'end',
-    onLine: (line: string, continues: boolean) => void,
-    reader?: ConsoleReader,
-  ): Promise<ConsoleFollower>;
+  follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
 }
 
 export interface BootEntry {
