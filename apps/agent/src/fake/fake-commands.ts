@@ -103,7 +103,10 @@ const ACTIONS: Record<string, Action> = {
     channel.exit(0);
   },
   fingerprint: say(({ systemFiles }, { expected }) => {
-    const list = [...systemFiles].map(([path, text]) => `${sha256(text)}  ${path}\n`).sort().join('');
+    const list = [...systemFiles]
+      .map(([path, text]) => `${sha256(text)}  ${path}\n`)
+      .sort()
+      .join('');
     return sha256(list) === expected ? sha256(list) : `${sha256(list)}\n${list}`;
   }),
   'root-device': say('/dev/vda1'),

@@ -16,7 +16,10 @@ export function acceptFingerprint(config: Pick<AgentConfig, 'stateDir' | 'machin
   const { pinned, differing, defaultAfter } = records.read(machine);
   if (differing === null && defaultAfter === null) return `${machine}: nothing waits to be accepted`;
   // The next attempt takes the default kernel as it finds it.
-  records.update(machine, { defaultAfter: null, ...(differing === null ? {} : { pinned: differing, differing: null }) });
+  records.update(machine, {
+    defaultAfter: null,
+    ...(differing === null ? {} : { pinned: differing, differing: null }),
+  });
   const what =
     differing === null
       ? 'the default kernel that it runs'

@@ -120,7 +120,10 @@ async function compare(bench: TestBench, stage: 'prepare' | 'restore', signal: A
     try {
       records.update(machine.name, { pinned: found });
     } catch (error) {
-      throw new JobFailure('infrastructure', `the fingerprint of ${machine.name} cannot be stored: ${messageOf(error)}`);
+      throw new JobFailure(
+        'infrastructure',
+        `the fingerprint of ${machine.name} cannot be stored: ${messageOf(error)}`,
+      );
     }
     bench.note(
       `${stage}: ${machine.name} is seen for the first time; pinned ${Object.keys(found.files).length} files, ` +

@@ -87,8 +87,7 @@ const resultOf = (test: string): TestResult | undefined =>
   events()
     .flatMap((event) => (event.type === 'result' ? [event.result] : []))
     .find((result) => result.test === test);
-const sightings = (): string[] =>
-  events().flatMap((event) => (event.type === 'kernel' ? [event.sighting.phase] : []));
+const sightings = (): string[] => events().flatMap((event) => (event.type === 'kernel' ? [event.sighting.phase] : []));
 
 /** What root does who wants to stay: another sshd, another key, another default entry. */
 function takeOver(machine: FakeMachine): void {
@@ -198,7 +197,7 @@ describe('a machine whose disk can be reset', () => {
     const first = attempt();
     const { disk } = lab.machine;
     if (disk === null) throw new Error('no disk');
-    const { reset } = disk;
+    const reset = disk.reset.bind(disk);
     const hung = new Promise<void>(() => undefined);
     let resets = 0;
     disk.reset = () => {

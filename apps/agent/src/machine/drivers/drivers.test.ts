@@ -23,7 +23,9 @@ describe('log file console', () => {
     const logFile = join(folder, 'console.log');
     writeFileSync(logFile, 'old\r\nnew\r\n');
     const lines: string[] = [];
-    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(5, { onLine: (line) => lines.push(line) });
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(5, {
+      onLine: (line) => lines.push(line),
+    });
     await eventually('the first', () => lines.length === 1);
     appendFileSync(logFile, 'half');
     await eventually('the half', () => follower.partial === 'half');

@@ -26,7 +26,11 @@ export function createQemuDisk(settings: { qmpSocket: string; stateFile: string;
       await rename(`${stateFile}.agent`, stateFile);
     } catch (error) {
       const why = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new MachineError('power', `${stateFile} cannot be written (${why})`, 'check disk.stateFile, and its folder');
+      throw new MachineError(
+        'power',
+        `${stateFile} cannot be written (${why})`,
+        'check disk.stateFile, and its folder',
+      );
     }
   };
   const isFresh = async (): Promise<boolean> =>
