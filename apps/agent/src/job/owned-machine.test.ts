@@ -131,6 +131,24 @@ describe('a machine whose disk can be reset', () => {
     expect(fake.commands.indexOf('fence-claim', claims + 1)).toBeGreaterThan(claims);
   });
 
+  it('begins on a fresh disk, too, when the machine that was left does not answer', async () => {
+    await start({ disk: true });
+    fake.diskState = 'used';
+    fake.goDown();
+    await runTestJob(attempt({ reachMs: 300 }));
+    expect(finished()).toMatchObject({ failure: null, restored: true });
+    expect(fake.diskResets).toBe(2);
+  });
+
+  it('leaves the disk alone that a newer attempt uses', async () => {
+    await start({ disk: true });
+    fake.diskState = 'used';
+    fake.fence = { fence: 99, token: 'newer' };
+    await runTestJob(attempt());
+    expect(finished().failure?.message).toContain('has the fence 99');
+    expect(fake.diskResets).toBe(0);
+  });
+
   it('keeps the disk over the reboots of one attempt: what runs after a crash is still the candidate', async () => {
     await start({
       disk: true,

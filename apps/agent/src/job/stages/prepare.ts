@@ -1,5 +1,5 @@
 import { output, script } from '../../machine/command.js';
-import { adviceOf } from '../../machine/errors.js';
+import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { TestBench } from '../test-bench.js';
@@ -70,18 +70,31 @@ export function whyOtherMachine(
   );
 }
 
+/**
+ * An earlier attempt left its disk: the agent or the lab died before it was restored. The machine is asked for the
+ * fence of a newer attempt before its disk is thrown away, unless it does not answer at all.
+ */
+async function replaceUsedDisk(bench: TestBench): Promise<void> {
+  const { host, signal, machine, pace } = bench;
+  try {
+    const { session } = await host.reach(pace.reachMs, signal);
+    await bench.guard.claim(session, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof JobFailure || (error instanceof MachineError && error.kind === 'fenced')) throw error;
+    bench.note(`prepare: ${adviceOf(error)}`);
+  }
+  bench.note(`prepare: an earlier attempt used the disk of ${machine.name}; starting on a fresh one`);
+  bench.spool.remember({ touched: true });
+  await bootFreshDisk(bench, signal);
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(bench: TestBench): Promise<string> {
   const { host, signal, pace } = bench;
+  if (bench.machine.disk !== null && !(await bench.machine.disk.isFresh())) await replaceUsedDisk(bench);
   let { kernel } = await host.reach(pace.reachMs, signal);
   await bench.guard.claim(host.require(), signal);
-  if (bench.machine.disk !== null && !(await bench.machine.disk.isFresh())) {
-    bench.note(`prepare: an earlier attempt used the disk of ${bench.machine.name}; starting on a fresh one`);
-    bench.spool.remember({ touched: true });
-    ({ kernel } = await bootFreshDisk(bench, signal));
-    // The fence went with the old disk.
-    await bench.guard.claim(host.require(), signal);
-  }
   if (kernel.nonce !== null) {
     bench.note(
       `prepare: ${bench.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,

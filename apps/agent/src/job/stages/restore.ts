@@ -23,9 +23,9 @@ export interface Restoration {
 }
 
 /**
- * Puts the machine back: a fresh disk where it has one, else default kernel, our files and boot entry gone. Runs whatever happened
- * before, with or without a lease, on a deadline of its own. Resolves to whether the machine is as it
- * was found.
+ * Puts the machine back: a fresh disk where it has one that can be reset, else default kernel, our files and boot
+ * entry gone. Runs whatever happened before, with or without a lease, on a deadline of its own. Resolves to whether
+ * the machine is as it was found.
  */
 export async function restore(bench: TestBench): Promise<Restoration> {
   bench.guard.beginRestore();
