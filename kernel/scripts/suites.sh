@@ -3,6 +3,20 @@
 # The suites of a bundle: how they are built and what the manifest says of them.
 # Sourced by build-bundle.sh.
 
+# suite_tests PROGRAM [OPTION] -- the ids of its tests as JSON strings with commas
+# between, in the order they run; nothing when it does not list them.  The program
+# runs here, where the make of the same source ran before it: the farm must not
+# run it on a machine's own kernel, and a kernel that never boots cannot be asked.
+suite_tests() {
+	local text
+	# Listing takes milliseconds; 5000 ids are what the farm takes of a suite.
+	text=$(timeout -k 1 20 "$@" --list </dev/null 2>/dev/null | head -c 1000000) || return 0
+	awk '$1 ~ /^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$/ && length($1) <= 200 && !seen[$1]++ && ++count <= 5000 {
+		printf "%s\"%s\"", separator, $1
+		separator = ","
+	}' <<<"$text"
+}
+
 # suite_entries DIRECTORY FACTOR -- the manifest's entries for the programs that
 # are there, one a line.  Limits in seconds are for an idle host; FACTOR is for
 # a kernel that checks everything.
@@ -10,8 +24,9 @@ suite_entries() {
 	local name kind program option timeout test_timeout
 	while read -r name kind timeout test_timeout program option; do
 		[ -x "$1/$program" ] || continue
-		printf '{"name":"%s","kind":"%s","command":["suites/%s"%s],"timeoutSeconds":%d,"testTimeoutSeconds":%d}\n' \
-			"$name" "$kind" "$program" "${option:+,\"$option\"}" $((timeout * $2)) $((test_timeout * $2))
+		printf '{"name":"%s","kind":"%s","command":["suites/%s"%s],"timeoutSeconds":%d,"testTimeoutSeconds":%d,"tests":[%s]}\n' \
+			"$name" "$kind" "$program" "${option:+,\"$option\"}" $((timeout * $2)) $((test_timeout * $2)) \
+			"$(suite_tests "$1/$program" ${option:+"$option"})"
 	done <<-'TABLE'
 		p2p-functional functional 600 60 p2p_functional
 		p2p-perf performance 600 120 p2p_perf

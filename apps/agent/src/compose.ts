@@ -2,9 +2,10 @@ import type { MachineConfig } from './config/agent-config.js';
 import { createLogFileConsole } from './machine/drivers/console-log-file.js';
 import { createGrubBootSelect } from './machine/drivers/grub.js';
 import { createFileMemory } from './machine/drivers/memory-file.js';
+import { createQemuDisk } from './machine/drivers/qemu-disk.js';
 import { createQemuPower } from './machine/drivers/qemu-power.js';
 import { createSshAccess } from './machine/drivers/ssh.js';
-import type { BootSelect, Console, DeviceMemory, Machine, Power } from './machine/protocols.js';
+import type { BootSelect, Console, DeviceMemory, Disk, Machine, Power } from './machine/protocols.js';
 
 function composePower(config: MachineConfig['power']): Power | null {
   switch (config?.driver) {
@@ -12,6 +13,15 @@ function composePower(config: MachineConfig['power']): Power | null {
       return null;
     case 'qemu':
       return createQemuPower(config);
+  }
+}
+
+function composeDisk(config: MachineConfig['disk']): Disk | null {
+  switch (config?.driver) {
+    case undefined:
+      return null;
+    case 'qemu':
+      return createQemuDisk(config);
   }
 }
 
@@ -50,6 +60,7 @@ export function composeMachine(config: MachineConfig): Machine {
     kernelArguments: config.kernelArguments,
     access: createSshAccess(config.shell),
     power: composePower(config.power),
+    disk: composeDisk(config.disk),
     console: composeConsole(config.console),
     boot: composeBoot(config.boot),
     memory: composeMemory(config.deviceMemory),

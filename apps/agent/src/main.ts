@@ -5,6 +5,7 @@ import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
+import { acceptFingerprint } from './job/accept-fingerprint.js';
 import { BundleCache } from './job/bundle-cache.js';
 import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
@@ -17,14 +18,16 @@ import { Worker } from './worker/worker.js';
 const VERSION = '0.1.0';
 
 function usage(problem: string): never {
-  process.stderr.write(`${problem}\nusage: peerlab-agent --config FILE\n`);
+  process.stderr.write(`${problem}\nusage: peerlab-agent --config FILE [--accept-fingerprint MACHINE]\n`);
   process.exit(2);
 }
 
-function configPath(): string {
+function readOptions(): { config: string; accept: string | null } {
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
-    return values.config ?? usage('--config is missing');
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'accept-fingerprint': { type: 'string' } },
+    });
+    return { config: values.config ?? usage('--config is missing'), accept: values['accept-fingerprint'] ?? null };
   } catch (error) {
     return usage(messageOf(error));
   }
@@ -101,7 +104,10 @@ async function run(config: AgentConfig): Promise<void> {
 }
 
 try {
-  await run(loadConfig(configPath()));
+  const { config: path, accept } = readOptions();
+  const config = loadConfig(path);
+  if (accept === null) await run(config);
+  else process.stdout.write(`${acceptFingerprint(config, accept)}\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`);
   process.exit(2);

@@ -23,6 +23,7 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
     power: { driver: 'qemu', qmpSocket: paths.powerSocket },
     console: { driver: 'qemu', logFile: paths.consoleLog },
+    disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
     boot: { driver: 'grub' },
     deviceMemory: { driver: 'file', path: paths.deviceMemory },
   }));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -116,5 +116,43 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
     await reached(4);
     expect(await rememberedProcess(paths().processFile)).not.toBe(pid);
     expect(states()).toContain('down');
+  });
+
+  /** What a candidate does that wants to stay: a second sshd, a second key, another boot menu, a unit. */
+  const STAY = `set -e
+cp /usr/sbin/sshd /usr/sbin/sshd.new; echo extra >>/usr/sbin/sshd.new; mv /usr/sbin/sshd.new /usr/sbin/sshd
+echo 'ssh-ed25519 AAAA somebody' >>/root/.ssh/authorized_keys
+sed -i 's/known good/mine/' /boot/grub/grub.cfg
+printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/stay.service
+systemctl enable stay.service
+echo 'set hidden=1' >/boot/grub/custom.cfg; grub-reboot once; sync`;
+  const SYSTEM =
+    'sha256sum /usr/sbin/sshd /root/.ssh/authorized_keys /boot/grub/grub.cfg; ' +
+    'ls /etc/systemd/system/multi-user.target.wants /boot/grub; grub-editenv list';
+
+  test('keeps its disk when QEMU is killed in an attempt, and starts clean when the agent discards it', async () => {
+    // What the tests before left.
+    await ssh('rm -f /boot/grub/custom.cfg; grub-editenv /boot/grub/grubenv unset next_entry; sync');
+    const before = await ssh(SYSTEM);
+    const { mtimeMs } = await stat(paths().disk);
+    await writeFile(paths().diskState, 'used\n');
+    await ssh(STAY);
+    await ssh('grub-editenv - unset next_entry 2>/dev/null; grub-editenv /boot/grub/grubenv unset next_entry; sync');
+    const changed = await ssh(SYSTEM);
+    expect(changed).not.toBe(before);
+    process.kill((await rememberedProcess(paths().processFile)) ?? 0, 'SIGKILL');
+    await reached(5);
+    expect(await ssh('tail -c 6 /usr/sbin/sshd; ls /etc/systemd/system/multi-user.target.wants')).toMatch(
+      /extra\n[^]*stay\.service/,
+    );
+    // As the agent's driver does it: the order first, then the end of QEMU.
+    await writeFile(paths().diskState, 'discard\n');
+    const power = await QmpConnection.open(paths().powerSocket, () => undefined);
+    await power.command('quit').catch(() => undefined);
+    await reached(6);
+    expect(await ssh(SYSTEM)).toBe(before);
+    expect(events.at(-2)).toMatchObject({ state: 'starting', reason: 'power on with a fresh disk' });
+    await expect(stat(paths().diskState)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect((await stat(paths().disk)).mtimeMs).toBe(mtimeMs);
   });
 });

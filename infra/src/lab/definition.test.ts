@@ -137,7 +137,7 @@ describe('qemuArguments', () => {
   test('doubles commas in file names, which would end an option', () => {
     const odd = machinePaths('/state,of mine', 'v-switch', {}, 1000);
     const args = qemuArguments(machine('v-switch'), odd, 'tcg', 1);
-    expect(valuesOf(args, '-drive')[0]).toContain('file=/state,,of mine/lab/v-switch/disk.raw');
+    expect(valuesOf(args, '-drive')[0]).toContain('file=/state,,of mine/lab/v-switch/overlay.qcow2');
   });
 
   test('is the same for the same machine, and its identity differs between machines', () => {

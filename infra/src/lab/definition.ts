@@ -34,7 +34,12 @@ export interface MachineDefinition {
 /** Files and sockets of one machine; absolute paths. */
 export interface MachinePaths {
   dir: string;
+  /** Image with the machine's identity; never written to once it is made. */
   disk: string;
+  /** What the machine has written since it was last given a fresh disk: a qcow2 overlay over `disk`. */
+  overlay: string;
+  /** What an attempt did to the overlay; see disk-overlay.ts. */
+  diskState: string;
   /** Memory of the first provider; see `deviceMemoryFiles`. */
   deviceMemory: string;
   consoleLog: string;
@@ -120,7 +125,7 @@ export function qemuArguments(
     ...(machine.iommu === 'none' ? [] : [['-device', 'intel-iommu,intremap=off']]),
     ['-boot', 'menu=off,strict=on'],
     // The host's page cache outlives QEMU, so ignoring flushes costs nothing but a host crash.
-    ['-drive', `if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file=${value(paths.disk)}`],
+    ['-drive', `if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=${value(paths.overlay)}`],
     ['-device', 'virtio-blk-pci,drive=disk,bootindex=0'],
     // restrict: kernels under test reach nothing, only the forwarded port leads in.
     ['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],

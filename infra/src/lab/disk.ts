@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { runTool } from './command.js';
@@ -105,6 +105,8 @@ export async function makeDisk(image: DiskImage, disk: string, identity: Identit
   await verifyInjection(place, id);
   for (const name of Object.keys(texts)) await rm(`${disk}.${name}`, { force: true });
   await rm(script, { force: true });
+  // The overlay above it is worth something only while nothing changes below.
+  await chmod(fresh, 0o444);
   await rename(fresh, disk);
 }
 

@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTimeOf } from '../start/process-file.js';
+import { logTail } from './bounded-log.js';
 import type { MachinePaths } from './definition.js';
 import { LabError } from './errors.js';
 import { QmpConnection } from './qmp.js';
@@ -12,10 +13,13 @@ import { QmpConnection } from './qmp.js';
 export const QEMU = 'qemu-system-x86_64';
 /** Emulation takes every cycle it gets; controller, agent and web UI must stay quick beside it. */
 const NICENESS = '5';
-const POLL_MS = 200;
+/** A look at /proc or at a socket; what is left of it is added to every start. */
+const POLL_MS = 50;
 /** QEMU opens its monitor within a fraction of a second, also on a busy host. */
 const MONITOR_MS = 20_000;
 const QUIT_MS = 5000;
+/** Enough for the complaint of a QEMU that does not start. */
+const LAST_WORDS_BYTES = 16 << 10;
 
 /** A QEMU process as remembered on disk. */
 interface ProcessRecord {
@@ -75,7 +79,7 @@ export class Emulator {
       await delay(POLL_MS);
     }
     await endProcess(record);
-    const words = (await readFile(paths.emulatorLog, 'utf8')).trim().split('\n');
+    const words = (await logTail(paths.emulatorLog, LAST_WORDS_BYTES)).trim().split('\n');
     const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it said nothing';
     throw new LabError(`QEMU does not start: ${last}`, `see ${paths.emulatorLog}`);
   }

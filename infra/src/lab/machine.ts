@@ -1,11 +1,13 @@
-import { access, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
+import { beginLogAnew, boundLog } from './bounded-log.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
 import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
+import { makeFreshOverlay, readDiskState } from './disk-overlay.js';
 import { Emulator } from './emulator.js';
 import { ensureKeyPair, type KeyPair } from './keys.js';
 import { machinePaths, makePrivateDirectory } from './paths.js';
@@ -30,8 +32,17 @@ const LONGEST_PAUSE_MS = 30_000;
 const HEALTHY_MS = 60_000;
 /** QEMU announces one reset several times over. */
 const RESET_ECHO_MS = 500;
-/** Beyond it the console log starts anew when QEMU does; the agent has long taken what it needs. */
-const CONSOLE_LOG_MAX_BYTES = 64 << 20;
+/**
+ * Most that the record of a console takes on the host's disk, and what is kept of the one before it. A boot
+ * writes 30 KiB; the agent reads along and is at most a few MiB behind.
+ */
+const CONSOLE_LOG_MAX_BYTES = 128 << 20;
+/** Above it the record begins anew when the lab starts a machine: nothing reads along then. */
+const CONSOLE_LOG_ANEW_BYTES = 64 << 20;
+/** Warnings of QEMU, which some devices repeat as often as a guest provokes them. */
+const EMULATOR_LOG_MAX_BYTES = 16 << 20;
+/** A console of 100 MB a second adds 25 MB between two looks. */
+const LOG_LOOK_MS = 250;
 
 /** One virtual machine: its files, its QEMU, and the care for both. */
 export class VirtualMachine {
@@ -57,7 +68,8 @@ export class VirtualMachine {
 
   /**
    * Makes what is missing: folder, keys, disk, device memory. A disk that was made from another image is
-   * made anew, after its QEMU was ended. Adopts a QEMU that runs already.
+   * made anew, after its QEMU was ended. Adopts a QEMU that runs already; any other start of the lab
+   * is one on a fresh disk.
    */
   async prepare(image: DiskImage, accelerator: Accelerator, clientKey: KeyPair): Promise<PreparedMachine> {
     const { paths, definition } = this;
@@ -97,18 +109,17 @@ export class VirtualMachine {
 
   /** Starts QEMU, or goes on with the adopted one, and keeps it running until `stop` or `release`. */
   async start(): Promise<void> {
-    if (this.emulator === null) this.watchBoot('power on', await this.launch());
-    else this.watchBoot(`adopted (process ${this.emulator.pid})`, await logLength(this.paths.consoleLog), true);
-    this.watching = this.keepRunning();
+    if (this.emulator === null) {
+      if ((await logLength(this.paths.consoleLog)) > CONSOLE_LOG_ANEW_BYTES) await beginLogAnew(this.paths.consoleLog);
+      await makeFreshOverlay(this.paths);
+      this.watchBoot('power on', await this.launch());
+    } else this.watchBoot(`adopted (process ${this.emulator.pid})`, await logLength(this.paths.consoleLog), true);
+    this.watching = Promise.all([this.keepRunning(), this.boundLogs()]).then(() => undefined);
   }
 
-  /** @returns length of the console log before the boot */
+  /** Starts QEMU. @returns length of the console log before the boot */
   private async launch(): Promise<number> {
-    let length = await logLength(this.paths.consoleLog);
-    if (length > CONSOLE_LOG_MAX_BYTES) {
-      await rename(this.paths.consoleLog, `${this.paths.consoleLog}.1`);
-      length = 0;
-    }
+    const length = await logLength(this.paths.consoleLog);
     const emulator = await Emulator.start(this.args, this.paths, (event) => this.onEvent(event));
     this.emulator = emulator;
     return length;
@@ -121,18 +132,38 @@ export class VirtualMachine {
       await this.emulator?.ended;
       if (this.stopping.signal.aborted) return;
       this.generation++;
-      if (Date.now() - startedAt > HEALTHY_MS) pauseMs = PAUSE_MS;
-      this.report('down', `QEMU ended by itself; starting it again in ${pauseMs / 1000} s`);
-      await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
-      if (this.stopping.signal.aborted) return;
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      const discards = (await readDiskState(this.paths.diskState)) === 'discard';
+      // Asked for by the agent, of a QEMU that ran: a power cycle, which waits for nothing.
+      if (!discards || this.emulator === null) {
+        if (Date.now() - startedAt > HEALTHY_MS) pauseMs = PAUSE_MS;
+        this.report('down', `QEMU ended by itself; starting it again in ${pauseMs / 1000} s`);
+        await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+        if (this.stopping.signal.aborted) return;
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      }
       startedAt = Date.now();
       try {
-        this.watchBoot('started again', await this.launch());
+        if (discards) await makeFreshOverlay(this.paths);
+        this.watchBoot(discards ? 'power on with a fresh disk' : 'started again', await this.launch());
       } catch (error) {
         this.emulator = null;
         this.report('down', (error as Error).message);
       }
+    }
+  }
+
+  /** Keeps what a machine can print from filling the host's disk, until `stop` or `release`. */
+  private async boundLogs(): Promise<void> {
+    const limits = [
+      [this.paths.consoleLog, CONSOLE_LOG_MAX_BYTES],
+      [this.paths.emulatorLog, EMULATOR_LOG_MAX_BYTES],
+    ] as const;
+    while (!this.stopping.signal.aborted) {
+      for (const [file, maxBytes] of limits) {
+        // A disk that refuses the small file beside the log may have room at the next look.
+        await boundLog(file, maxBytes).catch(() => null);
+      }
+      await delay(LOG_LOOK_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 

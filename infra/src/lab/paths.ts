@@ -37,6 +37,8 @@ export function machinePaths(
   return {
     dir,
     disk: join(dir, 'disk.raw'),
+    overlay: join(dir, 'overlay.qcow2'),
+    diskState: join(dir, 'disk.state'),
     deviceMemory: join(dir, 'vram'),
     consoleLog: join(dir, 'console.log'),
     emulatorLog: join(dir, 'qemu.log'),

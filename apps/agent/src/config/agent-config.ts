@@ -31,6 +31,9 @@ const ConsoleConfig = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('qemu'), logFile: FilePath }),
   z.strictObject({ driver: z.literal('file'), logFile: FilePath }),
 ]);
+const DiskConfig = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('qemu'), qmpSocket: FilePath, stateFile: FilePath }),
+]);
 const BootConfig = z.discriminatedUnion('driver', [z.strictObject({ driver: z.literal('grub') })]);
 const DeviceMemoryConfig = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('file'), path: FilePath }),
@@ -53,6 +56,8 @@ export const MachineConfig = z.strictObject({
   shell: ShellConfig,
   /** Without it a machine that hangs waits for a person. */
   power: PowerConfig.optional(),
+  /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
+  disk: DiskConfig.optional(),
   /** Without it crashes have no text. */
   console: ConsoleConfig.optional(),
   boot: BootConfig.default({ driver: 'grub' }),
@@ -141,6 +146,13 @@ function absolute(machine: MachineConfig, folder: string): MachineConfig {
     ...machine,
     shell: { ...machine.shell, privateKeyFile: resolve(folder, machine.shell.privateKeyFile) },
     ...(machine.power && { power: { ...machine.power, qmpSocket: resolve(folder, machine.power.qmpSocket) } }),
+    ...(machine.disk && {
+      disk: {
+        ...machine.disk,
+        qmpSocket: resolve(folder, machine.disk.qmpSocket),
+        stateFile: resolve(folder, machine.disk.stateFile),
+      },
+    }),
     ...(machine.console && { console: { ...machine.console, logFile: resolve(folder, machine.console.logFile) } }),
     ...(machine.deviceMemory && {
       deviceMemory: { ...machine.deviceMemory, path: resolve(folder, machine.deviceMemory.path) },

@@ -19,7 +19,7 @@ const fakeModules = (release: string, noise: Buffer): Buffer =>
 /** A bundle whose kernel and suites are noise; fake machines do not look into them. */
 export async function makeFakeBundle(
   folder: string,
-  suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number }[],
+  suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number; tests?: readonly string[] }[],
   modules: (release: string) => Buffer = (release) => fakeModules(release, randomBytes(5_000)),
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
@@ -50,7 +50,7 @@ export async function makeFakeBundle(
       command: [`suites/${suite.name}`],
       timeoutSeconds: suite.timeoutSeconds ?? 30,
       testTimeoutSeconds: suite.testTimeoutSeconds ?? 10,
-      tests: [],
+      tests: [...(suite.tests ?? [])],
     })),
     files,
   };

@@ -15,6 +15,8 @@ function notesOf(buildId: string): string {
   return Buffer.concat([head, Buffer.from('GNU\0'), id]).toString('hex');
 }
 
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 type Arguments = Record<string, string | number>;
 type Action = (machine: FakeMachine, channel: FakeChannel, args: Arguments) => void | Promise<void>;
 
@@ -102,6 +104,13 @@ const ACTIONS: Record<string, Action> = {
     machine.installedModules.add(String(release));
     channel.exit(0);
   },
+  fingerprint: say(({ systemFiles }, { expected }) => {
+    const list = [...systemFiles]
+      .map(([path, text]) => `${sha256(text)}  ${path}\n`)
+      .sort()
+      .join('');
+    return sha256(list) === expected ? sha256(list) : `${sha256(list)}\n${list}`;
+  }),
   'root-device': say('/dev/vda1'),
   'kmsg-dump': say((machine) => machine.readKmsg().join('\n')),
   'kmsg-follow': (machine, channel) => {

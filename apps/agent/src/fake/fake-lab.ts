@@ -36,6 +36,10 @@ export interface FakeLabOptions {
   power?: boolean;
   /** What the bundle has as modules.tar; by default what a build makes. */
   modules?: (release: string) => Buffer;
+  /** The machine has a disk that can be reset. */
+  disk?: boolean;
+  /** false = a bundle from before manifests named the tests of their suites. */
+  namesTests?: boolean;
 }
 
 export interface FakeLab {
@@ -53,12 +57,18 @@ const TESTS: FakeTest[] = [
 
 /** A lab of one fake machine, with everything it needs below `folder`. */
 export async function startFakeLab(folder: string, options: FakeLabOptions = {}): Promise<FakeLab> {
-  const suite = {
-    name: FAKE_SUITE,
-    testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
-    timeoutSeconds: options.timeoutSeconds ?? 30,
-  };
-  const bundle = await makeFakeBundle(folder, [suite], options.modules);
+  const bundle = await makeFakeBundle(
+    folder,
+    [
+      {
+        name: FAKE_SUITE,
+        testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
+        timeoutSeconds: options.timeoutSeconds ?? 30,
+        tests: options.namesTests === false ? [] : (options.tests ?? TESTS).map(({ id }) => id),
+      },
+    ],
+    options.modules,
+  );
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
   const fake = await FakeMachine.start({
@@ -85,6 +95,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     }),
     boot: createGrubBootSelect(),
     power: options.power === false ? null : fake.power,
+    disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
     memory: createFileMemory({ path: memoryFile }),
   };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import type { MachineFence } from '../machine/fence.js';
-import type { Power } from '../machine/protocols.js';
+import type { Disk, Power } from '../machine/protocols.js';
 import { FakeSshServer } from './fake-ssh-server.js';
 
 /** What a kernel under test does when it is booted. */
@@ -40,6 +40,13 @@ const DEFAULT = {
   release: '6.1.0-50-cloud-amd64',
   buildId: 'd0'.repeat(20),
   commandLine: 'BOOT_IMAGE=/boot/vmlinuz-6.1 root=/dev/vda1 rw console=ttyS0,115200 quiet net.ifnames=0',
+};
+/** What decides about the next boot and about who gets in, by path; a candidate may change it. */
+const SYSTEM_FILES = {
+  '/boot/grub/grub.cfg': 'set default=peerlab-default',
+  '/boot/vmlinuz-6.1.0-50-cloud-amd64': 'the default kernel',
+  '/usr/sbin/sshd': 'the sshd that Debian ships',
+  '/root/.ssh/authorized_keys': 'ssh-ed25519 AGENT',
 };
 /** Long enough for connections to notice, short enough for tests. */
 const BOOT_MS = 20;
@@ -80,6 +87,15 @@ export class FakeMachine {
   readonly installedModules = new Set<string>();
   /** Releases whose modules are not ours. */
   readonly foreignModules = new Set<string>();
+  /** Files that no attempt has to change. */
+  systemFiles = new Map<string, string>(Object.entries(SYSTEM_FILES));
+  /** What the candidate does as root once it is up. */
+  onCandidateUp: (machine: FakeMachine) => void = () => undefined;
+  /** What the disk's owner knows of it. */
+  diskState: 'fresh' | 'used' = 'fresh';
+  diskResets = 0;
+  /** Resets of the disk fail with this. */
+  diskProblem: Error | null = null;
   /** Purposes of the commands it was given, in order. */
   readonly commands: string[] = [];
   /** What the inventory script prints. */
@@ -116,6 +132,29 @@ export class FakeMachine {
         await this.boot();
       },
       status: async () => 'on',
+    };
+  }
+
+  /** The disk as its owner sees it: everything that was written to it can be thrown away. */
+  get disk(): Disk {
+    return {
+      isFresh: async () => this.diskState === 'fresh',
+      markUsed: async () => {
+        this.diskState = 'used';
+      },
+      reset: async () => {
+        if (this.diskProblem !== null) throw this.diskProblem;
+        this.goDown();
+        this.diskResets += 1;
+        this.diskState = 'fresh';
+        this.fence = null;
+        this.customConfig = '';
+        this.nextEntry = null;
+        this.files.clear();
+        this.installedModules.clear();
+        this.systemFiles = new Map(Object.entries(SYSTEM_FILES));
+        await this.boot();
+      },
     };
   }
 
@@ -242,5 +281,6 @@ export class FakeMachine {
     this.kmsgCount = 0;
     this.onEvent({ type: 'up', kernel: which, bootId: this.bootId, commandLine: this.kernel.commandLine });
     this.printk(`Linux version ${this.kernel.release} (peerlab@build)`);
+    if (which === 'candidate') this.onCandidateUp(this);
   }
 }

@@ -39,13 +39,33 @@ export class SerialRecorder {
   static async start(console: Console | null, spool: AttemptSpool): Promise<SerialRecorder> {
     const recorder = new SerialRecorder(spool);
     if (console === null) return recorder;
-    const began = spool.memory.serialStartBytes;
-    let known = began === null ? 0 : spool.taken('serial');
-    const take = (line: string, continues: boolean): void => {
-      if (known > 0) known -= 1;
-      else recorder.take(line, continues);
-    };
-    recorder.follower = await console.follow(began ?? 'end', take, spool.flow);
+    const { serialStartBytes: began, serialStartLines } = spool.memory;
+    let known = began === null ? 0 : spool.taken('serial') - serialStartLines;
+    recorder.follower = await console.follow(began ?? 'end', {
+      flow: spool.flow,
+      onLine: (line, continues) => {
+        if (known > 0) known -= 1;
+        else recorder.take(line, continues);
+      },
+      onSkipped: (skipped) => spool.leaveOut('serial', { ...skipped, reason: 'console-flood' }),
+      onGap: ({ fromBytes, toBytes }) => {
+        // What was taken before lies before the next place, and so does the gap's end: see onPlace.
+        known = 0;
+        recorder.take(
+          `[gap: bytes ${fromBytes} to ${toBytes - 1} of the console's record are missing: the machine printed more than is kept of it]`,
+          false,
+        );
+      },
+      onPlace: (offsetBytes) => {
+        // A count that is not on disk yet would be counted twice by the next life of the agent.
+        if (known > 0 || !spool.settled) return;
+        try {
+          spool.remember({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
+        } catch {
+          // The spool reported its fault; a place further back serves as well.
+        }
+      },
+    });
     if (began === null) spool.remember({ serialStartBytes: recorder.follower.offsetBytes });
     return recorder;
   }

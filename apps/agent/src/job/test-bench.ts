@@ -8,6 +8,7 @@ import type { BundleCache } from './bundle-cache.js';
 import { Host } from './host.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
+import type { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
 import { SerialRecorder } from './serial-recorder.js';
 
@@ -42,7 +43,9 @@ export class TestBench {
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
   candidate: KernelIdentity | null = null;
-  /** Tests by suite as `--list` named them. */
+  /** Why the machine itself is not to be trusted any more; it goes into quarantine. */
+  distrust: string | null = null;
+  /** Tests by suite, as its manifest or `--list` on the candidate names them. */
   readonly plans = new Map<string, string[]>();
 
   constructor(
@@ -55,6 +58,8 @@ export class TestBench {
     /** Aborted by cancel, drop and the attempt's deadline; its reason is the failure. */
     readonly signal: AbortSignal,
     lease: Lease,
+    /** What is known of the machines from earlier attempts; null = nothing is compared. */
+    readonly records: MachineRecords | null = null,
   ) {
     const fence = { fence: assignment.fence, token: randomBytes(16).toString('hex') };
     this.guard = new MachineGuard(machine.name, lease, fence);

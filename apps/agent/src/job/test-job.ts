@@ -88,11 +88,23 @@ async function restoreAndFinish(bench: TestBench, failure: Failure | null): Prom
     bench.note(`restore: ${how} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`);
     const status = restored === null ? 'skipped' : restored ? 'passed' : 'failed';
     bench.emit({ type: 'stage', stage: 'restore', status, detail: outcome.detail });
+  } else if (bench.distrust !== null) {
+    bench.note(`restore: nothing was changed on the machine, but ${bench.distrust}`);
+    bench.emit({ type: 'stage', stage: 'restore', status: 'failed', detail: bench.distrust });
+    bench.emitFarmResult('restore', {
+      status: 'fail',
+      reason: bench.distrust,
+      durationMs: null,
+      signature: null,
+      log: null,
+    });
+    bench.host.leave();
   } else {
     bench.note('restore: nothing was changed on the machine');
     bench.emit({ type: 'stage', stage: 'restore', status: 'skipped', detail: 'nothing was changed on the machine' });
     bench.host.leave();
   }
+  if (bench.distrust !== null && restored === true) restored = false;
   await bench.serial.stop();
   bench.emit({ type: 'finished', failure, restored, lineCounts: bench.spool.lineCounts() });
 }

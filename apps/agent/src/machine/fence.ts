@@ -28,6 +28,8 @@ const READING = new Set([
   'df',
   'digest',
   'collect',
+  'fence-check',
+  'fingerprint',
   'kmsg-dump',
   'kmsg-follow',
   'root-device',

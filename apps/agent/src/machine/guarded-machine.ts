@@ -31,7 +31,7 @@ export interface Lease {
  * cannot know better does no harm either.
  */
 export class MachineGuard {
-  /** `looking` = nothing may be changed yet, the fence is not on the machine. */
+  /** `looking` = nothing may be changed, the fence is not on the machine (yet, or not any more). */
   private phase: 'looking' | 'working' | 'restoring' = 'looking';
   /** The machine belongs to another attempt. It stays so: fences only grow. */
   private taken: MachineError | null = null;
@@ -60,7 +60,23 @@ export class MachineGuard {
       const why = result.stderr.trim() || `exit ${result.code ?? 'by a signal'}`;
       throw new MachineError('command-failed', `${FENCE_FILE} on ${this.name} cannot be written: ${why}`);
     }
-    this.phase = 'working';
+    // In a restore the fence only goes back onto a disk that lost it.
+    if (this.phase === 'looking') this.phase = 'working';
+  }
+
+  /** Whether the lease alone says that the machine is still this attempt's, also in a restore. */
+  holdsLease(): boolean {
+    try {
+      this.lease.check();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The machine's fence goes with its disk: until it is claimed again nothing may be changed. */
+  loseFence(): void {
+    if (this.phase === 'working') this.phase = 'looking';
   }
 
   /** From now on only a newer attempt on the machine keeps this one from acting. */
@@ -89,7 +105,7 @@ export class MachineGuard {
 
 /** The machine with every action behind a guard. */
 export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
-  const { access, power } = machine;
+  const { access, power, disk } = machine;
   return {
     ...machine,
     access: {
@@ -108,6 +124,21 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
               await power.reset(signal);
             },
             status: (signal) => power.status(signal),
+          },
+    disk:
+      disk === null
+        ? null
+        : {
+            isFresh: () => disk.isFresh(),
+            markUsed: async () => {
+              guard.check();
+              await disk.markUsed();
+            },
+            reset: async (signal) => {
+              guard.check();
+              guard.loseFence();
+              await disk.reset(signal);
+            },
           },
   };
 }

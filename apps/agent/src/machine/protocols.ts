@@ -85,6 +85,19 @@ export interface Power {
   status(signal?: AbortSignal): Promise<'on' | 'off' | 'unknown'>;
 }
 
+/** A disk whose owner can throw away, from outside the machine, all that was written to it. */
+export interface Disk {
+  /** Nothing of any attempt was on it since its last reset. Tells it of every agent that may use the machine. */
+  isFresh(): Promise<boolean>;
+  /** To be told before anything of a submission is written; durable when it resolves. */
+  markUsed(): Promise<void>;
+  /**
+   * Powers the machine off, without asking it, and on again with the disk that it had at first. Resolves when
+   * it is powered on, not when it is up. After a rejection, also by `signal`, it has to be asked again.
+   */
+  reset(signal?: AbortSignal): Promise<void>;
+}
+
 /** A console that is being followed. Lines arrive in order, each once. */
 export interface ConsoleFollower {
   /** Bytes read so far; a follower may start there again. */
@@ -95,12 +108,27 @@ export interface ConsoleFollower {
   stop(): Promise<void>;
 }
 
+/** Part of a console's record that is not there any more; both in bytes from its start, `toBytes` not included. */
+export interface ConsoleGap {
+  fromBytes: number;
+  toBytes: number;
+}
+
+export interface ConsoleHandlers {
+  onLine(line: string, continues: boolean): void;
+  /** Lines that were not read, because the console printed faster than it could be read. */
+  onSkipped?(skipped: { lines: number; bytes: number }): void;
+  /** Told in the place of what is missing; the next line begins at `toBytes`. */
+  onGap?(gap: ConsoleGap): void;
+  /** Told now and then between two lines: a reader that begins at this byte gets what comes after, and only that. */
+  onPlace?(offsetBytes: number): void;
+  /** One of these threw; nothing more is read. */
+  onFault?(fault: unknown): void;
+  flow?: Flow;
+}
+
 export interface Console {
-  follow(
-    from: number | 'end',
-    onLine: (line: string, continues: boolean) => void,
-    flow?: Flow,
-  ): Promise<ConsoleFollower>;
+  follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
 }
 
 export interface BootEntry {
@@ -137,6 +165,8 @@ export interface Machine {
   readonly access: Access;
   readonly boot: BootSelect;
   readonly power: Power | null;
+  /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
+  readonly disk: Disk | null;
   readonly console: Console | null;
   readonly memory: DeviceMemory | null;
 }

@@ -27,8 +27,10 @@ export const AttemptMemory = z.object({
   touched: z.boolean(),
   /** The default kernel as seen before anything was done. */
   defaultKernel: z.object({ release: z.string(), buildId: z.string(), bootId: z.string() }).nullable(),
-  /** Byte of the console log where the serial stream begins; lines after it are counted from there. */
+  /** A byte of the console log between two lines of the serial stream; lines after it are counted from there. */
   serialStartBytes: z.number().int().nonnegative().nullable(),
+  /** Lines of the serial stream before that byte. */
+  serialStartLines: z.number().int().nonnegative().default(0),
 });
 export type AttemptMemory = z.infer<typeof AttemptMemory>;
 
@@ -78,7 +80,14 @@ export class AttemptSpool {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeReserve(join(folder, RESERVE_FILE), disk);
-      const memory = { assignment, stage: null, touched: false, defaultKernel: null, serialStartBytes: null };
+      const memory = {
+        assignment,
+        stage: null,
+        touched: false,
+        defaultKernel: null,
+        serialStartBytes: null,
+        serialStartLines: 0,
+      };
       replaceFile(join(folder, MEMORY_FILE), JSON.stringify(memory));
       return new AttemptSpool(folder, memory, disk);
     } catch (error) {

@@ -84,7 +84,7 @@ describe('a reader that is held back', () => {
     const seen: string[] = [];
     const flow = gate();
     const console = createLogFileConsole({ logFile, pollMs: 5 });
-    const follower = await console.follow(0, (line) => seen.push(line), flow);
+    const follower = await console.follow(0, { onLine: (line) => seen.push(line), flow });
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(50);

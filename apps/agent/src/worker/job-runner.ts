@@ -1,6 +1,7 @@
 import { type BuildSettings, runBuildJob } from '../job/build-job.js';
 import type { BundleCache } from '../job/bundle-cache.js';
 import { JobFailure } from '../job/failure.js';
+import { MachineRecords } from '../job/machine-record.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { TestBench } from '../job/test-bench.js';
 import { recoverTestJob, runTestJob } from '../job/test-job.js';
@@ -10,6 +11,8 @@ import type { Held } from './held.js';
 
 /** What jobs need beside the attempt itself. */
 export interface JobSettings {
+  /** Survives a restart of the agent and a reboot of its computer. */
+  stateDir: string;
   machines: readonly Machine[];
   bundles: BundleCache;
   /** null = this agent does not build. */
@@ -24,8 +27,10 @@ const BUILD_LIMIT_MS = 2 * 3600 * 1000;
 /** Runs the job of an attempt to its `finished` event, or brings an interrupted one to it. */
 export class JobRunner {
   private readonly machines: Map<string, Machine>;
+  private readonly records: MachineRecords;
 
   constructor(private readonly settings: JobSettings) {
+    this.records = new MachineRecords(settings.stateDir);
     this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
   }
 
@@ -96,6 +101,6 @@ export class JobRunner {
     const machine = this.machines.get(assignment.work.machine);
     if (machine === undefined) throw new Error(`no machine ${assignment.work.machine}`);
     const { bundles, pace = PACE } = this.settings;
-    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease);
+    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease, this.records);
   }
 }

@@ -10,7 +10,6 @@ import { Held } from './held.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 
 export interface WorkerSettings extends JobSettings {
-  stateDir: string;
   /** The space of all attempts' spools together. */
   spool?: SpoolDisk;
   buildSlots: number;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   FAILURE_POLICY,
+  FARM_SUITE,
   LEASE_SECONDS,
   verdictOfFailure,
   type AttemptState,
@@ -171,7 +172,13 @@ export class AttemptService {
 
   async #quarantine(tx: Queries, attempt: LockedAttempt): Promise<void> {
     if (attempt.machine === null) return;
-    const reason = `attempt ${attempt.id} could not restore it; mend it, then activate it`;
+    // The agent's own words, which name what is wrong with the machine, came before the attempt's end.
+    const result = await tx.one<{ reason: string | null }>(
+      `select reason from result where attempt_id = $1 and suite = $2 and test = 'restore'`,
+      [attempt.id, FARM_SUITE],
+    );
+    const why = result?.reason == null ? '' : `: ${result.reason}`;
+    const reason = `attempt ${attempt.id} could not restore it${why}; mend it, then activate it`;
     await this.#fleet.quarantine(tx, attempt.machine, reason);
   }
 

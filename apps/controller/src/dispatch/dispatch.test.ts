@@ -1,4 +1,4 @@
-import { LEASE_SECONDS, type AttemptEvent } from '@peerlab/contracts';
+import { FARM_SUITE, LEASE_SECONDS, type AttemptEvent, type TestResult } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Sql } from '../platform/database/sql.js';
 import { TestFarm } from '../testing/farm.js';
@@ -66,6 +66,26 @@ describe('one controller', () => {
     expect((await runOf(next.id)).jobViews[0]?.waiting).toBe('m1 is quarantined; activate it to go on');
     await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
     await agent.events(await agent.take('test'), 0, finished());
+  });
+
+  it('says in the reason of a quarantine what the agent found wrong with the machine', async () => {
+    await submit();
+    const attempt = await agent.take('test');
+    const result: TestResult = {
+      suite: FARM_SUITE,
+      test: 'restore',
+      status: 'fail',
+      reason: 'm1 differs from what was pinned on 2026-11-29: /usr/sbin/sshd changed',
+      durationMs: null,
+      proof: null,
+      warnings: [],
+      signature: null,
+      log: null,
+    };
+    await agent.events(attempt, 0, { type: 'result', result }, finished({ restored: false }));
+    const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
+    expect(machine.problem).toMatch(/could not restore it: m1 differs from .*: \/usr\/sbin\/sshd changed; mend it/);
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
   });
 
   it('calls unreached tests after a crash what they are', async () => {

@@ -9,7 +9,7 @@ import { candidateCommandLine } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { TestBench } from '../test-bench.js';
-import { listTests } from '../suite-command.js';
+import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
 import { checkFreeSpace } from './prepare.js';
 
@@ -25,6 +25,9 @@ export async function flash(bench: TestBench): Promise<string> {
   const { work, signal, paths, defaultKernel } = bench;
   if (defaultKernel === null) throw new Error('flash before prepare');
   const { manifest } = work;
+  // First of all, so that a kernel that never boots shows what it kept from running. The suites themselves
+  // are asked on the candidate alone: nothing of a submission runs on the default kernel.
+  for (const suite of work.suites) planSuite(bench, suite, suite.tests);
   if (manifest.release === defaultKernel.release) {
     throw new JobFailure(
       'request',
@@ -38,6 +41,7 @@ export async function flash(bench: TestBench): Promise<string> {
       `all digests right, ${formatSeconds(performance.now() - fetchedAt)}`,
   );
   if (manifest.files[MODULES_FILE] !== undefined) await checkModules(join(folder, MODULES_FILE), manifest.release);
+  await bench.machine.disk?.markUsed();
   bench.spool.remember({ touched: true });
   const session = bench.host.require();
   const unwanted = unwantedPrograms(manifest.suites, work.suites);
@@ -57,7 +61,6 @@ export async function flash(bench: TestBench): Promise<string> {
   await bench.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
   bench.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
-  for (const suite of work.suites) await planSuite(bench, session, suite);
   return `${manifest.release} installed as ${paths.kernel}`;
 }
 
@@ -99,20 +102,4 @@ async function uploadFile(
 
 async function rootDevice(session: Session): Promise<string> {
   return (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
-}
-
-/** Asks on the default kernel, so that the plan is known even when the candidate never boots. */
-async function planSuite(
-  bench: TestBench,
-  session: Session,
-  suite: TestBench['work']['suites'][number],
-): Promise<void> {
-  const tests = (await listTests(session, bench.paths.folder, suite, bench.signal)) ?? suite.tests;
-  if (tests.length === 0) {
-    bench.note(`flash: suite ${suite.name} does not list its tests`);
-    return;
-  }
-  bench.plans.set(suite.name, tests);
-  bench.emit({ type: 'plan', suite: suite.name, tests });
-  bench.note(`flash: suite ${suite.name} has ${tests.length} tests`);
 }

@@ -1,8 +1,10 @@
 import { output, script } from '../../machine/command.js';
-import { adviceOf } from '../../machine/errors.js';
+import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { TestBench } from '../test-bench.js';
+import { bootFreshDisk } from '../fresh-disk.js';
+import { checkUnchanged } from '../fingerprint.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -68,9 +70,29 @@ export function whyOtherMachine(
   );
 }
 
+/**
+ * An earlier attempt left its disk: the agent or the lab died before it was restored. The machine is asked for the
+ * fence of a newer attempt before its disk is thrown away, unless it does not answer at all.
+ */
+async function replaceUsedDisk(bench: TestBench): Promise<void> {
+  const { host, signal, machine, pace } = bench;
+  try {
+    const { session } = await host.reach(pace.reachMs, signal);
+    await bench.guard.claim(session, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof JobFailure || (error instanceof MachineError && error.kind === 'fenced')) throw error;
+    bench.note(`prepare: ${adviceOf(error)}`);
+  }
+  bench.note(`prepare: an earlier attempt used the disk of ${machine.name}; starting on a fresh one`);
+  bench.spool.remember({ touched: true });
+  await bootFreshDisk(bench, signal);
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(bench: TestBench): Promise<string> {
   const { host, signal, pace } = bench;
+  if (bench.machine.disk !== null && !(await bench.machine.disk.isFresh())) await replaceUsedDisk(bench);
   let { kernel } = await host.reach(pace.reachMs, signal);
   await bench.guard.claim(host.require(), signal);
   if (kernel.nonce !== null) {
@@ -111,7 +133,10 @@ export async function prepare(bench: TestBench): Promise<string> {
   } catch (error) {
     throw new JobFailure('infrastructure', `${bench.machine.name}: ${adviceOf(error)}`);
   }
-  await cleanMachine(bench.machine, session, signal);
+  if (bench.machine.disk === null) {
+    await cleanMachine(bench.machine, session, signal);
+    await checkUnchanged(bench, kernel, signal);
+  }
   const space = await checkFreeSpace(bench);
   const free = space.map((entry) => `${formatBytes(entry.freeBytes)} free in ${entry.mount}`).join(', ');
   return `default kernel ${release}, build-id ${buildId.slice(0, 12)}…, ${free}`;

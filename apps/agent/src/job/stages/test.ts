@@ -4,6 +4,7 @@ import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../journal.js';
 import { killSuite } from '../suite-command.js';
 import { SuiteProgress } from '../suite-progress.js';
+import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { TestBench } from '../test-bench.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
@@ -13,6 +14,7 @@ const REBOOTS_PER_SUITE = 3;
 
 /** Runs every suite; a crash or a hang costs the test that caused it, and the rest still runs. */
 export async function test(bench: TestBench): Promise<string> {
+  await planUnknownSuites(bench);
   await loadModules(bench);
   let interruptions = 0;
   for (const suite of bench.work.suites) interruptions += await runSuite(bench, suite);

@@ -1,68 +1,218 @@
-import { open, stat } from 'node:fs/promises';
-import { LineSplitter } from '../lines.js';
-import type { Console } from '../protocols.js';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { pause } from '../../timing.js';
+import { LINE_PIECE_MAX, LineSplitter } from '../lines.js';
+import type { Console, ConsoleFollower, ConsoleHandlers } from '../protocols.js';
 
 const READ_BYTES = 64 * 1024;
+/** Longest rest between two full chunks, in ms. */
+const REST_MAX_MS = 50;
+/** Bytes that are still read after the end; beyond them lines are only counted, or a flood would never end. */
+export const LAST_BYTES = 16 * 1024 * 1024;
+/**
+ * Between two places that a reader is told of. The lab cuts its records at multiples of the same, so that what was
+ * taken after a place is either all there or all gone.
+ */
+export const PLACE_BYTES = 16 * 1024 * 1024;
+const LINE_END = 0x0a;
 
 /**
  * A console that something else records into a growing file. Missing file: waits for it. File got
  * shorter (truncated or replaced): goes on from its start. Held back, it leaves the text in the file.
+ * A console that prints without end takes at most half of this process: after each full chunk the reader
+ * rests for as long as the chunk took.
+ *
+ * A recorder that bounds its file makes a hole at its start, and writes into `<file>.start` where the
+ * text begins, before it does so. What was cut before it was read is reported as a gap that ends with a line.
  */
-export function createLogFileConsole(settings: { logFile: string; pollMs?: number }): Console {
-  const pollMs = settings.pollMs ?? 100;
+export function createLogFileConsole({ logFile, pollMs = 100 }: { logFile: string; pollMs?: number }): Console {
   return {
-    async follow(from, onLine, flow) {
-      const sizeNow = async (): Promise<number> =>
-        stat(settings.logFile).then(
-          (found) => found.size,
-          () => 0,
-        );
-      let offset = from === 'end' ? await sizeNow() : from;
-      const splitter = new LineSplitter(onLine);
-      const stopping = new AbortController();
-      const stopped = new Promise<void>((resolve) => {
-        stopping.signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      const drain = async (): Promise<void> => {
-        const size = await sizeNow();
-        if (size < offset) offset = 0;
-        if (size <= offset) return;
-        const file = await open(settings.logFile);
-        try {
-          for (;;) {
-            const { buffer, bytesRead } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, offset);
-            if (bytesRead === 0) break;
-            offset += bytesRead;
-            splitter.push(buffer.subarray(0, bytesRead));
-            const wait = flow?.wait() ?? null;
-            if (wait !== null) await Promise.race([wait, stopped]);
-          }
-        } finally {
-          await file.close();
-        }
-      };
-      const following = (async () => {
-        while (!stopping.signal.aborted) {
-          // A file that vanishes between stat and open is there again, or not, at the next look.
-          await drain().catch(() => undefined);
-          await pause(pollMs, stopping.signal).catch(() => undefined);
-        }
-      })();
-      return {
-        get offsetBytes() {
-          return offset;
-        },
-        get partial() {
-          return splitter.partial;
-        },
-        async stop() {
-          stopping.abort();
-          await following;
-          await drain().catch(() => undefined);
-          splitter.end();
-        },
-      };
+    async follow(from, handlers) {
+      const offset = from === 'end' ? await sizeOf(logFile) : from;
+      return new LogFileFollower(logFile, pollMs, offset, handlers);
     },
   };
+}
+
+class LogFileFollower implements ConsoleFollower {
+  private splitter: LineSplitter;
+  private readonly stopping = new AbortController();
+  private readonly stopped: Promise<void>;
+  private readonly following: Promise<void>;
+  private isBroken = false;
+  /** Where the line begins that is being read. */
+  private lineStart: number;
+  /** Where a gap begins whose end was not found yet. */
+  private gapFrom: number | null = null;
+
+  constructor(
+    private readonly logFile: string,
+    private readonly pollMs: number,
+    private offset: number,
+    private readonly handlers: ConsoleHandlers,
+  ) {
+    this.lineStart = offset;
+    this.splitter = this.newSplitter();
+    this.stopped = new Promise((resolve) => {
+      this.stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.following = this.follow();
+  }
+
+  get offsetBytes(): number {
+    return this.offset;
+  }
+
+  get partial(): string {
+    return this.splitter.partial;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.following;
+    const size = await sizeOf(this.logFile);
+    await this.drain(Math.min(size, this.offset + LAST_BYTES), () => true).catch(() => undefined);
+    this.guarded(() => {
+      if (this.gapFrom !== null) this.handlers.onGap?.({ fromBytes: this.gapFrom, toBytes: this.offset });
+      this.splitter.end();
+    });
+    if (this.isBroken || size <= this.offset) return;
+    const lines = await countLines(this.logFile, this.offset, size).catch(() => 0);
+    const skipped = { lines: Math.max(1, lines), bytes: size - this.offset };
+    this.guarded(() => this.handlers.onSkipped?.(skipped));
+  }
+
+  private newSplitter(): LineSplitter {
+    return new LineSplitter((line, continues) => this.handlers.onLine(line, continues));
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      // A file that vanishes between stat and open is there again, or not, at the next look.
+      await this.drain(await sizeOf(this.logFile), () => !signal.aborted).catch(() => undefined);
+      await pause(this.pollMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Hands out what is there, up to `endBytes` of the file, while `goesOn`. */
+  private async drain(endBytes: number, goesOn: () => boolean): Promise<void> {
+    if (endBytes < this.offset) {
+      this.guarded(() => {
+        this.beginAt(0);
+        this.handlers.onPlace?.(0);
+      });
+    }
+    if (endBytes <= this.offset) return;
+    const file = await open(this.logFile);
+    try {
+      while (this.offset < endBytes && !this.isBroken && goesOn()) {
+        if (!(await this.readBlock(file))) break;
+        const wait = this.handlers.flow?.wait() ?? null;
+        if (wait !== null) await Promise.race([wait, this.stopped]);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Reads one block, never across a place. False at the end of the file. */
+  private async readBlock(file: FileHandle): Promise<boolean> {
+    const length = Math.min(READ_BYTES, PLACE_BYTES - (this.offset % PLACE_BYTES));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, this.offset);
+    if (bytesRead === 0) return false;
+    // Asked after the bytes were read: the recorder first says where the text begins, then cuts.
+    const start = await startOf(this.logFile);
+    const startedAt = performance.now();
+    if (start > this.offset) {
+      const missingFrom = this.gapFrom ?? this.offset;
+      this.guarded(() => this.beginAt(start));
+      this.gapFrom = missingFrom;
+    } else {
+      this.guarded(() => this.take(buffer.subarray(0, bytesRead)));
+    }
+    if (bytesRead === READ_BYTES) await this.rest(performance.now() - startedAt);
+    return true;
+  }
+
+  /** What was read of a line so far is all that there is of it. */
+  private beginAt(offset: number): void {
+    this.splitter.end();
+    this.splitter = this.newSplitter();
+    this.offset = offset;
+    this.lineStart = offset;
+  }
+
+  private take(block: Buffer): void {
+    const start = this.offset;
+    this.offset += block.length;
+    const text = this.afterGap(block, start);
+    const end = text.lastIndexOf(LINE_END);
+    if (end !== -1) this.lineStart = this.offset - text.length + end + 1;
+    this.splitter.push(text);
+    // In the middle of a line of which pieces were handed out already there is no place.
+    const isPlace = this.offset % PLACE_BYTES === 0 && this.gapFrom === null;
+    if (isPlace && this.offset - this.lineStart < LINE_PIECE_MAX) this.handlers.onPlace?.(this.lineStart);
+  }
+
+  /** The block without the rest of a line whose beginning is missing. */
+  private afterGap(block: Buffer, start: number): Buffer {
+    if (this.gapFrom === null) return block;
+    const end = block.indexOf(LINE_END);
+    if (end === -1) return block.subarray(block.length);
+    const toBytes = start + end + 1;
+    this.handlers.onGap?.({ fromBytes: this.gapFrom, toBytes });
+    this.gapFrom = null;
+    this.lineStart = toBytes;
+    this.handlers.onPlace?.(toBytes);
+    return block.subarray(end + 1);
+  }
+
+  private async rest(spentMs: number): Promise<void> {
+    const { signal } = this.stopping;
+    if (!signal.aborted) await pause(Math.min(REST_MAX_MS, spentMs), signal).catch(() => undefined);
+  }
+
+  /** What throws while a line is taken ends the following, and is told once. */
+  private guarded(act: () => void): void {
+    if (this.isBroken) return;
+    try {
+      act();
+    } catch (error) {
+      this.isBroken = true;
+      this.stopping.abort();
+      this.handlers.onFault?.(error);
+    }
+  }
+}
+
+/** First byte of the record that is still there; 0 when nothing was cut away. */
+async function startOf(logFile: string): Promise<number> {
+  const start = Number(await readFile(`${logFile}.start`, 'utf8').catch(() => '0'));
+  return Number.isSafeInteger(start) && start > 0 ? start : 0;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+}
+
+/** Line ends between two positions of a file. */
+async function countLines(path: string, from: number, to: number): Promise<number> {
+  const file = await open(path);
+  const chunk = Buffer.alloc(READ_BYTES);
+  let lines = 0;
+  try {
+    for (let position = from; position < to; ) {
+      const { bytesRead } = await file.read(chunk, 0, Math.min(READ_BYTES, to - position), position);
+      if (bytesRead === 0) break;
+      position += bytesRead;
+      const read = chunk.subarray(0, bytesRead);
+      for (let at = read.indexOf(0x0a); at !== -1; at = read.indexOf(0x0a, at + 1)) lines += 1;
+    }
+  } finally {
+    await file.close();
+  }
+  return lines;
 }

@@ -19,7 +19,9 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
     begin === -1 || end < begin
       ? existing
       : existing.slice(0, begin) + existing.slice(end + END.length).replace(/^\n/, '');
-  if (entry === null) return foreign;
+  const joint = foreign === '' || foreign.endsWith('\n') ? foreign : `${foreign}\n`;
+  // With the line end that our entry would need: what is removed leaves the file as it was before.
+  if (entry === null) return joint;
   const lines = [
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
@@ -29,7 +31,6 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
     END,
     '',
   ];
-  const joint = foreign === '' || foreign.endsWith('\n') ? foreign : `${foreign}\n`;
   return joint + lines.join('\n');
 }
 

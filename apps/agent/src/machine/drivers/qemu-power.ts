@@ -6,8 +6,8 @@ import type { Power } from '../protocols.js';
 /** QEMU serves one monitor client at a time; a longer wait means that somebody else holds it. */
 const QMP_TIMEOUT_MS = 15_000;
 
-/** Runs one QMP command and gives its `return` value. */
-async function qmp(socketPath: string, command: string, signal?: AbortSignal): Promise<unknown> {
+/** Runs one QMP command and gives its `return` value. Rejects with MachineError('power'), or as `signal` says. */
+export async function qmp(socketPath: string, command: string, signal?: AbortSignal): Promise<unknown> {
   const wrong = (why: string): MachineError =>
     new MachineError(
       'power',
