@@ -5,14 +5,15 @@ import { SettingError } from './platform/config.js';
 export type Command =
   | { name: 'serve'; config: string | null }
   | { name: 'migrate'; config: string | null }
-  | { name: 'token-create'; config: string | null; kind: TokenKind; tokenName: string }
+  | { name: 'token-create'; config: string | null; kind: TokenKind; tokenName: string; site: string | null }
   | { name: 'database-stop'; config: string | null }
   | { name: 'backup'; config: string | null; target: string }
   | { name: 'restore'; config: string | null; folder: string };
 
 export const USAGE = `peerlab-controller [--config FILE.yaml]                     serve
 peerlab-controller migrate                                 bring the database up to date
-peerlab-controller token create --kind user|agent --name N print a new token, once
+peerlab-controller token create --kind user --name N       print a new token, once
+peerlab-controller token create --kind agent --name N [--site S]
 peerlab-controller database stop                           stop the embedded Postgres
 peerlab-controller backup FOLDER                           save database and artifacts below FOLDER
 peerlab-controller restore FOLDER/TIME                     fill an empty database and artifact folder`;
@@ -38,7 +39,10 @@ export function readCommand(args: readonly string[]): Command {
       if (kind !== 'user' && kind !== 'agent') throw new SettingError(`--kind: give user or agent\n${USAGE}`);
       const tokenName = Name.safeParse(values.name);
       if (!tokenName.success) throw new SettingError(`--name: ${tokenName.error.issues[0]?.message}\n${USAGE}`);
-      return { name: 'token-create', config, kind, tokenName: tokenName.data };
+      if (values.site !== undefined && kind !== 'agent') throw new SettingError(`--site: only for agents\n${USAGE}`);
+      const site = values.site === undefined ? null : Name.safeParse(values.site);
+      if (site?.success === false) throw new SettingError(`--site: ${site.error.issues[0]?.message}\n${USAGE}`);
+      return { name: 'token-create', config, kind, tokenName: tokenName.data, site: site?.data ?? null };
     }
     default:
       throw new SettingError(`unknown command "${positionals.join(' ')}"\n${USAGE}`);
@@ -46,14 +50,19 @@ export function readCommand(args: readonly string[]): Command {
 }
 
 function parse(args: readonly string[]): {
-  values: { config?: string | undefined; kind?: string | undefined; name?: string | undefined };
+  values: Partial<Record<'config' | 'kind' | 'name' | 'site', string | undefined>>;
   positionals: string[];
 } {
   try {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { config: { type: 'string' }, kind: { type: 'string' }, name: { type: 'string' } },
+      options: {
+        config: { type: 'string' },
+        kind: { type: 'string' },
+        name: { type: 'string' },
+        site: { type: 'string' },
+      },
     });
   } catch (error) {
     throw new SettingError(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);

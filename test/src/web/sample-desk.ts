@@ -198,6 +198,7 @@ export class SampleDesk {
       id: randomUUID(),
       kind,
       name,
+      site: null,
       createdAt: ago(age),
       revokedAt: null,
       lastUsedAt: null,

@@ -12,6 +12,8 @@ export const TokenView = z.object({
   id: z.uuid(),
   kind: TokenKind,
   name: Name,
+  /** The only site that the agent of this token may speak for; null: the one that it names first, and for user tokens. */
+  site: Name.nullable().default(null),
   createdAt: Time,
   revokedAt: Time.nullable(),
   /** To the minute; null when it was never used since this is recorded. */
@@ -21,7 +23,9 @@ export const TokenView = z.object({
 });
 export type TokenView = z.infer<typeof TokenView>;
 
-export const NewToken = z.strictObject({ kind: TokenKind, name: Name });
+export const NewToken = z
+  .strictObject({ kind: TokenKind, name: Name, site: Name.optional() })
+  .refine(({ kind, site }) => kind === 'agent' || site === undefined, 'only an agent token has a site');
 export type NewToken = z.infer<typeof NewToken>;
 
 /** The only answer that ever holds a secret. */
@@ -34,7 +38,8 @@ export type DeliveryOutcome = z.infer<typeof DeliveryOutcome>;
 
 /** A signed webhook delivery. What came without a right signature is not recorded. */
 export const DeliveryView = z.object({
-  source: z.enum(['generic', 'github']),
+  /** Name of the hook that it came to. */
+  source: Name,
   deliveryId: z.string(),
   receivedAt: Time,
   outcome: DeliveryOutcome,
@@ -52,7 +57,7 @@ export const DeliveriesQuery = z.object({
   /** The `next` of the page before. */
   before: z
     .string()
-    .regex(/^(generic|github)~[\x21-\x7e]{1,128}$/)
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}~[\x21-\x7e]{1,128}$/)
     .optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

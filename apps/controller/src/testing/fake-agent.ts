@@ -21,6 +21,9 @@ export interface FakeAgentOptions {
   buildSlots?: number;
   testSlots?: number | null;
   machines?: string[];
+  /** The site that it says it belongs to, and the one its token is made for, if any. */
+  site?: string;
+  tokenSite?: string | null;
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
 }
@@ -43,6 +46,8 @@ export class FakeAgent {
       buildSlots: 1,
       testSlots: null,
       machines: [],
+      site: 'test-site',
+      tokenSite: null,
       protocol: AGENT_PROTOCOL,
       ...options,
     };
@@ -77,12 +82,12 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, capabilities, buildSlots, testSlots, protocol } = this.#options;
+    const { name: agent, site, capabilities, buildSlots, testSlots, protocol } = this.#options;
     this.send({
       type: 'hello',
       protocol,
       agent,
-      site: 'test-site',
+      site,
       version: '0.0.0',
       capabilities,
       buildSlots,

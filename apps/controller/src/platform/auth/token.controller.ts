@@ -21,7 +21,7 @@ export class TokenController {
 
   @Serve('createToken')
   async createToken(@Input() { body }: InputOf<'createToken'>, @Caller() { name }: Identity): Promise<CreatedToken> {
-    const created = await this.#tokens.issue(body.kind, body.name);
+    const created = await this.#tokens.issue(body.kind, body.name, body.site ?? null);
     writeLog('info', 'a token was created', { by: name, token: created.token.id, kind: body.kind, for: body.name });
     return created;
   }

@@ -11,6 +11,9 @@ export class Token {
   kind: TokenKind;
   @Column('text')
   name: string;
+  /** The only site that the agent of this token may speak for; null = the one that it names first. */
+  @Column('text', { nullable: true })
+  site: string | null;
   @Column('text')
   hash: string;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })

@@ -12,6 +12,8 @@ export interface Identity {
   id: string;
   kind: TokenKind;
   name: string;
+  /** The only site that an agent's token may be used for; null = any. */
+  site: string | null;
 }
 
 /** Tokens that were right lately, by hash: their address may have a bad neighbour. */
@@ -38,15 +40,15 @@ export class TokenService {
   }
 
   /** Makes a token `plk_KIND_RANDOM` and stores its hash; the text exists only in the answer. */
-  async create(kind: TokenKind, name: string): Promise<string> {
-    return (await this.issue(kind, name)).secret;
+  async create(kind: TokenKind, name: string, site: string | null = null): Promise<string> {
+    return (await this.issue(kind, name, site)).secret;
   }
 
   /** The same, with the token as the API shows it. */
-  async issue(kind: TokenKind, name: string): Promise<CreatedToken> {
+  async issue(kind: TokenKind, name: string, site: string | null = null): Promise<CreatedToken> {
     const secret = `plk_${kind}_${randomBytes(24).toString('base64url')}`;
     const id = randomUUID();
-    await this.#tokens.insert({ id, kind, name, hash: digest(secret) });
+    await this.#tokens.insert({ id, kind, name, site, hash: digest(secret) });
     return { token: tokenView(await this.#tokens.findOneByOrFail({ id }), ''), secret };
   }
 
@@ -95,7 +97,7 @@ export class TokenService {
     }
     this.#remember(hash);
     await this.#noteUse(token);
-    return { id: token.id, kind: token.kind, name: token.name };
+    return { id: token.id, kind: token.kind, name: token.name, site: token.site };
   }
 
   /** Once a minute at most, so that a busy agent costs no write a request. */
@@ -110,11 +112,12 @@ export class TokenService {
   }
 }
 
-function tokenView({ id, kind, name, createdAt, revokedAt, lastUsedAt }: Token, current: string): TokenView {
+function tokenView({ id, kind, name, site, createdAt, revokedAt, lastUsedAt }: Token, current: string): TokenView {
   return {
     id,
     kind,
     name,
+    site,
     createdAt: createdAt.toISOString(),
     revokedAt: revokedAt?.toISOString() ?? null,
     lastUsedAt: lastUsedAt?.toISOString() ?? null,
