@@ -10,7 +10,7 @@ const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(b
 /** A bundle whose files are noise; fake machines do not look into them. */
 export async function makeFakeBundle(
   folder: string,
-  suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number }[],
+  suites: readonly { name: string; testTimeoutSeconds?: number; timeoutSeconds?: number; tests?: readonly string[] }[],
 ): Promise<{ manifest: BundleManifest; tar: string; sha256: string; sizeBytes: number }> {
   const root = join(folder, 'bundle');
   await mkdir(join(root, 'suites'), { recursive: true });
@@ -39,7 +39,7 @@ export async function makeFakeBundle(
       command: [`suites/${suite.name}`],
       timeoutSeconds: suite.timeoutSeconds ?? 30,
       testTimeoutSeconds: suite.testTimeoutSeconds ?? 10,
-      tests: [],
+      tests: [...(suite.tests ?? [])],
     })),
     files,
   };

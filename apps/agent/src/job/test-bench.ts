@@ -56,7 +56,9 @@ export class TestBench {
     readonly signal: AbortSignal,
     lease: Lease,
   ) {
-    const fence = { fence: assignment.fence, token: randomBytes(16).toString('hex') };
+    const { fence: number, forgedFence: forged } = assignment;
+    const token = randomBytes(16).toString('hex');
+    const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
     this.guard = new MachineGuard(machine.name, lease, fence);
     this.machine = guardMachine(machine, this.guard);
     this.host = new Host(this.machine, pace);
