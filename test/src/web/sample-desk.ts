@@ -199,6 +199,7 @@ export class SampleDesk {
       kind,
       name,
       site: null,
+      only: null,
       createdAt: ago(age),
       revokedAt: null,
       lastUsedAt: null,

@@ -24,6 +24,12 @@ import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import { refuseUpgrade } from './upgrade.js';
 
+/**
+ * Connections of one token at the same time: the one in use, and those before it that are not known to be gone
+ * yet. Each may hold some frames in memory.
+ */
+const CONNECTIONS_MAX = 4;
+
 /** An order is repeated when the agent has not taken it up after this long. */
 const RESEND_MS = 10_000;
 
@@ -83,10 +89,17 @@ export class AgentGateway {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
         this.#handle(connection, frame),
       );
+      this.#makeRoom(identity.id);
       this.#all.add(connection);
       this.#tokenOf.set(connection, identity);
       webSocket.on('close', () => this.#part(connection));
     });
+  }
+
+  /** Of a token with too many connections the oldest one ends, as a newer connection of an agent wins. */
+  #makeRoom(token: string): void {
+    const open = [...this.#all].filter((connection) => this.#tokenOf.get(connection)?.id === token);
+    for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_MAX))) connection.terminate();
   }
 
   async #identify(request: IncomingMessage): Promise<Identity | 'guessing' | null> {
@@ -157,7 +170,7 @@ export class AgentGateway {
       const message = `the token belongs to agent "${connection.tokenName}", not "${hello.agent}"`;
       return connection.refuse('agent-name', message);
     }
-    const tokenSite = this.#tokenOf.get(connection)?.site ?? null;
+    const { site: tokenSite = null, only = null } = this.#tokenOf.get(connection)?.limits ?? {};
     const otherSite = await this.#sites.bind(hello.agent, hello.site, tokenSite);
     if (otherSite !== null) return connection.refuse('agent-name', otherSite);
     connection.agent = hello.agent;
@@ -165,7 +178,8 @@ export class AgentGateway {
     connection.held = hello.attempts;
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
-    await this.#fleet.greet(hello, connection.id, tokenSite !== null);
+    const capabilities = hello.capabilities.filter((work) => only === null || work === only);
+    await this.#fleet.greet({ ...hello, capabilities }, connection.id, tokenSite !== null);
     const { agent, protocol, beat = 0 } = hello;
     const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
     connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });

@@ -107,7 +107,7 @@ describe('the agent channel', () => {
 
   it('a machine stays with its agent while that one is alive', async () => {
     const owner = await farm.agent({ mine: 'BUS_ADDR' });
-    const heir = await farm.agent({}, { name: 'heir', machines: ['mine'], tokenSite: 'test-site' });
+    const heir = await farm.agent({}, { name: 'heir', machines: ['mine'], token: { site: 'test-site' } });
     heir.heartbeat();
     expect((await farm.call('getMachine', { params: { machine: 'mine' } })).agent).toBe('lab');
     owner.vanish();

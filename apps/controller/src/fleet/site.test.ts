@@ -27,7 +27,7 @@ async function leave(agent: FakeAgent, name: string): Promise<void> {
 
 /** What the controller says to a hello that it refuses. */
 async function refusal(name: string, options: FakeAgentOptions): Promise<string> {
-  const token = await farm.token('agent', name, options.tokenSite ?? null);
+  const token = await farm.token('agent', name, options.token ?? {});
   const agent = await FakeAgent.connect(farm.server.url, token, { name, ...options });
   await expect(agent.hello()).rejects.toThrow('4000');
   const refused = agent.received.find((message) => message.type === 'refused');
@@ -38,14 +38,14 @@ async function refusal(name: string, options: FakeAgentOptions): Promise<string>
 describe('a machine', () => {
   it('is not taken by an agent of another site, nor by one whose site nobody confirmed, while its agent is away', async () => {
     await leave(await join('a', ['m-a'], { site: 'north' }), 'a');
-    const south = await join('south', ['m-a'], { site: 'south', tokenSite: 'south' });
+    const south = await join('south', ['m-a'], { site: 'south', token: { site: 'south' } });
     const claims = await join('claims', ['m-a'], { site: 'north' });
     south.heartbeat();
     claims.heartbeat();
     // The answers come after what was reported is stored.
     await Promise.all([south.next('renewed'), claims.next('renewed')]);
     expect(await ownerOf('m-a')).toBe('a');
-    const heir = await join('heir', ['m-a'], { site: 'north', tokenSite: 'north' });
+    const heir = await join('heir', ['m-a'], { site: 'north', token: { site: 'north' } });
     expect(await ownerOf('m-a')).toBe('heir');
     for (const agent of [south, claims, heir]) agent.vanish();
   });
@@ -110,7 +110,7 @@ describe('an agent', () => {
   it('speaks for the site that it named first, with any of its tokens, until a person moves it', async () => {
     (await join('bound', [], { site: 'north' })).vanish();
     expect(await refusal('bound', { site: 'south' })).toMatch(/belongs to the site "north".*agents move bound south/);
-    expect(await refusal('bound', { site: 'south', tokenSite: 'south' })).toMatch(/belongs to the site "north"/);
+    expect(await refusal('bound', { site: 'south', token: { site: 'south' } })).toMatch(/belongs to the site "north"/);
     expect(await farm.call('moveAgent', { params: { agent: 'bound' }, body: { site: 'south' } })).toEqual({
       agent: 'bound',
       site: 'south',
@@ -120,8 +120,8 @@ describe('an agent', () => {
   });
 
   it('speaks for the site of its token alone, and its refused hello cuts nobody off', async () => {
-    const right = await join('tied', [], { site: 'north', tokenSite: 'north' });
-    expect(await refusal('tied', { site: 'south', tokenSite: 'north' })).toMatch(/is for the site "north"/);
+    const right = await join('tied', [], { site: 'north', token: { site: 'north' } });
+    expect(await refusal('tied', { site: 'south', token: { site: 'north' } })).toMatch(/is for the site "north"/);
     right.heartbeat();
     await right.next('renewed');
     right.vanish();
@@ -143,5 +143,21 @@ describe('an agent', () => {
     const last = await join('greedy', ['r-0', 'r-1']);
     expect((await names('greedy')).map(({ name }) => name)).toEqual(['q-1', 'q-2', 'q-3', 'r-0']);
     last.vanish();
+  });
+
+  it('is given no work but that of its token, whatever it says it can do', async () => {
+    const tests = await join('tests', [], { capabilities: ['test', 'build'], token: { only: 'test' } });
+    const { agents } = await farm.call('getFleet', {});
+    expect(agents.find(({ name }) => name === 'tests')?.capabilities).toEqual(['test']);
+    tests.vanish();
+  });
+
+  it('has four connections at most: of more the oldest ends', async () => {
+    const token = await farm.token('agent', 'many');
+    const open = [];
+    for (let index = 0; index < 5; index += 1) open.push(await FakeAgent.connect(farm.server.url, token));
+    await open[0]?.closed();
+    expect(open.slice(1).map(({ closeCode }) => closeCode)).toEqual([null, null, null, null]);
+    for (const agent of open) agent.vanish();
   });
 });

@@ -36,8 +36,14 @@ it('reads commands and refuses what it does not know', () => {
     config: null,
     kind: 'agent',
     tokenName: 'lab',
-    site: null,
+    limits: { site: null, only: null },
   });
+  const limited = ['token', 'create', '--kind', 'agent', '--name', 'lab', '--site', 'north', '--only', 'test'];
+  expect(readCommand(limited)).toMatchObject({ limits: { site: 'north', only: 'test' } });
+  expect(() => readCommand(['token', 'create', '--kind', 'user', '--name', 'x', '--site', 'y'])).toThrow(
+    /only for agents/,
+  );
+  expect(() => readCommand([...limited.slice(0, -1), 'all'])).toThrow(/--only: give test or build/);
   expect(() => readCommand(['token', 'create', '--kind', 'root', '--name', 'x'])).toThrow(/--kind/);
   expect(() => readCommand(['tokn'])).toThrow(/unknown command "tokn"/);
   expect(() => readCommand(['--prt'])).toThrow(SettingError);

@@ -21,9 +21,10 @@ export interface FakeAgentOptions {
   buildSlots?: number;
   testSlots?: number | null;
   machines?: string[];
-  /** The site that it says it belongs to, and the one its token is made for, if any. */
+  /** The site that it says it belongs to. */
   site?: string;
-  tokenSite?: string | null;
+  /** What its token holds it to. */
+  token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
 }
@@ -47,7 +48,7 @@ export class FakeAgent {
       testSlots: null,
       machines: [],
       site: 'test-site',
-      tokenSite: null,
+      token: {},
       protocol: AGENT_PROTOCOL,
       ...options,
     };

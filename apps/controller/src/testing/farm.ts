@@ -13,7 +13,7 @@ import {
   type RouteName,
 } from '@peerlab/contracts';
 import { DispatchService } from '../dispatch/dispatch.service.js';
-import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { TokenService, type AgentLimits, type Identity } from '../platform/auth/token.service.js';
 import { loadSettings, type Settings } from '../platform/config.js';
 import type { HookSetting } from '../platform/hooks-file.js';
 import { announce } from '../platform/database/bus.js';
@@ -79,8 +79,8 @@ export class TestFarm {
     return this.server.app.get(DispatchService);
   }
 
-  token(kind: Identity['kind'], name: string, site: string | null = null): Promise<string> {
-    return this.server.app.get(TokenService).create(kind, name, site);
+  token(kind: Identity['kind'], name: string, limits: Partial<AgentLimits> = {}): Promise<string> {
+    return this.server.app.get(TokenService).create(kind, name, { site: null, only: null, ...limits });
   }
 
   /** Ends this controller and starts another one on the same database, as after a crash. */
@@ -113,7 +113,7 @@ export class TestFarm {
   /** A connected agent whose machines have one peer path of the given kind each. */
   async agent(machines: Record<string, PathKind>, options: FakeAgentOptions = {}): Promise<FakeAgent> {
     const name = options.name ?? 'lab';
-    const token = await this.token('agent', name, options.tokenSite ?? null);
+    const token = await this.token('agent', name, options.token ?? {});
     const agent = await FakeAgent.connect(this.server.url, token, { machines: Object.keys(machines), ...options });
     await agent.hello();
     for (const [machine, kind] of Object.entries(machines)) agent.inventory(machine, sampleInventory(kind));
