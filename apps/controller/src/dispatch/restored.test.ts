@@ -64,6 +64,12 @@ describe('a machine that shows a fence', () => {
     expect(row).toEqual({ restored: false });
   });
 
+  it('of another execution of the attempt, before anything was changed, takes work again', async () => {
+    const attempt = await takeOn('m1');
+    await finish(attempt, { restored: true, fenceSeen: attempt.fence });
+    expect((await machine()).desired).toBe('active');
+  });
+
   it('that an attempt on another machine has is quarantined', async () => {
     const attempt = await takeOn('m1');
     const other = await takeOn('m2');

@@ -18,6 +18,8 @@ export async function judgeRestored(
 ): Promise<Pick<Ending, 'restored' | 'quarantineReason'>> {
   if (attempt.machine === null) return { restored };
   if (fenceSeen === undefined && restored !== null) return { restored };
+  // Another execution of the same attempt has the machine, and this one changed nothing on it.
+  if (restored === true && fenceSeen === attempt.fence) return { restored };
   if (await wasGiven(tx, attempt, attempt.machine, fenceSeen)) return { restored };
   writeLog('warn', 'forged-fence', { attempt: attempt.id, machine: attempt.machine, fence: fenceSeen ?? null });
   if (fenceSeen !== undefined && fenceSeen > attempt.fence) {
