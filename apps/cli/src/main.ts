@@ -4,7 +4,7 @@ import { exitCodeOf, startText } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
-import { listMachines, parseDesired, setMachine } from './commands/machines.js';
+import { forgetMachine, listMachines, moveAgent, moveMachine, parseDesired, setMachine } from './commands/machines.js';
 import { jsonReport, markdownReport } from './commands/report.js';
 import { runRetention, showRetention } from './commands/retention.js';
 import { watchRun } from './commands/watch.js';
@@ -124,6 +124,23 @@ machines
     const wanted = parseDesired(state);
     print(await setMachine(await client(), name, wanted, options.reason));
   });
+
+machines
+  .command('move <machine> <agent>')
+  .description('give a machine to another agent, of any site')
+  .action(async (machine: string, agent: string) => print(await moveMachine(await client(), machine, agent)));
+
+machines
+  .command('forget <machine>')
+  .description('free the name of a machine that no agent names, for the next agent that does')
+  .action(async (machine: string) => print(await forgetMachine(await client(), machine)));
+
+program
+  .command('agents')
+  .description('say where agents belong')
+  .command('move <agent> <site>')
+  .description('give an agent with its machines to a site; it may take over machines of absent agents there')
+  .action(async (agent: string, site: string) => print(await moveAgent(await client(), agent, site)));
 
 program
   .command('grid')

@@ -3,6 +3,7 @@ import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ArtifactAccess } from './builds/artifact-access.js';
 import { ArtifactStore } from './builds/artifact-store.js';
 import { BuildDetailView } from './builds/build-detail.js';
 import { BuildController } from './builds/build.controller.js';
@@ -22,11 +23,13 @@ import { ReconcileService } from './dispatch/reconcile.service.js';
 import { DispatchTicker } from './dispatch/ticker.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { FleetService } from './fleet/fleet.service.js';
+import { SiteService } from './fleet/site.service.js';
 import { FleetView } from './fleet/fleet.view.js';
 import { MachineStory } from './fleet/machine-story.js';
 import { DeliveryLog } from './integrations/delivery-log.js';
 import { HookController } from './integrations/hook.controller.js';
 import { HookService } from './integrations/hook.service.js';
+import { TemplateRuns } from './integrations/template-runs.js';
 import { LogController } from './logs/log.controller.js';
 import { LogService } from './logs/log.service.js';
 import { AuthGuard } from './platform/auth/auth.guard.js';
@@ -117,9 +120,11 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
       TokenService,
       FleetService,
+      SiteService,
       FleetView,
       MachineStory,
       BuildService,
+      ArtifactAccess,
       BuildDetailView,
       PatchShelf,
       JobService,
@@ -145,6 +150,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       AttemptDetailView,
       LogService,
       HookService,
+      TemplateRuns,
       DeliveryLog,
       AgentGateway,
       ChangeFeed,

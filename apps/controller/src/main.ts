@@ -35,7 +35,7 @@ async function run(command: Command, settings: Settings): Promise<void> {
       const dataSource = await new DataSource(dataSourceOptions(address)).initialize();
       try {
         const tokens = new TokenService(dataSource.getRepository(Token));
-        process.stdout.write(`${await tokens.create(command.kind, command.tokenName)}\n`);
+        process.stdout.write(`${await tokens.create(command.kind, command.tokenName, command.limits)}\n`);
       } finally {
         await dataSource.destroy();
       }

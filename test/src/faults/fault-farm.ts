@@ -48,6 +48,8 @@ export class FaultFarm {
   lab!: Lab;
   proxy!: FaultyProxy;
   manifest!: BundleManifest;
+  /** What runs name the bundle by. */
+  bundleKey = '';
   #userToken = '';
   #address!: DatabaseAddress;
   #agentDrift = 1;
@@ -94,17 +96,15 @@ export class FaultFarm {
     const programSeconds = (performance.now() - startedAt) / 2000;
     this.clock = { epochMs: Date.now(), rate: rate ?? rateFor(programSeconds) };
     await this.#setDatabaseClock();
-    const bundle = await makeFakeBundle(this.folder, [{ name: SUITE, testTimeoutSeconds: 12, timeoutSeconds: 60 }]);
-    this.manifest = {
-      ...bundle.manifest,
-      suites: bundle.manifest.suites.map((suite) => ({ ...suite, tests: [...TESTS] })),
-    };
+    const suite = { name: SUITE, testTimeoutSeconds: 12, timeoutSeconds: 60, tests: TESTS };
+    const bundle = await makeFakeBundle(this.folder, [suite]);
+    this.manifest = bundle.manifest;
     this.lab = await Lab.start(join(this.folder, 'lab'), MACHINES, this.manifest, this.clock);
     for (const index of [0, 1]) this.#addController(index);
     await this.startController(0);
     this.proxy = await FaultyProxy.start(() => this.#nextPort());
     await this.#writeAgentConfig(agentToken);
-    await this.#registerBundle(bundle);
+    this.bundleKey = await this.#registerBundle(bundle);
     this.restartAgentProgram(1);
     this.agent.start();
     await this.until('machines that can be leased', STARTED_MS, async () => {
@@ -303,7 +303,7 @@ export class FaultFarm {
     await writeFile(join(this.folder, 'agent.yaml'), JSON.stringify(config));
   }
 
-  async #registerBundle(bundle: { tar: string; sha256: string }): Promise<void> {
+  async #registerBundle(bundle: { tar: string; sha256: string }): Promise<string> {
     const client = await this.client();
     const response = await fetch(`${client.url}/api/v1/artifacts/${bundle.sha256}`, {
       method: 'PUT',
@@ -311,7 +311,8 @@ export class FaultFarm {
       body: new Uint8Array(await readFile(bundle.tar)),
     });
     if (!response.ok) throw new Error(`the bundle was not taken: ${response.status} ${await response.text()}`);
-    await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
+    const { key } = await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
+    return key;
   }
 }
 

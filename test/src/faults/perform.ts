@@ -84,7 +84,7 @@ async function submitRuns(farm: FaultFarm, schedule: Schedule, done: Performance
 async function submitRun(farm: FaultFarm, { seed }: Schedule, done: Performance): Promise<void> {
   const yaml = JSON.stringify({
     name: `seed ${seed} run ${done.runIds.length}`,
-    builds: [{ name: 'patched', bundle: farm.manifest.key }],
+    builds: [{ name: 'patched', bundle: farm.bundleKey }],
     suites: farm.manifest.suites.map(({ name }) => name),
     machines: { names: [...MACHINES] },
     timeouts: { bootSeconds: 15, attemptSeconds: 240 },

@@ -198,6 +198,8 @@ export class SampleDesk {
       id: randomUUID(),
       kind,
       name,
+      site: null,
+      only: null,
       createdAt: ago(age),
       revokedAt: null,
       lastUsedAt: null,

@@ -39,15 +39,20 @@ function refuse(machine: FakeMachine, channel: FakeChannel): void {
 function fits(machine: FakeMachine, command: string): boolean {
   const wanted = fenceOf(command);
   if (wanted === null) return true;
-  const { fence = 0, token = '' } = machine.fence ?? {};
+  const { fence, token } = shown(machine, wanted.forged);
   return wanted.mode === 'own' ? fence === wanted.fence && token === wanted.token : fence <= wanted.fence;
+}
+
+/** What is on the machine; a fence that the controller calls forged counts as none. */
+function shown({ fence }: FakeMachine, forged: number | undefined): { fence: number; token: string } {
+  return fence === null || fence.fence === forged ? { fence: 0, token: '' } : fence;
 }
 
 const ACTIONS: Record<string, Action> = {
   'fence-claim': (machine, channel, args) => {
     const [fence, token] = [Number(args['fence']), String(args['token'])];
-    const held = machine.fence;
-    if (held !== null && held.fence >= fence && held.token !== token) return refuse(machine, channel);
+    const held = shown(machine, args['forged'] === undefined ? undefined : Number(args['forged']));
+    if (held.fence >= fence && held.token !== token) return refuse(machine, channel);
     machine.fence = { fence, token };
     channel.exit(0);
   },

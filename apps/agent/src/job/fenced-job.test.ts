@@ -54,6 +54,7 @@ describe('a machine that a newer attempt has', () => {
     expect(finished()).toMatchObject({
       failure: { class: 'infrastructure', stage: 'prepare', message: expect.stringContaining('has the fence 99') },
       restored: true,
+      fenceSeen: 99,
     });
     expect(lab.fake.commands.filter((purpose) => purpose !== 'identify')).toEqual(['fence-claim']);
     expect(lab.fake.fence).toEqual({ fence: 99, token: 'newer' });
@@ -66,7 +67,7 @@ describe('a machine that a newer attempt has', () => {
     const before = lab.fake.commands.length;
     stop.abort(new JobFailure('infrastructure', 'the lease ran out'));
     await running;
-    expect(finished()).toMatchObject({ failure: { message: 'the lease ran out' }, restored: null });
+    expect(finished()).toMatchObject({ failure: { message: 'the lease ran out' }, restored: null, fenceSeen: 99 });
     expect(events()).toContainEqual(expect.objectContaining({ type: 'stage', stage: 'restore', status: 'skipped' }));
     expect(lab.fake.commands.slice(before)).toEqual([]);
     expect(lab.fake).toMatchObject({ running: 'candidate', resets: 0 });
@@ -80,4 +81,32 @@ it('a job without a lease takes no machine', async () => {
   expect(finished()).toMatchObject({ failure: { class: 'infrastructure', message: 'the lease ran out' } });
   expect(lab.fake.commands).toEqual([]);
   expect(lab.fake.fence).toBeNull();
+});
+
+describe('a machine with a fence that no attempt ever had', () => {
+  it('is taken and restored once the controller says so', async () => {
+    lab.fake.fence = { fence: 9999, token: 'forged' };
+    const told = { ...spool.memory.assignment, forgedFence: 9999 };
+    const lease = { check: (): void => undefined };
+    const { work } = told;
+    if (work.kind !== 'test') throw new Error('the lab assigns tests');
+    bench = new TestBench(told, work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, lease);
+    const running = runTestJob(bench);
+    await inTest();
+    expect(lab.fake.fence).toMatchObject({ fence: told.fence });
+    stop.abort(new JobFailure('canceled', 'enough'));
+    await running;
+    expect(finished()).toMatchObject({ restored: true });
+    expect(finished()).not.toHaveProperty('fenceSeen');
+  });
+
+  it('lowered in the middle of a test, is restored all the same', async () => {
+    const running = runTestJob(bench);
+    await inTest();
+    lab.fake.fence = { fence: 0, token: '' };
+    stop.abort(new JobFailure('canceled', 'enough'));
+    await running;
+    expect(finished()).toMatchObject({ restored: true });
+    expect(lab.fake.running).not.toBe('candidate');
+  });
 });

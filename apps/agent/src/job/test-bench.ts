@@ -61,7 +61,9 @@ export class TestBench {
     /** What is known of the machines from earlier attempts; null = nothing is compared. */
     readonly records: MachineRecords | null = null,
   ) {
-    const fence = { fence: assignment.fence, token: randomBytes(16).toString('hex') };
+    const { fence: number, forgedFence: forged } = assignment;
+    const token = randomBytes(16).toString('hex');
+    const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
     this.guard = new MachineGuard(machine.name, lease, fence);
     this.machine = guardMachine(machine, this.guard);
     this.host = new Host(this.machine, pace);

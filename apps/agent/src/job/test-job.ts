@@ -84,7 +84,7 @@ async function restoreAndFinish(bench: TestBench, failure: Failure | null): Prom
     const at = performance.now();
     const outcome = await restore(bench);
     restored = outcome.restored;
-    const how = restored === null ? 'left to the newer attempt' : restored ? 'done' : 'failed';
+    const how = restored === null ? 'left to the attempt that has the machine' : restored ? 'done' : 'failed';
     bench.note(`restore: ${how} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`);
     const status = restored === null ? 'skipped' : restored ? 'passed' : 'failed';
     bench.emit({ type: 'stage', stage: 'restore', status, detail: outcome.detail });
@@ -106,5 +106,7 @@ async function restoreAndFinish(bench: TestBench, failure: Failure | null): Prom
   }
   if (bench.distrust !== null && restored === true) restored = false;
   await bench.serial.stop();
-  bench.emit({ type: 'finished', failure, restored, lineCounts: bench.spool.lineCounts() });
+  const { fenceSeen } = bench.guard;
+  const seen = fenceSeen === null ? {} : { fenceSeen };
+  bench.emit({ type: 'finished', failure, restored, ...seen, lineCounts: bench.spool.lineCounts() });
 }

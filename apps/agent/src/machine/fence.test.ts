@@ -1,5 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,6 +76,48 @@ describe.each(['/bin/sh', '/bin/bash'])('the fence of a machine, in %s', (shell)
     expect(refusedBy(await restore(OLD))).toBe(23);
     expect(await restore({ ...NEW, token: 'after a restart of the agent' })).toMatchObject({ code: 0 });
     expect(await restore({ fence: 24, token: 'x' })).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['a number of a million digits', '9'.repeat(1_000_000)],
+    ['a number of 16 digits', '1000000000000000 x'],
+    ['a number below zero', '-5 x'],
+    ['bytes that are no text', Buffer.from([0, 255, 0, 10, 0])],
+    ['a line of a megabyte', `23${'x'.repeat(1_000_000)}`],
+  ])('that is %s counts as none: it is taken, and keeps no one from restoring', async (_, content) => {
+    writeFileSync(file, content);
+    expect(refusedBy(await run(fencedCommand('true', OLD, 'own', true, file)))).toBe(0);
+    expect(await run(fencedCommand('echo clean', OLD, 'not-higher', true, file))).toMatchObject({ stdout: 'clean\n' });
+    expect(await run(claimCommand(OLD, file))).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(file, 'utf8')).toBe('17 aa\n');
+    expect(await run(fencedCommand('echo own', OLD, 'own', true, file))).toMatchObject({ stdout: 'own\n' });
+  });
+
+  it('is taken where there is a folder or a pipe instead of the file', async () => {
+    for (const path of [file, `${file}.new`, `${file}.lock`]) {
+      for (const make of [
+        () => mkdirSync(path),
+        () => execFileSync('mkfifo', [path]),
+        () => symlinkSync('no/x', path),
+      ]) {
+        rmSync(path, { recursive: true, force: true });
+        make();
+        expect(await run(claimCommand(OLD, file))).toMatchObject({ code: 0 });
+        expect(await run(fencedCommand('echo own', OLD, 'own', true, file))).toMatchObject({ stdout: 'own\n' });
+      }
+    }
+  });
+
+  it('that the controller calls forged counts as none, for this one fence', async () => {
+    writeFileSync(file, '9999 ff\n');
+    const told = { ...OLD, forged: 9999 };
+    expect(refusedBy(await run(claimCommand({ ...OLD, forged: 9998 }, file)))).toBe(9999);
+    expect(refusedBy(await run(fencedCommand('true', OLD, 'not-higher', true, file)))).toBe(9999);
+    expect(await run(fencedCommand('echo clean', told, 'not-higher', true, file))).toMatchObject({ stdout: 'clean\n' });
+    expect(refusedBy(await run(fencedCommand('true', told, 'own', true, file)))).toBe(0);
+    expect(await run(claimCommand(told, file))).toMatchObject({ code: 0 });
+    expect(readFileSync(file, 'utf8')).toBe('17 aa\n');
+    expect(fenceOf(fencedCommand('true', told, 'own', true, file))).toEqual({ ...told, mode: 'own' });
   });
 
   it('is no obstacle to restoring where it can be neither locked nor read', async () => {

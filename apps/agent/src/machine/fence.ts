@@ -13,10 +13,20 @@ export const FENCE_REFUSED = 79;
 /** What such a command writes to stderr, with the fence that it found. */
 const REFUSAL = 'peerlab-fence:';
 
+/**
+ * The machine may be in the hands of the kernel under test: of its fence file no more than this is read. A
+ * fence and its token need 48.
+ */
+const FILE_READ_BYTES = 64;
+/** Longer numbers are no fences: milliseconds since 1970 have 13 digits, and shells compare 15 exactly. */
+const FENCE_DIGITS_MAX = 15;
+
 /** Fence of an attempt, and which of its executions speaks: 32 hex digits, new with every start of a job. */
 export interface MachineFence {
   fence: number;
   token: string;
+  /** A fence of which the controller says that no attempt ever had it: on the machine it counts as none. */
+  forged?: number;
 }
 
 /** `own` = only while the machine has exactly this fence; `not-higher` = unless a newer attempt has it. */
@@ -47,10 +57,16 @@ const CLAIM_SECONDS = 90;
 /** Time limit for running `claimCommand`, in milliseconds. */
 export const CLAIM_TIMEOUT_MS = (CLAIM_SECONDS + 60) * 1000;
 
-const READ = (file: string): string =>
-  `peerlab_held= peerlab_owner=
-[ ! -s ${file} ] || read -r peerlab_held peerlab_owner <${file}
-case $peerlab_held in ''|*[!0-9]*) peerlab_held=0 ;; esac`;
+/** Reads fence and token; what is no plausible fence, or a forged one, counts as 0. */
+const READ = (file: string, forged: number | undefined): string =>
+  `peerlab_read=
+[ ! -f ${file} ] || peerlab_read=$(head -c ${FILE_READ_BYTES} ${file} 2>/dev/null | tr -d '\\000' | head -n 1)
+peerlab_held=\${peerlab_read%% *} peerlab_owner=\${peerlab_read#* }
+case $peerlab_held in ''|*[!0-9]*|${'?'.repeat(FENCE_DIGITS_MAX + 1)}*${forged === undefined ? '' : `|${forged}`}) peerlab_held=0 ;; esac`;
+
+/** A folder, a pipe or a link in the place of a file would keep every attempt away for ever. */
+const removeOther = (file: string): string =>
+  `if [ -h ${file} ] || { [ -e ${file} ] && [ ! -f ${file} ]; }; then rm -rf ${file}; fi`;
 
 const REFUSE = `{ echo "${REFUSAL} $peerlab_held" >&2; exit ${FENCE_REFUSED}; }`;
 
@@ -58,12 +74,15 @@ const REFUSE = `{ echo "${REFUSAL} $peerlab_held" >&2; exit ${FENCE_REFUSED}; }`
  * Writes the fence down, unless a higher one is there, or the same one of another execution. Waits for
  * commands of the attempt before that are still under way.
  */
-export function claimCommand({ fence, token }: MachineFence, file = FENCE_FILE): string {
-  return `# peerlab fence-claim ${JSON.stringify({ fence, token })}
+export function claimCommand({ fence, token, forged }: MachineFence, file = FENCE_FILE): string {
+  return `# peerlab fence-claim ${JSON.stringify({ fence, token, forged })}
+${removeOther(`${file}.lock`)}
 exec 9>>${file}.lock || exit 1
 flock -x -w ${CLAIM_SECONDS} 9 || { echo "commands of another attempt still run on this machine" >&2; exit 1; }
-${READ(file)}
+${READ(file, forged)}
 [ "$peerlab_held" -lt ${fence} ] || [ "$peerlab_held $peerlab_owner" = "${fence} ${token}" ] || ${REFUSE}
+${removeOther(file)}
+${removeOther(`${file}.new`)}
 printf '%s %s\\n' ${fence} ${token} >${file}.new && sync ${file}.new && mv -f ${file}.new ${file} && sync ${file}`;
 }
 
@@ -74,16 +93,16 @@ printf '%s %s\\n' ${fence} ${token} >${file}.new && sync ${file}.new && mv -f ${
  */
 export function fencedCommand(
   command: string,
-  { fence, token }: MachineFence,
+  { fence, token, forged }: MachineFence,
   mode: FenceMode,
   holding: boolean,
   file = FENCE_FILE,
 ): string {
   const lock = holding && !READING.has(purposeOf(command)?.purpose ?? '');
   const lines = [
-    `# peerlab-fence ${JSON.stringify({ fence, token, mode })}`,
+    `# peerlab-fence ${JSON.stringify({ fence, token, forged, mode })}`,
     ...(lock ? [mode === 'own' ? takeShare(file) : tryShare(file)] : []),
-    READ(file),
+    READ(file, forged),
     mode === 'own'
       ? `[ "$peerlab_held $peerlab_owner" = "${fence} ${token}" ] || ${REFUSE}`
       : `[ "$peerlab_held" -le ${fence} ] || ${REFUSE}`,
@@ -111,7 +130,7 @@ export function fenceOf(command: string): (MachineFence & { mode: FenceMode }) |
 /** The fence that a refused command found on the machine; null when it was not refused. */
 export function refusedBy({ code, stderr }: { code: number | null; stderr: string }): number | null {
   if (code !== FENCE_REFUSED) return null;
-  const found = new RegExp(`^${REFUSAL} (\\d+)$`, 'm').exec(stderr)?.[1];
+  const found = new RegExp(`^${REFUSAL} (\\d{1,${FENCE_DIGITS_MAX}})$`, 'm').exec(stderr)?.[1];
   return found === undefined ? null : Number(found);
 }
 

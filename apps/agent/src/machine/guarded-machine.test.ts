@@ -113,3 +113,28 @@ describe('two agents that both believe to have the lease of a machine', () => {
     await select(first);
   });
 });
+
+describe('a machine that shows another fence than it was given', () => {
+  it('may be restored when the fence is lower: something on it changed the file', async () => {
+    const agent = await agentWith(7, 'a');
+    await agent.guard.claim(agent.session, signal);
+    await select(agent);
+    lab.fake.fence = { fence: 3, token: 'forged' };
+    await expect(agent.session.exec(script('clean', {}, 'true'))).rejects.toMatchObject({
+      kind: 'command-failed',
+      message: expect.stringContaining('was changed during the attempt: it has the fence 3, not 7'),
+    });
+    expect(agent.guard.fenceSeen).toBeNull();
+    agent.guard.beginRestore();
+    await agent.machine.boot.remove(agent.session);
+    expect(lab.fake.nextEntry).toBeNull();
+  });
+
+  it('is left alone when the fence is not lower, and the fence is reported', async () => {
+    const agent = await agentWith(7, 'a');
+    await agent.guard.claim(agent.session, signal);
+    lab.fake.fence = { fence: 9999, token: 'forged' };
+    await expect(select(agent)).rejects.toMatchObject({ kind: 'fenced' });
+    expect(agent.guard.fenceSeen).toBe(9999);
+  });
+});

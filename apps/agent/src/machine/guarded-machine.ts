@@ -33,14 +33,23 @@ export interface Lease {
 export class MachineGuard {
   /** `looking` = nothing may be changed, the fence is not on the machine (yet, or not any more). */
   private phase: 'looking' | 'working' | 'restoring' = 'looking';
-  /** The machine belongs to another attempt. It stays so: fences only grow. */
+  /** The machine says that it belongs to another attempt, and is left alone from then on. */
   private taken: MachineError | null = null;
+  private seen: number | null = null;
 
   constructor(
     private readonly name: string,
     private readonly lease: Lease,
     private readonly fence: MachineFence,
   ) {}
+
+  /**
+   * The fence that the machine showed when it refused this attempt; null when it refused nothing. The machine
+   * may have made it up: the controller knows whether any attempt was given it.
+   */
+  get fenceSeen(): number | null {
+    return this.seen;
+  }
 
   /**
    * Throws unless the attempt may act now. Restoring is the agent's duty, lease or not; but a machine that
@@ -94,10 +103,19 @@ export class MachineGuard {
   throwIfRefused(result: { code: number | null; stderr: string }): void {
     const found = refusedBy(result);
     if (found === null) return;
+    const own = this.fence.fence;
+    if (found < own) {
+      // Fences only grow, so this file was changed by something else. The machine is still this attempt's to restore.
+      throw new MachineError(
+        'command-failed',
+        `${FENCE_FILE} on ${this.name} was changed during the attempt: it has the fence ${found}, not ${own}`,
+      );
+    }
+    this.seen = found;
     this.taken = new MachineError(
       'fenced',
-      `${this.name} has the fence ${found}, this attempt has ${this.fence.fence}: the machine belongs to another attempt`,
-      `if the machine came from another farm, remove ${FENCE_FILE} on it`,
+      `${this.name} has the fence ${found}, this attempt has ${own}: the machine belongs to another attempt`,
+      `if no other attempt or farm has it, remove ${FENCE_FILE} on it`,
     );
     throw this.taken;
   }

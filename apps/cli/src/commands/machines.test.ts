@@ -1,7 +1,7 @@
 import type { CallOf, MachineView } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../client.js';
-import { parseDesired, setMachine } from './machines.js';
+import { forgetMachine, moveAgent, moveMachine, parseDesired, setMachine } from './machines.js';
 
 const MACHINE: MachineView = {
   name: 'm1',
@@ -21,14 +21,14 @@ const MACHINE: MachineView = {
 };
 
 /** A controller that remembers what it was asked. */
-function clientWith(machine: MachineView): Client & { calls: unknown[] } {
+function clientWith(answer: MachineView | { removed: boolean } | { machines: number }): Client & { calls: unknown[] } {
   const calls: unknown[] = [];
   return {
     url: 'http://farm',
     calls,
     call: async (name: string, call: unknown) => {
       calls.push([name, call]);
-      return machine as never;
+      return answer as never;
     },
     text: () => Promise.reject(new Error('not asked for')),
   };
@@ -61,5 +61,16 @@ describe('machines set', () => {
     expect(() => parseDesired('broken')).toThrow(
       '"broken" is no state of a machine; it is one of active, drained, maintenance, quarantined',
     );
+  });
+});
+
+describe('ownership', () => {
+  it('moves and forgets machines, and moves agents', async () => {
+    const moved = clientWith({ ...MACHINE, site: 'south' });
+    expect(await moveMachine(moved, 'm1', 'lab-2')).toContain('belongs to agent lab-2 of the site south');
+    expect(moved.calls).toEqual([['moveMachine', { params: { machine: 'm1' }, body: { agent: 'lab-2' } }]]);
+    expect(await forgetMachine(clientWith({ removed: true }), 'm1')).toContain('its record is gone');
+    expect(await forgetMachine(clientWith({ removed: false }), 'm1')).toContain('its history stays');
+    expect(await moveAgent(clientWith({ machines: 3 }), 'lab', 'north')).toContain('with 3 machines');
   });
 });

@@ -36,3 +36,22 @@ export async function setMachine(
   const running = lease === null ? 'nothing runs on it' : `attempt ${lease.attemptId} goes on to its end`;
   return `${name} is ${desiredInWords(desired)}: it takes no new work; ${running}`;
 }
+
+/** Gives a machine to another agent, and says when it gets it. */
+export async function moveMachine(api: Client, machine: string, agent: string): Promise<string> {
+  const { name, site } = await api.call('moveMachine', { params: { machine }, body: { agent } });
+  return `${name} belongs to agent ${agent} of the site ${site}; it takes work when that agent names it`;
+}
+
+/** Frees the name of a machine, and says what is left of it. */
+export async function forgetMachine(api: Client, machine: string): Promise<string> {
+  const { removed } = await api.call('forgetMachine', { params: { machine } });
+  const left = removed ? 'nothing was tested on it, so its record is gone' : 'its history stays';
+  return `${machine} is forgotten: the next agent that names it gets it; ${left}`;
+}
+
+/** Gives an agent with its machines to a site. */
+export async function moveAgent(api: Client, agent: string, site: string): Promise<string> {
+  const { machines } = await api.call('moveAgent', { params: { agent }, body: { site } });
+  return `agent ${agent} belongs to the site ${site}, with ${machines} machines; set its "site" to ${site} as well`;
+}

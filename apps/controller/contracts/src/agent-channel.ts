@@ -83,6 +83,11 @@ export const AttemptEvent = z.discriminatedUnion('type', [
       .nullable(),
     /** false puts the machine into quarantine; null: a newer attempt has the machine, and restores it. */
     restored: z.boolean().nullable(),
+    /**
+     * The fence that the machine showed when it refused this attempt; absent when it refused nothing. The
+     * controller quarantines the machine unless it gave that fence to a newer attempt there.
+     */
+    fenceSeen: z.number().int().nonnegative().optional(),
     /** Lines produced by stream: what Postgres must hold in the end. */
     lineCounts: z.partialRecord(LogStream, z.number().int().nonnegative()),
   }),
@@ -127,7 +132,14 @@ export const Work = z.discriminatedUnion('kind', [
 ]);
 export type Work = z.infer<typeof Work>;
 
-export const Assignment = z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, work: Work });
+export const Assignment = z.object({
+  attemptId: z.uuid(),
+  runId: z.uuid(),
+  fence: Fence,
+  work: Work,
+  /** A fence that the machine showed although no attempt ever had it: the agent may replace it. Version 1 gets none. */
+  forgedFence: Fence.optional(),
+});
 export type Assignment = z.infer<typeof Assignment>;
 
 /**

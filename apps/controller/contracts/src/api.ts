@@ -74,7 +74,7 @@ export const GridQuery = z.object({
   cells: z.enum(['all', 'none']).default('all'),
 });
 
-/** Payload of `POST /hooks/generic`; the signature headers are checked before it is read. */
+/** Body of a delivery to a generic hook; the signature is checked before it is parsed. */
 export const GenericHook = z.strictObject({
   template: Name,
   /** Shown as the run's trigger, e.g. branch and commit. */
@@ -96,7 +96,7 @@ export const HookAnswer = z.object({
 });
 export type HookAnswer = z.infer<typeof HookAnswer>;
 
-/** Header names of the generic hook. Signature = `sha256=` + hex HMAC over `${timestamp}.${body}`. */
+/** Header names of a generic hook. */
 export const HOOK_HEADERS = {
   signature: 'x-peerlab-signature-256',
   timestamp: 'x-peerlab-timestamp',
@@ -104,6 +104,14 @@ export const HOOK_HEADERS = {
 } as const;
 /** Deliveries older or newer than this are refused as replays, in seconds. */
 export const HOOK_TOLERANCE_SECONDS = 300;
+/**
+ * What the sender of a generic hook signs: `sha256=` + hex HMAC-SHA256 with the hook's secret over this text
+ * and the bytes of the body right behind it. Everything that decides what happens is in it: the hook's name,
+ * the time, the delivery's id, and, in the body, the template.
+ * @param timestamp seconds since 1970, as in the timestamp header
+ */
+export const hookSigningPrefix = (hook: string, timestamp: string, delivery: string): string =>
+  `peerlab-hook-v2\n${hook}\n${timestamp}\n${delivery}\n`;
 
 /** Every HTTP route, used by the controller to serve and by web and CLI to call. */
 export const ROUTES = {
@@ -255,6 +263,33 @@ export const ROUTES = {
     body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
     response: MachineView,
   },
+  /** Gives a machine to another agent, of any site. 409 while it is leased. */
+  moveMachine: {
+    method: 'POST',
+    path: '/api/v1/machines/:machine/move',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    body: z.strictObject({ agent: Name }),
+    response: MachineView,
+  },
+  /** Frees the name of a machine for the next agent that names it. 409 while it is leased or its agent names it. */
+  forgetMachine: {
+    method: 'POST',
+    path: '/api/v1/machines/:machine/forget',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    /** `removed`: nothing refers to the machine, so its record is gone; otherwise its history stays. */
+    response: z.object({ removed: z.boolean() }),
+  },
+  /** Gives an agent, with its machines, to a site. 409 while a machine of it is leased. */
+  moveAgent: {
+    method: 'POST',
+    path: '/api/v1/agents/:agent/move',
+    access: 'user',
+    params: z.object({ agent: Name }),
+    body: z.strictObject({ site: Name }),
+    response: z.object({ agent: Name, site: Name, machines: z.number().int() }),
+  },
   listBuilds: {
     method: 'GET',
     path: '/api/v1/builds',
@@ -293,7 +328,10 @@ export const ROUTES = {
     access: 'agent',
     params: z.object({ sha256: Sha256 }),
   },
-  /** Whether a bundle with this content key is stored already; 404 when not. */
+  /**
+   * The stored bundle with this key; 404 when there is none. An agent that builds is told of bundles that
+   * builds made and of no others.
+   */
   findBundle: {
     method: 'GET',
     path: '/api/v1/bundles/:key',
@@ -306,7 +344,11 @@ export const ROUTES = {
       missingPatches: z.array(Sha256).default([]),
     }),
   },
-  /** Registers an uploaded bundle artifact so that runs can name it; the manifest is read from the tar. */
+  /**
+   * Registers an uploaded bundle artifact so that runs can name it by the key in the answer, which is never
+   * the key of a build. The manifest must be the one in the tar. 409 when another bundle was registered
+   * under the manifest's key.
+   */
   registerBundle: {
     method: 'POST',
     path: '/api/v1/bundles',
@@ -314,18 +356,12 @@ export const ROUTES = {
     body: z.strictObject({ manifest: NewBundleManifest, sha256: Sha256 }),
     response: z.object({ key: Sha256 }),
   },
-  hookGeneric: {
+  /** A delivery to a hook of the hooks file; its signature is checked before its body is parsed. */
+  deliverHook: {
     method: 'POST',
-    path: '/api/v1/hooks/generic',
+    path: '/api/v1/hooks/:hook',
     access: 'signature',
-    body: GenericHook,
-    response: HookAnswer,
-  },
-  hookGithub: {
-    method: 'POST',
-    path: '/api/v1/hooks/github',
-    access: 'signature',
-    query: z.object({ template: Name }),
+    params: z.object({ hook: Name }),
     response: HookAnswer,
   },
   listTokens: { method: 'GET', path: '/api/v1/tokens', access: 'user', response: z.array(TokenView) },

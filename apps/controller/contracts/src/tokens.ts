@@ -7,11 +7,19 @@ const Time = z.iso.datetime();
 export const TokenKind = z.enum(['user', 'agent']);
 export type TokenKind = z.infer<typeof TokenKind>;
 
+/** Kinds of work that an agent can be given. */
+export const AgentWork = z.enum(['test', 'build']);
+export type AgentWork = z.infer<typeof AgentWork>;
+
 /** A token without its secret, of which the farm keeps a hash that never leaves it. */
 export const TokenView = z.object({
   id: z.uuid(),
   kind: TokenKind,
   name: Name,
+  /** The only site that the agent of this token may speak for; null: the one that it names first, and for user tokens. */
+  site: Name.nullable().default(null),
+  /** The only kind of work that the agent of this token is given; null: what it says it can do, and for user tokens. */
+  only: AgentWork.nullable().default(null),
   createdAt: Time,
   revokedAt: Time.nullable(),
   /** To the minute; null when it was never used since this is recorded. */
@@ -21,7 +29,12 @@ export const TokenView = z.object({
 });
 export type TokenView = z.infer<typeof TokenView>;
 
-export const NewToken = z.strictObject({ kind: TokenKind, name: Name });
+export const NewToken = z
+  .strictObject({ kind: TokenKind, name: Name, site: Name.optional(), only: AgentWork.optional() })
+  .refine(
+    ({ kind, site, only }) => kind === 'agent' || (site === undefined && only === undefined),
+    'only an agent token has a site or a kind of work',
+  );
 export type NewToken = z.infer<typeof NewToken>;
 
 /** The only answer that ever holds a secret. */
@@ -34,7 +47,8 @@ export type DeliveryOutcome = z.infer<typeof DeliveryOutcome>;
 
 /** A signed webhook delivery. What came without a right signature is not recorded. */
 export const DeliveryView = z.object({
-  source: z.enum(['generic', 'github']),
+  /** Name of the hook that it came to. */
+  source: Name,
   deliveryId: z.string(),
   receivedAt: Time,
   outcome: DeliveryOutcome,
@@ -52,7 +66,7 @@ export const DeliveriesQuery = z.object({
   /** The `next` of the page before. */
   before: z
     .string()
-    .regex(/^(generic|github)~[\x21-\x7e]{1,128}$/)
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}~[\x21-\x7e]{1,128}$/)
     .optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

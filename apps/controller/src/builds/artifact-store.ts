@@ -83,6 +83,11 @@ export class ArtifactStore {
     return found === null ? null : { content: createReadStream(path), sizeBytes: found.size };
   }
 
+  /** Where an artifact lies, there or not. */
+  pathOf(sha256: string): string {
+    return this.#pathOf(sha256);
+  }
+
   async has(sha256: string): Promise<boolean> {
     return stat(this.#pathOf(sha256)).then(
       () => true,

@@ -67,7 +67,8 @@ export class BuildDetailView {
       bundle: bundleOf(row),
       error: row.error,
       createdAt: row.created_at.toISOString(),
-      manifest: row.manifest,
+      // Shown under the key that runs name it by.
+      manifest: row.manifest === null ? null : { ...row.manifest, key: row.bundle_key ?? row.manifest.key },
       run: { state: row.run_state, trigger: row.trigger },
       config: row.manifest?.config.name ?? row.spec.config ?? null,
       sources: row.spec.series?.map(sourceOf) ?? null,

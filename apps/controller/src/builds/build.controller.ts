@@ -2,7 +2,11 @@ import { Readable } from 'node:stream';
 import { Controller, Req, StreamableFile } from '@nestjs/common';
 import type { AnswerOf, BuildDetail, BuildSummary, PatchText } from '@peerlab/contracts';
 import type { FastifyRequest } from 'fastify';
+import { Caller } from '../platform/auth/auth.guard.js';
+import type { Identity } from '../platform/auth/token.service.js';
+import { notFound } from '../platform/http/problem.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { ArtifactAccess, callerName } from './artifact-access.js';
 import { BuildDetailView } from './build-detail.js';
 import { BuildService } from './build.service.js';
 import { joinMbox } from './series-text.js';
@@ -10,10 +14,12 @@ import { joinMbox } from './series-text.js';
 @Controller()
 export class BuildController {
   readonly #builds: BuildService;
+  readonly #access: ArtifactAccess;
   readonly #details: BuildDetailView;
 
-  constructor(builds: BuildService, details: BuildDetailView) {
+  constructor(builds: BuildService, access: ArtifactAccess, details: BuildDetailView) {
     this.#builds = builds;
+    this.#access = access;
     this.#details = details;
   }
 
@@ -46,24 +52,40 @@ export class BuildController {
   putArtifact(
     @Input() { params }: InputOf<'putArtifact'>,
     @Req() request: FastifyRequest,
+    @Caller() caller: Identity,
   ): Promise<AnswerOf<'putArtifact'>> {
-    return this.#builds.storeArtifact(params.sha256, request.raw);
+    return this.#access.upload(caller, contentLength(request), () =>
+      this.#builds.storeArtifact(params.sha256, request.raw, callerName(caller)),
+    );
   }
 
   @Serve('getArtifact')
-  async getArtifact(@Input() { params }: InputOf<'getArtifact'>): Promise<StreamableFile> {
+  async getArtifact(@Input() { params }: InputOf<'getArtifact'>, @Caller() caller: Identity): Promise<StreamableFile> {
+    await this.#access.requireRead(caller, params.sha256);
     const { content, sizeBytes } = await this.#builds.openArtifact(params.sha256);
     return new StreamableFile(content, { type: 'application/octet-stream', length: sizeBytes });
   }
 
   @Serve('findBundle')
-  findBundle(@Input() { params }: InputOf<'findBundle'>): Promise<AnswerOf<'findBundle'>> {
-    return this.#builds.describeBundle(params.key);
+  async findBundle(
+    @Input() { params }: InputOf<'findBundle'>,
+    @Caller() caller: Identity,
+  ): Promise<AnswerOf<'findBundle'>> {
+    if (!(await this.#access.mayBuild(caller))) throw notFound('bundle', params.key);
+    return this.#builds.describeBundle(params.key, caller.kind === 'agent');
   }
 
   @Serve('registerBundle')
-  async registerBundle(@Input() { body }: InputOf<'registerBundle'>): Promise<AnswerOf<'registerBundle'>> {
-    await this.#builds.registerBundle(body.manifest, body.sha256);
-    return { key: body.manifest.key };
+  async registerBundle(
+    @Input() { body }: InputOf<'registerBundle'>,
+    @Caller() { name }: Identity,
+  ): Promise<AnswerOf<'registerBundle'>> {
+    return { key: await this.#builds.registerBundle(body.manifest, body.sha256, name) };
   }
+}
+
+/** Bytes that the request says it will send; null when it does not say. */
+function contentLength({ headers }: FastifyRequest): number | null {
+  const text = headers['content-length'] ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

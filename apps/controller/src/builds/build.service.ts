@@ -1,14 +1,15 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type {
-  AnswerOf,
-  BuildError,
-  BuildSpec,
-  BuildSummary,
-  BundleManifest,
-  ManifestSummary,
-  RouteName,
+import {
+  canonicalJson,
+  type AnswerOf,
+  type BuildError,
+  type BuildSpec,
+  type BuildSummary,
+  type BundleManifest,
+  type ManifestSummary,
+  type RouteName,
 } from '@peerlab/contracts';
 import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
@@ -16,7 +17,9 @@ import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { ArtifactStore } from './artifact-store.js';
 import { bundleOf } from './build-detail.js';
+import { storeBuilt, storeUploaded } from './bundle-store.js';
 import { Artifact, Bundle, type Build, type BuildState } from './entities.js';
+import { readTarManifest } from './tar-manifest.js';
 
 type Answer<N extends RouteName> = AnswerOf<N>;
 
@@ -40,14 +43,22 @@ export class BuildService {
     this.#bundles = bundles;
   }
 
-  /** Stores an upload; the row is written after the file, so a row always has its file. */
-  async storeArtifact(sha256: string, content: Readable): Promise<{ sha256: string; sizeBytes: number }> {
+  /**
+   * Stores an upload; the row is written after the file, so a row always has its file.
+   * @param uploader who sends it, as artifact-access.ts names callers
+   */
+  async storeArtifact(
+    sha256: string,
+    content: Readable,
+    uploader: string,
+  ): Promise<{ sha256: string; sizeBytes: number }> {
     const sizeBytes = await this.#store.put(sha256, content);
     // Uploaded again after retention removed it: it counts from now on.
     await this.#sql.run(
-      `insert into artifact (sha256, size_bytes) values ($1, $2) on conflict (sha256) do update
-       set created_at = clock_timestamp(), removed_at = null where artifact.removed_at is not null`,
-      [sha256, sizeBytes],
+      `insert into artifact (sha256, size_bytes, uploaded_by) values ($1, $2, $3) on conflict (sha256) do update
+       set created_at = clock_timestamp(), removed_at = null, uploaded_by = excluded.uploaded_by
+       where artifact.removed_at is not null`,
+      [sha256, sizeBytes, uploader],
     );
     if (!(await this.#store.has(sha256))) {
       throw new ProblemError(409, 'artifact-removed', 'retention removed an older copy at this moment', {
@@ -73,13 +84,15 @@ export class BuildService {
     return bundle !== null && (await this.hasArtifact(bundle.sha256)) ? bundle : null;
   }
 
-  /** A stored bundle by its content key, with the artifact's size. */
-  async describeBundle(key: string): Promise<Answer<'findBundle'>> {
+  /** A stored bundle by its key, with the artifact's size; `builtOnly` hides those that people registered. */
+  async describeBundle(key: string, builtOnly: boolean): Promise<Answer<'findBundle'>> {
     const bundle = await this.findBundle(key);
     const artifact = bundle === null ? null : await this.#artifacts.findOneBy({ sha256: bundle.sha256 });
     if (bundle === null || artifact === null) throw notFound('bundle', key);
+    if (builtOnly && bundle.origin !== 'build') throw notFound('bundle', key);
     return {
-      manifest: bundle.manifest,
+      // Shown under the key that runs name it by.
+      manifest: { ...bundle.manifest, key: bundle.key },
       bundle: { sha256: bundle.sha256, sizeBytes: artifact.sizeBytes },
       missingPatches: await this.#missingPatches(bundle.manifest),
     };
@@ -95,10 +108,21 @@ export class BuildService {
     return rows.map(({ sha256 }) => sha256);
   }
 
-  /** Makes an uploaded bundle known under its key. A key that is known already stays as it is. */
-  async registerBundle(manifest: BundleManifest, sha256: string): Promise<void> {
+  /**
+   * Makes an uploaded bundle known; returns the key that runs name it by. Throws ProblemError 422 when the
+   * manifest is not the one in the tar, 409 when another bundle has its key.
+   */
+  async registerBundle(manifest: BundleManifest, sha256: string, user: string): Promise<string> {
     if (!(await this.hasArtifact(sha256))) throw missingArtifact(sha256);
-    await storeBundle(this.#sql, manifest, sha256);
+    const packed = await readTarManifest(this.#store.pathOf(sha256));
+    if ('problem' in packed) throw badBundle(packed.problem);
+    if (canonicalJson(packed.manifest) !== canonicalJson(manifest)) {
+      throw badBundle('the manifest that was sent is not the manifest.json in the tar');
+    }
+    return this.#sql.transaction(async (tx) => {
+      if (!(await isStored(tx, sha256))) throw missingArtifact(sha256);
+      return storeUploaded(tx, manifest, sha256, user);
+    });
   }
 
   /** Adds a run's build; ready at once when it names a stored bundle. */
@@ -124,13 +148,27 @@ export class BuildService {
     ]);
   }
 
-  /** A build came out; false when its upload is not here. */
-  async markReady(tx: Queries, id: string, manifest: BundleManifest, sha256: string): Promise<boolean> {
-    const isStored = 'select 1 from artifact where sha256 = $1 and removed_at is null for share';
-    if ((await tx.one(isStored, [sha256])) === null) return false;
-    await storeBundle(tx, manifest, sha256);
+  /**
+   * A build came out; a build that is ready stays as it is.
+   * @returns why its bundle was not taken, or null
+   */
+  async markReady(
+    tx: Queries,
+    id: string,
+    { manifest, bundle }: { manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number } },
+    agent: string,
+  ): Promise<string | null> {
+    const open = await tx.one(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]);
+    if (open === null) return null;
+    const stored = await isStored(tx, bundle.sha256);
+    if (stored === null) return 'the build ended well, but its bundle was not uploaded';
+    if (stored.size_bytes !== bundle.sizeBytes) {
+      return `the bundle has ${stored.size_bytes} bytes, its agent says ${bundle.sizeBytes}`;
+    }
+    const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
+    if (problem !== null) return problem;
     await tx.run(`update build set state = 'ready', bundle_key = $2, error = null where id = $1`, [id, manifest.key]);
-    return true;
+    return null;
   }
 
   async markFailed(tx: Queries, id: string, error: BuildError | null): Promise<void> {
@@ -180,15 +218,16 @@ export class BuildService {
   }
 }
 
-async function storeBundle(queries: Queries, manifest: BundleManifest, sha256: string): Promise<void> {
-  // Of two uploads with one key the first stays, as long as its file is there.
-  await queries.run(
-    `insert into bundle (key, sha256, manifest) values ($1, $2, $3) on conflict (key) do update
-     set sha256 = excluded.sha256, manifest = excluded.manifest
-     where not exists (select 1 from artifact a where a.sha256 = bundle.sha256 and a.removed_at is not null)`,
-    [manifest.key, sha256, jsonb(manifest)],
-  );
+/** The artifact's row, held against retention until the transaction ends; null when its file is not there. */
+function isStored(tx: Queries, sha256: string): Promise<{ size_bytes: number } | null> {
+  return tx.one('select size_bytes from artifact where sha256 = $1 and removed_at is null for share', [sha256]);
 }
+
+const badBundle = (problem: string): ProblemError =>
+  new ProblemError(422, 'bad-bundle', 'the artifact is not the bundle that its manifest describes', {
+    detail: problem,
+    errors: [{ path: 'manifest', message: problem, remedy: 'register the manifest.json that is in the tar' }],
+  });
 
 async function requireFile(queries: Queries, key: string): Promise<void> {
   const stored = await queries.one(

@@ -4,6 +4,7 @@ import { NUMBER } from '../platform/database/bigint.js';
 
 /** A file in the artifact store, by digest. */
 @Entity('artifact')
+@Index('artifact_uploader', ['uploadedBy', 'createdAt'])
 export class Artifact {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'artifact_pkey' })
   sha256: string;
@@ -14,7 +15,13 @@ export class Artifact {
   /** When its file was removed; the row stays for the runs that name it. */
   @Column('timestamptz', { nullable: true })
   removedAt: Date | null;
+  /** Who uploaded it first, as `KIND NAME` of the token; empty where that was not recorded. */
+  @Column('text', { default: '' })
+  uploadedBy: string;
 }
+
+/** Made by a build of the farm, or registered by a person. The two have separate keys; see bundle-store.ts. */
+export type BundleOrigin = 'build' | 'upload';
 
 /** A kernel bundle by its content key; many builds may share one. */
 @Entity('bundle')
@@ -27,6 +34,11 @@ export class Bundle {
   sha256: string;
   @Column('jsonb')
   manifest: BundleManifest;
+  @Column('text', { default: 'upload' })
+  origin: BundleOrigin;
+  /** The agent that built it, or the user who registered it; empty where that was not recorded. */
+  @Column('text', { default: '' })
+  madeBy: string;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   createdAt: Date;
 }

@@ -76,6 +76,10 @@ describe('an agent of protocol 1', () => {
 it('what version 1 has no word for is left out, and the rest stays as it was', () => {
   const messages = Object.values(fixture('to-agent.json') as Record<string, ToAgent>);
   for (const message of messages) expect(inVersion1(message)).toEqual(message);
+  const assigned = messages.find((message) => message.type === 'assign');
+  if (assigned === undefined) throw new Error('there is no fixture of an assignment');
+  const told = { ...assigned, assignment: { ...assigned.assignment, forgedFence: 99 } };
+  expect(inVersion1(told)).toEqual(assigned);
   expect(inVersion1({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] })).toBeNull();
   expect(readable.safeParse({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] }).success).toBe(false);
 });

@@ -18,7 +18,10 @@ export function inVersion1(message: ToAgent): ToAgent | null {
         agent: message.agent,
         attempts: message.attempts.filter(({ revoked }) => revoked === undefined),
       };
-    case 'assign':
+    case 'assign': {
+      const { forgedFence: _, ...assignment } = message.assignment;
+      return { type: 'assign', assignment };
+    }
     case 'ack':
     case 'cancel':
     case 'probe':

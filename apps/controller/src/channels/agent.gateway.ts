@@ -14,6 +14,7 @@ import { WebSocketServer } from 'ws';
 import { StaleFence } from '../dispatch/attempt.service.js';
 import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
+import { SiteService } from '../fleet/site.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { ProblemError } from '../platform/http/problem.js';
@@ -22,6 +23,12 @@ import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import { refuseUpgrade } from './upgrade.js';
+
+/**
+ * Connections of one token at the same time: the one in use, and those before it that are not known to be gone
+ * yet. Each may hold some frames in memory.
+ */
+const CONNECTIONS_MAX = 4;
 
 /** An order is repeated when the agent has not taken it up after this long. */
 const RESEND_MS = 10_000;
@@ -35,12 +42,13 @@ export class AgentGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
   readonly #byAgent = new Map<string, AgentConnection>();
   readonly #all = new Set<AgentConnection>();
-  /** Ids of the tokens that connections came with. */
-  readonly #tokenOf = new WeakMap<AgentConnection, string>();
+  /** The tokens that connections came with. */
+  readonly #tokenOf = new WeakMap<AgentConnection, Identity>();
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
   readonly #fleet: FleetService;
+  readonly #sites: SiteService;
   readonly #reconcile: ReconcileService;
   readonly #logs: LogService;
   readonly #events: EventIntake;
@@ -48,6 +56,7 @@ export class AgentGateway {
   constructor(
     tokens: TokenService,
     fleet: FleetService,
+    sites: SiteService,
     reconcile: ReconcileService,
     logs: LogService,
     events: EventIntake,
@@ -55,6 +64,7 @@ export class AgentGateway {
   ) {
     this.#tokens = tokens;
     this.#fleet = fleet;
+    this.#sites = sites;
     this.#reconcile = reconcile;
     this.#logs = logs;
     this.#events = events;
@@ -79,10 +89,17 @@ export class AgentGateway {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
         this.#handle(connection, frame),
       );
+      this.#makeRoom(identity.id);
       this.#all.add(connection);
-      this.#tokenOf.set(connection, identity.id);
+      this.#tokenOf.set(connection, identity);
       webSocket.on('close', () => this.#part(connection));
     });
+  }
+
+  /** Of a token with too many connections the oldest one ends, as a newer connection of an agent wins. */
+  #makeRoom(token: string): void {
+    const open = [...this.#all].filter((connection) => this.#tokenOf.get(connection)?.id === token);
+    for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_MAX))) connection.terminate();
   }
 
   async #identify(request: IncomingMessage): Promise<Identity | 'guessing' | null> {
@@ -104,7 +121,7 @@ export class AgentGateway {
   async dropRevoked(): Promise<void> {
     const connections = [...this.#all].map((connection) => ({
       connection,
-      token: this.#tokenOf.get(connection) ?? '',
+      token: this.#tokenOf.get(connection)?.id ?? '',
     }));
     if (connections.length === 0) return;
     const revoked = await this.#tokens.revokedAmong(connections.map(({ token }) => token));
@@ -153,12 +170,16 @@ export class AgentGateway {
       const message = `the token belongs to agent "${connection.tokenName}", not "${hello.agent}"`;
       return connection.refuse('agent-name', message);
     }
+    const { site: tokenSite = null, only = null } = this.#tokenOf.get(connection)?.limits ?? {};
+    const otherSite = await this.#sites.bind(hello.agent, hello.site, tokenSite);
+    if (otherSite !== null) return connection.refuse('agent-name', otherSite);
     connection.agent = hello.agent;
     connection.protocol = hello.protocol;
     connection.held = hello.attempts;
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
-    await this.#fleet.greet(hello, connection.id);
+    const capabilities = hello.capabilities.filter((work) => only === null || work === only);
+    await this.#fleet.greet({ ...hello, capabilities }, connection.id, tokenSite !== null);
     const { agent, protocol, beat = 0 } = hello;
     const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
     connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });

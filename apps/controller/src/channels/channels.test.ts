@@ -107,18 +107,15 @@ describe('the agent channel', () => {
 
   it('a machine stays with its agent while that one is alive', async () => {
     const owner = await farm.agent({ mine: 'BUS_ADDR' });
-    const thief = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'thief'), {
-      name: 'thief',
-      machines: ['mine'],
-    });
-    await thief.hello();
+    const heir = await farm.agent({}, { name: 'heir', machines: ['mine'], token: { site: 'test-site' } });
+    heir.heartbeat();
     expect((await farm.call('getMachine', { params: { machine: 'mine' } })).agent).toBe('lab');
     owner.vanish();
     await farm.until(async () => {
-      thief.heartbeat();
-      return (await farm.call('getMachine', { params: { machine: 'mine' } })).agent === 'thief';
+      heir.heartbeat();
+      return (await farm.call('getMachine', { params: { machine: 'mine' } })).agent === 'heir';
     });
-    thief.vanish();
+    heir.vanish();
   });
 });
 

@@ -13,9 +13,10 @@ export async function readAssignments(queries: Queries, attemptIds: readonly str
   if (attemptIds.length === 0) return [];
   const rows = await queries.rows<AssignmentRow>(
     `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, u.manifest, u.sha256,
-       a.size_bytes
+       a.size_bytes, m.forged_fence
      from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
+       left join machine m on m.name = t.machine
      where t.id = any($1) order by t.fence`,
     [attemptIds],
   );
@@ -36,6 +37,7 @@ interface AssignmentRow {
   manifest: BundleManifest | null;
   sha256: string | null;
   size_bytes: number;
+  forged_fence: number | null;
 }
 
 function assignmentOf(row: AssignmentRow): Assignment {
@@ -58,6 +60,7 @@ function assignmentOf(row: AssignmentRow): Assignment {
     attemptId,
     runId,
     fence,
+    ...(row.forged_fence === null ? {} : { forgedFence: row.forged_fence }),
     work: {
       kind: 'test',
       machine: row.machine,

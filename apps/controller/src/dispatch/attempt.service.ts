@@ -41,8 +41,10 @@ export interface LockedAttempt {
 /** How an attempt came to its end. */
 export interface Ending {
   failure: StoredFailure | null;
-  /** null = nobody knows. false puts the machine into quarantine. */
+  /** null = a newer attempt restores the machine, or it is not known. false puts the machine into quarantine. */
   restored: boolean | null;
+  /** Why the machine goes into quarantine; absent = the attempt could not restore it. */
+  quarantineReason?: string | undefined;
   /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   revoked: boolean;
 }
@@ -143,7 +145,7 @@ export class AttemptService {
       attempt.id,
     ]);
     if (!ending.revoked) await this.#letGo(tx, attempt);
-    if (ending.restored === false) await this.#quarantine(tx, attempt);
+    if (ending.restored === false) await this.#quarantine(tx, attempt, ending.quarantineReason);
     const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
     if (mayRetry(attempt, job, ending, failure)) {
       if (attempt.kind === 'build') await this.#builds.markBuilding(tx, attempt.build_id, false);
@@ -158,10 +160,14 @@ export class AttemptService {
   }
 
   /** What the agent of a revoked attempt says in the end of its machine. Nothing else is decided by it. */
-  async noteRestored(tx: Queries, attempt: LockedAttempt, restored: boolean | null): Promise<void> {
+  async noteRestored(
+    tx: Queries,
+    attempt: LockedAttempt,
+    { restored, quarantineReason }: Pick<Ending, 'restored' | 'quarantineReason'>,
+  ): Promise<void> {
     await tx.run('update attempt set restored = $2 where id = $1', [attempt.id, restored]);
     await this.#letGo(tx, attempt);
-    if (restored === false) await this.#quarantine(tx, attempt);
+    if (restored === false) await this.#quarantine(tx, attempt, quarantineReason);
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 
@@ -170,7 +176,7 @@ export class AttemptService {
     if (attempt.machine !== null) await this.#fleet.letGo(tx, attempt.machine, attempt.id);
   }
 
-  async #quarantine(tx: Queries, attempt: LockedAttempt): Promise<void> {
+  async #quarantine(tx: Queries, attempt: LockedAttempt, reason: string | undefined): Promise<void> {
     if (attempt.machine === null) return;
     // The agent's own words, which name what is wrong with the machine, came before the attempt's end.
     const result = await tx.one<{ reason: string | null }>(
@@ -178,8 +184,8 @@ export class AttemptService {
       [attempt.id, FARM_SUITE],
     );
     const why = result?.reason == null ? '' : `: ${result.reason}`;
-    const reason = `attempt ${attempt.id} could not restore it${why}; mend it, then activate it`;
-    await this.#fleet.quarantine(tx, attempt.machine, reason);
+    const text = reason ?? `attempt ${attempt.id} could not restore it${why}; mend it, then activate it`;
+    await this.#fleet.quarantine(tx, attempt.machine, text);
   }
 
   /** Attempts whose lease ran out, the oldest first. */
@@ -226,12 +232,15 @@ export class AttemptService {
     failure: StoredFailure | null,
   ): Promise<StoredFailure | null> {
     if (failure !== null || attempt.kind === 'test') return failure;
-    const build = await tx.one<{ state: string }>('select state from build where id = $1', [attempt.build_id]);
+    const build = await tx.one<{ state: string; problem: string | null }>(
+      `select state, error ->> 'detail' as problem from build where id = $1`,
+      [attempt.build_id],
+    );
     if (build?.state === 'ready') return null;
     return {
       class: 'agent-bug',
       stage: 'upload',
-      message: 'the build ended well, but its bundle was not uploaded',
+      message: build?.problem ?? 'the build ended well, but its bundle was not uploaded',
       signature: null,
     };
   }

@@ -54,7 +54,11 @@ export class DispatchService {
     const attemptId = randomUUID();
     // One statement instead of five: every round trip adds to the time a job waits for its machine.
     await tx.run(
-      `with drawn as (select nextval('lease_fence') as fence),
+      // A fence that a machine made up must never become a real one there: agents may replace it.
+      `with next as (select nextval('lease_fence') as fence),
+         drawn as (
+           select case when fence = (select forged_fence from machine where name = $4::text) then nextval('lease_fence')
+             else fence end as fence from next),
          tried as (
            insert into attempt (id, job_id, number, state, agent, machine, fence, nonce)
            select $1::uuid, $2::uuid, (select coalesce(max(number), 0) + 1 from attempt where job_id = $2), 'assigned',

@@ -1,13 +1,18 @@
 import type { CombinationIdentity, Inventory, Labels, MachineDesired, PeerPath } from '@peerlab/contracts';
-import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
 
 /** What is known of an agent; it owns the machines that name it. */
 @Entity('agent')
 export class Agent {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'agent_pkey' })
   name: string;
+  /** The first site that it named, until a person moves it. */
   @Column('text')
   site: string;
+  /** A person said that it belongs to this site: it may take over machines of other agents there. */
+  @Column('boolean', { default: false })
+  siteConfirmed: boolean;
   @Column('text')
   version: string;
   @Column('text', { array: true })
@@ -28,12 +33,19 @@ export class Agent {
 
 /** Desired state is what people want, the other columns are what the agent reports. */
 @Entity('machine')
+@Index('machine_of_agent', ['agent'])
 export class Machine {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_pkey' })
   name: string;
   @ForeignKey(() => Agent, { name: 'machine_agent_fkey' })
   @Column('text')
   agent: string;
+  /** A person freed the name: the next agent that names it gets it. */
+  @Column('boolean', { default: false })
+  forgotten: boolean;
+  /** A fence that the machine showed although no attempt ever had it; never given to an attempt. */
+  @Column('bigint', { nullable: true, transformer: NUMBER })
+  forgedFence: number | null;
   @Column('text')
   description: string;
   @Column('jsonb')

@@ -1,20 +1,24 @@
 import { Controller } from '@nestjs/common';
-import type { Fleet, InventoryHistory, MachineAttempt, MachineView } from '@peerlab/contracts';
+import type { AnswerOf, Fleet, InventoryHistory, MachineAttempt, MachineView } from '@peerlab/contracts';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { writeLog } from '../platform/logging.js';
 import { FleetService } from './fleet.service.js';
 import { FleetView } from './fleet.view.js';
 import { MachineStory } from './machine-story.js';
+import { SiteService } from './site.service.js';
 
 @Controller()
 export class FleetController {
   readonly #fleet: FleetService;
+  readonly #sites: SiteService;
   readonly #view: FleetView;
   readonly #story: MachineStory;
 
-  constructor(fleet: FleetService, view: FleetView, story: MachineStory) {
+  constructor(fleet: FleetService, sites: SiteService, view: FleetView, story: MachineStory) {
     this.#fleet = fleet;
+    this.#sites = sites;
     this.#view = view;
     this.#story = story;
   }
@@ -46,5 +50,35 @@ export class FleetController {
   ): Promise<MachineView> {
     await this.#fleet.setDesired(params.machine, body.desired, name, body.reason ?? null);
     return this.#view.machine(params.machine);
+  }
+
+  @Serve('moveMachine')
+  async moveMachine(
+    @Input() { params, body }: InputOf<'moveMachine'>,
+    @Caller() { name }: Identity,
+  ): Promise<MachineView> {
+    await this.#sites.moveMachine(params.machine, body.agent);
+    writeLog('info', 'machine-moved', { by: name, machine: params.machine, agent: body.agent });
+    return this.#view.machine(params.machine);
+  }
+
+  @Serve('forgetMachine')
+  async forgetMachine(
+    @Input() { params }: InputOf<'forgetMachine'>,
+    @Caller() { name }: Identity,
+  ): Promise<AnswerOf<'forgetMachine'>> {
+    const removed = await this.#sites.forgetMachine(params.machine);
+    writeLog('info', 'machine-forgotten', { by: name, machine: params.machine, removed });
+    return { removed };
+  }
+
+  @Serve('moveAgent')
+  async moveAgent(
+    @Input() { params, body }: InputOf<'moveAgent'>,
+    @Caller() { name }: Identity,
+  ): Promise<AnswerOf<'moveAgent'>> {
+    const machines = await this.#sites.moveAgent(params.agent, body.site);
+    writeLog('info', 'agent-moved', { by: name, agent: params.agent, site: body.site, machines });
+    return { agent: params.agent, site: body.site, machines };
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
-  AGENT_LOST_SECONDS,
   canonicalJson,
   combinationLabel,
   combinationOf,
@@ -12,41 +11,58 @@ import {
   type Inventory,
   type MachineDesired,
 } from '@peerlab/contracts';
+import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
 import { rememberInventory } from './inventory-memory.js';
+import { recordMachines } from './machine-register.js';
+import { AGENT_ONLINE } from './online.js';
 
 export type Hello = Extract<FromAgent, { type: 'hello' }>;
 
-/** SQL condition on an agent's row `a`: it gave a sign of life lately. */
-export const AGENT_ONLINE = `(a.connected and a.last_seen_at > clock_timestamp() - make_interval(secs => ${AGENT_LOST_SECONDS}))`;
+export { AGENT_ONLINE };
 
 /** Agents, machines and what the farm knows of their hardware. */
 @Injectable()
 export class FleetService {
   readonly #sql: Sql;
+  readonly #machinesMax: number;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, @Inject(SETTINGS_TOKEN) settings: Settings) {
     this.#sql = sql;
+    this.#machinesMax = settings.agentMachines;
   }
 
-  /** Records an agent that introduced itself, with its machines. `connection` supersedes an older one. */
-  async greet(hello: Hello, connection: string): Promise<void> {
+  /**
+   * Records an agent that introduced itself, with its machines. `connection` supersedes an older one. The
+   * agent's site was checked before (site.service.ts) and stays; `siteConfirmed` = a person made its token for it.
+   */
+  async greet(hello: Hello, connection: string, siteConfirmed: boolean): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp())
-         on conflict (name) do update set site = excluded.site, version = excluded.version,
+           last_seen_at, site_confirmed)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8)
+         on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
            test_slots = excluded.test_slots, connected = true,
-           connection = excluded.connection, last_seen_at = excluded.last_seen_at`,
-        [hello.agent, hello.site, hello.version, hello.capabilities, hello.buildSlots, hello.testSlots, connection],
+           connection = excluded.connection, last_seen_at = excluded.last_seen_at,
+           site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
+        [
+          hello.agent,
+          hello.site,
+          hello.version,
+          hello.capabilities,
+          hello.buildSlots,
+          hello.testSlots,
+          connection,
+          siteConfirmed,
+        ],
       );
-      await this.#recordMachines(tx, hello.agent, hello.machines);
+      await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);
       await this.#recordHeld(tx, hello.agent, hello.attempts);
       await announce(
         tx,
@@ -72,7 +88,7 @@ export class FleetService {
       );
       if (before === null) return false;
       await tx.run('update agent set connected = true, last_seen_at = clock_timestamp() where name = $1', [agent]);
-      const changed = await this.#recordMachines(tx, agent, machines);
+      const changed = await recordMachines(tx, agent, machines, this.#machinesMax);
       const moved = await this.#recordHeld(tx, agent, attempts);
       if (changed || moved || !before.online) {
         await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
@@ -107,7 +123,7 @@ export class FleetService {
       return { path, identity, hash, label: combinationLabel(identity) };
     });
     await this.#sql.transaction(async (tx) => {
-      const owned = await tx.run('update machine set inventory = $3 where name = $1 and agent = $2', [
+      const owned = await tx.run('update machine set inventory = $3 where name = $1 and agent = $2 and not forgotten', [
         machine,
         agent,
         jsonb(inventory),
@@ -171,7 +187,10 @@ export class FleetService {
     const changed = await tx.run(
       `with held as (
          select distinct on (h.machine) h.machine, h.attempt
-         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, attempt, fence) order by h.machine, h.fence),
+         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, attempt, fence)
+         -- One that this farm does not know is shown; one of another agent is not this agent's to show.
+         where not exists (select 1 from attempt t where t.id = h.attempt and t.agent <> $1)
+         order by h.machine, h.fence),
        now as (
          select m.name, held.attempt from machine m left join held on held.machine = m.name where m.agent = $1)
        update machine m set held_attempt = now.attempt from now
@@ -184,48 +203,5 @@ export class FleetService {
       ],
     );
     return changed > 0;
-  }
-
-  /** Upserts machines in one statement; true when anything that people or dispatch look at changed. */
-  async #recordMachines(tx: Queries, agent: string, machines: readonly AgentMachine[]): Promise<boolean> {
-    const rows = machines.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const before = await tx.rows<{ name: string; reachable: boolean; problem: string | null }>(
-      'select name, reachable, problem from machine where agent = $1',
-      [agent],
-    );
-    // A machine of another agent moves only when that agent is gone and nothing runs on it.
-    const taken = await tx.rows<{ name: string }>(
-      `insert into machine (name, agent, description, labels, reachable, problem, last_seen_at)
-       select m.name, $1, m.description, m.labels, m.reachable, m.problem,
-              case when m.reachable then clock_timestamp() end
-       from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
-       on conflict (name) do update set agent = excluded.agent, description = excluded.description,
-         labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem, configured = true,
-         last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
-       where machine.agent = excluded.agent or (
-         not exists (select 1 from agent a where a.name = machine.agent and ${AGENT_ONLINE})
-         and not exists (select 1 from lease l where l.machine = machine.name and l.released_at is null))
-       returning name`,
-      [agent, jsonb(rows)],
-    );
-    const names = new Set(taken.map(({ name }) => name));
-    for (const { name } of rows) {
-      if (!names.has(name)) writeLog('warn', 'a machine belongs to another agent', { agent, machine: name });
-    }
-    // What the agent no longer names is out of reach; its history stays.
-    const gone = await tx.run(
-      `update machine set reachable = false, configured = false,
-         problem = 'its agent no longer has it in its configuration'
-       where agent = $1 and configured and not (name = any($2))`,
-      [agent, rows.map(({ name }) => name)],
-    );
-    const known = new Map(before.map((machine) => [machine.name, machine]));
-    return (
-      gone > 0 ||
-      rows.some(({ name, reachable, problem }) => {
-        const old = known.get(name);
-        return old === undefined || old.reachable !== reachable || old.problem !== problem;
-      })
-    );
   }
 }

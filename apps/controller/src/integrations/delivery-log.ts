@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { DeliveryOutcome, DeliveryPage, DeliveryView } from '@peerlab/contracts';
-import { Sql } from '../platform/database/sql.js';
+import { Sql, type Queries } from '../platform/database/sql.js';
 
 interface Row {
-  source: DeliveryView['source'];
+  source: string;
   delivery_id: string;
   received_at: Date;
   outcome: DeliveryOutcome;
@@ -13,10 +13,20 @@ interface Row {
 
 /** How long deliveries are kept that started nothing; the others are what makes a replay visible. */
 const IDLE_DAYS = 90;
+/** Any constant: the first half of the locks that deliveries take. */
+const LOCK = 747_049;
 /** Longest reason that is kept, in characters. */
 const DETAIL_MAX = 500;
 
-/** What became of signed deliveries. Those that started a run are recorded with it, in hook.service.ts. */
+/** A signed delivery: the same id, or the same signed bytes under another id, is the same delivery. */
+export interface Delivery {
+  /** Name of the hook. */
+  source: string;
+  id: string;
+  digest: string;
+}
+
+/** What became of signed deliveries. */
 @Injectable()
 export class DeliveryLog {
   readonly #sql: Sql;
@@ -26,22 +36,54 @@ export class DeliveryLog {
   }
 
   /** Records a delivery that started nothing; one that did start a run stays as it is. */
-  async note(
-    source: DeliveryView['source'],
-    deliveryId: string,
-    outcome: Exclude<DeliveryOutcome, 'started'>,
-    detail: string,
-  ): Promise<void> {
-    await this.#sql.run(
-      `insert into webhook_delivery (source, delivery_id, outcome, detail) values ($1, $2, $3, $4)
-       on conflict (source, delivery_id) do update set outcome = excluded.outcome, detail = excluded.detail,
-         received_at = excluded.received_at where webhook_delivery.outcome <> 'started'`,
-      [source, deliveryId, outcome, detail.slice(0, DETAIL_MAX).replaceAll('\u0000', '')],
-    );
+  async note(delivery: Delivery, outcome: Exclude<DeliveryOutcome, 'started'>, detail: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      await this.lock(tx, delivery);
+      if ((await this.started(tx, delivery)) === null) await this.#put(tx, delivery, outcome, detail, null);
+    });
     await this.#sql.run(
       `delete from webhook_delivery
        where outcome <> 'started' and received_at < clock_timestamp() - make_interval(days => $1)`,
       [IDLE_DAYS],
+    );
+  }
+
+  /** Lets one delivery of a hook at a time decide whether it was seen before. */
+  async lock(tx: Queries, { source }: Delivery): Promise<void> {
+    await tx.run('select pg_advisory_xact_lock($1, hashtext($2))', [LOCK, source]);
+  }
+
+  /** The run that this delivery started already; null when it started none. */
+  async started(queries: Queries, { source, id, digest }: Delivery): Promise<{ runId: string | null } | null> {
+    return queries.one<{ runId: string | null }>(
+      `select run_id as "runId" from webhook_delivery
+       where source = $1 and (delivery_id = $2 or digest = $3) and outcome = 'started' limit 1`,
+      [source, id, digest],
+    );
+  }
+
+  /** Records the run of a delivery, in the transaction that stores the run. */
+  async recordStarted(tx: Queries, delivery: Delivery, detail: string, runId: string): Promise<void> {
+    await this.#put(tx, delivery, 'started', detail, runId);
+  }
+
+  /** One row for a delivery, under the id that it came with last. */
+  async #put(
+    tx: Queries,
+    { source, id, digest }: Delivery,
+    outcome: DeliveryOutcome,
+    detail: string,
+    runId: string | null,
+  ): Promise<void> {
+    await tx.run('delete from webhook_delivery where source = $1 and (delivery_id = $2 or digest = $3)', [
+      source,
+      id,
+      digest,
+    ]);
+    await tx.run(
+      `insert into webhook_delivery (source, delivery_id, digest, outcome, detail, run_id)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [source, id, digest, outcome, detail.slice(0, DETAIL_MAX).replaceAll('\u0000', ''), runId],
     );
   }
 

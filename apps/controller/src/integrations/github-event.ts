@@ -18,21 +18,30 @@ const PullRequest = z.object({
 
 const ACTIONS = ['opened', 'synchronize', 'reopened'];
 
-export type GithubEvent = { run: true; detail: string } | { run: false; detail: string };
+/** What an event asks for; `repository` is empty where the event has none. */
+export interface GithubEvent {
+  run: boolean;
+  detail: string;
+  /** `owner/name`. */
+  repository: string;
+}
 
 /** What a GitHub event asks for; throws ZodError when the payload is not what the event's name says. */
 export function readGithubEvent(name: string, payload: unknown): GithubEvent {
   if (name === 'push') {
     const { ref, after, deleted, repository } = Push.parse(payload);
     const what = `${repository.full_name} ${ref.replace(/^refs\/heads\//, '')}`;
-    if (deleted) return { run: false, detail: `${what} was deleted` };
-    return { run: true, detail: `${what} at ${after.slice(0, 12)}` };
+    const detail = deleted ? `${what} was deleted` : `${what} at ${after.slice(0, 12)}`;
+    return { run: !deleted, detail, repository: repository.full_name };
   }
   if (name === 'pull_request') {
     const { action, number, pull_request, repository } = PullRequest.parse(payload);
     const what = `${repository.full_name}#${number}`;
-    if (!ACTIONS.includes(action)) return { run: false, detail: `${what}: nothing to do for "${action}"` };
-    return { run: true, detail: `${what} at ${pull_request.head.sha.slice(0, 12)}` };
+    const run = ACTIONS.includes(action);
+    const detail = run
+      ? `${what} at ${pull_request.head.sha.slice(0, 12)}`
+      : `${what}: nothing to do for "${action.slice(0, 100)}"`;
+    return { run, detail, repository: repository.full_name };
   }
-  return { run: false, detail: `nothing to do for the event "${name}"` };
+  return { run: false, detail: `nothing to do for the event "${name.slice(0, 100)}"`, repository: '' };
 }

@@ -1,11 +1,11 @@
-import { Controller, Req, type RawBodyRequest } from '@nestjs/common';
+import { Controller, Req } from '@nestjs/common';
 import type { DeliveryPage, HookAnswer } from '@peerlab/contracts';
 import type { FastifyRequest } from 'fastify';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { DeliveryLog } from './delivery-log.js';
-import { HookService, type SignedRequest } from './hook.service.js';
+import { HookService } from './hook.service.js';
 
-/** The bodies are parsed by the service, after their signatures were checked. */
+/** The bodies of deliveries are read by the service, which parses them after it checked their signatures. */
 @Controller()
 export class HookController {
   readonly #hooks: HookService;
@@ -21,20 +21,8 @@ export class HookController {
     return this.#deliveries.list(query);
   }
 
-  @Serve('hookGeneric')
-  hookGeneric(@Req() request: RawBodyRequest<FastifyRequest>): Promise<HookAnswer> {
-    return this.#hooks.generic(signedRequest(request));
+  @Serve('deliverHook')
+  deliverHook(@Input() { params }: InputOf<'deliverHook'>, @Req() request: FastifyRequest): Promise<HookAnswer> {
+    return this.#hooks.deliver(params.hook, request.raw);
   }
-
-  @Serve('hookGithub')
-  hookGithub(
-    @Input() { query }: InputOf<'hookGithub'>,
-    @Req() request: RawBodyRequest<FastifyRequest>,
-  ): Promise<HookAnswer> {
-    return this.#hooks.github(signedRequest(request), query.template);
-  }
-}
-
-function signedRequest({ headers, rawBody, body }: RawBodyRequest<FastifyRequest>): SignedRequest {
-  return { headers, rawBody: rawBody ?? Buffer.alloc(0), body };
 }

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HOOK_HEADERS, HOOK_TOLERANCE_SECONDS, HookAnswer, Problem } from '@peerlab/contracts';
+import { HOOK_HEADERS, HOOK_TOLERANCE_SECONDS, HookAnswer, hookSigningPrefix, Problem } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
-import { HOOK_SECRET, TestFarm } from '../testing/farm.js';
+import { GITHUB_SECRET, HOOK_SECRET, TestFarm } from '../testing/farm.js';
 import { sign } from './signature.js';
 
 let farm: TestFarm;
@@ -19,6 +19,7 @@ beforeAll(async () => {
     '# Tests a series\nname: hook\nbuilds: [{name: series, series: [bundled]}]\n',
   );
   await writeFile(join(templates, 'base.yaml'), 'name: base\nbuilds: [{name: base, series: []}]\n');
+  await writeFile(join(templates, 'secret.yaml'), 'name: secret\nbuilds: [{name: base, series: []}]\n');
   farm = await TestFarm.start({ templatesDir: templates });
   agent = await farm.agent({ m1: 'BUS_ADDR' }, { capabilities: ['test'] });
 });
@@ -40,17 +41,31 @@ interface Delivery {
   id?: string;
   timestamp?: number;
   secret?: string;
-  signedBody?: string;
+  hook?: string;
+  /** What is signed instead of what is sent. */
+  signed?: { body?: string; id?: string; timestamp?: number; hook?: string };
 }
 
 function generic(payload: object, delivery: Delivery = {}): Promise<Response> {
-  const body = JSON.stringify(payload);
-  const timestamp = String(delivery.timestamp ?? Math.floor(Date.now() / 1000));
   deliveries += 1;
-  return post('/api/v1/hooks/generic', body, {
-    [HOOK_HEADERS.timestamp]: timestamp,
-    [HOOK_HEADERS.delivery]: delivery.id ?? `d${deliveries}`,
-    [HOOK_HEADERS.signature]: sign(delivery.secret ?? HOOK_SECRET, `${timestamp}.${delivery.signedBody ?? body}`),
+  const { secret = HOOK_SECRET, hook = 'generic', id = `d${deliveries}`, signed = {} } = delivery;
+  const body = JSON.stringify(payload);
+  const timestamp = delivery.timestamp ?? Math.floor(Date.now() / 1000);
+  const prefix = hookSigningPrefix(signed.hook ?? hook, String(signed.timestamp ?? timestamp), signed.id ?? id);
+  return post(`/api/v1/hooks/${hook}`, body, {
+    [HOOK_HEADERS.timestamp]: String(timestamp),
+    [HOOK_HEADERS.delivery]: id,
+    [HOOK_HEADERS.signature]: sign(secret, prefix, signed.body ?? body),
+  });
+}
+
+/** A delivery that starts nothing. */
+function ping(id: string): Promise<Response> {
+  const body = JSON.stringify({ zen: id });
+  return post('/api/v1/hooks/github', body, {
+    'x-github-event': 'ping',
+    'x-github-delivery': id,
+    'x-hub-signature-256': sign(GITHUB_SECRET, body),
   });
 }
 
@@ -89,7 +104,11 @@ describe('the generic hook', () => {
       status: 401,
       code: 'bad-signature',
     });
-    expect(await problem(await generic({ template: 'base' }, { signedBody: '{}' }))).toMatchObject({ status: 401 });
+    const now = Math.floor(Date.now() / 1000);
+    for (const signed of [{ body: '{}' }, { id: 'x' }, { timestamp: now - 1 }, { hook: 'github' }]) {
+      const refused = await problem(await generic({ template: 'base' }, { timestamp: now, signed }));
+      expect(refused).toMatchObject({ status: 401, code: 'bad-signature' });
+    }
     expect(await problem(await post('/api/v1/hooks/generic', '{}', {}))).toMatchObject({ status: 401 });
     const old = Math.floor(Date.now() / 1000) - HOOK_TOLERANCE_SECONDS - 5;
     expect(await problem(await generic({ template: 'base' }, { timestamp: old }))).toMatchObject({
@@ -99,15 +118,42 @@ describe('the generic hook', () => {
   });
 
   it('names the known templates for an unknown one, and the delivery may be sent again', async () => {
-    const refused = await problem(await generic({ template: 'nope' }, { id: 'again' }));
+    const refused = await problem(await generic({ template: 'gone' }, { id: 'again' }));
     expect(refused).toMatchObject({ status: 422, code: 'unknown-template' });
-    expect(refused.errors[0]?.message).toBe('templates are base, series');
+    expect(refused.errors[0]?.message).toBe('templates are base, secret, series');
     expect((await answer(await generic({ template: 'base' }, { id: 'again' }))).status).toBe('started');
     expect(await problem(await generic({ templat: 'base' }))).toMatchObject({ status: 422, code: 'invalid-input' });
   });
 
-  it('says which setting is missing when there is no secret', async () => {
-    const bare = await TestFarm.start({ hookSecret: null });
+  it('runs the templates that it may run, and no others', async () => {
+    const refused = await problem(await generic({ template: 'secret' }));
+    expect(refused).toMatchObject({ status: 403, code: 'template-not-allowed' });
+    expect(refused.detail).toContain('base, series');
+  });
+
+  it('answers alike for an unknown hook and for a wrong signature, and parses neither body', async () => {
+    const wrong = await problem(await generic({ template: 'base' }, { secret: 'another secret here' }));
+    const unknown = await problem(await generic({ template: 'base' }, { hook: 'nobody' }));
+    const { correlationId: _, ...same } = wrong;
+    expect(unknown).toMatchObject(same);
+    const signature = sign('another secret here', 'x');
+    for (const hook of ['generic', 'nobody', 'github']) {
+      for (const body of ['{', JSON.stringify('x'.repeat(8 * 1024 * 1024))]) {
+        const answered = await post(`/api/v1/hooks/${hook}`, body, { [HOOK_HEADERS.signature]: signature });
+        expect(await problem(answered)).toMatchObject({ status: 401, code: 'bad-signature' });
+      }
+    }
+  });
+
+  it('takes no body above its limit', async () => {
+    const answered = await post('/api/v1/hooks/generic', 'x'.repeat(9 * 1024 * 1024 + 1), {
+      [HOOK_HEADERS.signature]: sign(HOOK_SECRET, 'x'),
+    });
+    expect(await problem(answered)).toMatchObject({ status: 413, code: 'too-large' });
+  });
+
+  it('says which setting is missing when there is no hooks file', async () => {
+    const bare = await TestFarm.start({ hooks: null });
     const response = await fetch(`${bare.server.url}/api/v1/hooks/generic`, {
       method: 'POST',
       body: '{}',
@@ -116,15 +162,15 @@ describe('the generic hook', () => {
     const refused = await problem(response);
     await bare.stop();
     expect(refused.status).toBe(503);
-    expect(refused.detail).toContain('PEERLAB_HOOK_SECRET');
+    expect(refused.detail).toContain('PEERLAB_HOOKS_FILE');
   });
 });
 
 describe('the GitHub hook', () => {
   const repository = { full_name: 'me/linux' };
-  const github = (event: string, payload: object, id: string, secret = HOOK_SECRET): Promise<Response> => {
+  const github = (event: string, payload: object, id: string, secret = GITHUB_SECRET): Promise<Response> => {
     const body = JSON.stringify(payload);
-    return post('/api/v1/hooks/github?template=base', body, {
+    return post('/api/v1/hooks/github', body, {
       'x-github-event': event,
       'x-github-delivery': id,
       'x-hub-signature-256': sign(secret, body),
@@ -143,6 +189,39 @@ describe('the GitHub hook', () => {
       status: 'started',
       detail: `me/linux#7 at ${'b'.repeat(12)}`,
     });
+  });
+
+  it('starts one run for one signed body, under whatever id, event or template it comes again', async () => {
+    const body = { ...push, after: 'c'.repeat(40) };
+    const { runId } = await answer(await github('push', body, 'r1'));
+    const runs = () => farm.sql.one<{ n: number }>('select count(*)::int as n from run');
+    const before = await runs();
+    const text = JSON.stringify(body);
+    const signature = { 'x-hub-signature-256': sign(GITHUB_SECRET, text) };
+    for (const [event, id, query] of [
+      ['push', 'r2', ''],
+      ['push', 'r3', '?template=secret'],
+      ['pull_request', 'r4', ''],
+      ['ping', 'r5', ''],
+    ] as const) {
+      const headers = { ...signature, 'x-github-event': event, 'x-github-delivery': id };
+      const again = await post(`/api/v1/hooks/github${query}`, text, headers);
+      if (event === 'push') expect(await answer(again)).toMatchObject({ status: 'duplicate', runId });
+    }
+    expect(await runs()).toEqual(before);
+  });
+
+  it('leaves one row of a signed body that starts nothing, however often it comes', async () => {
+    const count = () => farm.sql.one<{ n: number }>('select count(*)::int as n from webhook_delivery');
+    await github('ping', { zen: 'once' }, 'p0');
+    const before = await count();
+    for (let index = 1; index < 5; index += 1) await github('ping', { zen: 'once' }, `p${index}`);
+    expect(await count()).toEqual(before);
+  });
+
+  it('speaks for its own repositories only', async () => {
+    const other = { ...push, repository: { full_name: 'mallory/linux' } };
+    expect(await problem(await github('push', other, 'o1'))).toMatchObject({ status: 403, code: 'other-repository' });
   });
 
   it('ignores what changes no code', async () => {
@@ -167,11 +246,7 @@ describe('the list of deliveries', () => {
     await generic({ template: 'base' }, { secret: 'another secret here', id: 'forged' });
     const { runId } = await answer(await generic({ template: 'base', ref: 'listed' }, { id: 'list-1' }));
     expect((await generic({ template: 'gone' }, { id: 'list-2' })).status).toBe(422);
-    await post('/api/v1/hooks/github?template=base', '{}', {
-      'x-github-event': 'ping',
-      'x-github-delivery': 'list-3',
-      'x-hub-signature-256': sign(HOOK_SECRET, '{}'),
-    });
+    await ping('list-3');
     const page = await farm.call('listDeliveries', { query: { limit: 2 } });
     expect(page.deliveries).toMatchObject([
       {
@@ -204,11 +279,7 @@ describe('the list of deliveries', () => {
     const before = await farm.sql.one<{ n: number }>(
       `select count(*) as n from webhook_delivery where outcome = 'started'`,
     );
-    await post('/api/v1/hooks/github?template=base', '{}', {
-      'x-github-event': 'ping',
-      'x-github-delivery': 'new-1',
-      'x-hub-signature-256': sign(HOOK_SECRET, '{}'),
-    });
+    await ping('new-1');
     const { deliveries } = await farm.call('listDeliveries', { query: { limit: 200 } });
     expect(deliveries.filter(({ outcome }) => outcome !== 'started').map(({ deliveryId }) => deliveryId)).toEqual([
       'new-1',

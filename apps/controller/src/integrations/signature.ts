@@ -1,13 +1,24 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 
-/** `sha256=` + hex HMAC-SHA256. */
-export function sign(secret: string, text: string | Buffer): string {
-  return `sha256=${createHmac('sha256', secret).update(text).digest('hex')}`;
+type Secret = string | KeyObject;
+
+/** `sha256=` + hex HMAC-SHA256 over the parts, one behind the other. */
+export function sign(secret: Secret, ...parts: readonly (string | Buffer)[]): string {
+  const hmac = createHmac('sha256', secret);
+  for (const part of parts) hmac.update(part);
+  return `sha256=${hmac.digest('hex')}`;
 }
 
 /** Compares in constant time. */
-export function isSignedBy(secret: string, text: string | Buffer, signature: string | undefined): boolean {
-  const expected = Buffer.from(sign(secret, text));
-  const given = Buffer.from(signature ?? '');
+export function isSignedBy(secret: Secret, signature: string, ...parts: readonly (string | Buffer)[]): boolean {
+  const expected = Buffer.from(sign(secret, ...parts));
+  const given = Buffer.from(signature);
   return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** SHA-256 in hex of the bytes that a signature covers: the same ones again are a replay. */
+export function digestOf(...parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }

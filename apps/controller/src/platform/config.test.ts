@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readCommand } from '../command-line.js';
 import { loadSettings, SettingError } from './config.js';
 
@@ -16,7 +16,7 @@ function fileWith(text: string): string {
 
 it('takes the environment over the file over the defaults', () => {
   const file = fileWith('port: 8000\nhost: 0.0.0.0\n');
-  expect(loadSettings({ PEERLAB_PORT: '9000' }, file)).toMatchObject({ port: 9000, host: '0.0.0.0', hookSecret: null });
+  expect(loadSettings({ PEERLAB_PORT: '9000' }, file)).toMatchObject({ port: 9000, host: '0.0.0.0', hooks: null });
   expect(loadSettings({}, null)).toMatchObject({ port: 7470, host: '127.0.0.1', databaseUrl: null });
   expect(loadSettings({ PEERLAB_PORT: '' }, fileWith(''))).toMatchObject({ port: 7470 });
 });
@@ -36,8 +36,51 @@ it('reads commands and refuses what it does not know', () => {
     config: null,
     kind: 'agent',
     tokenName: 'lab',
+    limits: { site: null, only: null },
   });
+  const limited = ['token', 'create', '--kind', 'agent', '--name', 'lab', '--site', 'north', '--only', 'test'];
+  expect(readCommand(limited)).toMatchObject({ limits: { site: 'north', only: 'test' } });
+  expect(() => readCommand(['token', 'create', '--kind', 'user', '--name', 'x', '--site', 'y'])).toThrow(
+    /only for agents/,
+  );
+  expect(() => readCommand([...limited.slice(0, -1), 'all'])).toThrow(/--only: give test or build/);
   expect(() => readCommand(['token', 'create', '--kind', 'root', '--name', 'x'])).toThrow(/--kind/);
   expect(() => readCommand(['tokn'])).toThrow(/unknown command "tokn"/);
   expect(() => readCommand(['--prt'])).toThrow(SettingError);
+});
+
+describe('the hooks file', () => {
+  const hooks = (yaml: string) => loadSettings({ PEERLAB_HOOKS_FILE: fileWith(yaml) }, null).hooks;
+  const generic = (more = '') => `{name: nightly, kind: generic, secretFile: a.secret, templates: [matrix]${more}}`;
+
+  it('gives each hook its secret from a file, which nothing shows', () => {
+    writeFileSync(join(folder, 'a.secret'), 'a long enough secret\n');
+    const [hook] = hooks(`hooks: [${generic()}]`) ?? [];
+    expect(hook).toMatchObject({ name: 'nightly', kind: 'generic', templates: ['matrix'] });
+    expect(hook?.secret.export().toString()).toBe('a long enough secret');
+    expect(JSON.stringify(hook)).not.toContain('long enough');
+    expect(loadSettings({}, null).hooks).toBeNull();
+  });
+
+  it('is refused with the place and the remedy, and without a secret', () => {
+    writeFileSync(join(folder, 'a.secret'), 'a long enough secret\n');
+    writeFileSync(join(folder, 'b.secret'), 'a long enough secret\n');
+    writeFileSync(join(folder, 'short.secret'), 'short');
+    const second = '{name: other, kind: generic, secretFile: b.secret, templates: [matrix]}';
+    const github = 'name: g, kind: github, secretFile: a.secret';
+    for (const [yaml, why] of [
+      [`hooks: [${generic()}, ${second}]`, /nightly and other have one secret; give each hook its own/],
+      [`hooks: [${generic()}, ${generic()}]`, /two hooks are named nightly/],
+      [`hooks: [{name: x, kind: generic, secretFile: short.secret, templates: [a]}]`, /too short; use at least 16/],
+      [`hooks: [{name: x, kind: generic, secretFile: none.secret, templates: [a]}]`, /hook x: ENOENT/],
+      [`hooks: [{${github}, templates: [a, b], repositories: [me/linux]}]`, /runs one template/],
+      [`hooks: [{${github}, templates: [a], repositories: []}]`, /repositories/],
+      [`hooks: [${generic(', secret: x')}]`, /secret/],
+      ['hooks: [', /PEERLAB_HOOKS_FILE/],
+    ] as const) {
+      expect(() => hooks(yaml)).toThrow(why);
+      expect(() => hooks(yaml)).not.toThrow(/long enough secret/);
+    }
+    expect(() => loadSettings({ PEERLAB_HOOK_SECRET: 'one for all of them' }, null)).toThrow(/PEERLAB_HOOKS_FILE/);
+  });
 });

@@ -5,9 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { RetentionPolicy } from '@peerlab/contracts';
 import { z } from 'zod';
+import { readHooksFile, type HookSetting } from './hooks-file.js';
+import { SettingError } from './setting-error.js';
 
-/** A setting that cannot be used; the message names the setting and the remedy. */
-export class SettingError extends Error {}
+export { SettingError };
+
+/** Machines an agent may have by default; a lab with more in one place raises it. */
+const AGENT_MACHINES = 256;
+/** Bytes a caller may store within a day by default: some thousand bundles, and far below a disk. */
+const UPLOAD_DAY_BYTES = 64 * 1024 ** 3;
 
 function fromYaml(value: unknown): unknown {
   if (typeof value !== 'string') return value;
@@ -26,8 +32,10 @@ export const SETTINGS = {
   stateDir: { env: 'PEERLAB_STATE', schema: z.string().min(1) },
   templatesDir: { env: 'PEERLAB_TEMPLATES', schema: z.string().min(1) },
   webDir: { env: 'PEERLAB_WEB', schema: z.string().min(1) },
-  hookSecret: { env: 'PEERLAB_HOOK_SECRET', schema: z.string().min(16, 'use at least 16 characters') },
+  hooksFile: { env: 'PEERLAB_HOOKS_FILE', schema: z.string().min(1) },
   artifactMaxBytes: { env: 'PEERLAB_ARTIFACT_MAX_BYTES', schema: z.coerce.number().int().positive() },
+  uploadDayBytes: { env: 'PEERLAB_UPLOAD_DAY_BYTES', schema: z.coerce.number().int().positive() },
+  agentMachines: { env: 'PEERLAB_AGENT_MACHINES', schema: z.coerce.number().int().min(1).max(2000) },
   /** In the environment as YAML or JSON, such as `{softBytes: 1000000000}`. */
   retention: { env: 'PEERLAB_RETENTION', schema: z.preprocess(fromYaml, RetentionPolicy) },
 } as const;
@@ -41,9 +49,13 @@ export interface Settings {
   stateDir: string;
   templatesDir: string;
   webDir: string;
-  /** null = webhooks are refused. */
-  hookSecret: string | null;
+  /** Webhooks that may start runs; null = there is no hooks file, and deliveries are refused. */
+  hooks: readonly HookSetting[] | null;
   artifactMaxBytes: number;
+  /** What one caller may store within a day, in bytes. */
+  uploadDayBytes: number;
+  /** Machine names that one agent may have, those out of reach included. */
+  agentMachines: number;
   /** What is kept, and in how much space. All controllers of a farm need the same. */
   retention: RetentionPolicy;
 }
@@ -59,8 +71,10 @@ const SettingsFile = z.strictObject({
   stateDir: SETTINGS.stateDir.schema.optional(),
   templatesDir: SETTINGS.templatesDir.schema.optional(),
   webDir: SETTINGS.webDir.schema.optional(),
-  hookSecret: SETTINGS.hookSecret.schema.optional(),
+  hooksFile: SETTINGS.hooksFile.schema.optional(),
   artifactMaxBytes: SETTINGS.artifactMaxBytes.schema.optional(),
+  uploadDayBytes: SETTINGS.uploadDayBytes.schema.optional(),
+  agentMachines: SETTINGS.agentMachines.schema.optional(),
   retention: SETTINGS.retention.schema.optional(),
 });
 
@@ -69,6 +83,7 @@ const SettingsFile = z.strictObject({
  * the current folder. Throws SettingError naming the setting.
  */
 export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null): Settings {
+  if ((env['PEERLAB_HOOK_SECRET'] ?? '') !== '') throw new SettingError(OLD_HOOK_SECRET);
   const fromFile = configFile === null ? {} : readConfigFile(configFile);
   const fromEnv: Record<string, string> = {};
   for (const [key, { env: name }] of Object.entries(SETTINGS)) {
@@ -85,11 +100,17 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
     stateDir: resolve(given.stateDir ?? defaultStateDir(env)),
     templatesDir: resolve(given.templatesDir ?? join(REPOSITORY, 'infra/runs')),
     webDir: resolve(given.webDir ?? join(REPOSITORY, 'apps/web/dist')),
-    hookSecret: given.hookSecret ?? null,
+    hooks: given.hooksFile === undefined ? null : readHooksFile(resolve(given.hooksFile)),
     artifactMaxBytes: given.artifactMaxBytes ?? 2 * 1024 ** 3,
+    uploadDayBytes: given.uploadDayBytes ?? UPLOAD_DAY_BYTES,
+    agentMachines: given.agentMachines ?? AGENT_MACHINES,
     retention: given.retention ?? RetentionPolicy.parse({}),
   };
 }
+
+const OLD_HOOK_SECRET =
+  'PEERLAB_HOOK_SECRET: one secret for all webhooks is no longer taken; name a hooks file in PEERLAB_HOOKS_FILE ' +
+  '(hooks: a list of name, kind, secretFile, templates) and unset this variable';
 
 /** /var/lib/peerlab for root, the XDG state folder for everybody else. */
 export function defaultStateDir(env: NodeJS.ProcessEnv): string {

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import {
+  describeBuildError,
+  type AttemptEvent,
+  type BuildError,
+  type FromAgent,
+  type SequencedEvent,
+} from '@peerlab/contracts';
 import { BuildService } from '../builds/build.service.js';
 import { AttemptService, testContext, type LockedAttempt } from '../dispatch/attempt.service.js';
+import { judgeRestored } from '../dispatch/restored.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -12,6 +19,17 @@ import { ResultStore } from './result-store.js';
 import { VerdictRows } from './verdict-rows.js';
 
 type EventsFrame = Pick<Extract<FromAgent, { type: 'events' }>, 'attemptId' | 'fence' | 'events'>;
+
+/** Events that count only from attempts of one kind; the others come from both. */
+const KIND_OF_EVENT: Partial<Record<AttemptEvent['type'], LockedAttempt['kind']>> = {
+  kernel: 'test',
+  plan: 'test',
+  result: 'test',
+  measurement: 'test',
+  'build-progress': 'build',
+  built: 'build',
+  'build-failed': 'build',
+};
 
 /** Applies an attempt's events in order and exactly once: counter and effect share a transaction. */
 @Injectable()
@@ -101,6 +119,11 @@ export class EventIntake {
   ): Promise<boolean> {
     // An agent that reports of an attempt holds it, even if its "accepted" was lost.
     if (!revoked) await this.#attempts.accept(tx, attempt);
+    const only = KIND_OF_EVENT[event.type];
+    if (only !== undefined && only !== attempt.kind) {
+      writeLog('warn', 'foreign-event-ignored', { attempt: attempt.id, kind: attempt.kind, event: event.type });
+      return false;
+    }
     switch (event.type) {
       case 'stage':
         await this.#results.putStage(tx, attempt.id, event, at);
@@ -133,10 +156,14 @@ export class EventIntake {
       case 'finished':
         await this.#expect(tx, attempt, event.lineCounts);
         if (revoked) {
-          await this.#attempts.noteRestored(tx, attempt, event.restored);
+          await this.#attempts.noteRestored(tx, attempt, await judgeRestored(tx, attempt, event));
           return false;
         }
-        await this.#attempts.end(tx, attempt, { failure: event.failure, restored: event.restored, revoked: false });
+        await this.#attempts.end(tx, attempt, {
+          failure: event.failure,
+          ...(await judgeRestored(tx, attempt, event)),
+          revoked: false,
+        });
         return true;
     }
   }
@@ -148,8 +175,14 @@ export class EventIntake {
   async #built(tx: Queries, attempt: LockedAttempt, event: Extract<AttemptEvent, { type: 'built' }>): Promise<void> {
     const text = event.cached ? 'taken from the cache' : 'built';
     await this.#putProgress(tx, attempt, 100, text);
-    // Without the upload the attempt's end says what is missing.
-    if (!(await this.#builds.markReady(tx, attempt.build_id, event.manifest, event.bundle.sha256))) return;
+    const problem = await this.#builds.markReady(tx, attempt.build_id, event, attempt.agent);
+    if (problem !== null) {
+      // The attempt's end says so again.
+      const error: BuildError = { class: 'infrastructure', detail: problem };
+      await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(error)]);
+      writeLog('warn', 'bundle-refused', { attempt: attempt.id, key: event.manifest.key, problem });
+      return;
+    }
     await this.#jobs.unblock(tx, attempt.build_id);
     await announce(tx, { type: 'changed', topics: ['builds'] });
   }

@@ -21,6 +21,10 @@ export interface FakeAgentOptions {
   buildSlots?: number;
   testSlots?: number | null;
   machines?: string[];
+  /** The site that it says it belongs to. */
+  site?: string;
+  /** What its token holds it to. */
+  token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
 }
@@ -43,6 +47,8 @@ export class FakeAgent {
       buildSlots: 1,
       testSlots: null,
       machines: [],
+      site: 'test-site',
+      token: {},
       protocol: AGENT_PROTOCOL,
       ...options,
     };
@@ -77,12 +83,12 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, capabilities, buildSlots, testSlots, protocol } = this.#options;
+    const { name: agent, site, capabilities, buildSlots, testSlots, protocol } = this.#options;
     this.send({
       type: 'hello',
       protocol,
       agent,
-      site: 'test-site',
+      site,
       version: '0.0.0',
       capabilities,
       buildSlots,

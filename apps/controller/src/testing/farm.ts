@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import {
   requestOf,
   ROUTES,
@@ -13,16 +13,35 @@ import {
   type RouteName,
 } from '@peerlab/contracts';
 import { DispatchService } from '../dispatch/dispatch.service.js';
-import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { TokenService, type AgentLimits, type Identity } from '../platform/auth/token.service.js';
 import { loadSettings, type Settings } from '../platform/config.js';
+import type { HookSetting } from '../platform/hooks-file.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { startServer, type RunningServer } from '../server.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
 import { sampleInventory, sampleManifest } from './samples.js';
+import { tarOf } from './tar.js';
 
 export const HOOK_SECRET = 'a secret of the test farm';
+export const GITHUB_SECRET = 'another secret of the test farm';
+/** Hooks of a test farm: `generic` runs two templates, `github` one for one repository. */
+const HOOKS: readonly HookSetting[] = [
+  {
+    name: 'generic',
+    kind: 'generic',
+    secret: createSecretKey(HOOK_SECRET, 'utf8'),
+    templates: ['base', 'series', 'gone'],
+  },
+  {
+    name: 'github',
+    kind: 'github',
+    secret: createSecretKey(GITHUB_SECRET, 'utf8'),
+    templates: ['base'],
+    repositories: ['me/linux'],
+  },
+];
 
 /** A real controller on its own database and port, with short cuts for tests. */
 export class TestFarm {
@@ -44,7 +63,7 @@ export class TestFarm {
     const stateDir = await mkdtemp(join(tmpdir(), 'farm-'));
     const settings: Settings = {
       ...loadSettings({ PEERLAB_STATE: stateDir, PEERLAB_PORT: '0' }, null),
-      hookSecret: HOOK_SECRET,
+      hooks: HOOKS,
       ...overrides,
     };
     const farm = new TestFarm(database, settings, stateDir, await startServer(settings, database.address));
@@ -60,8 +79,8 @@ export class TestFarm {
     return this.server.app.get(DispatchService);
   }
 
-  token(kind: Identity['kind'], name: string): Promise<string> {
-    return this.server.app.get(TokenService).create(kind, name);
+  token(kind: Identity['kind'], name: string, limits: Partial<AgentLimits> = {}): Promise<string> {
+    return this.server.app.get(TokenService).create(kind, name, { site: null, only: null, ...limits });
   }
 
   /** Ends this controller and starts another one on the same database, as after a crash. */
@@ -94,8 +113,8 @@ export class TestFarm {
   /** A connected agent whose machines have one peer path of the given kind each. */
   async agent(machines: Record<string, PathKind>, options: FakeAgentOptions = {}): Promise<FakeAgent> {
     const name = options.name ?? 'lab';
-    const token = await this.token('agent', name);
-    const agent = await FakeAgent.connect(this.server.url, token, { ...options, machines: Object.keys(machines) });
+    const token = await this.token('agent', name, options.token ?? {});
+    const agent = await FakeAgent.connect(this.server.url, token, { machines: Object.keys(machines), ...options });
     await agent.hello();
     for (const [machine, kind] of Object.entries(machines)) agent.inventory(machine, sampleInventory(kind));
     await this.until(async () => {
@@ -107,14 +126,17 @@ export class TestFarm {
     return agent;
   }
 
-  /** Uploads and registers a bundle; returns its manifest. */
-  async bundle(name: string, dmaAlias = true): Promise<{ manifest: BundleManifest; sha256: string }> {
+  /** Uploads and registers a bundle; its manifest comes back under the key that runs name it by. */
+  async bundle(
+    name: string,
+    dmaAlias = true,
+  ): Promise<{ manifest: BundleManifest; sha256: string; sizeBytes: number }> {
     const manifest = sampleManifest(name, dmaAlias);
-    const content = Buffer.from(`bundle ${name}`);
+    const content = tarOf([['manifest.json', JSON.stringify(manifest)]]);
     const sha256 = createHash('sha256').update(content).digest('hex');
     await this.upload(sha256, content);
-    await this.call('registerBundle', { body: { manifest, sha256 } });
-    return { manifest, sha256 };
+    const { key } = await this.call('registerBundle', { body: { manifest, sha256 } });
+    return { manifest: { ...manifest, key }, sha256, sizeBytes: content.length };
   }
 
   upload(sha256: string, content: Buffer, token = this.userToken): Promise<Response> {

@@ -31,8 +31,8 @@ export function DeliveriesPanel(): ReactNode {
             return (
               <Empty title="No webhook has delivered anything yet.">
                 <p>
-                  Give the sender the farm’s secret and the address <code>/api/v1/hooks/generic</code> or{' '}
-                  <code>/api/v1/hooks/github?template=NAME</code>.
+                  Add a hook to the controller’s hooks file, and give the sender the secret of that hook and the address{' '}
+                  <code>/api/v1/hooks/NAME</code>.
                 </p>
               </Empty>
             );

@@ -21,7 +21,10 @@ export class TokenController {
 
   @Serve('createToken')
   async createToken(@Input() { body }: InputOf<'createToken'>, @Caller() { name }: Identity): Promise<CreatedToken> {
-    const created = await this.#tokens.issue(body.kind, body.name);
+    const created = await this.#tokens.issue(body.kind, body.name, {
+      site: body.site ?? null,
+      only: body.only ?? null,
+    });
     writeLog('info', 'a token was created', { by: name, token: created.token.id, kind: body.kind, for: body.name });
     return created;
   }

@@ -1,4 +1,4 @@
-import type { TokenKind } from '@peerlab/contracts';
+import type { AgentWork, TokenKind } from '@peerlab/contracts';
 import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
 
 /** A bearer token; only its SHA-256 is kept. */
@@ -11,6 +11,12 @@ export class Token {
   kind: TokenKind;
   @Column('text')
   name: string;
+  /** The only site that the agent of this token may speak for; null = the one that it names first. */
+  @Column('text', { nullable: true })
+  site: string | null;
+  /** The only kind of work that the agent of this token is given; null = what it says it can do. */
+  @Column('text', { nullable: true })
+  onlyWork: AgentWork | null;
   @Column('text')
   hash: string;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })

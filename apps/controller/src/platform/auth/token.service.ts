@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { CreatedToken, TokenKind, TokenView } from '@peerlab/contracts';
+import type { AgentWork, CreatedToken, TokenKind, TokenView } from '@peerlab/contracts';
 import { In, IsNull, Repository } from 'typeorm';
 import { notFound, ProblemError } from '../http/problem.js';
 import { GuessLimit } from './guess-limit.js';
@@ -12,7 +12,18 @@ export interface Identity {
   id: string;
   kind: TokenKind;
   name: string;
+  limits: AgentLimits;
 }
+
+/** What the agent of a token is held to. */
+export interface AgentLimits {
+  /** The only site that it may speak for; null = any. */
+  site: string | null;
+  /** The only kind of work that it is given; null = what it says it can do. */
+  only: AgentWork | null;
+}
+
+const NO_LIMITS: AgentLimits = { site: null, only: null };
 
 /** Tokens that were right lately, by hash: their address may have a bad neighbour. */
 const KNOWN_MAX = 10_000;
@@ -38,15 +49,15 @@ export class TokenService {
   }
 
   /** Makes a token `plk_KIND_RANDOM` and stores its hash; the text exists only in the answer. */
-  async create(kind: TokenKind, name: string): Promise<string> {
-    return (await this.issue(kind, name)).secret;
+  async create(kind: TokenKind, name: string, limits = NO_LIMITS): Promise<string> {
+    return (await this.issue(kind, name, limits)).secret;
   }
 
   /** The same, with the token as the API shows it. */
-  async issue(kind: TokenKind, name: string): Promise<CreatedToken> {
+  async issue(kind: TokenKind, name: string, { site, only }: AgentLimits): Promise<CreatedToken> {
     const secret = `plk_${kind}_${randomBytes(24).toString('base64url')}`;
     const id = randomUUID();
-    await this.#tokens.insert({ id, kind, name, hash: digest(secret) });
+    await this.#tokens.insert({ id, kind, name, site, onlyWork: only, hash: digest(secret) });
     return { token: tokenView(await this.#tokens.findOneByOrFail({ id }), ''), secret };
   }
 
@@ -95,7 +106,7 @@ export class TokenService {
     }
     this.#remember(hash);
     await this.#noteUse(token);
-    return { id: token.id, kind: token.kind, name: token.name };
+    return { id: token.id, kind: token.kind, name: token.name, limits: { site: token.site, only: token.onlyWork } };
   }
 
   /** Once a minute at most, so that a busy agent costs no write a request. */
@@ -110,11 +121,16 @@ export class TokenService {
   }
 }
 
-function tokenView({ id, kind, name, createdAt, revokedAt, lastUsedAt }: Token, current: string): TokenView {
+function tokenView(
+  { id, kind, name, site, onlyWork, createdAt, revokedAt, lastUsedAt }: Token,
+  current: string,
+): TokenView {
   return {
     id,
     kind,
     name,
+    site,
+    only: onlyWork,
     createdAt: createdAt.toISOString(),
     revokedAt: revokedAt?.toISOString() ?? null,
     lastUsedAt: lastUsedAt?.toISOString() ?? null,

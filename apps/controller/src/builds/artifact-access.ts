@@ -1,0 +1,100 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Identity } from '../platform/auth/token.service.js';
+import { SETTINGS, SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { Sql } from '../platform/database/sql.js';
+import { ProblemError } from '../platform/http/problem.js';
+
+/**
+ * Uploads of one caller that this controller takes at once. A builder sends one file after the other for each
+ * of its build slots; more would let a caller pass the daily limit by as many files.
+ */
+const UPLOADS_AT_ONCE = 8;
+
+/** How callers are named in `artifact.uploaded_by`. */
+export const callerName = ({ kind, name }: Identity): string => `${kind} ${name}`;
+
+/**
+ * Which artifacts a caller may read and store. A user token is an administrator's: it may read everything.
+ * An agent reads what its open attempts name, and stores files while it has an open build.
+ */
+@Injectable()
+export class ArtifactAccess {
+  readonly #sql: Sql;
+  readonly #dayBytes: number;
+  readonly #uploading = new Map<string, number>();
+
+  constructor(sql: Sql, @Inject(SETTINGS_TOKEN) settings: Settings) {
+    this.#sql = sql;
+    this.#dayBytes = settings.uploadDayBytes;
+  }
+
+  /** Throws ProblemError 403, whether or not the artifact is stored, when the caller has no work that names it. */
+  async requireRead({ kind, name }: Identity, sha256: string): Promise<void> {
+    if (kind === 'user') return;
+    const named = await this.#sql.one(
+      `select 1 from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
+         left join bundle u on u.key = b.bundle_key
+       where t.agent = $1 and t.state <> 'ended'
+         and case j.kind when 'test' then u.sha256 = $2
+           else coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)) end
+       limit 1`,
+      [name, sha256],
+    );
+    if (named !== null) return;
+    throw new ProblemError(403, 'not-your-work', `agent "${name}" has no open work that names this artifact`, {
+      detail: 'an agent downloads the bundle of a test, or the series of a build, while it has that work',
+    });
+  }
+
+  /** Whether the caller is a user, or an agent with an open build. */
+  async mayBuild({ kind, name }: Identity): Promise<boolean> {
+    if (kind === 'user') return true;
+    const build = await this.#sql.one(
+      `select 1 from attempt t join job j on j.id = t.job_id
+       where t.agent = $1 and t.state <> 'ended' and j.kind = 'build' limit 1`,
+      [name],
+    );
+    return build !== null;
+  }
+
+  /**
+   * Runs an upload within the caller's limits. Throws ProblemError 403 for an agent without an open build,
+   * 429 when too many uploads of the caller are under way or it stored too much within a day.
+   * @param announcedBytes what the request says it will send; null when it does not say
+   */
+  async upload<T>(caller: Identity, announcedBytes: number | null, store: () => Promise<T>): Promise<T> {
+    if (!(await this.mayBuild(caller))) {
+      throw new ProblemError(403, 'no-open-build', `agent "${caller.name}" has no open build`, {
+        detail: 'an agent uploads what it builds, while it has the build',
+      });
+    }
+    const name = callerName(caller);
+    const running = this.#uploading.get(name) ?? 0;
+    if (running >= UPLOADS_AT_ONCE) {
+      throw new ProblemError(429, 'too-many-uploads', `${UPLOADS_AT_ONCE} uploads of "${caller.name}" are under way`, {
+        detail: 'send the next file when one of them has ended',
+      });
+    }
+    this.#uploading.set(name, running + 1);
+    try {
+      await this.#requireRoom(caller, announcedBytes ?? 0);
+      return await store();
+    } finally {
+      const left = (this.#uploading.get(name) ?? 1) - 1;
+      if (left === 0) this.#uploading.delete(name);
+      else this.#uploading.set(name, left);
+    }
+  }
+
+  async #requireRoom(caller: Identity, bytes: number): Promise<void> {
+    const stored = await this.#sql.one<{ bytes: number }>(
+      `select coalesce(sum(size_bytes), 0)::bigint as bytes from artifact
+       where uploaded_by = $1 and created_at > clock_timestamp() - interval '1 day'`,
+      [callerName(caller)],
+    );
+    if ((stored?.bytes ?? 0) + bytes <= this.#dayBytes) return;
+    throw new ProblemError(429, 'upload-limit', `"${caller.name}" stored ${stored?.bytes ?? 0} bytes within a day`, {
+      detail: `at most ${this.#dayBytes} are taken; wait, or raise ${SETTINGS.uploadDayBytes.env} if it needs more`,
+    });
+  }
+}

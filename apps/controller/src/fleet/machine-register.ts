@@ -1,0 +1,103 @@
+import type { AgentMachine } from '@peerlab/contracts';
+import { jsonb } from '../platform/database/storable.js';
+import type { Queries } from '../platform/database/sql.js';
+import { writeLog } from '../platform/logging.js';
+import { AGENT_ONLINE } from './online.js';
+
+/** Machines named in a log line about many; an agent reports every few seconds. */
+const NAMED_MAX = 5;
+
+/** SQL condition on a row of `machine`: nothing runs on it. */
+const FREE = `not exists (select 1 from lease l where l.machine = machine.name and l.released_at is null)`;
+
+/**
+ * SQL condition on a row of `machine` that belongs to another agent: the agent $1 may take it. A person freed
+ * the name; or its agent is away and both are of one site, which a person confirmed of the agent $1.
+ */
+const TAKABLE = `(${FREE} and (machine.forgotten or exists (
+  select 1 from agent old join agent new on new.name = $1 and new.site = old.site and new.site_confirmed
+  where old.name = machine.agent and not exists (select 1 from agent a where a.name = old.name and ${AGENT_ONLINE}))))`;
+
+interface OwnMachine {
+  name: string;
+  reachable: boolean;
+  problem: string | null;
+}
+
+/**
+ * Stores what an agent reports of its machines. Names of other agents' machines are left alone, and so is every
+ * new name beyond the quota: all names that the agent ever had count, until a person forgets them.
+ * @param machinesMax names that the agent may have
+ * @returns whether anything that people or dispatch look at changed
+ */
+export async function recordMachines(
+  tx: Queries,
+  agent: string,
+  machines: readonly AgentMachine[],
+  machinesMax: number,
+): Promise<boolean> {
+  const own = await tx.rows<OwnMachine>(
+    'select name, reachable, problem from machine where agent = $1 and not forgotten',
+    [agent],
+  );
+  const known = new Map(own.map((machine) => [machine.name, machine]));
+  const rows = await withinQuota(tx, agent, machines, known, machinesMax);
+  await tx.run(
+    `insert into machine (name, agent, description, labels, reachable, problem, last_seen_at)
+     select m.name, $1, m.description, m.labels, m.reachable, m.problem,
+            case when m.reachable then clock_timestamp() end
+     from jsonb_to_recordset($2) as m(name text, description text, labels jsonb, reachable boolean, problem text)
+     on conflict (name) do update set agent = excluded.agent, description = excluded.description,
+       labels = excluded.labels, reachable = excluded.reachable, problem = excluded.problem, configured = true,
+       forgotten = false, last_seen_at = coalesce(excluded.last_seen_at, machine.last_seen_at)
+     where (machine.agent = excluded.agent and not machine.forgotten) or ${TAKABLE}`,
+    [agent, jsonb(rows)],
+  );
+  // What the agent no longer names is out of reach; its history stays.
+  const gone = await tx.run(
+    `update machine set reachable = false, configured = false,
+       problem = 'its agent no longer has it in its configuration'
+     where agent = $1 and configured and not (name = any($2))`,
+    [agent, rows.map(({ name }) => name)],
+  );
+  return (
+    gone > 0 ||
+    rows.some(({ name, reachable, problem }) => {
+      const old = known.get(name);
+      return old === undefined || old.reachable !== reachable || old.problem !== problem;
+    })
+  );
+}
+
+/** The machines that the agent has or may take, by name, each once. The others are logged. */
+async function withinQuota(
+  tx: Queries,
+  agent: string,
+  machines: readonly AgentMachine[],
+  known: ReadonlyMap<string, OwnMachine>,
+  machinesMax: number,
+): Promise<AgentMachine[]> {
+  const offered = [...new Map(machines.map((machine) => [machine.name, machine])).values()];
+  const rows = offered.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const fresh = rows.filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  if (fresh.length === 0) return rows;
+  const foreign = await tx.rows<{ name: string }>(`select name from machine where name = any($2) and not ${TAKABLE}`, [
+    agent,
+    fresh,
+  ]);
+  const others = new Set(foreign.map(({ name }) => name));
+  const takable = fresh.filter((name) => !others.has(name));
+  const taken = new Set(takable.slice(0, Math.max(0, machinesMax - known.size)));
+  warn('machines-of-another-agent', agent, [...others]);
+  warn(
+    'too-many-machines',
+    agent,
+    takable.filter((name) => !taken.has(name)),
+  );
+  return rows.filter(({ name }) => known.has(name) || taken.has(name));
+}
+
+function warn(event: string, agent: string, machines: readonly string[]): void {
+  if (machines.length === 0) return;
+  writeLog('warn', event, { agent, count: machines.length, first: machines.slice(0, NAMED_MAX) });
+}
