@@ -29,7 +29,7 @@ const KEPT_LINES = 20;
 export function parseBuildLine(
   line: string,
 ): { type: 'progress'; percent: number; text: string } | { type: 'error'; error: BuildError } | null {
-  const progress = /^@progress (\d+(?:\.\d+)?) ?(.*)$/.exec(line);
+  const progress = /^@progress (\d{1,9}(?:\.\d{1,9})?) ?([^]*)$/.exec(line);
   if (progress !== null) {
     return { type: 'progress', percent: Math.min(100, Number(progress[1])), text: progress[2] ?? '' };
   }

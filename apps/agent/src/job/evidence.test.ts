@@ -8,7 +8,8 @@ import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
 import { unwantedPrograms } from './stages/flash.js';
 import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
-import { LINES_KEPT, SuiteProgress } from './suite-progress.js';
+import { LINES_KEPT } from './suite-limits.js';
+import { SuiteProgress } from './suite-progress.js';
 
 describe('readBootEvidence', () => {
   const read = (...texts: string[]) =>
@@ -170,6 +171,7 @@ describe('SuiteProgress', () => {
       emit: (event) => events.push(event),
       warningsBetween: (from, to) => alarms.filter(({ at }) => at >= from && at <= to).map(({ title }) => title),
       note: () => undefined,
+      say: () => undefined,
     });
     let seq = 0;
     const say = (at: number, ...lines: string[]): void => {
@@ -224,11 +226,11 @@ describe('SuiteProgress', () => {
   it('keeps a bounded number of lines of a test, but everything that means something', () => {
     const { progress, say } = follow(['A', 'B']);
     say(0, '# test: A');
-    const kept = Array.from({ length: LINES_KEPT + 500 }, () => progress.keeps(null)).filter(Boolean);
+    const kept = Array.from({ length: LINES_KEPT + 500 }, () => progress.keeps(null, 10)).filter(Boolean);
     expect(kept).toHaveLength(LINES_KEPT);
-    expect(progress.keeps(parseKtapLine('not ok 1 A'))).toBe(true);
+    expect(progress.keeps(parseKtapLine('not ok 1 A'), 10)).toBe(true);
     say(1, 'not ok 1 A', '# test: B');
-    expect(progress.keeps(null)).toBe(true);
+    expect(progress.keeps(null, 10)).toBe(true);
   });
 
   it('suspects the running test, else the next of the plan', () => {

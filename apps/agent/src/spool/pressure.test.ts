@@ -84,7 +84,7 @@ describe('a reader that is held back', () => {
     const seen: string[] = [];
     const flow = gate();
     const console = createLogFileConsole({ logFile, pollMs: 5 });
-    const follower = await console.follow(0, (line) => seen.push(line), flow);
+    const follower = await console.follow(0, { onLine: (line) => seen.push(line), flow });
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(50);
@@ -109,7 +109,7 @@ describe('the serial stream', () => {
         },
       }),
     );
-    const recorder = await SerialRecorder.start(console, spool);
+    const recorder = await SerialRecorder.start(console, spool, () => undefined);
     const long = 'é'.repeat(LINE_PIECE_MAX + 20_000);
     appendFileSync(logFile, `first\n${long}\nthird\n`);
     await eventually('three lines', () => lines('serial').at(-1)?.text === 'third');
@@ -122,7 +122,7 @@ describe('the serial stream', () => {
     await recorder.stop();
     reopen();
     appendFileSync(logFile, 'while the agent was away\n');
-    const again = await SerialRecorder.start(console, spool);
+    const again = await SerialRecorder.start(console, spool, () => undefined);
     await eventually('the rest', () => lines('serial').at(-1)?.text === 'while the agent was away');
     await again.stop();
     let text = '';
@@ -137,7 +137,7 @@ describe('the serial stream', () => {
     writeFileSync(logFile, '');
     const disk = new SpoolDisk({ maxBytes: 1024 * 1024, holdMs: 0 });
     create(disk);
-    const recorder = await SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool);
+    const recorder = await SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool, () => undefined);
     const crashed = recorder.watchFrom(recorder.next);
     while (disk.takesBulk(1000)) spool.appendLine('test', 'x'.repeat(900));
     await disk.wait();
@@ -170,7 +170,7 @@ describe('the kernel stream', () => {
         return { ended: new Promise<never>(() => undefined), writeLine: () => undefined, close: () => undefined };
       },
     } as unknown as Session;
-    const log = new KernelLog(spool, () => undefined);
+    const log = new KernelLog(spool, { note: () => undefined, fail: () => undefined });
     const kernel = { bootId: 'b', release: '7.3.4', buildId: 'ab', nonce: null, commandLine: '' };
     await log.attach(session, kernel);
     const reader = handlers as LineHandlers | null;

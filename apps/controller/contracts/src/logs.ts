@@ -19,6 +19,7 @@ export const GAP_REASONS = {
   'disk-full': 'the disk of the agent’s spool was full',
   'disk-error': 'the agent’s spool could not be written',
   flood: 'one test printed far more than is kept of a test',
+  'console-flood': 'the console printed faster than the agent could read it',
   'source-overrun': 'the kernel overwrote them in its ring buffer before they were read',
   lost: 'the agent’s spool file was damaged, or the agent no longer had them',
 } as const;

@@ -23,7 +23,9 @@ describe('log file console', () => {
     const logFile = join(folder, 'console.log');
     writeFileSync(logFile, 'old\r\nnew\r\n');
     const lines: string[] = [];
-    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(5, (line) => lines.push(line));
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(5, {
+      onLine: (line) => lines.push(line),
+    });
     await eventually('the first', () => lines.length === 1);
     appendFileSync(logFile, 'half');
     await eventually('the half', () => follower.partial === 'half');
@@ -38,7 +40,9 @@ describe('log file console', () => {
   it('survives truncation and a file that comes late', async () => {
     const logFile = join(folder, 'console.log');
     const lines: string[] = [];
-    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow('end', (line) => lines.push(line));
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow('end', {
+      onLine: (line) => lines.push(line),
+    });
     writeFileSync(logFile, 'first line of some length\n');
     await eventually('first', () => lines.length === 1);
     truncateSync(logFile, 0);
