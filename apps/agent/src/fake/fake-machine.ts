@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import type { MachineFence } from '../machine/fence.js';
 import type { Power } from '../machine/protocols.js';
-import { FakeSshServer } from './fake-ssh-server.js';
+import { type FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 
 /** What a kernel under test does when it is booted. */
 export type FakeBoot = 'up' | 'panic' | 'hang' | 'garbage' | 'silent-reset' | 'wrong-build' | 'lost-forever';
@@ -82,6 +82,10 @@ export class FakeMachine {
   readonly commands: string[] = [];
   /** What the inventory script prints. */
   inventory = '';
+  /** Commands that are answered in another way than a machine does, by purpose. */
+  readonly answers = new Map<string, (channel: FakeChannel, args: Record<string, string | number>) => void>();
+  /** Takes the place of a test's output and act, by test id. */
+  readonly programs = new Map<string, (channel: FakeChannel) => void | Promise<void>>();
   /** Told of everything that happens here. */
   onEvent: (event: FakeEvent) => void = () => undefined;
   /** Ends everything that waits inside the running kernel. */
