@@ -87,13 +87,11 @@ export class OracleDesk implements Flow {
 
   private answerNext(): void {
     if (this.answering || this.write === null) return;
-    this.answering = true;
-    void this.answerAll(this.write).finally(() => {
-      this.answering = false;
-    });
+    void this.answerAll(this.write);
   }
 
   private async answerAll(write: (line: string) => Promise<void>): Promise<void> {
+    this.answering = true;
     for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
       if (this.queue.length < ORACLE_QUEUE_HOLD / 2) this.letGo();
       if (next.kind === 'read') {
@@ -103,6 +101,8 @@ export class OracleDesk implements Flow {
       const why = `error one test may read ${ORACLE_READS_PER_TEST} times and ${ORACLE_BYTES_PER_TEST} bytes`;
       for (; next.count > 0 && !this.closed; next.count -= 1) await write(why);
     }
+    // Before anything can be asked: a question that comes later finds nobody answering, and begins anew.
+    this.answering = false;
     this.letGo();
   }
 
