@@ -157,9 +157,11 @@ export class SshSession implements Session {
       this.lost.addEventListener('abort', onEnd, { once: true });
     });
     const writeLine = async (text: string): Promise<void> => {
-      if (isOver || channel.write(`${text}\n`)) return;
+      // A program that has exited reads nothing; its channel closes when its output was read, which may wait for this.
+      const isDeaf = (): boolean => isOver || end() !== null || !channel.writable;
+      if (isDeaf() || channel.write(`${text}\n`) || isDeaf()) return;
       await new Promise<void>((resolve) => {
-        channel.once('drain', () => resolve());
+        for (const event of ['drain', 'exit', 'finish']) channel.once(event, () => resolve());
         void ended.then(() => resolve());
       });
     };
