@@ -40,7 +40,10 @@ for (let seen = Atomics.load(beats, 0); ; ) {
 export function startWatchdog(seconds = WATCHDOG_SECONDS): () => void {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const limit = Math.max(1, Math.ceil((seconds * 1000) / BEAT_MS));
-  const thread = new Worker(THREAD, { eval: true, workerData: { beats, beatMs: BEAT_MS, limit } });
+  // Options of the main thread, as for modules or preloading, are not for the text above.
+  const thread = new Worker(THREAD, { eval: true, execArgv: [], workerData: { beats, beatMs: BEAT_MS, limit } });
+  // Without the watchdog the agent works as well.
+  thread.on('error', (error) => process.stderr.write(`the watchdog could not run: ${error.message}\n`));
   thread.unref();
   const timer = setInterval(() => {
     Atomics.add(beats, 0, 1);

@@ -61,8 +61,8 @@ export class FakeMachine {
   moduleProblem: string | null = null;
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
-  /** Asked for every request of SFTP; one that is refused gets no answer. */
-  onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean = () => true;
+  /** Asked for every request of SFTP; one that is refused gets no answer, or one that is no SFTP. */
+  onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean | 'garbage' = () => true;
   /** Every written chunk has a flipped bit. */
   damageUploads = false;
   /** Extra time that the default kernel takes. */
