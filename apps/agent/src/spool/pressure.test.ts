@@ -1,6 +1,8 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { LogLine, LogStream, Work } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_SUITE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
@@ -8,8 +10,8 @@ import { KernelLog } from '../job/kernel-log.js';
 import { SerialRecorder } from '../job/serial-recorder.js';
 import { suiteCommand } from '../job/suite-command.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
-import { LINE_PIECE_MAX } from '../machine/lines.js';
-import type { Flow, LineHandlers, Session } from '../machine/protocols.js';
+import { LINE_PIECE_MAX, LineSplitter } from '../machine/lines.js';
+import type { ConsoleHandlers, Flow, LineHandlers, Session } from '../machine/protocols.js';
 import { pause, until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk } from './spool-disk.js';
@@ -129,6 +131,31 @@ describe('the serial stream', () => {
     for (const line of lines('serial'))
       text += line.continues === true ? line.text : `\n${line.gap?.lines ?? line.text}`;
     expect(text).toBe(`\nfirst\n${long}\nthird\n2\nbehind the gap\nwhile the agent was away`);
+    spool.close();
+  });
+
+  it('a line without end does not stay in memory: a piece that is kept keeps no more than itself', async () => {
+    create(new SpoolDisk({ maxBytes: 1024 * 1024, holdMs: 0 }));
+    let onLine: (line: string, continues: boolean) => void = () => undefined;
+    const console = {
+      follow: async (_from: unknown, handlers: ConsoleHandlers) => {
+        onLine = (line, continues) => handlers.onLine(line, continues);
+        return { offsetBytes: 0, partial: '', stop: async () => undefined };
+      },
+    };
+    const recorder = await SerialRecorder.start(console, spool, () => undefined);
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const heapMiB = (): number => {
+      collectGarbage();
+      return process.memoryUsage().heapUsed / 1024 / 1024;
+    };
+    const before = heapMiB();
+    for (let at = 0; at < 300; at += 1) {
+      new LineSplitter(onLine).push(Buffer.alloc(LINE_PIECE_MAX + 1, 97 + (at % 26)));
+    }
+    expect(recorder.since(0)).toHaveLength(300);
+    expect(heapMiB() - before).toBeLessThan(60);
     spool.close();
   });
 
