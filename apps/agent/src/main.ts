@@ -9,10 +9,12 @@ import { acceptFingerprint } from './job/accept-fingerprint.js';
 import { BundleCache } from './job/bundle-cache.js';
 import { createJournal, messageOf } from './journal.js';
 import { createHttpArtifacts } from './link/artifacts.js';
+import { surviveFaults } from './last-resort.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
 import { SpoolDisk } from './spool/spool-disk.js';
 import { FleetWatch } from './worker/fleet-watch.js';
+import { startWatchdog } from './watchdog.js';
 import { Worker } from './worker/worker.js';
 
 const VERSION = '0.1.0';
@@ -86,6 +88,9 @@ async function run(config: AgentConfig): Promise<void> {
         if (message.type === 'probe') fleet.probe(message.machine);
       },
       onDown: () => worker.pauseSending(),
+      onTooLarge: (frame, bytes) => {
+        if (frame.type === 'inventory') fleet.inventoryTooLarge(frame.machine, bytes);
+      },
     },
   );
   const stop = (signal: string): void => {
@@ -97,6 +102,8 @@ async function run(config: AgentConfig): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  surviveFaults(journal);
+  startWatchdog();
   worker.start();
   fleet.start();
   link.start();

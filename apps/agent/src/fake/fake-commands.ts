@@ -144,6 +144,8 @@ export async function runFakeCommand(machine: FakeMachine, command: string, chan
   if (!fits(machine, command)) return refuse(machine, channel);
   machine.commands.push(known?.purpose ?? command);
   machine.onEvent({ type: 'command', purpose: known?.purpose ?? '', args: known?.args ?? {} });
+  const answer = known === null ? undefined : machine.answers.get(known.purpose);
+  if (answer !== undefined) return answer(channel, known?.args ?? {});
   const action = known === null ? undefined : ACTIONS[known.purpose];
   if (action === undefined || known === null) channel.exit(0);
   else await action(machine, channel, known.args);
@@ -174,6 +176,7 @@ async function runFakeSuite(
     if (test.act === 'oops-before-announcing') return machine.oops('peerlab_early');
     channel.write(`# test: ${test.id}\n`);
     if (test.proof !== undefined) channel.write(`# proof: ${JSON.stringify(test.proof)}\n`);
+    await machine.programs.get(test.id)?.(channel);
     const output = test.output?.() ?? [];
     for (const line of output) channel.write(`${line}\n`);
     machine.onEvent({ type: 'test', suite, test: test.id, act: test.act, output });

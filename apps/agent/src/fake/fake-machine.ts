@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import type { MachineFence } from '../machine/fence.js';
 import type { Disk, Power } from '../machine/protocols.js';
-import { FakeSshServer } from './fake-ssh-server.js';
+import { type FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 
 /** What a kernel under test does when it is booted. */
 export type FakeBoot = 'up' | 'panic' | 'hang' | 'garbage' | 'silent-reset' | 'wrong-build' | 'lost-forever';
@@ -68,8 +68,8 @@ export class FakeMachine {
   moduleProblem: string | null = null;
   /** The default kernel does not come back any more. */
   defaultIsBroken = false;
-  /** Asked for every request of SFTP; one that is refused gets no answer. */
-  onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean = () => true;
+  /** Asked for every request of SFTP; one that is refused gets no answer, or one that is no SFTP. */
+  onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean | 'garbage' = () => true;
   /** Every written chunk has a flipped bit. */
   damageUploads = false;
   /** Extra time that the default kernel takes. */
@@ -100,6 +100,10 @@ export class FakeMachine {
   readonly commands: string[] = [];
   /** What the inventory script prints. */
   inventory = '';
+  /** Commands that are answered in another way than a machine does, by purpose. */
+  readonly answers = new Map<string, (channel: FakeChannel, args: Record<string, string | number>) => void>();
+  /** Takes the place of a test's output and act, by test id. */
+  readonly programs = new Map<string, (channel: FakeChannel) => void | Promise<void>>();
   /** Told of everything that happens here. */
   onEvent: (event: FakeEvent) => void = () => undefined;
   /** Ends everything that waits inside the running kernel. */

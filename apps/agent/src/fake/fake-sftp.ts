@@ -8,6 +8,17 @@ const { STATUS_CODE } = ssh2.utils.sftp;
 export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
   const handles = new Map<string, string>();
   let count = 0;
+  const allows = (request: Parameters<FakeMachine['onSftp']>[0]): boolean => {
+    const allowed = machine.onSftp(request);
+    if (allowed !== 'garbage') return allowed;
+    // A packet of one byte, of a type that does not exist. The library has no way to send one.
+    const raw = sftp as unknown as {
+      outgoing: { id: number };
+      _protocol: { channelData(id: number, data: Buffer): void };
+    };
+    raw._protocol.channelData(raw.outgoing.id, Buffer.from([0, 0, 0, 1, 0xff]));
+    return false;
+  };
   const attributes = (path: string) => ({
     mode: 0o100600,
     uid: 0,
@@ -17,7 +28,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     mtime: 0,
   });
   sftp.on('OPEN', (id, path, flags) => {
-    if (!machine.onSftp('OPEN')) return;
+    if (!allows('OPEN')) return;
     const truncate = (flags & ssh2.utils.sftp.OPEN_MODE.TRUNC) !== 0;
     if (truncate || !machine.files.has(path)) machine.files.set(path, Buffer.alloc(0));
     const handle = Buffer.alloc(4);
@@ -26,7 +37,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     sftp.handle(id, handle);
   });
   sftp.on('WRITE', (id, handle, offset, data) => {
-    if (!machine.onSftp('WRITE')) return;
+    if (!allows('WRITE')) return;
     const path = handles.get(handle.toString('hex')) ?? '';
     const old = machine.files.get(path) ?? Buffer.alloc(0);
     if (data.length > machine.freeBytes) {
@@ -42,12 +53,12 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     sftp.status(id, STATUS_CODE.OK);
   });
   sftp.on('STAT', (id, path) => {
-    if (!machine.onSftp('STAT')) return;
+    if (!allows('STAT')) return;
     if (machine.files.has(path)) sftp.attrs(id, attributes(path));
     else sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
   });
   sftp.on('CLOSE', (id) => {
-    if (!machine.onSftp('CLOSE')) return;
+    if (!allows('CLOSE')) return;
     sftp.status(id, STATUS_CODE.OK);
   });
 }

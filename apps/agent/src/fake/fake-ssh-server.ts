@@ -6,8 +6,12 @@ import type { FakeMachine } from './fake-machine.js';
 import { serveFakeFiles } from './fake-sftp.js';
 
 export interface FakeChannel {
-  write(text: string): void;
-  writeError(text: string): void;
+  write(text: string | Buffer): void;
+  writeError(text: string | Buffer): void;
+  /** Reads no more of what is written to the command's standard input. */
+  pauseInput(): void;
+  /** Resolves when the client has room for more. */
+  drained(): Promise<void>;
   onLine(handler: (line: string) => void): void;
   readonly input: Promise<string>;
   exit(code: number): void;
@@ -131,6 +135,14 @@ function wrapChannel(channel: ServerChannel): FakeChannel {
     },
     writeError: (line) => {
       if (!closed) channel.stderr.write(line);
+    },
+    pauseInput: () => void channel.pause(),
+    drained: async () => {
+      if (closed || !channel.writableNeedDrain) return;
+      await new Promise<void>((resolve) => {
+        channel.once('drain', () => resolve());
+        channel.once('close', () => resolve());
+      });
     },
     onLine: (handler) => {
       lineHandlers.push(handler);

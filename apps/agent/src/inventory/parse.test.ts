@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { peerPaths } from '@peerlab/contracts';
+import { INVENTORY_TEXT_MAX, peerPaths } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import { acsControlOf, parseConfigSpace, parseInventory } from './parse.js';
 
@@ -24,6 +24,37 @@ describe('parseInventory', () => {
     expect(inventory.kernel.release).toBe('6.1.0-56-cloud-amd64');
     expect(inventory.kernel.buildId).toBe('3b43fad5034874490492495d552c0af6a5fab235');
     expect(inventory.functions).toHaveLength(14);
+  });
+
+  it('of a machine that says anything is as small as any other', () => {
+    const long = sample('v-switch')
+      .replace(/model name.*/, `model name : ${'n'.repeat(9_000_000)}`)
+      .replace(/sys_vendor=.*/, `sys_vendor=${'\u0000\u001b[31m'.repeat(1e5)}`)
+      .replace(/^(\/.*\|)8 GT\/s PCIe\|/gm, `$1${'s'.repeat(1e5)}|`);
+    const read = parseInventory(long);
+    expect(Buffer.byteLength(JSON.stringify(read))).toBeLessThan(1e6);
+    expect(read.cpu.name).toHaveLength(INVENTORY_TEXT_MAX);
+    // eslint-disable-next-line no-control-regex
+    expect(JSON.stringify(read)).not.toMatch(/[\u0000-\u001f]|\\u00/);
+  });
+
+  it('is refused in a few words when it is not whole, and when functions would be missing', () => {
+    expect(() => parseInventory('x'.repeat(1e6))).toThrow(/^the machine's inventory is not whole: .{1,300}$/);
+    const line =
+      sample('v-switch')
+        .split('\n')
+        .find((each) => each.startsWith('/')) ?? '';
+    const many = sample('v-switch').replace(line, Array(5000).fill(line).join('\n'));
+    expect(() => parseInventory(many)).toThrow(/shows \d+ PCI functions, an inventory holds 4096/);
+  });
+
+  it('has no size of a BAR that no register can hold', () => {
+    const odd = sample('v-switch').replace(/0x[0-9a-f]+-0x[0-9a-f]+/g, `0x0-0x${'f'.repeat(5000)}`);
+    expect(
+      parseInventory(odd)
+        .functions.flatMap((fn) => fn.barSizesBytes)
+        .every((size) => size === 0),
+    ).toBe(true);
   });
 
   it('knows the way from the root port down to each function, and the sizes of its BARs', () => {

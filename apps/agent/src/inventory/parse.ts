@@ -1,15 +1,38 @@
-import { Inventory, type PciFunction } from '@peerlab/contracts';
+import {
+  cleanText,
+  COMMAND_LINE_MAX,
+  FUNCTIONS_MAX,
+  Inventory,
+  INVENTORY_TEXT_MAX,
+  INVENTORY_WORD_MAX,
+  PARENTS_MAX,
+  type PciFunction,
+} from '@peerlab/contracts';
 import { buildIdOfNotes } from '../job/kernel-identity.js';
 
 const ACS_CAPABILITY = 0x000d;
 const EXTENDED_START = 0x100;
+/** Bytes of a function's configuration space. */
+const CONFIG_BYTES = 4096;
+/** Longest line of `lspci -xxxx`: an address and sixteen bytes. */
+const CONFIG_LINE_MAX = 64;
+/** Characters of any other line that are looked at: a path in sysfs takes at most 4096. */
+const LINE_MAX = 16 * 1024;
+
+const word = (value: string): string => cleanText(value, INVENTORY_WORD_MAX);
+const text = (value: string | undefined): string => cleanText(value ?? '', INVENTORY_TEXT_MAX);
+const smallNumber = (value: string): number | null => (/^\d{1,6}$/.test(value) ? Number(value) : null);
+
+/** Lines of one processor in /proc/cpuinfo; about thirty. */
+const CPU_LINES_MAX = 200;
 
 /** Splits the script's output at its `@name` lines. */
-function sectionsOf(text: string): Map<string, string[]> {
+function sectionsOf(output: string): Map<string, string[]> {
   const sections = new Map<string, string[]>();
   let lines: string[] = [];
-  for (const line of text.split('\n')) {
-    const name = /^@([a-z]+)$/.exec(line)?.[1];
+  for (const whole of output.split('\n')) {
+    const line = whole.slice(0, LINE_MAX);
+    const name = /^@([a-z]{1,20})$/.exec(line)?.[1];
     if (name === undefined) lines.push(line);
     else sections.set(name, (lines = []));
   }
@@ -26,12 +49,12 @@ export function parseConfigSpace(lines: readonly string[]): Map<string, Buffer> 
   };
   for (const line of lines) {
     const head = /^([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) /.exec(line);
-    const data = /^[0-9a-f]{2,3}: ((?:[0-9a-f]{2} ?)+)$/.exec(line);
+    const data = line.length > CONFIG_LINE_MAX ? null : /^[0-9a-f]{2,3}: ((?:[0-9a-f]{2} ?)+)$/.exec(line);
     if (head !== null) {
       close();
       address = head[1] ?? '';
       bytes = [];
-    } else if (data !== null) {
+    } else if (data !== null && bytes.length < CONFIG_BYTES) {
       for (const byte of (data[1] ?? '').trim().split(' ')) bytes.push(Number.parseInt(byte, 16));
     }
   }
@@ -55,6 +78,8 @@ export function acsControlOf(config: Buffer | undefined): number | null {
 
 const hex = (value: string, digits: number): string => value.replace(/^0x/, '').toLowerCase().padStart(digits, '0');
 
+const BAR = /^(0x[0-9a-f]{1,16})-(0x[0-9a-f]{1,16})$/i;
+
 function barSizes(field: string): number[] {
   return field
     .trim()
@@ -62,9 +87,9 @@ function barSizes(field: string): number[] {
     .filter((range) => range !== '')
     .slice(0, 6)
     .map((range) => {
-      const [start = '0', end = '0'] = range.split('-');
-      const size = BigInt(end) - BigInt(start) + 1n;
-      return BigInt(end) === 0n ? 0 : Number(size);
+      const match = BAR.exec(range);
+      const [start, end] = [BigInt(match?.[1] ?? 0), BigInt(match?.[2] ?? 0)];
+      return end === 0n || end < start ? 0 : Number(end - start + 1n);
     });
 }
 
@@ -74,6 +99,7 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
   const [driver = '', speed = '', width = '', numa = '', group = '', bars = ''] = rest;
   const chain = path.split('/').filter((part) => /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(part));
   const address = chain.at(-1) ?? '';
+  const lanes = smallNumber(width);
   const subsystem = `${hex(subVendor, 4)}:${hex(subDevice, 4)}`;
   return {
     address,
@@ -82,12 +108,12 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
     subsystem: subsystem === '0000:0000' ? null : subsystem,
     class: hex(classCode, 6),
     revision: hex(revision, 2),
-    parents: chain.slice(0, -1),
-    driver: driver === '' ? null : driver,
-    link: /^\d+$/.test(width) && Number(width) > 0 ? { speed, width: Number(width) } : null,
-    numaNode: /^\d+$/.test(numa) ? Number(numa) : null,
+    parents: chain.slice(0, -1).slice(-PARENTS_MAX),
+    driver: driver === '' ? null : word(driver),
+    link: lanes === null || lanes === 0 ? null : { speed: word(speed), width: lanes },
+    numaNode: smallNumber(numa),
     acsControl: acsControlOf(config.get(address)),
-    iommuGroup: group === '' ? null : group,
+    iommuGroup: group === '' ? null : word(group),
     barSizesBytes: barSizes(bars),
   };
 }
@@ -97,34 +123,52 @@ function iommuMode(type: string): Inventory['iommu'] {
   return type === 'identity' ? 'passthrough' : 'translated';
 }
 
-/** Reads the inventory script's output; throws naming the field when something is missing. */
-export function parseInventory(text: string): Inventory {
-  const sections = sectionsOf(text);
+/** The two sides of the first `separator`, without blanks around it. */
+function pairOf(line: string, separator: string): [string, string] {
+  const at = line.indexOf(separator);
+  return at === -1 ? [line.trim(), ''] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+}
+
+/**
+ * Reads the inventory script's output; throws naming the field when something is missing. Strings are cleaned and
+ * cut to what an inventory may carry. Functions are not cut: without one of them the predicted paths would be wrong.
+ */
+export function parseInventory(output: string): Inventory {
+  const sections = sectionsOf(output);
   const section = (name: string): string[] => sections.get(name) ?? [];
   const [release = '', commandLine = '', notes = ''] = section('kernel');
   const [cpuCount = '', ...cpuLines] = section('cpu');
-  const cpu = new Map(cpuLines.map((line) => line.split(/\s*:\s*/, 2) as [string, string]));
-  const system = new Map(section('system').map((line) => line.split(/=(.*)/s, 2) as [string, string]));
+  const cpu = new Map(cpuLines.slice(0, CPU_LINES_MAX).map((line) => pairOf(line, ':')));
+  const system = new Map(section('system').map((line) => pairOf(line, '=')));
+  const functions = section('functions').filter((line) => line.startsWith('/'));
+  if (functions.length > FUNCTIONS_MAX) {
+    throw new Error(`the machine shows ${functions.length} PCI functions, an inventory holds ${FUNCTIONS_MAX}`);
+  }
   const config = parseConfigSpace(section('config'));
-  return Inventory.parse({
+  const read = Inventory.safeParse({
     cpu: {
-      vendor: cpu.get('vendor_id') ?? '',
+      vendor: text(cpu.get('vendor_id')),
       family: Number(cpu.get('cpu family')),
       model: Number(cpu.get('model')),
-      name: cpu.get('model name') ?? '',
+      name: text(cpu.get('model name')),
       count: Number(cpuCount),
     },
-    memoryBytes: Number(/(\d+) kB/.exec(section('memory')[0] ?? '')?.[1]) * 1024,
+    memoryBytes: Number(/(?<!\d)(\d{1,12}) kB/.exec(section('memory')[0]?.slice(0, 256) ?? '')?.[1]) * 1024,
     system: {
-      vendor: system.get('sys_vendor') ?? '',
-      product: system.get('product_name') ?? '',
-      board: system.get('board_name') ?? '',
-      firmware: system.get('bios_version') ?? '',
+      vendor: text(system.get('sys_vendor')),
+      product: text(system.get('product_name')),
+      board: text(system.get('board_name')),
+      firmware: text(system.get('bios_version')),
     },
     iommu: iommuMode(section('iommu')[0]?.trim() ?? ''),
-    kernel: { release, buildId: buildIdOfNotes(notes), commandLine },
-    functions: section('functions')
-      .filter((line) => line.startsWith('/'))
-      .map((line) => parseFunction(line, config)),
+    kernel: {
+      release: word(release),
+      buildId: buildIdOfNotes(notes),
+      commandLine: cleanText(commandLine, COMMAND_LINE_MAX),
+    },
+    functions: functions.map((line) => parseFunction(line, config)),
   });
+  if (read.success) return read.data;
+  const problems = read.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`the machine's inventory is not whole: ${problems.join('; ')}`);
 }

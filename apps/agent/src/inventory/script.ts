@@ -1,4 +1,11 @@
+import { COMMAND_LINE_MAX } from '@peerlab/contracts';
+import { NOTES_MAX_BYTES } from '../job/kernel-identity.js';
 import { script } from '../machine/command.js';
+
+/**
+ * Bytes of the whole output. Configuration space takes 14 KiB per function in this form: a thousand functions fit.
+ */
+export const INVENTORY_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads the whole inventory in one command: plain reads of /proc and /sys, with hardly a process
@@ -6,12 +13,13 @@ import { script } from '../machine/command.js';
  * `@name`; a PCI function is one line of `|`-separated fields.
  */
 const BODY = `
+(
 export LC_ALL=C
 read_file() { value=; [ -r "$1" ] && read -r value < "$1" 2>/dev/null; :; }
-echo @kernel; uname -r; cat /proc/cmdline
-od -An -v -tx1 /sys/kernel/notes | tr -d ' \\n'; echo
-echo @cpu; grep -c '^processor' /proc/cpuinfo; sed '/^$/q' /proc/cpuinfo
-echo @memory; grep MemTotal /proc/meminfo
+echo @kernel; uname -r | head -c 256; head -c ${COMMAND_LINE_MAX} /proc/cmdline
+od -An -v -tx1 -N ${NOTES_MAX_BYTES} /sys/kernel/notes | tr -d ' \\n'; echo
+echo @cpu; grep -c '^processor' /proc/cpuinfo; sed '/^$/q' /proc/cpuinfo | head -c 16384
+echo @memory; grep -m 1 MemTotal /proc/meminfo
 echo @system
 for name in sys_vendor product_name board_name bios_version; do
   read_file /sys/class/dmi/id/$name; echo "$name=$value"
@@ -38,6 +46,7 @@ done
 cd /
 echo @config
 command -v lspci >/dev/null && lspci -D -xxxx
+) | head -c ${INVENTORY_MAX_BYTES + 1}
 exit 0`;
 
 export const INVENTORY_COMMAND = script('inventory', {}, BODY);

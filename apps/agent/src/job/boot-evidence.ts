@@ -1,4 +1,4 @@
-import { createCrashWatch } from '@peerlab/contracts';
+import { cleanText, createCrashWatch } from '@peerlab/contracts';
 import type { SerialLine } from './serial-recorder.js';
 
 /** Why the default kernel came back instead of the candidate, as the console tells it. */
@@ -10,27 +10,49 @@ export type BootEvidence =
 
 const GRUB_ERROR = /^error: (?!can't find command)(.+?)\.?$/;
 
+/** Longest message of GRUB that is quoted, in characters. */
+const MESSAGE_MAX = 300;
+
 /**
  * Reads the console lines between the reboot and the return of the default kernel. `release` is the
- * candidate's, so that its first line can be told from the default kernel's.
+ * candidate's, so that its first line can be told from the default kernel's. The machine is asked for again and
+ * again meanwhile: each line is read once.
  */
-export function readBootEvidence(lines: readonly SerialLine[], release: string): BootEvidence {
-  const watch = createCrashWatch();
-  let started: number | null = null;
-  let notLoaded: { message: string; fromSeq: number } | null = null;
-  for (const line of lines) {
-    watch.push(line.text);
-    const error = GRUB_ERROR.exec(line.text.trim());
-    if (error !== null && started === null) notLoaded ??= { message: error[1] ?? '', fromSeq: line.seq };
-    if (line.text.includes('peerlab-grub: the image was not loaded')) {
-      notLoaded ??= { message: 'no reason given', fromSeq: line.seq };
+export class BootEvidenceReader {
+  private readonly watch = createCrashWatch();
+  private crashedAt: number | null = null;
+  private started: number | null = null;
+  private notLoaded: { message: string; fromSeq: number } | null = null;
+
+  constructor(private readonly release: string) {}
+
+  push(lines: readonly SerialLine[]): void {
+    for (const line of lines) this.pushLine(line);
+  }
+
+  get evidence(): BootEvidence {
+    const crash = this.watch.crash();
+    if (crash !== null) return { kind: 'crash', signature: crash.signature, fromSeq: this.crashedAt ?? 0 };
+    if (this.notLoaded !== null) return { kind: 'not-loaded', ...this.notLoaded };
+    return this.started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: this.started };
+  }
+
+  private pushLine({ seq, text }: SerialLine): void {
+    if (this.watch.push(text)?.kind === 'crash') this.crashedAt ??= seq;
+    const error = GRUB_ERROR.exec(text.trim());
+    if (error !== null && this.started === null) {
+      this.notLoaded ??= { message: cleanText(error[1] ?? '', MESSAGE_MAX), fromSeq: seq };
     }
-    if (line.text.includes(`Linux version ${release} `)) started ??= line.seq;
+    if (text.includes('peerlab-grub: the image was not loaded')) {
+      this.notLoaded ??= { message: 'no reason given', fromSeq: seq };
+    }
+    if (text.includes(`Linux version ${this.release} `)) this.started ??= seq;
   }
-  const crash = watch.crash();
-  if (crash !== null) {
-    return { kind: 'crash', signature: crash.signature, fromSeq: lines[crash.firstLine]?.seq ?? 0 };
-  }
-  if (notLoaded !== null) return { kind: 'not-loaded', ...notLoaded };
-  return started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: started };
+}
+
+/** What the given lines tell. */
+export function readBootEvidence(lines: readonly SerialLine[], release: string): BootEvidence {
+  const reader = new BootEvidenceReader(release);
+  reader.push(lines);
+  return reader.evidence;
 }

@@ -94,7 +94,9 @@ describe('the serial stream of an attempt', () => {
     spool = AttemptSpool.create(join(folder, 'spool'), lab.assign());
   }
   const record = async (): Promise<SerialRecorder> =>
-    SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool);
+    SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool, (fault) => {
+      throw fault;
+    });
   const texts = (): string[] =>
     spool
       .file('serial')

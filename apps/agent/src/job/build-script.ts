@@ -57,7 +57,7 @@ function cutStrings(value: unknown): unknown {
 export function parseBuildLine(
   line: string,
 ): { type: 'progress'; percent: number; text: string } | { type: 'error'; error: BuildError } | null {
-  const progress = /^@progress (\d+(?:\.\d+)?) ?(.*)$/.exec(line);
+  const progress = /^@progress (\d{1,9}(?:\.\d{1,9})?) ?([^]*)$/.exec(line);
   if (progress !== null) {
     return {
       type: 'progress',

@@ -1,6 +1,6 @@
 import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { adviceOf } from '../machine/errors.js';
-import { type BootEvidence, readBootEvidence } from './boot-evidence.js';
+import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
 import type { Booted } from './host.js';
 import type { TestBench } from './test-bench.js';
@@ -25,7 +25,12 @@ export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
   await host.reboot(signal);
-  const evidenceNow = (): BootEvidence => readBootEvidence(serial.since(fromSeq), work.manifest.release);
+  const reader = new BootEvidenceReader(work.manifest.release);
+  const newLines = serial.newFrom(fromSeq);
+  const evidenceNow = (): BootEvidence => {
+    reader.push(newLines());
+    return reader.evidence;
+  };
   // A console that shows the end of the candidate promises the default kernel: wait for that one.
   const patience = (): number => (isOver(evidenceNow()) ? bootMs + bench.pace.recoverMs : bootMs);
   let booted: Booted;

@@ -1,4 +1,5 @@
-import { parseKtapLine, type AttemptEvent } from '@peerlab/contracts';
+import { COMMAND_LINE_MAX, parseKtapLine, type AttemptEvent } from '@peerlab/contracts';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readBootEvidence } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
@@ -7,7 +8,8 @@ import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
 import { unwantedPrograms } from './stages/flash.js';
 import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
-import { LINES_KEPT, SuiteProgress } from './suite-progress.js';
+import { LINES_KEPT } from './suite-limits.js';
+import { SuiteProgress } from './suite-progress.js';
 
 describe('readBootEvidence', () => {
   const read = (...texts: string[]) =>
@@ -48,6 +50,48 @@ describe('kernel identity', () => {
   it('finds the build-id behind other notes', () => {
     expect(buildIdOfNotes(notes)).toBe('deadbeef');
     expect(buildIdOfNotes('')).toBe('');
+  });
+
+  it('comes to an end whatever the kernel under test shows as its notes', () => {
+    // The size of the name leads back to the note itself when it is read as signed.
+    expect(buildIdOfNotes('f4ffffff0000000001000000')).toBe('');
+    const note = (nameSize: number, size: number, type: number): string => {
+      const head = Buffer.alloc(12);
+      [nameSize, size, type].forEach((value, at) => head.writeUInt32LE(value >>> 0, 4 * at));
+      return head.toString('hex');
+    };
+    const sizes = fc.oneof(
+      fc.integer({ min: 0, max: 40 }),
+      fc.constantFrom(0x7fffffff, 0x80000000, 0xfffffff4, 0xffffffff),
+    );
+    const piece = fc.oneof(
+      fc.tuple(sizes, sizes, fc.constantFrom(1, 3)).map(([nameSize, size, type]) => note(nameSize, size, type)),
+      fc.uint8Array({ maxLength: 24 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+      fc.constant('474e5500'),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        expect(buildIdOfNotes(pieces.join(''))).toMatch(/^(?:[0-9a-f]{2}){0,32}$/);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(buildIdOfNotes(`${note(4, 33, 3)}474e5500${'ab'.repeat(36)}`)).toBe('');
+    expect(buildIdOfNotes(`${note(4, 20, 3)}474e5500${'ab'.repeat(19)}`)).toBe('');
+    expect(buildIdOfNotes(`${note(4, 32, 3)}474e5500${'ab'.repeat(32)}`)).toBe('ab'.repeat(32));
+    expect(buildIdOfNotes('00'.repeat(10_000_000))).toBe('');
+  });
+
+  it('takes no release that is none, and of a command line only what a kernel can have', () => {
+    const bootId = '0fa4002d-56cf-422f-a474-0a122cbd2ae7';
+    for (const release of ['a'.repeat(65), '7.3 4', '\u001b[31m', '7.3/../x']) {
+      expect(() => parseIdentity(`${bootId}\n${release}\nx\n${notes}\n`)).toThrow('did not say which kernel');
+    }
+    const { commandLine, nonce } = parseIdentity(
+      `${bootId}\n7.3.4\na\u0007 peerlab.nonce=${'n'.repeat(20_000)}\n${notes}\n`,
+    );
+    expect(commandLine).toHaveLength(COMMAND_LINE_MAX);
+    expect(commandLine.startsWith('a\ufffd peer')).toBe(true);
+    expect(nonce).toBe('n'.repeat(64));
   });
 
   it('reads nonce and boot_id; refuses half an answer', () => {
@@ -164,6 +208,7 @@ describe('SuiteProgress', () => {
       emit: (event) => events.push(event),
       warningsBetween: (from, to) => alarms.filter(({ at }) => at >= from && at <= to).map(({ title }) => title),
       note: () => undefined,
+      say: () => undefined,
     });
     let seq = 0;
     const say = (at: number, ...lines: string[]): void => {
@@ -218,11 +263,11 @@ describe('SuiteProgress', () => {
   it('keeps a bounded number of lines of a test, but everything that means something', () => {
     const { progress, say } = follow(['A', 'B']);
     say(0, '# test: A');
-    const kept = Array.from({ length: LINES_KEPT + 500 }, () => progress.keeps(null)).filter(Boolean);
+    const kept = Array.from({ length: LINES_KEPT + 500 }, () => progress.keeps(null, 10)).filter(Boolean);
     expect(kept).toHaveLength(LINES_KEPT);
-    expect(progress.keeps(parseKtapLine('not ok 1 A'))).toBe(true);
+    expect(progress.keeps(parseKtapLine('not ok 1 A'), 10)).toBe(true);
     say(1, 'not ok 1 A', '# test: B');
-    expect(progress.keeps(null)).toBe(true);
+    expect(progress.keeps(null, 10)).toBe(true);
   });
 
   it('suspects the running test, else the next of the plan', () => {

@@ -1,8 +1,11 @@
-import type { AnyStage, AttemptEvent, FailureClass } from '@peerlab/contracts';
+import { type AnyStage, type AttemptEvent, cutText, type FailureClass } from '@peerlab/contracts';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { DeadlinePassed } from '../timing.js';
 
 export type Failure = NonNullable<Extract<AttemptEvent, { type: 'finished' }>['failure']>;
+
+/** Longest message of a failure, in characters. */
+const MESSAGE_MAX = 4000;
 
 /** Ends an attempt with a known class. */
 export class JobFailure extends Error {
@@ -27,11 +30,16 @@ export class AgentStopping extends Error {
 /** Any thrown value as the failure of a stage; what nobody expected is the agent's own bug. */
 export function failureOf(error: unknown, stage: AnyStage | null): Failure {
   if (error instanceof JobFailure) {
-    return { class: error.failureClass, stage, message: error.message, signature: error.signature };
+    return {
+      class: error.failureClass,
+      stage,
+      message: cutText(error.message, MESSAGE_MAX),
+      signature: error.signature,
+    };
   }
   if (error instanceof MachineError || error instanceof DeadlinePassed) {
-    return { class: 'infrastructure', stage, message: adviceOf(error), signature: null };
+    return { class: 'infrastructure', stage, message: cutText(adviceOf(error), MESSAGE_MAX), signature: null };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { class: 'agent-bug', stage, message: text.slice(0, 2000), signature: null };
+  return { class: 'agent-bug', stage, message: cutText(text, MESSAGE_MAX), signature: null };
 }

@@ -3,6 +3,7 @@ import { script } from '../machine/command.js';
 import type { RunningCommand, Session } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { messageOf } from '../journal.js';
+import { pause } from '../timing.js';
 import type { KernelIdentity } from './kernel-identity.js';
 
 export interface KernelRecord {
@@ -10,28 +11,46 @@ export interface KernelRecord {
   text: string;
 }
 
+/** Numbers that JavaScript can count with: what a record claims ends up in a gap's count. */
+const RECORD = /^\d{1,9},(\d{1,15}),(\d{1,15}),[^;]{0,200};/;
+
 /** One record of /dev/kmsg as dmesg prints it; null for its continuation and property lines. */
 export function parseKmsg(line: string): KernelRecord | null {
-  const match = /^\d+,(\d+),(\d+),[^;]*;(.*)$/.exec(line);
+  const match = RECORD.exec(line);
   if (match === null) return null;
   const micros = (match[2] ?? '0').padStart(7, '0');
   const seconds = micros.slice(0, -6).padStart(5, ' ');
-  return { seq: Number(match[1]), text: `[${seconds}.${micros.slice(-6)}] ${match[3] ?? ''}` };
+  return { seq: Number(match[1]), text: `[${seconds}.${micros.slice(-6)}] ${line.slice(match[0].length)}` };
 }
 
 /** Warnings kept for looking back: a kernel that warns at every fault would fill the memory. */
 const KEPT_ALARMS = 10_000;
+
+/** Records that one jump of the numbers may claim as missed; the largest ring buffers hold some millions. */
+const MISSED_MAX = 1_000_000_000;
+/** A follower that ends without a new record is started again this often, ever later. */
+const IDLE_TRIES_MAX = 5;
+const TRY_AGAIN_MS = 1000;
+
+/** What a kernel log tells its attempt. */
+export interface KernelLogListener {
+  note(text: string): void;
+  /** A line could not be taken. */
+  fail(fault: unknown): void;
+}
 
 /** Follows the kernel's own log over SSH into the kernel stream: every record of a boot once. */
 export class KernelLog {
   private bootId: string | null = null;
   private nextKmsg = 0;
   private command: RunningCommand | null = null;
+  /** Readers in a row that ended without a new record. */
+  private idleTries = 0;
   private readonly alarms: { at: number; title: string }[] = [];
 
   constructor(
     private readonly spool: AttemptSpool,
-    private readonly note: (text: string) => void,
+    private readonly listener: KernelLogListener,
   ) {}
 
   /** Starts following on a connection; after a reboot the count begins anew. */
@@ -40,19 +59,45 @@ export class KernelLog {
     if (this.bootId !== kernel.bootId) {
       this.bootId = kernel.bootId;
       this.nextKmsg = 0;
+      this.idleTries = 0;
       this.spool.appendLine('kernel', `# kernel ${kernel.release}, boot ${kernel.bootId}`);
     }
     const command = await session.start(script('kmsg-follow', {}, 'exec cat /dev/kmsg'), {
-      onStdoutLine: (line) => this.take(line),
+      // The middle of a very long line is no record, whatever it looks like.
+      onStdoutLine: (line, continues) => {
+        if (!continues) this.take(line);
+      },
       onStderrLine: () => undefined,
       flow: this.spool.flow,
     });
     this.command = command;
-    // The reader falls out (EPIPE) when the ring buffer overtakes it; while connected, go on.
+    const first = this.nextKmsg;
     void command.ended.then((end) => {
       if (this.command !== command || end.lost || session.lost.aborted) return;
-      this.attach(session, kernel).catch((error: unknown) => this.note(`kernel log: ${messageOf(error)}`));
+      if (end.fault !== undefined) {
+        this.listener.fail(end.fault);
+        return;
+      }
+      this.attachAgain(session, kernel, this.nextKmsg > first).catch((error: unknown) =>
+        this.listener.note(`kernel log: ${messageOf(error)}`),
+      );
     });
+  }
+
+  /**
+   * The reader falls out (EPIPE) when the ring buffer overtakes it; while connected, go on. One that ends without
+   * anything new is no such reader: it is tried again a few times, with pauses, so that a machine without /dev/kmsg
+   * costs no loop.
+   */
+  private async attachAgain(session: Session, kernel: KernelIdentity, progressed: boolean): Promise<void> {
+    const { command } = this;
+    this.idleTries = progressed ? 0 : this.idleTries + 1;
+    if (this.idleTries > IDLE_TRIES_MAX) {
+      this.listener.note('kernel log: its reader ends at once, again and again; it is not followed any more');
+      return;
+    }
+    if (!progressed) await pause(TRY_AGAIN_MS * this.idleTries, session.lost).catch(() => undefined);
+    if (this.command === command && !session.lost.aborted) await this.attach(session, kernel);
   }
 
   /** Reads the ring buffer to its end, so that what the follower has not delivered yet is there. */
@@ -77,7 +122,7 @@ export class KernelLog {
     const record = parseKmsg(line);
     if (record === null || record.seq < this.nextKmsg) return;
     // The ring buffer is as long as it is: what was overwritten before it was read is counted.
-    const missed = record.seq - this.nextKmsg;
+    const missed = Math.min(record.seq - this.nextKmsg, MISSED_MAX);
     if (missed > 0) this.spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
     this.nextKmsg = record.seq + 1;
     this.spool.appendLine('kernel', record.text);

@@ -1,4 +1,4 @@
-import { createCrashWatch, LOG_LINE_MAX } from '@peerlab/contracts';
+import { createCrashWatch, cleanText, cutText, LOG_LINE_MAX } from '@peerlab/contracts';
 import { withoutAnsi } from '../machine/lines.js';
 import type { Console, ConsoleFollower } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -19,6 +19,9 @@ export interface SerialCrash {
 const KEPT_LINES = 20_000;
 const KEPT_CHARACTERS = 8 * 1024 * 1024;
 
+/** Characters of the last words that a message quotes. */
+const LAST_WORDS_MAX = 300;
+
 /** Writes the console into the attempt's serial stream, from its start to its very end. */
 export class SerialRecorder {
   private readonly lines: SerialLine[] = [];
@@ -36,7 +39,11 @@ export class SerialRecorder {
    * Follows the console from now on; in an attempt that was interrupted, from where its stream
    * began, leaving out the lines that are spooled already, or counted in a gap.
    */
-  static async start(console: Console | null, spool: AttemptSpool): Promise<SerialRecorder> {
+  static async start(
+    console: Console | null,
+    spool: AttemptSpool,
+    onFault: (fault: unknown) => void,
+  ): Promise<SerialRecorder> {
     const recorder = new SerialRecorder(spool);
     if (console === null) return recorder;
     const { serialStartBytes: began, serialStartLines } = spool.memory;
@@ -65,6 +72,7 @@ export class SerialRecorder {
           // The spool reported its fault; a place further back serves as well.
         }
       },
+      onFault,
     });
     if (began === null) spool.remember({ serialStartBytes: recorder.follower.offsetBytes });
     return recorder;
@@ -84,27 +92,32 @@ export class SerialRecorder {
 
   /** The last thing that the console said, complete line or not; null when it said nothing. */
   lastWords(sinceSeq: number): string | null {
-    const partial = withoutAnsi(this.follower?.partial ?? '').trim();
-    if (partial !== '') return partial;
-    return (
-      this.since(sinceSeq)
-        .findLast((line) => line.text.trim() !== '')
-        ?.text.trim() ?? null
-    );
+    const partial = withoutAnsi((this.follower?.partial ?? '').slice(-LOG_LINE_MAX)).trim();
+    const words = partial === '' ? this.since(sinceSeq).findLast((line) => line.text.trim() !== '')?.text : partial;
+    return words === undefined ? null : cleanText(words.trim(), LAST_WORDS_MAX);
+  }
+
+  /** Gives the lines from `seq` on, each once: what has come since it was asked last. */
+  newFrom(seq: number): () => SerialLine[] {
+    // Counted, because lines that were left out share one number.
+    let position = this.forgotten + this.lines.length - this.since(seq).length;
+    return () => {
+      const lines = this.lines.slice(Math.max(0, position - this.forgotten));
+      position = this.forgotten + this.lines.length;
+      return lines;
+    };
   }
 
   /** Looks for a crash in lines from `seq` on; ask as often as wanted, each line is read once. */
   watchFrom(seq: number): () => SerialCrash | null {
     const watch = createCrashWatch();
+    const newLines = this.newFrom(seq);
     let first: number | null = null;
-    // Counted, because lines that were left out share one number.
-    let position = this.forgotten + this.lines.length - this.since(seq).length;
     return () => {
-      for (const line of this.lines.slice(Math.max(0, position - this.forgotten))) {
+      for (const line of newLines()) {
         const alarm = watch.push(line.text);
         if (alarm?.kind === 'crash') first ??= line.seq;
       }
-      position = this.forgotten + this.lines.length;
       const crash = watch.crash();
       if (crash === null) return null;
       return {
@@ -124,7 +137,8 @@ export class SerialRecorder {
   private take(line: string, continues: boolean): void {
     const seq = this.spool.appendLine('serial', line, Date.now(), continues);
     this.nextSeq = Math.max(seq + 1, this.spool.nextOf('serial'));
-    const text = withoutAnsi(line.slice(0, LOG_LINE_MAX));
+    // A copy: a piece of a line would keep all of it in memory.
+    const text = cutText(withoutAnsi(line.slice(0, LOG_LINE_MAX)), LOG_LINE_MAX);
     this.lines.push({ seq, text });
     this.keptCharacters += text.length;
     if (this.lines.length > 2 * KEPT_LINES || this.keptCharacters > 2 * KEPT_CHARACTERS) this.forgetOldest();

@@ -9,7 +9,7 @@ import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
-import { LINES_KEPT } from './suite-progress.js';
+import { LINES_KEPT } from './suite-limits.js';
 import { TestBench } from './test-bench.js';
 import { runTestJob } from './test-job.js';
 

@@ -1,6 +1,22 @@
-import type { SuiteEntry } from '@peerlab/contracts';
+import { PLAN_MAX, type SuiteEntry, TEST_ID_MAX } from '@peerlab/contracts';
 import { quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
+
+/** Linux takes 128 KiB in one word of a command. */
+const SKIP_MAX = 100_000;
+/** What a listing of PLAN_MAX ids may take. */
+const LIST_MAX_BYTES = 4 * 1024 * 1024;
+/** Characters of a line of the listing that are looked at. */
+const LINE_MAX = 1024;
+const ID = new RegExp(`^[a-zA-Z0-9][\\w.:-]{0,${TEST_ID_MAX - 1}}$`);
+
+/** Ids for `--skip`, as many as fit into one word; a test that runs again is not counted again. */
+function skipList(ids: readonly string[]): string {
+  const fitting = ids.filter((id) => ID.test(id));
+  let length = 0;
+  const count = fitting.findIndex((id) => (length += id.length + 1) > SKIP_MAX);
+  return (count === -1 ? fitting : fitting.slice(0, count)).join(',');
+}
 
 function commandOf(folder: string, suite: SuiteEntry, options: readonly string[]): string {
   const words = [...suite.command, ...options].map(quote);
@@ -14,11 +30,9 @@ export function suiteCommand(
   suite: SuiteEntry,
   options: { skip: readonly string[]; oracle: boolean },
 ): string {
-  const flags = [
-    ...(options.oracle ? ['--oracle=stdio'] : []),
-    ...(options.skip.length > 0 ? ['--skip', options.skip.join(',')] : []),
-  ];
-  return script('suite', { suite: suite.name, skip: options.skip.join(',') }, commandOf(folder, suite, flags));
+  const skip = skipList(options.skip);
+  const flags = [...(options.oracle ? ['--oracle=stdio'] : []), ...(skip === '' ? [] : ['--skip', skip])];
+  return script('suite', { suite: suite.name, skip }, commandOf(folder, suite, flags));
 }
 
 /** Test ids in the order they run, from `--list`; null when the suite does not know that option. */
@@ -29,13 +43,13 @@ export async function listTests(
   signal: AbortSignal,
 ): Promise<string[] | null> {
   const command = script('suite-list', { suite: suite.name }, commandOf(folder, suite, ['--list']));
-  const result = await session.exec(command, { timeoutMs: 30_000, signal });
+  const result = await session.exec(command, { timeoutMs: 30_000, maxBytes: LIST_MAX_BYTES, signal });
   if (result.code !== 0) return null;
   const ids = result.stdout
     .split('\n')
-    .map((line) => line.trim().split(/\s+/, 1)[0] ?? '')
-    .filter((id) => /^[a-zA-Z0-9][\w.:-]*$/.test(id));
-  return ids.length === 0 ? null : [...new Set(ids)];
+    .map((line) => line.slice(0, LINE_MAX).trim().split(/\s/, 1)[0] ?? '')
+    .filter((id) => ID.test(id));
+  return ids.length === 0 ? null : [...new Set(ids)].slice(0, PLAN_MAX);
 }
 
 /** Ends a suite whose connection broke, so that it does not run beside its successor. */

@@ -1,4 +1,28 @@
-import type { AttemptEvent, KtapEvent, ResultStatus, TestResult } from '@peerlab/contracts';
+import {
+  type AttemptEvent,
+  cutText,
+  type KtapEvent,
+  type Metric,
+  PLAN_MAX,
+  REASON_MAX,
+  type ResultStatus,
+  type TestResult,
+} from '@peerlab/contracts';
+import {
+  ANNOUNCEMENTS_PER_SUITE,
+  LINES_KEPT,
+  MEANINGFUL_LINES_KEPT,
+  METRICS_PER_ATTEMPT,
+  METRICS_PER_SUITE,
+  METRICS_PER_TEST,
+  NOTES_PER_SUITE,
+  Quota,
+  SAMPLES_KEPT,
+  SUITE_BYTES_KEPT,
+  SUITE_LINES_KEPT,
+  TEST_BYTES_KEPT,
+  WARNINGS_PER_TEST,
+} from './suite-limits.js';
 
 type KtapResult = Extract<KtapEvent, { type: 'result' }>;
 
@@ -11,8 +35,11 @@ interface RunningTest {
   /** The first REMARKS_KEPT diagnostics; the first is nearly always the cause. */
   remarks: string[];
   remarksLeftOut: number;
-  /** Lines of plain output so far. */
+  /** Lines of plain output, and bytes of all output, so far. */
   lines: number;
+  bytes: number;
+  saidFull: boolean;
+  metrics: number;
 }
 
 interface PendingResult {
@@ -26,16 +53,17 @@ export interface ProgressSurroundings {
   /** Titles of kernel warnings that arrived between two `performance.now()` moments. */
   warningsBetween(from: number, to: number): string[];
   note(text: string): void;
+  /** Something for people that belongs into the suite's own output too. */
+  say(text: string): void;
 }
 
 /** How far the kernel log lags behind the suite's output, in ms; both come over one connection. */
 const LOG_LAG_MS = 10;
 const REMARKS_KEPT = 3;
-/**
- * Lines of plain output kept of one test. A comparison that fails for every word of a page prints
- * thousands; far beyond that, a log serves nobody and every further line is only work.
- */
-export const LINES_KEPT = 10_000;
+/** Longest remark, in characters. */
+const REMARK_MAX = 600;
+/** What stands for a test that was announced without a name. */
+const UNNAMED = 'unnamed';
 
 /** What is known of a suite over all its invocations: the plan, who ran, who is running. */
 export class SuiteProgress {
@@ -43,11 +71,21 @@ export class SuiteProgress {
   private readonly waiting: PendingResult[] = [];
   private current: RunningTest | null = null;
   private last: string | null = null;
+  private lines = 0;
+  private bytes = 0;
+  private meaningful = 0;
+  private metrics = 0;
+  private announcements = 0;
+  /** What was left out, by its name. */
+  private readonly noted = new Map<string, number>();
+  private readonly leftOut = new Map<string, number>();
 
   constructor(
     private readonly suite: string,
     private readonly plan: readonly string[],
     private readonly around: ProgressSurroundings,
+    /** Measurements of the whole attempt. */
+    private readonly attemptMetrics = new Quota(METRICS_PER_ATTEMPT),
   ) {}
 
   /** The announced test without a result. */
@@ -80,15 +118,52 @@ export class SuiteProgress {
   }
 
   /**
-   * Whether a line is kept: all that has a meaning, and of the rest LINES_KEPT of each test. Says so
-   * once when it begins to leave lines out.
+   * Whether a line of `bytes` bytes is kept: all that has a meaning, and of the rest LINES_KEPT of each test, within
+   * the limits of the whole suite. Says so once when it begins to leave lines out.
    */
-  keeps(event: KtapEvent | null): boolean {
-    if (event !== null || this.current === null) return true;
-    this.current.lines += 1;
-    if (this.current.lines === LINES_KEPT + 1)
-      this.around.note(`test: ${this.current.test} has printed ${LINES_KEPT} lines; further ones are left out`);
-    return this.current.lines <= LINES_KEPT;
+  keeps(event: KtapEvent | null, bytes: number): boolean {
+    this.bytes += bytes;
+    if (this.current !== null) this.current.bytes += bytes;
+    if (this.bytes > SUITE_BYTES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_BYTES_KEPT} bytes`);
+    if (event !== null) {
+      this.meaningful += 1;
+      if (this.meaningful <= MEANINGFUL_LINES_KEPT) return true;
+      return this.leaveOut('lines', `it has printed ${MEANINGFUL_LINES_KEPT} results, proofs and metrics`);
+    }
+    this.lines += 1;
+    if (this.lines > SUITE_LINES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_LINES_KEPT} lines`);
+    return this.current === null || this.keepsOf(this.current);
+  }
+
+  private keepsOf(running: RunningTest): boolean {
+    running.lines += 1;
+    const isLong = running.bytes > TEST_BYTES_KEPT;
+    if (running.lines <= LINES_KEPT && !isLong) return true;
+    if (!running.saidFull) {
+      const what = isLong ? `${TEST_BYTES_KEPT} bytes` : `${LINES_KEPT} lines`;
+      this.around.note(`test: ${running.test} has printed ${what}; further ones are left out`);
+    }
+    running.saidFull = true;
+    this.count('lines');
+    return false;
+  }
+
+  /** Counts something that is beyond a limit, and says so the first time. Always false. */
+  leaveOut(what: string, why: string): false {
+    if (this.count(what) === 1) this.around.say(`${this.suite}: ${why}; further ${what} are left out`);
+    return false;
+  }
+
+  /** All that was left out, for people; null when nothing was. */
+  summary(): string | null {
+    if (this.leftOut.size === 0) return null;
+    return `${this.suite}: left out: ${[...this.leftOut].map(([what, count]) => `${count} ${what}`).join(', ')}`;
+  }
+
+  private count(what: string): number {
+    const count = (this.leftOut.get(what) ?? 0) + 1;
+    this.leftOut.set(what, count);
+    return count;
   }
 
   /** One line of output; `seq` is its number in the test stream. */
@@ -99,35 +174,22 @@ export class SuiteProgress {
     }
     switch (event.type) {
       case 'starting':
-        this.current = {
-          test: event.test,
-          startedAt: now,
-          fromSeq: seq,
-          proof: null,
-          remarks: [],
-          remarksLeftOut: 0,
-          lines: 0,
-        };
+        this.begin(event.test, seq, now);
         return;
       case 'proof':
         if (this.current !== null) this.current.proof = event.proof;
         return;
       case 'metric':
-        this.around.emit({
-          type: 'measurement',
-          suite: this.suite,
-          test: this.current?.test ?? this.last ?? this.suite,
-          metric: event.metric,
-        });
+        this.takeMetric(event.metric);
         return;
       case 'result':
         if (event.depth === 0) this.takeResult(event, seq, now);
         return;
       case 'bail-out':
-        this.around.note(`test: ${this.suite} bails out: ${event.reason}`);
+        this.noteOf('bail-outs', `bails out: ${event.reason}`);
         return;
       case 'malformed':
-        this.around.note(`test: ${this.suite} prints something malformed: ${event.problem}`);
+        this.noteOf('malformed lines', `prints something malformed: ${event.problem}`);
         return;
       case 'plan':
       case 'oracle-read':
@@ -135,12 +197,64 @@ export class SuiteProgress {
     }
   }
 
+  private begin(test: string, seq: number, now: number): void {
+    this.announcements += 1;
+    if (this.announcements > ANNOUNCEMENTS_PER_SUITE) {
+      this.leaveOut('announcements', `it has announced ${ANNOUNCEMENTS_PER_SUITE} tests`);
+      return;
+    }
+    this.current = {
+      test: test === '' ? UNNAMED : test,
+      startedAt: now,
+      fromSeq: seq,
+      proof: null,
+      remarks: [],
+      remarksLeftOut: 0,
+      lines: 0,
+      bytes: 0,
+      saidFull: false,
+      metrics: 0,
+    };
+  }
+
+  private takeMetric(metric: Metric): void {
+    this.metrics += 1;
+    if (this.current !== null) this.current.metrics += 1;
+    const test = this.current?.test ?? this.last ?? this.suite;
+    if ((this.current?.metrics ?? 0) > METRICS_PER_TEST) {
+      this.leaveOut('metrics', `${test} has printed ${METRICS_PER_TEST} metrics`);
+    } else if (this.metrics > METRICS_PER_SUITE) {
+      this.leaveOut('metrics', `it has printed ${METRICS_PER_SUITE} metrics`);
+    } else if (!this.attemptMetrics.takes()) {
+      this.leaveOut('metrics', `the suites of this attempt have printed ${METRICS_PER_ATTEMPT} metrics`);
+    } else {
+      const samples = metric.samples.slice(0, SAMPLES_KEPT);
+      if (samples.length < metric.samples.length) {
+        this.leaveOut('metrics with all their samples', `a metric has more than ${SAMPLES_KEPT} samples`);
+      }
+      this.around.emit({ type: 'measurement', suite: this.suite, test, metric: { ...metric, samples } });
+    }
+  }
+
+  private noteOf(what: string, text: string): void {
+    const noted = this.noted.get(what) ?? 0;
+    this.noted.set(what, noted + 1);
+    if (noted < NOTES_PER_SUITE) this.around.note(`test: ${this.suite} ${text}`);
+    else this.leaveOut(what, `${NOTES_PER_SUITE} ${what} were noted`);
+  }
+
   /** Emits results that are older than `settleMs`: by then their warnings have arrived. */
   flush(settleMs: number, now = performance.now()): void {
     while (this.waiting[0] !== undefined && now - this.waiting[0].endedAt >= settleMs) {
       const { result, startedAt, endedAt } = this.waiting.shift() as PendingResult;
       const warnings = this.around.warningsBetween(startedAt + LOG_LAG_MS, endedAt + LOG_LAG_MS);
-      this.around.emit({ type: 'result', result: { ...result, warnings } });
+      if (warnings.length > WARNINGS_PER_TEST) {
+        this.leaveOut(
+          'lists of all warnings',
+          `${warnings.length} different kernel warnings came up in ${result.test}`,
+        );
+      }
+      this.around.emit({ type: 'result', result: { ...result, warnings: warnings.slice(0, WARNINGS_PER_TEST) } });
     }
   }
 
@@ -161,7 +275,7 @@ export class SuiteProgress {
         suite: this.suite,
         test,
         status,
-        reason: details.reason.slice(0, 2000),
+        reason: cutText(details.reason, REASON_MAX),
         durationMs: running === null ? null : now - running.startedAt,
         proof: running?.proof ?? null,
         warnings: [],
@@ -173,7 +287,7 @@ export class SuiteProgress {
 
   private remark(text: string): void {
     if (this.current === null) return;
-    if (this.current.remarks.length < REMARKS_KEPT) this.current.remarks.push(text);
+    if (this.current.remarks.length < REMARKS_KEPT) this.current.remarks.push(cutText(text, REMARK_MAX));
     else this.current.remarksLeftOut += 1;
   }
 
@@ -184,6 +298,10 @@ export class SuiteProgress {
     this.last = test;
     // A test that we excluded says so; its true result is known already.
     if (this.done.has(test)) return;
+    if (this.done.size >= PLAN_MAX) {
+      this.leaveOut('results', `it has given ${PLAN_MAX} results`);
+      return;
+    }
     this.done.add(test);
     const status = statusOf(event);
     const remarks = running === null ? '' : summarise(running);
@@ -195,7 +313,7 @@ export class SuiteProgress {
         suite: this.suite,
         test,
         status,
-        reason: reason?.slice(0, 2000) ?? null,
+        reason: reason === null ? null : cutText(reason, REASON_MAX),
         durationMs: running === null ? null : now - running.startedAt,
         proof: running?.proof ?? null,
         warnings: [],

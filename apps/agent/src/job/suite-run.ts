@@ -1,7 +1,7 @@
 import { type KtapEvent, type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
-import { adviceOf } from '../machine/errors.js';
-import type { RunningCommand } from '../machine/protocols.js';
+import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
+import { bothFlows, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import type { SerialCrash } from './serial-recorder.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
@@ -36,38 +36,37 @@ export async function runSuiteOnce(
     'test',
     `# suite ${suite.name} on ${machine.name}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
   );
-  let command: RunningCommand | null = null;
-  const earlyReads: (() => void)[] = [];
-  const keep = (line: string, event: KtapEvent | null, continues: boolean): number =>
-    progress.keeps(event)
+  const desk = new OracleDesk(machine.memory, () => {
+    const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
+    progress.leaveOut('oracle reads', `a test has read device memory ${limit}`);
+  });
+  const keep = (line: string, event: KtapEvent | null, continues: boolean): number => {
+    const bytes = Buffer.byteLength(line);
+    return progress.keeps(event, bytes)
       ? spool.appendLine('test', line, Date.now(), continues)
-      : spool.leaveOut('test', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
+      : spool.leaveOut('test', { lines: 1, bytes, reason: 'flood' });
+  };
   const handlers = {
     onStdoutLine: (line: string, continues: boolean) => {
       // The middle of a very long line is output, whatever it looks like.
       const event = continues ? null : parseKtapLine(line);
       const seq = keep(line, event, continues);
       progress.take(event, line, seq);
-      if (event?.type === 'oracle-read') {
-        const answer = (): void => {
-          void answerOracle(bench, event.offset, event.lengthBytes).then((text) => command?.writeLine(text));
-        };
-        if (command === null) earlyReads.push(answer);
-        else answer();
-      }
+      if (event?.type === 'starting') desk.beginTest();
+      if (event?.type === 'oracle-read') desk.ask(event.offset, event.lengthBytes);
     },
     onStderrLine: (line: string, continues: boolean) => {
       keep(line, null, continues);
     },
-    flow: spool.flow,
+    flow: bothFlows(spool.flow, desk),
   };
   const startedAt = performance.now();
-  command = await session.start(
+  const command = await session.start(
     suiteCommand(bench.paths.folder, suite, { skip, oracle: machine.memory !== null }),
     handlers,
   );
-  for (const answer of earlyReads) answer();
-  let ended: Awaited<RunningCommand['ended']> | null = null;
+  desk.open((text) => command.writeLine(text));
+  let ended: CommandEnd | null = null;
   void command.ended.then((end) => {
     ended = end;
   });
@@ -76,6 +75,7 @@ export async function runSuiteOnce(
     const crash = crashed();
     if (crash !== null) return { kind: 'crash', crash };
     const end = ended;
+    if (end?.fault !== undefined) throw end.fault;
     if (end?.lost === true || session.lost.aborted) return { kind: 'lost' };
     if (end !== null) return { kind: 'exited', code: end.code, signal: end.signal };
     const now = performance.now();
@@ -96,17 +96,8 @@ export async function runSuiteOnce(
     if (end.kind === 'crash') return { kind: 'crash', crash: await readWholeCrash(bench, crashed, end.crash) };
     return end;
   } finally {
+    desk.close();
     command.close();
-  }
-}
-
-async function answerOracle(bench: TestBench, offset: number, lengthBytes: number): Promise<string> {
-  try {
-    const bytes = await bench.machine.memory?.read(offset, lengthBytes);
-    if (bytes === undefined) return 'error this machine has no oracle';
-    return `${bytes.length} ${bytes.toString('hex')}`;
-  } catch (error) {
-    return `error ${adviceOf(error).replaceAll('\n', ' ')}`;
   }
 }
 
@@ -122,7 +113,7 @@ async function lookForLateCrash(bench: TestBench, crashed: () => SerialCrash | n
   return crash === null ? { kind: 'lost' } : { kind: 'crash', crash: await readWholeCrash(bench, crashed, crash) };
 }
 
-const CRASH_END = /---\[ end Kernel panic|Rebooting in \d+ seconds/;
+const CRASH_END = /---\[ end Kernel panic|Rebooting in \d{1,9} seconds/;
 
 /** Waits until the report is over, so that the signature has its function and the range its end. */
 async function readWholeCrash(
@@ -130,8 +121,8 @@ async function readWholeCrash(
   crashed: () => SerialCrash | null,
   first: SerialCrash,
 ): Promise<SerialCrash> {
-  const over = (): true | undefined =>
-    bench.serial.since(first.fromSeq).some((line) => CRASH_END.test(line.text)) ? true : undefined;
+  const newLines = bench.serial.newFrom(first.fromSeq);
+  const over = (): true | undefined => (newLines().some((line) => CRASH_END.test(line.text)) ? true : undefined);
   await until('the end of the crash report', over, {
     everyMs: LOOK_EVERY_MS,
     timeoutMs: bench.pace.crashTextMs,

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
-import { FARM_SUITE } from '@peerlab/contracts';
+import { cutText, FARM_SUITE } from '@peerlab/contracts';
+import { messageOf } from '../journal.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
+import { JobFailure } from './failure.js';
 import { Host } from './host.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
@@ -30,6 +32,13 @@ export function installedPaths(work: TestWork): InstalledPaths {
   };
 }
 
+/**
+ * Lines and characters of one note: what the agent says of an attempt often quotes what the machine printed, and
+ * the agent's own stream is written even when the spool is full.
+ */
+const NOTE_LINES_MAX = 64;
+const NOTE_MAX = 4000;
+
 /** All that the stages of one test attempt share. */
 export class TestBench {
   /** The machine behind the attempt's lease and fence. */
@@ -39,6 +48,9 @@ export class TestBench {
   readonly kernelLog: KernelLog;
   readonly paths: InstalledPaths;
   serial!: SerialRecorder;
+  /** Aborted by cancel, drop, the attempt's deadline, or a fault of a listener; its reason is the failure. */
+  readonly signal: AbortSignal;
+  private readonly broken = new AbortController();
   /** The kernel that was found, and that has to run again in the end. */
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
@@ -55,29 +67,39 @@ export class TestBench {
     readonly bundles: BundleCache,
     readonly spool: AttemptSpool,
     readonly pace: Pace,
-    /** Aborted by cancel, drop and the attempt's deadline; its reason is the failure. */
-    readonly signal: AbortSignal,
+    stop: AbortSignal,
     lease: Lease,
     /** What is known of the machines from earlier attempts; null = nothing is compared. */
     readonly records: MachineRecords | null = null,
   ) {
+    this.signal = AbortSignal.any([stop, this.broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;
     const token = randomBytes(16).toString('hex');
     const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
     this.guard = new MachineGuard(machine.name, lease, fence);
     this.machine = guardMachine(machine, this.guard);
     this.host = new Host(this.machine, pace);
-    this.kernelLog = new KernelLog(spool, (text) => this.note(text));
+    this.kernelLog = new KernelLog(spool, {
+      note: (text) => this.note(text),
+      fail: (fault) => this.fail('kernel log', fault),
+    });
     this.paths = installedPaths(work);
   }
 
   async openSerial(): Promise<void> {
-    this.serial = await SerialRecorder.start(this.machine.console, this.spool);
+    this.serial = await SerialRecorder.start(this.machine.console, this.spool, (fault) => this.fail('console', fault));
   }
 
-  /** A line in the agent stream. */
+  /** A listener threw while it took what the machine printed: this attempt ends, and no other. */
+  fail(source: string, fault: unknown): void {
+    const message = `the ${source} of ${this.machine.name} could not be taken: ${messageOf(fault)}`;
+    this.broken.abort(new JobFailure('infrastructure', message));
+  }
+
+  /** Lines in the agent stream, cut where they are far too many or too long. */
   note(text: string): void {
-    for (const line of text.split('\n')) this.spool.appendLine('agent', line);
+    const lines = text.slice(0, NOTE_LINES_MAX * NOTE_MAX).split('\n', NOTE_LINES_MAX);
+    for (const line of lines) this.spool.appendLine('agent', cutText(line, NOTE_MAX));
   }
 
   emit(event: AttemptEvent): void {

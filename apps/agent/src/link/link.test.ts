@@ -1,6 +1,6 @@
 import { Socket, createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { AGENT_PATH, AGENT_PROTOCOL, FromAgent, type ToAgent } from '@peerlab/contracts';
+import { AGENT_PATH, AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type ToAgent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { createJournal } from '../journal.js';
@@ -20,6 +20,8 @@ let messages: ToAgent[];
 let downs: number;
 let link: Link;
 let answerPings: boolean;
+let tooLarge: { type: string; bytes: number }[];
+let onMessage: () => void;
 
 function listen(at: number): Promise<void> {
   server = new WebSocketServer({
@@ -45,6 +47,8 @@ function listen(at: number): Promise<void> {
 
 beforeEach(async () => {
   [sockets, received, journal, messages, downs, token, answerPings] = [[], [], [], [], 0, TOKEN, true];
+  tooLarge = [];
+  onMessage = () => undefined;
   await listen(0);
   port = (server.address() as AddressInfo).port;
 });
@@ -77,7 +81,11 @@ function start(at = port): void {
         attempts: [],
       }),
       heartbeat: () => ({ type: 'heartbeat', machines: [], attempts: [] }),
-      onMessage: (message) => messages.push(message),
+      onMessage: (message) => {
+        messages.push(message);
+        onMessage();
+      },
+      onTooLarge: ({ type }, bytes) => tooLarge.push({ type, bytes }),
       onDown: () => {
         downs += 1;
       },
@@ -152,6 +160,34 @@ describe('Link', () => {
     await eventually('dropped', () => downs === 1);
     await eventually('up again', () => link.up);
     expect(journal.some((entry) => entry['event'] === 'link-malformed')).toBe(true);
+  });
+
+  it('never sends what the controller would hang up for, and says so', async () => {
+    start();
+    await eventually('up', () => link.up);
+    const held = { attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
+    const frame = (size: number): FromAgent => ({ type: 'declined', ...held, reason: 'é'.repeat(size) });
+    expect(link.send(frame(FRAME_MAX_BYTES / 2))).toBe(false);
+    expect(tooLarge).toEqual([{ type: 'declined', bytes: expect.any(Number) }]);
+    expect(journal).toContainEqual(
+      expect.objectContaining({ event: 'frame-too-large', type: 'declined', attempt: held.attemptId }),
+    );
+    expect(link.send(frame(1000))).toBe(true);
+    await eventually('the next one', () => received.some((each) => each.type === 'declined'));
+    expect(downs).toBe(0);
+  });
+
+  it('outlives handlers that throw', async () => {
+    let throwing = true;
+    onMessage = () => {
+      if (throwing) throw new Error('a bug');
+    };
+    start();
+    await eventually('logged', () => journal.some((entry) => String(entry['problem']).includes('a bug')));
+    throwing = false;
+    await eventually('heartbeats', () => received.filter((frame) => frame.type === 'heartbeat').length >= 2);
+    expect(downs).toBe(0);
+    expect(journal.find((entry) => entry['event'] === 'link-handler')).toMatchObject({ what: 'welcome' });
   });
 
   it('reports a refusal in the words of the controller', async () => {

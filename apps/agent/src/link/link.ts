@@ -12,6 +12,8 @@ export interface LinkHandlers {
   /** Every message but `refused`; `welcome` is the first of a connection. */
   onMessage(message: ToAgent): void;
   onDown(): void;
+  /** A message was not sent: it is larger than the controller takes, and would cost the connection. */
+  onTooLarge?(message: FromAgent, bytes: number): void;
 }
 
 export interface LinkSettings {
@@ -71,20 +73,49 @@ export class Link {
     return this.welcomed;
   }
 
-  /** false = not connected or too much unsent; nothing was queued. */
+  /** false = not connected, too much unsent, or larger than a frame (`onTooLarge`); nothing was queued. */
   send(message: FromAgent): boolean {
     const socket = this.socket;
     if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return false;
     if (socket.bufferedAmount > BUFFERED_MAX_BYTES) return false;
-    socket.send(JSON.stringify(message));
-    return true;
+    return this.put(socket, message);
   }
 
   /** Sends a heartbeat at once, as it is sent now and then anyway. */
   beat(): void {
     const { socket } = this;
     if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return;
-    socket.send(JSON.stringify(this.handlers.heartbeat()));
+    this.guarded('heartbeat', () => this.put(socket, this.handlers.heartbeat()));
+  }
+
+  /** Sends what fits into a frame; false = it does not, and was not sent. */
+  private put(socket: WebSocket, message: FromAgent): boolean {
+    const text = JSON.stringify(message);
+    // UTF-8 has at most three bytes for a UTF-16 unit.
+    const bytes = text.length * 3 <= FRAME_MAX_BYTES ? text.length : Buffer.byteLength(text);
+    if (bytes <= FRAME_MAX_BYTES) {
+      socket.send(text);
+      return true;
+    }
+    this.settings.journal.error('frame-too-large', {
+      type: message.type,
+      machine: 'machine' in message ? message.machine : undefined,
+      attempt: 'attemptId' in message ? message.attemptId : undefined,
+      bytes,
+      maxBytes: FRAME_MAX_BYTES,
+    });
+    this.handlers.onTooLarge?.(message, bytes);
+    return false;
+  }
+
+  /** What throws in a listener of the socket or a timer would end the process. */
+  private guarded(what: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.settings.journal.error('link-handler', { what, problem: problem.slice(0, 2000) });
+    }
   }
 
   private connect(): void {
@@ -115,7 +146,7 @@ export class Link {
       socket.terminate();
     });
     socket.on('open', () => {
-      socket.send(JSON.stringify(this.handlers.hello()));
+      this.guarded('hello', () => this.put(socket, this.handlers.hello()));
       stopHeart = this.startHeart(socket);
     });
     socket.on('message', (data) => this.receive(socket, data));
@@ -128,7 +159,7 @@ export class Link {
       this.socket = null;
       const wasUp = this.welcomed;
       this.welcomed = false;
-      if (wasUp) this.handlers.onDown();
+      if (wasUp) this.guarded('down', () => this.handlers.onDown());
       if (this.stopped) return;
       journal.warning(wasUp ? 'link-down' : 'link-failed', { url, code, reason: reason ?? 'closed' });
       this.retry();
@@ -158,7 +189,7 @@ export class Link {
     } else if (!this.welcomed) {
       return;
     }
-    this.handlers.onMessage(message);
+    this.guarded(message.type, () => this.handlers.onMessage(message));
   }
 
   private startHeart(socket: WebSocket): () => void {

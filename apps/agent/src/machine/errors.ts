@@ -1,3 +1,5 @@
+import { cutText } from '@peerlab/contracts';
+
 export type MachineErrorKind =
   | 'unreachable'
   | 'host-key-changed'
@@ -11,8 +13,13 @@ export type MachineErrorKind =
   | 'boot-select'
   | 'memory'
   | 'settings'
+  /** What a command or a console printed could not be taken. */
+  | 'output'
   /** The machine has the fence of another attempt. */
   | 'fenced';
+
+/** Longest message, in characters: much of it is what the machine printed. */
+const MESSAGE_MAX = 2000;
 
 /** Something about a machine, in words for the person who looks after it. */
 export class MachineError extends Error {
@@ -20,10 +27,10 @@ export class MachineError extends Error {
   readonly remedy: string | null;
 
   constructor(kind: MachineErrorKind, message: string, remedy: string | null = null, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(cutText(message, MESSAGE_MAX), cause === undefined ? undefined : { cause });
     this.name = 'MachineError';
     this.kind = kind;
-    this.remedy = remedy;
+    this.remedy = remedy === null ? null : cutText(remedy, MESSAGE_MAX);
   }
 
   /** Message and remedy in one line. */

@@ -91,6 +91,32 @@ describe('reading a stream', () => {
     expect(taken).toEqual(['one', 'two', 'three', 'no line end']);
   });
 
+  it('keeps what throws out of the stream: the end throws it, or its listener is told', async () => {
+    const seen: string[] = [];
+    const splitter = (): LineSplitter =>
+      new LineSplitter((line) => {
+        seen.push(line);
+        throw new Error(`cannot take ${line}`);
+      });
+    const stream = new PassThrough();
+    const end = readInto(stream, splitter());
+    stream.write('one\ntwo\n');
+    stream.write('three\n');
+    await setImmediate();
+    expect(seen).toEqual(['one']);
+    expect(end).toThrow('cannot take one');
+    expect(end).not.toThrow();
+    const faults: unknown[] = [];
+    const other = new PassThrough();
+    const endOther = readInto(other, splitter(), undefined, (fault) => faults.push(fault));
+    other.write('four\nfive\n');
+    await setImmediate();
+    endOther();
+    expect(faults).toEqual([new Error('cannot take four')]);
+    stream.end();
+    await once(stream, 'end');
+  });
+
   it('drops what comes after its end, and lets the stream come to its own', async () => {
     const { stream, taken, end, goOn } = heldBack();
     stream.write('one\n');

@@ -21,18 +21,18 @@ export class LineSplitter {
     return this.rest;
   }
 
+  /** Looks at the new text alone: a line that arrives byte by byte costs its length once. */
   push(chunk: Uint8Array): void {
-    const searched = this.rest.length;
-    this.rest += this.decoder.decode(chunk, { stream: true });
+    const text = this.decoder.decode(chunk, { stream: true });
     let start = 0;
-    for (;;) {
-      const end = this.rest.indexOf('\n', Math.max(start, searched));
-      if (end === -1) break;
-      this.emitLine(this.rest.slice(start, end));
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+      const line = this.rest + text.slice(start, end);
+      this.rest = '';
       start = end + 1;
+      this.emitLine(line);
     }
-    if (start > 0) this.rest = this.rest.slice(start);
-    this.rest = this.emitPieces(this.rest);
+    this.rest += start === 0 ? text : text.slice(start);
+    if (this.rest.length > LINE_PIECE_MAX) this.rest = this.emitPieces(this.rest);
   }
 
   /** Hands out what is left as a last line. */
@@ -76,15 +76,34 @@ function withoutReturns(line: string): string {
  * Hands a stream on, no faster than `flow` lets it: what nobody reads stops the program's next write. Gives the end
  * of it: what arrived while the stream was held back is handed on, once, and whatever comes later is dropped, as it
  * belongs to a command that is over.
+ *
+ * Here foreign bytes enter. What throws while they are taken must not leave the stream's listener, where it would
+ * end the process or the connection: nothing more is taken, and `onFault` is told once; without it the end throws.
  */
-export function readInto(stream: Readable, lines: LineSplitter, flow?: Flow): () => void {
-  const take = (chunk: Buffer): void => {
-    lines.push(chunk);
-    const wait = flow?.wait() ?? null;
-    if (wait === null) return;
-    stream.pause();
-    void wait.then(() => stream.resume());
+export function readInto(
+  stream: Readable,
+  lines: LineSplitter,
+  flow?: Flow,
+  onFault?: (fault: unknown) => void,
+): () => void {
+  let fault: { thrown: unknown } | null = null;
+  const guarded = (act: () => void): void => {
+    if (fault !== null) return;
+    try {
+      act();
+    } catch (error) {
+      fault = { thrown: error };
+      onFault?.(error);
+    }
   };
+  const take = (chunk: Buffer): void =>
+    guarded(() => {
+      lines.push(chunk);
+      const wait = flow?.wait() ?? null;
+      if (wait === null) return;
+      stream.pause();
+      void wait.then(() => stream.resume());
+    });
   stream.on('data', take);
   let isOver = false;
   return () => {
@@ -92,9 +111,13 @@ export function readInto(stream: Readable, lines: LineSplitter, flow?: Flow): ()
     isOver = true;
     // First of all: reading tells the listeners as well.
     stream.off('data', take);
-    for (let chunk: unknown = stream.read(); chunk instanceof Buffer; chunk = stream.read()) lines.push(chunk);
-    lines.end();
+    for (let chunk: unknown = stream.read(); chunk instanceof Buffer; chunk = stream.read()) {
+      const rest = chunk;
+      guarded(() => lines.push(rest));
+    }
+    guarded(() => lines.end());
     stream.resume();
+    if (fault !== null && onFault === undefined) throw fault.thrown;
   };
 }
 

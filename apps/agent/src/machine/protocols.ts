@@ -6,6 +6,8 @@ export interface ExecOptions {
   signal?: AbortSignal;
   /** Default 60 000. */
   timeoutMs?: number;
+  /** What it may print at most, stdout and stderr together; more is an error. Default 16 MiB. */
+  maxBytes?: number;
 }
 
 export interface ExecResult {
@@ -21,11 +23,14 @@ export interface CommandEnd {
   signal: string | null;
   /** The connection broke before the command's end was known. */
   lost: boolean;
+  /** What it printed could not be taken; it was given up for that. */
+  fault?: Error;
 }
 
 /** A command that runs for a while. `ended` never rejects. */
 export interface RunningCommand {
-  writeLine(text: string): void;
+  /** Resolves, and never rejects, when the machine has room for more, or when the command is over. */
+  writeLine(text: string): Promise<void>;
   readonly ended: Promise<CommandEnd>;
   /** Closes the channel; the command on the machine may live on. */
   close(): void;

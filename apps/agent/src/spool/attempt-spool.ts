@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import {
   AnyStage,
   Assignment,
-  AttemptEvent,
+  type AttemptEvent,
   type GapReason,
   type LogLine,
   type LogStream,
@@ -13,6 +13,7 @@ import {
   storableLines,
 } from '@peerlab/contracts';
 import { z } from 'zod';
+import { fitEvent } from './fit-event.js';
 import { Gaps, lostLine } from './gaps.js';
 import { replaceFile } from './segment.js';
 import { SpoolDisk, SpoolFault } from './spool-disk.js';
@@ -189,9 +190,9 @@ export class AttemptSpool {
     return (this.files.get(stream)?.next ?? 0) + this.gaps.of(stream).length - 1;
   }
 
-  /** Returns the event's number, or where it will stand once the disk takes it. */
+  /** Texts and lists that are too long for a frame are cut. Returns the event's number, or where it will stand once the disk takes it. */
   appendEvent(event: AttemptEvent, at = Date.now()): number {
-    this.backlog.push({ at, event: AttemptEvent.parse(event) });
+    this.backlog.push({ at, event: fitEvent(event) });
     if (event.type === 'finished') this.finishedNoted = true;
     const seq = this.file('events').next + this.backlog.length - 1;
     this.settle();
@@ -314,7 +315,13 @@ export class AttemptSpool {
     if (this.settled || this.closed || this.retry !== null) return;
     this.retry = setTimeout(() => {
       this.retry = null;
-      this.settle();
+      try {
+        this.settle();
+      } catch (error) {
+        // Out of a timer it would end the process.
+        this.report(new SpoolFault(error));
+        this.retryLater();
+      }
     }, RETRY_MS);
     this.retry.unref();
   }

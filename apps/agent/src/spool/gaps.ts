@@ -2,6 +2,9 @@ import { GAP_REASONS, type GapReason, gapText, type LogLine, type LogStream } fr
 
 type Part = Omit<LogLine, 'seq'>;
 
+/** A count beyond this is no integer to the peer, which would refuse the record. */
+const sumOf = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
 /** What was left out of the streams of one attempt and is not written down yet. */
 export class Gaps {
   private readonly open = new Map<LogStream, Part[]>();
@@ -13,7 +16,7 @@ export class Gaps {
     const last = parts.at(-1);
     const sum =
       last?.gap?.reason === gap.reason
-        ? { ...gap, lines: last.gap.lines + gap.lines, bytes: last.gap.bytes + gap.bytes }
+        ? { ...gap, lines: sumOf(last.gap.lines, gap.lines), bytes: sumOf(last.gap.bytes, gap.bytes) }
         : gap;
     if (sum !== gap) parts.pop();
     parts.push({ at, text: gapText(sum), gap: sum });

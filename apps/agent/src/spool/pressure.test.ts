@@ -1,6 +1,8 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { LogLine, LogStream, Work } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_SUITE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
@@ -8,8 +10,8 @@ import { KernelLog } from '../job/kernel-log.js';
 import { SerialRecorder } from '../job/serial-recorder.js';
 import { suiteCommand } from '../job/suite-command.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
-import { LINE_PIECE_MAX } from '../machine/lines.js';
-import type { Flow, LineHandlers, Session } from '../machine/protocols.js';
+import { LINE_PIECE_MAX, LineSplitter } from '../machine/lines.js';
+import type { ConsoleHandlers, Flow, LineHandlers, Session } from '../machine/protocols.js';
 import { pause, until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk } from './spool-disk.js';
@@ -109,7 +111,7 @@ describe('the serial stream', () => {
         },
       }),
     );
-    const recorder = await SerialRecorder.start(console, spool);
+    const recorder = await SerialRecorder.start(console, spool, () => undefined);
     const long = 'é'.repeat(LINE_PIECE_MAX + 20_000);
     appendFileSync(logFile, `first\n${long}\nthird\n`);
     await eventually('three lines', () => lines('serial').at(-1)?.text === 'third');
@@ -122,7 +124,7 @@ describe('the serial stream', () => {
     await recorder.stop();
     reopen();
     appendFileSync(logFile, 'while the agent was away\n');
-    const again = await SerialRecorder.start(console, spool);
+    const again = await SerialRecorder.start(console, spool, () => undefined);
     await eventually('the rest', () => lines('serial').at(-1)?.text === 'while the agent was away');
     await again.stop();
     let text = '';
@@ -132,12 +134,38 @@ describe('the serial stream', () => {
     spool.close();
   });
 
+  it('a line without end does not stay in memory: a piece that is kept keeps no more than itself', async () => {
+    create(new SpoolDisk({ maxBytes: 1024 * 1024, holdMs: 0 }));
+    let onLine: (line: string, continues: boolean) => void = () => undefined;
+    const console = {
+      follow: async (_from: unknown, handlers: ConsoleHandlers) => {
+        onLine = (line, continues) => handlers.onLine(line, continues);
+        return { offsetBytes: 0, partial: '', stop: async () => undefined };
+      },
+    };
+    const recorder = await SerialRecorder.start(console, spool, () => undefined);
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const takenMiB = (): number => {
+      collectGarbage();
+      const { heapUsed, external } = process.memoryUsage();
+      return (heapUsed + external) / 1024 / 1024;
+    };
+    const before = takenMiB();
+    for (let at = 0; at < 100; at += 1) {
+      new LineSplitter(onLine).push(Buffer.alloc(LINE_PIECE_MAX + 1, 97 + (at % 26)));
+    }
+    expect(recorder.since(0)).toHaveLength(100);
+    expect(takenMiB() - before).toBeLessThan(40);
+    spool.close();
+  });
+
   it('shows a crash although there is no room for it', async () => {
     const logFile = join(folder, 'console.log');
     writeFileSync(logFile, '');
     const disk = new SpoolDisk({ maxBytes: 1024 * 1024, holdMs: 0 });
     create(disk);
-    const recorder = await SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool);
+    const recorder = await SerialRecorder.start(createLogFileConsole({ logFile, pollMs: 5 }), spool, () => undefined);
     const crashed = recorder.watchFrom(recorder.next);
     while (disk.takesBulk(1000)) spool.appendLine('test', 'x'.repeat(900));
     await disk.wait();
@@ -170,7 +198,7 @@ describe('the kernel stream', () => {
         return { ended: new Promise<never>(() => undefined), writeLine: () => undefined, close: () => undefined };
       },
     } as unknown as Session;
-    const log = new KernelLog(spool, () => undefined);
+    const log = new KernelLog(spool, { note: () => undefined, fail: () => undefined });
     const kernel = { bootId: 'b', release: '7.3.4', buildId: 'ab', nonce: null, commandLine: '' };
     await log.attach(session, kernel);
     const reader = handlers as LineHandlers | null;

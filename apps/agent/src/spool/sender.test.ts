@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Assignment, FromAgent } from '@peerlab/contracts';
+import { type Assignment, type AttemptEvent, FRAME_MAX_BYTES, FromAgent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
@@ -116,5 +116,31 @@ describe('AttemptSender', () => {
     spool.appendLine('build', 'two');
     await eventually('two', () => lineSeqs().length === 2);
     expect(lineSeqs()).toEqual([0, 1]);
+  });
+
+  it('sends what an older agent spooled and no controller takes in a form that it takes, and goes on', async () => {
+    const text = 'x'.repeat(FRAME_MAX_BYTES);
+    const event = { type: 'build-progress', percent: 1, text } as const;
+    const file = spool.file('events');
+    file.append([{ at: 1, event }]);
+    file.append([{ at: 1, event: { type: 'of-another-world' } as unknown as AttemptEvent }]);
+    spool.file('build').append([{ at: 1, text }]);
+    spool.appendEvent({ type: 'build-progress', percent: 2, text: 'behind it' });
+    sender.resume({});
+    await eventually('three events and a line', () => eventTypes().length === 3 && lineSeqs().length === 1);
+    for (const frame of frames) {
+      expect(FromAgent.safeParse(frame).error).toBeUndefined();
+      expect(Buffer.byteLength(JSON.stringify(frame))).toBeLessThan(FRAME_MAX_BYTES);
+    }
+    const last = frames.flatMap((frame) => (frame.type === 'events' ? frame.events : [])).at(-1);
+    expect(last).toMatchObject({ seq: 2, event: { text: 'behind it' } });
+  });
+
+  it('cuts batches by their bytes', async () => {
+    for (let at = 0; at < 500; at += 1) spool.appendLine('build', '\u0001'.repeat(8000));
+    sender.resume({});
+    await eventually('all lines', () => lineSeqs().length === 500);
+    expect(frames.length).toBeGreaterThan(20);
+    for (const frame of frames) expect(JSON.stringify(frame).length).toBeLessThan(2 * 1024 * 1024);
   });
 });

@@ -1,9 +1,17 @@
-import { type FromAgent, LOG_BATCH_MAX, type LogLine, type SequencedEvent, type SpoolStream } from '@peerlab/contracts';
+import {
+  type FromAgent,
+  LOG_BATCH_MAX,
+  LOG_LINE_MAX,
+  type LogLine,
+  type SequencedEvent,
+  type SpoolStream,
+} from '@peerlab/contracts';
 import type { AttemptSpool } from './attempt-spool.js';
+import { fitStoredEvent } from './fit-event.js';
 
 /** Entries of one stream that may be under way; bounds the controller's work after a reconnect. */
 const WINDOW = 4 * LOG_BATCH_MAX;
-/** Frames stay far below what the channel accepts. */
+/** Frames stay far below what the channel accepts: a batch, or a single record, which is at most half a frame. */
 const BATCH_BYTES = 1024 * 1024;
 /** Lines that arrive together travel together. */
 const COALESCE_MS = 25;
@@ -143,10 +151,16 @@ export class AttemptSender {
     if ((this.acked.get('events') ?? 0) >= this.spool.file('events').next) this.announceDone();
   }
 
+  /** What an older agent spooled may be longer than this controller takes: it is cut, so that the stream goes on. */
   private frame(stream: SpoolStream, entries: (LogLine | SequencedEvent)[]): FromAgent {
     const { attemptId, fence } = this.spool;
-    return stream === 'events'
-      ? { type: 'events', attemptId, fence, events: entries as SequencedEvent[] }
-      : { type: 'log', attemptId, fence, stream, lines: entries as LogLine[] };
+    if (stream === 'events') {
+      const events = (entries as SequencedEvent[]).map((entry) => ({ ...entry, event: fitStoredEvent(entry.event) }));
+      return { type: 'events', attemptId, fence, events };
+    }
+    const lines = (entries as LogLine[]).map((line) =>
+      line.text.length <= LOG_LINE_MAX ? line : { ...line, text: line.text.slice(0, LOG_LINE_MAX) },
+    );
+    return { type: 'log', attemptId, fence, stream, lines };
   }
 }

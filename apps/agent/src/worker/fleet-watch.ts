@@ -1,4 +1,4 @@
-import type { AgentMachine, FromAgent, Inventory } from '@peerlab/contracts';
+import { type AgentMachine, cutText, FRAME_MAX_BYTES, type FromAgent, type Inventory } from '@peerlab/contracts';
 import { readInventory } from '../inventory/read.js';
 import { identifyKernel, type KernelIdentity } from '../job/kernel-identity.js';
 import type { Journal } from '../journal.js';
@@ -16,11 +16,16 @@ export interface FleetPace {
 
 export const FLEET_PACE: FleetPace = { connectTimeoutMs: 60_000, idleMs: 60_000, absentMs: 3_000 };
 
+/** Longest problem, in characters: it goes with every heartbeat. */
+const PROBLEM_MAX = 1000;
+
 interface Watched {
   machine: Machine;
   reachable: boolean;
   problem: string | null;
   inventory: Inventory | null;
+  /** Why the controller cannot have the inventory. */
+  inventoryProblem: string | null;
   /** Ends the pause before the next look. */
   wake: AbortController;
   /** Kept between looks: a new connection costs an emulated machine seconds of its processor. */
@@ -50,6 +55,7 @@ export class FleetWatch {
           reachable: false,
           problem: 'not looked at yet',
           inventory: null,
+          inventoryProblem: null,
           wake: new AbortController(),
           session: null,
         },
@@ -74,23 +80,35 @@ export class FleetWatch {
     const watched = this.watched.get(name);
     if (watched === undefined) return;
     watched.inventory = null;
+    watched.inventoryProblem = null;
     watched.wake.abort();
   }
 
+  /** The inventory was too large to be sent. It is not tried again before it is read anew. */
+  inventoryTooLarge(name: string, bytes: number): void {
+    const watched = this.watched.get(name);
+    if (watched === undefined) return;
+    watched.inventoryProblem =
+      `its inventory is larger than the controller takes (${bytes} bytes, at most ${FRAME_MAX_BYTES}); ` +
+      'look at what the machine shows in /sys/bus/pci and /proc, then probe it again';
+    this.journal.warning('inventory-too-large', { machine: name, bytes });
+  }
+
   states(): AgentMachine[] {
-    return [...this.watched.values()].map(({ machine, reachable, problem }) => ({
+    return [...this.watched.values()].map(({ machine, reachable, problem, inventoryProblem }) => ({
       name: machine.name,
       description: machine.description,
       labels: machine.labels,
       reachable,
-      problem,
+      problem: problem ?? inventoryProblem,
     }));
   }
 
   /** A new connection to the controller: it learns every inventory again. */
   announceAll(): void {
-    for (const { machine, inventory } of this.watched.values()) {
-      if (inventory !== null) this.send({ type: 'inventory', machine: machine.name, inventory });
+    for (const { machine, inventory, inventoryProblem } of this.watched.values()) {
+      if (inventory !== null && inventoryProblem === null)
+        this.send({ type: 'inventory', machine: machine.name, inventory });
     }
   }
 
@@ -98,13 +116,19 @@ export class FleetWatch {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (this.isBusy(watched.machine.name)) hangUp(watched);
-      else await this.look(watched);
+      else await this.look(watched).catch((error: unknown) => this.cannotLook(watched, error));
       watched.wake = new AbortController();
       const idle = watched.reachable && watched.inventory !== null;
       const early = [signal, watched.wake.signal, ...(watched.session === null ? [] : [watched.session.lost])];
       await pause(idle ? this.pace.idleMs : this.pace.absentMs, AbortSignal.any(early)).catch(() => undefined);
     }
     hangUp(watched);
+  }
+
+  /** A bug, which costs this look and not the watch over the machine. */
+  private cannotLook({ machine }: Watched, error: unknown): void {
+    if (this.stopping.signal.aborted) return;
+    this.journal.error('fleet-watch', { machine: machine.name, problem: cutText(adviceOf(error), PROBLEM_MAX) });
   }
 
   private async look(watched: Watched): Promise<void> {
@@ -120,7 +144,7 @@ export class FleetWatch {
       if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(watched.session, signal);
     } catch (error) {
       if (signal.aborted) return;
-      problem = adviceOf(error);
+      problem = cutText(adviceOf(error), PROBLEM_MAX);
     }
     // A job that started meanwhile reboots the machine: what was seen says nothing.
     if (this.isBusy(machine.name)) return;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Assignment, AttemptEvent, FromAgent, HeldAttempt, SequencedEvent, Work } from '@peerlab/contracts';
@@ -424,6 +424,37 @@ describe('FleetWatch', () => {
     expect(connections).toBe(1);
     await lab.fake.ssh.close();
     await eventually('silence', () => fleet.states()[0]?.problem?.includes('does not answer by SSH') === true);
+    fleet.stop();
+  });
+
+  it('an inventory that is too large to be sent is said, and not sent again before it is read anew', async () => {
+    await setUp();
+    lab.fake.inventory = readFileSync(new URL('../inventory/samples/v-switch.txt', import.meta.url), 'utf8');
+    const sent: string[] = [];
+    const fleet: FleetWatch = new FleetWatch(
+      [lab.machine],
+      () => false,
+      (frame) => {
+        if (frame.type !== 'inventory') return true;
+        sent.push(frame.machine);
+        if (sent.length === 1) fleet.inventoryTooLarge(frame.machine, 9_000_000);
+        return sent.length > 1;
+      },
+      journal,
+      { connectTimeoutMs: 2_000, idleMs: 20, absentMs: 20 },
+    );
+    fleet.start();
+    await eventually('the problem', () => fleet.states()[0]?.problem?.startsWith('its inventory is larger') === true);
+    expect(fleet.states()[0]).toMatchObject({ reachable: true });
+    fleet.announceAll();
+    const looks = lab.fake.commands.length;
+    await eventually('more looks', () => lab.fake.commands.length > looks + 3);
+    expect(sent).toHaveLength(1);
+    fleet.probe('v-switch');
+    await eventually('a new reading', () => sent.length === 2);
+    expect(fleet.states()[0]).toMatchObject({ reachable: true, problem: null });
+    fleet.announceAll();
+    expect(sent).toHaveLength(3);
     fleet.stop();
   });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { AGENT_PROTOCOL, AGENT_PROTOCOLS, FromAgent, ToAgent } from './agent-channel.js';
 
 const fixture = (name: string): Record<string, unknown> =>
@@ -24,6 +25,32 @@ const typesOf = (messages: unknown): Set<string> => {
   });
   return found;
 };
+
+/** Strings and lists of a JSON Schema that have no maximum, by their path. Patterns of this contract have one. */
+function boundless(schema: unknown, path: string): string[] {
+  if (Array.isArray(schema)) return schema.flatMap((part) => boundless(part, path));
+  if (typeof schema !== 'object' || schema === null) return [];
+  const { type, maxLength, maxItems, pattern, format, enum: values, const: value } = schema as Record<string, unknown>;
+  const isOpen =
+    (type === 'array' && maxItems === undefined) ||
+    (type === 'string' && [maxLength, pattern, format, values, value].every((bound) => bound === undefined));
+  const inside = Object.entries(schema).flatMap(([key, part]) =>
+    // A bundle has a contract of its own.
+    ['manifest', 'suites', 'error'].includes(key)
+      ? []
+      : boundless(part, key === 'properties' ? path : `${path}.${key}`),
+  );
+  return isOpen ? [path, ...inside] : inside;
+}
+
+it('every string and list that a peer of the agent channel may send has a maximum', () => {
+  const open = (schema: z.ZodType): string[] => boundless(z.toJSONSchema(schema, { io: 'input' }), '');
+  expect([FromAgent, ToAgent].flatMap(open)).toEqual([]);
+  expect(open(z.object({ a: z.string(), b: z.array(z.string().max(1)), c: z.uuid().nullable() }))).toEqual([
+    '.a',
+    '.b',
+  ]);
+});
 
 describe('the agent channel, version 1', () => {
   it('is still the version before this one', () => {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { BundleManifest, BuildError, SuiteEntry } from './bundle.js';
 import { FailureClass } from './failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from './ids.js';
-import { Inventory } from './inventory.js';
-import { Metric } from './ktap.js';
+import { COMMAND_LINE_MAX, Inventory } from './inventory.js';
+import { Metric, REASON_MAX, TEST_ID_MAX } from './ktap.js';
 import { LogLine, LogStream, LOG_BATCH_MAX } from './logs.js';
 import { PeerPath } from './paths.js';
 import { EffectiveTimeouts, SeriesSource } from './run-spec.js';
@@ -22,47 +22,64 @@ export const LEASE_SECONDS = 30;
 /** An agent without a sign of life for this long is lost; noticed within 15 s, because somebody has to look. */
 export const AGENT_LOST_SECONDS = 12;
 
+/**
+ * Maxima of what one frame carries, far above what a well-behaved peer of any version sends: they refuse what
+ * only a broken one makes. An agent cuts longer values before it sends them (`fitTo`).
+ */
+const TEXT_MAX = 20_000;
+const ID_MAX = 1000;
+const WARNINGS_MAX = 1000;
+const LIST_MAX = 10_000;
+
+/** Text for people. */
+const Text = z.string().max(TEXT_MAX);
+/** A value that a machine gave. */
+const Id = z.string().max(ID_MAX);
+
 /** Which kernel a machine was seen running, by what the machine itself cannot mix up. */
 export const KernelSighting = z.object({
   phase: z.enum(['default-before', 'candidate', 'default-after']),
-  release: z.string(),
-  buildId: z.string(),
-  bootId: z.string(),
-  nonce: z.string().nullable(),
+  release: Id,
+  buildId: Id,
+  bootId: Id,
+  nonce: Id.nullable(),
   /** All that was expected (build-id, nonce, changed boot_id) holds. */
   proven: z.boolean(),
-  detail: z.string().nullable(),
+  detail: Text.nullable(),
   /** /proc/cmdline; null in reports from before it was recorded. */
-  commandLine: z.string().max(8192).nullable().default(null),
+  commandLine: z.string().max(COMMAND_LINE_MAX).nullable().default(null),
 });
 export type KernelSighting = z.infer<typeof KernelSighting>;
 
 export const TestResult = z.object({
   suite: Name,
-  test: z.string().min(1).max(200),
+  test: z.string().min(1).max(TEST_ID_MAX),
   status: ResultStatus,
-  reason: z.string().max(2000).nullable(),
+  reason: z.string().max(REASON_MAX).nullable(),
   durationMs: z.number().nonnegative().nullable(),
   proof: Proof.nullable(),
   /** Titles of kernel warnings that appeared while it ran. */
-  warnings: z.array(z.string()),
-  signature: z.string().nullable(),
+  warnings: z.array(Text).max(WARNINGS_MAX),
+  signature: Text.nullable(),
   /** Lines of the evidence, both ends included. */
   log: z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable(),
 });
 export type TestResult = z.infer<typeof TestResult>;
+
+/** Tests of one suite. */
+export const PLAN_MAX = 5000;
 
 /** Suite name of the farm's own results: `boot` (did the candidate come up) and `restore`. */
 export const FARM_SUITE = 'farm';
 
 /** What happened in an attempt, in order. A sequence of its own, spooled and acknowledged like log lines. */
 export const AttemptEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: z.string().nullable() }),
+  z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: Text.nullable() }),
   z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
-  z.object({ type: z.literal('plan'), suite: Name, tests: z.array(z.string()).max(5000) }),
+  z.object({ type: z.literal('plan'), suite: Name, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
-  z.object({ type: z.literal('measurement'), suite: Name, test: z.string(), metric: Metric }),
-  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: z.string() }),
+  z.object({ type: z.literal('measurement'), suite: Name, test: Id, metric: Metric }),
+  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
   z.object({
     type: z.literal('built'),
     manifest: BundleManifest,
@@ -77,8 +94,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
       .object({
         class: FailureClass,
         stage: AnyStage.nullable(),
-        message: z.string(),
-        signature: z.string().nullable(),
+        message: Text,
+        signature: Text.nullable(),
       })
       .nullable(),
     /** false puts the machine into quarantine; null: a newer attempt has the machine, and restores it. */
@@ -106,7 +123,7 @@ export const Work = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('build'),
     buildName: Name,
-    series: z.array(SeriesSource),
+    series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and nobody else gets
@@ -123,7 +140,7 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
     manifest: BundleManifest,
-    suites: z.array(SuiteEntry),
+    suites: z.array(SuiteEntry).max(LIST_MAX),
     path: PeerPath,
     /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
@@ -164,7 +181,7 @@ export const AgentMachine = z.object({
   labels: Labels,
   reachable: z.boolean(),
   /** Why it is not reachable, in words with a remedy. */
-  problem: z.string().nullable(),
+  problem: Text.nullable(),
 });
 export type AgentMachine = z.infer<typeof AgentMachine>;
 
@@ -182,8 +199,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     protocol: z.number().int(),
     agent: Name,
     site: Name,
-    version: z.string(),
-    capabilities: z.array(z.enum(['test', 'build'])),
+    version: Id,
+    capabilities: z.array(z.enum(['test', 'build'])).max(16),
     /** Concurrent builds it takes on. */
     buildSlots: z.number().int().nonnegative(),
     /** Concurrent test jobs it takes on; null = as many as it has machines. */
@@ -193,7 +210,7 @@ export const FromAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
   z.object({ type: z.literal('accepted'), attemptId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
-  z.object({ type: z.literal('declined'), attemptId: z.uuid(), fence: Fence, reason: z.string() }),
+  z.object({ type: z.literal('declined'), attemptId: z.uuid(), fence: Fence, reason: Text }),
   z.object({
     type: z.literal('log'),
     attemptId: z.uuid(),
@@ -216,15 +233,17 @@ export const ToAgent = z.discriminatedUnion('type', [
     protocol: z.number().int(),
     agent: Name,
     /** What the controller holds of each attempt named in hello; absent attempts are unknown to it. */
-    attempts: z.array(
-      z.object({
-        attemptId: z.uuid(),
-        fence: Fence,
-        ackedNext: z.partialRecord(SpoolStream, Sequence),
-        /** Why the attempt was taken away, as in `drop`; absent while it is the agent's. Version 1 hears of none. */
-        revoked: z.string().optional(),
-      }),
-    ),
+    attempts: z
+      .array(
+        z.object({
+          attemptId: z.uuid(),
+          fence: Fence,
+          ackedNext: z.partialRecord(SpoolStream, Sequence),
+          /** Why the attempt was taken away, as in `drop`; absent while it is the agent's. Version 1 hears of none. */
+          revoked: Text.optional(),
+        }),
+      )
+      .max(LIST_MAX),
     /** The number of the hello that this answers. */
     beat: Sequence.optional(),
     /** How long the attempts that are not revoked are leased, counted from when that hello was sent. */
@@ -238,7 +257,7 @@ export const ToAgent = z.discriminatedUnion('type', [
     type: z.literal('renewed'),
     beat: Sequence,
     leaseSeconds: z.number().positive(),
-    attempts: z.array(z.object({ attemptId: z.uuid(), fence: Fence })),
+    attempts: z.array(z.object({ attemptId: z.uuid(), fence: Fence })).max(LIST_MAX),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
@@ -251,15 +270,15 @@ export const ToAgent = z.discriminatedUnion('type', [
     type: z.literal('drop'),
     attemptId: z.uuid(),
     code: z.enum(['revoked', 'unknown']).optional(),
-    reason: z.string(),
+    reason: Text,
   }),
-  z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: z.string() }),
+  z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: Text }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({
     type: z.literal('refused'),
     code: z.enum(['protocol', 'agent-name', 'malformed', 'too-large']),
-    message: z.string(),
+    message: Text,
   }),
 ]);
 export type ToAgent = z.infer<typeof ToAgent>;

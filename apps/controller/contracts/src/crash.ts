@@ -1,3 +1,13 @@
+import { cleanText } from './text.js';
+
+/**
+ * Characters of a line that are looked at. A record of printk has at most 2048; a console that lost line ends
+ * may put several into one line.
+ */
+export const ALARM_LINE_MAX = 8192;
+/** Longest title and signature, in characters. */
+export const ALARM_TITLE_MAX = 300;
+
 /** What a kernel log line says about the health of the kernel that wrote it. */
 export interface KernelAlarm {
   /** `crash` ends the kernel (with oops=panic); `warning` taints what ran while it was printed. */
@@ -14,15 +24,18 @@ interface Rule {
 
 const whole = (match: RegExpExecArray): string => match[1] ?? match[0];
 
-/** First match wins. A new rule comes with a line in the corpus of crash.test.ts. */
+/**
+ * First match wins. A new rule comes with a line in the corpus of crash.test.ts. Every repetition has a maximum, so
+ * that a match that fails costs little at each place where it may begin.
+ */
 const RULES: readonly Rule[] = [
   { kind: 'crash', pattern: /(BUG: kernel NULL pointer dereference)/, title: whole },
   { kind: 'crash', pattern: /(BUG: unable to handle page fault)/, title: whole },
-  { kind: 'crash', pattern: /(BUG: unable to handle kernel [a-z ]+)/, title: (m) => whole(m).trim() },
-  { kind: 'crash', pattern: /(kernel BUG at [^ !]+)!/, title: whole },
+  { kind: 'crash', pattern: /(BUG: unable to handle kernel [a-z ]{1,100})/, title: (m) => whole(m).trim() },
+  { kind: 'crash', pattern: /(kernel BUG at [^ !]{1,200})!/, title: whole },
   {
     kind: 'crash',
-    pattern: /(BUG: KASAN: [a-z-]+)(?: in ([a-zA-Z0-9_.]+))?/,
+    pattern: /(BUG: KASAN: [a-z-]{1,60})(?: in ([a-zA-Z0-9_.]{1,128}))?/,
     title: (m) => (m[2] === undefined ? whole(m) : `${whole(m)} in ${m[2]}`),
   },
   { kind: 'crash', pattern: /(general protection fault)/, title: whole },
@@ -41,10 +54,10 @@ const RULES: readonly Rule[] = [
   { kind: 'crash', pattern: /(Oops): [0-9a-f#]/, title: whole },
   {
     kind: 'warning',
-    pattern: /INFO: task ([^ :]+)[^ ]*:\d+ blocked for more than/,
+    pattern: /INFO: task ([^ :]{1,64})[^ ]{0,32}:\d{1,10} blocked for more than/,
     title: (m) => `task ${whole(m)} hung`,
   },
-  { kind: 'warning', pattern: /INFO: rcu_[a-z]+ (?:self-)?detected/, title: () => 'RCU stall' },
+  { kind: 'warning', pattern: /INFO: rcu_[a-z]{1,32} (?:self-)?detected/, title: () => 'RCU stall' },
   {
     kind: 'warning',
     pattern: /WARNING: possible (circular locking dependency|recursive locking|irq lock inversion)/,
@@ -58,33 +71,43 @@ const RULES: readonly Rule[] = [
   {
     // Both shapes in use: "WARNING: CPU: 0 PID: 1 at FILE:LINE FUNCTION" and, since 6.17, "WARNING: FILE:LINE at FUNCTION".
     kind: 'warning',
-    pattern: /WARNING: (?:CPU: \d+ PID: \d+ at )?([a-zA-Z0-9_./-]+:\d+)(?: at)? ([a-zA-Z0-9_.]+)/,
+    pattern:
+      /WARNING: (?:CPU: \d{1,6} PID: \d{1,10} at )?([a-zA-Z0-9_./-]{1,200}:\d{1,7})(?: at)? ([a-zA-Z0-9_.]{1,128})/,
     title: (m) => `WARNING at ${whole(m)} ${m[2] ?? ''}`.trim(),
   },
   { kind: 'warning', pattern: /(BUG: sleeping function called from invalid context)/, title: whole },
   { kind: 'warning', pattern: /(BUG: scheduling while atomic)/, title: whole },
   {
     kind: 'warning',
-    pattern: /DMA-API: .*?(device driver [a-zA-Z ]+)/,
+    pattern: /DMA-API: .{0,200}?(device driver [a-zA-Z ]{1,120})/,
     title: (m) => `DMA-API: ${whole(m).trim()}`,
   },
-  { kind: 'warning', pattern: /(DMAR: \[DMA (?:Read|Write)[A-Z_ ]*\])/, title: whole },
+  { kind: 'warning', pattern: /(DMAR: \[DMA (?:Read|Write)[A-Z_ ]{0,40}\])/, title: whole },
   { kind: 'warning', pattern: /(AMD-Vi: Event logged)/, title: whole },
   { kind: 'warning', pattern: /(AER: .{0,40}error)/, title: whole },
   { kind: 'warning', pattern: /(BUG: Bad (?:page state|rss-counter state|page map))/, title: whole },
-  { kind: 'warning', pattern: /kmemleak: (\d+) new suspected memory leaks/, title: () => 'kmemleak' },
+  { kind: 'warning', pattern: /kmemleak: (\d{1,10}) new suspected memory leaks/, title: () => 'kmemleak' },
 ];
 
-const INSTRUCTION_POINTER = /RIP: [0-9a-f]{4}:([a-zA-Z_][a-zA-Z0-9_.]*)\+0x/;
+const INSTRUCTION_POINTER = /RIP: [0-9a-f]{4}:([a-zA-Z_][a-zA-Z0-9_.]{0,127})\+0x/;
 
-/** What a line of a kernel log says, or null for an ordinary line. */
-export function readKernelAlarm(line: string): KernelAlarm | null {
+function placeOf(line: string): string | null {
+  const place = INSTRUCTION_POINTER.exec(line.slice(0, ALARM_LINE_MAX))?.[1];
+  return place === undefined ? null : cleanText(place, ALARM_TITLE_MAX);
+}
+
+/** What a line of a kernel log says, or null for an ordinary line. Looks at its first ALARM_LINE_MAX characters. */
+export function readKernelAlarm(text: string): KernelAlarm | null {
+  const line = text.length > ALARM_LINE_MAX ? text.slice(0, ALARM_LINE_MAX) : text;
   for (const rule of RULES) {
     const match = rule.pattern.exec(line);
-    if (match !== null) return { kind: rule.kind, title: rule.title(match) };
+    if (match !== null) return { kind: rule.kind, title: cleanText(rule.title(match), ALARM_TITLE_MAX) };
   }
   return null;
 }
+
+/** Different warnings that a watch remembers. */
+const WARNINGS_MAX = 1000;
 
 export interface CrashReport {
   signature: string;
@@ -114,9 +137,9 @@ export function createCrashWatch(): {
         title = alarm.title;
         firstLine = count;
       } else if (alarm?.kind === 'warning' && title === null) {
-        warnings.add(alarm.title);
+        if (warnings.size < WARNINGS_MAX) warnings.add(alarm.title);
       }
-      if (title !== null && place === null) place = INSTRUCTION_POINTER.exec(line)?.[1] ?? null;
+      if (title !== null && place === null) place = placeOf(line);
       count += 1;
       return alarm;
     },

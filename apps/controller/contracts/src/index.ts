@@ -1,4 +1,6 @@
 export * from './ids.js';
+export * from './text.js';
+export * from './fit.js';
 export * from './inventory.js';
 export * from './devices.js';
 export * from './paths.js';

@@ -1,5 +1,18 @@
 import { z } from 'zod';
 
+/** Longest string in an inventory, in characters, and longest short word (a driver, a speed, a group). */
+export const INVENTORY_TEXT_MAX = 1024;
+export const INVENTORY_WORD_MAX = 256;
+/** Bridges above one function: a domain has 256 buses. */
+export const PARENTS_MAX = 256;
+/** Functions of one machine. */
+export const FUNCTIONS_MAX = 4096;
+/** Longest kernel command line, in characters: no architecture of Linux takes more than 4096. */
+export const COMMAND_LINE_MAX = 8192;
+
+const Text = z.string().max(INVENTORY_TEXT_MAX);
+const Word = z.string().max(INVENTORY_WORD_MAX);
+
 /** Domain:bus:device.function as Linux prints it. An attribute, never an identity: bus numbers move. */
 export const PciAddress = z.string().regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/);
 
@@ -17,23 +30,23 @@ export const PciFunction = z.object({
     .nullable(),
   class: z.string().regex(/^[0-9a-f]{6}$/),
   revision: z.string().regex(/^[0-9a-f]{2}$/),
-  parents: z.array(PciAddress),
-  driver: z.string().nullable(),
-  link: z.object({ speed: z.string(), width: z.number().int().nonnegative() }).nullable(),
+  parents: z.array(PciAddress).max(PARENTS_MAX),
+  driver: Word.nullable(),
+  link: z.object({ speed: Word, width: z.number().int().nonnegative() }).nullable(),
   numaNode: z.number().int().nullable(),
   /** ACS control register (PCIe r6 7.7.11.3), null without the capability. */
   acsControl: z.number().int().nonnegative().nullable(),
-  iommuGroup: z.string().nullable(),
+  iommuGroup: Word.nullable(),
   /** Sizes in bytes by BAR index 0–5; 0 = not implemented. */
   barSizesBytes: z.array(z.number().nonnegative()).max(6),
 });
 export type PciFunction = z.infer<typeof PciFunction>;
 
 export const Cpu = z.object({
-  vendor: z.string(),
+  vendor: Text,
   family: z.number().int(),
   model: z.number().int(),
-  name: z.string(),
+  name: Text,
   count: z.number().int().positive(),
 });
 
@@ -41,9 +54,9 @@ export const Cpu = z.object({
 export const Inventory = z.object({
   cpu: Cpu,
   memoryBytes: z.number().nonnegative(),
-  system: z.object({ vendor: z.string(), product: z.string(), board: z.string(), firmware: z.string() }),
+  system: z.object({ vendor: Text, product: Text, board: Text, firmware: Text }),
   iommu: z.enum(['none', 'translated', 'passthrough']),
-  kernel: z.object({ release: z.string(), buildId: z.string(), commandLine: z.string() }),
-  functions: z.array(PciFunction).max(4096),
+  kernel: z.object({ release: Word, buildId: Word, commandLine: z.string().max(COMMAND_LINE_MAX) }),
+  functions: z.array(PciFunction).max(FUNCTIONS_MAX),
 });
 export type Inventory = z.infer<typeof Inventory>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseKtapLine } from './index.js';
+import { KTAP_LINE_MAX, parseKtapLine, readKernelAlarm, REASON_MAX, TEST_ID_MAX } from './index.js';
 
 describe('parseKtapLine', () => {
   it('reads results of every kind', () => {
@@ -80,5 +80,77 @@ describe('parseKtapLine', () => {
         });
       }),
     );
+  });
+
+  it('reads a result as the expression did that it replaced, which tried its ways one after the other', () => {
+    const before = /^( *)(not )?ok (\d+)(?: -)?(?: ([^#]*?))?(?:\s*#\s*(SKIP|TODO|XFAIL|TIMEOUT)\b:?\s*(.*))?$/i;
+    const token = fc.constantFrom(
+      'ok ',
+      'not ',
+      '1',
+      '23',
+      ' -',
+      ' ',
+      '\t',
+      '#',
+      'SKIP',
+      'skip:',
+      'x',
+      'TODOs',
+      'a.b',
+      '-',
+    );
+    const text = fc.array(token, { maxLength: 9 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text,
+          text.map((rest) => `ok 1${rest}`),
+        ),
+        (line) => {
+          const match = before.exec(line);
+          const event = parseKtapLine(line);
+          if (match === null) {
+            expect(event?.type).not.toBe('result');
+            return;
+          }
+          expect(event).toEqual({
+            type: 'result',
+            number: Number(match[3]),
+            test: (match[4] ?? '').trim().replaceAll('\t', ' '),
+            ok: match[2] === undefined,
+            directive: match[5]?.toUpperCase() ?? null,
+            reason: match[6]?.trim() ? match[6].trim().replaceAll('\t', ' ') : null,
+            depth: Math.floor((match[1] ?? '').length / 2),
+          });
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('looks at the beginning of a line without end, and gives no more of it on', () => {
+    const line = `ok 1 ${' '.repeat(240_000)}#x`;
+    const start = performance.now();
+    for (let turn = 0; turn < 100; turn += 1) parseKtapLine(line);
+    // A hundred of them: one alone took 38 s.
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(parseKtapLine(`ok 1 ${'n'.repeat(1e6)}`)).toMatchObject({ test: `${'n'.repeat(TEST_ID_MAX - 1)}…` });
+    const skipped = parseKtapLine(`ok 1 n # SKIP ${'r'.repeat(1e6)}`);
+    expect(skipped?.type === 'result' && skipped.reason).toHaveLength(REASON_MAX);
+    expect(parseKtapLine(`# metric: {"samples":[${'1,'.repeat(KTAP_LINE_MAX)}1]}`)).toMatchObject({
+      type: 'malformed',
+    });
+    const params = JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`p${at}`, at])));
+    const metric = `# metric: {"name":"n","unit":"ns","better":"lower","samples":[1],"params":${params}}`;
+    expect(parseKtapLine(metric)).toMatchObject({
+      type: 'malformed',
+      problem: expect.stringContaining('64 parameters'),
+    });
+  });
+
+  it('makes names and reasons fit for one line', () => {
+    expect(parseKtapLine('# test: a\u0000b\u001b[31m')).toEqual({ type: 'starting', test: 'a\ufffdb\ufffd[31m' });
+    expect(readKernelAlarm('Kernel panic - not syncing: a\u0007\ud800')?.title).toBe('panic: a\ufffd\ufffd');
   });
 });

@@ -39,12 +39,12 @@ export const VERDICT_BY_LETTER: ReadonlyMap<string, Verdict> = new Map(
 
 /** The line `# proof: {…}` of a suite: which way the bytes went, counted by the devices' drivers. */
 export const Proof = z.object({
-  test: z.string(),
+  test: z.string().max(1000),
   /** What the test aims at; `any` makes no claim about the path. */
   expected: z.enum(['peer', 'ram', 'any']),
   aliasPages: z.number().int().nonnegative(),
   ramPages: z.number().int().nonnegative(),
-  mapType: z.string(),
+  mapType: z.string().max(1000),
   aliasCalls: z.number().int().nonnegative().default(0),
   migratedBack: z.number().int().nonnegative().default(0),
   bytesCompared: z.number().int().nonnegative().default(0),

@@ -2,7 +2,10 @@ import { output, script } from '../../machine/command.js';
 import type { TestBench } from '../test-bench.js';
 
 /** Small things that tell how the kernel fared; large ones are streams. */
+const COLLECT_MAX_BYTES = 64 * 1024;
+const COLLECT_MAX_LINES = 2000;
 const COLLECT = `
+{
 echo "uptime: $(cat /proc/uptime)"
 echo "tainted: $(cat /proc/sys/kernel/tainted)"
 cat /proc/modules
@@ -10,6 +13,7 @@ grep -E '^(hmm|pgmigrate|thp_migration|numa_hint|oom_kill)' /proc/vmstat
 for file in /sys/kernel/debug/peerlab*/* /sys/class/misc/peerlab*/counters /sys/class/peerlab/*/counters; do
   [ -f "$file" ] && { echo "$file:"; cat "$file"; }
 done
+} | head -c ${COLLECT_MAX_BYTES}
 exit 0`;
 
 /** Brings in what the machine still has to tell before it reboots. */
@@ -19,7 +23,10 @@ export async function collect(bench: TestBench): Promise<string> {
   const { kernel } = await bench.host.reach(0, bench.signal);
   if (kernel.bootId !== bench.candidate.bootId) return 'the default kernel runs already; nothing to collect';
   await bench.kernelLog.catchUp(session, bench.signal);
-  const text = await output(session, script('collect', {}, COLLECT), { signal: bench.signal });
-  for (const line of text.trim().split('\n')) bench.note(`collect: ${line}`);
+  const text = await output(session, script('collect', {}, COLLECT), {
+    maxBytes: 2 * COLLECT_MAX_BYTES,
+    signal: bench.signal,
+  });
+  for (const line of text.trim().split('\n', COLLECT_MAX_LINES)) bench.note(`collect: ${line}`);
   return 'kernel log complete';
 }

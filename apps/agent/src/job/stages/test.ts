@@ -1,8 +1,9 @@
-import type { SuiteEntry } from '@peerlab/contracts';
+import { type AttemptEvent, PLAN_MAX, type SuiteEntry } from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../journal.js';
 import { killSuite } from '../suite-command.js';
+import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';
 import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
@@ -17,19 +18,35 @@ export async function test(bench: TestBench): Promise<string> {
   await planUnknownSuites(bench);
   await loadModules(bench);
   let interruptions = 0;
-  for (const suite of bench.work.suites) interruptions += await runSuite(bench, suite);
+  const metrics = new Quota(METRICS_PER_ATTEMPT);
+  for (const suite of bench.work.suites) interruptions += await runSuite(bench, suite, metrics);
   return interruptions === 0
     ? `${bench.work.suites.length} suites ran`
     : `${bench.work.suites.length} suites ran, ${interruptions} times interrupted by a crash or a hang`;
 }
 
 /** Resolves to the number of interruptions. */
-async function runSuite(bench: TestBench, suite: SuiteEntry): Promise<number> {
-  const progress = new SuiteProgress(suite.name, bench.plans.get(suite.name) ?? suite.tests, {
-    emit: (event) => bench.emit(event),
-    warningsBetween: (from, to) => bench.kernelLog.warningsBetween(from, to),
-    note: (text) => bench.note(text),
-  });
+async function runSuite(bench: TestBench, suite: SuiteEntry, metrics: Quota): Promise<number> {
+  const around = {
+    emit: (event: AttemptEvent) => bench.emit(event),
+    warningsBetween: (from: number, to: number) => bench.kernelLog.warningsBetween(from, to),
+    note: (text: string) => bench.note(text),
+    say: (text: string) => {
+      bench.note(`test: ${text}`);
+      bench.spool.appendLine('test', `# peerlab: ${text}`);
+    },
+  };
+  const plan = (bench.plans.get(suite.name) ?? suite.tests).slice(0, PLAN_MAX);
+  const progress = new SuiteProgress(suite.name, plan, around, metrics);
+  try {
+    return await runToEnd(bench, suite, progress);
+  } finally {
+    const summary = progress.summary();
+    if (summary !== null) around.note(`test: ${summary}`);
+  }
+}
+
+async function runToEnd(bench: TestBench, suite: SuiteEntry, progress: SuiteProgress): Promise<number> {
   let timeLeftMs = suite.timeoutSeconds * 1000;
   for (let interruptions = 0; ; interruptions += 1) {
     if (bench.host.session === null) await rebootCandidate(bench);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pause, until } from '../../timing.js';
-import { createLogFileConsole } from './console-log-file.js';
+import { createLogFileConsole, LAST_BYTES } from './console-log-file.js';
 import { CANDIDATE_ENTRY, customConfig } from './grub.js';
 import { createFileMemory } from './memory-file.js';
 import { createQemuPower } from './qemu-power.js';
@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('log file console', () => {
   const eventually = (what: string, check: () => boolean): Promise<true> =>
-    until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 3_000 });
+    until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 30_000 });
 
   it('gives each line once, whole, from the offset on', async () => {
     const logFile = join(folder, 'console.log');
@@ -35,6 +35,50 @@ describe('log file console', () => {
     await follower.stop();
     expect(lines).toEqual(['new', 'half ö whole', '', 'login: ']);
     expect(follower.offsetBytes).toBe(Buffer.byteLength('old\r\nnew\r\nhalf ö whole\n\nlogin: '));
+  });
+
+  it('that prints without end leaves time for everything else, and ends when it is told to', async () => {
+    const logFile = join(folder, 'console.log');
+    const line = `${'x'.repeat(63)}\n`;
+    writeFileSync(logFile, line.repeat((LAST_BYTES * 3) / line.length));
+    let [read, busyMs, skipped] = [0, 0, { lines: 0, bytes: 0 }];
+    const spin = (ms: number): void => {
+      for (const start = performance.now(); performance.now() - start < ms; );
+      busyMs += ms;
+    };
+    const start = performance.now();
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(0, {
+      // A line that costs something: a megabyte of them takes a second.
+      onLine: () => {
+        read += 1;
+        if (read < 10_000) spin(0.1);
+      },
+      onSkipped: (gap) => (skipped = gap),
+    });
+    await eventually('half a megabyte', () => read > 5_000);
+    expect(busyMs / (performance.now() - start)).toBeLessThan(0.75);
+    await follower.stop();
+    expect(skipped.lines).toBeGreaterThan(0);
+    expect(read + skipped.lines).toBe((LAST_BYTES * 3) / line.length);
+    expect(follower.offsetBytes + skipped.bytes).toBe(LAST_BYTES * 3);
+  });
+
+  it('a reader that throws is told of once, and the console goes no further', async () => {
+    const logFile = join(folder, 'console.log');
+    writeFileSync(logFile, 'one\ntwo\n');
+    const [lines, faults]: [string[], unknown[]] = [[], []];
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(0, {
+      onLine: (line) => {
+        lines.push(line);
+        throw new Error('a bug');
+      },
+      onFault: (fault) => faults.push(fault),
+    });
+    await eventually('the fault', () => faults.length === 1);
+    appendFileSync(logFile, 'three\n');
+    await follower.stop();
+    expect(lines).toEqual(['one']);
+    expect(faults).toEqual([new Error('a bug')]);
   });
 
   it('survives truncation and a file that comes late', async () => {

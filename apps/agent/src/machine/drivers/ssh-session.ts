@@ -5,6 +5,7 @@ import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
 import { LineSplitter, readInto } from '../lines.js';
+import { messageOf } from '../../journal.js';
 import type {
   CommandEnd,
   ExecOptions,
@@ -23,11 +24,33 @@ const EXEC_TIMEOUT_MS = 60_000;
 /** What one command may print; far above anything a stage asks for. */
 const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
+/** Gathers chunks of any size; a machine that sends single bytes must not cost an object for each. */
+class Collected {
+  private buffer = Buffer.alloc(0);
+  private length = 0;
+
+  add(chunk: Buffer): void {
+    const needed = this.length + chunk.length;
+    if (needed > this.buffer.length) {
+      const larger = Buffer.alloc(Math.max(needed, 2 * this.buffer.length));
+      this.buffer.copy(larger, 0, 0, this.length);
+      this.buffer = larger;
+    }
+    chunk.copy(this.buffer, this.length);
+    this.length = needed;
+  }
+
+  get text(): string {
+    return this.buffer.toString('utf8', 0, this.length);
+  }
+}
+
+const nameOf = (command: string): string => command.split('\n', 1)[0]?.slice(0, 80) ?? '';
+
 type ExitStatus = Omit<CommandEnd, 'lost'>;
 
 function withoutStatus(command: string): MachineError {
-  const what = command.split('\n', 1)[0]?.slice(0, 80) ?? '';
-  return new MachineError('connection-lost', `the channel of "${what}" was closed without an exit status`);
+  return new MachineError('connection-lost', `the channel of "${nameOf(command)}" was closed without an exit status`);
 }
 
 export class SshSession implements Session {
@@ -63,7 +86,8 @@ export class SshSession implements Session {
     options.signal?.throwIfAborted();
     const { channel, end } = await this.channel(command);
     return new Promise((resolve, reject) => {
-      const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+      const { maxBytes = OUTPUT_MAX_BYTES } = options;
+      const collected = { stdout: new Collected(), stderr: new Collected() };
       let size = 0;
       const finish = (act: () => void): void => {
         clearTimeout(timer);
@@ -86,17 +110,16 @@ export class SshSession implements Session {
       this.lost.addEventListener('abort', onLost, { once: true });
       const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
         size += chunk.length;
-        if (size > OUTPUT_MAX_BYTES) fail(new MachineError('command-failed', 'the command prints without end'));
-        else chunks[name].push(chunk);
+        if (size <= maxBytes) collected[name].add(chunk);
+        else fail(new MachineError('command-failed', `"${nameOf(command)}" prints more than ${maxBytes} bytes`));
       };
       channel.on('data', collect('stdout'));
       channel.stderr.on('data', collect('stderr'));
       channel.on('close', () => {
-        const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(chunks[name]).toString('utf8');
         const ended = end();
         if (ended === null && !this.lost.aborted) fail(withoutStatus(command));
         else if (ended === null) fail(this.lostError());
-        else finish(() => resolve({ stdout: text('stdout'), stderr: text('stderr'), ...ended }));
+        else finish(() => resolve({ stdout: collected.stdout.text, stderr: collected.stderr.text, ...ended }));
       });
       channel.end(options.stdin ?? '');
     });
@@ -106,18 +129,43 @@ export class SshSession implements Session {
     const { channel, end } = await this.channel(command);
     const stdout = new LineSplitter((line, continues) => handlers.onStdoutLine(line, continues));
     const stderr = new LineSplitter((line, continues) => handlers.onStderrLine(line, continues));
-    const endings = [readInto(channel, stdout, handlers.flow), readInto(channel.stderr, stderr, handlers.flow)];
+    let giveUp: (fault: unknown) => void = () => undefined;
+    const onFault = (fault: unknown): void => giveUp(fault);
+    const endings = [
+      readInto(channel, stdout, handlers.flow, onFault),
+      readInto(channel.stderr, stderr, handlers.flow, onFault),
+    ];
+    let isOver = false;
     const ended = new Promise<CommandEnd>((resolve) => {
-      const finish = (): void => {
-        const seen = end();
-        this.lost.removeEventListener('abort', finish);
+      const finish = (how: CommandEnd): void => {
+        if (isOver) return;
+        isOver = true;
+        this.lost.removeEventListener('abort', onEnd);
         for (const endReading of endings) endReading();
-        resolve(seen === null ? { code: null, signal: null, lost: true } : { ...seen, lost: false });
+        resolve(how);
       };
-      channel.on('close', finish);
-      this.lost.addEventListener('abort', finish, { once: true });
+      const onEnd = (): void => {
+        const seen = end();
+        finish(seen === null ? { code: null, signal: null, lost: true } : { ...seen, lost: false });
+      };
+      giveUp = (thrown) => {
+        const message = `what "${nameOf(command)}" printed could not be taken: ${messageOf(thrown)}`;
+        channel.close();
+        finish({ code: null, signal: null, lost: false, fault: new MachineError('output', message, null, thrown) });
+      };
+      channel.on('close', onEnd);
+      this.lost.addEventListener('abort', onEnd, { once: true });
     });
-    return { ended, writeLine: (text) => channel.write(`${text}\n`), close: () => channel.close() };
+    const writeLine = async (text: string): Promise<void> => {
+      // A program that has exited reads nothing; its channel closes when its output was read, which may wait for this.
+      const isDeaf = (): boolean => isOver || end() !== null || !channel.writable;
+      if (isDeaf() || channel.write(`${text}\n`) || isDeaf()) return;
+      await new Promise<void>((resolve) => {
+        for (const event of ['drain', 'exit', 'finish']) channel.once(event, () => resolve());
+        void ended.then(() => resolve());
+      });
+    };
+    return { ended, writeLine, close: () => channel.close() };
   }
 
   async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
@@ -223,10 +271,19 @@ export class SshSession implements Session {
       this.client.sftp((error, sftp) =>
         error
           ? reject(new MachineError('upload', `${this.address} offers no SFTP: ${error.message}`, null, error))
-          : resolve(sftp),
+          : resolve(this.watched(sftp)),
       ),
     );
     return this.sftpOpening;
+  }
+
+  /** An answer that is no SFTP would otherwise leave the requests before it without an end. */
+  private watched(sftp: SFTPWrapper): SFTPWrapper {
+    sftp.on('error', (error: Error) => {
+      this.lostWhy ??= `its SFTP answer is malformed: ${error.message}`;
+      this.close();
+    });
+    return sftp;
   }
 
   /**
@@ -240,6 +297,9 @@ export class SshSession implements Session {
           reject(new MachineError('connection-lost', `${this.address}: ${error.message}`, null, error));
           return;
         }
+        // An 'error' without a listener would end the process; what it means shows by how the channel ends.
+        channel.on('error', () => undefined);
+        channel.stderr.on('error', () => undefined);
         let status: ExitStatus | null = null;
         channel.on('exit', (code: number | null, signal?: string) => {
           status = { code, signal: signal ?? null };

@@ -30,6 +30,53 @@ describe('SSH session', () => {
     }
   });
 
+  it('takes so many bytes of a command, however small the pieces are', async () => {
+    lab.fake.answers.set('df', (channel) => {
+      for (let at = 0; at < 20_000; at += 1) channel.write('x');
+      channel.writeError(Buffer.alloc(1000, 0xff));
+      channel.exit(0);
+    });
+    const { stdout, stderr } = await session.exec(script('df', {}, ''));
+    expect([stdout, stderr]).toEqual(['x'.repeat(20_000), '\ufffd'.repeat(1000)]);
+    await expect(session.exec(script('df', {}, ''), { maxBytes: 20_999 })).rejects.toThrow(
+      '"# peerlab df {}" prints more than 20999 bytes',
+    );
+    lab.fake.answers.set('df', (channel) => {
+      channel.write(Buffer.alloc(17 * 1024 * 1024));
+    });
+    await expect(session.exec(script('df', {}, ''))).rejects.toThrow('prints more than 16777216 bytes');
+    expect((await session.exec('true')).code).toBe(0);
+  });
+
+  it('a listener that throws ends its own command alone', async () => {
+    lab.fake.answers.set('df', (channel) => channel.write('one\ntwo\n'));
+    const lines: string[] = [];
+    const running = await session.start(script('df', {}, ''), {
+      onStdoutLine: (line) => {
+        lines.push(line);
+        throw new Error('a bug');
+      },
+      onStderrLine: () => undefined,
+    });
+    const end = await running.ended;
+    expect(end).toMatchObject({ code: null, lost: false });
+    expect(end.fault?.message).toBe('what "# peerlab df {}" printed could not be taken: a bug');
+    expect(lines).toEqual(['one']);
+    await running.writeLine('into nothing');
+    expect((await session.exec('true')).code).toBe(0);
+  });
+
+  it('an answer that is no SFTP ends the connection, and what waits for it', async () => {
+    const { work } = lab.assign();
+    const local = join(await lab.bundles.fetch(work.bundle.sha256, work.manifest), 'vmlinuz');
+    const options = { sha256: 'a'.repeat(64), sizeBytes: readFileSync(local).length, mode: 0o644 };
+    lab.fake.onSftp = (request) => (request === 'OPEN' ? 'garbage' : true);
+    await expect(session.upload(local, '/boot/x', options)).rejects.toThrow(/connection to .* was lost \(its SFTP/);
+    expect(session.lost.aborted).toBe(true);
+    session = await lab.machine.access.connect({ timeoutMs: 5_000 });
+    expect((await session.exec('true')).code).toBe(0);
+  });
+
   it('an interrupted upload goes on where it stopped; a part that differs is sent anew', async () => {
     const { work } = lab.assign();
     const local = join(await lab.bundles.fetch(work.bundle.sha256, work.manifest), 'vmlinuz');
