@@ -13,7 +13,10 @@ import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { sendProblem } from './platform/http/problem.filter.js';
-import { limitBodies } from './platform/http/body-limits.js';
+import { TokenService } from './platform/auth/token.service.js';
+import { AllowedHosts } from './platform/http/allowed-hosts.js';
+import { declareRoutes, jsonReader } from './platform/http/declared-routes.js';
+import { guardFrontDoor } from './platform/http/front-door.js';
 import { serveWebFiles } from './platform/http/web-files.js';
 import { NestLog } from './platform/logging.js';
 
@@ -21,6 +24,8 @@ export interface RunningServer {
   /** Without a final slash. */
   url: string;
   app: NestFastifyApplication;
+  /** Method and path of every route that is served. */
+  routes: ReadonlySet<string>;
   /** Stores what was received, then closes everything. The database stays. */
   close: () => Promise<void>;
 }
@@ -36,14 +41,17 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     routerOptions: { maxParamLength: 200 },
   });
   const fastify = adapter.getInstance();
-  limitBodies(fastify);
+  const routes = declareRoutes(fastify);
+  const hosts = new AllowedHosts(settings);
   // Artifacts are streams: the route reads them itself, with its own limit.
   fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
+  adapter.useBodyParser('application/json', true, {}, jsonReader(fastify));
   const app = await NestFactory.create<NestFastifyApplication>(appModule(settings, address), adapter, {
     rawBody: true,
     logger: new NestLog(),
     abortOnError: false,
   });
+  guardFrontDoor(fastify, hosts, () => app.get(TokenService));
   await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
   await app.init();
   const agents = app.get(AgentGateway);
@@ -51,6 +59,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   const bus = app.get(Bus);
   routeUpgrades(
     app.getHttpServer(),
+    hosts,
     new Map([
       [AGENT_PATH, agents.upgrade.bind(agents)],
       [LIVE_PATH, live.upgrade.bind(live)],
@@ -71,7 +80,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     await close();
     throw listenError(error, settings);
   }
-  return { url: (await app.getUrl()).replace('[::1]', 'localhost'), app, close };
+  return { url: (await app.getUrl()).replace('[::1]', 'localhost'), app, routes, close };
 }
 
 function listenError(error: unknown, { host, port }: Settings): unknown {

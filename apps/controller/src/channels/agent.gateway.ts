@@ -15,13 +15,12 @@ import { StaleFence } from '../dispatch/attempt.service.js';
 import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { LogService } from '../logs/log.service.js';
-import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { TokenService } from '../platform/auth/token.service.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
-import { refuseUpgrade } from './upgrade.js';
 
 /** An order is repeated when the agent has not taken it up after this long. */
 const RESEND_MS = 10_000;
@@ -64,16 +63,11 @@ export class AgentGateway {
     });
   }
 
-  /** Accepts a connection with an agent's token; others get 401 before any upgrade. */
+  /** Accepts a connection with an agent's token; throws ProblemError 401 or 429 for others, before any upgrade. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const identity = await this.#identify(request);
-    if (identity === 'guessing') {
-      refuseUpgrade(socket, 429, 'too-many-guesses', 'too many wrong tokens came from this address; wait a minute');
-      return;
-    }
+    const identity = await this.#tokens.identify(request.headers.authorization, request.socket.remoteAddress);
     if (identity?.kind !== 'agent') {
-      refuseUpgrade(socket, 401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
-      return;
+      throw new ProblemError(401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
@@ -83,15 +77,6 @@ export class AgentGateway {
       this.#tokenOf.set(connection, identity.id);
       webSocket.on('close', () => this.#part(connection));
     });
-  }
-
-  async #identify(request: IncomingMessage): Promise<Identity | 'guessing' | null> {
-    try {
-      return await this.#tokens.identify(request.headers.authorization, request.socket.remoteAddress);
-    } catch (error) {
-      if (error instanceof ProblemError) return 'guessing';
-      throw error;
-    }
   }
 
   /** Ends connections without a sign of life; a half-open one would look alive for hours. */

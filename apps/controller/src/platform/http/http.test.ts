@@ -65,8 +65,9 @@ describe('problems', () => {
 
   it('answer unknown routes, bad JSON, odd types and large bodies', async () => {
     const url = `${farm.server.url}/api/v1/runs/check`;
-    const send = (body: string, type: string) =>
-      fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
+    const send = (body: string, type: string, headers: Record<string, string> = {}) =>
+      fetch(url, { method: 'POST', body, headers: { 'content-type': type, ...headers } });
+    const authorization = { authorization: `Bearer ${farm.userToken}` };
     expect(await problem(await fetch(`${farm.server.url}/api/v1/nothing`))).toMatchObject({ status: 404 });
     expect(await problem(await fetch(`${farm.server.url}/api/v2`, { method: 'DELETE' }))).toMatchObject({
       status: 404,
@@ -74,13 +75,14 @@ describe('problems', () => {
     expect(await problem(await fetch(`${farm.server.url}/%zz`))).toMatchObject({ status: 400 });
     expect(await problem(await send('{', 'application/json'))).toMatchObject({ status: 400 });
     expect(await problem(await send('<a/>', 'text/xml'))).toMatchObject({ status: 415 });
-    expect(
-      await problem(await send(JSON.stringify({ yaml: 'x'.repeat(14 * 1024 * 1024) }), 'application/json')),
-    ).toMatchObject({ status: 413 });
+    const large = JSON.stringify({ yaml: 'x'.repeat(14 * 1024 * 1024) });
+    expect(await problem(await send(large, 'application/json', authorization))).toMatchObject({ status: 413 });
+    // Without a token nothing of it is read.
+    expect(await problem(await send(large, 'application/json'))).toMatchObject({ status: 401 });
     const small = {
       method: 'PATCH',
       body: JSON.stringify({ desired: 'x'.repeat(70_000) }),
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${farm.userToken}` },
+      headers: { 'content-type': 'application/json', ...authorization },
     };
     expect(await problem(await fetch(`${farm.server.url}/api/v1/machines/m`, small))).toMatchObject({ status: 413 });
   });
