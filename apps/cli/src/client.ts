@@ -26,6 +26,7 @@ export class Unreachable extends Error {
 
 export interface Client {
   readonly url: string;
+  readonly token: string | null;
   call<N extends RouteName>(name: N, call: CallOf<N>): Promise<AnswerOf<N>>;
   /** Body of an answer that is not JSON, as text pieces in order. */
   text(name: 'getRawLog', call: CallOf<'getRawLog'>): Promise<AsyncIterable<Uint8Array>>;
@@ -56,6 +57,7 @@ export function createClient(url: string, token: string | null): Client {
 
   return {
     url: base,
+    token,
     async call(name, call) {
       const { method, path, body } = requestOf(name, call);
       const response = await send(method, path, body);

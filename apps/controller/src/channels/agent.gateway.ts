@@ -21,9 +21,14 @@ import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
+import { ConnectionLimit } from './connection-limit.js';
 
 /** An order is repeated when the agent has not taken it up after this long. */
 const RESEND_MS = 10_000;
+
+/** An agent has one connection, and for a moment one more when it comes back before the old one is known dead. */
+const CONNECTIONS_PER_TOKEN = 16;
+const CONNECTIONS_MAX = 2000;
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
 type Heartbeat = Extract<FromAgent, { type: 'heartbeat' }>;
@@ -36,6 +41,7 @@ export class AgentGateway {
   readonly #all = new Set<AgentConnection>();
   /** Ids of the tokens that connections came with. */
   readonly #tokenOf = new WeakMap<AgentConnection, string>();
+  readonly #connections = new ConnectionLimit(CONNECTIONS_PER_TOKEN, CONNECTIONS_MAX);
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
@@ -69,6 +75,9 @@ export class AgentGateway {
     if (identity?.kind !== 'agent') {
       throw new ProblemError(401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
     }
+    const end = this.#connections.begin(identity.id);
+    socket.once('close', end);
+    if (socket.destroyed) return end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
         this.#handle(connection, frame),
