@@ -38,7 +38,8 @@ export interface Client {
  * @param url without trailing slash, e.g. http://127.0.0.1:7470
  */
 export function createClient(url: string, token: string | null): Client {
-  const base = url.replace(/\/+$/, '');
+  let base = url;
+  while (base.endsWith('/')) base = base.slice(0, -1);
 
   async function send(method: string, path: string, body: string | null): Promise<Response> {
     const headers: Record<string, string> = {};
