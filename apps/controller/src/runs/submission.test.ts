@@ -91,7 +91,7 @@ describe('readSubmission', () => {
       Array.from({ length: 300 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''),
     ];
     for (const text of deep) expect(problemsOf(text)[0]?.message).toMatch(/^nests deeper than 200/);
-    const patch = `        +[[[[{{{{- - - - ? ? ? ?${' '.repeat(300)}\n`.repeat(10_000);
+    const patch = `          +[[[[{{{{- - - - ? ? ? ?${' '.repeat(300)}\n`.repeat(10_000);
     const yaml = `name: x\nbuilds:\n  - name: a\n    series:\n      - mbox: |\n${patch}`;
     expect(readSubmission(yaml).ok).toBe(true);
   });

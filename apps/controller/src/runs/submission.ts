@@ -74,7 +74,7 @@ function read(yaml: string): Submitted {
   }
   const parsed = RunSpec.safeParse(value);
   if (parsed.success) return { ok: true, spec: parsed.data, locate };
-  return refused(problemItems(parsed.error).map(suggestField).map(locate));
+  return { ok: false, problems: problemItems(parsed.error).map(suggestField).map(locate) };
 }
 
 /** Keys that stand in their map already. */

@@ -8,7 +8,6 @@ import {
   renderReport,
   RunSpec,
   storableLines,
-  type RunReport,
 } from '@peerlab/contracts';
 import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
@@ -43,7 +42,7 @@ const report = (message: string): string =>
     failures: [{ machine: 'm', build: 'b', class: 'infra', message }],
     skips: [],
     machines: [],
-  } as unknown as RunReport);
+  });
 
 const yaml = (text: string): unknown => readSubmission(text);
 const patch = (text: string): unknown => [parsePatch(text), parsePatch(text, { lines: false })];
