@@ -56,9 +56,9 @@ export class CallerLimit {
     return () => {
       if (isOver) return;
       isOver = true;
-      this.#refill(share);
       share.inFlight -= 1;
-      share.leftMs -= this.#nowMs() - beganMs;
+      // Together, or one long request would count for more than the time it had.
+      this.#refill(share, this.#nowMs() - beganMs);
     };
   }
 
@@ -71,9 +71,9 @@ export class CallerLimit {
     return share;
   }
 
-  #refill(share: Share): void {
+  #refill(share: Share, usedMs = 0): void {
     const nowMs = this.#nowMs();
-    share.leftMs = Math.min(BURST_MS, share.leftMs + (nowMs - share.atMs) * REFILL);
+    share.leftMs = Math.min(BURST_MS, share.leftMs + (nowMs - share.atMs) * REFILL - usedMs);
     share.atMs = nowMs;
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '@peerlab/contracts';
@@ -38,6 +38,17 @@ describe('access', () => {
     expect((await farm.request('session', {}, token)).status).toBe(401);
     const stored = await farm.sql.rows<{ hash: string }>('select hash from token');
     expect(stored.every(({ hash }) => /^[0-9a-f]{64}$/.test(hash))).toBe(true);
+  });
+});
+
+describe('a hook', () => {
+  it('has its body left unread until it is asked for', async () => {
+    const hook = (path: string, body: string) =>
+      fetch(`${farm.server.url}${path}`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    const path = '/api/v1/hooks/github?template=t';
+    expect((await hook(path, 'x'.repeat(4 * 1024 * 1024 + 1))).status).toBe(413);
+    // An unsigned one of any size is refused without a token, as its signature stands for it.
+    expect([400, 401]).toContain((await hook(path, `{"a":"${'x'.repeat(1024 * 1024)}"}`)).status);
   });
 });
 
@@ -113,6 +124,8 @@ describe('artifacts', () => {
       const response = await farm.upload(digest(content), content);
       expect(await response.json()).toEqual({ sha256: digest(content), sizeBytes: content.length });
     }
+    const file = join(farm.settings.stateDir, 'artifacts/sha256', digest(content).slice(0, 2), digest(content));
+    expect(statSync(file).mode & 0o777).toBe(0o640);
     const back = await farm.request('getArtifact', { params: { sha256: digest(content) } });
     expect(back.headers.get('content-length')).toBe(String(content.length));
     expect(Buffer.from(await back.arrayBuffer())).toEqual(content);
@@ -161,6 +174,9 @@ describe('the web UI', () => {
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('cache-control')).toBe('no-cache');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(page.headers.get('content-security-policy')).toContain("connect-src 'self';");
+    const answers = [await fetch(`${ui.server.url}/api/v1/runs`), await fetch(`${ui.server.url}/api/v1/nothing`)];
+    for (const answer of answers) expect(answer.headers.get('cache-control')).toBe('no-store');
     const asset = await fetch(`${ui.server.url}/assets/index-Ab12Cd34.js`);
     expect(asset.headers.get('cache-control')).toContain('immutable');
     expect((await fetch(`${ui.server.url}/assets/index-Absent99.js`)).status).toBe(404);
