@@ -86,7 +86,7 @@ export class Viewer {
   }
 }
 
-/** Accesses that a frame needs; an undeclared topic needs one that nobody has. */
+/** Accesses that a frame needs; an undeclared topic needs one that no one has. */
 function accessesOf(message: FromBrowser): (string | undefined)[] {
   if (message.type === 'topics') return message.topics.map((topic) => accessOfTopic(topic));
   return message.type === 'sign-in' ? [] : [LIVE_ACCESS.tail];

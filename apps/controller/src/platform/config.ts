@@ -52,7 +52,7 @@ export interface Settings {
   hosts: string[];
   /** Whether callers without a token may read. */
   publicReads: boolean;
-  /** A controller whose event loop stands still for so long ends itself; 0 = never. */
+  /** A controller whose event loop is blocked this long ends itself; 0 = never. */
   watchdogSeconds: number;
   /** 0 = any free port. */
   port: number;

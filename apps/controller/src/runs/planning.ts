@@ -189,7 +189,7 @@ interface Condition {
   drop: (selection: MachineSelection) => MachineSelection;
 }
 
-/** At most a handful of conditions are written by hand; beyond that the answer helps nobody. */
+/** At most a handful of conditions are written by hand; more would not help the reader. */
 const DROPPED_MAX = 8;
 
 /**

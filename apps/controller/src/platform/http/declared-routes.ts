@@ -67,7 +67,7 @@ export function jsonReader(fastify: FastifyInstance): (request: FastifyRequest, 
   };
 }
 
-/** A signed body is parsed by whoever asks for it, which is to be after its bytes were checked. */
+/** A signed body is parsed when it is read, which must be after its signature was checked. */
 function parseWhenAsked(request: { body: unknown; rawBody?: Buffer }): void {
   const { rawBody } = request;
   Object.defineProperty(request, 'body', {
