@@ -26,6 +26,7 @@ export class Unreachable extends Error {
 
 export interface Client {
   readonly url: string;
+  readonly token: string | null;
   call<N extends RouteName>(name: N, call: CallOf<N>): Promise<AnswerOf<N>>;
   /** Body of an answer that is not JSON, as text pieces in order. */
   text(name: 'getRawLog', call: CallOf<'getRawLog'>): Promise<AsyncIterable<Uint8Array>>;
@@ -37,7 +38,8 @@ export interface Client {
  * @param url without trailing slash, e.g. http://127.0.0.1:7470
  */
 export function createClient(url: string, token: string | null): Client {
-  const base = url.replace(/\/+$/, '');
+  let base = url;
+  while (base.endsWith('/')) base = base.slice(0, -1);
 
   async function send(method: string, path: string, body: string | null): Promise<Response> {
     const headers: Record<string, string> = {};
@@ -56,6 +58,7 @@ export function createClient(url: string, token: string | null): Client {
 
   return {
     url: base,
+    token,
     async call(name, call) {
       const { method, path, body } = requestOf(name, call);
       const response = await send(method, path, body);

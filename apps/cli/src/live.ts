@@ -1,18 +1,25 @@
 import { LIVE_PATH, ToBrowser } from '@peerlab/contracts';
 import { WebSocket } from 'ws';
+import type { Client } from './client.js';
 
 /**
  * Calls `onChange` whenever the controller says that a topic changed, and once after every
  * (re)connection, because changes may have been missed. Reconnects until closed; never rejects.
  */
-export function watchTopics(url: string, topics: string[], onChange: () => void): { close: () => void } {
+export function watchTopics(
+  { url, token }: Pick<Client, 'url' | 'token'>,
+  topics: string[],
+  onChange: () => void,
+): { close: () => void } {
   let closed = false;
   let socket: WebSocket | null = null;
   let timer: NodeJS.Timeout | null = null;
   let delayMs = 250;
 
   const connect = (): void => {
-    socket = new WebSocket(`${url.replace(/^http/, 'ws')}${LIVE_PATH}`);
+    socket = new WebSocket(`${url.replace(/^http/, 'ws')}${LIVE_PATH}`, {
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    });
     socket.on('open', () => {
       delayMs = 250;
       socket?.send(JSON.stringify({ type: 'topics', topics }));

@@ -40,6 +40,7 @@ import { SETTINGS_TOKEN, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { Sql } from './platform/database/sql.js';
+import { CallerLimit } from './platform/http/caller-limit.js';
 import { AnswerInterceptor } from './platform/http/answer.interceptor.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { SessionController } from './platform/session.controller.js';
@@ -119,6 +120,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       { provide: APP_GUARD, useClass: AuthGuard },
       { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
       TokenService,
+      { provide: CallerLimit, useFactory: () => new CallerLimit() },
       FleetService,
       SiteService,
       FleetView,

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { DataSource } from 'typeorm';
 import { backUp } from './backup/backup.js';
@@ -12,6 +13,7 @@ import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { errorFields, writeLog } from './platform/logging.js';
 import { ensurePostgres, stopPostgres } from './platform/postgres/supervisor.js';
+import { startWatchdog } from './platform/watchdog.js';
 import { startServer } from './server.js';
 
 const EXIT_FAILURE = 1;
@@ -62,6 +64,7 @@ async function serve(settings: Settings): Promise<void> {
   const server = await startServer(settings, await database(settings));
   // Nobody else watches the embedded Postgres: without this a killed one would stay dead.
   if (settings.databaseUrl === null) server.app.get(Bus).onUnreachable(async () => void (await database(settings)));
+  startWatchdog(settings.watchdogSeconds);
   print({ event: 'listening', url: server.url });
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -93,9 +96,12 @@ function fail(error: unknown): void {
     process.stderr.write(`${error.message}\n`);
     process.exit(EXIT_SETTING);
   }
-  writeLog('error', 'the controller cannot go on', errorFields(error));
+  writeLog('error', 'fatal error, exiting', { correlationId: randomUUID(), ...errorFields(error) });
   process.exit(EXIT_FAILURE);
 }
 
+// A state that no code expected: what is in memory cannot be trusted any more, and all that counts is in Postgres.
+// No request may get here: listeners and handlers end what they came from.
 process.on('unhandledRejection', fail);
+process.on('uncaughtException', fail);
 main().catch(fail);

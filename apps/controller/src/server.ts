@@ -13,14 +13,22 @@ import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
 import { sendProblem } from './platform/http/problem.filter.js';
-import { limitBodies } from './platform/http/body-limits.js';
+import { TokenService } from './platform/auth/token.service.js';
+import { AllowedHosts } from './platform/http/allowed-hosts.js';
+import { declareRoutes } from './platform/http/declared-routes.js';
+import { guardFrontDoor } from './platform/http/front-door.js';
 import { serveWebFiles } from './platform/http/web-files.js';
 import { NestLog } from './platform/logging.js';
+
+/** From the first byte of a request to its last, in milliseconds: the largest artifact at 600 kB/s. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
 
 export interface RunningServer {
   /** Without a final slash. */
   url: string;
   app: NestFastifyApplication;
+  /** Method and path of every route that is served. */
+  routes: ReadonlySet<string>;
   /** Stores what was received, then closes everything. The database stays. */
   close: () => Promise<void>;
 }
@@ -31,12 +39,14 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   const adapter = new FastifyAdapter({
     genReqId: () => randomUUID(),
     frameworkErrors: sendProblem,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // Behind a closed controller idle browser connections would keep the process alive.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   });
   const fastify = adapter.getInstance();
-  limitBodies(fastify);
+  const routes = declareRoutes(fastify);
+  const hosts = new AllowedHosts(settings);
   // Artifacts are streams: the route reads them itself, with its own limit.
   fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
   const app = await NestFactory.create<NestFastifyApplication>(appModule(settings, address), adapter, {
@@ -44,6 +54,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     logger: new NestLog(),
     abortOnError: false,
   });
+  guardFrontDoor(fastify, hosts, () => app.get(TokenService));
   await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
   await app.init();
   const agents = app.get(AgentGateway);
@@ -51,6 +62,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   const bus = app.get(Bus);
   routeUpgrades(
     app.getHttpServer(),
+    hosts,
     new Map([
       [AGENT_PATH, agents.upgrade.bind(agents)],
       [LIVE_PATH, live.upgrade.bind(live)],
@@ -71,7 +83,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     await close();
     throw listenError(error, settings);
   }
-  return { url: (await app.getUrl()).replace('[::1]', 'localhost'), app, close };
+  return { url: (await app.getUrl()).replace('[::1]', 'localhost'), app, routes, close };
 }
 
 function listenError(error: unknown, { host, port }: Settings): unknown {

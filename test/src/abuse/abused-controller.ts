@@ -33,7 +33,8 @@ export class AbusedController {
     );
   }
 
-  static async start(): Promise<AbusedController> {
+  /** `preload` = a module that the controller's process loads first. */
+  static async start(settings: Record<string, string> = {}, preload?: string): Promise<AbusedController> {
     // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
     const stateDir = await mkdtemp('/tmp/peerlab-abuse-');
     await chmod(stateDir, 0o755);
@@ -41,7 +42,10 @@ export class AbusedController {
       const { address } = await ensurePostgres(stateDir, ['fsync=off', 'full_page_writes=off']);
       const userToken = await createToken(stateDir, 'user');
       const agentToken = await createToken(stateDir, 'agent');
-      const child = spawn(process.execPath, [MAIN], { env: environment(stateDir), stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [...(preload === undefined ? [] : ['--import', preload]), MAIN], {
+        env: { ...environment(stateDir), ...settings },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       return new AbusedController(await listening(child), agentToken, userToken, stateDir, address, child);
     } catch (error) {
       await stopPostgres(stateDir);
@@ -58,6 +62,16 @@ export class AbusedController {
 
   get alive(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Sends a signal to its process. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Resolves with the exit code or the signal that ended it, and what it said last. */
+  get ended(): Promise<string> {
+    return this.#ended;
   }
 
   /** `work`, or a rejection as soon as the controller ends. */

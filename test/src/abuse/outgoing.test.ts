@@ -9,7 +9,8 @@ const SOURCES = fileURLToPath(new URL('../../../apps/controller/src', import.met
 /** Ways to open a connection to an address that somebody names. */
 const CLIENTS = [
   /\bfetch\(/,
-  /^import (?!type).* from 'node:(https|net|tls|dgram|dns)(\/promises)?'/m,
+  // `isIP` only looks at a text.
+  /^import (?!type)(?!\{ isIP(?:v[46])?(?:, isIPv6)? \}).* from 'node:(https|net|tls|dgram|dns)(\/promises)?'/m,
   /\bimport .*\brequest\b.* from 'node:http'/,
   /from '(undici|axios|got|node-fetch)'/,
   /new WebSocket\(/,

@@ -72,6 +72,8 @@ export class SampleLive {
           page.topics = new Set(message.topics);
           if (message.since !== undefined) this.resume(socket, page, message.since);
           return;
+        case 'sign-in':
+          return;
         case 'untail':
           page.tails.delete(`${message.attemptId}/${message.stream}`);
           return;

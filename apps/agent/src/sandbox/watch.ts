@@ -8,7 +8,7 @@ import type { SandboxLimits } from './sandbox.js';
 const run = promisify(execFile);
 
 /** A process can fill memory at some GiB a second; the limit on each one bounds what a look can miss. */
-const MEMORY_EVERY_MS = 250;
+const MEMORY_EVERY_MS = 500;
 /** One call to the kernel; a disk takes about a GiB in this time. */
 const RESERVE_EVERY_MS = 500;
 /** What a build wrote is a few thousand files, counted in milliseconds. */

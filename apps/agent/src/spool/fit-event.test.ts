@@ -25,14 +25,14 @@ const manifest = {
   toolchain: 'gcc',
   features: { dmaAlias: true },
   modules: [],
-  suites: Array(8).fill({
+  suites: Array.from({ length: 8 }, () => ({
     name: 's',
     kind: 'functional',
     command: ['s'],
     timeoutSeconds: 1,
     testTimeoutSeconds: 1,
     tests: Array(5000).fill('t'.repeat(200)),
-  }),
+  })),
   files: {},
 };
 const sighting = { phase: 'candidate', release: HEAVY, buildId: HEAVY, bootId: HEAVY, nonce: HEAVY, proven: false };

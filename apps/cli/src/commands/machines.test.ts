@@ -24,6 +24,7 @@ const MACHINE: MachineView = {
 function clientWith(answer: MachineView | { removed: boolean } | { machines: number }): Client & { calls: unknown[] } {
   const calls: unknown[] = [];
   return {
+    token: null,
     url: 'http://farm',
     calls,
     call: async (name: string, call: unknown) => {

@@ -16,7 +16,7 @@ export async function watchRun(
   const before = new Map<string, string>();
   let wake: () => void = () => undefined;
   let away = false;
-  const watcher = watchTopics(client.url, [`run:${runId}`], () => wake());
+  const watcher = watchTopics(client, [`run:${runId}`], () => wake());
   // The change notices are only hints, so the run is also read at this slow pace.
   const ticker = setInterval(() => wake(), 5000);
   const aborted = (): void => wake();

@@ -33,14 +33,19 @@ import {
   TemplateView,
 } from './views.js';
 
-/** Who may call: anyone who reaches the port, a user's token, an agent's (or a user's) token, or a signed webhook. */
-export type Access = 'public' | 'user' | 'agent' | 'signature';
+/**
+ * Who may call. `public`: anyone who reaches the port. `read`: the same where the farm's reads are public, else a
+ * user's token. `user`: a user's token. `agent`: an agent's or a user's token. `signature`: a signed webhook.
+ */
+export type Access = 'public' | 'read' | 'user' | 'agent' | 'signature';
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH';
   /** With `:name` placeholders, as Fastify and the clients both understand. */
   path: string;
   access: Access;
+  /** It may keep the controller and the database busy: each caller gets a share of their time. */
+  isHeavy?: true;
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
@@ -126,14 +131,15 @@ export const ROUTES = {
   checkRun: {
     method: 'POST',
     path: '/api/v1/runs/check',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     body: Submission,
     response: SubmissionReport,
   },
   listRuns: {
     method: 'GET',
     path: '/api/v1/runs',
-    access: 'public',
+    access: 'read',
     query: z.object({
       before: z.iso
         .datetime()
@@ -144,7 +150,7 @@ export const ROUTES = {
     }),
     response: z.array(RunSummary),
   },
-  getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'public', params: RunParams, response: RunDetail },
+  getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'read', params: RunParams, response: RunDetail },
   cancelRun: {
     method: 'POST',
     path: '/api/v1/runs/:run/cancel',
@@ -164,14 +170,14 @@ export const ROUTES = {
   getAttempt: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt',
-    access: 'public',
+    access: 'read',
     params: AttemptParams,
     response: AttemptDetail,
   },
   getResult: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/result',
-    access: 'public',
+    access: 'read',
     params: AttemptParams,
     query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
     response: ResultView,
@@ -179,7 +185,7 @@ export const ROUTES = {
   getLog: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/log',
-    access: 'public',
+    access: 'read',
     params: AttemptParams,
     query: LogQuery,
     response: LogPage,
@@ -187,15 +193,17 @@ export const ROUTES = {
   getRawLog: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/log/:stream',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
   },
-  getGrid: { method: 'GET', path: '/api/v1/grid', access: 'public', query: GridQuery, response: Grid },
+  getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
   /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
   getBuildGrid: {
     method: 'GET',
     path: '/api/v1/grid/builds',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     query: BuildGridQuery,
     response: BuildGrid,
   },
@@ -203,7 +211,8 @@ export const ROUTES = {
   getKernelResults: {
     method: 'GET',
     path: '/api/v1/grid/builds/:key',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     params: z.object({ key: Sha256 }),
     query: KernelResultsQuery,
     response: z.array(KernelResult),
@@ -212,7 +221,8 @@ export const ROUTES = {
   getKernelMetrics: {
     method: 'GET',
     path: '/api/v1/grid/kernel-metrics',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     query: KernelMetricsQuery,
     response: KernelMetrics,
   },
@@ -220,22 +230,37 @@ export const ROUTES = {
   getFlakiness: {
     method: 'GET',
     path: '/api/v1/grid/flakiness',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     query: FlakinessQuery,
     response: Flakiness,
   },
   /** What one test said over time, newest first. */
-  getHistory: { method: 'GET', path: '/api/v1/history', access: 'public', query: HistoryQuery, response: TestHistory },
+  getHistory: {
+    method: 'GET',
+    path: '/api/v1/history',
+    access: 'read',
+    isHeavy: true,
+    query: HistoryQuery,
+    response: TestHistory,
+  },
   /** Two builds, of one run or of two. */
-  getCompare: { method: 'GET', path: '/api/v1/compare', access: 'public', query: CompareQuery, response: Comparison },
+  getCompare: {
+    method: 'GET',
+    path: '/api/v1/compare',
+    access: 'read',
+    isHeavy: true,
+    query: CompareQuery,
+    response: Comparison,
+  },
   /** Every metric that was ever measured. */
-  listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'public', response: z.array(MetricView) },
-  getTrend: { method: 'GET', path: '/api/v1/trend', access: 'public', query: TrendQuery, response: Trend },
-  getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'public', response: Fleet },
+  listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'read', isHeavy: true, response: z.array(MetricView) },
+  getTrend: { method: 'GET', path: '/api/v1/trend', access: 'read', isHeavy: true, query: TrendQuery, response: Trend },
+  getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'read', response: Fleet },
   getMachine: {
     method: 'GET',
     path: '/api/v1/machines/:machine',
-    access: 'public',
+    access: 'read',
     params: z.object({ machine: Name }),
     response: MachineView,
   },
@@ -243,7 +268,7 @@ export const ROUTES = {
   listMachineAttempts: {
     method: 'GET',
     path: '/api/v1/machines/:machine/attempts',
-    access: 'public',
+    access: 'read',
     params: z.object({ machine: Name }),
     response: z.array(MachineAttempt).max(MACHINE_ATTEMPTS_MAX),
   },
@@ -251,7 +276,7 @@ export const ROUTES = {
   getInventoryHistory: {
     method: 'GET',
     path: '/api/v1/machines/:machine/inventories',
-    access: 'public',
+    access: 'read',
     params: z.object({ machine: Name }),
     response: InventoryHistory,
   },
@@ -293,14 +318,15 @@ export const ROUTES = {
   listBuilds: {
     method: 'GET',
     path: '/api/v1/builds',
-    access: 'public',
+    access: 'read',
     query: BuildsQuery,
     response: z.array(BuildSummary),
   },
   getBuild: {
     method: 'GET',
     path: '/api/v1/builds/:build',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     params: BuildParams,
     response: BuildDetail,
   },
@@ -308,13 +334,20 @@ export const ROUTES = {
   getPatch: {
     method: 'GET',
     path: '/api/v1/builds/:build/patches/:number',
-    access: 'public',
+    access: 'read',
+    isHeavy: true,
     params: BuildParams.extend({ number: z.coerce.number().int().min(1).max(10_000) }),
     response: PatchText,
   },
   /** All patches of a build as one mbox, for `git am`. */
-  getSeries: { method: 'GET', path: '/api/v1/builds/:build/series.mbox', access: 'public', params: BuildParams },
-  listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'public', response: z.array(TemplateView) },
+  getSeries: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/series.mbox',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+  },
+  listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'read', response: z.array(TemplateView) },
   putArtifact: {
     method: 'PUT',
     path: '/api/v1/artifacts/:sha256',
@@ -381,9 +414,15 @@ export const ROUTES = {
     query: DeliveriesQuery,
     response: DeliveryPage,
   },
-  getRetention: { method: 'GET', path: '/api/v1/retention', access: 'public', response: RetentionView },
+  getRetention: { method: 'GET', path: '/api/v1/retention', access: 'read', response: RetentionView },
   /** A dry run: what would be removed now. */
-  planRetention: { method: 'GET', path: '/api/v1/retention/plan', access: 'public', response: RetentionPlan },
+  planRetention: {
+    method: 'GET',
+    path: '/api/v1/retention/plan',
+    access: 'read',
+    isHeavy: true,
+    response: RetentionPlan,
+  },
   /** Removes now what the next pass would remove anyway; 409 while a controller is at it. */
   runRetention: { method: 'POST', path: '/api/v1/retention/run', access: 'user', response: RetentionPlan },
   /** Keeps a run with all its evidence, or lets it go again. */

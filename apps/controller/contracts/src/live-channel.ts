@@ -1,8 +1,24 @@
 import { z } from 'zod';
+import type { Access } from './api.js';
 import { Sequence } from './ids.js';
 import { LogLine, LogStream } from './logs.js';
 
 export const LIVE_PATH = '/api/v1/live';
+
+/** Who may use what the channel offers. What is not named here is not offered. */
+export const LIVE_ACCESS = {
+  runs: 'read',
+  machines: 'read',
+  grid: 'read',
+  builds: 'read',
+  /** `run:<uuid>` */
+  run: 'read',
+  /** Lines of a log. */
+  tail: 'read',
+} as const satisfies Record<string, Access>;
+
+/** Close codes of the live channel: a token is needed or was refused; the caller asks for too much. */
+export const LIVE_CLOSE = { token: 4401, limit: 4429 } as const;
 
 /** `runs`, `machines`, `grid`, `builds`, or `run:<uuid>`. */
 export const LiveTopic = z.string().regex(/^(runs|machines|grid|builds|run:[0-9a-f-]{36})$/);
@@ -17,10 +33,15 @@ export type LiveCursor = z.infer<typeof LiveCursor>;
 /** A page comes with the cursor of the moment it was asked for, in `<meta name="…" content="">`: all that it fetches is newer. */
 export const LIVE_CURSOR_META = 'live-cursor';
 
-/** So often a connected browser hears something; after three times of it in silence the connection is dead. */
+/** Interval of server heartbeats; a connection that is silent for three of them is dead. */
 export const LIVE_BEAT_SECONDS = 20;
 
 export const FromBrowser = z.discriminatedUnion('type', [
+  /**
+   * Comes first where reads need a token: browsers cannot send headers with a WebSocket, and an address with a
+   * token in it would end up in logs. Answered only when it is refused, by the close code LIVE_CLOSE.token.
+   */
+  z.object({ type: z.literal('sign-in'), token: z.string().min(1).max(200) }),
   z.object({
     type: z.literal('topics'),
     /** Replaces the whole set of topics. */

@@ -82,6 +82,20 @@ describe('parsePatch', () => {
     ]);
   });
 
+  it('reads the names in a git line as they are written there, quotes and separators of lines included', () => {
+    const pathOf = (names: string) => parsePatch(`diff --git ${names}\nold mode 100644\n`).files[0]?.path;
+    expect(pathOf('a/x.c b/x.c')).toBe('x.c');
+    expect(pathOf('"a/x y.c" "b/x y.c"')).toBe('x y.c');
+    expect(pathOf('a/x.c "b/\\303\\266.c"')).toBe('\\303\\266.c');
+    expect(pathOf('a/x\u2028.c b/x\u2028.c')).toBe('x\u2028.c');
+    expect(pathOf('x.c y.c')).toBe('x.c y.c');
+    const { files } = parsePatch('--- "a/x y.c"\t2026\n+++ "b/x y.c"\t2026\n@@ -1 +1 @@ f\u2028()\n-a\rb\n+c\n');
+    expect(files).toMatchObject([{ path: 'x y.c', added: 1, removed: 1, hunks: [{ context: 'f\u2028()' }] }]);
+    expect(parsePatch(MAIL, { lines: false }).files).toMatchObject([
+      { added: 3, removed: 2, hunks: [{ lines: [] }, {}] },
+    ]);
+  });
+
   it('makes of nonsense an empty patch, or one with what can be told', () => {
     expect(parsePatch('')).toEqual({ subject: null, author: null, date: null, message: '', files: [] });
     expect(parsePatch('@@ -1 +1 @@\n-a\n+b\n').files).toEqual([]);

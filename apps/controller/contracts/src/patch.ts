@@ -36,10 +36,13 @@ export interface Patch {
   files: DiffFile[];
 }
 
-const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$/;
+const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?([^\n]*)$/;
 
-/** Takes a patch apart. Text without a diff gives no files; nothing is refused. */
-export function parsePatch(text: string): Patch {
+/**
+ * Takes a patch apart, in time that grows with its length. Text without a diff gives no files; nothing is refused.
+ * `lines: false` counts the lines of hunks without keeping them: millions of short ones have a hundred bytes each.
+ */
+export function parsePatch(text: string, { lines: keepLines }: { lines: boolean } = { lines: true }): Patch {
   const plain = text.replaceAll('\r\n', '\n');
   const header = plain.slice(0, mailHeaderEnd(plain));
   const lines = plain.slice(header.length).split('\n');
@@ -48,11 +51,11 @@ export function parsePatch(text: string): Patch {
   const end = body.findIndex((line) => line === '---');
   const subject = field(header, 'Subject');
   return {
-    subject: subject === null ? null : subject.replace(/^(?:\s*\[[^\]]*\])+\s*/, ''),
+    subject: subject === null ? null : withoutTags(subject),
     author: field(header, 'From'),
     date: field(header, 'Date'),
     message: (end === -1 ? body : body.slice(0, end)).join('\n').trim(),
-    files: start === -1 ? [] : parseFiles(lines.slice(start)),
+    files: start === -1 ? [] : parseFiles(lines.slice(start), keepLines),
   };
 }
 
@@ -81,9 +84,29 @@ export function diffSize(files: readonly Pick<DiffFile, 'added' | 'removed'>[]):
   });
 }
 
+/** Longest header field that is read, in characters; the rest of it is left out. */
+const FIELD_MAX = 2000;
+
+/** A field of a mail header with the lines that go on with it, decoded; null when it is not there. */
 function field(header: string, name: string): string | null {
-  const found = new RegExp(`^${name}:[ \\t]*(.*(?:\\n[ \\t]+.*)*)`, 'mi').exec(header)?.[1];
-  return found === undefined ? null : decodeWords(found.replaceAll(/\n[ \t]+/g, ' ')).trim();
+  const lines = header.split('\n');
+  const start = lines.findIndex((line) => line.slice(0, name.length + 1).toLowerCase() === `${name.toLowerCase()}:`);
+  if (start === -1) return null;
+  const parts = [(lines[start] ?? '').slice(name.length + 1)];
+  let length = 0;
+  for (let at = start + 1; at < lines.length && /^[ \t]/.test(lines[at] ?? '') && length < FIELD_MAX; at += 1) {
+    const part = (lines[at] ?? '').trim();
+    parts.push(part);
+    length += part.length + 1;
+  }
+  return decodeWords(parts.join(' ').trim().slice(0, FIELD_MAX)).trim();
+}
+
+/** A subject without `[PATCH v2 1/3]` and the like before it. */
+function withoutTags(subject: string): string {
+  let rest = subject.trimStart();
+  while (rest.startsWith('[') && rest.includes(']')) rest = rest.slice(rest.indexOf(']') + 1).trimStart();
+  return rest;
 }
 
 /** Encoded words of a mail header (RFC 2047) as text. */
@@ -134,11 +157,25 @@ function beginsFile(line: string, next: string | undefined): boolean {
 
 /** Name in a diff header without its time stamp, quotes and the `a/` or `b/` before it; null for /dev/null. */
 function nameOf(text: string): string | null {
-  const name = text.replace(/\t.*$/, '').replace(/^"(.*)"$/, '$1');
+  const tab = text.indexOf('\t');
+  const written = tab === -1 ? text : text.slice(0, tab);
+  const isQuoted = written.length > 1 && written.startsWith('"') && written.endsWith('"');
+  const name = isQuoted ? written.slice(1, -1) : written;
   return name === '/dev/null' ? null : name.replace(/^[ab]\//, '');
 }
 
-function parseFiles(lines: readonly string[]): DiffFile[] {
+/** Name after the patch in `diff --git a/X b/X`, where either may be quoted. */
+function nameInGitLine(line: string): string {
+  const names = line.slice('diff --git '.length);
+  const start = names.startsWith('"a/') ? 3 : names.startsWith('a/') ? 2 : -1;
+  const places = start === -1 ? [] : [' b/', ' "b/'].map((mark) => [names.indexOf(mark, start), mark.length] as const);
+  const [place] = places.filter(([at]) => at !== -1).sort(([a], [b]) => a - b);
+  if (place === undefined) return names;
+  const name = names.slice(place[0] + place[1]);
+  return name.endsWith('"') ? name.slice(0, -1) : name;
+}
+
+function parseFiles(lines: readonly string[], keepLines: boolean): DiffFile[] {
   const files: DiffFile[] = [];
   let file: DiffFile | null = null;
   let at = 0;
@@ -151,8 +188,7 @@ function parseFiles(lines: readonly string[]): DiffFile[] {
     const line = lines[at] ?? '';
     const next = lines[at + 1] ?? '';
     if (line.startsWith('diff --git ')) {
-      const names = /^diff --git "?a\/(.*?)"? "?b\/(.*?)"?$/.exec(line);
-      file = open(names?.[2] ?? line.slice(11));
+      file = open(nameInGitLine(line));
     } else if (/^--- \S/.test(line) && /^\+\+\+ \S/.test(next)) {
       const [before, after] = [nameOf(line.slice(4)), nameOf(next.slice(4))];
       if (file === null || file.hunks.length > 0) file = open(after ?? before ?? '');
@@ -161,7 +197,7 @@ function parseFiles(lines: readonly string[]): DiffFile[] {
       if (after === null) file.change = 'deleted';
       at += 1;
     } else if (file !== null && line.startsWith('@@ ')) {
-      at = takeHunk(lines, at, file);
+      at = takeHunk(lines, at, file, keepLines);
       continue;
     } else if (file !== null) noteChange(file, line);
     at += 1;
@@ -179,7 +215,7 @@ function noteChange(file: DiffFile, line: string): void {
 }
 
 /** Reads a hunk by its own counts, so that a signature below it is no removed line. Returns where it ends. */
-function takeHunk(lines: readonly string[], start: number, file: DiffFile): number {
+function takeHunk(lines: readonly string[], start: number, file: DiffFile, keepLines: boolean): number {
   const match = HUNK.exec(lines[start] ?? '');
   if (match === null) return start + 1;
   const [, oldStart = '0', oldCount = '1', newStart = '0', newCount = '1', context = ''] = match;
@@ -192,7 +228,7 @@ function takeHunk(lines: readonly string[], start: number, file: DiffFile): numb
     // Mail programs cut the space of an empty context line.
     const kind = line === '' ? ' ' : line[0];
     if (kind === '\\') {
-      hunk.lines.push({ kind, text: line.slice(2) });
+      if (keepLines) hunk.lines.push({ kind, text: line.slice(2) });
       continue;
     }
     if ((before === 0 && after === 0) || (kind !== ' ' && kind !== '+' && kind !== '-')) break;
@@ -200,7 +236,7 @@ function takeHunk(lines: readonly string[], start: number, file: DiffFile): numb
     if (kind !== '-') after -= 1;
     if (kind === '+') file.added += 1;
     if (kind === '-') file.removed += 1;
-    hunk.lines.push({ kind, text: line.slice(1) });
+    if (keepLines) hunk.lines.push({ kind, text: line.slice(1) });
   }
   return at;
 }

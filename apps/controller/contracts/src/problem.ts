@@ -23,17 +23,51 @@ export const Problem = z.object({
 });
 export type Problem = z.infer<typeof Problem>;
 
-/** Issues of a failed parse as problem items; unknown keys are named one by one. */
-export function problemItems(error: z.ZodError): ProblemItem[] {
-  return error.issues.flatMap((issue): ProblemItem[] => {
-    const path = issue.path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        path: path === '' ? key : `${path}.${key}`,
-        message: `unknown field "${key}"`,
-        remedy: 'remove it or correct its spelling',
-      }));
-    }
-    return [{ path, message: issue.message }];
-  });
+/** Problems that one answer names: who corrects fifty asks again. */
+export const PROBLEMS_MAX = 50;
+/** Longest foreign name that a message repeats, in characters. */
+const ECHO_MAX = 120;
+
+/** A foreign text short enough to be repeated in a message. */
+export const echoed = (text: string): string => (text.length > ECHO_MAX ? `${text.slice(0, ECHO_MAX)}…` : text);
+
+/** At most PROBLEMS_MAX problems, and one that says how many more there are; `left` = those left out already. */
+export function limitProblems(items: readonly ProblemItem[], left = 0): ProblemItem[] {
+  const more = left + Math.max(0, items.length - PROBLEMS_MAX);
+  const shown = items.slice(0, PROBLEMS_MAX);
+  return more === 0
+    ? shown
+    : [...shown, { path: '', message: `and ${more} more ${more === 1 ? 'problem' : 'problems'}` }];
 }
+
+/** The first few texts of a list, and how many more there are. */
+export function fewOf(texts: readonly string[], most = 10): string {
+  const more = texts.length - most;
+  return more <= 0 ? texts.join(', ') : `${texts.slice(0, most).join(', ')} and ${more} more`;
+}
+
+/**
+ * Issues of a failed parse as problem items, at most PROBLEMS_MAX and one that counts the others; unknown keys
+ * are named one by one.
+ */
+export function problemItems(error: z.ZodError): ProblemItem[] {
+  const items: ProblemItem[] = [];
+  let left = 0;
+  for (const issue of error.issues) {
+    const path = issue.path.map((step) => echoed(String(step))).join('.');
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [null];
+    const shown = keys.slice(0, PROBLEMS_MAX - items.length);
+    left += keys.length - shown.length;
+    for (const key of shown) {
+      if (key === null) items.push({ path, message: issue.message });
+      else items.push(unknownField(path, echoed(key)));
+    }
+  }
+  return limitProblems(items, left);
+}
+
+const unknownField = (path: string, key: string): ProblemItem => ({
+  path: path === '' ? key : `${path}.${key}`,
+  message: `unknown field "${key}"`,
+  remedy: 'remove it or correct its spelling',
+});

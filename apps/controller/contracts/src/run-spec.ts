@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Labels, Name, Sha256 } from './ids.js';
 import { PathKind } from './paths.js';
+import { fewOf } from './problem.js';
 
 /** Largest series accepted as mbox text, in characters. */
 export const MBOX_MAX = 4 * 1024 * 1024;
@@ -22,10 +23,16 @@ export const SeriesSource = z.union(
 );
 export type SeriesSource = z.infer<typeof SeriesSource>;
 
+/** Labels that a selection may ask for; each machine is held against all of them. */
+const SELECTED_LABELS_MAX = 32;
+const SelectedLabels = Labels.refine((labels) => Object.keys(labels).length <= SELECTED_LABELS_MAX, {
+  error: `at most ${SELECTED_LABELS_MAX} labels`,
+});
+
 export const MachineSelection = z.strictObject({
   /** Empty or absent means any. All given conditions must hold. */
   names: z.array(Name).max(2000).optional().describe('only these machines; none named = any'),
-  labels: Labels.optional().describe('only machines with all of these labels'),
+  labels: SelectedLabels.optional().describe('only machines with all of these labels'),
   paths: z.array(PathKind).min(1).optional().describe('only machines whose peer path is of one of these kinds'),
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
@@ -164,10 +171,19 @@ export interface SelectableMachine {
   paths: readonly { kind: PathKind }[];
 }
 
+const nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** A list of names as a set, made once: thousands of machines are held against thousands of names. */
+function setOf(names: readonly string[]): ReadonlySet<string> {
+  const known = nameSets.get(names) ?? new Set(names);
+  nameSets.set(names, known);
+  return known;
+}
+
 /** Why a machine is not selected, or null when it is. */
 export function whyNotSelected(selection: MachineSelection, machine: SelectableMachine): string | null {
-  if (selection.names !== undefined && selection.names.length > 0 && !selection.names.includes(machine.name)) {
-    return `is not among the names ${selection.names.join(', ')}`;
+  if (selection.names !== undefined && selection.names.length > 0 && !setOf(selection.names).has(machine.name)) {
+    return `is not among the names ${fewOf(selection.names)}`;
   }
   for (const [key, value] of Object.entries(selection.labels ?? {})) {
     if (machine.labels[key] !== value)

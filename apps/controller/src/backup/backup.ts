@@ -11,6 +11,9 @@ import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFi
 
 /** Says of the moment and is written anew by whoever runs. */
 const LEFT_OUT = ['controller', 'storage', 'change'];
+/** For this account and its group: it holds all that the farm knows. */
+const FILE_MODE = 0o640;
+const FOLDER_MODE = 0o750;
 const MIGRATIONS = 'schema_migration';
 /** Above it packing costs more time than it saves space. */
 const GZIP_LEVEL = 3;
@@ -41,9 +44,9 @@ export async function backUp(address: DatabaseAddress, artifactsDir: string, tar
     const folder = join(target, backupFolder(manifest.takenAt));
     for (const table of manifest.tables) {
       const path = join(folder, tableFile(table.name));
-      await mkdir(dirname(path), { recursive: true });
+      await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
       const gzip = createGzip({ level: GZIP_LEVEL });
-      const written = pipeline(gzip, createWriteStream(path, { flags: 'wx', flush: true }));
+      const written = pipeline(gzip, createWriteStream(path, { flags: 'wx', flush: true, mode: FILE_MODE }));
       await Promise.all([copyOut(client, `copy ${table.name} (${listOf(table.columns)}) to stdout`, gzip), written]);
     }
     await client.query('commit');
@@ -123,7 +126,7 @@ async function copyArtifact(
   const path = join(target, artifactFile(sha256));
   const known = await stat(path).catch(() => null);
   if (known?.size === sizeBytes) return true;
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
   await copyFile(join(from, 'sha256', sha256.slice(0, 2), sha256), `${path}.part`);
   await syncFile(`${path}.part`);
   await rename(`${path}.part`, path);
@@ -131,7 +134,7 @@ async function copyArtifact(
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.part`, text);
+  await writeFile(`${path}.part`, text, { mode: FILE_MODE });
   await syncFile(`${path}.part`);
   await rename(`${path}.part`, path);
 }

@@ -7,6 +7,10 @@ import { pipeline } from 'node:stream/promises';
 import { Sha256 } from '@peerlab/contracts';
 import { ProblemError } from '../platform/http/problem.js';
 
+/** For this account and its group, such as that of a backup; kernels and patches are for no one else. */
+const FILE_MODE = 0o640;
+const FOLDER_MODE = 0o750;
+
 /**
  * How long a sender may send nothing, in milliseconds. A network that lost its packets is back within this
  * time; without a limit a client that stops would hold an upload and its file open for ever.
@@ -34,8 +38,8 @@ export class ArtifactStore {
    */
   async put(sha256: string, content: Readable): Promise<number> {
     const target = this.#pathOf(sha256);
-    await mkdir(join(this.#folder, 'incoming'), { recursive: true });
-    await mkdir(join(target, '..'), { recursive: true });
+    await mkdir(join(this.#folder, 'incoming'), { recursive: true, mode: FOLDER_MODE });
+    await mkdir(join(target, '..'), { recursive: true, mode: FOLDER_MODE });
     const partial = join(this.#folder, 'incoming', randomUUID());
     const hash = createHash('sha256');
     let sizeBytes = 0;
@@ -51,7 +55,7 @@ export class ArtifactStore {
       },
     });
     try {
-      await pipeline(content, meter, createWriteStream(partial, { flags: 'wx', mode: 0o644 }));
+      await pipeline(content, meter, createWriteStream(partial, { flags: 'wx', mode: FILE_MODE }));
       const seen = hash.digest('hex');
       if (seen !== sha256) throw digestMismatch(sha256, seen);
       const file = await open(partial, 'r+');

@@ -200,7 +200,7 @@ function digestsOf(row: Row, carried: Carried): string[] {
 }
 
 function nameOf(text: Buffer): { file: string; subject: string } {
-  const { subject, files } = parsePatch(text.toString('utf8'));
+  const { subject, files } = parsePatch(text.toString('utf8'), { lines: false });
   return { file: 'mbox', subject: subject ?? files[0]?.path ?? 'a patch without a subject' };
 }
 

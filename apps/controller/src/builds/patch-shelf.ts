@@ -42,7 +42,7 @@ export class PatchShelf {
     if (known !== undefined) return known;
     const text = given?.toString('utf8') ?? (await this.text(sha256));
     if (text === null) return null;
-    const { author, date, files } = parsePatch(text);
+    const { author, date, files } = parsePatch(text, { lines: false });
     const content: PatchContent = {
       author,
       date,

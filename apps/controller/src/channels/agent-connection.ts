@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
+import { guarded } from '../platform/guarded.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { inVersion1 } from './agent-v1.js';
 
 /** Frames, and bytes of them, that may wait to be processed before the socket is paused. */
 const QUEUE_MAX = 32;
 const QUEUE_MAX_BYTES = 4 * FRAME_MAX_BYTES;
+/** Unread answers of an agent that keeps sending; a few thousand acknowledgements have a megabyte. */
+const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
 /** Bulk that nobody's lease depends on; the other frames overtake it. */
 const EVIDENCE: ReadonlySet<FromAgent['type']> = new Set(['log', 'events']);
 /** Close codes of our own range: the agent reconnects after the second, not after the first. */
@@ -46,8 +49,15 @@ export class AgentConnection {
   constructor(socket: WebSocket, tokenName: string, handle: Handler) {
     this.#socket = socket;
     this.tokenName = tokenName;
-    socket.on('message', (data: Buffer) => this.#enqueue(data, handle));
-    socket.on('ping', () => (this.lastFrameAt = performance.now()));
+    socket.on(
+      'message',
+      guarded(
+        'agent-frame-failed',
+        (data: Buffer) => this.#enqueue(data, handle),
+        () => socket.terminate(),
+      ),
+    );
+    socket.on('ping', () => this.#noteLife());
     socket.on('error', (error) =>
       writeLog('warn', 'an agent connection failed', { agent: this.tokenName, ...errorFields(error) }),
     );
@@ -85,8 +95,14 @@ export class AgentConnection {
     await Promise.all([this.#reports, this.#evidence]);
   }
 
-  #enqueue(data: Buffer, handle: Handler): void {
+  /** Ends the connection of one that does not read: its answers would fill this process. */
+  #noteLife(): void {
     this.lastFrameAt = performance.now();
+    if (this.#socket.bufferedAmount > UNREAD_MAX_BYTES) this.#socket.terminate();
+  }
+
+  #enqueue(data: Buffer, handle: Handler): void {
+    this.#noteLife();
     this.#waiting += 1;
     this.#waitingBytes += data.length;
     if (this.#isFull()) this.#socket.pause();

@@ -22,16 +22,20 @@ import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
-import { refuseUpgrade } from './upgrade.js';
+import { ConnectionLimit } from './connection-limit.js';
 
 /**
- * Connections of one token at the same time: the one in use, and those before it that are not known to be gone
- * yet. Each may hold some frames in memory.
+ * Connections of one token that stay: the one in use, and those before it that are not known to be gone yet. Each
+ * may hold some frames in memory.
  */
-const CONNECTIONS_MAX = 4;
+const CONNECTIONS_KEPT = 4;
 
 /** An order is repeated when the agent has not taken it up after this long. */
 const RESEND_MS = 10_000;
+
+/** Connections of one token beyond which a further one is refused, while those that have to go are still there. */
+const CONNECTIONS_PER_TOKEN = 16;
+const CONNECTIONS_MAX = 2000;
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
 type Heartbeat = Extract<FromAgent, { type: 'heartbeat' }>;
@@ -44,6 +48,7 @@ export class AgentGateway {
   readonly #all = new Set<AgentConnection>();
   /** The tokens that connections came with. */
   readonly #tokenOf = new WeakMap<AgentConnection, Identity>();
+  readonly #connections = new ConnectionLimit(CONNECTIONS_PER_TOKEN, CONNECTIONS_MAX);
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
@@ -74,17 +79,15 @@ export class AgentGateway {
     });
   }
 
-  /** Accepts a connection with an agent's token; others get 401 before any upgrade. */
+  /** Accepts a connection with an agent's token; throws ProblemError 401 or 429 for others, before any upgrade. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const identity = await this.#identify(request);
-    if (identity === 'guessing') {
-      refuseUpgrade(socket, 429, 'too-many-guesses', 'too many wrong tokens came from this address; wait a minute');
-      return;
-    }
+    const identity = await this.#tokens.identify(request.headers.authorization, request.socket.remoteAddress);
     if (identity?.kind !== 'agent') {
-      refuseUpgrade(socket, 401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
-      return;
+      throw new ProblemError(401, 'unauthorized', 'the agent channel needs an agent token in the Authorization header');
     }
+    const end = this.#connections.begin(identity.id);
+    socket.once('close', end);
+    if (socket.destroyed) return end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
         this.#handle(connection, frame),
@@ -99,16 +102,7 @@ export class AgentGateway {
   /** Of a token with too many connections the oldest one ends, as a newer connection of an agent wins. */
   #makeRoom(token: string): void {
     const open = [...this.#all].filter((connection) => this.#tokenOf.get(connection)?.id === token);
-    for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_MAX))) connection.terminate();
-  }
-
-  async #identify(request: IncomingMessage): Promise<Identity | 'guessing' | null> {
-    try {
-      return await this.#tokens.identify(request.headers.authorization, request.socket.remoteAddress);
-    } catch (error) {
-      if (error instanceof ProblemError) return 'guessing';
-      throw error;
-    }
+    for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_KEPT))) connection.terminate();
   }
 
   /** Ends connections without a sign of life; a half-open one would look alive for hours. */

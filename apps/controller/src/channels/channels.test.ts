@@ -5,7 +5,6 @@ import { WebSocket } from 'ws';
 import { announce } from '../platform/database/bus.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
-import { isSameOrigin } from './upgrade.js';
 
 let farm: TestFarm;
 let token: string;
@@ -182,13 +181,12 @@ describe('the live channel', () => {
   });
 });
 
-it('foreign pages may not open a channel, a development server on this machine may', () => {
-  const from = (origin: string | undefined, host = '127.0.0.1:7470') =>
-    isSameOrigin({ headers: { host, ...(origin === undefined ? {} : { origin }) } });
-  expect(from(undefined)).toBe(true);
-  expect(from('http://127.0.0.1:7470')).toBe(true);
-  expect(from('http://localhost:5173')).toBe(true);
-  expect(from('https://evil.example')).toBe(false);
-  expect(from('http://localhost:5173', 'farm.example:7470')).toBe(false);
-  expect(from('null')).toBe(false);
+it('foreign pages may not open a channel, nor those of another port of this machine', async () => {
+  const { host } = new URL(farm.server.url);
+  expect(await refusal(LIVE_PATH, { origin: 'https://evil.example' })).toBe(403);
+  expect(await refusal(LIVE_PATH, { origin: 'http://127.0.0.1:9' })).toBe(403);
+  expect(await refusal(LIVE_PATH, { host: 'evil.example', origin: 'http://evil.example' })).toBe(421);
+  const socket = new WebSocket(farm.server.url.replace('http', 'ws') + LIVE_PATH, { origin: `http://${host}` });
+  await once(socket, 'open');
+  socket.terminate();
 });

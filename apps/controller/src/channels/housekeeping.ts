@@ -9,7 +9,7 @@ import { LiveGateway } from './live.gateway.js';
 /** Between two times that old changes are forgotten, in milliseconds. */
 const FORGET_MS = 300_000;
 
-/** Ends half-open connections of both channels, and agents whose token was revoked; forgets old changes. */
+/** Ends half-open connections of both channels, and those whose token was revoked; forgets old changes. */
 @Injectable()
 export class Housekeeping {
   readonly #agents: AgentGateway;
@@ -25,8 +25,8 @@ export class Housekeeping {
   @Interval(5000)
   agents(): void {
     this.#agents.dropSilent();
-    this.#agents.dropRevoked().catch((error: unknown) => {
-      writeLog('warn', 'tokens of connected agents could not be checked', errorFields(error));
+    Promise.all([this.#agents.dropRevoked(), this.#live.dropRevoked()]).catch((error: unknown) => {
+      writeLog('warn', 'tokens of open connections could not be checked', errorFields(error));
     });
   }
 

@@ -1,41 +1,34 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Injectable } from '@nestjs/common';
-import { FromBrowser, type LiveCursor, type LogStream, type ToBrowser } from '@peerlab/contracts';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { Inject, Injectable } from '@nestjs/common';
+import { FromBrowser, LIVE_CLOSE, type LiveCursor, type LogStream, type ToBrowser } from '@peerlab/contracts';
+import { WebSocketServer } from 'ws';
 import { LogService } from '../logs/log.service.js';
+import { TokenService } from '../platform/auth/token.service.js';
+import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { Bus } from '../platform/database/bus.js';
+import { guarded } from '../platform/guarded.js';
+import { ProblemError } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { ChangeFeed } from './change-feed.js';
+import { ConnectionLimit } from './connection-limit.js';
+import { Viewer, type Tail } from './viewer.js';
 
 const FRAME_MAX_BYTES = 64 * 1024;
 const LINES_PER_FRAME = 1000;
+const CLOSE_INTERNAL = 1011;
 const TAILS_MAX = 20;
 /** Changes within this time reach the browser as one. */
 const COALESCE_MS = 100;
 
-interface Tail {
-  attemptId: string;
-  stream: LogStream;
-  next: number;
-  /** More may have been stored since it was last read. */
-  hinted: boolean;
-}
-
-interface Viewer {
-  socket: WebSocket;
-  topics: ReadonlySet<string>;
-  tails: Map<string, Tail>;
-  /** Its tails are being read, one page after the other. */
-  pumping: boolean;
-  alive: boolean;
-  /** When its connection began: what it fetches on its own is newer. */
-  arrivedAt: LiveCursor;
-  /** It came and is not answered yet: where it wants to go on. */
-  joining: { since: LiveCursor } | null;
-  /** It was answered: changes are told from here on. */
-  joined: boolean;
-}
+/**
+ * Open connections of one token or, without one, of one address, and of all. A page has one; people behind one
+ * address or proxy share it.
+ */
+export const VIEWERS_PER_CALLER = 300;
+const VIEWERS_MAX = 5000;
+/** How long a connection may stay without the token that it needs, in milliseconds. */
+const SIGN_IN_MS = 10_000;
 
 /** The browsers' channel: which pages to fetch again, and log lines as they are stored. */
 @Injectable()
@@ -44,6 +37,9 @@ export class LiveGateway {
   readonly #viewers = new Set<Viewer>();
   readonly #logs: LogService;
   readonly #changes: ChangeFeed;
+  readonly #tokens: TokenService;
+  readonly #publicReads: boolean;
+  readonly #connections = new ConnectionLimit(VIEWERS_PER_CALLER, VIEWERS_MAX);
   /** All that joined were told what changed up to here. */
   #cursor: LiveCursor | null = null;
   /** Topics that a controller of the version before announced, to be noted for it. */
@@ -53,9 +49,17 @@ export class LiveGateway {
   #tellAgain = false;
   #closed = false;
 
-  constructor(logs: LogService, changes: ChangeFeed, bus: Bus) {
+  constructor(
+    logs: LogService,
+    changes: ChangeFeed,
+    tokens: TokenService,
+    bus: Bus,
+    @Inject(SETTINGS_TOKEN) settings: Settings,
+  ) {
     this.#logs = logs;
     this.#changes = changes;
+    this.#tokens = tokens;
+    this.#publicReads = settings.publicReads;
     bus.onMessage((message) => {
       if (message.type === 'changed') this.#noteChanges(message.topics, message.noted === true);
       if (message.type === 'log') this.#hint(tailKey(message.attemptId, message.stream));
@@ -70,25 +74,64 @@ export class LiveGateway {
     });
   }
 
+  /**
+   * Accepts a connection. Where reads need a token it has to come as header of a program, or in the first frame
+   * of a page. Throws ProblemError 401, 403 or 429.
+   */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { authorization } = request.headers;
+    const address = request.socket.remoteAddress ?? '';
+    const token =
+      authorization === undefined || this.#publicReads ? null : await this.#identify(authorization, address);
+    const end = this.#connections.begin(token ?? this.#tokens.callerOf(authorization, address));
+    socket.once('close', end);
+    if (socket.destroyed) return end();
     const { cursor: arrivedAt } = await this.#changes.read([]);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const viewer: Viewer = {
-        socket: webSocket,
-        topics: new Set(),
-        tails: new Map(),
-        pumping: false,
-        alive: true,
-        arrivedAt,
-        joining: null,
-        joined: false,
-      };
-      this.#viewers.add(viewer);
-      webSocket.on('message', (data: Buffer) => this.#handle(viewer, data));
-      webSocket.on('pong', () => (viewer.alive = true));
-      webSocket.on('error', (error) => writeLog('debug', 'a browser connection failed', errorFields(error)));
-      webSocket.on('close', () => this.#viewers.delete(viewer));
+      this.#welcome(new Viewer(webSocket, address, arrivedAt, this.#publicReads || token !== null, token));
     });
+  }
+
+  #welcome(viewer: Viewer): void {
+    const { socket } = viewer;
+    this.#viewers.add(viewer);
+    const late = setTimeout(() => {
+      if (!viewer.mayRead) socket.close(LIVE_CLOSE.token, 'no token came in time');
+    }, SIGN_IN_MS);
+    const cut = (): void => socket.terminate();
+    socket.on(
+      'message',
+      guarded('live-frame-failed', (data: Buffer) => this.#receive(viewer, data), cut),
+    );
+    // Each is answered with a pong: they count like frames.
+    socket.on(
+      'ping',
+      guarded('live-ping-failed', () => void viewer.admit(), cut),
+    );
+    socket.on('pong', () => (viewer.alive = true));
+    socket.on('error', (error) => writeLog('debug', 'a browser connection failed', errorFields(error)));
+    socket.on('close', () => {
+      clearTimeout(late);
+      this.#viewers.delete(viewer);
+    });
+  }
+
+  /** Id of a user's token. Throws ProblemError 401, 403 or 429. */
+  async #identify(authorization: string, address: string): Promise<string> {
+    const identity = await this.#tokens.identify(authorization, address);
+    if (identity === null) throw new ProblemError(401, 'unauthorized', 'the token was refused');
+    if (identity.kind === 'user') return identity.id;
+    throw new ProblemError(403, 'forbidden', 'this needs a user token; an agent token was sent');
+  }
+
+  /** Ends the connections of those whose token was revoked since. */
+  async dropRevoked(): Promise<void> {
+    const ids = [...this.#viewers].flatMap(({ token }) => (token === null ? [] : [token]));
+    if (ids.length === 0) return;
+    const revoked = await this.#tokens.revokedAmong([...new Set(ids)]);
+    for (const { socket, token } of this.#viewers) {
+      if (token !== null && revoked.has(token)) socket.close(LIVE_CLOSE.token, 'the token was revoked');
+    }
   }
 
   /** Ends viewers that did not answer the previous ping, and pings the others. */
@@ -112,12 +155,36 @@ export class LiveGateway {
     this.#server.close();
   }
 
-  #handle(viewer: Viewer, data: Buffer): void {
-    // Who asks and asks and reads no answer would fill this process with answers.
-    if (viewer.socket.bufferedAmount > UNREAD_MAX_BYTES) return viewer.socket.terminate();
+  #receive(viewer: Viewer, data: Buffer): void {
+    if (!viewer.admit()) return;
     const message = parseFrame(data);
     if (message === null) return send(viewer, { type: 'error', message: 'not a frame of the live channel' });
+    if (!viewer.postpone(message)) this.#handle(viewer, message);
+  }
+
+  /** Looks the token of a page up; the frames behind it wait. Never rejects. */
+  async #signIn(viewer: Viewer, secret: string): Promise<void> {
+    if (viewer.mayRead) return;
+    viewer.beginSignIn();
+    try {
+      viewer.token = await this.#identify(`Bearer ${secret}`, viewer.address);
+      viewer.mayRead = true;
+      for (const message of viewer.endSignIn()) this.#handle(viewer, message);
+    } catch (error) {
+      if (error instanceof ProblemError) {
+        return viewer.socket.close(error.status === 429 ? LIVE_CLOSE.limit : LIVE_CLOSE.token, error.message);
+      }
+      writeLog('error', 'live-sign-in-failed', errorFields(error));
+      viewer.socket.close(CLOSE_INTERNAL, 'internal error');
+    }
+  }
+
+  #handle(viewer: Viewer, message: FromBrowser): void {
+    if (!viewer.may(message)) return;
     switch (message.type) {
+      case 'sign-in':
+        void this.#signIn(viewer, message.token);
+        return;
       case 'topics':
         viewer.topics = new Set(message.topics);
         // Later frames that bring no cursor only replace the topics.
@@ -218,7 +285,7 @@ export class LiveGateway {
     viewer.pumping = true;
     this.#drain(viewer).catch((error: unknown) => {
       writeLog('warn', 'a log tail stopped', errorFields(error));
-      viewer.socket.close(1011, 'internal error');
+      viewer.socket.close(CLOSE_INTERNAL, 'internal error');
     });
   }
 
@@ -239,7 +306,7 @@ export class LiveGateway {
     tail.hinted = false;
     const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
     // Asked for from elsewhere meanwhile, or no more.
-    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !isOpen(viewer)) return;
+    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
     tail.next += lines.length;
     if (lines.length === LINES_PER_FRAME) tail.hinted = true;
     await sendAll(viewer, { type: 'log', attemptId, stream, lines });
@@ -247,13 +314,9 @@ export class LiveGateway {
 }
 
 const hintedTails = (viewer: Viewer): Tail[] =>
-  isOpen(viewer) ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
-
-/** Answers that a browser has not read; a slow one that tails a log has a few frames of it at most. */
-const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
+  viewer.isOpen ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
 
 const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
-const isOpen = ({ socket }: Viewer): boolean => socket.readyState === socket.OPEN;
 
 function parseFrame(data: Buffer): FromBrowser | null {
   try {
@@ -265,7 +328,7 @@ function parseFrame(data: Buffer): FromBrowser | null {
 }
 
 function send(viewer: Viewer, message: ToBrowser): void {
-  if (isOpen(viewer)) viewer.socket.send(JSON.stringify(message));
+  if (viewer.isOpen) viewer.socket.send(JSON.stringify(message));
 }
 
 /** Resolves when the frame has left this process. */

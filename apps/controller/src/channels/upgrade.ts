@@ -1,62 +1,83 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { AllowedHosts } from '../platform/http/allowed-hosts.js';
+import { foreignHost, ProblemError } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 
-/** Leads WebSocket upgrades to the channel that serves the path; everything else gets a 404. */
-export function routeUpgrades(server: Server, routes: ReadonlyMap<string, UpgradeHandler>): void {
+/**
+ * Leads WebSocket upgrades to the channel that serves the path; everything else gets an HTTP error. Whatever a
+ * caller sends ends its own connection at most: an error of a listener would end the process.
+ */
+export function routeUpgrades(server: Server, hosts: AllowedHosts, routes: ReadonlyMap<string, UpgradeHandler>): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // A peer that goes away in the middle of the handshake is no reason to end.
+    // A peer that disconnects mid-handshake must not crash the process.
     socket.on('error', () => socket.destroy());
-    const handler = routes.get(new URL(request.url ?? '/', 'http://localhost').pathname);
-    if (handler === undefined) {
-      refuseUpgrade(socket, 404, 'not-found', 'there is no channel at this path');
-      return;
-    }
-    if (!isSameOrigin(request)) {
-      refuseUpgrade(socket, 403, 'foreign-origin', 'open the channel from the controller’s own pages');
-      return;
-    }
-    handler(request, socket, head).catch((error: unknown) => {
-      writeLog('error', 'an upgrade failed', errorFields(error));
-      refuseUpgrade(socket, 503, 'unavailable', 'try again in a moment');
-    });
+    openChannel(hosts, routes, request, socket, head).catch((error: unknown) => refuse(socket, error));
   });
+}
+
+async function openChannel(
+  hosts: AllowedHosts,
+  routes: ReadonlyMap<string, UpgradeHandler>,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { host, origin } = request.headers;
+  if (!hosts.allows(host)) throw foreignHost(host);
+  // Not read as a URL: a path is all that a channel has, and not every request line is a URL.
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  const handler = routes.get(path);
+  if (handler === undefined) throw new ProblemError(404, 'not-found', 'there is no channel at this path');
+  if (!hosts.allowsOrigin(origin, host)) {
+    throw new ProblemError(403, 'foreign-origin', 'open the channel from the controller’s own pages', {
+      detail: 'behind a proxy, name the host and port that browsers see in PEERLAB_HOSTS',
+    });
+  }
+  await handler(request, socket, head);
+}
+
+/** Answers what went wrong, or cuts the connection when that is not possible any more. Never throws. */
+function refuse(socket: Duplex, error: unknown): void {
+  try {
+    const correlationId = randomUUID();
+    if (!(error instanceof ProblemError)) writeLog('error', 'upgrade failed', { correlationId, ...errorFields(error) });
+    const problem =
+      error instanceof ProblemError ? error : new ProblemError(503, 'unavailable', 'try again in a moment');
+    refuseUpgrade(socket, problem, correlationId);
+  } catch {
+    socket.destroy();
+  }
 }
 
 const REASONS: Record<number, string> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  421: 'Misdirected Request',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
 };
 
 /** Answers an upgrade with an HTTP error and JSON, and ends the connection. */
-export function refuseUpgrade(socket: Duplex, status: number, code: string, title: string): void {
-  const body = JSON.stringify({ title, status, code, errors: [], correlationId: 'upgrade' });
+function refuseUpgrade(socket: Duplex, problem: ProblemError, correlationId: string): void {
+  const { status, code, message: title, detail, retryAfterSeconds } = problem;
+  const body = JSON.stringify({ title, status, code, detail, errors: [], correlationId });
   socket.end(
     [
       `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`,
       'content-type: application/problem+json; charset=utf-8',
+      'cache-control: no-store',
       `content-length: ${Buffer.byteLength(body)}`,
+      ...(retryAfterSeconds === undefined ? [] : [`retry-after: ${retryAfterSeconds}`]),
       'connection: close',
       '',
       body,
     ].join('\r\n'),
+    // A peer that does not read the answer would keep the socket.
+    () => socket.destroy(),
   );
 }
-
-/** Browsers do not keep foreign pages from opening WebSockets, so the Origin is compared here. */
-export function isSameOrigin(request: Pick<IncomingMessage, 'headers'>): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  if (host === undefined || !URL.canParse(origin)) return false;
-  const from = new URL(origin);
-  if (from.host === host) return true;
-  return isLoopback(from.hostname) && isLoopback(new URL(`http://${host}`).hostname);
-}
-
-/** A development server of the web UI on the same machine is welcome. */
-const isLoopback = (hostname: string): boolean => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { RetentionPolicy } from '@peerlab/contracts';
 import { z } from 'zod';
+import { isLoopbackHost, readHost } from './http/allowed-hosts.js';
 import { readHooksFile, type HookSetting } from './hooks-file.js';
 import { SettingError } from './setting-error.js';
 
@@ -24,10 +25,23 @@ function fromYaml(value: unknown): unknown {
   }
 }
 
+/** In the environment a list is written with commas or blanks. */
+const fromList = (value: unknown): unknown =>
+  typeof value === 'string' ? value.split(/[\s,]/).filter((part) => part !== '') : value;
+
+const YES = new Set<unknown>(['yes', 'true', '1', true]);
+const NO = new Set<unknown>(['no', 'false', '0', false]);
+const fromYesNo = (value: unknown): unknown => (YES.has(value) ? true : NO.has(value) ? false : value);
+
+const HostEntry = z.string().refine((text) => readHost(text) !== null, 'expected NAME or NAME:PORT, without http://');
+
 /** Everything the controller can be told, with the environment variable that overrides the file. */
 export const SETTINGS = {
   host: { env: 'PEERLAB_HOST', schema: z.string().min(1) },
   port: { env: 'PEERLAB_PORT', schema: z.coerce.number().int().min(0).max(65_535) },
+  hosts: { env: 'PEERLAB_HOSTS', schema: z.preprocess(fromList, z.array(HostEntry).max(100)) },
+  publicReads: { env: 'PEERLAB_PUBLIC_READS', schema: z.preprocess(fromYesNo, z.boolean('expected yes or no')) },
+  watchdogSeconds: { env: 'PEERLAB_WATCHDOG_SECONDS', schema: z.coerce.number().int().min(0).max(3600) },
   databaseUrl: { env: 'DATABASE_URL', schema: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://…') },
   stateDir: { env: 'PEERLAB_STATE', schema: z.string().min(1) },
   templatesDir: { env: 'PEERLAB_TEMPLATES', schema: z.string().min(1) },
@@ -42,6 +56,12 @@ export const SETTINGS = {
 
 export interface Settings {
   host: string;
+  /** Further names, with or without a port, that browsers, agents and proxies use for this controller. */
+  hosts: string[];
+  /** Whether callers without a token may read. */
+  publicReads: boolean;
+  /** A controller whose event loop is blocked this long ends itself; 0 = never. */
+  watchdogSeconds: number;
   /** 0 = any free port. */
   port: number;
   /** null = the embedded Postgres below the state folder. */
@@ -66,6 +86,9 @@ const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..
 
 const SettingsFile = z.strictObject({
   host: SETTINGS.host.schema.optional(),
+  hosts: SETTINGS.hosts.schema.optional(),
+  publicReads: SETTINGS.publicReads.schema.optional(),
+  watchdogSeconds: SETTINGS.watchdogSeconds.schema.optional(),
   port: SETTINGS.port.schema.optional(),
   databaseUrl: SETTINGS.databaseUrl.schema.optional(),
   stateDir: SETTINGS.stateDir.schema.optional(),
@@ -93,8 +116,13 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
   const parsed = SettingsFile.safeParse({ ...fromFile, ...fromEnv });
   if (!parsed.success) throw new SettingError(describeIssues(parsed.error, fromEnv, configFile));
   const given = parsed.data;
+  const host = given.host ?? '127.0.0.1';
+  const hosts = given.hosts ?? [];
   return {
-    host: given.host ?? '127.0.0.1',
+    host,
+    hosts,
+    publicReads: given.publicReads ?? isForThisMachineOnly(host, hosts),
+    watchdogSeconds: given.watchdogSeconds ?? WATCHDOG_SECONDS,
     port: given.port ?? 7470,
     databaseUrl: given.databaseUrl ?? null,
     stateDir: resolve(given.stateDir ?? defaultStateDir(env)),
@@ -111,6 +139,13 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
 const OLD_HOOK_SECRET =
   'PEERLAB_HOOK_SECRET: one secret for all webhooks is no longer taken; name a hooks file in PEERLAB_HOOKS_FILE ' +
   '(hooks: a list of name, kind, secretFile, templates) and unset this variable';
+/** Below an agent's lease, so that its jobs survive the restart; far above the longest pause of a sound controller. */
+const WATCHDOG_SECONDS = 20;
+
+/** Whether only people at this machine can ask: it listens on loopback, and no proxy makes it known under another name. */
+function isForThisMachineOnly(host: string, hosts: readonly string[]): boolean {
+  return [host, ...hosts].every((entry) => isLoopbackHost(readHost(entry)?.name ?? entry));
+}
 
 /** /var/lib/peerlab for root, the XDG state folder for everybody else. */
 export function defaultStateDir(env: NodeJS.ProcessEnv): string {

@@ -1,9 +1,15 @@
-/** The known name closest to a mistyped one, or null when none is close. */
+/** Longest name that is compared, in characters: no known one is longer. */
+const COMPARED_MAX = 64;
+
+/** The known name closest to a mistyped one, or null when none is close or it is longer than any name. */
 export function nearestName(typed: string, known: readonly string[]): string | null {
+  if (typed.length > COMPARED_MAX) return null;
   const limit = Math.max(1, Math.floor(typed.length / 3));
+  const lower = typed.toLowerCase();
   let best: { name: string; distance: number } | null = null;
   for (const name of known) {
-    const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
+    if (Math.abs(name.length - typed.length) > limit) continue;
+    const distance = editDistance(lower, name.toLowerCase());
     if (distance <= limit && (best === null || distance < best.distance)) best = { name, distance };
   }
   return best?.name ?? null;
@@ -11,17 +17,18 @@ export function nearestName(typed: string, known: readonly string[]): string | n
 
 /** Insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const width = b.length + 1;
+  let [twoAbove, above, row] = [new Uint16Array(width), new Uint16Array(width), new Uint16Array(width)];
+  for (let j = 0; j < width; j += 1) above[j] = j;
   for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const at = (r: number, c: number): number => (r === i ? row : rows[r])?.[c] ?? 0;
+    row[0] = i;
+    for (let j = 1; j < width; j += 1) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, at(i - 2, j - 2) + 1);
-      row.push(cost);
+      const least = Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (above[j - 1] ?? 0) + same);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row[j] = isSwap ? Math.min(least, (twoAbove[j - 2] ?? 0) + 1) : least;
     }
-    rows.push(row);
+    [twoAbove, above, row] = [above, row, twoAbove];
   }
-  return rows[a.length]?.[b.length] ?? 0;
+  return above[b.length] ?? 0;
 }

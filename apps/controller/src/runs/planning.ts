@@ -1,4 +1,6 @@
 import {
+  fewOf,
+  limitProblems,
   SUITES,
   suitesFor,
   whyNotSelected,
@@ -50,13 +52,14 @@ export interface Plan {
  */
 export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
   const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
+  const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
-    ...checkNames('machines', spec.machines, machines),
+    ...checkNames('machines', spec.machines),
     ...Object.entries(spec.suiteMachines ?? {}).flatMap(([suite, selection]) =>
-      checkNames(`suiteMachines.${suite}`, selection, machines),
+      checkNames(`suiteMachines.${suite}`, selection),
     ),
-    ...spec.builds.flatMap((build, index) => checkNames(`builds.${index}.machines`, build.machines ?? {}, machines)),
+    ...spec.builds.flatMap((build, index) => checkNames(`builds.${index}.machines`, build.machines ?? {})),
   ];
   const unmatched: Plan['unmatched'] = [];
   const jobs: PlannedJob[] = [];
@@ -80,7 +83,7 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
   if (jobs.length === 0) problems.push(...nothingMatches(spec.machines, machines, unmatched));
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: problems.length === 0 ? jobs : [], unmatched, problems };
+  return { jobs: problems.length === 0 ? jobs : [], unmatched, problems: limitProblems(problems) };
 }
 
 function whyNot(selection: MachineSelection, machine: PlannableMachine): string | null {
@@ -129,15 +132,26 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   return problems;
 }
 
-/** A misspelled machine must not be left out in silence just because another name matches. */
-function checkNames(field: string, selection: MachineSelection, machines: readonly PlannableMachine[]): ProblemItem[] {
-  const known = machines.map(({ name }) => name);
-  return (selection.names ?? []).flatMap((name, index): ProblemItem[] => {
-    if (known.includes(name)) return [];
-    const near = nearestName(name, known);
-    const remedy = near === null ? `machines are ${known.join(', ') || 'not known yet'}` : `did you mean "${near}"?`;
-    return [{ path: `${field}.names.${index}`, message: `there is no machine "${name}"`, remedy }];
-  });
+/** Names that are held against all machines for the one that was meant; more are named without. */
+const HINTS_MAX = 10;
+
+/**
+ * Checks the names of one selection after the other. A misspelled machine must not be left out in silence just
+ * because another name matches.
+ */
+function nameChecker(known: readonly string[]): (field: string, selection: MachineSelection) => ProblemItem[] {
+  const isKnown = new Set(known);
+  let hints = 0;
+  return (field, selection) =>
+    (selection.names ?? []).flatMap((name, index): ProblemItem[] => {
+      if (isKnown.has(name)) return [];
+      const problem = { path: `${field}.names.${index}`, message: `there is no machine "${name}"` };
+      hints += 1;
+      if (hints > HINTS_MAX) return [problem];
+      const near = nearestName(name, known);
+      const remedy = near === null ? `machines are ${fewOf(known) || 'not known yet'}` : `did you mean "${near}"?`;
+      return [{ ...problem, remedy }];
+    });
 }
 
 function nothingMatches(
@@ -170,37 +184,62 @@ function without(selection: MachineSelection, key: 'names' | 'paths'): MachineSe
 
 interface Condition {
   text: string;
+  /** The condition alone. */
+  only: MachineSelection;
   drop: (selection: MachineSelection) => MachineSelection;
 }
 
-/** The selection with the fewest conditions dropped that matches something, in words; null if none does. */
+/** At most a handful of conditions are written by hand; more would not help the reader. */
+const DROPPED_MAX = 8;
+
+/**
+ * The selection with the fewest conditions dropped that matches something, in words; null if none does. Each
+ * machine is held against each condition once: what it fails is the least to drop for it.
+ */
 export function nearestSelection(selection: MachineSelection, machines: readonly PlannableMachine[]): string | null {
-  const conditions = conditionsOf(selection);
-  // At most a handful of conditions are written by hand; beyond that the answer helps nobody.
-  const subsets = Array.from({ length: 2 ** Math.min(conditions.length, 8) }, (_, bits) =>
-    conditions.filter((_condition, index) => (bits & (1 << index)) !== 0),
-  ).sort((a, b) => a.length - b.length);
-  for (const dropped of subsets) {
-    const loosened = dropped.reduce((left, condition) => condition.drop(left), selection);
-    const matching = machines.filter((machine) => whyNot(loosened, machine) === null).map(({ name }) => name);
-    if (dropped.length > 0 && matching.length > 0) {
-      return `without ${dropped.map(({ text }) => text).join(' and ')} it would match ${matching.join(', ')}`;
-    }
-  }
-  return null;
+  const conditions = conditionsOf(selection).slice(0, DROPPED_MAX);
+  const rest = conditions.reduce((left, condition) => condition.drop(left), selection);
+  const candidates = machines
+    .filter((machine) => whyNot(rest, machine) === null)
+    .map((machine) => ({
+      name: machine.name,
+      fails: conditions.reduce(
+        (bits, { only }, index) => (whyNotSelected(only, machine) === null ? bits : bits | (1 << index)),
+        0,
+      ),
+    }))
+    .filter(({ fails }) => fails !== 0);
+  const dropped = candidates
+    .map(({ fails }) => fails)
+    .reduce((best, fails) => (best === 0 || isLess(fails, best) ? fails : best), 0);
+  if (dropped === 0) return null;
+  const matching = candidates.filter(({ fails }) => (fails & ~dropped) === 0).map(({ name }) => name);
+  const texts = conditions.filter((_condition, index) => (dropped & (1 << index)) !== 0).map(({ text }) => text);
+  return `without ${texts.join(' and ')} it would match ${fewOf(matching)}`;
 }
+
+/** Fewer conditions first, then those that stand first. */
+function isLess(a: number, b: number): boolean {
+  const [countA, countB] = [bitCount(a), bitCount(b)];
+  return countA === countB ? a < b : countA < countB;
+}
+
+const bitCount = (bits: number): number => bits.toString(2).replaceAll('0', '').length;
 
 function conditionsOf(selection: MachineSelection): Condition[] {
   const conditions: Condition[] = [];
   if (selection.names !== undefined && selection.names.length > 0) {
-    conditions.push({ text: `names ${selection.names.join(', ')}`, drop: (left) => without(left, 'names') });
+    const { names } = selection;
+    conditions.push({ text: `names ${fewOf(names)}`, only: { names }, drop: (left) => without(left, 'names') });
   }
   if (selection.paths !== undefined) {
-    conditions.push({ text: `paths ${selection.paths.join(', ')}`, drop: (left) => without(left, 'paths') });
+    const { paths } = selection;
+    conditions.push({ text: `paths ${paths.join(', ')}`, only: { paths }, drop: (left) => without(left, 'paths') });
   }
   for (const [key, value] of Object.entries(selection.labels ?? {})) {
     conditions.push({
       text: `label ${key}=${value}`,
+      only: { labels: { [key]: value } },
       drop: (left) => {
         const labels = Object.fromEntries(Object.entries(left.labels ?? {}).filter(([name]) => name !== key));
         return { ...left, labels };

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nearestName } from './nearest-name.js';
 import { readSubmission } from './submission.js';
+import { PARTS_MAX } from './yaml-structure.js';
 
 const problemsOf = (yaml: string) => {
   const submitted = readSubmission(yaml);
@@ -65,6 +66,34 @@ describe('readSubmission', () => {
       'd: [*c,*c,*c,*c,*c]',
     ];
     expect(problemsOf(bomb.join('\n'))[0]?.message).toMatch(/alias/i);
+  });
+
+  it('names fifty problems and says how many more there are', () => {
+    const fields = Array.from({ length: 120 }, (_, index) => `field${index}: 1\n`).join('');
+    const problems = problemsOf(`name: x\nbuilds: [{name: a, series: []}]\n${fields}`);
+    expect(problems).toHaveLength(51);
+    expect(problems[49]).toMatchObject({ path: 'field49', line: 52 });
+    expect(problems[50]).toEqual({ path: '', message: 'and 70 more problems' });
+    expect(problemsOf(`[${'}'.repeat(200)}`)).toHaveLength(51);
+    expect(problemsOf('a: 1\n'.repeat(200))).toHaveLength(51);
+    const [long] = problemsOf(`name: x\nbuilds: []\n${'k'.repeat(100_000)}: 1\n`).slice(-1);
+    expect(JSON.stringify(long).length).toBeLessThan(1000);
+  });
+
+  it('refuses texts of too many parts or too deep, at the first one too many, and takes long patches', () => {
+    const many = problemsOf(`name: x\nmachines: {names: [${'a, '.repeat(PARTS_MAX)}]}\n`);
+    expect(many).toMatchObject([{ message: `has more than ${PARTS_MAX} names, values and signs`, line: 2 }]);
+    const deep = [
+      '['.repeat(300),
+      '- '.repeat(300),
+      '{a: '.repeat(300),
+      '? '.repeat(300),
+      Array.from({ length: 300 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''),
+    ];
+    for (const text of deep) expect(problemsOf(text)[0]?.message).toMatch(/^nests deeper than 200/);
+    const patch = `          +[[[[{{{{- - - - ? ? ? ?${' '.repeat(300)}\n`.repeat(10_000);
+    const yaml = `name: x\nbuilds:\n  - name: a\n    series:\n      - mbox: |\n${patch}`;
+    expect(readSubmission(yaml).ok).toBe(true);
   });
 
   it('never throws, whatever was typed', () => {

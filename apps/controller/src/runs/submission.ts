@@ -1,6 +1,17 @@
-import { BuildSpec, MachineSelection, problemItems, RunSpec, Timeouts, type ProblemItem } from '@peerlab/contracts';
-import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import {
+  BuildSpec,
+  echoed,
+  limitProblems,
+  MachineSelection,
+  problemItems,
+  PROBLEMS_MAX,
+  RunSpec,
+  Timeouts,
+  type ProblemItem,
+} from '@peerlab/contracts';
+import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { nearestName } from './nearest-name.js';
+import { structureProblem } from './yaml-structure.js';
 
 export type Submitted = { ok: true; spec: RunSpec; locate: Locator } | { ok: false; problems: ProblemItem[] };
 
@@ -21,33 +32,69 @@ const KNOWN_FIELDS: Record<string, readonly string[]> = {
 /** More aliases than a person writes; stops a text that unfolds into gigabytes. */
 const MAX_ALIASES = 100;
 
-/** Reads a run from YAML as typed by a person; every problem has its line and column. Never throws. */
+/**
+ * Reads a run from YAML as typed by a person; each problem has its line and column, and no more than PROBLEMS_MAX
+ * are named. Takes time in proportion to the text. Never throws.
+ */
 export function readSubmission(yaml: string): Submitted {
-  const lines = new LineCounter();
-  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const locate = locator(document, lines);
-  if (document.errors.length > 0) {
-    return {
-      ok: false,
-      problems: document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return { path: '', message: `not valid YAML: ${error.message}`, line, column: col };
-      }),
-    };
-  }
-  let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+    return read(yaml);
   } catch (error) {
-    return { ok: false, problems: [{ path: '', message: error instanceof Error ? error.message : String(error) }] };
+    return refused([{ path: '', message: `not valid YAML: ${error instanceof Error ? echoed(error.message) : ''}` }]);
   }
+}
+
+const refused = (problems: readonly ProblemItem[], left = 0): Submitted => ({
+  ok: false,
+  problems: limitProblems(problems, left),
+});
+
+function read(yaml: string): Submitted {
+  const structure = structureProblem(yaml);
+  if (structure !== null) return refused([structure]);
+  const lines = new LineCounter();
+  // The parser compares each key with all those before it; duplicateKeys does it once.
+  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const locate = locator(document, lines);
+  const { errors } = document;
+  if (errors.length > 0) {
+    const shown = errors.slice(0, PROBLEMS_MAX).map(({ message, pos: [offset] }): ProblemItem => {
+      const { line, col } = lines.linePos(offset);
+      return { path: '', message: `not valid YAML: ${echoed(message)}`, line, column: col };
+    });
+    return refused(shown, errors.length - shown.length);
+  }
+  const duplicates = duplicateKeys(document, lines);
+  if (duplicates.length > 0) return refused(duplicates);
+  // Throws when aliases unfold into too much.
+  const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     const message = 'expected fields such as "name: …" and "builds: …"';
-    return { ok: false, problems: [locate({ path: '', message, remedy: 'start from one of the templates' })] };
+    return refused([locate({ path: '', message, remedy: 'start from one of the templates' })]);
   }
   const parsed = RunSpec.safeParse(value);
   if (parsed.success) return { ok: true, spec: parsed.data, locate };
   return { ok: false, problems: problemItems(parsed.error).map(suggestField).map(locate) };
+}
+
+/** Keys that stand in their map already. */
+function duplicateKeys(document: Document, lines: LineCounter): ProblemItem[] {
+  const problems: ProblemItem[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          const { line, col } = lines.linePos(key.range?.[0] ?? 0);
+          const message = `not valid YAML: the key "${echoed(String(key.value))}" is there twice`;
+          problems.push({ path: '', message, line, column: col });
+        }
+        seen.add(key.value);
+      }
+    },
+  });
+  return problems;
 }
 
 function suggestField(item: ProblemItem): ProblemItem {
@@ -67,6 +114,7 @@ function suggestField(item: ProblemItem): ProblemItem {
 
 function locator(document: Document, lines: LineCounter): Locator {
   return (item) => {
+    if (item.path === '' && item.message.startsWith('and ')) return item;
     const offset = offsetOf(document, item.path === '' ? [] : item.path.split('.'), item.message);
     if (offset === null) return item;
     const { line, col } = lines.linePos(offset);

@@ -33,6 +33,18 @@ export async function call<N extends RouteName>(name: N, given: CallOf<N>, signa
   }
 }
 
+/** Content of a file of the API, with the token. Throws an Error that says why it is not to be had. */
+export async function fetchFile(path: string): Promise<Blob> {
+  for (;;) {
+    const token = getToken();
+    const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
+    if (response.ok) return response.blob();
+    if (response.status === 401 && (await askForToken(token !== null))) continue;
+    const problem = Problem.safeParse(parseJson(await response.text()));
+    throw new Error(problem.success ? problem.data.title : `The controller answered ${response.status}`);
+  }
+}
+
 async function send(name: RouteName, path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(path, init);

@@ -3,6 +3,7 @@ import { LIVE_CURSOR_META } from '@peerlab/contracts';
 import { createContext, use, useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { createLiveLink, type LiveLink, type LiveState } from './live.js';
 import { keysOfTopic } from './queries.js';
+import { getToken, onTokenChange } from './token.js';
 
 const LiveContext = createContext<LiveLink | null>(null);
 
@@ -20,7 +21,14 @@ export function startLive(queries: QueryClient): LiveLink {
       onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
     },
     cursorOfPage(),
+    getToken,
   );
+  let token = getToken();
+  onTokenChange(() => {
+    if (getToken() === token) return;
+    token = getToken();
+    link.tokenChanged();
+  });
   const wake = (): void => {
     if (document.visibilityState === 'visible') link.retryNow();
   };

@@ -1,3 +1,4 @@
+import { LIVE_CLOSE } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLiveLink, LOOK_BACK_MS, SILENCE_MS } from './live.js';
 
@@ -13,9 +14,9 @@ class ManualSocket extends EventTarget {
   send(text: string): void {
     this.sent.push(JSON.parse(text));
   }
-  close(): void {
+  close(code = 1006): void {
     this.readyState = 3;
-    this.dispatchEvent(new Event('close'));
+    this.dispatchEvent(Object.assign(new Event('close'), { code }));
   }
   open(): void {
     this.readyState = 1;
@@ -35,6 +36,7 @@ const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 describe('live link', () => {
   const topics: (string | null)[] = [];
   let returns = 0;
+  let token: string | null = null;
   const start = (since: string | null = 'page') =>
     createLiveLink(
       {
@@ -42,6 +44,7 @@ describe('live link', () => {
         onReturn: () => (returns += 1),
       },
       since,
+      () => token,
       () => new ManualSocket() as unknown as WebSocket,
     );
   /** What a controller answers to the first frame. */
@@ -53,6 +56,7 @@ describe('live link', () => {
     ManualSocket.all = [];
     topics.length = 0;
     returns = 0;
+    token = null;
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   });
   afterEach(() => vi.useRealTimers());
@@ -67,6 +71,28 @@ describe('live link', () => {
     stop();
     await Promise.resolve();
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['grid'] });
+  });
+
+  it('signs in before all else, and waits for another token when that was refused', () => {
+    token = 'first';
+    const link = start();
+    newest().open();
+    expect(newest().sent).toEqual([
+      { type: 'sign-in', token: 'first' },
+      { type: 'topics', topics: [], since: 'page' },
+    ]);
+    newest().close(LIVE_CLOSE.token);
+    vi.advanceTimersByTime(60_000);
+    link.retryNow();
+    expect(ManualSocket.all).toHaveLength(1);
+    token = 'second';
+    link.tokenChanged();
+    newest().open();
+    expect(newest().sent[0]).toEqual({ type: 'sign-in', token: 'second' });
+    join('a');
+    expect(link.state()).toBe('open');
+    link.tokenChanged();
+    expect(ManualSocket.all).toHaveLength(2);
   });
 
   it('asks what changed in the last seconds of topics that are new, and of no others', async () => {

@@ -1,5 +1,6 @@
 import {
   LIVE_BEAT_SECONDS,
+  LIVE_CLOSE,
   LIVE_PATH,
   ToBrowser,
   type FromBrowser,
@@ -52,6 +53,8 @@ export interface LiveLink {
   /** Follows one stream until the returned function is called. */
   tail: (tail: Tail) => () => void;
   retryNow: () => void;
+  /** The token is another one: a connection that was refused for want of one is tried again. */
+  tokenChanged: () => void;
   close: () => void;
 }
 
@@ -59,10 +62,13 @@ export interface LiveLink {
  * One WebSocket for the whole page, opened again with growing pauses for as long as the page lives. It comes
  * back with the cursor of the last message, and is told what changed meanwhile: nothing is fetched in vain.
  * `since` = the cursor of when the page was asked for; without one, all is fetched anew when the link is up.
+ * `token` is read for each connection; where reads need one, a connection without it is not tried again until
+ * `tokenChanged`.
  */
 export function createLiveLink(
   { onChanged, onReturn }: LiveEvents,
   since: LiveCursor | null,
+  token: () => string | null,
   openSocket: () => WebSocket = () =>
     new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${LIVE_PATH}`),
 ): LiveLink {
@@ -78,6 +84,8 @@ export function createLiveLink(
   let heardAt: number | null = null;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
+  /** The controller wants another token than the one that was sent. */
+  let lacksToken = false;
   let topicsQueued = false;
   let topicsAdded = false;
   /** From where on added topics are told; kept until that is answered, also over a loss. */
@@ -163,17 +171,21 @@ export function createLiveLink(
         lose();
       }, SILENCE_MS);
     };
-    const lose = (): void => {
+    const lose = (code?: number): void => {
       if (socket !== opened || closed) return;
       socket = null;
       clearTimeout(silence);
       setState('paused');
+      lacksToken = code === LIVE_CLOSE.token;
+      if (lacksToken) return;
       // Jitter keeps many open pages from returning to a restarted controller at the same moment.
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.75 + Math.random() / 2);
       tries += 1;
       timer = setTimeout(connect, pauseMs);
     };
     opened.addEventListener('open', () => {
+      const secret = token();
+      if (secret !== null) send({ type: 'sign-in', token: secret });
       send({ type: 'topics', topics: [...topics.keys()], since: owed ?? newestCursor() });
       for (const tail of tails.values()) sendTail(tail);
     });
@@ -182,7 +194,7 @@ export function createLiveLink(
       listen();
       receive(event.data);
     });
-    opened.addEventListener('close', lose);
+    opened.addEventListener('close', ({ code }) => lose(code));
   };
   connect();
 
@@ -221,6 +233,11 @@ export function createLiveLink(
     retryNow() {
       if (timer === null) return;
       clearTimeout(timer);
+      connect();
+    },
+    tokenChanged() {
+      if (!lacksToken) return;
+      lacksToken = false;
       connect();
     },
     close() {

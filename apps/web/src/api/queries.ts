@@ -21,9 +21,11 @@ export function createQueryClient(): QueryClient {
   });
 }
 
-/** Whether asking again may help: no answer, or a fault of the server. */
+/** Whether asking again may help: no answer, too many at once, or a fault of the server. */
 function isPassing(error: unknown): boolean {
-  return error instanceof ApiError && (error.problem.code === 'unreachable' || error.problem.status >= 500);
+  if (!(error instanceof ApiError)) return false;
+  const { code, status } = error.problem;
+  return code === 'unreachable' || status === 429 || status >= 500;
 }
 
 export const gridQuery = (run: string | undefined) =>

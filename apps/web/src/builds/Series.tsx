@@ -12,6 +12,7 @@ import { patchQuery } from '../api/queries.js';
 import { countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { DiffCount, DiffFileView } from './DiffFile.js';
+import { Download } from '../ui/Download.js';
 
 interface SeriesProps {
   build: BuildDetail;
@@ -47,9 +48,13 @@ export function Series({ build, open, onOpen }: SeriesProps): ReactNode {
               {isAllOpen ? 'Fold all' : 'Unfold all'}
             </button>
             {readable.length === patches.length && (
-              <a className="button" href={requestOf('getSeries', { params: { build: build.id } }).path} download>
+              <Download
+                className="button"
+                path={requestOf('getSeries', { params: { build: build.id } }).path}
+                fileName={`${build.id}.mbox`}
+              >
                 mbox
-              </a>
+              </Download>
             )}
           </span>
         )}

@@ -1,5 +1,6 @@
 import type { LogStream } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { Download } from '../ui/Download.js';
 
 interface LogToolsProps {
   stream: LogStream;
@@ -47,9 +48,9 @@ export function LogTools({ stream, needle, onNeedle, onFind, onError, status, ra
       <span className="muted log-status" role="status">
         {status}
       </span>
-      <a className="push" href={rawPath} download={`${stream}.log`}>
+      <Download className="push" path={rawPath} fileName={`${stream}.log`}>
         Raw
-      </a>
+      </Download>
     </div>
   );
 }

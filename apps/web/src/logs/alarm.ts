@@ -4,7 +4,8 @@ import { plainLine } from './ansi.js';
 /** How a line should stand out: an error that n and p stop at, a warning, or nothing. */
 export type LineTone = 'error' | 'warning' | null;
 
-const TEST_FAILED = /^\s*not ok \d+(?!.*# (SKIP|TODO|XFAIL))/;
+const NOT_OK = /^\s*not ok \d/;
+const EXCUSED = /# (?:SKIP|TODO|XFAIL)/;
 const BUILD_FAILED = /(?:^|[\s:])(?:fatal )?error:|^make(?:\[\d+\])?: \*\*\*|Hunk #\d+ FAILED|^@error /;
 const AGENT_FAILED = /\b(?:failed|refused|error|timed out)\b/i;
 
@@ -15,7 +16,7 @@ export function toneOf(stream: LogStream, text: string): LineTone {
   if (alarm !== null) return alarm.kind === 'crash' ? 'error' : 'warning';
   switch (stream) {
     case 'test':
-      return TEST_FAILED.test(line) || line.startsWith('Bail out!') ? 'error' : null;
+      return (NOT_OK.test(line) && !EXCUSED.test(line)) || line.startsWith('Bail out!') ? 'error' : null;
     case 'build':
       return BUILD_FAILED.test(line) ? 'error' : /\bwarning:/.test(line) ? 'warning' : null;
     case 'agent':

@@ -1,6 +1,9 @@
-/** Escape sequences that move the cursor, set titles or switch modes: GRUB and firmware send many. */
+/**
+ * Escape sequences that move the cursor, set titles or switch modes: GRUB and firmware send many. Neighbouring
+ * parts share no character, so that nothing is tried twice.
+ */
 const NOT_COLOUR =
-  /\u001b(?:\[[0-9;:?<=>!]*[ -/]*[@-ln-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])/g;
+  /\u001b(?:\[[0-?]*[ -/]*[@-ln-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])/g;
 /** Control characters without a meaning in a line, other than tab and the escape that begins a colour. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f]/g;
 /** Characters that turn the direction of text and could make a line read as something it is not. */
@@ -12,9 +15,15 @@ const COLOUR = /\u001b\[([0-9;:]*)m/g;
  * last on screen.
  */
 export function cleanLine(text: string): string {
-  const line = text.replace(/\r+$/, '').replace(NOT_COLOUR, '').replace(DIRECTION, '\ufffd');
+  const line = withoutReturnsAtEnd(text).replace(NOT_COLOUR, '').replace(DIRECTION, '\ufffd');
   const shown = line.includes('\r') ? (line.split('\r').findLast((part) => part !== '') ?? '') : line;
   return shown.replace(CONTROL, '');
+}
+
+function withoutReturnsAtEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '\r') end -= 1;
+  return text.slice(0, end);
 }
 
 /** Line without colours either: what search and the error heuristic look at. */

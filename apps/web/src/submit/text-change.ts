@@ -16,11 +16,16 @@ export function changeBetween(before: string, after: string): TextChange | null 
   return { from, to: before.length - same, insert: after.slice(from, after.length - same) };
 }
 
+/** Longest line that is read as a key or an item, in characters. */
+const LINE_MAX = 1000;
+
 /**
  * Indentation of the line after one that says `line`, in spaces: below the key after a dash, deeper after a
  * key without a value, else the same.
  */
 export function nextIndent(line: string): number {
+  // A line of text, which an expression would go over many times.
+  if (line.length > LINE_MAX) return line.length - line.trimStart().length;
   const [, spaces = '', dashes = '', rest = ''] = /^( *)((?:- +)*)(.*)$/.exec(line) ?? [];
   const isKey = /^[^#\s][^#]*?:(?:\s|$)/.test(rest);
   const column = spaces.length + (isKey ? dashes.length : 0);

@@ -2,7 +2,7 @@ import { useState, useSyncExternalStore, type FormEvent, type ReactNode } from '
 import { answerTokenQuestion, onTokenChange, tokenQuestion } from '../api/token.js';
 import { Dialog } from './dialog.js';
 
-/** Asks for the API token when a write was answered 401. */
+/** Asks for the API token when a call was answered 401. */
 export function TokenDialog(): ReactNode {
   const question = useSyncExternalStore(onTokenChange, tokenQuestion);
   const [text, setText] = useState('');
@@ -20,7 +20,7 @@ export function TokenDialog(): ReactNode {
         <p>
           {question === 'refused'
             ? 'The controller refused the stored token. It may be of another farm.'
-            : 'Reading is open to all; changing something needs a token.'}{' '}
+            : 'The controller asks for a token before it does this.'}{' '}
           <code>npm start</code> prints one as part of the address.
         </p>
         <label>

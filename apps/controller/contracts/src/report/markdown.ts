@@ -43,7 +43,15 @@ export function renderReport(report: RunReport): string {
 }
 
 const escaped = (text: string): string => oneLine(text).replaceAll('|', '\\|');
-const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line, index, all) => {
+      const begun = index === 0 ? line : line.trimStart();
+      return index === all.length - 1 ? begun : begun.trimEnd();
+    })
+    .filter((line, index, all) => line !== '' || index === 0 || index === all.length - 1)
+    .join(' ');
 const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -109,6 +109,16 @@ export class TokenService {
     return { id: token.id, kind: token.kind, name: token.name, limits: { site: token.site, only: token.onlyWork } };
   }
 
+  /**
+   * Name under which the work of a caller is counted, without a look-up: its token when that was right lately,
+   * else its address. A made-up token is no way to another share.
+   */
+  callerOf(header: string | undefined, address: string): string {
+    const secret = bearerOf(header);
+    const hash = secret === null ? null : digest(secret);
+    return hash !== null && this.#known.has(hash) ? `token ${hash}` : `address ${address}`;
+  }
+
   /** Once a minute at most, so that a busy agent costs no write a request. */
   async #noteUse({ id, lastUsedAt }: Token): Promise<void> {
     if (lastUsedAt !== null && Date.now() - lastUsedAt.getTime() < USE_RECORDED_MS) return;
@@ -141,4 +151,5 @@ function tokenView(
 const tooManyGuesses = (): ProblemError =>
   new ProblemError(429, 'too-many-guesses', 'too many wrong tokens came from this address', {
     detail: 'wait a minute, and correct the token',
+    retryAfterSeconds: 60,
   });

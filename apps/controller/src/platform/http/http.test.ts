@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '@peerlab/contracts';
@@ -66,8 +66,9 @@ describe('problems', () => {
 
   it('answer unknown routes, bad JSON, odd types and large bodies', async () => {
     const url = `${farm.server.url}/api/v1/runs/check`;
-    const send = (body: string, type: string) =>
-      fetch(url, { method: 'POST', body, headers: { 'content-type': type } });
+    const send = (body: string, type: string, headers: Record<string, string> = {}) =>
+      fetch(url, { method: 'POST', body, headers: { 'content-type': type, ...headers } });
+    const authorization = { authorization: `Bearer ${farm.userToken}` };
     expect(await problem(await fetch(`${farm.server.url}/api/v1/nothing`))).toMatchObject({ status: 404 });
     expect(await problem(await fetch(`${farm.server.url}/api/v2`, { method: 'DELETE' }))).toMatchObject({
       status: 404,
@@ -75,13 +76,14 @@ describe('problems', () => {
     expect(await problem(await fetch(`${farm.server.url}/%zz`))).toMatchObject({ status: 400 });
     expect(await problem(await send('{', 'application/json'))).toMatchObject({ status: 400 });
     expect(await problem(await send('<a/>', 'text/xml'))).toMatchObject({ status: 415 });
-    expect(
-      await problem(await send(JSON.stringify({ yaml: 'x'.repeat(14 * 1024 * 1024) }), 'application/json')),
-    ).toMatchObject({ status: 413 });
+    const large = JSON.stringify({ yaml: 'x'.repeat(14 * 1024 * 1024) });
+    expect(await problem(await send(large, 'application/json', authorization))).toMatchObject({ status: 413 });
+    // Without a token nothing of it is read.
+    expect(await problem(await send(large, 'application/json'))).toMatchObject({ status: 401 });
     const small = {
       method: 'PATCH',
       body: JSON.stringify({ desired: 'x'.repeat(70_000) }),
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${farm.userToken}` },
+      headers: { 'content-type': 'application/json', ...authorization },
     };
     expect(await problem(await fetch(`${farm.server.url}/api/v1/machines/m`, small))).toMatchObject({ status: 413 });
   });
@@ -112,6 +114,8 @@ describe('artifacts', () => {
       const response = await farm.upload(digest(content), content);
       expect(await response.json()).toEqual({ sha256: digest(content), sizeBytes: content.length });
     }
+    const file = join(farm.settings.stateDir, 'artifacts/sha256', digest(content).slice(0, 2), digest(content));
+    expect(statSync(file).mode & 0o777).toBe(0o640);
     const back = await farm.request('getArtifact', { params: { sha256: digest(content) } });
     expect(back.headers.get('content-length')).toBe(String(content.length));
     expect(Buffer.from(await back.arrayBuffer())).toEqual(content);
@@ -172,6 +176,9 @@ describe('the web UI', () => {
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('cache-control')).toBe('no-cache');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(page.headers.get('content-security-policy')).toContain("connect-src 'self';");
+    const answers = [await fetch(`${ui.server.url}/api/v1/runs`), await fetch(`${ui.server.url}/api/v1/nothing`)];
+    for (const answer of answers) expect(answer.headers.get('cache-control')).toBe('no-store');
     const asset = await fetch(`${ui.server.url}/assets/index-Ab12Cd34.js`);
     expect(asset.headers.get('cache-control')).toContain('immutable');
     expect((await fetch(`${ui.server.url}/assets/index-Absent99.js`)).status).toBe(404);

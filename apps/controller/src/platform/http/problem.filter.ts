@@ -28,7 +28,11 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     writeLog('error', 'a request failed', { correlationId, method, url, ...errorFields(error) });
   }
   if (reply.sent) return;
+  if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
+    reply.header('retry-after', String(error.retryAfterSeconds));
+  }
   void reply
+    .header('cache-control', 'no-store')
     .status(answer.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('x-correlation-id', correlationId)

@@ -8,20 +8,8 @@ import { LIVE_CURSOR_META, type LiveCursor } from '@peerlab/contracts';
 import { errorFields, writeLog } from '../logging.js';
 import { ProblemError } from './problem.js';
 
-const CSP = [
-  "default-src 'self'",
-  "script-src 'self'",
-  // Virtualised lists and charts position their rows with inline styles.
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self' ws: wss:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-  "form-action 'self'",
-].join('; ');
-
-const HASHED_ASSET = /^\/assets\/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
+/** Longest path of a file or page of the web UI, in characters. */
+const PATH_MAX = 1000;
 
 /** So long a page waits for its cursor: without one it comes just as well, and fetches once more. */
 const CURSOR_WAIT_MS = 500;
@@ -36,21 +24,17 @@ export async function serveWebFiles(
   webDir: string,
   readCursor: () => Promise<LiveCursor>,
 ): Promise<void> {
-  fastify.addHook('onRequest', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'same-origin');
-    reply.header('content-security-policy', CSP);
-  });
   await fastify.register(fastifyStatic, { root: webDir, serve: false, cacheControl: false });
   fastify.get('/*', async (request, reply) => {
-    const path = decodeURIComponent(request.url.split('?')[0] ?? '/');
+    const path = pathOf(request.url);
+    if (path === null) throw new ProblemError(400, 'bad-request', 'the path is not valid');
     if (path.startsWith('/api/')) throw new ProblemError(404, 'not-found', `there is nothing at ${path}`);
     if (!existsSync(join(webDir, 'index.html'))) {
       throw new ProblemError(404, 'no-web-ui', 'the web UI is not built', {
         detail: 'run "npm run build -w @peerlab/web", or set PEERLAB_WEB to the folder of a built one',
       });
     }
-    if (HASHED_ASSET.test(path)) {
+    if (isHashedAsset(path)) {
       reply.header('cache-control', 'public, max-age=31536000, immutable');
       return reply.sendFile(path.slice(1));
     }
@@ -61,6 +45,24 @@ export async function serveWebFiles(
     const [page, cursor] = await Promise.all([readFile(join(webDir, 'index.html'), 'utf8'), inTime(readCursor)]);
     return reply.type('text/html; charset=utf-8').send(page.replace(CURSOR_PLACE, () => CURSOR_PLACE + cursor));
   });
+}
+
+/** Path of a request, decoded; null when it cannot be, or is longer than any of ours. */
+export function pathOf(url: string): string | null {
+  const [path = '/'] = url.split('?', 1);
+  if (path.length > PATH_MAX) return null;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a file's name ends with a digest of its content, as the build names assets: `NAME-DIGEST8.js`. */
+export function isHashedAsset(path: string): boolean {
+  if (!path.startsWith('/assets/')) return false;
+  const dot = path.lastIndexOf('.');
+  return path[dot - 9] === '-' && /^[A-Za-z0-9_-]{8}\.[a-z0-9]{1,8}$/.test(path.slice(dot - 8));
 }
 
 /** Empty when it cannot be read now. */

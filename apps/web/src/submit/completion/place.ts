@@ -7,6 +7,11 @@ const KEY = /("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:[^\s,[\]{}#&*!|>'"%@`-]|-(?=\S
 const WORD_BEFORE = /(["']?)([A-Za-z0-9_][\w.-]*)?$/;
 const WORD_AFTER = /^[\w.-]*/;
 
+/** Longer lines are no run's structure, and are passed over. */
+const LINE_MAX = 1000;
+/** Longest word to complete, in characters. */
+const WORD_MAX = 200;
+
 export interface Cursor {
   /** Null where nothing can be said: comments, block texts, the middle of a sentence. */
   place: Place | null;
@@ -27,9 +32,9 @@ export interface Cursor {
  */
 export function placeOf(text: string, cursor: number): Cursor {
   const lineStart = text.lastIndexOf('\n', cursor - 1) + 1;
-  const [, quote = '', typed = ''] = WORD_BEFORE.exec(text.slice(lineStart, cursor)) ?? [];
+  const [, quote = '', typed = ''] = WORD_BEFORE.exec(text.slice(Math.max(lineStart, cursor - WORD_MAX), cursor)) ?? [];
   const from = cursor - typed.length;
-  const to = cursor + (WORD_AFTER.exec(text.slice(cursor, cursor + 200))?.[0].length ?? 0);
+  const to = cursor + (WORD_AFTER.exec(text.slice(cursor, cursor + WORD_MAX))?.[0].length ?? 0);
   const end = quote !== '' && text[to] === quote ? to + 1 : to;
   const scan = new Scan();
   /** Lines indented deeper than this belong to a block text; null outside of one. */
@@ -41,7 +46,7 @@ export function placeOf(text: string, cursor: number): Cursor {
       if (isBlank || column > textBelow) continue;
       textBelow = null;
     }
-    if (isBlank) continue;
+    if (isBlank || line.length > LINE_MAX) continue;
     if (scan.top.isFlow && !closeBrackets(scan, line, column)) scanFlow(scan, line, column);
     else textBelow = scanBlockLine(scan, line, column);
   }

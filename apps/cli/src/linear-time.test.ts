@@ -1,0 +1,22 @@
+import { growthOf } from '@peerlab/contracts/testing';
+import { describe, expect, it } from 'vitest';
+import { createClient } from './client.js';
+import { terminalText } from './render/terminal.js';
+import { table } from './render/text.js';
+
+const times = (part: string, size: number): string => part.repeat(Math.ceil(size / part.length));
+
+/** What reads texts of machines and of the command line, with an input that is as bad for it as we can think of. */
+const CASES: [name: string, work: (text: string) => unknown, worst: (size: number) => string][] = [
+  ['an address', (text) => createClient(text, null).url, (size) => `http://x${times('/', Math.min(size, 65_536))}x/`],
+  ['a text for a terminal: escapes', terminalText, (size) => times('\u001b[', size)],
+  ['a text for a terminal: numbers of a colour', terminalText, (size) => `\u001b[${times('1;', size)}x`],
+  ['a cell of a table', (text) => table([[text, 'x']]), (size) => times('\u001b[1', size)],
+];
+
+describe('twice the input takes about twice the time', () => {
+  it.each(CASES)('%s', (_name, work, worst) => {
+    const growth = growthOf(worst, work);
+    expect(growth.perDoubling, JSON.stringify(growth)).toBeLessThan(3);
+  });
+});

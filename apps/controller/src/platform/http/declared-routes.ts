@@ -1,0 +1,54 @@
+import { ROUTES, type Route, type RouteName } from '@peerlab/contracts';
+import type { FastifyInstance } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads its body itself, and checks its signature before it looks at it. */
+    bodyIsSigned?: boolean;
+  }
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_BYTES = 64 * 1024;
+
+/** Bodies larger than the default, in bytes. JSON escapes can double a text. */
+const BODY_LIMITS: Partial<Record<RouteName, number>> = {
+  submitRun: 13 * MIB,
+  checkRun: 13 * MIB,
+  registerBundle: 4 * MIB,
+};
+
+/** The web UI: files that anyone may have. All else has to be a route of the contract. */
+const WEB_FILES = '/*';
+
+/**
+ * Gives every route its body limit and refuses to start with one that is not declared in the contract, as nothing
+ * would say who may call it. To be called before routes are registered.
+ * @returns the routes, as they are registered
+ */
+export function declareRoutes(fastify: FastifyInstance): ReadonlySet<string> {
+  const registered = new Set<string>();
+  const declared = new Map<string, [string, Route]>(
+    Object.entries(ROUTES).map(([name, route]) => [`${route.method} ${route.path}`, [name, route]]),
+  );
+  fastify.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) {
+      // Fastify answers HEAD with the handler of GET.
+      const key = `${method === 'HEAD' ? 'GET' : method} ${route.url}`;
+      const [name, { access }] = declared.get(key) ?? [null, { access: 'public' }];
+      if (name === null && key !== `GET ${WEB_FILES}`) throw new Error(`${key} is not a route of the contract`);
+      registered.add(`${method} ${route.url}`);
+      route.bodyLimit = BODY_LIMITS[name as RouteName] ?? DEFAULT_BYTES;
+      // Who sent it has to be known before it is parsed: the parser of this type leaves the stream to the handler,
+      // which limits it.
+      if (access === 'signature') {
+        route.config = { ...route.config, bodyIsSigned: true };
+        route.onRequest = (request, _reply, done) => {
+          request.raw.headers['content-type'] = 'application/octet-stream';
+          done();
+        };
+      }
+    }
+  });
+  return registered;
+}

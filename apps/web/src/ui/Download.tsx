@@ -1,0 +1,48 @@
+import { useState, type MouseEvent, type ReactNode } from 'react';
+import { fetchFile } from '../api/client.js';
+import { getToken } from '../api/token.js';
+
+/**
+ * A link to a file of the API. The browser would follow it without the token, which a farm may ask for: with one
+ * the page fetches the file itself and gives it to the browser to save.
+ */
+export function Download({
+  path,
+  fileName,
+  className,
+  children,
+}: {
+  path: string;
+  fileName: string;
+  className: string;
+  children: ReactNode;
+}): ReactNode {
+  const [problem, setProblem] = useState<string | null>(null);
+  const follow = (event: MouseEvent): void => {
+    if (getToken() === null) return;
+    event.preventDefault();
+    setProblem(null);
+    fetchFile(path).then(
+      (content) => saveAs(content, fileName),
+      (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  return (
+    <>
+      <a className={className} href={path} download={fileName} onClick={follow}>
+        {children}
+      </a>
+      {problem !== null && <span role="alert">{problem}</span>}
+    </>
+  );
+}
+
+function saveAs(content: Blob, fileName: string): void {
+  const url = URL.createObjectURL(content);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = fileName;
+  link.click();
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
