@@ -12,14 +12,14 @@ EXIT_INFRASTRUCTURE=12
 json_string() {
 	printf '%s' "$1" | LC_ALL=C.UTF-8 awk '
 		BEGIN { ORS = ""; print "\""
-			for (i = 1; i < 32; i++) control[sprintf("%c", i)] = i }
+			for (i = 1; i < 32; i++) escape[sprintf("%c", i)] = sprintf("\\u%04x", i)
+			escape["\\"] = "\\\\"; escape["\""] = "\\\""; escape["\t"] = "\\t" }
 		NR > 1 { print "\\n" }
 		{
-			gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, "\\t")
 			out = ""; n = length($0)
 			for (i = 1; i <= n; i++) {
 				c = substr($0, i, 1)
-				out = out (c in control ? sprintf("\\u%04x", control[c]) : c)
+				out = out (c in escape ? escape[c] : c)
 			}
 			print out
 		}

@@ -12,12 +12,26 @@ use warnings;
 use MIME::Base64 qw(decode_base64);
 use MIME::QuotedPrint qw(decode_qp);
 
+# What becomes one line of JSON for all patches of a series has to stay short.
+use constant {
+	PATCHES_MAX => 1000,
+	TEXT_MAX => 200,	# characters of a subject, a label or a path that is shown
+};
+
 my ($source, $out, $number) = @ARGV;
 defined $number or die "usage: split-series.pl FILE|DIRECTORY OUTDIR START\n";
 
+# The first characters of UTF-8 text; bytes that are no UTF-8 count as one.
+sub cut {
+	my ($text, $max) = @_;
+	return $text =~ /\A((?:[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]{0,3}|[\x80-\xbf]){$max})/ ? $1 : $text;
+}
+
 sub refuse {
 	my ($label, $detail) = @_;
-	s/[\t\n\r]+/ /g for $label, $detail;
+	s/[\x00-\x1f]+/ /g for $label, $detail;
+	$label = cut($label, TEXT_MAX);
+	$detail = cut($detail, 2 * TEXT_MAX);
 	print "error\t$label\t$detail\n";
 	exit 10;
 }
@@ -34,14 +48,15 @@ sub slurp {
 sub subject_of {
 	my ($header) = @_;
 	return '' unless $header =~ /^Subject:[ \t]*(.*(?:\n[ \t]+.*)*)/mi;
-	my $subject = $1;
+	# Encoded it may be several times as long.
+	my $subject = substr $1, 0, 20 * TEXT_MAX;
 	$subject =~ s/\n[ \t]+/ /g;
 	$subject =~ s/\?=\s+=\?/?==?/g;
 	$subject =~ s/=\?[^?]+\?([bq])\?([^?]*)\?=/
 		lc $1 eq 'b' ? decode_base64($2) : decode_qp($2 =~ tr{_}{ }r)/gexi;
 	$subject =~ s/^(?:\s*\[[^\]]*\])+\s*//;
-	$subject =~ s/[\t\r\n]/ /g;
-	return $subject;
+	$subject =~ s/[\x00-\x1f]/ /g;
+	return cut($subject, TEXT_MAX);
 }
 
 # A name out of a diff header line, without the time stamp and quotes.
@@ -70,11 +85,20 @@ sub check_paths {
 		}
 	}
 	for my $name (@names) {
+		# patch(1) decodes what the checks below do not.
+		refuse($label, "the path $name has a backslash") if $name =~ /\\/;
 		refuse($label, "it names the absolute path $name")
 			if $name =~ m{^/} && $name ne '/dev/null';
 		refuse($label, "the path $name leaves the tree")
 			if $name =~ m{(?:^|/)\.\.(?:/|$)};
 	}
+}
+
+# A diff of modes or names alone: no line is changed.
+sub changes_without_lines {
+	my ($body) = @_;
+	return 0 unless $body =~ /^diff --git /mg;
+	return $body =~ /\G.*\n(?s:.*?)^(?:new file|deleted file|rename|old mode)/m;
 }
 
 # One message or bare diff: label is what the user called it.
@@ -92,9 +116,9 @@ sub take {
 		$body =~ s/\r\n/\n/g;
 	}
 	my $subject = subject_of($header);
-	if ($body !~ /^--- \S.*\n\+\+\+ \S/m && $body !~ /^diff --git .*\n(?:.*\n)*?(?:new file|deleted file|rename|old mode)/m) {
+	if ($body !~ /^--- \S.*\n\+\+\+ \S/m && !changes_without_lines($body)) {
 		# A cover letter is no patch and no mistake.
-		return if $header =~ /^Subject:.*\[[^\]]*\b0+\/\d+[^\]]*\]/mi;
+		return if $header =~ /^Subject:[^\n]{0,100}?\[[^\]\n]{0,100}\b0+\/\d+/mi;
 		refuse($label, 'there is no diff in it');
 	}
 	check_paths($label, $body);
@@ -106,12 +130,26 @@ sub take {
 		$label = sprintf '%04d-%s.patch', $index, substr($slug || 'patch', 0, 52);
 	}
 	$number++;
+	refuse($label, 'the series has more than ' . PATCHES_MAX . ' patches') if $number > PATCHES_MAX;
 	my $path = sprintf '%s/%04d.patch', $out, $number;
 	open my $file, '>:raw', $path or die "$path: $!\n";
 	print $file $header, $body or die "$path: $!\n";
 	close $file or die "$path: $!\n";
-	$label =~ s/[\t\r\n]/ /g;
+	$label =~ s/[\x00-\x1f]/ /g;
+	$label = cut($label, TEXT_MAX);
 	print "$number\t$label\t", ($subject || $label), "\n";
+}
+
+# The messages of an mbox, each from its line "From SENDER ... YEAR" on.
+sub messages_of {
+	my ($text) = @_;
+	my @starts;
+	while ($text =~ /^From [^\n]*/mg) {
+		my ($line, $start) = ($&, $-[0]);
+		push @starts, $start if $line =~ /\AFrom \S/ && $line =~ /[0-9]{4}\s*\z/;
+	}
+	unshift @starts, 0 unless @starts && $starts[0] == 0;
+	return map { substr $text, $starts[$_], ($starts[$_ + 1] // length $text) - $starts[$_] } 0 .. $#starts;
 }
 
 my $before = $number;
@@ -124,8 +162,7 @@ if (-d $source) {
 	(my $name = $source) =~ s{.*/}{};
 	my $text = slurp($source);
 	refuse($name, 'the file is empty') if $text !~ /\S/;
-	my @messages = split /^(?=From \S+.*\d{4}\s*$)/m, $text;
-	@messages = grep { /\S/ } @messages;
+	my @messages = grep { /\S/ } messages_of($text);
 	if (@messages > 1) {
 		my $index = 0;
 		s/^>(>*From )/$1/mg, take('#' . ++$index, $_) for @messages;

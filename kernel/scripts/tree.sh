@@ -72,7 +72,7 @@ touched_names() {
 apply_patch() {
 	local file name log=$work/apply.log target='' line
 	file=$work/$(printf %04d "$1").patch
-	if (cd "$overlay" && LC_ALL=C patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch \
+	if (cd "$overlay" && LC_ALL=C patch -p1 --unified --forward --batch --fuzz=0 --no-backup-if-mismatch \
 		--reject-file=- <"$file") >"$log" 2>&1; then
 		cat "$log" >&2
 		return 0
@@ -137,7 +137,10 @@ fill_tree() {
 	while read -r name; do
 		wanted=$overlay/$name
 		grep -qxF -- "$name" "$work/touched" || wanted=$base/tree/$name
-		if [ ! -f "$wanted" ]; then
+		if [ -d "$tree/$name" ]; then
+			# Words of a mail that look like a diff's.
+			continue
+		elif [ ! -f "$wanted" ]; then
 			rm -f "$tree/$name"
 		elif ! cmp -s "$wanted" "$tree/$name"; then
 			# A new file, never through the hard link into the pristine

@@ -8,7 +8,7 @@ import { ConfigError } from './agent-config.js';
 const ROOM_POLL_MS = 5000;
 
 /** Start time of a process in clock ticks since boot; null when it does not run. Tells a re-used pid. */
-function startTimeOf(pid: number): string | null {
+export function startTimeOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;

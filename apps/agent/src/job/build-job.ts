@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Assignment,
@@ -20,6 +20,7 @@ import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
 import { runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
 import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
+import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
@@ -58,8 +59,10 @@ function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
     );
   }
   const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
-  if (end.code === EXIT_USAGE) return new JobFailure('request', detail);
-  if (!trusted && end.percent >= TREE_RUNS_PERCENT) return new BuildFailed({ class: 'compile', detail });
+  const treeRan = end.percent >= TREE_RUNS_PERCENT;
+  // make, too, ends with the status of a wrong usage.
+  if (end.code === EXIT_USAGE && !treeRan) return new JobFailure('request', detail);
+  if (!trusted && treeRan) return new BuildFailed({ class: 'compile', detail });
   return new BuildFailed({ class: 'infrastructure', detail });
 }
 
@@ -191,7 +194,8 @@ class BuildJob {
   }
 
   private async upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
-    const manifest: BundleManifest = await checkBuiltBundle(out, inputs);
+    // Taken apart otherwise, the same patches have other names: another build may have put it here.
+    const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.folder, 'bundle.tar');
     // The same bundle gives the same bytes, whoever packs it.
@@ -293,10 +297,12 @@ export async function runBuildJob(
 ): Promise<void> {
   spool.appendLine('agent', `build "${work.buildName}", attempt ${assignment.attemptId}`);
   const parent = join(settings.cacheDir, 'agent', 'builds');
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'b-'));
+  const folder = await makeScratchFolder(parent);
   let failure: Failure | null = null;
   try {
+    await removeLeftFolders(parent).catch((error: unknown) =>
+      spool.appendLine('agent', `build: folders of earlier builds cannot be removed: ${messageOf(error)}`),
+    );
     await new BuildJob(settings, work, spool, signal, folder).run();
   } catch (error) {
     if (error instanceof AgentStopping) throw error;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { BuildError } from '@peerlab/contracts';
 import type { SandboxLimits } from '../sandbox/sandbox.js';
-import { watchLimits } from '../sandbox/watch.js';
+import { killSandbox, watchLimits } from '../sandbox/watch.js';
 import { LineSplitter, readInto } from '../machine/lines.js';
 import type { Flow } from '../machine/protocols.js';
 import { abortedWithin } from '../timing.js';
@@ -126,10 +126,14 @@ export async function runBuildScript(
       // The group is gone already.
     }
   };
+  const kill = (): void => {
+    if (limits !== undefined && child.pid !== undefined) killSandbox(child.pid);
+    else killGroup('SIGKILL');
+  };
   const onAbort = (): void => {
     killGroup('SIGTERM');
     void abortedWithin(ended.signal, GRACE_MS).then((inTime) => {
-      if (!inTime) killGroup('SIGKILL');
+      if (!inTime) kill();
     });
   };
   signal.addEventListener('abort', onAbort, { once: true });
@@ -138,7 +142,7 @@ export async function runBuildScript(
       ? null
       : watchLimits(child.pid, limits.values, limits.folders, (reason) => {
           exceeded = reason;
-          killGroup('SIGKILL');
+          kill();
         });
   try {
     const code = await new Promise<number | null>((resolve, reject) => {

@@ -75,18 +75,21 @@ export class BuilderCache {
     const aged = await Promise.all(
       names.map(async (name) => ({
         folder: join(this.domains, name),
-        at: (await stat(join(this.domains, name))).mtimeMs,
+        // Another build may have removed it by now.
+        at: (await stat(join(this.domains, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs,
       })),
     );
     aged.sort((a, b) => b.at - a.at);
     for (const [index, { folder }] of aged.entries()) {
-      const { bytes } = await usageOf([folder]);
+      const bytes = await usageOf([folder]).then(
+        (usage) => usage.bytes,
+        // Made so that it cannot be counted.
+        () => Number.POSITIVE_INFINITY,
+      );
       if (index < KEPT_DOMAINS && bytes <= DOMAIN_MAX_BYTES) continue;
       // Not while a build uses it.
-      await runToEnd('flock', ['-n', join(folder, 'lock'), 'chmod', '-R', 'u+rwX', '--', folder]).then(
-        () => removeScratch(folder),
-        () => undefined,
-      );
+      const script = 'chmod -R u+rwX -- "$1"; rm -rf --one-file-system -- "$1"';
+      await runToEnd('flock', ['-n', join(folder, 'lock'), 'sh', '-c', script, 'sh', folder]).catch(() => undefined);
     }
   }
 

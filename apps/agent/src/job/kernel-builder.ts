@@ -8,6 +8,7 @@ import { seccompFilter } from '../sandbox/seccomp.js';
 import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
 import { ExpectedBundle } from './bundle-check.js';
+import { messageOf } from '../journal.js';
 import { BuilderCache, runToEnd } from './builder-cache.js';
 import { JobFailure } from './failure.js';
 
@@ -92,6 +93,8 @@ export class KernelBuilder {
     const noSandbox = await whyNoSandbox(folder, account);
     const builder = new KernelBuilder(settings, account, cache, folder, noSandbox, handlers, signal);
     await mkdir(join(folder, 'series'));
+    // A umask of 0077 would keep the build's account out.
+    await chmod(join(folder, 'series'), 0o755);
     await builder.copyKernelFolder();
     await writeFile(join(folder, 'seccomp'), seccompFilter());
     return builder;
@@ -128,7 +131,7 @@ export class KernelBuilder {
     if (end.inputs === null) {
       throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.said.at(-1) ?? 'nothing'}`);
     }
-    return { inputs: ExpectedBundle.parse(JSON.parse(end.inputs)), patches: join(this.folder, patches) };
+    return { inputs: parseInputs(end.inputs), patches: join(this.folder, patches) };
   }
 
   /**
@@ -140,12 +143,16 @@ export class KernelBuilder {
   async build(request: KernelRequest, base: string): Promise<string> {
     const out = `out-${this.steps + 1}`;
     await this.ownFolder(out);
-    await this.script(request, base, ['--out', `${this.place('out', out)}/bundle`], {
-      trusted: isTrusted(request),
-      domain: request.domain,
-      writable: { name: out, to: INSIDE.out },
-    });
-    await this.cache.trimDomains();
+    try {
+      await this.script(request, base, ['--out', `${this.place('out', out)}/bundle`], {
+        trusted: isTrusted(request),
+        domain: request.domain,
+        writable: { name: out, to: INSIDE.out },
+      });
+    } finally {
+      // A build that fails fills a cache as well as one that does not.
+      await this.cache.trimDomains();
+    }
     return join(this.folder, out, 'bundle');
   }
 
@@ -265,7 +272,10 @@ export class KernelBuilder {
   private async copyKernelFolder(): Promise<void> {
     const to = join(this.folder, 'kernel');
     await mkdir(to);
-    for (const part of KERNEL_PARTS) await cp(join(this.settings.kernelDir, part), join(to, part), { recursive: true });
+    for (const part of KERNEL_PARTS) {
+      // A link would lead to a place that the sandbox does not show.
+      await cp(join(this.settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
+    }
     await runToEnd('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
   }
 
@@ -275,6 +285,14 @@ export class KernelBuilder {
     await mkdir(path, { mode: 0o755 });
     await chmod(path, 0o755);
     if (this.account !== null) chownSync(path, this.account.uid, this.account.gid);
+  }
+}
+
+function parseInputs(text: string): ExpectedBundle {
+  try {
+    return ExpectedBundle.parse(JSON.parse(text));
+  } catch (error) {
+    throw new JobFailure('harness', `build-bundle.sh --key printed inputs that cannot be read: ${messageOf(error)}`);
   }
 }
 

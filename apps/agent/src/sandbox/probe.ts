@@ -3,7 +3,7 @@ import { chownSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuildAccount, buildAccount } from './account.js';
-import { sandboxCommand } from './sandbox.js';
+import { sandboxCommand, whyUnmountable } from './sandbox.js';
 import { seccompFilter } from './seccomp.js';
 
 /** Starting a few processes; a busy machine takes seconds. */
@@ -27,6 +27,8 @@ export async function whyNoSandbox(folder: string, account = buildAccount()): Pr
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `builds are sandboxed on x86_64 Linux only, this is ${process.platform} on ${process.arch}; use a builder of that kind`;
   }
+  const unmountable = whyUnmountable([folder]);
+  if (unmountable !== null) return `no sandbox can be made here: ${unmountable}; give cacheDir another path`;
   await mkdir(folder, { recursive: true });
   const root = await mkdtemp(join(folder, 'probe-'));
   try {

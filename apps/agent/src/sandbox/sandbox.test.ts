@@ -8,7 +8,7 @@ import { type BuildAccount, buildAccount } from './account.js';
 import { remedyFor, whyNoSandbox } from './probe.js';
 import { type Sandbox, sandboxCommand } from './sandbox.js';
 import { seccompFilter } from './seccomp.js';
-import { descendantsOf } from './watch.js';
+import { descendantsOf, killSandbox } from './watch.js';
 
 /** `nobody` on Debian: an agent without any right, as that of the systemd unit. */
 const NOBODY = 65_534;
@@ -172,6 +172,32 @@ perl -e '$x = "x" x (3 << 30)' || echo "memory: refused"`,
       everyMs: 10,
       timeoutMs: 10_000,
     });
+  });
+
+  it('ends when the process that started it is killed', async () => {
+    const inside = sandboxOf('setsid sleep 600 </dev/null >/dev/null 2>&1 & echo ready; exec sleep 600', mode);
+    const command = [...mode.prefix, ...sandboxCommand(inside, mode.account)];
+    const starter = spawn('sh', ['-c', '"$@" & wait', 'sh', ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    starter.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    const waiting = { everyMs: 10, timeoutMs: 30_000 };
+    await until('its start', () => (output.includes('ready') ? true : undefined), waiting);
+    const pids = descendantsOf(starter.pid ?? 0);
+    expect(pids.length).toBeGreaterThanOrEqual(5);
+    starter.kill('SIGKILL');
+    await until('the end of all', () => (pids.some((pid) => existsSync(`/proc/${pid}`)) ? undefined : true), waiting);
+  });
+
+  it('is killed so that its outermost process ends last', async () => {
+    const sandbox = start(sandboxOf(`trap '' TERM; setsid sleep 600 & echo ready; wait`, mode), mode);
+    const waiting = { everyMs: 10, timeoutMs: 30_000 };
+    await until('its start', () => (sandbox.output().includes('ready') ? true : undefined), waiting);
+    const [outermost = 0, ...others] = descendantsOf(sandbox.child.pid ?? 0);
+    killSandbox(outermost);
+    await new Promise((resolve) => sandbox.child.on('exit', resolve));
+    expect(others.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
   it('shares its lock with readers, and waits for a writer', async () => {

@@ -169,7 +169,13 @@ function lockCommands({ gate, file, exclusive }: SandboxLock): string {
 }
 
 /** Characters that separate the options of a mount, or that mount reads as escapes. */
-const UNMOUNTABLE = /[,:\\\n]/;
+const UNMOUNTABLE = /[,:"\\\n]/;
+
+/** Why an overlay cannot be made of folders with these paths; null when it can. */
+export function whyUnmountable(paths: readonly string[]): string | null {
+  const odd = paths.find((path) => UNMOUNTABLE.test(path));
+  return odd === undefined ? null : `the path ${odd} has a character that an overlay cannot take (, : " \\)`;
+}
 
 /**
  * The command that runs something in a sandbox: namespaces of its own for users, processes, mounts,
@@ -177,15 +183,16 @@ const UNMOUNTABLE = /[,:\\\n]/;
  * no capability, no new privileges, a system call filter, and limits on each process. Limits on all
  * processes together are `watchLimits`'.
  *
- * The outermost process ends last: when it is gone, so is everything that ran inside. Signals to its
- * process group reach what runs inside; the wrappers ignore all but SIGKILL.
+ * The outermost process ends last: when it ends by itself, everything that ran inside is gone. Kill it with
+ * `killSandbox`. Signals to its process group reach what runs inside; the wrappers ignore all but SIGKILL.
+ * It is killed when the thread that started it ends.
  * @param account the account to drop to, for an agent that is root
  */
 export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): string[] {
   for (const { from, changes, scratch, kept } of sandbox.overlays) {
     const paths = [from, changes, scratch, ...(kept === undefined ? [] : [kept.changes, kept.scratch])];
-    const odd = paths.find((path) => UNMOUNTABLE.test(path));
-    if (odd !== undefined) throw new Error(`the path ${odd} has a character that an overlay cannot take (, : \\)`);
+    const problem = whyUnmountable(paths);
+    if (problem !== null) throw new Error(problem);
   }
   const parts = partsOf(sandbox, account !== null);
   const drop =
@@ -215,6 +222,8 @@ export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): 
   ].join('\n');
   const user = account === null ? ['--user', '--map-root-user'] : [];
   return [
+    // A build must not outlive the agent: without it no limit on all processes together is watched.
+    ...words('setpriv --pdeathsig KILL --'),
     // When memory runs out elsewhere on this machine, a build goes first.
     ...words('choom -n 1000 -- nice -n 10 unshare'),
     ...user,

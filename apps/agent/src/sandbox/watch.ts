@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '../journal.js';
 import { formatBytes } from '../timing.js';
 import type { SandboxLimits } from './sandbox.js';
 
@@ -18,6 +19,13 @@ const DISK_LOOK_MS = 60_000;
 /** Left free for everything else on the file system: spool, database, other builds. */
 const RESERVE_BYTES = 2 * 1024 * 1024 * 1024;
 const PAGE_BYTES = 4096;
+/**
+ * Open files of all processes together: a pipe takes a few KiB of kernel memory, and each is looked at. A
+ * build has 20 in each of some hundred processes.
+ */
+const ALL_OPEN_FILES = 32_768;
+/** Unit of st_blocks. */
+const BLOCK_BYTES = 512;
 /** The kernel lets none above the limit be started; a build that is this near to it waits for ever to start more. */
 const FULL = 0.9;
 
@@ -58,12 +66,26 @@ function residentBytes(pid: number): number {
   }
 }
 
-/** Bytes and files below folders. What cannot be read is not counted, and is of no size to others either. */
+/** Enters folders that their owner, this account, has closed to itself. Root needs no help. */
+const asOwner = (): string[] =>
+  process.getuid?.() === 0 ? [] : ['unshare', '--user', '--map-root-user', '--kill-child=KILL', '--fork', '--'];
+
+/**
+ * Bytes and files below folders, those in folders without any permission included.
+ * @throws Error when they cannot be counted within a minute
+ */
 export async function usageOf(folders: readonly string[]): Promise<{ bytes: number; files: number }> {
   const total = async (...unit: string[]): Promise<number> => {
-    const { stdout } = await run('du', ['-s', '-x', ...unit, '--', ...folders], { timeout: DISK_LOOK_MS }).catch(
-      // du reports what it could not read and counts the rest.
-      (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
+    // What it complains of is not read: it could be more than the buffer for it takes.
+    const script = 'exec "$@" 2>/dev/null';
+    const command = [...asOwner(), 'sh', '-c', script, 'sh', 'du', '-s', '-x', ...unit, '--', ...folders];
+    const [program = '', ...args] = command;
+    const { stdout } = await run(program, args, { timeout: DISK_LOOK_MS, killSignal: 'SIGKILL' }).catch(
+      (error: { stdout?: string; killed?: boolean }) => {
+        if (error.killed === true) throw new Error(`counting took more than ${DISK_LOOK_MS / 1000} s`);
+        // Files that vanish meanwhile make du fail after it has counted the rest.
+        return { stdout: error.stdout ?? '' };
+      },
     );
     return stdout
       .split('\n')
@@ -71,6 +93,56 @@ export async function usageOf(folders: readonly string[]): Promise<{ bytes: numb
       .reduce((sum, line) => sum + Number(line.split('\t')[0]), 0);
   };
   return { bytes: await total('--block-size=1'), files: await total('--inodes') };
+}
+
+/**
+ * What processes hold open: how many files, and the bytes of those that have no name any more, which no walk
+ * over folders finds. Looks at no more than the limit on open files.
+ */
+function openFilesOf(processes: readonly number[]): { count: number; namelessBytes: number } {
+  const sizes = new Map<string, number>();
+  let count = 0;
+  for (const pid of processes) {
+    const folder = `/proc/${pid}/fd`;
+    const fds = namesIn(folder);
+    count += fds.length;
+    if (count > ALL_OPEN_FILES) break;
+    for (const fd of fds) {
+      try {
+        // No file is opened: a look at the link's own target.
+        if (!readlinkSync(`${folder}/${fd}`).endsWith(' (deleted)')) continue;
+        const { dev, ino, blocks } = statSync(`${folder}/${fd}`);
+        sizes.set(`${dev}:${ino}`, blocks * BLOCK_BYTES);
+      } catch {
+        // Closed meanwhile.
+      }
+    }
+  }
+  return { count, namelessBytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+/** Nothing of a folder that is gone. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Kills a sandbox so that its outermost process still ends last: the first process of its PID namespace
+ * goes, with all others in it, and then the outermost one ends by itself.
+ * @param pid the outermost process, leader of its process group
+ */
+export function killSandbox(pid: number): void {
+  const [, first] = descendantsOf(pid);
+  try {
+    // Before there is a namespace nothing runs in it.
+    process.kill(first ?? -pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
 }
 
 export interface LimitWatch {
@@ -123,7 +195,12 @@ export function watchLimits(
     }
   }, RESERVE_EVERY_MS);
   const lookAtDisk = async (): Promise<void> => {
-    const { bytes, files } = await usageOf(folders);
+    const open = openFilesOf(descendantsOf(pid));
+    if (open.count > ALL_OPEN_FILES) {
+      return exceeded(`the build holds more than ${ALL_OPEN_FILES} files open, all its processes together`);
+    }
+    const { bytes: namedBytes, files } = await usageOf(folders);
+    const bytes = namedBytes + open.namelessBytes;
     if (bytes > limits.diskBytes) {
       exceeded(`the build wrote ${formatBytes(bytes)} to disk, its limit is ${formatBytes(limits.diskBytes)}`);
     } else if (files > limits.files) {
@@ -134,8 +211,7 @@ export function watchLimits(
     if (isLooking) return;
     isLooking = true;
     void lookAtDisk()
-      // A folder that is being removed.
-      .catch(() => undefined)
+      .catch((error: unknown) => exceeded(`what the build wrote cannot be counted: ${messageOf(error)}`))
       .finally(() => {
         isLooking = false;
       });
