@@ -204,7 +204,7 @@ async function putUnreached(
 ): Promise<void> {
   await tx.run(
     `insert into result (attempt_id, suite, test, position, status, verdict, reason, warnings)
-     values ($1, $2, $3, $4, $5, $6, $7, '{}')`,
+     values ($1, $2, $3, $4, $5, $6, $7, '{}') on conflict do nothing`,
     [attemptId, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
   );
 }
