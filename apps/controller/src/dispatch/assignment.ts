@@ -7,12 +7,13 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import type { Queries } from '../platform/database/sql.js';
+import { buildWork } from '../runs/build-work.js';
 
 /** Assignments of open attempts, the oldest first. */
 export async function readAssignments(queries: Queries, attemptIds: readonly string[]): Promise<Assignment[]> {
   if (attemptIds.length === 0) return [];
   const rows = await queries.rows<AssignmentRow>(
-    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, u.manifest, u.sha256,
+    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, r.submitter, u.manifest, u.sha256,
        a.size_bytes, m.forged_fence
      from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
@@ -34,6 +35,7 @@ interface AssignmentRow {
   suites: string[] | null;
   build: BuildSpec;
   spec: RunSpec;
+  submitter: string | null;
   manifest: BundleManifest | null;
   sha256: string | null;
   size_bytes: number;
@@ -43,13 +45,7 @@ interface AssignmentRow {
 function assignmentOf(row: AssignmentRow): Assignment {
   const { id: attemptId, run_id: runId, fence, build, spec } = row;
   if (row.kind === 'build') {
-    const work = {
-      kind: 'build',
-      buildName: build.name,
-      series: build.series ?? [],
-      config: build.config ?? DEFAULT_CONFIG,
-    } as const;
-    return { attemptId, runId, fence, work };
+    return { attemptId, runId, fence, work: buildWork(build, row.submitter) };
   }
   if (row.machine === null || row.path === null || row.manifest === null || row.sha256 === null) {
     throw new Error(`test attempt ${attemptId} lacks its machine or bundle`);
@@ -74,6 +70,3 @@ function assignmentOf(row: AssignmentRow): Assignment {
     },
   };
 }
-
-/** kernel/config/peerlab.config, when a build names no other. */
-const DEFAULT_CONFIG = 'peerlab';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LEASE_SECONDS, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { LEASE_SECONDS, type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { readAssignments } from './assignment.js';
 import { AttemptService, StaleFence } from './attempt.service.js';
@@ -121,6 +121,24 @@ export class ReconcileService {
     });
   }
 
+  /**
+   * Ends an attempt whose agent reports of it what cannot be read. Does nothing when it was revoked before. Throws
+   * StaleFence when it is not the agent's.
+   */
+  async abandon(agent: string, attemptId: string, fence: number, message: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      if ((await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null) return;
+      await this.#takeBack(tx, attemptId, 'agent-bug', message);
+    });
+  }
+
+  /** Ends an attempt whose assignment its agent could not read. */
+  async refuse(attemptId: string, problem: string): Promise<void> {
+    await this.#sql.transaction((tx) =>
+      this.#takeBack(tx, attemptId, 'request', `the work cannot be given to an agent: ${problem}`),
+    );
+  }
+
   /** What an agent holds it has accepted, even if its word for that was lost. */
   async #acceptHeld(agent: string, leased: Renewed): Promise<void> {
     if (leased.length === 0) return;
@@ -179,12 +197,7 @@ export class ReconcileService {
     await this.#takeBack(tx, id, 'infrastructure', message);
   }
 
-  async #takeBack(
-    tx: Queries,
-    attemptId: string,
-    failureClass: 'infrastructure' | 'canceled',
-    message: string,
-  ): Promise<void> {
+  async #takeBack(tx: Queries, attemptId: string, failureClass: FailureClass, message: string): Promise<void> {
     await this.#attempts.end(tx, await this.#attempts.lock(tx, attemptId), {
       failure: { class: failureClass, stage: null, message, signature: null },
       restored: null,
