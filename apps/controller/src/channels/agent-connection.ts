@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { AGENT_PROTOCOL, FRAME_MAX_BYTES, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
-import { isDataError } from '../platform/database/sql.js';
 import { guarded } from '../platform/guarded.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { asMalformed, readAgentFrame, type AgentFrame, type MalformedFrame } from './agent-frame.js';
+import { FrameRefused } from './frame-failures.js';
 import { outgoingMessage } from './agent-message.js';
 
 /** Frames, and bytes of them, that may wait to be processed before the socket is paused. */
@@ -14,8 +14,6 @@ const QUEUE_MAX_BYTES = 4 * FRAME_MAX_BYTES;
 const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
 /** Bulk that nobody's lease depends on; the other frames overtake it. */
 const EVIDENCE: ReadonlySet<FromAgent['type']> = new Set(['log', 'events']);
-/** What a lease depends on: ignoring one would end all attempts of the agent. */
-const REPORTS: ReadonlySet<FromAgent['type']> = new Set(['hello', 'heartbeat']);
 /** Close codes of our own range: the agent reconnects after the second, not after the first. */
 const CLOSE_REFUSED = 4000;
 const CLOSE_SUPERSEDED = 4001;
@@ -30,6 +28,7 @@ const MINUTE_MS = 60_000;
 
 /** What happens with the frames of a connection. */
 export interface FrameHandlers {
+  /** Throws FrameRefused when a frame cannot be handled, now or later. */
   frame: (frame: FromAgent) => Promise<void>;
   /** A frame that cannot be read or stored. It is handled in its turn, and is lost otherwise. */
   malformed: (frame: MalformedFrame) => Promise<void>;
@@ -171,10 +170,9 @@ export class AgentConnection {
         try {
           return await handlers.frame(parsed.frame);
         } catch (error) {
-          if (!isDataError(error) || REPORTS.has(parsed.frame.type)) throw error;
-          // The agent would send it again on each of its connections, and it would never be stored.
-          writeLog('error', 'a frame of an agent cannot be stored', { agent: this.tokenName, ...errorFields(error) });
-          const problem = `the database cannot store it (${error.code})`;
+          if (!(error instanceof FrameRefused)) throw error;
+          const { message: problem, cause } = error;
+          writeLog('error', 'agent-frame-refused', { agent: this.tokenName, ...errorFields(cause) });
           return this.#refuseFrame(asMalformed(parsed.frame, problem), handlers);
         }
     }

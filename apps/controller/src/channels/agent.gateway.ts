@@ -24,6 +24,7 @@ import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import type { MalformedFrame } from './agent-frame.js';
 import { ConnectionLimit } from './connection-limit.js';
+import { FrameFailures } from './frame-failures.js';
 
 /**
  * Connections of one token that stay: the one in use, and those before it that are not known to be gone yet. Each
@@ -51,6 +52,7 @@ export class AgentGateway {
   /** The tokens that connections came with. */
   readonly #tokenOf = new WeakMap<AgentConnection, Identity>();
   readonly #connections = new ConnectionLimit(CONNECTIONS_PER_TOKEN, CONNECTIONS_MAX);
+  readonly #failures = new FrameFailures();
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
@@ -92,7 +94,7 @@ export class AgentGateway {
     if (socket.destroyed) return end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection: AgentConnection = new AgentConnection(webSocket, identity.name, {
-        frame: (frame) => this.#handle(connection, frame),
+        frame: (frame) => this.#guarded(connection, frame),
         malformed: (frame) => this.#refuseFrame(connection, frame),
       });
       this.#makeRoom(identity.id);
@@ -134,6 +136,15 @@ export class AgentGateway {
     this.#server.close();
   }
 
+  /** A report that fails is sent anew by the next heartbeat; everything else is about one machine or attempt. */
+  async #guarded(connection: AgentConnection, frame: FromAgent): Promise<void> {
+    const handle = (): Promise<void> => this.#handle(connection, frame);
+    if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
+    const subject =
+      frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.attemptId;
+    return this.#failures.guard(subject, handle);
+  }
+
   async #handle(connection: AgentConnection, frame: FromAgent): Promise<void> {
     if (frame.type === 'hello') return this.#hello(connection, frame);
     const { agent } = connection;
@@ -166,7 +177,12 @@ export class AgentGateway {
     if (attempt === null) return;
     const { attemptId, fence } = attempt;
     const reason = `agent ${agent} sent a malformed "${type}" frame of it (${problem}); what it sends of it after that is not kept`;
-    await dropWhenStale(connection, attemptId, () => this.#reconcile.abandon(agent, attemptId, fence, reason));
+    try {
+      await dropWhenStale(connection, attemptId, () => this.#reconcile.abandon(agent, attemptId, fence, reason));
+    } catch (error) {
+      // It stays leased until the reaper can end it; its agent must not send the frame again.
+      writeLog('error', 'attempt-not-ended', { agent, attempt: attemptId, ...errorFields(error) });
+    }
     // Not `revoked`: the agent would deliver what it has, and the same frame again.
     connection.send({ type: 'drop', attemptId, code: 'unknown', reason });
   }

@@ -32,6 +32,12 @@ async function takeTest(on: string): Promise<Assignment> {
 const heldAs = ({ attemptId, fence }: Assignment, on: string) =>
   ({ attemptId, fence, machine: on, stage: 'test', nextSeq: { serial: 1 } }) as const;
 
+const STAGE = { type: 'stage', stage: 'test', status: 'started', detail: null } as const;
+/** A test id of 1000 characters and 3000 bytes. */
+const INCOMPRESSIBLE = Array.from({ length: 1000 }, (_, n) => String.fromCharCode(0x4e00 + ((n * 7919) % 20_000))).join(
+  '',
+);
+
 /** Both leases are renewed by the next heartbeat, over the connection that is there. */
 async function expectLeased(...held: ReturnType<typeof heldAs>[]): Promise<void> {
   agent.heartbeat(held);
@@ -62,19 +68,10 @@ describe('one malformed frame', () => {
     ['log', { stream: 'serial', lines: [{ seq: 0, at: 1, text: 7 }] }],
     ['events', { events: [{ seq: 0, at: 1, event: { type: 'no such event' } }] }],
     ['declined', { reason: null }],
-    // An instant that no timestamp of Postgres holds: the frame is well formed.
-    [
-      'events',
-      {
-        events: [
-          {
-            seq: 0,
-            at: Number.MAX_SAFE_INTEGER,
-            event: { type: 'stage', stage: 'test', status: 'running', detail: null },
-          },
-        ],
-      },
-    ],
+    // Later than any date of JavaScript: who reads the attempt would get an error.
+    ['events', { events: [{ seq: 0, at: Number.MAX_SAFE_INTEGER, event: STAGE }] }],
+    // Well formed, but larger than what an index of Postgres holds.
+    ['events', { events: [{ seq: 0, at: 1, event: { type: 'plan', suite: 's', tests: [INCOMPRESSIBLE] } }] }],
   ])('%s: ends its attempt with the reason, and no other one', async (type, fields) => {
     const [broken, sound] = [await takeTest('m1'), await takeTest('m2')];
     await expectLeased(heldAs(broken, 'm1'), heldAs(sound, 'm2'));
@@ -88,6 +85,31 @@ describe('one malformed frame', () => {
       [attemptId],
     );
     expect(row).toMatchObject({ state: 'ended', revoked: true, failure: { class: 'agent-bug', message: drop.reason } });
+    await expectLeased(heldAs(sound, 'm2'));
+    await farm.sql.run(`update job set state = 'ended' where state = 'queued'`);
+    await agent.events(sound, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+  });
+
+  it('a frame at which the controller itself fails each time: ends its attempt at the third, and no other one', async () => {
+    const [broken, sound] = [await takeTest('m1'), await takeTest('m2')];
+    await farm.sql.run(
+      `create function fail() returns trigger language plpgsql as $$ begin raise exception 'a bug'; end $$`,
+    );
+    await farm.sql.run(
+      `create trigger fail before insert on attempt_stage for each row when (new.attempt_id = '${broken.attemptId}')
+       execute function fail()`,
+    );
+    const { attemptId, fence } = broken;
+    const held = [heldAs(broken, 'm1'), heldAs(sound, 'm2')];
+    const token = await farm.token('agent', 'lab');
+    for (let tries = 1; tries <= 3; tries += 1) {
+      agent.send({ type: 'events', attemptId, fence, events: [{ seq: 0, at: 1, event: STAGE }] });
+      if (tries === 3) break;
+      expect(await agent.closed()).toBe(1011);
+      agent = await FakeAgent.connect(farm.server.url, token, { machines: ['m1', 'm2'] });
+      await agent.hello(held);
+    }
+    expect((await agent.next('drop')).reason).toContain('failed at it 3 times');
     await expectLeased(heldAs(sound, 'm2'));
     await farm.sql.run(`update job set state = 'ended' where state = 'queued'`);
     await agent.events(sound, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { errorFields, writeLog } from '../platform/logging.js';
 import { readAssignments } from './assignment.js';
 import { AttemptService, StaleFence } from './attempt.service.js';
 
@@ -57,7 +58,9 @@ export class ReconcileService {
       `select id from attempt where agent = $1 and state = 'running' and not (id = any($2::uuid[]))`,
       [agent, held.map(({ attemptId }) => attemptId)],
     );
-    for (const { id } of lost) await this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id));
+    for (const { id } of lost) {
+      await alone(id, () => this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id)));
+    }
     return renewed;
   }
 
@@ -96,7 +99,7 @@ export class ReconcileService {
         if (!ending && isDue('cancel', id))
           orders.push({ type: 'cancel', attemptId: id, reason: 'the run was canceled' });
       } else if (cancel_requested) {
-        await this.#withdraw(id);
+        await alone(id, () => this.#withdraw(id));
       } else if (!taken && isDue('assign', id)) {
         assigned.push(id);
       }
@@ -203,6 +206,15 @@ export class ReconcileService {
       restored: null,
       revoked: true,
     });
+  }
+}
+
+/** What goes wrong with one attempt is logged, and keeps its agent from nothing else: the lease of it runs out. */
+async function alone(attempt: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    writeLog('error', 'attempt-not-reconciled', { attempt, ...errorFields(error) });
   }
 }
 
