@@ -113,7 +113,7 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       { provide: Bus, useFactory: () => new Bus(address) },
       {
         provide: ArtifactStore,
-        useFactory: () => new ArtifactStore(join(settings.stateDir, 'artifacts'), settings.artifactMaxBytes),
+        useFactory: () => openStore(settings),
       },
       { provide: TemplateFolder, useFactory: () => new TemplateFolder(settings.templatesDir) },
       { provide: APP_FILTER, useClass: ProblemFilter },
@@ -164,4 +164,10 @@ export function appModule(settings: Settings, address: DatabaseAddress): Dynamic
       RetentionTicker,
     ],
   };
+}
+
+async function openStore({ stateDir, artifactMaxBytes }: Settings): Promise<ArtifactStore> {
+  const store = new ArtifactStore(join(stateDir, 'artifacts'), artifactMaxBytes);
+  await store.prepare();
+  return store;
 }

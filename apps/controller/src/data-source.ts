@@ -15,6 +15,7 @@ import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
+import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
 import { Token } from './platform/auth/token.entity.js';
 import { Change } from './platform/database/change.entity.js';
 import { outliveErrors, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -78,6 +79,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       BuildGrid1764100000000,
       Live1764200000000,
       Ownership1764300000000,
+      Shares1764400000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -22,6 +22,8 @@ let link: Link;
 let answerPings: boolean;
 let tooLarge: { type: string; bytes: number }[];
 let onMessage: () => void;
+/** Status of upgrades that are refused; with another one than 401 all of them are. */
+let refusal: number;
 
 function listen(at: number): Promise<void> {
   server = new WebSocketServer({
@@ -29,8 +31,8 @@ function listen(at: number): Promise<void> {
     host: '127.0.0.1',
     path: AGENT_PATH,
     autoPong: answerPings,
-    verifyClient: ({ req }: { req: { headers: { authorization?: string | undefined } } }) =>
-      req.headers.authorization === `Bearer ${TOKEN}`,
+    verifyClient: ({ req }, answer) =>
+      answer(req.headers.authorization === `Bearer ${TOKEN}` && refusal === 401, refusal),
   });
   server.on('connection', (socket) => {
     sockets.push(socket);
@@ -48,6 +50,7 @@ function listen(at: number): Promise<void> {
 beforeEach(async () => {
   [sockets, received, journal, messages, downs, token, answerPings] = [[], [], [], [], 0, TOKEN, true];
   tooLarge = [];
+  refusal = 401;
   onMessage = () => undefined;
   await listen(0);
   port = (server.address() as AddressInfo).port;
@@ -151,6 +154,14 @@ describe('Link', () => {
     await eventually('refusal', () => journal.some((entry) => String(entry['reason']).includes('tokenFile')));
     token = TOKEN;
     await eventually('up', () => link.up);
+  });
+
+  it('names the setting of a controller that does not know its own host', async () => {
+    refusal = 421;
+    start();
+    await eventually('refusal', () => journal.some((entry) => entry['event'] === 'link-failed'));
+    const failed = journal.find((entry) => entry['event'] === 'link-failed');
+    expect(failed?.['reason']).toMatch(/127\.0\.0\.1.*\(421\).*PEERLAB_HOSTS/);
   });
 
   it('drops a connection that sends what nobody understands', async () => {

@@ -31,6 +31,18 @@ function textOf(data: WebSocket.RawData): string {
   return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data.toString();
 }
 
+/** Why the controller did not open the channel, and what to do about it. */
+function reasonOf(status: number | undefined, controller: string): string {
+  switch (status) {
+    case 401:
+      return 'the controller refused the token (401); put a token made with `token create --kind agent` into tokenFile';
+    case 421:
+      return `the controller does not know itself by the host of ${controller} (421); name that host in PEERLAB_HOSTS of the controller, or correct controller in the agent config`;
+    default:
+      return `the controller answered ${status ?? '?'} instead of opening the channel`;
+  }
+}
+
 /**
  * Unsent bytes above which `send` says no; the spool keeps what was not taken. A heartbeat waits behind
  * them, so they have to go through any line within a lease.
@@ -138,10 +150,7 @@ export class Link {
     let stopHeart: () => void = () => undefined;
     let reason: string | null = null;
     socket.on('unexpected-response', (_request, response) => {
-      reason =
-        response.statusCode === 401
-          ? 'the controller refused the token (401); put a token made with `token create --kind agent` into tokenFile'
-          : `the controller answered ${response.statusCode ?? '?'} instead of opening the channel`;
+      reason = reasonOf(response.statusCode, this.settings.controller);
       response.resume();
       socket.terminate();
     });

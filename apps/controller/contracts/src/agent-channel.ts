@@ -127,7 +127,7 @@ export const Work = z.discriminatedUnion('kind', [
     config: Name,
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and nobody else gets
-     * it; without it nothing is kept.
+     * it; without it nothing is kept. Version 1 gets none.
      */
     cacheDomain: z
       .string()

@@ -13,8 +13,11 @@ export const Name = z
 /** Lower-case hex SHA-256: names every artifact and content key. */
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
+/** The last millisecond of the year 9999: later ones are no dates for some readers, or have another form in JSON. */
+const EPOCH_MS_MAX = 253_402_300_799_999;
+
 /** Wall-clock time of the process that wrote it, milliseconds since 1970. Never used to decide a lease. */
-export const EpochMs = z.number().int().nonnegative();
+export const EpochMs = z.number().int().nonnegative().max(EPOCH_MS_MAX);
 
 /** Position in an ordered, gapless sequence that starts at 0. */
 export const Sequence = z.number().int().nonnegative();

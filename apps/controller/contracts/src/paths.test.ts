@@ -4,6 +4,7 @@ import {
   combinationLabel,
   combinationOf,
   type Inventory,
+  PATH_ENDS_MAX,
   peerPaths,
   type PciFunction,
 } from './index.js';
@@ -158,4 +159,20 @@ describe('combination', () => {
   it('sorts keys at every depth', () => {
     expect(canonicalJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{"a":"x","b":[{"c":null,"d":1}]}');
   });
+});
+
+it('of a machine with thousands of devices a bounded number of pairs is made, in little time', () => {
+  const device = (index: number, ids: string, cls: string): PciFunction => {
+    const [bus, slot] = [index >> 8, (index >> 3) & 31].map((value) => value.toString(16).padStart(2, '0'));
+    const parents = Array.from({ length: 250 }, (_, depth) => `0001:${depth.toString(16).padStart(2, '0')}:00.0`);
+    return fn(`0000:${bus}:${slot}.${index & 7}`, ids, parents, null, cls);
+  };
+  const functions = Array.from({ length: 4096 }, (_, index) =>
+    index % 2 === 0 ? device(index, '10de:2330', '030200') : device(index, '15b3:1021', '020000'),
+  );
+  const at = performance.now();
+  const paths = peerPaths(machine('amd', functions));
+  expect(performance.now() - at).toBeLessThan(1000);
+  expect(paths).toHaveLength(PATH_ENDS_MAX ** 2);
+  expect(paths[0]).toMatchObject({ provider: { address: '0000:00:00.0' }, client: { address: '0000:00:00.1' } });
 });

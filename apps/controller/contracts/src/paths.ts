@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { recogniseDevice } from './devices.js';
+import { recogniseDevice, type DeviceRole } from './devices.js';
 import type { Inventory, PciFunction } from './inventory.js';
 
 /** How DMA from a client reaches a provider; the kernel's words (drivers/pci/p2pdma.c). */
@@ -41,15 +41,35 @@ const TRUSTED_HOST_BRIDGES = new Set([
  * Predicts the path kind from the inventory alone, so that what the kernel under test claims can be
  * compared with something it did not say. Follows calc_map_type_and_dist() of drivers/pci/p2pdma.c.
  */
-export function predictPath(
-  inventory: Inventory,
-  provider: PciFunction,
-  client: PciFunction,
-): Pick<PeerPath, 'kind' | 'distance' | 'reason'> {
-  const byAddress = new Map(inventory.functions.map((fn) => [fn.address, fn]));
+export function predictPath(inventory: Inventory, provider: PciFunction, client: PciFunction): Prediction {
+  return predict(surroundingsOf(inventory), provider, client);
+}
+
+type Prediction = Pick<PeerPath, 'kind' | 'distance' | 'reason'>;
+
+/** What is the same for all pairs of a machine. */
+interface Surroundings {
+  byAddress: ReadonlyMap<string, PciFunction>;
+  cpu: Inventory['cpu'];
+  /** Ids of the first device on the root bus. */
+  hostBridge: string;
+}
+
+function surroundingsOf({ functions, cpu }: Inventory): Surroundings {
+  const root = functions.find((fn) => fn.address.endsWith(':00:00.0'));
+  return {
+    byAddress: new Map(functions.map((fn) => [fn.address, fn])),
+    cpu,
+    hostBridge: root === undefined ? 'unknown' : `${root.vendor}:${root.device}`,
+  };
+}
+
+function predict(surroundings: Surroundings, provider: PciFunction, client: PciFunction): Prediction {
+  const { byAddress } = surroundings;
   const up = [...provider.parents].reverse();
   const clientUp = [...client.parents].reverse();
-  const common = up.find((bridge) => clientUp.includes(bridge));
+  const clientBridges = new Set(clientUp);
+  const common = up.find((bridge) => clientBridges.has(bridge));
   if (common !== undefined) {
     // The kernel looks at the ends themselves and, on the provider's side, at the common bridge too.
     const climbed = [
@@ -65,41 +85,55 @@ export function predictPath(
     if (redirecting === undefined) {
       return { kind: 'BUS_ADDR', distance, reason: `both below bridge ${common}` };
     }
-    return throughHostBridge(inventory, distance, `ACS redirect at ${redirecting}`);
+    return throughHostBridge(surroundings, distance, `ACS redirect at ${redirecting}`);
   }
-  return throughHostBridge(inventory, up.length + clientUp.length + 2, 'no common bridge');
+  return throughHostBridge(surroundings, up.length + clientUp.length + 2, 'no common bridge');
 }
 
 function throughHostBridge(
-  inventory: Inventory,
+  { cpu: { vendor, family }, hostBridge: ids }: Surroundings,
   distance: number,
   why: string,
-): Pick<PeerPath, 'kind' | 'distance' | 'reason'> {
-  const { vendor, family } = inventory.cpu;
+): Prediction {
   if (vendor === 'AuthenticAMD' && family >= 0x17) {
     return { kind: 'THRU_HOST_BRIDGE', distance, reason: `${why}; AMD family ${family} routes between root ports` };
   }
-  const root = inventory.functions.find((fn) => fn.address.endsWith(':00:00.0'));
-  const ids = root === undefined ? 'unknown' : `${root.vendor}:${root.device}`;
   if (TRUSTED_HOST_BRIDGES.has(ids)) {
     return { kind: 'THRU_HOST_BRIDGE', distance, reason: `${why}; host bridge ${ids} is on the kernel's list` };
   }
   return { kind: 'NOT_SUPPORTED', distance: null, reason: `${why}; host bridge ${ids} is not on the kernel's list` };
 }
 
-/** Every provider × client pair of a machine, ordered by address. */
-export function peerPaths(inventory: Inventory): PeerPath[] {
-  const known = inventory.functions.flatMap((fn) => {
+/**
+ * Providers, and clients, of one machine that are looked at, in the order of the inventory: every pair is a path, and
+ * paths are stored. A server of today has sixteen slots.
+ */
+export const PATH_ENDS_MAX = 32;
+
+interface PathEnd {
+  fn: PciFunction;
+  model: string;
+}
+
+/** All providers and clients of a machine, ordered by address. */
+export function pathEnds({ functions }: Pick<Inventory, 'functions'>): Record<DeviceRole, PathEnd[]> {
+  const ends: Record<DeviceRole, PathEnd[]> = { provider: [], client: [] };
+  for (const fn of functions) {
     const device = recogniseDevice(fn);
-    return device === null ? [] : [{ fn, ...device }];
-  });
-  const providers = known.filter((d) => d.role === 'provider');
-  const clients = known.filter((d) => d.role === 'client');
-  return providers.flatMap((p) =>
-    clients.map((c) => ({
+    if (device !== null) ends[device.role].push({ fn, model: device.model });
+  }
+  return ends;
+}
+
+/** Provider × client pairs of a machine, ordered by address; of either at most PATH_ENDS_MAX. */
+export function peerPaths(inventory: Inventory): PeerPath[] {
+  const { provider: providers, client: clients } = pathEnds(inventory);
+  const surroundings = surroundingsOf(inventory);
+  return providers.slice(0, PATH_ENDS_MAX).flatMap((p) =>
+    clients.slice(0, PATH_ENDS_MAX).map((c) => ({
       provider: { address: p.fn.address, model: p.model },
       client: { address: c.fn.address, model: c.model },
-      ...predictPath(inventory, p.fn, c.fn),
+      ...predict(surroundings, p.fn, c.fn),
     })),
   );
 }

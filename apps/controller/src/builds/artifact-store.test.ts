@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -48,5 +48,25 @@ describe('an upload', () => {
   it('of the right size and digest is stored', async () => {
     expect(await new ArtifactStore(folder, 1000, 50).put(sha256, Readable.from([content]))).toBe(1000);
     expect(left()).toEqual([sha256]);
+  });
+});
+
+describe('the folder', () => {
+  const modeOf = (path: string): number => statSync(path).mode & 0o7777;
+
+  it('of an older version is shut for other accounts at the start, and with it what was stored in it', async () => {
+    const stored = join(folder, 'sha256', sha256.slice(0, 2));
+    mkdirSync(stored, { recursive: true, mode: 0o755 });
+    writeFileSync(join(stored, sha256), content, { mode: 0o644 });
+    chmodSync(folder, 0o2775);
+    await new ArtifactStore(folder, 1000).prepare();
+    // What the group has, such as a backup's account, stays.
+    expect(modeOf(folder)).toBe(0o2770);
+    expect(await new ArtifactStore(folder, 1000).has(sha256)).toBe(true);
+  });
+
+  it('is made for this account and its group', async () => {
+    await new ArtifactStore(join(folder, 'new'), 1000).prepare();
+    expect(modeOf(join(folder, 'new'))).toBe(0o750);
   });
 });

@@ -1,15 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Sha256 } from '@peerlab/contracts';
 import { ProblemError } from '../platform/http/problem.js';
+import { errorFields, writeLog } from '../platform/logging.js';
 
 /** For this account and its group, such as that of a backup; kernels and patches are for no one else. */
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
+/** Bits of a mode for all other accounts. */
+const OTHERS = 0o007;
 
 /**
  * How long a sender may send nothing, in milliseconds. A network that lost its packets is back within this
@@ -30,6 +33,22 @@ export class ArtifactStore {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
     this.#idleMs = idleMs;
+  }
+
+  /**
+   * Makes the folder, and shuts other accounts out of it: an older version made files and folders in it that
+   * everybody may read, and they are out of reach behind this one. What the group may do stays as it is. A folder
+   * whose mode this account may not change is logged.
+   */
+  async prepare(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
+    const { mode } = await stat(this.#folder);
+    if ((mode & OTHERS) === 0) return;
+    try {
+      await chmod(this.#folder, mode & 0o7777 & ~OTHERS);
+    } catch (error) {
+      writeLog('warn', 'artifacts-readable-by-others', { folder: this.#folder, ...errorFields(error) });
+    }
   }
 
   /**

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FRAME_MAX_BYTES, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
 import { guarded } from '../platform/guarded.js';
 import { errorFields, writeLog } from '../platform/logging.js';
-import { inVersion1 } from './agent-v1.js';
+import { asMalformed, readAgentFrame, type AgentFrame, type MalformedFrame } from './agent-frame.js';
+import { FrameRefused } from './frame-failures.js';
+import { outgoingMessage } from './agent-message.js';
 
 /** Frames, and bytes of them, that may wait to be processed before the socket is paused. */
 const QUEUE_MAX = 32;
@@ -17,7 +19,20 @@ const CLOSE_REFUSED = 4000;
 const CLOSE_SUPERSEDED = 4001;
 const CLOSE_INTERNAL = 1011;
 
-type Handler = (frame: FromAgent) => Promise<void>;
+/**
+ * Malformed frames within a minute beyond which the connection ends. An agent sends the inventories of all its
+ * machines (2000 at most) when it connects: that each of them is malformed must not cost it the connection.
+ */
+export const MALFORMED_PER_MINUTE = 2500;
+const MINUTE_MS = 60_000;
+
+/** What happens with the frames of a connection. */
+export interface FrameHandlers {
+  /** Throws FrameRefused when a frame cannot be handled, now or later. */
+  frame: (frame: FromAgent) => Promise<void>;
+  /** A frame that cannot be read or stored. It is handled in its turn, and is lost otherwise. */
+  malformed: (frame: MalformedFrame) => Promise<void>;
+}
 
 /**
  * One socket of an agent: frames are parsed, then handled one after the other in two lanes. A heartbeat
@@ -37,6 +52,8 @@ export class AgentConnection {
   lastFrameAt = performance.now();
   /** When an order was last sent, by kind and attempt. */
   readonly sentAt = new Map<string, number>();
+  /** Why the newest inventory of a machine was refused, by machine: reports of the agent do not say so. */
+  readonly inventoryProblems = new Map<string, string>();
   /** Work is being read for it; `woken` = there may be more since that began. */
   giving = false;
   woken = false;
@@ -45,15 +62,19 @@ export class AgentConnection {
   #evidence: Promise<void> = Promise.resolve();
   #waiting = 0;
   #waitingBytes = 0;
+  /** Malformed frames since `#malformedSince`, and since the connection began. */
+  #malformedLately = 0;
+  #malformedSince = 0;
+  #malformedInAll = 0;
 
-  constructor(socket: WebSocket, tokenName: string, handle: Handler) {
+  constructor(socket: WebSocket, tokenName: string, handlers: FrameHandlers) {
     this.#socket = socket;
     this.tokenName = tokenName;
     socket.on(
       'message',
       guarded(
         'agent-frame-failed',
-        (data: Buffer) => this.#enqueue(data, handle),
+        (data: Buffer) => this.#enqueue(data, handlers),
         () => socket.terminate(),
       ),
     );
@@ -63,10 +84,16 @@ export class AgentConnection {
     );
   }
 
-  /** Sends a message in the version that the agent speaks. */
-  send(message: ToAgent): void {
-    const spoken = this.protocol === AGENT_PROTOCOL ? message : inVersion1(message);
-    if (spoken !== null && this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(spoken));
+  /** Sends a message in the version that the agent speaks. Returns why it was not sent when the agent would refuse it. */
+  send(message: ToAgent): string | null {
+    const outgoing = outgoingMessage(message, this.protocol);
+    if ('problem' in outgoing) {
+      const { problem } = outgoing;
+      writeLog('error', 'agent-message-not-sent', { agent: this.tokenName, type: message.type, problem });
+      return problem;
+    }
+    if (outgoing.text !== null && this.#socket.readyState === this.#socket.OPEN) this.#socket.send(outgoing.text);
+    return null;
   }
 
   refuse(code: Extract<ToAgent, { type: 'refused' }>['code'], message: string): void {
@@ -101,16 +128,16 @@ export class AgentConnection {
     if (this.#socket.bufferedAmount > UNREAD_MAX_BYTES) this.#socket.terminate();
   }
 
-  #enqueue(data: Buffer, handle: Handler): void {
+  #enqueue(data: Buffer, handlers: FrameHandlers): void {
     this.#noteLife();
     this.#waiting += 1;
     this.#waitingBytes += data.length;
     if (this.#isFull()) this.#socket.pause();
     // Parsed at once, while the database is busy with the frames before it; handled in its turn.
-    const parsed = parseFrame(data);
+    const parsed = readAgentFrame(data);
     const work = async (): Promise<void> => {
       try {
-        if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(parsed, handle);
+        if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(parsed, handlers);
       } catch (error) {
         // Nothing was acknowledged, so the agent sends it again on its next connection.
         writeLog('error', 'a frame of an agent could not be handled', { agent: this.tokenName, ...errorFields(error) });
@@ -121,7 +148,7 @@ export class AgentConnection {
         if (!this.#isFull()) this.#socket.resume();
       }
     };
-    if ('frame' in parsed && EVIDENCE.has(parsed.frame.type)) {
+    if (isEvidence(parsed)) {
       this.#evidence = Promise.all([this.#reports, this.#evidence]).then(work);
     } else {
       this.#reports = this.#reports.then(work);
@@ -132,24 +159,51 @@ export class AgentConnection {
     return this.#waiting >= QUEUE_MAX || this.#waitingBytes >= QUEUE_MAX_BYTES;
   }
 
-  async #handle(parsed: Parsed, handle: Handler): Promise<void> {
-    if ('problem' in parsed) return this.refuse('malformed', parsed.problem);
-    await handle(parsed.frame);
+  async #handle(parsed: AgentFrame, handlers: FrameHandlers): Promise<void> {
+    switch (parsed.kind) {
+      case 'unreadable':
+        return this.refuse('malformed', parsed.problem);
+      case 'malformed':
+        return this.#refuseFrame(parsed.malformed, handlers);
+      case 'frame':
+        if (parsed.repaired !== null && !this.#noteMalformed(parsed.frame.type, parsed.repaired)) return;
+        try {
+          return await handlers.frame(parsed.frame);
+        } catch (error) {
+          if (!(error instanceof FrameRefused)) throw error;
+          const { message: problem, cause } = error;
+          writeLog('error', 'agent-frame-refused', { agent: this.tokenName, ...errorFields(cause) });
+          return this.#refuseFrame(asMalformed(parsed.frame, problem), handlers);
+        }
+    }
+  }
+
+  /** Costs what the frame is about, and not the connection. */
+  async #refuseFrame(malformed: MalformedFrame, handlers: FrameHandlers): Promise<void> {
+    const { type, problem, machine, attempt } = malformed;
+    if (this.#noteMalformed(type, problem, { machine, attempt: attempt?.attemptId })) {
+      await handlers.malformed(malformed);
+    }
+  }
+
+  /** Logs and counts a malformed frame; false when they were too many and the connection ends. */
+  #noteMalformed(type: FromAgent['type'], problem: string, subject: object = {}): boolean {
+    const now = performance.now();
+    if (now - this.#malformedSince >= MINUTE_MS) [this.#malformedSince, this.#malformedLately] = [now, 0];
+    this.#malformedLately += 1;
+    this.#malformedInAll += 1;
+    const count = this.#malformedInAll;
+    writeLog('warn', 'malformed-frame', { agent: this.tokenName, type, ...subject, problem, count });
+    if (this.#malformedLately <= MALFORMED_PER_MINUTE) return true;
+    this.refuse(
+      'malformed',
+      `more than ${MALFORMED_PER_MINUTE} malformed frames within a minute, the last: ${problem}`,
+    );
+    return false;
   }
 }
 
-type Parsed = { frame: FromAgent } | { problem: string };
-
-/** A frame, or what is wrong with it. Never throws. */
-function parseFrame(data: Buffer): Parsed {
-  let value: unknown;
-  try {
-    value = JSON.parse(data.toString());
-  } catch {
-    return { problem: 'the frame is not JSON' };
-  }
-  const parsed = FromAgent.safeParse(value);
-  if (parsed.success) return { frame: parsed.data };
-  const issue = parsed.error.issues[0];
-  return { problem: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a known frame'}` };
+function isEvidence(parsed: AgentFrame): boolean {
+  if (parsed.kind === 'unreadable') return false;
+  return EVIDENCE.has(parsed.kind === 'frame' ? parsed.frame.type : parsed.malformed.type);
 }

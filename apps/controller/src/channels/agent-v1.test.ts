@@ -80,6 +80,13 @@ it('what version 1 has no word for is left out, and the rest stays as it was', (
   if (assigned === undefined) throw new Error('there is no fixture of an assignment');
   const told = { ...assigned, assignment: { ...assigned.assignment, forgedFence: 99 } };
   expect(inVersion1(told)).toEqual(assigned);
+  const builds = messages.filter((message) => message.type === 'assign' && message.assignment.work.kind === 'build');
+  expect(builds.length).toBeGreaterThan(0);
+  for (const build of builds) {
+    if (build.type !== 'assign') continue;
+    const work = { ...build.assignment.work, cacheDomain: 'a' } as typeof build.assignment.work;
+    expect(inVersion1({ ...build, assignment: { ...build.assignment, work } })).toEqual(build);
+  }
   expect(inVersion1({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] })).toBeNull();
   expect(readable.safeParse({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] }).success).toBe(false);
 });

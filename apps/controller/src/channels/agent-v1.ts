@@ -1,4 +1,4 @@
-import type { ToAgent } from '@peerlab/contracts';
+import type { ToAgent, Work } from '@peerlab/contracts';
 
 /**
  * A message as an agent of protocol 1 understands it, or null when that one has no word for it. Such an
@@ -19,8 +19,8 @@ export function inVersion1(message: ToAgent): ToAgent | null {
         attempts: message.attempts.filter(({ revoked }) => revoked === undefined),
       };
     case 'assign': {
-      const { forgedFence: _, ...assignment } = message.assignment;
-      return { type: 'assign', assignment };
+      const { forgedFence: _, work, ...assignment } = message.assignment;
+      return { type: 'assign', assignment: { ...assignment, work: workInVersion1(work) } };
     }
     case 'ack':
     case 'cancel':
@@ -28,4 +28,10 @@ export function inVersion1(message: ToAgent): ToAgent | null {
     case 'refused':
       return message;
   }
+}
+
+function workInVersion1(work: Work): Work {
+  if (work.kind !== 'build') return work;
+  const { cacheDomain: _, ...known } = work;
+  return known;
 }

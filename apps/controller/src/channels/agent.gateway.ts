@@ -13,7 +13,7 @@ import {
 import { WebSocketServer } from 'ws';
 import { StaleFence } from '../dispatch/attempt.service.js';
 import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
-import { FleetService } from '../fleet/fleet.service.js';
+import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
@@ -22,7 +22,9 @@ import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../results/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
+import type { MalformedFrame } from './agent-frame.js';
 import { ConnectionLimit } from './connection-limit.js';
+import { FrameFailures } from './frame-failures.js';
 
 /**
  * Connections of one token that stay: the one in use, and those before it that are not known to be gone yet. Each
@@ -38,6 +40,7 @@ const CONNECTIONS_PER_TOKEN = 16;
 const CONNECTIONS_MAX = 2000;
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
+type InventoryFrame = Extract<FromAgent, { type: 'inventory' }>;
 type Heartbeat = Extract<FromAgent, { type: 'heartbeat' }>;
 
 /** The agents' WebSocket channel: frames in, service calls, frames out. No rules of its own. */
@@ -49,6 +52,7 @@ export class AgentGateway {
   /** The tokens that connections came with. */
   readonly #tokenOf = new WeakMap<AgentConnection, Identity>();
   readonly #connections = new ConnectionLimit(CONNECTIONS_PER_TOKEN, CONNECTIONS_MAX);
+  readonly #failures = new FrameFailures();
   /** Departures being recorded. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #tokens: TokenService;
@@ -89,9 +93,10 @@ export class AgentGateway {
     socket.once('close', end);
     if (socket.destroyed) return end();
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection: AgentConnection = new AgentConnection(webSocket, identity.name, (frame) =>
-        this.#handle(connection, frame),
-      );
+      const connection: AgentConnection = new AgentConnection(webSocket, identity.name, {
+        frame: (frame) => this.#guarded(connection, frame),
+        malformed: (frame) => this.#refuseFrame(connection, frame),
+      });
       this.#makeRoom(identity.id);
       this.#all.add(connection);
       this.#tokenOf.set(connection, identity);
@@ -131,6 +136,15 @@ export class AgentGateway {
     this.#server.close();
   }
 
+  /** A report that fails is sent anew by the next heartbeat; everything else is about one machine or attempt. */
+  async #guarded(connection: AgentConnection, frame: FromAgent): Promise<void> {
+    const handle = (): Promise<void> => this.#handle(connection, frame);
+    if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
+    const subject =
+      frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.attemptId;
+    return this.#failures.guard(subject, handle);
+  }
+
   async #handle(connection: AgentConnection, frame: FromAgent): Promise<void> {
     if (frame.type === 'hello') return this.#hello(connection, frame);
     const { agent } = connection;
@@ -139,7 +153,7 @@ export class AgentGateway {
       case 'heartbeat':
         return this.#heartbeat(connection, agent, frame);
       case 'inventory':
-        return this.#fleet.recordInventory(agent, frame.machine, frame.inventory);
+        return this.#inventory(connection, agent, frame);
       case 'accepted':
         return dropWhenStale(connection, frame.attemptId, () => this.#reconcile.accept(agent, frame));
       case 'declined':
@@ -153,6 +167,42 @@ export class AgentGateway {
           acknowledge(connection, frame.attemptId, 'events', await this.#events.take(agent, frame)),
         );
     }
+  }
+
+  /** What cannot be read costs the machine or the attempt that it is about. */
+  async #refuseFrame(connection: AgentConnection, { type, problem, machine, attempt }: MalformedFrame): Promise<void> {
+    const { agent } = connection;
+    if (agent === null) return connection.refuse('malformed', 'say hello first');
+    if (machine !== null) return this.#refuseInventory(connection, agent, machine, `it is malformed: ${problem}`);
+    if (attempt === null) return;
+    const { attemptId, fence } = attempt;
+    const reason = `agent ${agent} sent a malformed "${type}" frame of it (${problem}); what it sends of it after that is not kept`;
+    try {
+      await dropWhenStale(connection, attemptId, () => this.#reconcile.abandon(agent, attemptId, fence, reason));
+    } catch (error) {
+      // It stays leased until the reaper can end it; its agent must not send the frame again.
+      writeLog('error', 'attempt-not-ended', { agent, attempt: attemptId, ...errorFields(error) });
+    }
+    // Not `revoked`: the agent would deliver what it has, and the same frame again.
+    connection.send({ type: 'drop', attemptId, code: 'unknown', reason });
+  }
+
+  async #inventory(connection: AgentConnection, agent: string, { machine, inventory }: InventoryFrame): Promise<void> {
+    try {
+      await this.#fleet.recordInventory(agent, machine, inventory);
+      connection.inventoryProblems.delete(machine);
+    } catch (error) {
+      if (!(error instanceof InventoryRefused)) throw error;
+      writeLog('warn', 'inventory-refused', { agent, machine, problem: error.message });
+      await this.#refuseInventory(connection, agent, machine, error.message);
+    }
+  }
+
+  /** The machine gets no work until a good inventory of it has come. */
+  async #refuseInventory(connection: AgentConnection, agent: string, machine: string, why: string): Promise<void> {
+    const problem = `its inventory was refused: ${why}; update the agent or mend the machine, then probe it again`;
+    // A name that no machine of the agent has would stay here for ever.
+    if (await this.#fleet.noteProblem(agent, machine, problem)) connection.inventoryProblems.set(machine, problem);
   }
 
   async #hello(connection: AgentConnection, hello: Hello): Promise<void> {
@@ -182,7 +232,11 @@ export class AgentGateway {
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
     connection.held = heartbeat.attempts;
-    const { machines, attempts: held } = heartbeat;
+    const { attempts: held } = heartbeat;
+    const machines = heartbeat.machines.map((machine) => {
+      const problem = connection.inventoryProblems.get(machine.name);
+      return problem === undefined || !machine.reachable ? machine : { ...machine, reachable: false, problem };
+    });
     if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
     const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
     connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
@@ -201,7 +255,8 @@ export class AgentGateway {
       // Asked again: another wake-up may have sent it while this one was reading.
       if (!isDue(order.type, id)) continue;
       connection.sentAt.set(`${order.type} ${id}`, now);
-      connection.send(order);
+      const problem = connection.send(order);
+      if (problem !== null && order.type === 'assign') await this.#reconcile.refuse(id, problem);
     }
   }
 

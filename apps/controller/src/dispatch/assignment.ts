@@ -7,12 +7,14 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import type { Queries } from '../platform/database/sql.js';
+import { writeLog } from '../platform/logging.js';
+import { buildWork } from '../runs/build-work.js';
 
 /** Assignments of open attempts, the oldest first. */
 export async function readAssignments(queries: Queries, attemptIds: readonly string[]): Promise<Assignment[]> {
   if (attemptIds.length === 0) return [];
   const rows = await queries.rows<AssignmentRow>(
-    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, u.manifest, u.sha256,
+    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, r.submitter, u.manifest, u.sha256,
        a.size_bytes, m.forged_fence
      from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
@@ -20,7 +22,12 @@ export async function readAssignments(queries: Queries, attemptIds: readonly str
      where t.id = any($1) order by t.fence`,
     [attemptIds],
   );
-  return rows.map(assignmentOf);
+  return rows.flatMap((row) => {
+    const assignment = assignmentOf(row);
+    // Its lease runs out; the others of its agent do not wait for it.
+    if (assignment === null) writeLog('error', 'attempt-lacks-machine-or-bundle', { attempt: row.id });
+    return assignment === null ? [] : [assignment];
+  });
 }
 
 interface AssignmentRow {
@@ -34,25 +41,20 @@ interface AssignmentRow {
   suites: string[] | null;
   build: BuildSpec;
   spec: RunSpec;
+  submitter: string | null;
   manifest: BundleManifest | null;
   sha256: string | null;
   size_bytes: number;
   forged_fence: number | null;
 }
 
-function assignmentOf(row: AssignmentRow): Assignment {
+function assignmentOf(row: AssignmentRow): Assignment | null {
   const { id: attemptId, run_id: runId, fence, build, spec } = row;
   if (row.kind === 'build') {
-    const work = {
-      kind: 'build',
-      buildName: build.name,
-      series: build.series ?? [],
-      config: build.config ?? DEFAULT_CONFIG,
-    } as const;
-    return { attemptId, runId, fence, work };
+    return { attemptId, runId, fence, work: buildWork(build, row.submitter) };
   }
   if (row.machine === null || row.path === null || row.manifest === null || row.sha256 === null) {
-    throw new Error(`test attempt ${attemptId} lacks its machine or bundle`);
+    return null;
   }
   const wanted = row.suites ?? spec.suites;
   const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
@@ -74,6 +76,3 @@ function assignmentOf(row: AssignmentRow): Assignment {
     },
   };
 }
-
-/** kernel/config/peerlab.config, when a build names no other. */
-const DEFAULT_CONFIG = 'peerlab';

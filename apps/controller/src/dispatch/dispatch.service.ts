@@ -4,6 +4,7 @@ import { LEASE_SECONDS, SpoolStream } from '@peerlab/contracts';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { isPgError, Sql, type Queries } from '../platform/database/sql.js';
+import { errorFields, writeLog } from '../platform/logging.js';
 import { HAS_ROOM } from '../retention/storage.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { AttemptService } from './attempt.service.js';
@@ -111,11 +112,15 @@ export class DispatchService {
     );
   }
 
-  /** Ends attempts whose lease ran out; returns how many. */
+  /** Ends attempts whose lease ran out; returns how many. One that cannot be ended is logged and keeps no other. */
   async reap(): Promise<number> {
     let reaped = 0;
     for (const id of await this.#attempts.expired(this.#sql)) {
-      if (await this.#sql.transaction((tx) => this.#attempts.reap(tx, id))) reaped += 1;
+      try {
+        if (await this.#sql.transaction((tx) => this.#attempts.reap(tx, id))) reaped += 1;
+      } catch (error) {
+        writeLog('error', 'attempt-not-reaped', { attempt: id, ...errorFields(error) });
+      }
     }
     return reaped;
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { LEASE_SECONDS, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { LEASE_SECONDS, type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { errorFields, writeLog } from '../platform/logging.js';
 import { readAssignments } from './assignment.js';
 import { AttemptService, StaleFence } from './attempt.service.js';
 
@@ -57,7 +58,9 @@ export class ReconcileService {
       `select id from attempt where agent = $1 and state = 'running' and not (id = any($2::uuid[]))`,
       [agent, held.map(({ attemptId }) => attemptId)],
     );
-    for (const { id } of lost) await this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id));
+    for (const { id } of lost) {
+      await alone(id, () => this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id)));
+    }
     return renewed;
   }
 
@@ -96,7 +99,7 @@ export class ReconcileService {
         if (!ending && isDue('cancel', id))
           orders.push({ type: 'cancel', attemptId: id, reason: 'the run was canceled' });
       } else if (cancel_requested) {
-        await this.#withdraw(id);
+        await alone(id, () => this.#withdraw(id));
       } else if (!taken && isDue('assign', id)) {
         assigned.push(id);
       }
@@ -119,6 +122,24 @@ export class ReconcileService {
       await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
       await this.#takeBack(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
     });
+  }
+
+  /**
+   * Ends an attempt whose agent reports of it what cannot be read. Does nothing when it was revoked before. Throws
+   * StaleFence when it is not the agent's.
+   */
+  async abandon(agent: string, attemptId: string, fence: number, message: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      if ((await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null) return;
+      await this.#takeBack(tx, attemptId, 'agent-bug', message);
+    });
+  }
+
+  /** Ends an attempt whose assignment its agent could not read. */
+  async refuse(attemptId: string, problem: string): Promise<void> {
+    await this.#sql.transaction((tx) =>
+      this.#takeBack(tx, attemptId, 'request', `the work cannot be given to an agent: ${problem}`),
+    );
   }
 
   /** What an agent holds it has accepted, even if its word for that was lost. */
@@ -179,17 +200,21 @@ export class ReconcileService {
     await this.#takeBack(tx, id, 'infrastructure', message);
   }
 
-  async #takeBack(
-    tx: Queries,
-    attemptId: string,
-    failureClass: 'infrastructure' | 'canceled',
-    message: string,
-  ): Promise<void> {
+  async #takeBack(tx: Queries, attemptId: string, failureClass: FailureClass, message: string): Promise<void> {
     await this.#attempts.end(tx, await this.#attempts.lock(tx, attemptId), {
       failure: { class: failureClass, stage: null, message, signature: null },
       restored: null,
       revoked: true,
     });
+  }
+}
+
+/** What goes wrong with one attempt is logged, and keeps its agent from nothing else: the lease of it runs out. */
+async function alone(attempt: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    writeLog('error', 'attempt-not-reconciled', { attempt, ...errorFields(error) });
   }
 }
 

@@ -77,6 +77,7 @@ export class Machine {
 }
 
 @Entity('combination')
+@Index('combination_found', ['foundBy', 'foundAt'])
 export class CombinationRow {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'combination_pkey' })
   hash: string;
@@ -84,6 +85,11 @@ export class CombinationRow {
   label: string;
   @Column('jsonb')
   identity: CombinationIdentity;
+  /** The agent that reported it first; null for those from before this was recorded. */
+  @Column('text', { nullable: true })
+  foundBy: string | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  foundAt: Date;
 }
 
 /** A peer path of a machine, predicted from its inventory. */

@@ -4,6 +4,8 @@ import {
   canonicalJson,
   combinationLabel,
   combinationOf,
+  PATH_ENDS_MAX,
+  pathEnds,
   peerPaths,
   type AgentMachine,
   type FromAgent,
@@ -17,13 +19,17 @@ import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
+import { InventoryRefused, recordCombinations } from './combination-register.js';
 import { rememberInventory } from './inventory-memory.js';
 import { recordMachines } from './machine-register.js';
 import { AGENT_ONLINE } from './online.js';
 
 export type Hello = Extract<FromAgent, { type: 'hello' }>;
 
-export { AGENT_ONLINE };
+export { AGENT_ONLINE, InventoryRefused };
+
+/** Jobs of one kind that one agent is given at the same time: dispatch lists the slots of each agent, each time. */
+export const SLOTS_MAX = 2000;
 
 /** Agents, machines and what the farm knows of their hardware. */
 @Injectable()
@@ -54,10 +60,10 @@ export class FleetService {
         [
           hello.agent,
           hello.site,
-          hello.version,
+          storable(hello.version),
           hello.capabilities,
-          hello.buildSlots,
-          hello.testSlots,
+          Math.min(hello.buildSlots, SLOTS_MAX),
+          hello.testSlots === null ? null : Math.min(hello.testSlots, SLOTS_MAX),
           connection,
           siteConfirmed,
         ],
@@ -115,8 +121,16 @@ export class FleetService {
     return lost.map(({ name }) => name);
   }
 
-  /** Stores an inventory, the peer paths predicted from it and their combinations. */
+  /**
+   * Stores an inventory, the peer paths predicted from it and their combinations. Throws InventoryRefused when the
+   * agent brought too many new combinations; nothing is stored then.
+   */
   async recordInventory(agent: string, machine: string, inventory: Inventory): Promise<void> {
+    const { provider: providers, client: clients } = pathEnds(inventory);
+    if (Math.max(providers.length, clients.length) > PATH_ENDS_MAX) {
+      const counts = { providers: providers.length, clients: clients.length, lookedAt: PATH_ENDS_MAX };
+      writeLog('warn', 'too-many-path-ends', { agent, machine, ...counts });
+    }
     const paths = peerPaths(inventory).map((path) => {
       const identity = combinationOf(inventory, path);
       const hash = createHash('sha256').update(canonicalJson(identity)).digest('hex');
@@ -133,25 +147,26 @@ export class FleetService {
         return;
       }
       await rememberInventory(tx, machine, inventory);
-      // In one order everywhere, so that two agents reporting alike hardware do not deadlock.
-      for (const { hash, label, identity } of paths.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
-        await tx.run('insert into combination (hash, label, identity) values ($1, $2, $3) on conflict do nothing', [
-          hash,
-          label,
-          jsonb(identity),
-        ]);
-      }
+      await recordCombinations(tx, agent, paths);
       await tx.run('delete from machine_path where machine = $1', [machine]);
-      for (const [position, { hash, path }] of paths.entries()) {
-        await tx.run('insert into machine_path (machine, position, combination, path) values ($1, $2, $3, $4)', [
-          machine,
-          position,
-          hash,
-          jsonb(path),
-        ]);
-      }
+      const rows = paths.map(({ hash, path }, position) => ({ position, hash, path }));
+      await tx.run(
+        `insert into machine_path (machine, position, combination, path)
+         select $1, p.position, p.hash, p.path from jsonb_to_recordset($2) as p(position int, hash text, path jsonb)`,
+        [machine, jsonb(rows)],
+      );
       await announce(tx, { type: 'changed', topics: ['machines'] });
     });
+  }
+
+  /** Takes a machine of the agent out of reach, with a reason; false when it is not the agent's. */
+  async noteProblem(agent: string, machine: string, problem: string): Promise<boolean> {
+    const touched = await this.#sql.run(
+      'update machine set reachable = false, problem = $3 where name = $1 and agent = $2 and not forgotten',
+      [machine, agent, storable(problem)],
+    );
+    if (touched > 0) await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
+    return touched > 0;
   }
 
   /** Changes what people want of a machine; kept until somebody wants something else. */

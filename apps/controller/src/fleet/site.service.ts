@@ -94,6 +94,7 @@ export class SiteService {
     return this.#sql.transaction(async (tx) => {
       const row = await tx.one('select 1 from agent where name = $1 for no key update', [agent]);
       if (row === null) throw notFound('agent', agent);
+      await tx.rows('select 1 from machine where agent = $1 order by name for update', [agent]);
       const leased = await tx.one<{ machine: string }>(
         `select m.name as machine from machine m join lease l on l.machine = m.name and l.released_at is null
          where m.agent = $1 limit 1`,
@@ -110,15 +111,16 @@ export class SiteService {
     });
   }
 
-  /** Locks a machine that nothing runs on. */
+  /**
+   * Locks a machine that nothing runs on. Dispatch holds the row while it leases the machine: only a statement that
+   * begins after the lock was got sees that lease.
+   */
   async #lockFree(tx: Queries, machine: string): Promise<void> {
-    const row = await tx.one<{ leased: boolean }>(
-      `select exists (select 1 from lease l where l.machine = m.name and l.released_at is null) as leased
-       from machine m where m.name = $1 for update`,
-      [machine],
-    );
-    if (row === null) throw notFound('machine', machine);
-    if (row.leased) throw isLeased(machine);
+    if ((await tx.one('select 1 from machine where name = $1 for update', [machine])) === null) {
+      throw notFound('machine', machine);
+    }
+    const lease = await tx.one('select 1 from lease where machine = $1 and released_at is null limit 1', [machine]);
+    if (lease !== null) throw isLeased(machine);
   }
 }
 

@@ -161,3 +161,35 @@ describe('an agent', () => {
     for (const agent of open) agent.vanish();
   });
 });
+
+it('a machine that dispatch is leasing at this moment is not moved, and its agent neither', async () => {
+  const agent = await farm.agent({ 'm-race': 'BUS_ADDR' }, { name: 'racer' });
+  const { manifest } = await farm.bundle('race');
+  const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [m-race]}\n`;
+  await farm.call('submitRun', { body: { yaml } });
+  const { fence } = await agent.take('test');
+  const leased = (released: string) =>
+    [`update lease set released_at = ${released} where fence = $1`, [fence]] satisfies [string, unknown[]];
+  await farm.sql.run(...leased('clock_timestamp()'));
+  const answers = await farm.sql.transaction(async (tx) => {
+    // As dispatch does: the machine's row is held, the lease is written.
+    await tx.one(`select 1 from machine where name = 'm-race' for no key update`);
+    const asked = [
+      farm.request('moveMachine', { params: { machine: 'm-race' }, body: { agent: 'racer' } }),
+      farm.request('moveAgent', { params: { agent: 'racer' }, body: { site: 'elsewhere' } }),
+    ];
+    await farm.until(async () => {
+      const waiting = await farm.sql.one<{ n: number }>(
+        `select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting?.n === asked.length;
+    });
+    await tx.run(...leased('null'));
+    return asked;
+  });
+  for (const response of await Promise.all(answers)) {
+    expect(response.status).toBe(409);
+    expect((await problem(response)).code).toBe('machine-leased');
+  }
+  agent.vanish();
+});

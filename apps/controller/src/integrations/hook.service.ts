@@ -92,7 +92,11 @@ export class HookService {
       await this.#deliveries.lock(tx, delivery);
       const first = await this.#deliveries.started(tx, delivery);
       if (first !== null) return duplicate(delivery, first.runId);
-      const runId = await this.#runs.store(tx, feasible, { kind: 'webhook', detail: `${delivery.source}: ${detail}` });
+      const runId = await this.#runs.store(tx, feasible, {
+        kind: 'webhook',
+        detail: `${delivery.source}: ${detail}`,
+        submitter: null,
+      });
       await this.#deliveries.recordStarted(tx, delivery, detail, runId);
       return { status: 'started', runId, detail };
     });

@@ -13,7 +13,7 @@ import {
 import type { StoredFailure } from '../dispatch/entities.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
-import { quartiles } from './statistics.js';
+import { boundedSample, quartiles } from './statistics.js';
 import { forgetVerdicts } from './verdict-rows.js';
 import {
   expectedTests,
@@ -104,7 +104,8 @@ export class ResultStore {
     measurement: { suite: string; test: string; metric: Metric },
   ): Promise<void> {
     const { suite, test, metric } = measurement;
-    const { lowerQuartile, median, upperQuartile } = quartiles(metric.samples);
+    const samples = metric.samples.map(boundedSample);
+    const { lowerQuartile, median, upperQuartile } = quartiles(samples);
     await tx.run(
       `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
                                 median, upper_quartile) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
@@ -116,7 +117,7 @@ export class ResultStore {
         storable(metric.name),
         storable(metric.unit),
         metric.better,
-        metric.samples,
+        samples,
         jsonb(metric.params),
         lowerQuartile,
         median,
@@ -204,7 +205,7 @@ async function putUnreached(
 ): Promise<void> {
   await tx.run(
     `insert into result (attempt_id, suite, test, position, status, verdict, reason, warnings)
-     values ($1, $2, $3, $4, $5, $6, $7, '{}')`,
+     values ($1, $2, $3, $4, $5, $6, $7, '{}') on conflict do nothing`,
     [attemptId, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
   );
 }

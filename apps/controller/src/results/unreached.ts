@@ -35,10 +35,11 @@ export function expectedTests(
   suites: readonly SuiteOutline[],
   planned: readonly ExpectedTest[],
 ): ExpectedTest[] {
-  return wanted.flatMap((suite) => {
+  // A run may name a suite twice, and a manifest a test: each has one result.
+  return [...new Set(wanted)].flatMap((suite) => {
     const announced = planned.filter((test) => test.suite === suite);
     const outline = suites.find(({ name }) => name === suite);
-    const listed = (outline?.tests ?? []).map((test, index) => ({
+    const listed = [...new Set(outline?.tests)].map((test, index) => ({
       suite,
       test,
       position: suitePosition(suites, suite, test) + index,

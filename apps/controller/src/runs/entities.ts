@@ -22,6 +22,9 @@ export class RunRow {
   triggerKind: 'user' | 'webhook';
   @Column('text')
   triggerDetail: string;
+  /** Id of the user's token that submitted it; null for webhooks, and for runs that repeat one of those. */
+  @Column('uuid', { nullable: true })
+  submitter: string | null;
   @Column('boolean', { default: false })
   cancelRequested: boolean;
   /** Roll-ups, kept in the transactions that change what they sum up. */

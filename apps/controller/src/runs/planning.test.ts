@@ -1,6 +1,7 @@
 import {
   combinationLabel,
   combinationOf,
+  MBOX_MAX,
   peerPaths,
   RunSpec,
   type PathKind,
@@ -36,6 +37,32 @@ function plan(more: Partial<RunSpecInput>, fleet = FLEET, stock = STOCK) {
 }
 
 describe('planRun', () => {
+  it('refuses patches that do not fit into the assignment of their build, and names the largest', () => {
+    // A line feed is two bytes of JSON, a control character six.
+    for (const mboxes of [
+      ['x', '\n'.repeat(MBOX_MAX)],
+      ['x'.repeat(10), '\u0001'.repeat(MBOX_MAX / 2)],
+    ]) {
+      const series = ['bundled' as const, ...mboxes.map((mbox) => ({ mbox }))];
+      const { jobs, problems } = plan({
+        builds: [
+          { name: 'base', series: [] },
+          { name: 'big', series },
+        ],
+      });
+      expect(jobs).toEqual([]);
+      expect(problems).toEqual([
+        {
+          path: 'builds.1.series.2',
+          message: expect.stringMatching(/^the patches of the build "big" have \d+ bytes as they are sent/),
+          remedy: expect.stringContaining('upload this mbox as an artifact'),
+        },
+      ]);
+    }
+    const fits = plan({ builds: [{ name: 'b', series: [{ mbox: 'x'.repeat(MBOX_MAX) }] }] });
+    expect(fits.problems).toEqual([]);
+  });
+
   it('crosses builds with the paths of all machines, the first build first', () => {
     const { jobs, problems } = plan({});
     expect(problems).toEqual([]);

@@ -11,6 +11,7 @@ import {
   type ProblemItem,
   type RunSpec,
 } from '@peerlab/contracts';
+import { tooLargeBuilds } from './build-work.js';
 import { nearestName } from './nearest-name.js';
 
 /** What planning needs of a machine. */
@@ -119,6 +120,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
       });
     }
   });
+  problems.push(...tooLargeBuilds(spec));
   if (problems.length > 0) return problems;
   spec.suites.forEach((suite, index) => {
     if (offered.has(suite)) return;

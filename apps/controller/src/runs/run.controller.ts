@@ -22,8 +22,8 @@ export class RunController {
   }
 
   @Serve('submitRun')
-  submitRun(@Input() { body }: InputOf<'submitRun'>, @Caller() { name }: Identity): Promise<RunSummary> {
-    return this.#runs.submit(body.yaml, { kind: 'user', detail: name });
+  submitRun(@Input() { body }: InputOf<'submitRun'>, @Caller() { id, name }: Identity): Promise<RunSummary> {
+    return this.#runs.submit(body.yaml, { kind: 'user', detail: name, submitter: id });
   }
 
   @Serve('checkRun')
@@ -63,8 +63,8 @@ export class RunController {
   }
 
   @Serve('retryRun')
-  retryRun(@Input() { params }: InputOf<'retryRun'>, @Caller() { name }: Identity): Promise<RunSummary> {
-    return this.#runs.retry(params.run, name);
+  retryRun(@Input() { params }: InputOf<'retryRun'>, @Caller() caller: Identity): Promise<RunSummary> {
+    return this.#runs.retry(params.run, caller);
   }
 
   @Serve('listTemplates')

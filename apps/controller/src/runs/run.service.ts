@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { ProblemItem, RunSpec, RunSummary, SubmissionReport } from '@peerlab/contracts';
 import { BuildService } from '../builds/build.service.js';
 import { FleetView } from '../fleet/fleet.view.js';
+import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -17,6 +18,8 @@ import { readSubmission } from './submission.js';
 export interface Trigger {
   kind: 'user' | 'webhook';
   detail: string;
+  /** Id of the user's token on whose behalf compiler output may be kept and used again; null = nobody's. */
+  submitter: string | null;
 }
 
 /** A request that was checked against the fleet and may be stored. */
@@ -96,9 +99,19 @@ export class RunService {
     const buildIds = spec.builds.map(() => randomUUID());
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
-      `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total)
-       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8)`,
-      [runId, spec.name, jsonb(spec), yaml, spec.priority, trigger.kind, trigger.detail, plan.jobs.length + missing],
+      `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter)
+       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9)`,
+      [
+        runId,
+        spec.name,
+        jsonb(spec),
+        yaml,
+        spec.priority,
+        trigger.kind,
+        trigger.detail,
+        plan.jobs.length + missing,
+        trigger.submitter,
+      ],
     );
     for (const [position, build] of spec.builds.entries()) {
       const id = buildIds[position] ?? '';
@@ -160,15 +173,19 @@ export class RunService {
     return this.#view.summary(runId);
   }
 
-  /** A new run of the same spec: an ended run never starts again, so that its links stay true. */
-  async retry(runId: string, user: string): Promise<RunSummary> {
-    const old = await this.#sql.one<{ spec: RunSpec; yaml: string | null; name: string }>(
-      'select spec, yaml, name from run where id = $1',
+  /**
+   * A new run of the same spec: an ended run never starts again, so that its links stay true. What a webhook
+   * delivered stays nobody's, or its patches would get at the compiler cache of the user that repeats them.
+   */
+  async retry(runId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
+    const old = await this.#sql.one<{ spec: RunSpec; yaml: string | null; submitter: string | null }>(
+      'select spec, yaml, submitter from run where id = $1',
       [runId],
     );
     if (old === null) throw notFound('run', runId);
     const feasible = await this.examineSpec(old.spec);
-    const trigger: Trigger = { kind: 'user', detail: `${user}, again after ${runId}` };
+    const submitter = old.submitter === null ? null : user.id;
+    const trigger: Trigger = { kind: 'user', detail: `${user.name}, again after ${runId}`, submitter };
     const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
     return this.#view.summary(id);
   }

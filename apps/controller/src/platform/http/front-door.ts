@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ANONYMOUS_BODY_MAX_BYTES } from '../auth/auth.guard.js';
 import type { TokenService } from '../auth/token.service.js';
@@ -20,10 +21,21 @@ const CSP = [
 ].join('; ');
 
 /**
+ * How long a body may take that is read into memory, in milliseconds: the largest one at 230 kB/s. Without a limit
+ * anyone could hold connections for as long as an upload of gigabytes may take.
+ */
+const BODY_MS = 60_000;
+
+/**
  * What every request has to pass before anything of it is read: its host is one of ours, and who sends a large
  * body has a token. Answers of the API are not to be stored unless their route says otherwise.
  */
-export function guardFrontDoor(fastify: FastifyInstance, hosts: AllowedHosts, tokens: () => TokenService): void {
+export function guardFrontDoor(
+  fastify: FastifyInstance,
+  hosts: AllowedHosts,
+  tokens: () => TokenService,
+  bodyMs = BODY_MS,
+): void {
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'same-origin');
@@ -32,6 +44,7 @@ export function guardFrontDoor(fastify: FastifyInstance, hosts: AllowedHosts, to
     try {
       if (!hosts.allows(request.headers.host)) throw foreignHost(request.headers.host);
       if (!isSmall(request)) await requireToken(request, tokens());
+      if (hasBodyForMemory(request)) limitTime(request, bodyMs);
     } catch (error) {
       sendProblem(error, request, reply);
       return reply;
@@ -39,10 +52,26 @@ export function guardFrontDoor(fastify: FastifyInstance, hosts: AllowedHosts, to
   });
 }
 
+/** Whether it has a body that is read as a whole, and not by its route. */
+function hasBodyForMemory({ method, headers, routeOptions }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD' || isStream(headers) || routeOptions.config.bodyIsSigned === true)
+    return false;
+  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
+}
+
+/** Ends the connection when the body has not come in time. */
+function limitTime({ raw }: FastifyRequest, bodyMs: number): void {
+  const timer = setTimeout(() => raw.destroy(), bodyMs);
+  const end = (): void => clearTimeout(timer);
+  raw.once('end', end).once('close', end);
+}
+
+const isStream = (headers: IncomingHttpHeaders): boolean =>
+  headers['content-type']?.startsWith('application/octet-stream') === true;
+
 /** Whether its body may be read from anyone; streams and signed bodies are left to their routes. */
 function isSmall({ headers, routeOptions, is404 }: FastifyRequest): boolean {
-  const isStream = headers['content-type']?.startsWith('application/octet-stream') === true;
-  if (is404 || isStream || routeOptions.config.bodyIsSigned === true) return true;
+  if (is404 || isStream(headers) || routeOptions.config.bodyIsSigned === true) return true;
   if (headers['transfer-encoding'] !== undefined) return false;
   return Number(headers['content-length'] ?? 0) <= ANONYMOUS_BODY_MAX_BYTES;
 }

@@ -1,0 +1,108 @@
+import { AgentMachine, cleanText, Fence, FromAgent, HeldAttempt, Name } from '@peerlab/contracts';
+import { z } from 'zod';
+
+/** Longest description of what is wrong with a frame, in characters: it stands in a log line and beside a machine. */
+const PROBLEM_MAX = 300;
+
+/** A frame of a known type that does not fit its schema, with what it is about as far as that can be read. */
+export interface MalformedFrame {
+  type: FromAgent['type'];
+  problem: string;
+  /** Of an inventory. */
+  machine: string | null;
+  /** Of a frame about an attempt. */
+  attempt: Pick<HeldAttempt, 'attemptId' | 'fence'> | null;
+}
+
+export type AgentFrame =
+  /** `repaired` = what had to be left out of a report about many machines; null = nothing. */
+  | { kind: 'frame'; frame: FromAgent; repaired: string | null }
+  | { kind: 'malformed'; malformed: MalformedFrame }
+  /** Nothing that this agent sends can be trusted to mean what it says. */
+  | { kind: 'unreadable'; problem: string };
+
+const TYPES: ReadonlySet<unknown> = new Set(FromAgent.options.map(({ shape }) => shape.type.value));
+const Subject = z.object({ attemptId: z.uuid(), fence: Fence });
+
+/** Reads what an agent sent. Never throws. */
+export function readAgentFrame(data: Buffer): AgentFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(data.toString());
+  } catch {
+    return { kind: 'unreadable', problem: 'the frame is not JSON' };
+  }
+  const parsed = FromAgent.safeParse(value);
+  if (parsed.success) return { kind: 'frame', frame: parsed.data, repaired: null };
+  const fields = recordOf(value);
+  const problem = describe(parsed.error);
+  if (fields === null || !isType(fields['type']))
+    return { kind: 'unreadable', problem: `not a known frame: ${problem}` };
+  const { type } = fields;
+  if (type === 'hello' || type === 'heartbeat') {
+    const again = FromAgent.safeParse(repairReport(fields));
+    if (again.success) return { kind: 'frame', frame: again.data, repaired: problem };
+    // Without a hello there is no agent to whom the connection belongs.
+    if (type === 'hello') return { kind: 'unreadable', problem };
+  }
+  return { kind: 'malformed', malformed: malformedFrame(type, fields, problem) };
+}
+
+/** A frame that could be read but not stored, as one that is malformed. */
+export function asMalformed(frame: FromAgent, problem: string): MalformedFrame {
+  return malformedFrame(frame.type, { ...frame }, problem);
+}
+
+function malformedFrame(type: FromAgent['type'], fields: Record<string, unknown>, problem: string): MalformedFrame {
+  const machine = Name.safeParse(fields['machine']);
+  const attempt = Subject.safeParse(fields);
+  return {
+    type,
+    problem,
+    machine: type === 'inventory' && machine.success ? machine.data : null,
+    attempt: attempt.success ? attempt.data : null,
+  };
+}
+
+/**
+ * A report in which one machine or one attempt is not readable still counts for all the others: such a machine is
+ * out of reach and says why, such an attempt is held and no more is known of it.
+ */
+function repairReport(fields: Record<string, unknown>): Record<string, unknown> {
+  const { machines, attempts } = fields;
+  return {
+    ...fields,
+    machines: Array.isArray(machines) ? machines.flatMap(readableMachine) : machines,
+    attempts: Array.isArray(attempts) ? attempts.flatMap(readableAttempt) : attempts,
+  };
+}
+
+function readableMachine(value: unknown): AgentMachine[] {
+  const parsed = AgentMachine.safeParse(value);
+  if (parsed.success) return [parsed.data];
+  const name = Name.safeParse(recordOf(value)?.['name']);
+  if (!name.success) return [];
+  const problem = `its agent reported it in a form that the controller cannot read (${describe(parsed.error)}); correct its entry in the configuration of the agent, or update the agent`;
+  return [{ name: name.data, description: '', labels: {}, reachable: false, problem }];
+}
+
+function readableAttempt(value: unknown): HeldAttempt[] {
+  const parsed = HeldAttempt.safeParse(value);
+  if (parsed.success) return [parsed.data];
+  const subject = Subject.safeParse(value);
+  return subject.success ? [{ ...subject.data, machine: null, stage: null, nextSeq: {} }] : [];
+}
+
+const isType = (type: unknown): type is FromAgent['type'] => TYPES.has(type);
+
+function recordOf(value: unknown): Record<string, unknown> | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}
+
+function describe({ issues }: z.ZodError): string {
+  const [issue] = issues;
+  if (issue === undefined) return 'not a known frame';
+  return cleanText(`${issue.path.map(String).join('.')}: ${issue.message}`, PROBLEM_MAX);
+}

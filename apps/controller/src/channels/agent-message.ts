@@ -1,0 +1,25 @@
+import { AGENT_PROTOCOL, fitTo, FRAME_MAX_BYTES, ToAgent } from '@peerlab/contracts';
+import { z } from 'zod';
+import { inVersion1 } from './agent-v1.js';
+
+/** `text` null = the agent's version has no word for it; `problem` = the agent would refuse it and hang up. */
+export type OutgoingMessage = { text: string | null } | { problem: string };
+
+/**
+ * A message as it is sent to an agent of this protocol version. Texts that are too long are cut. An agent ends its
+ * connection when it gets a frame that is too large or that it cannot read, and would get it again on the next one.
+ */
+export function outgoingMessage(message: ToAgent, protocol: number): OutgoingMessage {
+  const spoken = protocol === AGENT_PROTOCOL ? message : inVersion1(message);
+  if (spoken === null) return { text: null };
+  try {
+    const text = JSON.stringify(fitTo(ToAgent, spoken));
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= FRAME_MAX_BYTES) return { text };
+    return { problem: `it has ${bytes} bytes, and an agent takes at most ${FRAME_MAX_BYTES}` };
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const [issue] = error.issues;
+    return { problem: `an agent cannot read it: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}` };
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  FRAME_MAX_BYTES,
+  type BuildSpec,
+  type ProblemItem,
+  type RunSpec,
+  type SeriesSource,
+  type Work,
+} from '@peerlab/contracts';
+
+/** kernel/config/peerlab.config, when a build names no other. */
+const DEFAULT_CONFIG = 'peerlab';
+
+/** What an assignment has besides its work, in bytes: ids, a fence, and who submitted it. */
+const ENVELOPE_BYTES = 1024;
+/** Largest work of a build, in bytes of JSON. */
+export const BUILD_WORK_MAX_BYTES = FRAME_MAX_BYTES - ENVELOPE_BYTES;
+
+/**
+ * What the agent of a build is told to do.
+ * @param submitter id of the user's token that submitted the run; null = its compiler cache is kept for no one
+ */
+export function buildWork(build: BuildSpec, submitter: string | null): Extract<Work, { kind: 'build' }> {
+  return {
+    kind: 'build',
+    buildName: build.name,
+    series: build.series ?? [],
+    config: build.config ?? DEFAULT_CONFIG,
+    ...(submitter === null ? {} : { cacheDomain: submitter }),
+  };
+}
+
+/**
+ * Builds whose assignment would not fit into a frame: JSON writes some characters of a text as two or six bytes. An
+ * alias of YAML gives one text many times; each text is measured once.
+ */
+export function tooLargeBuilds({ builds }: Pick<RunSpec, 'builds'>): ProblemItem[] {
+  const known = new Map<string, number>();
+  const bytesOf = (source: SeriesSource): number => {
+    if (typeof source === 'string' || !('mbox' in source)) return jsonBytes(source);
+    const bytes = known.get(source.mbox) ?? jsonBytes(source);
+    known.set(source.mbox, bytes);
+    return bytes;
+  };
+  return builds.flatMap((build, index): ProblemItem[] => {
+    const sizes = (build.series ?? []).map(bytesOf);
+    // Between two sources stands a comma.
+    const bytes = sizes.reduce((sum, size) => sum + size + 1, jsonBytes(buildWork({ ...build, series: [] }, null)));
+    if (bytes <= BUILD_WORK_MAX_BYTES) return [];
+    const largest = sizes.indexOf(Math.max(...sizes));
+    return [
+      {
+        path: `builds.${index}.series.${largest}`,
+        message: `the patches of the build "${build.name}" have ${bytes} bytes as they are sent to an agent, at most ${BUILD_WORK_MAX_BYTES} are possible`,
+        remedy: 'upload this mbox as an artifact and name it here as {artifact: SHA256}',
+      },
+    ];
+  });
+}
+
+const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
