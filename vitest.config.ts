@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ['apps/controller/src/testing/postgres-setup.ts'],
     // For a busy computer: what takes 7 s on an idle one took 30 s beside virtual machines.
     testTimeout: 90_000,
+    // Tests wait more than they compute; by itself vitest would leave one of two cores idle.
+    maxWorkers: 2,
     hookTimeout: 120_000,
   },
 });

@@ -175,7 +175,7 @@ export class RunService {
 
   /**
    * A new run of the same spec: an ended run never starts again, so that its links stay true. What a webhook
-   * delivered stays nobody's, or its patches would get at the compiler cache of the user that repeats them.
+   * or another user submitted gets no compiler cache, or its patches would get at that of the user who repeats them.
    */
   async retry(runId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
     const old = await this.#sql.one<{ spec: RunSpec; yaml: string | null; submitter: string | null }>(
@@ -184,7 +184,7 @@ export class RunService {
     );
     if (old === null) throw notFound('run', runId);
     const feasible = await this.examineSpec(old.spec);
-    const submitter = old.submitter === null ? null : user.id;
+    const submitter = old.submitter === user.id ? user.id : null;
     const trigger: Trigger = { kind: 'user', detail: `${user.name}, again after ${runId}`, submitter };
     const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
     return this.#view.summary(id);
