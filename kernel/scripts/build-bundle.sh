@@ -5,12 +5,14 @@
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
 #                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
-#                        [--config NAME]
+#                        [--config NAME] [--domain NAME]
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top.
 # --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+# --domain NAME is part of the key: kernels that are built with a compiler cache of
+# NAME's own are taken for NAME's alone.
 #
 # --key runs nothing that a series brings: it prints a line "@inputs {json}" with
 # everything that goes into the bundle, then the content key.  --patches DIR
@@ -37,13 +39,13 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, where a caller looks for the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' series=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -53,6 +55,7 @@ while [ $# -gt 0 ]; do
 	--local) local_source=${2-}; shift 2 || usage ;;
 	--base) base=${2-}; shift 2 || usage ;;
 	--patches) patches=${2-}; shift 2 || usage ;;
+	--domain) domain=${2-}; shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
@@ -171,6 +174,7 @@ key=$(
 		echo "module $(hash_tree "$work/inputs/module")"
 		echo "selftests $(hash_tree "$work/inputs/selftests")"
 		echo "scripts $(hash_tree "$work/inputs/scripts")"
+		[ -z "$domain" ] || echo "domain $domain"
 	} | sha256sum | cut -d' ' -f1
 )
 

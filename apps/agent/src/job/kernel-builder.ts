@@ -176,6 +176,8 @@ export class KernelBuilder {
       this.basePath(base),
       '--config',
       request.config,
+      // What was built with one submitter's cache is not what another one's key may lead to.
+      ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
       ...args,
       ...this.seriesArguments(request),
     ];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
@@ -268,12 +268,22 @@ describe('the compiler cache of a submitter', () => {
     expect(await hits('submitter-2')).toBe(shared);
     expect(await hits(undefined)).toBe(shared);
 
-    const wanted = bundleOf(await toy.build([innocent('three')]));
-    await toy.build([hostile('find /cache/ccache -type f -exec sh -c \'echo garbage >"$1"\' _ {} \\;')], {
-      cacheDomain: 'submitter-3',
-    });
-    rmSync(join(toy.settings.cacheDir, 'bundles'), { recursive: true });
-    expect(bundleOf(await toy.build([innocent('three')], { cacheDomain: 'submitter-1' }))).toEqual(wanted);
+    const pristine = new ToyBuilder();
+    try {
+      await pristine.build([]);
+      const wanted = bundleOf(await pristine.build([innocent('three')]));
+      // One who spoils the own cache, then builds what others will ask for.
+      const spoil = hostile('find /cache/ccache -type f -exec sh -c \'echo garbage >"$1"\' _ {} \\;');
+      await toy.build([spoil], { cacheDomain: 'submitter-3' });
+      const spoilt = await toy.build([innocent('three')], { cacheDomain: 'submitter-3' });
+      const builtKey = (build: ToyBuild) => build.events.find((event) => event.type === 'built')?.manifest.key;
+      const clean = await toy.build([innocent('three')]);
+      expect(bundleOf(clean)).toEqual(wanted);
+      const other = await toy.build([innocent('three')], { cacheDomain: 'submitter-1' });
+      expect(new Set([spoilt, clean, other].map(builtKey)).size).toBe(3);
+    } finally {
+      pristine.remove();
+    }
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'domains')).sort()).toEqual(
       [1, 2, 3].map((number) => `submitter-${number}`),
     );
