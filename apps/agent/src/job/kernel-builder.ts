@@ -73,7 +73,7 @@ export class KernelBuilder {
     private readonly settings: KernelBuilderSettings,
     private readonly account: BuildAccount | null,
     private readonly cache: BuilderCache,
-    /** Folder of the attempt; nobody else's. */
+    /** Folder of this attempt alone. */
     private readonly folder: string,
     /** Why there is no sandbox here; null when there is one. */
     readonly noSandbox: string | null,

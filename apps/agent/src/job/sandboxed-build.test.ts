@@ -146,7 +146,7 @@ perl -e 'syscall(319, "x", 0) >= 0 and print "MEMFD\\n"; syscall(321, 0, 0, 0) >
       hostile(`for i in 1 2 3; do setsid sleep ${seconds} </dev/null >/dev/null 2>&1 & done; sleep 0.1; echo started`),
     ]);
     expect(said(build)).toBe('started');
-    // At once: whoever reads the bundle must be alone with it.
+    // At once: the agent reads the bundle next, and nothing may change it meanwhile.
     expect(sleepers(seconds)).toBe(0);
   });
 
@@ -224,7 +224,7 @@ echo done`),
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
   });
 
-  it('that makes folders nobody can enter leaves nothing behind all the same', async () => {
+  it('that makes folders without permissions leaves nothing behind', async () => {
     await toy.build([
       hostile('mkdir -p /tmp/a/b/c; chmod 000 /tmp/a/b; mkdir -m 000 /out/x /cache/kernel/y; mkfifo /tmp/f; echo made'),
     ]);

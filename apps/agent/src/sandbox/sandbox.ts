@@ -64,7 +64,7 @@ const SYSTEM_PATHS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 /** What the dynamic linker and Debian's alternatives (cc, awk) need of /etc. */
 const SYSTEM_FILES = ['alternatives', 'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d'];
 
-/** Scratch memory that no process maps is in nobody's resident set, so it is small. */
+/** Scratch memory that no process maps is in no resident set, so it is small. */
 const SHARED_MEMORY_BYTES = 64 * 1024 * 1024;
 /** Open files of one process: modpost and the linker open a few hundred. */
 const OPEN_FILES = 4096;

@@ -126,8 +126,8 @@ export const Work = z.discriminatedUnion('kind', [
     series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
     /**
-     * Names who submitted it. Builds of one submitter may share what they compiled, and nobody else gets
-     * it; without it nothing is kept. Version 1 gets none.
+     * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
+     * gets it; without it nothing is kept. Version 1 gets none.
      */
     cacheDomain: z
       .string()
