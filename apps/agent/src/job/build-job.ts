@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Assignment,
@@ -15,7 +15,7 @@ import { messageOf } from '../journal.js';
 import type { Artifacts } from './artifacts.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
-import { removeScratch, runToEnd } from './builder-cache.js';
+import { removeScratch, runToEnd, trimBuiltBundles } from './builder-cache.js';
 import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
 import { runTar, sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
@@ -194,6 +194,9 @@ class BuildJob {
   }
 
   private async upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
+    const now = new Date();
+    await utimes(out, now, now);
+    await trimBuiltBundles(join(this.settings.cacheDir, 'bundles'));
     // Taken apart otherwise, the same patches have other names: another build may have put it here.
     const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
     const files = Object.keys(manifest.files).sort();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, lstat, mkdir, readdir, readFile, stat, utimes } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildAccount } from '../sandbox/account.js';
 import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
@@ -108,6 +108,20 @@ export class BuilderCache {
     }
     return false;
   }
+}
+
+/** Finished bundles that stay on a builder's disk, some 20 MiB each. Far more than builds that run at once. */
+const KEPT_BUNDLES = 128;
+
+/** Removes the finished bundles that were not uploaded in the longest time; the controller has them. */
+export async function trimBuiltBundles(folder: string, keep = KEPT_BUNDLES): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  if (names.length <= keep) return;
+  const aged = await Promise.all(
+    names.map(async (name) => ({ name, usedAt: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
+  );
+  aged.sort((a, b) => b.usedAt - a.usedAt);
+  for (const { name } of aged.slice(keep)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** Runs a program of the system; throws with its last words when it fails. */
