@@ -101,7 +101,7 @@ export class OracleDesk implements Flow {
       const why = `error one test may read ${ORACLE_READS_PER_TEST} times and ${ORACLE_BYTES_PER_TEST} bytes`;
       for (; next.count > 0 && !this.closed; next.count -= 1) await write(why);
     }
-    // Before anything can be asked: a question that comes later finds nobody answering, and begins anew.
+    // Before anything can be asked: a later question must see that no answer is under way, and start one.
     this.answering = false;
     this.letGo();
   }

@@ -5,7 +5,7 @@
 
 /**
  * Lines of plain output kept of one test. A comparison that fails for every word of a page prints
- * thousands; far beyond that, a log serves nobody and every further line is only work.
+ * thousands; far beyond that, further lines cost work and help no reader.
  */
 export const LINES_KEPT = 10_000;
 /** Bytes of output kept of one test: a line may be long. */

@@ -5,6 +5,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AllowedHosts } from './allowed-hosts.js';
 import { guardFrontDoor } from './front-door.js';
 
+/** Long enough that a busy computer sends a small body within it. */
+const BODY_MS = 1_000;
+
 let server: FastifyInstance;
 let port: number;
 beforeEach(async () => {
@@ -12,10 +15,10 @@ beforeEach(async () => {
   const noTokens = (): never => {
     throw new Error('no body here needs a token');
   };
-  guardFrontDoor(server, new AllowedHosts({ host: '127.0.0.1', hosts: [] }), noTokens, 200);
+  guardFrontDoor(server, new AllowedHosts({ host: '127.0.0.1', hosts: [] }), noTokens, BODY_MS);
   server.post('/whole', (request) => ({ got: request.body }));
   server.get('/slow', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 1.5 * BODY_MS));
     return { slow: true };
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
