@@ -1,0 +1,1 @@
+export { reconnectPauseMs } from './reconnect.js';
