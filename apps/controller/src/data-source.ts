@@ -1,9 +1,9 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { Artifact, Build, Bundle } from './builds/entities.js';
-import { Attempt, ControllerRow, Lease } from './dispatch/entities.js';
-import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './fleet/entities.js';
-import { WebhookDelivery } from './integrations/entities.js';
-import { LogLineRow, Stream } from './logs/entities.js';
+import { Artifact, Build, Bundle } from './schema/builds.js';
+import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
+import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './schema/fleet.js';
+import { WebhookDelivery } from './schema/integrations.js';
+import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
 import { Leases1763822700000 } from './migrations/1763822700000-leases.js';
@@ -16,11 +16,11 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
-import { Token } from './platform/auth/token.entity.js';
-import { Change } from './platform/database/change.entity.js';
+import { Token } from './schema/tokens.js';
+import { Change } from './schema/changes.js';
 import { outliveErrors, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
-import { RetentionDeletion, RunPin, Storage } from './retention/entities.js';
+import { RetentionDeletion, RunPin, Storage } from './schema/retention.js';
 import {
   AttemptKernel,
   AttemptStage,
@@ -29,8 +29,8 @@ import {
   PlannedTest,
   Result,
   TestPlan,
-} from './results/entities.js';
-import { Job, RunRow } from './runs/entities.js';
+} from './schema/results.js';
+import { Job, RunRow } from './schema/runs.js';
 
 /** Everything TypeORM knows: entities of all features and the migrations in order. */
 export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {

@@ -6,7 +6,7 @@ import { backUp } from './backup/backup.js';
 import { restore } from './backup/restore.js';
 import { readCommand, type Command } from './command-line.js';
 import { dataSourceOptions, migrate } from './data-source.js';
-import { Token } from './platform/auth/token.entity.js';
+import { Token } from './schema/tokens.js';
 import { TokenService } from './platform/auth/token.service.js';
 import { loadSettings, SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';

@@ -13,7 +13,7 @@ import {
 } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import type { BuildState } from './entities.js';
+import type { BuildState } from '../schema/builds.js';
 import { PatchShelf } from './patch-shelf.js';
 import { splitMbox } from './series-text.js';
 

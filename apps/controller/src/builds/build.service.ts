@@ -18,7 +18,7 @@ import { notFound, ProblemError } from '../platform/http/problem.js';
 import { ArtifactStore } from './artifact-store.js';
 import { bundleOf } from './build-detail.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
-import { Artifact, Bundle, type Build, type BuildState } from './entities.js';
+import { Artifact, Bundle, type Build, type BuildState } from '../schema/builds.js';
 import { readTarManifest } from './tar-manifest.js';
 
 type Answer<N extends RouteName> = AnswerOf<N>;

@@ -3,7 +3,7 @@ import { canonicalJson, type BundleManifest } from '@peerlab/contracts';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ProblemError } from '../platform/http/problem.js';
-import type { BundleOrigin } from './entities.js';
+import type { BundleOrigin } from '../schema/builds.js';
 
 /**
  * The key that runs name a bundle by when a person registered it. A builder's content key is a digest of

@@ -20,7 +20,7 @@ import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
-import { EventIntake } from '../results/event-intake.js';
+import { EventIntake } from '../dispatch/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import type { MalformedFrame } from './agent-frame.js';
 import { ConnectionLimit } from './connection-limit.js';

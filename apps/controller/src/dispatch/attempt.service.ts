@@ -13,10 +13,10 @@ import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
-import { ResultStore, type TestContext } from '../results/result-store.js';
-import type { SuiteOutline } from '../results/unreached.js';
+import { ResultStore, type TestContext } from '../verdicts/result-store.js';
+import type { SuiteOutline } from '../verdicts/unreached.js';
 import { JobService, type JobRow } from '../runs/job.service.js';
-import type { StoredFailure } from './entities.js';
+import type { StoredFailure } from '../schema/attempts.js';
 
 /** A locked attempt with what its events are judged by. */
 export interface LockedAttempt {

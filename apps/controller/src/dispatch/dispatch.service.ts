@@ -5,10 +5,10 @@ import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { isPgError, Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
-import { HAS_ROOM } from '../retention/storage.js';
+import { HAS_ROOM } from '../storage/storage.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { AttemptService } from './attempt.service.js';
-import { QUEUE_ORDER } from './order.js';
+import { QUEUE_ORDER } from '../runs/order.js';
 
 interface Pick {
   job_id: string;

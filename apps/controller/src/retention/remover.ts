@@ -4,7 +4,7 @@ import type { Removal } from '@peerlab/contracts';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { writeLog } from '../platform/logging.js';
-import { forgetPlans } from '../results/verdict-rows.js';
+import { forgetPlans } from '../verdicts/verdict-rows.js';
 import { ARTIFACT_USES } from './candidates.js';
 
 /** Tables with rows of an attempt, in an order in which they can be emptied. */

@@ -6,9 +6,9 @@ import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { readCandidates } from './candidates.js';
-import { planRemovals } from './plan.js';
+import { planRemovals } from '../storage/plan.js';
 import { Remover } from './remover.js';
-import { StorageMeter, type Measured } from './storage.js';
+import { StorageMeter, type Measured } from '../storage/storage.js';
 
 /** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
 export const RETENTION_LOCK = 747_048;

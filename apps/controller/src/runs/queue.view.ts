@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { compareQueued, type ExpectedStart, type QueuedJob } from '@peerlab/contracts';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
-import { HAS_ROOM } from '../retention/storage.js';
+import { HAS_ROOM } from '../storage/storage.js';
 import type { PlannedJob } from './planning.js';
 import { durationsBySuites, forecastStarts, leftMs, medianMs, type DurationSample } from './queue-forecast.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';

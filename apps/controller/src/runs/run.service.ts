@@ -8,7 +8,7 @@ import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { requireRoom } from '../retention/storage.js';
+import { requireRoom } from '../storage/storage.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';

@@ -10,11 +10,11 @@ import type {
   RunSummary,
   Verdict,
 } from '@peerlab/contracts';
-import { AttemptView } from '../dispatch/attempt.view.js';
-import { goesBefore } from '../dispatch/order.js';
+import { AttemptView } from '../attempts/attempt.view.js';
+import { goesBefore } from './order.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { HAS_ROOM } from '../retention/storage.js';
+import { HAS_ROOM } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { whyWaiting, type WaitingFacts } from './waiting.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, combinationLabel, combinationOf, peerPaths, RunSpec, type PathKind } from '@peerlab/contracts';
 import type { Sql } from '../platform/database/sql.js';
-import { quartiles } from '../results/statistics.js';
+import { quartiles } from '../verdicts/statistics.js';
 import {
   STORY_BUILDS,
   STORY_KINDS,

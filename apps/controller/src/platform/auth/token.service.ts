@@ -5,7 +5,7 @@ import type { AgentWork, CreatedToken, TokenKind, TokenView } from '@peerlab/con
 import { In, IsNull, Repository } from 'typeorm';
 import { notFound, ProblemError } from '../http/problem.js';
 import { GuessLimit } from './guess-limit.js';
-import { Token } from './token.entity.js';
+import { Token } from '../../schema/tokens.js';
 
 export interface Identity {
   /** Of the token. */

@@ -1,0 +1,464 @@
+import { z } from 'zod';
+import type { Access } from '../schema/access.js';
+import {
+  BuildGrid,
+  BuildGridQuery,
+  Flakiness,
+  FlakinessQuery,
+  KernelResult,
+  KernelResultsQuery,
+} from '../schema/build-grid.js';
+import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
+import { BundleManifest, NewBundleManifest } from '../schema/bundle.js';
+import { CompareQuery, Comparison } from '../schema/compare.js';
+import { HistoryQuery, TestHistory } from '../schema/history.js';
+import { Name, Sequence, Sha256 } from '../schema/ids.js';
+import { InventoryHistory } from '../schema/inventory-history.js';
+import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
+import { LOG_STREAMS, LogStream } from '../schema/logs.js';
+import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts.js';
+import { RetentionPlan, RetentionView } from '../schema/retention.js';
+import { MachineDesired } from '../schema/states.js';
+import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
+import { MetricView, Trend, TrendQuery } from '../schema/trend.js';
+import {
+  AttemptDetail,
+  Fleet,
+  Grid,
+  LogPage,
+  MachineView,
+  ResultView,
+  RunDetail,
+  RunSummary,
+  SubmissionReport,
+  TemplateView,
+} from '../schema/views.js';
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
+  /** With `:name` placeholders, as Fastify and the clients both understand. */
+  path: string;
+  access: Access;
+  /** It may keep the controller and the database busy: each caller gets a share of their time. */
+  isHeavy?: true;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Absent: the answer is not JSON. */
+  response?: z.ZodType;
+}
+
+const RunParams = z.object({ run: z.uuid() });
+const BuildParams = z.object({ build: z.uuid() });
+const AttemptParams = z.object({ attempt: z.uuid() });
+
+/** YAML as typed by a person, so that errors can name line and column. */
+export const Submission = z.strictObject({
+  yaml: z
+    .string()
+    .min(1)
+    .max(6 * 1024 * 1024),
+});
+export type Submission = z.infer<typeof Submission>;
+
+export const LogQuery = z.object({
+  stream: LogStream,
+  from: z.coerce.number().pipe(Sequence).default(0),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+});
+
+export const GridQuery = z.object({
+  /** A run, or absent for the newest ended result of every combination × build name. */
+  run: z.uuid().optional(),
+  /** `none` leaves out the cells' details: a wide grid has some hundred thousand of them. */
+  cells: z.enum(['all', 'none']).default('all'),
+});
+
+/** Body of a delivery to a generic hook; the signature is checked before it is parsed. */
+export const GenericHook = z.strictObject({
+  template: Name,
+  /** Shown as the run's trigger, e.g. branch and commit. */
+  ref: z.string().max(200).optional(),
+  commit: z.string().max(64).optional(),
+  /** A series for the template's build named `series`, in mbox form. */
+  mbox: z
+    .string()
+    .min(1)
+    .max(4 * 1024 * 1024)
+    .optional(),
+});
+export type GenericHook = z.infer<typeof GenericHook>;
+
+export const HookAnswer = z.object({
+  status: z.enum(['started', 'ignored', 'duplicate']),
+  runId: z.uuid().nullable(),
+  detail: z.string(),
+});
+export type HookAnswer = z.infer<typeof HookAnswer>;
+
+/** Header names of a generic hook. */
+export const HOOK_HEADERS = {
+  signature: 'x-peerlab-signature-256',
+  timestamp: 'x-peerlab-timestamp',
+  delivery: 'x-peerlab-delivery',
+} as const;
+/** Deliveries older or newer than this are refused as replays, in seconds. */
+export const HOOK_TOLERANCE_SECONDS = 300;
+/**
+ * What the sender of a generic hook signs: `sha256=` + hex HMAC-SHA256 with the hook's secret over this text
+ * and the bytes of the body right behind it. Everything that decides what happens is in it: the hook's name,
+ * the time, the delivery's id, and, in the body, the template.
+ * @param timestamp seconds since 1970, as in the timestamp header
+ */
+export const hookSigningPrefix = (hook: string, timestamp: string, delivery: string): string =>
+  `peerlab-hook-v2\n${hook}\n${timestamp}\n${delivery}\n`;
+
+/** Every HTTP route, used by the controller to serve and by web and CLI to call. */
+export const ROUTES = {
+  health: {
+    method: 'GET',
+    path: '/api/v1/health',
+    access: 'public',
+    response: z.object({ status: z.literal('ok'), database: z.literal('ok'), version: z.string() }),
+  },
+  session: { method: 'GET', path: '/api/v1/session', access: 'user', response: z.object({ user: z.string() }) },
+  submitRun: { method: 'POST', path: '/api/v1/runs', access: 'user', body: Submission, response: RunSummary },
+  checkRun: {
+    method: 'POST',
+    path: '/api/v1/runs/check',
+    access: 'read',
+    isHeavy: true,
+    body: Submission,
+    response: SubmissionReport,
+  },
+  listRuns: {
+    method: 'GET',
+    path: '/api/v1/runs',
+    access: 'read',
+    query: z.object({
+      before: z.iso
+        .datetime()
+        // ISO 8601 has one, Postgres has not.
+        .refine((time) => !time.startsWith('0000'), 'there is no year 0000')
+        .optional(),
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+    }),
+    response: z.array(RunSummary),
+  },
+  getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'read', params: RunParams, response: RunDetail },
+  cancelRun: {
+    method: 'POST',
+    path: '/api/v1/runs/:run/cancel',
+    access: 'user',
+    params: RunParams,
+    response: RunSummary,
+  },
+  retryRun: {
+    method: 'POST',
+    path: '/api/v1/runs/:run/retry',
+    access: 'user',
+    params: RunParams,
+    response: RunSummary,
+  },
+  /** Verdict and counts as a picture for a README or a pull request. */
+  getBadge: { method: 'GET', path: '/api/v1/runs/:run/badge.svg', access: 'public', params: RunParams },
+  getAttempt: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt',
+    access: 'read',
+    params: AttemptParams,
+    response: AttemptDetail,
+  },
+  getResult: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/result',
+    access: 'read',
+    params: AttemptParams,
+    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    response: ResultView,
+  },
+  getLog: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/log',
+    access: 'read',
+    params: AttemptParams,
+    query: LogQuery,
+    response: LogPage,
+  },
+  getRawLog: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/log/:stream',
+    access: 'read',
+    isHeavy: true,
+    params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+  },
+  getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
+  /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
+  getBuildGrid: {
+    method: 'GET',
+    path: '/api/v1/grid/builds',
+    access: 'read',
+    isHeavy: true,
+    query: BuildGridQuery,
+    response: BuildGrid,
+  },
+  /** The newest result of one test on one kernel for each combination, the worst first. */
+  getKernelResults: {
+    method: 'GET',
+    path: '/api/v1/grid/builds/:key',
+    access: 'read',
+    isHeavy: true,
+    params: z.object({ key: Sha256 }),
+    query: KernelResultsQuery,
+    response: z.array(KernelResult),
+  },
+  /** What the tests measured on the kernels of a page of that grid. */
+  getKernelMetrics: {
+    method: 'GET',
+    path: '/api/v1/grid/kernel-metrics',
+    access: 'read',
+    isHeavy: true,
+    query: KernelMetricsQuery,
+    response: KernelMetrics,
+  },
+  /** How often the tests' verdicts flip on one and the same kernel and combination. */
+  getFlakiness: {
+    method: 'GET',
+    path: '/api/v1/grid/flakiness',
+    access: 'read',
+    isHeavy: true,
+    query: FlakinessQuery,
+    response: Flakiness,
+  },
+  /** What one test said over time, newest first. */
+  getHistory: {
+    method: 'GET',
+    path: '/api/v1/history',
+    access: 'read',
+    isHeavy: true,
+    query: HistoryQuery,
+    response: TestHistory,
+  },
+  /** Two builds, of one run or of two. */
+  getCompare: {
+    method: 'GET',
+    path: '/api/v1/compare',
+    access: 'read',
+    isHeavy: true,
+    query: CompareQuery,
+    response: Comparison,
+  },
+  /** Every metric that was ever measured. */
+  listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'read', isHeavy: true, response: z.array(MetricView) },
+  getTrend: { method: 'GET', path: '/api/v1/trend', access: 'read', isHeavy: true, query: TrendQuery, response: Trend },
+  getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'read', response: Fleet },
+  getMachine: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine',
+    access: 'read',
+    params: z.object({ machine: Name }),
+    response: MachineView,
+  },
+  /** The newest attempts on it, newest first. */
+  listMachineAttempts: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine/attempts',
+    access: 'read',
+    params: z.object({ machine: Name }),
+    response: z.array(MachineAttempt).max(MACHINE_ATTEMPTS_MAX),
+  },
+  /** What was different when, newest first. */
+  getInventoryHistory: {
+    method: 'GET',
+    path: '/api/v1/machines/:machine/inventories',
+    access: 'read',
+    params: z.object({ machine: Name }),
+    response: InventoryHistory,
+  },
+  setMachine: {
+    method: 'PATCH',
+    path: '/api/v1/machines/:machine',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
+    response: MachineView,
+  },
+  /** Gives a machine to another agent, of any site. 409 while it is leased. */
+  moveMachine: {
+    method: 'POST',
+    path: '/api/v1/machines/:machine/move',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    body: z.strictObject({ agent: Name }),
+    response: MachineView,
+  },
+  /** Frees the name of a machine for the next agent that names it. 409 while it is leased or its agent names it. */
+  forgetMachine: {
+    method: 'POST',
+    path: '/api/v1/machines/:machine/forget',
+    access: 'user',
+    params: z.object({ machine: Name }),
+    /** `removed`: nothing refers to the machine, so its record is gone; otherwise its history stays. */
+    response: z.object({ removed: z.boolean() }),
+  },
+  /** Gives an agent, with its machines, to a site. 409 while a machine of it is leased. */
+  moveAgent: {
+    method: 'POST',
+    path: '/api/v1/agents/:agent/move',
+    access: 'user',
+    params: z.object({ agent: Name }),
+    body: z.strictObject({ site: Name }),
+    response: z.object({ agent: Name, site: Name, machines: z.number().int() }),
+  },
+  listBuilds: {
+    method: 'GET',
+    path: '/api/v1/builds',
+    access: 'read',
+    query: BuildsQuery,
+    response: z.array(BuildSummary),
+  },
+  getBuild: {
+    method: 'GET',
+    path: '/api/v1/builds/:build',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+    response: BuildDetail,
+  },
+  /** One patch of a build, counted from 1; 404 when its text is not stored. */
+  getPatch: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/patches/:number',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams.extend({ number: z.coerce.number().int().min(1).max(10_000) }),
+    response: PatchText,
+  },
+  /** All patches of a build as one mbox, for `git am`. */
+  getSeries: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/series.mbox',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+  },
+  listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'read', response: z.array(TemplateView) },
+  putArtifact: {
+    method: 'PUT',
+    path: '/api/v1/artifacts/:sha256',
+    access: 'agent',
+    params: z.object({ sha256: Sha256 }),
+    response: z.object({ sha256: Sha256, sizeBytes: z.number() }),
+  },
+  getArtifact: {
+    method: 'GET',
+    path: '/api/v1/artifacts/:sha256',
+    access: 'agent',
+    params: z.object({ sha256: Sha256 }),
+  },
+  /**
+   * The stored bundle with this key; 404 when there is none. An agent that builds is told of bundles that
+   * builds made and of no others.
+   */
+  findBundle: {
+    method: 'GET',
+    path: '/api/v1/bundles/:key',
+    access: 'agent',
+    params: z.object({ key: Sha256 }),
+    response: z.object({
+      manifest: BundleManifest,
+      bundle: z.object({ sha256: Sha256, sizeBytes: z.number() }),
+      /** Patches of its series whose text is not stored: worth an upload by whoever has them. */
+      missingPatches: z.array(Sha256).default([]),
+    }),
+  },
+  /**
+   * Registers an uploaded bundle artifact so that runs can name it by the key in the answer, which is never
+   * the key of a build. The manifest must be the one in the tar. 409 when another bundle was registered
+   * under the manifest's key.
+   */
+  registerBundle: {
+    method: 'POST',
+    path: '/api/v1/bundles',
+    access: 'user',
+    body: z.strictObject({ manifest: NewBundleManifest, sha256: Sha256 }),
+    response: z.object({ key: Sha256 }),
+  },
+  /** A delivery to a hook of the hooks file; its signature is checked before its body is parsed. */
+  deliverHook: {
+    method: 'POST',
+    path: '/api/v1/hooks/:hook',
+    access: 'signature',
+    params: z.object({ hook: Name }),
+    response: HookAnswer,
+  },
+  listTokens: { method: 'GET', path: '/api/v1/tokens', access: 'user', response: z.array(TokenView) },
+  createToken: { method: 'POST', path: '/api/v1/tokens', access: 'user', body: NewToken, response: CreatedToken },
+  /** For good; 409 for the token that asks. */
+  revokeToken: {
+    method: 'POST',
+    path: '/api/v1/tokens/:token/revoke',
+    access: 'user',
+    params: z.object({ token: z.uuid() }),
+    response: TokenView,
+  },
+  listDeliveries: {
+    method: 'GET',
+    path: '/api/v1/hooks/deliveries',
+    access: 'user',
+    query: DeliveriesQuery,
+    response: DeliveryPage,
+  },
+  getRetention: { method: 'GET', path: '/api/v1/retention', access: 'read', response: RetentionView },
+  /** A dry run: what would be removed now. */
+  planRetention: {
+    method: 'GET',
+    path: '/api/v1/retention/plan',
+    access: 'read',
+    isHeavy: true,
+    response: RetentionPlan,
+  },
+  /** Removes now what the next pass would remove anyway; 409 while a controller is at it. */
+  runRetention: { method: 'POST', path: '/api/v1/retention/run', access: 'user', response: RetentionPlan },
+  /** Keeps a run with all its evidence, or lets it go again. */
+  pinRun: {
+    method: 'PATCH',
+    path: '/api/v1/runs/:run/pin',
+    access: 'user',
+    params: RunParams,
+    body: z.strictObject({ pinned: z.boolean(), reason: z.string().max(500).optional() }),
+    response: z.object({ pinned: z.boolean() }),
+  },
+} as const satisfies Record<string, Route>;
+export type RouteName = keyof typeof ROUTES;
+
+type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
+type Written<S> = S extends z.ZodType ? z.input<S> : never;
+type Part<R, K extends string> = R extends Record<K, infer S> ? { [P in K]: Written<S> } : unknown;
+export type CallOf<N extends RouteName> = Part<(typeof ROUTES)[N], 'params'> &
+  Partial<Part<(typeof ROUTES)[N], 'query'>> &
+  Part<(typeof ROUTES)[N], 'body'>;
+export type AnswerOf<N extends RouteName> = (typeof ROUTES)[N] extends { response: infer S } ? Parsed<S> : undefined;
+
+/** Method, path with query, and JSON body text of a call; what is left is to send it. */
+export function requestOf<N extends RouteName>(
+  name: N,
+  call: CallOf<N>,
+): { method: Route['method']; path: string; body: string | null } {
+  const route: Route = ROUTES[name];
+  const {
+    params = {},
+    query = {},
+    body,
+  } = call as { params?: Record<string, string>; query?: Record<string, unknown>; body?: unknown };
+  const path = route.path.replace(/:([a-zA-Z0-9]+)/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = given
+    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
+    .join('&');
+  return {
+    method: route.method,
+    path: search === '' ? path : `${path}?${search}`,
+    body: body === undefined ? null : JSON.stringify(body),
+  };
+}

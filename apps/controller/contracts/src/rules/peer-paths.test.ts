@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import {
+  canonicalJson,
+  combinationLabel,
+  combinationOf,
+  type Inventory,
+  PATH_ENDS_MAX,
+  peerPaths,
+  type PciFunction,
+} from '../index.js';
+
+const fn = (
+  address: string,
+  ids: string,
+  parents: string[],
+  acsControl: number | null = null,
+  cls = '060400',
+): PciFunction => ({
+  address,
+  vendor: ids.slice(0, 4),
+  device: ids.slice(5),
+  subsystem: null,
+  class: cls,
+  revision: '00',
+  parents,
+  driver: null,
+  link: null,
+  numaNode: null,
+  acsControl,
+  iommuGroup: null,
+  barSizesBytes: [0, 0, 0, 0, 0, 0],
+});
+const machine = (cpu: 'amd' | 'intel', functions: PciFunction[]): Inventory => ({
+  cpu: {
+    vendor: cpu === 'amd' ? 'AuthenticAMD' : 'GenuineIntel',
+    family: cpu === 'amd' ? 0x17 : 6,
+    model: 1,
+    name: cpu,
+    count: 2,
+  },
+  memoryBytes: 2 ** 30,
+  system: { vendor: 'QEMU', product: 'Q35', board: '', firmware: '' },
+  iommu: 'none',
+  kernel: { release: '', buildId: '', commandLine: '' },
+  functions: [fn('0000:00:00.0', '8086:29c0', [], null, '060000'), ...functions],
+});
+const below = ['0000:00:01.0', '0000:01:00.0'];
+const behindSwitch = (acs: number | null) => [
+  fn('0000:00:01.0', '1b36:000c', []),
+  fn('0000:01:00.0', '104c:8232', ['0000:00:01.0']),
+  fn('0000:02:00.0', '104c:8233', below, acs),
+  fn('0000:02:01.0', '104c:8233', below, acs),
+  fn('0000:03:00.0', '1af4:1110', [...below, '0000:02:00.0'], null, '050000'),
+  fn('0000:04:00.0', '1234:11e8', [...below, '0000:02:01.0'], null, '00ff00'),
+];
+const rootPorts = [
+  fn('0000:00:01.0', '1b36:000c', []),
+  fn('0000:00:02.0', '1b36:000c', []),
+  fn('0000:01:00.0', '1af4:1110', ['0000:00:01.0'], null, '050000'),
+  fn('0000:02:00.0', '1234:11e8', ['0000:00:02.0'], null, '00ff00'),
+];
+
+describe('peerPaths', () => {
+  it('finds the switch: BUS_ADDR at distance 4 on any CPU', () => {
+    for (const cpu of ['amd', 'intel'] as const) {
+      expect(peerPaths(machine(cpu, behindSwitch(null)))).toMatchObject([{ kind: 'BUS_ADDR', distance: 4 }]);
+    }
+  });
+  it('goes up to the root when ACS redirects on the way', () => {
+    expect(peerPaths(machine('amd', behindSwitch(0x1d)))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE' }]);
+    expect(peerPaths(machine('intel', behindSwitch(0x1d)))).toMatchObject([{ kind: 'NOT_SUPPORTED', distance: null }]);
+  });
+  it('lets root ports talk on AMD family 0x17 and not on an unlisted Intel bridge', () => {
+    expect(peerPaths(machine('amd', rootPorts))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE' }]);
+    expect(peerPaths(machine('intel', rootPorts))).toMatchObject([{ kind: 'NOT_SUPPORTED' }]);
+  });
+});
+
+/** Inventories of the lab's further machines, as the guests' own kernels list their functions. */
+describe('predictPath on every topology', () => {
+  const [root = fn('0000:00:01.0', '1b36:000c', []), up0 = root, ...rest] = behindSwitch(null);
+  const provider = (address: string, parents: string[]) => fn(address, '1af4:1110', parents, null, '050000');
+  const client = (address: string, parents: string[]) => fn(address, '1234:11e8', parents, null, '00ff00');
+
+  it('a PCIe-to-PCI bridge: BUS_ADDR at distance 2, whatever the CPU', () => {
+    const bridge = fn('0000:00:05.0', '1b36:000e', []);
+    const peers = [provider('0000:01:01.0', ['0000:00:05.0']), client('0000:01:02.0', ['0000:00:05.0'])];
+    for (const cpu of ['amd', 'intel'] as const)
+      expect(peerPaths(machine(cpu, [bridge, ...peers]))).toMatchObject([{ kind: 'BUS_ADDR', distance: 2 }]);
+  });
+
+  it('the root bus: left to the host bridge', () => {
+    const peers = [provider('0000:00:10.0', []), client('0000:00:11.0', [])];
+    expect(peerPaths(machine('intel', peers))).toMatchObject([{ kind: 'NOT_SUPPORTED', distance: null }]);
+    expect(peerPaths(machine('amd', peers))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 2 }]);
+  });
+
+  it('two providers below one switch: both pairs, the first provider first', () => {
+    const ports = ['0000:02:00.0', '0000:02:01.0', '0000:02:02.0'].map((address) => fn(address, '104c:8233', below));
+    const paths = peerPaths(
+      machine('amd', [
+        root,
+        up0,
+        ...ports,
+        provider('0000:03:00.0', [...below, '0000:02:00.0']),
+        provider('0000:04:00.0', [...below, '0000:02:01.0']),
+        client('0000:05:00.0', [...below, '0000:02:02.0']),
+      ]),
+    );
+    expect(paths.map(({ provider: { address }, kind, distance }) => [address, kind, distance])).toEqual([
+      ['0000:03:00.0', 'BUS_ADDR', 4],
+      ['0000:04:00.0', 'BUS_ADDR', 4],
+    ]);
+  });
+
+  it('one provider in reach and one not', () => {
+    const far = [fn('0000:00:06.0', '1b36:000c', []), provider('0000:05:00.0', ['0000:00:06.0'])];
+    expect(peerPaths(machine('intel', [root, up0, ...rest, ...far])).map(({ kind }) => kind)).toEqual([
+      'BUS_ADDR',
+      'NOT_SUPPORTED',
+    ]);
+  });
+
+  it('an IOMMU makes Linux redirect at root ports, which leaves what is below a switch alone', () => {
+    const redirecting = { ...root, acsControl: 0x1d };
+    const inventory = { ...machine('amd', [redirecting, up0, ...rest]), iommu: 'translated' as const };
+    const [path] = peerPaths(inventory);
+    expect(path).toMatchObject({ kind: 'BUS_ADDR', distance: 4 });
+    if (path === undefined) throw new Error('no path');
+    expect(combinationLabel(combinationOf(inventory, path))).toMatch(/IOMMU translated$/);
+    const roots = rootPorts.map((port) => (port.vendor === '1b36' ? { ...port, acsControl: 0x1d } : port));
+    expect(peerPaths(machine('amd', roots))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 4 }]);
+  });
+
+  it('a redirect at the common bridge itself counts', () => {
+    const shared = [fn('0000:00:01.0', '1b36:000c', [], 0x1d)];
+    const peers = [provider('0000:01:00.0', ['0000:00:01.0']), client('0000:01:00.1', ['0000:00:01.0'])];
+    expect(peerPaths(machine('intel', [...shared, ...peers]))).toMatchObject([{ kind: 'NOT_SUPPORTED' }]);
+    expect(peerPaths(machine('amd', [...shared, ...peers]))).toMatchObject([{ kind: 'THRU_HOST_BRIDGE', distance: 2 }]);
+  });
+});
+
+describe('combination', () => {
+  it('does not depend on bus numbers', () => {
+    const moved = rootPorts.map((f) => ({
+      ...f,
+      address: f.address.replace('0000:0', '0000:1'),
+      parents: f.parents.map((p) => p.replace('0000:0', '0000:1')),
+    }));
+    const identity = (functions: PciFunction[]) => {
+      const m = machine('amd', functions);
+      const path = peerPaths(m)[0];
+      if (path === undefined) throw new Error('no path');
+      return combinationOf(m, path);
+    };
+    expect(canonicalJson(identity(moved))).toBe(canonicalJson(identity(rootPorts)));
+    expect(combinationLabel(identity(rootPorts))).toBe('QEMU ivshmem → QEMU edu · THRU_HOST_BRIDGE · AMD 0x17');
+  });
+  it('sorts keys at every depth', () => {
+    expect(canonicalJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{"a":"x","b":[{"c":null,"d":1}]}');
+  });
+});
+
+it('of a machine with thousands of devices a bounded number of pairs is made, in little time', () => {
+  const device = (index: number, ids: string, cls: string): PciFunction => {
+    const [bus, slot] = [index >> 8, (index >> 3) & 31].map((value) => value.toString(16).padStart(2, '0'));
+    const parents = Array.from({ length: 250 }, (_, depth) => `0001:${depth.toString(16).padStart(2, '0')}:00.0`);
+    return fn(`0000:${bus}:${slot}.${index & 7}`, ids, parents, null, cls);
+  };
+  const functions = Array.from({ length: 4096 }, (_, index) =>
+    index % 2 === 0 ? device(index, '10de:2330', '030200') : device(index, '15b3:1021', '020000'),
+  );
+  const at = performance.now();
+  const paths = peerPaths(machine('amd', functions));
+  expect(performance.now() - at).toBeLessThan(1000);
+  expect(paths).toHaveLength(PATH_ENDS_MAX ** 2);
+  expect(paths[0]).toMatchObject({ provider: { address: '0000:00:00.0' }, client: { address: '0000:00:00.1' } });
+});

@@ -1,0 +1,186 @@
+import { type Verdict, VERDICT_TABLE } from '../verdict.js';
+import type { Grid, MachineSummary, RunDetail } from '../../schema/views.js';
+
+/** Where a result was obtained: one column of the grid. */
+export interface Place {
+  machine: string;
+  topology: string;
+  pathKind: string;
+  iommu: string;
+  build: string;
+  config: string;
+}
+
+export interface MatrixRow extends Place {
+  verdict: Verdict | null;
+  /** By suite; absent where the suite did not run. */
+  suites: Map<string, Partial<Record<Verdict, number>>>;
+}
+
+/** Results that are alike: same verdict, same reason, same places. */
+export interface Finding {
+  suite: string;
+  tests: string[];
+  verdict: Verdict;
+  reason: string;
+  places: string[];
+}
+
+/** Tests of a suite that were skipped for one reason. */
+export interface SkipGroup {
+  suite: string;
+  reason: string;
+  tests: string[];
+  places: string[];
+}
+
+export interface MetricValue {
+  median: number;
+  lowerQuartile: number;
+  upperQuartile: number;
+  n: number;
+  /** Median over that of the same access to RAM, on the same machine and build; null where there is none. */
+  toRam: number | null;
+  /** The same against the migration fallback. */
+  toFallback: number | null;
+  /** Against the kernel without the feature on the same machine: an alias with its fallback, the rest with itself. */
+  toBase: number | null;
+}
+
+export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
+  builds: string[];
+  rows: { name: string; unit: string; better: 'lower' | 'higher'; values: (MetricValue | null)[] }[];
+}
+
+export interface RunReport {
+  run: Pick<RunDetail, 'id' | 'name' | 'verdict' | 'createdAt' | 'endedAt'>;
+  builds: { name: string; release: string | null; config: string }[];
+  suites: string[];
+  matrix: MatrixRow[];
+  findings: Finding[];
+  skips: SkipGroup[];
+  /** Jobs that ended early, and why. */
+  failures: { build: string; machine: string | null; class: string; message: string }[];
+  machines: MachineMetrics[];
+}
+
+/** Everything that a run showed, arranged for people. Pure. */
+export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineSummary[]): RunReport {
+  const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
+  const places = grid.columns.map(
+    ({ machine, combination: { identity }, build }): Place => ({
+      machine: machine ?? '?',
+      topology: topology.get(machine ?? '') ?? '',
+      pathKind: identity.pathKind,
+      iommu: identity.platform.iommu,
+      build: build.name,
+      config: build.config ?? '?',
+    }),
+  );
+  const builds = new Map(
+    grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
+  );
+  return {
+    run: { id: run.id, name: run.name, verdict: run.verdict, createdAt: run.createdAt, endedAt: run.endedAt },
+    builds: [...builds.values()],
+    suites: [...new Set(grid.rows.map(({ suite }) => suite))],
+    matrix: places.map((place, column) => matrixRow(grid, place, column)),
+    ...groupResults(grid, places),
+    failures: run.jobViews.flatMap(({ build, machine, attempts }) => {
+      const failure = attempts.at(-1)?.failure;
+      return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
+    }),
+    machines: machineMetrics(grid, places),
+  };
+}
+
+function matrixRow(grid: Grid, place: Place, column: number): MatrixRow {
+  const suites: MatrixRow['suites'] = new Map();
+  for (const cell of grid.cells) {
+    const suite = grid.rows[cell.row]?.suite;
+    if (cell.column !== column || suite === undefined) continue;
+    const counts = suites.get(suite) ?? {};
+    counts[cell.verdict] = (counts[cell.verdict] ?? 0) + 1;
+    suites.set(suite, counts);
+  }
+  return { ...place, verdict: grid.columns[column]?.verdict ?? null, suites };
+}
+
+function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'findings' | 'skips'> {
+  const findings = new Map<string, Finding>();
+  const skips = new Map<string, SkipGroup>();
+  for (const cell of grid.cells) {
+    const row = grid.rows[cell.row];
+    const place = places[cell.column];
+    if (row === undefined || place === undefined || cell.verdict === 'pass') continue;
+    const { suite, test } = row;
+    const reason = cell.reason ?? VERDICT_TABLE[cell.verdict].help;
+    const where = `${place.machine}/${place.build}`;
+    if (cell.verdict === 'skip') {
+      const key = JSON.stringify([suite, reason]);
+      const group = skips.get(key) ?? { suite, reason, tests: [], places: [] };
+      skips.set(key, group);
+      if (!group.tests.includes(test)) group.tests.push(test);
+      if (!group.places.includes(where)) group.places.push(where);
+      continue;
+    }
+    const key = JSON.stringify([suite, test, cell.verdict, reason]);
+    const finding = findings.get(key) ?? { suite, tests: [test], verdict: cell.verdict, reason, places: [] };
+    findings.set(key, finding);
+    finding.places.push(where);
+  }
+  // One cause often fails many tests at the same places.
+  const merged = new Map<string, Finding>();
+  for (const { tests, ...alike } of findings.values()) {
+    const key = JSON.stringify(alike);
+    merged.set(key, { ...alike, tests: [...(merged.get(key)?.tests ?? []), ...tests] });
+  }
+  return { findings: [...merged.values()], skips: [...skips.values()] };
+}
+
+/**
+ * Names are WHAT.KIND.SIZE (`fault_map.alias.pte`): the same what and size of kind `ram` or `fallback`
+ * is what an access is compared with. Null for a name of another make, or a kind compared with itself.
+ */
+export function counterpart(name: string, kind: 'ram' | 'fallback'): string | null {
+  const parts = name.split('.');
+  if (parts.length < 2 || parts[1] === kind || parts[1] === 'ram') return null;
+  return [parts[0], kind, ...parts.slice(2)].join('.');
+}
+
+function machineMetrics(grid: Grid, places: readonly Place[]): MachineMetrics[] {
+  const median = (suite: string, name: string | null, column: number | undefined): number | null => {
+    if (name === null || column === undefined) return null;
+    return (
+      grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values[column]?.median ?? null
+    );
+  };
+  const ratio = (value: number, reference: number | null): number | null =>
+    reference === null || reference === 0 ? null : value / reference;
+  const names = [...new Set(places.map(({ machine }) => machine))];
+  return names.flatMap((machine): MachineMetrics[] => {
+    const columns = places.flatMap((place, column) => (place.machine === machine ? [column] : []));
+    const measured = columns.filter((column) => grid.metrics.some(({ values }) => values[column] != null));
+    const first = places[columns[0] ?? -1];
+    if (first === undefined || measured.length === 0) return [];
+    const base = measured.find((column) => grid.columns[column]?.build.dmaAlias === false);
+    const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
+      const own = measured.map((column): MetricValue | null => {
+        const value = values[column];
+        if (value == null) return null;
+        const fallback = counterpart(name, 'fallback');
+        const before = name.includes('.alias') ? fallback : name;
+        return {
+          ...value,
+          toRam: ratio(value.median, median(suite, counterpart(name, 'ram'), column)),
+          toFallback: ratio(value.median, median(suite, fallback, column)),
+          toBase: column === base ? null : ratio(value.median, median(suite, before, base)),
+        };
+      });
+      return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];
+    });
+    const { topology, pathKind, iommu } = first;
+    const builds = measured.map((column) => places[column]?.build ?? '?');
+    return [{ machine, topology, pathKind, iommu, builds, rows }];
+  });
+}

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { exitCodeOf, judge, type Proof, VERDICT_TABLE, VERDICTS, verdictOfFailure, worstVerdict } from '../index.js';
+
+const proof = (part: Partial<Proof>): Proof => ({
+  test: 't',
+  expected: 'peer',
+  aliasPages: 8,
+  ramPages: 0,
+  mapType: 'BUS_ADDR',
+  aliasCalls: 8,
+  migratedBack: 0,
+  bytesCompared: 4096,
+  oracle: true,
+  ...part,
+});
+const passed = (p: Proof | null, warnings: string[] = []) => ({
+  status: 'pass' as const,
+  reason: null,
+  proof: p,
+  warnings,
+  signature: null,
+});
+
+describe('judge', () => {
+  it('believes a pass only when the counters agree with the predicted path', () => {
+    expect(judge(passed(proof({})), 'BUS_ADDR').verdict).toBe('pass');
+    expect(judge(passed(proof({ aliasPages: 0, ramPages: 8 })), 'BUS_ADDR')).toEqual({
+      verdict: 'bounced',
+      reason: 'data right, but all 8 pages went through RAM; expected BUS_ADDR',
+    });
+    expect(judge(passed(proof({ mapType: 'THRU_HOST_BRIDGE' })), 'BUS_ADDR').verdict).toBe('bounced');
+  });
+  it('expects the fallback where there is no path', () => {
+    expect(judge(passed(proof({ aliasPages: 0, ramPages: 8, mapType: 'NONE' })), 'NOT_SUPPORTED').verdict).toBe('pass');
+    expect(judge(passed(proof({})), 'NOT_SUPPORTED').verdict).toBe('fail');
+  });
+  it('refuses an alias where RAM was required', () => {
+    expect(judge(passed(proof({ expected: 'ram' })), 'BUS_ADDR').verdict).toBe('fail');
+    expect(judge(passed(proof({ expected: 'ram', aliasPages: 0 })), 'BUS_ADDR').verdict).toBe('pass');
+  });
+  it('taints a pass that came with kernel warnings', () => {
+    expect(judge(passed(null, ['lockdep: x']), 'BUS_ADDR')).toEqual({ verdict: 'tainted', reason: 'lockdep: x' });
+  });
+  it('never turns anything but a pass into a pass', () => {
+    const status = fc.constantFrom(
+      'fail' as const,
+      'crash' as const,
+      'timeout' as const,
+      'not-reached' as const,
+      'skip' as const,
+    );
+    fc.assert(
+      fc.property(status, (s) => {
+        expect(judge({ ...passed(proof({})), status: s }, 'BUS_ADDR').verdict).not.toBe('pass');
+      }),
+    );
+  });
+});
+
+describe('verdict order', () => {
+  it('finds the worst whatever the order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...VERDICTS.filter((v) => v !== 'skip')), { minLength: 1 }), (list) => {
+        const worst = worstVerdict(list);
+        expect(list).toContain(worst);
+        for (const verdict of list) {
+          expect(VERDICTS.indexOf(verdict)).toBeGreaterThanOrEqual(VERDICTS.indexOf(worst ?? 'pass'));
+        }
+        expect(worstVerdict([...list].reverse())).toBe(worst);
+        expect(worstVerdict([...list, 'skip'])).toBe(worst);
+      }),
+    );
+  });
+  it('sums up skips alone as skip', () => {
+    expect(worstVerdict(['skip', 'skip'])).toBe('skip');
+    expect(worstVerdict(['skip', 'pass'])).toBe('pass');
+    expect(worstVerdict([])).toBeNull();
+  });
+  it('tells every verdict apart by letter and icon', () => {
+    const rows = Object.values(VERDICT_TABLE);
+    expect(new Set(rows.map((r) => r.letter)).size).toBe(VERDICTS.length);
+    expect(new Set(rows.map((r) => r.icon)).size).toBe(VERDICTS.length);
+  });
+  it('never calls infrastructure trouble a pass or a finding', () => {
+    expect(verdictOfFailure('infrastructure')).toBe('infra');
+    expect(exitCodeOf('infra')).toBe(2);
+    expect(exitCodeOf(null)).toBe(2);
+    expect(exitCodeOf('bounced')).toBe(1);
+    expect(exitCodeOf('skip')).toBe(0);
+  });
+});

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { EvidenceLines, isConclusive } from './history.js';
+import { Name, Sha256 } from './ids.js';
+import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
+import { Verdict, type Verdict as VerdictName } from '../rules/verdict.js';
+import { Combination, GridRow } from './views.js';
+
+/** Hash of a hardware combination, or `all` of them folded into one verdict per test and kernel. */
+export const CombinationChoice = z.union([z.literal('all'), Sha256]);
+export type CombinationChoice = z.infer<typeof CombinationChoice>;
+
+export const BuildGridQuery = z.object({
+  /** Absent: the combination with the newest result. */
+  combination: CombinationChoice.optional(),
+  /** Absent: the newest kernels. */
+  before: KernelCursor.optional(),
+});
+
+/** A kernel: all builds that became the same bundle are one. */
+export const KernelColumn = z.object({
+  /** Content key of the bundle. */
+  key: Sha256,
+  /** The newest of its builds that was tested here, and the run that asked for it. */
+  build: z.object({ id: z.uuid(), name: Name }),
+  run: z.object({ id: z.uuid(), name: z.string() }),
+  release: z.string(),
+  /** Of the kernel that it was built from. */
+  baseVersion: z.string(),
+  buildId: z.string(),
+  /** How many patches stand on the base. */
+  patches: z.number().int().nonnegative(),
+  dmaAlias: z.boolean(),
+  config: Name,
+  /** When its bundle was stored first. */
+  builtAt: z.iso.datetime(),
+  /** When its newest result that is shown was stored; null while its results are not summed up yet. */
+  testedAt: z.iso.datetime().nullable(),
+  /** On how many combinations it was tested, of those that were asked for. */
+  combinations: z.number().int().positive(),
+});
+export type KernelColumn = z.infer<typeof KernelColumn>;
+
+/**
+ * Results by test (rows) and kernel (columns), a page of at most KERNELS_MAX kernels. Columns: builds of one name
+ * are neighbours, the group with the newest kernel first, in a group the newest first. A cell is the newest result
+ * of the test on that kernel; with all combinations, the worst of the newest of each.
+ */
+export const BuildGrid = z.object({
+  /** What is shown; null = all combinations. */
+  combination: Combination.nullable(),
+  /** Those that have results, by label. */
+  combinations: z.array(Combination),
+  columns: z.array(KernelColumn),
+  older: KernelsBeyond,
+  newer: KernelsBeyond,
+  rows: z.array(GridRow),
+  /** Cells whose combinations disagree: row, column, how many say the worst, of how many. */
+  differs: z.array(z.tuple([z.number().int(), z.number().int(), z.number().int(), z.number().int()])),
+  /** Why, of cells that say that something is wrong, on one combination; the first GRID_NOTES_MAX of them. */
+  notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** Ended attempts whose results are not summed up yet; every call sums up some of them. */
+  pending: z.number().int().nonnegative(),
+  generatedAt: z.iso.datetime(),
+});
+export type BuildGrid = z.infer<typeof BuildGrid>;
+
+export const KernelResultsQuery = z.object({ suite: Name, test: z.string().min(1).max(200) });
+
+/** The newest result of a test on one kernel and one combination. */
+export const KernelResult = z.object({
+  combination: Combination,
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  log: EvidenceLines,
+  attemptId: z.uuid(),
+  machine: Name.nullable(),
+  run: z.object({ id: z.uuid(), name: z.string() }),
+  at: z.iso.datetime(),
+});
+export type KernelResult = z.infer<typeof KernelResult>;
+
+/** Attempts of each combination and build name whose verdicts count for flakiness: the newest ones. */
+export const FLAKINESS_WINDOW = 20;
+
+export const FlakinessQuery = z.object({
+  /** Absent: all. */
+  combination: Sha256.optional(),
+});
+
+/** How often a verdict flipped, of how many times it could have. */
+export const Flips = z.object({ flips: z.number().int().nonnegative(), chances: z.number().int().positive() });
+export type Flips = z.infer<typeof Flips>;
+
+export const Flakiness = z.object({
+  /** Tests that had a chance to flip, the most flips first. */
+  tests: z.array(Flips.extend({ suite: Name, test: z.string() })),
+  /** Attempts that were looked at. */
+  attempts: z.number().int().nonnegative(),
+  /** Those whose results are not summed up yet; every call sums up some of them. */
+  pending: z.number().int().nonnegative(),
+});
+export type Flakiness = z.infer<typeof Flakiness>;
+
+/**
+ * The rule of flakiness. Takes the verdicts of one test on one kernel and one combination, one per attempt
+ * in their order. Those that say nothing of the kernel (lab trouble, skipped, not reached, canceled) are
+ * left out. A flip is a neighbouring pair with different verdicts, or a single result that is flaky by
+ * itself; each neighbouring pair and each flaky result is one chance. A kernel that differs from another
+ * kernel is a regression or a fix, never a flip: verdicts of two kernels do not belong into one call.
+ */
+export function countFlips(verdicts: readonly VerdictName[]): { flips: number; chances: number } {
+  let flips = 0;
+  let chances = 0;
+  let before: VerdictName | null = null;
+  for (const verdict of verdicts) {
+    if (!isConclusive(verdict)) continue;
+    if (before !== null) {
+      chances += 1;
+      // What is flaky by itself differs from its neighbours for that reason and is counted below.
+      if (before !== verdict && before !== 'flaky' && verdict !== 'flaky') flips += 1;
+    }
+    if (verdict === 'flaky') {
+      chances += 1;
+      flips += 1;
+    }
+    before = verdict;
+  }
+  return { flips, chances };
+}

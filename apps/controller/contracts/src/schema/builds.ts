@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { BuildError, BundleManifest } from './bundle.js';
+import { Name, Sha256 } from './ids.js';
+import { JobState, RunState } from './states.js';
+import { Verdict } from '../rules/verdict.js';
+import { Combination } from './views.js';
+
+/** What the HTTP API says of kernel builds. */
+const Time = z.iso.datetime();
+
+export const BuildState = z.enum(['pending', 'building', 'ready', 'failed']);
+
+/** What a list shows of a manifest, which as a whole names every test and file. */
+export const ManifestSummary = BundleManifest.pick({
+  key: true,
+  release: true,
+  buildId: true,
+  config: true,
+  features: true,
+}).extend({
+  patches: z.number().int().nonnegative(),
+});
+export type ManifestSummary = z.infer<typeof ManifestSummary>;
+
+const BuildHead = z.object({
+  id: z.uuid(),
+  name: Name,
+  runId: z.uuid(),
+  runName: z.string(),
+  state: BuildState,
+  /** `removedAt`: when retention removed the file; the size is then what it was. */
+  bundle: z.object({ sha256: Sha256, sizeBytes: z.number(), removedAt: Time.nullable() }).nullable(),
+  error: BuildError.nullable(),
+  createdAt: Time,
+});
+
+/** One line of the list of builds. `manifest` is null until it is built. */
+export const BuildSummary = BuildHead.extend({ manifest: ManifestSummary.nullable() });
+export type BuildSummary = z.infer<typeof BuildSummary>;
+
+/** Where the patches of a build came from, in the order applied. */
+export const BuildSource = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('bundled') }),
+  z.object({ kind: z.literal('mutant'), name: Name }),
+  z.object({ kind: z.literal('mbox'), characters: z.number().int() }),
+  z.object({ kind: z.literal('artifact'), sha256: Sha256 }),
+]);
+export type BuildSource = z.infer<typeof BuildSource>;
+
+/** One patch as it was applied, without its text. */
+export const PatchSummary = z.object({
+  /** From 1. */
+  number: z.number().int().positive(),
+  file: z.string(),
+  subject: z.string(),
+  sha256: Sha256,
+  /** What its text says; null where no text is stored. */
+  content: z
+    .object({
+      author: z.string().nullable(),
+      date: z.string().nullable(),
+      sizeBytes: z.number().int(),
+      files: z.array(z.object({ path: z.string(), added: z.number().int(), removed: z.number().int() })),
+    })
+    .nullable(),
+});
+export type PatchSummary = z.infer<typeof PatchSummary>;
+
+/** A job of the run that tested this build. */
+export const BuildJob = z.object({
+  id: z.uuid(),
+  machine: Name.nullable(),
+  combination: Combination.nullable(),
+  state: JobState,
+  verdict: Verdict.nullable(),
+  /** The newest. */
+  attemptId: z.uuid().nullable(),
+});
+export type BuildJob = z.infer<typeof BuildJob>;
+
+export const BuildDetail = BuildHead.extend({
+  manifest: BundleManifest.nullable(),
+  run: z.object({ state: RunState, trigger: z.string() }),
+  /** Name of the configuration that was asked for. */
+  config: Name.nullable(),
+  /** Null for a bundle that was uploaded ready-made. */
+  sources: z.array(BuildSource).nullable(),
+  /** Newest attempt of the job that built it; null when nothing had to be built. */
+  buildAttemptId: z.uuid().nullable(),
+  jobs: z.array(BuildJob),
+  patches: z.array(PatchSummary),
+  /** Why text of patches is missing, and what brings it; null when all of it is there. */
+  missing: z.string().nullable(),
+  /** Other builds that became the same bundle, newest first; at most ten. */
+  same: z.array(z.object({ id: z.uuid(), name: Name, runId: z.uuid(), runName: z.string(), createdAt: Time })),
+});
+export type BuildDetail = z.infer<typeof BuildDetail>;
+
+/** A patch as text: what was applied, decoded from its mail. */
+export const PatchText = z.object({ number: z.number().int(), text: z.string() });
+export type PatchText = z.infer<typeof PatchText>;
+
+export const BuildsQuery = z.object({
+  /** Only builds before this one, by age. */
+  before: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { EvidenceLines, isConclusive, TestedKernel } from './history.js';
+import { Name } from './ids.js';
+import { RunState } from './states.js';
+import { Verdict, type Verdict as VerdictName } from '../rules/verdict.js';
+import { Combination } from './views.js';
+
+const SIDE = /^([^~]+)(?:~([^~]+))?$/;
+
+/** One side of a comparison as it stands in addresses: `RUN` or `RUN~BUILD`. */
+export const RunSide = z.string().transform((text, context) => {
+  const [, run, build] = SIDE.exec(text) ?? [];
+  const parsed = z.object({ run: z.uuid(), build: Name.optional() }).safeParse({ run, build });
+  if (parsed.success) return { run: parsed.data.run, build: parsed.data.build ?? null };
+  context.addIssue({ code: 'custom', message: 'expected `RUN` or `RUN~BUILD`' });
+  return z.NEVER;
+});
+export type RunSide = z.output<typeof RunSide>;
+
+/** The text of a side in an address. */
+export function runSideText(run: string, build: string | null): string {
+  return build === null ? run : `${run}~${build}`;
+}
+
+/**
+ * The builds that are compared, of the names that each run has in its order. What is named is taken.
+ * Else, of one run, its first build with its last one; of two runs, the last build of `b` with the one
+ * of the same name in `a`, or with the last of `a` when it has none of that name: like with like.
+ */
+export function chooseBuilds(
+  a: { build: string | null; builds: readonly string[] },
+  b: { build: string | null; builds: readonly string[] },
+  isSameRun: boolean,
+): { a: string | null; b: string | null } {
+  const chosenB = b.build ?? b.builds.at(-1) ?? null;
+  if (a.build !== null) return { a: a.build, b: chosenB };
+  if (isSameRun) return { a: a.builds[0] ?? null, b: chosenB };
+  return { a: a.builds.find((name) => name === chosenB) ?? a.builds.at(-1) ?? null, b: chosenB };
+}
+
+/** What became of a test from side `a` to side `b`, in the order in which a reader wants them. */
+export const CHANGE_CLASSES = ['regressed', 'fixed', 'new', 'gone', 'changed', 'same'] as const;
+export const ChangeClass = z.enum(CHANGE_CLASSES);
+export type ChangeClass = z.infer<typeof ChangeClass>;
+
+/** The one table from which pages take how a class looks and what it means. */
+export const CHANGE_TABLE: Record<ChangeClass, { icon: string; help: string }> = {
+  regressed: { icon: '▼', help: 'passed on A, and the kernel failed it on B' },
+  fixed: { icon: '▲', help: 'the kernel failed it on A, and it passes on B' },
+  new: { icon: '+', help: 'has a result on B only' },
+  gone: { icon: '−', help: 'has a result on A only' },
+  changed: { icon: '≠', help: 'differs in another way: failed otherwise, skipped, not reached, or the lab failed' },
+  same: { icon: '=', help: 'the same verdict on both sides' },
+};
+
+/**
+ * Class of a test by its verdicts; null = no result on that side. Regressed and fixed need a conclusive
+ * verdict on both sides: a test that was not reached or that the lab lost says nothing of the kernel,
+ * so that it counts as changed and never as fixed or regressed. Null on both sides is `same`.
+ */
+export function classOfChange(a: VerdictName | null, b: VerdictName | null): ChangeClass {
+  if (a === b) return 'same';
+  if (a === null) return 'new';
+  if (b === null) return 'gone';
+  if (!isConclusive(a) || !isConclusive(b)) return 'changed';
+  if (a === 'pass') return 'regressed';
+  if (b === 'pass') return 'fixed';
+  return 'changed';
+}
+
+export const CompareQuery = z.object({
+  a: RunSide,
+  /** Absent: the same run as `a`. */
+  b: RunSide.optional(),
+  rows: z.enum(['changed', 'all']).default('changed'),
+  /** Hash of the only combination whose rows and metrics are listed; the counts are of all. */
+  combination: z.string().optional(),
+});
+
+export const ComparedSide = z.object({
+  run: z.object({ id: z.uuid(), name: z.string(), state: RunState, createdAt: z.iso.datetime() }),
+  kernel: TestedKernel,
+  /** All builds of the run, in its order. */
+  builds: z.array(Name),
+});
+export type ComparedSide = z.infer<typeof ComparedSide>;
+
+/** What a side says of a test: the worst of its results when several machines have the combination. */
+export const Outcome = z.object({
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  /** How many results there are. */
+  n: z.number().int().positive(),
+  attemptId: z.uuid(),
+  log: EvidenceLines,
+});
+export type Outcome = z.infer<typeof Outcome>;
+
+export const ComparedRow = z.object({
+  suite: Name,
+  test: z.string(),
+  /** Index into `combinations`. */
+  combination: z.number().int().nonnegative(),
+  class: ChangeClass,
+  a: Outcome.nullable(),
+  b: Outcome.nullable(),
+});
+export type ComparedRow = z.infer<typeof ComparedRow>;
+
+/** Median and quartiles of all samples of a side; `attempts` = how many boots they come from. */
+export const SampleSpread = z.object({
+  median: z.number(),
+  lowerQuartile: z.number(),
+  upperQuartile: z.number(),
+  n: z.number().int().positive(),
+  attempts: z.number().int().positive(),
+  /** The newest of those attempts. */
+  attemptId: z.uuid(),
+});
+export type SampleSpread = z.infer<typeof SampleSpread>;
+
+/** Level of every interval that is shown. */
+export const CONFIDENCE = 0.95;
+/** Below this many samples on a side an unclear difference may be for want of samples. */
+export const FEW_SAMPLES = 10;
+
+export const ComparedMetric = z.object({
+  suite: Name,
+  name: z.string(),
+  unit: z.string(),
+  better: z.enum(['lower', 'higher']),
+  combination: z.number().int().nonnegative(),
+  a: SampleSpread.nullable(),
+  b: SampleSpread.nullable(),
+  /**
+   * b ÷ a with its interval; null when a side has no samples or one that is not above zero. `low` and
+   * `high` are null when there are too few samples for any interval of that level.
+   */
+  ratio: z.object({ value: z.number(), low: z.number().nullable(), high: z.number().nullable() }).nullable(),
+  says: z.enum(['better', 'worse', 'unclear']),
+  moreRunsNeeded: z.boolean(),
+});
+export type ComparedMetric = z.infer<typeof ComparedMetric>;
+
+/** What an interval of b ÷ a says, given which direction is good. */
+export function judgeRatio(
+  ratio: ComparedMetric['ratio'],
+  better: 'lower' | 'higher',
+  samples: { a: number; b: number },
+): Pick<ComparedMetric, 'says' | 'moreRunsNeeded'> {
+  const isSmall = Math.min(samples.a, samples.b) < FEW_SAMPLES;
+  if (ratio === null) return { says: 'unclear', moreRunsNeeded: samples.a === 0 || samples.b === 0 };
+  const { low, high } = ratio;
+  if (low === null || high === null) return { says: 'unclear', moreRunsNeeded: true };
+  if (low <= 1 && high >= 1) return { says: 'unclear', moreRunsNeeded: isSmall };
+  return { says: high < 1 === (better === 'lower') ? 'better' : 'worse', moreRunsNeeded: false };
+}
+
+/** How many rows and metrics an answer holds at most: those first that tell the most. */
+export const COMPARED_ROWS_MAX = 1000;
+export const COMPARED_METRICS_MAX = 500;
+
+export const Comparison = z.object({
+  a: ComparedSide,
+  b: ComparedSide,
+  /** Those that either side ran on, by label, each with how many of its tests are in each class. */
+  combinations: z.array(
+    z.object({ combination: Combination, counts: z.record(ChangeClass, z.number().int().nonnegative()) }),
+  ),
+  /** In the order of the suites. */
+  rows: z.array(ComparedRow),
+  /** Rows that there are; more than `rows` holds when the answer had to be cut. */
+  rowsTotal: z.number().int().nonnegative(),
+  /** By suite and name. */
+  metrics: z.array(ComparedMetric),
+  metricsTotal: z.number().int().nonnegative(),
+});
+export type Comparison = z.infer<typeof Comparison>;

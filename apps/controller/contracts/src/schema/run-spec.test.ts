@@ -1,0 +1,109 @@
+import { readdirSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  effectiveTimeouts,
+  KERNEL_CONFIGS,
+  LOG_LINE_MAX,
+  mayMove,
+  problemItems,
+  RunSpec,
+  storableLines,
+  whyNotSelected,
+} from '../index.js';
+
+const errorsOf = (value: unknown) => {
+  const parsed = RunSpec.safeParse(value);
+  return parsed.success ? [] : problemItems(parsed.error);
+};
+
+describe('RunSpec', () => {
+  it('fills in defaults', () => {
+    expect(RunSpec.parse({ name: 'x', builds: [{ name: 'patched', series: ['bundled'] }] })).toMatchObject({
+      suites: ['p2p-functional', 'p2p-perf'],
+      machines: {},
+      priority: 50,
+      timeouts: {},
+    });
+  });
+  it('names unknown fields and their place', () => {
+    expect(errorsOf({ name: 'x', builds: [{ name: 'a', series: [], sereis: 1 }] })).toEqual([
+      { path: 'builds.0.sereis', message: 'unknown field "sereis"', remedy: 'remove it or correct its spelling' },
+    ]);
+  });
+  it('wants either series or bundle, and names once', () => {
+    expect(errorsOf({ name: 'x', builds: [{ name: 'a' }] })[0]).toMatchObject({ path: 'builds.0' });
+    const twice = { name: 'a', series: [] };
+    expect(errorsOf({ name: 'x', builds: [twice, twice] })).toEqual([
+      { path: 'builds.1.name', message: 'the name "a" is used twice' },
+    ]);
+  });
+});
+
+describe('suites by build and machine', () => {
+  const builds = [{ name: 'a', series: [], suites: ['p2p-perf', 'kunit'] }];
+  it('are suites of the run', () => {
+    expect(errorsOf({ name: 'x', builds, suiteMachines: { 'hmm-tests': {} } })).toEqual([
+      { path: 'builds.0.suites.1', message: 'the run has no suite "kunit"; add it to suites' },
+      { path: 'suiteMachines.hmm-tests', message: 'the run has no suite "hmm-tests"; add it to suites' },
+    ]);
+    expect(errorsOf({ name: 'x', builds, suites: ['p2p-perf', 'kunit'], suiteMachines: { kunit: {} } })).toEqual([]);
+  });
+});
+
+describe('effectiveTimeouts', () => {
+  const suites = [{ timeoutSeconds: 300 }, { timeoutSeconds: 3600 }];
+  it('gives a debug kernel longer to boot, and an attempt what its suites may take', () => {
+    expect(effectiveTimeouts({}, 'peerlab', [])).toEqual({ bootSeconds: 300, attemptSeconds: 1800 });
+    expect(effectiveTimeouts({}, 'peerlab', suites)).toEqual({ bootSeconds: 300, attemptSeconds: 4800 });
+    expect(effectiveTimeouts({}, 'debug', suites)).toEqual({ bootSeconds: 900, attemptSeconds: 6600 });
+  });
+  it('leaves what a person has set', () => {
+    const given = { bootSeconds: 60, attemptSeconds: 120 };
+    expect(effectiveTimeouts(given, 'debug', suites)).toEqual(given);
+  });
+});
+
+it('knows the kernel configurations that there are', () => {
+  const files = readdirSync(new URL('../../../../kernel/config/', import.meta.url));
+  expect(files.map((file) => file.replace('.config', '')).toSorted()).toEqual([...KERNEL_CONFIGS].toSorted());
+});
+
+describe('whyNotSelected', () => {
+  const machine = { name: 'v-switch', labels: { lab: 'virtual' }, paths: [{ kind: 'BUS_ADDR' as const }] };
+  it('says which condition fails', () => {
+    expect(whyNotSelected({}, machine)).toBeNull();
+    expect(whyNotSelected({ names: ['other'] }, machine)).toContain('other');
+    expect(whyNotSelected({ labels: { lab: 'real' } }, machine)).toBe('has no label lab=real (it has lab=virtual)');
+    expect(whyNotSelected({ paths: ['NOT_SUPPORTED'] }, machine)).toContain('NOT_SUPPORTED');
+  });
+});
+
+describe('states', () => {
+  it('never leaves ended', () => {
+    expect(mayMove('run', 'ended', 'running')).toBe(false);
+    expect(mayMove('job', 'running', 'queued')).toBe(true);
+    expect(mayMove('attempt', 'assigned', 'ended')).toBe(true);
+    expect(mayMove('attempt', 'ended', 'running')).toBe(false);
+  });
+});
+
+describe('storableLines', () => {
+  it('keeps every character of long lines and never splits a pair', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 50 }), fc.nat(3), (piece, times) => {
+        const text = `${piece}é😀`.repeat(1 + times * 2000);
+        const parts = storableLines(text);
+        expect(parts.join('')).toBe(text.replaceAll('\u0000', '\u2400'));
+        for (const part of parts) {
+          expect(part.length).toBeLessThanOrEqual(LOG_LINE_MAX);
+          expect(part.isWellFormed()).toBe(true);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+  it('replaces what Postgres cannot hold', () => {
+    expect(storableLines('a\u0000b\ud800c')).toEqual(['a\u2400b\ufffdc']);
+  });
+});

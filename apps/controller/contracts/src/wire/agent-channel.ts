@@ -1,0 +1,270 @@
+import { z } from 'zod';
+import { Proof, ResultStatus } from '../rules/verdict.js';
+import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
+import { FailureClass } from '../schema/failure.js';
+import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
+import { Inventory } from '../schema/inventory.js';
+import { KernelSighting } from '../schema/kernel-sighting.js';
+import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
+import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { PeerPath } from '../schema/paths.js';
+import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
+import { AnyStage, StageStatus } from '../schema/states.js';
+
+/** Bumped when an older peer could misunderstand. */
+export const AGENT_PROTOCOL = 2;
+/** What the controller speaks: this version and the one before, so that controllers are updated first and agents later. */
+export const AGENT_PROTOCOLS: readonly number[] = [AGENT_PROTOCOL - 1, AGENT_PROTOCOL];
+export const AGENT_PATH = '/api/v1/agent';
+
+/** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
+export const HEARTBEAT_SECONDS = 5;
+export const LEASE_SECONDS = 30;
+/** An agent without a sign of life for this long is lost; noticed within 15 s, because somebody has to look. */
+export const AGENT_LOST_SECONDS = 12;
+
+/**
+ * Maxima of what one frame carries, far above what a well-behaved peer of any version sends: they refuse what
+ * only a broken one makes. An agent cuts longer values before it sends them (`fitTo`).
+ */
+const TEXT_MAX = 20_000;
+const ID_MAX = 1000;
+const WARNINGS_MAX = 1000;
+const LIST_MAX = 10_000;
+
+/** Text for people. */
+const Text = z.string().max(TEXT_MAX);
+/** A value that a machine gave. */
+const Id = z.string().max(ID_MAX);
+
+export const TestResult = z.object({
+  suite: Name,
+  test: z.string().min(1).max(TEST_ID_MAX),
+  status: ResultStatus,
+  reason: z.string().max(REASON_MAX).nullable(),
+  durationMs: z.number().nonnegative().nullable(),
+  proof: Proof.nullable(),
+  /** Titles of kernel warnings that appeared while it ran. */
+  warnings: z.array(Text).max(WARNINGS_MAX),
+  signature: Text.nullable(),
+  /** Lines of the evidence, both ends included. */
+  log: z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable(),
+});
+export type TestResult = z.infer<typeof TestResult>;
+
+/** Tests of one suite. */
+export const PLAN_MAX = 5000;
+
+/** Suite name of the farm's own results: `boot` (did the candidate come up) and `restore`. */
+export const FARM_SUITE = 'farm';
+
+/** What happened in an attempt, in order. A sequence of its own, spooled and acknowledged like log lines. */
+export const AttemptEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: Text.nullable() }),
+  z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
+  z.object({ type: z.literal('plan'), suite: Name, tests: z.array(Id).max(PLAN_MAX) }),
+  z.object({ type: z.literal('result'), result: TestResult }),
+  z.object({ type: z.literal('measurement'), suite: Name, test: Id, metric: Metric }),
+  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
+  z.object({
+    type: z.literal('built'),
+    manifest: BundleManifest,
+    bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
+    cached: z.boolean(),
+  }),
+  z.object({ type: z.literal('build-failed'), error: BuildError }),
+  z.object({
+    type: z.literal('finished'),
+    /** null = every stage ran; the results say the rest. */
+    failure: z
+      .object({
+        class: FailureClass,
+        stage: AnyStage.nullable(),
+        message: Text,
+        signature: Text.nullable(),
+      })
+      .nullable(),
+    /** false puts the machine into quarantine; null: a newer attempt has the machine, and restores it. */
+    restored: z.boolean().nullable(),
+    /**
+     * The fence that the machine showed when it refused this attempt; absent when it refused nothing. The
+     * controller quarantines the machine unless it gave that fence to a newer attempt there.
+     */
+    fenceSeen: z.number().int().nonnegative().optional(),
+    /** Lines produced by stream: what Postgres must hold in the end. */
+    lineCounts: z.partialRecord(LogStream, z.number().int().nonnegative()),
+  }),
+]);
+export type AttemptEvent = z.infer<typeof AttemptEvent>;
+
+export const SequencedEvent = z.object({ seq: Sequence, at: EpochMs, event: AttemptEvent });
+export type SequencedEvent = z.infer<typeof SequencedEvent>;
+
+/** Log streams plus the event sequence: everything that is spooled and acknowledged by number. */
+export const SpoolStream = z.enum([...LogStream.options, 'events']);
+export type SpoolStream = z.infer<typeof SpoolStream>;
+
+/** What to do in an attempt. */
+export const Work = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('build'),
+    buildName: Name,
+    series: z.array(SeriesSource).max(LIST_MAX),
+    config: Name,
+    /**
+     * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
+     * gets it; without it nothing is kept. Version 1 gets none.
+     */
+    cacheDomain: z
+      .string()
+      .regex(/^[0-9a-z-]{1,64}$/)
+      .optional(),
+  }),
+  z.object({
+    kind: z.literal('test'),
+    machine: Name,
+    buildName: Name,
+    bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
+    manifest: BundleManifest,
+    suites: z.array(SuiteEntry).max(LIST_MAX),
+    path: PeerPath,
+    /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
+    nonce: z.string().regex(/^[0-9a-f]{32}$/),
+    timeouts: EffectiveTimeouts,
+  }),
+]);
+export type Work = z.infer<typeof Work>;
+
+export const Assignment = z.object({
+  attemptId: z.uuid(),
+  runId: z.uuid(),
+  fence: Fence,
+  work: Work,
+  /** A fence that the machine showed although no attempt ever had it: the agent may replace it. Version 1 gets none. */
+  forgedFence: Fence.optional(),
+});
+export type Assignment = z.infer<typeof Assignment>;
+
+/**
+ * An attempt as its agent holds it. `nextSeq` = number of entries produced so far, by stream.
+ * `stopping` = it is being brought to its end and its machine restored; `finished` = only its evidence
+ * is left to deliver.
+ */
+export const HeldAttempt = z.object({
+  attemptId: z.uuid(),
+  fence: Fence,
+  machine: Name.nullable(),
+  stage: AnyStage.nullable(),
+  /** Version 1 does not say. */
+  state: z.enum(['running', 'stopping', 'finished']).optional(),
+  nextSeq: z.partialRecord(SpoolStream, Sequence),
+});
+export type HeldAttempt = z.infer<typeof HeldAttempt>;
+
+export const AgentMachine = z.object({
+  name: Name,
+  description: z.string().max(500),
+  labels: Labels,
+  reachable: z.boolean(),
+  /** Why it is not reachable, in words with a remedy. */
+  problem: Text.nullable(),
+});
+export type AgentMachine = z.infer<typeof AgentMachine>;
+
+/** The whole state, sent in hello and in every heartbeat: nothing depends on an earlier message. */
+const AgentState = z.object({
+  /** The agent's own number of this report; the answer names it, so that the agent knows how old the answer is. */
+  beat: Sequence.optional(),
+  machines: z.array(AgentMachine).max(2000),
+  attempts: z.array(HeldAttempt).max(2000),
+});
+
+export const FromAgent = z.discriminatedUnion('type', [
+  AgentState.extend({
+    type: z.literal('hello'),
+    protocol: z.number().int(),
+    agent: Name,
+    site: Name,
+    version: Id,
+    capabilities: z.array(z.enum(['test', 'build'])).max(16),
+    /** Concurrent builds it takes on. */
+    buildSlots: z.number().int().nonnegative(),
+    /** Concurrent test jobs it takes on; null = as many as it has machines. */
+    testSlots: z.number().int().positive().nullable().default(null),
+  }),
+  AgentState.extend({ type: z.literal('heartbeat') }),
+  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  z.object({ type: z.literal('accepted'), attemptId: z.uuid(), fence: Fence }),
+  /** Refusing work it cannot start, e.g. a machine it does not own. */
+  z.object({ type: z.literal('declined'), attemptId: z.uuid(), fence: Fence, reason: Text }),
+  z.object({
+    type: z.literal('log'),
+    attemptId: z.uuid(),
+    fence: Fence,
+    stream: LogStream,
+    lines: z.array(LogLine).min(1).max(LOG_BATCH_MAX),
+  }),
+  z.object({
+    type: z.literal('events'),
+    attemptId: z.uuid(),
+    fence: Fence,
+    events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
+  }),
+]);
+export type FromAgent = z.infer<typeof FromAgent>;
+
+export const ToAgent = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('welcome'),
+    protocol: z.number().int(),
+    agent: Name,
+    /** What the controller holds of each attempt named in hello; absent attempts are unknown to it. */
+    attempts: z
+      .array(
+        z.object({
+          attemptId: z.uuid(),
+          fence: Fence,
+          ackedNext: z.partialRecord(SpoolStream, Sequence),
+          /** Why the attempt was taken away, as in `drop`; absent while it is the agent's. Version 1 hears of none. */
+          revoked: Text.optional(),
+        }),
+      )
+      .max(LIST_MAX),
+    /** The number of the hello that this answers. */
+    beat: Sequence.optional(),
+    /** How long the attempts that are not revoked are leased, counted from when that hello was sent. */
+    leaseSeconds: z.number().positive().optional(),
+  }),
+  /**
+   * The answer to a heartbeat (not sent to version 1): the leases that were renewed. They last for
+   * `leaseSeconds` from when the heartbeat of that number was sent. What is not named has no lease.
+   */
+  z.object({
+    type: z.literal('renewed'),
+    beat: Sequence,
+    leaseSeconds: z.number().positive(),
+    attempts: z.array(z.object({ attemptId: z.uuid(), fence: Fence })).max(LIST_MAX),
+  }),
+  z.object({ type: z.literal('assign'), assignment: Assignment }),
+  /** Everything below `next` is stored; it may be dropped from the spool. */
+  z.object({ type: z.literal('ack'), attemptId: z.uuid(), stream: SpoolStream, next: Sequence }),
+  /**
+   * Stop, and restore the machine. `revoked` = the lease is gone: deliver what there is, then forget it.
+   * `unknown` = there is no such attempt: keep nothing. Version 1 gets no code and keeps nothing.
+   */
+  z.object({
+    type: z.literal('drop'),
+    attemptId: z.uuid(),
+    code: z.enum(['revoked', 'unknown']).optional(),
+    reason: Text,
+  }),
+  z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: Text }),
+  /** Read the inventory of a machine again. */
+  z.object({ type: z.literal('probe'), machine: Name }),
+  z.object({
+    type: z.literal('refused'),
+    code: z.enum(['protocol', 'agent-name', 'malformed', 'too-large']),
+    message: Text,
+  }),
+]);
+export type ToAgent = z.infer<typeof ToAgent>;

@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import {
+  FAILURE_POLICY,
+  type AnyStage,
+  type AttemptState,
+  type AttemptSummary,
+  type StageView,
+} from '@peerlab/contracts';
+import { Sql } from '../platform/database/sql.js';
+import type { StoredFailure } from '../schema/attempts.js';
+
+interface AttemptRow {
+  id: string;
+  job_id: string;
+  number: number;
+  state: AttemptState;
+  agent: string;
+  machine: string | null;
+  fence: number;
+  started_at: Date;
+  ended_at: Date | null;
+  failure: StoredFailure | null;
+  restored: boolean | null;
+  progress: { percent: number; text: string } | null;
+}
+
+interface StageRow {
+  attempt_id: string;
+  stage: AnyStage;
+  status: StageView['status'];
+  started_at: Date;
+  ended_at: Date | null;
+  detail: string | null;
+}
+
+/** Reads attempts as the API shows them. */
+@Injectable()
+export class AttemptView {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Attempts of all jobs of a run by job id, the newest last. */
+  async ofRun(runId: string): Promise<Map<string, AttemptSummary[]>> {
+    const rows = await this.#sql.rows<AttemptRow>(
+      `select t.* from attempt t join job j on j.id = t.job_id where j.run_id = $1 order by t.number`,
+      [runId],
+    );
+    const byJob = new Map<string, AttemptSummary[]>();
+    const stages = await this.#stages(rows.map(({ id }) => id));
+    for (const row of rows) {
+      const list = byJob.get(row.job_id) ?? [];
+      list.push(attemptSummary(row, stages.get(row.id) ?? []));
+      byJob.set(row.job_id, list);
+    }
+    return byJob;
+  }
+
+  /** One attempt, or null. */
+  async summary(id: string): Promise<AttemptSummary | null> {
+    const row = await this.#sql.one<AttemptRow>('select * from attempt where id = $1', [id]);
+    if (row === null) return null;
+    return attemptSummary(row, (await this.#stages([id])).get(id) ?? []);
+  }
+
+  async #stages(attemptIds: string[]): Promise<Map<string, StageView[]>> {
+    const rows = await this.#sql.rows<StageRow>(
+      'select * from attempt_stage where attempt_id = any($1) order by started_at, ended_at nulls last',
+      [attemptIds],
+    );
+    const byAttempt = new Map<string, StageView[]>();
+    for (const row of rows) {
+      const list = byAttempt.get(row.attempt_id) ?? [];
+      list.push({
+        stage: row.stage,
+        status: row.status,
+        startedAt: row.started_at.toISOString(),
+        endedAt: row.ended_at?.toISOString() ?? null,
+        detail: row.detail,
+      });
+      byAttempt.set(row.attempt_id, list);
+    }
+    return byAttempt;
+  }
+}
+
+function attemptSummary(row: AttemptRow, stages: StageView[]): AttemptSummary {
+  return {
+    id: row.id,
+    number: row.number,
+    state: row.state,
+    agent: row.agent,
+    machine: row.machine,
+    fence: row.fence,
+    startedAt: row.started_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
+    failure: row.failure === null ? null : { ...row.failure, help: FAILURE_POLICY[row.failure.class].help },
+    restored: row.restored,
+    stages,
+    progress: row.progress,
+  };
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { arrangeCells, type ResultRow } from './grid.js';
+import { arrangeMetrics, type MetricRow } from './grid-metrics.js';
+import { arrangeRows, columnIndex } from './grid-rows.js';
+import type { VerdictRow } from '../verdicts/verdict-rows.js';
+import { quartiles } from '../verdicts/statistics.js';
+import { expectedTests, suitePosition, verdictOfUnreached } from '../verdicts/unreached.js';
+
+const result = (attempt: string, test: string): ResultRow => ({
+  attempt_id: attempt,
+  suite: 's',
+  test,
+  verdict: 'pass',
+  reason: null,
+  duration_ms: 1,
+  proof: null,
+  log: null,
+});
+const verdicts = (attemptId: string, tests: string[], positions: number[], letters: string): VerdictRow => ({
+  attemptId,
+  suite: 's',
+  tests,
+  positions,
+  verdicts: letters,
+  reasons: Object.fromEntries(Array.from(letters).flatMap((letter, place) => (letter === 'F' ? [[place, 'why']] : []))),
+  newest: new Date(0),
+});
+const columns = [{ attemptId: 'a' }, { attemptId: null }, { attemptId: 'b' }];
+
+describe('the grid', () => {
+  it('orders rows by their place in the suite and says what never ran', () => {
+    const { rows, notes } = arrangeRows(columns, [
+      verdicts('b', ['early', 'late'], [1, 9], 'PF'),
+      verdicts('a', ['early'], [1], 'S'),
+    ]);
+    expect(rows).toEqual([
+      { suite: 's', test: 'early', verdicts: 'S.P' },
+      { suite: 's', test: 'late', verdicts: '..F' },
+    ]);
+    expect(notes).toEqual([{ row: 1, column: 2, reason: 'why' }]);
+    const cells = arrangeCells(columns, rows, [result('b', 'late'), result('a', 'early'), result('b', 'early')]);
+    expect(cells.map(({ row, column }) => [row, column])).toEqual([
+      [1, 2],
+      [0, 0],
+      [0, 2],
+    ]);
+  });
+
+  it('puts one metric of several columns side by side', () => {
+    const value = (attemptId: string, median: number): MetricRow['values'][number] => ({
+      attemptId,
+      lowerQuartile: median - 1,
+      median,
+      upperQuartile: median + 1,
+      n: 5,
+    });
+    const metric: MetricRow = {
+      suite: 'p2p-perf',
+      test: 'P01',
+      name: 'fault_map.ram.pte',
+      unit: 'ns/page',
+      better: 'lower',
+      values: [value('b', 20), value('a', 9), value('a', 10), value('elsewhere', 1)],
+    };
+    const [row] = arrangeMetrics(columns.length, columnIndex(columns), [metric]);
+    expect(row?.values.map((value) => value?.median ?? null)).toEqual([10, null, 20]);
+  });
+});
+
+it('quartiles are those of R and NumPy', () => {
+  expect(quartiles([4, 1, 3, 2])).toEqual({ lowerQuartile: 1.75, median: 2.5, upperQuartile: 3.25 });
+  expect(quartiles([7])).toEqual({ lowerQuartile: 7, median: 7, upperQuartile: 7 });
+});
+
+describe('tests that were not reached', () => {
+  const suites = [{ name: 'one', tests: ['a', 'b'] }];
+
+  it('come from the announcement, else the manifest, else stand for their suite', () => {
+    const planned = [{ suite: 'one', test: 'x', position: 5 }];
+    expect(expectedTests(['one'], suites, planned)).toEqual(planned);
+    expect(expectedTests(['one'], suites, []).map(({ test }) => test)).toEqual(['a', 'b']);
+    expect(expectedTests(['two'], suites, []).map(({ test }) => test)).toEqual(['(suite)']);
+  });
+
+  it('blame the kernel only for findings', () => {
+    const failure = (name: 'kernel-crash' | 'infrastructure' | 'canceled') =>
+      verdictOfUnreached({ class: name, stage: null, message: 'm', signature: null }).verdict;
+    expect([failure('kernel-crash'), failure('infrastructure'), failure('canceled')]).toEqual([
+      'not-reached',
+      'infra',
+      'canceled',
+    ]);
+    expect(verdictOfUnreached(null).verdict).toBe('not-reached');
+  });
+
+  it('the farm frames the suites', () => {
+    const order = [
+      suitePosition(suites, 'farm', 'boot'),
+      suitePosition(suites, 'one', 'a'),
+      suitePosition(suites, 'unknown', 'a'),
+      suitePosition(suites, 'farm', 'restore'),
+    ];
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+  });
+});

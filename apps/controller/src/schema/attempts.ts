@@ -1,0 +1,95 @@
+import type { AnyStage, AttemptState, FailureClass } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
+import { Agent, Machine } from './fleet.js';
+import { Job } from './runs.js';
+
+/** Failure as stored; its help text is looked up when shown. */
+export interface StoredFailure {
+  class: FailureClass;
+  stage: AnyStage | null;
+  message: string;
+  signature: string | null;
+}
+
+@Entity('attempt')
+@Unique('attempt_job_number', ['jobId', 'number'])
+@Index('attempt_open', ['agent'], { where: `state <> 'ended'` })
+@Index('attempt_machine', ['machine', 'startedAt'])
+export class Attempt {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_pkey' })
+  id: string;
+  @ForeignKey(() => Job, { name: 'attempt_job_fkey' })
+  @Column('uuid')
+  jobId: string;
+  @Column('int')
+  number: number;
+  @Column('text')
+  state: AttemptState;
+  @ForeignKey(() => Agent, { name: 'attempt_agent_fkey' })
+  @Column('text')
+  agent: string;
+  @ForeignKey(() => Machine, { name: 'attempt_machine_fkey' })
+  @Column('text', { nullable: true })
+  machine: string | null;
+  @Column('bigint', { transformer: NUMBER })
+  fence: number;
+  @Column('text')
+  nonce: string;
+  @Column('jsonb', { nullable: true })
+  failure: StoredFailure | null;
+  @Column('boolean', { nullable: true })
+  restored: boolean | null;
+  @Column('jsonb', { nullable: true })
+  progress: { percent: number; text: string } | null;
+  /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
+  @Column('timestamptz', { nullable: true })
+  revokedAt: Date | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  startedAt: Date;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}
+
+/** The right to touch a machine (or a build slot) until `expiresAt`. The unique indexes are the guarantee. */
+@Entity('lease')
+@Index('lease_machine_active', ['machine'], { unique: true, where: 'released_at is null' })
+@Index('lease_slot_active', ['agent', 'slot'], { unique: true, where: 'released_at is null and machine is null' })
+@Index('lease_test_slot_active', ['agent', 'slot'], {
+  unique: true,
+  where: 'released_at is null and machine is not null',
+})
+@Index('lease_attempt', ['attemptId'])
+export class Lease {
+  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey', transformer: NUMBER })
+  fence: number;
+  @ForeignKey(() => Attempt, { name: 'lease_attempt_fkey' })
+  @Column('uuid')
+  attemptId: string;
+  @ForeignKey(() => Agent, { name: 'lease_agent_fkey' })
+  @Column('text')
+  agent: string;
+  @ForeignKey(() => Machine, { name: 'lease_machine_fkey' })
+  @Column('text', { nullable: true })
+  machine: string | null;
+  /** Which of the agent's concurrent builds or tests; null where there is no limit. */
+  @Column('int', { nullable: true })
+  slot: number | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  acquiredAt: Date;
+  @Column('timestamptz')
+  expiresAt: Date;
+  @Column('timestamptz', { nullable: true })
+  releasedAt: Date | null;
+}
+
+/** A controller on this database; it shows itself with every tick. */
+@Entity('controller')
+export class ControllerRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'controller_pkey' })
+  id: string;
+  @Column('timestamptz')
+  startedAt: Date;
+  @Column('timestamptz')
+  seenAt: Date;
+}

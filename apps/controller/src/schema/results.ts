@@ -1,0 +1,146 @@
+import type { AnyStage, KernelSighting, LogStream, Proof, ResultStatus, StageView, Verdict } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { Attempt } from './attempts.js';
+
+@Entity('attempt_stage')
+export class AttemptStage {
+  @ForeignKey(() => Attempt, { name: 'attempt_stage_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_stage_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_stage_pkey' })
+  stage: AnyStage;
+  @Column('text')
+  status: StageView['status'];
+  @Column('timestamptz')
+  startedAt: Date;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+  @Column('text', { nullable: true })
+  detail: string | null;
+}
+
+@Entity('attempt_kernel')
+export class AttemptKernel {
+  @ForeignKey(() => Attempt, { name: 'attempt_kernel_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_kernel_pkey' })
+  attemptId: string;
+  /** Sequence of the event that reported it. */
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'attempt_kernel_pkey' })
+  seq: number;
+  @Column('jsonb')
+  sighting: KernelSighting;
+}
+
+/** A test that a suite announced; what has no result in the end was not reached. */
+@Entity('planned_test')
+export class PlannedTest {
+  @ForeignKey(() => Attempt, { name: 'planned_test_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'planned_test_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'planned_test_pkey' })
+  suite: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'planned_test_pkey' })
+  test: string;
+  @Column('int')
+  position: number;
+}
+
+@Entity('result')
+@Index('result_history', ['suite', 'test', 'storedAt', 'attemptId'])
+export class Result {
+  @ForeignKey(() => Attempt, { name: 'result_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'result_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'result_pkey' })
+  suite: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'result_pkey' })
+  test: string;
+  @Column('int')
+  position: number;
+  @Column('text')
+  status: ResultStatus;
+  @Column('text')
+  verdict: Verdict;
+  @Column('text', { nullable: true })
+  reason: string | null;
+  @Column('double precision', { nullable: true })
+  durationMs: number | null;
+  @Column('jsonb', { nullable: true })
+  proof: Proof | null;
+  @Column('text', { array: true })
+  warnings: string[];
+  @Column('text', { nullable: true })
+  signature: string | null;
+  @Column('jsonb', { nullable: true })
+  log: { stream: LogStream; fromSeq: number; toSeq: number } | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  storedAt: Date;
+}
+
+/** Tests of a suite in their order, as many attempts have them. */
+@Entity('test_plan')
+export class TestPlan {
+  /** Of suite, tests and positions. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'test_plan_pkey' })
+  hash: string;
+  @Column('text')
+  suite: string;
+  @Column('text', { array: true })
+  tests: string[];
+  @Column('int', { array: true })
+  positions: number[];
+}
+
+/** The results of an ended attempt, packed for the grid; made from `result` and thrown away when that changes. */
+@Entity('attempt_verdicts')
+export class AttemptVerdicts {
+  @ForeignKey(() => Attempt, { name: 'attempt_verdicts_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_verdicts_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_verdicts_pkey' })
+  suite: string;
+  @ForeignKey(() => TestPlan, { name: 'attempt_verdicts_plan_fkey' })
+  @Column('text')
+  plan: string;
+  /** One letter of VERDICT_TABLE for each test of the plan. */
+  @Column('text')
+  verdicts: string;
+  /** By the place of the test. */
+  @Column('jsonb')
+  reasons: Record<string, string>;
+  @Column('timestamptz')
+  newest: Date;
+}
+
+@Entity('measurement')
+@Index('measurement_trend', ['suite', 'name', 'storedAt', 'attemptId'])
+export class Measurement {
+  @ForeignKey(() => Attempt, { name: 'measurement_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'measurement_pkey' })
+  attemptId: string;
+  /** Sequence of the event that reported it. */
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'measurement_pkey' })
+  seq: number;
+  @Column('text')
+  suite: string;
+  @Column('text')
+  test: string;
+  @Column('text')
+  name: string;
+  @Column('text')
+  unit: string;
+  @Column('text')
+  better: 'lower' | 'higher';
+  @Column('double precision', { array: true })
+  samples: number[];
+  @Column('jsonb')
+  params: Record<string, string | number | boolean>;
+  @Column('double precision')
+  lowerQuartile: number;
+  @Column('double precision')
+  median: number;
+  @Column('double precision')
+  upperQuartile: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  storedAt: Date;
+}

@@ -1,0 +1,98 @@
+import type { JobState, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { CombinationRow, Machine } from './fleet.js';
+import { Build } from './builds.js';
+
+@Entity('run')
+@Index('run_created', ['createdAt'])
+export class RunRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pkey' })
+  id: string;
+  @Column('text')
+  name: string;
+  @Column('jsonb')
+  spec: RunSpec;
+  @Column('text', { nullable: true })
+  yaml: string | null;
+  @Column('text')
+  state: RunState;
+  @Column('int')
+  priority: number;
+  @Column('text')
+  triggerKind: 'user' | 'webhook';
+  @Column('text')
+  triggerDetail: string;
+  /** Id of the user's token that submitted it; null for webhooks, and for runs that repeat one of those. */
+  @Column('uuid', { nullable: true })
+  submitter: string | null;
+  @Column('boolean', { default: false })
+  cancelRequested: boolean;
+  /** Roll-ups, kept in the transactions that change what they sum up. */
+  @Column('text', { nullable: true })
+  verdict: Verdict | null;
+  @Column('jsonb', { default: {} })
+  counts: Partial<Record<Verdict, number>>;
+  @Column('int')
+  jobsTotal: number;
+  @Column('int', { default: 0 })
+  jobsEnded: number;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  createdAt: Date;
+  @Column('timestamptz', { nullable: true })
+  startedAt: Date | null;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}
+
+/** A build, or one build on one peer path of one machine. */
+@Entity('job')
+@Index('job_run', ['runId'])
+@Index('job_build', ['buildId', 'combination'])
+@Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
+@Index('job_newest', ['combination', 'buildName', 'endedAt'], {
+  where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
+})
+@Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
+@Index('job_combination', ['combination'])
+export class Job {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
+  id: string;
+  @ForeignKey(() => RunRow, { name: 'job_run_fkey' })
+  @Column('uuid')
+  runId: string;
+  @ForeignKey(() => Build, { name: 'job_build_fkey' })
+  @Column('uuid')
+  buildId: string;
+  /** Repeated from the build, for the index. */
+  @Column('text', { default: '' })
+  buildName: string;
+  @Column('int')
+  position: number;
+  @Column('text')
+  kind: 'build' | 'test';
+  @Column('text')
+  state: JobState;
+  @ForeignKey(() => Machine, { name: 'job_machine_fkey' })
+  @Column('text', { nullable: true })
+  machine: string | null;
+  @ForeignKey(() => CombinationRow, { name: 'job_combination_fkey' })
+  @Column('text', { nullable: true })
+  combination: string | null;
+  @Column('jsonb', { nullable: true })
+  path: PeerPath | null;
+  /** What it runs; null for builds and for jobs from before this was recorded: all suites of the run. */
+  @Column('text', { array: true, nullable: true })
+  suites: string[] | null;
+  @Column('text', { nullable: true })
+  verdict: Verdict | null;
+  /** Why it ended without an attempt. */
+  @Column('text', { nullable: true })
+  note: string | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  queuedAt: Date;
+  /** Pause before a further attempt. */
+  @Column('timestamptz', { nullable: true })
+  notBefore: Date | null;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}

@@ -1,0 +1,211 @@
+import { Injectable } from '@nestjs/common';
+import {
+  judge,
+  verdictOfFailure,
+  worstVerdict,
+  type KernelSighting,
+  type Metric,
+  type PathKind,
+  type StageView,
+  type TestResult,
+  type Verdict,
+} from '@peerlab/contracts';
+import type { StoredFailure } from '../schema/attempts.js';
+import { jsonb, storable } from '../platform/database/storable.js';
+import type { Queries } from '../platform/database/sql.js';
+import { boundedSample, quartiles } from './statistics.js';
+import { forgetVerdicts } from './verdict-rows.js';
+import {
+  expectedTests,
+  suitePosition,
+  verdictOfUnreached,
+  WHOLE_SUITE,
+  type ExpectedTest,
+  type SuiteOutline,
+} from './unreached.js';
+
+/** What the results of a test attempt are judged by. */
+export interface TestContext {
+  attemptId: string;
+  pathKind: PathKind;
+  /** Suites of the bundle, in order. */
+  suites: readonly SuiteOutline[];
+  /** Suites that the run asks for. */
+  wanted: readonly string[];
+}
+
+/** Writes what an attempt reports. Every method belongs into the transaction that counts the event. */
+@Injectable()
+export class ResultStore {
+  /** `at` is the agent's clock, milliseconds since 1970: durations stay true when a report arrives late. */
+  async putStage(
+    tx: Queries,
+    attemptId: string,
+    stage: Pick<StageView, 'stage' | 'status' | 'detail'>,
+    at: number,
+  ): Promise<void> {
+    const ended = stage.status !== 'started';
+    await tx.run(
+      `insert into attempt_stage (attempt_id, stage, status, started_at, ended_at, detail)
+       values ($1, $2, $3, to_timestamp($4::float8 / 1000), case when $5 then to_timestamp($4::float8 / 1000) end, $6)
+       on conflict (attempt_id, stage) do update set status = excluded.status, ended_at = excluded.ended_at,
+         detail = coalesce(excluded.detail, attempt_stage.detail)`,
+      [attemptId, stage.stage, stage.status, at, ended, storable(stage.detail)],
+    );
+  }
+
+  async putKernel(tx: Queries, attemptId: string, seq: number, sighting: KernelSighting): Promise<void> {
+    await tx.run('insert into attempt_kernel (attempt_id, seq, sighting) values ($1, $2, $3)', [
+      attemptId,
+      seq,
+      jsonb(sighting),
+    ]);
+  }
+
+  async putPlan(tx: Queries, context: TestContext, suite: string, tests: readonly string[]): Promise<void> {
+    const first = suitePosition(context.suites, suite, '');
+    await tx.run(
+      `insert into planned_test (attempt_id, suite, test, position)
+       select $1::uuid, $2::text, test, $4::int + (row_number() over (order by place))::int - 1
+       from unnest($3::text[]) with ordinality as t(test, place)
+       on conflict (attempt_id, suite, test) do nothing`,
+      [context.attemptId, storable(suite), storable([...tests]), first],
+    );
+  }
+
+  /** Judges a result and stores both; a second result of the same test replaces the first. */
+  async putResult(tx: Queries, context: TestContext, result: TestResult): Promise<Verdict> {
+    const judged = judge(result, context.pathKind);
+    await putJudged(tx, context, result, judged, 'excluded.verdict');
+    return judged.verdict;
+  }
+
+  /**
+   * Keeps a result that came after its attempt was revoked: all that was seen, under the verdict that
+   * the attempt's end gave to the test, so that nothing that was decided changes.
+   */
+  async putLateResult(
+    tx: Queries,
+    context: TestContext,
+    result: TestResult,
+    failure: StoredFailure | null,
+  ): Promise<void> {
+    const { verdict, reason } = verdictOfUnreached(failure);
+    const seen = `${result.status}${result.reason === null ? '' : `: ${result.reason}`}`;
+    const late = { verdict, reason: `${reason} (came after that: ${seen})` };
+    await forgetVerdicts(tx, context.attemptId);
+    await putJudged(tx, context, result, late, 'result.verdict');
+  }
+
+  async putMeasurement(
+    tx: Queries,
+    attemptId: string,
+    seq: number,
+    measurement: { suite: string; test: string; metric: Metric },
+  ): Promise<void> {
+    const { suite, test, metric } = measurement;
+    const samples = metric.samples.map(boundedSample);
+    const { lowerQuartile, median, upperQuartile } = quartiles(samples);
+    await tx.run(
+      `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
+                                median, upper_quartile) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      [
+        attemptId,
+        seq,
+        storable(suite),
+        storable(test),
+        storable(metric.name),
+        storable(metric.unit),
+        metric.better,
+        samples,
+        jsonb(metric.params),
+        lowerQuartile,
+        median,
+        upperQuartile,
+      ],
+    );
+  }
+
+  /** Gives every expected test without a result its row, and returns the verdict of the whole attempt. */
+  async settle(tx: Queries, context: TestContext, failure: StoredFailure | null): Promise<Verdict> {
+    const { attemptId } = context;
+    const planned = await tx.rows<{ suite: string; test: string; position: number }>(
+      'select suite, test, position from planned_test where attempt_id = $1 order by position',
+      [attemptId],
+    );
+    const seen = await tx.rows<{ suite: string; test: string; verdict: Verdict }>(
+      'select suite, test, verdict from result where attempt_id = $1',
+      [attemptId],
+    );
+    const have = new Set(seen.map(({ suite, test }) => `${suite}\n${test}`));
+    const suitesSeen = new Set(seen.map(({ suite }) => suite));
+    const { verdict, reason } = verdictOfUnreached(failure);
+    const missing = expectedTests(context.wanted, context.suites, planned).filter(
+      // The row for a whole suite is not missing once any of its tests has a result.
+      ({ suite, test }) => !have.has(`${suite}\n${test}`) && !(test === WHOLE_SUITE && suitesSeen.has(suite)),
+    );
+    const verdicts = seen.map((result) => result.verdict);
+    for (const test of missing) {
+      const lacking = whySuiteLacks(context, test.suite);
+      const judged = lacking === null ? { verdict, reason } : { verdict: 'skip' as const, reason: lacking };
+      await putUnreached(tx, attemptId, test, judged);
+      verdicts.push(judged.verdict);
+    }
+    if (failure !== null) verdicts.push(verdictOfFailure(failure.class));
+    return worstVerdict(verdicts) ?? 'not-reached';
+  }
+}
+
+async function putJudged(
+  tx: Queries,
+  context: TestContext,
+  result: TestResult,
+  { verdict, reason }: { verdict: Verdict; reason: string | null },
+  /** Which verdict stays when the test has a result already: the new or the old one. */
+  staying: 'excluded.verdict' | 'result.verdict',
+): Promise<void> {
+  const first = suitePosition(context.suites, result.suite, result.test);
+  await tx.run(
+    `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, proof, warnings,
+                         signature, log)
+     values ($1, $2, $3, coalesce((select position from planned_test where attempt_id = $1 and suite = $2 and test = $3),
+       $4::int + (select count(*) from result where attempt_id = $1 and suite = $2)::int), $5, $6, $7, $8, $9, $10, $11, $12)
+     on conflict (attempt_id, suite, test) do update set status = excluded.status, verdict = ${staying},
+       reason = excluded.reason, duration_ms = excluded.duration_ms, proof = excluded.proof,
+       warnings = excluded.warnings, signature = excluded.signature, log = excluded.log,
+       stored_at = clock_timestamp()`,
+    [
+      context.attemptId,
+      storable(result.suite),
+      storable(result.test),
+      first,
+      result.status,
+      verdict,
+      storable(reason),
+      result.durationMs,
+      jsonb(result.proof),
+      storable(result.warnings),
+      storable(result.signature),
+      jsonb(result.log),
+    ],
+  );
+}
+
+/** Why a suite could not run at all; null when the bundle has it. A skip, because nothing went wrong. */
+function whySuiteLacks(context: TestContext, suite: string): string | null {
+  if (context.suites.some(({ name }) => name === suite)) return null;
+  return `the bundle has no suite "${suite}"; it has ${context.suites.map(({ name }) => name).join(', ') || 'none'}`;
+}
+
+async function putUnreached(
+  tx: Queries,
+  attemptId: string,
+  { suite, test, position }: ExpectedTest,
+  { verdict, reason }: { verdict: Verdict; reason: string },
+): Promise<void> {
+  await tx.run(
+    `insert into result (attempt_id, suite, test, position, status, verdict, reason, warnings)
+     values ($1, $2, $3, $4, $5, $6, $7, '{}') on conflict do nothing`,
+    [attemptId, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
+  );
+}

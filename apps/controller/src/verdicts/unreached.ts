@@ -1,0 +1,58 @@
+import { FAILURE_POLICY, FARM_SUITE, verdictOfFailure, type Verdict } from '@peerlab/contracts';
+import type { StoredFailure } from '../schema/attempts.js';
+
+/** Stands for a whole suite whose tests nobody listed. */
+export const WHOLE_SUITE = '(suite)';
+
+const SUITE_STRIDE = 10_000;
+const UNKNOWN_SUITE_POSITION = 800 * SUITE_STRIDE;
+const RESTORE_POSITION = 900 * SUITE_STRIDE;
+
+export interface SuiteOutline {
+  name: string;
+  tests: readonly string[];
+}
+
+export interface ExpectedTest {
+  suite: string;
+  test: string;
+  position: number;
+}
+
+/** Where a suite's first test stands in the grid; `farm` frames the suites. */
+export function suitePosition(suites: readonly SuiteOutline[], suite: string, test: string): number {
+  if (suite === FARM_SUITE) return test === 'restore' ? RESTORE_POSITION : 0;
+  const index = suites.findIndex(({ name }) => name === suite);
+  return index === -1 ? UNKNOWN_SUITE_POSITION : (index + 1) * SUITE_STRIDE;
+}
+
+/**
+ * Tests that should have a result: those announced while it ran, else those of the manifest, else one
+ * row for the suite, so that no requested suite is ever missing in silence.
+ */
+export function expectedTests(
+  wanted: readonly string[],
+  suites: readonly SuiteOutline[],
+  planned: readonly ExpectedTest[],
+): ExpectedTest[] {
+  // A run may name a suite twice, and a manifest a test: each has one result.
+  return [...new Set(wanted)].flatMap((suite) => {
+    const announced = planned.filter((test) => test.suite === suite);
+    const outline = suites.find(({ name }) => name === suite);
+    const listed = [...new Set(outline?.tests)].map((test, index) => ({
+      suite,
+      test,
+      position: suitePosition(suites, suite, test) + index,
+    }));
+    if (announced.length > 0) return announced;
+    if (listed.length > 0) return listed;
+    return [{ suite, test: WHOLE_SUITE, position: suitePosition(suites, suite, WHOLE_SUITE) }];
+  });
+}
+
+/** Verdict of a test that has no result when its attempt ends. */
+export function verdictOfUnreached(failure: StoredFailure | null): { verdict: Verdict; reason: string } {
+  if (failure === null) return { verdict: 'not-reached', reason: 'it was not run' };
+  const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
+  return { verdict, reason: failure.message };
+}
