@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countFlips } from './build-grid.js';
-import { isConclusive } from './history.js';
-import { VERDICTS, type Verdict } from './verdict.js';
+import { isConclusive, VERDICTS, type Verdict } from './verdict.js';
 
 const verdict = fc.constantFrom(...VERDICTS);
 const line = fc.array(verdict, { maxLength: 20 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CHANGE_CLASSES, chooseBuilds, classOfChange, judgeRatio, RunSide, runSideText } from './compare.js';
-import { arrangeHistory, HistoryCursor, isConclusive, type HistoryEntry } from './history.js';
+import { arrangeHistory, HistoryCursor, type HistoryEntry } from './history.js';
 import { changePoints } from './trend.js';
-import { VERDICTS, type Verdict } from './verdict.js';
+import { isConclusive, VERDICTS, type Verdict } from './verdict.js';
 import type { Combination } from './views.js';
 
 const verdict = fc.constantFrom(...VERDICTS);

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { PathKind } from './paths.js';
 import { FAILURE_POLICY, type FailureClass } from './failure.js';
 
-/** What a grid cell shows, worst first. */
+/**
+ * What a grid cell shows, worst first. Skip comes last: a skipped test says nothing beside a test that ran. This order
+ * is the only one: `rank` in VERDICT_TABLE is the place in it.
+ */
 export const VERDICTS = [
   'crash',
   'fail',
@@ -12,24 +15,126 @@ export const VERDICTS = [
   'infra',
   'canceled',
   'not-reached',
-  'skip',
   'pass',
+  'skip',
 ] as const;
 export const Verdict = z.enum(VERDICTS);
 export type Verdict = z.infer<typeof Verdict>;
 
-/** The one table from which grid, badges, CLI and exit codes take how a verdict looks. */
-export const VERDICT_TABLE: Record<Verdict, { letter: string; icon: string; label: string; help: string }> = {
-  crash: { letter: 'X', icon: '✸', label: 'crash', help: 'the kernel crashed in this test; see the signature' },
-  fail: { letter: 'F', icon: '✗', label: 'fail', help: 'the test failed' },
-  bounced: { letter: 'B', icon: '↩', label: 'bounced', help: 'data right, but it did not take the peer path' },
-  tainted: { letter: 'T', icon: '⚠', label: 'tainted', help: 'passed, with new warnings in the kernel log' },
-  flaky: { letter: '~', icon: '≈', label: 'flaky', help: 'passed and failed on the same kernel and hardware' },
-  infra: { letter: 'I', icon: '⌁', label: 'infra', help: 'the lab failed; nothing is known about the kernel' },
-  canceled: { letter: 'C', icon: '⊘', label: 'canceled', help: 'canceled before it ended' },
-  'not-reached': { letter: 'N', icon: '…', label: 'not reached', help: 'a crash or a timeout came before it' },
-  skip: { letter: 'S', icon: '–', label: 'skip', help: 'skipped, with the reason given' },
-  pass: { letter: 'P', icon: '✓', label: 'pass', help: 'passed' },
+/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 infrastructure. */
+export type VerdictExitCode = 0 | 1 | 2;
+
+/** What is known about a verdict: how it looks and what it means for a summary. */
+export interface VerdictRow {
+  /** One character, unique. Stored in packed grids; never change it. */
+  letter: string;
+  icon: string;
+  label: string;
+  help: string;
+  /** Place in VERDICTS: 0 is the worst. A summary shows the verdict with the lowest rank. */
+  rank: number;
+  /** Whether it tells something about the kernel: false when the lab failed or the test did not run. */
+  conclusive: boolean;
+  /** Whether someone has to look at this cell itself. A test that was not reached points at another cell. */
+  wrong: boolean;
+  exitCode: VerdictExitCode;
+}
+
+/**
+ * The one table of verdicts. Grid, badges, CLI, exit codes, SQL and every list of verdicts are derived from it.
+ */
+export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
+  crash: {
+    letter: 'X',
+    icon: '✸',
+    label: 'crash',
+    help: 'the kernel crashed in this test; see the signature',
+    rank: 0,
+    conclusive: true,
+    wrong: true,
+    exitCode: 1,
+  },
+  fail: {
+    letter: 'F',
+    icon: '✗',
+    label: 'fail',
+    help: 'the test failed',
+    rank: 1,
+    conclusive: true,
+    wrong: true,
+    exitCode: 1,
+  },
+  bounced: {
+    letter: 'B',
+    icon: '↩',
+    label: 'bounced',
+    help: 'data right, but it did not take the peer path',
+    rank: 2,
+    conclusive: true,
+    wrong: true,
+    exitCode: 1,
+  },
+  tainted: {
+    letter: 'T',
+    icon: '⚠',
+    label: 'tainted',
+    help: 'passed, with new warnings in the kernel log',
+    rank: 3,
+    conclusive: true,
+    wrong: true,
+    exitCode: 1,
+  },
+  flaky: {
+    letter: '~',
+    icon: '≈',
+    label: 'flaky',
+    help: 'passed and failed on the same kernel and hardware',
+    rank: 4,
+    conclusive: true,
+    wrong: true,
+    exitCode: 1,
+  },
+  infra: {
+    letter: 'I',
+    icon: '⌁',
+    label: 'infra',
+    help: 'the lab failed; nothing is known about the kernel',
+    rank: 5,
+    conclusive: false,
+    wrong: true,
+    exitCode: 2,
+  },
+  canceled: {
+    letter: 'C',
+    icon: '⊘',
+    label: 'canceled',
+    help: 'canceled before it ended',
+    rank: 6,
+    conclusive: false,
+    wrong: false,
+    exitCode: 2,
+  },
+  'not-reached': {
+    letter: 'N',
+    icon: '…',
+    label: 'not reached',
+    help: 'a crash or a timeout came before it',
+    rank: 7,
+    conclusive: false,
+    wrong: false,
+    exitCode: 1,
+  },
+  pass: { letter: 'P', icon: '✓', label: 'pass', help: 'passed', rank: 8, conclusive: true, wrong: false, exitCode: 0 },
+  skip: {
+    letter: 'S',
+    icon: '–',
+    label: 'skip',
+    help: 'skipped, with the reason given',
+    rank: 9,
+    conclusive: false,
+    wrong: false,
+    exitCode: 0,
+  },
 };
 
 /** The verdict that a letter of VERDICT_TABLE stands for; any other letter for none. */
@@ -118,28 +223,24 @@ function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
   return null;
 }
 
-/**
- * The verdict of many: the worst of them, except that a skip says nothing beside a pass. Null when
- * there is nothing to sum up.
- */
+/** The verdict of many: the one with the lowest rank. Null when there is nothing to sum up. */
 export function worstVerdict(verdicts: Iterable<Verdict>): Verdict | null {
   let worst: Verdict | null = null;
   for (const verdict of verdicts) {
-    if (worst === null || SUMMARY_RANK[verdict] < SUMMARY_RANK[worst]) worst = verdict;
+    if (worst === null || bySeverity(verdict, worst) < 0) worst = verdict;
   }
   return worst;
 }
 
-/** For sorting, the worst first, by the order in which worstVerdict chooses. */
+/** Compares two verdicts for sorting, the worst first. */
 export function bySeverity(a: Verdict, b: Verdict): number {
-  return SUMMARY_RANK[a] - SUMMARY_RANK[b];
+  return VERDICT_TABLE[a].rank - VERDICT_TABLE[b].rank;
 }
 
-/** Order of VERDICTS with skip last: smaller is worse. */
-const SUMMARY_RANK: Record<Verdict, number> = {
-  ...(Object.fromEntries(VERDICTS.map((verdict, rank) => [verdict, rank])) as Record<Verdict, number>),
-  skip: VERDICTS.length,
-};
+/** Whether a verdict tells something about the kernel in this test. */
+export function isConclusive(verdict: Verdict): boolean {
+  return VERDICT_TABLE[verdict].conclusive;
+}
 
 /** The verdict of a job whose attempt ended early, for the tests that have no result of their own. */
 export function verdictOfFailure(failure: FailureClass): Verdict {
@@ -148,22 +249,7 @@ export function verdictOfFailure(failure: FailureClass): Verdict {
   return FAILURE_POLICY[failure].finding ? 'fail' : 'infra';
 }
 
-/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 infrastructure. */
-export function exitCodeOf(verdict: Verdict | null): 0 | 1 | 2 {
-  switch (verdict) {
-    case 'pass':
-    case 'skip':
-      return 0;
-    case 'crash':
-    case 'fail':
-    case 'bounced':
-    case 'tainted':
-    case 'flaky':
-    case 'not-reached':
-      return 1;
-    case 'infra':
-    case 'canceled':
-    case null:
-      return 2;
-  }
+/** Exit code for a run's verdict; a run without one says nothing about the kernel: 2. */
+export function exitCodeOf(verdict: Verdict | null): VerdictExitCode {
+  return verdict === null ? 2 : VERDICT_TABLE[verdict].exitCode;
 }
