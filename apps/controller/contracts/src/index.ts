@@ -1,4 +1,5 @@
 export * from './schema/access.js';
+export * from './schema/verdict.js';
 export * from './schema/build-grid.js';
 export * from './schema/builds.js';
 export * from './schema/bundle.js';

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exitCodeOf, judge, type Proof, VERDICT_TABLE, VERDICTS, verdictOfFailure, worstVerdict } from '../index.js';
+import {
+  bySeverity,
+  exitCodeOf,
+  judge,
+  type Proof,
+  VERDICT_TABLE,
+  type Verdict,
+  VERDICTS,
+  verdictOfFailure,
+  worstVerdict,
+} from '../index.js';
 
 const proof = (part: Partial<Proof>): Proof => ({
   test: 't',
@@ -61,11 +71,11 @@ describe('judge', () => {
 describe('verdict order', () => {
   it('finds the worst whatever the order', () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...VERDICTS.filter((v) => v !== 'skip')), { minLength: 1 }), (list) => {
+      fc.property(fc.array(fc.constantFrom(...VERDICTS), { minLength: 1 }), (list) => {
         const worst = worstVerdict(list);
         expect(list).toContain(worst);
         for (const verdict of list) {
-          expect(VERDICTS.indexOf(verdict)).toBeGreaterThanOrEqual(VERDICTS.indexOf(worst ?? 'pass'));
+          expect(VERDICTS.indexOf(verdict)).toBeGreaterThanOrEqual(VERDICTS.indexOf(worst ?? 'skip'));
         }
         expect(worstVerdict([...list].reverse())).toBe(worst);
         expect(worstVerdict([...list, 'skip'])).toBe(worst);
@@ -76,6 +86,18 @@ describe('verdict order', () => {
     expect(worstVerdict(['skip', 'skip'])).toBe('skip');
     expect(worstVerdict(['skip', 'pass'])).toBe('pass');
     expect(worstVerdict([])).toBeNull();
+  });
+  it('ranks every verdict by its place in VERDICTS', () => {
+    expect(VERDICTS.map((verdict) => VERDICT_TABLE[verdict].rank)).toEqual(VERDICTS.map((_, place) => place));
+    expect(VERDICTS.toSorted(bySeverity)).toEqual(VERDICTS);
+  });
+  it('says of every verdict whether it is conclusive, wrong, and which exit code it has', () => {
+    const having = (column: 'conclusive' | 'wrong'): Verdict[] => VERDICTS.filter((v) => VERDICT_TABLE[v][column]);
+    expect(having('conclusive')).toEqual(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'pass']);
+    expect(having('wrong')).toEqual(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
+    const exiting = (code: number): Verdict[] => VERDICTS.filter((v) => exitCodeOf(v) === code);
+    expect(exiting(0)).toEqual(['pass', 'skip']);
+    expect(exiting(2)).toEqual(['infra', 'canceled']);
   });
   it('tells every verdict apart by letter and icon', () => {
     const rows = Object.values(VERDICT_TABLE);

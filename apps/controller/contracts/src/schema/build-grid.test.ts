@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isConclusive } from '../rules/verdict.js';
 import { countFlips } from './build-grid.js';
-import { isConclusive } from './history.js';
-import { VERDICTS, type Verdict } from '../rules/verdict.js';
+import { type Verdict, VERDICTS } from './verdict.js';
 
 const verdict = fc.constantFrom(...VERDICTS);
 const line = fc.array(verdict, { maxLength: 20 });

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { EvidenceLines, isConclusive } from './history.js';
+import { isConclusive } from '../rules/verdict.js';
+import { EvidenceLines } from './history.js';
 import { Name, Sha256 } from './ids.js';
 import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
-import { Verdict, type Verdict as VerdictName } from '../rules/verdict.js';
+import { Verdict, type Verdict as VerdictName } from './verdict.js';
 import { Combination, GridRow } from './views.js';
 
 /** Hash of a hardware combination, or `all` of them folded into one verdict per test and kernel. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
 import { JobState, RunState } from './states.js';
-import { Verdict } from '../rules/verdict.js';
+import { Verdict } from './verdict.js';
 import { Combination } from './views.js';
 
 /** What the HTTP API says of kernel builds. */

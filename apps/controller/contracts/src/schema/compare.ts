@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { EvidenceLines, isConclusive, TestedKernel } from './history.js';
+import { isConclusive } from '../rules/verdict.js';
+import { EvidenceLines, TestedKernel } from './history.js';
 import { Name } from './ids.js';
 import { RunState } from './states.js';
-import { Verdict, type Verdict as VerdictName } from '../rules/verdict.js';
+import { Verdict, type Verdict as VerdictName } from './verdict.js';
 import { Combination } from './views.js';
 
 const SIDE = /^([^~]+)(?:~([^~]+))?$/;

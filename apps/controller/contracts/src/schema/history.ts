@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { isConclusive } from '../rules/verdict.js';
 import { Name, Sequence, Sha256 } from './ids.js';
 import { LogStream } from './logs.js';
 import { timeCursor } from './time-cursor.js';
-import type { Verdict as VerdictName } from '../rules/verdict.js';
-import { Verdict } from '../rules/verdict.js';
+import { Verdict } from './verdict.js';
 import { Combination } from './views.js';
 
 /** Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. */
@@ -56,24 +56,6 @@ export const TestHistory = z.object({
   next: z.string().nullable(),
 });
 export type TestHistory = z.infer<typeof TestHistory>;
-
-/** Whether a verdict tells something of the kernel in this test: not when the lab failed or the test did not run. */
-export function isConclusive(verdict: VerdictName): boolean {
-  switch (verdict) {
-    case 'pass':
-    case 'fail':
-    case 'crash':
-    case 'bounced':
-    case 'tainted':
-    case 'flaky':
-      return true;
-    case 'skip':
-    case 'infra':
-    case 'canceled':
-    case 'not-reached':
-      return false;
-  }
-}
 
 /** Results of one build's name on one combination, oldest first. */
 export interface HistoryLine {

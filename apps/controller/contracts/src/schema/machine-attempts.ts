@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FailureClass } from './failure.js';
 import { Name } from './ids.js';
 import { AttemptState } from './states.js';
-import { Verdict } from '../rules/verdict.js';
+import { Verdict } from './verdict.js';
 
 /** An attempt as the page of its machine lists it. */
 export const MachineAttempt = z.object({

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Proof, ResultStatus, Verdict } from '../rules/verdict.js';
 import { CombinationIdentity } from './combination.js';
 import { ExpectedStart } from './expected-start.js';
 import { FailureClass } from './failure.js';
@@ -12,6 +11,7 @@ import { PathKind, PeerPath } from './paths.js';
 import { ProblemItem } from './problem.js';
 import { RunSpec } from './run-spec.js';
 import { AnyStage, AttemptState, JobState, MachineDesired, MachineObserved, RunState, StageStatus } from './states.js';
+import { Proof, ResultStatus, Verdict } from './verdict.js';
 
 /** What the HTTP API answers. Times are ISO 8601 in UTC from the database's clock. */
 const Time = z.iso.datetime();

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Proof, ResultStatus } from '../rules/verdict.js';
 import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
@@ -10,6 +9,7 @@ import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
 import { PeerPath } from '../schema/paths.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
+import { Proof, ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
 export const AGENT_PROTOCOL = 2;

@@ -1,6 +1,6 @@
-import type { Verdict } from '../verdict.js';
-import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import { figureText } from './figure.js';
+import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
+import type { Verdict } from '../../schema/verdict.js';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;

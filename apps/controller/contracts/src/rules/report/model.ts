@@ -1,4 +1,4 @@
-import { type Verdict, VERDICT_TABLE } from '../verdict.js';
+import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import type { Grid, MachineSummary, RunDetail } from '../../schema/views.js';
 
 /** Where a result was obtained: one column of the grid. */

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CHANGE_CLASSES, chooseBuilds, classOfChange, judgeRatio, RunSide, runSideText } from './schema/compare.js';
-import { arrangeHistory, HistoryCursor, isConclusive, type HistoryEntry } from './schema/history.js';
-import { changePoints } from './schema/trend.js';
-import { VERDICTS, type Verdict } from './rules/verdict.js';
-import type { Combination } from './schema/views.js';
+import { isConclusive } from './verdict.js';
+import { CHANGE_CLASSES, chooseBuilds, classOfChange, judgeRatio, RunSide, runSideText } from '../schema/compare.js';
+import { arrangeHistory, HistoryCursor, type HistoryEntry } from '../schema/history.js';
+import { changePoints } from '../schema/trend.js';
+import { type Verdict, VERDICTS } from '../schema/verdict.js';
+import type { Combination } from '../schema/views.js';
 
 const verdict = fc.constantFrom(...VERDICTS);
 const maybeVerdict = fc.option(verdict);
