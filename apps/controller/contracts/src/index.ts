@@ -29,6 +29,7 @@ export * from './schema/trend.js';
 export * from './schema/views.js';
 export * from './rules/canonical-json.js';
 export * from './rules/combination.js';
+export * from './rules/control-sequences.js';
 export * from './rules/crash.js';
 export * from './rules/devices.js';
 export * from './rules/fit.js';

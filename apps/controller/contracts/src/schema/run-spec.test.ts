@@ -65,7 +65,7 @@ describe('effectiveTimeouts', () => {
 });
 
 it('knows the kernel configurations that there are', () => {
-  const files = readdirSync(new URL('../../../../kernel/config/', import.meta.url));
+  const files = readdirSync(new URL('../../../../../kernel/config/', import.meta.url));
   expect(files.map((file) => file.replace('.config', '')).toSorted()).toEqual([...KERNEL_CONFIGS].toSorted());
 });
 

@@ -4,7 +4,10 @@ import { z } from 'zod';
 import { AGENT_PROTOCOL, AGENT_PROTOCOLS, FromAgent, ToAgent } from './agent-channel.js';
 
 const fixture = (name: string): Record<string, unknown> =>
-  JSON.parse(readFileSync(new URL(`../fixtures/agent-v1/${name}`, import.meta.url), 'utf8')) as Record<string, unknown>;
+  JSON.parse(readFileSync(new URL(`../../fixtures/agent-v1/${name}`, import.meta.url), 'utf8')) as Record<
+    string,
+    unknown
+  >;
 
 /** Values of `type` anywhere in a JSON Schema. */
 function typesIn(schema: unknown, found = new Set<string>()): Set<string> {

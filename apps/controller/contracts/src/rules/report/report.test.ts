@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Grid, MachineView, RunDetail } from '../schema/views.js';
-import { countsText, renderReport } from '../rules/report/markdown.js';
-import { counterpart, reportOfRun } from '../rules/report/model.js';
+import type { Grid, MachineView, RunDetail } from '../../schema/views.js';
+import { countsText, renderReport } from './markdown.js';
+import { counterpart, reportOfRun } from './model.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
 
