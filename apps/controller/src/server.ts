@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AGENT_PATH, LIVE_PATH } from '@peerlab/contracts';
-import { appModule } from './app.module.js';
+import { AppModule } from './app.module.js';
 import { AgentGateway } from './channels/agent.gateway.js';
 import { ChangeFeed } from './channels/change-feed.js';
 import { LiveGateway } from './channels/live.gateway.js';
@@ -49,7 +49,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   const hosts = new AllowedHosts(settings);
   // Artifacts are streams: the route reads them itself, with its own limit.
   fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
-  const app = await NestFactory.create<NestFastifyApplication>(appModule(settings, address), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(settings, address), adapter, {
     rawBody: true,
     logger: new NestLog(),
     abortOnError: false,

@@ -140,6 +140,16 @@ export class BuildService {
     if (bundleKey !== null) await requireFile(tx, bundleKey);
   }
 
+  /** pending → building, without the error of an earlier attempt. */
+  async begin(tx: Queries, id: string): Promise<void> {
+    await tx.run(`update build set state = 'building', error = null where id = $1 and state = 'pending'`, [id]);
+  }
+
+  /** What went wrong in a build, for people; its state stays. */
+  async setError(tx: Queries, id: string, error: BuildError): Promise<void> {
+    await tx.run('update build set error = $2 where id = $1', [id, jsonb(error)]);
+  }
+
   /** Moves a build between waiting and being built; a settled one stays. */
   async markBuilding(tx: Queries, id: string, building: boolean): Promise<void> {
     await tx.run(`update build set state = $2 where id = $1 and state in ('pending', 'building')`, [
@@ -176,6 +186,16 @@ export class BuildService {
       id,
       jsonb(error),
     ]);
+  }
+
+  /** Removes the builds of a run whose jobs are gone already; bundles stay. */
+  async removeOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('delete from build where run_id = $1', [runId]);
+  }
+
+  /** Notes that retention removes an artifact's file: the row stays for the runs that name it. */
+  async markArtifactRemoved(tx: Queries, sha256: string): Promise<void> {
+    await tx.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [sha256]);
   }
 
   /** Builds from the newest on; with `before` those that are older than that build. */

@@ -11,7 +11,7 @@ import {
   type ToAgent,
 } from '@peerlab/contracts';
 import { WebSocketServer } from 'ws';
-import { StaleFence } from '../dispatch/attempt.service.js';
+import { StaleFence } from '../attempts/attempt-store.js';
 import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
 import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { LiveCursor } from '@peerlab/contracts';
-import { noteChanges } from '../platform/database/bus.js';
+import { forgetChanges, noteChanges } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 
-/** So long changes are remembered for browsers that come back, in seconds. */
+/** How long changes are kept for reconnecting browsers, in seconds. */
 const KEPT_SECONDS = 3600;
 
 export interface Changes {
@@ -55,16 +55,9 @@ export class ChangeFeed {
     await noteChanges(this.#sql, topics);
   }
 
-  /**
-   * Forgets what is older than an hour, except the newest of it, which says how far back the rest goes.
-   * Changes of transactions that are still to come were brought by a copy of another cluster.
-   */
+  /** Forgets what is older than an hour. */
   async forget(): Promise<void> {
-    await this.#sql.run(
-      `delete from change where xact >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-         or xact < (select max(xact) from change where at < clock_timestamp() - make_interval(secs => $1))`,
-      [KEPT_SECONDS],
-    );
+    await forgetChanges(this.#sql, KEPT_SECONDS);
   }
 
   /** Transactions are numbered by the cluster; a database restored beside the old one is another farm. */

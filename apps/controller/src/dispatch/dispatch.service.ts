@@ -1,11 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { LEASE_SECONDS, SpoolStream } from '@peerlab/contracts';
+import { AttemptStore } from '../attempts/attempt-store.js';
+import { LeaseStore } from '../attempts/lease-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
+import { BuildService } from '../builds/build.service.js';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { isPgError, Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { HAS_ROOM } from '../storage/storage.js';
+import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { AttemptService } from './attempt.service.js';
 import { QUEUE_ORDER } from '../runs/order.js';
@@ -29,10 +33,28 @@ const IN_ORDER = `order by ${QUEUE_ORDER('j', 'r')} limit 1`;
 @Injectable()
 export class DispatchService {
   readonly #sql: Sql;
+  readonly #store: AttemptStore;
+  readonly #leases: LeaseStore;
+  readonly #streams: StreamStore;
+  readonly #jobs: JobService;
+  readonly #builds: BuildService;
   readonly #attempts: AttemptService;
 
-  constructor(sql: Sql, attempts: AttemptService) {
+  constructor(
+    sql: Sql,
+    store: AttemptStore,
+    leases: LeaseStore,
+    streams: StreamStore,
+    jobs: JobService,
+    builds: BuildService,
+    attempts: AttemptService,
+  ) {
     this.#sql = sql;
+    this.#store = store;
+    this.#leases = leases;
+    this.#streams = streams;
+    this.#jobs = jobs;
+    this.#builds = builds;
     this.#attempts = attempts;
   }
 
@@ -53,69 +75,26 @@ export class DispatchService {
     const pick = (await pickTest(tx)) ?? (await pickBuild(tx));
     if (pick === null) return false;
     const attemptId = randomUUID();
-    // One statement instead of five: every round trip adds to the time a job waits for its machine.
-    await tx.run(
-      // A fence that a machine made up must never become a real one there: agents may replace it.
-      `with next as (select nextval('lease_fence') as fence),
-         drawn as (
-           select case when fence = (select forged_fence from machine where name = $4::text) then nextval('lease_fence')
-             else fence end as fence from next),
-         tried as (
-           insert into attempt (id, job_id, number, state, agent, machine, fence, nonce)
-           select $1::uuid, $2::uuid, (select coalesce(max(number), 0) + 1 from attempt where job_id = $2), 'assigned',
-             $3::text, $4::text, fence, $5::text from drawn),
-         leased as (
-           insert into lease (fence, attempt_id, agent, machine, slot, expires_at)
-           select fence, $1, $3, $4, $6::int, clock_timestamp() + make_interval(secs => $7) from drawn),
-         counted as (insert into stream (attempt_id, stream) select $1, unnest($8::text[]))
-       update job set state = 'running', not_before = null where id = $2`,
-      [
-        attemptId,
-        pick.job_id,
-        pick.agent,
-        pick.machine,
-        randomBytes(16).toString('hex'),
-        pick.slot,
-        LEASE_SECONDS,
-        SpoolStream.options,
-      ],
-    );
-    if (pick.machine === null) {
-      await tx.run(`update build set state = 'building', error = null where id = $1 and state = 'pending'`, [
-        pick.build_id,
-      ]);
-    }
+    await this.#store.open(tx, {
+      id: attemptId,
+      jobId: pick.job_id,
+      agent: pick.agent,
+      machine: pick.machine,
+      slot: pick.slot,
+      nonce: randomBytes(16).toString('hex'),
+    });
+    await this.#streams.open(tx, attemptId);
+    await this.#jobs.start(tx, pick.job_id);
+    if (pick.machine === null) await this.#builds.begin(tx, pick.build_id);
     await rollUpRun(tx, pick.run_id);
     await announce(tx, { type: 'agent-work', agent: pick.agent }, { type: 'changed', topics: ['machines', 'builds'] });
     return true;
   }
 
-  /** A full lease for everybody: the controllers were away, not the agents. Returns how many there are. */
-  grantGrace(): Promise<number> {
-    return this.#sql.run(
-      `update lease set expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => $1))
-       where released_at is null`,
-      [LEASE_SECONDS],
-    );
-  }
-
-  /**
-   * Lets fences go on above everything that this or another farm can have drawn by now: machines compare
-   * them, and a database that was restored from a backup has forgotten the newest ones. To be called
-   * while no controller draws any.
-   */
-  async raiseFences(): Promise<void> {
-    // A fence for each millisecond since 1970 is more than any farm draws.
-    await this.#sql.run(
-      `select setval('lease_fence', greatest((select last_value from lease_fence),
-         (extract(epoch from clock_timestamp()) * 1000)::bigint))`,
-    );
-  }
-
   /** Ends attempts whose lease ran out; returns how many. One that cannot be ended is logged and keeps no other. */
   async reap(): Promise<number> {
     let reaped = 0;
-    for (const id of await this.#attempts.expired(this.#sql)) {
+    for (const id of await this.#leases.expired(this.#sql)) {
       try {
         if (await this.#sql.transaction((tx) => this.#attempts.reap(tx, id))) reaped += 1;
       } catch (error) {

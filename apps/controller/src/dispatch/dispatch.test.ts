@@ -4,6 +4,11 @@ import { Sql } from '../platform/database/sql.js';
 import { TestFarm } from '../testing/farm.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
+import { AttemptStore } from '../attempts/attempt-store.js';
+import { LeaseStore } from '../attempts/lease-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
+import { BuildService } from '../builds/build.service.js';
+import { JobService } from '../runs/job.service.js';
 import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
 import { ReconcileService } from './reconcile.service.js';
@@ -344,7 +349,7 @@ describe('several controllers', () => {
     for (let i = 0; i < 5; i += 1) await farm.call('submitRun', { body: { yaml } });
     await farm.call('submitRun', { body: { yaml: builds } });
     const replicas = Array.from({ length: 5 }, () => new Sql(farm.database.address, 2));
-    const dispatchers = replicas.map((sql) => new DispatchService(sql, farm.server.app.get(AttemptService)));
+    const dispatchers = replicas.map((sql) => dispatcherOn(farm, sql));
     const overlaps = `select count(*) as n from lease a join lease b on a.fence < b.fence
       and (a.machine = b.machine or (a.machine is null and b.machine is null and a.slot = b.slot))
       and b.acquired_at < coalesce(a.released_at, 'infinity')`;
@@ -371,7 +376,7 @@ describe('several controllers', () => {
     const yaml = `name: narrow\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [${names.join(', ')}]}\n`;
     const run = await farm.call('submitRun', { body: { yaml } });
     const replicas = Array.from({ length: 4 }, () => new Sql(farm.database.address, 2));
-    const dispatchers = replicas.map((sql) => new DispatchService(sql, farm.server.app.get(AttemptService)));
+    const dispatchers = replicas.map((sql) => dispatcherOn(farm, sql));
     const open = async (): Promise<number> =>
       (
         await farm.sql.one<{ n: number }>(
@@ -398,3 +403,16 @@ describe('several controllers', () => {
     agent.vanish();
   });
 });
+
+/** A dispatcher of another controller on the same database. */
+function dispatcherOn({ server: { app } }: TestFarm, sql: Sql): DispatchService {
+  return new DispatchService(
+    sql,
+    app.get(AttemptStore),
+    app.get(LeaseStore),
+    app.get(StreamStore),
+    app.get(JobService),
+    app.get(BuildService),
+    app.get(AttemptService),
+  );
+}

@@ -1,16 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import {
-  describeBuildError,
-  type AttemptEvent,
-  type BuildError,
-  type FromAgent,
-  type SequencedEvent,
-} from '@peerlab/contracts';
+import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import { AttemptStore, type LockedAttempt } from '../attempts/attempt-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
-import { AttemptService, testContext, type LockedAttempt } from './attempt.service.js';
+import { AttemptService, testContext } from './attempt.service.js';
 import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
-import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { JobService } from '../runs/job.service.js';
@@ -35,6 +30,8 @@ const KIND_OF_EVENT: Partial<Record<AttemptEvent['type'], LockedAttempt['kind']>
 @Injectable()
 export class EventIntake {
   readonly #sql: Sql;
+  readonly #store: AttemptStore;
+  readonly #streams: StreamStore;
   readonly #attempts: AttemptService;
   readonly #results: ResultStore;
   readonly #builds: BuildService;
@@ -43,6 +40,8 @@ export class EventIntake {
 
   constructor(
     sql: Sql,
+    store: AttemptStore,
+    streams: StreamStore,
     attempts: AttemptService,
     results: ResultStore,
     builds: BuildService,
@@ -50,6 +49,8 @@ export class EventIntake {
     verdicts: VerdictRows,
   ) {
     this.#sql = sql;
+    this.#store = store;
+    this.#streams = streams;
     this.#attempts = attempts;
     this.#results = results;
     this.#builds = builds;
@@ -63,22 +64,21 @@ export class EventIntake {
    * Returns how many events are stored now. Throws StaleFence.
    */
   async take(agent: string, frame: EventsFrame): Promise<number> {
-    const { next, ended } = await this.#store(agent, frame);
+    const { next, ended } = await this.#storeEvents(agent, frame);
     if (ended) await this.#packVerdicts(frame.attemptId);
     return next;
   }
 
   /** `ended`: by one of these events. */
-  async #store(agent: string, { attemptId, fence, events }: EventsFrame): Promise<{ next: number; ended: boolean }> {
+  async #storeEvents(
+    agent: string,
+    { attemptId, fence, events }: EventsFrame,
+  ): Promise<{ next: number; ended: boolean }> {
     return this.#sql.transaction(async (tx) => {
-      const revoked = (await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null;
-      const attempt = await this.#attempts.lock(tx, attemptId);
+      const revoked = (await this.#store.checkFence(tx, attemptId, fence, agent, 'update')) !== null;
+      const attempt = await this.#store.lock(tx, attemptId);
       const before = attempt.state;
-      const counter = await tx.one<{ next: number }>(
-        `select next from stream where attempt_id = $1 and stream = 'events' for update`,
-        [attemptId],
-      );
-      const first = counter?.next ?? 0;
+      const first = await this.#streams.lockNext(tx, attemptId, 'events');
       let next = first;
       let resultsChanged = false;
       for (const event of events) {
@@ -88,7 +88,7 @@ export class EventIntake {
         next += 1;
       }
       if (next === first) return { next, ended: false };
-      await tx.run(`update stream set next = $2 where attempt_id = $1 and stream = 'events'`, [attemptId, next]);
+      await this.#streams.advance(tx, attemptId, 'events', next);
       if (resultsChanged) await rollUpRun(tx, attempt.run_id);
       await announce(tx, { type: 'changed', topics: [`run:${attempt.run_id}`] });
       return { next, ended: before !== attempt.state && attempt.state === 'ended' };
@@ -118,7 +118,7 @@ export class EventIntake {
     revoked: boolean,
   ): Promise<boolean> {
     // An agent that reports of an attempt holds it, even if its "accepted" was lost.
-    if (!revoked) await this.#attempts.accept(tx, attempt);
+    if (!revoked) await this.#store.accept(tx, attempt);
     const only = KIND_OF_EVENT[event.type];
     if (only !== undefined && only !== attempt.kind) {
       writeLog('warn', 'foreign-event-ignored', { attempt: attempt.id, kind: attempt.kind, event: event.type });
@@ -126,10 +126,10 @@ export class EventIntake {
     }
     switch (event.type) {
       case 'stage':
-        await this.#results.putStage(tx, attempt.id, event, at);
+        await this.#store.putStage(tx, attempt.id, event, at);
         return false;
       case 'kernel':
-        await this.#results.putKernel(tx, attempt.id, seq, event.sighting);
+        await this.#store.putKernel(tx, attempt.id, seq, event.sighting);
         return false;
       case 'plan':
         await this.#results.putPlan(tx, testContext(attempt), event.suite, event.tests);
@@ -142,7 +142,7 @@ export class EventIntake {
         await this.#results.putMeasurement(tx, attempt.id, seq, event);
         return true;
       case 'build-progress':
-        await this.#putProgress(tx, attempt, event.percent, event.text);
+        await this.#store.setProgress(tx, attempt.id, event.percent, event.text);
         return false;
       case 'built':
         if (revoked) return false;
@@ -150,11 +150,11 @@ export class EventIntake {
         return true;
       case 'build-failed':
         if (revoked) return false;
-        await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(event.error)]);
-        await this.#putProgress(tx, attempt, 100, describeBuildError(event.error));
+        await this.#builds.setError(tx, attempt.build_id, event.error);
+        await this.#store.setProgress(tx, attempt.id, 100, describeBuildError(event.error));
         return false;
       case 'finished':
-        await this.#expect(tx, attempt, event.lineCounts);
+        await this.#streams.expect(tx, attempt.id, event.lineCounts);
         if (revoked) {
           await this.#attempts.noteRestored(tx, attempt, await judgeRestored(tx, attempt, event));
           return false;
@@ -168,36 +168,17 @@ export class EventIntake {
     }
   }
 
-  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string): Promise<void> {
-    await tx.run('update attempt set progress = $2 where id = $1', [attempt.id, jsonb({ percent, text })]);
-  }
-
   async #built(tx: Queries, attempt: LockedAttempt, event: Extract<AttemptEvent, { type: 'built' }>): Promise<void> {
     const text = event.cached ? 'taken from the cache' : 'built';
-    await this.#putProgress(tx, attempt, 100, text);
+    await this.#store.setProgress(tx, attempt.id, 100, text);
     const problem = await this.#builds.markReady(tx, attempt.build_id, event, attempt.agent);
     if (problem !== null) {
       // The attempt's end says so again.
-      const error: BuildError = { class: 'infrastructure', detail: problem };
-      await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(error)]);
+      await this.#builds.setError(tx, attempt.build_id, { class: 'infrastructure', detail: problem });
       writeLog('warn', 'bundle-refused', { attempt: attempt.id, key: event.manifest.key, problem });
       return;
     }
     await this.#jobs.unblock(tx, attempt.build_id);
     await announce(tx, { type: 'changed', topics: ['builds'] });
-  }
-
-  async #expect(
-    tx: Queries,
-    attempt: LockedAttempt,
-    lineCounts: Extract<AttemptEvent, { type: 'finished' }>['lineCounts'],
-  ): Promise<void> {
-    for (const [stream, lines] of Object.entries(lineCounts)) {
-      await tx.run('update stream set expected = $3 where attempt_id = $1 and stream = $2', [
-        attempt.id,
-        stream,
-        lines,
-      ]);
-    }
   }
 }

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { LEASE_SECONDS, type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { AttemptStore, StaleFence } from '../attempts/attempt-store.js';
+import { LeaseStore } from '../attempts/lease-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { readAssignments } from './assignment.js';
-import { AttemptService, StaleFence } from './attempt.service.js';
+import { AttemptService } from './attempt.service.js';
 
 type Accepted = Extract<FromAgent, { type: 'accepted' }>;
 type Declined = Extract<FromAgent, { type: 'declined' }>;
@@ -28,10 +31,16 @@ interface KnownAttempt {
 @Injectable()
 export class ReconcileService {
   readonly #sql: Sql;
+  readonly #store: AttemptStore;
+  readonly #leases: LeaseStore;
+  readonly #streams: StreamStore;
   readonly #attempts: AttemptService;
 
-  constructor(sql: Sql, attempts: AttemptService) {
+  constructor(sql: Sql, store: AttemptStore, leases: LeaseStore, streams: StreamStore, attempts: AttemptService) {
     this.#sql = sql;
+    this.#store = store;
+    this.#leases = leases;
+    this.#streams = streams;
     this.#attempts = attempts;
   }
 
@@ -40,7 +49,7 @@ export class ReconcileService {
     await this.reconcile(agent, connection, held);
     const welcome: Welcome = [];
     for (const { id, fence, revoked } of await knownAttempts(this.#sql, agent, held)) {
-      const ackedNext = await this.#attempts.acknowledged(this.#sql, id);
+      const ackedNext = await this.#streams.acknowledged(this.#sql, id);
       welcome.push({ attemptId: id, fence, ackedNext, ...(revoked === null ? {} : { revoked }) });
     }
     return welcome;
@@ -64,17 +73,9 @@ export class ReconcileService {
     return renewed;
   }
 
-  /** Renews the leases of what an agent holds, in one statement by the database's clock. */
-  async renew(agent: string, held: readonly HeldAttempt[]): Promise<Renewed> {
-    if (held.length === 0) return [];
-    const rows = await this.#sql.rows<{ attempt_id: string; fence: number }>(
-      `update lease l set expires_at = clock_timestamp() + make_interval(secs => $4)
-       from unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
-       where l.attempt_id = h.attempt_id and l.fence = h.fence and l.agent = $1 and l.released_at is null
-       returning l.attempt_id, l.fence`,
-      [agent, held.map(({ attemptId }) => attemptId), held.map(({ fence }) => fence), LEASE_SECONDS],
-    );
-    return rows.map(({ attempt_id, fence }) => ({ attemptId: attempt_id, fence }));
+  /** Renews the leases of what an agent holds. */
+  renew(agent: string, held: readonly HeldAttempt[]): Promise<Renewed> {
+    return this.#leases.renew(this.#sql, agent, held);
   }
 
   /**
@@ -111,15 +112,15 @@ export class ReconcileService {
   /** Throws StaleFence when the work was taken away meanwhile. */
   async accept(agent: string, { attemptId, fence }: Accepted): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
-      await this.#attempts.accept(tx, await this.#attempts.lock(tx, attemptId));
+      await this.#store.checkAuthority(tx, attemptId, fence, agent);
+      await this.#store.accept(tx, await this.#store.lock(tx, attemptId));
     });
   }
 
   /** The agent cannot begin it. Throws StaleFence when the work was taken away meanwhile. */
   async decline(agent: string, { attemptId, fence, reason }: Declined): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      await this.#attempts.checkAuthority(tx, attemptId, fence, agent);
+      await this.#store.checkAuthority(tx, attemptId, fence, agent);
       await this.#takeBack(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
     });
   }
@@ -130,7 +131,7 @@ export class ReconcileService {
    */
   async abandon(agent: string, attemptId: string, fence: number, message: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      if ((await this.#attempts.checkFence(tx, attemptId, fence, agent, 'update')) !== null) return;
+      if ((await this.#store.checkFence(tx, attemptId, fence, agent, 'update')) !== null) return;
       await this.#takeBack(tx, attemptId, 'agent-bug', message);
     });
   }
@@ -177,7 +178,7 @@ export class ReconcileService {
   /** Takes back what was assigned but never taken. */
   async #withdraw(attemptId: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      const attempt = await this.#attempts.lock(tx, attemptId);
+      const attempt = await this.#store.lock(tx, attemptId);
       if (attempt.state === 'assigned')
         await this.#takeBack(tx, attemptId, 'canceled', 'canceled before the agent took it');
     });
@@ -188,12 +189,11 @@ export class ReconcileService {
     // Of two connections only the newest knows what the agent holds.
     const current = 'select 1 from agent where name = $1 and connection = $2 for no key update';
     if ((await tx.one(current, [agent, connection])) === null) return;
-    const attempt = await this.#attempts.lock(tx, id);
+    const attempt = await this.#store.lock(tx, id);
     if (attempt.state !== 'running') return;
-    const stored = await tx.one('select 1 from stream where attempt_id = $1 and next > 0 limit 1', [id]);
-    if (stored === null) {
+    if (!(await this.#streams.hasAny(tx, id))) {
       // Nothing of it arrived, so it never got to the agent's disk: it is simply given again.
-      await tx.run(`update attempt set state = 'assigned' where id = $1`, [id]);
+      await this.#store.assignAgain(tx, id);
       return;
     }
     const message = `agent ${agent} came back without this attempt; its spool was lost`;
@@ -201,7 +201,7 @@ export class ReconcileService {
   }
 
   async #takeBack(tx: Queries, attemptId: string, failureClass: FailureClass, message: string): Promise<void> {
-    await this.#attempts.end(tx, await this.#attempts.lock(tx, attemptId), {
+    await this.#attempts.end(tx, await this.#store.lock(tx, attemptId), {
       failure: { class: failureClass, stage: null, message, signature: null },
       restored: null,
       revoked: true,

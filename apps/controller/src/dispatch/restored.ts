@@ -1,7 +1,9 @@
 import type { AttemptEvent } from '@peerlab/contracts';
 import type { Queries } from '../platform/database/sql.js';
 import { writeLog } from '../platform/logging.js';
-import type { Ending, LockedAttempt } from './attempt.service.js';
+import type { LockedAttempt } from '../attempts/attempt-store.js';
+import { noteForgedFence } from '../fleet/machine-register.js';
+import type { Ending } from './attempt.service.js';
 
 type Finished = Extract<AttemptEvent, { type: 'finished' }>;
 
@@ -23,7 +25,7 @@ export async function judgeRestored(
   if (await wasGiven(tx, attempt, attempt.machine, fenceSeen)) return { restored };
   writeLog('warn', 'forged-fence', { attempt: attempt.id, machine: attempt.machine, fence: fenceSeen ?? null });
   if (fenceSeen !== undefined && fenceSeen > attempt.fence) {
-    await tx.run('update machine set forged_fence = $2 where name = $1', [attempt.machine, fenceSeen]);
+    await noteForgedFence(tx, attempt.machine, fenceSeen);
   }
   const seen = fenceSeen === undefined ? 'another fence' : `the fence ${fenceSeen}`;
   return {

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { LeaseStore } from '../attempts/lease-store.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { Bus } from '../platform/database/bus.js';
+import { Sql } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { DispatchService } from './dispatch.service.js';
 import { ControllerPresence } from './presence.js';
@@ -12,6 +14,8 @@ const TICK_MS = 2000;
 /** Runs the dispatcher when woken and now and then, never twice at a time in one process. */
 @Injectable()
 export class DispatchTicker {
+  readonly #sql: Sql;
+  readonly #leases: LeaseStore;
   readonly #dispatch: DispatchService;
   readonly #fleet: FleetService;
   readonly #presence: ControllerPresence;
@@ -22,7 +26,16 @@ export class DispatchTicker {
   #stopped = false;
   #ready = false;
 
-  constructor(dispatch: DispatchService, fleet: FleetService, presence: ControllerPresence, bus: Bus) {
+  constructor(
+    sql: Sql,
+    leases: LeaseStore,
+    dispatch: DispatchService,
+    fleet: FleetService,
+    presence: ControllerPresence,
+    bus: Bus,
+  ) {
+    this.#sql = sql;
+    this.#leases = leases;
     this.#dispatch = dispatch;
     this.#fleet = fleet;
     this.#presence = presence;
@@ -61,8 +74,8 @@ export class DispatchTicker {
   /** While no controller was there, or all of them were held up, nobody could renew a lease. */
   async #showPresence(): Promise<void> {
     if (this.#stopped || !(await this.#presence.show())) return;
-    await this.#dispatch.raiseFences();
-    const leases = await this.#dispatch.grantGrace();
+    await this.#leases.raiseFences(this.#sql);
+    const leases = await this.#leases.extendAll(this.#sql);
     if (leases > 0) writeLog('info', 'no controller was there until now; all leases begin anew', { leases });
   }
 

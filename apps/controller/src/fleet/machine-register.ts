@@ -101,3 +101,8 @@ function warn(event: string, agent: string, machines: readonly string[]): void {
   if (machines.length === 0) return;
   writeLog('warn', event, { agent, count: machines.length, first: machines.slice(0, NAMED_MAX) });
 }
+
+/** Notes a fence that a machine showed and that no attempt on it was given, so that the next attempt may replace it. */
+export async function noteForgedFence(tx: Queries, machine: string, fence: number): Promise<void> {
+  await tx.run('update machine set forged_fence = $2 where name = $1', [machine, fence]);
+}

@@ -87,6 +87,11 @@ export class DeliveryLog {
     );
   }
 
+  /** Forgets which run a delivery started; that it started one stays known. */
+  async forgetRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('update webhook_delivery set run_id = null where run_id = $1', [runId]);
+  }
+
   /** The newest first; with `before` (source~id) those that came before that delivery. */
   async list({ before, limit }: { before?: string | undefined; limit: number }): Promise<DeliveryPage> {
     const at = before?.indexOf('~') ?? -1;

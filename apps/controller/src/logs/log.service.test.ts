@@ -1,7 +1,7 @@
 import { LOG_LINE_MAX, type LogLine } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StaleFence } from '../dispatch/attempt.service.js';
+import { StaleFence } from '../attempts/attempt-store.js';
 import { TestFarm } from '../testing/farm.js';
 import { extendingLines, LogService } from './log.service.js';
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { joinedText, type FromAgent, type LogLine, type LogPage, type LogStream } from '@peerlab/contracts';
-import { AttemptService } from '../dispatch/attempt.service.js';
+import { AttemptStore } from '../attempts/attempt-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -31,36 +32,39 @@ const lineBytes = ({ text }: LogLine): number => Buffer.byteLength(text) + ROW_B
 @Injectable()
 export class LogService {
   readonly #sql: Sql;
-  readonly #attempts: AttemptService;
+  readonly #attempts: AttemptStore;
+  readonly #streams: StreamStore;
 
-  constructor(sql: Sql, attempts: AttemptService) {
+  constructor(sql: Sql, attempts: AttemptStore, streams: StreamStore) {
     this.#sql = sql;
     this.#attempts = attempts;
+    this.#streams = streams;
   }
 
   /** Returns how many lines of the stream are stored now. Throws StaleFence. */
   async append(agent: string, { attemptId, fence, stream, lines }: LogFrame): Promise<number> {
     return this.#sql.transaction(async (tx) => {
       await this.#attempts.checkFence(tx, attemptId, fence, agent, 'share');
-      const counter = await tx.one<{ next: number }>(
-        'select next from stream where attempt_id = $1 and stream = $2 for update',
-        [attemptId, stream],
-      );
-      const first = counter?.next ?? 0;
+      const first = await this.#streams.lockNext(tx, attemptId, stream);
       const taken = extendingLines(first, lines);
       if (taken.length === 0) return first;
       const next = first + taken.length;
       await insertLines(tx, attemptId, stream, taken);
       const bytes = taken.reduce((sum, line) => sum + lineBytes(line), 0);
-      await tx.run('update stream set next = $3, bytes = bytes + $4 where attempt_id = $1 and stream = $2', [
-        attemptId,
-        stream,
-        next,
-        bytes,
-      ]);
+      await this.#streams.advance(tx, attemptId, stream, next, bytes);
       await announce(tx, { type: 'log', attemptId, stream, next });
       return next;
     });
+  }
+
+  /** Removes all lines of attempts; returns how many there were. */
+  async remove(tx: Queries, attemptIds: readonly string[]): Promise<number> {
+    return tx.run('delete from log_line where attempt_id = any($1)', [attemptIds]);
+  }
+
+  /** Gives the space of removed lines back to Postgres; not in a transaction. */
+  async vacuum(): Promise<void> {
+    await this.#sql.run('vacuum log_line');
   }
 
   /** Up to `limit` lines from sequence number `from` on. */

@@ -1,5 +1,5 @@
 import type { Queries } from '../platform/database/sql.js';
-import type { Candidate } from '../storage/plan.js';
+import type { Candidate } from './plan.js';
 
 interface Row {
   subject: string;

@@ -1,24 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Removal } from '@peerlab/contracts';
+import { AttemptStore } from '../attempts/attempt-store.js';
+import { StreamStore } from '../attempts/stream-store.js';
 import { ArtifactStore } from '../builds/artifact-store.js';
+import { BuildService } from '../builds/build.service.js';
+import { DeliveryLog } from '../integrations/delivery-log.js';
+import { LogService } from '../logs/log.service.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { writeLog } from '../platform/logging.js';
-import { forgetPlans } from '../verdicts/verdict-rows.js';
+import { JobService } from '../runs/job.service.js';
+import { RunService } from '../runs/run.service.js';
+import { ResultStore } from '../verdicts/result-store.js';
 import { ARTIFACT_USES } from './candidates.js';
-
-/** Tables with rows of an attempt, in an order in which they can be emptied. */
-const OF_ATTEMPT = [
-  'log_line',
-  'stream',
-  'attempt_stage',
-  'attempt_kernel',
-  'planned_test',
-  'attempt_verdicts',
-  'result',
-  'measurement',
-  'lease',
-];
 
 const ORPHAN = { kind: 'artifact', name: 'file without a record', why: 'age', lines: 0 } as const;
 /** An artifact's file is there a moment before its row. */
@@ -31,45 +25,82 @@ const INCOMING_MS = 24 * 3600 * 1000;
 export class Remover {
   readonly #sql: Sql;
   readonly #store: ArtifactStore;
+  readonly #builds: BuildService;
+  readonly #attempts: AttemptStore;
+  readonly #streams: StreamStore;
+  readonly #logs: LogService;
+  readonly #results: ResultStore;
+  readonly #jobs: JobService;
+  readonly #runs: RunService;
+  readonly #deliveries: DeliveryLog;
 
-  constructor(sql: Sql, store: ArtifactStore) {
+  constructor(
+    sql: Sql,
+    store: ArtifactStore,
+    builds: BuildService,
+    attempts: AttemptStore,
+    streams: StreamStore,
+    logs: LogService,
+    results: ResultStore,
+    jobs: JobService,
+    runs: RunService,
+    deliveries: DeliveryLog,
+  ) {
     this.#sql = sql;
     this.#store = store;
+    this.#builds = builds;
+    this.#attempts = attempts;
+    this.#streams = streams;
+    this.#logs = logs;
+    this.#results = results;
+    this.#jobs = jobs;
+    this.#runs = runs;
+    this.#deliveries = deliveries;
   }
 
   /** False when it is no longer to be removed: pinned, used again, or gone already. */
   async remove(removal: Removal): Promise<boolean> {
     switch (removal.kind) {
       case 'logs':
-        return this.#ofRun(removal, removeLogs);
+        return this.#ofRun(removal, (tx, attempts) => this.#removeLogs(tx, attempts));
       case 'run':
-        return this.#ofRun(removal, removeRun);
+        return this.#ofRun(removal, (tx, attempts) => this.#removeRun(tx, removal.subject, attempts));
       case 'artifact':
         return this.#artifact(removal);
     }
   }
 
   /** Locks as everything else does: attempts, then streams, then jobs, then the run. */
-  async #ofRun(
-    removal: Removal,
-    work: (tx: Queries, run: string, attempts: string[]) => Promise<Weight>,
-  ): Promise<boolean> {
+  async #ofRun(removal: Removal, work: (tx: Queries, attempts: string[]) => Promise<Weight>): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
-      const attempts = await tx.rows<{ id: string }>(
-        `select t.id from attempt t join job j on j.id = t.job_id where j.run_id = $1 order by t.id for update of t`,
-        [removal.subject],
-      );
-      const ids = attempts.map(({ id }) => id);
-      await tx.rows('select 1 from stream where attempt_id = any($1) order by attempt_id, stream for update', [ids]);
+      const ids = await this.#attempts.lockOfRun(tx, removal.subject);
+      await this.#streams.lockAll(tx, ids);
       const run = await tx.one<{ free: boolean }>(
         `select state = 'ended' and not exists (select 1 from run_pin p where p.run_id = run.id) as free
          from run where id = $1 for update`,
         [removal.subject],
       );
       if (run?.free !== true) return false;
-      await record(tx, removal, await work(tx, removal.subject, ids));
+      await record(tx, removal, await work(tx, ids));
       return true;
     });
+  }
+
+  async #removeLogs(tx: Queries, attempts: string[]): Promise<Weight> {
+    const lines = await this.#logs.remove(tx, attempts);
+    return { lines, bytes: await this.#streams.markRemoved(tx, attempts) };
+  }
+
+  async #removeRun(tx: Queries, run: string, attempts: string[]): Promise<Weight> {
+    const weight = await this.#removeLogs(tx, attempts);
+    await this.#results.remove(tx, attempts);
+    await this.#attempts.remove(tx, attempts);
+    await this.#jobs.removeOfRun(tx, run);
+    await this.#builds.removeOfRun(tx, run);
+    // The delivery stays known, so that a repeated one starts nothing.
+    await this.#deliveries.forgetRun(tx, run);
+    await this.#runs.remove(tx, run);
+    return weight;
   }
 
   /** The row stays for the runs that name it; the file goes after the commit, so a row without the mark has its file. */
@@ -88,7 +119,7 @@ export class Remover {
         [sha256],
       );
       if (artifact === null || used !== null) return false;
-      await tx.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [sha256]);
+      await this.#builds.markArtifactRemoved(tx, sha256);
       await record(tx, removal, { lines: 0, bytes: artifact.size_bytes });
       return true;
     });
@@ -147,37 +178,6 @@ export class Remover {
 interface Weight {
   lines: number;
   bytes: number;
-}
-
-/** Rows of the events stay: they are a counter, and the results they brought remain. */
-async function removeLogs(tx: Queries, _run: string, attempts: string[]): Promise<Weight> {
-  const lines = await tx.run('delete from log_line where attempt_id = any($1)', [attempts]);
-  const weight = await tx.one<{ bytes: number }>(
-    `with old as (select coalesce(sum(bytes), 0)::bigint as bytes from stream where attempt_id = any($1)),
-       emptied as (update stream set bytes = 0, removed_at = clock_timestamp()
-         where attempt_id = any($1) and stream <> 'events' and next > 0)
-     select bytes from old`,
-    [attempts],
-  );
-  return { lines, bytes: weight?.bytes ?? 0 };
-}
-
-async function removeRun(tx: Queries, run: string, attempts: string[]): Promise<Weight> {
-  const weight = await removeLogs(tx, run, attempts);
-  const plans = await tx.rows<{ plan: string }>('select plan from attempt_verdicts where attempt_id = any($1)', [
-    attempts,
-  ]);
-  for (const table of OF_ATTEMPT) await tx.run(`delete from ${table} where attempt_id = any($1)`, [attempts]);
-  await forgetPlans(
-    tx,
-    plans.map(({ plan }) => plan),
-  );
-  await tx.run('delete from attempt where id = any($1)', [attempts]);
-  for (const table of ['job', 'build']) await tx.run(`delete from ${table} where run_id = $1`, [run]);
-  // The delivery stays known, so that a repeated one starts nothing.
-  await tx.run('update webhook_delivery set run_id = null where run_id = $1', [run]);
-  await tx.run('delete from run where id = $1', [run]);
-  return weight;
 }
 
 async function record(tx: Queries, removal: Removal, { lines, bytes }: Weight): Promise<void> {

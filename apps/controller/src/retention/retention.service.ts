@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@peerlab/contracts';
+import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
 import { readCandidates } from './candidates.js';
-import { planRemovals } from '../storage/plan.js';
+import { planRemovals } from './plan.js';
 import { Remover } from './remover.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
@@ -21,10 +22,18 @@ export class RetentionService {
   readonly #sql: Sql;
   readonly #meter: StorageMeter;
   readonly #remover: Remover;
+  readonly #logs: LogService;
   readonly #policy: RetentionPolicy;
   #sweptAt: Date | null = null;
 
-  constructor(sql: Sql, meter: StorageMeter, remover: Remover, @Inject(SETTINGS_TOKEN) settings: Settings) {
+  constructor(
+    sql: Sql,
+    meter: StorageMeter,
+    remover: Remover,
+    logs: LogService,
+    @Inject(SETTINGS_TOKEN) settings: Settings,
+  ) {
+    this.#logs = logs;
     this.#sql = sql;
     this.#meter = meter;
     this.#remover = remover;
@@ -121,7 +130,7 @@ export class RetentionService {
       bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0),
     });
     // Not in a transaction: only now Postgres may use the space again.
-    if (removed.some(({ lines }) => lines > 0)) await this.#sql.run('vacuum log_line');
+    if (removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
     const after = await this.#meter.measure();
     return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
   }

@@ -28,6 +28,11 @@ export class JobService {
     );
   }
 
+  /** queued → running. */
+  async start(tx: Queries, id: string): Promise<void> {
+    await tx.run(`update job set state = 'running', not_before = null where id = $1`, [id]);
+  }
+
   /** running → queued, keeping its age in the queue. */
   async requeue(tx: Queries, job: JobRow, attemptNumber: number): Promise<void> {
     await tx.run(
@@ -63,5 +68,10 @@ export class JobService {
        where build_id = $1 and kind = 'test' and state = 'blocked'`,
       [buildId, verdict, note],
     );
+  }
+
+  /** Removes the jobs of a run whose attempts are gone already. */
+  async removeOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('delete from job where run_id = $1', [runId]);
   }
 }

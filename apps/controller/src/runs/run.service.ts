@@ -190,6 +190,11 @@ export class RunService {
     return this.#view.summary(id);
   }
 
+  /** Removes a run whose jobs, builds and deliveries are gone or forget it already. */
+  async remove(tx: Queries, runId: string): Promise<void> {
+    await tx.run('delete from run where id = $1', [runId]);
+  }
+
   async #plan(spec: RunSpec): Promise<Plan> {
     const bundles = new Map<string, string[]>();
     const artifacts = new Set<string>();

@@ -8,7 +8,7 @@ import { announce } from '../platform/database/bus.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
-import { levelOf } from './plan.js';
+import { levelOf } from './level.js';
 
 /** Condition in SQL: there is room for something new. Every controller goes by the same measurement. */
 export const HAS_ROOM = `not exists (select 1 from storage where level = 'full')`;

@@ -3,26 +3,18 @@ import {
   judge,
   verdictOfFailure,
   worstVerdict,
-  type KernelSighting,
   type Metric,
   type PathKind,
-  type StageView,
   type TestResult,
   type Verdict,
 } from '@peerlab/contracts';
 import type { StoredFailure } from '../schema/attempts.js';
 import { jsonb, storable } from '../platform/database/storable.js';
+import type { SuiteOutline } from '../attempts/attempt-store.js';
 import type { Queries } from '../platform/database/sql.js';
 import { boundedSample, quartiles } from './statistics.js';
-import { forgetVerdicts } from './verdict-rows.js';
-import {
-  expectedTests,
-  suitePosition,
-  verdictOfUnreached,
-  WHOLE_SUITE,
-  type ExpectedTest,
-  type SuiteOutline,
-} from './unreached.js';
+import { forgetVerdicts, removeVerdicts } from './verdict-rows.js';
+import { expectedTests, suitePosition, verdictOfUnreached, WHOLE_SUITE, type ExpectedTest } from './unreached.js';
 
 /** What the results of a test attempt are judged by. */
 export interface TestContext {
@@ -37,31 +29,6 @@ export interface TestContext {
 /** Writes what an attempt reports. Every method belongs into the transaction that counts the event. */
 @Injectable()
 export class ResultStore {
-  /** `at` is the agent's clock, milliseconds since 1970: durations stay true when a report arrives late. */
-  async putStage(
-    tx: Queries,
-    attemptId: string,
-    stage: Pick<StageView, 'stage' | 'status' | 'detail'>,
-    at: number,
-  ): Promise<void> {
-    const ended = stage.status !== 'started';
-    await tx.run(
-      `insert into attempt_stage (attempt_id, stage, status, started_at, ended_at, detail)
-       values ($1, $2, $3, to_timestamp($4::float8 / 1000), case when $5 then to_timestamp($4::float8 / 1000) end, $6)
-       on conflict (attempt_id, stage) do update set status = excluded.status, ended_at = excluded.ended_at,
-         detail = coalesce(excluded.detail, attempt_stage.detail)`,
-      [attemptId, stage.stage, stage.status, at, ended, storable(stage.detail)],
-    );
-  }
-
-  async putKernel(tx: Queries, attemptId: string, seq: number, sighting: KernelSighting): Promise<void> {
-    await tx.run('insert into attempt_kernel (attempt_id, seq, sighting) values ($1, $2, $3)', [
-      attemptId,
-      seq,
-      jsonb(sighting),
-    ]);
-  }
-
   async putPlan(tx: Queries, context: TestContext, suite: string, tests: readonly string[]): Promise<void> {
     const first = suitePosition(context.suites, suite, '');
     await tx.run(
@@ -124,6 +91,14 @@ export class ResultStore {
         upperQuartile,
       ],
     );
+  }
+
+  /** Removes all results of attempts. */
+  async remove(tx: Queries, attemptIds: readonly string[]): Promise<void> {
+    await removeVerdicts(tx, attemptIds);
+    await tx.run('delete from planned_test where attempt_id = any($1)', [attemptIds]);
+    await tx.run('delete from result where attempt_id = any($1)', [attemptIds]);
+    await tx.run('delete from measurement where attempt_id = any($1)', [attemptIds]);
   }
 
   /** Gives every expected test without a result its row, and returns the verdict of the whole attempt. */

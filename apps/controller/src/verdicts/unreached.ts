@@ -1,4 +1,5 @@
 import { FAILURE_POLICY, FARM_SUITE, verdictOfFailure, type Verdict } from '@peerlab/contracts';
+import type { SuiteOutline } from '../attempts/attempt-store.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
 /** Stands for a whole suite whose tests nobody listed. */
@@ -7,11 +8,6 @@ export const WHOLE_SUITE = '(suite)';
 const SUITE_STRIDE = 10_000;
 const UNKNOWN_SUITE_POSITION = 800 * SUITE_STRIDE;
 const RESTORE_POSITION = 900 * SUITE_STRIDE;
-
-export interface SuiteOutline {
-  name: string;
-  tests: readonly string[];
-}
 
 export interface ExpectedTest {
   suite: string;

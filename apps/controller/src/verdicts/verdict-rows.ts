@@ -157,13 +157,19 @@ export async function forgetVerdicts(tx: Queries, attemptId: string): Promise<vo
   await tx.run('delete from attempt_verdicts where attempt_id = $1', [attemptId]);
 }
 
-/** Removes lists of tests that no packed attempt has any more. */
-export async function forgetPlans(tx: Queries, hashes: readonly string[]): Promise<void> {
-  // Locked first, so that the next statement sees what somebody who packs just now has stored.
-  await tx.rows('select 1 from test_plan where hash = any($1) order by hash for update', [hashes]);
+/** Removes what is packed of attempts, and the lists of tests that no packed attempt has any more. */
+export async function removeVerdicts(tx: Queries, attemptIds: readonly string[]): Promise<void> {
+  const rows = await tx.rows<{ plan: string }>(
+    'select distinct plan from attempt_verdicts where attempt_id = any($1)',
+    [attemptIds],
+  );
+  const plans = rows.map(({ plan }) => plan);
+  await tx.run('delete from attempt_verdicts where attempt_id = any($1)', [attemptIds]);
+  // Locked first, so that the next statement sees what another transaction that packs just now has stored.
+  await tx.rows('select 1 from test_plan where hash = any($1) order by hash for update', [plans]);
   await tx.run(
     `delete from test_plan p where hash = any($1) and not exists (select 1 from attempt_verdicts v where v.plan = p.hash)`,
-    [hashes],
+    [plans],
   );
 }
 

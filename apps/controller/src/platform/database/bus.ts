@@ -42,6 +42,18 @@ export async function noteChanges(queries: Queries, topics: readonly string[]): 
   await queries.run(noteSql('$1'), [topics]);
 }
 
+/**
+ * Forgets changes that are older than `keptSeconds`, except the newest of them, which says how far back the rest
+ * goes. Changes of transactions that are still to come were brought by a copy of another cluster.
+ */
+export async function forgetChanges(queries: Queries, keptSeconds: number): Promise<void> {
+  await queries.run(
+    `delete from change where xact >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+       or xact < (select max(xact) from change where at < clock_timestamp() - make_interval(secs => $1))`,
+    [keptSeconds],
+  );
+}
+
 const NOTIFY = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
 /** A row per transaction and topic: nobody waits for anybody, as with a counter they would. */
 const noteSql = (topics: string): string => `

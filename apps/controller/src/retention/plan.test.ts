@@ -1,7 +1,8 @@
 import { RetentionPolicy, type StorageUse } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { levelOf, planRemovals, type Candidate } from './plan.js';
+import { levelOf } from '../storage/level.js';
+import { planRemovals, type Candidate } from './plan.js';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const DAY = 24 * 3600 * 1000;

@@ -1,4 +1,4 @@
-import type { Removal, RetentionPolicy, StorageLevel, StorageUse } from '@peerlab/contracts';
+import type { Removal, RetentionPolicy, StorageUse } from '@peerlab/contracts';
 
 /** Something that may be removed, if it is neither pinned nor in use. */
 export interface Candidate {
@@ -16,12 +16,6 @@ export interface Candidate {
 const DAY_MS = 24 * 3600 * 1000;
 /** An upload that nobody has named yet may be about to be. */
 const YOUNG_MS = 3600 * 1000;
-
-/** `full` outranks `soft`: nothing new is begun while the pass that makes room is still under way. */
-export function levelOf(use: StorageUse, policy: RetentionPolicy): StorageLevel {
-  if (use.usedBytes >= policy.hardBytes || use.freeBytes < policy.freeBytes) return 'full';
-  return use.usedBytes > policy.softBytes ? 'soft' : 'ok';
-}
 
 /**
  * What has to go: first what is past its time, then the oldest evidence until the soft limit holds and

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { LEASE_SECONDS, type HeldAttempt } from '@peerlab/contracts';
+import type { Queries } from '../platform/database/sql.js';
+
+/** A lease that was renewed, as the agent is told. */
+export interface RenewedLease {
+  attemptId: string;
+  fence: number;
+}
+
+/** Leases over time: renewed by their agent, run out, extended when no controller could renew them. */
+@Injectable()
+export class LeaseStore {
+  /** Renews the leases of what an agent holds, in one statement by the database's clock. */
+  async renew(queries: Queries, agent: string, held: readonly HeldAttempt[]): Promise<RenewedLease[]> {
+    if (held.length === 0) return [];
+    const rows = await queries.rows<{ attempt_id: string; fence: number }>(
+      `update lease l set expires_at = clock_timestamp() + make_interval(secs => $4)
+       from unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
+       where l.attempt_id = h.attempt_id and l.fence = h.fence and l.agent = $1 and l.released_at is null
+       returning l.attempt_id, l.fence`,
+      [agent, held.map(({ attemptId }) => attemptId), held.map(({ fence }) => fence), LEASE_SECONDS],
+    );
+    return rows.map(({ attempt_id, fence }) => ({ attemptId: attempt_id, fence }));
+  }
+
+  /** Attempts whose lease ran out, the oldest first. */
+  async expired(queries: Queries): Promise<string[]> {
+    const rows = await queries.rows<{ attempt_id: string }>(
+      'select attempt_id from lease where released_at is null and expires_at < clock_timestamp() order by fence',
+    );
+    return rows.map((row) => row.attempt_id);
+  }
+
+  /** Locks the lease of an attempt if it is still run out; false otherwise. */
+  async lockExpired(tx: Queries, attemptId: string): Promise<boolean> {
+    const lease = await tx.one(
+      `select 1 from lease where attempt_id = $1 and released_at is null and expires_at < clock_timestamp() for update`,
+      [attemptId],
+    );
+    return lease !== null;
+  }
+
+  /** A full lease for every open attempt: the controllers were away, not the agents. Returns how many there are. */
+  extendAll(queries: Queries): Promise<number> {
+    return queries.run(
+      `update lease set expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => $1))
+       where released_at is null`,
+      [LEASE_SECONDS],
+    );
+  }
+
+  /**
+   * Raises the next fence above everything that this or another farm can have drawn by now: machines compare
+   * fences, and a database that was restored from a backup has forgotten the newest ones. To be called
+   * while no controller draws any.
+   */
+  async raiseFences(queries: Queries): Promise<void> {
+    // A fence for each millisecond since 1970 is more than any farm draws.
+    await queries.run(
+      `select setval('lease_fence', greatest((select last_value from lease_fence),
+         (extract(epoch from clock_timestamp()) * 1000)::bigint))`,
+    );
+  }
+}

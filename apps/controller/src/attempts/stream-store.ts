@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { SpoolStream } from '@peerlab/contracts';
+import type { Queries } from '../platform/database/sql.js';
+
+export type StreamName = (typeof SpoolStream)['options'][number];
+
+/** Counters of an attempt's streams: how much of each is stored, and how much there is in all. */
+@Injectable()
+export class StreamStore {
+  /** The counters of a new attempt. */
+  async open(tx: Queries, attemptId: string): Promise<void> {
+    await tx.run('insert into stream (attempt_id, stream) select $1, unnest($2::text[])', [
+      attemptId,
+      SpoolStream.options,
+    ]);
+  }
+
+  /** Locks a counter; resolves to the sequence number that comes next. */
+  async lockNext(tx: Queries, attemptId: string, stream: StreamName): Promise<number> {
+    const counter = await tx.one<{ next: number }>(
+      'select next from stream where attempt_id = $1 and stream = $2 for update',
+      [attemptId, stream],
+    );
+    return counter?.next ?? 0;
+  }
+
+  /** @param bytes what was stored in addition, in bytes */
+  async advance(tx: Queries, attemptId: string, stream: StreamName, next: number, bytes = 0): Promise<void> {
+    await tx.run('update stream set next = $3, bytes = bytes + $4 where attempt_id = $1 and stream = $2', [
+      attemptId,
+      stream,
+      next,
+      bytes,
+    ]);
+  }
+
+  /** How many lines the agent says that each stream has. */
+  async expect(tx: Queries, attemptId: string, lineCounts: Readonly<Record<string, number>>): Promise<void> {
+    for (const [stream, lines] of Object.entries(lineCounts)) {
+      await tx.run('update stream set expected = $3 where attempt_id = $1 and stream = $2', [attemptId, stream, lines]);
+    }
+  }
+
+  /** What is stored of an attempt by stream. */
+  async acknowledged(queries: Queries, attemptId: string): Promise<Partial<Record<StreamName, number>>> {
+    const rows = await queries.rows<{ stream: StreamName; next: number }>(
+      'select stream, next from stream where attempt_id = $1',
+      [attemptId],
+    );
+    return Object.fromEntries(rows.map(({ stream, next }) => [stream, next]));
+  }
+
+  /** Whether anything of an attempt was stored. */
+  async hasAny(queries: Queries, attemptId: string): Promise<boolean> {
+    return (await queries.one('select 1 from stream where attempt_id = $1 and next > 0 limit 1', [attemptId])) !== null;
+  }
+
+  /** Locks the counters of attempts, in the order that everything else locks them. */
+  async lockAll(tx: Queries, attemptIds: readonly string[]): Promise<void> {
+    await tx.rows('select 1 from stream where attempt_id = any($1) order by attempt_id, stream for update', [
+      attemptIds,
+    ]);
+  }
+
+  /**
+   * Notes that the lines of these attempts are removed; resolves to the bytes that they had. The counter of
+   * the events stays: the results that they brought remain.
+   */
+  async markRemoved(tx: Queries, attemptIds: readonly string[]): Promise<number> {
+    const weight = await tx.one<{ bytes: number }>(
+      `with old as (select coalesce(sum(bytes), 0)::bigint as bytes from stream where attempt_id = any($1)),
+         emptied as (update stream set bytes = 0, removed_at = clock_timestamp()
+           where attempt_id = any($1) and stream <> 'events' and next > 0)
+       select bytes from old`,
+      [attemptIds],
+    );
+    return weight?.bytes ?? 0;
+  }
+}

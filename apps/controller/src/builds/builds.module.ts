@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { Artifact, Bundle } from '../schema/builds.js';
+import { ArtifactAccess } from './artifact-access.js';
+import { ArtifactStore } from './artifact-store.js';
+import { BuildDetailView } from './build-detail.js';
+import { BuildController } from './build.controller.js';
+import { BuildService } from './build.service.js';
+import { PatchShelf } from './patch-shelf.js';
+
+/** Owns artifact, bundle, build, and the folder of artifacts. */
+@Module({
+  imports: [TypeOrmModule.forFeature([Artifact, Bundle])],
+  controllers: [BuildController],
+  providers: [
+    { provide: ArtifactStore, inject: [SETTINGS_TOKEN], useFactory: openStore },
+    BuildService,
+    ArtifactAccess,
+    BuildDetailView,
+    PatchShelf,
+  ],
+  exports: [ArtifactStore, BuildService],
+})
+export class BuildsModule {}
+
+async function openStore({ stateDir, artifactMaxBytes }: Settings): Promise<ArtifactStore> {
+  const store = new ArtifactStore(join(stateDir, 'artifacts'), artifactMaxBytes);
+  await store.prepare();
+  return store;
+}

@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { FleetModule } from '../fleet/fleet.module.js';
+import { BuildsModule } from '../builds/builds.module.js';
+import { AttemptsModule } from '../attempts/attempts.module.js';
+import { LogsModule } from '../logs/logs.module.js';
+import { VerdictsModule } from '../verdicts/verdicts.module.js';
+import { RunsModule } from '../runs/runs.module.js';
+import { StorageModule } from '../storage/storage.module.js';
+import { AttemptService } from './attempt.service.js';
+import { DispatchService } from './dispatch.service.js';
+import { ReconcileService } from './reconcile.service.js';
+import { ControllerPresence } from './presence.js';
+import { DispatchTicker } from './ticker.js';
+import { EventIntake } from './event-intake.js';
+
+/** Owns controller. */
+@Module({
+  imports: [FleetModule, BuildsModule, AttemptsModule, LogsModule, VerdictsModule, RunsModule, StorageModule],
+  providers: [AttemptService, DispatchService, ReconcileService, ControllerPresence, DispatchTicker, EventIntake],
+  exports: [AttemptService, ReconcileService, EventIntake, DispatchTicker, DispatchService],
+})
+export class DispatchModule {}

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { FleetController } from './fleet.controller.js';
+import { FleetService } from './fleet.service.js';
+import { SiteService } from './site.service.js';
+import { FleetView } from './fleet.view.js';
+import { MachineStory } from './machine-story.js';
+
+/** Owns agent, machine, machine_path, machine_inventory, combination. */
+@Module({
+  controllers: [FleetController],
+  providers: [FleetService, SiteService, FleetView, MachineStory],
+  exports: [FleetService, SiteService, FleetView],
+})
+export class FleetModule {}

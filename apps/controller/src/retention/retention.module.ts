@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { BuildsModule } from '../builds/builds.module.js';
+import { AttemptsModule } from '../attempts/attempts.module.js';
+import { LogsModule } from '../logs/logs.module.js';
+import { VerdictsModule } from '../verdicts/verdicts.module.js';
+import { StorageModule } from '../storage/storage.module.js';
+import { RunsModule } from '../runs/runs.module.js';
+import { IntegrationsModule } from '../integrations/integrations.module.js';
+import { RetentionController } from './retention.controller.js';
+import { Remover } from './remover.js';
+import { RetentionService } from './retention.service.js';
+import { RetentionTicker } from './ticker.js';
+
+/** Owns run_pin, retention_deletion. */
+@Module({
+  imports: [BuildsModule, AttemptsModule, LogsModule, VerdictsModule, StorageModule, RunsModule, IntegrationsModule],
+  controllers: [RetentionController],
+  providers: [Remover, RetentionService, RetentionTicker],
+  exports: [RetentionService],
+})
+export class RetentionModule {}

@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import { FleetModule } from '../fleet/fleet.module.js';
+import { BuildsModule } from '../builds/builds.module.js';
+import { AttemptsModule } from '../attempts/attempts.module.js';
+import { RunController } from './run.controller.js';
+import { JobService } from './job.service.js';
+import { RunService } from './run.service.js';
+import { RunView } from './run.view.js';
+import { QueueView } from './queue.view.js';
+import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { TemplateFolder } from './templates.js';
+
+/** Owns run, job. */
+@Module({
+  imports: [FleetModule, BuildsModule, AttemptsModule],
+  controllers: [RunController],
+  providers: [
+    JobService,
+    RunService,
+    RunView,
+    QueueView,
+    {
+      provide: TemplateFolder,
+      inject: [SETTINGS_TOKEN],
+      useFactory: (settings: Settings) => new TemplateFolder(settings.templatesDir),
+    },
+  ],
+  exports: [JobService, RunService, TemplateFolder],
+})
+export class RunsModule {}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { AttemptsModule } from '../attempts/attempts.module.js';
+import { AttemptController } from './attempt.controller.js';
+import { ResultStore } from './result-store.js';
+import { VerdictRows } from './verdict-rows.js';
+import { AttemptDetailView } from './attempt-detail.js';
+
+/** Owns result, planned_test, measurement, attempt_verdicts, test_plan. */
+@Module({
+  imports: [AttemptsModule],
+  controllers: [AttemptController],
+  providers: [ResultStore, VerdictRows, AttemptDetailView],
+  exports: [ResultStore, VerdictRows],
+})
+export class VerdictsModule {}
