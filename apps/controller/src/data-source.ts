@@ -1,3 +1,4 @@
+import { log } from '@peerlab/runtime';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, Build, Bundle } from './schema/builds.js';
 import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
@@ -18,7 +19,7 @@ import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js'
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
-import { outliveErrors, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
+import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './schema/retention.js';
 import {
@@ -31,6 +32,9 @@ import {
   TestPlan,
 } from './schema/results.js';
 import { Job, RunRow } from './schema/runs.js';
+
+/** Connections of the one pool that repositories and statements share. */
+const POOL_SIZE = 16;
 
 /** Everything TypeORM knows: entities of all features and the migrations in order. */
 export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
@@ -83,9 +87,11 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
-    poolSize: 6,
-    extra: { onConnect: outliveErrors },
+    poolSize: POOL_SIZE,
+    extra: POOL_OPTIONS,
     logging: false,
+    // Without a listener a lost idle connection would end the process.
+    poolErrorHandler: (err: unknown) => log.warn({ err }, 'database-connection-lost'),
   };
 }
 

@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import {
-  LEASE_SECONDS,
-  type AttemptState,
-  type KernelSighting,
-  type PathKind,
-  type StageView,
-} from '@peerlab/contracts';
+import { LEASE_SECONDS, type KernelSighting, type PathKind, type StageView } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
+import { bool, columnsOf, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
+import type { RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import type { StoredFailure } from '../schema/attempts.js';
+import { Attempt, type StoredFailure } from '../schema/attempts.js';
+import { Build } from '../schema/builds.js';
+import { Job } from '../schema/runs.js';
 
 /** A suite of a bundle and its tests, in order. */
 export interface SuiteOutline {
@@ -17,25 +15,22 @@ export interface SuiteOutline {
   tests: readonly string[];
 }
 
-/** A locked attempt with what its events are judged by. */
-export interface LockedAttempt {
-  id: string;
-  number: number;
-  state: AttemptState;
-  agent: string;
-  machine: string | null;
-  fence: number;
-  job_id: string;
-  build_id: string;
-  run_id: string;
-  build: string;
-  kind: 'build' | 'test';
-  path_kind: PathKind | null;
-  suites: SuiteOutline[] | null;
-  wanted: string[];
+const ATTEMPT = columnsOf(Attempt);
+const JOB = columnsOf(Job);
+
+const LOCKED_ATTEMPT = {
+  ...pick(ATTEMPT, 'id', 'number', 'state', 'agent', 'machine', 'fence', 'job_id'),
   /** How it ended; of an attempt that was revoked, why. */
-  failure: StoredFailure | null;
-}
+  failure: ATTEMPT.failure,
+  ...pick(JOB, 'build_id', 'run_id', 'kind'),
+  build: columnsOf(Build).name,
+  path_kind: nullable(word<PathKind>()),
+  suites: nullable(json<SuiteOutline[]>()),
+  wanted: json<string[]>(),
+};
+
+/** A locked attempt with what its events are judged by. */
+export type LockedAttempt = RowOf<typeof LOCKED_ATTEMPT>;
 
 /** A new attempt: who works on which job, where, and in which of the agent's slots. */
 export interface NewAttempt {
@@ -101,7 +96,8 @@ export class AttemptStore {
     agent: string,
     mode: 'share' | 'update',
   ): Promise<string | null> {
-    const row = await tx.one<{ fence: number; agent: string; revoked: boolean; why: string | null }>(
+    const row = await tx.one(
+      { ...pick(ATTEMPT, 'fence', 'agent'), revoked: bool, why: nullable(text) },
       `select fence, agent, revoked_at is not null as revoked, failure ->> 'message' as why
        from attempt where id = $1 for ${mode}`,
       [id],
@@ -119,8 +115,9 @@ export class AttemptStore {
 
   /** Locks an attempt and reads its surroundings. */
   async lock(tx: Queries, id: string): Promise<LockedAttempt> {
-    await tx.one('select 1 from attempt where id = $1 for update', [id]);
-    const row = await tx.one<LockedAttempt>(
+    await tx.run('select 1 from attempt where id = $1 for update', [id]);
+    const row = await tx.one(
+      LOCKED_ATTEMPT,
       `select t.id, t.number, t.state, t.agent, t.machine, t.fence, t.job_id, j.build_id, j.run_id, b.name as build,
          j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted,
          t.failure
@@ -201,7 +198,8 @@ export class AttemptStore {
 
   /** Locks the attempts of a run, in the order that everything else locks them, with their streams; returns their ids. */
   async lockOfRun(tx: Queries, runId: string): Promise<string[]> {
-    const attempts = await tx.rows<{ id: string }>(
+    const attempts = await tx.rows(
+      pick(ATTEMPT, 'id'),
       `select t.id from attempt t join job j on j.id = t.job_id where j.run_id = $1 order by t.id for update of t`,
       [runId],
     );

@@ -1,37 +1,29 @@
 import { Injectable } from '@nestjs/common';
-import {
-  FAILURE_POLICY,
-  type AnyStage,
-  type AttemptState,
-  type AttemptSummary,
-  type StageView,
-} from '@peerlab/contracts';
+import { FAILURE_POLICY, type AttemptSummary, type StageView } from '@peerlab/contracts';
+import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import type { StoredFailure } from '../schema/attempts.js';
+import { Attempt } from '../schema/attempts.js';
+import { AttemptStage } from '../schema/results.js';
 
-interface AttemptRow {
-  id: string;
-  job_id: string;
-  number: number;
-  state: AttemptState;
-  agent: string;
-  machine: string | null;
-  fence: number;
-  started_at: Date;
-  ended_at: Date | null;
-  failure: StoredFailure | null;
-  restored: boolean | null;
-  progress: { percent: number; text: string } | null;
-}
-
-interface StageRow {
-  attempt_id: string;
-  stage: AnyStage;
-  status: StageView['status'];
-  started_at: Date;
-  ended_at: Date | null;
-  detail: string | null;
-}
+const ATTEMPT = pick(
+  columnsOf(Attempt),
+  'id',
+  'job_id',
+  'number',
+  'state',
+  'agent',
+  'machine',
+  'fence',
+  'started_at',
+  'ended_at',
+  'failure',
+  'restored',
+  'progress',
+);
+const COLUMNS = Object.keys(ATTEMPT)
+  .map((name) => `t.${name}`)
+  .join(', ');
+const STAGE = columnsOf(AttemptStage);
 
 /** Reads attempts as the API shows them. */
 @Injectable()
@@ -44,8 +36,9 @@ export class AttemptView {
 
   /** Attempts of all jobs of a run by job id, the newest last. */
   async ofRun(runId: string): Promise<Map<string, AttemptSummary[]>> {
-    const rows = await this.#sql.rows<AttemptRow>(
-      `select t.* from attempt t join job j on j.id = t.job_id where j.run_id = $1 order by t.number`,
+    const rows = await this.#sql.rows(
+      ATTEMPT,
+      `select ${COLUMNS} from attempt t join job j on j.id = t.job_id where j.run_id = $1 order by t.number`,
       [runId],
     );
     const byJob = new Map<string, AttemptSummary[]>();
@@ -60,13 +53,14 @@ export class AttemptView {
 
   /** One attempt, or null. */
   async summary(id: string): Promise<AttemptSummary | null> {
-    const row = await this.#sql.one<AttemptRow>('select * from attempt where id = $1', [id]);
+    const row = await this.#sql.one(ATTEMPT, `select ${COLUMNS} from attempt t where t.id = $1`, [id]);
     if (row === null) return null;
     return attemptSummary(row, (await this.#stages([id])).get(id) ?? []);
   }
 
   async #stages(attemptIds: string[]): Promise<Map<string, StageView[]>> {
-    const rows = await this.#sql.rows<StageRow>(
+    const rows = await this.#sql.rows(
+      STAGE,
       'select * from attempt_stage where attempt_id = any($1) order by started_at, ended_at nulls last',
       [attemptIds],
     );
@@ -86,7 +80,7 @@ export class AttemptView {
   }
 }
 
-function attemptSummary(row: AttemptRow, stages: StageView[]): AttemptSummary {
+function attemptSummary(row: RowOf<typeof ATTEMPT>, stages: StageView[]): AttemptSummary {
   return {
     id: row.id,
     number: row.number,

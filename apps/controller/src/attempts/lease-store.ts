@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, type HeldAttempt } from '@peerlab/contracts';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
+import { Lease } from '../schema/attempts.js';
 
 /** A lease that was renewed, as the agent is told. */
 export interface RenewedLease {
@@ -8,13 +10,16 @@ export interface RenewedLease {
   fence: number;
 }
 
+const LEASE = columnsOf(Lease);
+
 /** Leases over time: renewed by their agent, run out, extended when no controller could renew them. */
 @Injectable()
 export class LeaseStore {
   /** Renews the leases of what an agent holds, in one statement by the database's clock. */
   async renew(queries: Queries, agent: string, held: readonly HeldAttempt[]): Promise<RenewedLease[]> {
     if (held.length === 0) return [];
-    const rows = await queries.rows<{ attempt_id: string; fence: number }>(
+    const rows = await queries.rows(
+      pick(LEASE, 'attempt_id', 'fence'),
       `update lease l set expires_at = clock_timestamp() + make_interval(secs => $4)
        from unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
        where l.attempt_id = h.attempt_id and l.fence = h.fence and l.agent = $1 and l.released_at is null
@@ -26,7 +31,8 @@ export class LeaseStore {
 
   /** Attempts whose lease ran out, the oldest first. */
   async expired(queries: Queries): Promise<string[]> {
-    const rows = await queries.rows<{ attempt_id: string }>(
+    const rows = await queries.rows(
+      pick(LEASE, 'attempt_id'),
       'select attempt_id from lease where released_at is null and expires_at < clock_timestamp() order by fence',
     );
     return rows.map((row) => row.attempt_id);
@@ -34,11 +40,10 @@ export class LeaseStore {
 
   /** Locks the lease of an attempt if it is still run out; false otherwise. */
   async lockExpired(tx: Queries, attemptId: string): Promise<boolean> {
-    const lease = await tx.one(
+    return tx.exists(
       `select 1 from lease where attempt_id = $1 and released_at is null and expires_at < clock_timestamp() for update`,
       [attemptId],
     );
-    return lease !== null;
   }
 
   /** A full lease for every open attempt: the controllers were away, not the agents. Returns how many there are. */

@@ -1,8 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { SpoolStream } from '@peerlab/contracts';
+import { columnsOf, integer, pick, word } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
+import { Stream } from '../schema/logs.js';
 
 export type StreamName = (typeof SpoolStream)['options'][number];
+
+const STREAM = columnsOf(Stream);
 
 /** Counters of an attempt's streams: how much of each is stored, and how much there is in all. */
 @Injectable()
@@ -17,7 +21,8 @@ export class StreamStore {
 
   /** Locks a counter; resolves to the sequence number that comes next. */
   async lockNext(tx: Queries, attemptId: string, stream: StreamName): Promise<number> {
-    const counter = await tx.one<{ next: number }>(
+    const counter = await tx.one(
+      pick(STREAM, 'next'),
       'select next from stream where attempt_id = $1 and stream = $2 for update',
       [attemptId, stream],
     );
@@ -43,7 +48,8 @@ export class StreamStore {
 
   /** What is stored of an attempt by stream. */
   async acknowledged(queries: Queries, attemptId: string): Promise<Partial<Record<StreamName, number>>> {
-    const rows = await queries.rows<{ stream: StreamName; next: number }>(
+    const rows = await queries.rows(
+      { stream: word<StreamName>(), next: integer },
       'select stream, next from stream where attempt_id = $1',
       [attemptId],
     );
@@ -52,12 +58,12 @@ export class StreamStore {
 
   /** Whether anything of an attempt was stored. */
   async hasAny(queries: Queries, attemptId: string): Promise<boolean> {
-    return (await queries.one('select 1 from stream where attempt_id = $1 and next > 0 limit 1', [attemptId])) !== null;
+    return queries.exists('select 1 from stream where attempt_id = $1 and next > 0', [attemptId]);
   }
 
   /** Locks the counters of attempts, in the order that everything else locks them. */
   async lockAll(tx: Queries, attemptIds: readonly string[]): Promise<void> {
-    await tx.rows('select 1 from stream where attempt_id = any($1) order by attempt_id, stream for update', [
+    await tx.run('select 1 from stream where attempt_id = any($1) order by attempt_id, stream for update', [
       attemptIds,
     ]);
   }
@@ -67,7 +73,8 @@ export class StreamStore {
    * the events stays: the results that they brought remain.
    */
   async markRemoved(tx: Queries, attemptIds: readonly string[]): Promise<number> {
-    const weight = await tx.one<{ bytes: number }>(
+    const weight = await tx.one(
+      { bytes: integer },
       `with old as (select coalesce(sum(bytes), 0)::bigint as bytes from stream where attempt_id = any($1)),
          emptied as (update stream set bytes = 0, removed_at = clock_timestamp()
            where attempt_id = any($1) and stream <> 'events' and next > 0)

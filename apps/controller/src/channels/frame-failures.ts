@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isDataError, isStatementError } from '../platform/database/sql.js';
+import { isDataError, isStatementError } from '../platform/database/pg-error.js';
 
 /** Times that frames about one attempt or machine may fail at an error of this program before they are refused. */
 const TRIES = 3;

@@ -1,6 +1,8 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import type { Pool } from 'pg';
+import { DataSource } from 'typeorm';
 import { Token } from '../schema/tokens.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { TokenController } from './auth/token.controller.js';
@@ -14,15 +16,13 @@ import { CallerLimit } from './http/caller-limit.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { SessionController } from './session.controller.js';
 
-/** Owns token and change; gives every room settings, database, bus and access control. Closes the database last. */
+/** Owns token and change; gives every room settings, database, bus and access control. Stops listening to the database last. */
 @Global()
 @Module({})
 export class PlatformModule implements OnApplicationShutdown {
-  readonly #sql: Sql;
   readonly #bus: Bus;
 
-  constructor(sql: Sql, bus: Bus) {
-    this.#sql = sql;
+  constructor(bus: Bus) {
     this.#bus = bus;
   }
 
@@ -33,7 +33,7 @@ export class PlatformModule implements OnApplicationShutdown {
       controllers: [SessionController, TokenController],
       providers: [
         { provide: SETTINGS_TOKEN, useValue: settings },
-        { provide: Sql, useFactory: () => new Sql(address) },
+        { provide: Sql, inject: [DataSource], useFactory: sqlOf },
         { provide: Bus, useFactory: () => new Bus(address) },
         { provide: CallerLimit, useFactory: () => new CallerLimit() },
         { provide: APP_FILTER, useClass: ProblemFilter },
@@ -47,6 +47,10 @@ export class PlatformModule implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.#bus.stop();
-    await this.#sql.close();
   }
+}
+
+/** The pool is TypeORM's, which closes it. */
+function sqlOf({ driver }: DataSource): Sql {
+  return new Sql((driver as unknown as { master: Pool }).master);
 }

@@ -33,3 +33,11 @@ export function typeormOptions(
 export function outliveErrors(client: ClientBase): void {
   client.on('error', () => undefined);
 }
+
+/** Of every pool of connections, TypeORM's included. */
+export const POOL_OPTIONS = {
+  application_name: 'peerlab',
+  connectionTimeoutMillis: 15_000,
+  keepAlive: true,
+  onConnect: outliveErrors,
+} as const;

@@ -1,12 +1,21 @@
-import { Pool, TypeOverrides, types, type PoolClient, type QueryResultRow } from 'pg';
-import { errorFields, writeLog } from '../logging.js';
-import { outliveErrors, pgOptions, type DatabaseAddress } from './connection.js';
+import { log } from '@peerlab/runtime';
+import { Pool, TypeOverrides, types, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import { pgOptions, POOL_OPTIONS, type DatabaseAddress } from './connection.js';
+import { isPgError } from './pg-error.js';
+import { whyNotShape, type RowOf, type Shape } from './row-shape.js';
 
 /** What may be asked of the database, inside or outside a transaction. */
 export interface Queries {
+  /** Rows of a statement whose columns the shape describes (row-shape.ts). */
+  rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
+  /** Being replaced by the form with a shape. */
   rows<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** The only row or null; more than one is a bug. */
+  one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
+  /** Being replaced by the form with a shape. */
   one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
+  /** Whether the statement answers with any row; for `select 1 …`. */
+  exists(text: string, values?: unknown[]): Promise<boolean>;
   /** Rows touched by a statement without an answer. */
   run(text: string, values?: unknown[]): Promise<number>;
 }
@@ -20,57 +29,61 @@ const ATTEMPTS = 5;
 const numbersForInt8 = new TypeOverrides(types);
 numbersForInt8.setTypeParser(types.builtins.INT8, (text: string) => Number(text));
 
-/** Whether an error is this Postgres error code, e.g. 23505. */
-export function isPgError(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
+/** Every answer is compared with its shape in tests: `vitest` sets NODE_ENV. */
+const CHECKS_SHAPES = process.env['NODE_ENV'] === 'test';
 
-/** Codes of values that no column takes (class 22), and of statements or rows beyond what Postgres has room for (54). */
-const DATA_ERROR = /^(22|54)[0-9A-Z]{3}$/;
+type Client = Pick<PoolClient, 'query'>;
 
-/** Whether Postgres refused the values themselves: the same statement fails each time it is repeated. */
-export function isDataError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && DATA_ERROR.test(error.code);
-}
+/** Statements over one client or pool. */
+class ClientQueries implements Queries {
+  readonly #client: Client;
 
-/** Codes of statements that are wrong or break a constraint: 21, 23, 42, and what a trigger raises. */
-const STATEMENT_ERROR = /^(21|23|42|P0)[0-9A-Z]{3}$/;
-
-/** Whether a statement failed by itself, and not because the database is away. Another one may have been first. */
-export function isStatementError(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && STATEMENT_ERROR.test(error.code)
-  );
-}
-
-/** Raw SQL over one pool; the TypeORM data source has its own. */
-export class Sql implements Queries {
-  readonly pool: Pool;
-
-  constructor(address: DatabaseAddress, size = 12) {
-    this.pool = new Pool({
-      ...pgOptions(address),
-      max: size,
-      types: numbersForInt8,
-      application_name: 'peerlab',
-      connectionTimeoutMillis: 15_000,
-      keepAlive: true,
-      onConnect: outliveErrors,
-    });
-    // Without a listener a lost idle connection would end the process.
-    this.pool.on('error', (error) => writeLog('warn', 'a database connection was lost', errorFields(error)));
+  constructor(client: Client) {
+    this.#client = client;
   }
 
-  async rows<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]> {
-    return (await this.pool.query<T>(text, values)).rows;
+  rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
+  rows<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  async rows(first: unknown, second?: unknown, third?: unknown): Promise<never[]> {
+    const shape = typeof first === 'string' ? null : (first as Shape);
+    const text = (shape === null ? first : second) as string;
+    const values = (shape === null ? second : third) as unknown[] | undefined;
+    const { rows, fields } = await this.#query(text, values);
+    const problem = CHECKS_SHAPES && shape !== null ? whyNotShape(shape, fields, rows) : null;
+    if (problem !== null) throw new Error(`${problem}: ${text}`);
+    return rows as never[];
   }
 
-  async one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null> {
-    return onlyRow(await this.rows<T>(text, values));
+  one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
+  one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
+  async one(first: unknown, second?: unknown, third?: unknown): Promise<never | null> {
+    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as never[];
+    if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
+    return rows[0] ?? null;
+  }
+
+  async exists(text: string, values?: unknown[]): Promise<boolean> {
+    return ((await this.#query(text, values)).rowCount ?? 0) > 0;
   }
 
   async run(text: string, values?: unknown[]): Promise<number> {
-    return (await this.pool.query(text, values)).rowCount ?? 0;
+    return (await this.#query(text, values)).rowCount ?? 0;
+  }
+
+  #query(text: string, values: unknown[] | undefined): Promise<QueryResult<QueryResultRow>> {
+    return this.#client.query({ text, types: numbersForInt8, ...(values === undefined ? {} : { values }) });
+  }
+}
+
+/** Statements over the controller's pool. */
+export class Sql extends ClientQueries {
+  readonly pool: Pool;
+
+  /** Over a pool that belongs to somebody else, such as TypeORM's, or over one of its own, of `size` connections. */
+  constructor(source: Pool | DatabaseAddress, size = 12) {
+    const pool = source instanceof Pool ? source : openPool(source, size);
+    super(pool);
+    this.pool = pool;
   }
 
   /**
@@ -87,7 +100,7 @@ export class Sql implements Queries {
       client.on('error', onError);
       try {
         await client.query('begin');
-        const answer = await work(queriesOf(client));
+        const answer = await work(new ClientQueries(client));
         await client.query('commit');
         return answer;
       } catch (error) {
@@ -108,17 +121,9 @@ export class Sql implements Queries {
   }
 }
 
-function queriesOf(client: PoolClient): Queries {
-  const rows = async <T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]> =>
-    (await client.query<T>(text, values)).rows;
-  return {
-    rows,
-    one: async <T extends QueryResultRow>(text: string, values?: unknown[]) => onlyRow(await rows<T>(text, values)),
-    run: async (text, values) => (await client.query(text, values)).rowCount ?? 0,
-  };
-}
-
-function onlyRow<T>(rows: T[]): T | null {
-  if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
-  return rows[0] ?? null;
+function openPool(address: DatabaseAddress, size: number): Pool {
+  const pool = new Pool({ ...pgOptions(address), ...POOL_OPTIONS, max: size });
+  // Without a listener a lost idle connection would end the process.
+  pool.on('error', (err) => log.warn({ err }, 'database-connection-lost'));
+  return pool;
 }
