@@ -78,9 +78,8 @@ export class SiteService {
         );
         return false;
       }
-      for (const table of ['machine_path', 'machine_inventory']) {
-        await tx.run(`delete from ${table} where machine = $1`, [machine]);
-      }
+      await tx.run('delete from machine_path where machine = $1', [machine]);
+      await tx.run('delete from machine_inventory where machine = $1', [machine]);
       await tx.run('delete from machine where name = $1', [machine]);
       return true;
     });

@@ -1,0 +1,79 @@
+/**
+ * The rooms of the controller: each is a folder, a Nest module and the one owner of its tables. A room imports
+ * platform, schema and the rooms named here, never the reverse; it writes no table of another room, but calls
+ * the service that the owner's module exports, in the same transaction. Reading any table is allowed.
+ * rooms.test.ts holds the sources and the lint rules against this table.
+ */
+export interface Room {
+  /** Tables that only this room's statements write. */
+  tables: readonly string[];
+  /** Rooms that it may import, all of them below it. */
+  imports: readonly string[];
+}
+
+export const ROOMS: Readonly<Record<string, Room>> = {
+  platform: { tables: ['token', 'change'], imports: [] },
+  fleet: { tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'combination'], imports: [] },
+  builds: { tables: ['artifact', 'bundle', 'build'], imports: [] },
+  storage: { tables: ['storage'], imports: [] },
+  attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
+  logs: { tables: ['log_line'], imports: ['attempts'] },
+  verdicts: {
+    tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan'],
+    imports: ['attempts'],
+  },
+  grid: { tables: [], imports: ['verdicts'] },
+  trends: { tables: [], imports: ['verdicts', 'grid'] },
+  compare: { tables: [], imports: ['verdicts', 'grid', 'trends'] },
+  runs: { tables: ['run', 'job'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
+  dispatch: {
+    tables: ['controller'],
+    imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs'],
+  },
+  integrations: { tables: ['webhook_delivery'], imports: ['runs'] },
+  retention: {
+    tables: ['run_pin', 'retention_deletion'],
+    imports: ['builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs', 'integrations'],
+  },
+  channels: { tables: [], imports: ['fleet', 'attempts', 'logs', 'dispatch'] },
+  /** Copies all tables; nothing else of the farm runs beside a restore. */
+  backup: { tables: [], imports: ['builds', 'retention'] },
+};
+
+/** Folders that are no rooms: entities, migrations, and what tests need. */
+export const OTHER_FOLDERS = ['schema', 'migrations', 'testing'] as const;
+
+/** Whether a room may import another one. */
+export function mayImport(room: string, other: string): boolean {
+  return (
+    room === other || other === 'schema' || other === 'platform' || (ROOMS[room]?.imports.includes(other) ?? false)
+  );
+}
+
+/** What .oxlintrc.json says about the imports of a room; tests may reach farther. */
+export function lintOverride(room: string): object {
+  const banned = [...Object.keys(ROOMS), ...OTHER_FOLDERS].filter((other) => !mayImport(room, other));
+  return {
+    files: [`apps/controller/src/${room}/**`],
+    excludeFiles: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: [
+                '@peerlab/agent',
+                '@peerlab/web',
+                '@peerlab/cli',
+                '@peerlab/infra',
+                ...banned.map((other) => `**/${other}/**`),
+              ],
+              message: `rooms.ts says what ${room} may import`,
+            },
+          ],
+        },
+      ],
+    },
+  };
+}
