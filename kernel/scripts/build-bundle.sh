@@ -372,12 +372,12 @@ cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
 cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
-alias_feature=false
-! grep -q 'dma_alias)(' "$tree/include/linux/memremap.h" || alias_feature=true
+features='[]'
+! grep -q 'dma_alias)(' "$tree/include/linux/memremap.h" || features='["dma-alias"]'
 
 {
-	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":{"dmaAlias":%s},\n' \
-		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$alias_feature"
+	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \
+		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$features"
 	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
 	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" | paste -sd, -
 	printf '],\n"files":{'

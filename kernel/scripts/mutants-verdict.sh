@@ -35,9 +35,8 @@ read_log() {
 		/^# test: / { test = $3; running = 1; way = "" }
 		/^# proof: .*"expected":"(peer|ram)"/ {
 			way = $0; sub(/.*"expected":"/, "", way); sub(/".*/, "", way)
-			aliases = $0; sub(/.*"aliasPages":/, "", aliases); aliases += 0
-			type = $0; sub(/.*"mapType":"/, "", type); sub(/".*/, "", type)
-			way = way (aliases ? " alias " type : " ram")
+			taken = $0; sub(/.*"taken":"/, "", taken); sub(/".*/, "", taken)
+			way = way (taken == "ram" ? " ram" : " alias " taken)
 		}
 		/^ok [0-9]+ / { if (way != "") print "way " $3 " " way }
 		/^ok [0-9]+ / { print (/ # SKIP/ ? "skip " : "pass ") $3; running = 0 }

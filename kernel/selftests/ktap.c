@@ -95,13 +95,16 @@ void ktap_metric(const char *name, const char *unit, const double *samples,
 	printf("}}\n");
 }
 
-static const char *map_type(const struct proof *p)
+/* The way that the data took, by what the clients' drivers counted. */
+static const char *way_taken(const struct proof *p)
 {
+	if (!p->alias_pages)
+		return "ram";
 	if (p->map_bus)
 		return "BUS_ADDR";
 	if (p->map_thru)
 		return "THRU_HOST_BRIDGE";
-	return p->unreachable ? "NOT_SUPPORTED" : "NONE";
+	return p->unreachable ? "NOT_SUPPORTED" : "none";
 }
 
 static void print_proof(const struct test *test)
@@ -113,12 +116,13 @@ static void print_proof(const struct test *test)
 
 	if (test->way == WAY_NONE || !p->used)
 		return;
-	printf("# proof: {\"test\":\"%s\",\"expected\":\"%s\",\"aliasPages\":%lu,"
-	       "\"ramPages\":%lu,\"mapType\":\"%s\",\"aliasCalls\":%lu,"
-	       "\"migratedBack\":%lu,\"bytesCompared\":%lu,\"oracle\":%s}\n",
-	       test->id, ways[test->way], p->alias_pages, p->ram_pages,
-	       map_type(p), p->alias_calls, p->migrated_back,
-	       p->bytes_compared, p->oracle_reads ? "true" : "false");
+	printf("# proof: {\"test\":\"%s\",\"expected\":\"%s\",\"taken\":\"%s\","
+	       "\"detail\":{\"alias pages\":%lu,\"RAM pages\":%lu,"
+	       "\"dma_alias calls\":%lu,\"pages migrated back\":%lu,"
+	       "\"bytes compared\":%lu,\"oracle reads\":%lu}}\n",
+	       test->id, ways[test->way], way_taken(p), p->alias_pages,
+	       p->ram_pages, p->alias_calls, p->migrated_back,
+	       p->bytes_compared, p->oracle_reads);
 }
 
 /* In the process of the test. */

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "files.h"
 #include "ktap.h"
+#include "pattern.h"
 #include "peerlab_uapi.h"
 
 #define PAGE		4096ul
@@ -56,17 +58,6 @@ uint8_t *memory_alloc(size_t length, bool huge);
 uint8_t *device_memory(size_t length, uint64_t seed, uint64_t *offsets);
 /* One huge page of it; SKIP when the kernel has none to give. */
 uint8_t *huge_device_memory(uint64_t seed, uint64_t *offsets);
-
-/*
- * The pattern: every byte depends on @seed and on its distance from @base, so
- * that neither a wrong page nor a wrong offset looks right.
- */
-void pattern_fill(uint8_t *base, size_t offset, size_t length, uint64_t seed);
-/* The same bytes into a buffer of their own. */
-void pattern_make(uint8_t *data, size_t offset, size_t length, uint64_t seed);
-/* EXPECT that @data is the pattern of @offset; counts into the proof. */
-void pattern_expect(const uint8_t *data, size_t offset, size_t length,
-		    uint64_t seed, const char *what);
 
 /* ---- provider */
 
@@ -150,10 +141,6 @@ void expect_alias_address(const struct peerlab_map *map,
 /* PCI address of a node's device, as sysfs writes it. */
 void pci_address_of(const char *node, char *address, size_t size);
 void write_file(const char *path, const char *text);
-/* As above, but returns 0 or -errno. */
-int try_write_file(const char *path, const char *text);
-/* The first line, without its end; false when it cannot be read. */
-bool read_file_line(const char *path, char *line, size_t size);
 void debugfs_mount(void);
 
 /* ---- oracle */

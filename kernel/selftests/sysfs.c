@@ -24,40 +24,11 @@ void pci_address_of(const char *node, char *address, size_t size)
 	snprintf(address, size, "%s", slash + 1);
 }
 
-int try_write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 void write_file(const char *path, const char *text)
 {
 	int ret = try_write_file(path, text);
 
 	REQUIRE(!ret, "write '%s' to %s: %s", text, path, strerror(-ret));
-}
-
-bool read_file_line(const char *path, char *line, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, line, size - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	line[n] = 0;
-	line[strcspn(line, "\n")] = 0;
-	return true;
 }
 
 void debugfs_mount(void)
