@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ktap.h"
+#include "pages.h"
 #include "pattern.h"
 
 static uint64_t pattern_word(uint64_t seed, uint64_t index)

@@ -15,13 +15,10 @@
 
 #include "files.h"
 #include "ktap.h"
+#include "pages.h"
 #include "pattern.h"
 #include "peerlab_uapi.h"
 
-#define PAGE		4096ul
-#define HUGE		(2ul << 20)
-#define HUGE_PAGES	(HUGE / PAGE)
-#define HUGE_ORDER	9u
 #define PIECE		2048ul	/* one DMA transfer, 0.1 s each way */
 
 extern struct peerlab_provider_info provider_info;	/* of the one in use */
