@@ -1,10 +1,10 @@
-import { createCrashWatch, parseKtapLine, readKernelAlarm, storableLines } from '@peerlab/contracts';
+import { createCrashWatch, parseKtapLine, plainText, readKernelAlarm, storableLines } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import { parseConfigSpace, parseInventory } from '../inventory/parse.js';
 import { output, purposeOf, quote } from '../machine/command.js';
 import { createGrubBootSelect, customConfig } from '../machine/drivers/grub.js';
 import { fenceOf, refusedBy } from '../machine/fence.js';
-import { LineSplitter, withoutAnsi } from '../machine/lines.js';
+import { LineSplitter } from '../machine/lines.js';
 import type { Session } from '../machine/protocols.js';
 import { readBootEvidence } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
@@ -58,8 +58,8 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
     (n) => `RIP: 0010:${'a'.repeat(n)}`,
   ],
   ['a line of NULs for the log', storableLines, (n) => '\u0000'.repeat(n)],
-  ['control sequences without end', withoutAnsi, (n) => '\u001b['.repeat(n / 2)],
-  ['one control sequence without end', withoutAnsi, (n) => `\u001b[${'0'.repeat(n)}`],
+  ['control sequences without end', plainText, (n) => '\u001b['.repeat(n / 2)],
+  ['one control sequence without end', plainText, (n) => `\u001b[${'0'.repeat(n)}`],
   ['a line that arrives byte by byte', (text) => pushed(text.split('')), (n) => 'x'.repeat(n)],
   ['a line of returns', (text) => pushed([text, '\n']), (n) => '\r'.repeat(n)],
   ['a message of GRUB', (text) => readBootEvidence([{ seq: 0, text }], '7.3'), (n) => `error: ${'.'.repeat(n)}\u2028`],

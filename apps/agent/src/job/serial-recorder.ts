@@ -1,5 +1,4 @@
-import { createCrashWatch, cleanText, cutText, LOG_LINE_MAX } from '@peerlab/contracts';
-import { withoutAnsi } from '../machine/lines.js';
+import { createCrashWatch, cleanText, cutText, LOG_LINE_MAX, plainText } from '@peerlab/contracts';
 import type { Console, ConsoleFollower } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 
@@ -92,7 +91,7 @@ export class SerialRecorder {
 
   /** The last thing that the console said, complete line or not; null when it said nothing. */
   lastWords(sinceSeq: number): string | null {
-    const partial = withoutAnsi((this.follower?.partial ?? '').slice(-LOG_LINE_MAX)).trim();
+    const partial = plainText((this.follower?.partial ?? '').slice(-LOG_LINE_MAX)).trim();
     const words = partial === '' ? this.since(sinceSeq).findLast((line) => line.text.trim() !== '')?.text : partial;
     return words === undefined ? null : cleanText(words.trim(), LAST_WORDS_MAX);
   }
@@ -138,7 +137,7 @@ export class SerialRecorder {
     const seq = this.spool.appendLine('serial', line, Date.now(), continues);
     this.nextSeq = Math.max(seq + 1, this.spool.nextOf('serial'));
     // A copy: a piece of a line would keep all of it in memory.
-    const text = cutText(withoutAnsi(line.slice(0, LOG_LINE_MAX)), LOG_LINE_MAX);
+    const text = cutText(plainText(line.slice(0, LOG_LINE_MAX)), LOG_LINE_MAX);
     this.lines.push({ seq, text });
     this.keptCharacters += text.length;
     if (this.lines.length > 2 * KEPT_LINES || this.keptCharacters > 2 * KEPT_CHARACTERS) this.forgetOldest();

@@ -120,12 +120,3 @@ export function readInto(
     if (fault !== null && onFault === undefined) throw fault.thrown;
   };
 }
-
-// The escape character is what these sequences begin with.
-// eslint-disable-next-line no-control-regex
-const ANSI = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78cDEHM])/g;
-
-/** Text without terminal control sequences, for looking at; logs keep them. */
-export function withoutAnsi(text: string): string {
-  return text.replace(ANSI, '').replaceAll('\r', '');
-}

@@ -1,5 +1,6 @@
 export * from './ids.js';
 export * from './text.js';
+export * from './rules/control-sequences.js';
 export * from './fit.js';
 export * from './inventory.js';
 export * from './devices.js';
