@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { ApiError, type Client, createClient, Unreachable } from '@peerlab/cli';
+import { ApiError, HttpClient } from '@peerlab/client';
 import type { MachineSummary } from '@peerlab/contracts';
 import type { StartOptions } from './options.js';
 import { Service } from './service.js';
@@ -27,7 +27,7 @@ export class Farm {
   private readonly services: Service[] = [];
   private controllerStarted = false;
   private readonly controllerEnv: Record<string, string>;
-  client: Client;
+  client: HttpClient;
 
   constructor(
     private readonly options: StartOptions,
@@ -40,7 +40,7 @@ export class Farm {
       PEERLAB_TEMPLATES: join(options.root, 'infra/runs'),
       PEERLAB_WEB: join(options.root, 'apps/web/dist'),
     };
-    this.client = createClient(this.url, null);
+    this.client = new HttpClient({ url: this.url, token: () => null });
   }
 
   get url(): string {
@@ -93,12 +93,12 @@ export class Farm {
       try {
         return (await this.client.call('health', {})).status === 'ok';
       } catch (error) {
-        if (error instanceof Unreachable || error instanceof ApiError) return false;
+        if (error instanceof ApiError) return false;
         throw error;
       }
     });
     const token = await this.token('user', 'local');
-    this.client = createClient(this.url, token);
+    this.client = new HttpClient({ url: this.url, token: () => token });
     await this.token('agent', 'lab');
     step.done(this.url);
   }

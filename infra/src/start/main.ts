@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ApiError, renderGrid, wantsColour, watchRun } from '@peerlab/cli';
+import { renderGrid, wantsColour, watchRun } from '@peerlab/cli';
+import { ApiError } from '@peerlab/client';
 import { exitCodeOf } from '@peerlab/contracts';
 import { Farm } from './farm.js';
 import { HELP, readOptions, type StartOptions, UsageError } from './options.js';

@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Client, createClient } from '@peerlab/cli';
+import { HttpClient } from '@peerlab/client';
 import type { AttemptDetail, LogLine, LogStream, RunDetail } from '@peerlab/contracts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -70,8 +70,9 @@ export class StartedFarm {
     return (await readFile(join(this.stateDir, 'user.token'), 'utf8')).trim();
   }
 
-  async client(): Promise<Client> {
-    return createClient(this.url, await this.token());
+  async client(): Promise<HttpClient> {
+    const token = await this.token();
+    return new HttpClient({ url: this.url, token: () => token });
   }
 
   async pidOf(service: 'controller' | 'agent' | 'lab'): Promise<number> {
@@ -123,12 +124,12 @@ async function freePort(): Promise<number> {
 }
 
 /** Submits a run and waits for its end. */
-export async function runToTheEnd(client: Client, yaml: string, limitMs: number): Promise<RunDetail> {
+export async function runToTheEnd(client: HttpClient, yaml: string, limitMs: number): Promise<RunDetail> {
   const { id } = await client.call('submitRun', { body: { yaml } });
   return awaitEnd(client, id, limitMs);
 }
 
-export async function awaitEnd(client: Client, id: string, limitMs: number): Promise<RunDetail> {
+export async function awaitEnd(client: HttpClient, id: string, limitMs: number): Promise<RunDetail> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     const run = await client.call('getRun', { params: { run: id } });
@@ -142,7 +143,7 @@ export async function awaitEnd(client: Client, id: string, limitMs: number): Pro
 }
 
 /** Every line of a stream as stored, in order. */
-export async function wholeLog(client: Client, attempt: string, stream: LogStream): Promise<LogLine[]> {
+export async function wholeLog(client: HttpClient, attempt: string, stream: LogStream): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const page = await client.call('getLog', {
@@ -155,7 +156,7 @@ export async function wholeLog(client: Client, attempt: string, stream: LogStrea
 }
 
 /** The attempts of a run's test jobs by machine; fails when a job has none. */
-export async function attemptsOf(client: Client, run: RunDetail): Promise<AttemptDetail[]> {
+export async function attemptsOf(client: HttpClient, run: RunDetail): Promise<AttemptDetail[]> {
   const ids = run.jobViews.flatMap((job) => job.attempts.map((attempt) => attempt.id));
   return Promise.all(ids.map((attempt) => client.call('getAttempt', { params: { attempt } })));
 }

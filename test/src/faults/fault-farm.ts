@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeFakeBundle } from '@peerlab/agent/fake';
-import { type Client, createClient } from '@peerlab/cli';
+import { HttpClient } from '@peerlab/client';
 import type { BundleManifest } from '@peerlab/contracts';
 import { type DatabaseAddress, ensurePostgres, pgOptions, stopPostgres } from '@peerlab/controller/testing';
 import pg from 'pg';
@@ -116,9 +116,9 @@ export class FaultFarm {
   }
 
   /** A client of a controller that listens now. */
-  async client(): Promise<Client> {
+  async client(): Promise<HttpClient> {
     await this.until('a controller', STARTED_MS, async () => this.ports.some((port) => port !== null));
-    return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
+    return new HttpClient({ url: `http://127.0.0.1:${this.#nextPort()}`, token: () => this.#userToken });
   }
 
   /** Rows of a statement of its own connection; tried again while Postgres is away. */
@@ -305,12 +305,7 @@ export class FaultFarm {
 
   async #registerBundle(bundle: { tar: string; sha256: string }): Promise<string> {
     const client = await this.client();
-    const response = await fetch(`${client.url}/api/v1/artifacts/${bundle.sha256}`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${this.#userToken}`, 'content-type': 'application/octet-stream' },
-      body: new Uint8Array(await readFile(bundle.tar)),
-    });
-    if (!response.ok) throw new Error(`the bundle was not taken: ${response.status} ${await response.text()}`);
+    await client.upload(bundle.sha256, new Uint8Array(await readFile(bundle.tar)));
     const { key } = await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
     return key;
   }

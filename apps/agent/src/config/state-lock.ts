@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Journal } from '../journal.js';
+import { log } from '@peerlab/runtime';
 import { ConfigError } from './agent-config.js';
 
 /** Between two looks for room on a full disk. */
@@ -54,13 +54,13 @@ export function lockState(stateDir: string): void {
  * As lockState, but waits while the disk is full: somebody will make room, and an agent that ends until then is
  * one that nobody starts again. Rejects with what lockState throws.
  */
-export async function lockStateWhenRoom(stateDir: string, journal: Journal, pollMs = ROOM_POLL_MS): Promise<void> {
+export async function lockStateWhenRoom(stateDir: string, pollMs = ROOM_POLL_MS): Promise<void> {
   for (;;) {
     try {
       return lockState(stateDir);
     } catch (error) {
       if (!isFull(error)) throw error;
-      journal.warning('waiting-for-room', { stateDir, error: (error as Error).message });
+      log.warn({ stateDir, err: error }, 'waiting-for-disk-space');
     }
     await delay(pollMs);
   }

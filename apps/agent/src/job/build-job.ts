@@ -11,7 +11,7 @@ import {
 } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import type { Artifacts } from './artifacts.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';

@@ -8,7 +8,7 @@ import { seccompFilter } from '../sandbox/seccomp.js';
 import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
 import { ExpectedBundle } from './bundle-check.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { BuilderCache, runToEnd } from './builder-cache.js';
 import { JobFailure } from './failure.js';
 

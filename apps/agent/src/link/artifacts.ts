@@ -5,7 +5,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BUNDLE_MAX_BYTES, Problem, ROUTES, requestOf } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { pause } from '../timing.js';
 import { backOffMs } from './back-off.js';
 import { httpBase } from './controller-url.js';

@@ -1,6 +1,7 @@
 import { FRAME_MAX_BYTES, HEARTBEAT_SECONDS, type FromAgent, ToAgent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import WebSocket from 'ws';
-import { type Journal, messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { backOffMs } from './back-off.js';
 import { channelUrl } from './controller-url.js';
 
@@ -20,7 +21,6 @@ export interface LinkSettings {
   controller: string;
   /** Read anew for every connection, so that a replaced token file is taken. */
   readToken: () => string;
-  journal: Journal;
   heartbeatMs?: number;
   /** Default backOffMs. */
   backOff?: (failures: number) => number;
@@ -109,13 +109,12 @@ export class Link {
       socket.send(text);
       return true;
     }
-    this.settings.journal.error('frame-too-large', {
+    const about = {
       type: message.type,
       machine: 'machine' in message ? message.machine : undefined,
       attempt: 'attemptId' in message ? message.attemptId : undefined,
-      bytes,
-      maxBytes: FRAME_MAX_BYTES,
-    });
+    };
+    log.error({ ...about, bytes, maxBytes: FRAME_MAX_BYTES }, 'frame-too-large');
     this.handlers.onTooLarge?.(message, bytes);
     return false;
   }
@@ -125,18 +124,16 @@ export class Link {
     try {
       act();
     } catch (error) {
-      const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.settings.journal.error('link-handler', { what, problem: problem.slice(0, 2000) });
+      log.error({ what, err: error }, 'link-handler-failed');
     }
   }
 
   private connect(): void {
-    const { journal } = this.settings;
     let token: string;
     try {
       token = this.settings.readToken();
     } catch (error) {
-      journal.error('token-unreadable', { problem: messageOf(error), remedy: 'correct tokenFile in the agent config' });
+      log.error({ err: error, remedy: 'correct tokenFile in the agent config' }, 'token-unreadable');
       this.retry();
       return;
     }
@@ -170,31 +167,30 @@ export class Link {
       this.welcomed = false;
       if (wasUp) this.guarded('down', () => this.handlers.onDown());
       if (this.stopped) return;
-      journal.warning(wasUp ? 'link-down' : 'link-failed', { url, code, reason: reason ?? 'closed' });
+      log.warn({ url, code, reason: reason ?? 'closed' }, wasUp ? 'link-down' : 'link-failed');
       this.retry();
     });
   }
 
   private receive(socket: WebSocket, data: WebSocket.RawData): void {
-    const { journal } = this.settings;
     let message: ToAgent;
     try {
       message = ToAgent.parse(JSON.parse(textOf(data)));
     } catch (error) {
       // An unknown message is the controller's mistake; a new connection starts from known state.
-      journal.error('link-malformed', { problem: messageOf(error).slice(0, 500) });
+      log.error({ problem: messageOf(error).slice(0, 500) }, 'message-malformed');
       socket.terminate();
       return;
     }
     if (message.type === 'refused') {
-      journal.error('link-refused', { code: message.code, message: message.message });
+      log.error({ code: message.code, reason: message.message }, 'link-refused');
       socket.terminate();
       return;
     }
     if (message.type === 'welcome') {
       this.welcomed = true;
       this.failures = 0;
-      journal.info('link-up', { agent: message.agent, attempts: message.attempts.length });
+      log.info({ agent: message.agent, attempts: message.attempts.length }, 'link-up');
     } else if (!this.welcomed) {
       return;
     }
@@ -209,7 +205,7 @@ export class Link {
     });
     const timer = setInterval(() => {
       if (unanswered >= 2) {
-        this.settings.journal.warning('link-half-open', { unansweredPings: unanswered });
+        log.warn({ unansweredPings: unanswered }, 'link-half-open');
         socket.terminate();
         return;
       }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { formatBytes } from '../timing.js';
 import type { SandboxLimits } from './sandbox.js';
 
