@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
-    include: ['apps/**/src/**/*.test.ts', 'infra/src/**/*.test.ts', 'test/src/**/*.test.ts'],
+    include: [
+      'apps/**/src/**/*.test.ts',
+      'infra/src/**/*.test.ts',
+      'infra/runtime/src/**/*.test.ts',
+      'test/src/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
     globalSetup: ['apps/controller/src/testing/postgres-setup.ts'],
     // For a busy computer: what takes 7 s on an idle one took 30 s beside virtual machines.

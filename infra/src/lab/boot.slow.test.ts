@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder, QmpConnection } from '@peerlab/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rememberedProcess } from '../start/process-file.js';
 import { runStep } from '../start/step.js';
@@ -12,7 +13,6 @@ import { MACHINES } from './machines.js';
 import { readImage } from './disk.js';
 import { Lab, type LabEvent } from './lab.js';
 import { machinePaths } from './paths.js';
-import { QmpConnection } from './qmp.js';
 
 const run = promisify(execFile);
 const PORT = 22_971;
@@ -51,7 +51,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
 
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'peerlab-lab-'));
-    const cacheDir = process.env['PEERLAB_CACHE'] ?? join(homedir(), '.cache/peerlab');
+    const cacheDir = cacheFolder();
     const script = fileURLToPath(new URL('../../rootfs/build.sh', import.meta.url));
     const folder = await runStep(['sh', script, '--cache', cacheDir], {
       cwd: stateDir,

@@ -1,6 +1,7 @@
-import { availableParallelism, homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheFolder, stateFolder } from '@peerlab/runtime';
 import type { MachineDefinition } from './definition.js';
 import { chooseMachines, MACHINES } from './machines.js';
 
@@ -60,20 +61,14 @@ function bootSlots(text: string): number {
 }
 
 export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: number): LabCommand | 'help' {
-  const home = env['HOME'] ?? homedir();
-  const defaultState =
-    uid === 0 ? '/var/lib/peerlab' : join(env['XDG_STATE_HOME'] ?? join(home, '.local/state'), 'peerlab');
   let parsed;
   try {
     parsed = parseArgs({
       args: argv,
       allowPositionals: true,
       options: {
-        state: { type: 'string', default: env['PEERLAB_STATE'] ?? defaultState },
-        cache: {
-          type: 'string',
-          default: env['PEERLAB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'peerlab'),
-        },
+        state: { type: 'string', default: stateFolder(env, uid) },
+        cache: { type: 'string', default: cacheFolder(env) },
         machines: { type: 'string', default: '' },
         'port-base': { type: 'string', default: env['PEERLAB_LAB_PORT_BASE'] ?? '22101' },
         'boot-slots': { type: 'string', default: String(availableParallelism() + 1) },

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { forgetProcess, rememberedProcess, rememberProcess, startTimeOf } from './process-file.js';
+import { endProcess, startTimeOf } from '@peerlab/runtime';
+import { forgetProcess, rememberedProcess, rememberProcess } from './process-file.js';
 
 /** A service that ends this soon after its start, this often in a row, is given up. */
 const SHORT_LIFE_MS = 5000;
@@ -50,7 +51,7 @@ export class Service {
     const leftOver = await rememberedProcess(this.processFile);
     if (leftOver !== null) {
       this.say(`ending the ${this.spec.name} left over from an earlier start (process ${leftOver})`);
-      await endProcess(leftOver);
+      await endService(leftOver);
     }
   }
 
@@ -104,22 +105,13 @@ export class Service {
   async stop(): Promise<void> {
     this.stopping = true;
     const pid = this.child?.pid;
-    if (pid !== undefined) await endProcess(pid);
+    if (pid !== undefined) await endService(pid);
     await forgetProcess(this.processFile);
   }
 }
 
-/** SIGTERM, then SIGKILL to the whole group when it does not end in time. */
-async function endProcess(pid: number): Promise<void> {
-  const startTime = await startTimeOf(pid);
-  if (startTime === null) return;
-  process.kill(pid, 'SIGTERM');
-  const deadline = Date.now() + STOP_MS;
-  while ((await startTimeOf(pid)) === startTime) {
-    if (Date.now() > deadline) {
-      process.kill(-pid, 'SIGKILL');
-      return;
-    }
-    await delay(50);
-  }
+/** The service ends what it started itself; its group is killed when it does not end in time. */
+async function endService(pid: number): Promise<void> {
+  const startTime = startTimeOf(pid);
+  if (startTime !== null) await endProcess({ pid, startTime }, STOP_MS);
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { HttpClient } from '@peerlab/client';
+import { cacheFolder } from '@peerlab/runtime';
 import type { AttemptDetail, LogLine, LogStream, RunDetail } from '@peerlab/contracts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -44,9 +45,7 @@ export class StartedFarm {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PEERLAB_STATE: state, NO_COLOR: '1' },
     });
-    const cache =
-      process.env['PEERLAB_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'peerlab');
-    return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cache);
+    return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cacheFolder());
   }
 
   /** Waits for a line of output; fails with all output when the program ends first. */

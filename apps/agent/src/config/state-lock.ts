@@ -1,21 +1,11 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { log } from '@peerlab/runtime';
+import { isAlive, log, startTimeOf } from '@peerlab/runtime';
 import { ConfigError } from './agent-config.js';
 
 /** Between two looks for room on a full disk. */
 const ROOM_POLL_MS = 5000;
-
-/** Start time of a process in clock ticks since boot; null when it does not run. Tells a re-used pid. */
-export function startTimeOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
-}
 
 /**
  * Makes this process the only agent on a state folder: two would send one spool twice and fight for
@@ -37,7 +27,7 @@ export function lockState(stateDir: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const [pid = '', started = ''] = readFileSync(path, 'utf8').split(' ');
-    if (startTimeOf(Number(pid)) === started && started !== '') {
+    if (isAlive({ pid: Number(pid), startTime: started })) {
       throw new ConfigError(path, [
         {
           path: 'stateDir',

@@ -1,13 +1,19 @@
 import { Socket, createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { AGENT_PATH, AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type ToAgent } from '@peerlab/contracts';
+import {
+  AGENT_PATH,
+  AGENT_PROTOCOL,
+  FRAME_MAX_BYTES,
+  FromAgent,
+  LEASE_SECONDS,
+  type ToAgent,
+} from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { collectLog, type LogEntry } from '../testing/log-entries.js';
 import { until } from '../timing.js';
-import { backOffMs } from './back-off.js';
 import { channelUrl, httpBase } from './controller-url.js';
-import { Link } from './link.js';
+import { Link, linkPauseMs } from './link.js';
 
 const TOKEN = 'plk_agent_test';
 let server: WebSocketServer;
@@ -69,7 +75,7 @@ function start(at = port): void {
       controller: `http://127.0.0.1:${at}`,
       readToken: () => token,
       heartbeatMs: 40,
-      backOff: () => 20,
+      pauseMs: () => 20,
     },
     {
       hello: () => ({
@@ -210,17 +216,16 @@ describe('Link', () => {
   });
 });
 
-describe('URLs and back-off', () => {
+it('tries a lost connection again several times within a lease', () => {
+  expect(linkPauseMs(0, () => 1)).toBeLessThanOrEqual(500);
+  for (const attempt of [4, 50, 5000]) expect(linkPauseMs(attempt, () => 1)).toBe(4000);
+  expect(4 * linkPauseMs(50, () => 1)).toBeLessThan(LEASE_SECONDS * 1000);
+});
+
+describe('URLs', () => {
   it('takes any scheme and a path prefix', () => {
     expect(channelUrl('https://farm.example/lab/')).toBe(`wss://farm.example/lab${AGENT_PATH}`);
     expect(channelUrl('ws://h:7470')).toBe(`ws://h:7470${AGENT_PATH}`);
     expect(httpBase('ws://h:7470')).toBe('http://h:7470');
-  });
-
-  it('grows to its ceiling and never sinks below half of it', () => {
-    expect(backOffMs(1, () => 0)).toBe(250);
-    expect(backOffMs(1, () => 1)).toBe(500);
-    expect(backOffMs(50, () => 0)).toBe(2_500);
-    expect(backOffMs(50, () => 1)).toBe(5_000);
   });
 });

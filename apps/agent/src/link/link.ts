@@ -1,8 +1,8 @@
 import { FRAME_MAX_BYTES, HEARTBEAT_SECONDS, type FromAgent, ToAgent } from '@peerlab/contracts';
+import { reconnectPauseMs } from '@peerlab/client';
 import { log } from '@peerlab/runtime';
 import WebSocket from 'ws';
 import { messageOf } from '../error-message.js';
-import { backOffMs } from './back-off.js';
 import { channelUrl } from './controller-url.js';
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
@@ -22,8 +22,8 @@ export interface LinkSettings {
   /** Read anew for every connection, so that a replaced token file is taken. */
   readToken: () => string;
   heartbeatMs?: number;
-  /** Default backOffMs. */
-  backOff?: (failures: number) => number;
+  /** Milliseconds before connection attempt number `attempt`, from 0. Default: linkPauseMs. */
+  pauseMs?: (attempt: number) => number;
 }
 
 function textOf(data: WebSocket.RawData): string {
@@ -49,6 +49,17 @@ function reasonOf(status: number | undefined, controller: string): string {
  */
 const BUFFERED_MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Attempt from which on the pause grows no more. */
+const LAST_GROWING_ATTEMPT = 4;
+
+/**
+ * Milliseconds before connection attempt number `attempt`, from 0: at most 4 s. Far below a lease, unlike the longest
+ * pause of other clients: a controller that was away for a moment must cost no job.
+ */
+export function linkPauseMs(attempt: number, random?: () => number): number {
+  return reconnectPauseMs(Math.min(attempt, LAST_GROWING_ATTEMPT), random);
+}
 
 /**
  * The WebSocket to the controller. Connects again for ever, with a jittered back-off; a connection
@@ -218,8 +229,8 @@ export class Link {
 
   private retry(): void {
     if (this.stopped) return;
+    const delayMs = (this.settings.pauseMs ?? linkPauseMs)(this.failures);
     this.failures += 1;
-    const delayMs = (this.settings.backOff ?? backOffMs)(this.failures);
     this.retryTimer = setTimeout(() => this.connect(), delayMs);
   }
 }
