@@ -13,6 +13,7 @@ import { announce } from '../platform/database/bus.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
+import { nextProgress, type StoredProgress } from '../runs/build-forecast.js';
 import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { ResultStore } from './result-store.js';
@@ -142,16 +143,16 @@ export class EventIntake {
         await this.#results.putMeasurement(tx, attempt.id, seq, event);
         return true;
       case 'build-progress':
-        await this.#putProgress(tx, attempt, event.percent, event.text);
+        await this.#putProgress(tx, attempt, event.percent, event.text, at);
         return false;
       case 'built':
         if (revoked) return false;
-        await this.#built(tx, attempt, event);
+        await this.#built(tx, attempt, event, at);
         return true;
       case 'build-failed':
         if (revoked) return false;
         await tx.run('update build set error = $2 where id = $1', [attempt.build_id, jsonb(event.error)]);
-        await this.#putProgress(tx, attempt, 100, describeBuildError(event.error));
+        await this.#putProgress(tx, attempt, 100, describeBuildError(event.error), at);
         return false;
       case 'finished':
         await this.#expect(tx, attempt, event.lineCounts);
@@ -168,13 +169,24 @@ export class EventIntake {
     }
   }
 
-  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string): Promise<void> {
-    await tx.run('update attempt set progress = $2 where id = $1', [attempt.id, jsonb({ percent, text })]);
+  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string, atMs: number): Promise<void> {
+    const before = await tx.one<{ progress: StoredProgress | null; nowMs: number }>(
+      `select progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs" from attempt where id = $1`,
+      [attempt.id],
+    );
+    if (before === null) throw new Error(`attempt ${attempt.id} is locked and not there`);
+    const progress = nextProgress(before.progress, { percent, text, atMs, storedAtMs: before.nowMs });
+    await tx.run('update attempt set progress = $2 where id = $1', [attempt.id, jsonb(progress)]);
   }
 
-  async #built(tx: Queries, attempt: LockedAttempt, event: Extract<AttemptEvent, { type: 'built' }>): Promise<void> {
+  async #built(
+    tx: Queries,
+    attempt: LockedAttempt,
+    event: Extract<AttemptEvent, { type: 'built' }>,
+    at: number,
+  ): Promise<void> {
     const text = event.cached ? 'taken from the cache' : 'built';
-    await this.#putProgress(tx, attempt, 100, text);
+    await this.#putProgress(tx, attempt, 100, text, at);
     const problem = await this.#builds.markReady(tx, attempt.build_id, event, attempt.agent);
     if (problem !== null) {
       // The attempt's end says so again.
