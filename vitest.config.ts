@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** Workspace packages are read from source, so that unit tests need no build. */
+/** Workspace packages are read from their sources, so that unit tests need no build. */
+const conditions = ['source', 'module', 'node', 'development|production'];
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ['source'] } },
+  ssr: { resolve: { conditions } },
+  // Vitest loads the global set-up in this environment of its own.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     include: [
       'apps/**/src/**/*.test.ts',

@@ -26,7 +26,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
   const events: LabEvent[] = [];
 
   const paths = () => machinePaths(stateDir, 'v-switch');
-  const states = (): string[] => events.flatMap((event) => (event.event === 'machine' ? [event.state] : []));
+  const states = (): string[] => events.flatMap((event) => (event.event === 'machine-state' ? [event.state] : []));
 
   /** Waits until the lab has reported `ssh` for the n-th time. */
   async function reached(count: number): Promise<void> {
@@ -65,7 +65,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
       machines: MACHINES.filter(({ name }) => name === 'v-switch'),
       bootSlots: 1,
       portOf: () => PORT,
-      say: (event) => events.push(event),
+      report: (event) => events.push(event),
     });
     await lab.up();
   });

@@ -10,13 +10,13 @@ import type { MachinePaths } from './definition.js';
 import { LabError } from './errors.js';
 
 export const QEMU = 'qemu-system-x86_64';
-/** Emulation takes every cycle it gets; controller, agent and web UI must stay quick beside it. */
+/** Emulation uses every free cycle; controller, agent and web UI must stay responsive. */
 const NICENESS = '5';
 /** A look at /proc or at a socket; what is left of it is added to every start. */
 const POLL_MS = 50;
 /** QEMU opens its monitor within a fraction of a second, also on a busy host. */
 const MONITOR_MS = 20_000;
-/** Enough for the complaint of a QEMU that does not start. */
+/** Read from the end of QEMU's log to find why it did not start. */
 const LAST_WORDS_BYTES = 16 << 10;
 
 /** A QEMU process as remembered on disk. */
@@ -76,7 +76,7 @@ export class Emulator {
     }
     await endProcess(record);
     const words = (await logTail(paths.emulatorLog, LAST_WORDS_BYTES)).trim().split('\n');
-    const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it said nothing';
+    const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it printed nothing';
     throw new LabError(`QEMU does not start: ${last}`, `see ${paths.emulatorLog}`);
   }
 
@@ -100,7 +100,7 @@ export class Emulator {
     return new Emulator(record, paths, true, monitor);
   }
 
-  /** Ends QEMU: politely through its monitor, then by force. The machine's own processes are not asked. */
+  /** Ends QEMU: by its monitor, then by signals. The guest is not shut down. */
   async stop(): Promise<void> {
     await this.monitor.command('quit').catch(() => undefined);
     await endProcess(this.record);

@@ -11,7 +11,7 @@ export async function forgetProcess(file: string): Promise<void> {
   await rm(file, { force: true });
 }
 
-/** The remembered process if it still is that very process, else null. */
+/** The remembered process if it is still running, else null. */
 export async function rememberedProcess(file: string): Promise<number | null> {
   try {
     const { pid, startTime } = JSON.parse(await readFile(file, 'utf8')) as { pid: number; startTime: string | null };
