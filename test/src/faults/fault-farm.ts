@@ -19,6 +19,8 @@ import {
   type Affliction,
   CLOCK_VARIABLE,
   databaseClock,
+  MUTANT_VARIABLE,
+  type Mutant,
   type VirtualClock,
 } from './virtual-time.js';
 
@@ -53,21 +55,27 @@ export class FaultFarm {
   #userToken = '';
   #address!: DatabaseAddress;
   #agentDrift = 1;
+  readonly #mutant: Mutant | null;
   #turn = 0;
 
   clock: VirtualClock = { epochMs: Date.now(), rate: 1 };
 
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    mutant: Mutant | null,
+  ) {
+    this.#mutant = mutant;
+  }
 
   /**
    * Starts everything on a folder of its own. `rate` = virtual seconds in a real one; null = as fast as
-   * this computer can follow just now.
+   * this computer can follow just now. `mutant` = what is broken in the agent on purpose.
    */
-  static async start(rate: number | null): Promise<FaultFarm> {
+  static async start(rate: number | null, mutant: Mutant | null = null): Promise<FaultFarm> {
     // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
     const folder = await mkdtemp('/tmp/peerlab-faults-');
     await chmod(folder, 0o755);
-    const farm = new FaultFarm(folder);
+    const farm = new FaultFarm(folder, mutant);
     try {
       await farm.#start(rate);
       return farm;
@@ -202,6 +210,7 @@ export class FaultFarm {
         ...this.#clockEnvironment(drift),
         [AFFLICTION_VARIABLE]: join(this.folder, 'affliction.json'),
         [AGENT_DIST_VARIABLE]: AGENT_DIST,
+        ...(this.#mutant !== null && { [MUTANT_VARIABLE]: this.#mutant }),
       },
       logFile: join(this.folder, 'agent.log'),
     });

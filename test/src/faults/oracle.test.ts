@@ -25,7 +25,7 @@ function sound(): { evidence: Evidence; performance: Performance } {
       happened(2100, { type: 'kmsg', record: `4,${n},100,-;${MACHINE} says ${n}` }),
       happened(2100, { type: 'console', lines: [said(n)] }),
     ]),
-    happened(2200, { type: 'command', purpose: 'suite', args: {} }),
+    happened(2200, { type: 'command', purpose: 'suite', args: {}, fence: 1, mode: 'own' }),
     happened(2300, { type: 'test', suite: SUITE, test: 'F01', act: 'pass', output: ['one', 'two'] }),
     happened(2400, { type: 'result', suite: SUITE, test: 'F01', ok: true }),
   ];
@@ -38,6 +38,7 @@ function sound(): { evidence: Evidence; performance: Performance } {
     performance: {
       runIds: ['run'],
       struck: [],
+      agentFrozen: [],
       busyUntilMs: 5000,
       truthFrom: 0,
       problems: [],

@@ -30,6 +30,7 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   const done: Performance = {
     runIds: [],
     struck: [],
+    agentFrozen: [],
     busyUntilMs: null,
     truthFrom: farm.lab.truth.length,
     problems: [],
