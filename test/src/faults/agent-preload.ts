@@ -57,7 +57,7 @@ for (const name of ['perform', 'recover']) {
 }
 
 const connect = net.connect as (...args: unknown[]) => net.Socket;
-net.connect = ((...args: unknown[]) => {
+const connectAsActor = (...args: unknown[]): net.Socket => {
   const socket = connect(...args);
   const attempt = acting.getStore();
   if (attempt !== undefined && typeof args[0] === 'string' && args[0].endsWith(POWER_SOCKET)) {
@@ -65,5 +65,6 @@ net.connect = ((...args: unknown[]) => {
     socket.write(`${JSON.stringify({ execute: ACTOR_COMMAND, arguments: said })}\n`);
   }
   return socket;
-}) as typeof net.connect;
+};
+Object.assign(net, { connect: connectAsActor });
 syncBuiltinESMExports();
