@@ -13,6 +13,7 @@ import { Lab } from './lab.js';
 import { AGENT_DIST, AGENT_PRELOAD, CONTROLLER_MAIN, PRELOAD, Program } from './program.js';
 import { FaultyProxy } from './proxy.js';
 import { MACHINES, TESTS } from './schedule.js';
+import { startRecording } from './trace-recorder.js';
 import {
   AFFLICTION_VARIABLE,
   AGENT_DIST_VARIABLE,
@@ -110,6 +111,7 @@ export class FaultFarm {
     this.lab = await Lab.start(join(this.folder, 'lab'), MACHINES, this.manifest, this.clock);
     for (const index of [0, 1]) this.#addController(index);
     await this.startController(0);
+    await startRecording(this);
     this.proxy = await FaultyProxy.start(() => this.#nextPort());
     await this.#writeAgentConfig(agentToken);
     this.bundleKey = await this.#registerBundle(bundle);

@@ -1,4 +1,4 @@
-import type { Evidence, Finding } from './oracle.js';
+import type { Evidence, Finding, LeaseRow } from './oracle.js';
 import type { Performance } from './perform.js';
 import type { Truth } from './lab.js';
 
@@ -84,7 +84,7 @@ export function actionOf({ atMs, machine, event }: Truth): Action | null {
  */
 export function lateWork(
   { attempts, leases, truth }: Pick<Evidence, 'attempts' | 'leases' | 'truth'>,
-  { agentFrozen }: Pick<Performance, 'agentFrozen'>,
+  performance: Pick<Performance, 'agentFrozen'>,
 ): Finding[] {
   const promise = 'an attempt that lost its lease does no more work on the machine';
   const leased = new Map(leases.map((lease) => [lease.fence, lease]));
@@ -122,9 +122,9 @@ export function lateWork(
     const lostMs = lease.released_ms;
     const mayRestore = revoked.get(fence) === true && (action.restoring || action.kind === 'claim');
     if (lostMs === null || atMs <= lostMs || (mayRestore && isRestoring(action, truth))) continue;
-    const thawed = agentFrozen.find(({ fromMs, toMs }) => fromMs <= lostMs && lostMs <= toMs);
-    const excuse = `${fence} ${thawed?.toMs}`;
-    if (thawed !== undefined && atMs <= thawed.toMs + IN_FLIGHT_MS && !excused.has(excuse)) {
+    const thawedMs = inFlight(atMs, lease, performance);
+    const excuse = `${fence} ${thawedMs}`;
+    if (thawedMs !== null && !excused.has(excuse)) {
       excused.add(excuse);
       continue;
     }
@@ -132,6 +132,20 @@ export function lateWork(
     find(machine, `${what} of fence ${fence} ${late} virtual ms after it had lost its lease`);
   }
   return findings;
+}
+
+/**
+ * When the agent woke up, if an action came so soon afterwards that it was under way before the lease was lost;
+ * null when it was not. Virtual epoch milliseconds.
+ */
+export function inFlight(
+  atMs: number,
+  { released_ms: lostMs }: LeaseRow,
+  { agentFrozen }: Pick<Performance, 'agentFrozen'>,
+): number | null {
+  if (lostMs === null || atMs <= lostMs) return null;
+  const frozen = agentFrozen.find(({ fromMs, toMs }) => fromMs <= lostMs && lostMs <= toMs);
+  return frozen !== undefined && atMs <= frozen.toMs + IN_FLIGHT_MS ? frozen.toMs : null;
 }
 
 /** A claim is part of a restoration when the disk that held the fence was thrown away before. */

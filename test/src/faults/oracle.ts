@@ -3,6 +3,8 @@ import { differenceFrom, gapOf } from './gaps.js';
 import { lateWork } from './late-work.js';
 import type { Truth } from './lab.js';
 import type { Performance } from './perform.js';
+import { type TableChange, takeRecording } from './trace-recorder.js';
+import { explainByModel } from './traces.js';
 
 /** One promise that was not kept. */
 export interface Finding {
@@ -63,6 +65,8 @@ export interface Evidence {
   /** By the beginning. Epoch milliseconds of the database's clock. */
   runs: { created_ms: number; ended_ms: number | null }[];
   truth: Truth[];
+  /** What the controllers wrote, in order. */
+  changes: TableChange[];
   /** Lines by `attempt stream`. */
   lines: Map<string, LineRow[]>;
   consoles: Map<string, string[]>;
@@ -113,6 +117,7 @@ export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance
       [runIds],
     ),
     truth: farm.lab.truth.slice(truthFrom),
+    changes: await takeRecording(farm),
     lines,
     consoles,
   };
@@ -126,6 +131,7 @@ export function judge(evidence: Evidence, performance: Performance): Finding[] {
     ...alwaysBusy(evidence, performance),
     ...leasesAreExclusive(evidence),
     ...lateWork(evidence, performance),
+    ...explainByModel(evidence, performance),
     ...streamsAreWhole(evidence),
     ...consoleIsExact(evidence),
     ...kernelLogIsExact(evidence),
