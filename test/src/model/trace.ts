@@ -55,9 +55,29 @@ const shownOf = (attempt: Attempt): [string, number][] => [
   ['revoked', attempt.revoked],
   ['restored', attempt.restored],
   ['log', attempt.log],
-  // The agent's last event is stored.
-  ['finished', attempt.final === 1 && attempt.events === attempt.madeEvents ? 1 : 0],
+  ['finished', isFinished(attempt) ? 1 : 0],
 ];
+
+/** Asked for every step, so without making objects. */
+function looksAlike(before: Farm, after: Farm): boolean {
+  return (
+    before.canceled === after.canceled &&
+    before.begun === after.begun &&
+    before.attempts.every((one, index) => {
+      const other = after.attempts[index === 0 ? 0 : 1];
+      return (
+        one.state === other.state &&
+        one.revoked === other.revoked &&
+        one.restored === other.restored &&
+        one.log === other.log &&
+        isFinished(one) === isFinished(other)
+      );
+    })
+  );
+}
+
+/** The agent's last event is stored. */
+const isFinished = ({ final, events, madeEvents }: Attempt): boolean => final === 1 && events === madeEvents;
 
 /** Shown values that differ. */
 function changes(before: Farm, after: Farm): Record<string, number> {
@@ -178,7 +198,7 @@ export function refuse(
     farm.faults = 1;
     const text = model.encode(farm);
     const key = `${position} ${text}`;
-    if (seen.has(key) || kept.some(({ broken }) => broken(farm) !== null)) return;
+    if (seen.has(key) || kept.some((invariant) => invariant.broken(farm) !== null)) return;
     seen.add(key);
     (queues[position] ??= []).push(text);
     furthest = Math.max(furthest, position);
@@ -200,9 +220,8 @@ export function refuse(
     if (after !== null) add(position + 1, copyOf(after));
     for (const step of model.steps(farm)) {
       if (step.fault && !allowed.has(step.name.replace(/ \(\d\)$/, ''))) continue;
-      const changed = changes(farm, step.next);
-      if (Object.keys(changed).length === 0) add(position, copyOf(step.next));
-      else if (explains(event, farm, step.next, changed)) add(position + 1, copyOf(step.next));
+      if (looksAlike(farm, step.next)) add(position, step.next);
+      else if (explains(event, farm, step.next, changes(farm, step.next))) add(position + 1, step.next);
     }
   }
   const event = events[furthest];
