@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { makeFakeBundle } from '@peerlab/agent/fake';
 import { type Client, createClient } from '@peerlab/cli';
 import type { BundleManifest } from '@peerlab/contracts';
-import { type DatabaseAddress, ensurePostgres, pgOptions, stopPostgres } from '@peerlab/controller/testing';
+import { type DatabaseAddress, ensurePostgres, eventually, pgOptions, stopPostgres } from '@peerlab/controller/testing';
 import pg from 'pg';
 import { Lab } from './lab.js';
 import { AGENT_DIST, AGENT_PRELOAD, CONTROLLER_MAIN, PRELOAD, Program } from './program.js';
@@ -32,6 +32,7 @@ const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_write
 
 /** For a program to be up, on a computer that has hardly any time for it. */
 const STARTED_MS = 300_000;
+const STARTED = { limitMs: STARTED_MS, everyMs: 50 };
 /** A lease of 30 seconds in five. */
 const RATE_MAX = 6;
 const RATE_MIN = 1.5;
@@ -117,17 +118,22 @@ export class FaultFarm {
     this.bundleKey = await this.#registerBundle(bundle);
     this.restartAgentProgram(1);
     this.agent.start();
-    await this.until('machines that can be leased', STARTED_MS, async () => {
-      const ready = await this.query(
-        'select 1 from machine_path p join machine m on m.name = p.machine where m.reachable',
-      );
-      return ready.length === MACHINES.length;
-    });
+    await eventually(
+      'machines that can be leased',
+      () => this.query('select m.* from machine_path p join machine m on m.name = p.machine where m.reachable'),
+      (ready) => ready.length === MACHINES.length,
+      STARTED,
+    );
   }
 
   /** A client of a controller that listens now. */
   async client(): Promise<Client> {
-    await this.until('a controller', STARTED_MS, async () => this.ports.some((port) => port !== null));
+    await eventually(
+      'a controller that listens',
+      () => this.ports,
+      (ports) => ports.some((port) => port !== null),
+      STARTED,
+    );
     return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
   }
 
@@ -149,23 +155,15 @@ export class FaultFarm {
     }
   }
 
-  /** Asks `holds` until it does; rejects after `limitMs`. */
-  async until(what: string, limitMs: number, holds: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + limitMs;
-    while (!(await holds())) {
-      if (Date.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);
-      await pause(100);
-    }
-  }
-
   /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
   async startController(index: number): Promise<void> {
     const program = this.controllers[index];
     if (program === undefined) throw new Error(`no controller ${index}`);
-    await this.until(`controller ${index}`, STARTED_MS, async () => {
+    const look = (): { port: number | null | undefined; gaveUp: readonly string[] } => {
       program.start();
-      return this.ports[index] !== null;
-    });
+      return { port: this.ports[index], gaveUp: program.gaveUp };
+    };
+    await eventually(`controller ${index} to listen`, look, ({ port }) => typeof port === 'number', STARTED);
   }
 
   async killController(index: number): Promise<void> {
