@@ -3,11 +3,11 @@ import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promise
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { HttpClient } from '@peerlab/client';
 import { cacheFolder } from '@peerlab/runtime';
 import type { AttemptDetail, LogLine, LogStream, RunDetail } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
@@ -54,15 +54,20 @@ export class StartedFarm {
   }
 
   async until<T>(what: string, limitMs: number, look: () => Promise<T | null>): Promise<T> {
-    const deadline = Date.now() + limitMs;
-    for (;;) {
+    const lookAgain = async (): Promise<T | null> => {
       const found = await look();
+      if (found === null && this.child.exitCode !== null) {
+        throw new Error(`the farm ended with ${this.child.exitCode} before ${what}`);
+      }
+      return found;
+    };
+    try {
+      const found = await eventually(what, lookAgain, (value) => value !== null, { limitMs, everyMs: 200 });
       if (found !== null) return found;
-      if (this.child.exitCode !== null)
-        throw new Error(`the farm ended (${this.child.exitCode}) before ${what}:\n${this.output}`);
-      if (Date.now() > deadline) throw new Error(`no ${what} within ${limitMs} ms:\n${this.output}`);
-      await delay(200);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\noutput of the farm:\n${this.output}`, { cause: error });
     }
+    throw new Error(`${what} is null`);
   }
 
   async token(): Promise<string> {
@@ -129,16 +134,15 @@ export async function runToTheEnd(client: HttpClient, yaml: string, limitMs: num
 }
 
 export async function awaitEnd(client: HttpClient, id: string, limitMs: number): Promise<RunDetail> {
-  const deadline = Date.now() + limitMs;
-  for (;;) {
-    const run = await client.call('getRun', { params: { run: id } });
-    if (run.state === 'ended') return run;
-    if (Date.now() > deadline)
-      throw new Error(
-        `run ${id} has not ended: ${JSON.stringify(run.jobViews.map((j) => [j.build, j.machine, j.state, j.waiting]))}`,
-      );
-    await delay(500);
-  }
+  let run: RunDetail | null = null;
+  const look = async (): Promise<unknown> => {
+    run = await client.call('getRun', { params: { run: id } });
+    // What a wait that is in vain shows.
+    return run.state === 'ended' ? null : run.jobViews.map((j) => [j.build, j.machine, j.state, j.waiting]);
+  };
+  await eventually(`the end of run ${id}`, look, (open) => open === null, { limitMs, everyMs: 500 });
+  if (run === null) throw new Error(`run ${id} was never read`);
+  return run;
 }
 
 /** Every line of a stream as stored, in order. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { leftOfBuildMs, nextProgress, type BuildProgress } from './build-forecast.js';
+import { leftOfBuildMs, nextProgress } from './build-forecast.js';
+import type { BuildProgress } from '../schema/attempts.js';
 
 /** What the build script prints: a few steps, then one report a file, of which the agent passes on one a percent. */
 const build = fc.record({

@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { compareQueued, type ExpectedStart, type QueuedJob } from '@peerlab/contracts';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
-import { HAS_ROOM } from '../storage/storage.js';
+import { leftOfBuildMs } from './build-forecast.js';
 import type { PlannedJob } from './planning.js';
-import { leftOfBuildMs, type StoredProgress } from './build-forecast.js';
-import { durationsBySuites, forecastStarts, leftMs, medianMs, type DurationSample } from './queue-forecast.js';
+import { type DurationSample, durationsBySuites, forecastStarts, leftMs, medianMs } from './queue-forecast.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { expectedStart, type MachineFacts } from './waiting.js';
+import type { StoredProgress } from '../schema/attempts.js';
+import { HAS_ROOM } from '../storage/storage.js';
 
 /** Beyond so many jobs in the line nobody is told when it is their turn. */
 const LINE_MAX = 2000;
