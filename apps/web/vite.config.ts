@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
 /** Where `npm run dev` sends API calls and the live channel. */
-const controller = process.env['PEERLAB_URL'] ?? 'http://127.0.0.1:7470';
+const controller = process.env['PEERLAB_CONTROLLER'] ?? 'http://127.0.0.1:7470';
 
 export default defineConfig({
   plugins: [react()],

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Saves a farm whose Postgres is a server of its own, while the farm runs: first the rows, then the
-# artifacts that they name, while retention waits, so that no row lacks its file.
+# Backs up a running farm that uses a Postgres server of its own (DATABASE_URL): first the rows, then the
+# artifacts that they name. Retention is locked out meanwhile, so that every row has its file.
 #
 #   DATABASE_URL=postgres://… infra/backup/pg-dump.sh STATE TARGET
 #
-# STATE is the controller's state folder. Prints the folder of the backup. Artifacts are shared by all
-# backups below TARGET.
+# STATE is the controller's state folder. Prints the folder of the backup. All backups in TARGET share
+# their artifacts.
 set -eu
 
 die() {
@@ -20,13 +20,13 @@ target=${2:?"give the folder for backups"}
 tool=$(pg_dump --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 server=$(psql -XAtq -c 'show server_version_num' "$DATABASE_URL")
 [ "$tool" -ge $((server / 10000)) ] ||
-	die "pg_dump is of version $tool, the server of $((server / 10000)): install postgresql-client-$((server / 10000)), or use \"peerlab-controller backup\""
+	die "pg_dump has version $tool, the server $((server / 10000)): install postgresql-client-$((server / 10000)), or use \"peerlab-controller backup\""
 
 folder=$target/$(date -u +%Y-%m-%dT%H-%M-%SZ)
 mkdir -p "$target/artifacts"
 mkdir "$folder"
 
-# Runs within the session that holds the lock: no pass of retention, and no other backup, meanwhile.
+# Runs while a session holds the lock that retention and other backups take.
 cat >"$folder/save.sh" <<'SAVE'
 set -eu
 pg_dump --format=custom --exclude-table-data=controller --exclude-table-data=storage --file="$folder/database.part" "$DATABASE_URL"
@@ -43,8 +43,8 @@ SAVE
 export folder state target
 psql -XAtq -v ON_ERROR_STOP=1 "$DATABASE_URL" >/dev/null <<'LOCKED'
 select pg_advisory_lock(747048);
-\! sh "$folder/save.sh" || echo "pg-dump.sh: not saved" >&2
+\! sh "$folder/save.sh" || echo "pg-dump.sh: the backup failed" >&2
 LOCKED
 rm -f "$folder/save.sh"
-[ -e "$folder/database.dump" ] || die "the backup in $folder is not whole"
+[ -e "$folder/database.dump" ] || die "the backup in $folder is incomplete; see the messages above, then delete it"
 echo "$folder"

@@ -160,7 +160,7 @@ for folder in . rdma upstream; do
 done
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
 cp "${fragments[@]}" "$work/inputs/config/"
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here/split-series.pl" "$work/inputs/scripts/"
+cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
@@ -302,30 +302,19 @@ done
 
 # -- kernel and its modules -------------------------------------------------------
 
-# Only a build from nothing knows how much there is to do.
-estimate_file=$cache/kernel/objects-$config.count
-estimate=0
-cat "$log" >&2
+# How many files there are to compile is what the last build of the same kind counted.
 if [ -f "$tree/vmlinux" ]; then
-	progress 10 "compiling what has changed"
+	count_file=$cache/kernel/changed-$config.count
+	expected=100
 else
-	estimate=$(cat "$estimate_file" 2>/dev/null || echo 1600)
-	progress 10 "compiling about $estimate files"
+	count_file=$cache/kernel/objects-$config.count
+	expected=1600
 fi
+[ ! -s "$count_file" ] || expected=$(cat "$count_file")
+cat "$log" >&2
+progress 10 "compiling about $expected files"
 mkfifo "$work/pipe"
-tee -a "$log" <"$work/pipe" | awk -v estimate="$estimate" -v objects="$work/objects" '
-	{ print > "/dev/stderr" }
-	$1 == "CC" || $1 == "AS" {
-		done++
-		percent = 10 + int(78 * (estimate ? (done < estimate ? done / estimate : 1) : done / (done + 30)))
-		if (percent != last || done % 25 == 0) {
-			total = estimate ? "/" (done > estimate ? done : estimate) : ""
-			printf "@progress %d compiling %d%s: %s\n", percent, done, total, $NF
-			fflush()
-			last = percent
-		}
-	}
-	END { print done > objects }' &
+tee -a "$log" <"$work/pipe" | "$here/compile-progress.pl" 10 88 "$expected" "$work/objects" &
 reader=$!
 # In the background, because a shell hears signals only between commands.
 nice make "${make_args[@]}" -j"$(nproc)" vmlinux modules >"$work/pipe" 2>&1 &
@@ -335,7 +324,7 @@ wait "$maker" || status=$?
 maker=''
 wait "$reader"
 [ "$status" -eq 0 ] || explain_failure
-[ "$estimate" -eq 0 ] || cat "$work/objects" >"$estimate_file"
+[ "$(cat "$work/objects")" -eq 0 ] || cat "$work/objects" >"$count_file"
 progress 88 "packing the kernel"
 # Without a preprocessor's run ccache does not see what .incbin pulls in, and
 # hands out an older kernel that happened to be compressed to the same length.

@@ -262,6 +262,29 @@ text=$("$work/suites/kunit" --only nonsense 2>&1)
 text=$("$work/suites/kunit" --skip list-test --only list-test 2>&1)
 contains upstream.a_skipped_test_is_not_run "$text" '1..1' 'ok 1 list-test # SKIP not run: excluded by caller'
 
+# A reader hears of each file when it is compiled, not a hundred files later.
+mkfifo "$work/make" "$work/heard"
+"$here/compile-progress.pl" 10 88 4 "$work/count" <"$work/make" >"$work/heard" 2>"$work/copied" &
+exec 5>"$work/make" 6<"$work/heard"
+text=''
+for line in '  CC      mm/hmm.o' '  CC [M]  drivers/gpu/drm/xe/xe_svm.o' '  AS      lib/x.o' '  CC      a.o' '  CC      b.o'; do
+	printf '  GEN     x\n%s\n' "$line" >&5
+	# No more is written before the answer is here.
+	IFS= read -r -t 30 -u 6 answer || answer='no answer'
+	text+=$answer$'\n'
+done
+exec 5>&-
+wait $!
+exec 6<&-
+[ "$text" = '@progress 29.50 compiling 1/4: mm/hmm.o
+@progress 49.00 compiling 2/4: drivers/gpu/drm/xe/xe_svm.o
+@progress 68.50 compiling 3/4: lib/x.o
+@progress 88.00 compiling 4/4: a.o
+@progress 88.00 compiling 5/5: b.o
+' ]; result progress.reports_each_file_at_once $? "$text"
+[ "$(cat "$work/count")" = 5 ] && [ "$(grep -c '^  GEN' "$work/copied")" = 5 ]
+result progress.counts_files_and_copies_the_log $? "$(cat "$work/copied")"
+
 # What the README points at is there: files, and the tests it names.
 missing=$(grep -oE '\]\([^)#:]+\)' "$kernel_dir/README.md" | tr -d '()]' | sort -u | while read -r path; do
 	[ -e "$kernel_dir/$path" ] || echo "$path"

@@ -45,9 +45,9 @@ if [ ! -f "$bundle/manifest.json" ]; then
 	trap 'rm -f "$log"' EXIT
 	# The steps are for the reader, the compiler's words only if it fails.
 	status=0
-	"${build_bundle[@]}" --out "$bundle" 2>"$log" | awk '
-		/^@progress/ && ($2 != last) { last = $2; sub(/^@progress /, ""); printf "try: %3d%% %s\n", $1, substr($0, length($1) + 2); fflush() }
-		/^@error/ { print }' >&2 || status=$?
+	"${build_bundle[@]}" --out "$bundle" 2>"$log" | perl -ne 'BEGIN { $| = 1; $last = -1 }
+		if (/^\@progress (\d+)\S* (.*)/ && $1 != $last) { $last = $1; printf "try: %3d%% %s\n", $1, $2 }
+		print if /^\@error/' >&2 || status=$?
 	if [ $status -ne 0 ]; then
 		tail -n 40 "$log" >&2
 		exit $status

@@ -2,14 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
 import { acceptFingerprint } from './job/accept-fingerprint.js';
 import { BundleCache } from './job/bundle-cache.js';
-import { createJournal, messageOf } from './journal.js';
+import { messageOf } from './error-message.js';
 import { createHttpArtifacts } from './link/artifacts.js';
-import { surviveFaults } from './last-resort.js';
+import { surviveFaults } from './uncaught-faults.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
 import { SpoolDisk } from './spool/spool-disk.js';
@@ -36,10 +37,9 @@ function readOptions(): { config: string; accept: string | null } {
 }
 
 async function run(config: AgentConfig): Promise<void> {
-  const journal = createJournal((line) => process.stdout.write(line));
   const token = (): string => readToken(config.tokenFile);
   token();
-  await lockStateWhenRoom(config.stateDir, journal);
+  await lockStateWhenRoom(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
   const machines = config.machines.map((machine) => {
     try {
@@ -61,13 +61,12 @@ async function run(config: AgentConfig): Promise<void> {
         : null,
     buildSlots: config.buildSlots,
     takesTests: config.capabilities.includes('test'),
-    journal,
     send,
     beat: () => link.beat(),
   });
-  const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, journal);
+  const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
   const link = new Link(
-    { controller: config.controller, readToken: token, journal },
+    { controller: config.controller, readToken: token },
     {
       hello: () => ({
         type: 'hello',
@@ -94,7 +93,7 @@ async function run(config: AgentConfig): Promise<void> {
     },
   );
   const stop = (signal: string): void => {
-    journal.info('stopping', { signal });
+    log.info({ signal }, 'stopping');
     fleet.stop();
     worker.stop();
     link.stop();
@@ -102,20 +101,23 @@ async function run(config: AgentConfig): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  surviveFaults(journal);
+  surviveFaults();
   startWatchdog();
   worker.start();
   fleet.start();
   link.start();
-  journal.info('started', { agent: config.name, version: VERSION, machines: machines.length, pid: process.pid });
+  log.info({ agent: config.name, version: VERSION, machines: machines.length, pid: process.pid }, 'started');
 }
 
+log.setBindings({ program: 'agent' });
+const { config: path, accept } = readOptions();
 try {
-  const { config: path, accept } = readOptions();
   const config = loadConfig(path);
   if (accept === null) await run(config);
   else process.stdout.write(`${acceptFingerprint(config, accept)}\n`);
 } catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`);
+  // The field and the remedy are for the person who starts the agent, not for a reader of its log.
+  if (accept !== null || error instanceof ConfigError) process.stderr.write(`${messageOf(error)}\n`);
+  else log.fatal({ err: error }, 'start-failed');
   process.exit(2);
 }

@@ -41,17 +41,6 @@ export async function until<T>(
   }
 }
 
-/** Resolves to true when the signal is aborted, to false after `ms`. Never rejects. */
-export async function abortedWithin(signal: AbortSignal, ms: number): Promise<boolean> {
-  if (signal.aborted) return true;
-  try {
-    await after(ms, undefined, { signal });
-    return false;
-  } catch {
-    return true;
-  }
-}
-
 /** `promise`, given up with DeadlinePassed after `timeoutMs`; what it awaits goes on by itself. */
 export async function within<T>(what: string, timeoutMs: number, promise: Promise<T>): Promise<T> {
   const over = new AbortController();

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { createJournal } from './journal.js';
-import { FAULT_WINDOW_MS, FAULTS_MAX, surviveFaults } from './last-resort.js';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { collectLog } from './testing/log-entries.js';
+import { FAULT_WINDOW_MS, FAULTS_MAX, surviveFaults } from './uncaught-faults.js';
 
 /** The built file, as a child process cannot read the source; `npm test` builds it first. */
 const WATCHDOG = fileURLToPath(new URL('../dist/watchdog.js', import.meta.url));
@@ -37,7 +37,12 @@ describe('the watchdog', () => {
   it('ends a process whose event loop is blocked, and says so', async () => {
     const { signal, stderr } = await run('for (;;);');
     expect(signal).toBe('SIGKILL');
-    expect(JSON.parse(stderr)).toMatchObject({ event: 'watchdog', problem: 'the event loop was blocked for 1 s' });
+    expect(JSON.parse(stderr)).toMatchObject({
+      program: 'agent',
+      level: 'fatal',
+      event: 'event-loop-blocked',
+      blockedMs: 1000,
+    });
   });
 
   it('lets a process live that works, and end', async () => {
@@ -52,13 +57,12 @@ describe('the watchdog', () => {
 
 describe('a fault that nobody caught', () => {
   it('is recorded and survived; many within a minute end the process', () => {
-    const entries: Record<string, unknown>[] = [];
+    const entries = collectLog();
+    onTestFinished(() => void vi.restoreAllMocks());
     const codes: number[] = [];
     let now = 0;
-    const journal = createJournal((line) => entries.push(JSON.parse(line) as Record<string, unknown>));
     const before = process.listenerCount('uncaughtException');
     const end = surviveFaults(
-      journal,
       (code) => codes.push(code),
       () => now,
     );
@@ -68,10 +72,11 @@ describe('a fault that nobody caught', () => {
     end();
     expect(process.listenerCount('uncaughtException')).toBe(before);
     onException?.(new Error('a bug in a listener'));
-    expect(entries[0]).toMatchObject({ event: 'unexpected-fault', problem: expect.stringContaining('a bug in a') });
+    expect(entries[0]).toMatchObject({ event: 'unexpected-fault', err: new Error('a bug in a listener') });
     for (let at = 0; at < 5 * FAULTS_MAX; at += 1, now += FAULT_WINDOW_MS / 10) onRejection?.('x');
     expect(codes).toEqual([]);
     for (let at = 0; at < FAULTS_MAX; at += 1) onException?.(null);
     expect(codes[0]).toBe(70);
+    expect(entries.at(-1)).toMatchObject({ level: 'fatal', event: 'too-many-faults' });
   });
 });

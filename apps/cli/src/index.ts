@@ -1,6 +1,5 @@
-/** What other programs of the farm use: the client, the watcher and the renderers. */
-export { ApiError, type Client, createClient, Unreachable } from './client.js';
+/** What `npm start` uses of the CLI: following a run and printing it. */
 export { watchRun } from './commands/watch.js';
 export { renderGrid } from './render/grid.js';
-export { seconds, table, verdictText, wantsColour } from './render/text.js';
+export { wantsColour } from './render/text.js';
 export { stateFolder } from './token.js';

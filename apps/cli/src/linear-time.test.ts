@@ -1,6 +1,6 @@
+import { HttpClient } from '@peerlab/client';
 import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
-import { createClient } from './client.js';
 import { terminalText } from './render/terminal.js';
 import { table } from './render/text.js';
 
@@ -8,7 +8,11 @@ const times = (part: string, size: number): string => part.repeat(Math.ceil(size
 
 /** What reads texts of machines and of the command line, with an input that is as bad for it as we can think of. */
 const CASES: [name: string, work: (text: string) => unknown, worst: (size: number) => string][] = [
-  ['an address', (text) => createClient(text, null).url, (size) => `http://x${times('/', Math.min(size, 65_536))}x/`],
+  [
+    'an address',
+    (text) => new HttpClient({ url: text, token: () => null }).url,
+    (size) => `http://x${times('/', Math.min(size, 65_536))}x/`,
+  ],
   ['a text for a terminal: escapes', terminalText, (size) => times('\u001b[', size)],
   ['a text for a terminal: numbers of a colour', terminalText, (size) => `\u001b[${times('1;', size)}x`],
   ['a cell of a table', (text) => table([[text, 'x']]), (size) => times('\u001b[1', size)],

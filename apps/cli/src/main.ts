@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
+import { ApiError, HttpClient } from '@peerlab/client';
 import { exitCodeOf, startText } from '@peerlab/contracts';
 import { Command } from 'commander';
-import { ApiError, type Client, createClient, Unreachable } from './client.js';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
 import { forgetMachine, listMachines, moveAgent, moveMachine, parseDesired, setMachine } from './commands/machines.js';
 import { jsonReport, markdownReport } from './commands/report.js';
@@ -23,9 +23,10 @@ const colour = wantsColour(process.stdout);
 const write = (text: string): void => void process.stdout.write(process.stdout.isTTY ? terminalText(text) : text);
 const print = (text: string): void => write(`${text}\n`);
 
-async function client(): Promise<Client> {
+async function client(): Promise<HttpClient> {
   const { url, tokenFile } = program.opts<{ url: string; tokenFile?: string }>();
-  return createClient(url, await findToken(tokenFile));
+  const token = await findToken(tokenFile);
+  return new HttpClient({ url, token: () => token });
 }
 
 program
@@ -186,7 +187,7 @@ retention
     await (await client()).call('pinRun', { params: { run }, body: { pinned: false } });
   });
 
-async function watchToTheEnd(api: Client, id: string): Promise<void> {
+async function watchToTheEnd(api: HttpClient, id: string): Promise<void> {
   const run = await watchRun(api, id, print, { colour });
   print('');
   print(renderGrid(await api.call('getGrid', { query: { run: run.id } }), colour));
@@ -200,7 +201,8 @@ async function readStandardInput(): Promise<string> {
 }
 
 program.parseAsync().catch((error: unknown) => {
-  const known = error instanceof ApiError || error instanceof Unreachable || error instanceof Error;
-  process.stderr.write(`peerlab: ${known ? error.message : String(error)}\n`);
+  const isUnreachable = error instanceof ApiError && error.problem.code === 'unreachable';
+  const remedy = isUnreachable ? '; start one with "npm start", or name it with --url or PEERLAB_URL' : '';
+  process.stderr.write(`peerlab: ${error instanceof Error ? error.message : String(error)}${remedy}\n`);
   process.exitCode = 2;
 });

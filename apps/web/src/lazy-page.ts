@@ -1,5 +1,5 @@
 import { lazyRouteComponent as lazyComponent } from '@tanstack/react-router';
-import { ROUTES } from '@peerlab/contracts';
+import { isControllerUp } from './api/client.js';
 
 /** Between two looks whether the controller is there again, in milliseconds. */
 const PAUSE_MS = 1000;
@@ -10,7 +10,7 @@ const PAUSE_MS = 1000;
  */
 export function whenThere<T>(
   importer: () => Promise<T>,
-  isThere: () => Promise<boolean> = answers,
+  isThere: () => Promise<boolean> = isControllerUp,
   pause: () => Promise<void> = () => new Promise((done) => setTimeout(done, PAUSE_MS)),
 ): () => Promise<T> {
   return async () => {
@@ -29,14 +29,6 @@ async function attempt<T>(importer: () => Promise<T>): Promise<{ ok: true; value
   } catch {
     // Whether it fails again, once the controller is there, decides.
     return { ok: false };
-  }
-}
-
-async function answers(): Promise<boolean> {
-  try {
-    return (await fetch(ROUTES.health.path)).ok;
-  } catch {
-    return false;
   }
 }
 

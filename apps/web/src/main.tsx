@@ -15,12 +15,12 @@ adoptTokenFromAddress();
 const place = document.getElementById('app');
 if (place === null) throw new Error('index.html has no element with the id "app"');
 const queries = createQueryClient();
-const link = startLive(queries);
+const channel = startLive(queries);
 const pages = createPages(queries);
 createRoot(place).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <LiveProvider link={link}>
+      <LiveProvider channel={channel}>
         <RouterProvider router={pages} />
       </LiveProvider>
     </QueryClientProvider>

@@ -1,1 +1,13 @@
+export {
+  endChild,
+  endProcess,
+  GRACE_MS,
+  runProgram,
+  type RunOptions,
+  type RunResult,
+  sendSignal,
+} from './child-process.js';
+export { cacheFolder, defaultStateFolder, stateFolder } from './folders.js';
 export { log } from './log.js';
+export { isAlive, type ProcessIdentity, startTimeOf } from './process-identity.js';
+export { QMP_TIMEOUT_MS, QmpConnection, QmpError, type QmpOptions, runQmpCommand } from './qmp.js';

@@ -13,7 +13,7 @@ export interface AcceleratorChoice {
   reason: string;
 }
 
-/** Milestones of a boot on the serial console, with the time after the start by which each must be there. */
+/** Texts on the serial console during a boot, with the time after the start by which each must have appeared. */
 export const MILESTONES: readonly { text: string; limitMs: number }[] = [
   // Real mode and the boot loader: under a second where hardware virtualisation works at all.
   { text: 'peerlab-grub:', limitMs: 5000 },
@@ -21,15 +21,15 @@ export const MILESTONES: readonly { text: string; limitMs: number }[] = [
   { text: 'login:', limitMs: 20_000 },
 ];
 
-/** The first milestone that is missing although its time is over; null while all is well. */
+/** The first milestone whose time is over and that is missing; null when there is none. */
 export function missedMilestone(console: string, elapsedMs: number): string | null {
   return MILESTONES.find(({ text, limitMs }) => elapsedMs >= limitMs && !console.includes(text))?.text ?? null;
 }
 
 /**
- * Boots the machines' own disk image under KVM, without changing it. /dev/kvm that opens proves
- * nothing: below some hypervisors its guests hang at once.
- * @returns why KVM does not serve, or null when the machine came up in time
+ * Boots the lab's disk image under KVM, without changing it. That /dev/kvm can be opened is not enough: under
+ * some hypervisors its guests hang at once.
+ * @returns why KVM cannot be used, or null when the machine booted in time
  */
 async function tryKvm(image: string): Promise<string | null> {
   try {
@@ -43,8 +43,8 @@ async function tryKvm(image: string): Promise<string | null> {
   const child = spawn(QEMU, [...machine, ...devices, '-no-reboot'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const startedAt = Date.now();
   let console = '';
-  let complaint = '';
-  child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
+  let stderr = '';
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
   const verdict = await new Promise<string | null>((resolve) => {
     const watch = setInterval(() => {
       const missed = missedMilestone(console, Date.now() - startedAt);
@@ -55,7 +55,7 @@ async function tryKvm(image: string): Promise<string | null> {
       if (MILESTONES.every(({ text }) => console.includes(text))) resolve(null);
     });
     child.once('error', (error) => resolve(error.message));
-    child.once('exit', () => resolve(`QEMU refuses KVM: ${complaint.trim().split('\n').at(-1) ?? ''}`));
+    child.once('exit', () => resolve(`QEMU cannot use KVM: ${stderr.trim().split('\n').at(-1) ?? ''}`));
     child.once('close', () => clearInterval(watch));
   });
   child.kill('SIGKILL');
@@ -63,8 +63,8 @@ async function tryKvm(image: string): Promise<string | null> {
 }
 
 /**
- * Decides how machines run, by trying it; remembered in `cacheFile` for this boot of the host and this
- * QEMU. PEERLAB_ACCELERATOR overrides it.
+ * Chooses KVM when a trial boot works. The result is kept in `cacheFile` for this boot of the host and this version
+ * of QEMU. PEERLAB_ACCELERATOR overrides it.
  */
 export async function chooseAccelerator(
   image: string,
@@ -81,13 +81,13 @@ export async function chooseAccelerator(
     const known = JSON.parse(await readFile(cacheFile, 'utf8')) as AcceleratorChoice & { host: string };
     if (known.host === host) return { accelerator: known.accelerator, reason: known.reason };
   } catch {
-    // Not tried yet on this host.
+    // No result for this host yet.
   }
-  const against = await tryKvm(image);
+  const obstacle = await tryKvm(image);
   const choice: AcceleratorChoice =
-    against === null
-      ? { accelerator: 'kvm', reason: 'a trial boot under KVM came up' }
-      : { accelerator: 'tcg', reason: against };
+    obstacle === null
+      ? { accelerator: 'kvm', reason: 'a trial boot under KVM succeeded' }
+      : { accelerator: 'tcg', reason: obstacle };
   await writeFile(cacheFile, `${JSON.stringify({ ...choice, host })}\n`);
   return choice;
 }

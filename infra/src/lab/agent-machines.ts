@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { MachineDefinition, MachinePaths } from './definition.js';
 import { labDirectory } from './paths.js';
 
-/** A machine with everything that an agent must know to own it. */
+/** A machine with everything that an agent needs to control it. */
 export interface PreparedMachine {
   definition: MachineDefinition;
   paths: MachinePaths;

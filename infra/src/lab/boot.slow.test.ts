@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder, QmpConnection } from '@peerlab/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rememberedProcess } from '../start/process-file.js';
 import { runStep } from '../start/step.js';
@@ -12,7 +13,6 @@ import { MACHINES } from './machines.js';
 import { readImage } from './disk.js';
 import { Lab, type LabEvent } from './lab.js';
 import { machinePaths } from './paths.js';
-import { QmpConnection } from './qmp.js';
 
 const run = promisify(execFile);
 const PORT = 22_971;
@@ -26,7 +26,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
   const events: LabEvent[] = [];
 
   const paths = () => machinePaths(stateDir, 'v-switch');
-  const states = (): string[] => events.flatMap((event) => (event.event === 'machine' ? [event.state] : []));
+  const states = (): string[] => events.flatMap((event) => (event.event === 'machine-state' ? [event.state] : []));
 
   /** Waits until the lab has reported `ssh` for the n-th time. */
   async function reached(count: number): Promise<void> {
@@ -51,7 +51,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
 
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'peerlab-lab-'));
-    const cacheDir = process.env['PEERLAB_CACHE'] ?? join(homedir(), '.cache/peerlab');
+    const cacheDir = cacheFolder();
     const script = fileURLToPath(new URL('../../rootfs/build.sh', import.meta.url));
     const folder = await runStep(['sh', script, '--cache', cacheDir], {
       cwd: stateDir,
@@ -65,7 +65,7 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
       machines: MACHINES.filter(({ name }) => name === 'v-switch'),
       bootSlots: 1,
       portOf: () => PORT,
-      say: (event) => events.push(event),
+      report: (event) => events.push(event),
     });
     await lab.up();
   });

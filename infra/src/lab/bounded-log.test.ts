@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { beginLogAnew, boundLog, logStart, logTail } from './bounded-log.js';
+import { rotateLog, boundLog, logStart, logTail } from './bounded-log.js';
 
 const MIB = 1 << 20;
 let folder = '';
@@ -56,7 +56,7 @@ test('no byte changes its place, and none after the start is missing', async () 
 test('a log that begins anew starts at 0 and keeps the old one beside it', async () => {
   await writeFile(log, Buffer.alloc(4 * MIB, 'x'));
   await boundLog(log, MIB, MIB / 4);
-  await beginLogAnew(log);
+  await rotateLog(log);
   await appendFile(log, 'new');
   expect(await logStart(log)).toBe(0);
   expect(await logTail(log, 100)).toBe('new');

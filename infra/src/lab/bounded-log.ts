@@ -2,28 +2,28 @@ import { open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/p
 import { runTool } from './command.js';
 
 /**
- * Logs that QEMU itself appends to are cut at multiples of this many bytes from their start; agents keep
- * their place in the console's record at the same multiples.
+ * Logs that QEMU appends to are cut at multiples of this many bytes; agents keep their position in the console log
+ * at the same multiples.
  */
 export const CUT_BYTES = 16 << 20;
 
-/** Where the first byte stands that was not cut away from `file`; see `boundLog`. */
+/** Name of the file with the offset of the first byte that was not cut from `file`; see `boundLog`. */
 export const startFileOf = (file: string): string => `${file}.start`;
 
-/** First byte of the log that is still there; 0 when nothing was cut away. */
+/** Offset of the first byte of the log that was not cut; 0 when nothing was. */
 export async function logStart(file: string): Promise<number> {
   const start = Number(await readFile(startFileOf(file), 'utf8').catch(() => '0'));
   return Number.isSafeInteger(start) && start > 0 ? start : 0;
 }
 
 /**
- * Gives the space of the oldest text back when the log takes more than `maxBytes`; between half of that
- * and all of it stays. QEMU goes on writing to the same file, and no byte changes its place: the
- * file gets a hole at its start. Where the text begins is written to `<file>.start` *before* it is cut, so that
- * a reader that looks there after it has read knows whether what it read was still whole.
+ * Frees the space of the oldest text when the log takes more than `maxBytes`; between half of that and all of it is
+ * kept. QEMU continues to write to the same file and offsets stay valid: the file gets a hole at its start. The
+ * offset of the first kept byte is written to `<file>.start` *before* the cut, so that a reader that checks it after
+ * reading knows whether what it read was complete.
  *
- * A file system without holes (NFS before 4.2) gets an empty file instead, and readers begin anew.
- * @returns the bytes cut away, null when the log was short enough
+ * On a file system without holes (NFS before 4.2) the file is truncated instead, and readers start over.
+ * @returns the range that was cut, null when the log was short enough
  */
 export async function boundLog(
   file: string,
@@ -57,8 +57,8 @@ async function forgetStart(file: string): Promise<void> {
   await rm(startFileOf(file), { force: true });
 }
 
-/** Begins a log anew while nobody writes to it; the old one stays once, under `<file>.1`. */
-export async function beginLogAnew(file: string): Promise<void> {
+/** Renames a log that no process writes to `<file>.1`, replacing an older one. */
+export async function rotateLog(file: string): Promise<void> {
   await rename(file, `${file}.1`);
   await forgetStart(file);
 }

@@ -5,8 +5,8 @@ import { LabError } from './errors.js';
 const SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/sbin';
 
 /**
- * Runs a system tool to its end. @returns its standard output
- * @throws LabError with the tool's last words, and the Debian package when the tool is missing
+ * Runs a system tool. @returns its standard output
+ * @throws LabError with the last lines of its stderr; with the Debian package when the tool is missing
  */
 export async function runTool(command: string, args: string[], options: { debianPackage: string }): Promise<string> {
   const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:${SYSTEM_PATH}` };
@@ -17,8 +17,8 @@ export async function runTool(command: string, args: string[], options: { debian
       } else if (error.code === 'ENOENT') {
         reject(new LabError(`${command} is not installed`, `apt-get install ${options.debianPackage}`));
       } else {
-        const words = stderr.trim().split('\n').slice(-3).join('; ') || error.message;
-        reject(new LabError(`${command} failed: ${words}`, 'see the message; a full disk is a frequent reason'));
+        const lastLines = stderr.trim().split('\n').slice(-3).join('; ') || error.message;
+        reject(new LabError(`${command} failed: ${lastLines}`, 'see the message; a common cause is a full disk'));
       }
     });
   });

@@ -2,8 +2,8 @@ import { open, stat } from 'node:fs/promises';
 
 /** What Debian's getty prints on the console when userland is up. */
 const PROMPT = ' login: ';
-/** A boot writes some ten KiB; a kernel under test that floods its console must not fill our memory. */
-const LONGEST_LOOK_BYTES = 8 << 20;
+/** Maximum to read at once: a boot writes some ten KiB, but a kernel under test may flood its console. */
+const READ_MAX_BYTES = 8 << 20;
 
 /** Length of the log in bytes; 0 when there is none yet. */
 export async function logLength(file: string): Promise<number> {
@@ -13,11 +13,11 @@ export async function logLength(file: string): Promise<number> {
   );
 }
 
-/** Whether a login prompt stands in the console log behind `from` bytes. */
+/** Whether the console log contains a login prompt after offset `from`, in bytes. */
 export async function hasLoginPrompt(file: string, from: number): Promise<boolean> {
   const length = await logLength(file);
-  // A log that became shorter was begun anew.
-  const start = Math.max(length < from ? 0 : from, length - LONGEST_LOOK_BYTES);
+  // A log that became shorter was rotated.
+  const start = Math.max(length < from ? 0 : from, length - READ_MAX_BYTES);
   if (length === start) return false;
   const handle = await open(file);
   try {

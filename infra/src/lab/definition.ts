@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Accelerator } from './accelerator.js';
 import { PLACEMENTS, type Placement, type Topology } from './placement.js';
 
-/** What the machine's IOMMU does once its kernel arguments have been obeyed; `none` = it has none. */
+/** What the machine's IOMMU does under its kernel arguments; `none` = it has none. */
 export type IommuMode = 'none' | 'translated' | 'passthrough';
 
 /**
@@ -109,8 +109,8 @@ export function qemuArguments(
     ['-display', 'none'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny'],
     ['-accel', acceleration],
-    // While it waits its clock runs with the host's, so that nobody outside seems slow to it.
-    // What it measures is another thing, so it is another platform: results of the two are not to be mixed.
+    // While the guest is idle its clock follows the host's, so that timeouts of network peers still hold.
+    // Its measurements mean something else, so it is another platform: their results must not be mixed.
     ...(counted
       ? [
           ['-icount', 'shift=0,sleep=on'],
@@ -121,7 +121,7 @@ export function qemuArguments(
     ['-cpu', machine.cpuModel],
     ['-smp', String(machine.cpus)],
     ['-m', `${machine.memoryMiB}M`],
-    // Before all devices. Interrupts stay untranslated: remapping needs more of the machine than is here.
+    // Must come before all devices. Interrupts are not remapped: that needs machine options that are not set here.
     ...(machine.iommu === 'none' ? [] : [['-device', 'intel-iommu,intremap=off']]),
     ['-boot', 'menu=off,strict=on'],
     // The host's page cache outlives QEMU, so ignoring flushes costs nothing but a host crash.
@@ -133,7 +133,7 @@ export function qemuArguments(
     ['-device', 'virtio-rng-pci'],
     ['-device', 'i6300esb'],
     ['-action', 'watchdog=reset'],
-    // QEMU itself writes the log, so that no byte is lost while nobody listens.
+    // QEMU writes the log itself, so that no byte is lost while no client is connected.
     [
       '-chardev',
       `socket,id=console,server=on,wait=off,path=${value(paths.consoleSocket)},logfile=${value(paths.consoleLog)},logappend=on`,

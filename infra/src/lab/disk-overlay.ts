@@ -3,12 +3,12 @@ import { runTool } from './command.js';
 import type { MachinePaths } from './definition.js';
 
 /**
- * What the agent says about the overlay, in the file `diskState`. No file: nothing of a submission was
- * ever on it. `used`: an attempt has been there. `discard`: the next QEMU starts on a fresh one.
+ * State of the overlay, which the agent writes into the file `diskState`. `fresh` (no file): no attempt has used it.
+ * `used`: an attempt has. `discard`: the next QEMU starts on a new overlay.
  */
 export type DiskState = 'fresh' | 'used' | 'discard';
 
-/** A file that cannot be read as one of the states counts as `used`: at worst a boot too many. */
+/** A file with any other content counts as `used`: the cost is at most one needless boot. */
 export async function readDiskState(file: string): Promise<DiskState> {
   try {
     return (await readFile(file, 'utf8')).trim() === 'discard' ? 'discard' : 'used';
@@ -18,8 +18,8 @@ export async function readDiskState(file: string): Promise<DiskState> {
 }
 
 /**
- * Throws away all that was written to the machine's disk. The old overlay is gone before the state says
- * `fresh`, so that an end in the middle is at worst a disk that is discarded once more.
+ * Replaces the overlay with an empty one. The state becomes `fresh` last, so that an interruption causes at most one
+ * more replacement.
  * @throws LabError when qemu-img cannot make the overlay
  */
 export async function makeFreshOverlay({ disk, overlay, diskState }: MachinePaths): Promise<void> {

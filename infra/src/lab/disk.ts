@@ -61,10 +61,11 @@ export function injectionCommands(files: readonly { from: string; to: string; mo
     .join('\n');
 }
 
-/** machine.cfg, which the image's grub.cfg reads. In single quotes nothing is special to GRUB, so one inside is refused. */
+/** Text of machine.cfg, which the image's grub.cfg reads. @throws LabError for an argument with a single quote, which GRUB cannot escape */
 export function grubMachineConfig(kernelArguments: readonly string[]): string {
   const text = kernelArguments.join(' ');
-  if (/['\n]/.test(text)) throw new LabError(`kernel arguments ${text}: GRUB cannot quote a quote`, 'leave it out');
+  if (/['\n]/.test(text))
+    throw new LabError(`kernel arguments ${text}: GRUB cannot quote a single quote or a line break`, 'remove it');
   return `set machine_arguments='${text}'\n`;
 }
 
@@ -105,23 +106,23 @@ export async function makeDisk(image: DiskImage, disk: string, identity: Identit
   await verifyInjection(place, id);
   for (const name of Object.keys(texts)) await rm(`${disk}.${name}`, { force: true });
   await rm(script, { force: true });
-  // The overlay above it is worth something only while nothing changes below.
+  // An overlay is valid only for an unchanged disk below it.
   await chmod(fresh, 0o444);
   await rename(fresh, disk);
 }
 
-/** debugfs ends with 0 whatever happened inside, so the result is read back. */
+/** debugfs exits with 0 even when a command failed, so the result is read back. */
 async function verifyInjection(place: string, id: string): Promise<void> {
   const found = await runTool('debugfs', ['-R', 'cat /etc/machine-id', place], { debianPackage: 'e2fsprogs' });
   const key = await runTool('debugfs', ['-R', 'stat /etc/ssh/ssh_host_ed25519_key', place], {
     debianPackage: 'e2fsprogs',
   });
   if (found.trim() !== id || !/Mode:\s+0600/.test(key)) {
-    throw new LabError('the machine identity could not be written to its disk', 'is the disk full? see df');
+    throw new LabError(`could not write the identity of the machine to ${place}`, 'check for a full disk with df');
   }
 }
 
-/** A sparse file of exactly that size, kept when it is there. It is the host's view of device memory. */
+/** Makes `file` a sparse file of this size and keeps what is in it. It is the host's view of device memory. */
 export async function ensureDeviceMemory(file: string, sizeBytes: number): Promise<void> {
   const handle = await open(file, 'a+', 0o600);
   try {

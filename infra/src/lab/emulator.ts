@@ -4,27 +4,23 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startTimeOf } from '../start/process-file.js';
+import { endProcess, isAlive, type ProcessIdentity, QmpConnection, startTimeOf } from '@peerlab/runtime';
 import { logTail } from './bounded-log.js';
 import type { MachinePaths } from './definition.js';
 import { LabError } from './errors.js';
-import { QmpConnection } from './qmp.js';
 
 export const QEMU = 'qemu-system-x86_64';
-/** Emulation takes every cycle it gets; controller, agent and web UI must stay quick beside it. */
+/** Emulation uses every free cycle; controller, agent and web UI must stay responsive. */
 const NICENESS = '5';
 /** A look at /proc or at a socket; what is left of it is added to every start. */
 const POLL_MS = 50;
 /** QEMU opens its monitor within a fraction of a second, also on a busy host. */
 const MONITOR_MS = 20_000;
-const QUIT_MS = 5000;
-/** Enough for the complaint of a QEMU that does not start. */
+/** Read from the end of QEMU's log to find why it did not start. */
 const LAST_WORDS_BYTES = 16 << 10;
 
 /** A QEMU process as remembered on disk. */
-interface ProcessRecord {
-  pid: number;
-  startTime: string;
+interface ProcessRecord extends ProcessIdentity {
   /** Digest of the complete argument list: a process that was started otherwise is not adopted. */
   digest: string;
 }
@@ -52,7 +48,7 @@ export class Emulator {
   }
 
   private async gone(): Promise<void> {
-    while (await isAlive(this.record)) await delay(POLL_MS);
+    while (isAlive(this.record)) await delay(POLL_MS);
   }
 
   /** Starts QEMU detached from us, its words going to the machine's log. */
@@ -68,9 +64,9 @@ export class Emulator {
     await once(child, 'spawn');
     const pid = child.pid ?? 0;
     child.unref();
-    const record = { pid, startTime: (await startTimeOf(pid)) ?? '', digest: argumentsDigest(args) };
+    const record = { pid, startTime: startTimeOf(pid) ?? '', digest: argumentsDigest(args) };
     const deadline = Date.now() + MONITOR_MS;
-    while ((await isAlive(record)) && Date.now() < deadline) {
+    while (isAlive(record) && Date.now() < deadline) {
       const monitor = await openMonitor(paths.labSocket, onEvent);
       if (monitor !== null) {
         await writeFile(paths.processFile, JSON.stringify(record));
@@ -80,7 +76,7 @@ export class Emulator {
     }
     await endProcess(record);
     const words = (await logTail(paths.emulatorLog, LAST_WORDS_BYTES)).trim().split('\n');
-    const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it said nothing';
+    const last = words.filter((line) => !line.includes('warning:')).at(-1) ?? 'it printed nothing';
     throw new LabError(`QEMU does not start: ${last}`, `see ${paths.emulatorLog}`);
   }
 
@@ -94,7 +90,7 @@ export class Emulator {
     onEvent: (event: string) => void,
   ): Promise<Emulator | null> {
     const record = await readRecord(paths.processFile);
-    if (record === null || !(await isAlive(record))) return null;
+    if (record === null || !isAlive(record)) return null;
     const monitor = await openMonitor(paths.labSocket, onEvent);
     if (monitor === null || args === null || argumentsDigest(args) !== record.digest) {
       monitor?.close();
@@ -104,7 +100,7 @@ export class Emulator {
     return new Emulator(record, paths, true, monitor);
   }
 
-  /** Ends QEMU: politely through its monitor, then by force. The machine's own processes are not asked. */
+  /** Ends QEMU: by its monitor, then by signals. The guest is not shut down. */
   async stop(): Promise<void> {
     await this.monitor.command('quit').catch(() => undefined);
     await endProcess(this.record);
@@ -126,19 +122,5 @@ async function readRecord(file: string): Promise<ProcessRecord | null> {
     return JSON.parse(await readFile(file, 'utf8')) as ProcessRecord;
   } catch {
     return null;
-  }
-}
-
-async function isAlive(record: ProcessRecord): Promise<boolean> {
-  return (await startTimeOf(record.pid)) === record.startTime;
-}
-
-/** SIGTERM to exactly the remembered process, SIGKILL when it does not end. */
-async function endProcess(record: ProcessRecord): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!(await isAlive(record))) return;
-    process.kill(record.pid, signal);
-    const deadline = Date.now() + QUIT_MS;
-    while ((await isAlive(record)) && Date.now() < deadline) await delay(50);
   }
 }

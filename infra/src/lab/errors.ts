@@ -1,4 +1,4 @@
-/** Trouble with the lab itself, never with a kernel under test; says what to do about it. */
+/** A failure of the lab itself, never of a kernel under test. `remedy` tells what to do. */
 export class LabError extends Error {
   constructor(
     message: string,

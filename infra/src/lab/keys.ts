@@ -9,7 +9,7 @@ export interface KeyPair {
   publicKey: string;
 }
 
-/** The Ed25519 key pair at `file`, made at the first call. */
+/** The Ed25519 key pair at `file`; created by the first call. */
 export async function ensureKeyPair(file: string, comment: string): Promise<KeyPair> {
   const exists = await Promise.all([access(file), access(`${file}.pub`)]).then(
     () => true,
@@ -22,7 +22,7 @@ export async function ensureKeyPair(file: string, comment: string): Promise<KeyP
     await runTool('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', fresh], {
       debianPackage: 'openssh-client',
     });
-    // The private half last: only with it does the pair count as made.
+    // The private key last: `exists` needs both, so an interrupted call is repeated.
     await rename(`${fresh}.pub`, `${file}.pub`);
     await rename(fresh, file);
   }

@@ -2,19 +2,21 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { forgetProcess, rememberedProcess, rememberProcess } from '../start/process-file.js';
-import { chooseAccelerator } from './accelerator.js';
+import { type Accelerator, chooseAccelerator } from './accelerator.js';
 import { writeAgentMachines } from './agent-machines.js';
 import type { MachineDefinition } from './definition.js';
 import type { DiskImage } from './disk.js';
 import { LabError } from './errors.js';
 import { ensureKeyPair } from './keys.js';
-import { VirtualMachine } from './machine.js';
+import { type MachineState, VirtualMachine } from './machine.js';
 import { labDirectory, makePrivateDirectory } from './paths.js';
 
-/** Anything the lab has to say; one JSON line each on standard output. */
+/** What happens to the lab and its machines, as a log line: the name of the event, and its fields. */
 export type LabEvent =
-  | { event: 'lab'; state: 'preparing' | 'up' | 'stopped'; text: string }
-  | { event: 'machine'; name: string; state: 'starting' | 'ssh' | 'down'; reason: string };
+  | { event: 'accelerator-chosen'; accelerator: Accelerator; reason: string }
+  | { event: 'lab-up'; agentMachines: string }
+  | { event: 'lab-stopped'; machines: 'off' | 'running' }
+  | { event: 'machine-state'; machine: string; state: MachineState; reason: string };
 
 export interface LabOptions {
   stateDir: string;
@@ -24,17 +26,17 @@ export interface LabOptions {
   bootSlots: number;
   /** SSH port of the first machine that is defined; each machine has its own offset, whichever are chosen. */
   portOf: (name: string) => number;
-  say: (event: LabEvent) => void;
+  report: (event: LabEvent) => void;
 }
 
-/** A machine that has not answered by then no longer holds up those after it. */
+/** How long a machine may take to answer for the first time before the next one is started anyway. */
 const FIRST_BOOT_MS = 180_000;
 
 export function supervisorFile(stateDir: string): string {
   return join(labDirectory(stateDir), 'supervisor.json');
 }
 
-/** The virtual machines of one state folder, from preparation to their end. */
+/** The virtual machines of one state folder: prepares, starts and stops them. */
 export class Lab {
   private readonly machines: VirtualMachine[];
   private readonly ending = new AbortController();
@@ -43,28 +45,28 @@ export class Lab {
     this.machines = options.machines.map(
       (definition) =>
         new VirtualMachine(definition, options.stateDir, options.portOf(definition.name), (state, reason) =>
-          options.say({ event: 'machine', name: definition.name, state, reason }),
+          options.report({ event: 'machine-state', machine: definition.name, state, reason }),
         ),
     );
   }
 
   /** Prepares all machines, tells the agent about them, then starts them. */
   async up(): Promise<void> {
-    const { stateDir, image, say } = this.options;
+    const { stateDir, image, report } = this.options;
     await mkdir(stateDir, { recursive: true });
     await makePrivateDirectory(labDirectory(stateDir));
     const other = await rememberedProcess(supervisorFile(stateDir));
     if (other !== null)
-      throw new LabError(`a lab runs already on ${stateDir} (process ${other})`, 'stop it with: peerlab-lab down');
+      throw new LabError(`another lab is running on ${stateDir} (process ${other})`, 'stop it with: peerlab-lab down');
     await rememberProcess(supervisorFile(stateDir), process.pid);
     const choice = await chooseAccelerator(image.file, join(labDirectory(stateDir), 'accelerator.json'));
-    say({ event: 'lab', state: 'preparing', text: `accelerator ${choice.accelerator}: ${choice.reason}` });
+    report({ event: 'accelerator-chosen', accelerator: choice.accelerator, reason: choice.reason });
     const clientKey = await ensureKeyPair(join(labDirectory(stateDir), 'client_key'), 'peerlab agent');
     const prepared = [];
     for (const machine of this.machines) prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
     const file = await writeAgentMachines(stateDir, prepared);
     await this.bootAll();
-    say({ event: 'lab', state: 'up', text: file });
+    report({ event: 'lab-up', agentMachines: file });
   }
 
   /** Starts the machines in the order of their definition, `bootSlots` at a time. */
@@ -81,24 +83,24 @@ export class Lab {
     await Promise.all(Array.from({ length: this.options.bootSlots }, bootInTurn));
   }
 
-  /** No further machine is started; an `up` in progress comes to its end. */
+  /** Makes `up` return without starting further machines. */
   interrupt(): void {
     this.ending.abort();
   }
 
-  /** Ends the machines that are ours. Harmless after an `up` that failed half-way. */
+  /** Stops the machines that this lab started or adopted. May be called after an `up` that failed. */
   async stop(): Promise<void> {
     await Promise.all(this.machines.map(async (machine) => machine.stop()));
-    if (await this.forget()) this.options.say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
+    if (await this.forget()) this.options.report({ event: 'lab-stopped', machines: 'off' });
   }
 
   /** Leaves the machines running; the next `up` adopts them. */
   async release(): Promise<void> {
     for (const machine of this.machines) machine.release();
-    if (await this.forget()) this.options.say({ event: 'lab', state: 'stopped', text: 'the machines run on' });
+    if (await this.forget()) this.options.report({ event: 'lab-stopped', machines: 'running' });
   }
 
-  /** @returns whether the lab was ours; after an `up` that was refused it is another process's */
+  /** @returns whether this process was the supervisor; it is not when `up` found another lab running */
   private async forget(): Promise<boolean> {
     const file = supervisorFile(this.options.stateDir);
     if ((await rememberedProcess(file)) !== process.pid) return false;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
-import { beginLogAnew, boundLog } from './bounded-log.js';
+import { rotateLog, boundLog } from './bounded-log.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
 import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
@@ -14,37 +14,37 @@ import { machinePaths, makePrivateDirectory } from './paths.js';
 import { assertPortFree } from './ports.js';
 import { answersSsh } from './ssh-banner.js';
 
-/** `ssh`: answers over SSH. `starting`: powered on, not there yet. `down`: QEMU does not run. */
+/** `ssh`: answers over SSH. `starting`: powered on, no answer yet. `down`: QEMU does not run. */
 export type MachineState = 'starting' | 'ssh' | 'down';
 export type Report = (state: MachineState, reason: string) => void;
 
 const PROMPT_POLL_MS = 200;
 /**
- * A machine whose prompt does not show up is asked all the same, but rarely: QEMU keeps every connection
- * that was made too early and hands them all to sshd at once, which costs an emulated boot seconds.
+ * Interval of SSH probes while no login prompt has appeared. Rare, because QEMU keeps connections that come before
+ * sshd and passes them all to it at once, which costs an emulated boot seconds.
  */
-const IMPATIENT_PROBE_MS = 90_000;
+const PROBE_WITHOUT_PROMPT_MS = 90_000;
 const ADOPTED_PROBE_MS = 10_000;
 /** First pause before a QEMU that ended is started again; doubled each time, up to the longest. */
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
-/** A QEMU that lived this long counts as healthy again. */
+/** A QEMU that ran this long resets the pause. */
 const HEALTHY_MS = 60_000;
-/** QEMU announces one reset several times over. */
+/** QEMU sends several events for one reset; later ones within this time are ignored. */
 const RESET_ECHO_MS = 500;
 /**
- * Most that the record of a console takes on the host's disk, and what is kept of the one before it. A boot
- * writes 30 KiB; the agent reads along and is at most a few MiB behind.
+ * Maximum size of a console log on the host's disk, and of the previous one. A boot writes 30 KiB; the agent reads
+ * the log at most a few MiB behind its end.
  */
 const CONSOLE_LOG_MAX_BYTES = 128 << 20;
-/** Above it the record begins anew when the lab starts a machine: nothing reads along then. */
-const CONSOLE_LOG_ANEW_BYTES = 64 << 20;
-/** Warnings of QEMU, which some devices repeat as often as a guest provokes them. */
+/** A larger log is replaced when the lab starts a machine, because no agent reads it then. */
+const CONSOLE_LOG_REPLACE_BYTES = 64 << 20;
+/** Maximum size of QEMU's own log: a guest can make some devices repeat their warnings without end. */
 const EMULATOR_LOG_MAX_BYTES = 16 << 20;
-/** A console of 100 MB a second adds 25 MB between two looks. */
-const LOG_LOOK_MS = 250;
+/** Interval of the checks of log sizes: a console that prints 100 MB a second adds 25 MB. */
+const LOG_CHECK_MS = 250;
 
-/** One virtual machine: its files, its QEMU, and the care for both. */
+/** One virtual machine: makes its files, keeps its QEMU running and bounds its logs. */
 export class VirtualMachine {
   readonly paths: MachinePaths;
   private emulator: Emulator | null = null;
@@ -54,7 +54,7 @@ export class VirtualMachine {
   private bootBeganAt = 0;
   private args: string[] = [];
   private settleFirstBoot: () => void = () => undefined;
-  /** Settles when the machine has answered for the first time, or never will because it is being stopped. */
+  /** Resolves when the machine answers for the first time or is stopped before. */
   readonly firstBoot = new Promise<void>((resolve) => (this.settleFirstBoot = resolve));
 
   constructor(
@@ -67,9 +67,8 @@ export class VirtualMachine {
   }
 
   /**
-   * Makes what is missing: folder, keys, disk, device memory. A disk that was made from another image is
-   * made anew, after its QEMU was ended. Adopts a QEMU that runs already; any other start of the lab
-   * is one on a fresh disk.
+   * Creates what is missing: folder, keys, disk, device memory. Replaces a disk that was made from another image,
+   * after ending its QEMU. Adopts a QEMU that runs already; without one, `start` uses a fresh disk.
    */
   async prepare(image: DiskImage, accelerator: Accelerator, clientKey: KeyPair): Promise<PreparedMachine> {
     const { paths, definition } = this;
@@ -107,10 +106,10 @@ export class VirtualMachine {
     };
   }
 
-  /** Starts QEMU, or goes on with the adopted one, and keeps it running until `stop` or `release`. */
+  /** Starts QEMU unless one was adopted, and keeps it running until `stop` or `release`. */
   async start(): Promise<void> {
     if (this.emulator === null) {
-      if ((await logLength(this.paths.consoleLog)) > CONSOLE_LOG_ANEW_BYTES) await beginLogAnew(this.paths.consoleLog);
+      if ((await logLength(this.paths.consoleLog)) > CONSOLE_LOG_REPLACE_BYTES) await rotateLog(this.paths.consoleLog);
       await makeFreshOverlay(this.paths);
       this.watchBoot('power on', await this.launch());
     } else this.watchBoot(`adopted (process ${this.emulator.pid})`, await logLength(this.paths.consoleLog), true);
@@ -133,10 +132,10 @@ export class VirtualMachine {
       if (this.stopping.signal.aborted) return;
       this.generation++;
       const discards = (await readDiskState(this.paths.diskState)) === 'discard';
-      // Asked for by the agent, of a QEMU that ran: a power cycle, which waits for nothing.
+      // The agent ended a running QEMU: a power cycle, which needs no pause.
       if (!discards || this.emulator === null) {
         if (Date.now() - startedAt > HEALTHY_MS) pauseMs = PAUSE_MS;
-        this.report('down', `QEMU ended by itself; starting it again in ${pauseMs / 1000} s`);
+        this.report('down', `QEMU exited; restarting it in ${pauseMs / 1000} s`);
         await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
         if (this.stopping.signal.aborted) return;
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
@@ -144,7 +143,7 @@ export class VirtualMachine {
       startedAt = Date.now();
       try {
         if (discards) await makeFreshOverlay(this.paths);
-        this.watchBoot(discards ? 'power on with a fresh disk' : 'started again', await this.launch());
+        this.watchBoot(discards ? 'power on with a fresh disk' : 'restarted', await this.launch());
       } catch (error) {
         this.emulator = null;
         this.report('down', (error as Error).message);
@@ -152,7 +151,7 @@ export class VirtualMachine {
     }
   }
 
-  /** Keeps what a machine can print from filling the host's disk, until `stop` or `release`. */
+  /** Keeps the machine's logs below their maximum size until `stop` or `release`. */
   private async boundLogs(): Promise<void> {
     const limits = [
       [this.paths.consoleLog, CONSOLE_LOG_MAX_BYTES],
@@ -160,10 +159,10 @@ export class VirtualMachine {
     ] as const;
     while (!this.stopping.signal.aborted) {
       for (const [file, maxBytes] of limits) {
-        // A disk that refuses the small file beside the log may have room at the next look.
+        // The disk may be full now and have room at the next check.
         await boundLog(file, maxBytes).catch(() => null);
       }
-      await delay(LOG_LOOK_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      await delay(LOG_CHECK_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
@@ -176,7 +175,7 @@ export class VirtualMachine {
   }
 
   /**
-   * Reports `starting`, then `ssh` as soon as the machine answers, unless it was reset again before.
+   * Reports `starting`, then `ssh` when the machine answers. A later reset cancels the second report.
    * @param logStart length of the console log when the boot began
    */
   private watchBoot(reason: string, logStart: number, adopted = false): void {
@@ -185,13 +184,13 @@ export class VirtualMachine {
     this.bootBeganAt = startedAt;
     this.report('starting', reason);
     const probe = async (): Promise<void> => {
-      // A machine that ran already may have shown its prompt long ago.
-      let asking = adopted ? 0 : Date.now() + IMPATIENT_PROBE_MS;
+      // The prompt of a machine that was running already may be far back in the log.
+      let probeAt = adopted ? 0 : Date.now() + PROBE_WITHOUT_PROMPT_MS;
       for (;;) {
         if (generation !== this.generation || this.stopping.signal.aborted) return;
-        if (Date.now() > asking || (await hasLoginPrompt(this.paths.consoleLog, logStart))) {
+        if (Date.now() > probeAt || (await hasLoginPrompt(this.paths.consoleLog, logStart))) {
           if (await answersSsh(this.sshPort)) break;
-          asking = Date.now() + (adopted ? ADOPTED_PROBE_MS : IMPATIENT_PROBE_MS);
+          probeAt = Date.now() + (adopted ? ADOPTED_PROBE_MS : PROBE_WITHOUT_PROMPT_MS);
         }
         await delay(PROMPT_POLL_MS);
       }
@@ -202,20 +201,20 @@ export class VirtualMachine {
     void probe();
   }
 
-  /** Ends QEMU and the care for it. */
+  /** Stops QEMU and all watching. */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.settleFirstBoot();
     const emulator = this.emulator;
     await emulator?.stop();
     await this.watching;
-    // One that was just being started again.
+    // keepRunning() may have been restarting it.
     if (this.emulator !== emulator) await this.emulator?.stop();
     if (this.emulator === null) return;
     this.report('down', 'stopped');
   }
 
-  /** Ends the care, QEMU runs on. */
+  /** Stops all watching and leaves QEMU running. */
   release(): void {
     this.stopping.abort();
     this.settleFirstBoot();

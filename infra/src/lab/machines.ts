@@ -5,12 +5,12 @@ const AMD = 'EPYC,-svm';
 const INTEL = 'Skylake-Client-v4';
 
 /**
- * The kernel counts timer interrupts at boot and panics when too few come, as on an emulator whose host
- * is busy. It leaves out this check by itself under a hypervisor that it knows.
+ * The kernel counts timer interrupts at boot and panics when too few arrive, which happens on an emulator with a busy
+ * host. Under a hypervisor that it knows it skips this check by itself.
  */
 const EMULATED = 'no_timer_check';
 
-/** Two vCPUs would not be faster under emulation. KASAN and lock debugging want the second GiB. */
+/** Two vCPUs are not faster under emulation. KASAN and lock debugging need the second GiB. */
 const common = {
   cpus: 1,
   memoryMiB: 2048,
@@ -29,8 +29,8 @@ function labels(topology: string, cpu: 'amd' | 'intel', more: Record<string, str
 }
 
 /**
- * The lab's machines. The position gives the SSH port: append. Those of the default set are the three
- * answers that the kernel has for a path; the others vary how it comes to them.
+ * The lab's machines. The SSH port follows from the position, so append new ones. The default set covers the three
+ * path kinds that the kernel distinguishes; the others vary how it arrives at them.
  */
 export const MACHINES: readonly MachineDefinition[] = [
   {

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { log } from '@peerlab/runtime';
 import { runStep, StepError } from '../start/step.js';
 import { rememberedProcess } from '../start/process-file.js';
 import { readImage } from './disk.js';
 import { Emulator } from './emulator.js';
 import { LabError } from './errors.js';
 import { MACHINES } from './machines.js';
-import { Lab, type LabEvent, supervisorFile } from './lab.js';
+import { Lab, supervisorFile } from './lab.js';
 import { LAB_HELP, type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
 import { labDirectory, machinePaths } from './paths.js';
 import { answersSsh } from './ssh-banner.js';
@@ -15,18 +16,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const infra = join(fileURLToPath(import.meta.url), '../../..');
 
-function say(event: LabEvent | { event: 'status'; name: string; running: boolean; ssh: boolean; port: number }): void {
-  process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
-}
-
 async function up(options: LabCommand): Promise<void> {
   const folder = await runStep(['sh', join(infra, 'rootfs/build.sh'), '--cache', options.cacheDir], {
     cwd: infra,
     logFile: join(labDirectory(options.stateDir), 'image.log'),
     result: 'image',
-    onProgress: (percent, text) => say({ event: 'lab', state: 'preparing', text: `disk image ${percent} %: ${text}` }),
+    onProgress: (percent, step) => log.info({ percent, step }, 'image-progress'),
   });
-  // Left running by a lab that was killed, and not wanted now.
+  // Ends machines that a killed lab left running and that are not chosen now.
   for (const { name } of MACHINES.filter((machine) => !options.machines.includes(machine)))
     await Emulator.adopt(null, machinePaths(options.stateDir, name), () => undefined);
   const lab = new Lab({
@@ -35,7 +32,7 @@ async function up(options: LabCommand): Promise<void> {
     machines: options.machines,
     bootSlots: options.bootSlots,
     portOf: (name) => sshPortOf(options.portBase, name),
-    say,
+    report: ({ event, ...fields }) => log.info(fields, event),
   });
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
@@ -46,7 +43,7 @@ async function up(options: LabCommand): Promise<void> {
     const up = lab.up();
     await Promise.race([up, interrupted]);
     lab.interrupt();
-    // Stopping in the middle of a start would leave a machine behind.
+    // Stopping while a machine starts would leave it running.
     await up;
     await interrupted;
   } finally {
@@ -59,7 +56,8 @@ async function status(options: LabCommand): Promise<void> {
   for (const { name } of options.machines) {
     const port = sshPortOf(options.portBase, name);
     const running = (await rememberedProcess(machinePaths(options.stateDir, name).processFile)) !== null;
-    say({ event: 'status', name, running, ssh: running && (await answersSsh(port)), port });
+    const ssh = running && (await answersSsh(port));
+    process.stdout.write(`${JSON.stringify({ event: 'status', name, running, ssh, port })}\n`);
   }
 }
 
@@ -70,12 +68,13 @@ async function down(options: LabCommand): Promise<void> {
     process.kill(supervisor, 'SIGTERM');
     while ((await rememberedProcess(file)) === supervisor) await delay(100);
   }
-  // What a killed lab, or one with --keep, left behind.
+  // Ends what a killed lab, or one with --keep, left running.
   for (const { name } of options.machines)
     await Emulator.adopt(null, machinePaths(options.stateDir, name), () => undefined);
-  say({ event: 'lab', state: 'stopped', text: 'all machines are off' });
+  process.stdout.write('all machines are off\n');
 }
 
+log.setBindings({ program: 'lab' });
 try {
   const options = readLabCommand(process.argv.slice(2), process.env, process.getuid?.() ?? 0);
   if (options === 'help') process.stdout.write(LAB_HELP);
@@ -84,8 +83,8 @@ try {
   if (error instanceof LabUsageError) process.stderr.write(`${error.message}\n\n${LAB_HELP}`);
   else if (error instanceof LabError) process.stderr.write(`${error.message}\n  ${error.remedy}\n`);
   else if (error instanceof StepError) process.stderr.write(`${error.message}\n`);
-  else process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
-  // 2 tells whoever started us that trying again does not help.
+  else log.fatal({ err: error }, 'unexpected-error');
+  // 2 tells the parent process that restarting does not help.
   process.exitCode = 2;
 }
 process.exit();

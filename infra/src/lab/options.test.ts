@@ -35,8 +35,8 @@ describe('readLabCommand', () => {
   });
 
   test.each([
-    [['up', '--machines', 'v-swich'], /no machine "v-swich"; known: all, v-switch/],
-    [['up', '--boot-slots', '0'], /--boot-slots 0: expected a number from 1/],
+    [['up', '--machines', 'v-swich'], /no machine "v-swich"; expected "all" or some of v-switch/],
+    [['up', '--boot-slots', '0'], /--boot-slots 0: expected a whole number, at least 1/],
     [['up', '--port-base', '80'], /--port-base 80: expected a port from 1024/],
     [['up', '--port-base', 'abc'], /--port-base abc/],
     [['up', '--colour'], /colour/],

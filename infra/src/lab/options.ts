@@ -1,14 +1,15 @@
-import { availableParallelism, homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheFolder, stateFolder } from '@peerlab/runtime';
 import type { MachineDefinition } from './definition.js';
 import { chooseMachines, MACHINES } from './machines.js';
 
 export const LAB_HELP = `peerlab-lab up|status|down [options]
 
-  up       brings the machines up and cares for them until Ctrl-C
-  status   says which machines run and answer
-  down     ends the lab and its machines
+  up       starts the machines and keeps them running until Ctrl-C
+  status   prints which machines run and answer over SSH
+  down     stops the lab and its machines
 
   --state DIR         disks, keys, logs       (PEERLAB_STATE; default: /var/lib/peerlab or the XDG state folder)
   --cache DIR         disk image              (PEERLAB_CACHE; default: the XDG cache folder)
@@ -19,9 +20,9 @@ export const LAB_HELP = `peerlab-lab up|status|down [options]
                         .join(', ')})
   --boot-slots N      machines that boot at the same time (default: cores + 1)
   --port-base N       first SSH port          (PEERLAB_LAB_PORT_BASE; default 22101)
-  --keep              leave the machines running at the end; the next "up" takes them over
+  --keep              leave the machines running at the end; the next "up" adopts them
 
-  PEERLAB_ACCELERATOR kvm or tcg; default: tried out
+  PEERLAB_ACCELERATOR kvm or tcg; default: kvm when a trial boot works
 `;
 
 export interface LabCommand {
@@ -37,7 +38,7 @@ export interface LabCommand {
 /** A wrong command line; the message names the option and what it takes. */
 export class LabUsageError extends Error {}
 
-/** Fixed per machine, so that choosing fewer machines moves no ports. */
+/** The port of a machine does not depend on which machines are chosen. */
 export function sshPortOf(portBase: number, name: string): number {
   return portBase + MACHINES.findIndex((machine) => machine.name === name);
 }
@@ -46,7 +47,7 @@ function machinesOf(text: string): readonly MachineDefinition[] {
   const chosen = chooseMachines(text.split(',').filter((name) => name !== ''));
   if ('unknown' in chosen)
     throw new LabUsageError(
-      `--machines: there is no machine "${chosen.unknown}"; known: all, ${MACHINES.map((m) => m.name).join(', ')}`,
+      `--machines: there is no machine "${chosen.unknown}"; expected "all" or some of ${MACHINES.map((m) => m.name).join(', ')}`,
     );
   return chosen;
 }
@@ -55,25 +56,19 @@ function machinesOf(text: string): readonly MachineDefinition[] {
 function bootSlots(text: string): number {
   const slots = Number(text);
   if (!Number.isInteger(slots) || slots < 1)
-    throw new LabUsageError(`--boot-slots ${text}: expected a number from 1 on`);
+    throw new LabUsageError(`--boot-slots ${text}: expected a whole number, at least 1`);
   return slots;
 }
 
 export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: number): LabCommand | 'help' {
-  const home = env['HOME'] ?? homedir();
-  const defaultState =
-    uid === 0 ? '/var/lib/peerlab' : join(env['XDG_STATE_HOME'] ?? join(home, '.local/state'), 'peerlab');
   let parsed;
   try {
     parsed = parseArgs({
       args: argv,
       allowPositionals: true,
       options: {
-        state: { type: 'string', default: env['PEERLAB_STATE'] ?? defaultState },
-        cache: {
-          type: 'string',
-          default: env['PEERLAB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'peerlab'),
-        },
+        state: { type: 'string', default: stateFolder(env, uid) },
+        cache: { type: 'string', default: cacheFolder(env) },
         machines: { type: 'string', default: '' },
         'port-base': { type: 'string', default: env['PEERLAB_LAB_PORT_BASE'] ?? '22101' },
         'boot-slots': { type: 'string', default: String(availableParallelism() + 1) },

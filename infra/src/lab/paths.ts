@@ -13,8 +13,8 @@ export function labDirectory(stateDir: string): string {
 }
 
 /**
- * Folder of a machine's sockets: its own folder when the path is short enough for a UNIX socket, else a
- * short one that belongs to this user and is found again from the same state folder.
+ * Folder of a machine's sockets: the machine's own folder when its path is short enough for a UNIX socket, else a
+ * short folder of this user whose name follows from the state folder.
  */
 export function socketDirectory(stateDir: string, name: string, env: NodeJS.ProcessEnv, uid: number): string {
   const own = join(labDirectory(stateDir), name);
@@ -49,12 +49,12 @@ export function machinePaths(
   };
 }
 
-/** Makes a folder that only its owner may enter; refuses one that somebody else made under that name. */
+/** Creates a folder that only its owner may enter. @throws LabError when another user owns a file of that name */
 export async function makePrivateDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   const found = await lstat(path);
   if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
-    throw new LabError(`${path} belongs to somebody else`, 'remove it, or set XDG_RUNTIME_DIR to a folder of your own');
+    throw new LabError(`${path} belongs to another user`, 'remove it, or set XDG_RUNTIME_DIR to a folder of your own');
   }
   await chmod(path, 0o700);
 }

@@ -1,6 +1,6 @@
 /** Where the peers of a virtual machine sit on its PCIe bus, as QEMU `-device` values. */
 export interface Placement {
-  /** Ports, switches and bridges, in the order in which QEMU must make them. */
+  /** Ports, switches and bridges, in the order in which QEMU must create them. */
   bridges: readonly string[];
   /** Bus (and slot) of each provider, in the order in which the guest enumerates them. */
   providers: readonly string[];
@@ -11,8 +11,8 @@ const SWITCH = ['pcie-root-port,id=rp0,chassis=1,slot=1', 'x3130-upstream,id=up0
 const downstream = (id: string, slot: number): string => `xio3130-downstream,id=${id},bus=up0,chassis=2,slot=${slot}`;
 
 /**
- * The kernel counts the bridges between two functions and looks for one that both are below
- * (calc_map_type_and_dist() of drivers/pci/p2pdma.c), so these are all the shapes that differ for it.
+ * The kernel counts the bridges between two functions and looks for a common one (calc_map_type_and_dist() of
+ * drivers/pci/p2pdma.c), so these are all the topologies that it can tell apart.
  */
 export const PLACEMENTS = {
   switch: {
@@ -40,7 +40,7 @@ export const PLACEMENTS = {
     providers: ['provider', 'provider1'],
     client: 'client',
   },
-  /** The second provider stands on a root port of its own, where only a trusted host bridge leads. */
+  /** The second provider is on a root port of its own, reachable only through a trusted host bridge. */
   mixed: {
     bridges: [
       ...SWITCH,

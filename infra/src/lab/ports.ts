@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { LabError } from './errors.js';
 
-/** Rejects with the port, its user-to-be and the setting that moves it when the loopback port is taken. */
+/** @throws LabError naming the port, the machine and the option that changes it, when the loopback port is taken */
 export async function assertPortFree(port: number, machine: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();

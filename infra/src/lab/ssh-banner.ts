@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 
-/** QEMU's forwarding accepts at once, also when nobody listens inside; only the banner tells. */
+/** Time for the SSH banner. QEMU accepts forwarded connections even when no server listens in the guest. */
 const BANNER_MS = 4000;
 
-/** Whether an SSH server introduces itself on that loopback port. */
+/** Whether an SSH server sends its banner on this loopback port. */
 export async function answersSsh(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { ApiError, type Client, createClient, Unreachable } from '@peerlab/cli';
+import { ApiError, HttpClient } from '@peerlab/client';
 import type { MachineSummary } from '@peerlab/contracts';
 import type { StartOptions } from './options.js';
 import { Service } from './service.js';
@@ -13,21 +13,21 @@ import type { Terminal } from './terminal.js';
 
 const run = promisify(execFile);
 
-/** How long the controller may take to answer: embedded Postgres makes its data folder at the first start. */
+/** How long the controller may take to answer. At the first start embedded Postgres creates its data folder. */
 const CONTROLLER_MS = 120_000;
 /**
- * How long the next of the virtual machines may take to its first answer over SSH, under software
- * emulation beside a kernel build. They boot a few at a time, so there is no limit for all of them.
+ * How long until one more virtual machine answers over SSH, under software emulation beside a kernel build. There is
+ * no limit for all of them together, because only a few boot at the same time.
  */
 const NEXT_MACHINE_MS = 600_000;
 const POLL_MS = 250;
 
-/** Everything `npm start` brings up, and how to end it again. */
+/** Starts and stops the services of `npm start`. */
 export class Farm {
   private readonly services: Service[] = [];
   private controllerStarted = false;
   private readonly controllerEnv: Record<string, string>;
-  client: Client;
+  client: HttpClient;
 
   constructor(
     private readonly options: StartOptions,
@@ -40,7 +40,7 @@ export class Farm {
       PEERLAB_TEMPLATES: join(options.root, 'infra/runs'),
       PEERLAB_WEB: join(options.root, 'apps/web/dist'),
     };
-    this.client = createClient(this.url, null);
+    this.client = new HttpClient({ url: this.url, token: () => null });
   }
 
   get url(): string {
@@ -51,7 +51,7 @@ export class Farm {
     return join(this.options.root, ...parts);
   }
 
-  /** Downloads and builds what the machines boot. Cached by content. @returns the folder of the disk image */
+  /** Builds the disk image of the machines, unless it is cached. @returns its folder */
   async prepareImage(): Promise<string> {
     const step = this.terminal.step('disk image of the virtual machines');
     const image = await runStep([this.path('infra/rootfs/build.sh'), '--cache', this.options.cacheDir], {
@@ -66,7 +66,7 @@ export class Farm {
 
   async prepareKernelSource(): Promise<void> {
     const step = this.terminal.step('kernel source');
-    // Where the agent's builds look for it.
+    // The folder in which the agent's builds look for it.
     const cache = join(this.options.cacheDir, 'builder');
     await runStep([this.path('kernel/scripts/fetch-base.sh'), '--cache', cache], {
       cwd: this.options.root,
@@ -89,30 +89,30 @@ export class Farm {
     await assertPortFree(this.options.port, '--port or PEERLAB_PORT');
     this.controllerStarted = true;
     await controller.start();
-    await this.until(CONTROLLER_MS, 'the controller does not answer', async () => {
+    await this.until(CONTROLLER_MS, 'the controller did not answer', async () => {
       try {
         return (await this.client.call('health', {})).status === 'ok';
       } catch (error) {
-        if (error instanceof Unreachable || error instanceof ApiError) return false;
+        if (error instanceof ApiError) return false;
         throw error;
       }
     });
     const token = await this.token('user', 'local');
-    this.client = createClient(this.url, token);
+    this.client = new HttpClient({ url: this.url, token: () => token });
     await this.token('agent', 'lab');
     step.done(this.url);
   }
 
-  /** A token of ours, made once; the controller keeps only its hash. */
+  /** The token of this farm in a file of the state folder, created once; the controller stores only its hash. */
   private async token(kind: 'user' | 'agent', name: string): Promise<string> {
     const file = join(this.options.stateDir, `${kind}.token`);
     const database = process.env['DATABASE_URL'] ?? 'embedded';
     try {
       const kept = JSON.parse(await readFile(`${file}.origin`, 'utf8')) as { database: string };
-      // Another database does not know the token that was made in the first.
+      // A token is valid only in the database that it was created in.
       if (kept.database === database) return (await readFile(file, 'utf8')).trim();
     } catch {
-      // No token yet: it is made below.
+      // No token yet.
     }
     const main = this.path('apps/controller/dist/main.js');
     const { stdout } = await run('node', [main, 'token', 'create', '--kind', kind, '--name', name], {
@@ -156,7 +156,7 @@ export class Farm {
       testSlots: this.options.testSlots,
       machinesFile: join(this.options.stateDir, 'lab/agent-machines.json'),
     };
-    // JSON is YAML, and needs no escaping rules of its own.
+    // JSON is valid YAML.
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
     const agent = this.service('agent', ['node', this.path('apps/agent/dist/main.js'), '--config', file], {});
     await agent.endLeftOver();
@@ -167,7 +167,7 @@ export class Farm {
   async awaitLabDefinition(notBefore: number): Promise<string[]> {
     const file = join(this.options.stateDir, 'lab/agent-machines.json');
     let names: string[] = [];
-    await this.until(CONTROLLER_MS, `the lab does not write ${file}`, async () => {
+    await this.until(CONTROLLER_MS, `the lab did not write ${file}`, async () => {
       try {
         if ((await stat(file)).mtimeMs < notBefore) return false;
         names = (JSON.parse(await readFile(file, 'utf8')) as { name: string }[]).map((m) => m.name);
@@ -179,17 +179,17 @@ export class Farm {
     return names;
   }
 
-  /** Waits until every machine answers and its hardware is known. */
+  /** Waits until every machine answers and its hardware is known. @throws StepError when that takes too long */
   async awaitMachines(names: string[]): Promise<MachineSummary[]> {
     const step = this.terminal.step('virtual machines');
     let ready: MachineSummary[] = [];
     while (ready.length < names.length) {
       const before = ready.length;
       const missing = names.filter((name) => !ready.some((m) => m.name === name)).join(', ');
-      await this.until(NEXT_MACHINE_MS, `none of the virtual machines ${missing} comes up`, async () => {
+      await this.until(NEXT_MACHINE_MS, `none of the virtual machines ${missing} answered`, async () => {
         const { machines } = await this.client.call('getFleet', {});
         ready = machines.filter(
-          // One that is busy may be so since before its hardware was known.
+          // A machine may be busy although its hardware is not known yet.
           (m) => names.includes(m.name) && (m.observed === 'online' || (m.observed === 'busy' && m.paths.length > 0)),
         );
         step.progress((100 * ready.length) / names.length, ready.map((m) => m.name).join(', '));
@@ -206,7 +206,7 @@ export class Farm {
     return service;
   }
 
-  /** Rejects when a service was given up; never resolves. */
+  /** Rejects when a service failed for good; never resolves. */
   async failure(): Promise<never> {
     throw new StepError((await Promise.race(this.services.map((s) => s.failed))).message);
   }
@@ -223,7 +223,7 @@ export class Farm {
     }
   }
 
-  /** Ends what was started, newest first, and the embedded database last. */
+  /** Stops the services, the last started first, then the embedded database. */
   async stop(): Promise<void> {
     for (const service of [...this.services].reverse()) await service.stop();
     if (this.controllerStarted && process.env['DATABASE_URL'] === undefined) {
@@ -232,8 +232,8 @@ export class Farm {
           env: { ...process.env, ...this.controllerEnv },
         });
       } catch (error) {
-        // Said and not thrown: what made us stop matters more.
-        this.terminal.say(`the database was not stopped: ${(error as Error).message}`);
+        // Not thrown: the reason for stopping is more important.
+        this.terminal.say(`could not stop the database: ${(error as Error).message}`);
       }
     }
   }

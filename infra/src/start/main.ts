@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ApiError, renderGrid, wantsColour, watchRun } from '@peerlab/cli';
+import { renderGrid, wantsColour, watchRun } from '@peerlab/cli';
+import { ApiError } from '@peerlab/client';
 import { exitCodeOf } from '@peerlab/contracts';
 import { Farm } from './farm.js';
 import { HELP, readOptions, type StartOptions, UsageError } from './options.js';
@@ -13,13 +14,13 @@ import { createTerminal } from './terminal.js';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const colour = wantsColour(process.stdout);
 
-/** The main job: bring the farm up, run the example, show what came of it, keep serving. */
+/** Starts the farm, submits the run, prints its result and keeps serving. @returns the exit code */
 async function main(options: StartOptions): Promise<number> {
   const lock = join(options.stateDir, 'run/start.json');
   const other = await rememberedProcess(lock);
   if (other !== null)
     throw new StepError(
-      `"npm start" is running already (process ${other}) on this state folder, ${options.stateDir}; PEERLAB_STATE names another`,
+      `"npm start" is already running (process ${other}) with the state folder ${options.stateDir}; stop it, or choose another folder with PEERLAB_STATE`,
     );
   await rememberProcess(lock, process.pid);
 
@@ -77,9 +78,7 @@ async function work(
     if (options.once) return exitCodeOf(ended.verdict);
   }
   const token = (await readFile(join(options.stateDir, 'user.token'), 'utf8')).trim();
-  terminal.say(
-    `\nPeerlab is at ${farm.url}/#token=${token}\nCtrl-C stops it; all data is kept in ${options.stateDir}.`,
-  );
+  terminal.say(`\nPeerlab is at ${farm.url}/#token=${token}\nCtrl-C stops it. All data stays in ${options.stateDir}.`);
   return farm.failure();
 }
 
@@ -88,7 +87,7 @@ async function readRunFile(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     throw new UsageError(
-      `--run ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message}`,
+      `--run ${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
     );
   }
 }

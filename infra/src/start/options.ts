@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stateFolder } from '@peerlab/cli';
+import { cacheFolder, stateFolder } from '@peerlab/runtime';
 
 export interface StartOptions {
   once: boolean;
@@ -90,8 +90,8 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
     labPortBase: port('--lab-port-base', values['lab-port-base']),
     machines: values.machines.split(',').filter((name) => name !== ''),
     testSlots: count('--test-slots', values['test-slots']),
-    stateDir: stateFolder(),
-    cacheDir: env['PEERLAB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/', '.cache'), 'peerlab'),
+    stateDir: stateFolder(env),
+    cacheDir: cacheFolder(env),
     root,
   };
 }

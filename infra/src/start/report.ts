@@ -1,10 +1,7 @@
 import type { Grid, RunDetail } from '@peerlab/contracts';
 import { exitCodeOf } from '@peerlab/contracts';
 
-/**
- * The final grid for scripts: one entry a cell and one a metric, each with its combination, so that
- * no joining is needed.
- */
+/** The final grid for scripts: one entry per cell and one per metric, each with its whole combination. */
 export function reportOf(run: RunDetail, grid: Grid): object {
   const where = (index: number) => {
     const column = grid.columns[index];

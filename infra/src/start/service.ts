@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { forgetProcess, rememberedProcess, rememberProcess, startTimeOf } from './process-file.js';
+import { endProcess, startTimeOf } from '@peerlab/runtime';
+import { forgetProcess, rememberedProcess, rememberProcess } from './process-file.js';
 
-/** A service that ends this soon after its start, this often in a row, is given up. */
+/** A service that exits within SHORT_LIFE_MS after its start SHORT_LIVES times in a row has failed for good. */
 const SHORT_LIFE_MS = 5000;
 const SHORT_LIVES = 3;
-/** How long a service gets to end by itself before it is killed. */
+/** How long a service gets to exit before it is killed. */
 const STOP_MS = 60_000;
 
 export interface ServiceSpec {
@@ -18,14 +19,14 @@ export interface ServiceSpec {
 }
 
 /**
- * A process of the farm with its log in a file, so that it outlives whoever started it. Started
- * again when it ends by itself; stopped for good by `stop`.
+ * A process of the farm. Its log is a file, so that it can outlive its parent. It is restarted when it exits, until
+ * `stop`.
  */
 export class Service {
   private child: ChildProcess | null = null;
   private stopping = false;
   private shortLives = 0;
-  /** Settles when the service was given up, with what it said last. */
+  /** Resolves when the service failed for good; the message has the last lines of its log. */
   readonly failed: Promise<Error>;
   private giveUp: (error: Error) => void = () => undefined;
 
@@ -45,12 +46,12 @@ export class Service {
     return join(this.stateDir, 'run', `${this.spec.name}.json`);
   }
 
-  /** Ends a process that an earlier, killed start left behind. */
+  /** Stops the process that an earlier, killed start left running. */
   async endLeftOver(): Promise<void> {
     const leftOver = await rememberedProcess(this.processFile);
     if (leftOver !== null) {
-      this.say(`ending the ${this.spec.name} left over from an earlier start (process ${leftOver})`);
-      await endProcess(leftOver);
+      this.say(`stopping the ${this.spec.name} of an earlier start (process ${leftOver})`);
+      await endService(leftOver);
     }
   }
 
@@ -59,7 +60,7 @@ export class Service {
     const log = openSync(this.logFile, 'a');
     const [command = '', ...args] = this.spec.command;
     const startedAt = Date.now();
-    // A process group of its own: Ctrl-C in the terminal reaches only us, and we stop things in order.
+    // A process group of its own: Ctrl-C must reach only this process, which stops the services in order.
     const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', log, log],
@@ -76,14 +77,14 @@ export class Service {
     this.child = null;
     if (this.stopping) return;
     this.shortLives = livedMs < SHORT_LIFE_MS ? this.shortLives + 1 : 0;
-    // Exit code 2 is "wrong configuration" for every program here: trying again would not help.
+    // Exit code 2 means a wrong configuration in every program of this repository: restarting does not help.
     if (code === 2 || this.shortLives >= SHORT_LIVES) {
       this.giveUp(
-        new Error(`the ${this.spec.name} does not stay up; its last lines (${this.logFile}):\n${this.lastLines(12)}`),
+        new Error(`the ${this.spec.name} keeps exiting; the last lines of ${this.logFile}:\n${this.lastLines(12)}`),
       );
       return;
     }
-    this.say(`the ${this.spec.name} ended (${signal ?? `exit code ${code}`}); starting it again`);
+    this.say(`the ${this.spec.name} exited (${signal ?? `exit code ${code}`}); restarting it`);
     await delay(500 * this.shortLives);
     if (!this.stopping) await this.start();
   }
@@ -104,22 +105,13 @@ export class Service {
   async stop(): Promise<void> {
     this.stopping = true;
     const pid = this.child?.pid;
-    if (pid !== undefined) await endProcess(pid);
+    if (pid !== undefined) await endService(pid);
     await forgetProcess(this.processFile);
   }
 }
 
-/** SIGTERM, then SIGKILL to the whole group when it does not end in time. */
-async function endProcess(pid: number): Promise<void> {
-  const startTime = await startTimeOf(pid);
-  if (startTime === null) return;
-  process.kill(pid, 'SIGTERM');
-  const deadline = Date.now() + STOP_MS;
-  while ((await startTimeOf(pid)) === startTime) {
-    if (Date.now() > deadline) {
-      process.kill(-pid, 'SIGKILL');
-      return;
-    }
-    await delay(50);
-  }
+/** The service ends what it started itself; its group is killed when it does not end in time. */
+async function endService(pid: number): Promise<void> {
+  const startTime = startTimeOf(pid);
+  if (startTime !== null) await endProcess({ pid, startTime }, STOP_MS);
 }

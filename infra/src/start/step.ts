@@ -4,12 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** What a set-up script said was wrong, with its remedy. */
+/** A failed set-up step. The message gives the reason and the remedy. */
 export class StepError extends Error {}
 
 /**
- * Runs a set-up script that speaks the `@progress` / `@error` protocol. Its log goes to `logFile`.
- * @returns the text after the final `@<result>` line
+ * Runs a set-up script that prints `@progress` and `@error` lines. Its stderr goes to `logFile`.
+ * @returns the text after the final `@<result>`
+ * @throws StepError when the script fails
  */
 export async function runStep(
   command: string[],
@@ -40,7 +41,10 @@ export async function runStep(
   await read;
   if (code === 0 && result !== null) return result;
   if (code === 0 && options.result === '') return last;
-  const told = failure as { detail: string; remedy?: string | null } | null;
-  const why = told === null ? `exit code ${code}` : `${told.detail}${told.remedy == null ? '' : `\n  ${told.remedy}`}`;
-  throw new StepError(`${command.join(' ')}: ${why}\n  its log: ${options.logFile}`);
+  const reported = failure as { detail: string; remedy?: string | null } | null;
+  const reason =
+    reported === null
+      ? `exit code ${code}`
+      : `${reported.detail}${reported.remedy == null ? '' : `\n  ${reported.remedy}`}`;
+  throw new StepError(`${command.join(' ')} failed: ${reason}\n  log: ${options.logFile}`);
 }

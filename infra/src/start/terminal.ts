@@ -1,12 +1,12 @@
-/** Progress on one line of a terminal, or as coarse lines where the output is a file or a CI log. */
+/** Progress as one changing line on a terminal; as a few lines when the output is a file or a CI log. */
 export interface Terminal {
-  /** A line that stays. */
+  /** Prints a line. */
   say(line: string): void;
-  /** Begins a numbered step; call the result with what came of it. */
+  /** Begins a numbered step. Call `done` at its end. */
   step(title: string): { progress: (percent: number, text: string) => void; done: (detail?: string) => void };
 }
 
-/** Coarse progress is printed whenever it has moved by this much, in percent. */
+/** Without a terminal a line is printed for each of these steps, in percent. */
 const COARSE_STEP = 20;
 
 export function createTerminal(out: NodeJS.WriteStream, steps: number): Terminal {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Client } from '@peerlab/cli';
+import type { HttpClient } from '@peerlab/client';
 import { BundleManifest } from '@peerlab/contracts';
 
 const run = promisify(execFile);
@@ -14,14 +14,13 @@ const sha256 = (data: Buffer): string => createHash('sha256').update(data).diges
  * as any user may upload a bundle of their own.
  * @returns the content key that a run names it by
  */
-export async function uploadGarbage(client: Client, token: string, folder: string): Promise<string> {
+export async function uploadGarbage(client: HttpClient, folder: string): Promise<string> {
   const builds = await client.call('listBuilds', {});
   const good = builds.find((build) => build.bundle !== null && build.manifest !== null);
   if (good?.bundle == null) throw new Error('no build is ready');
-  const headers = { authorization: `Bearer ${token}` };
   const tar = join(folder, 'bundle.tar');
-  const answer = await fetch(`${client.url}/api/v1/artifacts/${good.bundle.sha256}`, { headers });
-  await writeFile(tar, Buffer.from(await answer.arrayBuffer()));
+  const bundle = await client.blob('getArtifact', { params: { sha256: good.bundle.sha256 } });
+  await writeFile(tar, Buffer.from(await bundle.arrayBuffer()));
   await run('tar', ['-xf', tar, '-C', folder]);
 
   const image = randomBytes(1 << 20);
@@ -34,11 +33,6 @@ export async function uploadGarbage(client: Client, token: string, folder: strin
   await run('tar', ['-cf', tar, '--format=ustar', '-C', folder, 'manifest.json', ...Object.keys(manifest.files)]);
 
   const packed = await readFile(tar);
-  const put = await fetch(`${client.url}/api/v1/artifacts/${sha256(packed)}`, {
-    method: 'PUT',
-    headers: { ...headers, 'content-type': 'application/octet-stream' },
-    body: new Uint8Array(packed),
-  });
-  if (!put.ok) throw new Error(`upload: ${await put.text()}`);
+  await client.upload(sha256(packed), new Uint8Array(packed));
   return (await client.call('registerBundle', { body: { manifest, sha256: sha256(packed) } })).key;
 }

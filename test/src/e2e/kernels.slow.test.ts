@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Client } from '@peerlab/cli';
+import type { HttpClient } from '@peerlab/client';
 import type { AttemptDetail, RunDetail } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uploadGarbage } from './garbage-bundle.js';
@@ -16,7 +16,7 @@ const MACHINE = 'v-switch';
 /** Kernels that are untouched, wrong, or die on purpose, one after the other on one machine. */
 describe('kernels of every kind on one machine', () => {
   let farm: StartedFarm;
-  let client: Client;
+  let client: HttpClient;
 
   beforeAll(async () => {
     farm = await StartedFarm.start(['--no-run', '--machines', MACHINE]);
@@ -102,7 +102,7 @@ describe('kernels of every kind on one machine', () => {
   it('says that the boot loader refused a garbage image', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'peerlab-garbage-'));
     try {
-      const key = await uploadGarbage(client, await farm.token(), folder);
+      const key = await uploadGarbage(client, folder);
       const spec = { name: 'garbage image', builds: [{ name: 'garbage', bundle: key }], suites: ['p2p-functional'] };
       const attempt = await testAttempt(await run(JSON.stringify(spec)));
       expect(attempt.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });

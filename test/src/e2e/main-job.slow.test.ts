@@ -64,7 +64,7 @@ describe('the main job on the virtual lab, with the controller killed in the mid
   });
 
   it('restarted the controller and finished as expected', () => {
-    expect(farm.output).toMatch(/the controller ended \(SIGKILL\); starting it again/);
+    expect(farm.output).toMatch(/the controller exited \(SIGKILL\); restarting it/);
     const bad = report.results.filter((r) => !['pass', 'skip'].includes(r.verdict));
     expect(bad.map((r) => `${r.machine} ${r.suite}/${r.test}: ${r.verdict} ${r.reason}`)).toEqual([]);
     expect(report.run.exitCode).toBe(0);

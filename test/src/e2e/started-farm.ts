@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Client, createClient } from '@peerlab/cli';
+import { HttpClient } from '@peerlab/client';
+import { cacheFolder } from '@peerlab/runtime';
 import type { AttemptDetail, LogLine, LogStream, RunDetail } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
@@ -44,9 +45,7 @@ export class StartedFarm {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PEERLAB_STATE: state, NO_COLOR: '1' },
     });
-    const cache =
-      process.env['PEERLAB_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'peerlab');
-    return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cache);
+    return new StartedFarm(child, state, `http://127.0.0.1:${port}`, cacheFolder());
   }
 
   /** Waits for a line of output; fails with all output when the program ends first. */
@@ -55,23 +54,29 @@ export class StartedFarm {
   }
 
   async until<T>(what: string, limitMs: number, look: () => Promise<T | null>): Promise<T> {
-    const deadline = Date.now() + limitMs;
-    for (;;) {
+    const lookAgain = async (): Promise<T | null> => {
       const found = await look();
+      if (found === null && this.child.exitCode !== null) {
+        throw new Error(`the farm ended with ${this.child.exitCode} before ${what}`);
+      }
+      return found;
+    };
+    try {
+      const found = await eventually(what, lookAgain, (value) => value !== null, { limitMs, everyMs: 200 });
       if (found !== null) return found;
-      if (this.child.exitCode !== null)
-        throw new Error(`the farm ended (${this.child.exitCode}) before ${what}:\n${this.output}`);
-      if (Date.now() > deadline) throw new Error(`no ${what} within ${limitMs} ms:\n${this.output}`);
-      await delay(200);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\noutput of the farm:\n${this.output}`, { cause: error });
     }
+    throw new Error(`${what} is null`);
   }
 
   async token(): Promise<string> {
     return (await readFile(join(this.stateDir, 'user.token'), 'utf8')).trim();
   }
 
-  async client(): Promise<Client> {
-    return createClient(this.url, await this.token());
+  async client(): Promise<HttpClient> {
+    const token = await this.token();
+    return new HttpClient({ url: this.url, token: () => token });
   }
 
   async pidOf(service: 'controller' | 'agent' | 'lab'): Promise<number> {
@@ -123,26 +128,25 @@ async function freePort(): Promise<number> {
 }
 
 /** Submits a run and waits for its end. */
-export async function runToTheEnd(client: Client, yaml: string, limitMs: number): Promise<RunDetail> {
+export async function runToTheEnd(client: HttpClient, yaml: string, limitMs: number): Promise<RunDetail> {
   const { id } = await client.call('submitRun', { body: { yaml } });
   return awaitEnd(client, id, limitMs);
 }
 
-export async function awaitEnd(client: Client, id: string, limitMs: number): Promise<RunDetail> {
-  const deadline = Date.now() + limitMs;
-  for (;;) {
-    const run = await client.call('getRun', { params: { run: id } });
-    if (run.state === 'ended') return run;
-    if (Date.now() > deadline)
-      throw new Error(
-        `run ${id} has not ended: ${JSON.stringify(run.jobViews.map((j) => [j.build, j.machine, j.state, j.waiting]))}`,
-      );
-    await delay(500);
-  }
+export async function awaitEnd(client: HttpClient, id: string, limitMs: number): Promise<RunDetail> {
+  let run: RunDetail | null = null;
+  const look = async (): Promise<unknown> => {
+    run = await client.call('getRun', { params: { run: id } });
+    // What a wait that is in vain shows.
+    return run.state === 'ended' ? null : run.jobViews.map((j) => [j.build, j.machine, j.state, j.waiting]);
+  };
+  await eventually(`the end of run ${id}`, look, (open) => open === null, { limitMs, everyMs: 500 });
+  if (run === null) throw new Error(`run ${id} was never read`);
+  return run;
 }
 
 /** Every line of a stream as stored, in order. */
-export async function wholeLog(client: Client, attempt: string, stream: LogStream): Promise<LogLine[]> {
+export async function wholeLog(client: HttpClient, attempt: string, stream: LogStream): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const page = await client.call('getLog', {
@@ -155,7 +159,7 @@ export async function wholeLog(client: Client, attempt: string, stream: LogStrea
 }
 
 /** The attempts of a run's test jobs by machine; fails when a job has none. */
-export async function attemptsOf(client: Client, run: RunDetail): Promise<AttemptDetail[]> {
+export async function attemptsOf(client: HttpClient, run: RunDetail): Promise<AttemptDetail[]> {
   const ids = run.jobViews.flatMap((job) => job.attempts.map((attempt) => attempt.id));
   return Promise.all(ids.map((attempt) => client.call('getAttempt', { params: { attempt } })));
 }

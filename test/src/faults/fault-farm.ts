@@ -5,20 +5,23 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeFakeBundle } from '@peerlab/agent/fake';
-import { type Client, createClient } from '@peerlab/cli';
+import { HttpClient } from '@peerlab/client';
 import type { BundleManifest } from '@peerlab/contracts';
-import { type DatabaseAddress, ensurePostgres, pgOptions, stopPostgres } from '@peerlab/controller/testing';
+import { type DatabaseAddress, ensurePostgres, eventually, pgOptions, stopPostgres } from '@peerlab/controller/testing';
 import pg from 'pg';
 import { Lab } from './lab.js';
 import { AGENT_DIST, AGENT_PRELOAD, CONTROLLER_MAIN, PRELOAD, Program } from './program.js';
 import { FaultyProxy } from './proxy.js';
 import { MACHINES, TESTS } from './schedule.js';
+import { startRecording } from './trace-recorder.js';
 import {
   AFFLICTION_VARIABLE,
   AGENT_DIST_VARIABLE,
   type Affliction,
   CLOCK_VARIABLE,
   databaseClock,
+  MUTANT_VARIABLE,
+  type Mutant,
   type VirtualClock,
 } from './virtual-time.js';
 
@@ -29,6 +32,7 @@ const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_write
 
 /** For a program to be up, on a computer that has hardly any time for it. */
 const STARTED_MS = 300_000;
+const STARTED = { limitMs: STARTED_MS, everyMs: 50 };
 /** A lease of 30 seconds in five. */
 const RATE_MAX = 6;
 const RATE_MIN = 1.5;
@@ -53,21 +57,27 @@ export class FaultFarm {
   #userToken = '';
   #address!: DatabaseAddress;
   #agentDrift = 1;
+  readonly #mutant: Mutant | null;
   #turn = 0;
 
   clock: VirtualClock = { epochMs: Date.now(), rate: 1 };
 
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    mutant: Mutant | null,
+  ) {
+    this.#mutant = mutant;
+  }
 
   /**
    * Starts everything on a folder of its own. `rate` = virtual seconds in a real one; null = as fast as
-   * this computer can follow just now.
+   * this computer can follow just now. `mutant` = what is broken in the agent on purpose.
    */
-  static async start(rate: number | null): Promise<FaultFarm> {
+  static async start(rate: number | null, mutant: Mutant | null = null): Promise<FaultFarm> {
     // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
     const folder = await mkdtemp('/tmp/peerlab-faults-');
     await chmod(folder, 0o755);
-    const farm = new FaultFarm(folder);
+    const farm = new FaultFarm(folder, mutant);
     try {
       await farm.#start(rate);
       return farm;
@@ -102,23 +112,29 @@ export class FaultFarm {
     this.lab = await Lab.start(join(this.folder, 'lab'), MACHINES, this.manifest, this.clock);
     for (const index of [0, 1]) this.#addController(index);
     await this.startController(0);
+    await startRecording(this);
     this.proxy = await FaultyProxy.start(() => this.#nextPort());
     await this.#writeAgentConfig(agentToken);
     this.bundleKey = await this.#registerBundle(bundle);
     this.restartAgentProgram(1);
     this.agent.start();
-    await this.until('machines that can be leased', STARTED_MS, async () => {
-      const ready = await this.query(
-        'select 1 from machine_path p join machine m on m.name = p.machine where m.reachable',
-      );
-      return ready.length === MACHINES.length;
-    });
+    await eventually(
+      'machines that can be leased',
+      () => this.query('select m.* from machine_path p join machine m on m.name = p.machine where m.reachable'),
+      (ready) => ready.length === MACHINES.length,
+      STARTED,
+    );
   }
 
   /** A client of a controller that listens now. */
-  async client(): Promise<Client> {
-    await this.until('a controller', STARTED_MS, async () => this.ports.some((port) => port !== null));
-    return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
+  async client(): Promise<HttpClient> {
+    await eventually(
+      'a controller that listens',
+      () => this.ports,
+      (ports) => ports.some((port) => port !== null),
+      STARTED,
+    );
+    return new HttpClient({ url: `http://127.0.0.1:${this.#nextPort()}`, token: () => this.#userToken });
   }
 
   /** Rows of a statement of its own connection; tried again while Postgres is away. */
@@ -139,23 +155,15 @@ export class FaultFarm {
     }
   }
 
-  /** Asks `holds` until it does; rejects after `limitMs`. */
-  async until(what: string, limitMs: number, holds: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + limitMs;
-    while (!(await holds())) {
-      if (Date.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);
-      await pause(100);
-    }
-  }
-
   /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
   async startController(index: number): Promise<void> {
     const program = this.controllers[index];
     if (program === undefined) throw new Error(`no controller ${index}`);
-    await this.until(`controller ${index}`, STARTED_MS, async () => {
+    const look = (): { port: number | null | undefined; gaveUp: readonly string[] } => {
       program.start();
-      return this.ports[index] !== null;
-    });
+      return { port: this.ports[index], gaveUp: program.gaveUp };
+    };
+    await eventually(`controller ${index} to listen`, look, ({ port }) => typeof port === 'number', STARTED);
   }
 
   async killController(index: number): Promise<void> {
@@ -202,6 +210,7 @@ export class FaultFarm {
         ...this.#clockEnvironment(drift),
         [AFFLICTION_VARIABLE]: join(this.folder, 'affliction.json'),
         [AGENT_DIST_VARIABLE]: AGENT_DIST,
+        ...(this.#mutant !== null && { [MUTANT_VARIABLE]: this.#mutant }),
       },
       logFile: join(this.folder, 'agent.log'),
     });
@@ -305,12 +314,7 @@ export class FaultFarm {
 
   async #registerBundle(bundle: { tar: string; sha256: string }): Promise<string> {
     const client = await this.client();
-    const response = await fetch(`${client.url}/api/v1/artifacts/${bundle.sha256}`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${this.#userToken}`, 'content-type': 'application/octet-stream' },
-      body: new Uint8Array(await readFile(bundle.tar)),
-    });
-    if (!response.ok) throw new Error(`the bundle was not taken: ${response.status} ${await response.text()}`);
+    await client.upload(bundle.sha256, new Uint8Array(await readFile(bundle.tar)));
     const { key } = await client.call('registerBundle', { body: { manifest: this.manifest, sha256: bundle.sha256 } });
     return key;
   }

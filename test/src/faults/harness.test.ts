@@ -1,5 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { eventually } from '@peerlab/controller/testing';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FrameSplitter } from './frame-splitter.js';
@@ -79,18 +80,22 @@ async function connected(): Promise<{
   return { proxy, client, received, closed, stop };
 }
 
-async function eventually(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe('the proxy', () => {
   it('doubles frames without breaking the connection', async () => {
     const { proxy, client, received, stop } = await connected();
     client.send('once');
-    await eventually(() => received.length === 1);
+    await eventually(
+      'the frame',
+      () => received.length,
+      (count) => count === 1,
+    );
     proxy.weather.duplicate = true;
     client.send('twice');
-    await eventually(() => received.length === 3);
+    await eventually(
+      'the frame twice',
+      () => received.length,
+      (count) => count === 3,
+    );
     expect(received).toEqual(['once', 'twice', 'twice']);
     await stop();
   });
@@ -104,7 +109,7 @@ describe('the proxy', () => {
     const other = new WebSocket(`ws://127.0.0.1:${proxy.port}`);
     await once(other, 'open');
     other.send('heard');
-    await eventually(() => received.length > 0);
+    await eventually('a frame', () => received.length);
     expect(received).toEqual(['heard']);
     other.terminate();
     await stop();
@@ -115,7 +120,7 @@ describe('the proxy', () => {
     proxy.weather.holdBack = true;
     client.send('late');
     const lost = once(client, 'close');
-    await eventually(() => proxy.heldBytes > 0);
+    await eventually('bytes that are held back', () => proxy.heldBytes);
     const delivered = proxy.cutAndDeliverLate(30);
     await lost;
     expect(received).toEqual([]);
@@ -135,7 +140,11 @@ describe('the proxy', () => {
     socket.on('data', (piece: Buffer) => (text += piece.toString()));
     socket.write('GET / HTTP/1.1\r\n\r\n');
     for (const word of ['one ', 'two ', 'three']) socket.write(word);
-    await eventually(() => text.endsWith('three'));
+    await eventually(
+      'all that was written',
+      () => text,
+      (read) => read.endsWith('three'),
+    );
     expect(text).toBe('GET / HTTP/1.1\r\n\r\none two three');
     socket.destroy();
     await proxy.stop();

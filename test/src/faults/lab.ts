@@ -1,11 +1,23 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type FakeBoot, type FakeEvent, FakeMachine, type FakeTest } from '@peerlab/agent/fake';
 import type { BundleManifest } from '@peerlab/contracts';
+import { ACTOR_COMMAND, POWER_SOCKET, type PowerOrder } from './power-actor.js';
 import { type VirtualClock, virtualNow } from './virtual-time.js';
+
+/** What the switches of a machine were told to do, outside of it. */
+export interface PowerEvent {
+  type: 'power';
+  /** `discard` = the machine starts again on a fresh disk. */
+  action: 'reset' | 'discard';
+  /** Of the attempt that did it; null = none said so. */
+  fence: number | null;
+  /** The attempt is putting the machine back. */
+  restoring: boolean;
+}
 
 /** Something that really happened at a machine, as only the lab knows. */
 export interface Truth {
@@ -15,7 +27,7 @@ export interface Truth {
   /** Boot id of the kernel that ran, and the nonce on its command line; null = default kernel or none. */
   bootId: string;
   nonce: string | null;
-  event: FakeEvent;
+  event: FakeEvent | PowerEvent;
 }
 
 /** What a machine is to do in a schedule. */
@@ -23,6 +35,9 @@ export interface MachineScript {
   boots: FakeBoot[];
   tests: { id: string; act: FakeTest['act'] }[];
 }
+
+/** Machines with a disk that can be thrown away; the others are restored in place. */
+const WITH_DISK = new Set(['fake-c']);
 
 const CHAT_EVERY_MS = 15;
 /** Lines that each test prints. */
@@ -61,15 +76,19 @@ class LabMachine {
   #chat: NodeJS.Timeout | null = null;
   #bootId = '';
   #nonce: string | null = null;
+  #power: Server | null = null;
+  readonly #diskState: string;
 
   constructor(
     readonly name: string,
     readonly fake: FakeMachine,
     readonly suite: string,
     private readonly folder: string,
-    private readonly power: Server,
+    /** What is written to its disk can be thrown away. */
+    private readonly hasDisk: boolean,
     private readonly record: (truth: Omit<Truth, 'atMs'>) => void,
   ) {
+    this.#diskState = join(folder, 'disk');
     fake.inventory = INVENTORY;
     fake.onEvent = (event) => this.#note(event);
   }
@@ -86,10 +105,18 @@ class LabMachine {
         privateKeyFile: join(this.folder, 'key'),
         hostKey: this.fake.ssh.hostKey,
       },
-      power: { driver: 'qemu', qmpSocket: join(this.folder, 'qmp.sock') },
+      power: { driver: 'qemu', qmpSocket: join(this.folder, POWER_SOCKET) },
       console: { driver: 'file', logFile: join(this.folder, 'console.log') },
       deviceMemory: { driver: 'file', path: join(this.folder, 'vram') },
+      ...(this.hasDisk && {
+        disk: { driver: 'qemu', qmpSocket: join(this.folder, POWER_SOCKET), stateFile: this.#diskState },
+      }),
     };
+  }
+
+  /** Opens the monitor that turns it off and on. */
+  async servePower(): Promise<void> {
+    this.#power = await servePower(join(this.folder, POWER_SOCKET), this);
   }
 
   follow(script: MachineScript): void {
@@ -106,11 +133,23 @@ class LabMachine {
   /** What a person in the lab does: whatever was broken works again, and the default kernel runs. */
   async mend(): Promise<void> {
     this.fake.defaultIsBroken = false;
-    this.fake.customConfig = '';
-    this.fake.nextEntry = null;
-    this.fake.files.clear();
-    this.fake.installedModules.clear();
-    await this.fake.power.reset();
+    rmSync(this.#diskState, { force: true });
+    const { fence } = this.fake;
+    await this.fake.disk.reset();
+    if (!this.hasDisk) this.fake.fence = fence;
+  }
+
+  /** As the lab does when QEMU ends: it starts again, on a fresh disk where the state file says so. */
+  async restart(): Promise<void> {
+    const order = existsSync(this.#diskState) ? readFileSync(this.#diskState, 'utf8').trim() : '';
+    if (order !== 'discard') return this.fake.power.reset();
+    rmSync(this.#diskState);
+    await this.fake.disk.reset();
+  }
+
+  /** Notes what the power switch is told to do, before it does it. */
+  notePower(event: PowerEvent): void {
+    this.#note(event);
   }
 
   /** What keeps the machine from being as it was found; empty when nothing does. */
@@ -126,11 +165,11 @@ class LabMachine {
 
   async stop(): Promise<void> {
     if (this.#chat !== null) clearInterval(this.#chat);
-    this.power.close();
+    this.#power?.close();
     await this.fake.stop();
   }
 
-  #note(event: FakeEvent): void {
+  #note(event: Truth['event']): void {
     if (event.type === 'up') {
       this.#bootId = event.bootId;
       this.#nonce = /peerlab\.nonce=([0-9a-f]+)/.exec(event.commandLine)?.[1] ?? null;
@@ -176,8 +215,10 @@ export class Lab {
       });
       writeFileSync(join(own, 'vram'), fake.memory);
       writeFileSync(join(own, 'key'), fake.ssh.clientKey.private, { mode: 0o600 });
-      const power = await servePower(join(own, 'qmp.sock'), fake);
-      lab.machines.set(name, new LabMachine(name, fake, suite, own, power, (truth) => lab.#record(truth)));
+      const hasDisk = WITH_DISK.has(name);
+      const machine = new LabMachine(name, fake, suite, own, hasDisk, (truth) => lab.#record(truth));
+      await machine.servePower();
+      lab.machines.set(name, machine);
     }
     return lab;
   }
@@ -199,20 +240,32 @@ export class Lab {
   }
 }
 
-/** As much of a QEMU monitor as the agent's power driver asks for. */
-async function servePower(path: string, fake: FakeMachine): Promise<Server> {
+/** As much of a QEMU monitor as the agent's power and disk drivers ask for. */
+async function servePower(path: string, machine: LabMachine): Promise<Server> {
   const server = createServer((socket: Socket) => {
     socket.on('error', () => undefined);
     const answer = (message: object): void => {
       if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
     };
     answer({ QMP: { version: {}, capabilities: [] } });
+    let actor: Pick<PowerEvent, 'fence' | 'restoring'> = { fence: null, restoring: false };
     const lines = createInterface({ input: socket });
     // A client that is killed in the middle of a sentence.
     lines.on('error', () => undefined);
     lines.on('line', (line) => {
-      const { execute, id } = JSON.parse(line) as { execute: string; id: string };
-      if (execute === 'system_reset') void fake.power.reset();
+      const { execute, id, arguments: said } = JSON.parse(line) as PowerOrder;
+      if (execute === ACTOR_COMMAND) {
+        actor = { fence: said?.fence ?? null, restoring: said?.stage === 'restore' };
+        return;
+      }
+      if (execute === 'system_reset') {
+        machine.notePower({ type: 'power', action: 'reset', ...actor });
+        void machine.fake.power.reset();
+      }
+      if (execute === 'quit') {
+        machine.notePower({ type: 'power', action: 'discard', ...actor });
+        void machine.restart();
+      }
       answer({ return: execute === 'query-status' ? { running: true } : {}, id });
     });
   });

@@ -3,6 +3,7 @@ import { differenceFrom } from './gaps.js';
 import type { Truth } from './lab.js';
 import { type Evidence, judge } from './oracle.js';
 import type { Performance } from './perform.js';
+import type { TableChange } from './trace-recorder.js';
 
 const MACHINE = 'fake-a';
 const NONCE = 'aa';
@@ -19,13 +20,26 @@ function sound(): { evidence: Evidence; performance: Performance } {
     event,
   });
   const said = (n: number): string => `[    1.00000${n}] ${MACHINE} says ${n}`;
+  const attemptRow = (atMs: number, state: string, restored: boolean | null): TableChange => ({
+    tx: atMs,
+    atMs,
+    table: 'attempt',
+    row: { id: 'a', state, revoked_at: null, restored },
+  });
+  const streamRow = (atMs: number, stream: string, next: number, expected: number | null): TableChange => ({
+    tx: atMs,
+    atMs,
+    table: 'stream',
+    row: { attempt_id: 'a', stream, next, expected },
+  });
   const truth = [
+    happened(1500, { type: 'claim', fence: 1, token: 't' }),
     happened(2000, { type: 'up', kernel: 'candidate', bootId: BOOT, commandLine: `peerlab.nonce=${NONCE}` }),
     ...[1, 2].flatMap((n) => [
       happened(2100, { type: 'kmsg', record: `4,${n},100,-;${MACHINE} says ${n}` }),
       happened(2100, { type: 'console', lines: [said(n)] }),
     ]),
-    happened(2200, { type: 'command', purpose: 'suite', args: {} }),
+    happened(2200, { type: 'command', purpose: 'suite', args: {}, fence: 1, mode: 'own' }),
     happened(2300, { type: 'test', suite: SUITE, test: 'F01', act: 'pass', output: ['one', 'two'] }),
     happened(2400, { type: 'result', suite: SUITE, test: 'F01', ok: true }),
   ];
@@ -38,6 +52,7 @@ function sound(): { evidence: Evidence; performance: Performance } {
     performance: {
       runIds: ['run'],
       struck: [],
+      agentFrozen: [],
       busyUntilMs: 5000,
       truthFrom: 0,
       problems: [],
@@ -82,6 +97,13 @@ function sound(): { evidence: Evidence; performance: Performance } {
       jobs: [{ id: 'j', state: 'ended', verdict: 'pass', machine: MACHINE, run_id: 'run' }],
       runs: [{ created_ms: 900, ended_ms: 5100 }],
       truth,
+      changes: [
+        attemptRow(1000, 'assigned', null),
+        attemptRow(1100, 'running', null),
+        ...Object.entries(streams).map(([stream, { length }], index) => streamRow(2500 + index, stream, length, null)),
+        streamRow(5000, 'test', streams.test.length, streams.test.length),
+        attemptRow(5000, 'ended', true),
+      ],
       lines: new Map(
         Object.entries(streams).map(([stream, lines]) => [`a ${stream}`, lines.map((text, seq) => ({ seq, text }))]),
       ),
@@ -129,6 +151,21 @@ const BROKEN: [string, RegExp, (farm: Farm) => void][] = [
       evidence.leases.push({ machine: MACHINE, fence: 2, attempt_id: 'b', acquired_ms: 2150, released_ms: 6000 });
     },
   ],
+  [
+    'an end that was stored before the last line',
+    /model of the lease protocol/,
+    ({ evidence }) => void evidence.changes.splice(2, 1),
+  ],
+  [
+    'an attempt of which nothing was recorded',
+    /model of the lease protocol/,
+    ({ evidence }) => (evidence.changes = []),
+  ],
+  [
+    'an attempt that was claimed twice',
+    /model of the lease protocol/,
+    ({ evidence }) => evidence.changes.splice(2, 0, { ...one(evidence.changes), tx: 1200, atMs: 1200 }),
+  ],
   ['a line that was lost', /stored once and in order/, (farm) => void linesOf(farm, 'test').splice(1, 1)],
   [
     'a line that was stored twice',
@@ -163,7 +200,11 @@ const BROKEN: [string, RegExp, (farm: Farm) => void][] = [
     /what the machine said/,
     (farm) => Object.assign(linesOf(farm, 'test')[1] ?? {}, { text: 'other' }),
   ],
-  ['a pass of a kernel that never ran', /without proof/, ({ evidence }) => void evidence.truth.shift()],
+  [
+    'a pass of a kernel that never ran',
+    /without proof/,
+    ({ evidence }) => (evidence.truth = evidence.truth.filter(({ event }) => event.type !== 'up')),
+  ],
   [
     'a machine that was left as it was',
     /restored or quarantined/,

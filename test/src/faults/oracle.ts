@@ -1,7 +1,10 @@
 import type { FaultFarm } from './fault-farm.js';
 import { differenceFrom, gapOf } from './gaps.js';
+import { lateWork } from './late-work.js';
 import type { Truth } from './lab.js';
 import type { Performance } from './perform.js';
+import { type TableChange, takeRecording } from './trace-recorder.js';
+import { explainByModel } from './traces.js';
 
 /** One promise that was not kept. */
 export interface Finding {
@@ -21,7 +24,7 @@ export interface AttemptRow {
   job_id: string;
   number: number;
 }
-interface LeaseRow {
+export interface LeaseRow {
   machine: string;
   fence: number;
   attempt_id: string;
@@ -62,6 +65,8 @@ export interface Evidence {
   /** By the beginning. Epoch milliseconds of the database's clock. */
   runs: { created_ms: number; ended_ms: number | null }[];
   truth: Truth[];
+  /** What the controllers wrote, in order. */
+  changes: TableChange[];
   /** Lines by `attempt stream`. */
   lines: Map<string, LineRow[]>;
   consoles: Map<string, string[]>;
@@ -112,6 +117,7 @@ export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance
       [runIds],
     ),
     truth: farm.lab.truth.slice(truthFrom),
+    changes: await takeRecording(farm),
     lines,
     consoles,
   };
@@ -124,7 +130,8 @@ export function judge(evidence: Evidence, performance: Performance): Finding[] {
     ...everyRunEnds(evidence),
     ...alwaysBusy(evidence, performance),
     ...leasesAreExclusive(evidence),
-    ...noLateWork(evidence),
+    ...lateWork(evidence, performance),
+    ...explainByModel(evidence, performance),
     ...streamsAreWhole(evidence),
     ...consoleIsExact(evidence),
     ...kernelLogIsExact(evidence),
@@ -171,38 +178,6 @@ function leasesAreExclusive({ leases }: Evidence): Finding[] {
     }
     return [];
   });
-}
-
-/** Commands that change a machine or measure on it. */
-const ACTIONS = new Set(['suite', 'grub-select', 'modprobe']);
-
-/** No kernel of an attempt boots, and no suite starts on it, once a later attempt has the machine. */
-function noLateWork({ attempts, leases, truth }: Evidence): Finding[] {
-  const promise = 'an attempt that lost its lease does no more work on the machine';
-  const fences = new Map(attempts.map(({ nonce, fence }) => [nonce, fence]));
-  const leased = new Map(leases.map((lease) => [lease.fence, lease]));
-  const findings: Finding[] = [];
-  const highest = new Map<string, number>();
-  for (const { machine, nonce, event, atMs } of truth) {
-    const fence = nonce === null ? undefined : fences.get(nonce);
-    const isWork =
-      (event.type === 'up' && event.kernel === 'candidate') || (event.type === 'command' && ACTIONS.has(event.purpose));
-    if (fence === undefined || !isWork) continue;
-    const what = event.type === 'command' ? event.purpose : 'boot';
-    const seen = highest.get(machine) ?? 0;
-    if (fence < seen)
-      findings.push({ promise, detail: `${machine}: ${what} of fence ${fence} after work of fence ${seen}` });
-    highest.set(machine, Math.max(seen, fence));
-    const next = leases.find((other) => other.machine === machine && other.fence > fence);
-    const released = leased.get(fence)?.released_ms ?? null;
-    if (released !== null && next !== undefined && atMs > next.acquired_ms) {
-      findings.push({
-        promise,
-        detail: `${machine}: ${what} of fence ${fence} ${Math.round(atMs - next.acquired_ms)} virtual ms after fence ${next.fence} got the lease`,
-      });
-    }
-  }
-  return findings;
 }
 
 function streamsAreWhole({ attempts, streams, lines }: Evidence): Finding[] {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { eventually } from '@peerlab/controller/testing';
 import type { FaultFarm } from './fault-farm.js';
 import { persist } from './persist.js';
 import { MACHINES, type Schedule } from './schedule.js';
@@ -30,6 +31,7 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   const done: Performance = {
     runIds: [],
     struck: [],
+    agentFrozen: [],
     busyUntilMs: null,
     truthFrom: farm.lab.truth.length,
     problems: [],
@@ -120,7 +122,7 @@ async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   for (const program of [...farm.controllers, farm.agent]) program.signal('SIGCONT');
   await farm.startController(0);
   if (schedule.controllers === 2) await farm.startController(1);
-  await farm.until('Postgres, which the controllers bring back', 300_000, () => farm.answers());
+  await eventually('Postgres, which the controllers bring back', () => farm.answers(), Boolean, { limitMs: 300_000 });
   await farm.afflict({ wallOffsetMs: 0, diskFull: false });
   farm.agent.start();
 }

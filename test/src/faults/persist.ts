@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ApiError, Unreachable } from '@peerlab/cli';
+import { ApiError } from '@peerlab/client';
 
 /** Does again what failed because a controller or the database was away. */
 export async function persist<T>(act: () => Promise<T>): Promise<T> {
@@ -7,7 +7,7 @@ export async function persist<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
-      const away = error instanceof Unreachable || (error instanceof ApiError && error.problem.status >= 500);
+      const away = error instanceof ApiError && error.isTransient;
       if (!away && !(error instanceof TypeError)) throw error;
       if (tries > 300) throw error;
       await pause(150);

@@ -1,7 +1,9 @@
 import type { FaultFarm } from './fault-farm.js';
 import type { Truth } from './lab.js';
 import { persist } from './persist.js';
+import type { Program } from './program.js';
 import type { Fault, Moment } from './schedule.js';
+import { virtualNow } from './virtual-time.js';
 
 /** A fault whose moment does not come strikes nobody. Virtual. */
 const MOMENT_MS = 72_000;
@@ -11,6 +13,8 @@ export interface Struck {
   runIds: readonly string[];
   /** Faults that struck, in order. */
   struck: Fault['kind'][];
+  /** When the agent was frozen, in virtual epoch milliseconds. */
+  agentFrozen: { fromMs: number; toMs: number }[];
 }
 
 /** Lets a fault happen at its moment; resolves when it is over. */
@@ -26,14 +30,22 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
       return farm.startController(index);
     }
     case 'freeze-controller':
-      return freeze(farm, fault.which === 1 && farm.controllers[1]?.alive === true ? 'second' : 'first', fault.forMs);
+      return freeze(
+        farm,
+        farm.controllers[fault.which === 1 && farm.controllers[1]?.alive === true ? 1 : 0],
+        fault.forMs,
+      );
     case 'kill-agent':
       await farm.agent.kill();
       await farm.pass(fault.downMs);
       farm.agent.start();
       return;
-    case 'freeze-agent':
-      return freeze(farm, 'agent', fault.forMs);
+    case 'freeze-agent': {
+      const fromMs = virtualNow(farm.clock);
+      await freeze(farm, farm.agent, fault.forMs);
+      done.agentFrozen.push({ fromMs, toMs: virtualNow(farm.clock) });
+      return;
+    }
     case 'kill-postgres':
       // A controller brings it back.
       return farm.killPostgres();
@@ -83,8 +95,7 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
   }
 }
 
-async function freeze(farm: FaultFarm, whom: 'agent' | 'first' | 'second', forMs: number): Promise<void> {
-  const program = whom === 'agent' ? farm.agent : farm.controllers[whom === 'first' ? 0 : 1];
+async function freeze(farm: FaultFarm, program: Program | undefined, forMs: number): Promise<void> {
   program?.signal('SIGSTOP');
   await farm.pass(forMs);
   program?.signal('SIGCONT');

@@ -31,6 +31,9 @@ export interface Affliction {
 export const CLOCK_VARIABLE = 'PEERLAB_FAULT_CLOCK';
 /** Folder of the agent's built program, whose waits the preload shortens. */
 export const AGENT_DIST_VARIABLE = 'PEERLAB_FAULT_AGENT_DIST';
+/** What is broken in the agent on purpose, to see that the oracle notices. */
+export const MUTANT_VARIABLE = 'PEERLAB_FAULT_MUTANT';
+export type Mutant = 'lease-never-runs-out';
 export const AFFLICTION_VARIABLE = 'PEERLAB_FAULT_AFFLICTION';
 
 /**

@@ -85,6 +85,17 @@ export const AGENT_STEPS: AttemptStep[] = [
     },
   },
   {
+    name: 'FAULT the job of the attempt fails',
+    fault: true,
+    take(farm, attempt) {
+      if (farm.faults === 0 || farm.agent !== Agent.up || !hasJob(attempt) || attempt.stopping) return false;
+      if (attempt.phase === Phase.clean) return false;
+      farm.faults -= 1;
+      attempt.stopping = 1;
+      return true;
+    },
+  },
+  {
     name: 'the agent finishes the attempt',
     take(farm, attempt) {
       if (farm.agent !== Agent.up) return false;
@@ -179,7 +190,8 @@ export const haunt: FarmStep = {
   },
 };
 
-function mayAct(attempt: Attempt, rules: Rules): boolean {
+/** The attempt may change its machine, as far as the agent knows. */
+export function mayAct(attempt: Attempt, rules: Rules): boolean {
   if (attempt.stopping) return false;
   if (attempt.lease === Lease.unconfirmed) return !rules.awaitsRenewal;
   return attempt.lease === Lease.held || !rules.selfFences;

@@ -5,6 +5,7 @@ import {
   Job,
   Lease,
   Link,
+  Phase,
   Restored,
   type Rules,
   State,
@@ -60,6 +61,18 @@ export const CONTROLLER_STEPS: AttemptStep[] = [
         attempt.stopping = 1;
         return true;
       }
+      end(farm, attempt, fence, { revoked: true, restored: Restored.unknown }, rules);
+      return true;
+    },
+  },
+  {
+    name: 'FAULT the agent declines the assignment',
+    fault: true,
+    take(farm, attempt, fence, rules) {
+      if (farm.faults === 0 || !attempt.assign || attempt.phase !== Phase.none || !hears(farm)) return false;
+      if (attempt.state !== State.assigned) return false;
+      farm.faults -= 1;
+      attempt.assign = 0;
       end(farm, attempt, fence, { revoked: true, restored: Restored.unknown }, rules);
       return true;
     },

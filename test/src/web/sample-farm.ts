@@ -15,8 +15,8 @@ import {
   RunDetail,
   RunSpec,
   SubmissionReport,
-  VERDICTS,
   whyNotSelected,
+  worstVerdict,
   type LogLine,
   type LogStream,
   type Route,
@@ -346,7 +346,7 @@ export class SampleFarm {
     return {
       ...run,
       state: 'ended',
-      verdict: VERDICTS.find((verdict) => counts[verdict] !== undefined) ?? null,
+      verdict: worstVerdict(this.jobs.flatMap(({ attempt }) => attempt.results.map(({ verdict }) => verdict))),
       counts,
       jobs: { total: this.jobs.length, ended: this.jobs.length },
       trigger: { kind: 'user', detail: 'admin' },

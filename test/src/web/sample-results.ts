@@ -9,7 +9,7 @@ import {
   type Proof,
   type ResultView,
   type RunDetail,
-  type Verdict,
+  worstVerdict,
 } from '@peerlab/contracts';
 import { SAMPLE_BUILDS } from './sample-builds.js';
 import { combinationOfMachine } from './sample-lab.js';
@@ -158,17 +158,13 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     stages: stagesOf(600),
     progress: null,
   };
-  const verdicts = results.map(({ verdict }) => verdict);
-  const worst = (['crash', 'fail', 'bounced', 'tainted', 'not-reached', 'pass'] as Verdict[]).find((each) =>
-    verdicts.includes(each),
-  );
   const job: JobView = {
     id: randomUUID(),
     kind: 'test',
     build,
     buildId: SAMPLE_BUILDS[build] ?? randomUUID(),
     state: 'ended',
-    verdict: worst ?? null,
+    verdict: worstVerdict(results.map(({ verdict }) => verdict)),
     machine: machine.name,
     combination,
     waiting: null,

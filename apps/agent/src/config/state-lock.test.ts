@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createJournal } from '../journal.js';
+import { log } from '@peerlab/runtime';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigError } from './agent-config.js';
 import { lockState, lockStateWhenRoom } from './state-lock.js';
 
@@ -13,6 +13,7 @@ describe('the lock of a state folder', () => {
     folder = mkdtempSync(join(tmpdir(), 'peerlab-lock-'));
   });
   afterEach(() => {
+    vi.restoreAllMocks();
     spawnSync('umount', [folder]);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -33,12 +34,15 @@ describe('the lock of a state folder', () => {
     const filler = join(folder, 'of-somebody-else');
     expect(() => writeFileSync(filler, Buffer.alloc(128 * 1024))).toThrow(/ENOSPC/);
     let waits = 0;
-    const journal = createJournal((line) => {
-      expect(line).toMatch(/waiting-for-room.*ENOSPC/);
+    vi.spyOn(log, 'warn').mockImplementation((...args: unknown[]) => {
+      expect(args).toEqual([
+        { stateDir: folder, err: expect.objectContaining({ code: 'ENOSPC' }) },
+        'waiting-for-disk-space',
+      ]);
       waits += 1;
       if (waits === 2) rmSync(filler);
     });
-    await lockStateWhenRoom(folder, journal, 5);
+    await lockStateWhenRoom(folder, 5);
     expect(waits).toBe(2);
     expect(readFileSync(join(folder, 'agent.pid'), 'utf8')).toMatch(new RegExp(`^${process.pid} `));
   });

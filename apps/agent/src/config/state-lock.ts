@@ -1,21 +1,11 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Journal } from '../journal.js';
+import { isAlive, log, startTimeOf } from '@peerlab/runtime';
 import { ConfigError } from './agent-config.js';
 
 /** Between two looks for room on a full disk. */
 const ROOM_POLL_MS = 5000;
-
-/** Start time of a process in clock ticks since boot; null when it does not run. Tells a re-used pid. */
-export function startTimeOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
-}
 
 /**
  * Makes this process the only agent on a state folder: two would send one spool twice and fight for
@@ -37,7 +27,7 @@ export function lockState(stateDir: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const [pid = '', started = ''] = readFileSync(path, 'utf8').split(' ');
-    if (startTimeOf(Number(pid)) === started && started !== '') {
+    if (isAlive({ pid: Number(pid), startTime: started })) {
       throw new ConfigError(path, [
         {
           path: 'stateDir',
@@ -54,13 +44,13 @@ export function lockState(stateDir: string): void {
  * As lockState, but waits while the disk is full: somebody will make room, and an agent that ends until then is
  * one that nobody starts again. Rejects with what lockState throws.
  */
-export async function lockStateWhenRoom(stateDir: string, journal: Journal, pollMs = ROOM_POLL_MS): Promise<void> {
+export async function lockStateWhenRoom(stateDir: string, pollMs = ROOM_POLL_MS): Promise<void> {
   for (;;) {
     try {
       return lockState(stateDir);
     } catch (error) {
       if (!isFull(error)) throw error;
-      journal.warning('waiting-for-room', { stateDir, error: (error as Error).message });
+      log.warn({ stateDir, err: error }, 'waiting-for-disk-space');
     }
     await delay(pollMs);
   }

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BundleManifest } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
-import { runTar } from '../job/bundle-cache.js';
+import { runTool } from '../job/system-tool.js';
 import { tarEntry, tarFolder, tarOf } from './tar-bytes.js';
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
@@ -56,7 +56,7 @@ export async function makeFakeBundle(
   };
   await writeFile(join(root, 'manifest.json'), JSON.stringify(manifest));
   const tar = join(folder, 'bundle.tar');
-  await runTar(['-cf', tar, '-C', root, 'manifest.json', ...names]);
+  await runTool('tar', ['-cf', tar, '-C', root, 'manifest.json', ...names]);
   return { manifest, tar, sha256: sha256(await readFile(tar)), sizeBytes: (await stat(tar)).size };
 }
 

@@ -3,7 +3,7 @@ import { FOREIGN_MODULES } from '../job/stages/install-modules.js';
 import { purposeOf } from '../machine/command.js';
 import { FENCE_REFUSED, fenceOf } from '../machine/fence.js';
 import type { FakeMachine, FakeTest } from './fake-machine.js';
-import type { FakeChannel } from './fake-ssh-server.js';
+import type { FakeChannel, FakeConnection } from './fake-ssh-server.js';
 
 /** An ELF note section with a build-id, in hex. */
 function notesOf(buildId: string): string {
@@ -54,6 +54,7 @@ const ACTIONS: Record<string, Action> = {
     const held = shown(machine, args['forged'] === undefined ? undefined : Number(args['forged']));
     if (held.fence >= fence && held.token !== token) return refuse(machine, channel);
     machine.fence = { fence, token };
+    machine.onEvent({ type: 'claim', fence, token });
     channel.exit(0);
   },
   identify: say(({ bootId, kernel }) =>
@@ -139,11 +140,18 @@ const ACTIONS: Record<string, Action> = {
 };
 
 /** What a fake machine does with a command; unknown ones succeed silently. */
-export async function runFakeCommand(machine: FakeMachine, command: string, channel: FakeChannel): Promise<void> {
+export async function runFakeCommand(
+  machine: FakeMachine,
+  command: string,
+  channel: FakeChannel,
+  connection: FakeConnection,
+): Promise<void> {
   const known = purposeOf(command);
   if (!fits(machine, command)) return refuse(machine, channel);
+  const { fence, mode } = fenceOf(command) ?? { fence: null, mode: null };
+  connection.fence = fence ?? connection.fence;
   machine.commands.push(known?.purpose ?? command);
-  machine.onEvent({ type: 'command', purpose: known?.purpose ?? '', args: known?.args ?? {} });
+  machine.onEvent({ type: 'command', purpose: known?.purpose ?? '', args: known?.args ?? {}, fence, mode });
   const answer = known === null ? undefined : machine.answers.get(known.purpose);
   if (answer !== undefined) return answer(channel, known?.args ?? {});
   const action = known === null ? undefined : ACTIONS[known.purpose];

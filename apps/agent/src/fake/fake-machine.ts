@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
-import type { MachineFence } from '../machine/fence.js';
+import type { FenceMode, MachineFence } from '../machine/fence.js';
 import type { Disk, Power } from '../machine/protocols.js';
 import { type FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 
@@ -16,9 +16,20 @@ export interface FakeTest {
   output?: () => string[];
 }
 
-/** What a fake machine did, as it happened: for whoever compares it with what the farm recorded. */
+/** What a fake machine did, in order, for tests that compare it with what the farm recorded. */
 export type FakeEvent =
-  | { type: 'command'; purpose: string; args: Record<string, string | number> }
+  /** A command that was carried out. `fence` and `mode` as it names them; null = it names none. */
+  | {
+      type: 'command';
+      purpose: string;
+      args: Record<string, string | number>;
+      fence: number | null;
+      mode: FenceMode | null;
+    }
+  /** The machine wrote down the fence of an attempt. */
+  | { type: 'claim'; fence: number; token: string }
+  /** Bytes were written over SFTP. `fence` = that of the latest fenced command on the same connection. */
+  | { type: 'upload'; path: string; bytes: number; fence: number | null }
   | { type: 'up'; kernel: 'default' | 'candidate'; bootId: string; commandLine: string }
   | { type: 'down' }
   | { type: 'console'; lines: readonly string[] }

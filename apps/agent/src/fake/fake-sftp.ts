@@ -1,11 +1,12 @@
 import ssh2 from 'ssh2';
 import type { SFTPWrapper } from 'ssh2';
 import type { FakeMachine } from './fake-machine.js';
+import type { FakeConnection } from './fake-ssh-server.js';
 
 const { STATUS_CODE } = ssh2.utils.sftp;
 
 /** SFTP over the fake machine's files. A full disk fails writes the way OpenSSH says it. */
-export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
+export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper, connection: FakeConnection): void {
   const handles = new Map<string, string>();
   let count = 0;
   const allows = (request: Parameters<FakeMachine['onSftp']>[0]): boolean => {
@@ -50,6 +51,7 @@ export function serveFakeFiles(machine: FakeMachine, sftp: SFTPWrapper): void {
     if (machine.damageUploads) next[offset] = (next[offset] ?? 0) ^ 1;
     machine.freeBytes -= next.length - old.length;
     machine.files.set(path, next);
+    machine.onEvent({ type: 'upload', path, bytes: data.length, fence: connection.fence });
     sftp.status(id, STATUS_CODE.OK);
   });
   sftp.on('STAT', (id, path) => {

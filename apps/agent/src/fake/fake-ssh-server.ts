@@ -17,6 +17,12 @@ export interface FakeChannel {
   exit(code: number): void;
 }
 
+/** One SSH connection to a fake machine. */
+export interface FakeConnection {
+  /** Fence of the latest command that named one. */
+  fence: number | null;
+}
+
 /** Now and then ssh2 makes a pair that it cannot read itself. */
 function makeKeyPair(): { private: string; public: string } {
   for (;;) {
@@ -71,13 +77,14 @@ export class FakeSshServer {
           context.accept();
         }
       });
+      const known: FakeConnection = { fence: null };
       connection.on('session', (accept) => {
         const session = accept();
         session.on('exec', (acceptExec, _reject, info) => {
           const channel = acceptExec();
-          void runFakeCommand(this.machine, info.command, wrapChannel(channel));
+          void runFakeCommand(this.machine, info.command, wrapChannel(channel), known);
         });
-        session.on('sftp', (acceptSftp) => serveFakeFiles(this.machine, acceptSftp()));
+        session.on('sftp', (acceptSftp) => serveFakeFiles(this.machine, acceptSftp(), known));
       });
     });
     this.server = server;

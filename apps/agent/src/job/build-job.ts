@@ -11,17 +11,18 @@ import {
 } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import type { Artifacts } from './artifacts.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
-import { removeScratch, runToEnd, trimBuiltBundles } from './builder-cache.js';
+import { removeScratch, trimBuiltBundles } from './builder-cache.js';
 import { checkBuiltBundle, type ExpectedBundle } from './bundle-check.js';
-import { runTar, sha256OfFile } from './bundle-cache.js';
+import { sha256OfFile } from './bundle-cache.js';
 import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js';
 import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
 import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
+import { runTool } from './system-tool.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
 
@@ -69,8 +70,8 @@ function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
 /** Makes the files of a checked bundle this agent's own, so that no other build can change them. */
 async function takeOver(folder: string): Promise<void> {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  await runToEnd('chown', ['-hR', `${uid}:${gid}`, '--', folder]);
-  await runToEnd('chmod', ['-R', 'u=rwX,go=rX', '--', folder]);
+  await runTool('chown', ['-hR', `${uid}:${gid}`, '--', folder]);
+  await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', folder]);
 }
 
 /** One build attempt: key, look-up, build, upload. */
@@ -202,7 +203,7 @@ class BuildJob {
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.folder, 'bundle.tar');
     // The same bundle gives the same bytes, whoever packs it.
-    await runTar([
+    await runTool('tar', [
       '-cf',
       tar,
       '-C',

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { BuildError } from '@peerlab/contracts';
+import { endChild } from '@peerlab/runtime';
 import type { SandboxLimits } from '../sandbox/sandbox.js';
 import { killSandbox, watchLimits } from '../sandbox/watch.js';
 import { LineSplitter, readInto } from '../machine/lines.js';
 import type { Flow } from '../machine/protocols.js';
-import { abortedWithin } from '../timing.js';
 
 export interface BuildScriptHandlers {
   onProgress(percent: number, text: string): void;
@@ -36,8 +36,6 @@ export interface BuildScriptEnd {
   lastWords: string | null;
 }
 
-/** Time between asking a build to stop and killing its whole process group. */
-const GRACE_MS = 5_000;
 const KEPT_LINES = 20;
 const INPUTS = '@inputs ';
 
@@ -118,31 +116,15 @@ export async function runBuildScript(
     handlers.onLine(line, continues);
   });
   const endings = [readInto(child.stdout, stdout, handlers.flow), readInto(child.stderr, stderr, handlers.flow)];
-  const ended = new AbortController();
-  const killGroup = (name: NodeJS.Signals): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, name);
-    } catch {
-      // The group is gone already.
-    }
-  };
-  const kill = (): void => {
-    if (limits !== undefined && child.pid !== undefined) killSandbox(child.pid);
-    else killGroup('SIGKILL');
-  };
-  const onAbort = (): void => {
-    killGroup('SIGTERM');
-    void abortedWithin(ended.signal, GRACE_MS).then((inTime) => {
-      if (!inTime) kill();
-    });
-  };
+  const { pid } = child;
+  const onAbort = (): void => endChild(child, limits === undefined ? undefined : killSandbox);
   signal.addEventListener('abort', onAbort, { once: true });
   const watch =
-    limits === undefined || child.pid === undefined
+    limits === undefined || pid === undefined
       ? null
-      : watchLimits(child.pid, limits.values, limits.folders, (reason) => {
+      : watchLimits(pid, limits.values, limits.folders, (reason) => {
           exceeded = reason;
-          kill();
+          killSandbox(pid);
         });
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -154,7 +136,6 @@ export async function runBuildScript(
     return { code, error, inputs, said, lastWords, percent, exceeded };
   } finally {
     watch?.stop();
-    ended.abort();
     signal.removeEventListener('abort', onAbort);
   }
 }

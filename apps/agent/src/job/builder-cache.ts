@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildAccount } from '../sandbox/account.js';
 import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
 import { usageOf } from '../sandbox/watch.js';
+import { runTool } from './system-tool.js';
 
 /** Compiler caches of submitters that are kept, and how large one may be: a kernel's objects take 300 MiB. */
 const KEPT_DOMAINS = 8;
@@ -48,7 +48,7 @@ export class BuilderCache {
     for (const path of paths) await chown(path, uid, gid);
     const entries = [...paths.slice(2), ...(await readdir(kernel)).map((name) => join(kernel, name))];
     for (const path of entries) {
-      if ((await lstat(path)).uid !== uid) await runToEnd('chown', ['-hR', `${uid}:${gid}`, path]);
+      if ((await lstat(path)).uid !== uid) await runTool('chown', ['-hR', `${uid}:${gid}`, path]);
     }
   }
 
@@ -89,7 +89,7 @@ export class BuilderCache {
       if (index < KEPT_DOMAINS && bytes <= DOMAIN_MAX_BYTES) continue;
       // Not while a build uses it.
       const script = 'chmod -R u+rwX -- "$1"; rm -rf --one-file-system -- "$1"';
-      await runToEnd('flock', ['-n', join(folder, 'lock'), 'sh', '-c', script, 'sh', folder]).catch(() => undefined);
+      await runTool('flock', ['-n', join(folder, 'lock'), 'sh', '-c', script, 'sh', folder]).catch(() => undefined);
     }
   }
 
@@ -124,25 +124,10 @@ export async function trimBuiltBundles(folder: string, keep = KEPT_BUNDLES): Pro
   for (const { name } of aged.slice(keep)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
-/** Runs a program of the system; throws with its last words when it fails. */
-export async function runToEnd(program: string, args: string[]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-1000);
-    });
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`${program} exited with ${code}: ${said.trim()}`)),
-    );
-  });
-}
-
 /**
  * Removes a folder that a build wrote into. A build may leave folders that their owner cannot enter.
  */
 export async function removeScratch(folder: string): Promise<void> {
-  await runToEnd('chmod', ['-R', 'u+rwX', '--', folder]).catch(() => undefined);
-  await runToEnd('rm', ['-rf', '--one-file-system', '--', folder]);
+  await runTool('chmod', ['-R', 'u+rwX', '--', folder]).catch(() => undefined);
+  await runTool('rm', ['-rf', '--one-file-system', '--', folder]);
 }

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
@@ -178,19 +177,4 @@ async function replaceFolder(finished: string, folder: string): Promise<void> {
   });
   await rename(finished, folder);
   await rm(old, { recursive: true, force: true });
-}
-
-/** Runs tar; throws with its words when it fails. */
-export async function runTar(args: string[]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-1000);
-    });
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`tar ${args[0] ?? ''} exited with ${code}: ${said}`)),
-    );
-  });
 }

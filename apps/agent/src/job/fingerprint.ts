@@ -1,5 +1,5 @@
 import { output, script } from '../machine/command.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import type { Session } from '../machine/protocols.js';
 import { JobFailure } from './failure.js';
 import { FINGERPRINT } from './fingerprint-script.js';

@@ -8,9 +8,10 @@ import { seccompFilter } from '../sandbox/seccomp.js';
 import { type BuildLimits, sandboxLimits } from './build-limits.js';
 import { type BuildScriptEnd, type BuildScriptHandlers, runBuildScript } from './build-script.js';
 import { ExpectedBundle } from './bundle-check.js';
-import { messageOf } from '../journal.js';
-import { BuilderCache, runToEnd } from './builder-cache.js';
+import { messageOf } from '../error-message.js';
+import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
+import { runTool } from './system-tool.js';
 
 /** What to build. Paths are those that the build sees. */
 export interface KernelRequest {
@@ -278,7 +279,7 @@ export class KernelBuilder {
       // A link would lead to a place that the sandbox does not show.
       await cp(join(this.settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
     }
-    await runToEnd('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
+    await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
   }
 
   /** A folder that the build may write into. */

@@ -2,7 +2,7 @@ import { readKernelAlarm } from '@peerlab/contracts';
 import { script } from '../machine/command.js';
 import type { RunningCommand, Session } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { pause } from '../timing.js';
 import type { KernelIdentity } from './kernel-identity.js';
 

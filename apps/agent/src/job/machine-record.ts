@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MachineError } from '../machine/errors.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { replaceFile } from '../spool/segment.js';
 
 /** The files that decide what a machine boots and who gets in, as the machine itself read them. */

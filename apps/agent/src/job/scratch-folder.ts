@@ -1,6 +1,6 @@
 import { lstat, mkdir, mkdtemp, readFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startTimeOf } from '../config/state-lock.js';
+import { startTimeOf } from '@peerlab/runtime';
 import { removeScratch } from './builder-cache.js';
 
 /** Beside the parts of a build in its folder: who works there. */

@@ -1,5 +1,5 @@
 import type { SuiteEntry } from '@peerlab/contracts';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { listTests } from './suite-command.js';
 import type { TestBench } from './test-bench.js';
 

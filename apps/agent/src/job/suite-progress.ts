@@ -3,6 +3,7 @@ import {
   cutText,
   type KtapEvent,
   type Metric,
+  parseDiagnostic,
   PLAN_MAX,
   REASON_MAX,
   type ResultStatus,
@@ -169,7 +170,8 @@ export class SuiteProgress {
   /** One line of output; `seq` is its number in the test stream. */
   take(event: KtapEvent | null, line: string, seq: number, now = performance.now()): void {
     if (event === null) {
-      if (line.startsWith('# ') && this.current !== null) this.remark(line.slice(2));
+      const diagnostic = parseDiagnostic(line);
+      if (diagnostic !== null) this.remark(diagnostic);
       return;
     }
     switch (event.type) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
 import { cutText, FARM_SUITE } from '@peerlab/contracts';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';

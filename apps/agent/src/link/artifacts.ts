@@ -3,11 +3,11 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { reconnectPauseMs } from '@peerlab/client';
 import { BUNDLE_MAX_BYTES, Problem, ROUTES, requestOf } from '@peerlab/contracts';
 import type { Artifacts } from '../job/artifacts.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { pause } from '../timing.js';
-import { backOffMs } from './back-off.js';
 import { httpBase } from './controller-url.js';
 
 /** A controller that restarts is back within seconds; a job outlives that. */
@@ -33,7 +33,7 @@ export function createHttpArtifacts(settings: { controller: string; readToken: (
         if (error instanceof RefusedError || failures >= TRIES) {
           throw new Error(`${what}: ${messageOf(error)}`, { cause: error });
         }
-        await pause(backOffMs(failures), signal);
+        await pause(reconnectPauseMs(failures - 1), signal);
       }
     }
   };

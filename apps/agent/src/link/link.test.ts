@@ -1,13 +1,19 @@
 import { Socket, createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { AGENT_PATH, AGENT_PROTOCOL, FRAME_MAX_BYTES, FromAgent, type ToAgent } from '@peerlab/contracts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  AGENT_PATH,
+  AGENT_PROTOCOL,
+  FRAME_MAX_BYTES,
+  FromAgent,
+  LEASE_SECONDS,
+  type ToAgent,
+} from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { createJournal } from '../journal.js';
+import { collectLog, type LogEntry } from '../testing/log-entries.js';
 import { until } from '../timing.js';
-import { backOffMs } from './back-off.js';
 import { channelUrl, httpBase } from './controller-url.js';
-import { Link } from './link.js';
+import { Link, linkPauseMs } from './link.js';
 
 const TOKEN = 'plk_agent_test';
 let server: WebSocketServer;
@@ -15,7 +21,7 @@ let port: number;
 let sockets: WebSocket[];
 let received: FromAgent[];
 let token: string;
-let journal: Record<string, unknown>[];
+let entries: LogEntry[];
 let messages: ToAgent[];
 let downs: number;
 let link: Link;
@@ -48,7 +54,8 @@ function listen(at: number): Promise<void> {
 }
 
 beforeEach(async () => {
-  [sockets, received, journal, messages, downs, token, answerPings] = [[], [], [], [], 0, TOKEN, true];
+  [sockets, received, messages, downs, token, answerPings] = [[], [], [], 0, TOKEN, true];
+  entries = collectLog();
   tooLarge = [];
   refusal = 401;
   onMessage = () => undefined;
@@ -56,6 +63,7 @@ beforeEach(async () => {
   port = (server.address() as AddressInfo).port;
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   link.stop();
   for (const socket of sockets) socket.terminate();
   await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -66,9 +74,8 @@ function start(at = port): void {
     {
       controller: `http://127.0.0.1:${at}`,
       readToken: () => token,
-      journal: createJournal((line) => journal.push(JSON.parse(line) as Record<string, unknown>)),
       heartbeatMs: 40,
-      backOff: () => 20,
+      pauseMs: () => 20,
     },
     {
       hello: () => ({
@@ -141,7 +148,7 @@ describe('Link', () => {
     await eventually('up', () => link.up);
     blackHole = true;
     await eventually('noticed', () => downs === 1);
-    expect(journal.some((entry) => entry['event'] === 'link-half-open')).toBe(true);
+    expect(entries.some((entry) => entry.event === 'link-half-open')).toBe(true);
     blackHole = false;
     await eventually('up again', () => link.up);
     for (const socket of through) socket.destroy();
@@ -151,7 +158,7 @@ describe('Link', () => {
   it('names the token file when the token is refused, and takes a corrected one', async () => {
     token = 'wrong';
     start();
-    await eventually('refusal', () => journal.some((entry) => String(entry['reason']).includes('tokenFile')));
+    await eventually('refusal', () => entries.some((entry) => String(entry['reason']).includes('tokenFile')));
     token = TOKEN;
     await eventually('up', () => link.up);
   });
@@ -159,8 +166,8 @@ describe('Link', () => {
   it('names the setting of a controller that does not know its own host', async () => {
     refusal = 421;
     start();
-    await eventually('refusal', () => journal.some((entry) => entry['event'] === 'link-failed'));
-    const failed = journal.find((entry) => entry['event'] === 'link-failed');
+    await eventually('refusal', () => entries.some((entry) => entry.event === 'link-failed'));
+    const failed = entries.find((entry) => entry.event === 'link-failed');
     expect(failed?.['reason']).toMatch(/127\.0\.0\.1.*\(421\).*PEERLAB_HOSTS/);
   });
 
@@ -170,7 +177,7 @@ describe('Link', () => {
     sockets[0]?.send('{"type":"surprise"}');
     await eventually('dropped', () => downs === 1);
     await eventually('up again', () => link.up);
-    expect(journal.some((entry) => entry['event'] === 'link-malformed')).toBe(true);
+    expect(entries.some((entry) => entry.event === 'message-malformed')).toBe(true);
   });
 
   it('never sends what the controller would hang up for, and says so', async () => {
@@ -180,7 +187,7 @@ describe('Link', () => {
     const frame = (size: number): FromAgent => ({ type: 'declined', ...held, reason: 'é'.repeat(size) });
     expect(link.send(frame(FRAME_MAX_BYTES / 2))).toBe(false);
     expect(tooLarge).toEqual([{ type: 'declined', bytes: expect.any(Number) }]);
-    expect(journal).toContainEqual(
+    expect(entries).toContainEqual(
       expect.objectContaining({ event: 'frame-too-large', type: 'declined', attempt: held.attemptId }),
     );
     expect(link.send(frame(1000))).toBe(true);
@@ -194,32 +201,31 @@ describe('Link', () => {
       if (throwing) throw new Error('a bug');
     };
     start();
-    await eventually('logged', () => journal.some((entry) => String(entry['problem']).includes('a bug')));
+    await eventually('logged', () => entries.some(({ err }) => err instanceof Error && err.message === 'a bug'));
     throwing = false;
     await eventually('heartbeats', () => received.filter((frame) => frame.type === 'heartbeat').length >= 2);
     expect(downs).toBe(0);
-    expect(journal.find((entry) => entry['event'] === 'link-handler')).toMatchObject({ what: 'welcome' });
+    expect(entries.find((entry) => entry.event === 'link-handler-failed')).toMatchObject({ what: 'welcome' });
   });
 
   it('reports a refusal in the words of the controller', async () => {
     start();
     await eventually('up', () => link.up);
     sockets[0]?.send(JSON.stringify({ type: 'refused', code: 'protocol', message: 'speak 2' }));
-    await eventually('logged', () => journal.some((entry) => entry['message'] === 'speak 2'));
+    await eventually('logged', () => entries.some((entry) => entry['reason'] === 'speak 2'));
   });
 });
 
-describe('URLs and back-off', () => {
+it('tries a lost connection again several times within a lease', () => {
+  expect(linkPauseMs(0, () => 1)).toBeLessThanOrEqual(500);
+  for (const attempt of [4, 50, 5000]) expect(linkPauseMs(attempt, () => 1)).toBe(4000);
+  expect(4 * linkPauseMs(50, () => 1)).toBeLessThan(LEASE_SECONDS * 1000);
+});
+
+describe('URLs', () => {
   it('takes any scheme and a path prefix', () => {
     expect(channelUrl('https://farm.example/lab/')).toBe(`wss://farm.example/lab${AGENT_PATH}`);
     expect(channelUrl('ws://h:7470')).toBe(`ws://h:7470${AGENT_PATH}`);
     expect(httpBase('ws://h:7470')).toBe('http://h:7470');
-  });
-
-  it('grows to its ceiling and never sinks below half of it', () => {
-    expect(backOffMs(1, () => 0)).toBe(250);
-    expect(backOffMs(1, () => 1)).toBe(500);
-    expect(backOffMs(50, () => 0)).toBe(2_500);
-    expect(backOffMs(50, () => 1)).toBe(5_000);
   });
 });

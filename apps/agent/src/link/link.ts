@@ -1,7 +1,8 @@
 import { FRAME_MAX_BYTES, HEARTBEAT_SECONDS, type FromAgent, ToAgent } from '@peerlab/contracts';
+import { reconnectPauseMs } from '@peerlab/client';
+import { log } from '@peerlab/runtime';
 import WebSocket from 'ws';
-import { type Journal, messageOf } from '../journal.js';
-import { backOffMs } from './back-off.js';
+import { messageOf } from '../error-message.js';
 import { channelUrl } from './controller-url.js';
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
@@ -20,10 +21,9 @@ export interface LinkSettings {
   controller: string;
   /** Read anew for every connection, so that a replaced token file is taken. */
   readToken: () => string;
-  journal: Journal;
   heartbeatMs?: number;
-  /** Default backOffMs. */
-  backOff?: (failures: number) => number;
+  /** Milliseconds before connection attempt number `attempt`, from 0. Default: linkPauseMs. */
+  pauseMs?: (attempt: number) => number;
 }
 
 function textOf(data: WebSocket.RawData): string {
@@ -49,6 +49,17 @@ function reasonOf(status: number | undefined, controller: string): string {
  */
 const BUFFERED_MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Attempt from which on the pause grows no more. */
+const LAST_GROWING_ATTEMPT = 4;
+
+/**
+ * Milliseconds before connection attempt number `attempt`, from 0: at most 4 s. Far below a lease, unlike the longest
+ * pause of other clients: a controller that was away for a moment must cost no job.
+ */
+export function linkPauseMs(attempt: number, random?: () => number): number {
+  return reconnectPauseMs(Math.min(attempt, LAST_GROWING_ATTEMPT), random);
+}
 
 /**
  * The WebSocket to the controller. Connects again for ever, with a jittered back-off; a connection
@@ -109,13 +120,12 @@ export class Link {
       socket.send(text);
       return true;
     }
-    this.settings.journal.error('frame-too-large', {
+    const about = {
       type: message.type,
       machine: 'machine' in message ? message.machine : undefined,
       attempt: 'attemptId' in message ? message.attemptId : undefined,
-      bytes,
-      maxBytes: FRAME_MAX_BYTES,
-    });
+    };
+    log.error({ ...about, bytes, maxBytes: FRAME_MAX_BYTES }, 'frame-too-large');
     this.handlers.onTooLarge?.(message, bytes);
     return false;
   }
@@ -125,18 +135,16 @@ export class Link {
     try {
       act();
     } catch (error) {
-      const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.settings.journal.error('link-handler', { what, problem: problem.slice(0, 2000) });
+      log.error({ what, err: error }, 'link-handler-failed');
     }
   }
 
   private connect(): void {
-    const { journal } = this.settings;
     let token: string;
     try {
       token = this.settings.readToken();
     } catch (error) {
-      journal.error('token-unreadable', { problem: messageOf(error), remedy: 'correct tokenFile in the agent config' });
+      log.error({ err: error, remedy: 'correct tokenFile in the agent config' }, 'token-unreadable');
       this.retry();
       return;
     }
@@ -170,31 +178,30 @@ export class Link {
       this.welcomed = false;
       if (wasUp) this.guarded('down', () => this.handlers.onDown());
       if (this.stopped) return;
-      journal.warning(wasUp ? 'link-down' : 'link-failed', { url, code, reason: reason ?? 'closed' });
+      log.warn({ url, code, reason: reason ?? 'closed' }, wasUp ? 'link-down' : 'link-failed');
       this.retry();
     });
   }
 
   private receive(socket: WebSocket, data: WebSocket.RawData): void {
-    const { journal } = this.settings;
     let message: ToAgent;
     try {
       message = ToAgent.parse(JSON.parse(textOf(data)));
     } catch (error) {
       // An unknown message is the controller's mistake; a new connection starts from known state.
-      journal.error('link-malformed', { problem: messageOf(error).slice(0, 500) });
+      log.error({ problem: messageOf(error).slice(0, 500) }, 'message-malformed');
       socket.terminate();
       return;
     }
     if (message.type === 'refused') {
-      journal.error('link-refused', { code: message.code, message: message.message });
+      log.error({ code: message.code, reason: message.message }, 'link-refused');
       socket.terminate();
       return;
     }
     if (message.type === 'welcome') {
       this.welcomed = true;
       this.failures = 0;
-      journal.info('link-up', { agent: message.agent, attempts: message.attempts.length });
+      log.info({ agent: message.agent, attempts: message.attempts.length }, 'link-up');
     } else if (!this.welcomed) {
       return;
     }
@@ -209,7 +216,7 @@ export class Link {
     });
     const timer = setInterval(() => {
       if (unanswered >= 2) {
-        this.settings.journal.warning('link-half-open', { unansweredPings: unanswered });
+        log.warn({ unansweredPings: unanswered }, 'link-half-open');
         socket.terminate();
         return;
       }
@@ -222,8 +229,8 @@ export class Link {
 
   private retry(): void {
     if (this.stopped) return;
+    const delayMs = (this.settings.pauseMs ?? linkPauseMs)(this.failures);
     this.failures += 1;
-    const delayMs = (this.settings.backOff ?? backOffMs)(this.failures);
     this.retryTimer = setTimeout(() => this.connect(), delayMs);
   }
 }

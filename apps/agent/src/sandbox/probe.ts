@@ -1,13 +1,18 @@
-import { spawn } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runProgram } from '@peerlab/runtime';
+import { messageOf } from '../error-message.js';
 import { type BuildAccount, buildAccount } from './account.js';
 import { sandboxCommand, whyUnmountable } from './sandbox.js';
 import { seccompFilter } from './seccomp.js';
+import { killSandbox } from './watch.js';
 
 /** Starting a few processes; a busy machine takes seconds. */
 const PROBE_MS = 60_000;
+
+/** Characters of the output that the reason quotes. */
+const PROBE_OUTPUT_MAX = 2000;
 
 const LIMITS = {
   memoryBytes: 1024 ** 3,
@@ -41,7 +46,7 @@ export async function whyNoSandbox(folder: string, account = buildAccount()): Pr
     const seccompFile = join(root, 'seccomp');
     await writeFile(seccompFile, seccompFilter());
     const [from, changes, scratch] = [await own('lower'), await own('changes'), await own('scratch')];
-    const command = sandboxCommand(
+    const [program = '', ...args] = sandboxCommand(
       {
         command: ['sh', '-c', 'echo works >/probe/file && cat /probe/file'],
         cwd: '/',
@@ -55,26 +60,14 @@ export async function whyNoSandbox(folder: string, account = buildAccount()): Pr
       },
       account,
     );
-    const { output, code } = await runToEnd(command);
-    if (code === 0 && output.includes('works')) return null;
-    return remedyFor(output.trim() || `exit status ${code}`, account);
+    const { code, stdout, stderr } = await runProgram(program, args, { timeoutMs: PROBE_MS, kill: killSandbox });
+    if (code === 0 && stdout.includes('works')) return null;
+    return remedyFor(`${stdout}${stderr}`.trim().slice(-PROBE_OUTPUT_MAX) || `exit status ${code}`, account);
+  } catch (error) {
+    return remedyFor(messageOf(error), account);
   } finally {
     await rm(root, { recursive: true, force: true });
   }
-}
-
-async function runToEnd([program = '', ...args]: string[]): Promise<{ output: string; code: number | null }> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, timeout: PROBE_MS });
-  let output = '';
-  const take = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-2000);
-  };
-  child.stdout.on('data', take);
-  child.stderr.on('data', take);
-  return new Promise((resolve) => {
-    child.on('error', (error) => resolve({ output: error.message, code: null }));
-    child.on('close', (code) => resolve({ output, code }));
-  });
 }
 
 /** What to do about a sandbox that does not start, by what the tools said. */

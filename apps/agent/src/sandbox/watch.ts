@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { messageOf } from '../journal.js';
+import { sendSignal } from '@peerlab/runtime';
+import { messageOf } from '../error-message.js';
 import { formatBytes } from '../timing.js';
 import type { SandboxLimits } from './sandbox.js';
 
@@ -137,12 +138,8 @@ function namesIn(folder: string): string[] {
  */
 export function killSandbox(pid: number): void {
   const [, first] = descendantsOf(pid);
-  try {
-    // Before there is a namespace nothing runs in it.
-    process.kill(first ?? -pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
-  }
+  // Before there is a namespace nothing runs in it.
+  sendSignal(first ?? -pid, 'SIGKILL');
 }
 
 export interface LimitWatch {

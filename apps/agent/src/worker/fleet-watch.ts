@@ -1,7 +1,7 @@
 import { type AgentMachine, cutText, FRAME_MAX_BYTES, type FromAgent, type Inventory } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { readInventory } from '../inventory/read.js';
 import { identifyKernel, type KernelIdentity } from '../job/kernel-identity.js';
-import type { Journal } from '../journal.js';
 import { adviceOf } from '../machine/errors.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { pause } from '../timing.js';
@@ -44,7 +44,6 @@ export class FleetWatch {
     machines: readonly Machine[],
     private readonly isBusy: (machine: string) => boolean,
     private readonly send: (frame: FromAgent) => boolean,
-    private readonly journal: Journal,
     private readonly pace: FleetPace = FLEET_PACE,
   ) {
     this.watched = new Map(
@@ -66,7 +65,8 @@ export class FleetWatch {
   start(): void {
     for (const watched of this.watched.values()) {
       this.watch(watched).catch((error: unknown) => {
-        if (!this.stopping.signal.aborted) this.journal.error('fleet-watch', { problem: adviceOf(error) });
+        if (!this.stopping.signal.aborted)
+          log.error({ machine: watched.machine.name, err: error }, 'fleet-watch-failed');
       });
     }
   }
@@ -91,7 +91,7 @@ export class FleetWatch {
     watched.inventoryProblem =
       `its inventory is larger than the controller takes (${bytes} bytes, at most ${FRAME_MAX_BYTES}); ` +
       'look at what the machine shows in /sys/bus/pci and /proc, then probe it again';
-    this.journal.warning('inventory-too-large', { machine: name, bytes });
+    log.warn({ machine: name, bytes }, 'inventory-too-large');
   }
 
   states(): AgentMachine[] {
@@ -128,7 +128,7 @@ export class FleetWatch {
   /** A bug, which costs this look and not the watch over the machine. */
   private cannotLook({ machine }: Watched, error: unknown): void {
     if (this.stopping.signal.aborted) return;
-    this.journal.error('fleet-watch', { machine: machine.name, problem: cutText(adviceOf(error), PROBLEM_MAX) });
+    log.error({ machine: machine.name, err: error }, 'fleet-watch-failed');
   }
 
   private async look(watched: Watched): Promise<void> {
@@ -149,8 +149,8 @@ export class FleetWatch {
     // A job that started meanwhile reboots the machine: what was seen says nothing.
     if (this.isBusy(machine.name)) return;
     if (watched.reachable !== (problem === null) || watched.problem !== problem) {
-      if (problem === null) this.journal.info('machine-reachable', { machine: machine.name });
-      else this.journal.warning('machine-unreachable', { machine: machine.name, problem });
+      if (problem === null) log.info({ machine: machine.name }, 'machine-reachable');
+      else log.warn({ machine: machine.name, problem }, 'machine-unreachable');
     }
     watched.reachable = problem === null;
     watched.problem = problem;

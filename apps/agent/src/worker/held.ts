@@ -1,5 +1,5 @@
 import type { HeldAttempt } from '@peerlab/contracts';
-import { type Journal, messageOf } from '../journal.js';
+import { log } from '@peerlab/runtime';
 import { JobFailure } from '../job/failure.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { AttemptSender } from '../spool/sender.js';
@@ -20,12 +20,11 @@ export class Held {
   constructor(
     readonly spool: AttemptSpool,
     readonly sender: AttemptSender,
-    private readonly journal: Journal,
     clock: () => number,
   ) {
     this.lease = new AttemptLease((problem) => this.end(problem, 'lease-lost'), clock);
     spool.onFault = (error) => {
-      journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
+      log.error({ attempt: spool.attemptId, err: error }, 'spool-fault');
       this.stop.abort(new JobFailure('infrastructure', error.message));
     };
   }
@@ -52,7 +51,7 @@ export class Held {
   /** Ends the job with a reason, once; the machine is restored. No effect on one that is over. */
   end(reason: JobFailure, event: string): void {
     if (!this.running || this.stop.signal.aborted) return;
-    this.journal.warning(event, { attempt: this.id, machine: this.machine, reason: reason.message });
+    log.warn({ attempt: this.id, machine: this.machine, reason: reason.message }, event);
     this.stop.abort(reason);
   }
 

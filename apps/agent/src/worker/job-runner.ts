@@ -1,3 +1,4 @@
+import { log } from '@peerlab/runtime';
 import { type BuildSettings, runBuildJob } from '../job/build-job.js';
 import type { BundleCache } from '../job/bundle-cache.js';
 import { JobFailure } from '../job/failure.js';
@@ -5,7 +6,6 @@ import { MachineRecords } from '../job/machine-record.js';
 import { PACE, type Pace } from '../job/pace.js';
 import { TestBench } from '../job/test-bench.js';
 import { recoverTestJob, runTestJob } from '../job/test-job.js';
-import { type Journal, messageOf } from '../journal.js';
 import type { Machine } from '../machine/protocols.js';
 import type { Held } from './held.js';
 
@@ -17,7 +17,6 @@ export interface JobSettings {
   bundles: BundleCache;
   /** null = this agent does not build. */
   build: BuildSettings | null;
-  journal: Journal;
   pace?: Pace;
 }
 
@@ -91,7 +90,7 @@ export class JobRunner {
         lineCounts: spool.lineCounts(),
       });
     } catch (error) {
-      this.settings.journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
+      log.error({ attempt: spool.attemptId, err: error }, 'spool-fault');
     }
   }
 

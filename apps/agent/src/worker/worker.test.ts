@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Assignment, AttemptEvent, FromAgent, HeldAttempt, SequencedEvent, Work } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
-import { createJournal } from '../journal.js';
 import { until } from '../timing.js';
 import { FleetWatch } from './fleet-watch.js';
 import { Worker } from './worker.js';
@@ -88,7 +87,6 @@ let lab: FakeLab;
 let recorder: Recorder;
 let worker: Worker;
 
-const journal = createJournal(() => undefined);
 const spools = (): string[] => readdirSync(join(folder, 'state', 'spool'));
 const eventually = (what: string, check: () => boolean): Promise<true> =>
   until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
@@ -101,7 +99,6 @@ function makeWorker(state = 'state', by = recorder): Worker {
     build: null,
     buildSlots: 0,
     takesTests: true,
-    journal,
     send: by.send,
     beat: by.beat,
     clock: by.clock,
@@ -407,7 +404,7 @@ describe('FleetWatch', () => {
       return access.connect(options);
     };
     const machine = { ...lab.machine, access: { ...access, connect } };
-    const fleet = new FleetWatch([machine], (name) => worker.isBusy(name), recorder.send, journal, {
+    const fleet = new FleetWatch([machine], (name) => worker.isBusy(name), recorder.send, {
       connectTimeoutMs: 2_000,
       idleMs: 50,
       absentMs: 50,
@@ -440,7 +437,6 @@ describe('FleetWatch', () => {
         if (sent.length === 1) fleet.inventoryTooLarge(frame.machine, 9_000_000);
         return sent.length > 1;
       },
-      journal,
       { connectTimeoutMs: 2_000, idleMs: 20, absentMs: 20 },
     );
     fleet.start();

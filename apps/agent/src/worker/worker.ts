@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Assignment, FromAgent, HeldAttempt, ToAgent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
-import { messageOf } from '../journal.js';
+import { messageOf } from '../error-message.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
@@ -49,7 +50,7 @@ export class Worker {
   start(): void {
     for (const spool of AttemptSpool.openAll(this.root, this.disk)) {
       const held = this.hold(spool);
-      this.settings.journal.info('attempt-found', { attempt: spool.attemptId, finished: spool.finished });
+      log.info({ attempt: spool.attemptId, finished: spool.finished }, 'attempt-found');
       if (spool.finished) continue;
       held.recovering = true;
       this.launch(held, () => this.jobs.recover(held));
@@ -155,7 +156,7 @@ export class Worker {
       fresh = this.hold(AttemptSpool.create(this.root, assignment, this.disk));
     } catch (error) {
       const problem = `the spool cannot be written: ${messageOf(error)}`;
-      this.settings.journal.error('spool', { attempt: attemptId, problem, remedy: 'make room in stateDir' });
+      log.error({ attempt: attemptId, err: error, remedy: 'make room in stateDir' }, 'spool-fault');
       this.decline(assignment, problem);
       return;
     }
@@ -164,11 +165,11 @@ export class Worker {
     this.launch(fresh, () => this.jobs.perform(fresh));
     this.settings.send({ type: 'accepted', attemptId, fence });
     this.settings.beat();
-    this.settings.journal.info('attempt-started', { attempt: attemptId, machine: fresh.machine });
+    log.info({ attempt: attemptId, machine: fresh.machine }, 'attempt-started');
   }
 
   private decline({ attemptId, fence }: Assignment, reason: string): void {
-    this.settings.journal.warning('attempt-declined', { attempt: attemptId, reason });
+    log.warn({ attempt: attemptId, reason }, 'attempt-declined');
     this.settings.send({ type: 'declined', attemptId, fence, reason });
   }
 
@@ -196,10 +197,8 @@ export class Worker {
   }
 
   private hold(spool: AttemptSpool): Held {
-    const { journal } = this.settings;
-    const fault = (error: unknown): void =>
-      journal.error('spool', { attempt: spool.attemptId, problem: messageOf(error) });
-    const held = new Held(spool, new AttemptSender(spool, this.settings.send, fault), journal, this.clock);
+    const fault = (err: unknown): void => log.error({ attempt: spool.attemptId, err }, 'spool-fault');
+    const held = new Held(spool, new AttemptSender(spool, this.settings.send, fault), this.clock);
     this.held.set(held.id, held);
     void held.sender.done.then(() => {
       if (!held.discarded) this.forget(held);
@@ -217,14 +216,14 @@ export class Worker {
       .catch((error: unknown) => {
         if (error instanceof AgentStopping) return;
         const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        this.settings.journal.error('job', { attempt: held.id, problem });
+        log.error({ attempt: held.id, err: error }, 'job-failed');
         this.jobs.endBroken(held, problem);
       })
       .then(() => {
         if (this.stopped) return;
         held.running = false;
         held.lease.close();
-        this.settings.journal.info('attempt-ended', { attempt: held.id, machine });
+        log.info({ attempt: held.id, machine }, 'attempt-ended');
         if (held.discarded) this.forget(held);
       });
     if (machine !== null) this.queues.set(machine, through);

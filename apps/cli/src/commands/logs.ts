@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ApiError, type HttpClient } from '@peerlab/client';
 import { LOG_LINE_MAX, LOG_STREAMS, type LogStream } from '@peerlab/contracts';
-import type { Client } from '../client.js';
-import { ApiError } from '../client.js';
 
 /** How often a followed stream is read again when nothing new was there. */
 const FOLLOW_POLL_MS = 500;
 
 /** Finds the attempt that is meant: an attempt id, or a run id with exactly one test job, or with a machine. */
-export async function resolveAttempt(client: Client, id: string, machine: string | undefined): Promise<string> {
+export async function resolveAttempt(client: HttpClient, id: string, machine: string | undefined): Promise<string> {
   try {
     return (await client.call('getAttempt', { params: { attempt: id } })).id;
   } catch (error) {
@@ -29,7 +28,7 @@ export async function resolveAttempt(client: Client, id: string, machine: string
 
 /** Prints stored lines of one stream, from sequence `from` on; with `follow` until the attempt has ended. */
 export async function printLog(
-  client: Client,
+  client: HttpClient,
   attempt: string,
   stream: LogStream,
   options: { from: number; follow: boolean; timestamps: boolean },

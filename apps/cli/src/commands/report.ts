@@ -1,14 +1,14 @@
+import type { HttpClient } from '@peerlab/client';
 import { renderReport, reportOfRun } from '@peerlab/contracts';
-import type { Client } from '../client.js';
 
 /** A run's report as Markdown. */
-export async function markdownReport(client: Client, runId: string): Promise<string> {
+export async function markdownReport(client: HttpClient, runId: string): Promise<string> {
   const [run, grid, fleet] = await readRun(client, runId);
   return renderReport(reportOfRun(run, grid, fleet.machines));
 }
 
 /** The same as data, with every sample that was measured. Suites become objects, so that it survives JSON. */
-export async function jsonReport(client: Client, runId: string): Promise<object> {
+export async function jsonReport(client: HttpClient, runId: string): Promise<object> {
   const [run, grid, fleet] = await readRun(client, runId);
   const report = reportOfRun(run, grid, fleet.machines);
   const samples = [];
@@ -30,7 +30,7 @@ export async function jsonReport(client: Client, runId: string): Promise<object>
   };
 }
 
-function readRun(client: Client, runId: string) {
+function readRun(client: HttpClient, runId: string) {
   return Promise.all([
     client.call('getRun', { params: { run: runId } }),
     client.call('getGrid', { query: { run: runId } }),

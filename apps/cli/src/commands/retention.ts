@@ -1,5 +1,5 @@
+import type { HttpClient } from '@peerlab/client';
 import type { RetentionPlan, RetentionView, StorageUse } from '@peerlab/contracts';
-import type { Client } from '../client.js';
 import { table } from '../render/text.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -13,14 +13,14 @@ export function bytesText(bytes: number): string {
 }
 
 /** What a pass would remove, or with `dryRun` false removes now, as text. */
-export async function runRetention(client: Client, dryRun: boolean): Promise<string> {
+export async function runRetention(client: HttpClient, dryRun: boolean): Promise<string> {
   const plan = await client.call(dryRun ? 'planRetention' : 'runRetention', {});
   const { policy } = await client.call('getRetention', {});
   return renderPlan(plan, policy, dryRun);
 }
 
 /** Limits, pins and the newest deletions, as text. */
-export async function showRetention(client: Client): Promise<string> {
+export async function showRetention(client: HttpClient): Promise<string> {
   return renderView(await client.call('getRetention', {}));
 }
 

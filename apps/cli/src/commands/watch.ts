@@ -1,24 +1,33 @@
+import { ApiError, type HttpClient, LiveChannel } from '@peerlab/client';
 import type { RunDetail } from '@peerlab/contracts';
-import { ApiError, type Client, Unreachable } from '../client.js';
-import { watchTopics } from '../live.js';
+import { WebSocket } from 'ws';
 import { changedLines } from '../render/run.js';
 
+/** The run is read at this interval even if no change is announced, in milliseconds: announcements may be lost. */
+const POLL_MS = 5_000;
+
 /**
- * Follows a run until it has ended, printing every step once. A controller that goes away and comes
- * back is waited for; an unknown run is an error.
+ * Follows a run until it has ended, and prints every step once. While the controller does not answer it waits; it
+ * rejects with an ApiError for an unknown run, and with the signal's reason when the signal ends it.
  */
 export async function watchRun(
-  client: Client,
+  client: HttpClient,
   runId: string,
   print: (line: string) => void,
   options: { colour: boolean; signal?: AbortSignal } = { colour: false },
 ): Promise<RunDetail> {
   const before = new Map<string, string>();
   let wake: () => void = () => undefined;
-  let away = false;
-  const watcher = watchTopics(client, [`run:${runId}`], () => wake());
-  // The change notices are only hints, so the run is also read at this slow pace.
-  const ticker = setInterval(() => wake(), 5000);
+  let isAway = false;
+  const channel = new LiveChannel({
+    url: client.url,
+    token: client.token,
+    WebSocket,
+    since: null,
+    onChanged: () => wake(),
+  });
+  channel.watch([`run:${runId}`]);
+  const ticker = setInterval(() => wake(), POLL_MS);
   const aborted = (): void => wake();
   options.signal?.addEventListener('abort', aborted);
   try {
@@ -27,20 +36,19 @@ export async function watchRun(
       options.signal?.throwIfAborted();
       try {
         const run = await client.call('getRun', { params: { run: runId } });
-        if (away) print('the controller is back');
-        away = false;
+        if (isAway) print('the controller answers again');
+        isAway = false;
         for (const line of changedLines(run, before, options.colour, Date.now())) print(line);
         if (run.state === 'ended') return run;
       } catch (error) {
-        const passing = error instanceof Unreachable || (error instanceof ApiError && error.problem.status >= 500);
-        if (!passing) throw error;
-        if (!away) print('the controller does not answer; waiting for it');
-        away = true;
+        if (!(error instanceof ApiError && error.isTransient)) throw error;
+        if (!isAway) print('the controller does not answer; waiting for it');
+        isAway = true;
       }
       await next;
     }
   } finally {
-    watcher.close();
+    channel.close();
     clearInterval(ticker);
     options.signal?.removeEventListener('abort', aborted);
   }

@@ -1,4 +1,4 @@
-import { type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
+import { plainText, type Verdict, VERDICT_TABLE } from '@peerlab/contracts';
 
 const COLOURS: Record<Verdict, number> = {
   crash: 35,
@@ -25,8 +25,8 @@ export function verdictText(verdict: Verdict | null, colour: boolean): string {
   return colour ? `\u001b[${COLOURS[verdict]}m${text}\u001b[0m` : text;
 }
 
-const ANSI = /\u001b\[[0-9;]*m/g;
-const width = (text: string): number => text.replace(ANSI, '').length;
+/** Columns that a text takes; colours take none. */
+const width = (text: string): number => plainText(text).length;
 
 /** Left-aligned columns, two spaces apart; numbers stay readable because cells are padded by visible width. */
 export function table(rows: readonly (readonly string[])[]): string {

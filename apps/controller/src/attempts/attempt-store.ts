@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, type KernelSighting, type PathKind, type StageView } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
-import { bool, columnsOf, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
+import { bool, columnsOf, float, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import type { RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { Attempt, type StoredFailure } from '../schema/attempts.js';
+import { Attempt, type BuildProgress, type StoredFailure, type StoredProgress } from '../schema/attempts.js';
 import { Build } from '../schema/builds.js';
 import { Job } from '../schema/runs.js';
 
@@ -167,8 +167,19 @@ export class AttemptStore {
     await tx.run('update attempt set restored = $2 where id = $1', [id, restored]);
   }
 
-  async setProgress(tx: Queries, id: string, percent: number, text: string): Promise<void> {
-    await tx.run('update attempt set progress = $2 where id = $1', [id, jsonb({ percent, text })]);
+  /** The last progress report of a build, and the database's clock in milliseconds since 1970. */
+  async progress(tx: Queries, id: string): Promise<{ progress: StoredProgress | null; nowMs: number }> {
+    const row = await tx.one(
+      { progress: ATTEMPT.progress, nowMs: float },
+      `select progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs" from attempt where id = $1`,
+      [id],
+    );
+    if (row === null) throw new Error(`attempt ${id} is locked and not there`);
+    return row;
+  }
+
+  async setProgress(tx: Queries, id: string, progress: BuildProgress): Promise<void> {
+    await tx.run('update attempt set progress = $2 where id = $1', [id, jsonb(progress)]);
   }
 
   /** `at` is the agent's clock, milliseconds since 1970: durations stay true when a report arrives late. */

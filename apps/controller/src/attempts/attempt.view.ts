@@ -93,6 +93,6 @@ function attemptSummary(row: RowOf<typeof ATTEMPT>, stages: StageView[]): Attemp
     failure: row.failure === null ? null : { ...row.failure, help: FAILURE_POLICY[row.failure.class].help },
     restored: row.restored,
     stages,
-    progress: row.progress,
+    progress: row.progress === null ? null : { percent: row.progress.percent, text: row.progress.text },
   };
 }

@@ -3,6 +3,7 @@ import { AGENT_PATH, AGENT_PROTOCOL, FromBrowser, LIVE_PATH, ToBrowser, type Log
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { announce } from '../platform/database/bus.js';
+import { eventually } from '../testing/eventually.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 
@@ -78,12 +79,12 @@ describe('the agent channel', () => {
       problem: null,
     });
     agent.vanish();
-    await farm.until(async () => {
-      const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
-      return (
-        machine.observed === 'offline' && machine.problem?.startsWith('its agent lab has been silent since') === true
-      );
-    });
+    await farm.until(
+      'm1 to be offline',
+      () => farm.call('getMachine', { params: { machine: 'm1' } }),
+      ({ observed, problem }) =>
+        observed === 'offline' && problem?.startsWith('its agent lab has been silent since') === true,
+    );
   });
 
   it('a heartbeat overtakes the log before it, so that a chatty kernel costs nobody the lease', async () => {
@@ -110,7 +111,7 @@ describe('the agent channel', () => {
     heir.heartbeat();
     expect((await farm.call('getMachine', { params: { machine: 'mine' } })).agent).toBe('lab');
     owner.vanish();
-    await farm.until(async () => {
+    await farm.until('the heir to have the machine', async () => {
       heir.heartbeat();
       return (await farm.call('getMachine', { params: { machine: 'mine' } })).agent === 'heir';
     });
@@ -135,10 +136,7 @@ describe('the live channel', () => {
     await once(socket, 'open');
     return {
       send: (frame) => socket.send(JSON.stringify(frame)),
-      until: async (match) => {
-        while (!match(all)) await once(socket, 'message');
-        return all;
-      },
+      until: (match) => eventually('messages of the live channel', () => all, match),
     };
   }
   const texts = (all: ToBrowser[], stream: LogStream) =>

@@ -178,7 +178,11 @@ describe('what is sent to an agent', () => {
     );
     const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [m1]}\n`;
     const { id } = await farm.call('submitRun', { body: { yaml } });
-    await farm.until(async () => (await farm.call('getRun', { params: { run: id } })).state === 'ended');
+    await farm.until(
+      'the run to end',
+      async () => (await farm.call('getRun', { params: { run: id } })).state,
+      (state) => state === 'ended',
+    );
     const failure = await farm.sql.one(
       `select t.failure from attempt t join job j on j.id = t.job_id where j.run_id = $1`,
       [id],

@@ -3,6 +3,7 @@ import { LIVE_PATH, ToBrowser } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { RunningServer } from '../server.js';
+import { eventually } from '../testing/eventually.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 
@@ -36,9 +37,12 @@ async function tail(url: string, attemptId: string) {
   socket.send(JSON.stringify({ type: 'tail', attemptId, stream: 'serial', fromSeq: 0 }));
   return {
     texts,
-    until: async (count: number) => {
-      while (texts.length < count) await once(socket, 'message');
-    },
+    until: (count: number) =>
+      eventually(
+        `${count} lines`,
+        () => texts.length,
+        (seen) => seen >= count,
+      ),
     close: () => socket.terminate(),
   };
 }

@@ -325,7 +325,7 @@ describe('one controller', () => {
     await submit();
     const { assignment } = await agent.next('assign');
     agent.send({ type: 'declined', attemptId: assignment.attemptId, fence: assignment.fence, reason: 'busy' });
-    await farm.until(async () => (await farm.sql.one(`select 1 from job where not_before is not null`)) !== null);
+    await farm.until('a job that has to wait', () => farm.sql.one(`select 1 from job where not_before is not null`));
     await farm.hurry();
     const again = await agent.take('test');
     expect(again.fence).toBeGreaterThan(assignment.fence);

@@ -8,6 +8,7 @@ import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { errorFields, writeLog } from '../platform/logging.js';
+import { nextProgress } from '../runs/build-forecast.js';
 import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { ResultStore } from '../verdicts/result-store.js';
@@ -142,16 +143,16 @@ export class EventIntake {
         await this.#results.putMeasurement(tx, attempt.id, seq, event);
         return true;
       case 'build-progress':
-        await this.#store.setProgress(tx, attempt.id, event.percent, event.text);
+        await this.#putProgress(tx, attempt, event.percent, event.text, at);
         return false;
       case 'built':
         if (revoked) return false;
-        await this.#built(tx, attempt, event);
+        await this.#built(tx, attempt, event, at);
         return true;
       case 'build-failed':
         if (revoked) return false;
         await this.#builds.setError(tx, attempt.build_id, event.error);
-        await this.#store.setProgress(tx, attempt.id, 100, describeBuildError(event.error));
+        await this.#putProgress(tx, attempt, 100, describeBuildError(event.error), at);
         return false;
       case 'finished':
         await this.#streams.expect(tx, attempt.id, event.lineCounts);
@@ -168,9 +169,19 @@ export class EventIntake {
     }
   }
 
-  async #built(tx: Queries, attempt: LockedAttempt, event: Extract<AttemptEvent, { type: 'built' }>): Promise<void> {
+  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string, atMs: number): Promise<void> {
+    const { progress, nowMs } = await this.#store.progress(tx, attempt.id);
+    await this.#store.setProgress(tx, attempt.id, nextProgress(progress, { percent, text, atMs, storedAtMs: nowMs }));
+  }
+
+  async #built(
+    tx: Queries,
+    attempt: LockedAttempt,
+    event: Extract<AttemptEvent, { type: 'built' }>,
+    at: number,
+  ): Promise<void> {
     const text = event.cached ? 'taken from the cache' : 'built';
-    await this.#store.setProgress(tx, attempt.id, 100, text);
+    await this.#putProgress(tx, attempt, 100, text, at);
     const problem = await this.#builds.markReady(tx, attempt.build_id, event, attempt.agent);
     if (problem !== null) {
       // The attempt's end says so again.

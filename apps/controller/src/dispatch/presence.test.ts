@@ -95,7 +95,11 @@ describe('leases while controllers come and go', () => {
     const sql = new Sql(farm.database.address);
     await sql.run(`update lease set expires_at = clock_timestamp() + interval '1 s' where released_at is null`);
     await farm.restart();
-    await farm.until(async () => (await left(sql)) > LEASE_SECONDS - 5);
+    await farm.until(
+      'a full lease',
+      () => left(sql),
+      (seconds) => seconds > LEASE_SECONDS - 5,
+    );
     await sql.close();
   });
 
@@ -107,7 +111,11 @@ describe('leases while controllers come and go', () => {
     // As a backup from before any lease would have it.
     await sql.run(`select setval('lease_fence', 3)`);
     await farm.restart();
-    await farm.until(async () => (await next(sql)) > drawn);
+    await farm.until(
+      'a fence above those drawn',
+      () => next(sql),
+      (fence) => fence > drawn,
+    );
     await sql.close();
   });
 });

@@ -70,7 +70,11 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await agent.next('renewed');
     expect(await stateOf(attempt)).toBe('running');
     agent.heartbeat([]);
-    await farm.until(async () => (await stateOf(attempt)) === 'ended');
+    await farm.until(
+      'the attempt to end',
+      () => stateOf(attempt),
+      (state) => state === 'ended',
+    );
     await farm.hurry();
     await agent.events(await agent.take('test'), 0, finished);
   });
@@ -78,7 +82,11 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
   it('gives again what the agent accepted but never wrote down', async () => {
     await submit();
     const attempt = await agent.take('test');
-    await farm.until(async () => (await stateOf(attempt)) === 'running');
+    await farm.until(
+      'the attempt to run',
+      () => stateOf(attempt),
+      (state) => state === 'running',
+    );
     agent.vanish();
     agent = await farm.agent({ m1: 'BUS_ADDR' });
     const again = await agent.take('test');
@@ -175,7 +183,11 @@ describe('a lost agent', () => {
     expect(await stateOf(attempt)).toBe('running');
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
-    await farm.until(async () => (await stateOf(attempt)) === 'ended');
+    await farm.until(
+      'the attempt to end',
+      () => stateOf(attempt),
+      (state) => state === 'ended',
+    );
     const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
     expect(jobViews[0]).toMatchObject({ state: 'queued', attempts: [{ failure: { class: 'infrastructure' } }] });
     agent.vanish();

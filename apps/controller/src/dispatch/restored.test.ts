@@ -43,7 +43,11 @@ async function revoke({ attemptId }: Assignment): Promise<void> {
     attemptId,
   ]);
   await farm.dispatch.reap();
-  await farm.until(async () => (await farm.call('getAttempt', { params: { attempt: attemptId } })).state === 'ended');
+  await farm.until(
+    'the attempt to end',
+    async () => (await farm.call('getAttempt', { params: { attempt: attemptId } })).state,
+    (state) => state === 'ended',
+  );
 }
 
 describe('a machine that shows a fence', () => {

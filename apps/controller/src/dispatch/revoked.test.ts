@@ -43,7 +43,11 @@ async function revoke({ attemptId }: { attemptId: string }): Promise<void> {
   ]);
   // The controller's own tick may be faster.
   await farm.dispatch.reap();
-  await farm.until(async () => (await detailOf({ attemptId })).state === 'ended');
+  await farm.until(
+    'the attempt to end',
+    async () => (await detailOf({ attemptId })).state,
+    (state) => state === 'ended',
+  );
 }
 
 /** A run whose only attempt that counts was revoked: there is no further retry. */

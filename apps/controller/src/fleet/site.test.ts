@@ -22,7 +22,11 @@ const join = (name: string, machines: string[], options: FakeAgentOptions = {}):
 /** Ends an agent and waits until the farm knows. */
 async function leave(agent: FakeAgent, name: string): Promise<void> {
   agent.vanish();
-  await farm.until(async () => (await farm.call('getFleet', {})).agents.some((a) => a.name === name && !a.connected));
+  await farm.until(
+    `${name} to be disconnected`,
+    async () => (await farm.call('getFleet', {})).agents,
+    (agents) => agents.some((a) => a.name === name && !a.connected),
+  );
 }
 
 /** What the controller says to a hello that it refuses. */
@@ -178,7 +182,7 @@ it('a machine that dispatch is leasing at this moment is not moved, and its agen
       farm.request('moveMachine', { params: { machine: 'm-race' }, body: { agent: 'racer' } }),
       farm.request('moveAgent', { params: { agent: 'racer' }, body: { site: 'elsewhere' } }),
     ];
-    await farm.until(async () => {
+    await farm.until('all requests to wait for the lock', async () => {
       const waiting = await farm.sql.one<{ n: number }>(
         `select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       );

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { RetentionPolicy } from '@peerlab/contracts';
+import { defaultStateFolder } from '@peerlab/runtime';
 import { z } from 'zod';
 import { isLoopbackHost, readHost } from './http/allowed-hosts.js';
 import { readHooksFile, type HookSetting } from './hooks-file.js';
@@ -125,7 +125,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, configFile: string | null):
     watchdogSeconds: given.watchdogSeconds ?? WATCHDOG_SECONDS,
     port: given.port ?? 7470,
     databaseUrl: given.databaseUrl ?? null,
-    stateDir: resolve(given.stateDir ?? defaultStateDir(env)),
+    stateDir: resolve(given.stateDir ?? defaultStateFolder(env)),
     templatesDir: resolve(given.templatesDir ?? join(REPOSITORY, 'infra/runs')),
     webDir: resolve(given.webDir ?? join(REPOSITORY, 'apps/web/dist')),
     hooks: given.hooksFile === undefined ? null : readHooksFile(resolve(given.hooksFile)),
@@ -145,12 +145,6 @@ const WATCHDOG_SECONDS = 20;
 /** Whether only people at this machine can ask: it listens on loopback, and no proxy makes it known under another name. */
 function isForThisMachineOnly(host: string, hosts: readonly string[]): boolean {
   return [host, ...hosts].every((entry) => isLoopbackHost(readHost(entry)?.name ?? entry));
-}
-
-/** /var/lib/peerlab for root, the XDG state folder for everybody else. */
-export function defaultStateDir(env: NodeJS.ProcessEnv): string {
-  if (userInfo().uid === 0) return '/var/lib/peerlab';
-  return join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local/state'), 'peerlab');
 }
 
 function readConfigFile(file: string): object {

@@ -22,12 +22,8 @@ async function start(policy: object): Promise<void> {
 afterEach(() => farm.stop());
 
 const pass = async (): Promise<RetentionPlan> => {
-  let done: RetentionPlan | null = null;
   // The controller's own first pass may be under way.
-  await farm.until(async () => {
-    done = await farm.server.app.get(RetentionService).run();
-    return done !== null;
-  });
+  const done = await farm.until('a pass of retention', () => farm.server.app.get(RetentionService).run());
   if (done === null) throw new Error('no pass');
   return done;
 };
@@ -167,7 +163,7 @@ it('deletes files that no row speaks of, unless they are about to get one', asyn
   // A pass of the start may have looked around already; a controller that starts looks again.
   await farm.restart();
   await pass();
-  await farm.until(async () => !existsSync(place(orphan)));
+  await farm.until('the orphan to be removed', () => !existsSync(place(orphan)));
   expect([place(kept), place(young), join(store, 'incoming/under-way')].every((path) => existsSync(path))).toBe(true);
   expect(existsSync(join(store, 'incoming/cut-off'))).toBe(false);
   const { deletions } = await farm.call('getRetention', {});
@@ -248,7 +244,7 @@ describe('retention by space', () => {
     await start({});
     const client = await farm.sql.pool.connect();
     try {
-      await farm.until(async () => {
+      await farm.until('the lock of retention', async () => {
         const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock(747048) as mine');
         return rows[0]?.mine === true;
       });

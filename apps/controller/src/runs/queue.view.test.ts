@@ -80,14 +80,29 @@ describe('when a run could start', () => {
       { when: 'blocked', inMs: null, text: 'm1 is drained; activate it to go on', lastSeenAt: null },
     ]);
     await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
-    // A build that is a quarter done after two minutes takes six more.
     const run = await submit(build);
     const attempt = await agent.take('build');
-    await agent.events(attempt, 0, { type: 'build-progress', percent: 25, text: 'CC' });
-    await farm.sql.run(`update attempt set started_at = clock_timestamp() - interval '2 minutes' where id = $1`, [
-      attempt.attemptId,
-    ]);
-    expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 6 min']);
+    const report = (seq: number, percent: number, at: number): Promise<void> => {
+      const event = { type: 'build-progress', percent, text: 'CC' } as const;
+      agent.send({ type: 'events', ...attempt, events: [{ seq, at, event }] });
+      return agent.acked(attempt.attemptId, 'events', seq + 1);
+    };
+    // What came before the compiler was quick, and the agent's clock is wrong.
+    const began = Date.now() - 86_400_000;
+    await report(0, 10, began);
+    expect(await waiting(run)).toEqual([null, 'waiting for the build b']);
+    // 15 % in two minutes: the other 75 take ten.
+    await report(1, 25, began + 120_000);
+    expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 10 min']);
+    // It goes on counting down until the next report.
+    await farm.sql.run(
+      `update attempt set progress = jsonb_set(progress, '{storedAtMs}', to_jsonb((progress ->> 'storedAtMs')::float8 - 180000))
+       where id = $1`,
+      [attempt.attemptId],
+    );
+    expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 7 min']);
+    const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
+    expect(jobViews[0]?.attempts[0]?.progress).toEqual({ percent: 25, text: 'CC' });
   });
 
   it('counts the slots of an agent that limits how much it runs at once', async () => {

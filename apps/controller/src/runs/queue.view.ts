@@ -2,11 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { compareQueued, type ExpectedStart, type QueuedJob } from '@peerlab/contracts';
 import { AGENT_ONLINE } from '../fleet/fleet.service.js';
 import { Sql } from '../platform/database/sql.js';
-import { HAS_ROOM } from '../storage/storage.js';
+import { leftOfBuildMs } from './build-forecast.js';
 import type { PlannedJob } from './planning.js';
-import { durationsBySuites, forecastStarts, leftMs, medianMs, type DurationSample } from './queue-forecast.js';
+import { type DurationSample, durationsBySuites, forecastStarts, leftMs, medianMs } from './queue-forecast.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { expectedStart, type MachineFacts } from './waiting.js';
+import type { StoredProgress } from '../schema/attempts.js';
+import { HAS_ROOM } from '../storage/storage.js';
 
 /** Beyond so many jobs in the line nobody is told when it is their turn. */
 const LINE_MAX = 2000;
@@ -14,8 +16,6 @@ const LINE_MAX = 2000;
 const SAMPLED_MACHINES = 64;
 const SAMPLES = 10;
 const BUILD_SAMPLES = 20;
-/** From here on the progress of a build says more than earlier builds do. */
-const TELLING_PERCENT = 10;
 
 /** A job in the line, or planned for it. */
 interface LineJob extends QueuedJob {
@@ -33,7 +33,9 @@ interface Held {
   buildId: string;
   suites: string[];
   elapsedMs: number;
-  percent: number | null;
+  progress: StoredProgress | null;
+  /** Time of the query, by the controller's clock. */
+  nowMs: number;
 }
 
 interface Farm {
@@ -170,7 +172,7 @@ export class QueueView {
         [names, runId, LINE_MAX + 1],
       ),
       this.#sql.rows<Held>(
-        `select l.machine, j.build_id as "buildId", ${SUITES} as suites, (t.progress ->> 'percent')::float8 as percent,
+        `select l.machine, j.build_id as "buildId", ${SUITES} as suites, t.progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
            (extract(epoch from clock_timestamp() - t.started_at) * 1000)::float8 as "elapsedMs"
          from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
          where l.released_at is null and (l.machine is null or l.machine = any($1))`,
@@ -205,11 +207,11 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
   const building = held.filter(({ machine }) => machine === null);
   const ofBuilds = forecastStarts(
     builds.map(({ id, readyInMs }) => ({ id, machine: null, durationMs: buildMs, readyInMs })),
-    building.map((each) => ({ machine: null, leftMs: leftOfBuild(each, buildMs) })),
+    building.map((each) => ({ machine: null, leftMs: leftOfBuildMs(each.progress, { ...each, buildMs }) })),
     buildSlots,
   );
   const builtInMs = new Map([
-    ...building.map((each): [string, number] => [each.buildId, leftOfBuild(each, buildMs)]),
+    ...building.map((each): [string, number] => [each.buildId, leftOfBuildMs(each.progress, { ...each, buildMs })]),
     ...builds.map(({ id, buildId }): [string, number] => [buildId, (ofBuilds.get(id) ?? Infinity) + buildMs]),
   ]);
   const durationOf = durationsBySuites(samples);
@@ -235,11 +237,6 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
   for (const [id, ms] of ofBuilds) starts.set(id, ms);
   for (const [id, ms] of starts) if (ms === Infinity) starts.delete(id);
   return starts;
-}
-
-function leftOfBuild({ percent, elapsedMs }: Held, buildMs: number): number {
-  if (percent === null || percent < TELLING_PERCENT) return leftMs(buildMs, elapsedMs);
-  return (elapsedMs * (100 - percent)) / percent;
 }
 
 interface Group {

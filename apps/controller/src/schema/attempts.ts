@@ -12,6 +12,24 @@ export interface StoredFailure {
   signature: string | null;
 }
 
+/** How far a build was at a time of its agent's clock, in milliseconds. */
+export interface ProgressPoint {
+  percent: number;
+  atMs: number;
+}
+
+/** The last progress report of a build, as it is stored with its attempt. */
+export interface BuildProgress extends ProgressPoint {
+  text: string;
+  /** The report at which the compiler began: from here on percent grow with the work. */
+  from: ProgressPoint;
+  /** When it was stored, by the controller's clock. */
+  storedAtMs: number;
+}
+
+/** Reports of earlier releases have no times. */
+export type StoredProgress = Pick<BuildProgress, 'percent' | 'text'> & Partial<BuildProgress>;
+
 @Entity('attempt')
 @Unique('attempt_job_number', ['jobId', 'number'])
 @Index('attempt_open', ['agent'], { where: `state <> 'ended'` })
@@ -41,7 +59,7 @@ export class Attempt {
   @Column('boolean', { nullable: true })
   restored: boolean | null;
   @Column('jsonb', { nullable: true })
-  progress: { percent: number; text: string } | null;
+  progress: StoredProgress | null;
   /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   @Column('timestamptz', { nullable: true })
   revokedAt: Date | null;

@@ -15,6 +15,11 @@ import { WebSocket } from 'ws';
 type Stream = (typeof SpoolStream)['options'][number];
 type Of<T extends ToAgent['type']> = Extract<ToAgent, { type: T }>;
 
+/** Below the time limit of a test, so that a test says what it waited for. */
+const WAIT_MS = 75_000;
+/** Kinds of messages in the message of a wait that was in vain. */
+const LAST_RECEIVED = 20;
+
 export interface FakeAgentOptions {
   name?: string;
   capabilities?: ('test' | 'build')[];
@@ -143,12 +148,15 @@ export class FakeAgent {
   }
 
   async acked(attemptId: string, stream: Stream, next: number): Promise<void> {
-    await this.#find((m) => m.type === 'ack' && m.attemptId === attemptId && m.stream === stream && m.next >= next);
+    await this.#find(
+      `ack of ${next} ${stream}`,
+      (m) => m.type === 'ack' && m.attemptId === attemptId && m.stream === stream && m.next >= next,
+    );
   }
 
   /** Takes the first message of a type out of what was received, waiting for it if necessary. */
   async next<T extends ToAgent['type']>(type: T, match: (message: Of<T>) => boolean = () => true): Promise<Of<T>> {
-    const found = await this.#find((message) => message.type === type && match(message as Of<T>));
+    const found = await this.#find(type, (message) => message.type === type && match(message as Of<T>));
     this.received.splice(this.received.indexOf(found), 1);
     return found as Of<T>;
   }
@@ -161,7 +169,7 @@ export class FakeAgent {
   }
 
   async closed(): Promise<number> {
-    if (this.closeCode === null) await this.#wakeup(() => this.closeCode !== null);
+    if (this.closeCode === null) await this.#wakeup('end of the connection', () => this.closeCode !== null);
     return this.closeCode ?? 0;
   }
 
@@ -170,21 +178,34 @@ export class FakeAgent {
     this.#socket.terminate();
   }
 
-  async #find(match: (message: ToAgent) => boolean): Promise<ToAgent> {
-    await this.#wakeup(() => this.received.some(match) || this.closeCode !== null);
+  async #find(what: string, match: (message: ToAgent) => boolean): Promise<ToAgent> {
+    await this.#wakeup(what, () => this.received.some(match) || this.closeCode !== null);
     const found = this.received.find(match);
-    if (found === undefined) throw new Error(`the connection was closed (${this.closeCode}) before the message came`);
+    if (found === undefined) throw new Error(`the connection was closed (${this.closeCode}) before the ${what} came`);
     return found;
   }
 
-  #wakeup(condition: () => boolean): Promise<void> {
+  #wakeup(what: string, condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
-    return new Promise((done) => {
+    return new Promise((done, fail) => {
+      const stop = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+      };
       const check = (): void => {
         if (!condition()) return;
-        this.#waiting.delete(check);
+        stop();
         done();
       };
+      const timer = setTimeout(() => {
+        stop();
+        const kinds = this.received.map(({ type }) => type).slice(-LAST_RECEIVED);
+        fail(
+          new Error(
+            `agent ${this.#options.name} waited ${WAIT_MS / 1000} s for ${what}; received: ${kinds.join(', ') || 'nothing'}`,
+          ),
+        );
+      }, WAIT_MS);
       this.#waiting.add(check);
     });
   }

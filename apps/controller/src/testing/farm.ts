@@ -20,6 +20,7 @@ import { announce } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
 import { startServer, type RunningServer } from '../server.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
+import { eventually } from './eventually.js';
 import { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
 import { sampleInventory, sampleManifest } from './samples.js';
 import { tarOf } from './tar.js';
@@ -117,7 +118,7 @@ export class TestFarm {
     const agent = await FakeAgent.connect(this.server.url, token, { machines: Object.keys(machines), ...options });
     await agent.hello();
     for (const [machine, kind] of Object.entries(machines)) agent.inventory(machine, sampleInventory(kind));
-    await this.until(async () => {
+    await this.until(`the machines of ${name}`, async () => {
       const fleet = await this.call('getFleet', {});
       return Object.keys(machines).every((machine) =>
         fleet.machines.some(({ name: known, paths }) => known === machine && paths.length > 0),
@@ -158,9 +159,9 @@ export class TestFarm {
     await this.dispatch.dispatch();
   }
 
-  /** Asks again until it holds; the test's own time limit ends it. */
-  async until(holds: () => Promise<boolean>): Promise<void> {
-    while (!(await holds()));
+  /** As `eventually`. */
+  until<T>(what: string, look: () => T | Promise<T>, accepts?: (value: T) => boolean): Promise<T> {
+    return eventually(what, look, accepts);
   }
 
   async stop(): Promise<void> {

@@ -1,95 +1,41 @@
-import { Problem, requestOf, ROUTES, type AnswerOf, type CallOf, type Route, type RouteName } from '@peerlab/contracts';
+import { ApiError, HttpClient, type FileRoute, type JsonRoute } from '@peerlab/client';
+import type { AnswerOf, CallOf } from '@peerlab/contracts';
 import { askForToken, getToken } from './token.js';
 
-/** Any failed call. `problem.code` is `unreachable` when no answer came and `contract` when it made no sense. */
-export class ApiError extends Error {
-  constructor(
-    readonly problem: Problem,
-    readonly route: RouteName,
-  ) {
-    super(problem.detail ?? problem.title);
-    this.name = 'ApiError';
-  }
-}
-
-function failure(route: RouteName, code: string, title: string, detail: string, correlationId = ''): ApiError {
-  return new ApiError({ title, status: 0, code, detail, errors: [], correlationId }, route);
-}
+/** The controller that served this page. */
+const client = new HttpClient({ url: '', token: getToken });
 
 /**
- * Calls a route of the contract and checks the answer against its schema. A 401 opens the token
- * dialog and repeats the call once a token is given; every other failure is an ApiError.
+ * Calls a route of the API. A 401 opens the token dialog, and the call is repeated when a token is given; every other
+ * failure is an ApiError.
  */
-export async function call<N extends RouteName>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
-  const { method, path, body } = requestOf(name, given);
-  for (;;) {
-    const token = getToken();
-    const headers: Record<string, string> = { accept: 'application/json' };
-    if (body !== null) headers['content-type'] = 'application/json';
-    if (token !== null) headers['authorization'] = `Bearer ${token}`;
-    const response = await send(name, path, { method, headers, body, ...(signal && { signal }) });
-    if (response.status === 401 && (await askForToken(token !== null))) continue;
-    return readAnswer(name, response);
-  }
+export function call<N extends JsonRoute>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
+  return withToken(() => client.call(name, given, { signal }));
 }
 
-/** Content of a file of the API, with the token. Throws an Error that says why it is not to be had. */
-export async function fetchFile(path: string): Promise<Blob> {
-  for (;;) {
-    const token = getToken();
-    const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
-    if (response.ok) return response.blob();
-    if (response.status === 401 && (await askForToken(token !== null))) continue;
-    const problem = Problem.safeParse(parseJson(await response.text()));
-    throw new Error(problem.success ? problem.data.title : `The controller answered ${response.status}`);
-  }
+/** The content of a file of the API. Asks for a token and fails as `call` does. */
+export function fetchFile<N extends FileRoute>(name: N, given: CallOf<N>): Promise<Blob> {
+  return withToken(() => client.blob(name, given));
 }
 
-async function send(name: RouteName, path: string, init: RequestInit): Promise<Response> {
+/** Whether the controller and its database answer. Never rejects. */
+export async function isControllerUp(): Promise<boolean> {
   try {
-    return await fetch(path, init);
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw failure(
-      name,
-      'unreachable',
-      'The controller does not answer',
-      'No connection to the controller. It may be restarting; this page tries again by itself.',
-    );
-  }
-}
-
-async function readAnswer<N extends RouteName>(name: N, response: Response): Promise<AnswerOf<N>> {
-  const route: Route = ROUTES[name];
-  const text = await response.text();
-  const json = parseJson(text);
-  if (!response.ok) {
-    const problem = Problem.safeParse(json);
-    if (problem.success) throw new ApiError(problem.data, name);
-    const correlationId = response.headers.get('x-correlation-id') ?? '';
-    const title = `The controller answered ${response.status}`;
-    throw new ApiError(
-      { title, status: response.status, code: 'unknown', detail: text.slice(0, 300), errors: [], correlationId },
-      name,
-    );
-  }
-  if (route.response === undefined) return undefined as AnswerOf<N>;
-  const parsed = route.response.safeParse(json);
-  if (parsed.success) return parsed.data as AnswerOf<N>;
-  const first = parsed.error.issues[0];
-  throw failure(
-    name,
-    'contract',
-    'The answer has a shape that this page does not know',
-    `${name}: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}. Reload the page; if it stays, the controller and the page are of different versions.`,
-    response.headers.get('x-correlation-id') ?? '',
-  );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
+    await client.call('health', {});
+    return true;
   } catch {
-    return undefined;
+    return false;
+  }
+}
+
+async function withToken<T>(send: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const hadToken = getToken() !== null;
+    try {
+      return await send();
+    } catch (error) {
+      const needsToken = error instanceof ApiError && error.problem.status === 401;
+      if (!needsToken || !(await askForToken(hadToken))) throw error;
+    }
   }
 }

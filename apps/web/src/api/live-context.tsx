@@ -1,40 +1,41 @@
+import { LiveChannel, type LiveState } from '@peerlab/client';
 import type { QueryClient } from '@tanstack/react-query';
 import { LIVE_CURSOR_META } from '@peerlab/contracts';
 import { createContext, use, useEffect, useSyncExternalStore, type ReactNode } from 'react';
-import { createLiveLink, type LiveLink, type LiveState } from './live.js';
 import { keysOfTopic } from './queries.js';
 import { getToken, onTokenChange } from './token.js';
 
-const LiveContext = createContext<LiveLink | null>(null);
+const LiveContext = createContext<LiveChannel | null>(null);
 
 /** Gives the page's one live connection to everything below. */
-export function LiveProvider({ link, children }: { link: LiveLink; children: ReactNode }): ReactNode {
-  return <LiveContext value={link}>{children}</LiveContext>;
+export function LiveProvider({ channel, children }: { channel: LiveChannel; children: ReactNode }): ReactNode {
+  return <LiveContext value={channel}>{children}</LiveContext>;
 }
 
 /** Opens the live connection of the page and turns its messages into refetches. Call once. */
-export function startLive(queries: QueryClient): LiveLink {
-  const link = createLiveLink(
-    {
-      onChanged: createRefetcher(queries),
-      // What failed while the controller was away is asked for again, whether or not it changed.
-      onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
-    },
-    cursorOfPage(),
-    getToken,
-  );
+export function startLive(queries: QueryClient): LiveChannel {
+  const channel = new LiveChannel({
+    url: location.origin,
+    token: getToken,
+    WebSocket,
+    since: cursorOfPage(),
+    onChanged: createRefetcher(queries),
+    // Queries that failed while the controller was away are repeated, whether or not their data changed.
+    onReturn: () => void queries.invalidateQueries({ predicate: ({ state }) => state.error !== null }),
+    onError: (message) => console.warn(`live-channel-error ${message}`),
+  });
   let token = getToken();
   onTokenChange(() => {
     if (getToken() === token) return;
     token = getToken();
-    link.tokenChanged();
+    channel.tokenChanged();
   });
   const wake = (): void => {
-    if (document.visibilityState === 'visible') link.retryNow();
+    if (document.visibilityState === 'visible') channel.retryNow();
   };
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('online', wake);
-  return link;
+  return channel;
 }
 
 /** When the page was asked for; null when its controller did not say, as while the database is away. */
@@ -67,21 +68,21 @@ function createRefetcher(queries: QueryClient): (topic: string | null) => void {
   };
 }
 
-export function useLiveLink(): LiveLink | null {
+export function useLiveChannel(): LiveChannel | null {
   return use(LiveContext);
 }
 
 /** Subscribes the page to topics for as long as it is shown. */
 export function useTopics(...topics: string[]): void {
-  const link = useLiveLink();
+  const channel = useLiveChannel();
   const key = topics.join(' ');
-  useEffect(() => link?.watch(key.split(' ')), [link, key]);
+  useEffect(() => channel?.watch(key.split(' ')), [channel, key]);
 }
 
 export function useLiveState(): LiveState {
-  const link = useLiveLink();
+  const channel = useLiveChannel();
   return useSyncExternalStore(
-    (listener) => link?.onState(listener) ?? (() => undefined),
-    () => link?.state() ?? 'connecting',
+    (listener) => channel?.onState(listener) ?? (() => undefined),
+    () => channel?.state ?? 'connecting',
   );
 }

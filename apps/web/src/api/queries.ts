@@ -1,7 +1,8 @@
+import { ApiError } from '@peerlab/client';
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
 import type { LogStream } from '@peerlab/contracts';
 import type { HistorySearch, TrendsSearch } from '../search.js';
-import { ApiError, call } from './client.js';
+import { call } from './client.js';
 
 /** Runs fetched at once in the list. */
 export const RUNS_PAGE = 50;
@@ -13,19 +14,12 @@ export function createQueryClient(): QueryClient {
         // The farm is often on loopback or a lab network without Internet, where the browser claims to be offline.
         networkMode: 'always',
         staleTime: 5_000,
-        retry: (count, error) => count < 2 && isPassing(error),
+        retry: (count, error) => count < 2 && error instanceof ApiError && error.isTransient,
         refetchOnWindowFocus: true,
       },
       mutations: { networkMode: 'always', retry: false },
     },
   });
-}
-
-/** Whether asking again may help: no answer, too many at once, or a fault of the server. */
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false;
-  const { code, status } = error.problem;
-  return code === 'unreachable' || status === 429 || status >= 500;
 }
 
 export const gridQuery = (run: string | undefined) =>

@@ -1,12 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import {
-  diffSize,
-  parsePatch,
-  requestOf,
-  type BuildDetail,
-  type BuildSource,
-  type PatchSummary,
-} from '@peerlab/contracts';
+import { diffSize, parsePatch, type BuildDetail, type BuildSource, type PatchSummary } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { patchQuery } from '../api/queries.js';
 import { countText } from '../ui/numbers.js';
@@ -50,7 +43,8 @@ export function Series({ build, open, onOpen }: SeriesProps): ReactNode {
             {readable.length === patches.length && (
               <Download
                 className="button"
-                path={requestOf('getSeries', { params: { build: build.id } }).path}
+                route="getSeries"
+                call={{ params: { build: build.id } }}
                 fileName={`${build.id}.mbox`}
               >
                 mbox

@@ -12,7 +12,7 @@ import {
 import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
 import { FramePart, SuiteLine, TestLine, type CellLook, type GridFrame } from './rows.js';
-import { DENSE, isDense, scrollToPlace, useGridWindow } from './window.js';
+import { DENSE, isDense, useGridWindow } from './window.js';
 
 interface GridTableProps {
   label: string;
@@ -61,6 +61,7 @@ export function GridTable(props: GridTableProps): ReactNode {
   const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
   const dense = isDense(lines.length, lastColumn, props.roomyCells);
   const shown = useGridWindow(scroller, lines.length, lastColumn, dense);
+  const { fromColumn, toColumn, scrollToPlace } = shown;
 
   const openLine = open === null ? -1 : (lineOf.get(open.row) ?? -1);
   const openColumn = open === null ? -1 : open.column + 1;
@@ -75,8 +76,8 @@ export function GridTable(props: GridTableProps): ReactNode {
     if (openLine < 0 || scroller.current === null) return;
     const cell = cellElement(scroller.current, openLine, openColumn);
     if (cell !== null) cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    else scrollToPlace(scroller.current, openLine, openColumn);
-  }, [openLine, openColumn]);
+    else scrollToPlace(openLine, openColumn);
+  }, [openLine, openColumn, scrollToPlace]);
   useLayoutEffect(() => {
     const place = wanted.current;
     if (place === null) return;
@@ -99,7 +100,7 @@ export function GridTable(props: GridTableProps): ReactNode {
       event.preventDefault();
       wanted.current = target;
       setFocus(target);
-      if (dense && scroller.current !== null) scrollToPlace(scroller.current, target.line, target.column);
+      if (dense) scrollToPlace(target.line, target.column);
     } else if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       activate(at.line, at.column);
@@ -117,7 +118,6 @@ export function GridTable(props: GridTableProps): ReactNode {
     if (at !== null) activate(at.line, at.column);
   };
   const grid = useMemo(() => ({ rows: all }), [all]);
-  const { fromColumn, toColumn } = shown;
   // The same while only lines come and go: header and footer are not drawn anew.
   const columnsShown = useMemo(() => ({ fromColumn, toColumn }), [fromColumn, toColumn]);
   // The tab stop must exist, also when it is scrolled away.
@@ -136,7 +136,7 @@ export function GridTable(props: GridTableProps): ReactNode {
             tabIndex: 0,
             onFocus: () => {
               wanted.current = focused;
-              if (scroller.current !== null) scrollToPlace(scroller.current, focused.line, focused.column);
+              if (dense) scrollToPlace(focused.line, focused.column);
             },
           })}
     >

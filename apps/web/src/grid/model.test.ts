@@ -83,6 +83,16 @@ describe('columns and rows', () => {
     expect(worstCounted(counts)).toBe('fail');
     expect(worstCounted(countVerdicts(grid, [0, 1, 2], 1))).toBeNull();
   });
+  it('shows a column of passes as passed although a test was skipped', () => {
+    expect(worstCounted({ pass: 99, skip: 1 })).toBe('pass');
+    expect(worstCounted({ skip: 2 })).toBe('skip');
+  });
+  it('counts a column as trouble by the verdict table: a test that was not reached is none', () => {
+    const rows = {
+      rows: ['NNN', 'I..', 'CSP', 'FF.'].map((verdicts, at) => ({ suite: 's', test: `${at}`, verdicts })),
+    };
+    expect(sortRows(rows, [0, 1, 2, 3], 'failures')).toEqual([3, 1, 0, 2]);
+  });
   it('reads a verdict from its letter', () => {
     expect([0, 1, 2].map((at) => verdictAt(grid, 1, at))).toEqual(['fail', null, 'fail']);
     expect(verdictAt(grid, 9, 0)).toBeNull();

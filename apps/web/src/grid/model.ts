@@ -1,6 +1,8 @@
 import {
   VERDICT_BY_LETTER,
+  VERDICT_TABLE,
   VERDICTS,
+  worstVerdict,
   type Flips,
   type Grid,
   type GridColumn,
@@ -100,9 +102,9 @@ export function reasonKind(reason: string): string {
   return reason.replace(/0x[0-9a-f]+|\d+/gi, '#');
 }
 
-/** The worst verdict that was counted. */
+/** The worst verdict with a count above zero; null when there is none. */
 export function worstCounted(counts: VerdictCount): Verdict | null {
-  return VERDICTS.find((verdict) => (counts[verdict] ?? 0) > 0) ?? null;
+  return worstVerdict(VERDICTS.filter((verdict) => (counts[verdict] ?? 0) > 0));
 }
 
 /** Cells that say that the same is wrong as in the open one, by `row:column`; itself is not among them. */
@@ -116,8 +118,6 @@ export function alikeCells(
   const alike = notes.filter((note) => note !== own && reasonKind(note.reason) === kind);
   return new Set(alike.map(({ row, column }) => `${row}:${column}`));
 }
-
-const WRONG: ReadonlySet<Verdict> = new Set(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
 
 export const ROW_ORDERS = ['suite', 'failures', 'flakiness', 'name'] as const;
 export type RowOrder = (typeof ROW_ORDERS)[number];
@@ -163,7 +163,7 @@ export function sortRows(
 function wrongColumns(grid: GridRows, row: number): number {
   return Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => {
     const verdict = VERDICT_BY_LETTER.get(letter);
-    return verdict !== undefined && WRONG.has(verdict);
+    return verdict !== undefined && VERDICT_TABLE[verdict].wrong;
   }).length;
 }
 

@@ -1,25 +1,31 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { moved } from './moves.js';
-import { isDense, seen } from './window.js';
+import { isDense, stepped } from './window.js';
 
-it('draws all that is seen, whatever was scrolled, and not much more', () => {
-  const pixels = fc.integer({ min: 0, max: 200_000 });
+it('draws everything in view, whatever was scrolled, and little more', () => {
+  const view = fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.nat(), fc.integer({ min: 0, max: 120 }));
   fc.assert(
-    fc.property(
-      pixels,
-      fc.integer({ min: 1, max: 3000 }),
-      fc.integer({ min: 1, max: 5000 }),
-      (start, length, count) => {
-        const [from, to] = seen(start, length, 26, count, 12);
-        expect(from).toBeGreaterThanOrEqual(0);
-        expect(to).toBeLessThanOrEqual(count);
-        expect(from).toBeLessThanOrEqual(Math.min(count, Math.floor(start / 26)));
-        expect(to).toBeGreaterThanOrEqual(Math.min(count, Math.ceil((start + length) / 26)));
-        expect(to - from).toBeLessThanOrEqual(length / 26 + 4 * 12 + 2);
-      },
-    ),
+    fc.property(view, fc.integer({ min: 1, max: 12 }), ([count, at, length], step) => {
+      const startIndex = at % count;
+      const endIndex = Math.min(count - 1, startIndex + length);
+      const drawn = stepped({ startIndex, endIndex, overscan: step, count, lanes: 1 });
+      const from = drawn[0] ?? Number.NaN;
+      expect(drawn).toEqual(Array.from({ length: drawn.length }, (_, place) => from + place));
+      expect(from).toBeGreaterThanOrEqual(0);
+      expect(from).toBeLessThanOrEqual(startIndex);
+      expect(drawn.at(-1)).toBeGreaterThanOrEqual(endIndex);
+      expect(drawn.at(-1)).toBeLessThan(count);
+      expect(drawn.length).toBeLessThanOrEqual(length + 1 + 4 * step);
+    }),
   );
+});
+
+it('moves the window once in a step', () => {
+  const windows = Array.from({ length: 60 }, (_, startIndex) =>
+    stepped({ startIndex, endIndex: startIndex + 20, overscan: 6, count: 1000, lanes: 1 }).join(),
+  );
+  expect(new Set(windows).size).toBe(10);
 });
 
 it('keeps a small grid whole', () => {

@@ -1,4 +1,5 @@
-import { useCallback, useMemo, useSyncExternalStore, type RefObject } from 'react';
+import { observeElementRect, useVirtualizer, type Range, type Rect, type Virtualizer } from '@tanstack/react-virtual';
+import { useCallback, type RefObject } from 'react';
 
 /** Half-open range of the columns that are drawn. */
 export interface ColumnWindow {
@@ -6,7 +7,7 @@ export interface ColumnWindow {
   toColumn: number;
 }
 
-/** The same, and the lines. */
+/** Half-open ranges of the lines and columns that are drawn. */
 export interface GridWindow extends ColumnWindow {
   fromLine: number;
   toLine: number;
@@ -15,11 +16,11 @@ export interface GridWindow extends ColumnWindow {
 /** Sizes in CSS pixels; grid.css sets the same for a dense grid, and the width of a row's header (--row-head). */
 export const DENSE = { lineHeight: 26, columnWidth: 30, headHeight: 232 };
 
-/** A grid with more than this is drawn dense, and only as far as it is seen. */
+/** A grid with more than this is drawn dense, and only the part in view. */
 const ROOMY_COLUMNS = 40;
 const ROOMY_CELLS = 20_000;
 
-/** Drawn beyond the edge, and the steps in which a window moves: not every pixel is worth a drawing. */
+/** Lines and columns drawn beyond the edges; a window moves in steps of this size. */
 const LINES_BEYOND = 8;
 const COLUMNS_BEYOND = 6;
 
@@ -28,65 +29,67 @@ export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS
 }
 
 /**
- * Which part of `count` pieces of `size` pixels is seen from `start` on, with some more around. Both ends move in
- * the same moment: each move is a drawing. Pure.
+ * The indices to draw for a range in view. Both ends move at once and by whole steps: a move of the columns draws every
+ * line again, so that it must not happen with every column that comes into view. Pure.
  */
-export function seen(start: number, length: number, size: number, count: number, beyond: number): [number, number] {
-  const step = Math.floor(start / size / beyond);
-  const steps = Math.ceil(length / size / beyond);
-  const within = (place: number): number => Math.max(0, Math.min(count, place * beyond));
-  // One more at the end, as the first step seen is seen in part.
-  return [within(step - 1), within(step + steps + 2)];
+export function stepped({ startIndex, endIndex, overscan: step, count }: Range): number[] {
+  const first = Math.floor(startIndex / step);
+  const steps = Math.ceil((endIndex - startIndex + 1) / step);
+  const from = Math.max(0, (first - 1) * step);
+  // One more at the end, since the view may begin in the middle of the first step.
+  const to = Math.min(count, (first + steps + 2) * step);
+  return Array.from({ length: Math.max(0, to - from) }, (_, place) => from + place);
 }
 
-/** Follows the scrolling of a dense grid; a roomy one is drawn whole. */
+/** The window of a dense grid, and a function that scrolls a place into view which may not be drawn yet. */
 export function useGridWindow(
   scroller: RefObject<HTMLElement | null>,
   lines: number,
   columns: number,
   dense: boolean,
-): GridWindow {
-  const subscribe = useCallback(
-    (look: () => void): (() => void) => {
-      const element = scroller.current;
-      if (element === null || !dense) return () => undefined;
-      element.addEventListener('scroll', look, { passive: true });
-      const observer = new ResizeObserver(look);
-      observer.observe(element);
-      return () => {
-        element.removeEventListener('scroll', look);
-        observer.disconnect();
-      };
+): GridWindow & { scrollToPlace: (line: number, column: number) => void } {
+  const axis = { getScrollElement: () => scroller.current, rangeExtractor: stepped, enabled: dense };
+  const rows = useVirtualizer({
+    ...axis,
+    count: lines,
+    estimateSize: () => DENSE.lineHeight,
+    overscan: LINES_BEYOND,
+    observeElementRect: observeUncovered,
+  });
+  const cols = useVirtualizer({
+    ...axis,
+    horizontal: true,
+    count: columns,
+    estimateSize: () => DENSE.columnWidth,
+    overscan: COLUMNS_BEYOND,
+    observeElementRect: observeUncovered,
+  });
+  const scrollToPlace = useCallback(
+    (line: number, column: number) => {
+      rows.scrollToIndex(line);
+      if (column > 0) cols.scrollToIndex(column - 1);
     },
-    [scroller, dense],
+    [rows, cols],
   );
-  // A text, so that what is the same compares as the same.
-  const look = useCallback((): string => {
-    if (scroller.current === null || !dense) return '';
-    const { scrollTop, scrollLeft, clientHeight, clientWidth } = scroller.current;
-    const shown = seen(scrollTop, clientHeight, DENSE.lineHeight, lines, LINES_BEYOND);
-    return [...shown, ...seen(scrollLeft, clientWidth, DENSE.columnWidth, columns, COLUMNS_BEYOND)].join();
-  }, [scroller, dense, lines, columns]);
-  const range = useSyncExternalStore(subscribe, look);
-  return useMemo(() => {
-    if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns };
-    const [fromLine = 0, toLine = Math.min(lines, 60), fromColumn = 0, toColumn = Math.min(columns, 60)] =
-      range === '' ? [] : range.split(',').map(Number);
-    return { fromLine, toLine, fromColumn, toColumn };
-  }, [dense, lines, columns, range]);
+  if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns, scrollToPlace };
+  const [fromLine, toLine] = ends(rows.getVirtualIndexes());
+  const [fromColumn, toColumn] = ends(cols.getVirtualIndexes());
+  return { fromLine, toLine, fromColumn, toColumn, scrollToPlace };
 }
 
-/** Scrolls a dense grid so that a place that may not be drawn yet comes into view. */
-export function scrollToPlace(scroller: HTMLElement, line: number, column: number): void {
-  const { lineHeight, columnWidth, headHeight } = DENSE;
-  const rowHeadWidth = scroller.querySelector<HTMLElement>('.corner')?.offsetWidth ?? 0;
-  const top = line * lineHeight;
-  const roomY = scroller.clientHeight - headHeight - lineHeight;
-  if (top < scroller.scrollTop) scroller.scrollTop = top;
-  else if (top > scroller.scrollTop + roomY) scroller.scrollTop = top - roomY;
-  if (column === 0) return;
-  const left = (column - 1) * columnWidth;
-  const roomX = scroller.clientWidth - rowHeadWidth - columnWidth;
-  if (left < scroller.scrollLeft) scroller.scrollLeft = left;
-  else if (left > scroller.scrollLeft + roomX) scroller.scrollLeft = left - roomX;
+function ends(indices: readonly number[]): [number, number] {
+  return [indices[0] ?? 0, (indices.at(-1) ?? -1) + 1];
+}
+
+/** The sticky headers cover a part of the element: lines and columns are in view in the rest of it. */
+function observeUncovered(
+  instance: Virtualizer<HTMLElement, Element>,
+  report: (rect: Rect) => void,
+): (() => void) | undefined {
+  return (
+    observeElementRect(instance, ({ width, height }) => {
+      const rowHead = instance.scrollElement?.querySelector<HTMLElement>('.corner')?.offsetWidth ?? 0;
+      report({ width: Math.max(0, width - rowHead), height: Math.max(0, height - DENSE.headHeight) });
+    }) ?? undefined
+  );
 }

@@ -3,17 +3,17 @@ import type { ReactNode } from 'react';
 import { Download } from '../ui/Download.js';
 
 interface LogToolsProps {
+  attemptId: string;
   stream: LogStream;
   needle: string;
   onNeedle: (needle: string) => void;
   onFind: (direction: 1 | -1) => void;
   onError: (direction: 1 | -1) => void;
   status: string;
-  rawPath: string;
 }
 
 /** Search, error stepping and download of the stream below. */
-export function LogTools({ stream, needle, onNeedle, onFind, onError, status, rawPath }: LogToolsProps): ReactNode {
+export function LogTools({ attemptId, stream, needle, onNeedle, onFind, onError, status }: LogToolsProps): ReactNode {
   return (
     <div className="log-tools">
       <input
@@ -48,7 +48,12 @@ export function LogTools({ stream, needle, onNeedle, onFind, onError, status, ra
       <span className="muted log-status" role="status">
         {status}
       </span>
-      <Download className="push" path={rawPath} fileName={`${stream}.log`}>
+      <Download
+        className="push"
+        route="getRawLog"
+        call={{ params: { attempt: attemptId, stream } }}
+        fileName={`${stream}.log`}
+      >
         Raw
       </Download>
     </div>

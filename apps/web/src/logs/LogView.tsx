@@ -1,4 +1,4 @@
-import { ROUTES, type LogStream } from '@peerlab/contracts';
+import type { LogStream } from '@peerlab/contracts';
 import {
   useCallback,
   useEffect,
@@ -114,7 +114,7 @@ export function LogView({ attemptId, stream, lines, marked, onMark }: LogViewPro
         onFind={findText}
         onError={findError}
         status={search.status ?? heldText(store)}
-        rawPath={ROUTES.getRawLog.path.replace(':attempt', attemptId).replace(':stream', stream)}
+        attemptId={attemptId}
       />
       {error !== null && <ErrorNotice error={error} retry={store.refresh} />}
       <div

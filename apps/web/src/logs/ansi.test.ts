@@ -13,6 +13,10 @@ describe('cleanLine', () => {
   it('shows what was last on screen after carriage returns', () => {
     expect(cleanLine('10 %\r20 %\r\r')).toBe('20 %');
   });
+  it('shows the text although only a colour or a bell came after the carriage return', () => {
+    expect(cleanLine(`done\r${ESC}[0m`)).toBe('done');
+    expect(cleanLine('done\r\u0007')).toBe('done');
+  });
   it('makes text that reverses its direction visible', () => {
     expect(cleanLine('ok \u202edetrever')).toBe('ok \ufffddetrever');
   });

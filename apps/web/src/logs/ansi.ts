@@ -1,34 +1,33 @@
-/**
- * Escape sequences that move the cursor, set titles or switch modes: GRUB and firmware send many. Neighbouring
- * parts share no character, so that nothing is tried twice.
- */
-const NOT_COLOUR =
-  /\u001b(?:\[[0-?]*[ -/]*[@-ln-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[()*+][0-9A-Za-z]|[=>78cDEHMNOZ])/g;
-/** Control characters without a meaning in a line, other than tab and the escape that begins a colour. */
-const CONTROL = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f]/g;
+import { plainText, terminalTokens } from '@peerlab/contracts';
+
 /** Characters that turn the direction of text and could make a line read as something it is not. */
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
-const COLOUR = /\u001b\[([0-9;:]*)m/g;
 
 /**
- * Line of a log without what a browser cannot show; colours stay. A carriage return keeps what was
- * last on screen.
+ * Line of a log as it is shown: its text with its colours. Other control sequences and characters are dropped; GRUB
+ * and firmware send many. Of a line with carriage returns, the last part with text is shown, as on a screen.
  */
 export function cleanLine(text: string): string {
-  const line = withoutReturnsAtEnd(text).replace(NOT_COLOUR, '').replace(DIRECTION, '\ufffd');
-  const shown = line.includes('\r') ? (line.split('\r').findLast((part) => part !== '') ?? '') : line;
-  return shown.replace(CONTROL, '');
+  let shown = '';
+  let part = '';
+  let hasText = false;
+  const endPart = (): void => {
+    if (hasText) shown = part;
+    part = '';
+    hasText = false;
+  };
+  for (const token of terminalTokens(text)) {
+    if (token.kind === 'control' && token.text === '\r') endPart();
+    if (token.kind === 'text') hasText = true;
+    if (token.kind === 'text' || token.kind === 'colour') part += token.text;
+  }
+  endPart();
+  return shown.replace(DIRECTION, '\ufffd');
 }
 
-function withoutReturnsAtEnd(text: string): string {
-  let end = text.length;
-  while (text[end - 1] === '\r') end -= 1;
-  return text.slice(0, end);
-}
-
-/** Line without colours either: what search and the error heuristic look at. */
+/** Line without colours: what the search and the error heuristic read. */
 export function plainLine(text: string): string {
-  return cleanLine(text).replace(COLOUR, '').replaceAll('\u001b', '');
+  return plainText(cleanLine(text));
 }
 
 const COLOURS = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
@@ -60,25 +59,17 @@ export interface ColouredPart {
 }
 
 /**
- * Splits a clean line at its colour sequences (ECMA-48 SGR). The parts are text and class names, so
- * nothing in a log can become markup. Indexed and true colours become the nearest of the eight that
- * the theme defines with enough contrast. Every line starts plain: colours that one leaves open do
- * not bleed into lines shown next to it by chance.
+ * Splits a clean line at its colour sequences (ECMA-48 SGR). The parts are text and class names, so nothing in a log
+ * can become markup. Indexed and true colours become the nearest of the eight that the theme defines with enough
+ * contrast. Every line starts plain: colours that a line leaves open do not continue in the line shown below it.
  */
 export function colouredParts(line: string): ColouredPart[] {
   const parts: ColouredPart[] = [];
   let style = PLAIN;
-  let from = 0;
-  const add = (text: string): void => {
-    const clean = text.replaceAll('\u001b', '');
-    if (clean !== '') parts.push({ text: clean, className: classesOf(style) });
-  };
-  for (const match of line.matchAll(COLOUR)) {
-    add(line.slice(from, match.index));
-    style = applyCodes(style, (match[1] ?? '').split(/[;:]/).map(Number));
-    from = match.index + match[0].length;
+  for (const { kind, text } of terminalTokens(line)) {
+    if (kind === 'text') parts.push({ text, className: classesOf(style) });
+    if (kind === 'colour') style = applyCodes(style, text.slice(2, -1).split(/[;:]/).map(Number));
   }
-  add(line.slice(from));
   return parts;
 }
 
@@ -115,7 +106,7 @@ function applyCode(style: Style, code: number): Style {
   return style;
 }
 
-/** Colour after 38 or 48, and how many codes it took. */
+/** Colour that the codes after 38 or 48 name, and how many codes they are. */
 function extendedColour(codes: number[]): [Colour | null, number] {
   if (codes[0] === 5) return [indexedColour(codes[1] ?? 0), 2];
   if (codes[0] === 2) return [nearest(codes[1] ?? 0, codes[2] ?? 0, codes[3] ?? 0), 4];

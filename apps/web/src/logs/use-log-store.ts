@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import type { LogStream } from '@peerlab/contracts';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { logLinesQuery } from '../api/queries.js';
 import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore } from './log-store.js';
@@ -11,7 +11,7 @@ import { createLogStore, type LogStore } from './log-store.js';
  * from 0, that is looked at first; a later one makes no other store.
  */
 export function useLogStore(attemptId: string, stream: LogStream, start = 0): LogStore {
-  const link = useLiveLink();
+  const channel = useLiveChannel();
   const state = useLiveState();
   const [first] = useState(start);
   const queries = useQueryClient();
@@ -34,9 +34,9 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
   const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
-    if (link === null || !isKnown || isComplete) return undefined;
-    return link.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
-  }, [link, attemptId, stream, store, isKnown, isComplete]);
+    if (channel === null || !isKnown || isComplete) return undefined;
+    return channel.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
+  }, [channel, attemptId, stream, store, isKnown, isComplete]);
   useEffect(() => {
     // At first and after every reconnect: how many lines are there by now?
     if (state !== 'paused') store.refresh();

@@ -1,7 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
-import { ApiError, call } from '../api/client.js';
+import { ApiError } from '@peerlab/client';
+import { call } from '../api/client.js';
 import { runQuery, templatesQuery } from '../api/queries.js';
 import { whenThere } from '../lazy-page.js';
 import { CheckReport } from '../submit/CheckReport.js';

@@ -1,3 +1,5 @@
+import type { FileRoute } from '@peerlab/client';
+import { requestOf, type CallOf } from '@peerlab/contracts';
 import { useState, type MouseEvent, type ReactNode } from 'react';
 import { fetchFile } from '../api/client.js';
 import { getToken } from '../api/token.js';
@@ -6,13 +8,15 @@ import { getToken } from '../api/token.js';
  * A link to a file of the API. The browser would follow it without the token, which a farm may ask for: with one
  * the page fetches the file itself and gives it to the browser to save.
  */
-export function Download({
-  path,
+export function Download<N extends FileRoute>({
+  route,
+  call,
   fileName,
   className,
   children,
 }: {
-  path: string;
+  route: N;
+  call: CallOf<N>;
   fileName: string;
   className: string;
   children: ReactNode;
@@ -22,14 +26,14 @@ export function Download({
     if (getToken() === null) return;
     event.preventDefault();
     setProblem(null);
-    fetchFile(path).then(
+    fetchFile(route, call).then(
       (content) => saveAs(content, fileName),
       (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
     );
   };
   return (
     <>
-      <a className={className} href={path} download={fileName} onClick={follow}>
+      <a className={className} href={requestOf(route, call).path} download={fileName} onClick={follow}>
         {children}
       </a>
       {problem !== null && <span role="alert">{problem}</span>}

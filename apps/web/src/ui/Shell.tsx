@@ -1,6 +1,6 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
-import { useLiveLink, useLiveState } from '../api/live-context.js';
+import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
 import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
@@ -130,8 +130,8 @@ function LiveDot(): ReactNode {
 
 function LiveBanner(): ReactNode {
   const state = useLiveState();
-  const link = useLiveLink();
-  const heardAt = link?.lostAt() ?? null;
+  const channel = useLiveChannel();
+  const heardAt = channel?.lostAt ?? null;
   return (
     <div role="status">
       {state === 'paused' && (
@@ -143,7 +143,7 @@ function LiveBanner(): ReactNode {
             </>
           )}
           .{' '}
-          <button type="button" onClick={() => link?.retryNow()}>
+          <button type="button" onClick={() => channel?.retryNow()}>
             Retry now
           </button>
         </p>

@@ -1,16 +1,26 @@
+import { ApiError } from '@peerlab/client';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useEffect, type ReactNode } from 'react';
-import { ApiError } from '../api/client.js';
 
-/** What went wrong, the id to quote, and a way to try again. */
+/** What to do about an error that the page itself found, by the code of its problem. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  unreachable: 'It may be restarting; this page tries again by itself.',
+  timeout: 'It may be overloaded; this page tries again by itself.',
+  contract: 'Reload the page to get the version that belongs to the controller.',
+};
+
+/** What went wrong, what to do, the id to quote, and a way to try again. */
 export function ErrorNotice({ error, retry }: { error: Error; retry?: (() => void) | undefined }): ReactNode {
   const problem = error instanceof ApiError ? error.problem : null;
+  const detail = problem === null ? error.message : problem.detail;
+  const remedy = problem === null ? undefined : REMEDIES[problem.code];
   return (
     <div className="notice notice-bad" role="alert">
       <p>
         <strong>{problem?.title ?? 'This part of the page failed'}</strong>
       </p>
-      {error.message !== problem?.title && <p>{error.message}</p>}
+      {detail !== undefined && <p>{detail}</p>}
+      {remedy !== undefined && <p>{remedy}</p>}
       {problem !== null && problem.errors.length > 0 && (
         <ul>
           {problem.errors.map((item, index) => (

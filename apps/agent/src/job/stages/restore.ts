@@ -1,7 +1,7 @@
 import { output, script } from '../../machine/command.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatSeconds } from '../../timing.js';
-import { messageOf } from '../../journal.js';
+import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import type { KernelIdentity } from '../kernel-identity.js';

@@ -1,7 +1,7 @@
 import { type AttemptEvent, PLAN_MAX, type SuiteEntry } from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
-import { messageOf } from '../../journal.js';
+import { messageOf } from '../../error-message.js';
 import { killSuite } from '../suite-command.js';
 import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';

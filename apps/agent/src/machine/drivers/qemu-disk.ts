@@ -2,7 +2,7 @@ import { rename, readFile, writeFile } from 'node:fs/promises';
 import { pause } from '../../timing.js';
 import { MachineError, adviceOf } from '../errors.js';
 import type { Disk } from '../protocols.js';
-import { qmp } from './qemu-power.js';
+import { runMonitorCommand } from './qemu-power.js';
 
 /** The lab starts QEMU within a second; after its own death the farm starts it again within a minute. */
 const RESET_MS = 120_000;
@@ -50,12 +50,12 @@ export function createQemuDisk(settings: { qmpSocket: string; stateFile: string;
         signal?.throwIfAborted();
         try {
           if (await isFresh()) {
-            await qmp(qmpSocket, 'query-status', signal);
+            await runMonitorCommand(qmpSocket, 'query-status', signal);
             return;
           }
           if (performance.now() - quitAt > QUIT_AGAIN_MS) {
             quitAt = performance.now();
-            await qmp(qmpSocket, 'quit', signal);
+            await runMonitorCommand(qmpSocket, 'quit', signal);
             obstacle = 'the lab has not started it again';
           }
         } catch (error) {

@@ -5,7 +5,7 @@ import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
 import { LineSplitter, readInto } from '../lines.js';
-import { messageOf } from '../../journal.js';
+import { messageOf } from '../../error-message.js';
 import type {
   CommandEnd,
   ExecOptions,

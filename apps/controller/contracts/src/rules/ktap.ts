@@ -68,6 +68,11 @@ export function parseKtapLine(raw: string): KtapEvent | null {
   return null;
 }
 
+/** The text of a diagnostic line of KTAP, `# TEXT`; null for any other line. The farm's own diagnostics are such lines too. */
+export function parseDiagnostic(line: string): string | null {
+  return line.startsWith('# ') ? line.slice(2) : null;
+}
+
 /** `[not ]ok NUMBER[ -][ NAME][ # DIRECTIVE[:] REASON]`; a `#` that no directive follows makes the line plain text. */
 function parseResult(line: string): KtapEvent | null {
   const match = RESULT.exec(line);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
 import { Sql } from '../database/sql.js';
+import { eventually } from '../../testing/eventually.js';
 import { blockedFolder, postgresAccount } from './account.js';
 import { completeLinks } from './binaries.js';
 import { ensurePostgres, socketFolder, stopPostgres } from './supervisor.js';
@@ -93,7 +94,11 @@ it('is started by one at a time: of two that find a dead one, the second would t
   const ended = once(other, 'exit');
   let isStarted = false;
   const started = ensurePostgres(state, ['fsync=off']).then(() => (isStarted = true));
-  while ((await runningWith('flock', lock)) < 2);
+  await eventually(
+    'both to wait for the lock',
+    () => runningWith('flock', lock),
+    (count) => count >= 2,
+  );
   expect(isStarted).toBe(false);
   other.stdin.end();
   await ended;

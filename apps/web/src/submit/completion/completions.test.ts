@@ -110,6 +110,8 @@ it.each([
   '# na▮',
   'name: so▮',
   'name: x\n  ▮',
+  'builds:\n  - name: a\n ▮',
+  'builds:\n  - name: a\n   ▮',
   'builds:\n  - series:\n      - mbox: |\n          na▮',
   'suites:▮',
   'x: {▮}',

@@ -2,8 +2,8 @@ import { DEFAULT_SUITES, RunSpec } from '@peerlab/contracts';
 import type { z } from 'zod';
 import type { FieldPath } from '../form-model.js';
 import { knownNames, type Known, type Named } from './known.js';
-import { placeOf, type Cursor } from './place.js';
-import type { Place } from './scan.js';
+import { placeOf, type Cursor, type Place } from './place.js';
+
 import { aboutOf, briefOf, formOf, keysOf, shapesAt, valuesOf } from './shapes.js';
 
 export interface Completion {

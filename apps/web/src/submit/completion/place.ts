@@ -1,16 +1,23 @@
 import type { FieldPath } from '../form-model.js';
-import { closeBrackets, scanFlow } from './flow.js';
-import { childPath, MARK, Scan, type Frame, type Place } from './scan.js';
+import { keysOfMap, parseYaml, pathOf, textsOfList, type YamlNode, type YamlTree } from './tree.js';
 
-const KEY = /("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?:[^\s,[\]{}#&*!|>'"%@`-]|-(?=\S))(?:(?! #).)*?)[ \t]*:(?=\s|$)/y;
-/** A word to complete, and the quote that begins it. */
-const WORD_BEFORE = /(["']?)([A-Za-z0-9_][\w.-]*)?$/;
-const WORD_AFTER = /^[\w.-]*/;
-
-/** Longer lines are no run's structure, and are passed over. */
-const LINE_MAX = 1000;
-/** Longest word to complete, in characters. */
-const WORD_MAX = 200;
+/** Where in the structure of a run the cursor stands. */
+export interface Place {
+  /**
+   * `key`: a key of the map at `path` · `value`: what is at `path`, on the line of its key or in brackets ·
+   * `node`: what is at `path`, with its lines to itself, so that it may begin a map or a list.
+   */
+  role: 'key' | 'value' | 'node';
+  path: FieldPath;
+  /** Keys of the map, or texts of the list, that are there already. */
+  given: ReadonlySet<string>;
+  /** Within `{}` or `[]`. */
+  isFlow: boolean;
+  /** Column of the keys of the map here, from 0; lines below them are deeper. */
+  indent: number;
+  /** The key has its colon. */
+  hasColon: boolean;
+}
 
 export interface Cursor {
   /** Null where nothing can be said: comments, block texts, the middle of a sentence. */
@@ -26,101 +33,105 @@ export interface Cursor {
   listAt: (path: FieldPath) => readonly string[];
 }
 
-/**
- * Says where a cursor (offset in characters) stands in YAML, which may be unfinished and need not parse.
- * It reads lines, indentation and brackets as people write runs; it never throws.
- */
+/** Stands for the word at the cursor while the text is read; a private character that no run holds. */
+const MARK = '\uE000';
+/** A word to complete, and the quote that begins it. */
+const WORD_BEFORE = /(["']?)([A-Za-z0-9_][\w.-]*)?$/;
+const WORD_AFTER = /^[\w.-]*/;
+/** Longest word to complete, in characters. */
+const WORD_MAX = 200;
+
+/** Says where a cursor (offset in characters) stands in YAML, which may be unfinished. It never throws. */
 export function placeOf(text: string, cursor: number): Cursor {
   const lineStart = text.lastIndexOf('\n', cursor - 1) + 1;
   const [, quote = '', typed = ''] = WORD_BEFORE.exec(text.slice(Math.max(lineStart, cursor - WORD_MAX), cursor)) ?? [];
   const from = cursor - typed.length;
   const to = cursor + (WORD_AFTER.exec(text.slice(cursor, cursor + WORD_MAX))?.[0].length ?? 0);
   const end = quote !== '' && text[to] === quote ? to + 1 : to;
-  const scan = new Scan();
-  /** Lines indented deeper than this belong to a block text; null outside of one. */
-  let textBelow: number | null = null;
-  for (const line of `${text.slice(0, from - quote.length)}${MARK}${text.slice(end)}`.split('\n')) {
-    const column = line.length - line.trimStart().length;
-    const isBlank = line.length === column;
-    if (textBelow !== null) {
-      if (isBlank || column > textBelow) continue;
-      textBelow = null;
+  const before = text.slice(0, from - quote.length);
+  const after = text.slice(end);
+  // Alone on its line the word may become a key: with a colon, what stands around it is read as its siblings.
+  const isAlone = /^[ ]*(?:- +)*$/.test(before.slice(lineStart)) && /^[ \t]*(?:#.*)?(?:\r?\n|$)/.test(after);
+  const tree = parseYaml(`${before}${MARK}${isAlone ? ':' : ''}${after}`);
+  const column = before.length - lineStart;
+  return { place: placeOfMark(tree, isAlone, column), from, to, typed, quote, listAt: (path) => listAt(tree, path) };
+}
+
+/** @param column at which the mark stands in its line */
+function placeOfMark(tree: YamlTree, isAlone: boolean, column: number): Place | null {
+  const at = tree.text.indexOf(MARK);
+  const mark = tree.root.resolve(at, 1);
+  // Within a comment, a block text or a sentence the mark is no text of its own.
+  if (mark.name !== 'Literal' || tree.text.slice(mark.from, mark.to) !== MARK) return null;
+  const isFlow = hasAncestor(mark, ['FlowMapping', 'FlowSequence']);
+  const holder = mark.parent;
+  if (holder?.name === 'Key') {
+    const pair = holder.parent;
+    const map = pair?.parent;
+    if (pair == null || map == null) return null;
+    // What an odd indentation makes: a map within a key, or an item without a dash. Nothing can be said there.
+    const isStray =
+      map.parent?.name === 'Item' &&
+      map.parent.parent?.name === 'BlockSequence' &&
+      map.parent.prevSibling?.name !== '-';
+    if (isStray || hasAncestor(map, ['Key'])) return null;
+    const given = new Set(keysOfMap(tree, map).filter((key) => key !== MARK));
+    if (map.name === 'FlowMapping' && map.getChild('{') === null) {
+      // A single pair without braces, which the colon of the mark made of an item.
+      return isAlone ? itemPlace(tree, map) : null;
     }
-    if (isBlank || line.length > LINE_MAX) continue;
-    if (scan.top.isFlow && !closeBrackets(scan, line, column)) scanFlow(scan, line, column);
-    else textBelow = scanBlockLine(scan, line, column);
+    const path = pathOf(tree.text, map);
+    const hasColon = !isAlone && pair.getChild(':') !== null;
+    if (isFlow) return { role: 'key', path, given, isFlow, indent: blockIndent(tree, map), hasColon };
+    if (!isAlone || given.size > 0) return { role: 'key', path, given, isFlow, indent: column, hasColon };
+    return { role: 'node', path, given: siblingsOf(tree, map), isFlow, indent: column, hasColon: false };
   }
-  return { place: scan.place, from, to, typed, quote, listAt: (path) => scan.listAt(path) };
+  return isFlow || holder?.name === 'Pair' || holder?.name === 'Item' ? itemPlace(tree, mark) : null;
 }
 
-/** Returns the indentation that a block text begun on this line is deeper than, or null. */
-function scanBlockLine(scan: Scan, line: string, start: number): number | null {
-  let column = start;
-  if (line[column] === '#' || /^(?:---|\.\.\.)(?:\s|$)/.test(line)) return null;
-  const startsItem = dashWidth(line, column) > 0;
-  const isLeft = ({ indent, kind }: Frame): boolean =>
-    indent > column || (indent === column && kind === 'list' && !startsItem);
-  while (isLeft(scan.top)) scan.pop();
-  for (let dash = dashWidth(line, column); dash > 0; dash = dashWidth(line, column)) {
-    const { top } = scan;
-    if (top.kind === 'list' && top.indent === column) {
-      top.index += 1;
-      top.isFilled = false;
-    } else if (mayHold(top)) {
-      scan.push('list', column, false);
-    } else {
-      return null;
-    }
-    column += dash;
-    if (column >= line.length || line[column] === '#') return null;
+/** A value beside its key or its dash, or in brackets. */
+function itemPlace(tree: YamlTree, node: YamlNode): Place {
+  const isFlow = hasAncestor(node, ['FlowMapping', 'FlowSequence']);
+  return {
+    role: 'value',
+    path: pathOf(tree.text, node),
+    given: siblingsOf(tree, node),
+    isFlow,
+    indent: blockIndent(tree, node),
+    hasColon: false,
+  };
+}
+
+/** The other texts of the list that a node is an item of; none when it is the value of a key. */
+function siblingsOf(tree: YamlTree, node: YamlNode): Set<string> {
+  const list = node.parent?.name === 'Item' ? node.parent.parent : null;
+  return new Set(list === null ? [] : textsOfList(tree, list).filter((text) => text !== MARK));
+}
+
+/** Column of the keys of the block map, or of the dashes of the block list, around a node. */
+function blockIndent({ text }: YamlTree, node: YamlNode): number {
+  for (let at: YamlNode | null = node; at !== null; at = at.parent) {
+    if (at.name !== 'BlockMapping' && at.name !== 'BlockSequence') continue;
+    // The node itself may begin within the blanks before.
+    const first = at.firstChild?.from ?? at.from;
+    return first - (text.lastIndexOf('\n', first - 1) + 1);
   }
-  KEY.lastIndex = column;
-  const found = KEY.exec(line);
-  if (found === null) return scanNode(scan, line.slice(column), column);
-  if (scan.top.kind !== 'map' || scan.top.indent !== column) {
-    if (scan.top.isFilled) return null;
-    scan.push('map', column, false);
+  return 0;
+}
+
+function hasAncestor(node: YamlNode, names: readonly string[]): boolean {
+  for (let at = node.parent; at !== null; at = at.parent) if (names.includes(at.name)) return true;
+  return false;
+}
+
+/** The texts in the list at a path of keys. */
+function listAt(tree: YamlTree, path: FieldPath): string[] {
+  let node: YamlNode | null = tree.root.getChild('Document')?.firstChild ?? null;
+  for (const step of path) {
+    const pair: YamlNode | undefined = node
+      ?.getChildren('Pair')
+      .find((each) => pathOf(tree.text, each).at(-1) === step);
+    node = pair?.lastChild ?? null;
   }
-  scan.nameKey(found[1] ?? '', true);
-  return scanValue(scan, line.slice(KEY.lastIndex).trimStart());
+  return node === null ? [] : textsOfList(tree, node).filter((text) => text !== MARK);
 }
-
-/** Width of a dash with the spaces after it, 0 where none stands. */
-function dashWidth(line: string, column: number): number {
-  if (line[column] !== '-') return 0;
-  const rest = line.slice(column + 1);
-  if (rest !== '' && !/^\s/.test(rest)) return 0;
-  return 1 + rest.length - rest.trimStart().length;
-}
-
-/** What stands alone on its line or after a dash. */
-function scanNode(scan: Scan, text: string, column: number): number | null {
-  if (!isMark(text)) return scanValue(scan, text);
-  const { top } = scan;
-  if (top.kind === 'map' && top.indent === column) scan.note('key', top.path, top, column, false);
-  else if (mayHold(top)) scan.note('node', childPath(top), top, column, false);
-  return null;
-}
-
-/** What follows a key or a dash on its line. */
-function scanValue(scan: Scan, given: string): number | null {
-  const properties = /^(?:[&!]\S*\s+)*/.exec(given)?.[0].length ?? 0;
-  const text = given.slice(properties);
-  const { top } = scan;
-  if (text === '' || text.startsWith('#') || !mayHold(top)) return null;
-  if (isMark(text)) {
-    scan.note('value', childPath(top), top, top.indent, false);
-  } else if (text.startsWith('|') || text.startsWith('>')) {
-    top.isFilled = true;
-    return top.indent;
-  } else if (text.startsWith('{') || text.startsWith('[')) {
-    scanFlow(scan, text, 0);
-  } else {
-    scan.fill(text.replace(/\s#.*$/, ''));
-  }
-  return null;
-}
-
-const mayHold = (frame: Frame): boolean => !frame.isFilled && (frame.kind !== 'map' || frame.key !== null);
-
-const isMark = (text: string): boolean => text.startsWith(MARK) && /^\s*(?:$|\s#)/.test(text.slice(1));

@@ -1,13 +1,15 @@
 import { LIVE_CLOSE } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLiveLink, LOOK_BACK_MS, SILENCE_MS } from './live.js';
+import { LOOK_BACK_MS } from './cursor-history.js';
+import { LiveChannel } from './live-channel.js';
+import { SILENCE_MS, type LiveConnectionType } from './live-socket.js';
 
 /** A socket that the test opens, closes and speaks through. */
 class ManualSocket extends EventTarget {
   static all: ManualSocket[] = [];
   readyState = 0;
   sent: unknown[] = [];
-  constructor() {
+  constructor(readonly url: string) {
     super();
     ManualSocket.all.push(this);
   }
@@ -33,20 +35,19 @@ const newest = (): ManualSocket => {
 };
 const ATTEMPT = '00000000-0000-4000-8000-000000000000';
 
-describe('live link', () => {
+describe('LiveChannel', () => {
   const topics: (string | null)[] = [];
   let returns = 0;
   let token: string | null = null;
   const start = (since: string | null = 'page') =>
-    createLiveLink(
-      {
-        onChanged: (topic) => topics.push(topic),
-        onReturn: () => (returns += 1),
-      },
+    new LiveChannel({
+      url: 'http://farm:7470',
+      token: () => token,
+      WebSocket: ManualSocket as unknown as LiveConnectionType,
       since,
-      () => token,
-      () => new ManualSocket() as unknown as WebSocket,
-    );
+      onChanged: (topic) => topics.push(topic),
+      onReturn: () => (returns += 1),
+    });
   /** What a controller answers to the first frame. */
   const join = (cursor: string, changed: string[] | null = []): void => {
     newest().open();
@@ -67,6 +68,7 @@ describe('live link', () => {
     const stop = link.watch(['runs', 'grid']);
     link.watch(['grid']);
     await Promise.resolve();
+    expect(newest().url).toBe('ws://farm:7470/api/v1/live');
     expect(newest().sent.at(-1)).toEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'page' });
     stop();
     await Promise.resolve();
@@ -90,7 +92,7 @@ describe('live link', () => {
     newest().open();
     expect(newest().sent[0]).toEqual({ type: 'sign-in', token: 'second' });
     join('a');
-    expect(link.state()).toBe('open');
+    expect(link.state).toBe('open');
     link.tokenChanged();
     expect(ManualSocket.all).toHaveLength(2);
   });
@@ -152,16 +154,16 @@ describe('live link', () => {
     newest().say({ type: 'changed', topic: 'grid', cursor: 'b' });
     expect(topics.splice(0)).toEqual(['runs', 'grid']);
     newest().close();
-    expect(link.state()).toBe('paused');
-    expect(link.lostAt()).toBeGreaterThan(0);
+    expect(link.state).toBe('paused');
+    expect(link.lostAt).toBeGreaterThan(0);
     vi.advanceTimersByTime(600);
     expect(ManualSocket.all).toHaveLength(2);
     newest().open();
-    expect(link.state()).toBe('paused');
+    expect(link.state).toBe('paused');
     expect(newest().sent).toContainEqual({ type: 'topics', topics: ['runs', 'grid'], since: 'b' });
     expect(newest().sent).toContainEqual({ type: 'tail', attemptId: ATTEMPT, stream: 'serial', fromSeq: 9 });
     newest().say({ type: 'resumed', cursor: 'c', changed: ['grid'] });
-    expect([link.state(), link.lostAt()]).toEqual(['open', null]);
+    expect([link.state, link.lostAt]).toEqual(['open', null]);
     expect(topics.splice(0)).toEqual(['grid']);
     expect(returns).toBe(1);
     newest().close();
@@ -191,23 +193,23 @@ describe('live link', () => {
     vi.advanceTimersByTime(SILENCE_MS - 1);
     newest().say({ type: 'cursor', cursor: 'b' });
     vi.advanceTimersByTime(SILENCE_MS - 1);
-    expect(link.state()).toBe('open');
+    expect(link.state).toBe('open');
     vi.advanceTimersByTime(1);
-    expect(link.state()).toBe('paused');
+    expect(link.state).toBe('paused');
     vi.advanceTimersByTime(600);
     newest().open();
     expect(newest().sent).toContainEqual({ type: 'topics', topics: [], since: 'b' });
   });
 
-  it('waits longer after every failure, but never longer than ten seconds', () => {
+  it('waits longer after every failure, but never longer than 15 seconds', () => {
     const link = start();
     for (let tries = 1; tries <= 12; tries += 1) {
       newest().close();
-      vi.advanceTimersByTime(10_000);
+      vi.advanceTimersByTime(15_000);
       expect(ManualSocket.all).toHaveLength(tries + 1);
     }
     newest().close();
-    vi.advanceTimersByTime(5_900);
+    vi.advanceTimersByTime(7_400);
     expect(ManualSocket.all).toHaveLength(13);
     link.retryNow();
     expect(ManualSocket.all).toHaveLength(14);
