@@ -17,6 +17,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
+import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -84,6 +85,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
+      SeriesAsData1764800000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -8,13 +8,15 @@ const PAGE_LINES = 1000;
 const PROOF: Proof = {
   test: 'F01',
   expected: 'peer',
-  aliasPages: 4,
-  ramPages: 0,
-  mapType: 'BUS_ADDR',
-  aliasCalls: 4,
-  migratedBack: 0,
-  bytesCompared: 16384,
-  oracle: true,
+  taken: 'BUS_ADDR',
+  detail: {
+    'alias pages': 4,
+    'RAM pages': 0,
+    'dma_alias calls': 4,
+    'pages migrated back': 0,
+    'bytes compared': 16384,
+    'oracle reads': 1,
+  },
 };
 
 /** The grid of a run of `columns` × `tests` cells over HTTP, `reads` times. */

@@ -45,9 +45,9 @@ describe('kernels of every kind on one machine', () => {
   it('sets the untouched base beside the series', async () => {
     const ended = await run(await bundled('before-after'));
     const grid = await client.call('getGrid', { query: { run: ended.id } });
-    expect(grid.columns.map((c) => [c.build.name, c.build.dmaAlias])).toEqual([
-      ['base', false],
-      ['patched', true],
+    expect(grid.columns.map((c) => [c.build.name, c.build.features])).toEqual([
+      ['base', []],
+      ['patched', ['dma_alias']],
     ]);
     const cell = (test: string, column: number) => {
       const row = grid.rows.findIndex((r) => r.test === test);

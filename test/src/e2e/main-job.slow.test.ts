@@ -17,11 +17,8 @@ interface Entry {
   reason: string | null;
   proof: {
     expected: string;
-    aliasPages: number;
-    ramPages: number;
-    mapType: string;
-    bytesCompared: number;
-    oracle: boolean;
+    taken: string;
+    detail: Record<string, number>;
   } | null;
 }
 interface Report {
@@ -86,13 +83,19 @@ describe('the main job on the virtual lab, with the controller killed in the mid
       );
       expect(peer.length, machine).toBeGreaterThanOrEqual(3);
       for (const { proof, pathKind, test } of peer) {
-        if (pathKind === 'NOT_SUPPORTED') expect(proof, `${machine} ${test}`).toMatchObject({ aliasPages: 0 });
-        else expect(proof?.aliasPages, `${machine} ${test}`).toBeGreaterThan(0);
+        if (pathKind === 'NOT_SUPPORTED')
+          expect(proof, `${machine} ${test}`).toMatchObject({ taken: 'ram', detail: { 'alias pages': 0 } });
+        else {
+          expect(proof?.taken, `${machine} ${test}`).toBe(pathKind);
+          expect(proof?.detail['alias pages'], `${machine} ${test}`).toBeGreaterThan(0);
+        }
       }
       // Somewhere the bytes were compared with the host's own view of the device memory.
       if (machine !== 'v-intel-roots')
         expect(
-          peer.some((r) => r.proof?.oracle === true && r.proof.bytesCompared > 0),
+          peer.some(
+            ({ proof }) => (proof?.detail['oracle reads'] ?? 0) > 0 && (proof?.detail['bytes compared'] ?? 0) > 0,
+          ),
           machine,
         ).toBe(true);
     }

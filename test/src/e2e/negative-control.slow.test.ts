@@ -48,7 +48,7 @@ describe('a machine that corrupts data behind a success code', () => {
     'does not believe the success that %s was told',
     (test) => {
       const result = attempt.results.find((r) => r.test === test);
-      expect(result).toMatchObject({ verdict: 'fail', proof: { mapType: 'BUS_ADDR' } });
+      expect(result).toMatchObject({ verdict: 'fail', proof: { taken: 'BUS_ADDR' } });
       expect(result?.reason).toMatch(/wrong data: byte \d+ of page \d+ is 0x[0-9a-f]{2}, 0x[0-9a-f]{2} expected/);
     },
   );

@@ -262,7 +262,7 @@ describe('metrics in the cells', () => {
     await row.waitFor();
     expect(await row.locator('td.cell').allTextContents()).toEqual(Array.from({ length: 5 }, () => '✓P'));
     await page.getByLabel('Metrics in cells').check();
-    await page.getByText(/each against kernel .* the newest one here without dma_alias/).waitFor();
+    await page.getByText(/each against kernel .* the newest one here without special features/).waitFor();
     expect(asked.filter((path) => path.endsWith('/kernel-metrics'))).toHaveLength(1);
     expect(asked.filter((path) => path.endsWith('/grid/builds'))).toEqual([]);
     expect(searchOf(page.url())).toMatchObject({ show: 'metric' });
@@ -389,7 +389,7 @@ describe('many kernels', () => {
   it('have their metrics below the verdict, on every page against a kernel that is shown', PATIENCE, async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric&q=test_1$`);
     const { page } = opened;
-    await page.getByText('the newest one here without dma_alias').waitFor();
+    await page.getByText('the newest one here without special features').waitFor();
     await page.locator('.cell-metric-narrow').first().waitFor();
     await page.getByRole('link', { name: 'older kernels' }).click();
     await page.getByText(SECOND).waitFor();
@@ -406,7 +406,7 @@ describe('many kernels', () => {
   it('of many tests have them in a corner, as no line of a dense grid may be higher than another', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric`);
     const { page } = opened;
-    await page.getByText('the newest one here without dma_alias').waitFor();
+    await page.getByText('the newest one here without special features').waitFor();
     await page.getByRole('link', { name: 'older kernels' }).click();
     await page.locator('.grid-dense .corner-better').first().waitFor();
     const cell = page.locator('td.cell:has(> .corner-better)').last();

@@ -90,7 +90,7 @@ function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManif
     series: patches.map(({ file, subject, sha256 }) => ({ file, subject, sha256 })),
     config: { name: 'peerlab', sha256: sha('config') },
     toolchain: 'gcc (Debian 12.2.0-14) 12.2.0; GNU ld 2.40',
-    features: { dmaAlias: name !== 'base' },
+    features: name === 'base' ? [] : ['dma_alias'],
     modules: ['peerlab_provider', 'peerlab_client'],
     suites: [
       {

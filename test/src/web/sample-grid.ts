@@ -11,7 +11,7 @@ export function sampleGrid(jobs: readonly SampleJob[]): Grid {
         name: job.build,
         release: '7.3.4-peerlab+',
         buildId: attempt.kernels[1]?.buildId ?? null,
-        dmaAlias: job.build !== 'base',
+        features: job.build === 'base' ? [] : ['dma_alias'],
         config: 'peerlab',
       },
       machine: job.machine,

@@ -102,7 +102,7 @@ export class SampleKernels {
       baseVersion: '7.3.4',
       buildId: build.buildId ?? '',
       patches: name === 'base' ? 0 : 5,
-      dmaAlias: build.dmaAlias === true,
+      features: build.features ?? [],
       config: 'peerlab',
       builtAt,
       testedAt: at,

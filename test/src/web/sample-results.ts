@@ -47,13 +47,15 @@ function proofOf(test: string, kind: PathKind, alias: boolean): Proof | null {
   return {
     test,
     expected: test.startsWith('fallback') ? 'ram' : 'peer',
-    aliasPages: usesPeer ? (test === 'mixed_ranges' ? 40 : 64) : 0,
-    ramPages: usesPeer ? (test === 'mixed_ranges' ? 24 : 0) : 64,
-    mapType: usesPeer ? kind : 'RAM',
-    aliasCalls: usesPeer ? 64 : 0,
-    migratedBack: usesPeer ? 0 : 64,
-    bytesCompared: 262_144,
-    oracle: test === 'host_oracle_agrees',
+    taken: usesPeer ? kind : 'ram',
+    detail: {
+      'alias pages': usesPeer ? (test === 'mixed_ranges' ? 40 : 64) : 0,
+      'RAM pages': usesPeer ? (test === 'mixed_ranges' ? 24 : 0) : 64,
+      'dma_alias calls': usesPeer ? 64 : 0,
+      'pages migrated back': usesPeer ? 0 : 64,
+      'bytes compared': 262_144,
+      'oracle reads': test === 'host_oracle_agrees' ? 4 : 0,
+    },
   };
 }
 

@@ -42,7 +42,7 @@ export async function makeFakeBundle(
     series: [],
     config: { name: 'peerlab', sha256: sha256('config') },
     toolchain: 'gcc 12',
-    features: { dmaAlias: true },
+    features: ['dma_alias'],
     modules: ['peerlab_provider'],
     suites: suites.map((suite) => ({
       name: suite.name,

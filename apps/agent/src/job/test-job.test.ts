@@ -87,7 +87,7 @@ afterEach(async () => {
 
 describe('a test job on a healthy machine', () => {
   it('flashes, proves, tests and restores, with evidence for each step', async () => {
-    const proof = { test: 'F01', expected: 'peer', aliasPages: 4, ramPages: 0, mapType: 'BUS_ADDR' };
+    const proof = { test: 'F01', expected: 'peer', taken: 'BUS_ADDR', detail: { 'alias pages': 4 } };
     await setUp({
       tests: [
         { id: 'F01.alias_returned', act: 'pass', proof },

@@ -9,7 +9,7 @@ const result = {
   status: 'fail',
   reason: HEAVY,
   durationMs: 1,
-  proof: { test: HEAVY, expected: 'peer', aliasPages: 0, ramPages: 0, mapType: HEAVY },
+  proof: { test: HEAVY, expected: 'peer', taken: HEAVY },
   warnings: Array(1000).fill('w'.repeat(19_000)),
   signature: HEAVY,
   log: null,
@@ -23,7 +23,7 @@ const manifest = {
   series: [],
   config: { name: 'peerlab', sha256: 'a'.repeat(64) },
   toolchain: 'gcc',
-  features: { dmaAlias: true },
+  features: ['dma_alias'],
   modules: [],
   suites: Array.from({ length: 8 }, () => ({
     name: 's',

@@ -204,7 +204,7 @@ describe('Worker', () => {
     const { attemptId, fence } = revoked;
     worker.receive({
       type: 'welcome',
-      protocol: 2,
+      protocol: AGENT_PROTOCOL,
       agent: 'lab',
       attempts: [{ attemptId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
     });

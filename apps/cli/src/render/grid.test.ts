@@ -15,7 +15,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
       platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'none' },
     },
   },
-  build: { id: uuid, name: build, release: null, buildId: null, dmaAlias: null, config: null },
+  build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null },
   machine,
   runId: uuid,
   runName: 'r',

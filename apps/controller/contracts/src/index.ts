@@ -19,6 +19,7 @@ export * from './schema/machine-attempts.js';
 export * from './schema/metric.js';
 export * from './schema/paths.js';
 export * from './schema/problem.js';
+export * from './schema/proof.js';
 export * from './schema/retention.js';
 export * from './schema/run-spec.js';
 export * from './schema/states.js';

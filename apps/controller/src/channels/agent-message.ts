@@ -1,6 +1,6 @@
-import { AGENT_PROTOCOL, fitTo, FRAME_MAX_BYTES, ToAgent } from '@peerlab/contracts';
+import { fitTo, FRAME_MAX_BYTES, ToAgent } from '@peerlab/contracts';
 import { z } from 'zod';
-import { inVersion1 } from './agent-v1.js';
+import { inProtocol } from './older-agents.js';
 
 /** `text` null = the agent's version has no word for it; `problem` = the agent would refuse it and hang up. */
 export type OutgoingMessage = { text: string | null } | { problem: string };
@@ -10,10 +10,10 @@ export type OutgoingMessage = { text: string | null } | { problem: string };
  * connection when it gets a frame that is too large or that it cannot read, and would get it again on the next one.
  */
 export function outgoingMessage(message: ToAgent, protocol: number): OutgoingMessage {
-  const spoken = protocol === AGENT_PROTOCOL ? message : inVersion1(message);
-  if (spoken === null) return { text: null };
   try {
-    const text = JSON.stringify(fitTo(ToAgent, spoken));
+    const spoken = inProtocol(fitTo(ToAgent, message), protocol);
+    if (spoken === null) return { text: null };
+    const text = JSON.stringify(spoken);
     const bytes = Buffer.byteLength(text);
     if (bytes <= FRAME_MAX_BYTES) return { text };
     return { problem: `it has ${bytes} bytes, and an agent takes at most ${FRAME_MAX_BYTES}` };

@@ -106,7 +106,12 @@ describe('the grid by kernel', () => {
       '7.3.4-base',
     ]);
     expect(grid.columns.map(({ run }) => run.name)).toEqual([8, 6, 4, 2, 8].map((take) => `dma_alias, take ${take}`));
-    expect(grid.columns[0]).toMatchObject({ baseVersion: '7.3.4', combinations: 1, dmaAlias: true, patches: 0 });
+    expect(grid.columns[0]).toMatchObject({
+      baseVersion: '7.3.4',
+      combinations: 1,
+      features: ['dma_alias'],
+      patches: 0,
+    });
     expect(rowOf(grid, 'thp_alias')?.verdicts).toBe('PPFFP');
     expect(
       grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason,

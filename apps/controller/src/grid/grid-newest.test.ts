@@ -44,7 +44,7 @@ describe('the grid of the newest jobs', () => {
       runId: evidence.runs[NEWEST],
       runName: `dma_alias, take ${RUNS}`,
       state: 'ended',
-      build: { name: 'base', dmaAlias: false, config: expect.any(String), release: '7.3.4-base' },
+      build: { name: 'base', features: [], config: expect.any(String), release: '7.3.4-base' },
     });
   });
 

@@ -147,13 +147,13 @@ const JOBS_OF_RUN = `
  * left of "after". Hundreds of columns share a build, whose manifest is long: it is read once.
  */
 function columnsSql(runId: string | null): string {
-  const order = runId === null ? 'built.dma_alias nulls last, j.build_name' : 'built.position';
+  const order = runId === null ? 'built.features nulls last, j.build_name' : 'built.position';
   return `
     with j as materialized (${runId === null ? NEWEST_JOBS : JOBS_OF_RUN}),
     built as materialized (
-      select b.id, b.position, (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias,
+      select b.id, b.position, u.manifest -> 'features' as features,
         jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',
-          'buildId', u.manifest -> 'buildId', 'dmaAlias', u.manifest #> '{features,dmaAlias}',
+          'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
           'config', u.manifest #> '{config,name}') as build
       from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
     select c.hash, c.label, c.identity, built.build, j.machine, j.run_id, r.name as run_name, j.id as job_id,

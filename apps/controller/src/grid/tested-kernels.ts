@@ -48,7 +48,7 @@ interface KernelRow {
   base_version: string;
   build_id: string;
   patches: number;
-  dma_alias: boolean;
+  features: string[];
   config: string;
   build: { id: string; name: string };
   run: { id: string; name: string };
@@ -76,7 +76,7 @@ export function kernelsSql(
     select u.key, ${BUILT_AT} as built_at,
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
       u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
-      (u.manifest #>> '{features,dmaAlias}')::boolean as dma_alias, u.manifest #>> '{config,name}' as config,
+      u.manifest -> 'features' as features, u.manifest #>> '{config,name}' as config,
       jsonb_build_object('id', latest.build_id, 'name', latest.name) as build,
       jsonb_build_object('id', latest.run_id, 'name', (select name from run where id = latest.run_id)) as run,
       tested.attempts
@@ -156,7 +156,7 @@ function testedKernel(row: KernelRow): TestedKernelRow {
       baseVersion: row.base_version,
       buildId: row.build_id,
       patches: row.patches,
-      dmaAlias: row.dma_alias,
+      features: row.features,
       config: row.config,
       builtAt: row.built_at,
     },

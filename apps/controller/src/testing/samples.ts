@@ -74,7 +74,7 @@ export function sampleManifest(name: string, dmaAlias = true): BundleManifest {
     series: [],
     config: { name: 'peerlab', sha256: sha('config') },
     toolchain: 'gcc 12',
-    features: { dmaAlias },
+    features: dmaAlias ? ['dma_alias'] : [],
     modules: ['p2pvram'],
     suites: [suite('p2p-functional', 'functional', ['F01', 'F02', 'F03']), suite('p2p-perf', 'performance', ['P01'])],
     files: {},

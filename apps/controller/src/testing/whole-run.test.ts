@@ -12,13 +12,15 @@ afterAll(() => farm.stop());
 const proof = {
   test: 'F01',
   expected: 'peer',
-  aliasPages: 4,
-  ramPages: 0,
-  mapType: 'BUS_ADDR',
-  aliasCalls: 4,
-  migratedBack: 0,
-  bytesCompared: 16384,
-  oracle: true,
+  taken: 'BUS_ADDR',
+  detail: {
+    'alias pages': 4,
+    'RAM pages': 0,
+    'dma_alias calls': 4,
+    'pages migrated back': 0,
+    'bytes compared': 16384,
+    'oracle reads': 1,
+  },
 } as const;
 
 it('drives a run from submission over build and test to its verdict', async () => {
@@ -63,7 +65,7 @@ it('drives a run from submission over build and test to its verdict', async () =
     { type: 'result', result: sampleResult('p2p-functional', 'F01', { proof: { ...proof } }) },
     {
       type: 'result',
-      result: sampleResult('p2p-functional', 'F02', { proof: { ...proof, test: 'F02', aliasPages: 0, ramPages: 4 } }),
+      result: sampleResult('p2p-functional', 'F02', { proof: { ...proof, test: 'F02', taken: 'ram' } }),
     },
     {
       type: 'measurement',

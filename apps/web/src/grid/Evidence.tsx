@@ -1,5 +1,5 @@
 import { VERDICT_TABLE, type Proof, type ResultView } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import { bytesText, countText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
@@ -18,44 +18,37 @@ export function Evidence({ cell }: { cell: ResultView }): ReactNode {
   );
 }
 
-/** Which way the bytes went, as the devices' drivers counted it. */
+/** Which way the data took, as the devices' drivers counted it. */
 export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
-  const pages = proof.aliasPages + proof.ramPages;
   const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
+  const [alias = 0, ram = 0] = ['alias pages', 'RAM pages'].map((name) => Number(proof.detail[name] ?? 0));
   return (
     <section aria-label="Proof of the path" className="proof">
-      <h3>Which way the bytes went</h3>
-      {pages > 0 && (
+      <h3>Which way the data took</h3>
+      {alias + ram > 0 && (
         <div className="proof-bar" aria-hidden="true">
-          {proof.aliasPages > 0 && <span className="proof-peer" style={{ flexGrow: proof.aliasPages }} />}
-          {proof.ramPages > 0 && <span className="proof-ram" style={{ flexGrow: proof.ramPages }} />}
+          {alias > 0 && <span className="proof-peer" style={{ flexGrow: alias }} />}
+          {ram > 0 && <span className="proof-ram" style={{ flexGrow: ram }} />}
         </div>
       )}
       <dl className="facts">
         <dt>Expected</dt>
         <dd>{expected}</dd>
-        <dt>
-          <i className="key proof-peer" aria-hidden="true" /> Peer (alias)
-        </dt>
-        <dd>{countText(proof.aliasPages)} pages</dd>
-        <dt>
-          <i className="key proof-ram" aria-hidden="true" /> RAM
-        </dt>
-        <dd>{countText(proof.ramPages)} pages</dd>
-        <dt>Mapped as</dt>
-        <dd>
-          <code>{proof.mapType}</code>
-        </dd>
-        <dt>dma_alias calls</dt>
-        <dd>{countText(proof.aliasCalls)}</dd>
-        <dt>Migrated back</dt>
-        <dd>{countText(proof.migratedBack)} pages</dd>
-        <dt>Data compared</dt>
-        <dd>
-          {bytesText(proof.bytesCompared)}
-          {proof.oracle && ', also through the host’s view of the BAR'}
-        </dd>
+        <dt>Taken</dt>
+        <dd>{proof.taken === 'ram' ? 'RAM' : <code>{proof.taken}</code>}</dd>
+        {Object.entries(proof.detail).map(([name, value]) => (
+          <Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{detailText(name, value)}</dd>
+          </Fragment>
+        ))}
       </dl>
     </section>
   );
+}
+
+function detailText(name: string, value: Proof['detail'][string]): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'string') return value;
+  return name.startsWith('bytes ') ? bytesText(value) : countText(value);
 }

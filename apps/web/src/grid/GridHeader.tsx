@@ -142,16 +142,11 @@ function Combination({ group: { combination, machines } }: { group: ColumnGroup 
 
 function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): ReactNode {
   const { build, state } = column;
-  const alias =
-    build.dmaAlias === null ? null : build.dmaAlias ? (
-      <span className="chip chip-good" title="this kernel can hand out DMA aliases of device-private pages">
-        ✓ dma_alias
-      </span>
-    ) : (
-      <span className="chip" title="this kernel lacks dma_alias: data has to go through RAM">
-        no dma_alias
-      </span>
-    );
+  const features = build.features?.map((feature) => (
+    <span key={feature} className="chip chip-good" title="what this kernel can do that the base cannot">
+      ✓ {feature}
+    </span>
+  ));
   return (
     <div className="build-box" title={build.buildId === null ? undefined : `build-id ${build.buildId}`}>
       <span className="row tight">
@@ -161,7 +156,7 @@ function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): R
         {state !== 'ended' && <StateBadge state={state} />}
       </span>
       <span className="muted">{build.release ?? 'release unknown'}</span>
-      {alias}
+      {features}
       <span className="muted">
         <Ago at={column.at} />
         {column.attemptId !== null && (

@@ -5,6 +5,7 @@ import { shortBuildId } from '../runs/evidence.js';
 import { Ago, exactText } from '../ui/time.js';
 import type { GridFrame } from './rows.js';
 import type { KernelGroup } from './kernel-model.js';
+import { featuresText } from './kernel-model.js';
 
 /** More kernels than this stand upright. */
 export const ROOMY_KERNELS = 8;
@@ -133,11 +134,11 @@ function Kernel({
   );
 }
 
-function kernelTitle({ build, release, buildId, patches, builtAt, run, combinations, dmaAlias }: KernelColumn): string {
+function kernelTitle({ build, release, buildId, patches, builtAt, run, combinations, features }: KernelColumn): string {
   return [
     `${build.name}: ${release}, ${patches === 1 ? '1 patch' : `${patches} patches`}`,
     `build-id ${buildId}`,
-    dmaAlias ? 'has dma_alias' : 'lacks dma_alias',
+    featuresText(features),
     `built ${exactText(Date.parse(builtAt))}, tested on ${combinations === 1 ? '1 combination' : `${combinations} combinations`}`,
     `newest run: ${run.name}`,
   ].join('\n');

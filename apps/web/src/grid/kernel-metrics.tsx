@@ -57,9 +57,9 @@ export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: str
           <>
             Medians, each against kernel <code title={of.buildId}>{shortBuildId(of.buildId)}</code> of{' '}
             <strong>{of.build.name}</strong>,{' '}
-            {of.dmaAlias
-              ? 'the oldest one here, as all that measured have dma_alias'
-              : 'the newest one here without dma_alias'}
+            {of.features.length > 0
+              ? `the oldest one here, as all that measured have features: ${of.features.join(', ')}`
+              : 'the newest one here without special features'}
             . Overlapping quartiles make no claim.
           </>
         )}

@@ -21,7 +21,7 @@ const kernel = (name: string, buildId: string): KernelColumn => ({
   baseVersion: '7.3.4',
   buildId,
   patches: 1,
-  dmaAlias: true,
+  features: ['dma_alias'],
   config: 'peerlab',
   builtAt: '2026-01-01T00:00:00Z',
   testedAt: null,
@@ -89,7 +89,10 @@ describe('metrics of kernels', () => {
   });
   const medians = (rows: readonly GridMetricRow[]) =>
     rows.map(({ values }) => values.map((value) => value?.median ?? null));
-  const built = (day: number, dmaAlias: boolean) => ({ builtAt: `2026-01-0${day}T00:00:00Z`, dmaAlias });
+  const built = (day: number, dmaAlias: boolean) => ({
+    builtAt: `2026-01-0${day}T00:00:00Z`,
+    features: dmaAlias ? ['dma_alias'] : [],
+  });
 
   it('stand in the columns of the grid, whatever the order of the answer, and are left out where no column has them', () => {
     const key = (letter: string) => ({ key: letter.repeat(64) });

@@ -66,17 +66,17 @@ export function alignMetrics(columns: readonly Pick<KernelColumn, 'key'>[], answ
 
 /**
  * The column that the others’ metrics are compared with: of those that measured anything the newest kernel without
- * dma_alias, else the oldest. Null when nothing was measured.
+ * features, else the oldest. Null when nothing was measured.
  */
 export function referenceKernel(
-  columns: readonly Pick<KernelColumn, 'builtAt' | 'dmaAlias'>[],
+  columns: readonly Pick<KernelColumn, 'builtAt' | 'features'>[],
   metrics: readonly GridMetricRow[],
 ): number | null {
   const byAge = columns
-    .map(({ builtAt, dmaAlias }, column) => ({ builtAt, dmaAlias, column }))
+    .map(({ builtAt, features }, column) => ({ builtAt, features, column }))
     .filter(({ column }) => metrics.some(({ values }) => values[column] != null))
     .toSorted((a, b) => (a.builtAt < b.builtAt ? -1 : a.builtAt > b.builtAt ? 1 : 0));
-  return (byAge.findLast(({ dmaAlias }) => !dmaAlias) ?? byAge[0])?.column ?? null;
+  return (byAge.findLast(({ features }) => features.length === 0) ?? byAge[0])?.column ?? null;
 }
 
 /** Which kernels a page has, newest first: `kernels 31–60 of 75`, or `of 560 or more` where they were not all counted. */
@@ -84,4 +84,9 @@ export function pageText(newer: number, shown: number, older: number): string {
   const total = `${countText(newer + shown + older)}${older >= KERNELS_COUNTED ? ' or more' : ''}`;
   if (shown === 0) return `none of ${total} kernels with results is older`;
   return `kernels ${countText(newer + 1)}–${countText(newer + shown)} of ${total} with results, newest first`;
+}
+
+/** What a kernel can do that others cannot: `has dma_alias`, or `no special features`. */
+export function featuresText(features: readonly string[]): string {
+  return features.length === 0 ? 'no special features' : `has ${features.join(', ')}`;
 }

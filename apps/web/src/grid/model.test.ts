@@ -33,7 +33,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
       name: build,
       release: null,
       buildId: null,
-      dmaAlias: null,
+      features: null,
       config: null,
     },
     machine,

@@ -11,6 +11,7 @@ import { bytesText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
+import { featuresText } from '../grid/kernel-model.js';
 
 const route = getRouteApi('/builds/$build');
 
@@ -74,7 +75,7 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
         <StateBadge state={build.state} />
         {manifest !== null && (
           <span className="chip" title="whether this kernel offers DMA aliases of device-private pages">
-            {manifest.features.dmaAlias ? 'has dma_alias' : 'without dma_alias'}
+            {featuresText(manifest.features)}
           </span>
         )}
         <div className="push row">

@@ -84,15 +84,10 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
 }
 
 function ProofLine({ proof }: { proof: Proof }): ReactNode {
+  const detail = Object.entries(proof.detail).map(([name, value]) => `${name}: ${value}`);
   return (
-    <span title={`expected ${proof.expected}; mapped as ${proof.mapType}; dma_alias called ${proof.aliasCalls} times`}>
-      <span className="number">{countText(proof.aliasPages)}</span> peer ·{' '}
-      <span className="number">{countText(proof.ramPages)}</span> RAM
-      {proof.oracle && (
-        <span className="chip" title="the host compared the bytes too">
-          host agrees
-        </span>
-      )}
+    <span title={[`expected ${proof.expected}`, ...detail].join('; ')}>
+      {proof.taken === 'ram' ? 'RAM' : <code>{proof.taken}</code>}
     </span>
   );
 }

@@ -13,9 +13,9 @@ export function fitTo<T>(schema: z.ZodType<T>, value: unknown): T {
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const parsed = schema.safeParse(candidate);
     if (parsed.success) return parsed.data;
-    const long = parsed.error.issues.filter(
-      (issue) => issue.code === 'too_big' && (issue.origin === 'string' || issue.origin === 'array'),
-    );
+    const long = parsed.error.issues
+      .flatMap(ofFirstForm)
+      .filter((issue) => issue.code === 'too_big' && (issue.origin === 'string' || issue.origin === 'array'));
     if (long.length === 0) break;
     // Frames are JSON: so is their copy.
     if (round === 0) candidate = JSON.parse(JSON.stringify(value));
@@ -24,6 +24,12 @@ export function fitTo<T>(schema: z.ZodType<T>, value: unknown): T {
     }
   }
   return schema.parse(candidate);
+}
+
+/** Issues of a union are those of its first form: the others are of older peers. */
+function ofFirstForm(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  return (issue.errors[0] ?? []).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function cutAt(value: unknown, path: readonly PropertyKey[], maximum: number): unknown {

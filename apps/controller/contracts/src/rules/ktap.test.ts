@@ -40,10 +40,10 @@ describe('parseKtapLine', () => {
   it('reads the lines of the farm', () => {
     expect(parseKtapLine('# test: F60.dma_to_device')).toEqual({ type: 'starting', test: 'F60.dma_to_device' });
     expect(
-      parseKtapLine('# proof: {"test":"F60","expected":"peer","aliasPages":8,"ramPages":0,"mapType":"BUS_ADDR"}'),
+      parseKtapLine('# proof: {"test":"F60","expected":"peer","taken":"BUS_ADDR","detail":{"alias pages":8}}'),
     ).toMatchObject({
       type: 'proof',
-      proof: { aliasPages: 8, mapType: 'BUS_ADDR', bytesCompared: 0 },
+      proof: { taken: 'BUS_ADDR', detail: { 'alias pages': 8 } },
     });
     expect(
       parseKtapLine('# metric: {"name":"fault.ram.pte","unit":"ns/page","better":"lower","samples":[1.5,2]}'),

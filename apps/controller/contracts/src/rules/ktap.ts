@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Metric, REASON_MAX, SAMPLES_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { Proof } from '../schema/proof.js';
 import { cleanText, cutText } from '../schema/text.js';
-import { Proof } from '../schema/verdict.js';
 
 /**
  * Characters of a line that are looked at, enough for a metric with thousands of samples. What a suite prints

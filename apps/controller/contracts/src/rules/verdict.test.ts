@@ -15,13 +15,8 @@ import {
 const proof = (part: Partial<Proof>): Proof => ({
   test: 't',
   expected: 'peer',
-  aliasPages: 8,
-  ramPages: 0,
-  mapType: 'BUS_ADDR',
-  aliasCalls: 8,
-  migratedBack: 0,
-  bytesCompared: 4096,
-  oracle: true,
+  taken: 'BUS_ADDR',
+  detail: {},
   ...part,
 });
 const passed = (p: Proof | null, warnings: string[] = []) => ({
@@ -35,19 +30,19 @@ const passed = (p: Proof | null, warnings: string[] = []) => ({
 describe('judge', () => {
   it('believes a pass only when the counters agree with the predicted path', () => {
     expect(judge(passed(proof({})), 'BUS_ADDR').verdict).toBe('pass');
-    expect(judge(passed(proof({ aliasPages: 0, ramPages: 8 })), 'BUS_ADDR')).toEqual({
+    expect(judge(passed(proof({ taken: 'ram' })), 'BUS_ADDR')).toEqual({
       verdict: 'bounced',
-      reason: 'data right, but all 8 pages went through RAM; expected BUS_ADDR',
+      reason: 'data right, but all of it went through RAM; expected BUS_ADDR',
     });
-    expect(judge(passed(proof({ mapType: 'THRU_HOST_BRIDGE' })), 'BUS_ADDR').verdict).toBe('bounced');
+    expect(judge(passed(proof({ taken: 'THRU_HOST_BRIDGE' })), 'BUS_ADDR').verdict).toBe('bounced');
   });
   it('expects the fallback where there is no path', () => {
-    expect(judge(passed(proof({ aliasPages: 0, ramPages: 8, mapType: 'NONE' })), 'NOT_SUPPORTED').verdict).toBe('pass');
+    expect(judge(passed(proof({ taken: 'ram' })), 'NOT_SUPPORTED').verdict).toBe('pass');
     expect(judge(passed(proof({})), 'NOT_SUPPORTED').verdict).toBe('fail');
   });
   it('refuses an alias where RAM was required', () => {
     expect(judge(passed(proof({ expected: 'ram' })), 'BUS_ADDR').verdict).toBe('fail');
-    expect(judge(passed(proof({ expected: 'ram', aliasPages: 0 })), 'BUS_ADDR').verdict).toBe('pass');
+    expect(judge(passed(proof({ expected: 'ram', taken: 'ram' })), 'BUS_ADDR').verdict).toBe('pass');
   });
   it('taints a pass that came with kernel warnings', () => {
     expect(judge(passed(null, ['lockdep: x']), 'BUS_ADDR')).toEqual({ verdict: 'tainted', reason: 'lockdep: x' });

@@ -1,6 +1,7 @@
 import { FAILURE_POLICY, type FailureClass } from '../schema/failure.js';
 import type { PathKind } from '../schema/paths.js';
-import { type Proof, type ResultStatus, type Verdict, VERDICT_TABLE, type VerdictExitCode } from '../schema/verdict.js';
+import type { Proof } from '../schema/proof.js';
+import { type ResultStatus, type Verdict, VERDICT_TABLE, type VerdictExitCode } from '../schema/verdict.js';
 
 export interface Judged {
   verdict: Verdict;
@@ -43,24 +44,17 @@ export function judge(
 
 function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
   if (proof === null || proof.expected === 'any') return null;
-  if (proof.expected === 'ram') {
-    return proof.aliasPages === 0
-      ? null
-      : { verdict: 'fail', reason: `${proof.aliasPages} pages were aliased where RAM was required` };
+  const { expected, taken } = proof;
+  const isRam = taken === 'ram';
+  if (expected === 'ram') {
+    return isRam ? null : { verdict: 'fail', reason: `the data took ${taken} where RAM was required` };
   }
   if (pathKind === 'NOT_SUPPORTED') {
-    if (proof.aliasPages === 0) return null;
-    return { verdict: 'fail', reason: `${proof.aliasPages} pages were aliased over a path that does not exist` };
+    return isRam ? null : { verdict: 'fail', reason: `the data took ${taken}, a path that does not exist here` };
   }
-  if (proof.aliasPages === 0) {
-    return {
-      verdict: 'bounced',
-      reason: `data right, but all ${proof.ramPages} pages went through RAM; expected ${pathKind}`,
-    };
-  }
-  if (proof.mapType !== pathKind) {
-    return { verdict: 'bounced', reason: `mapped as ${proof.mapType}; the topology says ${pathKind}` };
-  }
+  if (isRam) return { verdict: 'bounced', reason: `data right, but all of it went through RAM; expected ${pathKind}` };
+  if (taken !== pathKind)
+    return { verdict: 'bounced', reason: `the data took ${taken}; the topology says ${pathKind}` };
   return null;
 }
 

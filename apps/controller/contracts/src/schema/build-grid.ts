@@ -30,7 +30,7 @@ export const KernelColumn = z.object({
   buildId: z.string(),
   /** How many patches stand on the base. */
   patches: z.number().int().nonnegative(),
-  dmaAlias: z.boolean(),
+  features: z.array(z.string()),
   config: Name,
   /** When its bundle was stored first. */
   builtAt: z.iso.datetime(),

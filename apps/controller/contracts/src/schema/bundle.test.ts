@@ -20,7 +20,7 @@ const MANIFEST: BundleManifest = {
   series: [{ file: '0001-x.patch', subject: 'x', sha256 }],
   config: { name: 'peerlab', sha256 },
   toolchain: 'gcc 12',
-  features: { dmaAlias: true },
+  features: ['dma_alias'],
   modules: [],
   suites: [
     { name: 's', kind: 'functional', command: ['suites/s'], timeoutSeconds: 1, testTimeoutSeconds: 1, tests: [] },

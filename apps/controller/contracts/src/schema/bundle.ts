@@ -60,6 +60,12 @@ export const SuiteEntry = z.object({
 });
 export type SuiteEntry = z.infer<typeof SuiteEntry>;
 
+/** What a kernel can do that others cannot, by name; bundles built before features were a set say it of one. */
+const Features = z.union([
+  z.array(z.string().min(1).max(64)).max(64),
+  z.object({ dmaAlias: z.boolean() }).transform(({ dmaAlias }) => (dmaAlias ? ['dma_alias'] : [])),
+]);
+
 /**
  * manifest.json at the root of a kernel bundle: a tar of vmlinuz, modules.tar and suites/. The limits here are
  * those of a message; `whyBadBundle` has the rules that a bundle has to keep before its files are touched.
@@ -74,7 +80,7 @@ export const BundleManifest = z.object({
   series: z.array(z.object({ file: text(LINE_MAX), subject: text(LINE_MAX), sha256: Sha256 })).max(10_000),
   config: z.object({ name: Name, sha256: Sha256 }),
   toolchain: text(LINE_MAX),
-  features: z.object({ dmaAlias: z.boolean() }),
+  features: Features,
   modules: z.array(Name).max(256),
   suites: z.array(SuiteEntry).min(1).max(256),
   files: z

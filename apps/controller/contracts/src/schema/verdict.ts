@@ -140,21 +140,6 @@ export const VERDICT_BY_LETTER: ReadonlyMap<string, Verdict> = new Map(
   VERDICTS.map((verdict) => [VERDICT_TABLE[verdict].letter, verdict]),
 );
 
-/** The line `# proof: {…}` of a suite: which way the bytes went, counted by the devices' drivers. */
-export const Proof = z.object({
-  test: z.string().max(1000),
-  /** What the test aims at; `any` makes no claim about the path. */
-  expected: z.enum(['peer', 'ram', 'any']),
-  aliasPages: z.number().int().nonnegative(),
-  ramPages: z.number().int().nonnegative(),
-  mapType: z.string().max(1000),
-  aliasCalls: z.number().int().nonnegative().default(0),
-  migratedBack: z.number().int().nonnegative().default(0),
-  bytesCompared: z.number().int().nonnegative().default(0),
-  oracle: z.boolean().default(false),
-});
-export type Proof = z.infer<typeof Proof>;
-
 /** What the machine said about one test. `timeout` = past its limit, the machine was reset. */
 export const ResultStatus = z.enum(['pass', 'fail', 'skip', 'crash', 'timeout', 'not-reached']);
 export type ResultStatus = z.infer<typeof ResultStatus>;

@@ -9,9 +9,10 @@ import { LogLine, LogStream } from './logs.js';
 import { Metric } from './metric.js';
 import { PathKind, PeerPath } from './paths.js';
 import { ProblemItem } from './problem.js';
+import { Proof } from './proof.js';
 import { RunSpec } from './run-spec.js';
 import { AnyStage, AttemptState, JobState, MachineDesired, MachineObserved, RunState, StageStatus } from './states.js';
-import { Proof, ResultStatus, Verdict } from './verdict.js';
+import { ResultStatus, Verdict } from './verdict.js';
 
 /** What the HTTP API answers. Times are ISO 8601 in UTC from the database's clock. */
 const Time = z.iso.datetime();
@@ -196,7 +197,8 @@ export const GridColumn = z.object({
     name: Name,
     release: z.string().nullable(),
     buildId: z.string().nullable(),
-    dmaAlias: z.boolean().nullable(),
+    /** Null while it is not built. */
+    features: z.array(z.string()).nullable(),
     /** Name of the kernel configuration. */
     config: Name.nullable(),
   }),

@@ -7,14 +7,15 @@ import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
 import { PeerPath } from '../schema/paths.js';
+import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
-import { Proof, ResultStatus } from '../schema/verdict.js';
+import { ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
-export const AGENT_PROTOCOL = 2;
-/** What the controller speaks: this version and the one before, so that controllers are updated first and agents later. */
-export const AGENT_PROTOCOLS: readonly number[] = [AGENT_PROTOCOL - 1, AGENT_PROTOCOL];
+export const AGENT_PROTOCOL = 3;
+/** What the controller speaks: this version and those before, so that controllers are updated first and agents later. */
+export const AGENT_PROTOCOLS: readonly number[] = [1, 2, AGENT_PROTOCOL];
 export const AGENT_PATH = '/api/v1/agent';
 
 /** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */

@@ -163,7 +163,7 @@ function machineMetrics(grid: Grid, places: readonly Place[]): MachineMetrics[] 
     const measured = columns.filter((column) => grid.metrics.some(({ values }) => values[column] != null));
     const first = places[columns[0] ?? -1];
     if (first === undefined || measured.length === 0) return [];
-    const base = measured.find((column) => grid.columns[column]?.build.dmaAlias === false);
+    const base = measured.find((column) => grid.columns[column]?.build.features?.length === 0);
     const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
       const own = measured.map((column): MetricValue | null => {
         const value = values[column];

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { HeldAttempt, ToAgent } from '@peerlab/contracts';
+import { type HeldAttempt, ToAgent } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
-import { inVersion1 } from './agent-v1.js';
+import { inVersion1, inVersion2 } from './older-agents.js';
 
 const fixture = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../contracts/fixtures/agent-v1/${name}`, import.meta.url), 'utf8'));
@@ -74,19 +74,28 @@ describe('an agent of protocol 1', () => {
 });
 
 it('what version 1 has no word for is left out, and the rest stays as it was', () => {
-  const messages = Object.values(fixture('to-agent.json') as Record<string, ToAgent>);
-  for (const message of messages) expect(inVersion1(message)).toEqual(message);
+  const fixtures = Object.values(fixture('to-agent.json') as Record<string, object>);
+  const messages = fixtures.map((message) => ToAgent.parse(message));
+  for (const [at, message] of messages.entries()) expect(inVersion1(message)).toMatchObject(fixtures[at] ?? {});
   const assigned = messages.find((message) => message.type === 'assign');
   if (assigned === undefined) throw new Error('there is no fixture of an assignment');
   const told = { ...assigned, assignment: { ...assigned.assignment, forgedFence: 99 } };
-  expect(inVersion1(told)).toEqual(assigned);
+  expect(inVersion1(told)).toEqual(inVersion1(assigned));
   const builds = messages.filter((message) => message.type === 'assign' && message.assignment.work.kind === 'build');
   expect(builds.length).toBeGreaterThan(0);
   for (const build of builds) {
     if (build.type !== 'assign') continue;
     const work = { ...build.assignment.work, cacheDomain: 'a' } as typeof build.assignment.work;
-    expect(inVersion1({ ...build, assignment: { ...build.assignment, work } })).toEqual(build);
+    expect(inVersion1({ ...build, assignment: { ...build.assignment, work } })).toEqual(inVersion1(build));
   }
   expect(inVersion1({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] })).toBeNull();
   expect(readable.safeParse({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] }).success).toBe(false);
+});
+
+it('versions 1 and 2 are told of one feature, whether the kernel has it', () => {
+  const assign = ToAgent.parse((fixture('to-agent.json') as Record<string, unknown>)['assign-test']);
+  expect(assign).toMatchObject({ assignment: { work: { manifest: { features: ['dma_alias'] } } } });
+  const before = { assignment: { work: { manifest: { features: { dmaAlias: true } } } } };
+  expect(inVersion1(assign)).toMatchObject(before);
+  expect(inVersion2(assign)).toMatchObject(before);
 });
