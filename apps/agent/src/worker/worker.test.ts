@@ -204,7 +204,7 @@ describe('Worker', () => {
     const { attemptId, fence } = revoked;
     worker.receive({
       type: 'welcome',
-      protocol: AGENT_PROTOCOL,
+      protocol: 2,
       agent: 'lab',
       attempts: [{ attemptId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
     });
