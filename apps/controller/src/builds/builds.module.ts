@@ -8,7 +8,7 @@ import { ArtifactStore } from './artifact-store.js';
 import { BuildDetailView } from './build-detail.js';
 import { BuildController } from './build.controller.js';
 import { BuildService } from './build.service.js';
-import { PatchShelf } from './patch-shelf.js';
+import { PatchStore } from './patch-store.js';
 
 /** Owns artifact, bundle, build, and the folder of artifacts. */
 @Module({
@@ -19,7 +19,7 @@ import { PatchShelf } from './patch-shelf.js';
     BuildService,
     ArtifactAccess,
     BuildDetailView,
-    PatchShelf,
+    PatchStore,
   ],
   exports: [ArtifactStore, BuildService],
 })
