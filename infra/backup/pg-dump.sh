@@ -29,7 +29,7 @@ mkdir "$folder"
 # Runs while a session holds the lock that retention and other backups take.
 cat >"$folder/save.sh" <<'SAVE'
 set -eu
-pg_dump --format=custom --exclude-table-data=controller --exclude-table-data=storage --file="$folder/database.part" "$DATABASE_URL"
+pg_dump --format=custom --exclude-table-data=controller --exclude-table-data=storage --exclude-table-data=artifact_folder --file="$folder/database.part" "$DATABASE_URL"
 psql -XAtq -c 'select sha256 from artifact where removed_at is null' "$DATABASE_URL" | while read -r sha256; do
 	part=$(printf '%.2s' "$sha256")
 	[ -e "$target/artifacts/$part/$sha256" ] && continue

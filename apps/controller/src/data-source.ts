@@ -1,6 +1,6 @@
 import { log } from '@peerlab/runtime';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { Artifact, Build, Bundle } from './schema/builds.js';
+import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './schema/fleet.js';
 import { WebhookDelivery } from './schema/integrations.js';
@@ -17,6 +17,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
+import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -50,6 +51,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachinePath,
       MachineInventory,
       Artifact,
+      ArtifactFolderRow,
       Bundle,
       Build,
       RunRow,
@@ -85,6 +87,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
+      ArtifactFolder1764700000000,
       SeriesAsData1764800000000,
     ],
     migrationsTableName: 'schema_migration',

@@ -56,7 +56,12 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   });
   guardFrontDoor(fastify, hosts, () => app.get(TokenService));
   await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
-  await app.init();
+  try {
+    await app.init();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
   const agents = app.get(AgentGateway);
   const live = app.get(LiveGateway);
   const bus = app.get(Bus);

@@ -10,7 +10,7 @@ import { copyOut } from './copy.js';
 import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
 
 /** Says of the moment and is written anew by whoever runs. */
-const LEFT_OUT = ['controller', 'storage', 'change'];
+const LEFT_OUT = ['controller', 'storage', 'change', 'artifact_folder'];
 /** For this account and its group: it holds all that the farm knows. */
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;

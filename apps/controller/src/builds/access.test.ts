@@ -95,3 +95,43 @@ describe('uploads of one caller', () => {
     expect((await farm.upload(digest(next), next, user)).status).toBe(200);
   });
 });
+
+describe('an upload of another content type', () => {
+  const content = Buffer.alloc(100_000, 'z');
+  const upload = (contentType: string | null) =>
+    fetch(`${farm.server.url}/api/v1/artifacts/${digest(content)}`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${farm.userToken}`,
+        ...(contentType === null ? {} : { 'content-type': contentType }),
+      },
+      body: new Uint8Array(content),
+    });
+
+  // The first is what curl sends with --data-binary, the second with -T.
+  it.each(['application/x-www-form-urlencoded', null, 'application/json', 'text/plain'])(
+    '%s is refused before it is read, with the type to send',
+    async (type) => {
+      const answer = await upload(type);
+      expect(await problem(answer)).toMatchObject({
+        status: 415,
+        code: 'unsupported-media-type',
+        title: expect.stringContaining('application/octet-stream'),
+      });
+      expect((await farm.request('getArtifact', { params: { sha256: digest(content) } })).status).toBe(404);
+    },
+  );
+
+  it('octet-stream may have parameters', async () => {
+    const small = Buffer.from('a patch');
+    const answer = await fetch(`${farm.server.url}/api/v1/artifacts/${digest(small)}`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${farm.userToken}`,
+        'content-type': 'application/octet-stream; charset=binary',
+      },
+      body: new Uint8Array(small),
+    });
+    expect(answer.status).toBe(200);
+  });
+});

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Identity } from '../platform/auth/token.service.js';
 import { SETTINGS, SETTINGS_TOKEN, type Settings } from '../platform/config.js';
+import { integer } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { ProblemError } from '../platform/http/problem.js';
 
 /**
- * Uploads of one caller that this controller takes at once. A builder sends one file after the other for each
- * of its build slots; more would let a caller pass the daily limit by as many files.
+ * Uploads of one caller that this controller accepts at once. A builder uploads one file at a time for each of its
+ * build slots. The daily limit is checked before an upload, so concurrent uploads can exceed it by this many files.
  */
 const UPLOADS_AT_ONCE = 8;
 
@@ -31,7 +32,7 @@ export class ArtifactAccess {
   /** Throws ProblemError 403, whether or not the artifact is stored, when the caller has no work that names it. */
   async requireRead({ kind, name }: Identity, sha256: string): Promise<void> {
     if (kind === 'user') return;
-    const named = await this.#sql.one(
+    const isNamed = await this.#sql.exists(
       `select 1 from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key
        where t.agent = $1 and t.state <> 'ended'
@@ -40,21 +41,20 @@ export class ArtifactAccess {
        limit 1`,
       [name, sha256],
     );
-    if (named !== null) return;
+    if (isNamed) return;
     throw new ProblemError(403, 'not-your-work', `agent "${name}" has no open work that names this artifact`, {
-      detail: 'an agent downloads the bundle of a test, or the series of a build, while it has that work',
+      detail: 'an agent may download the bundle of a test, or the series of a build, only while it has that work',
     });
   }
 
   /** Whether the caller is a user, or an agent with an open build. */
   async mayBuild({ kind, name }: Identity): Promise<boolean> {
     if (kind === 'user') return true;
-    const build = await this.#sql.one(
+    return this.#sql.exists(
       `select 1 from attempt t join job j on j.id = t.job_id
        where t.agent = $1 and t.state <> 'ended' and j.kind = 'build' limit 1`,
       [name],
     );
-    return build !== null;
   }
 
   /**
@@ -65,14 +65,14 @@ export class ArtifactAccess {
   async upload<T>(caller: Identity, announcedBytes: number | null, store: () => Promise<T>): Promise<T> {
     if (!(await this.mayBuild(caller))) {
       throw new ProblemError(403, 'no-open-build', `agent "${caller.name}" has no open build`, {
-        detail: 'an agent uploads what it builds, while it has the build',
+        detail: 'an agent may upload artifacts only while it has a build',
       });
     }
     const name = callerName(caller);
     const running = this.#uploading.get(name) ?? 0;
     if (running >= UPLOADS_AT_ONCE) {
       throw new ProblemError(429, 'too-many-uploads', `${UPLOADS_AT_ONCE} uploads of "${caller.name}" are under way`, {
-        detail: 'send the next file when one of them has ended',
+        detail: 'send the next file after one of them has finished',
       });
     }
     this.#uploading.set(name, running + 1);
@@ -87,14 +87,15 @@ export class ArtifactAccess {
   }
 
   async #requireRoom(caller: Identity, bytes: number): Promise<void> {
-    const stored = await this.#sql.one<{ bytes: number }>(
+    const stored = await this.#sql.one(
+      { bytes: integer },
       `select coalesce(sum(size_bytes), 0)::bigint as bytes from artifact
        where uploaded_by = $1 and created_at > clock_timestamp() - interval '1 day'`,
       [callerName(caller)],
     );
     if ((stored?.bytes ?? 0) + bytes <= this.#dayBytes) return;
     throw new ProblemError(429, 'upload-limit', `"${caller.name}" stored ${stored?.bytes ?? 0} bytes within a day`, {
-      detail: `at most ${this.#dayBytes} are taken; wait, or raise ${SETTINGS.uploadDayBytes.env} if it needs more`,
+      detail: `the limit is ${this.#dayBytes} bytes a day; wait, or raise ${SETTINGS.uploadDayBytes.env}`,
     });
   }
 }

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -68,5 +78,45 @@ describe('the folder', () => {
   it('is made for this account and its group', async () => {
     await new ArtifactStore(join(folder, 'new'), 1000).prepare();
     expect(modeOf(join(folder, 'new'))).toBe(0o750);
+  });
+});
+
+describe('an error of the file system', () => {
+  // A file where a folder is expected: an error for root, too, whom permissions do not stop.
+  const block = (path: string): void => writeFileSync(join(folder, path), 'not a folder');
+
+  it('is not taken for an absent artifact', async () => {
+    const store = new ArtifactStore(folder, 1000);
+    expect(await store.has(sha256)).toBe(false);
+    expect(await store.get(sha256)).toBeNull();
+    block('sha256');
+    const unreadable = { status: 500, code: 'artifact-store-unreadable', detail: expect.stringContaining('ENOTDIR') };
+    await expect(store.has(sha256)).rejects.toMatchObject(unreadable);
+    await expect(store.get(sha256)).rejects.toMatchObject(unreadable);
+  });
+
+  it('is told before the answer begins', async () => {
+    const stored = join(folder, 'sha256', sha256.slice(0, 2));
+    mkdirSync(stored, { recursive: true });
+    // A link to itself: it exists, and cannot be opened.
+    symlinkSync(sha256, join(stored, sha256));
+    await expect(new ArtifactStore(folder, 1000).get(sha256)).rejects.toMatchObject({
+      detail: expect.stringContaining('ELOOP'),
+    });
+  });
+
+  it('ends the listing of what is stored and of what uploads left', async () => {
+    const store = new ArtifactStore(folder, 1000);
+    const listed = async (): Promise<number> => {
+      let count = 0;
+      for await (const _ of store.storedBefore(new Date())) count += 1;
+      return count;
+    };
+    expect(await listed()).toBe(0);
+    await store.removeIncoming(new Date());
+    block('sha256');
+    block('incoming');
+    await expect(listed()).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(store.removeIncoming(new Date())).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 });

@@ -110,7 +110,7 @@ describe('a build', () => {
     expect(build).toMatchObject({ state: 'failed', manifest: null, bundle: null, error });
     const detail = await farm.call('getBuild', { params: { build: build?.id ?? '' } });
     expect(detail.patches.map(({ subject }) => subject)).toEqual(['mine']);
-    expect(detail.missing).toMatch(/did not become a bundle/);
+    expect(detail.missing).toMatch(/^The build failed/);
   });
 });
 

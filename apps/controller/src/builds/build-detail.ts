@@ -2,55 +2,65 @@ import { Injectable } from '@nestjs/common';
 import {
   parsePatch,
   type BuildDetail,
-  type BuildError,
   type BuildJob,
   type BuildSource,
   type BuildSpec,
-  type BundleManifest,
   type PatchSummary,
-  type RunState,
   type SeriesSource,
 } from '@peerlab/contracts';
+import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import type { BuildState } from '../schema/builds.js';
-import { PatchShelf } from './patch-shelf.js';
+import { Attempt } from '../schema/attempts.js';
+import { Artifact, Build, Bundle } from '../schema/builds.js';
+import { Job, RunRow } from '../schema/runs.js';
+import { PatchStore } from './patch-store.js';
 import { splitMbox } from './series-text.js';
 
-interface Row {
-  id: string;
-  name: string;
-  run_id: string;
-  run_name: string;
-  run_state: RunState;
-  trigger: string;
-  state: BuildState;
-  spec: BuildSpec;
-  error: BuildError | null;
-  created_at: Date;
-  bundle_key: string | null;
-  manifest: BundleManifest | null;
-  sha256: string | null;
-  size_bytes: number;
-  removed_at: Date | null;
-}
+const BUILD = columnsOf(Build);
+const RUN = columnsOf(RunRow);
+const ARTIFACT = columnsOf(Artifact);
 
-/** Everything about one kernel build: what went in, what came out, and what it was tested on. */
+/** Columns of a build's bundle, which it may not have. */
+export const BUNDLE_FILE = {
+  sha256: nullable(ARTIFACT.sha256),
+  size_bytes: nullable(ARTIFACT.size_bytes),
+  removed_at: ARTIFACT.removed_at,
+};
+const BUILD_DETAIL = {
+  ...pick(BUILD, 'id', 'name', 'run_id', 'state', 'spec', 'error', 'created_at', 'bundle_key'),
+  run_name: RUN.name,
+  run_state: RUN.state,
+  trigger: text,
+  manifest: nullable(columnsOf(Bundle).manifest),
+  ...BUNDLE_FILE,
+};
+const BUILD_JOB = {
+  ...pick(columnsOf(Job), 'id', 'machine', 'state', 'verdict'),
+  combination: nullable(json<NonNullable<BuildJob['combination']>>()),
+  attempt_id: nullable(columnsOf(Attempt).id),
+};
+const SAME_BUNDLE = { ...pick(BUILD, 'id', 'name', 'run_id', 'created_at'), run_name: RUN.name };
+
+type BuildDetailRow = RowOf<typeof BUILD_DETAIL>;
+
+/** Reads all about one kernel build: its sources, its bundle, its patches and its tests. */
 @Injectable()
 export class BuildDetailView {
   readonly #sql: Sql;
-  readonly #shelf: PatchShelf;
+  readonly #patchStore: PatchStore;
 
-  constructor(sql: Sql, shelf: PatchShelf) {
+  constructor(sql: Sql, patchStore: PatchStore) {
     this.#sql = sql;
-    this.#shelf = shelf;
+    this.#patchStore = patchStore;
   }
 
   async read(id: string): Promise<BuildDetail> {
     const row = await this.#row(id);
     const [jobs, builder, same, patches] = await Promise.all([
       this.#jobs(id),
-      this.#sql.one<{ id: string }>(
+      this.#sql.one(
+        pick(columnsOf(Attempt), 'id'),
         `select t.id from attempt t join job j on j.id = t.job_id
          where j.build_id = $1 and j.kind = 'build' order by t.number desc limit 1`,
         [id],
@@ -96,18 +106,19 @@ export class BuildDetailView {
     return texts;
   }
 
-  async #text(row: Row, number: number, carried: Carried): Promise<string> {
+  async #text(row: BuildDetailRow, number: number, carried: Carried): Promise<string> {
     const sha256 = digestsOf(row, carried)[number - 1];
     if (sha256 === undefined) throw notFound('patch', `${number} of build ${row.id}`);
-    const text = (await this.#shelf.text(sha256)) ?? carried().get(sha256)?.toString('utf8');
+    const text = (await this.#patchStore.text(sha256)) ?? carried().get(sha256)?.toString('utf8');
     if (text !== undefined) return text;
     throw new ProblemError(404, 'no-patch-text', `the text of patch ${number} is not stored`, {
-      detail: whyMissing(row, 1) ?? 'retention removed it a moment ago',
+      detail: whyMissing(row, 1) ?? 'retention has just removed it',
     });
   }
 
-  async #row(id: string): Promise<Row> {
-    const row = await this.#sql.one<Row>(
+  async #row(id: string): Promise<BuildDetailRow> {
+    const row = await this.#sql.one(
+      BUILD_DETAIL,
       `select b.id, b.name, b.run_id, r.name as run_name, r.state as run_state,
          r.trigger_kind || ', ' || r.trigger_detail as trigger, b.state, b.spec, b.error, b.created_at, b.bundle_key,
          u.manifest, u.sha256, a.size_bytes, a.removed_at
@@ -120,7 +131,8 @@ export class BuildDetailView {
   }
 
   async #jobs(id: string): Promise<BuildJob[]> {
-    const rows = await this.#sql.rows<Omit<BuildJob, 'attemptId'> & { attempt_id: string | null }>(
+    const rows = await this.#sql.rows(
+      BUILD_JOB,
       `select j.id, j.machine, j.state, j.verdict,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
@@ -134,7 +146,8 @@ export class BuildDetailView {
 
   async #same(id: string, key: string | null): Promise<BuildDetail['same']> {
     if (key === null) return [];
-    const rows = await this.#sql.rows<{ id: string; name: string; run_id: string; run_name: string; created_at: Date }>(
+    const rows = await this.#sql.rows(
+      SAME_BUNDLE,
       `select b.id, b.name, b.run_id, r.name as run_name, b.created_at from build b join run r on r.id = b.run_id
        where b.bundle_key = $1 and b.id <> $2 order by b.created_at desc limit 10`,
       [key, id],
@@ -148,7 +161,7 @@ export class BuildDetailView {
     }));
   }
 
-  async #patches(row: Row): Promise<PatchSummary[]> {
+  async #patches(row: BuildDetailRow): Promise<PatchSummary[]> {
     const carried = carriedBy(row.spec);
     const named = row.manifest?.series ?? [...carried()].map(([sha256, text]) => ({ ...nameOf(text), sha256 }));
     return Promise.all(
@@ -157,19 +170,15 @@ export class BuildDetailView {
         file,
         subject,
         sha256,
-        content: await this.#shelf.summary(sha256, carried),
+        content: await this.#patchStore.summary(sha256, carried),
       })),
     );
   }
 }
 
 /** The bundle's file as the API shows it. */
-export function bundleOf(row: {
-  sha256: string | null;
-  size_bytes: number;
-  removed_at: Date | null;
-}): BuildDetail['bundle'] {
-  if (row.sha256 === null) return null;
+export function bundleOf(row: RowOf<typeof BUNDLE_FILE>): BuildDetail['bundle'] {
+  if (row.sha256 === null || row.size_bytes === null) return null;
   return { sha256: row.sha256, sizeBytes: row.size_bytes, removedAt: row.removed_at?.toISOString() ?? null };
 }
 
@@ -180,7 +189,7 @@ function sourceOf(source: SeriesSource): BuildSource {
   return { kind: 'artifact', sha256: source.artifact };
 }
 
-/** Patches that the run itself carries as text, by digest. Megabytes at worst: taken apart when asked for, once. */
+/** Patches that the run itself carries as text, by digest. They may have megabytes: split on the first call only. */
 type Carried = () => ReadonlyMap<string, Buffer>;
 
 function carriedBy(spec: BuildSpec): Carried {
@@ -195,7 +204,7 @@ function carriedBy(spec: BuildSpec): Carried {
   };
 }
 
-function digestsOf(row: Row, carried: Carried): string[] {
+function digestsOf(row: BuildDetailRow, carried: Carried): string[] {
   return row.manifest?.series.map(({ sha256 }) => sha256) ?? [...carried().keys()];
 }
 
@@ -204,20 +213,19 @@ function nameOf(text: Buffer): { file: string; subject: string } {
   return { file: 'mbox', subject: subject ?? files[0]?.path ?? 'a patch without a subject' };
 }
 
-/** Why text of patches is not there, of which `lacking` have none; null when nothing is missing. */
-function whyMissing({ manifest, spec, state }: Row, lacking: number): string | null {
+/** Why the text of `lacking` patches is not stored, for people; null when none is missing. */
+function whyMissing({ manifest, spec, state }: BuildDetailRow, lacking: number): string | null {
   if (manifest === null) {
     if ((spec.series ?? []).every((source) => typeof source === 'object' && 'mbox' in source)) return null;
     return state === 'failed'
-      ? 'It did not become a bundle, so only patches that the run carries as text are shown. The bundled series is ' +
+      ? 'The build failed, so only patches that the run carries as text are shown. The bundled series is ' +
           'kernel/patches of the farm, a mutant is a file in kernel/mutants.'
-      : 'Patches that the run does not carry as text are shown once it is built.';
+      : 'Patches that the run does not carry as text are shown after the build.';
   }
   if (lacking === 0) return null;
   const what = `The text of ${lacking} of ${manifest.series.length} patches is not stored`;
   return spec.bundle === undefined
-    ? `${what}: the kernel was built before agents kept it, or retention removed it. Retry the run: its build finds ` +
-        'the kernel ready and adds the text.'
-    : `${what}: the bundle was uploaded ready-made. Whoever has the patches may upload each as an artifact; they are ` +
-        'found by their digest.';
+    ? `${what}: the kernel was built by an agent that did not upload it, or retention removed it. Retry the run: its ` +
+        'build finds the kernel in the cache and uploads the text.'
+    : `${what}: the bundle was uploaded by a user. Upload each patch as an artifact; patches are found by digest.`;
 }

@@ -38,7 +38,7 @@ export class BuildController {
     return { number: params.number, text: await this.#details.patch(params.build, params.number) };
   }
 
-  /** As plain text; `nosniff` keeps a browser from taking a patch for a page. */
+  /** As plain text; `nosniff` keeps browsers from interpreting a patch as a page. */
   @Serve('getSeries')
   async getSeries(@Input() { params }: InputOf<'getSeries'>): Promise<StreamableFile> {
     const mbox = joinMbox(await this.#details.series(params.build));
@@ -84,7 +84,7 @@ export class BuildController {
   }
 }
 
-/** Bytes that the request says it will send; null when it does not say. */
+/** The request's Content-Length in bytes; null when it has none. */
 function contentLength({ headers }: FastifyRequest): number | null {
   const text = headers['content-length'] ?? '';
   return /^\d{1,15}$/.test(text) ? Number(text) : null;

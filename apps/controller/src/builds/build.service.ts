@@ -13,17 +13,27 @@ import {
 } from '@peerlab/contracts';
 import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
+import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
+import { Artifact, Build, Bundle, type BuildState } from '../schema/builds.js';
+import { RunRow } from '../schema/runs.js';
 import { ArtifactStore } from './artifact-store.js';
-import { bundleOf } from './build-detail.js';
+import { BUNDLE_FILE, bundleOf } from './build-detail.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
-import { Artifact, Bundle, type Build, type BuildState } from '../schema/builds.js';
 import { readTarManifest } from './tar-manifest.js';
+
+const BUILD_SUMMARY = {
+  ...pick(columnsOf(Build), 'id', 'name', 'run_id', 'state', 'error', 'created_at'),
+  run_name: columnsOf(RunRow).name,
+  manifest: nullable(json<ManifestSummary>()),
+  ...BUNDLE_FILE,
+};
+const STORED_FILE = pick(columnsOf(Artifact), 'size_bytes');
 
 type Answer<N extends RouteName> = AnswerOf<N>;
 
-/** Kernel builds of runs, the bundles they became, and the files behind them. */
+/** Kernel builds of runs, their bundles, and the artifacts that hold the bundles. */
 @Injectable()
 export class BuildService {
   readonly #sql: Sql;
@@ -44,8 +54,8 @@ export class BuildService {
   }
 
   /**
-   * Stores an upload; the row is written after the file, so a row always has its file.
-   * @param uploader who sends it, as artifact-access.ts names callers
+   * Stores an upload. The row is written after the file, so that every row has its file.
+   * @param uploader the sender, as callerName() of artifact-access.ts names it
    */
   async storeArtifact(
     sha256: string,
@@ -53,7 +63,7 @@ export class BuildService {
     uploader: string,
   ): Promise<{ sha256: string; sizeBytes: number }> {
     const sizeBytes = await this.#store.put(sha256, content);
-    // Uploaded again after retention removed it: it counts from now on.
+    // Uploaded again after retention removed it: its age counts from now.
     await this.#sql.run(
       `insert into artifact (sha256, size_bytes, uploaded_by) values ($1, $2, $3) on conflict (sha256) do update
        set created_at = clock_timestamp(), removed_at = null, uploaded_by = excluded.uploaded_by
@@ -61,7 +71,7 @@ export class BuildService {
       [sha256, sizeBytes, uploader],
     );
     if (!(await this.#store.has(sha256))) {
-      throw new ProblemError(409, 'artifact-removed', 'retention removed an older copy at this moment', {
+      throw new ProblemError(409, 'artifact-removed', `retention removed the artifact ${sha256} during the upload`, {
         detail: 'upload it again',
       });
     }
@@ -78,13 +88,13 @@ export class BuildService {
     return this.#artifacts.existsBy({ sha256, removedAt: IsNull() });
   }
 
-  /** A bundle whose file is there; one that retention removed has to be built again. */
+  /** A bundle whose file is stored; null when retention removed the file, so that it has to be built again. */
   async findBundle(key: string): Promise<Bundle | null> {
     const bundle = await this.#bundles.findOneBy({ key });
     return bundle !== null && (await this.hasArtifact(bundle.sha256)) ? bundle : null;
   }
 
-  /** A stored bundle by its key, with the artifact's size; `builtOnly` hides those that people registered. */
+  /** A stored bundle by its key, with the artifact's size; `builtOnly` hides bundles that users registered. */
   async describeBundle(key: string, builtOnly: boolean): Promise<Answer<'findBundle'>> {
     const bundle = await this.findBundle(key);
     const artifact = bundle === null ? null : await this.#artifacts.findOneBy({ sha256: bundle.sha256 });
@@ -98,9 +108,10 @@ export class BuildService {
     };
   }
 
-  /** Digests of the series' patches that no stored artifact has, each once. */
+  /** Digests of the series' patches that are not stored as artifacts, without duplicates. */
   async #missingPatches({ series }: BundleManifest): Promise<string[]> {
-    const rows = await this.#sql.rows<{ sha256: string }>(
+    const rows = await this.#sql.rows(
+      { sha256: text },
       `select distinct d as sha256 from unnest($1::text[]) d
        where not exists (select 1 from artifact a where a.sha256 = d and a.removed_at is null)`,
       [series.map(({ sha256 }) => sha256)],
@@ -109,7 +120,7 @@ export class BuildService {
   }
 
   /**
-   * Makes an uploaded bundle known; returns the key that runs name it by. Throws ProblemError 422 when the
+   * Registers an uploaded bundle; returns the key that runs name it by. Throws ProblemError 422 when the
    * manifest is not the one in the tar, 409 when another bundle has its key.
    */
   async registerBundle(manifest: BundleManifest, sha256: string, user: string): Promise<string> {
@@ -125,7 +136,7 @@ export class BuildService {
     });
   }
 
-  /** Adds a run's build; ready at once when it names a stored bundle. */
+  /** Adds a run's build. It is ready at once when it names a stored bundle. */
   async addBuild(
     tx: Queries,
     build: { id: string; runId: string; position: number; spec: BuildSpec; bundleKey: string | null },
@@ -136,7 +147,7 @@ export class BuildService {
       `insert into build (id, run_id, position, name, spec, state, bundle_key) values ($1, $2, $3, $4, $5, $6, $7)`,
       [id, runId, position, spec.name, jsonb(spec), state, bundleKey],
     );
-    // The insert holds the bundle's row against retention: what is there now stays.
+    // The insert locks the bundle's row, so retention cannot remove the file after this check.
     if (bundleKey !== null) await requireFile(tx, bundleKey);
   }
 
@@ -145,12 +156,12 @@ export class BuildService {
     await tx.run(`update build set state = 'building', error = null where id = $1 and state = 'pending'`, [id]);
   }
 
-  /** What went wrong in a build, for people; its state stays. */
+  /** Stores the error of a build, for people; its state does not change. */
   async setError(tx: Queries, id: string, error: BuildError): Promise<void> {
     await tx.run('update build set error = $2 where id = $1', [id, jsonb(error)]);
   }
 
-  /** Moves a build between waiting and being built; a settled one stays. */
+  /** Moves a build between `pending` and `building`; a finished build does not change. */
   async markBuilding(tx: Queries, id: string, building: boolean): Promise<void> {
     await tx.run(`update build set state = $2 where id = $1 and state in ('pending', 'building')`, [
       id,
@@ -159,8 +170,8 @@ export class BuildService {
   }
 
   /**
-   * A build came out; a build that is ready stays as it is.
-   * @returns why its bundle was not taken, or null
+   * Stores the result of a build; a build that is ready already does not change.
+   * @returns why its bundle was refused, or null
    */
   async markReady(
     tx: Queries,
@@ -168,12 +179,11 @@ export class BuildService {
     { manifest, bundle }: { manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number } },
     agent: string,
   ): Promise<string | null> {
-    const open = await tx.one(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]);
-    if (open === null) return null;
+    if (!(await tx.exists(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]))) return null;
     const stored = await isStored(tx, bundle.sha256);
-    if (stored === null) return 'the build ended well, but its bundle was not uploaded';
+    if (stored === null) return 'the build succeeded, but its bundle was not uploaded';
     if (stored.size_bytes !== bundle.sizeBytes) {
-      return `the bundle has ${stored.size_bytes} bytes, its agent says ${bundle.sizeBytes}`;
+      return `the bundle has ${stored.size_bytes} bytes, but its agent reported ${bundle.sizeBytes}`;
     }
     const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
     if (problem !== null) return problem;
@@ -188,29 +198,20 @@ export class BuildService {
     ]);
   }
 
-  /** Removes the builds of a run whose jobs are gone already; bundles stay. */
+  /** Removes the builds of a run. Its jobs must have been removed before; bundles stay. */
   async removeOfRun(tx: Queries, runId: string): Promise<void> {
     await tx.run('delete from build where run_id = $1', [runId]);
   }
 
-  /** Notes that retention removes an artifact's file: the row stays for the runs that name it. */
+  /** Marks an artifact before retention deletes its file; the row stays for the runs that name it. */
   async markArtifactRemoved(tx: Queries, sha256: string): Promise<void> {
     await tx.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [sha256]);
   }
 
-  /** Builds from the newest on; with `before` those that are older than that build. */
+  /** Builds, the newest first; with `before` only those that are older than that build. */
   async listBuilds({ before, limit }: { before?: string | undefined; limit: number }): Promise<BuildSummary[]> {
-    const rows = await this.#sql.rows<
-      Pick<Build, 'id' | 'name' | 'state' | 'error'> & {
-        run_id: string;
-        run_name: string;
-        created_at: Date;
-        manifest: ManifestSummary | null;
-        sha256: string | null;
-        size_bytes: number;
-        removed_at: Date | null;
-      }
-    >(
+    const rows = await this.#sql.rows(
+      BUILD_SUMMARY,
       `select b.id, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
          a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key, 'release', m.release,
            'buildId', m."buildId", 'config', m.config, 'features', m.features,
@@ -238,9 +239,11 @@ export class BuildService {
   }
 }
 
-/** The artifact's row, held against retention until the transaction ends; null when its file is not there. */
-function isStored(tx: Queries, sha256: string): Promise<{ size_bytes: number } | null> {
-  return tx.one('select size_bytes from artifact where sha256 = $1 and removed_at is null for share', [sha256]);
+/** Locks the artifact's row against retention until the transaction ends; null when its file is not stored. */
+function isStored(tx: Queries, sha256: string): Promise<RowOf<typeof STORED_FILE> | null> {
+  return tx.one(STORED_FILE, 'select size_bytes from artifact where sha256 = $1 and removed_at is null for share', [
+    sha256,
+  ]);
 }
 
 const badBundle = (problem: string): ProblemError =>
@@ -250,13 +253,13 @@ const badBundle = (problem: string): ProblemError =>
   });
 
 async function requireFile(queries: Queries, key: string): Promise<void> {
-  const stored = await queries.one(
+  const isStored = await queries.exists(
     'select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = $1 and a.removed_at is null',
     [key],
   );
-  if (stored !== null) return;
+  if (isStored) return;
   throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
-    detail: 'retention removed its file a moment ago; build it again',
+    detail: 'retention has just removed its file; build it again',
   });
 }
 

@@ -4,22 +4,24 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { Artifact, Bundle } from '../schema/builds.js';
 import { ArtifactAccess } from './artifact-access.js';
+import { ArtifactFolder } from './artifact-folder.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BuildDetailView } from './build-detail.js';
 import { BuildController } from './build.controller.js';
 import { BuildService } from './build.service.js';
-import { PatchShelf } from './patch-shelf.js';
+import { PatchStore } from './patch-store.js';
 
-/** Owns artifact, bundle, build, and the folder of artifacts. */
+/** Owns artifact, artifact_folder, bundle, build, and the artifact folder. */
 @Module({
   imports: [TypeOrmModule.forFeature([Artifact, Bundle])],
   controllers: [BuildController],
   providers: [
     { provide: ArtifactStore, inject: [SETTINGS_TOKEN], useFactory: openStore },
+    ArtifactFolder,
     BuildService,
     ArtifactAccess,
     BuildDetailView,
-    PatchShelf,
+    PatchStore,
   ],
   exports: [ArtifactStore, BuildService],
 })

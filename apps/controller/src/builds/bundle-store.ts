@@ -1,29 +1,28 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type BundleManifest } from '@peerlab/contracts';
 import { jsonb } from '../platform/database/storable.js';
+import { bool, columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ProblemError } from '../platform/http/problem.js';
-import type { BundleOrigin } from '../schema/builds.js';
+import { Bundle, type BundleOrigin } from '../schema/builds.js';
 
 /**
- * The key that runs name a bundle by when a person registered it. A builder's content key is a digest of
- * another text, so the result of a build cannot be taken for such a bundle, nor the reverse.
+ * The key that runs name a registered bundle by. The content key of a built bundle is a digest of another text, so
+ * neither can have the key of the other.
  * @param manifestKey the key in the bundle's manifest
  */
 export function uploadedKey(manifestKey: string): string {
   return createHash('sha256').update(`peerlab bundle registered by hand\n${manifestKey}`).digest('hex');
 }
 
-interface StoredBundle {
-  sha256: string;
-  manifest: BundleManifest;
-  origin: BundleOrigin;
-  /** Its file was removed by retention. */
-  removed: boolean;
-}
+const STORED_BUNDLE = {
+  ...pick(columnsOf(Bundle), 'sha256', 'manifest', 'origin'),
+  /** Whether retention removed its file. */
+  removed: bool,
+};
 
 /**
- * Stores what a build made under its content key. What is stored under the key already stays, bytes and
+ * Stores a built bundle under its content key. A bundle that is stored under the key already is kept, bytes and
  * manifest, unless retention removed its file.
  * @returns why it cannot be stored, or null
  */
@@ -37,7 +36,7 @@ export async function storeBuilt(
   await setAsideOldUpload(tx, key);
   if (await insertBundle(tx, { key, sha256, manifest, origin: 'build', madeBy: agent })) return null;
   const stored = await lockBundle(tx, key);
-  if (stored?.origin !== 'build') return `the key ${key} belongs to a bundle that a person registered`;
+  if (stored?.origin !== 'build') return `the key ${key} belongs to a bundle that a user registered`;
   if (!stored.removed) return null;
   await tx.run('update bundle set sha256 = $2, manifest = $3, made_by = $4 where key = $1', [
     key,
@@ -49,7 +48,7 @@ export async function storeBuilt(
 }
 
 /**
- * Stores a bundle that a person registers; the same bytes again change nothing.
+ * Stores a bundle that a user registers. Storing the same bytes again changes nothing.
  * @returns the key that runs name it by
  * @throws ProblemError 409 when other bytes or another manifest are stored under the manifest's key
  */
@@ -85,9 +84,10 @@ async function insertBundle(
   return inserted > 0;
 }
 
-/** Holds the row until the transaction ends, against retention and other writers. */
-function lockBundle(tx: Queries, key: string): Promise<StoredBundle | null> {
-  return tx.one<StoredBundle>(
+/** Locks the row against retention and other writers until the transaction ends. */
+function lockBundle(tx: Queries, key: string): Promise<RowOf<typeof STORED_BUNDLE> | null> {
+  return tx.one(
+    STORED_BUNDLE,
     `select u.sha256, u.manifest, u.origin, a.removed_at is not null as removed
      from bundle u join artifact a on a.sha256 = u.sha256 where u.key = $1 for no key update of u`,
     [key],
@@ -95,15 +95,15 @@ function lockBundle(tx: Queries, key: string): Promise<StoredBundle | null> {
 }
 
 /**
- * Controllers of an earlier version stored registered bundles under the manifest's own key. When a build
- * makes that key, such a bundle moves to the key that it would have now.
+ * An earlier version stored registered bundles under the manifest's own key. When a build produces that key, such a
+ * bundle moves to the key that it would be registered under now.
  */
 async function setAsideOldUpload(tx: Queries, key: string): Promise<void> {
-  const old = await tx.one(
+  const isOccupied = await tx.exists(
     `select 1 from bundle where key = $1 and origin = 'upload' and manifest ->> 'key' = $1 for update`,
     [key],
   );
-  if (old === null) return;
+  if (!isOccupied) return;
   const free = uploadedKey(key);
   await tx.run(
     `insert into bundle (key, sha256, manifest, origin, made_by, created_at)

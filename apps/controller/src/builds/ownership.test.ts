@@ -166,9 +166,9 @@ describe('a bundle made by a build', () => {
   it('has the size that its agent says, and is stored', async () => {
     const one = await packed('sizes');
     const wrong = await build(built({ ...one, sizeBytes: one.sizeBytes + 1 }));
-    expect(wrong).toMatchObject({ key: null, message: expect.stringContaining('its agent says') });
+    expect(wrong).toMatchObject({ key: null, message: expect.stringContaining('its agent reported') });
     const absent = await build(built({ ...one, sha256: 'a'.repeat(64) }));
-    expect(absent.message).toBe('the build ended well, but its bundle was not uploaded');
+    expect(absent.message).toBe('the build succeeded, but its bundle was not uploaded');
     expect(await stored(one.manifest.key)).toBeNull();
   });
 

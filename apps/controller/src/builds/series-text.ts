@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { mailHeaderEnd } from '@peerlab/contracts';
 
 /**
- * Takes mbox text apart as kernel/scripts/split-series.pl does, byte for byte, so that what comes out
- * has the digests that a bundle's manifest names. Cover letters are left out.
+ * Splits mbox text as kernel/scripts/split-series.pl does, byte for byte, so that the patches have the digests that a
+ * bundle's manifest names. Cover letters are dropped.
  * @returns each patch with its SHA-256, in the order of the text
  */
 export function splitMbox(mbox: string): { sha256: string; content: Buffer }[] {
-  // One letter a byte: a decoded body need not be UTF-8.
+  // One character per byte: a decoded body need not be UTF-8.
   const text = Buffer.from(mbox, 'utf8').toString('latin1');
   const messages = messagesOf(text);
   return messages.flatMap((message) => {
@@ -18,7 +18,7 @@ export function splitMbox(mbox: string): { sha256: string; content: Buffer }[] {
   });
 }
 
-/** Parts of an mbox, each from the line `From … YEAR` on; what stands before the first such line is one, too. */
+/** Messages of an mbox. Each starts with a line `From … YEAR`; text before the first such line is a message, too. */
 function messagesOf(text: string): string[] {
   const messages: string[] = [];
   let start = 0;
@@ -40,7 +40,7 @@ function messagesOf(text: string): string[] {
   return messages.filter((message) => /\S/.test(message));
 }
 
-/** Makes one mbox of patches, each with the separator and the quoting that `git am` expects. */
+/** Joins patches to one mbox, with the separators and the quoting that `git am` expects. */
 export function joinMbox(patches: readonly string[]): string {
   return patches
     .map((patch) => {
@@ -52,7 +52,7 @@ export function joinMbox(patches: readonly string[]): string {
     .join('\n');
 }
 
-/** Header and decoded body of a message; null when there is no diff in it. */
+/** Header and decoded body of a message; null when it contains no diff. */
 function decodePatch(message: string): string | null {
   const plain = message.replaceAll('\r\n', '\n');
   const header = plain.slice(0, mailHeaderEnd(plain));
@@ -61,11 +61,11 @@ function decodePatch(message: string): string | null {
   return hasDiff(body) ? header + body : null;
 }
 
-/** Whether there are hunks in the text, or a file that comes, goes or gets another name or mode. */
+/** Whether the text contains hunks, or a file that is added, deleted, renamed or changes its mode. */
 function hasDiff(body: string): boolean {
   if (/^--- \S.*\n\+\+\+ \S/m.test(body)) return true;
   const first = /^diff --git .*\n/m.exec(body);
-  // From the first one on only, or a text of nothing but such lines would be read once for each.
+  // Only after the first match: otherwise a text of many such lines would take quadratic time.
   return (
     first !== null && /^(?:new file|deleted file|rename|old mode)/m.test(body.slice(first.index + first[0].length))
   );

@@ -32,7 +32,7 @@ it.each([['manifest.json', 'suites/a'], ['suites/a', 'manifest.json'], ['.']])(
 
 it.each<[string, Buffer | (() => Buffer), RegExp]>([
   ['nothing', Buffer.alloc(0), /no manifest\.json/],
-  ['no tar', Buffer.alloc(2000, 'x'), /begins no tar entry/],
+  ['no tar', Buffer.alloc(2000, 'x'), /no valid tar entry/],
   ['a tar without it', tarOf([['vmlinuz', 'x']]), /no manifest\.json/],
   ['it in a folder only', tarOf([['a/manifest.json', text]]), /no manifest\.json/],
   [
@@ -51,8 +51,12 @@ it.each<[string, Buffer | (() => Buffer), RegExp]>([
     Buffer.concat([tarHeader('manifest.json', 8 ** 11 - 1), Buffer.alloc(512)]),
     /in the middle/,
   ],
-  ['a symbolic link', Buffer.concat([tarHeader('suites', 0, '2'), tarOf([['manifest.json', text]])]), /no plain file/],
-  ['an entry that renames the next', Buffer.concat([tarHeader('x', 0, 'x'), tarOf([['a', text]])]), /no plain file/],
+  [
+    'a symbolic link',
+    Buffer.concat([tarHeader('suites', 0, '2'), tarOf([['manifest.json', text]])]),
+    /not a plain file/,
+  ],
+  ['an entry that renames the next', Buffer.concat([tarHeader('x', 0, 'x'), tarOf([['a', text]])]), /not a plain file/],
   ['entries without end', Buffer.concat(Array.from({ length: 5000 }, () => tarHeader('a', 0))), /more than 4096/],
 ])('refuses %s', async (_, content, why) => {
   writeFileSync(tar, typeof content === 'function' ? content() : content);
@@ -63,6 +67,6 @@ it('reads a tar packed with a link in it no further', async () => {
   symlinkSync('/etc', join(folder, 'suites'));
   execFileSync('tar', ['-cf', tar, '-C', folder, 'suites']);
   expect(await readTarManifest(tar)).toEqual({
-    problem: expect.stringContaining('suites in the tar is no plain file'),
+    problem: expect.stringContaining('suites in the tar is not a plain file'),
   });
 });

@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { BundleManifest } from '@peerlab/contracts';
 
 const BLOCK_BYTES = 512;
-/** Entries that are looked at: a bundle has some dozen files, and each entry costs one read. */
+/** Most entries that are scanned: a bundle has some dozen files, and each entry costs one read. */
 const ENTRIES_MAX = 4096;
 /** Largest manifest that is read; the route that registers it takes no larger one. */
 const MANIFEST_MAX_BYTES = 4 * 1024 * 1024;
@@ -13,8 +13,8 @@ const FOLDER = '5';
 type Manifest = { manifest: BundleManifest } | { problem: string };
 
 /**
- * Reads manifest.json out of an uncompressed tar. All entries are looked at, so that a second manifest.json,
- * which unpacking would put over the first one, is noticed. Never throws for what the file contains.
+ * Reads manifest.json from an uncompressed tar. All entries are scanned, to refuse a second manifest.json, which
+ * would overwrite the first one on unpacking. Never throws for any content of the file.
  */
 export async function readTarManifest(path: string): Promise<Manifest> {
   const file = await open(path, 'r');
@@ -34,12 +34,11 @@ async function scan(file: FileHandle, fileBytes: number): Promise<Manifest> {
     const header = await readAt(file, at, BLOCK_BYTES);
     if (header.every((byte) => byte === 0)) break;
     const found = readHeader(header);
-    if (found === null)
-      return { problem: `byte ${at} of the file begins no tar entry; pack it with tar --format=ustar` };
+    if (found === null) return { problem: `no valid tar entry at byte ${at}; pack it with tar --format=ustar` };
     const { name, type, sizeBytes } = found;
-    // Others may give the next entry another name, or are links: no bundle has them.
+    // Other types rename the next entry, or are links: no bundle needs them.
     if (!PLAIN.has(type) && type !== FOLDER)
-      return { problem: `${name} in the tar is no plain file; pack it with tar --format=ustar` };
+      return { problem: `${name} in the tar is not a plain file; pack it with tar --format=ustar` };
     if (at + BLOCK_BYTES + sizeBytes > fileBytes) return { problem: `the tar ends in the middle of ${name}` };
     if (name === 'manifest.json') {
       if (text !== null) return { problem: 'the tar has manifest.json twice' };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { AGENT_PROTOCOL, FRAME_MAX_BYTES, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import type { WebSocket } from 'ws';
 import { guarded } from '../platform/guarded.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 import { asMalformed, readAgentFrame, type AgentFrame, type MalformedFrame } from './agent-frame.js';
 import { FrameRefused } from './frame-failures.js';
 import { outgoingMessage } from './agent-message.js';
@@ -10,62 +10,62 @@ import { outgoingMessage } from './agent-message.js';
 /** Frames, and bytes of them, that may wait to be processed before the socket is paused. */
 const QUEUE_MAX = 32;
 const QUEUE_MAX_BYTES = 4 * FRAME_MAX_BYTES;
-/** Unread answers of an agent that keeps sending; a few thousand acknowledgements have a megabyte. */
+/** Limit of buffered answers that an agent has not read; some thousand acknowledgements have a megabyte. */
 const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
-/** Bulk that nobody's lease depends on; the other frames overtake it. */
+/** Bulk data that no lease depends on; the other frames overtake it. */
 const EVIDENCE: ReadonlySet<FromAgent['type']> = new Set(['log', 'events']);
-/** Close codes of our own range: the agent reconnects after the second, not after the first. */
+/** Close codes of the private range: the agent reconnects after CLOSE_SUPERSEDED, not after CLOSE_REFUSED. */
 const CLOSE_REFUSED = 4000;
 const CLOSE_SUPERSEDED = 4001;
 const CLOSE_INTERNAL = 1011;
 
 /**
- * Malformed frames within a minute beyond which the connection ends. An agent sends the inventories of all its
- * machines (2000 at most) when it connects: that each of them is malformed must not cost it the connection.
+ * Malformed frames within a minute above which the connection is closed. An agent sends the inventories of all its
+ * machines (at most 2000) when it connects: if all of them are malformed, it must still stay connected.
  */
 export const MALFORMED_PER_MINUTE = 2500;
 const MINUTE_MS = 60_000;
 
-/** What happens with the frames of a connection. */
+/** Handlers of the frames of a connection. */
 export interface FrameHandlers {
-  /** Throws FrameRefused when a frame cannot be handled, now or later. */
+  /** Throws FrameRefused when a frame can never be handled. */
   frame: (frame: FromAgent) => Promise<void>;
-  /** A frame that cannot be read or stored. It is handled in its turn, and is lost otherwise. */
+  /** A frame that cannot be read or stored; called in the order of the frames. */
   malformed: (frame: MalformedFrame) => Promise<void>;
 }
 
 /**
- * One socket of an agent: frames are parsed, then handled one after the other in two lanes. A heartbeat
- * does not wait for the log before it, or a chatty kernel would cost its agent the lease; evidence does
- * wait for what was said before it.
+ * One socket of an agent. Frames are parsed, then handled in two sequential queues: a heartbeat does not wait for log
+ * lines before it, since otherwise a chatty kernel would cost its agent the lease; evidence waits for all frames
+ * before it.
  */
 export class AgentConnection {
   readonly id = randomUUID();
   readonly #socket: WebSocket;
-  /** Name that the token stands for. */
+  /** The name of the token. */
   readonly tokenName: string;
   /** Known after hello. */
   agent: string | null = null;
-  /** What the agent speaks; known after hello. */
+  /** Protocol version of the agent; known after hello. */
   protocol = AGENT_PROTOCOL;
   held: readonly HeldAttempt[] = [];
   lastFrameAt = performance.now();
   /** When an order was last sent, by kind and attempt. */
   readonly sentAt = new Map<string, number>();
-  /** Why the newest inventory of a machine was refused, by machine: reports of the agent do not say so. */
+  /** Why the newest inventory of a machine was refused, by machine: heartbeats do not contain it. */
   readonly inventoryProblems = new Map<string, string>();
-  /** Work is being read for it; `woken` = there may be more since that began. */
-  giving = false;
+  /** Orders are being read and sent; `woken` = there may be more since that began. */
+  sendingOrders = false;
   woken = false;
-  /** Resolve when the last frame of each lane has been handled. */
+  /** Resolve when the last frame of each queue has been handled. */
   #reports: Promise<void> = Promise.resolve();
   #evidence: Promise<void> = Promise.resolve();
   #waiting = 0;
   #waitingBytes = 0;
-  /** Malformed frames since `#malformedSince`, and since the connection began. */
+  /** Malformed frames since `#malformedSince`, and since the connection was opened. */
   #malformedLately = 0;
   #malformedSince = 0;
-  #malformedInAll = 0;
+  #malformedTotal = 0;
 
   constructor(socket: WebSocket, tokenName: string, handlers: FrameHandlers) {
     this.#socket = socket;
@@ -78,18 +78,16 @@ export class AgentConnection {
         () => socket.terminate(),
       ),
     );
-    socket.on('ping', () => this.#noteLife());
-    socket.on('error', (error) =>
-      writeLog('warn', 'an agent connection failed', { agent: this.tokenName, ...errorFields(error) }),
-    );
+    socket.on('ping', () => this.#onReceived());
+    socket.on('error', (err) => log.warn({ err, agent: this.tokenName }, 'agent-connection-failed'));
   }
 
-  /** Sends a message in the version that the agent speaks. Returns why it was not sent when the agent would refuse it. */
+  /** Sends a message in the agent's protocol version. Returns why it was not sent, or null. */
   send(message: ToAgent): string | null {
     const outgoing = outgoingMessage(message, this.protocol);
     if ('problem' in outgoing) {
       const { problem } = outgoing;
-      writeLog('error', 'agent-message-not-sent', { agent: this.tokenName, type: message.type, problem });
+      log.error({ agent: this.tokenName, type: message.type, problem }, 'agent-message-not-sent');
       return problem;
     }
     if (outgoing.text !== null && this.#socket.readyState === this.#socket.OPEN) this.#socket.send(outgoing.text);
@@ -109,7 +107,7 @@ export class AgentConnection {
     this.#socket.terminate();
   }
 
-  /** Terminates and resolves when everybody has heard of it. */
+  /** Terminates, and resolves when the listeners of the socket's end have run. */
   terminated(): Promise<void> {
     return new Promise((done) => {
       this.#socket.once('close', () => done());
@@ -122,25 +120,25 @@ export class AgentConnection {
     await Promise.all([this.#reports, this.#evidence]);
   }
 
-  /** Ends the connection of one that does not read: its answers would fill this process. */
-  #noteLife(): void {
+  /** Terminates a connection that sends without reading: it would make us buffer answers without bound. */
+  #onReceived(): void {
     this.lastFrameAt = performance.now();
     if (this.#socket.bufferedAmount > UNREAD_MAX_BYTES) this.#socket.terminate();
   }
 
   #enqueue(data: Buffer, handlers: FrameHandlers): void {
-    this.#noteLife();
+    this.#onReceived();
     this.#waiting += 1;
     this.#waitingBytes += data.length;
     if (this.#isFull()) this.#socket.pause();
-    // Parsed at once, while the database is busy with the frames before it; handled in its turn.
+    // Parsed now, while the database handles the frames before it.
     const parsed = readAgentFrame(data);
     const work = async (): Promise<void> => {
       try {
         if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(parsed, handlers);
-      } catch (error) {
-        // Nothing was acknowledged, so the agent sends it again on its next connection.
-        writeLog('error', 'a frame of an agent could not be handled', { agent: this.tokenName, ...errorFields(error) });
+      } catch (err) {
+        // It was not acknowledged, so the agent sends it again on its next connection.
+        log.error({ err, agent: this.tokenName }, 'agent-frame-not-handled');
         this.#socket.close(CLOSE_INTERNAL, 'internal error');
       } finally {
         this.#waiting -= 1;
@@ -172,13 +170,13 @@ export class AgentConnection {
         } catch (error) {
           if (!(error instanceof FrameRefused)) throw error;
           const { message: problem, cause } = error;
-          writeLog('error', 'agent-frame-refused', { agent: this.tokenName, ...errorFields(cause) });
+          log.error({ err: cause, agent: this.tokenName }, 'agent-frame-refused');
           return this.#refuseFrame(asMalformed(parsed.frame, problem), handlers);
         }
     }
   }
 
-  /** Costs what the frame is about, and not the connection. */
+  /** Refuses the machine or attempt that the frame is about; the connection stays. */
   async #refuseFrame(malformed: MalformedFrame, handlers: FrameHandlers): Promise<void> {
     const { type, problem, machine, attempt } = malformed;
     if (this.#noteMalformed(type, problem, { machine, attempt: attempt?.attemptId })) {
@@ -186,14 +184,14 @@ export class AgentConnection {
     }
   }
 
-  /** Logs and counts a malformed frame; false when they were too many and the connection ends. */
+  /** Logs and counts a malformed frame; false when there were too many and the connection is closed. */
   #noteMalformed(type: FromAgent['type'], problem: string, subject: object = {}): boolean {
     const now = performance.now();
     if (now - this.#malformedSince >= MINUTE_MS) [this.#malformedSince, this.#malformedLately] = [now, 0];
     this.#malformedLately += 1;
-    this.#malformedInAll += 1;
-    const count = this.#malformedInAll;
-    writeLog('warn', 'malformed-frame', { agent: this.tokenName, type, ...subject, problem, count });
+    this.#malformedTotal += 1;
+    const count = this.#malformedTotal;
+    log.warn({ agent: this.tokenName, type, ...subject, problem, count }, 'malformed-frame');
     if (this.#malformedLately <= MALFORMED_PER_MINUTE) return true;
     this.refuse(
       'malformed',

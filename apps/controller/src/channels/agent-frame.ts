@@ -1,10 +1,10 @@
 import { AgentMachine, cleanText, Fence, FromAgent, HeldAttempt, Name } from '@peerlab/contracts';
 import { z } from 'zod';
 
-/** Longest description of what is wrong with a frame, in characters: it stands in a log line and beside a machine. */
+/** Longest description of a problem with a frame, in characters: it is logged and shown at the machine. */
 const PROBLEM_MAX = 300;
 
-/** A frame of a known type that does not fit its schema, with what it is about as far as that can be read. */
+/** A frame of a known type that does not match its schema, with its machine or attempt if they can be read. */
 export interface MalformedFrame {
   type: FromAgent['type'];
   problem: string;
@@ -15,10 +15,10 @@ export interface MalformedFrame {
 }
 
 export type AgentFrame =
-  /** `repaired` = what had to be left out of a report about many machines; null = nothing. */
+  /** `repaired` = the problem of the parts that were left out of a report; null = the report is complete. */
   | { kind: 'frame'; frame: FromAgent; repaired: string | null }
   | { kind: 'malformed'; malformed: MalformedFrame }
-  /** Nothing that this agent sends can be trusted to mean what it says. */
+  /** The sender does not speak the protocol: no frame of it can be trusted. */
   | { kind: 'unreadable'; problem: string };
 
 const TYPES: ReadonlySet<unknown> = new Set(FromAgent.options.map(({ shape }) => shape.type.value));
@@ -42,13 +42,13 @@ export function readAgentFrame(data: Buffer): AgentFrame {
   if (type === 'hello' || type === 'heartbeat') {
     const again = FromAgent.safeParse(repairReport(fields));
     if (again.success) return { kind: 'frame', frame: again.data, repaired: problem };
-    // Without a hello there is no agent to whom the connection belongs.
+    // Without a hello the agent of the connection is unknown.
     if (type === 'hello') return { kind: 'unreadable', problem };
   }
   return { kind: 'malformed', malformed: malformedFrame(type, fields, problem) };
 }
 
-/** A frame that could be read but not stored, as one that is malformed. */
+/** Describes a frame that could be read but not stored as a malformed one. */
 export function asMalformed(frame: FromAgent, problem: string): MalformedFrame {
   return malformedFrame(frame.type, { ...frame }, problem);
 }
@@ -65,8 +65,8 @@ function malformedFrame(type: FromAgent['type'], fields: Record<string, unknown>
 }
 
 /**
- * A report in which one machine or one attempt is not readable still counts for all the others: such a machine is
- * out of reach and says why, such an attempt is held and no more is known of it.
+ * Repairs a report in which single machines or attempts are not readable, so that it still counts for the others. Such
+ * a machine becomes unreachable with the problem as its reason; such an attempt is held without further details.
  */
 function repairReport(fields: Record<string, unknown>): Record<string, unknown> {
   const { machines, attempts } = fields;
@@ -82,7 +82,7 @@ function readableMachine(value: unknown): AgentMachine[] {
   if (parsed.success) return [parsed.data];
   const name = Name.safeParse(recordOf(value)?.['name']);
   if (!name.success) return [];
-  const problem = `its agent reported it in a form that the controller cannot read (${describe(parsed.error)}); correct its entry in the configuration of the agent, or update the agent`;
+  const problem = `its agent reported invalid data about it (${describe(parsed.error)}); correct its entry in the configuration of the agent, or update the agent`;
   return [{ name: name.data, description: '', labels: {}, reachable: false, problem }];
 }
 

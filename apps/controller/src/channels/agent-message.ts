@@ -2,12 +2,12 @@ import { fitTo, FRAME_MAX_BYTES, ToAgent } from '@peerlab/contracts';
 import { z } from 'zod';
 import { inProtocol } from './older-agents.js';
 
-/** `text` null = the agent's version has no word for it; `problem` = the agent would refuse it and hang up. */
+/** `text` null = the agent's version has no such message; `problem` = the agent would refuse it and disconnect. */
 export type OutgoingMessage = { text: string | null } | { problem: string };
 
 /**
- * A message as it is sent to an agent of this protocol version. Texts that are too long are cut. An agent ends its
- * connection when it gets a frame that is too large or that it cannot read, and would get it again on the next one.
+ * Encodes a message for an agent of this protocol version. Texts that are too long are cut. An agent disconnects when
+ * it receives a frame that is too large or that it cannot read, and would receive it again after every reconnect.
  */
 export function outgoingMessage(message: ToAgent, protocol: number): OutgoingMessage {
   try {

@@ -1,41 +1,37 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { log } from '@peerlab/runtime';
 import {
   AGENT_LOST_SECONDS,
   AGENT_PROTOCOLS,
   FRAME_MAX_BYTES,
   LEASE_SECONDS,
   type FromAgent,
-  type SpoolStream,
-  type ToAgent,
 } from '@peerlab/contracts';
 import { WebSocketServer } from 'ws';
-import { StaleFence } from '../attempts/attempt-store.js';
-import { ReconcileService, type IsDue } from '../dispatch/reconcile.service.js';
+import { ReconcileService } from '../dispatch/reconcile.service.js';
 import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { Bus } from '../platform/database/bus.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 import { EventIntake } from '../dispatch/event-intake.js';
 import { AgentConnection } from './agent-connection.js';
 import type { MalformedFrame } from './agent-frame.js';
+import { AgentOrders } from './agent-orders.js';
+import { acknowledge, dropWhenStale } from './attempt-replies.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { FrameFailures } from './frame-failures.js';
 
 /**
- * Connections of one token that stay: the one in use, and those before it that are not known to be gone yet. Each
- * may hold some frames in memory.
+ * Connections of one token that stay open: the one in use, and earlier ones whose end was not noticed yet. Each may
+ * buffer some frames.
  */
 const CONNECTIONS_KEPT = 4;
 
-/** An order is repeated when the agent has not taken it up after this long. */
-const RESEND_MS = 10_000;
-
-/** Connections of one token beyond which a further one is refused, while those that have to go are still there. */
+/** Connections of one token beyond which a further one is refused, until terminated ones are closed. */
 const CONNECTIONS_PER_TOKEN = 16;
 const CONNECTIONS_MAX = 2000;
 
@@ -43,7 +39,7 @@ type Hello = Extract<FromAgent, { type: 'hello' }>;
 type InventoryFrame = Extract<FromAgent, { type: 'inventory' }>;
 type Heartbeat = Extract<FromAgent, { type: 'heartbeat' }>;
 
-/** The agents' WebSocket channel: frames in, service calls, frames out. No rules of its own. */
+/** The agents' WebSocket channel: turns frames into service calls and their results into frames. It has no rules. */
 @Injectable()
 export class AgentGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
@@ -53,8 +49,9 @@ export class AgentGateway {
   readonly #tokenOf = new WeakMap<AgentConnection, Identity>();
   readonly #connections = new ConnectionLimit(CONNECTIONS_PER_TOKEN, CONNECTIONS_MAX);
   readonly #failures = new FrameFailures();
-  /** Departures being recorded. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #orders: AgentOrders;
+  /** Disconnects that are being recorded. */
+  readonly #disconnecting = new Set<Promise<void>>();
   readonly #tokens: TokenService;
   readonly #fleet: FleetService;
   readonly #sites: SiteService;
@@ -75,10 +72,14 @@ export class AgentGateway {
     this.#fleet = fleet;
     this.#sites = sites;
     this.#reconcile = reconcile;
+    this.#orders = new AgentOrders(reconcile);
     this.#logs = logs;
     this.#events = events;
     bus.onMessage((message) => {
-      if (message.type === 'agent-work') this.#wake(message.agent);
+      if (message.type === 'agent-work') {
+        const connection = this.#byAgent.get(message.agent);
+        if (connection !== undefined) this.#orders.wake(connection, message.agent);
+      }
       if (message.type === 'agent-connected') this.#supersede(message.agent, message.connection);
     });
   }
@@ -100,23 +101,23 @@ export class AgentGateway {
       this.#makeRoom(identity.id);
       this.#all.add(connection);
       this.#tokenOf.set(connection, identity);
-      webSocket.on('close', () => this.#part(connection));
+      webSocket.on('close', () => this.#onClose(connection));
     });
   }
 
-  /** Of a token with too many connections the oldest one ends, as a newer connection of an agent wins. */
+  /** Terminates the oldest connections of a token that has too many: the newest connection of an agent wins. */
   #makeRoom(token: string): void {
     const open = [...this.#all].filter((connection) => this.#tokenOf.get(connection)?.id === token);
     for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_KEPT))) connection.terminate();
   }
 
-  /** Ends connections without a sign of life; a half-open one would look alive for hours. */
+  /** Terminates connections that sent nothing for AGENT_LOST_SECONDS; a half-open one would look alive for hours. */
   dropSilent(): void {
     const limit = performance.now() - AGENT_LOST_SECONDS * 1000;
     for (const connection of this.#all) if (connection.lastFrameAt < limit) connection.terminate();
   }
 
-  /** Ends connections whose token was revoked since; the upgrade refuses them from then on. */
+  /** Terminates connections whose token was revoked meanwhile. */
   async dropRevoked(): Promise<void> {
     const connections = [...this.#all].map((connection) => ({
       connection,
@@ -127,16 +128,16 @@ export class AgentGateway {
     for (const { connection, token } of connections) if (revoked.has(token)) connection.terminate();
   }
 
-  /** Closes all connections after what they sent has been stored. */
+  /** Closes all connections after the frames that they sent have been handled. */
   async close(): Promise<void> {
     await Promise.all([...this.#all].map((connection) => connection.drained()));
     const gone = [...this.#all].map((connection) => connection.terminated());
     await Promise.all(gone);
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#disconnecting);
     this.#server.close();
   }
 
-  /** A report that fails is sent anew by the next heartbeat; everything else is about one machine or attempt. */
+  /** A failed report is repeated by the next heartbeat. Every other frame is about one machine or attempt. */
   async #guarded(connection: AgentConnection, frame: FromAgent): Promise<void> {
     const handle = (): Promise<void> => this.#handle(connection, frame);
     if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
@@ -169,21 +170,21 @@ export class AgentGateway {
     }
   }
 
-  /** What cannot be read costs the machine or the attempt that it is about. */
+  /** A malformed frame affects only the machine or the attempt that it is about. */
   async #refuseFrame(connection: AgentConnection, { type, problem, machine, attempt }: MalformedFrame): Promise<void> {
     const { agent } = connection;
     if (agent === null) return connection.refuse('malformed', 'say hello first');
     if (machine !== null) return this.#refuseInventory(connection, agent, machine, `it is malformed: ${problem}`);
     if (attempt === null) return;
     const { attemptId, fence } = attempt;
-    const reason = `agent ${agent} sent a malformed "${type}" frame of it (${problem}); what it sends of it after that is not kept`;
+    const reason = `agent ${agent} sent a malformed "${type}" frame of this attempt (${problem}); later frames of it are discarded`;
     try {
       await dropWhenStale(connection, attemptId, () => this.#reconcile.abandon(agent, attemptId, fence, reason));
-    } catch (error) {
-      // It stays leased until the reaper can end it; its agent must not send the frame again.
-      writeLog('error', 'attempt-not-ended', { agent, attempt: attemptId, ...errorFields(error) });
+    } catch (err) {
+      // The reaper ends the attempt when its lease expires; the agent must not send the frame again.
+      log.error({ err, agent, attempt: attemptId }, 'attempt-not-ended');
     }
-    // Not `revoked`: the agent would deliver what it has, and the same frame again.
+    // Not `revoked`: the agent would deliver the rest of the attempt, starting with the same frame.
     connection.send({ type: 'drop', attemptId, code: 'unknown', reason });
   }
 
@@ -193,15 +194,15 @@ export class AgentGateway {
       connection.inventoryProblems.delete(machine);
     } catch (error) {
       if (!(error instanceof InventoryRefused)) throw error;
-      writeLog('warn', 'inventory-refused', { agent, machine, problem: error.message });
+      log.warn({ agent, machine, problem: error.message }, 'inventory-refused');
       await this.#refuseInventory(connection, agent, machine, error.message);
     }
   }
 
-  /** The machine gets no work until a good inventory of it has come. */
+  /** The machine gets no work until a valid inventory of it arrives. */
   async #refuseInventory(connection: AgentConnection, agent: string, machine: string, why: string): Promise<void> {
-    const problem = `its inventory was refused: ${why}; update the agent or mend the machine, then probe it again`;
-    // A name that no machine of the agent has would stay here for ever.
+    const problem = `its inventory was refused: ${why}; update the agent or repair the machine, then probe it again`;
+    // Only for machines of the agent, so that the map stays bounded.
     if (await this.#fleet.noteProblem(agent, machine, problem)) connection.inventoryProblems.set(machine, problem);
   }
 
@@ -227,7 +228,7 @@ export class AgentGateway {
     const { agent, protocol, beat = 0 } = hello;
     const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
     connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });
-    await this.#giveWork(connection, agent);
+    await this.#orders.send(connection, agent);
   }
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
@@ -240,47 +241,7 @@ export class AgentGateway {
     if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
     const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
     connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
-    await this.#giveWork(connection, agent);
-  }
-
-  /** Sends what the agent should do and has not been told lately. */
-  async #giveWork(connection: AgentConnection, agent: string): Promise<void> {
-    const now = performance.now();
-    const isDue: IsDue = (order, attemptId) => {
-      const sent = connection.sentAt.get(`${order} ${attemptId}`);
-      return sent === undefined || now - sent >= RESEND_MS;
-    };
-    for (const order of await this.#reconcile.ordersFor(agent, connection.held, isDue)) {
-      const id = order.type === 'assign' ? order.assignment.attemptId : order.attemptId;
-      // Asked again: another wake-up may have sent it while this one was reading.
-      if (!isDue(order.type, id)) continue;
-      connection.sentAt.set(`${order.type} ${id}`, now);
-      const problem = connection.send(order);
-      if (problem !== null && order.type === 'assign') await this.#reconcile.refuse(id, problem);
-    }
-  }
-
-  #wake(agent: string): void {
-    const connection = this.#byAgent.get(agent);
-    if (connection === undefined) return;
-    connection.woken = true;
-    if (connection.giving) return;
-    this.#giveUntilQuiet(connection, agent).catch((error: unknown) =>
-      writeLog('error', 'work could not be given to an agent', { agent, ...errorFields(error) }),
-    );
-  }
-
-  /** One reading serves all wake-ups that come meanwhile: a whole run may be dispatched at once. */
-  async #giveUntilQuiet(connection: AgentConnection, agent: string): Promise<void> {
-    connection.giving = true;
-    try {
-      while (connection.woken) {
-        connection.woken = false;
-        await this.#giveWork(connection, agent);
-      }
-    } finally {
-      connection.giving = false;
-    }
+    await this.#orders.send(connection, agent);
   }
 
   #supersede(agent: string, newest: string): void {
@@ -288,40 +249,24 @@ export class AgentGateway {
     if (connection !== undefined && connection.id !== newest) connection.supersede();
   }
 
-  #part(connection: AgentConnection): void {
+  #onClose(connection: AgentConnection): void {
     this.#all.delete(connection);
     const { agent } = connection;
     if (agent === null) return;
     if (this.#byAgent.get(agent) === connection) this.#byAgent.delete(agent);
-    const leaving = this.#recordLeaving(connection, agent).finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    const disconnecting = this.#recordDisconnect(connection, agent).finally(() =>
+      this.#disconnecting.delete(disconnecting),
+    );
+    this.#disconnecting.add(disconnecting);
   }
 
-  /** What was received is handled first, so that a goodbye does not overtake its own frames. */
-  async #recordLeaving(connection: AgentConnection, agent: string): Promise<void> {
+  /** Frames that were received are handled first. */
+  async #recordDisconnect(connection: AgentConnection, agent: string): Promise<void> {
     try {
       await connection.drained();
       await this.#fleet.part(agent, connection.id);
-    } catch (error) {
-      writeLog('warn', 'the leaving of an agent was not recorded', { agent, ...errorFields(error) });
+    } catch (err) {
+      log.warn({ err, agent }, 'agent-disconnect-not-recorded');
     }
-  }
-}
-
-function acknowledge(
-  connection: AgentConnection,
-  attemptId: string,
-  stream: (typeof SpoolStream)['options'][number],
-  next: number,
-): void {
-  connection.send({ type: 'ack', attemptId, stream, next } satisfies ToAgent);
-}
-
-async function dropWhenStale(connection: AgentConnection, attemptId: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof StaleFence)) throw error;
-    connection.send({ type: 'drop', attemptId, code: error.code, reason: error.message });
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { LiveCursor } from '@peerlab/contracts';
 import { forgetChanges, noteChanges } from '../platform/database/bus.js';
+import { json, nullable, text } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 
 /** How long changes are kept for reconnecting browsers, in seconds. */
@@ -9,14 +10,14 @@ const KEPT_SECONDS = 3600;
 export interface Changes {
   /** As of now. */
   cursor: LiveCursor;
-  /** For each cursor asked about, in order: the topics changed since; null when it cannot be said. */
+  /** For each cursor asked about, in order: the topics changed since; null when that is unknown. */
   changed: (string[] | null)[];
 }
 
 /**
- * What changed since a cursor. A cursor names the cluster and database, and a snapshot: the transactions
- * that it saw. Numbers drawn by the transactions would not do, as they commit in another order than they
- * draw; whether a snapshot saw a transaction is exact, and the same for every controller.
+ * Reads what changed since a cursor. A cursor names the cluster, the database and a snapshot, which defines the
+ * transactions that were visible. A sequence would not do: transactions commit in another order than they draw
+ * numbers. Whether a transaction is visible in a snapshot is exact, and the same for every controller.
  */
 @Injectable()
 export class ChangeFeed {
@@ -27,13 +28,14 @@ export class ChangeFeed {
     this.#sql = sql;
   }
 
-  /** Reads all of it as of one moment, so that what is told up to `cursor` need not be told again. */
+  /** Reads all in one snapshot, so that changes up to `cursor` need not be reported again. */
   async read(cursors: readonly (LiveCursor | null)[]): Promise<Changes> {
     const place = await (this.#place ??= this.#readPlace());
     const snapshots = cursors.map((cursor) => snapshotOf(cursor, place));
     const asked = snapshots.filter((snapshot) => snapshot !== null);
-    const row = await this.#sql.one<{ snapshot: string; changed: (string[] | null)[] | null }>(
-      // The oldest change that is left tells how far back the memory goes.
+    const row = await this.#sql.one(
+      { snapshot: text, changed: nullable(json<(string[] | null)[]>()) },
+      // The oldest change that is stored tells from when on the changes are complete.
       `select pg_current_snapshot()::text as snapshot,
          (select jsonb_agg(case when pg_snapshot_xmin(s.seen)::text::bigint > oldest.xact then (
             select coalesce(jsonb_agg(distinct c.topic), '[]') from change c
@@ -43,27 +45,28 @@ export class ChangeFeed {
        from (select min(xact) as xact from change) oldest`,
       [asked],
     );
-    if (row === null) throw new Error('the database took no snapshot');
+    if (row === null) throw new Error('the query for the current snapshot returned no row');
     const answers = row.changed ?? [];
     let answered = 0;
     const changed = snapshots.map((snapshot) => (snapshot === null ? null : (answers[answered++] ?? null)));
     return { cursor: `${place}/${row.snapshot}`, changed };
   }
 
-  /** Notes what a controller of the version before announced only; several may note the same. */
+  /** Stores changes that a controller of an earlier version only announced; several controllers may store the same. */
   async note(topics: readonly string[]): Promise<void> {
     await noteChanges(this.#sql, topics);
   }
 
-  /** Forgets what is older than an hour. */
+  /** Deletes changes that are older than KEPT_SECONDS. */
   async forget(): Promise<void> {
     await forgetChanges(this.#sql, KEPT_SECONDS);
   }
 
-  /** Transactions are numbered by the cluster; a database restored beside the old one is another farm. */
+  /** Transaction ids are per cluster; a database that was restored beside the old one is another farm. */
   async #readPlace(): Promise<string> {
     try {
-      const row = await this.#sql.one<{ place: string }>(
+      const row = await this.#sql.one(
+        { place: text },
         `select system_identifier || '.' || (select oid from pg_database where datname = current_database()) as place
          from pg_control_system()`,
       );
@@ -75,7 +78,7 @@ export class ChangeFeed {
   }
 }
 
-/** The snapshot in a cursor; null for none, for one of another place, and for what no controller wrote. */
+/** The snapshot in a cursor; null when there is no cursor, when it is of another database, or when it is malformed. */
 export function snapshotOf(cursor: LiveCursor | null, place: string): string | null {
   if (cursor === null || !cursor.startsWith(`${place}/`)) return null;
   const text = cursor.slice(place.length + 1);
@@ -85,7 +88,7 @@ export function snapshotOf(cursor: LiveCursor | null, place: string): string | n
   const running = list === '' ? [] : list.split(',').map(BigInt);
   const [xmin, xmax] = [BigInt(from), BigInt(until)];
   if (xmin === 0n || xmin > xmax) return null;
-  // As Postgres reads it: in order, and between both ends.
+  // As Postgres requires it: ascending, and between both ends.
   const isOrdered = running.every((xid, at) => xid >= xmin && xid < xmax && xid > (running[at - 1] ?? 0n));
   return isOrdered ? text : null;
 }

@@ -95,7 +95,7 @@ describe('the agent channel', () => {
     await agent.log({ attemptId, fence }, 'serial', 0, ['first']);
     let stored: Promise<void> | undefined;
     await farm.sql.transaction(async (tx) => {
-      await tx.rows('select 1 from stream where attempt_id = $1 for update', [attemptId]);
+      await tx.run('select 1 from stream where attempt_id = $1 for update', [attemptId]);
       stored = agent.log({ attemptId, fence }, 'serial', 1, ['second']);
       agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
       await agent.next('renewed');

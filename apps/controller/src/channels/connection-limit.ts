@@ -1,30 +1,30 @@
 import { ProblemError } from '../platform/http/problem.js';
 
 /**
- * Counts open connections by caller. Each costs a descriptor and some ten kilobytes; a caller who opens them
- * without end would leave none for the others.
+ * Limits open connections by caller and in total. Each costs a descriptor and some ten kilobytes; one caller could
+ * exhaust them for all others.
  */
 export class ConnectionLimit {
   readonly #byCaller = new Map<string, number>();
   readonly #perCaller: number;
-  readonly #inAll: number;
+  readonly #total: number;
   #all = 0;
 
-  constructor(perCaller: number, inAll: number) {
+  constructor(perCaller: number, total: number) {
     this.#perCaller = perCaller;
-    this.#inAll = inAll;
+    this.#total = total;
   }
 
-  /** Connections that are counted now. */
+  /** Connections that are open now. */
   get size(): number {
     return this.#all;
   }
 
-  /** Counts one in; the function returned counts it out, once. Throws ProblemError 429 when there are too many. */
+  /** Counts a connection; the returned function ends the count, once. Throws ProblemError 429 when there are too many. */
   begin(caller: string): () => void {
     const open = this.#byCaller.get(caller) ?? 0;
-    if (open >= this.#perCaller || this.#all >= this.#inAll) {
-      const limit = open >= this.#perCaller ? `${this.#perCaller} of this caller` : `${this.#inAll} in all`;
+    if (open >= this.#perCaller || this.#all >= this.#total) {
+      const limit = open >= this.#perCaller ? `${this.#perCaller} of this caller` : `${this.#total} in total`;
       throw new ProblemError(429, 'too-many-connections', `too many connections are open: ${limit}`, {
         detail: 'close some and try again',
         retryAfterSeconds: RETRY_SECONDS,
@@ -44,5 +44,5 @@ export class ConnectionLimit {
   }
 }
 
-/** When connections that are dead have been noticed. */
+/** After this time dead connections have been detected and closed, in seconds. */
 const RETRY_SECONDS = 30;

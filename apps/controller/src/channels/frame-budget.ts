@@ -1,6 +1,6 @@
 /**
- * Frames that a browser may send at once, and for each second that passes. A page sends a few when it opens and
- * when its reader moves on; each may cost a reading of the database.
+ * Token bucket of a browser connection: its size, and the frames that are added per second. A page sends a few frames
+ * when it opens and when the user navigates; each may cost a query.
  */
 export const FRAMES_BURST = 500;
 export const FRAMES_PER_SECOND = 50;
@@ -11,13 +11,13 @@ export class FrameBudget {
   #atMs: number;
   readonly #nowMs: () => number;
 
-  /** `nowMs` = milliseconds that never go back. */
+  /** @param nowMs a monotonic clock in milliseconds */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
     this.#atMs = nowMs();
   }
 
-  /** Takes one frame out of the budget; false when none is left. */
+  /** Takes one frame from the budget; false when the budget is empty. */
   take(): boolean {
     const nowMs = this.#nowMs();
     this.#left = Math.min(FRAMES_BURST, this.#left + ((nowMs - this.#atMs) / 1000) * FRAMES_PER_SECOND);

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { isDataError, isStatementError } from '../platform/database/pg-error.js';
 
-/** Times that frames about one attempt or machine may fail at an error of this program before they are refused. */
+/** How often frames about one attempt or machine may fail with an error of this program before they are refused. */
 const TRIES = 3;
-/** Attempts and machines whose failures are remembered; beyond that all are forgotten, and tried again. */
+/** Attempts and machines whose failures are counted; above it all counts are reset. */
 const SUBJECTS_MAX = 10_000;
 
-/** A frame that is not handled, now or when it comes again: it costs what it is about. */
+/** A frame that is never handled: its machine or attempt is refused instead. */
 export class FrameRefused extends Error {}
 
 /**
- * Tells frames that can be handled later from those that never can. An agent sends again what was not acknowledged:
- * one that fails each time would end all its connections, and with them all its leases.
+ * Separates frames that may be handled later from those that never can. An agent repeats frames that were not
+ * acknowledged: one that fails every time would end each of its connections, and with them all its leases.
  */
 export class FrameFailures {
   readonly #counts = new Map<string, number>();
@@ -25,7 +25,7 @@ export class FrameFailures {
       if (isDataError(error)) {
         throw new FrameRefused(`the database cannot store it (${error.code})`, { cause: error });
       }
-      // A database that is away says nothing about the frame.
+      // An unreachable database is not a fault of the frame.
       if (!isOwnError(error)) throw error;
       const count = (this.#counts.get(subject) ?? 0) + 1;
       if (count < TRIES) {

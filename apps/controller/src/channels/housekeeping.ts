@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { LIVE_BEAT_SECONDS } from '@peerlab/contracts';
-import { errorFields, writeLog } from '../platform/logging.js';
+import { log } from '@peerlab/runtime';
 import { AgentGateway } from './agent.gateway.js';
 import { ChangeFeed } from './change-feed.js';
 import { LiveGateway } from './live.gateway.js';
 
-/** Between two times that old changes are forgotten, in milliseconds. */
+/** Interval at which old changes are deleted, in milliseconds. */
 const FORGET_MS = 300_000;
 
-/** Ends half-open connections of both channels, and those whose token was revoked; forgets old changes. */
+/** Closes half-open connections of both channels and those whose token was revoked; deletes old changes. */
 @Injectable()
 export class Housekeeping {
   readonly #agents: AgentGateway;
@@ -25,8 +25,8 @@ export class Housekeeping {
   @Interval(5000)
   agents(): void {
     this.#agents.dropSilent();
-    Promise.all([this.#agents.dropRevoked(), this.#live.dropRevoked()]).catch((error: unknown) => {
-      writeLog('warn', 'tokens of open connections could not be checked', errorFields(error));
+    Promise.all([this.#agents.dropRevoked(), this.#live.dropRevoked()]).catch((err: unknown) => {
+      log.warn({ err }, 'connection-tokens-not-checked');
     });
   }
 
@@ -38,8 +38,8 @@ export class Housekeeping {
 
   @Interval(FORGET_MS)
   changes(): void {
-    this.#changes.forget().catch((error: unknown) => {
-      writeLog('warn', 'old changes could not be forgotten', errorFields(error));
+    this.#changes.forget().catch((err: unknown) => {
+      log.warn({ err }, 'old-changes-not-deleted');
     });
   }
 }

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import { ConnectionLimit } from './connection-limit.js';
 import { FrameBudget, FRAMES_BURST, FRAMES_PER_SECOND } from './frame-budget.js';
 
-it('connections are counted by caller and in all, and counted out once', () => {
+it('connections are counted by caller and in total, and counted out once', () => {
   const limit = new ConnectionLimit(2, 3);
   const end = limit.begin('a');
   limit.begin('a');
   expect(() => limit.begin('a')).toThrow(expect.objectContaining({ status: 429, retryAfterSeconds: 30 }));
   limit.begin('b');
-  expect(() => limit.begin('c')).toThrow('3 in all');
+  expect(() => limit.begin('c')).toThrow('3 in total');
   end();
   end();
   expect(limit.size).toBe(2);

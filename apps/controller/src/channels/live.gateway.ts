@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import { FromBrowser, LIVE_CLOSE, type LiveCursor, type LogStream, type ToBrowser } from '@peerlab/contracts';
+import { FromBrowser, LIVE_CLOSE, type LiveCursor } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { WebSocketServer } from 'ws';
 import { LogService } from '../logs/log.service.js';
 import { TokenService } from '../platform/auth/token.service.js';
@@ -9,41 +10,39 @@ import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { Bus } from '../platform/database/bus.js';
 import { guarded } from '../platform/guarded.js';
 import { ProblemError } from '../platform/http/problem.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 import { ChangeFeed } from './change-feed.js';
 import { ConnectionLimit } from './connection-limit.js';
-import { Viewer, type Tail } from './viewer.js';
+import { LogTails } from './log-tails.js';
+import { send, Viewer } from './viewer.js';
 
 const FRAME_MAX_BYTES = 64 * 1024;
-const LINES_PER_FRAME = 1000;
 const CLOSE_INTERNAL = 1011;
-const TAILS_MAX = 20;
-/** Changes within this time reach the browser as one. */
+/** Changes within this time are told together, in milliseconds. */
 const COALESCE_MS = 100;
 
 /**
- * Open connections of one token or, without one, of one address, and of all. A page has one; people behind one
- * address or proxy share it.
+ * Open connections of one token or, without one, of one address, and in total. A page has one connection; users behind
+ * one address or proxy share the limit.
  */
 export const VIEWERS_PER_CALLER = 300;
 const VIEWERS_MAX = 5000;
-/** How long a connection may stay without the token that it needs, in milliseconds. */
+/** How long a connection may stay open without the token that it needs, in milliseconds. */
 const SIGN_IN_MS = 10_000;
 
-/** The browsers' channel: which pages to fetch again, and log lines as they are stored. */
+/** The browsers' channel: tells pages what to fetch again, and streams log lines as they are stored. */
 @Injectable()
 export class LiveGateway {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: FRAME_MAX_BYTES, perMessageDeflate: false });
   readonly #viewers = new Set<Viewer>();
-  readonly #logs: LogService;
+  readonly #tails: LogTails;
   readonly #changes: ChangeFeed;
   readonly #tokens: TokenService;
   readonly #publicReads: boolean;
   readonly #connections = new ConnectionLimit(VIEWERS_PER_CALLER, VIEWERS_MAX);
-  /** All that joined were told what changed up to here. */
+  /** All joined viewers were told what changed up to here. */
   #cursor: LiveCursor | null = null;
-  /** Topics that a controller of the version before announced, to be noted for it. */
-  #unnoted: readonly string[] = [];
+  /** Topics that a controller of an earlier version only announced, to be stored for it. */
+  #unstored: readonly string[] = [];
   #flush: NodeJS.Timeout | null = null;
   #telling = false;
   #tellAgain = false;
@@ -56,27 +55,24 @@ export class LiveGateway {
     bus: Bus,
     @Inject(SETTINGS_TOKEN) settings: Settings,
   ) {
-    this.#logs = logs;
+    this.#tails = new LogTails(logs);
     this.#changes = changes;
     this.#tokens = tokens;
     this.#publicReads = settings.publicReads;
     bus.onMessage((message) => {
-      if (message.type === 'changed') this.#noteChanges(message.topics, message.noted === true);
-      if (message.type === 'log') this.#hint(tailKey(message.attemptId, message.stream));
+      if (message.type === 'changed') this.#onChanged(message.topics, message.noted === true);
+      if (message.type === 'log') this.#tails.hint(this.#viewers, message.attemptId, message.stream);
     });
-    // Hints may have been missed while the database was away.
+    // Notifications may have been missed while the database was unreachable.
     bus.onResync(() => {
       void this.#tell();
-      for (const viewer of this.#viewers) {
-        for (const tail of viewer.tails.values()) tail.hinted = true;
-        this.#pump(viewer);
-      }
+      this.#tails.hintAll(this.#viewers);
     });
   }
 
   /**
-   * Accepts a connection. Where reads need a token it has to come as header of a program, or in the first frame
-   * of a page. Throws ProblemError 401, 403 or 429.
+   * Accepts a connection. Where reads need a token, a program sends it as a header and a page in its first frame.
+   * Throws ProblemError 401, 403 or 429.
    */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { authorization } = request.headers;
@@ -96,20 +92,20 @@ export class LiveGateway {
     const { socket } = viewer;
     this.#viewers.add(viewer);
     const late = setTimeout(() => {
-      if (!viewer.mayRead) socket.close(LIVE_CLOSE.token, 'no token came in time');
+      if (!viewer.mayRead) socket.close(LIVE_CLOSE.token, 'no token was sent in time');
     }, SIGN_IN_MS);
     const cut = (): void => socket.terminate();
     socket.on(
       'message',
       guarded('live-frame-failed', (data: Buffer) => this.#receive(viewer, data), cut),
     );
-    // Each is answered with a pong: they count like frames.
+    // Each is answered with a pong, so pings count as frames.
     socket.on(
       'ping',
       guarded('live-ping-failed', () => void viewer.admit(), cut),
     );
     socket.on('pong', () => (viewer.alive = true));
-    socket.on('error', (error) => writeLog('debug', 'a browser connection failed', errorFields(error)));
+    socket.on('error', (err) => log.debug({ err }, 'browser-connection-failed'));
     socket.on('close', () => {
       clearTimeout(late);
       this.#viewers.delete(viewer);
@@ -124,7 +120,7 @@ export class LiveGateway {
     throw new ProblemError(403, 'forbidden', 'this needs a user token; an agent token was sent');
   }
 
-  /** Ends the connections of those whose token was revoked since. */
+  /** Closes connections whose token was revoked meanwhile. */
   async dropRevoked(): Promise<void> {
     const ids = [...this.#viewers].flatMap(({ token }) => (token === null ? [] : [token]));
     if (ids.length === 0) return;
@@ -134,7 +130,7 @@ export class LiveGateway {
     }
   }
 
-  /** Ends viewers that did not answer the previous ping, and pings the others. */
+  /** Terminates viewers that did not answer the previous ping, and pings the others. */
   dropSilent(): void {
     for (const viewer of this.#viewers) {
       if (!viewer.alive) viewer.socket.terminate();
@@ -143,7 +139,7 @@ export class LiveGateway {
     }
   }
 
-  /** Tells every browser how far it is, whether or not anything changed. */
+  /** Sends every browser its cursor, whether or not anything changed. */
   beat(): void {
     if (this.#viewers.size > 0) void this.#tell(true);
   }
@@ -162,7 +158,7 @@ export class LiveGateway {
     if (!viewer.postpone(message)) this.#handle(viewer, message);
   }
 
-  /** Looks the token of a page up; the frames behind it wait. Never rejects. */
+  /** Checks the token of a page; later frames wait meanwhile. Never rejects. */
   async #signIn(viewer: Viewer, secret: string): Promise<void> {
     if (viewer.mayRead) return;
     viewer.beginSignIn();
@@ -174,7 +170,7 @@ export class LiveGateway {
       if (error instanceof ProblemError) {
         return viewer.socket.close(error.status === 429 ? LIVE_CLOSE.limit : LIVE_CLOSE.token, error.message);
       }
-      writeLog('error', 'live-sign-in-failed', errorFields(error));
+      log.error({ err: error }, 'live-sign-in-failed');
       viewer.socket.close(CLOSE_INTERNAL, 'internal error');
     }
   }
@@ -187,61 +183,53 @@ export class LiveGateway {
         return;
       case 'topics':
         viewer.topics = new Set(message.topics);
-        // Later frames that bring no cursor only replace the topics.
+        // Later frames without a cursor only replace the topics.
         if (message.since === undefined && (viewer.joined || viewer.joining !== null)) return;
         viewer.joining = { since: message.since ?? viewer.arrivedAt };
         viewer.joined = false;
         void this.#tell();
         return;
       case 'untail':
-        viewer.tails.delete(tailKey(message.attemptId, message.stream));
-        return;
-      case 'tail': {
-        const key = tailKey(message.attemptId, message.stream);
-        if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
-          return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
-        }
-        const { attemptId, stream, fromSeq: next } = message;
-        viewer.tails.set(key, { attemptId, stream, next, hinted: true });
-        this.#pump(viewer);
-      }
+        return this.#tails.stop(viewer, message.attemptId, message.stream);
+      case 'tail':
+        this.#tails.start(viewer, message);
     }
   }
 
-  /** What nobody noted is noted even if nobody watches it: a browser may come back and ask. */
-  #noteChanges(topics: readonly string[], noted: boolean): void {
-    if (!noted) this.#unnoted = [...this.#unnoted, ...topics];
+  /** Tells viewers of a change soon. Unstored changes are stored even if no one watches: a browser may reconnect and ask. */
+  #onChanged(topics: readonly string[], isStored: boolean): void {
+    if (!isStored) this.#unstored = [...this.#unstored, ...topics];
     const isWatched = [...this.#viewers].some((viewer) => topics.some((topic) => viewer.topics.has(topic)));
-    if (!isWatched && noted) return;
+    if (!isWatched && isStored) return;
     this.#flush ??= setTimeout(() => {
       this.#flush = null;
       void this.#tell();
     }, COALESCE_MS);
   }
 
-  /** Reads what changed and tells it, one reading at a time. Never rejects: the next beat tries again. */
-  async #tell(everybody = false): Promise<void> {
+  /** Reads what changed and tells it, one read at a time. Never rejects: the next beat tries again. */
+  async #tell(toAll = false): Promise<void> {
     this.#tellAgain = true;
     if (this.#telling) return;
     this.#telling = true;
     try {
       while (this.#tellAgain && !this.#closed) {
         this.#tellAgain = false;
-        await this.#tellOnce(everybody);
+        await this.#tellOnce(toAll);
       }
     } catch (error) {
-      if (!this.#closed) writeLog('warn', 'browsers could not be told what changed', errorFields(error));
+      if (!this.#closed) log.warn({ err: error }, 'changes-not-told');
     } finally {
       this.#telling = false;
     }
   }
 
-  /** One snapshot for all, so that nobody who just came is told twice. */
-  async #tellOnce(everybody: boolean): Promise<void> {
-    if (this.#unnoted.length > 0) {
-      const topics = this.#unnoted;
+  /** One snapshot for all viewers, so that one that has just joined is not told twice. */
+  async #tellOnce(toAll: boolean): Promise<void> {
+    if (this.#unstored.length > 0) {
+      const topics = this.#unstored;
       await this.#changes.note([...new Set(topics)]);
-      this.#unnoted = this.#unnoted.slice(topics.length);
+      this.#unstored = this.#unstored.slice(topics.length);
     }
     const joined = [...this.#viewers].filter((viewer) => viewer.joined);
     const joining = [...this.#viewers].flatMap((viewer) =>
@@ -256,7 +244,7 @@ export class LiveGateway {
       topics.forEach((topic, index) => {
         send(viewer, { type: 'changed', topic, ...(index === topics.length - 1 && { cursor }) });
       });
-      if (topics.length === 0 && everybody) send(viewer, { type: 'cursor', cursor });
+      if (topics.length === 0 && toAll) send(viewer, { type: 'cursor', cursor });
     }
     for (const [index, { viewer, asked }] of joining.entries()) {
       if (viewer.joining === asked) viewer.joining = null;
@@ -269,54 +257,7 @@ export class LiveGateway {
       });
     }
   }
-
-  #hint(key: string): void {
-    for (const viewer of this.#viewers) {
-      const tail = viewer.tails.get(key);
-      if (tail === undefined) continue;
-      tail.hinted = true;
-      this.#pump(viewer);
-    }
-  }
-
-  /** One reading at a time for each browser, however often it asks. */
-  #pump(viewer: Viewer): void {
-    if (viewer.pumping) return;
-    viewer.pumping = true;
-    this.#drain(viewer).catch((error: unknown) => {
-      writeLog('warn', 'a log tail stopped', errorFields(error));
-      viewer.socket.close(CLOSE_INTERNAL, 'internal error');
-    });
-  }
-
-  /** Sends what is stored until nothing is left, a page of each tail in turn; a slow browser slows only its own reading. */
-  async #drain(viewer: Viewer): Promise<void> {
-    try {
-      for (let hinted = hintedTails(viewer); hinted.length > 0; hinted = hintedTails(viewer)) {
-        for (const tail of hinted) await this.#sendPage(viewer, tail);
-      }
-    } finally {
-      // In the same step as the last look at the hints: none falls in between.
-      viewer.pumping = false;
-    }
-  }
-
-  async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
-    const { attemptId, stream } = tail;
-    tail.hinted = false;
-    const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
-    // Asked for from elsewhere meanwhile, or no more.
-    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
-    tail.next += lines.length;
-    if (lines.length === LINES_PER_FRAME) tail.hinted = true;
-    await sendAll(viewer, { type: 'log', attemptId, stream, lines });
-  }
 }
-
-const hintedTails = (viewer: Viewer): Tail[] =>
-  viewer.isOpen ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
-
-const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
 
 function parseFrame(data: Buffer): FromBrowser | null {
   try {
@@ -325,15 +266,4 @@ function parseFrame(data: Buffer): FromBrowser | null {
   } catch {
     return null;
   }
-}
-
-function send(viewer: Viewer, message: ToBrowser): void {
-  if (viewer.isOpen) viewer.socket.send(JSON.stringify(message));
-}
-
-/** Resolves when the frame has left this process. */
-function sendAll(viewer: Viewer, message: ToBrowser): Promise<void> {
-  return new Promise((done, fail) => {
-    viewer.socket.send(JSON.stringify(message), (error) => (error == null ? done() : fail(error)));
-  });
 }

@@ -125,7 +125,7 @@ describe('one malformed frame', () => {
       attempts: [{ ...held, nextSeq: { serial: -1 } }, { attemptId: 'none' }, null],
     });
     expect((await agent.next('renewed')).attempts).toEqual([{ attemptId: held.attemptId, fence: held.fence }]);
-    expect((await machine('m2')).problem).toMatch(/cannot read \(labels\.rack/);
+    expect((await machine('m2')).problem).toMatch(/invalid data about it \(labels\.rack/);
     await agent.events(held, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
   });
 

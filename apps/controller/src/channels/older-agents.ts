@@ -13,9 +13,9 @@ export function inProtocol(message: ToAgent, protocol: number): ToAgent | null {
 }
 
 /**
- * A message as an agent of protocol 1 understands it, or null when that one has no word for it. Such an
- * agent forgets what it is told to drop, and takes what its welcome does not name as dropped: of an
- * attempt that was revoked it reports nothing more.
+ * A message in protocol 1, or null when that version has no such message. An agent of that version deletes an attempt
+ * that it is told to drop, and every attempt that its welcome does not name: it reports nothing more about a revoked
+ * attempt.
  */
 export function inVersion1(message: ToAgent): ToAgent | null {
   switch (message.type) {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { log } from '@peerlab/runtime';
 import type { AllowedHosts } from '../platform/http/allowed-hosts.js';
 import { foreignHost, ProblemError } from '../platform/http/problem.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 
 /**
- * Leads WebSocket upgrades to the channel that serves the path; everything else gets an HTTP error. Whatever a
- * caller sends ends its own connection at most: an error of a listener would end the process.
+ * Routes WebSocket upgrades to the channel of their path; all others are answered with an HTTP error. An error affects
+ * the caller's connection only: an error in a listener would crash the process.
  */
 export function routeUpgrades(server: Server, hosts: AllowedHosts, routes: ReadonlyMap<string, UpgradeHandler>): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -28,7 +28,7 @@ async function openChannel(
 ): Promise<void> {
   const { host, origin } = request.headers;
   if (!hosts.allows(host)) throw foreignHost(host);
-  // Not read as a URL: a path is all that a channel has, and not every request line is a URL.
+  // Not parsed as a URL: not every request line is one, and a channel has only a path.
   const [path = ''] = (request.url ?? '').split('?', 1);
   const handler = routes.get(path);
   if (handler === undefined) throw new ProblemError(404, 'not-found', 'there is no channel at this path');
@@ -40,11 +40,11 @@ async function openChannel(
   await handler(request, socket, head);
 }
 
-/** Answers what went wrong, or cuts the connection when that is not possible any more. Never throws. */
+/** Answers with the problem, or destroys the socket when that fails. Never throws. */
 function refuse(socket: Duplex, error: unknown): void {
   try {
     const correlationId = randomUUID();
-    if (!(error instanceof ProblemError)) writeLog('error', 'upgrade failed', { correlationId, ...errorFields(error) });
+    if (!(error instanceof ProblemError)) log.error({ err: error, correlationId }, 'upgrade-failed');
     const problem =
       error instanceof ProblemError ? error : new ProblemError(503, 'unavailable', 'try again in a moment');
     refuseUpgrade(socket, problem, correlationId);
@@ -77,7 +77,7 @@ function refuseUpgrade(socket: Duplex, problem: ProblemError, correlationId: str
       '',
       body,
     ].join('\r\n'),
-    // A peer that does not read the answer would keep the socket.
+    // A peer that does not read the answer would keep the socket open.
     () => socket.destroy(),
   );
 }

@@ -1,10 +1,17 @@
-import { LIVE_ACCESS, LIVE_CLOSE, type FromBrowser, type LiveCursor, type LogStream } from '@peerlab/contracts';
+import {
+  LIVE_ACCESS,
+  LIVE_CLOSE,
+  type FromBrowser,
+  type LiveCursor,
+  type LogStream,
+  type ToBrowser,
+} from '@peerlab/contracts';
 import type { WebSocket } from 'ws';
 import { FrameBudget } from './frame-budget.js';
 
-/** Answers that a browser has not read; a slow one that tails a log has a few frames of it at most. */
+/** Limit of buffered answers that a browser has not read; a slow one that tails a log has a few frames of them. */
 const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
-/** Frames that may come before it is known who sends them: a page sends its topics and tails at once. */
+/** Frames that are queued while a token is checked: a page sends its topics and tails right after it. */
 const EARLY_MAX = 32;
 
 export interface Tail {
@@ -19,22 +26,22 @@ export interface Tail {
 export class Viewer {
   topics: ReadonlySet<string> = new Set();
   readonly tails = new Map<string, Tail>();
-  /** Its tails are being read, one page after the other. */
-  pumping = false;
+  /** Its tails are being read. */
+  reading = false;
   alive = true;
-  /** It came and is not answered yet: where it wants to go on. */
+  /** Set until it is answered: the cursor from which it wants to continue. */
   joining: { since: LiveCursor } | null = null;
-  /** It was answered: changes are told from here on. */
+  /** It was answered and is told of changes from now on. */
   joined = false;
-  /** Frames that wait until the token before them was looked up; null when none is being looked up. */
+  /** Frames that wait until the token before them is checked; null when no token is being checked. */
   #early: FromBrowser[] | null = null;
   readonly #budget = new FrameBudget();
 
   /**
-   * @param address of the other end
-   * @param arrivedAt when the connection began: what it fetches on its own is newer
+   * @param address of the client
+   * @param arrivedAt cursor of the time of the upgrade: data that the page fetches later is newer
    * @param mayRead whether it may see what has the access `read`
-   * @param token id of the user's token that it came with
+   * @param token id of the user's token, if it has one
    */
   constructor(
     readonly socket: WebSocket,
@@ -49,8 +56,8 @@ export class Viewer {
   }
 
   /**
-   * Counts a frame, and ends the connection of one that sends too many of them, or that keeps asking without
-   * reading: its answers would fill this process. Returns whether the frame may be handled.
+   * Counts a frame. Closes the connection of a client that sends too many frames, or that keeps requesting without
+   * reading, which would make us buffer without bound. Returns whether the frame may be handled.
    */
   admit(): boolean {
     if (this.socket.bufferedAmount > UNREAD_MAX_BYTES) this.socket.terminate();
@@ -58,14 +65,14 @@ export class Viewer {
     return this.isOpen;
   }
 
-  /** Whether it may have what a frame asks for. Ends the connection when that needs a token. */
+  /** Whether it is allowed what a frame asks for. Closes the connection when that needs a token. */
   may(message: FromBrowser): boolean {
     if (accessesOf(message).every((access) => access === 'public' || (access === 'read' && this.mayRead))) return true;
     this.socket.close(LIVE_CLOSE.token, 'sign in first: reading needs a token on this farm');
     return false;
   }
 
-  /** Keeps a frame for later while a token is looked up; ends the connection when there are too many. */
+  /** Queues a frame while a token is checked; closes the connection when there are too many. */
   postpone(message: FromBrowser): boolean {
     if (this.#early === null) return false;
     if (this.#early.length >= EARLY_MAX) this.socket.close(LIVE_CLOSE.limit, 'too many frames before the token');
@@ -73,12 +80,12 @@ export class Viewer {
     return true;
   }
 
-  /** From here on frames are postponed. */
+  /** From now on frames are queued. */
   beginSignIn(): void {
     this.#early = [];
   }
 
-  /** The frames that were postponed, in order. */
+  /** Ends the queueing; returns the queued frames in order. */
   endSignIn(): FromBrowser[] {
     const early = this.#early ?? [];
     this.#early = null;
@@ -86,7 +93,12 @@ export class Viewer {
   }
 }
 
-/** Accesses that a frame needs; an undeclared topic needs one that no one has. */
+/** Sends a frame, unless the connection is closing. */
+export function send(viewer: Viewer, message: ToBrowser): void {
+  if (viewer.isOpen) viewer.socket.send(JSON.stringify(message));
+}
+
+/** The accesses that a frame needs; an undeclared topic needs `undefined`, which is never granted. */
 function accessesOf(message: FromBrowser): (string | undefined)[] {
   if (message.type === 'topics') return message.topics.map((topic) => accessOfTopic(topic));
   return message.type === 'sign-in' ? [] : [LIVE_ACCESS.tail];

@@ -177,7 +177,7 @@ it('a machine that dispatch is leasing at this moment is not moved, and its agen
   await farm.sql.run(...leased('clock_timestamp()'));
   const answers = await farm.sql.transaction(async (tx) => {
     // As dispatch does: the machine's row is held, the lease is written.
-    await tx.one(`select 1 from machine where name = 'm-race' for no key update`);
+    await tx.run(`select 1 from machine where name = 'm-race' for no key update`);
     const asked = [
       farm.request('moveMachine', { params: { machine: 'm-race' }, body: { agent: 'racer' } }),
       farm.request('moveAgent', { params: { agent: 'racer' }, body: { site: 'elsewhere' } }),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { text as textColumn } from '../platform/database/row-shape.js';
 import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { insertKernels } from '../testing/evidence-kernels.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
@@ -298,7 +299,7 @@ describe('many kernels', () => {
       const rows = await farm.sql.transaction(async (tx) => {
         // Of a dozen kernels sorting costs as much as the index; what counts is that the index serves the order.
         await tx.run('set local enable_sort = off');
-        return tx.rows<{ 'QUERY PLAN': string }>(`explain analyze ${text}`, values);
+        return tx.rows({ 'QUERY PLAN': textColumn }, `explain analyze ${text}`, values);
       });
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
       for (const index of ['bundle_newest', 'build_bundle', 'job_build', 'attempt_job_number']) {

@@ -1,24 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { DeliveryOutcome, DeliveryPage, DeliveryView } from '@peerlab/contracts';
+import { columnsOf, json, nullable, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { WebhookDelivery } from '../schema/integrations.js';
 
-interface Row {
-  source: string;
-  delivery_id: string;
-  received_at: Date;
-  outcome: DeliveryOutcome;
-  detail: string;
-  run: DeliveryView['run'];
-}
+const DELIVERY = columnsOf(WebhookDelivery);
 
-/** How long deliveries are kept that started nothing; the others are what makes a replay visible. */
+/** How long deliveries that started no run are kept. The others stay: a replay is recognized by them. */
 const IDLE_DAYS = 90;
 /** Any constant: the first half of the locks that deliveries take. */
 const LOCK = 747_049;
 /** Longest reason that is kept, in characters. */
 const DETAIL_MAX = 500;
 
-/** A signed delivery: the same id, or the same signed bytes under another id, is the same delivery. */
+/** A signed delivery. A delivery with the same id, or with the same signed bytes under another id, is the same one. */
 export interface Delivery {
   /** Name of the hook. */
   source: string;
@@ -26,7 +21,7 @@ export interface Delivery {
   digest: string;
 }
 
-/** What became of signed deliveries. */
+/** Stores signed deliveries with their outcome. */
 @Injectable()
 export class DeliveryLog {
   readonly #sql: Sql;
@@ -48,14 +43,15 @@ export class DeliveryLog {
     );
   }
 
-  /** Lets one delivery of a hook at a time decide whether it was seen before. */
+  /** Serializes the deliveries of a hook while they check whether they were seen before. */
   async lock(tx: Queries, { source }: Delivery): Promise<void> {
     await tx.run('select pg_advisory_xact_lock($1, hashtext($2))', [LOCK, source]);
   }
 
-  /** The run that this delivery started already; null when it started none. */
+  /** The run that this delivery has started; null when it has not started one. */
   async started(queries: Queries, { source, id, digest }: Delivery): Promise<{ runId: string | null } | null> {
-    return queries.one<{ runId: string | null }>(
+    return queries.one(
+      { runId: DELIVERY.run_id },
       `select run_id as "runId" from webhook_delivery
        where source = $1 and (delivery_id = $2 or digest = $3) and outcome = 'started' limit 1`,
       [source, id, digest],
@@ -67,7 +63,7 @@ export class DeliveryLog {
     await this.#put(tx, delivery, 'started', detail, runId);
   }
 
-  /** One row for a delivery, under the id that it came with last. */
+  /** Replaces the rows of a delivery by one row, under the id that it arrived with last. */
   async #put(
     tx: Queries,
     { source, id, digest }: Delivery,
@@ -87,15 +83,19 @@ export class DeliveryLog {
     );
   }
 
-  /** Forgets which run a delivery started; that it started one stays known. */
+  /** Clears the run of a delivery before the run is removed; the outcome `started` stays. */
   async forgetRun(tx: Queries, runId: string): Promise<void> {
     await tx.run('update webhook_delivery set run_id = null where run_id = $1', [runId]);
   }
 
-  /** The newest first; with `before` (source~id) those that came before that delivery. */
+  /** The newest first; with `before` (source~id) only those that arrived before that delivery. */
   async list({ before, limit }: { before?: string | undefined; limit: number }): Promise<DeliveryPage> {
     const at = before?.indexOf('~') ?? -1;
-    const rows = await this.#sql.rows<Row>(
+    const rows = await this.#sql.rows(
+      {
+        ...pick(DELIVERY, 'source', 'delivery_id', 'received_at', 'outcome', 'detail'),
+        run: nullable(json<NonNullable<DeliveryView['run']>>()),
+      },
       `select d.source, d.delivery_id, d.received_at, d.outcome, d.detail,
          case when r.id is not null then jsonb_build_object('id', r.id, 'name', r.name) end as run
        from webhook_delivery d left join run r on r.id = d.run_id

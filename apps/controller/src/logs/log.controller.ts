@@ -18,12 +18,12 @@ export class LogController {
     return this.#logs.page(params.attempt, query.stream, query.from, query.limit);
   }
 
-  /** As plain text; `nosniff` keeps a browser from taking a log for a page. */
+  /** As plain text; `nosniff` keeps browsers from interpreting a log as a page. */
   @Serve('getRawLog')
   async getRawLog(@Input() { params }: InputOf<'getRawLog'>): Promise<StreamableFile> {
     const { removedAt } = await this.#logs.page(params.attempt, params.stream, 0, 1);
     if (removedAt !== null) {
-      const detail = 'results and measurements remain; pin runs whose logs are to be kept';
+      const detail = 'results and measurements are kept; pin a run to keep its logs';
       throw new ProblemError(410, 'log-removed', `retention removed this log at ${removedAt}`, { detail });
     }
     return new StreamableFile(Readable.from(this.#logs.text(params.attempt, params.stream)), {

@@ -4,8 +4,10 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
+import { bool, columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
+import { LogLineRow, Stream } from '../schema/logs.js';
 
 type LogFrame = Pick<Extract<FromAgent, { type: 'log' }>, 'attemptId' | 'fence' | 'stream' | 'lines'>;
 
@@ -19,13 +21,16 @@ export function extendingLines(next: number, lines: readonly LogLine[]): LogLine
   return taken;
 }
 
-/** So long the lines of an attempt that lost its lease are awaited: its agent may be cut off, or gone for good. */
+/** How long lines of an attempt that lost its lease may still arrive: its agent may be offline for a while. */
 const LATE_EVIDENCE_SECONDS = 3600;
 
-/** What Postgres keeps of a line besides its text: row header, keys and index entry. */
+/** What Postgres stores for a line besides its text: row header, keys and index entry. */
 const ROW_BYTES = 120;
 
-/** What a stored line weighs, in bytes. */
+const STREAM = columnsOf(Stream);
+const STORED_LINE = pick(columnsOf(LogLineRow), 'seq', 'at', 'text', 'continues', 'gap');
+
+/** Estimated size of a stored line in the database, in bytes. */
 const lineBytes = ({ text }: LogLine): number => Buffer.byteLength(text) + ROW_BYTES;
 
 /** Log lines: appended once and without gaps, read by range. */
@@ -62,15 +67,16 @@ export class LogService {
     return tx.run('delete from log_line where attempt_id = any($1)', [attemptIds]);
   }
 
-  /** Gives the space of removed lines back to Postgres; not in a transaction. */
+  /** Makes the space of removed lines reusable in Postgres. VACUUM cannot run in a transaction. */
   async vacuum(): Promise<void> {
     await this.#sql.run('vacuum log_line');
   }
 
   /** Up to `limit` lines from sequence number `from` on. */
   async page(attemptId: string, stream: LogStream, from: number, limit: number): Promise<LogPage> {
-    // The counter first: lines stored in between are simply not announced yet.
-    const counter = await this.#sql.one<{ next: number; complete: boolean; removed_at: Date | null }>(
+    // The counter first: lines stored between the two reads are left to the next request.
+    const counter = await this.#sql.one(
+      { ...pick(STREAM, 'next', 'removed_at'), complete: bool },
       `select s.next, s.removed_at, t.state = 'ended' and case
            when t.revoked_at is null then s.next >= coalesce(s.expected, 0)
            when s.expected is not null then s.next >= s.expected
@@ -89,7 +95,8 @@ export class LogService {
   /** Stored lines with from ≤ seq < to. */
   async lines(attemptId: string, stream: LogStream, from: number, to: number): Promise<LogLine[]> {
     if (to <= from) return [];
-    const rows = await this.#sql.rows<StoredLine>(
+    const rows = await this.#sql.rows(
+      STORED_LINE,
       `select seq, at, text, continues, gap from log_line
        where attempt_id = $1 and stream = $2 and seq >= $3 and seq < $4 order by seq`,
       [attemptId, stream, from, to],
@@ -97,7 +104,7 @@ export class LogService {
     return rows.map(lineOf);
   }
 
-  /** The whole stream as text, in pieces of a few thousand lines; long lines are whole again. */
+  /** The whole stream as text, in pieces of some thousand lines; the parts of a long line are joined. */
   async *text(attemptId: string, stream: LogStream): AsyncGenerator<string> {
     const PIECE = 5000;
     for (let from = 0; ; from += PIECE) {
@@ -110,16 +117,11 @@ export class LogService {
   }
 }
 
-interface StoredLine extends Pick<LogLine, 'seq' | 'at' | 'text'> {
-  continues: true | null;
-  gap: LogLine['gap'] | null;
-}
-
-/** Nearly all lines are nothing but text, which is all that travels then. */
-function lineOf({ seq, at, text, continues, gap }: StoredLine): LogLine {
+/** Optional fields are left out where they are null: nearly all lines have none. */
+function lineOf({ seq, at, text, continues, gap }: RowOf<typeof STORED_LINE>): LogLine {
   const line: LogLine = { seq, at, text };
   if (continues === true) line.continues = true;
-  if (gap !== null && gap !== undefined) line.gap = gap;
+  if (gap !== null) line.gap = gap;
   return line;
 }
 

@@ -1,27 +1,42 @@
+import { columnsOf, integer, nullable, text, time, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
+import { RunRow } from '../schema/runs.js';
 import type { Candidate } from './plan.js';
 
-interface Row {
-  subject: string;
-  name: string;
-  trigger: string | null;
-  last_used_at: Date;
-  lines: number;
-  bytes: number;
-}
+const RUN = columnsOf(RunRow);
+const RUN_CANDIDATE = {
+  subject: RUN.id,
+  name: RUN.name,
+  trigger: RUN.trigger_kind,
+  /** An ended run has this time. */
+  last_used_at: time,
+  lines: integer,
+  bytes: integer,
+};
+const ARTIFACT_CANDIDATE = {
+  subject: text,
+  name: text,
+  trigger: nullable(text),
+  last_used_at: time,
+  lines: integer,
+  bytes: integer,
+};
 
-/** All that may be removed: nothing of a run that is pinned or not over, and no artifact that such a run uses. */
+type CandidateRow = RowOf<typeof RUN_CANDIDATE> | RowOf<typeof ARTIFACT_CANDIDATE>;
+
+/** All that may be removed: nothing of a run that is pinned or has not ended, and no artifact that such a run uses. */
 export async function readCandidates(queries: Queries): Promise<Candidate[]> {
   const [logs, runs, artifacts] = [await logsOf(queries), await endedRuns(queries), await unusedArtifacts(queries)];
-  const candidates = (kind: Candidate['kind'], rows: Row[]): Candidate[] =>
+  const candidates = (kind: Candidate['kind'], rows: readonly CandidateRow[]): Candidate[] =>
     rows.map(({ last_used_at: lastUsedAt, ...row }) => ({ kind, ...row, lastUsedAt }));
   return [...candidates('logs', logs), ...candidates('run', runs), ...candidates('artifact', artifacts)];
 }
 
 const FREE = `r.state = 'ended' and not exists (select 1 from run_pin p where p.run_id = r.id)`;
 
-function logsOf(queries: Queries): Promise<Row[]> {
-  return queries.rows<Row>(
+function logsOf(queries: Queries): Promise<CandidateRow[]> {
+  return queries.rows(
+    RUN_CANDIDATE,
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        sum(s.next)::bigint as lines, sum(s.bytes)::bigint as bytes
      from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id join stream s on s.attempt_id = t.id
@@ -29,8 +44,9 @@ function logsOf(queries: Queries): Promise<Row[]> {
   );
 }
 
-function endedRuns(queries: Queries): Promise<Row[]> {
-  return queries.rows<Row>(
+function endedRuns(queries: Queries): Promise<CandidateRow[]> {
+  return queries.rows(
+    RUN_CANDIDATE,
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        coalesce(sum(s.next) filter (where s.bytes > 0), 0)::bigint as lines, coalesce(sum(s.bytes), 0)::bigint as bytes
      from run r left join job j on j.run_id = r.id left join attempt t on t.job_id = j.id
@@ -39,22 +55,23 @@ function endedRuns(queries: Queries): Promise<Row[]> {
   );
 }
 
-/** Builds that use an artifact: by the bundle they became, or because their series lies in it. */
+/** Builds that use an artifact: it is the bundle of the build, or contains its series. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
     case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e
   where jsonb_typeof(e) = 'object' and e ? 'artifact'`;
 
-/** The same, and builds whose bundle has a patch of which the artifact is the text. */
+/** The same, and builds whose bundle contains a patch whose text is the artifact. */
 export const ARTIFACT_USES = `${FILE_USES}
   union
   select p ->> 'sha256', b.run_id from bundle u join build b on b.bundle_key = u.key,
     jsonb_array_elements(u.manifest -> 'series') p`;
 
-/** Many builds share a bundle and many bundles a patch: patches are looked at by bundle, not by build. */
-function unusedArtifacts(queries: Queries): Promise<Row[]> {
-  return queries.rows<Row>(
+/** Many builds share a bundle and many bundles share a patch: patches are joined by bundle, not by build. */
+function unusedArtifacts(queries: Queries): Promise<CandidateRow[]> {
+  return queries.rows(
+    ARTIFACT_CANDIDATE,
     `with used as (${FILE_USES}),
        by_bundle as (
          select b.bundle_key as key, max(r.ended_at) as last, bool_and(${FREE}) as free

@@ -1,6 +1,6 @@
 import type { Removal, RetentionPolicy, StorageUse } from '@peerlab/contracts';
 
-/** Something that may be removed, if it is neither pinned nor in use. */
+/** Evidence that may be removed: not pinned and not in use. */
 export interface Candidate {
   kind: Removal['kind'];
   subject: string;
@@ -14,12 +14,12 @@ export interface Candidate {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-/** An upload that nobody has named yet may be about to be. */
+/** A recent upload that no run uses yet: the run that uses it may be submitted next. */
 const YOUNG_MS = 3600 * 1000;
 
 /**
- * What has to go: first what is past its time, then the oldest evidence until the soft limit holds and
- * the disk has its free bytes. Results never go for want of space: they are small. Pure.
+ * Chooses what to remove: first what is older than the policy allows, then the oldest evidence until the use is below
+ * the soft limit and the disk has enough free bytes. Results are never removed to make room: they are small. Pure.
  */
 export function planRemovals(
   candidates: readonly Candidate[],
@@ -31,7 +31,7 @@ export function planRemovals(
     now.getTime() - candidate.lastUsedAt.getTime() > daysOf(candidate, policy) * DAY_MS;
   const oldestFirst = candidates.toSorted((a, b) => a.lastUsedAt.getTime() - b.lastUsedAt.getTime() || order(a, b));
   const aged = oldestFirst.filter(isPast);
-  // A run that goes takes its logs along.
+  // Removing a run removes its logs, too.
   const goneRuns = new Set(aged.flatMap(({ kind, subject }) => (kind === 'run' ? [subject] : [])));
   const removals = aged
     .filter(({ kind, subject }) => kind !== 'logs' || !goneRuns.has(subject))
@@ -54,10 +54,10 @@ function daysOf({ kind, trigger }: Candidate, policy: RetentionPolicy): number {
   return kind === 'logs' ? times.logDays : times.resultDays;
 }
 
-/** An artifact goes after the runs that use it. */
+/** Artifacts are removed after the runs that use them. */
 const KINDS: readonly Candidate['kind'][] = ['logs', 'run', 'artifact'];
 
-/** Of candidates that were last used in the same millisecond. */
+/** Orders candidates that were last used in the same millisecond. */
 const order = (a: Candidate, b: Candidate): number =>
   KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (a.subject < b.subject ? -1 : 1);
 

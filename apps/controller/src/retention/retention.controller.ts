@@ -28,8 +28,8 @@ export class RetentionController {
   async runRetention(): Promise<RetentionPlan> {
     const done = await this.#retention.run();
     if (done !== null) return done;
-    throw new ProblemError(409, 'retention-running', 'a controller is at it already', {
-      detail: 'try again in a moment',
+    throw new ProblemError(409, 'retention-running', 'retention is already running', {
+      detail: 'try again when the pass has finished, usually within a minute',
     });
   }
 

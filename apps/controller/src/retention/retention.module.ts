@@ -7,15 +7,15 @@ import { StorageModule } from '../storage/storage.module.js';
 import { RunsModule } from '../runs/runs.module.js';
 import { IntegrationsModule } from '../integrations/integrations.module.js';
 import { RetentionController } from './retention.controller.js';
-import { Remover } from './remover.js';
+import { RetentionExecutor } from './retention-executor.js';
 import { RetentionService } from './retention.service.js';
-import { RetentionTicker } from './ticker.js';
+import { RetentionScheduler } from './retention-scheduler.js';
 
 /** Owns run_pin, retention_deletion. */
 @Module({
   imports: [BuildsModule, AttemptsModule, LogsModule, VerdictsModule, StorageModule, RunsModule, IntegrationsModule],
   controllers: [RetentionController],
-  providers: [Remover, RetentionService, RetentionTicker],
+  providers: [RetentionExecutor, RetentionService, RetentionScheduler],
   exports: [RetentionService],
 })
 export class RetentionModule {}

@@ -1,14 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { log } from '@peerlab/runtime';
 import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@peerlab/contracts';
 import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { errorFields, writeLog } from '../platform/logging.js';
+import { RetentionDeletion, RunPin } from '../schema/retention.js';
+import { RunRow } from '../schema/runs.js';
 import { readCandidates } from './candidates.js';
 import { planRemovals } from './plan.js';
-import { Remover } from './remover.js';
+import { RetentionExecutor } from './retention-executor.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
 /** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
@@ -16,12 +19,22 @@ export const RETENTION_LOCK = 747_048;
 const DELETIONS_SHOWN = 100;
 const SWEEP_EVERY_MS = 3600 * 1000;
 
-/** Keeps evidence as long as the policy says and there is space, and says what it removes. */
+const RUN_PIN = columnsOf(RunPin);
+const PIN = {
+  run: RUN_PIN.run_id,
+  name: columnsOf(RunRow).name,
+  by: RUN_PIN.pinned_by,
+  reason: RUN_PIN.reason,
+  at: RUN_PIN.pinned_at,
+};
+const DELETION = pick(columnsOf(RetentionDeletion), 'removed_at', 'kind', 'subject', 'name', 'why', 'lines', 'bytes');
+
+/** Plans and runs retention passes by the policy of the settings, and pins runs. */
 @Injectable()
 export class RetentionService {
   readonly #sql: Sql;
   readonly #meter: StorageMeter;
-  readonly #remover: Remover;
+  readonly #executor: RetentionExecutor;
   readonly #logs: LogService;
   readonly #policy: RetentionPolicy;
   #sweptAt: Date | null = null;
@@ -29,14 +42,14 @@ export class RetentionService {
   constructor(
     sql: Sql,
     meter: StorageMeter,
-    remover: Remover,
+    executor: RetentionExecutor,
     logs: LogService,
     @Inject(SETTINGS_TOKEN) settings: Settings,
   ) {
     this.#logs = logs;
     this.#sql = sql;
     this.#meter = meter;
-    this.#remover = remover;
+    this.#executor = executor;
     this.#policy = settings.retention;
   }
 
@@ -47,8 +60,8 @@ export class RetentionService {
   }
 
   /**
-   * Removes what has to go; null when another controller is at it. A removal that fails is logged and
-   * left to the next pass, the others are done.
+   * Runs one pass; null when another controller is running one. A removal that fails is logged and left to the next
+   * pass, and the other removals continue.
    */
   async run(): Promise<RetentionPlan | null> {
     const client = await this.#sql.pool.connect();
@@ -74,13 +87,13 @@ export class RetentionService {
 
   async view(): Promise<RetentionView> {
     const { use, level, measuredAt } = (await this.#meter.last()) ?? (await this.#meter.measure());
-    const pins = await this.#sql.rows<{ run: string; name: string; by: string; reason: string | null; at: Date }>(
+    const pins = await this.#sql.rows(
+      PIN,
       `select p.run_id as run, r.name, p.pinned_by as by, p.reason, p.pinned_at as at
        from run_pin p join run r on r.id = p.run_id order by p.pinned_at desc`,
     );
-    const deletions = await this.#sql.rows<
-      { removed_at: Date } & Omit<RetentionView['deletions'][number], 'removedAt'>
-    >(
+    const deletions = await this.#sql.rows(
+      DELETION,
       `select removed_at, kind, subject, name, why, lines, bytes from retention_deletion
        order by removed_at desc limit $1`,
       [DELETIONS_SHOWN],
@@ -95,10 +108,10 @@ export class RetentionService {
     };
   }
 
-  /** Keeps a run with its logs, results and artifacts until it is unpinned. Repeating it does no harm. */
+  /** Pins or unpins a run: nothing of a pinned run is removed. Idempotent. */
   async setPin(run: string, pinned: boolean, by: string, reason: string | null): Promise<{ pinned: boolean }> {
     await this.#sql.transaction(async (tx) => {
-      if ((await tx.one('select 1 from run where id = $1 for update', [run])) === null) throw notFound('run', run);
+      if (!(await tx.exists('select 1 from run where id = $1 for update', [run]))) throw notFound('run', run);
       if (pinned) {
         await tx.run(
           `insert into run_pin (run_id, pinned_by, reason) values ($1, $2, $3)
@@ -114,32 +127,34 @@ export class RetentionService {
   }
 
   async #pass(): Promise<RetentionPlan> {
-    await this.#remover.finish();
+    await this.#executor.finish();
     const before = await this.#meter.measure();
     const removed = await this.#sweep(before.measuredAt);
     for (const removal of await this.#removals(before)) {
       try {
-        if (await this.#remover.remove(removal)) removed.push(removal);
-      } catch (error) {
-        writeLog('error', 'retention could not remove something', { ...removal, ...errorFields(error) });
+        if (await this.#executor.remove(removal)) removed.push(removal);
+      } catch (err) {
+        log.error({ err, removal }, 'removal-failed');
       }
     }
     if (removed.length === 0) return planOf(before, []);
-    writeLog('info', 'retention removed evidence', {
-      count: removed.length,
-      bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0),
-    });
-    // Not in a transaction: only now Postgres may use the space again.
+    log.info({ count: removed.length, bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) }, 'evidence-removed');
+    // VACUUM makes the space of removed lines reusable; it cannot run in a transaction.
     if (removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
     const after = await this.#meter.measure();
     return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
   }
 
-  /** Now and then: it reads the whole artifact folder. */
+  /** Once an hour, because it reads the whole artifact folder. A folder that cannot be read is logged: rows can be removed all the same. */
   async #sweep(now: Date): Promise<Removal[]> {
     if (this.#sweptAt !== null && now.getTime() - this.#sweptAt.getTime() < SWEEP_EVERY_MS) return [];
     this.#sweptAt = now;
-    return this.#remover.sweep(now);
+    try {
+      return await this.#executor.sweep(now);
+    } catch (err) {
+      log.error({ err }, 'artifact-sweep-failed');
+      return [];
+    }
   }
 
   async #removals({ use, measuredAt }: Measured): Promise<Removal[]> {

@@ -15,13 +15,28 @@ export class Artifact {
   /** When its file was removed; the row stays for the runs that name it. */
   @Column('timestamptz', { nullable: true })
   removedAt: Date | null;
-  /** Who uploaded it first, as `KIND NAME` of the token; empty where that was not recorded. */
+  /** The first uploader, as `KIND NAME` of the token; empty where that was not recorded. */
   @Column('text', { default: '' })
   uploadedBy: string;
 }
 
-/** Made by a build of the farm, or registered by a person. The two have separate keys; see bundle-store.ts. */
+/** Made by a build of the farm, or registered by a user. The two have separate keys; see bundle-store.ts. */
 export type BundleOrigin = 'build' | 'upload';
+
+/** The one artifact folder that the controllers of the database share: one row. */
+@Entity('artifact_folder')
+export class ArtifactFolderRow {
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'artifact_folder_pkey' })
+  id: number;
+  /** The id that the folder itself carries, too. */
+  @Column('uuid')
+  folderId: string;
+  /** Host and path of the controller that used it first, for people. */
+  @Column('text')
+  host: string;
+  @Column('text')
+  path: string;
+}
 
 /** A kernel bundle by its content key; many builds may share one. */
 @Entity('bundle')

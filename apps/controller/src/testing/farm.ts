@@ -24,6 +24,7 @@ import { eventually } from './eventually.js';
 import { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
 import { sampleInventory, sampleManifest } from './samples.js';
 import { tarOf } from './tar.js';
+import { TestSql } from './test-sql.js';
 
 export const HOOK_SECRET = 'a secret of the test farm';
 export const GITHUB_SECRET = 'another secret of the test farm';
@@ -72,8 +73,9 @@ export class TestFarm {
     return farm;
   }
 
-  get sql(): Sql {
-    return this.server.app.get(Sql);
+  /** Statements over the pool of the controller that runs now. */
+  get sql(): TestSql {
+    return new TestSql(this.server.app.get(Sql).pool);
   }
 
   get dispatch(): DispatchService {

@@ -1,5 +1,7 @@
 import { ROUTES, type Route, type RouteName } from '@peerlab/contracts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from './problem.js';
+import { sendProblem } from './problem.filter.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,6 +19,10 @@ const BODY_LIMITS: Partial<Record<RouteName, number>> = {
   checkRun: 13 * MIB,
   registerBundle: 4 * MIB,
 };
+
+/** Routes that read their body as a stream. */
+const STREAM_ROUTES: ReadonlySet<string> = new Set<RouteName>(['putArtifact']);
+const STREAM_TYPE = 'application/octet-stream';
 
 /** The web UI: files that anyone may have. All else has to be a route of the contract. */
 const WEB_FILES = '/*';
@@ -44,11 +50,22 @@ export function declareRoutes(fastify: FastifyInstance): ReadonlySet<string> {
       if (access === 'signature') {
         route.config = { ...route.config, bodyIsSigned: true };
         route.onRequest = (request, _reply, done) => {
-          request.raw.headers['content-type'] = 'application/octet-stream';
+          request.raw.headers['content-type'] = STREAM_TYPE;
           done();
         };
       }
+      if (name !== null && STREAM_ROUTES.has(name)) route.onRequest = requireStream;
     }
   });
   return registered;
+}
+
+/** Refuses a body of another type before a parser reads it: the route would see the rest of it, mostly nothing. */
+function requireStream(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const [type = ''] = (request.headers['content-type'] ?? '').split(';', 1);
+  if (type.trim().toLowerCase() === STREAM_TYPE) return done();
+  const problem = new ProblemError(415, 'unsupported-media-type', `send the file as ${STREAM_TYPE}`, {
+    detail: `the request has ${type === '' ? 'no content type' : 'another content type'}; with curl: -T FILE -H "content-type: ${STREAM_TYPE}"`,
+  });
+  sendProblem(problem, request, reply);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { log } from '@peerlab/runtime';
 import type { Removal } from '@peerlab/contracts';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
@@ -7,22 +8,24 @@ import { ArtifactStore } from '../builds/artifact-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { DeliveryLog } from '../integrations/delivery-log.js';
 import { LogService } from '../logs/log.service.js';
+import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
-import { writeLog } from '../platform/logging.js';
+import { Artifact } from '../schema/builds.js';
 import { JobService } from '../runs/job.service.js';
 import { RunService } from '../runs/run.service.js';
 import { ResultStore } from '../verdicts/result-store.js';
 import { ARTIFACT_USES } from './candidates.js';
 
 const ORPHAN = { kind: 'artifact', name: 'file without a record', why: 'age', lines: 0 } as const;
-/** An artifact's file is there a moment before its row. */
+const ARTIFACT = columnsOf(Artifact);
+/** An artifact's file is written before its row: a younger file may still get one. */
 const ORPHAN_MS = 3600 * 1000;
-/** Longest upload. */
+/** Longer than any upload takes. */
 const INCOMING_MS = 24 * 3600 * 1000;
 
 /** Removes evidence and records that it did, in one transaction each. */
 @Injectable()
-export class Remover {
+export class RetentionExecutor {
   readonly #sql: Sql;
   readonly #store: ArtifactStore;
   readonly #builds: BuildService;
@@ -58,7 +61,7 @@ export class Remover {
     this.#deliveries = deliveries;
   }
 
-  /** False when it is no longer to be removed: pinned, used again, or gone already. */
+  /** Returns false when it must not be removed any more: pinned or used meanwhile, or removed already. */
   async remove(removal: Removal): Promise<boolean> {
     switch (removal.kind) {
       case 'logs':
@@ -70,12 +73,13 @@ export class Remover {
     }
   }
 
-  /** Locks as everything else does: attempts, then streams, then jobs, then the run. */
+  /** Locks in the order of platform/database/locks.ts: attempts, streams, jobs, the run. */
   async #ofRun(removal: Removal, work: (tx: Queries, attempts: string[]) => Promise<Weight>): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       const ids = await this.#attempts.lockOfRun(tx, removal.subject);
       await this.#streams.lockAll(tx, ids);
-      const run = await tx.one<{ free: boolean }>(
+      const run = await tx.one(
+        { free: bool },
         `select state = 'ended' and not exists (select 1 from run_pin p where p.run_id = run.id) as free
          from run where id = $1 for update`,
         [removal.subject],
@@ -97,28 +101,29 @@ export class Remover {
     await this.#attempts.remove(tx, attempts);
     await this.#jobs.removeOfRun(tx, run);
     await this.#builds.removeOfRun(tx, run);
-    // The delivery stays known, so that a repeated one starts nothing.
+    // The delivery itself stays, so that a repeated one starts no run.
     await this.#deliveries.forgetRun(tx, run);
     await this.#runs.remove(tx, run);
     return weight;
   }
 
-  /** The row stays for the runs that name it; the file goes after the commit, so a row without the mark has its file. */
+  /** The row stays for the runs that name it. The file is deleted after the commit, so that every row without the mark has its file. */
   async #artifact(removal: Removal): Promise<boolean> {
     const sha256 = removal.subject;
     const isMarked = await this.#sql.transaction(async (tx) => {
-      // A run that takes the bundle at this moment locks its row, and finds the mark afterwards.
-      await tx.rows('select 1 from bundle where sha256 = $1 for update', [sha256]);
-      const artifact = await tx.one<{ size_bytes: number }>(
+      // A run that starts to use the bundle at the same time locks its row, and finds the mark afterwards.
+      await tx.run('select 1 from bundle where sha256 = $1 for update', [sha256]);
+      const artifact = await tx.one(
+        pick(ARTIFACT, 'size_bytes'),
         'select size_bytes from artifact where sha256 = $1 and removed_at is null for update',
         [sha256],
       );
-      const used = await tx.one(
+      const isUsed = await tx.exists(
         `select 1 where exists (select 1 from (${ARTIFACT_USES}) used join run r on r.id = used.run_id
            where used.sha256 = $1 and (r.state <> 'ended' or exists (select 1 from run_pin p where p.run_id = r.id)))`,
         [sha256],
       );
-      if (artifact === null || used !== null) return false;
+      if (artifact === null || isUsed) return false;
       await this.#builds.markArtifactRemoved(tx, sha256);
       await record(tx, removal, { lines: 0, bytes: artifact.size_bytes });
       return true;
@@ -127,17 +132,24 @@ export class Remover {
     return isMarked;
   }
 
-  /** Deletes files whose rows were marked by a controller that then died. */
+  /** Deletes the files of marked artifacts that a controller did not delete because it was killed. A file that cannot be deleted is logged. */
   async finish(): Promise<void> {
-    const marked = await this.#sql.rows<{ sha256: string }>(
+    const marked = await this.#sql.rows(
+      pick(ARTIFACT, 'sha256'),
       `select sha256 from artifact where removed_at > clock_timestamp() - interval '1 day'`,
     );
-    for (const { sha256 } of marked) if (await this.#store.has(sha256)) await this.#deleteFile(sha256);
+    for (const { sha256 } of marked) {
+      try {
+        if (await this.#store.has(sha256)) await this.#deleteFile(sha256);
+      } catch (err) {
+        log.error({ err, sha256 }, 'artifact-not-deleted');
+      }
+    }
   }
 
   /**
-   * Deletes files that no row speaks of: their upload was cut off by the end of a controller, or the
-   * database is older than the folder. Those of the last hour may be about to get their row.
+   * Deletes files without a row: a controller was killed during their upload, or the database is older than the
+   * folder. Files of the last hour are kept, since their row may still be written.
    */
   async sweep(now: Date): Promise<Removal[]> {
     const before = new Date(now.getTime() - ORPHAN_MS);
@@ -145,16 +157,12 @@ export class Remover {
     const orphans: Removal[] = [];
     let known = 0;
     for await (const { sha256, sizeBytes } of this.#store.storedBefore(before)) {
-      const row = await this.#sql.one('select 1 from artifact where sha256 = $1', [sha256]);
-      if (row !== null) known += 1;
+      if (await this.#sql.exists('select 1 from artifact where sha256 = $1', [sha256])) known += 1;
       else orphans.push({ ...ORPHAN, subject: sha256, lastUsedAt: before.toISOString(), bytes: sizeBytes });
     }
-    // Rather the folder of another farm, or an empty database given by mistake.
+    // More likely the folder of another farm, or an empty database configured by mistake.
     if (orphans.length > known) {
-      writeLog('warn', 'most files in the artifact folder are unknown to this database; none is deleted', {
-        known,
-        unknown: orphans.length,
-      });
+      log.warn({ known, unknown: orphans.length }, 'artifact-sweep-refused');
       return [];
     }
     for (const removal of orphans) {
@@ -164,13 +172,14 @@ export class Remover {
     return orphans;
   }
 
-  /** Under the lock of the row: an upload of the same file waits for it, and then looks whether its file is there. */
+  /** Holds the lock of the row: an upload of the same file waits for it, and then checks that its file exists. */
   async #deleteFile(sha256: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      const marked = await tx.one('select 1 from artifact where sha256 = $1 and removed_at is not null for update', [
-        sha256,
-      ]);
-      if (marked !== null) await this.#store.remove(sha256);
+      const isMarked = await tx.exists(
+        'select 1 from artifact where sha256 = $1 and removed_at is not null for update',
+        [sha256],
+      );
+      if (isMarked) await this.#store.remove(sha256);
     });
   }
 }

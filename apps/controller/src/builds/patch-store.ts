@@ -2,25 +2,25 @@ import { Injectable } from '@nestjs/common';
 import { parsePatch, type PatchSummary } from '@peerlab/contracts';
 import { ArtifactStore } from './artifact-store.js';
 
-/** Largest file that is read as a patch, in bytes: a series as text may not be larger. */
+/** Largest file that is read as a patch, in bytes: the limit of a series as text. */
 const PATCH_MAX_BYTES = 8 * 1024 * 1024;
-/** Summaries kept in memory, some hundred bytes each. */
-const KEPT = 2000;
+/** Summaries cached in memory, some hundred bytes each. */
+const CACHE_MAX = 2000;
 
 export type PatchContent = NonNullable<PatchSummary['content']>;
 
-/** Texts of patches by their digest. Agents store each patch they apply as an artifact of its own. */
+/** Reads patches by their digest. Agents upload each patch that they apply as an artifact of its own. */
 @Injectable()
-export class PatchShelf {
+export class PatchStore {
   readonly #store: ArtifactStore;
-  /** What a digest stands for never changes. */
+  /** Never stale: the content of a digest does not change. */
   readonly #summaries = new Map<string, PatchContent>();
 
   constructor(store: ArtifactStore) {
     this.#store = store;
   }
 
-  /** The stored text; null when it is not there or no patch could be so large. */
+  /** The stored text; null when it is not stored or is too large for a patch. */
   async text(sha256: string): Promise<string | null> {
     const found = await this.#store.get(sha256);
     if (found === null) return null;
@@ -33,7 +33,10 @@ export class PatchShelf {
     return Buffer.concat(chunks).toString('utf8');
   }
 
-  /** Author, size and diffstat of a patch; `carried` gives texts by digest that are not stored here. */
+  /**
+   * Author, size and diffstat of a patch; null when its text is nowhere.
+   * @param carried texts of the patches that the run itself carries, by digest
+   */
   async summary(sha256: string, carried: () => ReadonlyMap<string, Buffer>): Promise<PatchContent | null> {
     const isStored = await this.#store.has(sha256);
     const given = isStored ? undefined : carried().get(sha256);
@@ -49,7 +52,7 @@ export class PatchShelf {
       sizeBytes: given?.length ?? Buffer.byteLength(text),
       files: files.map(({ path, added, removed }) => ({ path, added, removed })),
     };
-    if (this.#summaries.size >= KEPT) this.#summaries.clear();
+    if (this.#summaries.size >= CACHE_MAX) this.#summaries.clear();
     this.#summaries.set(sha256, content);
     return content;
   }

@@ -1,15 +1,15 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { log } from '@peerlab/runtime';
 import { Bus } from '../platform/database/bus.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 import { RetentionService } from './retention.service.js';
 
-/** A farm that fills a gigabyte a minute is noticed well before a disk is full. */
+/** Interval of passes, in milliseconds: short enough for a farm that stores a gigabyte a minute. */
 const TICK_MS = 60_000;
 
-/** Looks after the space now and then, and once at the start: never twice at a time in one process. */
+/** Runs a retention pass periodically and at the start, one at a time in a process. */
 @Injectable()
-export class RetentionTicker implements BeforeApplicationShutdown {
+export class RetentionScheduler implements BeforeApplicationShutdown {
   readonly #retention: RetentionService;
   #running: Promise<void> | null = null;
   #stopped = false;
@@ -22,7 +22,7 @@ export class RetentionTicker implements BeforeApplicationShutdown {
   @Interval(TICK_MS)
   tick(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
-    this.#running ??= this.#look().finally(() => (this.#running = null));
+    this.#running ??= this.#pass().finally(() => (this.#running = null));
     return this.#running;
   }
 
@@ -31,11 +31,11 @@ export class RetentionTicker implements BeforeApplicationShutdown {
     await this.#running;
   }
 
-  async #look(): Promise<void> {
+  async #pass(): Promise<void> {
     try {
       await this.#retention.run();
-    } catch (error) {
-      writeLog('error', 'retention failed', errorFields(error));
+    } catch (err) {
+      log.error({ err }, 'retention-failed');
     }
   }
 }

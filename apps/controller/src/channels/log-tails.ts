@@ -1,0 +1,95 @@
+import type { FromBrowser, LogStream, ToBrowser } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
+import type { LogService } from '../logs/log.service.js';
+import { send, type Tail, type Viewer } from './viewer.js';
+
+const LINES_PER_FRAME = 1000;
+/** Streams that one connection may tail at a time. */
+const TAILS_MAX = 20;
+const CLOSE_INTERNAL = 1011;
+
+/** Streams stored log lines to the viewers that tail them. */
+export class LogTails {
+  readonly #logs: LogService;
+
+  constructor(logs: LogService) {
+    this.#logs = logs;
+  }
+
+  /** Begins a tail, or moves an existing one to another line. */
+  start(viewer: Viewer, { attemptId, stream, fromSeq: next }: Extract<FromBrowser, { type: 'tail' }>): void {
+    const key = tailKey(attemptId, stream);
+    if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
+      return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
+    }
+    viewer.tails.set(key, { attemptId, stream, next, hinted: true });
+    this.#read(viewer);
+  }
+
+  stop(viewer: Viewer, attemptId: string, stream: LogStream): void {
+    viewer.tails.delete(tailKey(attemptId, stream));
+  }
+
+  /** Lines of this stream may have been stored. */
+  hint(viewers: Iterable<Viewer>, attemptId: string, stream: LogStream): void {
+    for (const viewer of viewers) {
+      const tail = viewer.tails.get(tailKey(attemptId, stream));
+      if (tail === undefined) continue;
+      tail.hinted = true;
+      this.#read(viewer);
+    }
+  }
+
+  /** Lines of any stream may have been stored. */
+  hintAll(viewers: Iterable<Viewer>): void {
+    for (const viewer of viewers) {
+      for (const tail of viewer.tails.values()) tail.hinted = true;
+      this.#read(viewer);
+    }
+  }
+
+  /** Reads the hinted tails of a viewer, unless they are being read already. */
+  #read(viewer: Viewer): void {
+    if (viewer.reading) return;
+    viewer.reading = true;
+    this.#readHinted(viewer).catch((err: unknown) => {
+      log.warn({ err }, 'log-tail-failed');
+      viewer.socket.close(CLOSE_INTERNAL, 'internal error');
+    });
+  }
+
+  /** Sends stored lines until none are left, a page of each tail in turn. A slow browser delays only its own tails. */
+  async #readHinted(viewer: Viewer): Promise<void> {
+    try {
+      for (let hinted = hintedTails(viewer); hinted.length > 0; hinted = hintedTails(viewer)) {
+        for (const tail of hinted) await this.#sendPage(viewer, tail);
+      }
+    } finally {
+      // In the same tick as the last check of the hints, so that none is missed in between.
+      viewer.reading = false;
+    }
+  }
+
+  async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
+    const { attemptId, stream } = tail;
+    tail.hinted = false;
+    const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
+    // The tail may have been moved or stopped meanwhile.
+    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
+    tail.next += lines.length;
+    if (lines.length === LINES_PER_FRAME) tail.hinted = true;
+    await sendAll(viewer, { type: 'log', attemptId, stream, lines });
+  }
+}
+
+const hintedTails = (viewer: Viewer): Tail[] =>
+  viewer.isOpen ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
+
+const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
+
+/** Resolves when the frame was handed to the operating system. */
+function sendAll(viewer: Viewer, message: ToBrowser): Promise<void> {
+  return new Promise((done, fail) => {
+    viewer.socket.send(JSON.stringify(message), (error) => (error == null ? done() : fail(error)));
+  });
+}
