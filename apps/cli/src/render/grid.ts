@@ -1,4 +1,4 @@
-import { figureText, type Grid } from '@peerlab/contracts';
+import { figureText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
 /** The grid for a terminal: one row a test, one column a combination × build; metrics below with ratios. */
@@ -28,9 +28,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
   ]);
   if (metrics.length > 0)
     parts.push(table([['metric', ...grid.columns.map((c) => `${c.machine ?? '?'}/${c.build.name}`)], ...metrics]));
-  const reasons = grid.cells.filter(
-    (cell) => cell.verdict !== 'pass' && cell.verdict !== 'skip' && cell.reason !== null,
-  );
+  const reasons = grid.cells.filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null);
   if (reasons.length > 0) {
     parts.push(
       reasons

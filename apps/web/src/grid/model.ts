@@ -1,5 +1,7 @@
 import {
+  areSpreadsApart,
   VERDICT_BY_LETTER,
+  VERDICT_TABLE,
   VERDICTS,
   type Flips,
   type Grid,
@@ -117,8 +119,6 @@ export function alikeCells(
   return new Set(alike.map(({ row, column }) => `${row}:${column}`));
 }
 
-const WRONG: ReadonlySet<Verdict> = new Set(['crash', 'fail', 'bounced', 'tainted', 'flaky', 'infra']);
-
 export const ROW_ORDERS = ['suite', 'failures', 'flakiness', 'name'] as const;
 export type RowOrder = (typeof ROW_ORDERS)[number];
 
@@ -163,7 +163,7 @@ export function sortRows(
 function wrongColumns(grid: GridRows, row: number): number {
   return Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => {
     const verdict = VERDICT_BY_LETTER.get(letter);
-    return verdict !== undefined && WRONG.has(verdict);
+    return verdict !== undefined && VERDICT_TABLE[verdict].wrong;
   }).length;
 }
 
@@ -193,8 +193,6 @@ export function metricsOf(grid: GridRows, metrics: readonly GridMetricRow[], row
   return metrics.filter((metric) => metric.suite === suite && metric.test === test);
 }
 
-type MetricValue = NonNullable<GridMetricRow['values'][number]>;
-
 /** A column's metric against that of another column. */
 export interface MetricChange {
   /** Column index compared with. */
@@ -216,11 +214,7 @@ export function compareMetric(row: GridMetricRow, column: number, candidates: re
   const base = row.values[against];
   if (base == null || base.median <= 0 || value.median <= 0) return null;
   const factor = row.better === 'lower' ? base.median / value.median : value.median / base.median;
-  return { against, factor, clear: !quartilesOverlap(base, value) };
-}
-
-function quartilesOverlap(a: MetricValue, b: MetricValue): boolean {
-  return a.lowerQuartile <= b.upperQuartile && b.lowerQuartile <= a.upperQuartile;
+  return { against, factor, clear: areSpreadsApart(base, value) };
 }
 
 /** `51× better`, `1.3× worse`, or `no clear change`. */
