@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Verdict, VERDICTS } from '../schema/verdict.js';
-import { repeatsText, verdictOfRepeats } from './repeats.js';
+import { judgeRepeats, verdictOfRepeats } from './repeats.js';
 import { isConclusive } from './verdict.js';
 
 const verdict = fc.constantFrom(...VERDICTS);
@@ -47,8 +47,20 @@ describe('repeats on one kernel and combination', () => {
     );
   });
 
-  it('say how many passed, of those that say something of the kernel', () => {
-    expect(repeatsText(['pass', 'fail', 'infra', 'pass'], null)).toBe('passed 2 of 3');
-    expect(repeatsText(['fail', 'pass'], 'byte 3 differs')).toBe('passed 1 of 2: byte 3 differs');
+  it('name how many passed, of those that say something of the kernel, and the result that did not', () => {
+    const of = (...all: [Verdict, string | null][]) =>
+      judgeRepeats(all.map(([verdict, reason]) => ({ verdict, reason })));
+    expect(of(['pass', null], ['infra', 'no power'], ['fail', 'byte 3 differs'], ['pass', null])).toEqual({
+      verdict: 'flaky',
+      reason: 'passed 2 of 3: byte 3 differs',
+      evidence: 2,
+    });
+    expect(of(['fail', 'one'], ['crash', 'oops'], ['pass', null])).toEqual({
+      verdict: 'crash',
+      reason: 'passed 1 of 3: oops',
+      evidence: 1,
+    });
+    expect(of(['tainted', null], ['pass', null])?.reason).toBe('passed 1 of 2');
+    expect(of(['fail', 'one'], ['fail', 'two'])).toBeNull();
   });
 });
