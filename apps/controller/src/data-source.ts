@@ -17,6 +17,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
+import { UnpackedAttempts1764600000000 } from './migrations/1764600000000-unpacked-attempts.js';
 import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
 import { Token } from './schema/tokens.js';
@@ -32,6 +33,7 @@ import {
   PlannedTest,
   Result,
   TestPlan,
+  UnpackedAttempt,
 } from './schema/results.js';
 import { Job, RunRow } from './schema/runs.js';
 
@@ -66,6 +68,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Measurement,
       TestPlan,
       AttemptVerdicts,
+      UnpackedAttempt,
       Stream,
       LogLineRow,
       WebhookDelivery,
@@ -87,6 +90,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
+      UnpackedAttempts1764600000000,
       ArtifactFolder1764700000000,
       SeriesAsData1764800000000,
     ],

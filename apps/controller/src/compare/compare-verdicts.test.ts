@@ -1,8 +1,10 @@
 import {
   CHANGE_CLASSES,
   classOfChange,
+  isConclusive,
   VERDICT_TABLE,
   VERDICTS,
+  verdictOfRepeats,
   worstVerdict,
   type ChangeClass,
   type Verdict,
@@ -50,12 +52,24 @@ function slow(rows: readonly SideVerdicts[], suite: string, test: string, hash: 
     const isIts = row.suite === suite && row.combination === hash && row.tests.includes(test);
     return isIts && verdict !== undefined ? [{ verdict, attemptId: row.attemptId }] : [];
   });
-  const verdict = worstVerdict(found.map((each) => each.verdict));
-  const first = found.find((each) => each.verdict === verdict);
-  return first === undefined ? null : { ...first, n: found.length };
+  const all = found.map((each) => each.verdict);
+  const worst = worstVerdict(all);
+  const first = found.find((each) => each.verdict === worst);
+  if (first === undefined) return null;
+  const contradiction = verdictOfRepeats(all);
+  const repeats = {
+    passed: all.filter((each) => each === 'pass').length,
+    conclusive: all.filter(isConclusive).length,
+  };
+  return {
+    verdict: contradiction ?? first.verdict,
+    attemptId: first.attemptId,
+    n: found.length,
+    repeats: contradiction === null ? null : repeats,
+  };
 }
 
-it('finds of each side the worst verdict, how many there are, and whose it is', () => {
+it('finds of each side the verdict of its repeats or the worst one, how many there are, and the evidence', () => {
   fc.assert(
     fc.property(side, side, (a, b) => {
       const { cells, total, counts } = compareVerdicts(a, b, HASHES, { isListed: () => true, max: Infinity });

@@ -1,15 +1,21 @@
-import { CHANGE_CLASSES, classOfChange, type ChangeClass, type Outcome } from '@peerlab/contracts';
+import { CHANGE_CLASSES, classOfChange, isConclusive, type ChangeClass, type Outcome } from '@peerlab/contracts';
 import { placeRows } from '../grid/grid-rows.js';
-import { RANKED_VERDICTS, rankOf } from '../verdicts/verdict-letters.js';
-import type { VerdictRow } from '../verdicts/verdict-rows.js';
+import type { VerdictRow } from '../verdicts/packed-verdicts.js';
+import { CODE_BY_RANK, RANKED_VERDICTS, rankOf, rankOfRepeats, verdictOfRank } from '../verdicts/verdict-letters.js';
 
 /** The verdicts of a suite of an attempt on one side; those that came later stand later. */
 export interface SideVerdicts extends VerdictRow {
   combination: string;
 }
 
-/** What a side says of a test: the worst of its verdicts, and the attempt with the evidence. */
-export type FoundVerdict = Pick<Outcome, 'verdict' | 'n' | 'attemptId'>;
+/**
+ * What a side says of a test: the verdict of verdictOfRepeats where its results contradict each other, else the worst
+ * of them; and the attempt with the worst one, which is the evidence.
+ */
+export interface FoundVerdict extends Pick<Outcome, 'verdict' | 'n' | 'attemptId'> {
+  /** How many passed, of how many conclusive results, where they contradict each other. */
+  repeats: { passed: number; conclusive: number } | null;
+}
 
 /** A test on a combination, on both sides. */
 export interface ComparedCell {
@@ -77,7 +83,7 @@ const changeOf = (a: FoundVerdict | null, b: FoundVerdict | null): ChangeClass =
 
 /** What a side has in each cell; a cell = row × number of combinations + combination. */
 interface Gathered {
-  /** Of the worst verdict, NO_LETTER where there is none. */
+  /** Of the verdict, NO_LETTER where there is none. */
   letters: Uint8Array;
   find: (cell: number) => FoundVerdict | null;
 }
@@ -91,10 +97,15 @@ function gather(
   rowsOf: (suite: string, tests: readonly string[]) => Uint32Array,
 ): Gathered {
   const combinationOf = new Map(hashes.map((hash, index) => [hash, index]));
-  const count = new Uint16Array(rowCount * hashes.length);
+  const size = rowCount * hashes.length;
+  const count = new Uint16Array(size);
+  /** Set of the ranks in a cell, as rankOfRepeats takes it. */
+  const ranks = new Uint16Array(size);
+  const passed = new Uint16Array(size);
+  const conclusive = new Uint16Array(size);
   /** Which of `verdicts` has the worst. */
-  const worst = new Uint32Array(rowCount * hashes.length);
-  const letters = new Uint8Array(rowCount * hashes.length);
+  const worst = new Uint32Array(size);
+  const letters = new Uint8Array(size);
   for (const [source, { suite, tests, verdicts: packed, combination: hash }] of verdicts.entries()) {
     const combination = combinationOf.get(hash);
     if (combination === undefined) continue;
@@ -102,17 +113,35 @@ function gather(
     for (let place = 0; place < places.length; place += 1) {
       const cell = (places[place] ?? 0) * hashes.length + combination;
       const letter = packed.charCodeAt(place);
-      if (count[cell] === 0 || rankOf(letter) < rankOf(letters[cell] ?? NO_LETTER)) {
+      const rank = rankOf(letter);
+      if (count[cell] === 0 || rank < rankOf(letters[cell] ?? NO_LETTER)) {
         letters[cell] = letter;
         worst[cell] = source;
       }
       count[cell] = (count[cell] ?? 0) + 1;
+      ranks[cell] = (ranks[cell] ?? 0) | (1 << rank);
+      conclusive[cell] = (conclusive[cell] ?? 0) + (IS_CONCLUSIVE[rank] ?? 0);
+      if (rank === PASS_RANK) passed[cell] = (passed[cell] ?? 0) + 1;
     }
   }
+  for (let cell = 0; cell < size; cell += 1) {
+    const code = CODE_BY_RANK[rankOfRepeats(ranks[cell] ?? 0)];
+    if (code !== undefined) letters[cell] = code;
+  }
   const find = (cell: number): FoundVerdict | null => {
-    const verdict = RANKED_VERDICTS[rankOf(letters[cell] ?? NO_LETTER)];
+    const verdict = verdictOfRank(rankOf(letters[cell] ?? NO_LETTER));
     if (verdict === undefined) return null;
-    return { verdict, n: count[cell] ?? 0, attemptId: verdicts[worst[cell] ?? 0]?.attemptId ?? '' };
+    const isContradiction = CODE_BY_RANK[rankOfRepeats(ranks[cell] ?? 0)] !== undefined;
+    return {
+      verdict,
+      n: count[cell] ?? 0,
+      attemptId: verdicts[worst[cell] ?? 0]?.attemptId ?? '',
+      repeats: isContradiction ? { passed: passed[cell] ?? 0, conclusive: conclusive[cell] ?? 0 } : null,
+    };
   };
   return { letters, find };
 }
+
+const PASS_RANK = RANKED_VERDICTS.indexOf('pass');
+/** 1 for each rank whose verdict is conclusive. */
+const IS_CONCLUSIVE = Uint8Array.from(RANKED_VERDICTS, (verdict) => (isConclusive(verdict) ? 1 : 0));

@@ -1,14 +1,13 @@
 import { Module } from '@nestjs/common';
 import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { GridModule } from '../grid/grid.module.js';
-import { TrendsModule } from '../trends/trends.module.js';
 import { CompareController } from './compare.controller.js';
 import { CompareView } from './compare.js';
 import { KernelMetricsView } from './kernel-metrics.js';
 
 /** Owns no table: it reads. */
 @Module({
-  imports: [VerdictsModule, GridModule, TrendsModule],
+  imports: [VerdictsModule, GridModule],
   controllers: [CompareController],
   providers: [CompareView, KernelMetricsView],
 })

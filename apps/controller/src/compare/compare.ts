@@ -3,6 +3,7 @@ import {
   chooseBuilds,
   COMPARED_METRICS_MAX,
   COMPARED_ROWS_MAX,
+  repeatsText,
   type Combination,
   type ComparedMetric,
   type ComparedRow,
@@ -14,7 +15,12 @@ import {
 } from '@peerlab/contracts';
 import type { InputOf } from '../platform/http/serve.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
+import { columnsOf, floats, nullable, pick, text } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
+import { Attempt } from '../schema/attempts.js';
+import { Build } from '../schema/builds.js';
+import { Measurement, Result } from '../schema/results.js';
+import { RunRow } from '../schema/runs.js';
 import { compareMetrics, type SideMetric } from './compare-metrics.js';
 import {
   compareVerdicts,
@@ -23,7 +29,7 @@ import {
   type FoundVerdict,
   type SideVerdicts,
 } from './compare-verdicts.js';
-import { KERNEL_SQL, readCombinations } from '../trends/history.js';
+import { readCombinations } from '../grid/combinations.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 
 interface Run {
@@ -39,6 +45,16 @@ interface Side {
   verdicts: SideVerdicts[];
   metrics: SideMetric[];
 }
+
+const RUN = pick(columnsOf(RunRow), 'id', 'name', 'state', 'created_at');
+const KERNEL = { ...pick(columnsOf(Build), 'id', 'name'), release: nullable(text), buildId: nullable(text) };
+const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text };
+const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'reason', 'log');
+const METRIC = {
+  ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'attempt_id'),
+  samples: floats,
+  combination: text,
+};
 
 /** What a result is found by. */
 interface EvidenceKey {
@@ -64,7 +80,7 @@ export class CompareView {
     this.#verdicts = verdicts;
   }
 
-  /** Problems: 404 for a run that is not there, and for a build that its run has not got. */
+  /** Problems: 404 for a run that does not exist, and for a build that its run does not have. */
   async read({ a, b: given, rows: wanted, combination: only }: InputOf<'getCompare'>['query']): Promise<Comparison> {
     const b = given ?? { run: a.run, build: null };
     const isSameRun = a.run === b.run;
@@ -104,7 +120,8 @@ export class CompareView {
     const wanted = cells.flatMap(({ suite, test, a, b }) =>
       [a, b].flatMap((found) => (found === null ? [] : [{ attempt_id: found.attemptId, suite, test }])),
     );
-    const found = await this.#sql.rows<Pick<Outcome, 'reason' | 'log'> & EvidenceKey>(
+    const found = await this.#sql.rows(
+      EVIDENCE,
       `select x.attempt_id, x.suite, x.test, x.reason, x.log
        from jsonb_to_recordset($1) as w(attempt_id uuid, suite text, test text)
          join result x on x.attempt_id = w.attempt_id and x.suite = w.suite and x.test = w.test`,
@@ -114,8 +131,11 @@ export class CompareView {
     return cells.map(({ a, b, ...cell }) => {
       const outcome = (side: FoundVerdict | null): Outcome | null => {
         if (side === null) return null;
-        const known = evidence.get(evidenceKey({ ...cell, attempt_id: side.attemptId }));
-        return { ...side, reason: known?.reason ?? null, log: known?.log ?? null };
+        const { verdict, n, attemptId, repeats } = side;
+        const known = evidence.get(evidenceKey({ ...cell, attempt_id: attemptId }));
+        const own = known?.reason ?? null;
+        const reason = repeats === null ? own : repeatsText(repeats.passed, repeats.conclusive, own);
+        return { verdict, n, attemptId, reason, log: known?.log ?? null };
       };
       return { ...cell, a: outcome(a), b: outcome(b) };
     });
@@ -123,15 +143,16 @@ export class CompareView {
 
   async #run(id: string): Promise<Run> {
     const [run, kernels] = await Promise.all([
-      this.#sql.one<Omit<Run, 'kernels'>>('select id, name, state, created_at from run where id = $1', [id]),
-      this.#sql.rows<{ kernel: TestedKernel }>(
-        `select ${KERNEL_SQL} as kernel from build b left join bundle u on u.key = b.bundle_key
-         where b.run_id = $1 order by b.position`,
+      this.#sql.one(RUN, 'select id, name, state, created_at from run where id = $1', [id]),
+      this.#sql.rows(
+        KERNEL,
+        `select b.id, b.name, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as "buildId"
+         from build b left join bundle u on u.key = b.bundle_key where b.run_id = $1 order by b.position`,
         [id],
       ),
     ]);
     if (run === null) throw notFound('run', id);
-    return { ...run, kernels: kernels.map(({ kernel }) => kernel) };
+    return { ...run, kernels };
   }
 
   async #side(run: Run, build: string | null): Promise<Side> {
@@ -141,7 +162,8 @@ export class CompareView {
         detail: `it has ${namesOf(run).join(', ') || 'none'}`,
       });
     }
-    const attempts = await this.#sql.rows<{ id: string; combination: string }>(
+    const attempts = await this.#sql.rows(
+      ATTEMPT,
       `select t.id, j.combination from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
       [run.id, kernel.name],
     );
@@ -149,7 +171,8 @@ export class CompareView {
     const placeOf = new Map(attempts.map(({ id }, place) => [id, place]));
     const [packed, metrics] = await Promise.all([
       this.#verdicts.read([...combinationOf.keys()]),
-      this.#sql.rows<SideMetric>(
+      this.#sql.rows(
+        METRIC,
         `select m.suite, m.name, m.unit, m.better, m.samples, m.attempt_id, j.combination
          from ${ATTEMPTS} join measurement m on m.attempt_id = t.id where ${OF_SIDE} order by m.stored_at, m.seq`,
         [run.id, kernel.name],
@@ -167,7 +190,7 @@ export class CompareView {
 }
 
 const evidenceKey = ({ attempt_id: attempt, suite, test }: EvidenceKey): string => [attempt, suite, test].join('\n');
-/** At most so many, those that moved first to stay; in the order they came. */
+/** At most `max` metrics, those that moved before the others; in the order they came. */
 function movedFirst(metrics: readonly ComparedMetric[], max: number): ComparedMetric[] {
   const moved = metrics.filter(({ says }) => says !== 'unclear');
   const kept = new Set([...moved, ...metrics.filter(({ says }) => says === 'unclear')].slice(0, max));

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { KernelCursor, KernelMetrics } from '@peerlab/contracts';
 import { Sql } from '../platform/database/sql.js';
-import { attemptsOf, newestLines } from '../grid/build-grid.js';
 import { arrangeMetrics, readMetrics, type MetricRow } from '../grid/grid-metrics.js';
+import { attemptsOf, newestLines } from '../grid/kernel-lines.js';
 import { readTestedKernels, type TestedKernelRow } from '../grid/tested-kernels.js';
-import { VerdictRows, type VerdictLine } from '../verdicts/verdict-rows.js';
+import type { VerdictLine } from '../verdicts/packed-verdicts.js';
+import { VerdictRows } from '../verdicts/verdict-rows.js';
 
 /** Medians by metric and kernel, beside the verdicts of BuildGridView. */
 @Injectable()

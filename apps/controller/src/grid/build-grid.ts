@@ -1,44 +1,64 @@
 import { Injectable } from '@nestjs/common';
 import {
   bySeverity,
-  GRID_NOTES_MAX,
-  VERDICT_TABLE,
+  judgeRepeats,
   type BuildGrid,
   type Combination,
   type CombinationChoice,
   type KernelCursor,
   type KernelResult,
 } from '@peerlab/contracts';
-import { Sql } from '../platform/database/sql.js';
-import { compare, placeRows } from './grid-rows.js';
-import { SAYS_SOMETHING } from './grid.js';
-import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
-import { NO_RANK, rankOf, RANKED_VERDICTS } from '../verdicts/verdict-letters.js';
 import {
-  linesByAttempt,
-  PACKED_AT_ONCE,
-  VerdictRows,
-  type Unplanned,
-  type VerdictLine,
-} from '../verdicts/verdict-rows.js';
+  columnsOf,
+  integer,
+  json,
+  nullable,
+  pick,
+  text,
+  time,
+  uuid,
+  uuids,
+  type RowOf,
+} from '../platform/database/row-shape.js';
+import { Sql } from '../platform/database/sql.js';
+import { Result } from '../schema/results.js';
+import { Job } from '../schema/runs.js';
+import { VerdictRows } from '../verdicts/verdict-rows.js';
+import { readTestedCombinations } from './combinations.js';
+import { foldRows } from './fold-rows.js';
+import { compare } from './grid-rows.js';
+import { arrangeKernels, attemptsOf, repeatsOf, summedLines, type KernelLine, type Repeats } from './kernel-lines.js';
+import { IS_TESTED } from './tested-jobs.js';
+import {
+  JOBS_PER_COMBINATION,
+  newestCombination,
+  readBeyond,
+  readTestedKernels,
+  type TestedKernelRow,
+} from './tested-kernels.js';
 
-/** What combinations say of a suite on a kernel. */
-export interface KernelLine extends Omit<VerdictLine, 'attemptId'> {
-  /** Index of the kernel. */
-  kernel: number;
-  /** One letter for each test, of one combination after the other. */
-  verdicts: string;
-  /** Why, by the test's place; absent where all combinations are folded. */
-  reasons?: Readonly<Record<string, string>>;
-}
+const KERNEL_RESULT = {
+  ...pick(columnsOf(Result), 'verdict', 'reason', 'log', 'attempt_id', 'stored_at'),
+  ...pick(columnsOf(Job), 'machine'),
+  run: json<KernelResult['run']>(),
+  combination: json<Combination>(),
+};
 
 /** A line as Postgres puts it together, or attempts of a kernel that are not packed. */
-type FoldedRow =
-  | (Omit<KernelLine, 'tests' | 'positions'> & { plan: string; unpacked: null })
-  | { suite: null; unpacked: string[] };
+const FOLDED = {
+  kernel: integer,
+  suite: nullable(text),
+  plan: nullable(text),
+  verdicts: nullable(text),
+  newest: nullable(time),
+  unpacked: nullable(uuids),
+};
 
-/** A suite of an attempt, or an attempt that is not packed. */
-type LeftOutRow = Unplanned<VerdictLine> | { attemptId: string; suite: null };
+/** The lines of some kernels; `pending`: how many attempts are left out because they are not packed. */
+interface FoundLines {
+  lines: KernelLine[];
+  pending: number;
+}
 
 /** Results by test and kernel. */
 @Injectable()
@@ -58,8 +78,8 @@ export class BuildGridView {
     const [tested, combinations, clock] = await Promise.all([
       // A farm that has tested nothing has no combination to take.
       chosen === null && !isAll ? [] : readTestedKernels(this.#sql, chosen, before),
-      this.#combinations(),
-      this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
+      readTestedCombinations(this.#sql),
+      this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
     ]);
     const kernels = arrangeKernels(tested);
     const [{ older, newer }, { lines, pending }] = await Promise.all([
@@ -84,69 +104,80 @@ export class BuildGridView {
     };
   }
 
-  /** The newest result of the test on the kernel for each combination, the worst first. */
+  /**
+   * What the test says on the kernel for each combination, the worst first: as its cell shows it, with the evidence
+   * of the newest attempt, or of the one that is wrong where attempts contradict each other.
+   */
   async results(key: string, suite: string, test: string): Promise<KernelResult[]> {
-    const rows = await this.#sql.rows<Omit<KernelResult, 'at'> & { at: Date }>(
-      `select distinct on (j.combination) x.verdict, x.reason, x.log, x.attempt_id as "attemptId", j.machine,
-         x.stored_at as at, jsonb_build_object('id', r.id, 'name', r.name) as run,
+    const rows = await this.#sql.rows(
+      KERNEL_RESULT,
+      `select x.verdict, x.reason, x.log, x.attempt_id, j.machine, x.stored_at,
+         jsonb_build_object('id', r.id, 'name', r.name) as run,
          jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) as combination
-       from build b
-         join lateral (select * from job where build_id = b.id and ${SAYS_SOMETHING}) j on true
-         join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t on true
-         join result x on x.attempt_id = t.id and x.suite = $2 and x.test = $3
+       from (
+         select j.combination, j.machine, j.ended_at, j.run_id, t.id as attempt_id,
+           row_number() over (partition by j.combination order by b.created_at desc, j.ended_at desc) as place
+         from build b
+           join lateral (select * from job where build_id = b.id and ${IS_TESTED}) j on true
+           join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t on true
+         where b.bundle_key = $1) j
+         join result x on x.attempt_id = j.attempt_id and x.suite = $2 and x.test = $3
          join combination c on c.hash = j.combination join run r on r.id = j.run_id
-       where b.bundle_key = $1 order by j.combination, j.ended_at desc`,
+       where j.place <= ${JOBS_PER_COMBINATION} order by j.combination, j.ended_at desc`,
       [key, suite, test],
     );
-    return rows
-      .toSorted((a, b) => bySeverity(a.verdict, b.verdict) || compare(a.combination.label, b.combination.label))
-      .map((row) => ({ ...row, at: row.at.toISOString() }));
+    const repeats = new Map<string, (typeof rows)[number][]>();
+    for (const row of rows) {
+      const own = repeats.get(row.combination.hash);
+      if (own === undefined) repeats.set(row.combination.hash, [row]);
+      else own.push(row);
+    }
+    return [...repeats.values()]
+      .flatMap((own) => kernelResult(own))
+      .toSorted((a, b) => bySeverity(a.verdict, b.verdict) || compare(a.combination.label, b.combination.label));
   }
 
-  async #readOne(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
-    return { lines: newestLines(kernels, await this.#verdicts.read(attemptsOf(kernels))), pending: 0 };
-  }
-
-  async #readAll(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; pending: number }> {
-    const { lines, unpacked } = await this.#fold(kernels);
-    const pending = await this.#verdicts.pack(unpacked, PACKED_AT_ONCE);
-    // By this answer or by somebody else meanwhile: an attempt packs at its end, when pages are about to ask for it.
-    const isPacked = unpacked.length > 0 && (await this.#verdicts.isAnyPacked(unpacked));
-    return { lines: isPacked ? (await this.#fold(kernels)).lines : lines, pending };
+  async #readOne(kernels: readonly TestedKernelRow[]): Promise<FoundLines> {
+    const rows = await this.#verdicts.read(attemptsOf(kernels));
+    return { lines: summedLines(repeatsOf(kernels), rows), pending: 0 };
   }
 
   /**
-   * As newestLines, of thousands of attempts, and those that are not packed, which have none. Nearly all lines are of
-   * the newest attempt of a kernel and a combination: Postgres puts these together, so that a few long texts are read;
-   * of the older ones it tells what those left out.
+   * As readOne, of thousands of attempts. Nearly all repeats say the same: of these Postgres puts the newest of all
+   * combinations together, so that a few long texts are read. Those that differ are summed up one by one.
    */
-  async #fold(kernels: readonly TestedKernelRow[]): Promise<{ lines: KernelLine[]; unpacked: string[] }> {
-    const { newest, older } = byAge(kernels);
-    const [folded, leftOut] = await Promise.all([
-      this.#sql.rows<FoldedRow>(FOLD_SQL, [newest.map(({ kernel }) => kernel), newest.map(({ attempt }) => attempt)]),
-      this.#sql.rows<LeftOutRow>(LEFT_OUT_SQL, [older.map(({ attempt }) => attempt), older.map(({ newer }) => newer)]),
-    ]);
-    const missing = new Set([
-      ...folded.flatMap(({ unpacked }) => unpacked ?? []),
-      ...leftOut.flatMap(({ attemptId, suite }) => (suite === null ? [attemptId] : [])),
-    ]);
-    return {
-      lines: await this.#verdicts.planned([
-        ...folded.filter((row) => row.unpacked === null),
-        ...newestLines(
-          kernels,
-          leftOut.filter((row) => row.suite !== null),
-        ),
+  async #readAll(kernels: readonly TestedKernelRow[]): Promise<FoundLines> {
+    const repeats = repeatsOf(kernels);
+    const differing = await this.#differing(repeats);
+    const alike = repeats.filter(({ attempts: [newest] }) => !differing.has(newest));
+    const [folded, differ] = await Promise.all([
+      this.#sql.rows(FOLDED, FOLD_SQL, [
+        alike.map(({ kernel }) => kernel),
+        alike.map(({ attempts: [newest] }) => newest),
       ]),
-      unpacked: attemptsOf(kernels).filter((attempt) => missing.has(attempt)),
-    };
+      this.#sumUp(repeats.filter(({ attempts: [newest] }) => differing.has(newest))),
+    ]);
+    const unpacked = new Set(folded.flatMap((row) => row.unpacked ?? []));
+    const rest = await this.#sumUp(alike.filter(({ attempts: [newest] }) => unpacked.has(newest)));
+    const lines = await this.#verdicts.withTests(folded.flatMap(foldedLine));
+    return { lines: [...lines, ...differ.lines, ...rest.lines], pending: differ.pending + rest.pending };
   }
 
-  #combinations(): Promise<Combination[]> {
-    return this.#sql.rows<Combination>(
-      `select hash, label, identity from combination c
-       where exists (select 1 from job where combination = c.hash and ${SAYS_SOMETHING}) order by label, hash`,
-    );
+  /** The newest attempts of those repeats that do not all have the same packed verdicts. */
+  async #differing(repeats: readonly Repeats[]): Promise<Set<string>> {
+    const pairs = repeats.flatMap(({ attempts: [newest, ...older] }) => older.map((attempt) => ({ newest, attempt })));
+    if (pairs.length === 0) return new Set();
+    const found = await this.#sql.rows({ newest: uuid }, DIFFERING_SQL, [
+      pairs.map(({ attempt }) => attempt),
+      pairs.map(({ newest }) => newest),
+    ]);
+    return new Set(found.map(({ newest }) => newest));
+  }
+
+  async #sumUp(repeats: readonly Repeats[]): Promise<FoundLines> {
+    if (repeats.length === 0) return { lines: [], pending: 0 };
+    const { lines, pending } = await this.#verdicts.readLines(repeats.flatMap(({ attempts }) => attempts));
+    return { lines: summedLines(repeats, lines), pending };
   }
 }
 
@@ -161,119 +192,28 @@ const FOLD_SQL = `
   group by p.kernel, v.suite, v.plan`;
 
 /**
- * Verdicts of attempts, of the suites that a newer attempt has none of (arrays: attempt, the newer one); and a row
- * without a suite for each attempt, older or newer, that is not packed. FOLD_SQL looks at another moment: whatever
- * one of the two missed is named by it.
+ * The newest attempts (arrays: attempt, its newest repeat) that have an older repeat which is not packed, or has a
+ * suite with other verdicts than the newest one.
  */
-const LEFT_OUT_SQL = `
-  with pair as materialized (select * from unnest($1::uuid[], $2::uuid[]) as p(attempt, newer)),
-  left_out as materialized (
-    select p.attempt as attempt_id, v.suite from pair p left join attempt_verdicts v on v.attempt_id = p.attempt
-    where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer and n.suite = v.suite)
-    union
-    select p.newer, null from pair p where not exists (select 1 from attempt_verdicts n where n.attempt_id = p.newer))
-  select attempt_id as "attemptId", suite, v.plan, v.verdicts, v.newest
-  from left_out left join attempt_verdicts v using (attempt_id, suite)`;
+const DIFFERING_SQL = `
+  select distinct p.newest from unnest($1::uuid[], $2::uuid[]) as p(attempt, newest)
+    left join attempt_verdicts v on v.attempt_id = p.attempt
+    left join attempt_verdicts n on n.attempt_id = p.newest and n.suite = v.suite
+  where n.suite is null or n.plan <> v.plan or n.verdicts <> v.verdicts`;
 
-/** Of each kernel and combination the newest attempt, and the older ones with the newest. */
-function byAge(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): {
-  newest: { kernel: number; attempt: string }[];
-  older: { attempt: string; newer: string }[];
-} {
-  const newest: { kernel: number; attempt: string }[] = [];
-  const older: { attempt: string; newer: string }[] = [];
-  for (const [kernel, { attempts }] of kernels.entries()) {
-    const newestOf = new Map<string, string>();
-    for (const { combination, attempt } of attempts) {
-      const newer = newestOf.get(combination);
-      if (newer === undefined) {
-        newestOf.set(combination, attempt);
-        newest.push({ kernel, attempt });
-      } else older.push({ attempt, newer });
-    }
-  }
-  return { newest, older };
+type FoldedLine = Omit<KernelLine, 'tests' | 'positions'> & { plan: string };
+
+function foldedLine({ kernel, suite, plan, verdicts, newest }: RowOf<typeof FOLDED>): FoldedLine[] {
+  if (suite === null || plan === null || verdicts === null || newest === null) return [];
+  return [{ kernel, suite, plan, verdicts, newest }];
 }
 
-/** All attempts of some kernels. */
-export function attemptsOf(kernels: readonly Pick<TestedKernelRow, 'attempts'>[]): string[] {
-  return kernels.flatMap(({ attempts }) => attempts.map(({ attempt }) => attempt));
-}
-
-/** Of every kernel, combination and suite the line of the newest attempt that has one. Pure. */
-export function newestLines<T extends { attemptId: string; suite: string }>(
-  kernels: readonly Pick<TestedKernelRow, 'attempts'>[],
-  lines: readonly T[],
-): (T & Pick<KernelLine, 'kernel'>)[] {
-  const byAttempt = linesByAttempt(lines);
-  return kernels.flatMap(({ attempts }, kernel) => {
-    const seen = new Set<string>();
-    return attempts.flatMap(({ combination, attempt }) =>
-      (byAttempt.get(attempt) ?? []).flatMap((line) => {
-        const key = `${combination} ${line.suite}`;
-        if (seen.has(key)) return [];
-        seen.add(key);
-        return [{ ...line, kernel }];
-      }),
-    );
-  });
-}
-
-/**
- * Kernels (newest first) so that those of one build name are neighbours: the group with the newest kernel
- * first, in a group the newest first. Pure.
- */
-export function arrangeKernels(kernels: readonly TestedKernelRow[]): TestedKernelRow[] {
-  const groups = new Map<string, TestedKernelRow[]>();
-  for (const kernel of kernels) {
-    const group = groups.get(kernel.column.build.name) ?? [];
-    groups.set(kernel.column.build.name, group);
-    group.push(kernel);
-  }
-  return [...groups.values()].flat();
-}
-
-const NEVER_RAN = '.';
-
-/** Rows in the order of the suites: of every cell the worst verdict, and where combinations disagree. Pure. */
-export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
-  const { rows, rowsOf } = placeRows(lines);
-  const ranks = NO_RANK + 1;
-  /** How many combinations have each verdict: by row, then column, then rank. */
-  const counts = new Uint32Array(rows.length * columns * ranks);
-  const notes: BuildGrid['notes'] = [];
-  for (const { kernel, suite, tests, verdicts, reasons = {} } of lines) {
-    const places = rowsOf(suite, tests);
-    const whole = places.length === 0 ? 0 : verdicts.length - (verdicts.length % places.length);
-    // Millions of letters: all of a cell, one after the other, so that its counts stay where they are.
-    for (let place = 0; place < places.length; place += 1) {
-      const cell = ((places[place] ?? 0) * columns + kernel) * ranks;
-      for (let at = place; at < whole; at += places.length) {
-        const count = cell + rankOf(verdicts.charCodeAt(at));
-        counts[count] = (counts[count] ?? 0) + 1;
-      }
-    }
-    for (const place of Object.keys(reasons)) {
-      notes.push({ row: places[Number(place)] ?? 0, column: kernel, reason: reasons[place] ?? '' });
-    }
-  }
-  const differs: BuildGrid['differs'] = [];
-  const letters = Array.from({ length: rows.length * columns }, (_, cell) => {
-    const found = counts.subarray(cell * ranks, (cell + 1) * ranks);
-    const worst = found.findIndex((count) => count > 0);
-    const total = found.reduce((sum, count) => sum + count, 0);
-    const worstCount = found[worst] ?? 0;
-    if (worstCount < total) differs.push([Math.floor(cell / columns), cell % columns, worstCount, total]);
-    const verdict = RANKED_VERDICTS[worst];
-    return verdict === undefined ? NEVER_RAN : VERDICT_TABLE[verdict].letter;
-  });
-  return {
-    rows: rows.map(({ suite, test, index }) => ({
-      suite,
-      test,
-      verdicts: letters.slice(index * columns, (index + 1) * columns).join(''),
-    })),
-    differs,
-    notes: notes.toSorted((a, b) => a.row - b.row || a.column - b.column).slice(0, GRID_NOTES_MAX),
-  };
+/** One combination's results of a test on a kernel, newest first, as one. */
+function kernelResult(repeats: readonly RowOf<typeof KERNEL_RESULT>[]): KernelResult[] {
+  const judged = judgeRepeats(repeats);
+  const shown = repeats[judged?.evidence ?? 0];
+  if (shown === undefined) return [];
+  const { attempt_id: attemptId, stored_at: storedAt, log, machine, run, combination } = shown;
+  const { verdict, reason } = judged ?? shown;
+  return [{ combination, verdict, reason, log, attemptId, machine, run, at: storedAt.toISOString() }];
 }

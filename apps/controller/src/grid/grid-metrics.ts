@@ -1,5 +1,7 @@
 import type { Grid } from '@peerlab/contracts';
+import { columnsOf, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
+import { Measurement } from '../schema/results.js';
 import { compare } from './grid-rows.js';
 
 /** A metric that some attempts measured. */
@@ -15,6 +17,8 @@ export interface MetricRow {
 
 type GridMetric = Grid['metrics'][number];
 
+const METRICS = { ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better'), values: text };
+
 /** What attempts measured: all values of a metric as one text, because there are thousands of them. */
 export const METRICS_SQL = `
   select suite, min(test) as test, name, unit, better,
@@ -24,7 +28,7 @@ export const METRICS_SQL = `
 
 /** What the attempts measured, in any order of the metrics. */
 export async function readMetrics(sql: Queries, attemptIds: readonly string[]): Promise<MetricRow[]> {
-  const rows = await sql.rows<Omit<MetricRow, 'values'> & { values: string }>(METRICS_SQL, [attemptIds]);
+  const rows = await sql.rows(METRICS, METRICS_SQL, [attemptIds]);
   return rows.map(({ values, ...metric }) => ({ ...metric, values: values.split(',').map(measuredValue) }));
 }
 

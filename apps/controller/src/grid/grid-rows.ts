@@ -1,5 +1,5 @@
 import { GRID_NOTES_MAX, type Grid } from '@peerlab/contracts';
-import type { VerdictLine, VerdictRow } from '../verdicts/verdict-rows.js';
+import type { VerdictLine, VerdictRow } from '../verdicts/packed-verdicts.js';
 
 const NEVER_RAN = '.';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { arrangeCells, type ResultRow } from './grid.js';
 import { arrangeMetrics, type MetricRow } from './grid-metrics.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
-import type { VerdictRow } from '../verdicts/verdict-rows.js';
+import type { VerdictRow } from '../verdicts/packed-verdicts.js';
 import { quartiles } from '../verdicts/statistics.js';
 import { expectedTests, suitePosition, verdictOfUnreached } from '../verdicts/unreached.js';
 

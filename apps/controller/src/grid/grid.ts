@@ -1,42 +1,39 @@
 import { Injectable } from '@nestjs/common';
-import {
-  type Combination,
-  type Grid,
-  type GridCell,
-  type GridColumn,
-  type JobState,
-  type LogStream,
-  type Proof,
-  type Verdict,
-} from '@peerlab/contracts';
+import type { Grid, GridCell, GridColumn } from '@peerlab/contracts';
+import { columnsOf, json, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
+import { Result } from '../schema/results.js';
+import { Job } from '../schema/runs.js';
+import { VerdictRows } from '../verdicts/verdict-rows.js';
+import { COMBINATION } from './combinations.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
-import { VerdictRows } from '../verdicts/verdict-rows.js';
+import { IS_TESTED } from './tested-jobs.js';
 
-interface ColumnRow extends Combination {
-  build: GridColumn['build'];
-  machine: string | null;
-  run_id: string;
-  run_name: string;
-  job_id: string;
-  attempt_id: string | null;
-  state: JobState;
-  verdict: Verdict | null;
-  log_lines: Partial<Record<LogStream, number>> | null;
-}
+const JOB_COLUMNS = columnsOf(Job);
+const COLUMN = {
+  ...COMBINATION,
+  ...pick(JOB_COLUMNS, 'machine', 'run_id', 'state', 'verdict'),
+  build: json<GridColumn['build']>(),
+  run_name: text,
+  job_id: uuid,
+  attempt_id: nullable(uuid),
+  log_lines: nullable(json<GridColumn['logLines']>()),
+};
 
-export interface ResultRow {
-  attempt_id: string;
-  suite: string;
-  test: string;
-  verdict: Verdict;
-  reason: string | null;
-  duration_ms: number | null;
-  proof: Proof | null;
-  log: GridCell['log'];
-}
+const RESULT = pick(
+  columnsOf(Result),
+  'attempt_id',
+  'suite',
+  'test',
+  'verdict',
+  'reason',
+  'duration_ms',
+  'proof',
+  'log',
+);
+export type ResultRow = RowOf<typeof RESULT>;
 
 /** Results by test and by hardware combination × kernel build. */
 @Injectable()
@@ -49,18 +46,18 @@ export class GridView {
     this.#verdicts = verdicts;
   }
 
-  /** The grid of one run, or the newest ended job of every combination × build name; canceled ones say nothing. */
+  /** The grid of one run, or the newest ended job of every combination × build name; canceled jobs are left out. */
   async read(runId: string | null, withCells: boolean): Promise<Grid> {
-    if (runId !== null && (await this.#sql.one('select 1 from run where id = $1', [runId])) === null) {
+    if (runId !== null && !(await this.#sql.exists('select 1 from run where id = $1', [runId]))) {
       throw notFound('run', runId);
     }
-    const found = await this.#sql.rows<ColumnRow>(columnsSql(runId), runId === null ? [] : [runId]);
+    const found = await this.#sql.rows(COLUMN, columnsSql(runId), runId === null ? [] : [runId]);
     const attemptIds = found.flatMap(({ attempt_id }) => (attempt_id === null ? [] : [attempt_id]));
     const [verdicts, results, metrics, clock] = await Promise.all([
       this.#verdicts.read(attemptIds),
       withCells ? this.#results(attemptIds) : [],
       readMetrics(this.#sql, attemptIds),
-      this.#sql.one<{ now: Date }>('select clock_timestamp() as now'),
+      this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
     ]);
     const newest = new Map<string, Date>();
     for (const { attemptId, newest: at } of verdicts) {
@@ -80,7 +77,8 @@ export class GridView {
   }
 
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
-    return this.#sql.rows<ResultRow>(
+    return this.#sql.rows(
+      RESULT,
       `select attempt_id, suite, test, verdict, reason, duration_ms, proof, log from result where attempt_id = any($1)`,
       [attemptIds],
     );
@@ -104,20 +102,6 @@ export function arrangeCells(
   });
 }
 
-/** What the index job_newest is about. */
-export const SAYS_SOMETHING = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
-
-/** Every combination × build name that was tested, as the query `pair`: hops along job_newest. */
-export const TESTED_PAIRS = `
-  with recursive pair as (
-    (select combination, build_name from job where ${SAYS_SOMETHING} order by combination, build_name limit 1)
-    union all
-    select following.* from pair cross join lateral (
-      select combination, build_name from job
-      where ${SAYS_SOMETHING} and (combination, build_name) > (pair.combination, pair.build_name)
-      order by combination, build_name limit 1) following
-  )`;
-
 /** What a column shows of a job. */
 const JOB = `job.id, run_id, build_id, build_name, position, machine, combination, state, verdict`;
 
@@ -125,7 +109,7 @@ const JOB = `job.id, run_id, build_id, build_name, position, machine, combinatio
 const lastPair = (isBelow: string): string => `
   (select ${JOB}, t.id as attempt_id
    from job cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
-   where ${SAYS_SOMETHING} and ${isBelow}
+   where ${IS_TESTED} and ${isBelow}
    order by combination desc, build_name desc, ended_at desc limit 1)`;
 
 /** The newest job of each combination × build name that came to an attempt: hops down along job_newest. */
@@ -165,7 +149,7 @@ function columnsSql(runId: string | null): string {
     order by c.label, c.hash, ${order}, j.machine, j.position`;
 }
 
-function gridColumn(row: ColumnRow, newest: Date | undefined): GridColumn {
+function gridColumn(row: RowOf<typeof COLUMN>, newest: Date | undefined): GridColumn {
   return {
     combination: { hash: row.hash, label: row.label, identity: row.identity },
     build: row.build,

@@ -5,8 +5,9 @@ import {
   type KernelCursor,
   type KernelsBeyond,
 } from '@peerlab/contracts';
+import { integer, json, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { SAYS_SOMETHING } from './grid.js';
+import { IS_TESTED } from './tested-jobs.js';
 
 /** An attempt that a kernel's cells are taken of. */
 export interface KernelAttempt {
@@ -20,8 +21,11 @@ export interface TestedKernelRow {
   attempts: KernelAttempt[];
 }
 
-/** Newest jobs of a kernel that speak for it on one combination: several, as a run may have had some suites only. */
-const JOBS_PER_COMBINATION = 3;
+/**
+ * Newest jobs of a kernel on one combination that its cells are taken of: several, as a run may have some suites only,
+ * and as results that contradict each other are worth showing.
+ */
+export const JOBS_PER_COMBINATION = 3;
 /** The same on all combinations together. */
 const JOBS_PER_KERNEL = 400;
 
@@ -36,25 +40,25 @@ function jobsOfKernel(combination: string | null, bind: (value: unknown) => stri
     from build b cross join lateral (
       select combination, ended_at, t.id as attempt from job
         cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
-      where build_id = b.id and ${where} and ${SAYS_SOMETHING} offset 0) j
+      where build_id = b.id and ${where} and ${IS_TESTED} offset 0) j
     where b.bundle_key = u.key
     order by b.created_at desc, j.ended_at desc`;
 }
 
-interface KernelRow {
-  key: string;
-  built_at: string;
-  release: string;
-  base_version: string;
-  build_id: string;
-  patches: number;
-  features: string[];
-  config: string;
-  build: { id: string; name: string };
-  run: { id: string; name: string };
-  /** Combination and attempt of each job, the newest first, as one text: there are thousands. */
-  attempts: string;
-}
+const KERNEL = {
+  key: text,
+  built_at: text,
+  release: text,
+  base_version: text,
+  build_id: text,
+  patches: integer,
+  features: json<string[]>(),
+  config: text,
+  build: json<KernelColumn['build']>(),
+  run: json<KernelColumn['run']>(),
+  /** Combination, attempt and place of each job, the newest first, as one text: there are thousands. */
+  attempts: text,
+};
 
 /** When bundle `u` was stored, to the microsecond. */
 const BUILT_AT = `to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -72,7 +76,7 @@ export function kernelsSql(
   const jobs = jobsOfKernel(combination, bind);
   const isOlder =
     before === null ? '' : `and (u.created_at, u.key) < (${bind(before.at)}::timestamptz, ${bind(before.id)})`;
-  const text = `
+  const statement = `
     select u.key, ${BUILT_AT} as built_at,
       u.manifest ->> 'release' as release, u.manifest #>> '{base,version}' as base_version,
       u.manifest ->> 'buildId' as build_id, jsonb_array_length(u.manifest -> 'series') as patches,
@@ -81,11 +85,11 @@ export function kernelsSql(
       jsonb_build_object('id', latest.run_id, 'name', (select name from run where id = latest.run_id)) as run,
       tested.attempts
     from bundle u cross join lateral (${jobs} limit 1) latest cross join lateral (
-      select string_agg(combination || ' ' || attempt, ',' order by ended_at desc) as attempts
-      from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) newest) tested
+      select string_agg(concat_ws(' ', combination, attempt, place), ',' order by ended_at desc) as attempts
+      from (select *, row_number() over (order by created_at desc, ended_at desc) as place from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) chosen) newest) tested
     where true ${isOlder}
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
-  return { text, values };
+  return { text: statement, values };
 }
 
 /** A page of kernels with results, newest first, at most KERNELS_MAX. */
@@ -94,10 +98,11 @@ export async function readTestedKernels(
   combination: string | null,
   before: KernelCursor | null,
 ): Promise<TestedKernelRow[]> {
-  const { text, values } = kernelsSql(combination, before);
-  return (await sql.rows<KernelRow>(text, values)).map(testedKernel);
+  const { text: statement, values } = kernelsSql(combination, before);
+  return (await sql.rows(KERNEL, statement, values)).map(testedKernel);
 }
 
+const CURSOR = { cursor: text };
 const NONE: KernelsBeyond = { count: 0, before: null };
 
 /** What is on both sides of a page of kernels, which came of the same cursor. */
@@ -118,14 +123,14 @@ export async function readBeyond(
 }
 
 async function readOlder(sql: Queries, combination: string | null, last: KernelCursor): Promise<KernelsBeyond> {
-  const { text, values } = beyondSql('older', combination, last);
-  const { length: count } = await sql.rows(text, values);
+  const { text: statement, values } = beyondSql('older', combination, last);
+  const { length: count } = await sql.rows(CURSOR, statement, values);
   return { count, before: count === 0 ? null : `${last.at}~${last.id}` };
 }
 
 async function readNewer(sql: Queries, combination: string | null, before: KernelCursor): Promise<KernelsBeyond> {
-  const { text, values } = beyondSql('newer', combination, before);
-  const newer = await sql.rows<{ cursor: string }>(text, values);
+  const { text: statement, values } = beyondSql('newer', combination, before);
+  const newer = await sql.rows(CURSOR, statement, values);
   // The page next to this one ends where that many newer ones are passed; fewer of them are the newest page.
   return { count: newer.length, before: newer[KERNELS_MAX]?.cursor ?? null };
 }
@@ -139,14 +144,14 @@ export function beyondSql(
   const values: unknown[] = [at, id];
   const jobs = jobsOfKernel(combination, (value) => `$${values.push(value)}`);
   const [is, order] = side === 'older' ? ['<', 'desc'] : ['>=', 'asc'];
-  const text = `
+  const statement = `
     select ${BUILT_AT} || '~' || u.key as cursor from bundle u cross join lateral (${jobs} limit 1) tested
     where (u.created_at, u.key) ${is} ($1::timestamptz, $2)
     order by u.created_at ${order}, u.key ${order} limit ${KERNELS_COUNTED}`;
-  return { text, values };
+  return { text: statement, values };
 }
 
-function testedKernel(row: KernelRow): TestedKernelRow {
+function testedKernel(row: RowOf<typeof KERNEL>): TestedKernelRow {
   return {
     column: {
       key: row.key,
@@ -160,17 +165,35 @@ function testedKernel(row: KernelRow): TestedKernelRow {
       config: row.config,
       builtAt: row.built_at,
     },
-    attempts: row.attempts.split(',').map((each) => {
-      const [combination = '', attempt = ''] = each.split(' ');
-      return { combination, attempt };
-    }),
+    attempts: newestOfEach(
+      row.attempts.split(',').map((each) => {
+        const [combination = '', attempt = '', place] = each.split(' ');
+        return { combination, attempt, place: Number(place) };
+      }),
+    ),
   };
+}
+
+/** At most JOBS_PER_COMBINATION attempts of each combination, those with the lowest places, in their order. */
+function newestOfEach(attempts: readonly (KernelAttempt & { place: number })[]): KernelAttempt[] {
+  const taken = new Map<string, number>();
+  const kept = new Set(
+    attempts
+      .toSorted((a, b) => a.place - b.place)
+      .filter(({ combination }) => {
+        const count = (taken.get(combination) ?? 0) + 1;
+        taken.set(combination, count);
+        return count <= JOBS_PER_COMBINATION;
+      }),
+  );
+  return attempts.flatMap((each) => (kept.has(each) ? [{ combination: each.combination, attempt: each.attempt }] : []));
 }
 
 /** The combination with the newest result; null when nothing was tested. */
 export async function newestCombination(sql: Queries): Promise<string | null> {
-  const found = await sql.rows<{ combination: string }>(
-    `select combination from job where ${SAYS_SOMETHING} and combination is not null
+  const found = await sql.rows(
+    { combination: text },
+    `select combination from job where ${IS_TESTED} and combination is not null
        and exists (select 1 from attempt where job_id = job.id) order by ended_at desc limit 1`,
   );
   return found[0]?.combination ?? null;

@@ -31,7 +31,7 @@ export class AttemptKernel {
   sighting: KernelSighting;
 }
 
-/** A test that a suite announced; what has no result in the end was not reached. */
+/** A test that a suite announced. One without a result at the attempt's end was not reached. */
 @Entity('planned_test')
 export class PlannedTest {
   @ForeignKey(() => Attempt, { name: 'planned_test_attempt_fkey' })
@@ -91,7 +91,7 @@ export class TestPlan {
   positions: number[];
 }
 
-/** The results of an ended attempt, packed for the grid; made from `result` and thrown away when that changes. */
+/** The results of an ended attempt, packed for the grid; made from `result`, and deleted when that changes. */
 @Entity('attempt_verdicts')
 export class AttemptVerdicts {
   @ForeignKey(() => Attempt, { name: 'attempt_verdicts_attempt_fkey' })
@@ -110,6 +110,14 @@ export class AttemptVerdicts {
   reasons: Record<string, string>;
   @Column('timestamptz')
   newest: Date;
+}
+
+/** The queue of ended attempts whose results are to be packed, again or for the first time. */
+@Entity('unpacked_attempt')
+export class UnpackedAttempt {
+  @ForeignKey(() => Attempt, { name: 'unpacked_attempt_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'unpacked_attempt_pkey' })
+  attemptId: string;
 }
 
 @Entity('measurement')

@@ -1,25 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { countFlips, FLAKINESS_WINDOW, isConclusive, VERDICT_TABLE, type Flakiness } from '@peerlab/contracts';
-import { Sql } from '../platform/database/sql.js';
+import { countFlips, isConclusive, type Flakiness } from '@peerlab/contracts';
 import { placeRows } from '../grid/grid-rows.js';
-import { SAYS_SOMETHING, TESTED_PAIRS } from '../grid/grid.js';
+import { readRecentAttempts, type RecentAttempt } from '../grid/recent-attempts.js';
+import { Sql } from '../platform/database/sql.js';
+import { linesByAttempt, type VerdictLine } from '../verdicts/packed-verdicts.js';
 import { NO_RANK, rankOf, RANKED_VERDICTS } from '../verdicts/verdict-letters.js';
-import {
-  linesByAttempt,
-  PACKED_AT_ONCE,
-  VerdictRows,
-  type Unplanned,
-  type VerdictLine,
-} from '../verdicts/verdict-rows.js';
+import { VerdictRows } from '../verdicts/verdict-rows.js';
 
 /** What the attempts of one kernel on one combination said of their suites, in the order of the attempts. */
 export type VerdictSequence = readonly Omit<VerdictLine, 'attemptId' | 'newest'>[];
-
-interface AttemptRow {
-  attempt: string;
-  combination: string;
-  kernel: string;
-}
 
 /** How often verdicts flip; see countFlips for the rule. */
 @Injectable()
@@ -34,54 +23,25 @@ export class FlakinessView {
 
   /** Over the newest FLAKINESS_WINDOW attempts of each combination (or of one) and build name. */
   async read(combination: string | null): Promise<Flakiness> {
-    const { text, values } = windowSql(combination);
-    const attempts = await this.#sql.rows<AttemptRow>(text, values);
-    const pending = await this.#verdicts.pack(
-      attempts.map(({ attempt }) => attempt),
-      PACKED_AT_ONCE,
-    );
-    return { tests: countAll(await this.#sequences(attempts)), attempts: attempts.length, pending };
-  }
-
-  /** Takes the attempts newest first. Most kernels are tested once: of these only what is flaky by itself counts. */
-  async #sequences(attempts: readonly AttemptRow[]): Promise<VerdictSequence[]> {
-    const byKernel = new Map<string, string[]>();
-    for (const { combination, kernel, attempt } of attempts.toReversed()) {
-      const key = `${combination} ${kernel}`;
-      const own = byKernel.get(key);
-      if (own === undefined) byKernel.set(key, [attempt]);
-      else own.push(attempt);
-    }
-    const all = [...byKernel.values()];
-    const rows = await this.#sql.rows<Unplanned<VerdictLine>>(
-      `select attempt_id as "attemptId", suite, plan, verdicts, newest from attempt_verdicts
-       where attempt_id = any($1) or (attempt_id = any($2) and position($3 in verdicts) > 0)`,
-      [
-        all.filter(({ length }) => length > 1).flat(),
-        all.filter(({ length }) => length === 1).flat(),
-        VERDICT_TABLE.flaky.letter,
-      ],
-    );
-    const byAttempt = linesByAttempt(await this.#verdicts.planned(rows));
-    return all.map((own) => own.flatMap((attempt) => byAttempt.get(attempt) ?? []));
+    const attempts = await readRecentAttempts(this.#sql, combination);
+    const repeated = byKernel(attempts).filter(({ length }) => length > 1);
+    const { lines, pending } = await this.#verdicts.readLines(repeated.flat());
+    const byAttempt = linesByAttempt(lines);
+    const sequences = repeated.map((own) => own.flatMap((attempt) => byAttempt.get(attempt) ?? []));
+    return { tests: countAll(sequences), attempts: attempts.length, pending };
   }
 }
 
-/** The newest attempts of each combination and build name, newest first, each with its kernel. */
-export function windowSql(combination: string | null): { text: string; values: unknown[] } {
-  return {
-    text: `${TESTED_PAIRS}
-      select recent.attempt, pair.combination, recent.kernel from pair cross join lateral (
-        select t.id as attempt, coalesce(b.bundle_key, b.id::text) as kernel, j.ended_at, t.number
-        from (select id, build_id, ended_at from job where ${SAYS_SOMETHING}
-            and combination = pair.combination and build_name = pair.build_name
-            order by ended_at desc limit ${FLAKINESS_WINDOW}) j
-          join attempt t on t.job_id = j.id join build b on b.id = j.build_id
-        order by j.ended_at desc, t.number desc limit ${FLAKINESS_WINDOW}) recent
-      where pair.combination is not null ${combination === null ? '' : 'and pair.combination = $1'}
-      order by recent.ended_at desc, recent.number desc`,
-    values: combination === null ? [] : [combination],
-  };
+/** Ids of the attempts of each kernel and combination, oldest first. Takes the attempts newest first. Pure. */
+function byKernel(attempts: readonly RecentAttempt[]): string[][] {
+  const found = new Map<string, string[]>();
+  for (const { combination, kernel, attempt } of attempts.toReversed()) {
+    const key = `${combination} ${kernel}`;
+    const own = found.get(key);
+    if (own === undefined) found.set(key, [attempt]);
+    else own.push(attempt);
+  }
+  return [...found.values()];
 }
 
 /**

@@ -1,23 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import type { Combination, HistoryEntry, TestHistory, TestedKernel, Verdict } from '@peerlab/contracts';
-import type { InputOf } from '../platform/http/serve.js';
+import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts';
+import { readCombinations } from '../grid/combinations.js';
+import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
+import type { InputOf } from '../platform/http/serve.js';
+import { Result } from '../schema/results.js';
+import { Job } from '../schema/runs.js';
 
-interface EntryRow {
-  attempt_id: string;
-  verdict: Verdict;
-  reason: string | null;
-  duration_ms: number | null;
-  log: HistoryEntry['log'];
-  stored_at: Date;
+/** `kernel`: the name of build `b` with what its bundle `u` says. */
+export const KERNEL = json<TestedKernel>();
+const ENTRY = {
+  ...pick(columnsOf(Result), 'attempt_id', 'verdict', 'reason', 'duration_ms', 'log', 'stored_at'),
+  ...pick(columnsOf(Job), 'run_id', 'machine'),
   /** `stored_at` to the microsecond. */
-  exact: string;
-  run_id: string;
-  run_name: string;
-  kernel: TestedKernel;
-  machine: string | null;
-  combination: string;
-}
+  exact: text,
+  run_name: text,
+  kernel: KERNEL,
+  combination: text,
+};
 
 /** Name of build `b` with what its bundle `u` says of it. */
 export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
@@ -33,8 +33,8 @@ export class HistoryView {
 
   /** Newest first; of all attempts, also those that were retried or still run. Empty when nothing matches. */
   async read(query: InputOf<'getHistory'>['query']): Promise<TestHistory> {
-    const { text, values } = historySql(query);
-    const rows = await this.#sql.rows<EntryRow>(text, values);
+    const { text: statement, values } = historySql(query);
+    const rows = await this.#sql.rows(ENTRY, statement, values);
     const shown = rows.slice(0, query.limit);
     const last = shown.at(-1);
     return {
@@ -56,7 +56,7 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
     const { at, id } = query.before;
     conditions.push(`(x.stored_at, x.attempt_id) < (${bind(at)}::timestamptz, ${bind(id)}::uuid)`);
   }
-  const text = `
+  const statement = `
     select x.attempt_id, x.verdict, x.reason, x.duration_ms, x.log, x.stored_at,
       to_char(x.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as exact,
       j.run_id, r.name as run_name, ${KERNEL_SQL} as kernel, j.machine, j.combination
@@ -64,16 +64,10 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
       join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
     where ${conditions.join(' and ')} and j.combination is not null
     order by x.stored_at desc, x.attempt_id desc limit ${bind(query.limit + 1)}`;
-  return { text, values };
+  return { text: statement, values };
 }
 
-/** The combinations with these hashes, in no particular order. */
-export async function readCombinations(sql: Sql, hashes: ReadonlySet<string>): Promise<Combination[]> {
-  if (hashes.size === 0) return [];
-  return sql.rows<Combination>('select hash, label, identity from combination where hash = any($1)', [[...hashes]]);
-}
-
-function historyEntry(row: EntryRow): HistoryEntry {
+function historyEntry(row: RowOf<typeof ENTRY>): HistoryEntry {
   return {
     attemptId: row.attempt_id,
     verdict: row.verdict,

@@ -1,30 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import {
-  TREND_POINTS_MAX,
-  type Combination,
-  type MetricView,
-  type TestedKernel,
-  type Trend,
-  type TrendLine,
-} from '@peerlab/contracts';
-import type { InputOf } from '../platform/http/serve.js';
+import { TREND_POINTS_MAX, type Combination, type MetricView, type Trend, type TrendLine } from '@peerlab/contracts';
+import { readCombinations } from '../grid/combinations.js';
+import { columnsOf, integer, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { KERNEL_SQL, readCombinations } from './history.js';
+import type { InputOf } from '../platform/http/serve.js';
+import { Measurement } from '../schema/results.js';
+import { Job } from '../schema/runs.js';
+import { KERNEL, KERNEL_SQL } from './history.js';
 
-export interface PointRow {
-  unit: string;
-  better: 'lower' | 'higher';
-  median: number;
-  lower_quartile: number;
-  upper_quartile: number;
-  n: number;
-  stored_at: Date;
-  attempt_id: string;
-  run_id: string;
-  machine: string | null;
-  combination: string;
-  kernel: TestedKernel;
-}
+const MEASUREMENT = columnsOf(Measurement);
+const POINT = {
+  ...pick(MEASUREMENT, 'unit', 'better', 'median', 'lower_quartile', 'upper_quartile', 'stored_at', 'attempt_id'),
+  ...pick(columnsOf(Job), 'run_id', 'machine'),
+  n: integer,
+  combination: text,
+  kernel: KERNEL,
+};
+export type PointRow = RowOf<typeof POINT>;
+const METRIC = pick(MEASUREMENT, 'suite', 'name', 'unit', 'better', 'stored_at');
 
 /**
  * Hops from metric to metric along the index instead of reading every measurement; then looks up the
@@ -52,7 +45,7 @@ export class TrendView {
   }
 
   async metrics(): Promise<MetricView[]> {
-    const rows = await this.#sql.rows<Omit<MetricView, 'lastAt'> & { stored_at: Date }>(METRICS_SQL);
+    const rows = await this.#sql.rows(METRIC, METRICS_SQL);
     return rows.map(({ suite, name, unit, better, stored_at }) => ({
       suite,
       name,
@@ -64,8 +57,8 @@ export class TrendView {
 
   /** The newest TREND_POINTS_MAX measurements of the metric that match; no line when there is none. */
   async read(query: InputOf<'getTrend'>['query']): Promise<Trend> {
-    const { text, values } = trendSql(query);
-    const rows = await this.#sql.rows<PointRow>(text, values);
+    const { text: statement, values } = trendSql(query);
+    const rows = await this.#sql.rows(POINT, statement, values);
     const shown = rows.slice(0, TREND_POINTS_MAX);
     const hashes = new Set(shown.map(({ combination }) => combination));
     return {
@@ -85,14 +78,14 @@ export function trendSql({ suite, metric, combination, build }: InputOf<'getTren
   const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null'];
   if (combination !== undefined) conditions.push(`j.combination = ${bind(combination)}`);
   if (build !== undefined) conditions.push(`b.name = ${bind(build)}`);
-  const text = `
+  const statement = `
     select m.unit, m.better, m.median, m.lower_quartile, m.upper_quartile, cardinality(m.samples) as n, m.stored_at,
       m.attempt_id, j.run_id, j.machine, j.combination, ${KERNEL_SQL} as kernel
     from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
       join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
     where ${conditions.join(' and ')}
     order by m.stored_at desc, m.attempt_id desc, m.seq desc limit ${TREND_POINTS_MAX + 1}`;
-  return { text, values };
+  return { text: statement, values };
 }
 
 /** Rows (newest first) as lines by combination, build name and unit, each oldest first. Pure. */

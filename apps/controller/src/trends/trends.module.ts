@@ -11,6 +11,5 @@ import { FlakinessView } from './flakiness.js';
   imports: [VerdictsModule, GridModule],
   controllers: [TrendController],
   providers: [HistoryView, TrendView, FlakinessView],
-  exports: [HistoryView],
 })
 export class TrendsModule {}

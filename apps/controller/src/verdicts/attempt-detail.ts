@@ -1,30 +1,43 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  AttemptDetail,
-  Combination,
-  KernelSighting,
-  LogStream,
-  MeasurementView,
-  ResultView,
-} from '@peerlab/contracts';
+import type { AttemptDetail, Combination, LogStream, ResultView } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { columnsOf, floats, json, nullable, pick, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
+import { Build } from '../schema/builds.js';
+import { Stream } from '../schema/logs.js';
+import { AttemptKernel, Measurement, Result } from '../schema/results.js';
+import { Job, RunRow } from '../schema/runs.js';
 
-interface ContextRow {
-  run_id: string;
-  run_name: string;
-  job_id: string;
-  kind: 'build' | 'test';
-  build: string;
-  build_id: string;
-  combination: Combination | null;
-}
+const JOB = columnsOf(Job);
+const CONTEXT = {
+  ...pick(JOB, 'run_id', 'kind', 'build_id'),
+  run_name: columnsOf(RunRow).name,
+  job_id: JOB.id,
+  build: columnsOf(Build).name,
+  combination: nullable(json<Combination>()),
+};
 
+const RESULT = columnsOf(Result);
+const RESULT_VIEW = {
+  ...pick(RESULT, 'suite', 'test', 'position', 'status', 'verdict', 'reason', 'proof', 'warnings', 'signature', 'log'),
+  durationMs: RESULT.duration_ms,
+};
 const RESULT_COLUMNS = `suite, test, position, status, verdict, reason, duration_ms as "durationMs", proof, warnings,
   signature, log`;
 
-/** Reads one attempt with all its evidence but the log lines. */
+const SIGHTING = pick(columnsOf(AttemptKernel), 'sighting');
+const MEASUREMENT = {
+  ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better', 'params', 'median'),
+  samples: floats,
+};
+const STREAM = {
+  ...pick(columnsOf(Stream), 'expected', 'removed_at'),
+  stream: word<LogStream>(),
+  lines: columnsOf(Stream).next,
+};
+
+/** Reads one attempt with its evidence, without log lines. */
 @Injectable()
 export class AttemptDetailView {
   readonly #sql: Sql;
@@ -38,7 +51,8 @@ export class AttemptDetailView {
   async read(id: string): Promise<AttemptDetail> {
     const [summary, context, kernels, results, measurements, streams] = await Promise.all([
       this.#attempts.summary(id),
-      this.#sql.one<ContextRow>(
+      this.#sql.one(
+        CONTEXT,
         `select j.run_id, r.name as run_name, j.id as job_id, j.kind, b.name as build, b.id as build_id,
            case when c.hash is not null
              then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination
@@ -46,20 +60,20 @@ export class AttemptDetailView {
            left join combination c on c.hash = j.combination where t.id = $1`,
         [id],
       ),
-      this.#sql.rows<{ sighting: KernelSighting }>(
-        'select sighting from attempt_kernel where attempt_id = $1 order by seq',
-        [id],
-      ),
-      this.#sql.rows<ResultView>(
+      this.#sql.rows(SIGHTING, 'select sighting from attempt_kernel where attempt_id = $1 order by seq', [id]),
+      this.#sql.rows(
+        RESULT_VIEW,
         `select ${RESULT_COLUMNS} from result where attempt_id = $1 order by position, suite, test`,
         [id],
       ),
-      this.#sql.rows<MeasurementView>(
+      this.#sql.rows(
+        MEASUREMENT,
         `select suite, test, name, unit, better, samples, params, median from measurement
          where attempt_id = $1 order by seq`,
         [id],
       ),
-      this.#sql.rows<{ stream: LogStream; lines: number; expected: number | null; removed_at: Date | null }>(
+      this.#sql.rows(
+        STREAM,
         `select stream, next as lines, expected, removed_at from stream
          where attempt_id = $1 and stream <> 'events' and (next > 0 or expected > 0) order by stream`,
         [id],
@@ -88,7 +102,8 @@ export class AttemptDetailView {
 
   /** One result of an attempt; 404 when the attempt has none of that name. */
   async result(attemptId: string, suite: string, test: string): Promise<ResultView> {
-    const found = await this.#sql.one<ResultView>(
+    const found = await this.#sql.one(
+      RESULT_VIEW,
       `select ${RESULT_COLUMNS} from result where attempt_id = $1 and suite = $2 and test = $3`,
       [attemptId, suite, test],
     );

@@ -9,12 +9,17 @@ import {
   type Verdict,
 } from '@peerlab/contracts';
 import type { StoredFailure } from '../schema/attempts.js';
+import { PlannedTest, Result } from '../schema/results.js';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import type { SuiteOutline } from '../attempts/attempt-store.js';
 import type { Queries } from '../platform/database/sql.js';
 import { boundedSample, quartiles } from './statistics.js';
-import { forgetVerdicts, removeVerdicts } from './verdict-rows.js';
+import { removePacked, requestPacking } from './packed-store.js';
 import { expectedTests, suitePosition, verdictOfUnreached, WHOLE_SUITE, type ExpectedTest } from './unreached.js';
+
+const PLANNED = pick(columnsOf(PlannedTest), 'suite', 'test', 'position');
+const SEEN = pick(columnsOf(Result), 'suite', 'test', 'verdict');
 
 /** What the results of a test attempt are judged by. */
 export interface TestContext {
@@ -26,7 +31,7 @@ export interface TestContext {
   wanted: readonly string[];
 }
 
-/** Writes what an attempt reports. Every method belongs into the transaction that counts the event. */
+/** Writes what an attempt reports. Every method runs in the transaction that counts the event. */
 @Injectable()
 export class ResultStore {
   async putPlan(tx: Queries, context: TestContext, suite: string, tests: readonly string[]): Promise<void> {
@@ -48,8 +53,8 @@ export class ResultStore {
   }
 
   /**
-   * Keeps a result that came after its attempt was revoked: all that was seen, under the verdict that
-   * the attempt's end gave to the test, so that nothing that was decided changes.
+   * Stores a result that came after its attempt was revoked, under the verdict that the attempt's end gave to the
+   * test: verdicts that are decided never change.
    */
   async putLateResult(
     tx: Queries,
@@ -60,8 +65,8 @@ export class ResultStore {
     const { verdict, reason } = verdictOfUnreached(failure);
     const seen = `${result.status}${result.reason === null ? '' : `: ${result.reason}`}`;
     const late = { verdict, reason: `${reason} (came after that: ${seen})` };
-    await forgetVerdicts(tx, context.attemptId);
     await putJudged(tx, context, result, late, 'result.verdict');
+    await requestPacking(tx, context.attemptId);
   }
 
   async putMeasurement(
@@ -95,23 +100,21 @@ export class ResultStore {
 
   /** Removes all results of attempts. */
   async remove(tx: Queries, attemptIds: readonly string[]): Promise<void> {
-    await removeVerdicts(tx, attemptIds);
+    await removePacked(tx, attemptIds);
     await tx.run('delete from planned_test where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from result where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from measurement where attempt_id = any($1)', [attemptIds]);
   }
 
-  /** Gives every expected test without a result its row, and returns the verdict of the whole attempt. */
+  /** Ends the results of an attempt: every expected test without one gets its row. Returns the attempt's verdict. */
   async settle(tx: Queries, context: TestContext, failure: StoredFailure | null): Promise<Verdict> {
     const { attemptId } = context;
-    const planned = await tx.rows<{ suite: string; test: string; position: number }>(
+    const planned = await tx.rows(
+      PLANNED,
       'select suite, test, position from planned_test where attempt_id = $1 order by position',
       [attemptId],
     );
-    const seen = await tx.rows<{ suite: string; test: string; verdict: Verdict }>(
-      'select suite, test, verdict from result where attempt_id = $1',
-      [attemptId],
-    );
+    const seen = await tx.rows(SEEN, 'select suite, test, verdict from result where attempt_id = $1', [attemptId]);
     const have = new Set(seen.map(({ suite, test }) => `${suite}\n${test}`));
     const suitesSeen = new Set(seen.map(({ suite }) => suite));
     const { verdict, reason } = verdictOfUnreached(failure);
@@ -126,6 +129,7 @@ export class ResultStore {
       await putUnreached(tx, attemptId, test, judged);
       verdicts.push(judged.verdict);
     }
+    await requestPacking(tx, attemptId);
     if (failure !== null) verdicts.push(verdictOfFailure(failure.class));
     return worstVerdict(verdicts) ?? 'not-reached';
   }
@@ -166,7 +170,7 @@ async function putJudged(
   );
 }
 
-/** Why a suite could not run at all; null when the bundle has it. A skip, because nothing went wrong. */
+/** Why a suite could not run; null when the bundle has it. Its tests are skipped, because nothing failed. */
 function whySuiteLacks(context: TestContext, suite: string): string | null {
   if (context.suites.some(({ name }) => name === suite)) return null;
   return `the bundle has no suite "${suite}"; it has ${context.suites.map(({ name }) => name).join(', ') || 'none'}`;

@@ -2,7 +2,7 @@ import { FAILURE_POLICY, FARM_SUITE, verdictOfFailure, type Verdict } from '@pee
 import type { SuiteOutline } from '../attempts/attempt-store.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
-/** Stands for a whole suite whose tests nobody listed. */
+/** Stands for a whole suite whose tests are not known. */
 export const WHOLE_SUITE = '(suite)';
 
 const SUITE_STRIDE = 10_000;
@@ -15,7 +15,7 @@ export interface ExpectedTest {
   position: number;
 }
 
-/** Where a suite's first test stands in the grid; `farm` frames the suites. */
+/** Position of a suite's first test in the grid; the tests of `farm` stand before and after the suites. */
 export function suitePosition(suites: readonly SuiteOutline[], suite: string, test: string): number {
   if (suite === FARM_SUITE) return test === 'restore' ? RESTORE_POSITION : 0;
   const index = suites.findIndex(({ name }) => name === suite);
@@ -23,8 +23,8 @@ export function suitePosition(suites: readonly SuiteOutline[], suite: string, te
 }
 
 /**
- * Tests that should have a result: those announced while it ran, else those of the manifest, else one
- * row for the suite, so that no requested suite is ever missing in silence.
+ * Tests that should have a result: those that the suite announced, else those of the manifest, else one row for the
+ * suite, so that every requested suite is shown.
  */
 export function expectedTests(
   wanted: readonly string[],

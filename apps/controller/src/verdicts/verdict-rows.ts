@@ -1,57 +1,31 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
-import { jsonb } from '../platform/database/storable.js';
+import { columnsOf, pick, uuid } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { Attempt } from '../schema/attempts.js';
+import { AttemptVerdicts, TestPlan, UnpackedAttempt } from '../schema/results.js';
+import {
+  packResults,
+  PACKED_RESULT,
+  type PackedRow,
+  type PlannedTests,
+  type VerdictLine,
+  type VerdictRow,
+} from './packed-verdicts.js';
+import { storePacked } from './packed-store.js';
 
-interface TestPlan {
-  /** In the order of the suite. */
-  tests: readonly string[];
-  /** Where each test stands among those of all suites. */
-  positions: readonly number[];
-}
+/** Attempts whose results are read or packed in one go: each may have hundreds of them. */
+export const UNPACKED_AT_ONCE = 100;
 
-/** The verdicts of one suite of one attempt. */
-export interface VerdictLine extends TestPlan {
-  attemptId: string;
-  suite: string;
-  /** One letter of VERDICT_TABLE for each test. */
-  verdicts: string;
-  /** When the newest of the results was stored. */
-  newest: Date;
-}
-
-/** The same, and what is said to those that are wrong. */
-export interface VerdictRow extends VerdictLine {
-  /** Why, by the test's place, of those verdicts that say that something is wrong. */
-  reasons: Readonly<Record<string, string>>;
-}
-
-/** As it is stored: many attempts share a list of tests. */
-export type Unplanned<T extends TestPlan> = Omit<T, keyof TestPlan> & { plan: string };
-
-interface ResultRow {
-  attempt_id: string;
-  suite: string;
-  test: string;
-  position: number;
-  verdict: Verdict;
-  reason: string | null;
-  stored_at: Date;
-}
-
-/** A list of tests that many attempts share is stored once. */
-type PlannedRow = VerdictRow & { plan: string };
-
-/** Attempts that an answer packs at most when it spans many of them; a later one packs the rest. */
-export const PACKED_AT_ONCE = 100;
-const REASON_LENGTH = 300;
-const SAYS_NOTHING: ReadonlySet<Verdict> = new Set(['pass', 'skip', 'not-reached', 'canceled']);
+const PACKED = columnsOf(AttemptVerdicts);
+const PACKED_LINE = { attemptId: uuid, ...pick(PACKED, 'suite', 'plan', 'verdicts', 'newest') };
+const PACKED_ROW = { ...PACKED_LINE, ...pick(PACKED, 'reasons') };
+const PLAN = pick(columnsOf(TestPlan), 'hash', 'tests', 'positions');
+const ATTEMPT_ID = pick(columnsOf(Attempt), 'id');
+const QUEUED = pick(columnsOf(UnpackedAttempt), 'attempt_id');
 
 /**
- * Verdicts packed for the grid: a page of it needs hundreds of attempts with hundreds of results each. What an
- * attempt comes to is packed at its end, or else when somebody first asks for it; a late result throws its
- * attempt's rows away.
+ * Verdicts packed for the grid: a page of it needs hundreds of attempts with hundreds of results each. An attempt is
+ * packed at its end, or by PackingScheduler. Reading writes nothing: what is not packed is put together in memory.
  */
 @Injectable()
 export class VerdictRows {
@@ -61,56 +35,54 @@ export class VerdictRows {
     this.#sql = sql;
   }
 
-  /** Of the attempts that have results, in any order; those of running attempts are up to date, too. */
+  /** Rows of all the attempts that have results, in any order; those of running attempts are up to date, too. */
   async read(attemptIds: readonly string[]): Promise<VerdictRow[]> {
-    const packed = await this.#packed(attemptIds);
-    const have = new Set(packed.map(({ attemptId }) => attemptId));
-    const missing = attemptIds.filter((id) => !have.has(id));
-    return missing.length === 0 ? packed : [...packed, ...(await this.#pack(missing))];
-  }
-
-  /**
-   * Packs those of ended attempts that have results and are not packed yet, at most `atMost`, the first ones first.
-   * Returns how many are left. For answers that read thousands of packed rows by themselves.
-   */
-  async pack(attemptIds: readonly string[], atMost: number): Promise<number> {
-    if (attemptIds.length === 0) return 0;
-    const missing = await this.#sql.rows<{ id: string }>(
-      `select wanted.id from unnest($1::uuid[]) with ordinality as wanted(id, place)
-       where not exists (select 1 from attempt_verdicts where attempt_id = wanted.id)
-         and exists (select 1 from attempt where id = wanted.id and state = 'ended')
-         and exists (select 1 from result where attempt_id = wanted.id) order by wanted.place`,
-      [attemptIds],
-    );
-    const now = missing.slice(0, atMost).map(({ id }) => id);
-    if (now.length > 0) await this.#pack(now);
-    return missing.length - now.length;
-  }
-
-  /** Whether one of the attempts is packed by now. */
-  async isAnyPacked(attemptIds: readonly string[]): Promise<boolean> {
-    const found = await this.#sql.rows('select 1 from attempt_verdicts where attempt_id = any($1) limit 1', [
-      attemptIds,
-    ]);
-    return found.length > 0;
-  }
-
-  async #packed(attemptIds: readonly string[]): Promise<VerdictRow[]> {
-    return this.planned(
-      await this.#sql.rows<Unplanned<VerdictRow>>(
+    const packed = await this.withTests(
+      await this.#sql.rows(
+        PACKED_ROW,
         `select attempt_id as "attemptId", suite, plan, verdicts, reasons, newest from attempt_verdicts
          where attempt_id = any($1)`,
         [attemptIds],
       ),
     );
+    return [...packed, ...(await this.#fromResults(withoutPacked(attemptIds, packed)))];
+  }
+
+  /**
+   * As read, without reasons, for answers that span thousands of attempts: of those that are not packed at most
+   * `atMost` are put together, the first ones first. `pending`: how many are left out.
+   */
+  async readLines(
+    attemptIds: readonly string[],
+    atMost = UNPACKED_AT_ONCE,
+  ): Promise<{ lines: VerdictLine[]; pending: number }> {
+    const packed = await this.withTests(
+      await this.#sql.rows(
+        PACKED_LINE,
+        `select attempt_id as "attemptId", suite, plan, verdicts, newest from attempt_verdicts
+         where attempt_id = any($1)`,
+        [attemptIds],
+      ),
+    );
+    const missing = withoutPacked(attemptIds, packed);
+    if (missing.length === 0) return { lines: packed, pending: 0 };
+    const unpacked = await this.#sql.rows(
+      ATTEMPT_ID,
+      `select wanted.id from unnest($1::uuid[]) with ordinality as wanted(id, place)
+       where exists (select 1 from result where attempt_id = wanted.id) order by wanted.place`,
+      [missing],
+    );
+    const now = unpacked.slice(0, atMost).map(({ id }) => id);
+    return { lines: [...packed, ...(await this.#fromResults(now))], pending: unpacked.length - now.length };
   }
 
   /** Gives each row its list of tests; rows with the same list share it. */
-  async planned<T extends { plan: string }>(rows: readonly T[]): Promise<(Omit<T, 'plan'> & TestPlan)[]> {
-    const plans = await this.#sql.rows<TestPlan & { hash: string }>(
-      'select hash, tests, positions from test_plan where hash = any($1)',
-      [[...new Set(rows.map(({ plan }) => plan))]],
-    );
+  async withTests<T extends { plan: string }>(rows: readonly T[]): Promise<(Omit<T, 'plan'> & PlannedTests)[]> {
+    const hashes = new Set(rows.map(({ plan }) => plan));
+    if (hashes.size === 0) return [];
+    const plans = await this.#sql.rows(PLAN, 'select hash, tests, positions from test_plan where hash = any($1)', [
+      [...hashes],
+    ]);
     const byHash = new Map(plans.map(({ hash, tests, positions }) => [hash, { tests, positions }]));
     return rows.flatMap(({ plan, ...row }) => {
       const found = byHash.get(plan);
@@ -118,118 +90,58 @@ export class VerdictRows {
     });
   }
 
-  async #pack(attemptIds: readonly string[]): Promise<VerdictRow[]> {
+  /**
+   * Packs the results of those attempts that ended, the first `atMost` of them. An attempt that another transaction
+   * holds is passed over: it stays in the queue.
+   * @returns how many attempts were packed
+   */
+  async pack(attemptIds: readonly string[], atMost = attemptIds.length): Promise<number> {
+    const wanted = attemptIds.slice(0, atMost);
+    if (wanted.length === 0) return 0;
     return this.#sql.transaction(async (tx) => {
       // Results are stored under a lock of their attempt: none can slip in between the reading and the writing.
-      const ended = await tx.rows<{ id: string }>(
-        `select id from attempt where id = any($1) and state = 'ended' order by id for share`,
-        [attemptIds],
+      const ended = await tx.rows(
+        ATTEMPT_ID,
+        `select id from attempt where id = any($1) and state = 'ended' order by id for no key update skip locked`,
+        [wanted],
       );
-      const results = await tx.rows<ResultRow>(
-        `select attempt_id, suite, test, position, verdict, reason, stored_at from result
-         where attempt_id = any($1) order by attempt_id, suite, position, test`,
-        [attemptIds],
-      );
-      const rows = packResults(results);
-      const isEnded = new Set(ended.map(({ id }) => id));
-      await store(
-        tx,
-        rows.filter(({ attemptId }) => isEnded.has(attemptId)),
-      );
-      return rows;
+      const ids = ended.map(({ id }) => id);
+      await storePacked(tx, ids, await packedResults(tx, ids));
+      return ids.length;
     });
   }
-}
 
-/** Lines of each attempt, in the order in which they come. Pure. */
-export function linesByAttempt<T extends { attemptId: string }>(lines: readonly T[]): Map<string, T[]> {
-  const byAttempt = new Map<string, T[]>();
-  for (const line of lines) {
-    const own = byAttempt.get(line.attemptId);
-    if (own === undefined) byAttempt.set(line.attemptId, [line]);
-    else own.push(line);
-  }
-  return byAttempt;
-}
-
-/** To be called with every change of the results of an attempt, in its transaction. */
-export async function forgetVerdicts(tx: Queries, attemptId: string): Promise<void> {
-  await tx.run('delete from attempt_verdicts where attempt_id = $1', [attemptId]);
-}
-
-/** Removes what is packed of attempts, and the lists of tests that no packed attempt has any more. */
-export async function removeVerdicts(tx: Queries, attemptIds: readonly string[]): Promise<void> {
-  const rows = await tx.rows<{ plan: string }>(
-    'select distinct plan from attempt_verdicts where attempt_id = any($1)',
-    [attemptIds],
-  );
-  const plans = rows.map(({ plan }) => plan);
-  await tx.run('delete from attempt_verdicts where attempt_id = any($1)', [attemptIds]);
-  // Locked first, so that the next statement sees what another transaction that packs just now has stored.
-  await tx.rows('select 1 from test_plan where hash = any($1) order by hash for update', [plans]);
-  await tx.run(
-    `delete from test_plan p where hash = any($1) and not exists (select 1 from attempt_verdicts v where v.plan = p.hash)`,
-    [plans],
-  );
-}
-
-/** Packs results that come sorted by attempt, suite and place. Pure. */
-export function packResults(results: readonly ResultRow[]): PlannedRow[] {
-  const groups: ResultRow[][] = [];
-  for (const result of results) {
-    const last = groups.at(-1)?.[0];
-    if (last?.attempt_id === result.attempt_id && last.suite === result.suite) groups.at(-1)?.push(result);
-    else groups.push([result]);
-  }
-  return groups.map((group) => {
-    const [{ attempt_id: attemptId, suite } = { attempt_id: '', suite: '' }] = group;
-    const tests = group.map(({ test }) => test);
-    const positions = group.map(({ position }) => position);
-    const reasons = group.flatMap(({ verdict, reason }, place) =>
-      reason === null || SAYS_NOTHING.has(verdict) ? [] : [[place, reason.slice(0, REASON_LENGTH)] as const],
+  /** Attempts that are to be packed, in the order of their ids and after `after`, at most UNPACKED_AT_ONCE. */
+  async queued(after: string): Promise<string[]> {
+    const rows = await this.#sql.rows(
+      QUEUED,
+      `select attempt_id from unpacked_attempt where attempt_id > $1 order by attempt_id limit ${UNPACKED_AT_ONCE}`,
+      [after],
     );
-    return {
-      attemptId,
-      suite,
-      plan: createHash('sha256')
-        .update(JSON.stringify([suite, tests, positions]))
-        .digest('hex'),
-      tests,
-      positions,
-      verdicts: group.map(({ verdict }) => VERDICT_TABLE[verdict].letter).join(''),
-      reasons: Object.fromEntries(reasons),
-      newest: new Date(Math.max(...group.map(({ stored_at }) => stored_at.getTime()))),
-    };
-  });
+    return rows.map(({ attempt_id: id }) => id);
+  }
+
+  async #fromResults(attemptIds: readonly string[]): Promise<PackedRow[]> {
+    const rows: PackedRow[] = [];
+    for (let at = 0; at < attemptIds.length; at += UNPACKED_AT_ONCE) {
+      rows.push(...(await packedResults(this.#sql, attemptIds.slice(at, at + UNPACKED_AT_ONCE))));
+    }
+    return rows;
+  }
 }
 
-async function store(tx: Queries, rows: readonly PlannedRow[]): Promise<void> {
-  const plans = new Map(
-    rows.map(({ plan, suite, tests, positions }) => [plan, { hash: plan, suite, tests, positions }]),
+async function packedResults(sql: Queries, attemptIds: readonly string[]): Promise<PackedRow[]> {
+  return packResults(
+    await sql.rows(
+      PACKED_RESULT,
+      `select attempt_id, suite, test, position, verdict, reason, stored_at from result
+       where attempt_id = any($1) order by attempt_id, suite, position, test`,
+      [attemptIds],
+    ),
   );
-  // A plan that is there already is locked by the update, so that nobody removes it before it is used.
-  await tx.run(
-    `insert into test_plan (hash, suite, tests, positions)
-     select hash, suite, tests, positions
-     from jsonb_to_recordset($1) as p(hash text, suite text, tests text[], positions int[])
-     on conflict (hash) do update set suite = excluded.suite`,
-    [jsonb([...plans.values()].toSorted((a, b) => (a.hash < b.hash ? -1 : 1)))],
-  );
-  await tx.run(
-    `insert into attempt_verdicts (attempt_id, suite, plan, verdicts, reasons, newest)
-     select attempt_id, suite, plan, verdicts, reasons, newest from jsonb_to_recordset($1) as v(attempt_id uuid,
-       suite text, plan text, verdicts text, reasons jsonb, newest timestamptz) on conflict do nothing`,
-    [
-      jsonb(
-        rows.map(({ attemptId, suite, plan, verdicts, reasons, newest }) => ({
-          attempt_id: attemptId,
-          suite,
-          plan,
-          verdicts,
-          reasons,
-          newest: newest.toISOString(),
-        })),
-      ),
-    ],
-  );
+}
+
+function withoutPacked(attemptIds: readonly string[], packed: readonly { attemptId: string }[]): string[] {
+  const have = new Set(packed.map(({ attemptId }) => attemptId));
+  return attemptIds.filter((id) => !have.has(id));
 }

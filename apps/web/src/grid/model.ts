@@ -1,4 +1,5 @@
 import {
+  areSpreadsApart,
   VERDICT_BY_LETTER,
   VERDICT_TABLE,
   VERDICTS,
@@ -193,8 +194,6 @@ export function metricsOf(grid: GridRows, metrics: readonly GridMetricRow[], row
   return metrics.filter((metric) => metric.suite === suite && metric.test === test);
 }
 
-type MetricValue = NonNullable<GridMetricRow['values'][number]>;
-
 /** A column's metric against that of another column. */
 export interface MetricChange {
   /** Column index compared with. */
@@ -216,11 +215,7 @@ export function compareMetric(row: GridMetricRow, column: number, candidates: re
   const base = row.values[against];
   if (base == null || base.median <= 0 || value.median <= 0) return null;
   const factor = row.better === 'lower' ? base.median / value.median : value.median / base.median;
-  return { against, factor, clear: !quartilesOverlap(base, value) };
-}
-
-function quartilesOverlap(a: MetricValue, b: MetricValue): boolean {
-  return a.lowerQuartile <= b.upperQuartile && b.lowerQuartile <= a.upperQuartile;
+  return { against, factor, clear: areSpreadsApart(base, value) };
 }
 
 /** `51× better`, `1.3× worse`, or `no clear change`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Access } from '../schema/access.js';
+import { AttemptDetail } from '../schema/attempts.js';
 import {
   BuildGrid,
   BuildGridQuery,
@@ -11,28 +12,21 @@ import {
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
 import { BundleManifest, NewBundleManifest } from '../schema/bundle.js';
 import { CompareQuery, Comparison } from '../schema/compare.js';
+import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { Name, Sequence, Sha256 } from '../schema/ids.js';
 import { InventoryHistory } from '../schema/inventory-history.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
-import { LOG_STREAMS, LogStream } from '../schema/logs.js';
+import { LOG_STREAMS, LogPage, LogStream } from '../schema/logs.js';
 import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts.js';
+import { Fleet, MachineView } from '../schema/machines.js';
+import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
+import { RunDetail, RunSummary } from '../schema/runs.js';
 import { MachineDesired } from '../schema/states.js';
+import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
 import { MetricView, Trend, TrendQuery } from '../schema/trend.js';
-import {
-  AttemptDetail,
-  Fleet,
-  Grid,
-  LogPage,
-  MachineView,
-  ResultView,
-  RunDetail,
-  RunSummary,
-  SubmissionReport,
-  TemplateView,
-} from '../schema/views.js';
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH';

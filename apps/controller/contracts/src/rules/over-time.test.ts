@@ -1,14 +1,53 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isConclusive } from './verdict.js';
-import { CHANGE_CLASSES, chooseBuilds, classOfChange, judgeRatio, RunSide, runSideText } from '../schema/compare.js';
-import { arrangeHistory, HistoryCursor, type HistoryEntry } from '../schema/history.js';
-import { changePoints } from '../schema/trend.js';
+import type { Combination } from '../schema/combination.js';
+import { CHANGE_CLASSES, RunSide } from '../schema/compare.js';
+import { HistoryCursor, type HistoryEntry } from '../schema/history.js';
 import { type Verdict, VERDICTS } from '../schema/verdict.js';
-import type { Combination } from '../schema/views.js';
+import { areSpreadsApart, changePoints, classOfChange, isChange, judgeRatio } from './change.js';
+import { chooseBuilds, runSideText } from './compared-builds.js';
+import { arrangeHistory } from './history.js';
+import { isConclusive } from './verdict.js';
 
 const verdict = fc.constantFrom(...VERDICTS);
 const maybeVerdict = fc.option(verdict);
+
+describe('isChange', () => {
+  it('is symmetric, never between equals, and never with a verdict that says nothing of the kernel', () => {
+    fc.assert(
+      fc.property(verdict, verdict, (a, b) => {
+        expect(isChange(a, b)).toBe(isChange(b, a));
+        expect(isChange(a, a)).toBe(false);
+        expect(isChange(a, b)).toBe(isConclusive(a) && isConclusive(b) && a !== b);
+      }),
+    );
+  });
+  it('is what regressions and fixes are made of', () => {
+    fc.assert(
+      fc.property(verdict, verdict, (a, b) => {
+        const isJudged = ['regressed', 'fixed'].includes(classOfChange(a, b));
+        expect(isJudged).toBe(isChange(a, b) && (a === 'pass') !== (b === 'pass'));
+      }),
+    );
+  });
+});
+
+describe('areSpreadsApart', () => {
+  it('is symmetric and false for ranges that touch', () => {
+    const spread = fc
+      .tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 }))
+      .map(([x, y]) => ({ lowerQuartile: Math.min(x, y), upperQuartile: Math.max(x, y) }));
+    fc.assert(
+      fc.property(spread, spread, (a, b) => {
+        expect(areSpreadsApart(a, b)).toBe(areSpreadsApart(b, a));
+        const shared = Array.from({ length: 10 }, (_, value) => value).filter((value) =>
+          [a, b].every(({ lowerQuartile, upperQuartile }) => lowerQuartile <= value && value <= upperQuartile),
+        );
+        expect(areSpreadsApart(a, b)).toBe(shared.length === 0);
+      }),
+    );
+  });
+});
 
 describe('classOfChange', () => {
   const mirrored = {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { isConclusive } from '../rules/verdict.js';
-import { EvidenceLines } from './history.js';
+import { Combination } from './combination.js';
+import { GridRow } from './grid.js';
 import { Name, Sha256 } from './ids.js';
 import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
-import { Verdict, type Verdict as VerdictName } from './verdict.js';
-import { Combination, GridRow } from './views.js';
+import { EvidenceLines } from './results.js';
+import { Verdict } from './verdict.js';
 
 /** Hash of a hardware combination, or `all` of them folded into one verdict per test and kernel. */
 export const CombinationChoice = z.union([z.literal('all'), Sha256]);
@@ -44,7 +44,8 @@ export type KernelColumn = z.infer<typeof KernelColumn>;
 /**
  * Results by test (rows) and kernel (columns), a page of at most KERNELS_MAX kernels. Columns: builds of one name
  * are neighbours, the group with the newest kernel first, in a group the newest first. A cell is the newest result
- * of the test on that kernel; with all combinations, the worst of the newest of each.
+ * of the test on that kernel, or `flaky` or `crash` where its newest attempts contradict each other
+ * (verdictOfRepeats); with all combinations, the worst of theirs.
  */
 export const BuildGrid = z.object({
   /** What is shown; null = all combinations. */
@@ -59,7 +60,10 @@ export const BuildGrid = z.object({
   differs: z.array(z.tuple([z.number().int(), z.number().int(), z.number().int(), z.number().int()])),
   /** Why, of cells that say that something is wrong, on one combination; the first GRID_NOTES_MAX of them. */
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
-  /** Ended attempts whose results are not summed up yet; every call sums up some of them. */
+  /**
+   * Ended attempts whose results are missing here because they are not summed up yet. The controller sums them up in
+   * the background and then announces a change of the topic `grid`; asking again earlier shows nothing new.
+   */
   pending: z.number().int().nonnegative(),
   generatedAt: z.iso.datetime(),
 });
@@ -67,7 +71,7 @@ export type BuildGrid = z.infer<typeof BuildGrid>;
 
 export const KernelResultsQuery = z.object({ suite: Name, test: z.string().min(1).max(200) });
 
-/** The newest result of a test on one kernel and one combination. */
+/** What a test says on one kernel and one combination, as its cell shows it; the evidence is of the attempt that is named. */
 export const KernelResult = z.object({
   combination: Combination,
   verdict: Verdict,
@@ -97,34 +101,7 @@ export const Flakiness = z.object({
   tests: z.array(Flips.extend({ suite: Name, test: z.string() })),
   /** Attempts that were looked at. */
   attempts: z.number().int().nonnegative(),
-  /** Those whose results are not summed up yet; every call sums up some of them. */
+  /** Those whose results are missing here because they are not summed up yet, as in BuildGrid. */
   pending: z.number().int().nonnegative(),
 });
 export type Flakiness = z.infer<typeof Flakiness>;
-
-/**
- * The rule of flakiness. Takes the verdicts of one test on one kernel and one combination, one per attempt
- * in their order. Those that say nothing of the kernel (lab trouble, skipped, not reached, canceled) are
- * left out. A flip is a neighbouring pair with different verdicts, or a single result that is flaky by
- * itself; each neighbouring pair and each flaky result is one chance. A kernel that differs from another
- * kernel is a regression or a fix, never a flip: verdicts of two kernels do not belong into one call.
- */
-export function countFlips(verdicts: readonly VerdictName[]): { flips: number; chances: number } {
-  let flips = 0;
-  let chances = 0;
-  let before: VerdictName | null = null;
-  for (const verdict of verdicts) {
-    if (!isConclusive(verdict)) continue;
-    if (before !== null) {
-      chances += 1;
-      // What is flaky by itself differs from its neighbours for that reason and is counted below.
-      if (before !== verdict && before !== 'flaky' && verdict !== 'flaky') flips += 1;
-    }
-    if (verdict === 'flaky') {
-      chances += 1;
-      flips += 1;
-    }
-    before = verdict;
-  }
-  return { flips, chances };
-}

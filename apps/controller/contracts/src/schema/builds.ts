@@ -3,7 +3,7 @@ import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
-import { Combination } from './views.js';
+import { Combination } from './combination.js';
 
 /** What the HTTP API says of kernel builds. */
 const Time = z.iso.datetime();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Sha256 } from './ids.js';
 import { PathKind } from './paths.js';
 
 /** The hardware identity without the kernel: the grid's column. */
@@ -14,3 +15,6 @@ export const CombinationIdentity = z.object({
   }),
 });
 export type CombinationIdentity = z.infer<typeof CombinationIdentity>;
+
+export const Combination = z.object({ hash: Sha256, label: z.string(), identity: CombinationIdentity });
+export type Combination = z.infer<typeof Combination>;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { isConclusive } from '../rules/verdict.js';
-import { EvidenceLines, TestedKernel } from './history.js';
+import { Combination } from './combination.js';
+import { TestedKernel } from './history.js';
 import { Name } from './ids.js';
+import { EvidenceLines } from './results.js';
 import { RunState } from './states.js';
-import { Verdict, type Verdict as VerdictName } from './verdict.js';
-import { Combination } from './views.js';
+import { Verdict } from './verdict.js';
 
 const SIDE = /^([^~]+)(?:~([^~]+))?$/;
 
@@ -17,27 +17,6 @@ export const RunSide = z.string().transform((text, context) => {
   return z.NEVER;
 });
 export type RunSide = z.output<typeof RunSide>;
-
-/** The text of a side in an address. */
-export function runSideText(run: string, build: string | null): string {
-  return build === null ? run : `${run}~${build}`;
-}
-
-/**
- * The builds that are compared, of the names that each run has in its order. What is named is taken.
- * Else, of one run, its first build with its last one; of two runs, the last build of `b` with the one
- * of the same name in `a`, or with the last of `a` when it has none of that name: like with like.
- */
-export function chooseBuilds(
-  a: { build: string | null; builds: readonly string[] },
-  b: { build: string | null; builds: readonly string[] },
-  isSameRun: boolean,
-): { a: string | null; b: string | null } {
-  const chosenB = b.build ?? b.builds.at(-1) ?? null;
-  if (a.build !== null) return { a: a.build, b: chosenB };
-  if (isSameRun) return { a: a.builds[0] ?? null, b: chosenB };
-  return { a: a.builds.find((name) => name === chosenB) ?? a.builds.at(-1) ?? null, b: chosenB };
-}
 
 /** What became of a test from side `a` to side `b`, in the order in which a reader wants them. */
 export const CHANGE_CLASSES = ['regressed', 'fixed', 'new', 'gone', 'changed', 'same'] as const;
@@ -53,21 +32,6 @@ export const CHANGE_TABLE: Record<ChangeClass, { icon: string; help: string }> =
   changed: { icon: '≠', help: 'differs in another way: failed otherwise, skipped, not reached, or the lab failed' },
   same: { icon: '=', help: 'the same verdict on both sides' },
 };
-
-/**
- * Class of a test by its verdicts; null = no result on that side. Regressed and fixed need a conclusive
- * verdict on both sides: a test that was not reached or that the lab lost says nothing of the kernel,
- * so that it counts as changed and never as fixed or regressed. Null on both sides is `same`.
- */
-export function classOfChange(a: VerdictName | null, b: VerdictName | null): ChangeClass {
-  if (a === b) return 'same';
-  if (a === null) return 'new';
-  if (b === null) return 'gone';
-  if (!isConclusive(a) || !isConclusive(b)) return 'changed';
-  if (a === 'pass') return 'regressed';
-  if (b === 'pass') return 'fixed';
-  return 'changed';
-}
 
 export const CompareQuery = z.object({
   a: RunSide,
@@ -142,20 +106,6 @@ export const ComparedMetric = z.object({
   moreRunsNeeded: z.boolean(),
 });
 export type ComparedMetric = z.infer<typeof ComparedMetric>;
-
-/** What an interval of b ÷ a says, given which direction is good. */
-export function judgeRatio(
-  ratio: ComparedMetric['ratio'],
-  better: 'lower' | 'higher',
-  samples: { a: number; b: number },
-): Pick<ComparedMetric, 'says' | 'moreRunsNeeded'> {
-  const isSmall = Math.min(samples.a, samples.b) < FEW_SAMPLES;
-  if (ratio === null) return { says: 'unclear', moreRunsNeeded: samples.a === 0 || samples.b === 0 };
-  const { low, high } = ratio;
-  if (low === null || high === null) return { says: 'unclear', moreRunsNeeded: true };
-  if (low <= 1 && high >= 1) return { says: 'unclear', moreRunsNeeded: isSmall };
-  return { says: high < 1 === (better === 'lower') ? 'better' : 'worse', moreRunsNeeded: false };
-}
 
 /** How many rows and metrics an answer holds at most: those first that tell the most. */
 export const COMPARED_ROWS_MAX = 1000;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Sha256 } from './ids.js';
 import { KernelCursor } from './kernel-pages.js';
-import { GridMetricRow } from './views.js';
+import { GridMetricRow } from './grid.js';
 
 /** Of one combination only: figures of different hardware do not fold into one. */
 export const KernelMetricsQuery = z.object({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EpochMs, Sequence } from './ids.js';
+import { Time } from './time.js';
 
 /** serial = console · kernel = /dev/kmsg · test = suite output · agent = what the agent did · build = build log */
 export const LOG_STREAMS = ['serial', 'kernel', 'test', 'agent', 'build'] as const;
@@ -81,3 +82,16 @@ export function storableLines(text: string): string[] {
   }
   return parts;
 }
+
+export const LogPage = z.object({
+  attemptId: z.uuid(),
+  stream: LogStream,
+  lines: z.array(LogLine),
+  /** Lines stored so far: sequence numbers run from 0 to total − 1. None once they were removed. */
+  total: z.number().int(),
+  /** When retention removed the lines. */
+  removedAt: Time.nullable().default(null),
+  /** True when no more lines will come. */
+  complete: z.boolean(),
+});
+export type LogPage = z.infer<typeof LogPage>;

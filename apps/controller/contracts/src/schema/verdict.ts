@@ -86,7 +86,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     letter: '~',
     icon: '≈',
     label: 'flaky',
-    help: 'passed and failed on the same kernel and hardware',
+    help: 'passed and failed on the same kernel and hardware; summed up over several attempts',
     rank: 4,
     conclusive: true,
     wrong: true,

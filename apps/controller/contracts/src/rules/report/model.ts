@@ -1,5 +1,7 @@
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
-import type { Grid, MachineSummary, RunDetail } from '../../schema/views.js';
+import type { Grid } from '../../schema/grid.js';
+import type { MachineSummary } from '../../schema/machines.js';
+import type { RunDetail } from '../../schema/runs.js';
 
 /** Where a result was obtained: one column of the grid. */
 export interface Place {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Grid, MachineView, RunDetail } from '../../schema/views.js';
+import type { Grid } from '../../schema/grid.js';
+import type { MachineView } from '../../schema/machines.js';
+import type { RunDetail } from '../../schema/runs.js';
 import { countsText, renderReport } from './markdown.js';
 import { counterpart, reportOfRun } from './model.js';
 

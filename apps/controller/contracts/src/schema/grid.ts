@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { Combination } from './combination.js';
+import { Name } from './ids.js';
+import { LogStream } from './logs.js';
+import { Proof } from './proof.js';
+import { EvidenceLines } from './results.js';
+import { JobState } from './states.js';
+import { Time } from './time.js';
+import { Verdict } from './verdict.js';
+
+/** One column of the grid: a kernel build on one hardware combination. */
+export const GridColumn = z.object({
+  combination: Combination,
+  build: z.object({
+    id: z.uuid(),
+    name: Name,
+    release: z.string().nullable(),
+    buildId: z.string().nullable(),
+    /** Null while it is not built. */
+    features: z.array(z.string()).nullable(),
+    /** Name of the kernel configuration. */
+    config: Name.nullable(),
+  }),
+  machine: Name.nullable(),
+  runId: z.uuid(),
+  runName: z.string(),
+  jobId: z.uuid(),
+  attemptId: z.uuid().nullable(),
+  state: JobState,
+  verdict: Verdict.nullable(),
+  /** When the newest result of the column was stored. */
+  at: Time.nullable(),
+  /** Stored log lines of the attempt by stream. */
+  logLines: z.partialRecord(LogStream, z.number().int()),
+});
+export type GridColumn = z.infer<typeof GridColumn>;
+
+export const GridCell = z.object({
+  row: z.number().int(),
+  column: z.number().int(),
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  durationMs: z.number().nullable(),
+  proof: Proof.nullable(),
+  log: EvidenceLines,
+});
+export type GridCell = z.infer<typeof GridCell>;
+
+export const GridMetricRow = z.object({
+  suite: Name,
+  /** The test that measured it. */
+  test: z.string(),
+  name: z.string(),
+  unit: z.string(),
+  better: z.enum(['lower', 'higher']),
+  /** By column index; null where it was not measured. Spread = lower and upper quartile. */
+  values: z.array(
+    z
+      .object({ median: z.number(), lowerQuartile: z.number(), upperQuartile: z.number(), n: z.number().int() })
+      .nullable(),
+  ),
+});
+
+/** Beyond it a grid's cells are opened for the reason. */
+export const GRID_NOTES_MAX = 2000;
+
+export const GridRow = z.object({
+  suite: Name,
+  test: z.string(),
+  /** The letter of VERDICT_TABLE for each column; `.` where it never ran. */
+  verdicts: z.string(),
+});
+export type GridRow = z.infer<typeof GridRow>;
+
+/**
+ * Results by test (rows) and hardware combination × build (columns), columns sorted so that builds of
+ * one combination are neighbours.
+ */
+export const Grid = z.object({
+  columns: z.array(GridColumn),
+  rows: z.array(GridRow),
+  /** Why, of cells that say that something is wrong; the first GRID_NOTES_MAX of them. */
+  notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** All that is known of each cell that ran; none unless they were asked for. */
+  cells: z.array(GridCell),
+  metrics: z.array(GridMetricRow),
+  generatedAt: Time,
+});
+export type Grid = z.infer<typeof Grid>;

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { Combination } from './combination.js';
+import { Fence, Labels, Name } from './ids.js';
+import { Inventory } from './inventory.js';
+import { PeerPath } from './paths.js';
+import { MachineDesired, MachineObserved } from './states.js';
+import { Time } from './time.js';
+
+export const MachineView = z.object({
+  name: Name,
+  site: Name,
+  agent: Name,
+  description: z.string(),
+  labels: Labels,
+  desired: MachineDesired,
+  /** Who wanted it so, why and since when: `name` null = the farm itself; null = nobody ever said anything. */
+  desiredBy: z.object({ name: z.string().nullable(), reason: z.string().nullable(), at: Time }).nullable(),
+  observed: MachineObserved,
+  /** Why it is not usable, with a remedy; null when it is. */
+  problem: z.string().nullable(),
+  /** Its agent still has it in its configuration; if not, new runs leave it out. */
+  configured: z.boolean(),
+  lastSeenAt: Time.nullable(),
+  lease: z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, expiresAt: Time }).nullable(),
+  inventory: Inventory.nullable(),
+  /** By address. The suites use the first provider with the first client, so jobs and the grid speak of the first. */
+  paths: z.array(PeerPath.extend({ combination: Combination })),
+});
+export type MachineView = z.infer<typeof MachineView>;
+
+/** A machine among others: its inventory is as large as all the rest. */
+export const MachineSummary = MachineView.omit({ inventory: true });
+export type MachineSummary = z.infer<typeof MachineSummary>;
+
+export const AgentView = z.object({
+  name: Name,
+  site: Name,
+  version: z.string(),
+  capabilities: z.array(z.string()),
+  connected: z.boolean(),
+  lastSeenAt: Time.nullable(),
+});
+export type AgentView = z.infer<typeof AgentView>;
+
+export const Fleet = z.object({ machines: z.array(MachineSummary), agents: z.array(AgentView) });
+export type Fleet = z.infer<typeof Fleet>;

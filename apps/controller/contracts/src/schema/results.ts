@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { Name, Sequence } from './ids.js';
+import { LogStream } from './logs.js';
+import { Metric } from './metric.js';
+import { Proof } from './proof.js';
+import { ResultStatus, Verdict } from './verdict.js';
+
+/** Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. */
+export const EvidenceLines = z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable();
+
+export const ResultView = z.object({
+  suite: Name,
+  test: z.string(),
+  position: z.number().int(),
+  status: ResultStatus,
+  verdict: Verdict,
+  reason: z.string().nullable(),
+  durationMs: z.number().nullable(),
+  proof: Proof.nullable(),
+  warnings: z.array(z.string()),
+  signature: z.string().nullable(),
+  log: EvidenceLines,
+});
+export type ResultView = z.infer<typeof ResultView>;
+
+export const MeasurementView = Metric.extend({ suite: Name, test: z.string(), median: z.number() });
+export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { AttemptSummary } from './attempts.js';
+import { Combination } from './combination.js';
+import { Name } from './ids.js';
+import { RunSpec } from './run-spec.js';
+import { JobState, RunState } from './states.js';
+import { Time } from './time.js';
+import { Verdict } from './verdict.js';
+
+export const RunSummary = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  state: RunState,
+  /** Null until the first result; then the worst so far. */
+  verdict: Verdict.nullable(),
+  counts: z.partialRecord(Verdict, z.number().int().nonnegative()),
+  jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
+  trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
+  builds: z.array(Name),
+  createdAt: Time,
+  startedAt: Time.nullable(),
+  endedAt: Time.nullable(),
+  cancelRequested: z.boolean(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const JobView = z.object({
+  id: z.uuid(),
+  kind: z.enum(['build', 'test']),
+  build: Name,
+  buildId: z.uuid(),
+  state: JobState,
+  verdict: Verdict.nullable(),
+  machine: Name.nullable(),
+  combination: Combination.nullable(),
+  /** Why it does not run yet, in words with numbers; null once it runs. */
+  waiting: z.string().nullable(),
+  attempts: z.array(AttemptSummary),
+});
+export type JobView = z.infer<typeof JobView>;
+
+export const RunDetail = RunSummary.extend({
+  spec: RunSpec,
+  yaml: z.string().nullable(),
+  jobViews: z.array(JobView),
+  /** Who keeps it from being removed by retention, and why; null when nobody does. */
+  pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
+});
+export type RunDetail = z.infer<typeof RunDetail>;
