@@ -14,7 +14,9 @@ import {
 import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
+import type { InputOf } from '../platform/http/serve.js';
 import { ArtifactStore } from './artifact-store.js';
 import { bundleOf } from './build-detail.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
@@ -198,8 +200,8 @@ export class BuildService {
     await tx.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [sha256]);
   }
 
-  /** Builds from the newest on; with `before` those that are older than that build. */
-  async listBuilds({ before, limit }: { before?: string | undefined; limit: number }): Promise<BuildSummary[]> {
+  /** Builds from the newest on; with `before` those after that place in the list. */
+  async listBuilds({ before, limit }: InputOf<'listBuilds'>['query']): Promise<BuildSummary[]> {
     const rows = await this.#sql.rows<
       Pick<Build, 'id' | 'name' | 'state' | 'error'> & {
         run_id: string;
@@ -209,9 +211,10 @@ export class BuildService {
         sha256: string | null;
         size_bytes: number;
         removed_at: Date | null;
+        cursor: string;
       }
     >(
-      `select b.id, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
+      `select b.id, ${timeCursorSql('b.created_at', 'b.id')} as cursor, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
          a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key, 'release', m.release,
            'buildId', m."buildId", 'config', m.config, 'features', m.features,
            'patches', jsonb_array_length(m.series)) end as manifest
@@ -220,9 +223,9 @@ export class BuildService {
          -- A manifest names every test and file: it is unpacked once a row, not once a field.
          left join lateral jsonb_to_record(u.manifest)
            as m(release text, "buildId" text, config jsonb, features jsonb, series jsonb) on true
-       where $2::uuid is null or (b.created_at, b.id) < (select created_at, id from build where id = $2)
+       where $2::timestamptz is null or (b.created_at, b.id) < ($2, $3::uuid)
        order by b.created_at desc, b.id desc limit $1`,
-      [limit, before ?? null],
+      [limit, before?.at ?? null, before?.id ?? null],
     );
     return rows.map((row) => ({
       id: row.id,
@@ -234,6 +237,7 @@ export class BuildService {
       bundle: bundleOf(row),
       error: row.error,
       createdAt: row.created_at.toISOString(),
+      cursor: row.cursor,
     }));
   }
 }

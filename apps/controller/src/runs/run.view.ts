@@ -4,6 +4,8 @@ import type {
   Combination,
   JobState,
   JobView,
+  ListedRun,
+  RunCursor,
   RunDetail,
   RunSpec,
   RunState,
@@ -13,6 +15,7 @@ import type {
 import { AttemptView } from '../attempts/attempt.view.js';
 import { goesBefore } from './order.js';
 import { Sql } from '../platform/database/sql.js';
+import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound } from '../platform/http/problem.js';
 import { HAS_ROOM } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
@@ -71,13 +74,14 @@ export class RunView {
     return runSummary(await this.#row(id));
   }
 
-  /** Newest first, older than `before`. */
-  async list(before: string | undefined, limit: number): Promise<RunSummary[]> {
-    const rows = await this.#sql.rows<RunRow>(
-      `select * from run where $1::timestamptz is null or created_at < $1 order by created_at desc, id limit $2`,
-      [before ?? null, limit],
+  /** Runs from the newest on; with `before` those after that place in the list. */
+  async list(before: RunCursor | undefined, limit: number): Promise<ListedRun[]> {
+    const rows = await this.#sql.rows<RunRow & { cursor: string }>(
+      `select *, ${timeCursorSql('created_at', 'id')} as cursor from run
+       where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid) order by created_at desc, id desc limit $3`,
+      [before?.at ?? null, before?.id ?? null, limit],
     );
-    return rows.map(runSummary);
+    return rows.map((row) => ({ ...runSummary(row), cursor: row.cursor }));
   }
 
   async detail(id: string): Promise<RunDetail> {

@@ -25,9 +25,11 @@ import {
   AttemptDetail,
   Fleet,
   Grid,
+  ListedRun,
   LogPage,
   MachineView,
   ResultView,
+  RunCursor,
   RunDetail,
   RunSummary,
   SubmissionReport,
@@ -136,14 +138,10 @@ export const ROUTES = {
     path: '/api/v1/runs',
     access: 'read',
     query: z.object({
-      before: z.iso
-        .datetime()
-        // ISO 8601 has one, Postgres has not.
-        .refine((time) => !time.startsWith('0000'), 'there is no year 0000')
-        .optional(),
+      before: RunCursor.optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
-    response: z.array(RunSummary),
+    response: z.array(ListedRun),
   },
   getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'read', params: RunParams, response: RunDetail },
   cancelRun: {

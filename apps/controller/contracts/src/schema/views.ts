@@ -12,6 +12,7 @@ import { ProblemItem } from './problem.js';
 import { RunSpec } from './run-spec.js';
 import { AnyStage, AttemptState, JobState, MachineDesired, MachineObserved, RunState, StageStatus } from './states.js';
 import { Proof, ResultStatus, Verdict } from './verdict.js';
+import { timeCursor } from './time-cursor.js';
 
 /** What the HTTP API answers. Times are ISO 8601 in UTC from the database's clock. */
 const Time = z.iso.datetime();
@@ -35,6 +36,14 @@ export const RunSummary = z.object({
   cancelRequested: z.boolean(),
 });
 export type RunSummary = z.infer<typeof RunSummary>;
+
+/** Where a page of runs ends: `time~run`. */
+export const RunCursor = timeCursor(z.uuid());
+export type RunCursor = z.infer<typeof RunCursor>;
+
+/** One line of the list of runs. `cursor` is the `before` of a page that begins after it. */
+export const ListedRun = RunSummary.extend({ cursor: z.string() });
+export type ListedRun = z.infer<typeof ListedRun>;
 
 export const StageView = z.object({
   stage: AnyStage,
