@@ -17,6 +17,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
+import { AgentOnline1764500000000 } from './migrations/1764500000000-agent-online.js';
 import { UnpackedAttempts1764600000000 } from './migrations/1764600000000-unpacked-attempts.js';
 import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
@@ -35,7 +36,7 @@ import {
   TestPlan,
   UnpackedAttempt,
 } from './schema/results.js';
-import { Job, RunRow } from './schema/runs.js';
+import { Job, Run } from './schema/runs.js';
 
 /** Connections of the one pool that repositories and statements share. */
 const POOL_SIZE = 16;
@@ -56,7 +57,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       ArtifactFolderRow,
       Bundle,
       Build,
-      RunRow,
+      Run,
       Job,
       Attempt,
       Lease,
@@ -90,6 +91,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
+      AgentOnline1764500000000,
       UnpackedAttempts1764600000000,
       ArtifactFolder1764700000000,
       SeriesAsData1764800000000,

@@ -136,7 +136,7 @@ export class SampleBuilds {
     this.texts.set(FAILED_BUILD, [HOSTILE_PATCH]);
   }
 
-  /** The newest first; with `before` those behind that build. */
+  /** The newest first; with `before` those behind the build of that cursor. */
   list(before: string | undefined, limit: number): BuildSummary[] {
     const [, base] = this.builds.toReversed();
     const older = Array.from({ length: OLDER }, (_, index) => ({
@@ -146,7 +146,7 @@ export class SampleBuilds {
       createdAt: ago(90_000 + index * 3600),
     }));
     const all = [...this.builds, ...older];
-    const from = before === undefined ? 0 : all.findIndex(({ id }) => id === before) + 1;
+    const from = before === undefined ? 0 : all.findIndex((build) => cursorOf(build) === before) + 1;
     return all
       .slice(from, from + limit)
       .map(({ id, name, runId, runName, state, manifest, bundle, error, createdAt }) => ({
@@ -158,6 +158,7 @@ export class SampleBuilds {
         bundle,
         error,
         createdAt,
+        cursor: cursorOf({ id, createdAt }),
         manifest: manifest === null ? null : { ...manifest, patches: manifest.series.length },
       }));
   }
@@ -215,3 +216,5 @@ export class SampleBuilds {
     };
   }
 }
+
+const cursorOf = ({ id, createdAt }: { id: string; createdAt: string }): string => `${createdAt}~${id}`;

@@ -200,7 +200,8 @@ export class SampleFarm {
       case 'listRuns':
         return [...this.runs.values()]
           .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
-          .filter(({ createdAt }) => query['before'] === undefined || createdAt < query['before']);
+          .map((run) => ({ ...run, cursor: `${run.createdAt}~${run.id}` }))
+          .filter(({ cursor }) => query['before'] === undefined || cursor < query['before']);
       case 'getRun':
         return this.run(params['run']);
       case 'cancelRun': {

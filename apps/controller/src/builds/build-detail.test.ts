@@ -126,7 +126,7 @@ describe('the list of builds', () => {
       const page = await farm.call('listBuilds', { query: { limit: 3, ...(before === undefined ? {} : { before }) } });
       seen.push(...page.map(({ id }) => id));
       if (page.length < 3) break;
-      before = page.at(-1)?.id;
+      before = page.at(-1)?.cursor;
     }
     expect(seen).toEqual(all.map(({ id }) => id));
     expect(new Set(seen).size).toBe(seen.length);

@@ -13,12 +13,12 @@ import { Sql } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Attempt } from '../schema/attempts.js';
 import { Artifact, Build, Bundle } from '../schema/builds.js';
-import { Job, RunRow } from '../schema/runs.js';
+import { Job, Run } from '../schema/runs.js';
 import { PatchStore } from './patch-store.js';
 import { splitMbox } from './series-text.js';
 
 const BUILD = columnsOf(Build);
-const RUN = columnsOf(RunRow);
+const RUN = columnsOf(Run);
 const ARTIFACT = columnsOf(Artifact);
 
 /** Columns of a build's bundle, which it may not have. */

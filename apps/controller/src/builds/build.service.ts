@@ -15,9 +15,11 @@ import { IsNull, Repository } from 'typeorm';
 import { jsonb } from '../platform/database/storable.js';
 import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { Artifact, Build, Bundle, type BuildState } from '../schema/builds.js';
-import { RunRow } from '../schema/runs.js';
+import type { InputOf } from '../platform/http/serve.js';
+import { Artifact, Build, Bundle } from '../schema/builds.js';
+import { Run } from '../schema/runs.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BUNDLE_FILE, bundleOf } from './build-detail.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
@@ -25,11 +27,19 @@ import { readTarManifest } from './tar-manifest.js';
 
 const BUILD_SUMMARY = {
   ...pick(columnsOf(Build), 'id', 'name', 'run_id', 'state', 'error', 'created_at'),
-  run_name: columnsOf(RunRow).name,
+  cursor: text,
+  run_name: columnsOf(Run).name,
   manifest: nullable(json<ManifestSummary>()),
   ...BUNDLE_FILE,
 };
 const STORED_FILE = pick(columnsOf(Artifact), 'size_bytes');
+
+/** A build of a run to be stored. */
+export interface NewBuild {
+  id: string;
+  position: number;
+  spec: BuildSpec;
+}
 
 type Answer<N extends RouteName> = AnswerOf<N>;
 
@@ -136,19 +146,19 @@ export class BuildService {
     });
   }
 
-  /** Adds a run's build. It is ready at once when it names a stored bundle. */
-  async addBuild(
-    tx: Queries,
-    build: { id: string; runId: string; position: number; spec: BuildSpec; bundleKey: string | null },
-  ): Promise<void> {
-    const { id, runId, position, spec, bundleKey } = build;
-    const state: BuildState = bundleKey === null ? 'pending' : 'ready';
+  /** Stores the builds of a run; those that name a stored bundle are ready at once. Throws ProblemError 422. */
+  async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[]): Promise<void> {
     await tx.run(
-      `insert into build (id, run_id, position, name, spec, state, bundle_key) values ($1, $2, $3, $4, $5, $6, $7)`,
-      [id, runId, position, spec.name, jsonb(spec), state, bundleKey],
+      `insert into build (id, run_id, position, name, spec, state, bundle_key)
+       select n.id, $1, n.position, n.spec ->> 'name', n.spec,
+         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle'
+       from jsonb_to_recordset($2) as n(id uuid, position int, spec jsonb)`,
+      [runId, jsonb(builds)],
     );
-    // The insert locks the bundle's row, so retention cannot remove the file after this check.
-    if (bundleKey !== null) await requireFile(tx, bundleKey);
+    // The insert locks the bundles' rows, so retention cannot remove their files after this check.
+    await requireFiles(tx, [
+      ...new Set(builds.flatMap(({ spec: { bundle } }) => (bundle === undefined ? [] : [bundle]))),
+    ]);
   }
 
   /** pending → building, without the error of an earlier attempt. */
@@ -208,11 +218,11 @@ export class BuildService {
     await tx.run('update artifact set removed_at = clock_timestamp() where sha256 = $1', [sha256]);
   }
 
-  /** Builds, the newest first; with `before` only those that are older than that build. */
-  async listBuilds({ before, limit }: { before?: string | undefined; limit: number }): Promise<BuildSummary[]> {
+  /** Builds, the newest first; with `before` those after that place in the list. */
+  async listBuilds({ before, limit }: InputOf<'listBuilds'>['query']): Promise<BuildSummary[]> {
     const rows = await this.#sql.rows(
       BUILD_SUMMARY,
-      `select b.id, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
+      `select b.id, ${timeCursorSql('b.created_at', 'b.id')} as cursor, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
          a.removed_at, case when u.key is not null then jsonb_build_object('key', u.key, 'release', m.release,
            'buildId', m."buildId", 'config', m.config, 'features', m.features,
            'patches', jsonb_array_length(m.series)) end as manifest
@@ -221,9 +231,9 @@ export class BuildService {
          -- A manifest names every test and file: it is unpacked once a row, not once a field.
          left join lateral jsonb_to_record(u.manifest)
            as m(release text, "buildId" text, config jsonb, features jsonb, series jsonb) on true
-       where $2::uuid is null or (b.created_at, b.id) < (select created_at, id from build where id = $2)
+       where $2::timestamptz is null or (b.created_at, b.id) < ($2, $3::uuid)
        order by b.created_at desc, b.id desc limit $1`,
-      [limit, before ?? null],
+      [limit, before?.at ?? null, before?.id ?? null],
     );
     return rows.map((row) => ({
       id: row.id,
@@ -235,6 +245,7 @@ export class BuildService {
       bundle: bundleOf(row),
       error: row.error,
       createdAt: row.created_at.toISOString(),
+      cursor: row.cursor,
     }));
   }
 }
@@ -252,15 +263,19 @@ const badBundle = (problem: string): ProblemError =>
     errors: [{ path: 'manifest', message: problem, remedy: 'register the manifest.json that is in the tar' }],
   });
 
-async function requireFile(queries: Queries, key: string): Promise<void> {
-  const isStored = await queries.exists(
-    'select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = $1 and a.removed_at is null',
-    [key],
+async function requireFiles(queries: Queries, keys: readonly string[]): Promise<void> {
+  const removed = await queries.rows(
+    { key: text },
+    `select k.key from unnest($1::text[]) as k(key) where not exists (
+       select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = k.key and a.removed_at is null)
+     limit 1`,
+    [keys],
   );
-  if (isStored) return;
-  throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
-    detail: 'retention has just removed its file; build it again',
-  });
+  for (const { key } of removed) {
+    throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
+      detail: 'retention has just removed its file; build it again',
+    });
+  }
 }
 
 const missingArtifact = (sha256: string): ProblemError =>

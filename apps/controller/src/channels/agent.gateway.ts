@@ -224,7 +224,7 @@ export class AgentGateway {
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
     const capabilities = hello.capabilities.filter((work) => only === null || work === only);
-    await this.#fleet.greet({ ...hello, capabilities }, connection.id, tokenSite !== null);
+    await this.#fleet.agentConnected({ ...hello, capabilities }, connection.id, tokenSite !== null);
     const { agent, protocol, beat = 0 } = hello;
     const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
     connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });
@@ -238,7 +238,7 @@ export class AgentGateway {
       const problem = connection.inventoryProblems.get(machine.name);
       return problem === undefined || !machine.reachable ? machine : { ...machine, reachable: false, problem };
     });
-    if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
+    if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
     const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
     connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
     await this.#orders.send(connection, agent);
@@ -264,7 +264,7 @@ export class AgentGateway {
   async #recordDisconnect(connection: AgentConnection, agent: string): Promise<void> {
     try {
       await connection.drained();
-      await this.#fleet.part(agent, connection.id);
+      await this.#fleet.agentDisconnected(agent, connection.id);
     } catch (err) {
       log.warn({ err, agent }, 'agent-disconnect-not-recorded');
     }

@@ -20,7 +20,7 @@ import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { Build } from '../schema/builds.js';
 import { Measurement, Result } from '../schema/results.js';
-import { RunRow } from '../schema/runs.js';
+import { Run } from '../schema/runs.js';
 import { compareMetrics, type SideMetric } from './compare-metrics.js';
 import {
   compareVerdicts,
@@ -32,7 +32,7 @@ import {
 import { readCombinations } from '../grid/combinations.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 
-interface Run {
+interface ComparedRun {
   id: string;
   name: string;
   state: RunState;
@@ -46,7 +46,7 @@ interface Side {
   metrics: SideMetric[];
 }
 
-const RUN = pick(columnsOf(RunRow), 'id', 'name', 'state', 'created_at');
+const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
 const KERNEL = { ...pick(columnsOf(Build), 'id', 'name'), release: nullable(text), buildId: nullable(text) };
 const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text };
 const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'reason', 'log');
@@ -141,7 +141,7 @@ export class CompareView {
     });
   }
 
-  async #run(id: string): Promise<Run> {
+  async #run(id: string): Promise<ComparedRun> {
     const [run, kernels] = await Promise.all([
       this.#sql.one(RUN, 'select id, name, state, created_at from run where id = $1', [id]),
       this.#sql.rows(
@@ -155,7 +155,7 @@ export class CompareView {
     return { ...run, kernels };
   }
 
-  async #side(run: Run, build: string | null): Promise<Side> {
+  async #side(run: ComparedRun, build: string | null): Promise<Side> {
     const kernel = run.kernels.find(({ name }) => name === build);
     if (kernel === undefined) {
       throw new ProblemError(404, 'not-found', `run ${run.id} has no build ${build ?? 'at all'}`, {
@@ -197,7 +197,7 @@ function movedFirst(metrics: readonly ComparedMetric[], max: number): ComparedMe
   return metrics.filter((metric) => kept.has(metric));
 }
 
-const namesOf = ({ kernels }: Run): string[] => kernels.map(({ name }) => name);
+const namesOf = ({ kernels }: ComparedRun): string[] => kernels.map(({ name }) => name);
 const hashOf = ({ combination }: { combination: string }): string => combination;
 const hashIs = ({ hash }: Combination): string => hash;
 const byLabel = (a: Combination, b: Combination): number =>

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { DeliveryOutcome, DeliveryPage, DeliveryView } from '@peerlab/contracts';
-import { columnsOf, json, nullable, pick } from '../platform/database/row-shape.js';
+import { columnsOf, json, nullable, pick, text } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { timeCursorSql } from '../platform/database/time-cursor.js';
+import type { InputOf } from '../platform/http/serve.js';
 import { WebhookDelivery } from '../schema/integrations.js';
 
 const DELIVERY = columnsOf(WebhookDelivery);
@@ -88,25 +90,26 @@ export class DeliveryLog {
     await tx.run('update webhook_delivery set run_id = null where run_id = $1', [runId]);
   }
 
-  /** The newest first; with `before` (source~id) only those that arrived before that delivery. */
-  async list({ before, limit }: { before?: string | undefined; limit: number }): Promise<DeliveryPage> {
-    const at = before?.indexOf('~') ?? -1;
+  /** The newest first; with `before` those after that place in the list. One row more than the limit shows that there is a next page. */
+  async list({ before, limit }: InputOf<'listDeliveries'>['query']): Promise<DeliveryPage> {
+    const [source, ...rest] = before?.id.split('~') ?? [];
     const rows = await this.#sql.rows(
       {
+        cursor: text,
         ...pick(DELIVERY, 'source', 'delivery_id', 'received_at', 'outcome', 'detail'),
         run: nullable(json<NonNullable<DeliveryView['run']>>()),
       },
-      `select d.source, d.delivery_id, d.received_at, d.outcome, d.detail,
+      `select ${timeCursorSql('d.received_at', "d.source || '~' || d.delivery_id")} as cursor, d.source, d.delivery_id, d.received_at, d.outcome, d.detail,
          case when r.id is not null then jsonb_build_object('id', r.id, 'name', r.name) end as run
        from webhook_delivery d left join run r on r.id = d.run_id
-       where $1::text is null or (d.received_at, d.source, d.delivery_id) <
-         (select received_at, source, delivery_id from webhook_delivery where source = $1 and delivery_id = $2)
-       order by d.received_at desc, d.source desc, d.delivery_id desc limit $3`,
-      [before?.slice(0, at) ?? null, before?.slice(at + 1) ?? null, limit],
+       where $1::timestamptz is null or (d.received_at, d.source, d.delivery_id) < ($1, $2::text, $3::text)
+       order by d.received_at desc, d.source desc, d.delivery_id desc limit $4`,
+      [before?.at ?? null, source ?? null, rest.join('~'), limit + 1],
     );
-    const last = rows.at(-1);
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
     return {
-      deliveries: rows.map((row) => ({
+      deliveries: shown.map((row) => ({
         source: row.source,
         deliveryId: row.delivery_id,
         receivedAt: row.received_at.toISOString(),
@@ -114,7 +117,7 @@ export class DeliveryLog {
         detail: row.detail,
         run: row.run,
       })),
-      next: last === undefined || rows.length < limit ? null : `${last.source}~${last.delivery_id}`,
+      next: last === undefined || rows.length <= limit ? null : last.cursor,
     };
   }
 }

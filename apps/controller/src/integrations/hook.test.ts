@@ -272,6 +272,9 @@ describe('the list of deliveries', () => {
     expect((await answer(await generic({ template: 'base' }, { id: 'list-2' }))).status).toBe('started');
     const again = await farm.call('listDeliveries', { query: { limit: 1 } });
     expect(again.deliveries[0]).toMatchObject({ deliveryId: 'list-2', outcome: 'started' });
+    // The page after its old place goes on there.
+    const resumed = await farm.call('listDeliveries', { query: { limit: 1, before: page.next ?? '' } });
+    expect(resumed.deliveries[0]).toMatchObject({ deliveryId: 'list-1' });
   });
 
   it('forgets after a while those that started nothing', async () => {

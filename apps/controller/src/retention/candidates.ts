@@ -1,9 +1,9 @@
 import { columnsOf, integer, nullable, text, time, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { RunRow } from '../schema/runs.js';
+import { Run } from '../schema/runs.js';
 import type { Candidate } from './plan.js';
 
-const RUN = columnsOf(RunRow);
+const RUN = columnsOf(Run);
 const RUN_CANDIDATE = {
   subject: RUN.id,
   name: RUN.name,

@@ -8,7 +8,7 @@ import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { RetentionDeletion, RunPin } from '../schema/retention.js';
-import { RunRow } from '../schema/runs.js';
+import { Run } from '../schema/runs.js';
 import { readCandidates } from './candidates.js';
 import { planRemovals } from './plan.js';
 import { RetentionExecutor } from './retention-executor.js';
@@ -22,7 +22,7 @@ const SWEEP_EVERY_MS = 3600 * 1000;
 const RUN_PIN = columnsOf(RunPin);
 const PIN = {
   run: RUN_PIN.run_id,
-  name: columnsOf(RunRow).name,
+  name: columnsOf(Run).name,
   by: RUN_PIN.pinned_by,
   reason: RUN_PIN.reason,
   at: RUN_PIN.pinned_at,

@@ -1,5 +1,5 @@
 import { Controller, Req, Res } from '@nestjs/common';
-import type { RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
+import type { ListedRun, RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
@@ -32,7 +32,7 @@ export class RunController {
   }
 
   @Serve('listRuns')
-  listRuns(@Input() { query }: InputOf<'listRuns'>): Promise<RunSummary[]> {
+  listRuns(@Input() { query }: InputOf<'listRuns'>): Promise<ListedRun[]> {
     return this.#view.list(query.before, query.limit);
   }
 

@@ -14,9 +14,6 @@ import { levelOf } from './level.js';
 
 const MEASURED = pick(columnsOf(Storage), 'use', 'level', 'measured_at');
 
-/** Condition in SQL: there is room for new work. All controllers use the one stored measurement. */
-export const HAS_ROOM = `not exists (select 1 from storage where level = 'full')`;
-
 export interface Measured {
   use: StorageUse;
   level: StorageLevel;
@@ -54,9 +51,9 @@ export class StorageMeter {
     return { use, level, measuredAt: row?.measured_at ?? new Date() };
   }
 
-  /** Whether the newest measurement leaves no room for new work. */
-  isFull(queries: Queries): Promise<boolean> {
-    return queries.exists(`select 1 from storage where level = 'full'`);
+  /** Whether there is room for new work. All controllers use the one stored measurement. */
+  async hasRoom(): Promise<boolean> {
+    return !(await this.#sql.exists(`select 1 from storage where level = 'full'`));
   }
 
   /** The newest measurement; null before the first one. */

@@ -7,12 +7,12 @@ import { notFound } from '../platform/http/problem.js';
 import { Build } from '../schema/builds.js';
 import { Stream } from '../schema/logs.js';
 import { AttemptKernel, Measurement, Result } from '../schema/results.js';
-import { Job, RunRow } from '../schema/runs.js';
+import { Job, Run } from '../schema/runs.js';
 
 const JOB = columnsOf(Job);
 const CONTEXT = {
   ...pick(JOB, 'run_id', 'kind', 'build_id'),
-  run_name: columnsOf(RunRow).name,
+  run_name: columnsOf(Run).name,
   job_id: JOB.id,
   build: columnsOf(Build).name,
   combination: nullable(json<Combination>()),

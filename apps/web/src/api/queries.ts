@@ -96,7 +96,7 @@ export const runsQuery = () =>
     queryFn: ({ pageParam, signal }) =>
       call('listRuns', { query: { limit: RUNS_PAGE, ...(pageParam === null ? {} : { before: pageParam }) } }, signal),
     initialPageParam: null as string | null,
-    getNextPageParam: (page) => (page.length < RUNS_PAGE ? null : (page.at(-1)?.createdAt ?? null)),
+    getNextPageParam: (page) => (page.length < RUNS_PAGE ? null : (page.at(-1)?.cursor ?? null)),
   });
 
 export const runQuery = (run: string) =>
@@ -157,7 +157,7 @@ export const buildsQuery = () =>
         signal,
       ),
     initialPageParam: null as string | null,
-    getNextPageParam: (page) => (page.length < BUILDS_PAGE ? null : (page.at(-1)?.id ?? null)),
+    getNextPageParam: (page) => (page.length < BUILDS_PAGE ? null : (page.at(-1)?.cursor ?? null)),
   });
 
 export const buildQuery = (build: string) =>

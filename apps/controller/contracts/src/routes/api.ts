@@ -22,7 +22,7 @@ import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts
 import { Fleet, MachineView } from '../schema/machines.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
-import { RunDetail, RunSummary } from '../schema/runs.js';
+import { ListedRun, RunCursor, RunDetail, RunSummary } from '../schema/runs.js';
 import { MachineDesired } from '../schema/states.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
@@ -130,14 +130,10 @@ export const ROUTES = {
     path: '/api/v1/runs',
     access: 'read',
     query: z.object({
-      before: z.iso
-        .datetime()
-        // ISO 8601 has one, Postgres has not.
-        .refine((time) => !time.startsWith('0000'), 'there is no year 0000')
-        .optional(),
+      before: RunCursor.optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
-    response: z.array(RunSummary),
+    response: z.array(ListedRun),
   },
   getRun: { method: 'GET', path: '/api/v1/runs/:run', access: 'read', params: RunParams, response: RunDetail },
   cancelRun: {

@@ -4,6 +4,7 @@ import { Name, Sha256 } from './ids.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
 import { Combination } from './combination.js';
+import { timeCursor } from './time-cursor.js';
 
 /** What the HTTP API says of kernel builds. */
 const Time = z.iso.datetime();
@@ -34,8 +35,14 @@ const BuildHead = z.object({
   createdAt: Time,
 });
 
-/** One line of the list of builds. `manifest` is null until it is built. */
-export const BuildSummary = BuildHead.extend({ manifest: ManifestSummary.nullable() });
+/** Where a page of builds ends: `time~build`. */
+export const BuildCursor = timeCursor(z.uuid());
+
+/**
+ * One line of the list of builds. `manifest` is null until it is built; `cursor` is the `before` of a page that
+ * begins after it.
+ */
+export const BuildSummary = BuildHead.extend({ manifest: ManifestSummary.nullable(), cursor: z.string() });
 export type BuildSummary = z.infer<typeof BuildSummary>;
 
 /** Where the patches of a build came from, in the order applied. */
@@ -101,7 +108,6 @@ export const PatchText = z.object({ number: z.number().int(), text: z.string() }
 export type PatchText = z.infer<typeof PatchText>;
 
 export const BuildsQuery = z.object({
-  /** Only builds before this one, by age. */
-  before: z.uuid().optional(),
+  before: BuildCursor.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

@@ -5,6 +5,7 @@ import { Name } from './ids.js';
 import { RunSpec } from './run-spec.js';
 import { JobState, RunState } from './states.js';
 import { Time } from './time.js';
+import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
 
 export const RunSummary = z.object({
@@ -23,6 +24,14 @@ export const RunSummary = z.object({
   cancelRequested: z.boolean(),
 });
 export type RunSummary = z.infer<typeof RunSummary>;
+
+/** Where a page of runs ends: `time~run`. */
+export const RunCursor = timeCursor(z.uuid());
+export type RunCursor = z.infer<typeof RunCursor>;
+
+/** One line of the list of runs. `cursor` is the `before` of a page that begins after it. */
+export const ListedRun = RunSummary.extend({ cursor: z.string() });
+export type ListedRun = z.infer<typeof ListedRun>;
 
 export const JobView = z.object({
   id: z.uuid(),

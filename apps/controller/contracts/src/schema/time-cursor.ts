@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
-const CURSOR = /^([^~]+)~([^~]+)$/;
+/** The time has no `~`; an id may have some. */
+const CURSOR = /^([^~]+)~(.+)$/;
 
 /**
  * Where a page of a list that is sorted by time ends: `time~id`, the time to the microsecond, so that nothing is
- * left out and nothing comes twice. Made by the server, read back by it. `id` is what an id must be.
+ * left out and nothing comes twice. Made by the server, read back by it. Every list of the API is paged this way.
+ * @param id schema of the ids in this list
  */
 export function timeCursor(id: z.ZodType<string>) {
   const parts = z.object({

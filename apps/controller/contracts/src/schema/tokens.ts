@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name } from './ids.js';
+import { timeCursor } from './time-cursor.js';
 
 /** What the admin page manages: tokens, and what webhooks delivered. */
 const Time = z.iso.datetime();
@@ -62,11 +63,12 @@ export type DeliveryView = z.infer<typeof DeliveryView>;
 export const DeliveryPage = z.object({ deliveries: z.array(DeliveryView), next: z.string().nullable() });
 export type DeliveryPage = z.infer<typeof DeliveryPage>;
 
+/** Where a page of deliveries ends: `time~hook~delivery`. */
+export const DeliveryCursor = timeCursor(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}~[\x21-\x7e]{1,128}$/));
+export type DeliveryCursor = z.infer<typeof DeliveryCursor>;
+
 export const DeliveriesQuery = z.object({
   /** The `next` of the page before. */
-  before: z
-    .string()
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}~[\x21-\x7e]{1,128}$/)
-    .optional(),
+  before: DeliveryCursor.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
