@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Client } from 'pg';
 import { outliveErrors, pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
-import { RETENTION_LOCK } from '../retention/retention.service.js';
+import { lockSession } from '../platform/database/locks.js';
 import { copyOut } from './copy.js';
 import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
 
@@ -37,7 +37,7 @@ export async function backUp(address: DatabaseAddress, artifactsDir: string, tar
   outliveErrors(client);
   await client.connect();
   try {
-    await client.query('select pg_advisory_lock($1)', [RETENTION_LOCK]);
+    await lockSession(client, 'retention');
     await client.query('begin transaction isolation level repeatable read, read only');
     const tables = await readTables(client);
     const manifest = await readManifest(client, tables);

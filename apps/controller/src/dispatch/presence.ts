@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { lockForTransaction } from '../platform/database/locks.js';
 import { Sql } from '../platform/database/sql.js';
 
 /** A controller that has not shown itself for this long is gone; it shows itself every two seconds. */
 const ALIVE_SECONDS = 6;
 /** Rows of controllers that are gone for good are of no interest to anybody. */
 const KEPT_SECONDS = 86_400;
-/** Any constant: controllers that start together look one after the other. */
-const LOCK = 747_048;
 
 /** Which controllers are alive, as far as the database can tell. */
 @Injectable()
@@ -25,7 +24,7 @@ export class ControllerPresence {
    */
   async show(): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
-      await tx.run('select pg_advisory_xact_lock($1)', [LOCK]);
+      await lockForTransaction(tx, 'presence');
       const alive = await tx.one(
         `select 1 from controller where seen_at > clock_timestamp() - make_interval(secs => $1) limit 1`,
         [ALIVE_SECONDS],

@@ -1,3 +1,4 @@
+import { lockForTransaction } from '../platform/database/locks.js';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import type { CombinationIdentity } from '@peerlab/contracts';
@@ -31,7 +32,7 @@ export async function recordCombinations(
   const fresh = distinct.filter(({ hash }) => !isKnown.has(hash));
   if (fresh.length === 0) return;
   // Of two inventories of one agent each counts what the other one brought.
-  await tx.run('select pg_advisory_xact_lock(hashtext($1))', [`combinations of ${agent}`]);
+  await lockForTransaction(tx, 'combinations', agent);
   const before = await tx.one<{ count: number }>(
     `select count(*) as count from combination
      where found_by = $1 and found_at > clock_timestamp() - interval '24 hours'`,

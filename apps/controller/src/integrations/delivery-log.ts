@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { DeliveryOutcome, DeliveryPage, DeliveryView } from '@peerlab/contracts';
+import { lockForTransaction } from '../platform/database/locks.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 
 interface Row {
@@ -13,8 +14,6 @@ interface Row {
 
 /** How long deliveries are kept that started nothing; the others are what makes a replay visible. */
 const IDLE_DAYS = 90;
-/** Any constant: the first half of the locks that deliveries take. */
-const LOCK = 747_049;
 /** Longest reason that is kept, in characters. */
 const DETAIL_MAX = 500;
 
@@ -50,7 +49,7 @@ export class DeliveryLog {
 
   /** Lets one delivery of a hook at a time decide whether it was seen before. */
   async lock(tx: Queries, { source }: Delivery): Promise<void> {
-    await tx.run('select pg_advisory_xact_lock($1, hashtext($2))', [LOCK, source]);
+    await lockForTransaction(tx, 'delivery', source);
   }
 
   /** The run that this delivery started already; null when it started none. */

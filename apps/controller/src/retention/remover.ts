@@ -70,11 +70,14 @@ export class Remover {
     }
   }
 
-  /** Locks as everything else does: attempts, then streams, then jobs, then the run. */
   async #ofRun(removal: Removal, work: (tx: Queries, attempts: string[]) => Promise<Weight>): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       const ids = await this.#attempts.lockOfRun(tx, removal.subject);
       await this.#streams.lockAll(tx, ids);
+      if (removal.kind === 'run') {
+        await this.#jobs.lockOfRun(tx, removal.subject);
+        await this.#builds.lockOfRun(tx, removal.subject);
+      }
       const run = await tx.one<{ free: boolean }>(
         `select state = 'ended' and not exists (select 1 from run_pin p where p.run_id = run.id) as free
          from run where id = $1 for update`,
@@ -107,12 +110,12 @@ export class Remover {
   async #artifact(removal: Removal): Promise<boolean> {
     const sha256 = removal.subject;
     const isMarked = await this.#sql.transaction(async (tx) => {
-      // A run that takes the bundle at this moment locks its row, and finds the mark afterwards.
-      await tx.rows('select 1 from bundle where sha256 = $1 for update', [sha256]);
       const artifact = await tx.one<{ size_bytes: number }>(
         'select size_bytes from artifact where sha256 = $1 and removed_at is null for update',
         [sha256],
       );
+      // A run that takes the bundle at this moment locks its row, and finds the mark afterwards.
+      await tx.rows('select 1 from bundle where sha256 = $1 for update', [sha256]);
       const used = await tx.one(
         `select 1 where exists (select 1 from (${ARTIFACT_USES}) used join run r on r.id = used.run_id
            where used.sha256 = $1 and (r.state <> 'ended' or exists (select 1 from run_pin p where p.run_id = r.id)))`,

@@ -3,6 +3,7 @@ import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@pe
 import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
+import { tryLockSession, unlockSession } from '../platform/database/locks.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { errorFields, writeLog } from '../platform/logging.js';
@@ -11,8 +12,6 @@ import { planRemovals } from './plan.js';
 import { Remover } from './remover.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
-/** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
-export const RETENTION_LOCK = 747_048;
 const DELETIONS_SHOWN = 100;
 const SWEEP_EVERY_MS = 3600 * 1000;
 
@@ -54,14 +53,11 @@ export class RetentionService {
     const client = await this.#sql.pool.connect();
     let broken: Error | undefined;
     try {
-      const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [
-        RETENTION_LOCK,
-      ]);
-      if (rows[0]?.mine !== true) return null;
+      if (!(await tryLockSession(client, 'retention'))) return null;
       try {
         return await this.#pass();
       } finally {
-        await client.query('select pg_advisory_unlock($1)', [RETENTION_LOCK]);
+        await unlockSession(client, 'retention');
       }
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));

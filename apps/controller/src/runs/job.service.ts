@@ -28,6 +28,11 @@ export class JobService {
     );
   }
 
+  /** Locks all jobs of a run. */
+  async lockOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('select 1 from job where run_id = $1 order by id for update', [runId]);
+  }
+
   /** queued → running. */
   async start(tx: Queries, id: string): Promise<void> {
     await tx.run(`update job set state = 'running', not_before = null where id = $1`, [id]);

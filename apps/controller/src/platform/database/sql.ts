@@ -1,5 +1,6 @@
 import { log } from '@peerlab/runtime';
 import { Pool, TypeOverrides, types, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import { LockOrderCheck } from './lock-order.js';
 import { pgOptions, POOL_OPTIONS, type DatabaseAddress } from './connection.js';
 import { isPgError } from './pg-error.js';
 import { whyNotShape, type RowOf, type Shape } from './row-shape.js';
@@ -29,17 +30,20 @@ const ATTEMPTS = 5;
 const numbersForInt8 = new TypeOverrides(types);
 numbersForInt8.setTypeParser(types.builtins.INT8, (text: string) => Number(text));
 
-/** Every answer is compared with its shape in tests: `vitest` sets NODE_ENV. */
-const CHECKS_SHAPES = process.env['NODE_ENV'] === 'test';
+/** In tests answers are compared with their shapes and locks with their order: `vitest` sets NODE_ENV. */
+const CHECKS = process.env['NODE_ENV'] === 'test';
 
 type Client = Pick<PoolClient, 'query'>;
 
 /** Statements over one client or pool. */
 class ClientQueries implements Queries {
   readonly #client: Client;
+  readonly #lockOrder: LockOrderCheck | null;
 
-  constructor(client: Client) {
+  /** `lockOrder` = of the client's transaction; null = statements outside of a transaction. */
+  constructor(client: Client, lockOrder: LockOrderCheck | null = null) {
     this.#client = client;
+    this.#lockOrder = lockOrder;
   }
 
   rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
@@ -49,7 +53,7 @@ class ClientQueries implements Queries {
     const text = (shape === null ? first : second) as string;
     const values = (shape === null ? second : third) as unknown[] | undefined;
     const { rows, fields } = await this.#query(text, values);
-    const problem = CHECKS_SHAPES && shape !== null ? whyNotShape(shape, fields, rows) : null;
+    const problem = CHECKS && shape !== null ? whyNotShape(shape, fields, rows) : null;
     if (problem !== null) throw new Error(`${problem}: ${text}`);
     return rows as never[];
   }
@@ -70,7 +74,9 @@ class ClientQueries implements Queries {
     return (await this.#query(text, values)).rowCount ?? 0;
   }
 
-  #query(text: string, values: unknown[] | undefined): Promise<QueryResult<QueryResultRow>> {
+  async #query(text: string, values: unknown[] | undefined): Promise<QueryResult<QueryResultRow>> {
+    const problem = this.#lockOrder?.problemOf(text, values) ?? null;
+    if (problem !== null) throw new Error(`the transaction ${problem}: ${text}`);
     return this.#client.query({ text, types: numbersForInt8, ...(values === undefined ? {} : { values }) });
   }
 }
@@ -100,7 +106,7 @@ export class Sql extends ClientQueries {
       client.on('error', onError);
       try {
         await client.query('begin');
-        const answer = await work(new ClientQueries(client));
+        const answer = await work(new ClientQueries(client, CHECKS ? new LockOrderCheck() : null));
         await client.query('commit');
         return answer;
       } catch (error) {
