@@ -12,6 +12,7 @@ import { createHttpArtifacts } from './link/artifacts.js';
 import { surviveFaults } from './last-resort.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
+import { DiskReport } from './spool/disk-report.js';
 import { SpoolDisk } from './spool/spool-disk.js';
 import { FleetWatch } from './worker/fleet-watch.js';
 import { startWatchdog } from './watchdog.js';
@@ -50,9 +51,10 @@ async function run(config: AgentConfig): Promise<void> {
   });
   const artifacts = createHttpArtifacts({ controller: config.controller, readToken: token });
   const send = (frame: FromAgent): boolean => link.send(frame);
+  const spool = new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 });
   const worker = new Worker({
     stateDir: config.stateDir,
-    spool: new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 }),
+    spool,
     machines,
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:
@@ -65,6 +67,7 @@ async function run(config: AgentConfig): Promise<void> {
     send,
     beat: () => link.beat(),
   });
+  const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send, journal);
   const link = new Link(
     { controller: config.controller, readToken: token, journal },
@@ -81,7 +84,7 @@ async function run(config: AgentConfig): Promise<void> {
         machines: fleet.states(),
         ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report() }),
+      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report(), ...disk.report() }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

@@ -24,6 +24,7 @@ export class RetentionService {
   readonly #logs: LogService;
   readonly #policy: RetentionPolicy;
   #sweptAt: Date | null = null;
+  #stopped = false;
 
   constructor(
     sql: Sql,
@@ -66,6 +67,11 @@ export class RetentionService {
       // A connection that may still hold the lock is not used again.
       client.release(broken);
     }
+  }
+
+  /** Lets the pass that runs end after the removal that it is at; for the end of the controller. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   async view(): Promise<RetentionView> {
@@ -114,6 +120,7 @@ export class RetentionService {
     const before = await this.#meter.measure();
     const removed = await this.#sweep(before.measuredAt);
     for (const removal of await this.#removals(before)) {
+      if (this.#stopped) break;
       try {
         if (await this.#remover.remove(removal)) removed.push(removal);
       } catch (error) {
@@ -126,7 +133,7 @@ export class RetentionService {
       bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0),
     });
     // Not in a transaction: only now Postgres may use the space again.
-    if (removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
+    if (!this.#stopped && removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
     const after = await this.#meter.measure();
     return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
   }

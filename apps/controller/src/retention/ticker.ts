@@ -1,21 +1,30 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
+import { endsWithin } from '../platform/deadline.js';
 import { Bus } from '../platform/database/bus.js';
 import { errorFields, writeLog } from '../platform/logging.js';
+import type { PeriodicJob } from '../platform/health/periodic-job.js';
+import { Readiness } from '../platform/health/readiness.js';
 import { RetentionService } from './retention.service.js';
 
 /** A farm that fills a gigabyte a minute is noticed well before a disk is full. */
 const TICK_MS = 60_000;
+/** A pass that removes much, such as the first one under a new policy. */
+const PASS_MAX_MS = 6 * 3_600_000;
+/** How long a pass may take to stop, in milliseconds; its last statement is cut off then. */
+const STOP_MS = 3000;
 
 /** Looks after the space now and then, and once at the start: never twice at a time in one process. */
 @Injectable()
 export class RetentionTicker implements BeforeApplicationShutdown {
   readonly #retention: RetentionService;
+  readonly #job: PeriodicJob;
   #running: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(retention: RetentionService, bus: Bus) {
+  constructor(retention: RetentionService, bus: Bus, readiness: Readiness) {
     this.#retention = retention;
+    this.#job = readiness.periodicJob('retention', { everyMs: TICK_MS, longestMs: PASS_MAX_MS });
     bus.onResync(() => void this.tick());
   }
 
@@ -28,12 +37,13 @@ export class RetentionTicker implements BeforeApplicationShutdown {
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopped = true;
-    await this.#running;
+    this.#retention.stop();
+    await endsWithin(STOP_MS, this.#running ?? Promise.resolve());
   }
 
   async #look(): Promise<void> {
     try {
-      await this.#retention.run();
+      await this.#job.run(async () => void (await this.#retention.run()));
     } catch (error) {
       writeLog('error', 'retention failed', errorFields(error));
     }

@@ -1,5 +1,6 @@
 import { log } from '@peerlab/runtime';
 import { Pool, TypeOverrides, types, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import { endsWithin } from '../deadline.js';
 import { LockOrderCheck } from './lock-order.js';
 import { pgOptions, POOL_OPTIONS, type DatabaseAddress } from './connection.js';
 import { isPgError } from './pg-error.js';
@@ -84,12 +85,17 @@ class ClientQueries implements Queries {
 /** Statements over the controller's pool. */
 export class Sql extends ClientQueries {
   readonly pool: Pool;
+  /** Connections that run a statement or a transaction now. */
+  readonly #busy = new Set<PoolClient>();
 
-  /** Over a pool that belongs to somebody else, such as TypeORM's, or over one of its own, of `size` connections. */
+  /** Over a pool that its owner closes, such as TypeORM's, or over one of its own, of `size` connections. */
   constructor(source: Pool | DatabaseAddress, size = 12) {
     const pool = source instanceof Pool ? source : openPool(source, size);
     super(pool);
     this.pool = pool;
+    pool.on('acquire', (client) => this.#busy.add(client));
+    pool.on('release', (_error, client) => this.#busy.delete(client));
+    pool.on('remove', (client) => this.#busy.delete(client));
   }
 
   /**
@@ -124,6 +130,24 @@ export class Sql extends ClientQueries {
 
   async close(): Promise<void> {
     await this.pool.end();
+  }
+
+  /**
+   * Waits for the connections that are in use, at most `limitMs` milliseconds, and ends the others: their statements
+   * fail, and Postgres rolls their transactions back.
+   */
+  async endBusy(limitMs: number): Promise<void> {
+    const released = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (this.#busy.size === 0) resolve();
+      };
+      // After the listener that keeps `#busy`.
+      this.pool.on('release', check).on('remove', check);
+      check();
+    });
+    if (await endsWithin(limitMs, released)) return;
+    log.warn({ connections: this.#busy.size }, 'statements-cut-off');
+    for (const client of this.#busy) (client as PoolClient & { end: () => Promise<void> }).end().catch(() => undefined);
   }
 }
 
