@@ -61,8 +61,8 @@ class ClientQueries implements Queries {
 
   one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
   one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
-  async one(first: unknown, second?: unknown, third?: unknown): Promise<never | null> {
-    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as never[];
+  async one(first: unknown, second?: unknown, third?: unknown): Promise<null> {
+    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as unknown[] as null[];
     if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
     return rows[0] ?? null;
   }

@@ -8,7 +8,7 @@ let farm: TestFarm;
 let admin: Client;
 beforeAll(async () => {
   farm = await TestFarm.start();
-  admin = new Client(pgOptions({ ...farm.database.address, database: 'postgres' } as typeof farm.database.address));
+  admin = new Client(pgOptions({ ...farm.database.address, database: 'postgres' }));
   await admin.connect();
 });
 afterAll(async () => {
