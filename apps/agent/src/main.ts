@@ -13,6 +13,7 @@ import { createHttpArtifacts } from './link/artifacts.js';
 import { surviveFaults } from './uncaught-faults.js';
 import { Link } from './link/link.js';
 import { adviceOf } from './machine/errors.js';
+import { DiskReport } from './spool/disk-report.js';
 import { SpoolDisk } from './spool/spool-disk.js';
 import { FleetWatch } from './worker/fleet-watch.js';
 import { startWatchdog } from './watchdog.js';
@@ -50,9 +51,10 @@ async function run(config: AgentConfig): Promise<void> {
   });
   const artifacts = createHttpArtifacts({ controller: config.controller, readToken: token });
   const send = (frame: FromAgent): boolean => link.send(frame);
+  const spool = new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 });
   const worker = new Worker({
     stateDir: config.stateDir,
-    spool: new SpoolDisk({ maxBytes: config.spoolMaxBytes, holdMs: config.spoolHoldSeconds * 1000 }),
+    spool,
     machines,
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:
@@ -64,6 +66,7 @@ async function run(config: AgentConfig): Promise<void> {
     send,
     beat: () => link.beat(),
   });
+  const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
   const link = new Link(
     { controller: config.controller, readToken: token },
@@ -80,7 +83,7 @@ async function run(config: AgentConfig): Promise<void> {
         machines: fleet.states(),
         ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report() }),
+      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report(), ...disk.report() }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

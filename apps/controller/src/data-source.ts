@@ -24,6 +24,7 @@ import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
+import { lockSession, unlockSession } from './platform/database/locks.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './schema/retention.js';
 import {
@@ -106,20 +107,17 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
   };
 }
 
-/** Any constant: all controllers agree on it, so that one at a time migrates. */
-const MIGRATION_LOCK = 747_047;
-
 /** Brings the schema up to date; several controllers starting at once take turns. Returns the names applied. */
 export async function migrate(address: DatabaseAddress): Promise<string[]> {
   const dataSource = await new DataSource(dataSourceOptions(address)).initialize();
   try {
     const lock = dataSource.createQueryRunner();
-    await lock.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await lockSession(lock, 'migration');
     try {
       const applied = await dataSource.runMigrations({ transaction: 'all' });
       return applied.map(({ name }) => name);
     } finally {
-      await lock.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      await unlockSession(lock, 'migration');
       await lock.release();
     }
   } finally {

@@ -8,7 +8,6 @@ import { ChangeFeed } from './channels/change-feed.js';
 import { LiveGateway } from './channels/live.gateway.js';
 import { routeUpgrades } from './channels/upgrade.js';
 import { migrate } from './data-source.js';
-import { DispatchTicker } from './dispatch/ticker.js';
 import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
@@ -17,8 +16,10 @@ import { TokenService } from './platform/auth/token.service.js';
 import { AllowedHosts } from './platform/http/allowed-hosts.js';
 import { declareRoutes } from './platform/http/declared-routes.js';
 import { guardFrontDoor } from './platform/http/front-door.js';
+import { logRequests } from './platform/http/request-log.js';
 import { serveWebFiles } from './platform/http/web-files.js';
-import { NestLog } from './platform/logging.js';
+import { Metrics } from './platform/metrics/metrics.js';
+import { NestLog } from './platform/nest-log.js';
 
 /** From the first byte of a request to its last, in milliseconds: the largest artifact at 600 kB/s. */
 const REQUEST_TIMEOUT_MS = 3_600_000;
@@ -29,7 +30,12 @@ export interface RunningServer {
   app: NestFastifyApplication;
   /** Method and path of every route that is served. */
   routes: ReadonlySet<string>;
-  /** Stores what was received, then closes everything. The database stays. */
+  /**
+   * Stores what was received, then closes everything. The database stays. Each room does its part in a lifecycle hook
+   * of Nest: no further work is dispatched (onModuleDestroy); frames that were received are stored and sockets closed
+   * (beforeApplicationShutdown); the HTTP server closes; bus and pool close (onApplicationShutdown). Every step has a
+   * limit of a few seconds.
+   */
   close: () => Promise<void>;
 }
 
@@ -54,35 +60,24 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
     logger: new NestLog(),
     abortOnError: false,
   });
-  guardFrontDoor(fastify, hosts, () => app.get(TokenService));
-  await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
-  try {
-    await app.init();
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
-  const agents = app.get(AgentGateway);
-  const live = app.get(LiveGateway);
-  const bus = app.get(Bus);
-  routeUpgrades(
-    app.getHttpServer(),
-    hosts,
-    new Map([
-      [AGENT_PATH, agents.upgrade.bind(agents)],
-      [LIVE_PATH, live.upgrade.bind(live)],
-    ]),
-  );
   let closed: Promise<void> | null = null;
-  const close = (): Promise<void> => (closed ??= closeAll());
-  const closeAll = async (): Promise<void> => {
-    await app.get(DispatchTicker).stop();
-    await agents.close();
-    live.close();
-    await app.close();
-  };
+  const close = (): Promise<void> => (closed ??= app.close());
   try {
-    await bus.start();
+    logRequests(fastify, app.get(Metrics));
+    guardFrontDoor(fastify, hosts, () => app.get(TokenService));
+    await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);
+    await app.init();
+    const agents = app.get(AgentGateway);
+    const live = app.get(LiveGateway);
+    routeUpgrades(
+      app.getHttpServer(),
+      hosts,
+      new Map([
+        [AGENT_PATH, agents.upgrade.bind(agents)],
+        [LIVE_PATH, live.upgrade.bind(live)],
+      ]),
+    );
+    await app.get(Bus).start();
     await app.listen(settings.port, settings.host);
   } catch (error) {
     await close();

@@ -75,6 +75,11 @@ export class Worker {
     return [...this.held.values()].filter((held) => !held.discarded).map((held) => held.report());
   }
 
+  /** Senders of all that the agent holds. */
+  senders(): AttemptSender[] {
+    return [...this.held.values()].map(({ sender }) => sender);
+  }
+
   /** All that the agent holds, under a number of its own. To be sent at once: leases count from here. */
   report(): { beat: number; attempts: HeldAttempt[] } {
     return { beat: this.beats.next(), attempts: this.attempts() };

@@ -5,17 +5,17 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Client } from 'pg';
 import { outliveErrors, pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
-import { RETENTION_LOCK } from '../retention/retention.service.js';
+import { lockSession } from '../platform/database/locks.js';
 import { copyOut } from './copy.js';
 import { artifactFile, type BackupManifest, backupFolder, MANIFEST_FILE, tableFile } from './manifest.js';
 
-/** Says of the moment and is written anew by whoever runs. */
+/** Tables about the moment, which a running controller fills again. */
 const LEFT_OUT = ['controller', 'storage', 'change', 'artifact_folder'];
-/** For this account and its group: it holds all that the farm knows. */
+/** For this account and its group: a backup holds everything that the farm stores. */
 const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
 const MIGRATIONS = 'schema_migration';
-/** Above it packing costs more time than it saves space. */
+/** Higher levels cost more time than they save space. */
 const GZIP_LEVEL = 3;
 
 export interface BackupSummary {
@@ -27,17 +27,17 @@ export interface BackupSummary {
 }
 
 /**
- * Writes everything that the farm knows below `target`, while it runs: first the rows as of one moment,
- * then the artifacts that they name, which are there because a row is written after its file and
- * because retention waits. Works with any Postgres, needs none of its programs, and may be read by a
- * newer version. `artifactsDir` is the controller's artifact folder.
+ * Writes everything that the farm stores below `target`, while it runs: first the rows as of one moment, then the
+ * artifacts that they name. Those are there because a row is written after its file and because retention waits.
+ * Works with any Postgres, needs none of its programs, and may be read by a newer version. `artifactsDir` is the
+ * controller's artifact folder.
  */
 export async function backUp(address: DatabaseAddress, artifactsDir: string, target: string): Promise<BackupSummary> {
   const client = new Client({ ...pgOptions(address), application_name: 'peerlab-backup' });
   outliveErrors(client);
   await client.connect();
   try {
-    await client.query('select pg_advisory_lock($1)', [RETENTION_LOCK]);
+    await lockSession(client, 'retention');
     await client.query('begin transaction isolation level repeatable read, read only');
     const tables = await readTables(client);
     const manifest = await readManifest(client, tables);
@@ -69,7 +69,7 @@ interface Table {
   columns: string[];
 }
 
-/** Tables in an order in which foreign keys hold; their references have no circles. */
+/** Tables in an order in which foreign keys hold; their references have no cycles. */
 async function readTables(client: Client): Promise<Table[]> {
   const { rows } = await client.query<{ name: string; columns: string[]; refers: string[] }>(
     `select c.relname as name,
@@ -84,7 +84,7 @@ async function readTables(client: Client): Promise<Table[]> {
   const isPlaced = (name: string): boolean => ordered.some((table) => table.name === name);
   while (ordered.length < rows.length) {
     const ready = rows.filter(({ name, refers }) => !isPlaced(name) && refers.every(isPlaced));
-    if (ready.length === 0) throw new Error('the tables refer to each other in a circle');
+    if (ready.length === 0) throw new Error('the foreign keys of the tables form a cycle');
     ordered.push(...ready.map(({ name, columns }) => ({ name, columns })));
   }
   return ordered;
@@ -117,7 +117,7 @@ async function readManifest(client: Client, tables: Table[]): Promise<BackupMani
   };
 }
 
-/** True when it was there already. Whole or not at all. */
+/** Copies an artifact, whole or not at all; true when it was there already. */
 async function copyArtifact(
   from: string,
   target: string,

@@ -13,29 +13,33 @@ interface CopyConnection extends Connection {
 /** `COPY … TO STDOUT` or `COPY … FROM STDIN` as a query of `pg`. */
 abstract class Copy implements Submittable {
   readonly done: Promise<void>;
-  private settle!: { resolve: () => void; reject: (error: Error) => void };
+  readonly #text: string;
+  #resolve: () => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
   protected fault: Error | null = null;
 
-  constructor(private readonly text: string) {
+  constructor(text: string) {
+    this.#text = text;
     this.done = new Promise((resolve, reject) => {
-      this.settle = { resolve, reject };
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
   }
 
   submit(connection: Connection): void {
-    (connection as CopyConnection).query(this.text);
+    (connection as CopyConnection).query(this.#text);
   }
 
   handleError(error: Error, connection: Connection): void {
     connection.stream.resume();
-    this.settle.reject(this.fault ?? error);
+    this.#reject(this.fault ?? error);
   }
 
   handleReadyForQuery(connection: Connection): void {
-    // Nothing drains a target that has its last row: who waits for that would leave the connection paused.
+    // A target that has its last row may never drain: waiting for that would leave the connection paused.
     connection.stream.resume();
-    if (this.fault === null) this.settle.resolve();
-    else this.settle.reject(this.fault);
+    if (this.fault === null) this.#resolve();
+    else this.#reject(this.fault);
   }
 
   handleCommandComplete(): void {
@@ -44,34 +48,34 @@ abstract class Copy implements Submittable {
 }
 
 class CopyOut extends Copy {
-  constructor(
-    text: string,
-    private readonly target: Writable,
-  ) {
+  readonly #target: Writable;
+
+  constructor(text: string, target: Writable) {
     super(text);
+    this.#target = target;
     target.on('error', (error) => (this.fault ??= error));
   }
 
   handleCopyData({ chunk }: { chunk: Buffer }, connection: CopyConnection): void {
-    // A copy: the parser uses its buffer again before the file has it.
-    if (this.fault !== null || this.target.write(Buffer.from(chunk)) || connection.stream.isPaused()) return;
+    // A copy: the parser reuses its buffer before the chunk is written.
+    if (this.fault !== null || this.#target.write(Buffer.from(chunk)) || connection.stream.isPaused()) return;
     // The server waits while the file is written.
     connection.stream.pause();
-    const goOn = (): void => void connection.stream.resume();
-    once(this.target, 'drain').then(goOn, goOn);
+    const resume = (): void => void connection.stream.resume();
+    once(this.#target, 'drain').then(resume, resume);
   }
 }
 
 class CopyIn extends Copy {
-  constructor(
-    text: string,
-    private readonly source: Readable,
-  ) {
+  readonly #source: Readable;
+
+  constructor(text: string, source: Readable) {
     super(text);
+    this.#source = source;
   }
 
   handleCopyInResponse(connection: CopyConnection): void {
-    this.send(connection).then(
+    this.#send(connection).then(
       () => connection.endCopyFrom(),
       (error: unknown) => {
         this.fault = error instanceof Error ? error : new Error(String(error));
@@ -80,15 +84,15 @@ class CopyIn extends Copy {
     );
   }
 
-  private async send(connection: CopyConnection): Promise<void> {
-    for await (const chunk of this.source) {
+  async #send(connection: CopyConnection): Promise<void> {
+    for await (const chunk of this.#source) {
       connection.sendCopyFromChunk(chunk as Buffer);
       if (connection.stream.writableNeedDrain) await once(connection.stream, 'drain');
     }
   }
 }
 
-/** Writes what `text`, a `COPY … TO STDOUT`, gives; ends the target and resolves when that is through. */
+/** Writes the rows of `text`, a `COPY … TO STDOUT`, to the target, ends it and resolves when it is written. */
 export async function copyOut(client: Client, text: string, target: Writable): Promise<void> {
   const finished = once(target, 'finish');
   // Until it is awaited, a failure is reported by the copy.

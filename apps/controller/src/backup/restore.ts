@@ -13,8 +13,8 @@ import { copyIn } from './copy.js';
 import { artifactFile, BackupManifest, MANIFEST_FILE, tableFile } from './manifest.js';
 
 /**
- * Fences that may have been handed out after the backup was taken. Machines refuse a lower one than they have
- * seen, so a restored farm goes on far above.
+ * Added to the next fence, for those that were given out after the backup was taken: machines refuse a lower fence
+ * than they have seen.
  */
 const FENCES_AHEAD = 1_000_000;
 
@@ -76,16 +76,14 @@ async function requireEmpty(address: DatabaseAddress): Promise<void> {
       `select 1 from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') limit 1`,
     );
     if (rows.length > 0) {
-      throw new SettingError(
-        'the database has tables already: restore into an empty one (DATABASE_URL or PEERLAB_STATE)',
-      );
+      throw new SettingError('the database is not empty; restore into an empty one (DATABASE_URL or PEERLAB_STATE)');
     }
   } finally {
     await client.end();
   }
 }
 
-/** The schema that the backup was taken of. */
+/** Brings the database to the schema of the backup. */
 async function migrateTo(address: DatabaseAddress, names: readonly string[]): Promise<void> {
   const options = dataSourceOptions(address);
   const known = (options.migrations ?? []) as (new () => { name?: string })[];

@@ -208,6 +208,11 @@ export class BuildService {
     ]);
   }
 
+  /** Locks all builds of a run. */
+  async lockOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('select 1 from build where run_id = $1 order by id for update', [runId]);
+  }
+
   /** Removes the builds of a run. Its jobs must have been removed before; bundles stay. */
   async removeOfRun(tx: Queries, runId: string): Promise<void> {
     await tx.run('delete from build where run_id = $1', [runId]);

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { AGENT_PROTOCOL, FRAME_MAX_BYTES, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import {
+  AGENT_PROTOCOL,
+  FRAME_MAX_BYTES,
+  type AgentDisk,
+  type FromAgent,
+  type HeldAttempt,
+  type ToAgent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import type { WebSocket } from 'ws';
 import { guarded } from '../platform/guarded.js';
@@ -49,6 +56,8 @@ export class AgentConnection {
   /** Protocol version of the agent; known after hello. */
   protocol = AGENT_PROTOCOL;
   held: readonly HeldAttempt[] = [];
+  /** As the newest heartbeat has it. */
+  disk: AgentDisk = {};
   lastFrameAt = performance.now();
   /** When an order was last sent, by kind and attempt. */
   readonly sentAt = new Map<string, number>();

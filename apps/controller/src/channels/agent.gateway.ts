@@ -7,6 +7,7 @@ import {
   AGENT_PROTOCOLS,
   FRAME_MAX_BYTES,
   LEASE_SECONDS,
+  type AgentDisk,
   type FromAgent,
 } from '@peerlab/contracts';
 import { WebSocketServer } from 'ws';
@@ -15,6 +16,7 @@ import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
+import { Metrics } from '../platform/metrics/metrics.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { Bus } from '../platform/database/bus.js';
 import { EventIntake } from '../dispatch/event-intake.js';
@@ -58,6 +60,7 @@ export class AgentGateway {
   readonly #reconcile: ReconcileService;
   readonly #logs: LogService;
   readonly #events: EventIntake;
+  readonly #ingestSeconds;
 
   constructor(
     tokens: TokenService,
@@ -67,6 +70,7 @@ export class AgentGateway {
     logs: LogService,
     events: EventIntake,
     bus: Bus,
+    metrics: Metrics,
   ) {
     this.#tokens = tokens;
     this.#fleet = fleet;
@@ -75,6 +79,7 @@ export class AgentGateway {
     this.#orders = new AgentOrders(reconcile);
     this.#logs = logs;
     this.#events = events;
+    this.#ingestSeconds = metrics.duration('ingest_seconds', 'Time to handle a frame of an agent.', ['frame']);
     bus.onMessage((message) => {
       if (message.type === 'agent-work') {
         const connection = this.#byAgent.get(message.agent);
@@ -111,6 +116,16 @@ export class AgentGateway {
     for (const connection of open.slice(0, Math.max(0, open.length + 1 - CONNECTIONS_KEPT))) connection.terminate();
   }
 
+  /** Open connections. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Disks of the agents that are connected here. */
+  disks(): { agent: string; disk: AgentDisk }[] {
+    return [...this.#byAgent].map(([agent, { disk }]) => ({ agent, disk }));
+  }
+
   /** Terminates connections that sent nothing for AGENT_LOST_SECONDS; a half-open one would look alive for hours. */
   dropSilent(): void {
     const limit = performance.now() - AGENT_LOST_SECONDS * 1000;
@@ -139,7 +154,10 @@ export class AgentGateway {
 
   /** A failed report is repeated by the next heartbeat. Every other frame is about one machine or attempt. */
   async #guarded(connection: AgentConnection, frame: FromAgent): Promise<void> {
-    const handle = (): Promise<void> => this.#handle(connection, frame);
+    const handle = async (): Promise<void> => {
+      const end = this.#ingestSeconds.startTimer({ frame: frame.type });
+      await this.#handle(connection, frame).finally(() => end());
+    };
     if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
     const subject =
       frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.attemptId;
@@ -233,6 +251,8 @@ export class AgentGateway {
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
     connection.held = heartbeat.attempts;
+    const { spoolBytes, spoolLagSeconds, diskFreeBytes } = heartbeat;
+    connection.disk = { spoolBytes, spoolLagSeconds, diskFreeBytes };
     const { attempts: held } = heartbeat;
     const machines = heartbeat.machines.map((machine) => {
       const problem = connection.inventoryProblems.get(machine.name);

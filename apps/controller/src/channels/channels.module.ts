@@ -1,16 +1,39 @@
-import { Module } from '@nestjs/common';
+import { Module, type BeforeApplicationShutdown } from '@nestjs/common';
+import { log } from '@peerlab/runtime';
 import { FleetModule } from '../fleet/fleet.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { DispatchModule } from '../dispatch/dispatch.module.js';
+import { endsWithin } from '../platform/deadline.js';
 import { AgentGateway } from './agent.gateway.js';
 import { ChangeFeed } from './change-feed.js';
+import { ChannelMetrics } from './channel-metrics.js';
 import { LiveGateway } from './live.gateway.js';
 import { Housekeeping } from './housekeeping.js';
+
+/**
+ * How long storing received frames may take when the controller ends, in milliseconds. What is not stored then was not
+ * acknowledged, and the agents send it again.
+ */
+const STORE_MS = 5000;
 
 /** Owns no table: it reads. */
 @Module({
   imports: [FleetModule, LogsModule, DispatchModule],
-  providers: [AgentGateway, ChangeFeed, LiveGateway, Housekeeping],
+  providers: [AgentGateway, ChangeFeed, LiveGateway, Housekeeping, ChannelMetrics],
   exports: [AgentGateway, LiveGateway, ChangeFeed],
 })
-export class ChannelsModule {}
+export class ChannelsModule implements BeforeApplicationShutdown {
+  readonly #agents: AgentGateway;
+  readonly #live: LiveGateway;
+
+  constructor(agents: AgentGateway, live: LiveGateway) {
+    this.#agents = agents;
+    this.#live = live;
+  }
+
+  /** Stores what agents sent, then closes all sockets. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (!(await endsWithin(STORE_MS, this.#agents.close()))) log.warn({ afterMs: STORE_MS }, 'frames-not-stored');
+    this.#live.close();
+  }
+}

@@ -144,6 +144,11 @@ export class LiveGateway {
     if (this.#viewers.size > 0) void this.#tell(true);
   }
 
+  /** Open connections. */
+  get size(): number {
+    return this.#viewers.size;
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#flush !== null) clearTimeout(this.#flush);

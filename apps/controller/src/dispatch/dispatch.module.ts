@@ -10,13 +10,22 @@ import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
 import { ReconcileService } from './reconcile.service.js';
 import { ControllerPresence } from './presence.js';
-import { DispatchTicker } from './ticker.js';
+import { FarmMetrics } from './farm-metrics.js';
+import { DispatchScheduler } from './scheduler.js';
 import { EventIntake } from './event-intake.js';
 
 /** Owns controller. */
 @Module({
   imports: [FleetModule, BuildsModule, AttemptsModule, LogsModule, VerdictsModule, RunsModule, StorageModule],
-  providers: [AttemptService, DispatchService, ReconcileService, ControllerPresence, DispatchTicker, EventIntake],
-  exports: [AttemptService, ReconcileService, EventIntake, DispatchTicker, DispatchService],
+  providers: [
+    AttemptService,
+    DispatchService,
+    ReconcileService,
+    ControllerPresence,
+    DispatchScheduler,
+    EventIntake,
+    FarmMetrics,
+  ],
+  exports: [AttemptService, ReconcileService, EventIntake, DispatchService],
 })
 export class DispatchModule {}

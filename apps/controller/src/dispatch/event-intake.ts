@@ -27,6 +27,9 @@ const KIND_OF_EVENT: Partial<Record<AttemptEvent['type'], LockedAttempt['kind']>
   'build-failed': 'build',
 };
 
+/** Events that may write the job, and before it its build or machine. */
+const LOCKS_JOB: ReadonlySet<AttemptEvent['type']> = new Set(['built', 'build-failed', 'finished']);
+
 /** Applies an attempt's events in order and exactly once: counter and effect share a transaction. */
 @Injectable()
 export class EventIntake {
@@ -122,6 +125,8 @@ export class EventIntake {
       log.warn({ attempt: attempt.id, kind: attempt.kind, event: event.type }, 'foreign-event-ignored');
       return false;
     }
+    // Before the build and the machine, which these events write (LOCK_ORDER).
+    if (LOCKS_JOB.has(event.type)) await this.#jobs.lock(tx, attempt.job_id);
     switch (event.type) {
       case 'stage':
         await this.#store.putStage(tx, attempt.id, event, at);

@@ -1,6 +1,8 @@
 import { LEASE_SECONDS } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { integer } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
+import { Readiness } from '../platform/health/readiness.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
 import { ControllerPresence } from './presence.js';
@@ -117,5 +119,42 @@ describe('leases while controllers come and go', () => {
       (fence) => fence > drawn,
     );
     await sql.close();
+  });
+
+  /** Starts a controller that cannot use a table, and gives the table back when its first attempt has failed. */
+  async function startWithout(table: 'controller' | 'lease'): Promise<void> {
+    await farm.server.close();
+    const sql = new Sql(farm.database.address);
+    await sql.run('delete from controller');
+    await sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
+    await sql.run(`alter table ${table} rename to away`);
+    await farm.restart();
+    const readiness = farm.server.app.get(Readiness);
+    await farm.until('the failure of the reaper', async () =>
+      (await readiness.problems()).some(({ path, message }) => path === 'reaper' && message.startsWith('failed')),
+    );
+    await sql.run(`alter table away rename to ${table}`);
+    await sql.close();
+  }
+
+  it.each(['controller', 'lease'] as const)(
+    'begin anew with a later tick when the first could not use the table %s',
+    async (table) => {
+      const open = () =>
+        farm.sql.one({ count: integer }, `select count(*) as count from attempt where state <> 'ended'`);
+      expect(await open()).toEqual({ count: 1 });
+      await startWithout(table);
+      await farm.until('full leases', async () => (await left(farm.sql)) > LEASE_SECONDS - 5);
+      expect(await open()).toEqual({ count: 1 });
+    },
+  );
+
+  it('do not keep the next job waiting when the first look for other controllers failed', async () => {
+    await startWithout('controller');
+    const agent = await farm.agent({ m2: 'BUS_ADDR' }, { name: 'second' });
+    const { manifest } = await farm.bundle('later');
+    const yaml = `name: l\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [m2]}\n`;
+    await farm.call('submitRun', { body: { yaml } });
+    await agent.take('test');
   });
 });

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { lockForTransaction } from '../platform/database/locks.js';
 import { Sql } from '../platform/database/sql.js';
 
 /** A controller that has not shown itself for this long is gone; it shows itself every two seconds. */
 const ALIVE_SECONDS = 6;
-/** Rows of controllers that are gone for good are of no interest to anybody. */
+/** How long the row of a controller that is gone is kept. */
 const KEPT_SECONDS = 86_400;
-/** Any constant: controllers that start together look one after the other. */
-const LOCK = 747_048;
 
 /** Which controllers are alive, as far as the database can tell. */
 @Injectable()
@@ -20,13 +19,13 @@ export class ControllerPresence {
   }
 
   /**
-   * Shows that this controller is alive. Resolves to whether the farm was without any controller until
-   * now: then nobody could renew a lease, and the agents are not to blame.
+   * Shows that this controller is alive. Resolves to whether no controller was alive until now: agents could not
+   * renew their leases then.
    */
   async show(): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
-      await tx.run('select pg_advisory_xact_lock($1)', [LOCK]);
-      const alive = await tx.one(
+      await lockForTransaction(tx, 'presence');
+      const isAnyAlive = await tx.exists(
         `select 1 from controller where seen_at > clock_timestamp() - make_interval(secs => $1) limit 1`,
         [ALIVE_SECONDS],
       );
@@ -38,11 +37,11 @@ export class ControllerPresence {
       await tx.run('delete from controller where seen_at < clock_timestamp() - make_interval(secs => $1)', [
         KEPT_SECONDS,
       ]);
-      return alive === null;
+      return !isAnyAlive;
     });
   }
 
-  /** Ends on purpose: the next controller need not wait to know that this one is gone. */
+  /** Removes the row of this controller, so that the next one does not take it for alive. */
   async leave(): Promise<void> {
     await this.#sql.run('delete from controller where id = $1', [this.id]);
   }

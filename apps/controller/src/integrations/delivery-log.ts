@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { DeliveryOutcome, DeliveryPage, DeliveryView } from '@peerlab/contracts';
+import { lockForTransaction } from '../platform/database/locks.js';
 import { columnsOf, json, nullable, pick, text } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
@@ -10,8 +11,6 @@ const DELIVERY = columnsOf(WebhookDelivery);
 
 /** How long deliveries that started no run are kept. The others stay: a replay is recognized by them. */
 const IDLE_DAYS = 90;
-/** Any constant: the first half of the locks that deliveries take. */
-const LOCK = 747_049;
 /** Longest reason that is kept, in characters. */
 const DETAIL_MAX = 500;
 
@@ -47,7 +46,7 @@ export class DeliveryLog {
 
   /** Serializes the deliveries of a hook while they check whether they were seen before. */
   async lock(tx: Queries, { source }: Delivery): Promise<void> {
-    await tx.run('select pg_advisory_xact_lock($1, hashtext($2))', [LOCK, source]);
+    await lockForTransaction(tx, 'delivery', source);
   }
 
   /** The run that this delivery has started; null when it has not started one. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { errorFields, writeLog } from './logging.js';
+import { log } from '@peerlab/runtime';
 
 /**
  * A listener that cannot throw: an error in a listener of a socket would end the process. It is logged with a
@@ -14,8 +14,8 @@ export function guarded<A extends unknown[]>(
   return (...values) => {
     try {
       listener(...values);
-    } catch (error) {
-      writeLog('error', event, { correlationId: randomUUID(), ...errorFields(error) });
+    } catch (err) {
+      log.error({ correlationId: randomUUID(), err }, event);
       recover();
     }
   };

@@ -6,9 +6,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { SettingError } from './setting-error.js';
 
-/** Shorter secrets can be guessed offline by whoever saw one signed delivery. */
+/** Shorter secrets can be guessed offline from one signed delivery. */
 const SECRET_MIN_CHARACTERS = 16;
-/** Hooks of one farm: each is looked up per delivery and has a limit of its own in memory. */
+/** Hooks of one farm: each delivery searches the list, and each hook has a limit of its own in memory. */
 const HOOKS_MAX = 200;
 
 const Common = { name: Name, secretFile: z.string().min(1) };
@@ -32,7 +32,7 @@ const HooksFile = z.strictObject({
 
 interface CommonHook {
   name: string;
-  /** An object that no log line and no JSON shows the content of. */
+  /** An object whose content appears in no log line and no JSON. */
   secret: KeyObject;
   /** Names of the templates that it may run. */
   templates: readonly string[];

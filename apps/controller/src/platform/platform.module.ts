@@ -12,25 +12,37 @@ import { Bus } from './database/bus.js';
 import type { DatabaseAddress } from './database/connection.js';
 import { Sql } from './database/sql.js';
 import { AnswerInterceptor } from './http/answer.interceptor.js';
+import { HealthController } from './health/health.controller.js';
+import { Readiness } from './health/readiness.js';
 import { CallerLimit } from './http/caller-limit.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { Metrics } from './metrics/metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { SessionController } from './session.controller.js';
 
-/** Owns token and change; gives every room settings, database, bus and access control. Stops listening to the database last. */
+/** How long statements may take that still run when everything else is closed, in milliseconds. */
+const LAST_STATEMENTS_MS = 2000;
+
+/**
+ * Owns token and change; gives every room settings, database, bus, access control, readiness and metrics. It is the
+ * last but one to shut down, before TypeORM closes the pool.
+ */
 @Global()
 @Module({})
 export class PlatformModule implements OnApplicationShutdown {
   readonly #bus: Bus;
+  readonly #sql: Sql;
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, sql: Sql) {
     this.#bus = bus;
+    this.#sql = sql;
   }
 
   static forRoot(settings: Settings, address: DatabaseAddress): DynamicModule {
     return {
       module: PlatformModule,
       imports: [TypeOrmModule.forFeature([Token])],
-      controllers: [SessionController, TokenController],
+      controllers: [SessionController, TokenController, HealthController, MetricsController],
       providers: [
         { provide: SETTINGS_TOKEN, useValue: settings },
         { provide: Sql, inject: [DataSource], useFactory: sqlOf },
@@ -40,13 +52,17 @@ export class PlatformModule implements OnApplicationShutdown {
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         TokenService,
+        Readiness,
+        Metrics,
       ],
-      exports: [SETTINGS_TOKEN, Sql, Bus, CallerLimit, TokenService],
+      exports: [SETTINGS_TOKEN, Sql, Bus, CallerLimit, TokenService, Readiness, Metrics],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.#bus.stop();
+    // The pool closes when its last connection is given back: one statement that hangs would hold up the end.
+    await this.#sql.endBusy(LAST_STATEMENTS_MS);
   }
 }
 

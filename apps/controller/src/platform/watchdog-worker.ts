@@ -13,8 +13,13 @@ for (;;) {
   still = now === seen ? still + 1 : 0;
   seen = now;
   if (still < looks) continue;
-  const message = `the event loop has not moved for ${(looks * beatMs) / 1000} s; ending the process`;
   // Not by the logger: its stream belongs to the thread that is stuck.
-  writeSync(2, `${JSON.stringify({ at: new Date().toISOString(), level: 'error', message, event: 'watchdog' })}\n`);
+  const line = {
+    level: 'error',
+    time: new Date().toISOString(),
+    stuckSeconds: (looks * beatMs) / 1000,
+    event: 'event-loop-stuck',
+  };
+  writeSync(2, `${JSON.stringify(line)}\n`);
   process.kill(process.pid, 'SIGKILL');
 }

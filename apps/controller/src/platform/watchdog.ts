@@ -1,6 +1,6 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
-import { errorFields, writeLog } from './logging.js';
+import { log } from '@peerlab/runtime';
 
 /** Between two signs of life of the event loop, and between two looks at them, in milliseconds. */
 const BEAT_MS = 1000;
@@ -26,6 +26,6 @@ export function startWatchdog(limitSeconds: number): void {
   setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS).unref();
   const order: WatchdogOrder = { beats, beatMs: BEAT_MS, looks: Math.ceil((limitSeconds * 1000) / BEAT_MS) };
   const worker = new Worker(new URL('./watchdog-worker.js', import.meta.url), { workerData: order });
-  worker.on('error', (error) => writeLog('error', 'watchdog-failed', errorFields(error)));
+  worker.on('error', (err) => log.error({ err }, 'watchdog-failed'));
   worker.unref();
 }

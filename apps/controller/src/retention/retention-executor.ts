@@ -73,11 +73,15 @@ export class RetentionExecutor {
     }
   }
 
-  /** Locks in the order of platform/database/locks.ts: attempts, streams, jobs, the run. */
+  /** Locks in the order of platform/database/locks.ts: attempts, streams, jobs, builds, the run. */
   async #ofRun(removal: Removal, work: (tx: Queries, attempts: string[]) => Promise<Weight>): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       const ids = await this.#attempts.lockOfRun(tx, removal.subject);
       await this.#streams.lockAll(tx, ids);
+      if (removal.kind === 'run') {
+        await this.#jobs.lockOfRun(tx, removal.subject);
+        await this.#builds.lockOfRun(tx, removal.subject);
+      }
       const run = await tx.one(
         { free: bool },
         `select state = 'ended' and not exists (select 1 from run_pin p where p.run_id = run.id) as free
@@ -111,13 +115,13 @@ export class RetentionExecutor {
   async #artifact(removal: Removal): Promise<boolean> {
     const sha256 = removal.subject;
     const isMarked = await this.#sql.transaction(async (tx) => {
-      // A run that starts to use the bundle at the same time locks its row, and finds the mark afterwards.
-      await tx.run('select 1 from bundle where sha256 = $1 for update', [sha256]);
       const artifact = await tx.one(
         pick(ARTIFACT, 'size_bytes'),
         'select size_bytes from artifact where sha256 = $1 and removed_at is null for update',
         [sha256],
       );
+      // A run that starts to use the bundle at the same time locks its row, and finds the mark afterwards.
+      await tx.run('select 1 from bundle where sha256 = $1 for update', [sha256]);
       const isUsed = await tx.exists(
         `select 1 where exists (select 1 from (${ARTIFACT_USES}) used join run r on r.id = used.run_id
            where used.sha256 = $1 and (r.state <> 'ended' or exists (select 1 from run_pin p where p.run_id = r.id)))`,

@@ -4,6 +4,7 @@ import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@pe
 import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
+import { tryLockSession, unlockSession } from '../platform/database/locks.js';
 import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -14,8 +15,6 @@ import { planRemovals } from './plan.js';
 import { RetentionExecutor } from './retention-executor.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
-/** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
-export const RETENTION_LOCK = 747_048;
 const DELETIONS_SHOWN = 100;
 const SWEEP_EVERY_MS = 3600 * 1000;
 
@@ -38,6 +37,7 @@ export class RetentionService {
   readonly #logs: LogService;
   readonly #policy: RetentionPolicy;
   #sweptAt: Date | null = null;
+  #stopped = false;
 
   constructor(
     sql: Sql,
@@ -67,14 +67,11 @@ export class RetentionService {
     const client = await this.#sql.pool.connect();
     let broken: Error | undefined;
     try {
-      const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [
-        RETENTION_LOCK,
-      ]);
-      if (rows[0]?.mine !== true) return null;
+      if (!(await tryLockSession(client, 'retention'))) return null;
       try {
         return await this.#pass();
       } finally {
-        await client.query('select pg_advisory_unlock($1)', [RETENTION_LOCK]);
+        await unlockSession(client, 'retention');
       }
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
@@ -83,6 +80,11 @@ export class RetentionService {
       // A connection that may still hold the lock is not used again.
       client.release(broken);
     }
+  }
+
+  /** Lets the pass that runs end after the removal that it is at; for the end of the controller. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   async view(): Promise<RetentionView> {
@@ -131,6 +133,7 @@ export class RetentionService {
     const before = await this.#meter.measure();
     const removed = await this.#sweep(before.measuredAt);
     for (const removal of await this.#removals(before)) {
+      if (this.#stopped) break;
       try {
         if (await this.#executor.remove(removal)) removed.push(removal);
       } catch (err) {
@@ -140,7 +143,7 @@ export class RetentionService {
     if (removed.length === 0) return planOf(before, []);
     log.info({ count: removed.length, bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) }, 'evidence-removed');
     // VACUUM makes the space of removed lines reusable; it cannot run in a transaction.
-    if (removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
+    if (!this.#stopped && removed.some(({ lines }) => lines > 0)) await this.#logs.vacuum();
     const after = await this.#meter.measure();
     return { ...planOf(after, removed), usedBytesAfter: after.use.usedBytes };
   }

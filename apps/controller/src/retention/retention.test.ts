@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RetentionPolicy, type RetentionPlan } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadSettings } from '../platform/config.js';
+import { tryLockSession } from '../platform/database/locks.js';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { sampleResult } from '../testing/samples.js';
@@ -244,10 +245,7 @@ describe('retention by space', () => {
     await start({});
     const client = await farm.sql.pool.connect();
     try {
-      await farm.until('the lock of retention', async () => {
-        const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock(747048) as mine');
-        return rows[0]?.mine === true;
-      });
+      await farm.until('the lock of retention', () => tryLockSession(client, 'retention'));
       expect(await farm.server.app.get(RetentionService).run()).toBeNull();
       expect((await farm.request('runRetention', {})).status).toBe(409);
     } finally {

@@ -63,6 +63,11 @@ export class JobService {
     );
   }
 
+  /** Locks all jobs of a run. */
+  async lockOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('select 1 from job where run_id = $1 order by id for update', [runId]);
+  }
+
   /**
    * queued → running; its run runs from the first one on. The row of the run is locked only when that changes.
    * @param attemptNumber from 1; the results of an earlier attempt count no more, so the run is summed up again

@@ -88,6 +88,9 @@ function callsOf(
   const build = { build: '' };
   return {
     health: {},
+    live: {},
+    ready: {},
+    metrics: {},
     session: {},
     listRuns: {},
     getRun: { params: { run } },

@@ -180,6 +180,19 @@ const AgentState = z.object({
   attempts: z.array(HeldAttempt).max(2000),
 });
 
+const BYTES_MAX = 2 ** 50;
+
+/** Space on the agent's disk, for its operators. Absent from agents that do not measure it. */
+const AgentDisk = z.object({
+  /** What was recorded and is not acknowledged yet. */
+  spoolBytes: z.number().int().nonnegative().max(BYTES_MAX).optional(),
+  /** How long ago the oldest of it was recorded; 0 = all is acknowledged. */
+  spoolLagSeconds: z.number().nonnegative().max(1e9).optional(),
+  /** Where the spool is. */
+  diskFreeBytes: z.number().int().nonnegative().max(BYTES_MAX).optional(),
+});
+export type AgentDisk = z.infer<typeof AgentDisk>;
+
 export const FromAgent = z.discriminatedUnion('type', [
   AgentState.extend({
     type: z.literal('hello'),
@@ -193,7 +206,7 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** Concurrent test jobs it takes on; null = as many as it has machines. */
     testSlots: z.number().int().positive().nullable().default(null),
   }),
-  AgentState.extend({ type: z.literal('heartbeat') }),
+  AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
   z.object({ type: z.literal('accepted'), attemptId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */

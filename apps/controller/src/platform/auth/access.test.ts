@@ -10,7 +10,7 @@ import { AuthGuard } from './auth.guard.js';
 import { TokenService } from './token.service.js';
 
 /** What anyone may call, wherever the controller listens. */
-const PUBLIC = ['health', 'getBadge'];
+const PUBLIC = ['live', 'ready', 'health', 'getBadge'];
 const NOWHERE = '00000000-0000-4000-8000-000000000000';
 
 let farm: TestFarm;
@@ -40,7 +40,7 @@ describe('every route', () => {
 
   it.each(routes)('%s is refused without a token, unless it is declared public or signed', async (name, route) => {
     const { status } = await ask(route, null);
-    if (PUBLIC.includes(name)) expect([200, 400, 404]).toContain(status);
+    if (PUBLIC.includes(name)) expect([200, 400, 404, 503]).toContain(status);
     else if (route.access === 'signature') expect([400, 401]).toContain(status);
     else expect(status).toBe(401);
   });
@@ -53,6 +53,24 @@ describe('every route', () => {
 
   it('answers HEAD as it does GET', async () => {
     expect((await fetch(`${farm.server.url}/api/v1/runs`, { method: 'HEAD' })).status).toBe(401);
+  });
+
+  it('with an access that the guard does not know is refused, and so is a handler without a route', async () => {
+    const guard = new AuthGuard(farm.server.app.get(TokenService), new CallerLimit(), farm.settings);
+    const handled = (name: string): ExecutionContext => {
+      const handler = (): null => null;
+      Reflect.defineMetadata('peerlab:route', name, handler);
+      return { getHandler: () => handler } as unknown as ExecutionContext;
+    };
+    await expect(guard.canActivate(handled('toString'))).rejects.toMatchObject({ code: 'undeclared' });
+    await expect(guard.canActivate(handled('nothing'))).rejects.toMatchObject({ code: 'undeclared' });
+    const { access } = ROUTES.listRuns;
+    try {
+      Object.assign(ROUTES.listRuns, { access: 'anyone' });
+      await expect(guard.canActivate(handled('listRuns'))).rejects.toMatchObject({ code: 'undeclared' });
+    } finally {
+      Object.assign(ROUTES.listRuns, { access });
+    }
   });
 
   it('without a declaration is refused', async () => {

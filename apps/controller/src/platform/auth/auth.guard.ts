@@ -6,7 +6,7 @@ import {
   type ExecutionContext,
   type RawBodyRequest,
 } from '@nestjs/common';
-import type { Route } from '@peerlab/contracts';
+import type { Access, Route, TokenKind } from '@peerlab/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SETTINGS_TOKEN, type Settings } from '../config.js';
 import { CallerLimit } from '../http/caller-limit.js';
@@ -17,15 +17,23 @@ import { TokenService, type Identity } from './token.service.js';
 const callers = new WeakMap<FastifyRequest, Identity>();
 
 /**
- * What a caller without a token may send to be read and checked, in bytes. A run without patches has a few
- * kilobytes; those who send series as text have a token.
+ * Largest body of a caller without a token, in bytes. A run without patches has a few kilobytes; callers that send
+ * series as text have a token.
  */
 export const ANONYMOUS_BODY_MAX_BYTES = 256 * 1024;
 
-/**
- * Lets through who may call a route by its declared `access`; a route without one is refused. Signatures are
- * checked by the hook itself.
- */
+/** Which kinds of token may call a route; null = it needs none. Absent = it is refused. */
+const TOKENS_OF: ReadonlyMap<Access, readonly TokenKind[] | null> = new Map([
+  ['public', null],
+  // The route checks the signature itself.
+  ['signature', null],
+  ['read', ['user']],
+  ['user', ['user']],
+  // A user may do all that an agent may, not the reverse.
+  ['agent', ['user', 'agent']],
+]);
+
+/** Lets a caller through by the declared access of the route. A handler without one that is known is refused. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   readonly #tokens: TokenService;
@@ -40,46 +48,53 @@ export class AuthGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const route = servedRoute(context);
-    if (route === null) throw new ProblemError(403, 'undeclared', 'the route does not declare who may call it');
+    const kinds = route === null ? undefined : TOKENS_OF.get(route.access);
+    if (route === null || kinds === undefined) {
+      throw new ProblemError(403, 'undeclared', 'the route does not declare who may call it');
+    }
     const http = context.switchToHttp();
     const request = http.getRequest<RawBodyRequest<FastifyRequest>>();
-    const identity = this.#isOpen(route, request) ? null : await this.#identify(route, request);
+    const isOpen = kinds === null || this.#isOpenRead(route, request);
+    const identity = isOpen ? null : await this.#identify(kinds, request);
     if (identity !== null) callers.set(request, identity);
     if (route.isHeavy === true) {
       const caller = identity?.id ?? this.#tokens.callerOf(request.headers.authorization, request.ip);
       const { raw } = http.getResponse<FastifyReply>();
       const end = this.#limit.begin(caller);
       raw.once('close', end);
-      // It may have gone while its token was looked up.
+      // The caller may have gone while its token was looked up.
       if (raw.closed) end();
     }
     return true;
   }
 
-  /** Whether the route may be called without a token. */
-  #isOpen(route: Route, { rawBody }: RawBodyRequest<FastifyRequest>): boolean {
-    if (route.access === 'read') return this.#publicReads && (rawBody?.length ?? 0) <= ANONYMOUS_BODY_MAX_BYTES;
-    return route.access === 'public' || route.access === 'signature';
+  /** Whether it is a read that needs no token here. */
+  #isOpenRead({ access }: Route, { rawBody }: RawBodyRequest<FastifyRequest>): boolean {
+    return access === 'read' && this.#publicReads && (rawBody?.length ?? 0) <= ANONYMOUS_BODY_MAX_BYTES;
   }
 
-  async #identify(route: Route, request: FastifyRequest): Promise<Identity> {
+  async #identify(kinds: readonly TokenKind[], request: FastifyRequest): Promise<Identity> {
     const identity = await this.#tokens.identify(request.headers.authorization, request.ip);
     if (identity === null) {
       throw new ProblemError(401, 'unauthorized', 'this needs a token', {
         detail: 'send "Authorization: Bearer plk_…"; the controller\'s "token create" makes one',
       });
     }
-    // A user may do all that an agent may, not the reverse.
-    if (route.access !== 'agent' && identity.kind !== 'user') {
+    if (!kinds.includes(identity.kind)) {
       throw new ProblemError(403, 'forbidden', 'this needs a user token; an agent token was sent');
     }
     return identity;
   }
 }
 
+/** Name of the token that a request came with; null when it needed none or had no valid one. */
+export function callerName(request: FastifyRequest): string | null {
+  return callers.get(request)?.name ?? null;
+}
+
 /** Parameter decorator: who calls, as the guard found out. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
   const identity = callers.get(context.switchToHttp().getRequest<FastifyRequest>());
-  if (identity === undefined) throw new Error('a route without a token asks who calls');
+  if (identity === undefined) throw new Error('a route that needs no token asks who calls');
   return identity;
 });

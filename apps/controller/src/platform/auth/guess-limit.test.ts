@@ -1,44 +1,46 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TestFarm } from '../../testing/farm.js';
 import { GuessLimit } from './guess-limit.js';
 
 describe('the limit of guesses', () => {
-  it('lets thirty wrong tokens through, then one every two seconds', () => {
-    let nowMs = 0;
-    const limit = new GuessLimit(() => nowMs);
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Sends wrong tokens; returns how many were looked up. */
+  async function guess(limit: GuessLimit, address: string, count: number): Promise<number> {
     let looked = 0;
-    for (let guess = 0; guess < 1000; guess += 1) {
-      if (!limit.allows('10.0.0.1')) continue;
+    for (let sent = 0; sent < count; sent += 1) {
+      if ((await limit.refusedForSeconds(address)) > 0) continue;
       looked += 1;
-      limit.noteWrong('10.0.0.1');
+      await limit.noteWrong(address);
     }
-    expect(looked).toBe(30);
-    nowMs += 2_000;
-    expect(limit.allows('10.0.0.1')).toBe(true);
-    limit.noteWrong('10.0.0.1');
-    expect(limit.allows('10.0.0.1')).toBe(false);
-    expect(limit.allows('10.0.0.2')).toBe(true);
+    return looked;
+  }
+
+  it('lets thirty wrong tokens of an address through within a minute, and says how long to wait', async () => {
+    const limit = new GuessLimit();
+    expect(await guess(limit, '10.0.0.1', 1000)).toBe(30);
+    expect(await limit.refusedForSeconds('10.0.0.1')).toBe(60);
+    expect(await limit.refusedForSeconds('10.0.0.2')).toBe(0);
+    await vi.advanceTimersByTimeAsync(45_000);
+    expect(await limit.refusedForSeconds('10.0.0.1')).toBe(15);
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(await guess(limit, '10.0.0.1', 1000)).toBe(30);
   });
 
-  it('never allows more than the burst, however long nothing was heard', () => {
-    let nowMs = 0;
-    const limit = new GuessLimit(() => nowMs);
-    limit.noteWrong('a');
-    nowMs = 1e9;
-    let looked = 0;
-    while (limit.allows('a')) {
-      limit.noteWrong('a');
-      looked += 1;
-    }
-    expect(looked).toBe(30);
+  it('never allows more than that at once, however long an address sent nothing', async () => {
+    const limit = new GuessLimit();
+    await limit.noteWrong('a');
+    await vi.advanceTimersByTimeAsync(1e9);
+    expect(await guess(limit, 'a', 1000)).toBe(30);
   });
 
-  it('keeps a bounded number of addresses in mind', () => {
-    const limit = new GuessLimit(() => 0);
-    for (let guess = 0; guess < 40; guess += 1) limit.noteWrong('first');
-    expect(limit.allows('first')).toBe(false);
-    for (let address = 0; address < 10_000; address += 1) limit.noteWrong(`address ${address}`);
-    expect(limit.allows('first')).toBe(true);
+  it('remembers a bounded number of addresses', async () => {
+    const limit = new GuessLimit();
+    await guess(limit, 'first', 40);
+    expect(await limit.refusedForSeconds('first')).toBeGreaterThan(0);
+    for (let address = 0; address < 10_000; address += 1) await limit.noteWrong(`address ${address}`);
+    expect(await limit.refusedForSeconds('first')).toBe(0);
   });
 });
 
@@ -49,7 +51,7 @@ describe('guessing at the API', () => {
   });
   afterAll(() => farm.stop());
 
-  it('is slowed down, and does not keep out who has been here with a token', async () => {
+  it('is slowed down, and does not keep out a caller that has sent a right token before', async () => {
     expect((await farm.request('session', {})).status).toBe(200);
     const statuses: number[] = [];
     for (let guess = 0; guess < 60; guess += 1) {

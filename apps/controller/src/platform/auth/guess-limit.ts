@@ -1,49 +1,35 @@
-/** Wrong tokens that an address may send at once, and how long each further one takes. */
-const BURST = 30;
-const REFILL_MS = 2_000;
-/** Addresses kept in mind; the one that was not heard of for the longest time is forgotten first. */
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+
+/** Wrong tokens that an address may send within WINDOW_SECONDS. */
+const GUESSES_MAX = 30;
+const WINDOW_SECONDS = 60;
+/** Addresses that are remembered; the one that was added first is forgotten first. */
 const ADDRESSES_MAX = 10_000;
 
-interface Bucket {
-  left: number;
-  atMs: number;
-}
-
 /**
- * Slows down whoever tries tokens: after BURST wrong ones an address is refused, and gets another try
- * every REFILL_MS. Nobody can guess a token anyhow; what this protects is the database behind the look-up.
+ * Slows down whoever tries tokens: after GUESSES_MAX wrong ones an address is refused for the rest of the window. A
+ * token cannot be guessed anyhow; what this protects is the database behind the look-up.
  */
 export class GuessLimit {
-  readonly #buckets = new Map<string, Bucket>();
-  readonly #nowMs: () => number;
+  readonly #limiter = new RateLimiterMemory({ points: GUESSES_MAX, duration: WINDOW_SECONDS });
+  /** The limiter itself remembers any number of addresses. */
+  readonly #addresses = new Set<string>();
 
-  /** `nowMs` = milliseconds that never go back. */
-  constructor(nowMs: () => number = () => performance.now()) {
-    this.#nowMs = nowMs;
-  }
-
-  /** Whether a token of this address is looked up at all. */
-  allows(address: string): boolean {
-    return this.#bucketOf(address).left >= 1;
+  /** How long tokens of this address are refused, in whole seconds; 0 = they are looked up. */
+  async refusedForSeconds(address: string): Promise<number> {
+    const state = await this.#limiter.get(address);
+    if (state === null || state.remainingPoints > 0) return 0;
+    return Math.max(1, Math.ceil(state.msBeforeNext / 1000));
   }
 
   /** The address sent a wrong one. */
-  noteWrong(address: string): void {
-    const bucket = this.#bucketOf(address);
-    bucket.left = Math.max(0, bucket.left - 1);
-    this.#buckets.delete(address);
-    this.#buckets.set(address, bucket);
-    if (this.#buckets.size <= ADDRESSES_MAX) return;
-    const [oldest] = this.#buckets.keys();
-    if (oldest !== undefined) this.#buckets.delete(oldest);
-  }
-
-  #bucketOf(address: string): Bucket {
-    const nowMs = this.#nowMs();
-    const bucket = this.#buckets.get(address);
-    if (bucket === undefined) return { left: BURST, atMs: nowMs };
-    bucket.left = Math.min(BURST, bucket.left + (nowMs - bucket.atMs) / REFILL_MS);
-    bucket.atMs = nowMs;
-    return bucket;
+  async noteWrong(address: string): Promise<void> {
+    await this.#limiter.penalty(address);
+    this.#addresses.add(address);
+    if (this.#addresses.size <= ADDRESSES_MAX) return;
+    const [oldest] = this.#addresses;
+    if (oldest === undefined) return;
+    this.#addresses.delete(oldest);
+    await this.#limiter.delete(oldest);
   }
 }

@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import type { CreatedToken, TokenView } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { Input, Serve, type InputOf } from '../http/serve.js';
-import { writeLog } from '../logging.js';
 import { Caller } from './auth.guard.js';
 import { TokenService, type Identity } from './token.service.js';
 
-/** Tokens as the admin page manages them. Who made or ended one stands in the controller's log. */
+/** Tokens as the admin page manages them. The controller's log says who created or revoked one. */
 @Controller()
 export class TokenController {
   readonly #tokens: TokenService;
@@ -25,14 +25,14 @@ export class TokenController {
       site: body.site ?? null,
       only: body.only ?? null,
     });
-    writeLog('info', 'a token was created', { by: name, token: created.token.id, kind: body.kind, for: body.name });
+    log.info({ by: name, token: created.token.id, kind: body.kind, for: body.name }, 'token-created');
     return created;
   }
 
   @Serve('revokeToken')
   async revokeToken(@Input() { params }: InputOf<'revokeToken'>, @Caller() { id, name }: Identity): Promise<TokenView> {
     const revoked = await this.#tokens.revoke(params.token, id);
-    writeLog('info', 'a token was revoked', { by: name, token: revoked.id, kind: revoked.kind, for: revoked.name });
+    log.info({ by: name, token: revoked.id, kind: revoked.kind, for: revoked.name }, 'token-revoked');
     return revoked;
   }
 }

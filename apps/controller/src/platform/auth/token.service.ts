@@ -15,7 +15,7 @@ export interface Identity {
   limits: AgentLimits;
 }
 
-/** What the agent of a token is held to. */
+/** What the agent of a token is restricted to. */
 export interface AgentLimits {
   /** The only site that it may speak for; null = any. */
   site: string | null;
@@ -25,10 +25,10 @@ export interface AgentLimits {
 
 const NO_LIMITS: AgentLimits = { site: null, only: null };
 
-/** Tokens that were right lately, by hash: their address may have a bad neighbour. */
+/** Tokens that were right lately, by hash: wrong tokens from the same address do not keep them out. */
 const KNOWN_MAX = 10_000;
 
-/** How exactly the last use of a token is known. */
+/** How exactly the last use of a token is recorded. */
 const USE_RECORDED_MS = 60_000;
 
 const digest = (secret: string): string => createHash('sha256').update(secret).digest('hex');
@@ -61,7 +61,7 @@ export class TokenService {
     return { token: tokenView(await this.#tokens.findOneByOrFail({ id }), ''), secret };
   }
 
-  /** All tokens, valid ones first, the newest first; `current` = the id of the one that asks. */
+  /** All tokens, valid ones first, the newest first; `current` = the id of the caller's. */
   async list(current: string): Promise<TokenView[]> {
     const tokens = await this.#tokens.find({
       order: { revokedAt: { direction: 'DESC', nulls: 'FIRST' }, createdAt: 'DESC' },
@@ -69,7 +69,7 @@ export class TokenService {
     return tokens.map((token) => tokenView(token, current));
   }
 
-  /** Ends a token for good; one that is revoked already stays as it is. Not the one that asks: 409. */
+  /** Revokes a token; one that is revoked already stays as it is. Throws ProblemError 409 for the caller's own. */
   async revoke(id: string, current: string): Promise<TokenView> {
     if (id === current) {
       throw new ProblemError(409, 'own-token', 'a token cannot revoke itself', {
@@ -90,18 +90,21 @@ export class TokenService {
   }
 
   /**
-   * Who the Authorization header stands for, or null. With the sender's `address` wrong tokens are
+   * Whose token the Authorization header has, or null. With the sender's `address` wrong tokens are
    * counted: throws ProblemError 429, without a look-up, when there were too many.
    */
   async identify(header: string | undefined, address?: string): Promise<Identity | null> {
     const secret = bearerOf(header);
     if (secret === null) return null;
     const hash = digest(secret);
-    if (address !== undefined && !this.#known.has(hash) && !this.#guesses.allows(address)) throw tooManyGuesses();
+    if (address !== undefined && !this.#known.has(hash)) {
+      const seconds = await this.#guesses.refusedForSeconds(address);
+      if (seconds > 0) throw tooManyGuesses(seconds);
+    }
     const token = await this.#tokens.findOneBy({ hash, revokedAt: IsNull() });
     if (token === null || !timingSafeEqual(Buffer.from(token.hash), Buffer.from(hash))) {
       this.#known.delete(hash);
-      if (address !== undefined) this.#guesses.noteWrong(address);
+      if (address !== undefined) await this.#guesses.noteWrong(address);
       return null;
     }
     this.#remember(hash);
@@ -111,7 +114,7 @@ export class TokenService {
 
   /**
    * Name under which the work of a caller is counted, without a look-up: its token when that was right lately,
-   * else its address. A made-up token is no way to another share.
+   * else its address: a made-up token gives no further share.
    */
   callerOf(header: string | undefined, address: string): string {
     const secret = bearerOf(header);
@@ -119,7 +122,7 @@ export class TokenService {
     return hash !== null && this.#known.has(hash) ? `token ${hash}` : `address ${address}`;
   }
 
-  /** Once a minute at most, so that a busy agent costs no write a request. */
+  /** Once a minute at most, so that not every request of a busy agent is a write. */
   async #noteUse({ id, lastUsedAt }: Token): Promise<void> {
     if (lastUsedAt !== null && Date.now() - lastUsedAt.getTime() < USE_RECORDED_MS) return;
     await this.#tokens.update({ id }, { lastUsedAt: () => 'clock_timestamp()' });
@@ -148,8 +151,8 @@ function tokenView(
   };
 }
 
-const tooManyGuesses = (): ProblemError =>
+const tooManyGuesses = (seconds: number): ProblemError =>
   new ProblemError(429, 'too-many-guesses', 'too many wrong tokens came from this address', {
-    detail: 'wait a minute, and correct the token',
-    retryAfterSeconds: 60,
+    detail: `correct the token and try again in ${seconds} s`,
+    retryAfterSeconds: seconds,
   });

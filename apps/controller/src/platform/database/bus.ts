@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
+import { log } from '@peerlab/runtime';
 import { Client } from 'pg';
 import { z } from 'zod';
 import { LogStream } from '@peerlab/contracts';
-import { errorFields, writeLog } from '../logging.js';
 import { pgOptions, type DatabaseAddress } from './connection.js';
 import type { Queries } from './sql.js';
 
@@ -11,7 +11,7 @@ const CHANNEL = 'peerlab';
 const PAYLOAD_MAX = 7000;
 const RECONNECT_MS = 500;
 
-/** What replicas tell each other. Only ever a hint: the receiver reads the tables. */
+/** What replicas tell each other. Only a hint: the receiver reads the tables. */
 export const BusMessage = z.discriminatedUnion('type', [
   /** `noted`: the table `change` has it, too. Controllers of the version before do not write there. */
   z.object({ type: z.literal('changed'), topics: z.array(z.string()), noted: z.literal(true).optional() }),
@@ -44,7 +44,7 @@ export async function noteChanges(queries: Queries, topics: readonly string[]): 
 
 /**
  * Forgets changes that are older than `keptSeconds`, except the newest of them, which says how far back the rest
- * goes. Changes of transactions that are still to come were brought by a copy of another cluster.
+ * goes. Changes of future transactions were brought by a copy of another cluster.
  */
 export async function forgetChanges(queries: Queries, keptSeconds: number): Promise<void> {
   await queries.run(
@@ -55,7 +55,7 @@ export async function forgetChanges(queries: Queries, keptSeconds: number): Prom
 }
 
 const NOTIFY = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
-/** A row per transaction and topic: nobody waits for anybody, as with a counter they would. */
+/** A row for each transaction and topic: transactions would wait for each other on a counter. */
 const noteSql = (topics: string): string => `
   insert into change (xact, topic)
   select distinct pg_current_xact_id()::text::bigint, topic from unnest(${topics}::text[]) as topic
@@ -68,10 +68,16 @@ export class Bus {
   #client: Client | null = null;
   #retry: NodeJS.Timeout | null = null;
   #closed = false;
+  #connected = false;
   #revive: () => Promise<void> = () => Promise.resolve();
 
   constructor(address: DatabaseAddress) {
     this.#address = address;
+  }
+
+  /** Whether notifications arrive now. */
+  get isConnected(): boolean {
+    return this.#connected;
   }
 
   onMessage(handler: (message: BusMessage) => void): void {
@@ -82,7 +88,7 @@ export class Bus {
     this.#events.on('resync', handler);
   }
 
-  /** What is done, before every further try, about a database that does not answer. */
+  /** Sets what is done before each further try while the database does not answer, such as starting it. */
   onUnreachable(revive: () => Promise<void>): void {
     this.#revive = revive;
   }
@@ -91,11 +97,12 @@ export class Bus {
   async start(): Promise<void> {
     const client = new Client({ ...pgOptions(this.#address), application_name: 'peerlab-bus', keepAlive: true });
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
-    client.on('error', (error) => writeLog('warn', 'the notification connection failed', errorFields(error)));
+    client.on('error', (err) => log.warn({ err }, 'bus-connection-failed'));
     client.on('end', () => this.#reconnectLater(client));
     this.#client = client;
     await client.connect();
     await client.query(`listen ${CHANNEL}`);
+    this.#connected = true;
     this.#events.emit('resync');
   }
 
@@ -113,19 +120,19 @@ export class Bus {
       return;
     }
     const parsed = BusMessage.safeParse(value);
-    // A newer replica may speak of things this one does not know.
+    // A newer replica may send messages that this one does not know.
     if (parsed.success) this.#events.emit('message', parsed.data);
   }
 
   #reconnectLater(client: Client): void {
-    if (this.#closed || this.#client !== client || this.#retry !== null) return;
+    if (this.#client !== client) return;
+    this.#connected = false;
+    if (this.#closed || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      this.start().catch(async (error: unknown) => {
-        writeLog('warn', 'cannot listen for notifications yet', errorFields(error));
-        await this.#revive().catch((problem: unknown) =>
-          writeLog('error', 'the database could not be brought back', errorFields(problem)),
-        );
+      this.start().catch(async (err: unknown) => {
+        log.warn({ err }, 'bus-reconnect-failed');
+        await this.#revive().catch((problem: unknown) => log.error({ err: problem }, 'database-not-restarted'));
         if (this.#client !== null) this.#reconnectLater(this.#client);
       });
     }, RECONNECT_MS);

@@ -26,15 +26,15 @@ export function typeormOptions(
 }
 
 /**
- * For a pool's `onConnect`, and for a connection of one's own: somebody listens to it as long as it lives. A pool
- * does while it is idle, and its `query` to a first error; another one, such as that of a write to a server that
- * was just killed, would end the process. Whoever uses the connection hears of it by the statement that fails.
+ * For a pool's `onConnect`, and for a connection outside of a pool: ignores its error events, which would end the
+ * process if no listener took them. A pool listens to idle connections only, and its `query` to the first error; a
+ * second one comes from a write to a server that was just killed. The statement that runs fails anyway.
  */
 export function outliveErrors(client: ClientBase): void {
   client.on('error', () => undefined);
 }
 
-/** Of every pool of connections, TypeORM's included. */
+/** Options of every pool of connections, TypeORM's included. */
 export const POOL_OPTIONS = {
   application_name: 'peerlab',
   connectionTimeoutMillis: 15_000,

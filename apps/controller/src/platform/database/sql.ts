@@ -1,5 +1,7 @@
 import { log } from '@peerlab/runtime';
 import { Pool, TypeOverrides, types, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import { endsWithin } from '../deadline.js';
+import { LockOrderCheck } from './lock-order.js';
 import { pgOptions, POOL_OPTIONS, type DatabaseAddress } from './connection.js';
 import { isPgError } from './pg-error.js';
 import { whyNotShape, type RowOf, type Shape } from './row-shape.js';
@@ -29,17 +31,20 @@ const ATTEMPTS = 5;
 const numbersForInt8 = new TypeOverrides(types);
 numbersForInt8.setTypeParser(types.builtins.INT8, (text: string) => Number(text));
 
-/** Every answer is compared with its shape in tests: `vitest` sets NODE_ENV. */
-const CHECKS_SHAPES = process.env['NODE_ENV'] === 'test';
+/** In tests answers are compared with their shapes and locks with their order: `vitest` sets NODE_ENV. */
+const CHECKS = process.env['NODE_ENV'] === 'test';
 
 type Client = Pick<PoolClient, 'query'>;
 
 /** Statements over one client or pool. */
 class ClientQueries implements Queries {
   readonly #client: Client;
+  readonly #lockOrder: LockOrderCheck | null;
 
-  constructor(client: Client) {
+  /** `lockOrder` = of the client's transaction; null = statements outside of a transaction. */
+  constructor(client: Client, lockOrder: LockOrderCheck | null = null) {
     this.#client = client;
+    this.#lockOrder = lockOrder;
   }
 
   rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
@@ -49,15 +54,15 @@ class ClientQueries implements Queries {
     const text = (shape === null ? first : second) as string;
     const values = (shape === null ? second : third) as unknown[] | undefined;
     const { rows, fields } = await this.#query(text, values);
-    const problem = CHECKS_SHAPES && shape !== null ? whyNotShape(shape, fields, rows) : null;
+    const problem = CHECKS && shape !== null ? whyNotShape(shape, fields, rows) : null;
     if (problem !== null) throw new Error(`${problem}: ${text}`);
     return rows as never[];
   }
 
   one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
   one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
-  async one(first: unknown, second?: unknown, third?: unknown): Promise<never | null> {
-    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as never[];
+  async one(first: unknown, second?: unknown, third?: unknown): Promise<null> {
+    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as unknown[] as null[];
     if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
     return rows[0] ?? null;
   }
@@ -70,7 +75,9 @@ class ClientQueries implements Queries {
     return (await this.#query(text, values)).rowCount ?? 0;
   }
 
-  #query(text: string, values: unknown[] | undefined): Promise<QueryResult<QueryResultRow>> {
+  async #query(text: string, values: unknown[] | undefined): Promise<QueryResult<QueryResultRow>> {
+    const problem = this.#lockOrder?.problemOf(text, values) ?? null;
+    if (problem !== null) throw new Error(`the transaction ${problem}: ${text}`);
     return this.#client.query({ text, types: numbersForInt8, ...(values === undefined ? {} : { values }) });
   }
 }
@@ -78,12 +85,17 @@ class ClientQueries implements Queries {
 /** Statements over the controller's pool. */
 export class Sql extends ClientQueries {
   readonly pool: Pool;
+  /** Connections that run a statement or a transaction now. */
+  readonly #busy = new Set<PoolClient>();
 
-  /** Over a pool that belongs to somebody else, such as TypeORM's, or over one of its own, of `size` connections. */
+  /** Over a pool that its owner closes, such as TypeORM's, or over one of its own, of `size` connections. */
   constructor(source: Pool | DatabaseAddress, size = 12) {
     const pool = source instanceof Pool ? source : openPool(source, size);
     super(pool);
     this.pool = pool;
+    pool.on('acquire', (client) => this.#busy.add(client));
+    pool.on('release', (_error, client) => this.#busy.delete(client));
+    pool.on('remove', (client) => this.#busy.delete(client));
   }
 
   /**
@@ -100,7 +112,7 @@ export class Sql extends ClientQueries {
       client.on('error', onError);
       try {
         await client.query('begin');
-        const answer = await work(new ClientQueries(client));
+        const answer = await work(new ClientQueries(client, CHECKS ? new LockOrderCheck() : null));
         await client.query('commit');
         return answer;
       } catch (error) {
@@ -118,6 +130,24 @@ export class Sql extends ClientQueries {
 
   async close(): Promise<void> {
     await this.pool.end();
+  }
+
+  /**
+   * Waits for the connections that are in use, at most `limitMs` milliseconds, and ends the others: their statements
+   * fail, and Postgres rolls their transactions back.
+   */
+  async endBusy(limitMs: number): Promise<void> {
+    const released = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (this.#busy.size === 0) resolve();
+      };
+      // After the listener that keeps `#busy`.
+      this.pool.on('release', check).on('remove', check);
+      check();
+    });
+    if (await endsWithin(limitMs, released)) return;
+    log.warn({ connections: this.#busy.size }, 'statements-cut-off');
+    for (const client of this.#busy) (client as PoolClient & { end: () => Promise<void> }).end().catch(() => undefined);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+// A required peer of Nest: interceptors get the answer as one of its streams. Nothing else uses it.
 import { map, type Observable } from 'rxjs';
 import { servedRoute } from './serve.js';
 

@@ -6,12 +6,12 @@ import { ProblemError } from './problem.js';
  */
 export const IN_FLIGHT_MAX = 24;
 /**
- * Time that heavy requests of one caller may take together: at once, and for each second that passes. Who asks one
- * after the other, however fast, never gets there; who keeps more than four busy for long does.
+ * Time that heavy requests of one caller may take together: at once, and for each second that passes. A caller that asks
+ * one after the other never gets there, however fast it is; a caller that keeps more than four busy for long does.
  */
 const BURST_MS = 60_000;
 const REFILL = 4;
-/** Callers kept in mind, some hundred bytes each; the one that was quiet for the longest time is forgotten first. */
+/** Callers remembered, some hundred bytes each; the one that was quiet for the longest time is forgotten first. */
 export const CALLERS_MAX = 10_000;
 
 interface Share {
@@ -24,6 +24,9 @@ interface Share {
  * Gives each caller a share of the controller's and the database's time, so that one who asks for much at once
  * does not slow down the others. What counts is how long requests take, not how many there are: cheap ones are
  * not held up.
+ *
+ * Not rate-limiter-flexible, which limits wrong tokens (guess-limit.ts): it counts points that are known when a
+ * request begins, and here the cost is known when it ends and requests in flight count as well.
  */
 export class CallerLimit {
   readonly #shares = new Map<string, Share>();
@@ -34,7 +37,7 @@ export class CallerLimit {
     this.#nowMs = nowMs;
   }
 
-  /** Callers that are kept in mind. */
+  /** Callers that are remembered. */
   get size(): number {
     return this.#shares.size;
   }
@@ -77,7 +80,7 @@ export class CallerLimit {
     share.atMs = nowMs;
   }
 
-  /** One with requests under way would begin anew with all of them uncounted: it is asked about last. */
+  /** A caller with requests in flight would lose their count, so it is forgotten last. */
   #forgetOne(): void {
     for (const [caller, { inFlight }] of this.#shares) {
       if (inFlight > 0) continue;

@@ -5,7 +5,7 @@ import { sendProblem } from './problem.filter.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads its body itself, and checks its signature before it looks at it. */
+    /** The route reads its body itself, and checks the signature before it parses it. */
     bodyIsSigned?: boolean;
   }
 }
@@ -24,11 +24,11 @@ const BODY_LIMITS: Partial<Record<RouteName, number>> = {
 const STREAM_ROUTES: ReadonlySet<string> = new Set<RouteName>(['putArtifact']);
 const STREAM_TYPE = 'application/octet-stream';
 
-/** The web UI: files that anyone may have. All else has to be a route of the contract. */
+/** The web UI: files that everyone may read. Everything else has to be a route of the contract. */
 const WEB_FILES = '/*';
 
 /**
- * Gives every route its body limit and refuses to start with one that is not declared in the contract, as nothing
+ * Gives every route its body limit and refuses to start with one that is not declared in the contract, since nothing
  * would say who may call it. To be called before routes are registered.
  * @returns the routes, as they are registered
  */
@@ -41,13 +41,13 @@ export function declareRoutes(fastify: FastifyInstance): ReadonlySet<string> {
     for (const method of [route.method].flat()) {
       // Fastify answers HEAD with the handler of GET.
       const key = `${method === 'HEAD' ? 'GET' : method} ${route.url}`;
-      const [name, { access }] = declared.get(key) ?? [null, { access: 'public' }];
-      if (name === null && key !== `GET ${WEB_FILES}`) throw new Error(`${key} is not a route of the contract`);
+      const [name, declaration] = declared.get(key) ?? [null, null];
+      if (declaration === null && key !== `GET ${WEB_FILES}`) throw new Error(`${key} is not a route of the contract`);
       registered.add(`${method} ${route.url}`);
       route.bodyLimit = BODY_LIMITS[name as RouteName] ?? DEFAULT_BYTES;
-      // Who sent it has to be known before it is parsed: the parser of this type leaves the stream to the handler,
-      // which limits it.
-      if (access === 'signature') {
+      // The sender has to be known before its body is parsed: the parser of this type leaves the stream to the
+      // handler, which limits it.
+      if (declaration?.access === 'signature') {
         route.config = { ...route.config, bodyIsSigned: true };
         route.onRequest = (request, _reply, done) => {
           request.raw.headers['content-type'] = STREAM_TYPE;

@@ -21,14 +21,14 @@ const CSP = [
 ].join('; ');
 
 /**
- * How long a body may take that is read into memory, in milliseconds: the largest one at 230 kB/s. Without a limit
- * anyone could hold connections for as long as an upload of gigabytes may take.
+ * How long a body that is read into memory may take, in milliseconds: the largest one at 230 kB/s. The request as a
+ * whole has the much longer limit of an artifact's upload.
  */
 const BODY_MS = 60_000;
 
 /**
- * What every request has to pass before anything of it is read: its host is one of ours, and who sends a large
- * body has a token. Answers of the API are not to be stored unless their route says otherwise.
+ * Checks every request before its body is read: its host has to be one of ours, and a large body needs a token.
+ * Answers of the API are not to be stored unless their route says otherwise.
  */
 export function guardFrontDoor(
   fastify: FastifyInstance,
@@ -52,7 +52,7 @@ export function guardFrontDoor(
   });
 }
 
-/** Whether it has a body that is read as a whole, and not by its route. */
+/** Whether the request has a body that is read as a whole, and not by its route. */
 function hasBodyForMemory({ method, headers, routeOptions }: FastifyRequest): boolean {
   if (method === 'GET' || method === 'HEAD' || isStream(headers) || routeOptions.config.bodyIsSigned === true)
     return false;
@@ -69,7 +69,7 @@ function limitTime({ raw }: FastifyRequest, bodyMs: number): void {
 const isStream = (headers: IncomingHttpHeaders): boolean =>
   headers['content-type']?.startsWith('application/octet-stream') === true;
 
-/** Whether its body may be read from anyone; streams and signed bodies are left to their routes. */
+/** Whether the body needs no token; streams and signed bodies are left to their routes. */
 function isSmall({ headers, routeOptions, is404 }: FastifyRequest): boolean {
   if (is404 || isStream(headers) || routeOptions.config.bodyIsSigned === true) return true;
   if (headers['transfer-encoding'] !== undefined) return false;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Problem } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errorFields, writeLog } from '../logging.js';
 import { ProblemError } from './problem.js';
 
 /** Connection-level failures of pg and node: the database is away, try again later. */
@@ -25,7 +25,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const answer = describeError(error, request.url);
   if (answer.status >= 500 && !(error instanceof ProblemError)) {
     const { method, url } = request;
-    writeLog('error', 'a request failed', { correlationId, method, url, ...errorFields(error) });
+    // Without the query, which may hold secrets.
+    log.error({ correlationId, method, path: url.split('?', 1)[0], err: error }, 'request-failed');
   }
   if (reply.sent) return;
   if (error instanceof ProblemError && error.retryAfterSeconds !== undefined) {
@@ -67,7 +68,7 @@ export function describeError(error: unknown, url: string): Answer {
     };
   }
   return {
-    title: 'the controller met an error it has no answer to',
+    title: 'internal server error',
     status: 500,
     code: 'controller-bug',
     detail: 'please report it with the correlation id',

@@ -37,7 +37,7 @@ export function Serve(name: RouteName): MethodDecorator {
 /** The route that a handler serves; null for handlers outside of the contract. */
 export function servedRoute(context: ExecutionContext): Route | null {
   const name = Reflect.getMetadata(ROUTE_NAME, context.getHandler()) as RouteName | undefined;
-  return name === undefined ? null : ROUTES[name];
+  return name !== undefined && Object.hasOwn(ROUTES, name) ? ROUTES[name] : null;
 }
 
 /** Parameter decorator: the request's params, query and body, parsed by the route's schemas. */

@@ -5,19 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { LIVE_CURSOR_META, type LiveCursor } from '@peerlab/contracts';
-import { errorFields, writeLog } from '../logging.js';
+import { log } from '@peerlab/runtime';
 import { ProblemError } from './problem.js';
 
 /** Longest path of a file or page of the web UI, in characters. */
 const PATH_MAX = 1000;
 
-/** So long a page waits for its cursor: without one it comes just as well, and fetches once more. */
+/** How long a page waits for its cursor; without one the browser fetches once more. */
 const CURSOR_WAIT_MS = 500;
 const CURSOR_PLACE = `<meta name="${LIVE_CURSOR_META}" content="`;
 
 /**
- * Serves the built web UI with a fall-back to index.html for its own routes, which says as of when it is. Hashed
- * assets are cached for ever, the rest is revalidated.
+ * Serves the built web UI. Its own routes get index.html, with the cursor of the moment it was read. Hashed assets are
+ * cached for ever, the rest is revalidated.
  */
 export async function serveWebFiles(
   fastify: FastifyInstance,
@@ -67,8 +67,8 @@ export function isHashedAsset(path: string): boolean {
 
 /** Empty when it cannot be read now. */
 async function inTime(readCursor: () => Promise<LiveCursor>): Promise<LiveCursor> {
-  const read = readCursor().catch((error: unknown) => {
-    writeLog('debug', 'a page came without a cursor', errorFields(error));
+  const read = readCursor().catch((err: unknown) => {
+    log.debug({ err }, 'page-without-cursor');
     return '';
   });
   const over = new AbortController();

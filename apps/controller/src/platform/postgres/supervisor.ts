@@ -22,7 +22,7 @@ const START_LOCK_SECONDS = 60;
 
 export interface EmbeddedPostgres {
   address: DatabaseAddress;
-  /** False: it was already running, e.g. after a kill -9 of the controller. True: it was not, whoever then started it. */
+  /** False: it was already running, e.g. after a kill -9 of the controller. */
   started: boolean;
 }
 
@@ -194,7 +194,7 @@ async function reach(cluster: Cluster, options: readonly string[]): Promise<Reac
 /**
  * One start at a time, and none of a server that runs by then: of two that find the lock file of a dead server,
  * the second removes the new one of the first, and that one runs on as if it did not (`flock` and not a file that
- * is there or not, because the lock has to go with whoever dies; `-o`, because the server outlives its starter).
+ * is there or not, because the lock has to end with its process; `-o`, because the server outlives its starter).
  */
 async function startServer(cluster: Cluster, options: readonly string[]): Promise<void> {
   const settings = [`listen_addresses=`, `unix_socket_directories=${cluster.socketDir}`, ...options];

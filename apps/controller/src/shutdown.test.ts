@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { endsWithin } from './platform/deadline.js';
+import { Sql } from './platform/database/sql.js';
+import { RetentionService } from './retention/retention.service.js';
+import { TestFarm } from './testing/farm.js';
+
+/** Far below the time that systemd waits before it kills a controller. */
+const SECONDS = 12;
+
+let farm: TestFarm;
+let sql: Sql;
+beforeEach(async () => {
+  farm = await TestFarm.start();
+  sql = new Sql(farm.database.address, 2);
+});
+afterEach(async () => {
+  await sql.close();
+  await farm.stop();
+});
+
+it('ends within seconds while a retention pass waits for a lock', async () => {
+  await sql.transaction(async (tx) => {
+    await tx.run('lock table storage in access exclusive mode');
+    const pass = farm.server.app.get(RetentionService).run();
+    const failed = pass.catch((error: unknown) => error);
+    await farm.until('a statement that waits for a lock', () => sql.exists(`select 1 from pg_locks where not granted`));
+    expect(await endsWithin(SECONDS * 1000, farm.server.close())).toBe(true);
+    expect(await failed).toBeInstanceOf(Error);
+  });
+  // The lock of retention went with the connection that held it.
+  await farm.restart();
+  await farm.until('a retention pass', async () => (await farm.server.app.get(RetentionService).run()) !== null);
+});
+
+it('stores what was received before its sockets close, and loses nothing that it acknowledged', async () => {
+  const agent = await farm.agent({ m1: 'BUS_ADDR' });
+  const { manifest } = await farm.bundle('last-words');
+  await farm.call('submitRun', { body: { yaml: `name: s\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
+  const { attemptId, fence } = await agent.take('test');
+  const FRAMES = 20;
+  for (let frame = 0; frame < FRAMES; frame += 1) {
+    const lines = Array.from({ length: 50 }, (_, line) => ({
+      seq: frame * 50 + line,
+      at: Date.now(),
+      text: `line ${frame * 50 + line}`,
+    }));
+    agent.send({ type: 'log', attemptId, fence, stream: 'serial', lines });
+  }
+  await farm.until('an ack', async () => agent.received.some(({ type }) => type === 'ack'));
+  expect(await endsWithin(SECONDS * 1000, farm.server.close())).toBe(true);
+  const acknowledged = Math.max(...agent.received.map((message) => (message.type === 'ack' ? message.next : 0)));
+  const stored = await sql.exists(
+    `select 1 from stream s where attempt_id = $1 and stream = 'serial' and next >= $2 and next =
+       (select count(*) from log_line l where l.attempt_id = s.attempt_id and l.stream = s.stream)`,
+    [attemptId, acknowledged],
+  );
+  expect(stored).toBe(true);
+  expect(await sql.exists('select 1 from controller')).toBe(false);
+  await farm.restart();
+});
