@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orIfAbsent } from '@peerlab/runtime';
 import type { BuildAccount } from '../sandbox/account.js';
 import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
 import { usageOf } from '../sandbox/watch.js';
@@ -71,12 +72,12 @@ export class BuilderCache {
 
   /** Removes the submitters' caches that were not used in the longest time, and those that grew too large. */
   async trimDomains(): Promise<void> {
-    const names = await readdir(this.domains).catch(() => []);
+    const names = await orIfAbsent(readdir(this.domains), []);
     const aged = await Promise.all(
       names.map(async (name) => ({
         folder: join(this.domains, name),
         // Another build may have removed it by now.
-        at: (await stat(join(this.domains, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs,
+        at: (await orIfAbsent(stat(join(this.domains, name)), { mtimeMs: 0 })).mtimeMs,
       })),
     );
     aged.sort((a, b) => b.at - a.at);
@@ -103,7 +104,7 @@ export class BuilderCache {
     for (const name of await readdir(kernel)) {
       if (!name.startsWith(`tree-${config}-`) || !/^\d+$/.test(name.slice(`tree-${config}-`.length))) continue;
       const tree = join(kernel, name);
-      const base = await readFile(join(tree, '.peerlab-base'), 'utf8').catch(() => '');
+      const base = await orIfAbsent(readFile(join(tree, '.peerlab-base'), 'utf8'), '');
       if (base.startsWith(`${baseSha256} `) && existsSync(join(tree, 'vmlinux'))) return true;
     }
     return false;
@@ -118,7 +119,7 @@ export async function trimBuiltBundles(folder: string, keep = KEPT_BUNDLES): Pro
   const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   if (names.length <= keep) return;
   const aged = await Promise.all(
-    names.map(async (name) => ({ name, usedAt: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
+    names.map(async (name) => ({ name, usedAt: (await orIfAbsent(stat(join(folder, name)), { mtimeMs: 0 })).mtimeMs })),
   );
   aged.sort((a, b) => b.usedAt - a.usedAt);
   for (const { name } of aged.slice(keep)) await rm(join(folder, name), { recursive: true, force: true });

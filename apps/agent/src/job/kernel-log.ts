@@ -100,11 +100,18 @@ export class KernelLog {
     if (this.command === command && !session.lost.aborted) await this.attach(session, kernel);
   }
 
-  /** Reads the ring buffer to its end, so that what the follower has not delivered yet is there. */
-  async catchUp(session: Session, signal?: AbortSignal): Promise<void> {
-    const command = script('kmsg-dump', {}, 'dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null; exit 0');
-    const { stdout } = await session.exec(command, signal === undefined ? {} : { signal });
-    for (const line of stdout.split('\n')) this.take(line);
+  /**
+   * Reads the ring buffer to its end, so that what the follower has not delivered yet is there.
+   * @returns false when the machine could not read it, which is noted
+   */
+  async catchUp(session: Session, signal?: AbortSignal): Promise<boolean> {
+    // dd fails at the end of the buffer too (EAGAIN); whether it can be opened is asked before.
+    const body = 'exec 3</dev/kmsg || exit 1\ndd iflag=nonblock bs=8192 <&3 2>/dev/null\nexit 0';
+    const result = await session.exec(script('kmsg-dump', {}, body), signal === undefined ? {} : { signal });
+    for (const line of result.stdout.split('\n')) this.take(line);
+    if (result.code === 0) return true;
+    this.listener.note(`kernel log: /dev/kmsg could not be read: ${result.stderr.trim().slice(-300)}`);
+    return false;
   }
 
   detach(): void {

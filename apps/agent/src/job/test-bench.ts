@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
 import { cutText, FARM_SUITE } from '@peerlab/contracts';
-import { messageOf } from '../error-message.js';
+import { adviceOf } from '../machine/errors.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -92,7 +92,8 @@ export class TestBench {
 
   /** A listener threw while it took what the machine printed: this attempt ends, and no other. */
   fail(source: string, fault: unknown): void {
-    const message = `the ${source} of ${this.machine.name} could not be taken: ${messageOf(fault)}`;
+    const message = `the ${source} of ${this.machine.name} could not be taken: ${adviceOf(fault)}`;
+    this.note(message);
     this.broken.abort(new JobFailure('infrastructure', message));
   }
 

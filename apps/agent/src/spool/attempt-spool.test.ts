@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { collectLog } from '../testing/log-entries.js';
 import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk, type SpoolDiskOptions, type SpoolFault } from './spool-disk.js';
@@ -62,6 +63,22 @@ function arrived(received: readonly LogLine[]): { texts: string[]; missing: numb
 }
 
 describe('AttemptSpool', () => {
+  it('is removed at a start when it was never accepted, and kept when it cannot be read', () => {
+    const entries = collectLog();
+    onTestFinished(() => void vi.restoreAllMocks());
+    for (const name of ['unaccepted', 'unreadable', 'damaged']) mkdirSync(join(root, name));
+    // A folder in the place of a file is the error that root gets too.
+    mkdirSync(join(root, 'unreadable', 'attempt.json'));
+    writeFileSync(join(root, 'damaged', 'attempt.json'), '{"assignment":');
+    expect(AttemptSpool.openAll(root)).toEqual([]);
+    expect(readdirSync(root).toSorted()).toEqual(['damaged', 'unreadable']);
+    expect(entries.map(({ event, folder }) => [event, folder]).toSorted()).toEqual([
+      ['spool-unreadable', join(root, 'damaged')],
+      ['spool-unreadable', join(root, 'unreadable')],
+    ]);
+    expect(AttemptSpool.openAll(join(root, 'no such folder'))).toEqual([]);
+  });
+
   it('is found again after the process died, with all it held', () => {
     const disk = new SpoolDisk();
     const spool = create(disk);

@@ -12,6 +12,7 @@ import {
   SpoolStream,
   storableLines,
 } from '@peerlab/contracts';
+import { isAbsent, log } from '@peerlab/runtime';
 import { z } from 'zod';
 import { fitEvent } from './fit-event.js';
 import { Gaps, lostLine } from './gaps.js';
@@ -97,20 +98,26 @@ export class AttemptSpool {
     }
   }
 
-  /** Every attempt under `root`; a folder without a whole memory was never accepted and is removed. */
+  /**
+   * Opens every attempt under `root`. A folder without an attempt's memory was never accepted and is removed. One that
+   * cannot be read, or is damaged, is logged and left as it is: it holds evidence, which a person may save.
+   */
   static openAll(root: string, disk = new SpoolDisk()): AttemptSpool[] {
-    if (!existsSync(root)) return [];
-    return readdirSync(root).flatMap((name) => {
+    return namesIn(root).flatMap((name) => {
       const folder = join(root, name);
-      let memory: AttemptMemory;
       try {
-        memory = AttemptMemory.parse(JSON.parse(readFileSync(join(folder, MEMORY_FILE), 'utf8')));
-      } catch {
-        rmSync(folder, { recursive: true, force: true });
+        const memory = readMemory(folder);
+        if (memory === null) {
+          rmSync(folder, { recursive: true, force: true });
+          return [];
+        }
+        const spool = new AttemptSpool(folder, memory, disk);
+        if (existsSync(join(folder, RESERVE_FILE))) disk.grow(RESERVE_BYTES);
+        return [spool];
+      } catch (error) {
+        log.error({ folder, err: error, remedy: 'make it readable and restart the agent' }, 'spool-unreadable');
         return [];
       }
-      if (existsSync(join(folder, RESERVE_FILE))) disk.grow(RESERVE_BYTES);
-      return [new AttemptSpool(folder, memory, disk)];
     });
   }
 
@@ -349,6 +356,28 @@ export class AttemptSpool {
     if (this.faulted) return;
     this.faulted = true;
     this.onFault(fault);
+  }
+}
+
+/** What is remembered of an attempt; null when nothing was ever stored. */
+function readMemory(folder: string): AttemptMemory | null {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, MEMORY_FILE), 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+  return AttemptMemory.parse(JSON.parse(text));
+}
+
+/** Names in a folder; none when there is no folder. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
   }
 }
 

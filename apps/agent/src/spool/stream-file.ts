@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isAbsent } from '@peerlab/runtime';
 import { Segment, type SpoolRecord } from './segment.js';
 import { SpoolDisk, SpoolFault } from './spool-disk.js';
 
@@ -191,8 +192,14 @@ const nameOf = (path: string, seq: number): string => `${path}.${String(seq).pad
 /** Segments of a stream, the oldest first. */
 function namesOf(path: string): { file: string; firstSeq: number }[] {
   const folder = dirname(path);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+  return names
     .flatMap((name) => {
       const match = /^(.+)\.(\d+)\.jsonl$/.exec(name);
       return match?.[1] === basename(path) ? [{ file: join(folder, name), firstSeq: Number(match[2]) }] : [];

@@ -22,11 +22,11 @@ export async function collect(bench: TestBench): Promise<string> {
   if (session === null || bench.candidate === null) return 'the candidate does not run any more; nothing to collect';
   const { kernel } = await bench.host.reach(0, bench.signal);
   if (kernel.bootId !== bench.candidate.bootId) return 'the default kernel runs already; nothing to collect';
-  await bench.kernelLog.catchUp(session, bench.signal);
+  const isWhole = await bench.kernelLog.catchUp(session, bench.signal);
   const text = await output(session, script('collect', {}, COLLECT), {
     maxBytes: 2 * COLLECT_MAX_BYTES,
     signal: bench.signal,
   });
   for (const line of text.trim().split('\n', COLLECT_MAX_LINES)) bench.note(`collect: ${line}`);
-  return 'kernel log complete';
+  return isWhole ? 'kernel log complete' : 'the kernel log may lack its end';
 }

@@ -1,5 +1,7 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { orIfAbsent } from '@peerlab/runtime';
 import { pause } from '../../timing.js';
+import { MachineError } from '../errors.js';
 import { LINE_PIECE_MAX, LineSplitter } from '../lines.js';
 import type { Console, ConsoleFollower, ConsoleHandlers } from '../protocols.js';
 
@@ -17,7 +19,8 @@ const LINE_END = 0x0a;
 
 /**
  * A console that something else records into a growing file. Missing file: waits for it. File got
- * shorter (truncated or replaced): goes on from its start. Held back, it leaves the text in the file.
+ * shorter (truncated or replaced): goes on from its start. A file that cannot be read is a fault: nobody may take a
+ * console for silent that was not read. Held back, it leaves the text in the file.
  * A console that prints without end takes at most half of this process: after each full chunk the reader
  * rests for as long as the chunk took.
  *
@@ -27,8 +30,13 @@ const LINE_END = 0x0a;
 export function createLogFileConsole({ logFile, pollMs = 100 }: { logFile: string; pollMs?: number }): Console {
   return {
     async follow(from, handlers) {
-      const offset = from === 'end' ? await sizeOf(logFile) : from;
-      return new LogFileFollower(logFile, pollMs, offset, handlers);
+      if (from !== 'end') return new LogFileFollower(logFile, pollMs, from, handlers);
+      try {
+        return new LogFileFollower(logFile, pollMs, await sizeOf(logFile), handlers);
+      } catch (error) {
+        handlers.onFault?.(unreadable(logFile, error));
+        return { offsetBytes: 0, partial: '', stop: async () => undefined };
+      }
     },
   };
 }
@@ -69,14 +77,17 @@ class LogFileFollower implements ConsoleFollower {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.following;
-    const size = await sizeOf(this.logFile);
-    await this.drain(Math.min(size, this.offset + LAST_BYTES), () => true).catch(() => undefined);
+    const size = await this.reading(sizeOf(this.logFile), 0);
+    await this.reading(
+      this.drain(Math.min(size, this.offset + LAST_BYTES), () => true),
+      undefined,
+    );
     this.guarded(() => {
       if (this.gapFrom !== null) this.handlers.onGap?.({ fromBytes: this.gapFrom, toBytes: this.offset });
       this.splitter.end();
     });
     if (this.isBroken || size <= this.offset) return;
-    const lines = await countLines(this.logFile, this.offset, size).catch(() => 0);
+    const lines = await this.reading(countLines(this.logFile, this.offset, size), 0);
     const skipped = { lines: Math.max(1, lines), bytes: size - this.offset };
     this.guarded(() => this.handlers.onSkipped?.(skipped));
   }
@@ -88,8 +99,15 @@ class LogFileFollower implements ConsoleFollower {
   private async follow(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
+      const size = await this.reading(sizeOf(this.logFile), this.offset);
       // A file that vanishes between stat and open is there again, or not, at the next look.
-      await this.drain(await sizeOf(this.logFile), () => !signal.aborted).catch(() => undefined);
+      await this.reading(
+        orIfAbsent(
+          this.drain(size, () => !signal.aborted),
+          undefined,
+        ),
+        undefined,
+      );
       await pause(this.pollMs, signal).catch(() => undefined);
     }
   }
@@ -178,23 +196,45 @@ class LogFileFollower implements ConsoleFollower {
     try {
       act();
     } catch (error) {
-      this.isBroken = true;
-      this.stopping.abort();
-      this.handlers.onFault?.(error);
+      this.break(error);
     }
+  }
+
+  /** The result of reading the file, or `instead` when that fails, which ends the following and is told once. */
+  private async reading<T>(result: Promise<T>, instead: T): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (!this.isBroken) this.break(unreadable(this.logFile, error));
+      return instead;
+    }
+  }
+
+  private break(fault: unknown): void {
+    this.isBroken = true;
+    this.stopping.abort();
+    this.handlers.onFault?.(fault);
   }
 }
 
 /** First byte of the record that is still there; 0 when nothing was cut away. */
 async function startOf(logFile: string): Promise<number> {
-  const start = Number(await readFile(`${logFile}.start`, 'utf8').catch(() => '0'));
+  const start = Number(await orIfAbsent(readFile(`${logFile}.start`, 'utf8'), '0'));
   return Number.isSafeInteger(start) && start > 0 ? start : 0;
 }
 
+/** Bytes of the file; 0 when it is not there. */
 async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    (found) => found.size,
-    () => 0,
+  return (await orIfAbsent(stat(path), { size: 0 })).size;
+}
+
+function unreadable(logFile: string, error: unknown): MachineError {
+  const why = (error as NodeJS.ErrnoException).code ?? String(error);
+  return new MachineError(
+    'output',
+    `${logFile} cannot be read (${why})`,
+    'check console.logFile and the permissions of its folder',
+    error,
   );
 }
 

@@ -1,4 +1,5 @@
 import { rename, readFile, writeFile } from 'node:fs/promises';
+import { orIfAbsent } from '@peerlab/runtime';
 import { pause } from '../../timing.js';
 import { MachineError, adviceOf } from '../errors.js';
 import type { Disk } from '../protocols.js';
@@ -33,11 +34,14 @@ export function createQemuDisk(settings: { qmpSocket: string; stateFile: string;
       );
     }
   };
-  const isFresh = async (): Promise<boolean> =>
-    readFile(stateFile).then(
-      () => false,
-      (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
-    );
+  const isFresh = async (): Promise<boolean> => {
+    try {
+      return (await orIfAbsent(readFile(stateFile), null)) === null;
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code ?? String(error);
+      throw new MachineError('power', `${stateFile} cannot be read (${why})`, 'check disk.stateFile, and its folder');
+    }
+  };
   return {
     isFresh,
     markUsed: () => write('used'),
