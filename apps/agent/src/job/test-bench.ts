@@ -50,7 +50,7 @@ export class TestBench {
   serial!: SerialRecorder;
   /** Aborted by cancel, drop, the attempt's deadline, or a fault of a listener; its reason is the failure. */
   readonly signal: AbortSignal;
-  private readonly broken = new AbortController();
+  readonly #broken = new AbortController();
   /** The kernel that was found, and that has to run again in the end. */
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
@@ -72,7 +72,7 @@ export class TestBench {
     /** What is known of the machines from earlier attempts; null = nothing is compared. */
     readonly records: MachineRecords | null = null,
   ) {
-    this.signal = AbortSignal.any([stop, this.broken.signal]);
+    this.signal = AbortSignal.any([stop, this.#broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;
     const token = randomBytes(16).toString('hex');
     const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
@@ -94,7 +94,7 @@ export class TestBench {
   fail(source: string, fault: unknown): void {
     const message = `the ${source} of ${this.machine.name} could not be taken: ${adviceOf(fault)}`;
     this.note(message);
-    this.broken.abort(new JobFailure('infrastructure', message));
+    this.#broken.abort(new JobFailure('infrastructure', message));
   }
 
   /** Lines in the agent stream, cut where they are far too many or too long. */

@@ -10,58 +10,62 @@ export const LINE_PIECE_MAX = 1024 * 1024;
  * depends on its text alone.
  */
 export class LineSplitter {
-  private rest = '';
-  private isInside = false;
-  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #rest = '';
+  #isInside = false;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  constructor(private readonly onLine: (line: string, continues: boolean) => void) {}
+  readonly #onLine: (line: string, continues: boolean) => void;
+
+  constructor(onLine: (line: string, continues: boolean) => void) {
+    this.#onLine = onLine;
+  }
 
   /** What came after the last line end. */
   get partial(): string {
-    return this.rest;
+    return this.#rest;
   }
 
   /** Looks at the new text alone: a line that arrives byte by byte costs its length once. */
   push(chunk: Uint8Array): void {
-    const text = this.decoder.decode(chunk, { stream: true });
+    const text = this.#decoder.decode(chunk, { stream: true });
     let start = 0;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      const line = this.rest + text.slice(start, end);
-      this.rest = '';
+      const line = this.#rest + text.slice(start, end);
+      this.#rest = '';
       start = end + 1;
-      this.emitLine(line);
+      this.#emitLine(line);
     }
-    this.rest += start === 0 ? text : text.slice(start);
-    if (this.rest.length > LINE_PIECE_MAX) this.rest = this.emitPieces(this.rest);
+    this.#rest += start === 0 ? text : text.slice(start);
+    if (this.#rest.length > LINE_PIECE_MAX) this.#rest = this.#emitPieces(this.#rest);
   }
 
   /** Hands out what is left as a last line. */
   end(): void {
-    this.rest += this.decoder.decode();
-    if (this.rest !== '' || this.isInside) this.emitLine(this.rest);
-    this.rest = '';
+    this.#rest += this.#decoder.decode();
+    if (this.#rest !== '' || this.#isInside) this.#emitLine(this.#rest);
+    this.#rest = '';
   }
 
-  private emitLine(line: string): void {
-    this.emit(withoutReturns(this.emitPieces(line)));
-    this.isInside = false;
+  #emitLine(line: string): void {
+    this.#emit(withoutReturns(this.#emitPieces(line)));
+    this.#isInside = false;
   }
 
   /** Hands out whole pieces; gives what is left. */
-  private emitPieces(text: string): string {
+  #emitPieces(text: string): string {
     let rest = text;
     while (rest.length > LINE_PIECE_MAX) {
       const last = rest.charCodeAt(LINE_PIECE_MAX - 1);
       const length = last >= 0xd800 && last <= 0xdbff ? LINE_PIECE_MAX - 1 : LINE_PIECE_MAX;
-      this.emit(rest.slice(0, length));
+      this.#emit(rest.slice(0, length));
       rest = rest.slice(length);
     }
     return rest;
   }
 
-  private emit(piece: string): void {
-    this.onLine(piece, this.isInside);
-    this.isInside = true;
+  #emit(piece: string): void {
+    this.#onLine(piece, this.#isInside);
+    this.#isInside = true;
   }
 }
 

@@ -72,9 +72,9 @@ describe('AttemptSpool', () => {
     writeFileSync(join(root, 'damaged', 'attempt.json'), '{"assignment":');
     expect(AttemptSpool.openAll(root)).toEqual([]);
     expect(readdirSync(root).toSorted()).toEqual(['damaged', 'unreadable']);
-    expect(entries.map(({ event, folder }) => [event, folder]).toSorted()).toEqual([
-      ['spool-unreadable', join(root, 'damaged')],
-      ['spool-unreadable', join(root, 'unreadable')],
+    expect(entries.map(({ event, folder }) => `${event} ${String(folder)}`).toSorted()).toEqual([
+      `spool-unreadable ${join(root, 'damaged')}`,
+      `spool-unreadable ${join(root, 'unreadable')}`,
     ]);
     expect(AttemptSpool.openAll(join(root, 'no such folder'))).toEqual([]);
   });

@@ -25,16 +25,19 @@ const BUILD_LIMIT_MS = 2 * 3600 * 1000;
 
 /** Runs the job of an attempt to its `finished` event, or brings an interrupted one to it. */
 export class JobRunner {
-  private readonly machines: Map<string, Machine>;
-  private readonly records: MachineRecords;
+  readonly #machines: Map<string, Machine>;
+  readonly #records: MachineRecords;
 
-  constructor(private readonly settings: JobSettings) {
-    this.records = new MachineRecords(settings.stateDir);
-    this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
+  readonly #settings: JobSettings;
+
+  constructor(settings: JobSettings) {
+    this.#settings = settings;
+    this.#records = new MachineRecords(settings.stateDir);
+    this.#machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
   }
 
   hasMachine(name: string): boolean {
-    return this.machines.has(name);
+    return this.#machines.has(name);
   }
 
   /** A fresh attempt, from when its lease has begun. Rejects with AgentStopping or on a bug. */
@@ -46,9 +49,9 @@ export class JobRunner {
     const late = new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(limitMs / 1000)} s`);
     const limit = setTimeout(() => held.stop.abort(late), limitMs);
     try {
-      if (work.kind === 'test') await runTestJob(this.benchOf(held));
-      else if (this.settings.build === null) throw new Error('a build was accepted without build settings');
-      else await runBuildJob(this.settings.build, assignment, work, held.spool, held.stop.signal);
+      if (work.kind === 'test') await runTestJob(this.#benchOf(held));
+      else if (this.#settings.build === null) throw new Error('a build was accepted without build settings');
+      else await runBuildJob(this.#settings.build, assignment, work, held.spool, held.stop.signal);
     } finally {
       clearTimeout(limit);
     }
@@ -58,7 +61,7 @@ export class JobRunner {
   async recover(held: Held): Promise<void> {
     const { assignment, stage } = held.spool.memory;
     if (assignment.work.kind === 'test' && this.hasMachine(assignment.work.machine)) {
-      await recoverTestJob(this.benchOf(held));
+      await recoverTestJob(this.#benchOf(held));
       return;
     }
     const message =
@@ -94,12 +97,12 @@ export class JobRunner {
     }
   }
 
-  private benchOf({ spool, stop, lease }: Held): TestBench {
+  #benchOf({ spool, stop, lease }: Held): TestBench {
     const { assignment } = spool.memory;
     if (assignment.work.kind !== 'test') throw new Error('a build has no bench');
-    const machine = this.machines.get(assignment.work.machine);
+    const machine = this.#machines.get(assignment.work.machine);
     if (machine === undefined) throw new Error(`no machine ${assignment.work.machine}`);
-    const { bundles, pace = PACE } = this.settings;
-    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease, this.records);
+    const { bundles, pace = PACE } = this.#settings;
+    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease, this.#records);
   }
 }
