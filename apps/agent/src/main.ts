@@ -62,7 +62,7 @@ async function run(config: AgentConfig): Promise<void> {
     buildSlots: config.buildSlots,
     takesTests: config.capabilities.includes('test'),
     send,
-    beat: () => link.beat(),
+    sendHeartbeat: () => link.sendHeartbeat(),
   });
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);
   const link = new Link(

@@ -16,7 +16,7 @@ export interface FakeTest {
   output?: () => string[];
 }
 
-/** What a fake machine did, as it happened: for whoever compares it with what the farm recorded. */
+/** What a fake machine did, as it happened: to be compared with what the farm recorded. */
 export type FakeEvent =
   | { type: 'command'; purpose: string; args: Record<string, string | number> }
   | { type: 'up'; kernel: 'default' | 'candidate'; bootId: string; commandLine: string }
@@ -28,7 +28,7 @@ export type FakeEvent =
   /** A result line left for the agent; the connection may break before it arrives. */
   | { type: 'result'; suite: string; test: string; ok: boolean };
 
-export interface FakeSettings {
+interface FakeSettings {
   /** Recorded console; a real file, so that the real console driver follows it. */
   consoleFile: string;
   /** Build-id that the candidate shows in /sys/kernel/notes, hex. */
@@ -216,7 +216,7 @@ export class FakeMachine {
     await this.#boot();
   }
 
-  /** All connections are gone, nobody answers. */
+  /** All connections are gone, the machine does not answer. */
   goDown(): void {
     this.running = 'none';
     this.life.abort();

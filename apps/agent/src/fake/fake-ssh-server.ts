@@ -56,7 +56,7 @@ export class FakeSshServer {
       this.#connections.add(connection);
       connection.on('close', () => this.#connections.delete(connection));
       connection.on('error', () => undefined);
-      // A machine without a kernel answers nobody.
+      // A machine without a kernel does not answer.
       if (this.#machine.running === 'none') {
         connection.end();
         return;

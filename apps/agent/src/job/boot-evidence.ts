@@ -53,10 +53,3 @@ export class BootEvidenceReader {
     if (text.includes(`Linux version ${this.#release} `)) this.#started ??= seq;
   }
 }
-
-/** What the given lines tell. */
-export function readBootEvidence(lines: readonly SerialLine[], release: string): BootEvidence {
-  const reader = new BootEvidenceReader(release);
-  reader.push(lines);
-  return reader.evidence;
-}

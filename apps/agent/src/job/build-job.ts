@@ -59,7 +59,7 @@ function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
       ownWords ? { class: 'compile', detail: `the build gave up: ${end.error.detail}` } : end.error,
     );
   }
-  const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
+  const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastStderrLine ?? end.outputLines.at(-1) ?? 'no output'}`;
   const treeRan = end.percent >= TREE_RUNS_PERCENT;
   // make, too, ends with the status of a wrong usage.
   if (end.code === EXIT_USAGE && !treeRan) return new JobFailure('request', detail);
@@ -132,7 +132,7 @@ class BuildJob {
         if (lines <= LOG_LINES_MAX) this.#spool.appendLine('build', line, Date.now(), continues);
         else this.#spool.leaveOut('build', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
       },
-      flow: this.#spool.flow,
+      backpressure: this.#spool.backpressure,
     };
   }
 
@@ -198,7 +198,7 @@ class BuildJob {
     const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
     const files = Object.keys(manifest.files).sort();
     const tar = join(this.#folder, 'bundle.tar');
-    // The same bundle gives the same bytes, whoever packs it.
+    // The same bundle gives the same bytes on every builder.
     await runTool('tar', [
       '-cf',
       tar,
@@ -259,7 +259,7 @@ class BuildJob {
   }
 
   async #stage<T>(stage: AnyStage, work: () => Promise<T>): Promise<T> {
-    this.#spool.remember({ stage });
+    this.#spool.updateRecord({ stage });
     this.#spool.appendEvent({ type: 'stage', stage, status: 'started', detail: null });
     const at = performance.now();
     try {
@@ -307,7 +307,7 @@ export async function runBuildJob(
   } catch (error) {
     if (error instanceof AgentStopping) throw error;
     if (error instanceof BuildFailed) spool.appendEvent({ type: 'build-failed', error: error.error });
-    failure = failureOf(error, spool.memory.stage);
+    failure = failureOf(error, spool.record.stage);
   } finally {
     await removeScratch(folder);
   }

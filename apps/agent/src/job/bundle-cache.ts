@@ -62,7 +62,7 @@ export class BundleCache {
       );
     }
     const folder = join(this.#root, sha256);
-    // A folder that is damaged, or that an older version unpacked with less care, is made anew.
+    // A folder that is damaged, or that an older version unpacked with fewer checks, is unpacked again.
     if (!existsSync(folder) || (await whyUnusable(folder, manifest)) !== null) {
       // Without the caller's signal: others may wait for the same download. Who has another manifest does not:
       // it fails or passes by its own.

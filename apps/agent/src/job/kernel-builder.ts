@@ -33,7 +33,7 @@ export type SeriesArgument =
 
 export const isTrusted = (request: KernelRequest): boolean => request.series.every((each) => each.kind !== 'submitted');
 
-export interface KernelBuilderSettings {
+interface KernelBuilderSettings {
   kernelDir: string;
   cacheDir: string;
   limits: BuildLimits;
@@ -125,7 +125,7 @@ export class KernelBuilder {
     const cache = this.noSandbox === null ? this.#cache.folder : this.#settings.cacheDir;
     const script = join(this.#settings.kernelDir, 'scripts', 'fetch-base.sh');
     const end = await runBuildScript({ command: [script, '--cache', cache] }, this.#handlers, this.#signal);
-    const base = end.said.at(-1) ?? '';
+    const base = end.outputLines.at(-1) ?? '';
     if (end.error !== null || end.code !== 0) throw new ScriptFailed('fetch-base.sh', end);
     if (this.noSandbox === null) await this.#cache.prepare();
     return base;
@@ -144,7 +144,7 @@ export class KernelBuilder {
       writable: { name: patches, to: INSIDE.patches },
     });
     if (end.inputs === null) {
-      throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.said.at(-1) ?? 'nothing'}`);
+      throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.outputLines.at(-1) ?? 'nothing'}`);
     }
     return { inputs: parseInputs(end.inputs), patches: join(this.#folder, patches) };
   }

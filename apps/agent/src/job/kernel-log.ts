@@ -6,7 +6,7 @@ import { messageOf } from '../error-message.js';
 import { pause } from '../timing.js';
 import type { KernelIdentity } from './kernel-identity.js';
 
-export interface KernelRecord {
+interface KernelRecord {
   seq: number;
   text: string;
 }
@@ -33,7 +33,7 @@ const IDLE_TRIES_MAX = 5;
 const TRY_AGAIN_MS = 1000;
 
 /** What a kernel log tells its attempt. */
-export interface KernelLogListener {
+interface KernelLogListener {
   note(text: string): void;
   /** A line could not be taken. */
   fail(fault: unknown): void;
@@ -56,7 +56,7 @@ export class KernelLog {
     this.#listener = listener;
   }
 
-  /** Starts following on a connection; after a reboot the count begins anew. */
+  /** Starts following on a connection; after a reboot records are counted from zero. */
   async attach(session: Session, kernel: KernelIdentity): Promise<void> {
     this.detach();
     if (this.#bootId !== kernel.bootId) {
@@ -71,7 +71,7 @@ export class KernelLog {
         if (!continues) this.#take(line);
       },
       onStderrLine: () => undefined,
-      flow: this.#spool.flow,
+      backpressure: this.#spool.backpressure,
     });
     this.#command = command;
     const first = this.#nextKmsg;
@@ -131,7 +131,7 @@ export class KernelLog {
   #take(line: string): void {
     const record = parseKmsg(line);
     if (record === null || record.seq < this.#nextKmsg) return;
-    // The ring buffer is as long as it is: what was overwritten before it was read is counted.
+    // The ring buffer is finite: records that were overwritten before they were read are counted.
     const missed = Math.min(record.seq - this.#nextKmsg, MISSED_MAX);
     if (missed > 0) this.#spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
     this.#nextKmsg = record.seq + 1;

@@ -32,7 +32,7 @@ export const MachineRecord = z.object({
 export type MachineRecord = z.infer<typeof MachineRecord>;
 
 /**
- * Records of the machines, one file each below `<stateDir>/machines`. Read anew every time, because a person may
+ * Records of the machines, one file each below `<stateDir>/machines`. Read again every time, because a person may
  * accept a change while the agent runs.
  */
 export class MachineRecords {
@@ -42,7 +42,7 @@ export class MachineRecords {
     this.#folder = join(stateDir, 'machines');
   }
 
-  /** Throws MachineError when the file is there but damaged: what it said is not to be learned anew in silence. */
+  /** Throws MachineError when the file exists but is damaged: pinning the machine again without notice would hide a change. */
   read(machine: string): MachineRecord {
     let text: string;
     try {

@@ -1,6 +1,6 @@
 import { ORACLE_MAX_BYTES } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
-import type { DeviceMemory, Flow } from '../machine/protocols.js';
+import type { DeviceMemory, Backpressure } from '../machine/protocols.js';
 
 /**
  * What one test may ask for: the farm's suites read at most three pages in a test. A suite that asks more is answered
@@ -20,7 +20,7 @@ type Question = { kind: 'read'; offset: number; lengthBytes: number } | { kind: 
  * Answers a suite's questions about the device's memory: one at a time, in order, no faster than the machine takes
  * the answers. While too many wait, `wait` holds the suite's output back.
  */
-export class OracleDesk implements Flow {
+export class OracleDesk implements Backpressure {
   readonly #queue: Question[] = [];
   #write: ((line: string) => Promise<void>) | null = null;
   #answering = false;
@@ -44,7 +44,7 @@ export class OracleDesk implements Flow {
     this.#answerNext();
   }
 
-  /** A test was announced: its limits begin anew. */
+  /** A test was announced: its limits are counted from zero. */
   beginTest(): void {
     this.#reads = 0;
     this.#bytes = 0;
@@ -80,10 +80,10 @@ export class OracleDesk implements Flow {
   close(): void {
     this.#closed = true;
     this.#queue.length = 0;
-    this.#letGo();
+    this.#releaseProducers();
   }
 
-  #letGo(): void {
+  #releaseProducers(): void {
     this.#held?.release();
     this.#held = null;
   }
@@ -96,7 +96,7 @@ export class OracleDesk implements Flow {
   async #answerAll(write: (line: string) => Promise<void>): Promise<void> {
     this.#answering = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (this.#queue.length < ORACLE_QUEUE_HOLD / 2) this.#letGo();
+      if (this.#queue.length < ORACLE_QUEUE_HOLD / 2) this.#releaseProducers();
       if (next.kind === 'read') {
         await write(await this.#read(next.offset, next.lengthBytes));
         continue;
@@ -106,7 +106,7 @@ export class OracleDesk implements Flow {
     }
     // Before anything can be asked: a later question must see that no answer is under way, and start one.
     this.#answering = false;
-    this.#letGo();
+    this.#releaseProducers();
   }
 
   async #read(offset: number, lengthBytes: number): Promise<string> {
@@ -121,7 +121,7 @@ export class OracleDesk implements Flow {
 }
 
 /** Held back while one of the two is. */
-export function bothFlows(a: Flow, b: Flow): Flow {
+export function allBackpressure(a: Backpressure, b: Backpressure): Backpressure {
   return {
     wait: () => {
       const waits = [a.wait(), b.wait()].filter((wait) => wait !== null);

@@ -48,10 +48,10 @@ export class SerialRecorder {
   ): Promise<SerialRecorder> {
     const recorder = new SerialRecorder(spool);
     if (console === null) return recorder;
-    const { serialStartBytes: began, serialStartLines } = spool.memory;
+    const { serialStartBytes: began, serialStartLines } = spool.record;
     let known = began === null ? 0 : spool.taken('serial') - serialStartLines;
     recorder.#follower = await console.follow(began ?? 'end', {
-      flow: spool.flow,
+      backpressure: spool.backpressure,
       onLine: (line, continues) => {
         if (known > 0) known -= 1;
         else recorder.#take(line, continues);
@@ -66,17 +66,17 @@ export class SerialRecorder {
         );
       },
       onPlace: (offsetBytes) => {
-        // A count that is not on disk yet would be counted twice by the next life of the agent.
+        // Lines that are counted but not yet on disk would be counted again after a restart of the agent.
         if (known > 0 || !spool.settled) return;
         try {
-          spool.remember({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
+          spool.updateRecord({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
         } catch {
           // The spool reported its fault; a place further back serves as well.
         }
       },
       onFault,
     });
-    if (began === null) spool.remember({ serialStartBytes: recorder.#follower.offsetBytes });
+    if (began === null) spool.updateRecord({ serialStartBytes: recorder.#follower.offsetBytes });
     return recorder;
   }
 

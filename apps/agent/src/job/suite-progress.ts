@@ -49,7 +49,7 @@ interface PendingResult {
   endedAt: number;
 }
 
-export interface ProgressSurroundings {
+interface ProgressSurroundings {
   emit(event: AttemptEvent): void;
   /** Titles of kernel warnings that arrived between two `performance.now()` moments. */
   warningsBetween(from: number, to: number): string[];
@@ -159,7 +159,7 @@ export class SuiteProgress {
     return false;
   }
 
-  /** Counts something that is beyond a limit, and says so the first time. Always false. */
+  /** Counts something that exceeds a limit, and notes it the first time. Always returns false. */
   leaveOut(what: string, why: string): false {
     if (this.#count(what) === 1) this.#around.say(`${this.#suite}: ${why}; further ${what} are left out`);
     return false;
@@ -308,7 +308,7 @@ export class SuiteProgress {
     const running = this.#current?.test === test ? this.#current : null;
     this.#current = null;
     this.#last = test;
-    // A test that we excluded says so; its true result is known already.
+    // An excluded test reports that it was skipped; its real result is known already.
     if (this.#done.has(test)) return;
     if (this.#done.size >= PLAN_MAX) {
       this.leaveOut('results', `it has given ${PLAN_MAX} results`);

@@ -7,19 +7,19 @@ import { channelUrl } from './controller-url.js';
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
 
-export interface LinkHandlers {
+interface LinkHandlers {
   hello(): Hello;
   heartbeat(): FromAgent;
   /** Every message but `refused`; `welcome` is the first of a connection. */
   onMessage(message: ToAgent): void;
   onDown(): void;
-  /** A message was not sent: it is larger than the controller takes, and would cost the connection. */
+  /** A message was not sent because it exceeds the frame limit; the controller would close the connection. */
   onTooLarge?(message: FromAgent, bytes: number): void;
 }
 
-export interface LinkSettings {
+interface LinkSettings {
   controller: string;
-  /** Read anew for every connection, so that a replaced token file is taken. */
+  /** Called for every connection, so that a replaced token file is used. */
   readToken: () => string;
   heartbeatMs?: number;
   /** Milliseconds before connection attempt number `attempt`, from 0. Default: linkPauseMs. */
@@ -37,15 +37,15 @@ function reasonOf(status: number | undefined, controller: string): string {
     case 401:
       return 'the controller refused the token (401); put a token made with `token create --kind agent` into tokenFile';
     case 421:
-      return `the controller does not know itself by the host of ${controller} (421); name that host in PEERLAB_HOSTS of the controller, or correct controller in the agent config`;
+      return `the controller refuses the host name of ${controller} (421); name that host in PEERLAB_HOSTS of the controller, or correct controller in the agent config`;
     default:
       return `the controller answered ${status ?? '?'} instead of opening the channel`;
   }
 }
 
 /**
- * Unsent bytes above which `send` says no; the spool keeps what was not taken. A heartbeat waits behind
- * them, so they have to go through any line within a lease.
+ * Unsent bytes above which `send` returns false; the spool keeps what was not sent. A heartbeat queues behind
+ * them, so they must fit through a slow line within a lease.
  */
 const BUFFERED_MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -99,7 +99,7 @@ export class Link {
     return this.#welcomed;
   }
 
-  /** false = not connected, too much unsent, or larger than a frame (`onTooLarge`); nothing was queued. */
+  /** Returns false, and queues nothing, when not connected, when too much is unsent, or when the message exceeds a frame (`onTooLarge`). */
   send(message: FromAgent): boolean {
     const socket = this.#socket;
     if (socket === null || !this.#welcomed || socket.readyState !== WebSocket.OPEN) return false;
@@ -107,14 +107,14 @@ export class Link {
     return this.#put(socket, message);
   }
 
-  /** Sends a heartbeat at once, as it is sent now and then anyway. */
-  beat(): void {
+  /** Sends a heartbeat now, in addition to the regular ones. */
+  sendHeartbeat(): void {
     const socket = this.#socket;
     if (socket === null || !this.#welcomed || socket.readyState !== WebSocket.OPEN) return;
     this.#guarded('heartbeat', () => this.#put(socket, this.#handlers.heartbeat()));
   }
 
-  /** Sends what fits into a frame; false = it does not, and was not sent. */
+  /** Sends a message that fits into a frame; returns false, and sends nothing, for a larger one. */
   #put(socket: WebSocket, message: FromAgent): boolean {
     const text = JSON.stringify(message);
     // UTF-8 has at most three bytes for a UTF-16 unit.
@@ -133,7 +133,7 @@ export class Link {
     return false;
   }
 
-  /** What throws in a listener of the socket or a timer would end the process. */
+  /** Logs an exception that would otherwise leave a listener of the socket or a timer uncaught. */
   #guarded(what: string, act: () => void): void {
     try {
       act();
@@ -225,7 +225,7 @@ export class Link {
       }
       unanswered += 1;
       socket.ping();
-      this.beat();
+      this.sendHeartbeat();
     }, everyMs);
     return () => clearInterval(timer);
   }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Flow } from './protocols.js';
+import type { Backpressure } from './protocols.js';
 
 /** Characters of a line that are kept in memory; a longer one is handed out in pieces of this size. */
 export const LINE_PIECE_MAX = 1024 * 1024;
@@ -77,17 +77,17 @@ function withoutReturns(line: string): string {
 }
 
 /**
- * Hands a stream on, no faster than `flow` lets it: what nobody reads stops the program's next write. Gives the end
- * of it: what arrived while the stream was held back is handed on, once, and whatever comes later is dropped, as it
- * belongs to a command that is over.
+ * Passes a stream on to `lines`, no faster than `backpressure` allows: unread output blocks the program's next write.
+ * Returns a function that ends the reading: it passes on once what arrived while the stream was paused; later data
+ * belongs to a command that has ended and is dropped.
  *
- * Here foreign bytes enter. What throws while they are taken must not leave the stream's listener, where it would
- * end the process or the connection: nothing more is taken, and `onFault` is told once; without it the end throws.
+ * An exception while foreign bytes are processed must not leave the stream's listener, where it would end the process
+ * or the connection: reading stops, and `onFault` is called once; without it, the returned function throws.
  */
 export function readInto(
   stream: Readable,
   lines: LineSplitter,
-  flow?: Flow,
+  backpressure?: Backpressure,
   onFault?: (fault: unknown) => void,
 ): () => void {
   let fault: { thrown: unknown } | null = null;
@@ -103,7 +103,7 @@ export function readInto(
   const take = (chunk: Buffer): void =>
     guarded(() => {
       lines.push(chunk);
-      const wait = flow?.wait() ?? null;
+      const wait = backpressure?.wait() ?? null;
       if (wait === null) return;
       stream.pause();
       void wait.then(() => stream.resume());

@@ -137,7 +137,7 @@ export function killSandbox(pid: number): void {
   sendSignal(first ?? -pid, 'SIGKILL');
 }
 
-export interface LimitWatch {
+interface LimitWatch {
   stop(): void;
 }
 

@@ -82,12 +82,12 @@ describe('AttemptSpool', () => {
   it('is found again after the process died, with all it held', () => {
     const disk = new SpoolDisk();
     const spool = create(disk);
-    spool.remember({ stage: 'build', touched: true });
+    spool.updateRecord({ stage: 'build', touched: true });
     spool.appendLine('build', 'NUL \0 and a long one '.padEnd(9000, 'x'));
     spool.appendEvent(STAGE);
     const second = new SpoolDisk();
     const [found] = AttemptSpool.openAll(root, second);
-    expect(found?.memory).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
+    expect(found?.record).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
     expect(found?.nextSeq()).toEqual({ build: 2, events: 1 });
     expect(found?.taken('build')).toBe(1);
     expect(found?.finished).toBe(false);
@@ -184,7 +184,7 @@ describe('a full disk', () => {
     expect(faults.map(({ reason }) => reason)).toEqual(['disk-full']);
     spool.appendEvent(STAGE);
     // Fewer bytes in the attempt's memory are no reason to stop on the way back to the default kernel.
-    spool.remember({ stage: 'upload' });
+    spool.updateRecord({ stage: 'upload' });
     expect(spool.settled).toBe(false);
     const lineCounts = spool.lineCounts();
     expect(lineCounts).toEqual({ serial: 2 });
@@ -199,7 +199,7 @@ describe('a full disk', () => {
     expect(faults).toHaveLength(1);
     spool.close();
     const [again] = AttemptSpool.openAll(root);
-    expect(again?.memory.stage).toBe('upload');
+    expect(again?.record.stage).toBe('upload');
     again?.close();
   });
 
@@ -246,7 +246,7 @@ describe('a full disk', () => {
       expect(faults[0]?.reason).toBe('disk-full');
       spool.appendLine('agent', 'the disk is full');
       spool.appendEvent(STAGE);
-      spool.remember({ stage: 'upload' });
+      spool.updateRecord({ stage: 'upload' });
       spool.appendEvent({ type: 'finished', failure: null, restored: true, lineCounts: spool.lineCounts() });
       rmSync(join(small, 'of-somebody-else'));
       await until('the rest', () => (spool.settled ? true : undefined), { everyMs: 20, timeoutMs: 5000 });

@@ -21,7 +21,7 @@ import { SpoolDisk, SpoolFault } from './spool-disk.js';
 import { StreamFile } from './stream-file.js';
 
 /** What must be known of an attempt after the agent was killed. */
-export const AttemptMemory = z.object({
+const AttemptRecord = z.object({
   assignment: Assignment,
   /** Last stage that was started. */
   stage: AnyStage.nullable(),
@@ -34,12 +34,12 @@ export const AttemptMemory = z.object({
   /** Lines of the serial stream before that byte. */
   serialStartLines: z.number().int().nonnegative().default(0),
 });
-export type AttemptMemory = z.infer<typeof AttemptMemory>;
+type AttemptRecord = z.infer<typeof AttemptRecord>;
 
 /** What a spooled stream consists of: lines, or events in the stream `events`. */
-export type SpoolEntry = LogLine | SequencedEvent;
+type SpoolEntry = LogLine | SequencedEvent;
 
-const MEMORY_FILE = 'attempt.json';
+const RECORD_FILE = 'attempt.json';
 /** Bytes kept back on the disk for the end of the attempt: given up when the disk is full. */
 const RESERVE_FILE = 'reserve';
 const RESERVE_BYTES = 128 * 1024;
@@ -66,10 +66,10 @@ export class AttemptSpool {
   onFault: (fault: SpoolFault) => void = () => undefined;
 
   readonly #folder: string;
-  #current: AttemptMemory;
+  #current: AttemptRecord;
   readonly #disk: SpoolDisk;
 
-  private constructor(folder: string, current: AttemptMemory, disk: SpoolDisk) {
+  private constructor(folder: string, current: AttemptRecord, disk: SpoolDisk) {
     this.#folder = folder;
     this.#current = current;
     this.#disk = disk;
@@ -85,7 +85,7 @@ export class AttemptSpool {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeReserve(join(folder, RESERVE_FILE), disk);
-      const memory = {
+      const record = {
         assignment,
         stage: null,
         touched: false,
@@ -93,8 +93,8 @@ export class AttemptSpool {
         serialStartBytes: null,
         serialStartLines: 0,
       };
-      replaceFile(join(folder, MEMORY_FILE), JSON.stringify(memory));
-      return new AttemptSpool(folder, memory, disk);
+      replaceFile(join(folder, RECORD_FILE), JSON.stringify(record));
+      return new AttemptSpool(folder, record, disk);
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       throw error instanceof SpoolFault ? error : new SpoolFault(error);
@@ -102,19 +102,19 @@ export class AttemptSpool {
   }
 
   /**
-   * Opens every attempt under `root`. A folder without an attempt's memory was never accepted and is removed. One that
+   * Opens every attempt under `root`. A folder without an attempt's record was never accepted and is removed. One that
    * cannot be read, or is damaged, is logged and left as it is: it holds evidence, which a person may save.
    */
   static openAll(root: string, disk = new SpoolDisk()): AttemptSpool[] {
     return namesIn(root).flatMap((name) => {
       const folder = join(root, name);
       try {
-        const memory = readMemory(folder);
-        if (memory === null) {
+        const record = readRecord(folder);
+        if (record === null) {
           rmSync(folder, { recursive: true, force: true });
           return [];
         }
-        const spool = new AttemptSpool(folder, memory, disk);
+        const spool = new AttemptSpool(folder, record, disk);
         if (existsSync(join(folder, RESERVE_FILE))) disk.grow(RESERVE_BYTES);
         return [spool];
       } catch (error) {
@@ -132,7 +132,7 @@ export class AttemptSpool {
     return this.#current.assignment.fence;
   }
 
-  get memory(): Readonly<AttemptMemory> {
+  get record(): Readonly<AttemptRecord> {
     return this.#current;
   }
 
@@ -147,7 +147,7 @@ export class AttemptSpool {
   }
 
   /** What readers of consoles and suites ask before they read on. */
-  get flow(): SpoolDisk {
+  get backpressure(): SpoolDisk {
     return this.#disk;
   }
 
@@ -155,9 +155,9 @@ export class AttemptSpool {
    * Durable when it returns. Throws SpoolFault when the disk refuses; a change of the stage alone is
    * then kept in memory, because the way back to the default kernel must not end there.
    */
-  remember(change: Partial<AttemptMemory>): void {
+  updateRecord(change: Partial<AttemptRecord>): void {
     this.#current = { ...this.#current, ...change };
-    const write = (): void => replaceFile(join(this.#folder, MEMORY_FILE), JSON.stringify(this.#current));
+    const write = (): void => replaceFile(join(this.#folder, RECORD_FILE), JSON.stringify(this.#current));
     try {
       this.#withReserve(write);
     } catch (error) {
@@ -229,7 +229,7 @@ export class AttemptSpool {
     return this.#files.get(stream)?.next ?? 0;
   }
 
-  /** Lines that were taken from a source so far, whole or left out: what a reader that begins anew has to skip. */
+  /** Lines that were taken from a source so far, whole or left out: what a restarted reader has to skip. */
   taken(stream: LogStream): number {
     return this.#files.get(stream)?.units ?? 0;
   }
@@ -363,15 +363,15 @@ export class AttemptSpool {
 }
 
 /** What is remembered of an attempt; null when nothing was ever stored. */
-function readMemory(folder: string): AttemptMemory | null {
+function readRecord(folder: string): AttemptRecord | null {
   let text: string;
   try {
-    text = readFileSync(join(folder, MEMORY_FILE), 'utf8');
+    text = readFileSync(join(folder, RECORD_FILE), 'utf8');
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;
   }
-  return AttemptMemory.parse(JSON.parse(text));
+  return AttemptRecord.parse(JSON.parse(text));
 }
 
 /** Names in a folder; none when there is no folder. */

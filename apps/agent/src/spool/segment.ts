@@ -270,7 +270,7 @@ function parse(text: string): unknown {
 }
 
 /** A rename is durable once its folder is. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
     fsyncSync(fd);

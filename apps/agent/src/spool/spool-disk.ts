@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { GapReason } from '@peerlab/contracts';
-import type { Flow } from '../machine/protocols.js';
+import type { Backpressure } from '../machine/protocols.js';
 
 /** 2 GiB: an hour of a kernel that prints ten thousand lines a second while the controller is away. */
 export const SPOOL_MAX_BYTES = 2 * 1024 ** 3;
@@ -40,7 +40,7 @@ export interface SpoolDiskOptions {
  * The space that all attempts of an agent share. Above HOLD_SHARE of the limit producers are held back;
  * after `holdMs`, or when they cannot be held, their lines are left out until there is room again.
  */
-export class SpoolDisk implements Flow {
+export class SpoolDisk implements Backpressure {
   readonly maxBytes: number;
   readonly segmentBytes: number;
   readonly #holdMs: number;
@@ -70,7 +70,7 @@ export class SpoolDisk implements Flow {
     });
     const timer = setTimeout(() => {
       this.#leaking = true;
-      this.#letGo();
+      this.#releaseProducers();
     }, this.#holdMs);
     this.#holding = { until, release, timer };
     return until;
@@ -97,7 +97,7 @@ export class SpoolDisk implements Flow {
     this.#used -= bytes;
     if (this.#isFull()) return;
     this.#leaking = false;
-    this.#letGo();
+    this.#releaseProducers();
   }
 
   /** Writes all of `bytes` at the end of a file; returns how many were written before an error, with the error. */
@@ -115,7 +115,7 @@ export class SpoolDisk implements Flow {
     return this.#used >= this.maxBytes * HOLD_SHARE;
   }
 
-  #letGo(): void {
+  #releaseProducers(): void {
     if (this.#holding === null) return;
     clearTimeout(this.#holding.timer);
     this.#holding.release();

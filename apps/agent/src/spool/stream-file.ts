@@ -8,7 +8,7 @@ export type { SpoolRecord } from './segment.js';
 
 type Unnumbered<R> = R extends SpoolRecord ? Omit<R, 'seq'> : never;
 
-export interface StreamFileOptions<R> {
+interface StreamFileOptions<R> {
   disk?: SpoolDisk;
   /** Bytes after which a new segment is begun; by default the disk's. */
   segmentBytes?: number;
@@ -63,7 +63,7 @@ export class StreamFile<R extends SpoolRecord> {
     return this.#segments[0]?.firstSeq ?? this.#nextSeq;
   }
 
-  /** What all appends so far stand for, deleted ones too: what a producer has to leave out when it begins anew. */
+  /** What all appends so far stand for, deleted ones too: what a restarted producer has to leave out. */
   get units(): number {
     return this.#newest()?.units ?? 0;
   }

@@ -55,7 +55,7 @@ export class AttemptLease implements Lease {
     await new Promise<void>((resolve) => either.addEventListener('abort', () => resolve(), { once: true }));
   }
 
-  /** The job is over: nobody needs the lease any more. */
+  /** The job has ended: the lease is not needed any more. */
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -66,7 +66,7 @@ export class AttemptLease implements Lease {
     const leftMs = this.#untilMs - this.#clock();
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (leftMs > 0) {
-      // Timers stand still while the computer is suspended: the clock is asked again when they fire.
+      // Timers pause while the computer is suspended: read the clock again when they fire.
       this.#timer = setTimeout(() => this.#look(), leftMs);
       return;
     }
@@ -79,11 +79,11 @@ export class AttemptLease implements Lease {
   }
 }
 
-/** Reports whose answer has not come are of no use after this many more. */
+/** How many heartbeats are remembered; the answer to an older one is of no use. */
 const KEPT = 100;
 
-/** Numbers the agent's reports and remembers when each was made, by the boot clock. */
-export class Beats {
+/** Numbers the agent's heartbeats and remembers when each was sent, by the boot clock. */
+export class HeartbeatLog {
   #last = 0;
   readonly #sentAtMs = new Map<number, number>();
 
@@ -93,7 +93,7 @@ export class Beats {
     this.#clock = clock;
   }
 
-  /** The number of a report that is about to be sent. */
+  /** The number of a heartbeat that is about to be sent. */
   next(): number {
     this.#last += 1;
     this.#sentAtMs.set(this.#last, this.#clock());
@@ -101,7 +101,7 @@ export class Beats {
     return this.#last;
   }
 
-  /** When that report was sent, in milliseconds; undefined when it is too long ago. */
+  /** When that heartbeat was sent, in milliseconds; undefined when it is no longer remembered. */
   sentAt(beat: number): number | undefined {
     return this.#sentAtMs.get(beat);
   }

@@ -6,7 +6,7 @@ import { adviceOf } from '../machine/errors.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { pause } from '../timing.js';
 
-export interface FleetPace {
+interface FleetPace {
   connectTimeoutMs: number;
   /** Between looks at a machine that answers. */
   idleMs: number;
@@ -82,7 +82,7 @@ export class FleetWatch {
     this.#stopping.abort();
   }
 
-  /** Looks again at once, and reads the inventory anew. */
+  /** Checks the machine now, and reads its inventory again. */
   probe(name: string): void {
     const watched = this.#watched.get(name);
     if (watched === undefined) return;
@@ -91,7 +91,7 @@ export class FleetWatch {
     watched.wake.abort();
   }
 
-  /** The inventory was too large to be sent. It is not tried again before it is read anew. */
+  /** The inventory was too large to be sent. It is not sent again before it was read again. */
   inventoryTooLarge(name: string, bytes: number): void {
     const watched = this.#watched.get(name);
     if (watched === undefined) return;

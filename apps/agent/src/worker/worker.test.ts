@@ -100,7 +100,7 @@ function makeWorker(state = 'state', by = recorder): Worker {
     buildSlots: 0,
     takesTests: true,
     send: by.send,
-    beat: by.beat,
+    sendHeartbeat: by.beat,
     clock: by.clock,
     pace: FAKE_PACE,
   });
@@ -210,7 +210,7 @@ describe('Worker', () => {
     });
     await eventually('the spool to go', () => spools().length === 0);
     expect(recorder.endOf(revoked)).toMatchObject({
-      failure: { class: 'infrastructure', message: 'the attempt was taken back: its lease ran out' },
+      failure: { class: 'infrastructure', message: 'the attempt was revoked: its lease ran out' },
       restored: true,
     });
     const { lineCounts = {} } = recorder.endOf(revoked) ?? {};

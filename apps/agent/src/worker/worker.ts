@@ -1,38 +1,38 @@
 import { join } from 'node:path';
-import type { Assignment, FromAgent, HeldAttempt, ToAgent } from '@peerlab/contracts';
+import type { Assignment, FromAgent, HeldAttempt as AttemptReport, ToAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
-import { Beats, bootClockMs } from './attempt-lease.js';
-import { Held } from './held.js';
+import { HeartbeatLog, bootClockMs } from './attempt-lease.js';
+import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 
-export interface WorkerSettings extends JobSettings {
+interface WorkerSettings extends JobSettings {
   /** The space of all attempts' spools together. */
   spool?: SpoolDisk;
   buildSlots: number;
   takesTests: boolean;
   send: (frame: FromAgent) => boolean;
-  /** Sends a heartbeat now: a lease begins with its first renewal. */
-  beat: () => void;
+  /** Sends a heartbeat immediately, because a lease begins with its first renewal. */
+  sendHeartbeat: () => void;
   /** Milliseconds that never go back; default: since this computer was booted. */
   clock?: () => number;
 }
 
 /**
  * Holds the attempts of this agent: starts, cancels, drops and recovers them, one at a time per machine.
- * It acts only while it has the lease, and it forgets evidence only when that is stored, or when the
- * controller does not know the attempt.
+ * It acts only while it has the lease, and deletes evidence only when the controller has stored it or does not know
+ * the attempt.
  */
 export class Worker {
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, HeldAttempt>();
   readonly #jobs: JobRunner;
-  readonly #beats: Beats;
+  readonly #heartbeats: HeartbeatLog;
   readonly #clock: () => number;
-  /** By machine: ends when the jobs that were started on it so far are through. */
+  /** By machine: resolves when all jobs started on it so far have ended. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #root: string;
   readonly #disk: SpoolDisk;
@@ -44,12 +44,12 @@ export class Worker {
     this.#settings = settings;
     this.#jobs = new JobRunner(settings);
     this.#clock = settings.clock ?? bootClockMs;
-    this.#beats = new Beats(this.#clock);
+    this.#heartbeats = new HeartbeatLog(this.#clock);
     this.#root = join(settings.stateDir, 'spool');
     this.#disk = settings.spool ?? new SpoolDisk();
   }
 
-  /** Takes up what an earlier life of the agent left: interrupted jobs are ended, the rest is sent. */
+  /** Recovers what the previous agent process left: ends interrupted jobs and sends the rest. */
   start(): void {
     for (const spool of AttemptSpool.openAll(this.#root, this.#disk)) {
       const held = this.#hold(spool);
@@ -60,7 +60,7 @@ export class Worker {
     }
   }
 
-  /** The agent ends: jobs stop where they are, the next start restores their machines. */
+  /** Stops all jobs where they are; the next start of the agent restores their machines. */
   stop(): void {
     this.#stopped = true;
     for (const held of this.#held.values()) {
@@ -74,13 +74,13 @@ export class Worker {
     return [...this.#held.values()].some((held) => held.running && held.machine === machine);
   }
 
-  attempts(): HeldAttempt[] {
+  attempts(): AttemptReport[] {
     return [...this.#held.values()].filter((held) => !held.discarded).map((held) => held.report());
   }
 
-  /** All that the agent holds, under a number of its own. To be sent at once: leases count from here. */
-  report(): { beat: number; attempts: HeldAttempt[] } {
-    return { beat: this.#beats.next(), attempts: this.attempts() };
+  /** Everything that the agent holds, with the number of this heartbeat. Send it immediately: leases count from here. */
+  report(): { beat: number; attempts: AttemptReport[] } {
+    return { beat: this.#heartbeats.next(), attempts: this.attempts() };
   }
 
   receive(message: ToAgent): void {
@@ -102,9 +102,9 @@ export class Worker {
       case 'drop': {
         const held = this.#held.get(message.attemptId);
         if (held === undefined) return;
-        // A controller that gives no code takes no evidence either; it is kept for one that does.
+        // A controller that gives no code does not accept evidence; keep it until one does.
         if (message.code === 'unknown') this.#discard(held);
-        else this.#takeBack(held, message.reason);
+        else this.#revoke(held, message.reason);
         return;
       }
       case 'cancel':
@@ -116,7 +116,7 @@ export class Worker {
     }
   }
 
-  /** The connection is gone; jobs go on, for as long as their leases last, and fill their spools. */
+  /** The connection was lost; jobs continue until their leases expire, and fill their spools. */
   pauseSending(): void {
     for (const held of this.#held.values()) held.sender.pauseSending();
   }
@@ -131,14 +131,14 @@ export class Worker {
         continue;
       }
       if (attempt.revoked === undefined) this.#renew(attemptId, attempt.fence, beat, leaseSeconds);
-      else this.#takeBack(held, attempt.revoked);
+      else this.#revoke(held, attempt.revoked);
       held.sender.resume(attempt.ackedNext);
     }
   }
 
   #renew(attemptId: string, fence: number, beat: number, leaseSeconds: number): void {
     const held = this.#held.get(attemptId);
-    const sentAtMs = this.#beats.sentAt(beat);
+    const sentAtMs = this.#heartbeats.sentAt(beat);
     if (held?.fence === fence && sentAtMs !== undefined) held.lease.renew(sentAtMs, leaseSeconds * 1000);
   }
 
@@ -154,7 +154,7 @@ export class Worker {
       this.#decline(assignment, reason);
       return;
     }
-    let fresh: Held;
+    let fresh: HeldAttempt;
     try {
       fresh = this.#hold(AttemptSpool.create(this.#root, assignment, this.#disk));
     } catch (error) {
@@ -163,11 +163,11 @@ export class Worker {
       this.#decline(assignment, problem);
       return;
     }
-    this.#takeOver(fresh);
+    this.#revokeOlder(fresh);
     fresh.sender.resume({});
     this.#launch(fresh, () => this.#jobs.perform(fresh));
     this.#settings.send({ type: 'accepted', attemptId, fence });
-    this.#settings.beat();
+    this.#settings.sendHeartbeat();
     log.info({ attempt: attemptId, machine: fresh.machine }, 'attempt-started');
   }
 
@@ -190,18 +190,18 @@ export class Worker {
     return newer === undefined ? null : `the newer attempt ${newer.id} is on ${work.machine}`;
   }
 
-  /** Nobody is given a machine that another attempt has: a new one says that the older ones lost theirs. */
-  #takeOver(fresh: Held): void {
+  /** The controller assigns a machine to one attempt at a time: a new attempt means that older ones lost the machine. */
+  #revokeOlder(fresh: HeldAttempt): void {
     if (fresh.machine === null) return;
     for (const older of this.#held.values()) {
       if (older === fresh || older.machine !== fresh.machine || older.fence > fresh.fence) continue;
-      this.#takeBack(older, `${fresh.machine} was given to another attempt`);
+      this.#revoke(older, `${fresh.machine} was given to another attempt`);
     }
   }
 
-  #hold(spool: AttemptSpool): Held {
+  #hold(spool: AttemptSpool): HeldAttempt {
     const fault = (err: unknown): void => log.error({ attempt: spool.attemptId, err }, 'spool-fault');
-    const held = new Held(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
+    const held = new HeldAttempt(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
     this.#held.set(held.id, held);
     void held.sender.done.then(() => {
       if (!held.discarded) this.#forget(held);
@@ -210,7 +210,7 @@ export class Worker {
   }
 
   /** Runs a job after those before it on the same machine. */
-  #launch(held: Held, job: () => Promise<void>): void {
+  #launch(held: HeldAttempt, job: () => Promise<void>): void {
     held.running = true;
     const { machine } = held;
     const before = (machine === null ? undefined : this.#queues.get(machine)) ?? Promise.resolve();
@@ -232,13 +232,13 @@ export class Worker {
     if (machine !== null) this.#queues.set(machine, through);
   }
 
-  /** The lease is gone: the job ends and its machine is restored, and what was seen is still delivered. */
-  #takeBack(held: Held, reason: string): void {
-    held.end(new JobFailure('infrastructure', `the attempt was taken back: ${reason}`), 'attempt-revoked');
+  /** The attempt lost its lease: its job ends, its machine is restored, and its evidence is still delivered. */
+  #revoke(held: HeldAttempt, reason: string): void {
+    held.end(new JobFailure('infrastructure', `the attempt was revoked: ${reason}`), 'attempt-revoked');
   }
 
-  /** The controller has no such attempt: its machine is restored, and nothing of it is kept. */
-  #discard(held: Held): void {
+  /** The controller does not know the attempt: its machine is restored and its evidence deleted. */
+  #discard(held: HeldAttempt): void {
     if (held.discarded) return;
     held.discarded = true;
     held.sender.stop();
@@ -246,7 +246,7 @@ export class Worker {
     if (!held.running) this.#forget(held);
   }
 
-  #forget(held: Held): void {
+  #forget(held: HeldAttempt): void {
     held.lease.close();
     held.sender.stop();
     held.spool.remove();

@@ -19,8 +19,8 @@ const LINE_END = 0x0a;
 
 /**
  * A console that something else records into a growing file. Missing file: waits for it. File got
- * shorter (truncated or replaced): goes on from its start. A file that cannot be read is a fault: nobody may take a
- * console for silent that was not read. Held back, it leaves the text in the file.
+ * shorter (truncated or replaced): goes on from its start. A file that cannot be read is a fault, because a
+ * console that was not read must not count as silent. Under backpressure the text stays in the file.
  * A console that prints without end takes at most half of this process: after each full chunk the reader
  * rests for as long as the chunk took.
  *
@@ -129,7 +129,7 @@ class LogFileFollower implements ConsoleFollower {
     try {
       while (this.#offset < endBytes && !this.#isBroken && goesOn()) {
         if (!(await this.#readBlock(file))) break;
-        const wait = this.#handlers.flow?.wait() ?? null;
+        const wait = this.#handlers.backpressure?.wait() ?? null;
         if (wait !== null) await Promise.race([wait, this.#stopped]);
       }
     } finally {

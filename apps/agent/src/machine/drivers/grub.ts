@@ -5,8 +5,8 @@ import type { BootEntry, BootSelect } from '../protocols.js';
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
 const CUSTOM = '/boot/grub/custom.cfg';
 /**
- * Prints a file, or nothing when it is not there. Fails when it cannot be read: it is written anew from what was
- * read, and entries that are not ours would be lost.
+ * Prints a file, or nothing when it is not there. Fails when it cannot be read: the file is rewritten from this
+ * output, and entries that are not ours would be lost.
  */
 export const printIfThere = (path: string): string => `[ ! -e ${path} ] || cat ${path}`;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';

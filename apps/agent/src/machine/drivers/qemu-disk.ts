@@ -13,7 +13,7 @@ const POLL_MS = 100;
 const QUIT_AGAIN_MS = 3_000;
 
 /**
- * The disk of a machine in the virtual lab: an overlay, which the lab makes anew when QEMU ends while the
+ * The disk of a machine in the virtual lab: an overlay, which the lab recreates when QEMU ends while the
  * state file says `discard`. A new QEMU process is all new: memory, devices and their settings, too.
  *
  * The order is in the file before QEMU is ended, so that an agent or a lab that is killed in between

@@ -134,8 +134,8 @@ export class SshSession implements Session {
     let giveUp: (fault: unknown) => void = () => undefined;
     const onFault = (fault: unknown): void => giveUp(fault);
     const endings = [
-      readInto(channel, stdout, handlers.flow, onFault),
-      readInto(channel.stderr, stderr, handlers.flow, onFault),
+      readInto(channel, stdout, handlers.backpressure, onFault),
+      readInto(channel.stderr, stderr, handlers.backpressure, onFault),
     ];
     let isOver = false;
     const ended = new Promise<CommandEnd>((resolve) => {
@@ -285,7 +285,7 @@ export class SshSession implements Session {
 
   /**
    * Starts a command. Its exit status may come in the same packet as the start's confirmation, before
-   * whoever awaits this goes on: so it is caught here, and `end` gives it later.
+   * the caller that awaits this continues: so it is caught here, and `end` returns it later.
    */
   #channel(command: string): Promise<{ channel: ClientChannel; end: () => ExitStatus | null }> {
     return this.#orLost((resolve, reject) =>

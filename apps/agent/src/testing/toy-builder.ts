@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
 import { makeToyKernel } from '../fake/toy-kernel.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import type { Artifacts } from './artifacts.js';
-import { type BuildSettings, type BuildWork, runBuildJob } from './build-job.js';
-import { BuildLimits } from './build-limits.js';
+import type { Artifacts } from '../job/artifacts.js';
+import { type BuildSettings, type BuildWork, runBuildJob } from '../job/build-job.js';
+import { BuildLimits } from '../job/build-limits.js';
 
 /** Everything about one build of the toy. */
 export interface ToyBuild {

@@ -7,7 +7,7 @@ import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
-import { Host } from './host.js';
+import { MachineConnection } from './machine-connection.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { MachineRecords } from './machine-record.js';
@@ -23,7 +23,7 @@ export interface InstalledPaths {
   modules: string;
 }
 
-export function installedPaths(work: TestWork): InstalledPaths {
+function installedPaths(work: TestWork): InstalledPaths {
   const key = work.manifest.key.slice(0, 8);
   return {
     kernel: `/boot/peerlab-${key}-vmlinuz`,
@@ -39,12 +39,12 @@ export function installedPaths(work: TestWork): InstalledPaths {
 const NOTE_LINES_MAX = 64;
 const NOTE_MAX = 4000;
 
-/** All that the stages of one test attempt share. */
-export class TestBench {
+/** What the stages of one test attempt share. */
+export class AttemptContext {
   /** The machine behind the attempt's lease and fence. */
   readonly machine: Machine;
   readonly guard: MachineGuard;
-  readonly host: Host;
+  readonly connection: MachineConnection;
   readonly kernelLog: KernelLog;
   readonly paths: InstalledPaths;
   serial!: SerialRecorder;
@@ -78,7 +78,7 @@ export class TestBench {
     const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
     this.guard = new MachineGuard(machine.name, lease, fence);
     this.machine = guardMachine(machine, this.guard);
-    this.host = new Host(this.machine, pace);
+    this.connection = new MachineConnection(this.machine, pace);
     this.kernelLog = new KernelLog(spool, {
       note: (text) => this.note(text),
       fail: (fault) => this.fail('kernel log', fault),

@@ -11,16 +11,16 @@ export interface Booted {
   kernel: KernelIdentity;
 }
 
-/** Trouble that waiting does not mend. */
+/** Errors that do not pass by waiting. */
 const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings', 'fenced']);
 
-/** Detached, so that the command's own connection does not hold up the way down. */
+/** Detached, so that the connection of the command does not delay the shutdown. */
 const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
 
-/** The machine of a job through its reboots: at most one connection, to the kernel that runs now. */
-export class Host {
+/** The connection to a job's machine across reboots: at most one, to the kernel that runs now. */
+export class MachineConnection {
   #current: Booted | null = null;
-  /** The kernel that was told to reboot: an answer of it is not the machine being back. */
+  /** boot_id of the kernel that was told to reboot: its answer does not mean that the machine has rebooted. */
   #leaving: string | null = null;
 
   readonly #machine: Machine;
@@ -31,12 +31,12 @@ export class Host {
     this.#pace = pace;
   }
 
-  /** The connection of now, or null when there is none or it broke. */
+  /** The current connection; null when there is none or it broke. */
   get session(): Session | null {
     return this.#current === null || this.#current.session.lost.aborted ? null : this.#current.session;
   }
 
-  /** The connection of now; throws when it broke. */
+  /** The current connection; throws when there is none or it broke. */
   require(): Session {
     const session = this.session;
     if (session === null) {
@@ -78,7 +78,7 @@ export class Host {
       } catch (error) {
         session?.close();
         signal?.throwIfAborted();
-        // A job that may not act any more does not wait for what it may not reach.
+        // A job that lost its lease must not wait for its machine.
         if (error instanceof JobFailure || (error instanceof MachineError && LASTING.has(error.kind))) throw error;
         obstacle = adviceOf(error);
       }
