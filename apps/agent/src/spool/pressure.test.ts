@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
+  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 60_000 });
 const lines = (stream: LogStream): LogLine[] => spool.file(stream).read(0, 1e6, 1e12) as LogLine[];
 const create = (disk = new SpoolDisk()): void => {
   const attemptId = crypto.randomUUID();
