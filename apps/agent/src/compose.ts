@@ -42,7 +42,7 @@ function composeBoot(config: MachineConfig['boot']): BootSelect {
   }
 }
 
-function composeMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
+function composeDeviceMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
   switch (config?.driver) {
     case undefined:
       return null;
@@ -63,6 +63,6 @@ export function composeMachine(config: MachineConfig): Machine {
     disk: composeDisk(config.disk),
     console: composeConsole(config.console),
     boot: composeBoot(config.boot),
-    memory: composeMemory(config.deviceMemory),
+    deviceMemory: composeDeviceMemory(config.deviceMemory),
   };
 }

@@ -64,7 +64,7 @@ async function run(config: AgentConfig): Promise<void> {
     buildSlots: config.buildSlots,
     takesTests: config.capabilities.includes('test'),
     send,
-    beat: () => link.beat(),
+    sendHeartbeat: () => link.sendHeartbeat(),
   });
   const disk = new DiskReport(config.stateDir, spool, () => worker.senders());
   const fleet = new FleetWatch(machines, (machine) => worker.isBusy(machine), send);

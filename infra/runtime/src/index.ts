@@ -1,3 +1,4 @@
+export { isAbsent, orIfAbsent } from './absent-file.js';
 export {
   endChild,
   endProcess,

@@ -2,22 +2,22 @@ const EMPTY = Buffer.alloc(0);
 
 /** Bytes of a stream in the portions that a reader asks for. Holds one chunk of the stream at a time. */
 export class ByteSource {
-  private readonly iterator: AsyncIterator<Buffer>;
-  private chunk: Buffer = EMPTY;
+  readonly #iterator: AsyncIterator<Buffer>;
+  #chunk: Buffer = EMPTY;
 
   constructor(source: AsyncIterable<Buffer>) {
-    this.iterator = source[Symbol.asyncIterator]();
+    this.#iterator = source[Symbol.asyncIterator]();
   }
 
   /** The next bytes, at least one and at most `maxBytes`; null at the end of the stream. */
   async take(maxBytes: number): Promise<Buffer | null> {
-    while (this.chunk.length === 0) {
-      const next = await this.iterator.next();
+    while (this.#chunk.length === 0) {
+      const next = await this.#iterator.next();
       if (next.done === true) return null;
-      this.chunk = next.value;
+      this.#chunk = next.value;
     }
-    const taken = this.chunk.subarray(0, maxBytes);
-    this.chunk = this.chunk.subarray(taken.length);
+    const taken = this.#chunk.subarray(0, maxBytes);
+    this.#chunk = this.#chunk.subarray(taken.length);
     return taken;
   }
 
@@ -38,7 +38,7 @@ export class ByteSource {
 
   /** Closes the stream; nothing can be read afterwards. */
   async close(): Promise<void> {
-    this.chunk = EMPTY;
-    await this.iterator.return?.();
+    this.#chunk = EMPTY;
+    await this.#iterator.return?.();
   }
 }

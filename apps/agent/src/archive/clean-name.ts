@@ -35,30 +35,30 @@ export function whyUncleanName(name: string, limits: NameLimits): string | null 
 
 /** The names of an archive so far. Memory grows with the number of entries, which the reader limits. */
 export class SeenNames {
-  private readonly exact = new Set<string>();
+  readonly #exact = new Set<string>();
   /** In lower case and one Unicode form. */
-  private readonly files = new Set<string>();
-  private readonly folders = new Set<string>();
+  readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
 
   /**
    * Adds a clean name; the reason when it does not fit the names before. Two files may differ in case alone
    * (the kernel has such modules), but no name may be a file in one spelling and a folder in another.
    */
   add(name: string, kind: 'file' | 'folder'): string | null {
-    if (this.exact.has(name)) return 'occurs twice';
-    this.exact.add(name);
+    if (this.#exact.has(name)) return 'occurs twice';
+    this.#exact.add(name);
     const folded = name.normalize('NFC').toLowerCase();
     for (let end = folded.indexOf('/'); end !== -1; end = folded.indexOf('/', end + 1)) {
       const parent = folded.slice(0, end);
-      if (this.files.has(parent)) return 'lies below a name that is a file';
-      this.folders.add(parent);
+      if (this.#files.has(parent)) return 'lies below a name that is a file';
+      this.#folders.add(parent);
     }
     if (kind === 'file') {
-      if (this.folders.has(folded)) return 'is a file where another entry has a folder';
-      this.files.add(folded);
+      if (this.#folders.has(folded)) return 'is a file where another entry has a folder';
+      this.#files.add(folded);
     } else {
-      if (this.files.has(folded)) return 'is a folder where another entry has a file';
-      this.folders.add(folded);
+      if (this.#files.has(folded)) return 'is a folder where another entry has a file';
+      this.#folders.add(folded);
     }
     return null;
   }

@@ -7,7 +7,7 @@ export const EXTENDED_HEADER_MAX_BYTES = 8 * 1024;
 const HARMLESS = new Set(['atime', 'ctime', 'mtime', 'uid', 'gid', 'uname', 'gname', 'comment']);
 
 /** What a pax header may say of the next entry. */
-export interface PaxRecords {
+interface PaxRecords {
   path: Buffer | null;
   /** Has to agree with the size in the entry's own header. */
   sizeBytes: number | null;

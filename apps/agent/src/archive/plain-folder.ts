@@ -52,41 +52,45 @@ export async function readPlainFolder(
 class FolderWalk {
   readonly files = new Map<string, PlainFile>();
   readonly kept = new Map<string, Buffer>();
-  private entries = 0;
-  private totalBytes = 0;
+  #entries = 0;
+  #totalBytes = 0;
 
-  constructor(private readonly options: PlainFolderOptions) {}
+  readonly #options: PlainFolderOptions;
+
+  constructor(options: PlainFolderOptions) {
+    this.#options = options;
+  }
 
   async enter(folder: FileHandle, prefix: string): Promise<void> {
-    for (const child of await this.list(folder)) {
+    for (const child of await this.#list(folder)) {
       const name = `${prefix}${child}`;
-      const unclean = whyUncleanName(name, this.options.limits);
+      const unclean = whyUncleanName(name, this.#options.limits);
       if (unclean !== null) throw new ArchiveError(`${showName(name)} ${unclean}`);
       const path = pathBelow(folder, child);
       // Before it is opened: opening a device can do something already.
       const found = await lstat(path);
       const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : null;
       if (kind === null) throw new ArchiveError(`${showName(name)} is ${describeKind(found)}`);
-      const refused = this.options.refuse?.(name, kind) ?? null;
+      const refused = this.#options.refuse?.(name, kind) ?? null;
       if (refused !== null) throw new ArchiveError(refused);
-      if (kind === 'file') await this.readFile(path, name);
-      else await this.enterBelow(path, name);
+      if (kind === 'file') await this.#readFile(path, name);
+      else await this.#enterBelow(path, name);
     }
   }
 
   /** Names in a folder, sorted, so that the first trouble is always the same one. */
-  private async list(folder: FileHandle): Promise<string[]> {
+  async #list(folder: FileHandle): Promise<string[]> {
     const names: string[] = [];
     for await (const { name } of await opendir(pathBelow(folder, '.'))) {
-      this.entries += 1;
-      const { entries } = this.options.limits;
-      if (this.entries > entries) throw new ArchiveError(`there are more than ${entries} files and folders`);
+      this.#entries += 1;
+      const { entries } = this.#options.limits;
+      if (this.#entries > entries) throw new ArchiveError(`there are more than ${entries} files and folders`);
       names.push(name);
     }
     return names.sort();
   }
 
-  private async enterBelow(path: string, name: string): Promise<void> {
+  async #enterBelow(path: string, name: string): Promise<void> {
     const below = await openPlainFolder(path);
     try {
       await this.enter(below, `${name}/`);
@@ -95,8 +99,8 @@ class FolderWalk {
     }
   }
 
-  private async readFile(path: string, name: string): Promise<void> {
-    const { limits, keep } = this.options;
+  async #readFile(path: string, name: string): Promise<void> {
+    const { limits, keep } = this.#options;
     const shown = showName(name);
     const file = await openPlainFile(path);
     try {
@@ -106,8 +110,8 @@ class FolderWalk {
       const keptBytes = keep?.get(name);
       const maxBytes = Math.min(limits.fileBytes, keptBytes ?? limits.fileBytes);
       if (size > maxBytes) throw new ArchiveError(`${shown} has more than ${maxBytes} bytes`);
-      this.totalBytes += size;
-      if (this.totalBytes > limits.totalBytes) {
+      this.#totalBytes += size;
+      if (this.#totalBytes > limits.totalBytes) {
         throw new ArchiveError(`the files have more than ${limits.totalBytes} bytes together`);
       }
       const hash = createHash('sha256');

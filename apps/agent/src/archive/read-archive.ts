@@ -161,25 +161,26 @@ function checkEntry(header: TarHeader, limits: ArchiveLimits, names: SeenNames):
 
 /** The bytes of one entry and the padding behind them. */
 class Content {
-  private restBytes: number;
-  private readonly paddingBytes: number;
-  private isPassed = false;
+  #restBytes: number;
+  readonly #paddingBytes: number;
+  #isPassed = false;
 
-  constructor(
-    private readonly bytes: ByteSource,
-    sizeBytes: number,
-    private readonly name: string,
-  ) {
-    this.restBytes = sizeBytes;
-    this.paddingBytes = (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
+  readonly #bytes: ByteSource;
+  readonly #name: string;
+
+  constructor(bytes: ByteSource, sizeBytes: number, name: string) {
+    this.#bytes = bytes;
+    this.#name = name;
+    this.#restBytes = sizeBytes;
+    this.#paddingBytes = (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
   }
 
   async *read(): AsyncGenerator<Buffer, void, undefined> {
-    if (this.isPassed) throw new Error(`the content of ${showName(this.name)} was read too late`);
-    while (this.restBytes > 0) {
-      const part = await this.bytes.take(this.restBytes);
-      if (part === null) throw new ArchiveError(`it is cut off in entry ${showName(this.name)}`);
-      this.restBytes -= part.length;
+    if (this.#isPassed) throw new Error(`the content of ${showName(this.#name)} was read too late`);
+    while (this.#restBytes > 0) {
+      const part = await this.#bytes.take(this.#restBytes);
+      if (part === null) throw new ArchiveError(`it is cut off in entry ${showName(this.#name)}`);
+      this.#restBytes -= part.length;
       yield part;
     }
   }
@@ -187,8 +188,8 @@ class Content {
   /** Reads over what is left of it. */
   async skip(): Promise<void> {
     for await (const part of this.read()) void part;
-    this.isPassed = true;
-    const padding = await this.bytes.read(this.paddingBytes);
-    if (padding.length < this.paddingBytes) throw new ArchiveError('it is cut off: its end mark is missing');
+    this.#isPassed = true;
+    const padding = await this.#bytes.read(this.#paddingBytes);
+    if (padding.length < this.#paddingBytes) throw new ArchiveError('it is cut off: its end mark is missing');
   }
 }

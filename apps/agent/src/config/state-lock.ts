@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, log, startTimeOf } from '@peerlab/runtime';
 import { ConfigError } from './agent-config.js';
 
-/** Between two looks for room on a full disk. */
+/** Interval of the attempts to lock while the disk is full, in milliseconds. */
 const ROOM_POLL_MS = 5000;
 
 /**
  * Makes this process the only agent on a state folder: two would send one spool twice and fight for
- * the machines. A lock of a process that is gone is taken over. Throws ConfigError naming the other.
+ * the machines. The lock of a process that has ended is replaced. Throws ConfigError that names the other process.
  */
 export function lockState(stateDir: string): void {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -41,8 +41,8 @@ export function lockState(stateDir: string): void {
 }
 
 /**
- * As lockState, but waits while the disk is full: somebody will make room, and an agent that ends until then is
- * one that nobody starts again. Rejects with what lockState throws.
+ * As lockState, but waits while the disk is full: an agent that exited would stay down after room was made.
+ * Rejects with what lockState throws otherwise.
  */
 export async function lockStateWhenRoom(stateDir: string, pollMs = ROOM_POLL_MS): Promise<void> {
   for (;;) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Assignment } from '@peerlab/contracts';
 import { BundleCache } from '../job/bundle-cache.js';
 import type { Pace } from '../job/pace.js';
-import type { TestWork } from '../job/test-bench.js';
+import type { TestWork } from '../job/attempt-context.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
 import { createGrubBootSelect } from '../machine/drivers/grub.js';
 import { createFileMemory } from '../machine/drivers/memory-file.js';
@@ -97,7 +97,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     power: options.power === false ? null : fake.power,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
-    memory: createFileMemory({ path: memoryFile }),
+    deviceMemory: createFileMemory({ path: memoryFile }),
   };
   return {
     fake,

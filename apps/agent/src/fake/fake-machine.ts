@@ -39,7 +39,7 @@ export type FakeEvent =
   /** A result line left for the agent; the connection may break before it arrives. */
   | { type: 'result'; suite: string; test: string; ok: boolean };
 
-export interface FakeSettings {
+interface FakeSettings {
   /** Recorded console; a real file, so that the real console driver follows it. */
   consoleFile: string;
   /** Build-id that the candidate shows in /sys/kernel/notes, hex. */
@@ -119,9 +119,9 @@ export class FakeMachine {
   onEvent: (event: FakeEvent) => void = () => undefined;
   /** Ends everything that waits inside the running kernel. */
   life = new AbortController();
-  private kmsgCount = 0;
-  private readonly kmsg: string[] = [];
-  private readonly kmsgReaders = new Set<(record: string) => void>();
+  #kmsgCount = 0;
+  readonly #kmsg: string[] = [];
+  readonly #kmsgReaders = new Set<(record: string) => void>();
 
   private constructor(readonly settings: FakeSettings) {
     this.ssh = new FakeSshServer(this);
@@ -144,7 +144,7 @@ export class FakeMachine {
       reset: async () => {
         this.resets += 1;
         this.goDown();
-        await this.boot();
+        await this.#boot();
       },
       status: async () => 'on',
     };
@@ -168,7 +168,7 @@ export class FakeMachine {
         this.files.clear();
         this.installedModules.clear();
         this.systemFiles = new Map(Object.entries(SYSTEM_FILES));
-        await this.boot();
+        await this.#boot();
       },
     };
   }
@@ -191,22 +191,22 @@ export class FakeMachine {
 
   /** A record of the kernel's log, on /dev/kmsg and on the console. */
   printk(text: string): void {
-    const record = `4,${this.kmsgCount},${this.kmsgCount * 1000 + 1_000_000},-;${text}`;
-    this.kmsgCount += 1;
-    this.kmsg.push(record);
+    const record = `4,${this.#kmsgCount},${this.#kmsgCount * 1000 + 1_000_000},-;${text}`;
+    this.#kmsgCount += 1;
+    this.#kmsg.push(record);
     this.onEvent({ type: 'kmsg', record });
-    for (const reader of this.kmsgReaders) reader(record);
-    this.console(`[    1.${String(this.kmsgCount).padStart(6, '0')}] ${text}`);
+    for (const reader of this.#kmsgReaders) reader(record);
+    this.console(`[    1.${String(this.#kmsgCount).padStart(6, '0')}] ${text}`);
   }
 
   readKmsg(): string[] {
-    return [...this.kmsg];
+    return [...this.#kmsg];
   }
 
   followKmsg(reader: (record: string) => void): () => void {
-    for (const record of this.kmsg) reader(record);
-    this.kmsgReaders.add(reader);
-    return () => this.kmsgReaders.delete(reader);
+    for (const record of this.#kmsg) reader(record);
+    this.#kmsgReaders.add(reader);
+    return () => this.#kmsgReaders.delete(reader);
   }
 
   /** The kernel dies with an oops, prints it, and panic= reboots. */
@@ -219,15 +219,15 @@ export class FakeMachine {
       '[    2.000005] Rebooting in 5 seconds..',
     );
     this.goDown();
-    void this.boot();
+    void this.#boot();
   }
 
   async reboot(): Promise<void> {
     this.goDown();
-    await this.boot();
+    await this.#boot();
   }
 
-  /** All connections are gone, nobody answers. */
+  /** All connections are gone, the machine does not answer. */
   goDown(): void {
     this.running = 'none';
     this.life.abort();
@@ -235,7 +235,7 @@ export class FakeMachine {
     this.onEvent({ type: 'down' });
   }
 
-  private async boot(): Promise<void> {
+  async #boot(): Promise<void> {
     this.life = new AbortController();
     const { signal } = this.life;
     await new Promise((resolve) => setTimeout(resolve, BOOT_MS));
@@ -248,19 +248,19 @@ export class FakeMachine {
       if (this.defaultIsBroken) return;
       await new Promise((resolve) => setTimeout(resolve, this.defaultBootMs));
       if (signal.aborted) return;
-      this.comeUp('default');
+      this.#comeUp('default');
       return;
     }
-    await this.bootCandidate();
+    await this.#bootCandidate();
   }
 
-  private async bootCandidate(): Promise<void> {
+  async #bootCandidate(): Promise<void> {
     const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
     const banner = `[    0.000000] Linux version ${this.settings.candidateRelease} (peerlab@build)`;
     switch (next) {
       case 'garbage':
         this.console('error: invalid magic number.', 'peerlab-grub: the image was not loaded');
-        await this.boot();
+        await this.#boot();
         return;
       case 'panic':
         this.console(banner);
@@ -268,11 +268,11 @@ export class FakeMachine {
           '[    0.900000] Kernel panic - not syncing: peerlab: panic at boot',
           '[    0.900001] Rebooting in 5 seconds..',
         );
-        await this.boot();
+        await this.#boot();
         return;
       case 'silent-reset':
         this.console(banner);
-        await this.boot();
+        await this.#boot();
         return;
       case 'hang':
         this.console(banner, '[    0.500000] peerlab: now I hang');
@@ -285,15 +285,15 @@ export class FakeMachine {
       case 'wrong-build':
       case undefined:
         this.console(banner);
-        this.comeUp('candidate');
+        this.#comeUp('candidate');
     }
   }
 
-  private comeUp(which: 'default' | 'candidate'): void {
+  #comeUp(which: 'default' | 'candidate'): void {
     this.bootId = randomUUID();
     this.running = which;
-    this.kmsg.length = 0;
-    this.kmsgCount = 0;
+    this.#kmsg.length = 0;
+    this.#kmsgCount = 0;
     this.onEvent({ type: 'up', kernel: which, bootId: this.bootId, commandLine: this.kernel.commandLine });
     this.printk(`Linux version ${this.kernel.release} (peerlab@build)`);
     if (which === 'candidate') this.onCandidateUp(this);

@@ -35,31 +35,35 @@ function makeKeyPair(): { private: string; public: string } {
 /** The sshd of a fake machine: one key pair lets in, everybody else is refused. */
 export class FakeSshServer {
   readonly clientKey = makeKeyPair();
-  private hostKeys = makeKeyPair();
-  private server: ssh2.Server | null = null;
-  private readonly connections = new Set<Connection>();
-  private boundPort = 0;
+  #hostKeys = makeKeyPair();
+  #server: ssh2.Server | null = null;
+  readonly #connections = new Set<Connection>();
+  #boundPort = 0;
 
-  constructor(private readonly machine: FakeMachine) {}
+  readonly #machine: FakeMachine;
+
+  constructor(machine: FakeMachine) {
+    this.#machine = machine;
+  }
 
   get port(): number {
-    return this.boundPort;
+    return this.#boundPort;
   }
 
   /** Public host key as OpenSSH writes it. */
   get hostKey(): string {
-    return this.hostKeys.public.split(' ').slice(0, 2).join(' ');
+    return this.#hostKeys.public.split(' ').slice(0, 2).join(' ');
   }
 
   async listen(): Promise<void> {
     const allowed = ssh2.utils.parseKey(this.clientKey.public);
     if (allowed instanceof Error) throw allowed;
-    const server = new ssh2.Server({ hostKeys: [this.hostKeys.private] }, (connection) => {
-      this.connections.add(connection);
-      connection.on('close', () => this.connections.delete(connection));
+    const server = new ssh2.Server({ hostKeys: [this.#hostKeys.private] }, (connection) => {
+      this.#connections.add(connection);
+      connection.on('close', () => this.#connections.delete(connection));
       connection.on('error', () => undefined);
-      // A machine without a kernel answers nobody.
-      if (this.machine.running === 'none') {
+      // A machine without a kernel does not answer.
+      if (this.#machine.running === 'none') {
         connection.end();
         return;
       }
@@ -82,34 +86,34 @@ export class FakeSshServer {
         const session = accept();
         session.on('exec', (acceptExec, _reject, info) => {
           const channel = acceptExec();
-          void runFakeCommand(this.machine, info.command, wrapChannel(channel), known);
+          void runFakeCommand(this.#machine, info.command, wrapChannel(channel), known);
         });
-        session.on('sftp', (acceptSftp) => serveFakeFiles(this.machine, acceptSftp(), known));
+        session.on('sftp', (acceptSftp) => serveFakeFiles(this.#machine, acceptSftp(), known));
       });
     });
-    this.server = server;
-    await new Promise<void>((resolve) => server.listen(this.boundPort, '127.0.0.1', resolve));
-    this.boundPort = (server.address() as AddressInfo).port;
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(this.#boundPort, '127.0.0.1', resolve));
+    this.#boundPort = (server.address() as AddressInfo).port;
   }
 
   /** Breaks every connection; new ones are taken. */
   dropAll(): void {
-    for (const connection of this.connections) connection.end();
-    this.connections.clear();
+    for (const connection of this.#connections) connection.end();
+    this.#connections.clear();
   }
 
   /** As if the machine had been reinstalled. */
   async changeHostKey(): Promise<void> {
     await this.close();
-    this.hostKeys = makeKeyPair();
+    this.#hostKeys = makeKeyPair();
     await this.listen();
   }
 
   async close(): Promise<void> {
     this.dropAll();
-    const { server } = this;
+    const server = this.#server;
     if (server === null) return;
-    this.server = null;
+    this.#server = null;
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 }

@@ -10,16 +10,23 @@ export const INVENTORY_MAX_BYTES = 16 * 1024 * 1024;
 /**
  * Reads the whole inventory in one command: plain reads of /proc and /sys, with hardly a process
  * started per function, because a fork costs 20 ms on an emulated machine. Sections begin with
- * `@name`; a PCI function is one line of `|`-separated fields.
+ * `@name`; a PCI function is one line of `|`-separated fields. What every machine has, and what decides about paths,
+ * must be readable: it exits with 1 and names what is not, since a missing part would read as a device without it.
  */
 const BODY = `
-(
 export LC_ALL=C
+fail() { echo "$1" >&2; exit 1; }
 read_file() { value=; [ -r "$1" ] && read -r value < "$1" 2>/dev/null; :; }
-echo @kernel; uname -r | head -c 256; head -c ${COMMAND_LINE_MAX} /proc/cmdline
-od -An -v -tx1 -N ${NOTES_MAX_BYTES} /sys/kernel/notes | tr -d ' \\n'; echo
-echo @cpu; grep -c '^processor' /proc/cpuinfo; sed '/^$/q' /proc/cpuinfo | head -c 16384
-echo @memory; grep -m 1 MemTotal /proc/meminfo
+command -v lspci >/dev/null || fail "lspci is missing; install pciutils on this machine"
+echo @kernel; uname -r | head -c 256; head -c ${COMMAND_LINE_MAX} /proc/cmdline || fail "/proc/cmdline cannot be read"
+if [ -e /sys/kernel/notes ]; then
+  notes=$(od -An -v -tx1 -N ${NOTES_MAX_BYTES} /sys/kernel/notes) || fail "/sys/kernel/notes cannot be read"
+  echo "$notes" | tr -d ' \\n'
+fi
+echo
+echo @cpu; grep -c '^processor' /proc/cpuinfo || fail "/proc/cpuinfo names no processor"
+sed '/^$/q' /proc/cpuinfo | head -c 16384
+echo @memory; grep -m 1 MemTotal /proc/meminfo || fail "/proc/meminfo names no MemTotal"
 echo @system
 for name in sys_vendor product_name board_name bios_version; do
   read_file /sys/class/dmi/id/$name; echo "$name=$value"
@@ -29,24 +36,28 @@ for file in /sys/kernel/iommu_groups/*/type; do [ -r "$file" ] && { read_file "$
 echo @functions
 for link in /sys/bus/pci/devices/*; do
   [ -e "$link" ] || continue
-  cd -P "$link" || continue
+  cd -P "$link" || fail "$link cannot be entered"
   line=$PWD
   for name in vendor device subsystem_vendor subsystem_device class revision; do
-    read_file "$name"; line="$line|$value"
+    read_file "$name"; [ -n "$value" ] || fail "$PWD/$name cannot be read"
+    line="$line|$value"
   done
-  value=; [ -e driver ] && value=$(cd -P driver && echo "\${PWD##*/}"); line="$line|$value"
+  value=; [ ! -e driver ] || value=$(cd -P driver && echo "\${PWD##*/}") || fail "$PWD/driver cannot be read"
+  line="$line|$value"
   read_file current_link_speed; line="$line|$value"
   read_file current_link_width; line="$line|$value"
   read_file numa_node; line="$line|$value"
-  value=; [ -e iommu_group ] && value=$(cd -P iommu_group && echo "\${PWD##*/}"); line="$line|$value"
+  value=; [ ! -e iommu_group ] || value=$(cd -P iommu_group && echo "\${PWD##*/}") || fail "$PWD/iommu_group cannot be read"
+  line="$line|$value"
   bars=; count=0
-  while [ $count -lt 6 ] && read -r start end flags; do bars="$bars $start-$end"; count=$((count + 1)); done < resource
+  while [ $count -lt 6 ] && read -r start end flags; do
+    bars="$bars $start-$end"; count=$((count + 1))
+  done < resource || fail "$PWD/resource cannot be read"
   echo "$line|$bars"
 done
 cd /
 echo @config
-command -v lspci >/dev/null && lspci -D -xxxx
-) | head -c ${INVENTORY_MAX_BYTES + 1}
+lspci -D -xxxx || fail "lspci could not read the configuration space of all PCI functions"
 exit 0`;
 
 export const INVENTORY_COMMAND = script('inventory', {}, BODY);

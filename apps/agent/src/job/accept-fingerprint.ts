@@ -5,7 +5,7 @@ import { MachineRecords } from './machine-record.js';
 
 /**
  * Makes what a machine looked like when it was found different the pin that it is compared with; a person looked
- * at it before. Works beside a running agent, which reads the record anew for every attempt.
+ * at it before. Works beside a running agent, which reads the record again for every attempt.
  * @returns what was accepted, for that person
  */
 export function acceptFingerprint(config: Pick<AgentConfig, 'stateDir' | 'machines'>, machine: string): string {

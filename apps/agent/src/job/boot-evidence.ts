@@ -19,40 +19,37 @@ const MESSAGE_MAX = 300;
  * again meanwhile: each line is read once.
  */
 export class BootEvidenceReader {
-  private readonly watch = createCrashWatch();
-  private crashedAt: number | null = null;
-  private started: number | null = null;
-  private notLoaded: { message: string; fromSeq: number } | null = null;
+  readonly #watch = createCrashWatch();
+  #crashedAt: number | null = null;
+  #started: number | null = null;
+  #notLoaded: { message: string; fromSeq: number } | null = null;
 
-  constructor(private readonly release: string) {}
+  readonly #release: string;
+
+  constructor(release: string) {
+    this.#release = release;
+  }
 
   push(lines: readonly SerialLine[]): void {
-    for (const line of lines) this.pushLine(line);
+    for (const line of lines) this.#pushLine(line);
   }
 
   get evidence(): BootEvidence {
-    const crash = this.watch.crash();
-    if (crash !== null) return { kind: 'crash', signature: crash.signature, fromSeq: this.crashedAt ?? 0 };
-    if (this.notLoaded !== null) return { kind: 'not-loaded', ...this.notLoaded };
-    return this.started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: this.started };
+    const crash = this.#watch.crash();
+    if (crash !== null) return { kind: 'crash', signature: crash.signature, fromSeq: this.#crashedAt ?? 0 };
+    if (this.#notLoaded !== null) return { kind: 'not-loaded', ...this.#notLoaded };
+    return this.#started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: this.#started };
   }
 
-  private pushLine({ seq, text }: SerialLine): void {
-    if (this.watch.push(text)?.kind === 'crash') this.crashedAt ??= seq;
+  #pushLine({ seq, text }: SerialLine): void {
+    if (this.#watch.push(text)?.kind === 'crash') this.#crashedAt ??= seq;
     const error = GRUB_ERROR.exec(text.trim());
-    if (error !== null && this.started === null) {
-      this.notLoaded ??= { message: cleanText(error[1] ?? '', MESSAGE_MAX), fromSeq: seq };
+    if (error !== null && this.#started === null) {
+      this.#notLoaded ??= { message: cleanText(error[1] ?? '', MESSAGE_MAX), fromSeq: seq };
     }
     if (text.includes('peerlab-grub: the image was not loaded')) {
-      this.notLoaded ??= { message: 'no reason given', fromSeq: seq };
+      this.#notLoaded ??= { message: 'no reason given', fromSeq: seq };
     }
-    if (text.includes(`Linux version ${this.release} `)) this.started ??= seq;
+    if (text.includes(`Linux version ${this.#release} `)) this.#started ??= seq;
   }
-}
-
-/** What the given lines tell. */
-export function readBootEvidence(lines: readonly SerialLine[], release: string): BootEvidence {
-  const reader = new BootEvidenceReader(release);
-  reader.push(lines);
-  return reader.evidence;
 }

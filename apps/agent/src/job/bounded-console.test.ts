@@ -51,13 +51,13 @@ describe('a console whose record is cut while it is read', () => {
     const seen: (number | ConsoleGap)[] = [];
     let isHeld = false;
     let release: () => void = () => undefined;
-    const flow = {
+    const backpressure = {
       wait: () => (isHeld ? new Promise<void>((resolve) => (release = resolve)) : null),
     };
     const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(0, {
       onLine: (text) => seen.push(numberOf(text)),
       onGap: (gap) => seen.push(gap),
-      flow,
+      backpressure,
     });
     printTo(MIB);
     await eventually('the first lines', () => seen.length === printed);
@@ -119,7 +119,7 @@ describe('the serial stream of an attempt', () => {
     const first = await record();
     printTo(PLACE_BYTES + 2 * MIB);
     await eventually('all lines', () => first.next === printed);
-    expect(spool.memory.serialStartBytes).toBe(Math.floor(PLACE_BYTES / LINE_BYTES) * LINE_BYTES);
+    expect(spool.record.serialStartBytes).toBe(Math.floor(PLACE_BYTES / LINE_BYTES) * LINE_BYTES);
     await first.stop();
     reopen();
     printTo(PLACE_BYTES + 3 * MIB);

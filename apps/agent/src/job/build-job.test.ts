@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
-import { sleepers, ToyBuilder } from './toy-build.js';
+import { sleepers, ToyBuilder } from '../testing/toy-builder.js';
 
 let toy: ToyBuilder;
 beforeEach(() => {

@@ -59,7 +59,7 @@ function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
       ownWords ? { class: 'compile', detail: `the build gave up: ${end.error.detail}` } : end.error,
     );
   }
-  const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastWords ?? end.said.at(-1) ?? 'no output'}`;
+  const detail = `${script} exited with ${end.code ?? 'a signal'}: ${end.lastStderrLine ?? end.outputLines.at(-1) ?? 'no output'}`;
   const treeRan = end.percent >= TREE_RUNS_PERCENT;
   // make, too, ends with the status of a wrong usage.
   if (end.code === EXIT_USAGE && !treeRan) return new JobFailure('request', detail);
@@ -76,77 +76,83 @@ async function takeOver(folder: string): Promise<void> {
 
 /** One build attempt: key, look-up, build, upload. */
 class BuildJob {
-  private lastPercent = -1;
-  private lastProgressAt = Number.NEGATIVE_INFINITY;
+  #lastPercent = -1;
+  #lastProgressAt = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    private readonly settings: BuildSettings,
-    private readonly work: BuildWork,
-    private readonly spool: AttemptSpool,
-    private readonly signal: AbortSignal,
-    private readonly folder: string,
-  ) {}
+  readonly #settings: BuildSettings;
+  readonly #work: BuildWork;
+  readonly #spool: AttemptSpool;
+  readonly #signal: AbortSignal;
+  readonly #folder: string;
+
+  constructor(settings: BuildSettings, work: BuildWork, spool: AttemptSpool, signal: AbortSignal, folder: string) {
+    this.#settings = settings;
+    this.#work = work;
+    this.#spool = spool;
+    this.#signal = signal;
+    this.#folder = folder;
+  }
 
   async run(): Promise<void> {
-    const builder = await KernelBuilder.open(this.settings, this.folder, this.handlers(), this.signal);
-    if (builder.noSandbox !== null) this.note(`build: ${builder.noSandbox}`);
-    const { request, base, inputs, patches, stored } = await this.stage('fetch', async () => {
-      const { config, cacheDomain: domain = null } = this.work;
-      const request = { series: await this.seriesArguments(builder), config, domain };
+    const builder = await KernelBuilder.open(this.#settings, this.#folder, this.#handlers(), this.#signal);
+    if (builder.noSandbox !== null) this.#note(`build: ${builder.noSandbox}`);
+    const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
+      const { config, cacheDomain: domain = null } = this.#work;
+      const request = { series: await this.#seriesArguments(builder), config, domain };
       if (builder.noSandbox !== null && !isTrusted(request)) {
         const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
         throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);
       }
-      const base = await this.believed(builder.fetchBase());
-      const { inputs, patches } = await this.believed(builder.inputs(request, base));
-      const stored = await this.settings.artifacts.findBundle(inputs.key, this.signal);
+      const base = await this.#believed(builder.fetchBase());
+      const { inputs, patches } = await this.#believed(builder.inputs(request, base));
+      const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
       return { request, base, inputs, patches, stored };
     });
     if (stored !== null) {
-      this.note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
+      this.#note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
       const { manifest, bundle, missingPatches } = stored;
-      await this.keepPatches(patches, missingPatches);
-      this.spool.appendEvent({ type: 'built', manifest, bundle, cached: true });
-      for (const stage of ['build', 'upload'] as const) this.skip(stage, 'stored already');
+      await this.#keepPatches(patches, missingPatches);
+      this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true });
+      for (const stage of ['build', 'upload'] as const) this.#skip(stage, 'stored already');
       return;
     }
-    const out = this.bundleFolder(inputs.key);
+    const out = this.#bundleFolder(inputs.key);
     const here = existsSync(join(out, 'manifest.json'));
-    if (here) this.skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
-    else await this.stage('build', () => this.build(builder, request, base, inputs));
-    await this.stage('upload', () => this.upload(out, inputs, patches, here));
+    if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
+    else await this.#stage('build', () => this.#build(builder, request, base, inputs));
+    await this.#stage('upload', () => this.#upload(out, inputs, patches, here));
   }
 
-  private handlers(): BuildScriptHandlers {
+  #handlers(): BuildScriptHandlers {
     let lines = 0;
     return {
-      onProgress: (percent, text) => this.progress(percent, text),
+      onProgress: (percent, text) => this.#progress(percent, text),
       onLine: (line, continues) => {
         lines += 1;
-        if (lines <= LOG_LINES_MAX) this.spool.appendLine('build', line, Date.now(), continues);
-        else this.spool.leaveOut('build', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
+        if (lines <= LOG_LINES_MAX) this.#spool.appendLine('build', line, Date.now(), continues);
+        else this.#spool.leaveOut('build', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
       },
-      flow: this.spool.flow,
+      backpressure: this.#spool.backpressure,
     };
   }
 
-  private bundleFolder(key: string): string {
-    return join(this.settings.cacheDir, 'bundles', key);
+  #bundleFolder(key: string): string {
+    return join(this.#settings.cacheDir, 'bundles', key);
   }
 
   /** What to build; texts and downloads become files. */
-  private async seriesArguments(builder: KernelBuilder): Promise<SeriesArgument[]> {
+  async #seriesArguments(builder: KernelBuilder): Promise<SeriesArgument[]> {
     const series: SeriesArgument[] = [];
-    for (const [index, source] of this.work.series.entries()) {
+    for (const [index, source] of this.#work.series.entries()) {
       if (source === 'bundled') {
         series.push({ kind: 'bundled' });
       } else if ('mutant' in source) {
-        series.push({ kind: 'mutant', file: this.mutantFile(source.mutant) });
+        series.push({ kind: 'mutant', file: this.#mutantFile(source.mutant) });
       } else {
         const name = `${String(index + 1).padStart(2, '0')}-series.mbox`;
         const file = join(builder.seriesFolder, name);
         if ('mbox' in source) await writeFile(file, source.mbox);
-        else await this.settings.artifacts.download(source.artifact, file, this.signal, SERIES_MAX_BYTES);
+        else await this.#settings.artifacts.download(source.artifact, file, this.#signal, SERIES_MAX_BYTES);
         await chmod(file, 0o644);
         series.push({ kind: 'submitted', file: name });
       }
@@ -154,55 +160,45 @@ class BuildJob {
     return series;
   }
 
-  private mutantFile(name: string): string {
+  #mutantFile(name: string): string {
     for (const extension of ['patch', 'mbox']) {
       const file = `${name}.${extension}`;
-      if (existsSync(join(this.settings.kernelDir, 'mutants', file))) return file;
+      if (existsSync(join(this.#settings.kernelDir, 'mutants', file))) return file;
     }
     throw new JobFailure('request', `there is no mutant "${name}" in kernel/mutants`);
   }
 
   /** Builds into the folder of the bundle's key. */
-  private async build(
-    builder: KernelBuilder,
-    request: KernelRequest,
-    base: string,
-    inputs: ExpectedBundle,
-  ): Promise<void> {
+  async #build(builder: KernelBuilder, request: KernelRequest, base: string, inputs: ExpectedBundle): Promise<void> {
     const start = { series: [], config: request.config, domain: null };
     if (!isTrusted(request) && (await builder.startsFromNothing(request.config, inputs.base.sha256))) {
       // Once for each base and configuration: what a submitted series changes is all that is compiled then.
-      this.note('build: no tree of this configuration was built yet; building the untouched base first');
-      const { inputs: ofBase } = await this.believed(builder.inputs(start, base));
-      await this.buildOne(builder, start, base, ofBase);
+      this.#note('build: no tree of this configuration was built yet; building the untouched base first');
+      const { inputs: ofBase } = await this.#believed(builder.inputs(start, base));
+      await this.#buildOne(builder, start, base, ofBase);
     }
-    await this.buildOne(builder, request, base, inputs);
+    await this.#buildOne(builder, request, base, inputs);
   }
 
-  private async buildOne(
-    builder: KernelBuilder,
-    request: KernelRequest,
-    base: string,
-    inputs: ExpectedBundle,
-  ): Promise<void> {
-    const made = await this.believed(builder.build(request, base));
+  async #buildOne(builder: KernelBuilder, request: KernelRequest, base: string, inputs: ExpectedBundle): Promise<void> {
+    const made = await this.#believed(builder.build(request, base));
     await checkBuiltBundle(made, inputs);
-    const out = this.bundleFolder(inputs.key);
-    await mkdir(join(this.settings.cacheDir, 'bundles'), { recursive: true });
+    const out = this.#bundleFolder(inputs.key);
+    await mkdir(join(this.#settings.cacheDir, 'bundles'), { recursive: true });
     await takeOver(made);
     // Another build of the same key may have been faster.
     if (!existsSync(out)) await rename(made, out);
   }
 
-  private async upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
+  async #upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
     const now = new Date();
     await utimes(out, now, now);
-    await trimBuiltBundles(join(this.settings.cacheDir, 'bundles'));
+    await trimBuiltBundles(join(this.#settings.cacheDir, 'bundles'));
     // Taken apart otherwise, the same patches have other names: another build may have put it here.
     const manifest: BundleManifest = await checkBuiltBundle(out, inputs, { anyNames: true });
     const files = Object.keys(manifest.files).sort();
-    const tar = join(this.folder, 'bundle.tar');
-    // The same bundle gives the same bytes, whoever packs it.
+    const tar = join(this.#folder, 'bundle.tar');
+    // The same bundle gives the same bytes on every builder.
     await runTool('tar', [
       '-cf',
       tar,
@@ -221,30 +217,30 @@ class BuildJob {
     const sha256 = await sha256OfFile(tar);
     const { size } = await stat(tar);
     const at = performance.now();
-    await this.settings.artifacts.upload(sha256, tar, size, this.signal);
-    this.note(`upload: ${formatBytes(size)} in ${formatSeconds(performance.now() - at)}, sha256 ${sha256}`);
-    await this.keepPatches(
+    await this.#settings.artifacts.upload(sha256, tar, size, this.#signal);
+    this.#note(`upload: ${formatBytes(size)} in ${formatSeconds(performance.now() - at)}, sha256 ${sha256}`);
+    await this.#keepPatches(
       patches,
       manifest.series.map((patch) => patch.sha256),
     );
-    this.spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached });
+    this.#spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached });
   }
 
   /** Stores the text of patches for people to read. A kernel is no worse without it, so trouble is only noted. */
-  private async keepPatches(folder: string, wanted: readonly string[]): Promise<void> {
+  async #keepPatches(folder: string, wanted: readonly string[]): Promise<void> {
     if (wanted.length === 0) return;
     try {
       const patches = await patchesIn(folder);
-      const count = await uploadPatches(this.settings.artifacts, patches, wanted, this.signal);
-      this.note(`patches: the text of ${count} of ${wanted.length} was stored`);
+      const count = await uploadPatches(this.#settings.artifacts, patches, wanted, this.#signal);
+      this.#note(`patches: the text of ${count} of ${wanted.length} was stored`);
     } catch (error) {
-      this.signal.throwIfAborted();
-      this.note(`patches: their text was not stored: ${messageOf(error)}`);
+      this.#signal.throwIfAborted();
+      this.#note(`patches: their text was not stored: ${messageOf(error)}`);
     }
   }
 
   /** Turns a script's failure into the attempt's. */
-  private async believed<T>(step: Promise<T>): Promise<T> {
+  async #believed<T>(step: Promise<T>): Promise<T> {
     try {
       return await step;
     } catch (error) {
@@ -253,41 +249,41 @@ class BuildJob {
   }
 
   /** At most one a second, and only when something moved by a percent. */
-  private progress(percent: number, text: string): void {
+  #progress(percent: number, text: string): void {
     const now = performance.now();
-    const moved = Math.abs(percent - this.lastPercent) >= 1 || percent === 100;
-    if (!moved || (now - this.lastProgressAt < 1_000 && percent !== 100)) return;
-    this.lastPercent = percent;
-    this.lastProgressAt = now;
-    this.spool.appendEvent({ type: 'build-progress', percent, text });
+    const moved = Math.abs(percent - this.#lastPercent) >= 1 || percent === 100;
+    if (!moved || (now - this.#lastProgressAt < 1_000 && percent !== 100)) return;
+    this.#lastPercent = percent;
+    this.#lastProgressAt = now;
+    this.#spool.appendEvent({ type: 'build-progress', percent, text });
   }
 
-  private async stage<T>(stage: AnyStage, work: () => Promise<T>): Promise<T> {
-    this.spool.remember({ stage });
-    this.spool.appendEvent({ type: 'stage', stage, status: 'started', detail: null });
+  async #stage<T>(stage: AnyStage, work: () => Promise<T>): Promise<T> {
+    this.#spool.updateRecord({ stage });
+    this.#spool.appendEvent({ type: 'stage', stage, status: 'started', detail: null });
     const at = performance.now();
     try {
       const value = await work();
       const detail = `done in ${formatSeconds(performance.now() - at)}`;
-      this.note(`${stage}: ${detail}`);
-      this.spool.appendEvent({ type: 'stage', stage, status: 'passed', detail });
+      this.#note(`${stage}: ${detail}`);
+      this.#spool.appendEvent({ type: 'stage', stage, status: 'passed', detail });
       return value;
     } catch (error) {
-      const cause: unknown = this.signal.aborted ? this.signal.reason : error;
+      const cause: unknown = this.#signal.aborted ? this.#signal.reason : error;
       if (cause instanceof AgentStopping) throw cause;
       const { message } = failureOf(cause, stage);
-      this.note(`${stage}: failed: ${message}`);
-      this.spool.appendEvent({ type: 'stage', stage, status: 'failed', detail: message.slice(0, 2000) });
+      this.#note(`${stage}: failed: ${message}`);
+      this.#spool.appendEvent({ type: 'stage', stage, status: 'failed', detail: message.slice(0, 2000) });
       throw cause;
     }
   }
 
-  private skip(stage: AnyStage, detail: string): void {
-    this.spool.appendEvent({ type: 'stage', stage, status: 'skipped', detail });
+  #skip(stage: AnyStage, detail: string): void {
+    this.#spool.appendEvent({ type: 'stage', stage, status: 'skipped', detail });
   }
 
-  private note(text: string): void {
-    for (const line of text.split('\n')) this.spool.appendLine('agent', line);
+  #note(text: string): void {
+    for (const line of text.split('\n')) this.#spool.appendLine('agent', line);
   }
 }
 
@@ -311,7 +307,7 @@ export async function runBuildJob(
   } catch (error) {
     if (error instanceof AgentStopping) throw error;
     if (error instanceof BuildFailed) spool.appendEvent({ type: 'build-failed', error: error.error });
-    failure = failureOf(error, spool.memory.stage);
+    failure = failureOf(error, spool.record.stage);
   } finally {
     await removeScratch(folder);
   }

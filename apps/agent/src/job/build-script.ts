@@ -4,18 +4,18 @@ import { endChild } from '@peerlab/runtime';
 import type { SandboxLimits } from '../sandbox/sandbox.js';
 import { killSandbox, watchLimits } from '../sandbox/watch.js';
 import { LineSplitter, readInto } from '../machine/lines.js';
-import type { Flow } from '../machine/protocols.js';
+import type { Backpressure } from '../machine/protocols.js';
 
 export interface BuildScriptHandlers {
   onProgress(percent: number, text: string): void;
   /** Any other line of stdout or stderr. */
   onLine(line: string, continues: boolean): void;
   /** Holds the script back. */
-  flow?: Flow;
+  backpressure?: Backpressure;
 }
 
 /** A script and what it may use. */
-export interface BuildScriptRun {
+interface BuildScriptRun {
   command: readonly string[];
   /** Limits on all its processes together, and the folders that it writes into; none for a script of ours alone. */
   limits?: { values: SandboxLimits; folders: readonly string[] };
@@ -31,9 +31,9 @@ export interface BuildScriptEnd {
   /** What `--key` printed after `@inputs`; null when it printed none. */
   inputs: string | null;
   /** Lines of stdout that are no protocol lines, newest last; a few. */
-  said: string[];
+  outputLines: string[];
   /** Last line of stderr. */
-  lastWords: string | null;
+  lastStderrLine: string | null;
 }
 
 const KEPT_LINES = 20;
@@ -90,8 +90,8 @@ export async function runBuildScript(
   const [program = '', ...args] = command;
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: scriptEnvironment() });
   let error: BuildError | null = null;
-  const said: string[] = [];
-  let lastWords: string | null = null;
+  const outputLines: string[] = [];
+  let lastStderrLine: string | null = null;
   let percent = 0;
   let exceeded: string | null = null;
   let inputs: string | null = null;
@@ -107,15 +107,18 @@ export async function runBuildScript(
       return;
     }
     if (parsed?.type === 'error') error = parsed.error;
-    else if (!continues) said.push(line);
-    if (said.length > KEPT_LINES) said.shift();
+    else if (!continues) outputLines.push(line);
+    if (outputLines.length > KEPT_LINES) outputLines.shift();
     handlers.onLine(line, continues);
   });
   const stderr = new LineSplitter((line, continues) => {
-    if (line.trim() !== '') lastWords = line;
+    if (line.trim() !== '') lastStderrLine = line;
     handlers.onLine(line, continues);
   });
-  const endings = [readInto(child.stdout, stdout, handlers.flow), readInto(child.stderr, stderr, handlers.flow)];
+  const endings = [
+    readInto(child.stdout, stdout, handlers.backpressure),
+    readInto(child.stderr, stderr, handlers.backpressure),
+  ];
   const { pid } = child;
   const onAbort = (): void => endChild(child, limits === undefined ? undefined : killSandbox);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -133,7 +136,7 @@ export async function runBuildScript(
     });
     for (const endReading of endings) endReading();
     signal.throwIfAborted();
-    return { code, error, inputs, said, lastWords, percent, exceeded };
+    return { code, error, inputs, outputLines, lastStderrLine, percent, exceeded };
   } finally {
     watch?.stop();
     signal.removeEventListener('abort', onAbort);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orIfAbsent } from '@peerlab/runtime';
 import type { BuildAccount } from '../sandbox/account.js';
 import type { Overlay, SandboxLock } from '../sandbox/sandbox.js';
 import { usageOf } from '../sandbox/watch.js';
@@ -19,30 +20,32 @@ export class BuilderCache {
   /** `--cache` of the scripts in kernel/scripts. */
   readonly folder: string;
 
-  constructor(
-    private readonly cacheDir: string,
-    private readonly account: BuildAccount | null,
-  ) {
+  readonly #cacheDir: string;
+  readonly #account: BuildAccount | null;
+
+  constructor(cacheDir: string, account: BuildAccount | null) {
+    this.#cacheDir = cacheDir;
+    this.#account = account;
     this.folder = join(cacheDir, 'builder');
   }
 
   /** An overlay's lower layer must hold still: its readers share this lock, a writer has it alone. */
   lock(exclusive: boolean): SandboxLock {
-    const inAgent = (name: string): string => join(this.cacheDir, 'agent', name);
+    const inAgent = (name: string): string => join(this.#cacheDir, 'agent', name);
     return { gate: inAgent('builder.gate'), file: inAgent('builder.lock'), exclusive };
   }
 
   /** Makes the folders, and gives what this agent fetched itself to the account that builds run as. */
   async prepare(): Promise<void> {
-    await mkdir(join(this.cacheDir, 'agent'), { recursive: true });
+    await mkdir(join(this.#cacheDir, 'agent'), { recursive: true });
     for (const name of ['kernel', 'ccache']) {
       await mkdir(join(this.folder, name), { recursive: true });
       // Trees hold no secret, and a umask of 0077 would keep the builds out.
       await chmod(join(this.folder, name), 0o755);
     }
     await chmod(this.folder, 0o755);
-    if (this.account === null) return;
-    const { uid, gid } = this.account;
+    if (this.#account === null) return;
+    const { uid, gid } = this.#account;
     const kernel = join(this.folder, 'kernel');
     const paths = [this.folder, kernel, join(this.folder, 'ccache')];
     for (const path of paths) await chown(path, uid, gid);
@@ -57,12 +60,12 @@ export class BuilderCache {
    * @param domain names the submitter
    */
   async domain(domain: string): Promise<NonNullable<Overlay['kept']>> {
-    const folder = join(this.domains, domain);
+    const folder = join(this.#domains, domain);
     const [changes, scratch] = [join(folder, 'changes'), join(folder, 'scratch')];
     for (const path of [changes, scratch]) {
       await mkdir(path, { recursive: true });
       await chmod(path, 0o755);
-      if (this.account !== null) await chown(path, this.account.uid, this.account.gid);
+      if (this.#account !== null) await chown(path, this.#account.uid, this.#account.gid);
     }
     const now = new Date();
     await utimes(folder, now, now);
@@ -71,12 +74,12 @@ export class BuilderCache {
 
   /** Removes the submitters' caches that were not used in the longest time, and those that grew too large. */
   async trimDomains(): Promise<void> {
-    const names = await readdir(this.domains).catch(() => []);
+    const names = await orIfAbsent(readdir(this.#domains), []);
     const aged = await Promise.all(
       names.map(async (name) => ({
-        folder: join(this.domains, name),
+        folder: join(this.#domains, name),
         // Another build may have removed it by now.
-        at: (await stat(join(this.domains, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs,
+        at: (await orIfAbsent(stat(join(this.#domains, name)), { mtimeMs: 0 })).mtimeMs,
       })),
     );
     aged.sort((a, b) => b.at - a.at);
@@ -93,8 +96,8 @@ export class BuilderCache {
     }
   }
 
-  private get domains(): string {
-    return join(this.cacheDir, 'agent', 'domains');
+  get #domains(): string {
+    return join(this.#cacheDir, 'agent', 'domains');
   }
 
   /** Whether a tree of this configuration and base was built already, so that a build need not start from nothing. */
@@ -103,7 +106,7 @@ export class BuilderCache {
     for (const name of await readdir(kernel)) {
       if (!name.startsWith(`tree-${config}-`) || !/^\d+$/.test(name.slice(`tree-${config}-`.length))) continue;
       const tree = join(kernel, name);
-      const base = await readFile(join(tree, '.peerlab-base'), 'utf8').catch(() => '');
+      const base = await orIfAbsent(readFile(join(tree, '.peerlab-base'), 'utf8'), '');
       if (base.startsWith(`${baseSha256} `) && existsSync(join(tree, 'vmlinux'))) return true;
     }
     return false;
@@ -118,7 +121,7 @@ export async function trimBuiltBundles(folder: string, keep = KEPT_BUNDLES): Pro
   const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   if (names.length <= keep) return;
   const aged = await Promise.all(
-    names.map(async (name) => ({ name, usedAt: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
+    names.map(async (name) => ({ name, usedAt: (await orIfAbsent(stat(join(folder, name)), { mtimeMs: 0 })).mtimeMs })),
   );
   aged.sort((a, b) => b.usedAt - a.usedAt);
   for (const { name } of aged.slice(keep)) await rm(join(folder, name), { recursive: true, force: true });

@@ -39,12 +39,15 @@ const DISK_FULL: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /** Bundles on the agent's disk, by digest; jobs that want the same one wait for one download. */
 export class BundleCache {
-  private readonly fetching = new Map<string, Promise<void>>();
+  readonly #fetching = new Map<string, Promise<void>>();
 
-  constructor(
-    private readonly root: string,
-    private readonly artifacts: Artifacts,
-  ) {}
+  readonly #root: string;
+  readonly #artifacts: Artifacts;
+
+  constructor(root: string, artifacts: Artifacts) {
+    this.#root = root;
+    this.#artifacts = artifacts;
+  }
 
   /**
    * The folder of an unpacked bundle: exactly the files that the manifest names, with their sizes and digests,
@@ -58,16 +61,16 @@ export class BundleCache {
         `the bundle's manifest is refused at ${problem.path.join(' ')}: ${problem.message}`,
       );
     }
-    const folder = join(this.root, sha256);
-    // A folder that is damaged, or that an older version unpacked with less care, is made anew.
+    const folder = join(this.#root, sha256);
+    // A folder that is damaged, or that an older version unpacked with fewer checks, is unpacked again.
     if (!existsSync(folder) || (await whyUnusable(folder, manifest)) !== null) {
       // Without the caller's signal: others may wait for the same download. Who has another manifest does not:
       // it fails or passes by its own.
       const task = `${sha256} ${JSON.stringify(manifest)}`;
-      let running = this.fetching.get(task);
+      let running = this.#fetching.get(task);
       if (running === undefined) {
-        running = this.unpack(sha256, manifest, folder).finally(() => this.fetching.delete(task));
-        this.fetching.set(task, running);
+        running = this.#unpack(sha256, manifest, folder).finally(() => this.#fetching.delete(task));
+        this.#fetching.set(task, running);
       }
       await running;
     }
@@ -78,27 +81,27 @@ export class BundleCache {
   }
 
   /** Removes the bundles that were not asked for in the longest time. */
-  private async evict(): Promise<void> {
-    const names = (await readdir(this.root)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  async #evict(): Promise<void> {
+    const names = (await readdir(this.#root)).filter((name) => /^[0-9a-f]{64}$/.test(name));
     const aged = await Promise.all(
-      names.map(async (name) => ({ name, usedAt: (await stat(join(this.root, name))).mtimeMs })),
+      names.map(async (name) => ({ name, usedAt: (await stat(join(this.#root, name))).mtimeMs })),
     );
     aged.sort((a, b) => b.usedAt - a.usedAt);
-    for (const { name } of aged.slice(KEPT_BUNDLES)) await rm(join(this.root, name), { recursive: true, force: true });
+    for (const { name } of aged.slice(KEPT_BUNDLES)) await rm(join(this.#root, name), { recursive: true, force: true });
   }
 
-  private async unpack(sha256: string, manifest: BundleManifest, folder: string): Promise<void> {
-    await mkdir(this.root, { recursive: true });
+  async #unpack(sha256: string, manifest: BundleManifest, folder: string): Promise<void> {
+    await mkdir(this.#root, { recursive: true });
     const temporary = `${folder}.${randomUUID()}`;
     const tar = `${temporary}.tar`;
     try {
-      await this.artifacts.download(sha256, tar, undefined, archiveMaxBytes(manifest));
+      await this.#artifacts.download(sha256, tar, undefined, archiveMaxBytes(manifest));
       await extractPlain(tar, temporary, expectedFiles(manifest), limitsOf(manifest));
       if (!isSameManifest(await readFile(join(temporary, MANIFEST_FILE)), manifest)) {
         throw new ArchiveError(`its ${MANIFEST_FILE} is not the manifest that the bundle was registered with`);
       }
       await replaceFolder(temporary, folder);
-      await this.evict();
+      await this.#evict();
     } catch (error) {
       if (error instanceof ArchiveError) {
         throw new JobFailure(
@@ -108,7 +111,7 @@ export class BundleCache {
         );
       }
       if (DISK_FULL.includes((error as NodeJS.ErrnoException).code)) {
-        throw new JobFailure('infrastructure', `no room for a bundle in ${this.root}; free space on the agent's disk`);
+        throw new JobFailure('infrastructure', `no room for a bundle in ${this.#root}; free space on the agent's disk`);
       }
       throw error;
     } finally {

@@ -43,7 +43,7 @@ const RELEASE_KEY_DIGITS = 8;
 /**
  * Checks what a build left in its output folder, as if the build were hostile: a series can run commands in
  * it. Nothing that the folder says is believed: only plain files of known names count, every size and digest
- * is computed anew, and the manifest has to agree with them and with what was computed outside of the build.
+ * is computed again, and the manifest has to agree with them and with what was computed outside of the build.
  * Nothing is copied or changed.
  *
  * The caller guarantees that no process of the build lives, and that the folders above are its own.

@@ -2,11 +2,11 @@ import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { adviceOf } from '../machine/errors.js';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
-import type { Booted } from './host.js';
-import type { TestBench } from './test-bench.js';
+import type { Booted } from './machine-connection.js';
+import type { AttemptContext } from './attempt-context.js';
 
 /** How an attempt to boot the candidate ended. */
-export type BootOutcome =
+type BootOutcome =
   | { kind: 'candidate'; booted: Booted; fromSeq: number }
   | { kind: 'crash'; signature: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
@@ -17,14 +17,14 @@ export type BootOutcome =
  * Boots the candidate once, from the default kernel. Unless it comes up, the machine is on its
  * default kernel again when this returns; throws (infrastructure) when it is on none.
  */
-export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
-  const { host, serial, signal, machine, work } = bench;
-  const { kernel: before, session } = await host.reach(bench.pace.reachMs, signal);
+export async function bootCandidate(context: AttemptContext): Promise<BootOutcome> {
+  const { connection, serial, signal, machine, work } = context;
+  const { kernel: before, session } = await connection.reach(context.pace.reachMs, signal);
   await machine.boot.selectOnce(session);
   const fromSeq = serial.next;
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
-  await host.reboot(signal);
+  await connection.reboot(signal);
   const reader = new BootEvidenceReader(work.manifest.release);
   const newLines = serial.newFrom(fromSeq);
   const evidenceNow = (): BootEvidence => {
@@ -32,22 +32,22 @@ export async function bootCandidate(bench: TestBench): Promise<BootOutcome> {
     return reader.evidence;
   };
   // A console that shows the end of the candidate promises the default kernel: wait for that one.
-  const patience = (): number => (isOver(evidenceNow()) ? bootMs + bench.pace.recoverMs : bootMs);
+  const patience = (): number => (isOver(evidenceNow()) ? bootMs + context.pace.recoverMs : bootMs);
   let booted: Booted;
   try {
-    booted = await host.awaitBoot(before.bootId, patience, signal);
+    booted = await connection.awaitBoot(before.bootId, patience, signal);
   } catch (error) {
     if (!(error instanceof DeadlinePassed)) throw error;
     const evidence = evidenceNow();
-    const hung = await resetHungMachine(bench, before.bootId, fromSeq);
+    const hung = await resetHungMachine(context, before.bootId, fromSeq);
     return isOver(evidence) ? evidence : hung;
   }
   const took = formatSeconds(performance.now() - rebootAt);
   if (booted.kernel.nonce !== null) {
-    bench.note(`boot: ${booted.kernel.release} answers ${took} after the reboot, boot_id ${booted.kernel.bootId}`);
+    context.note(`boot: ${booted.kernel.release} answers ${took} after the reboot, boot_id ${booted.kernel.bootId}`);
     return { kind: 'candidate', booted, fromSeq };
   }
-  bench.note(`boot: the default kernel ${booted.kernel.release} came back ${took} after the reboot`);
+  context.note(`boot: the default kernel ${booted.kernel.release} came back ${took} after the reboot`);
   const evidence = evidenceNow();
   switch (evidence.kind) {
     case 'crash':
@@ -69,39 +69,39 @@ const isOver = (
 ): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'not-loaded' }> =>
   evidence.kind === 'crash' || evidence.kind === 'not-loaded';
 
-async function resetHungMachine(bench: TestBench, before: string, fromSeq: number): Promise<BootOutcome> {
-  const { serial, work } = bench;
+async function resetHungMachine(context: AttemptContext, before: string, fromSeq: number): Promise<BootOutcome> {
+  const { serial, work } = context;
   const lastWords = serial.lastWords(fromSeq);
   const lastSeq = Math.max(fromSeq, serial.next - 1);
   const message =
     lastWords === null
       ? `silent for ${work.timeouts.bootSeconds} s after the reboot; nothing on the console`
       : `no answer within ${work.timeouts.bootSeconds} s; last serial line: ${lastWords}`;
-  bench.note(`boot: ${message}`);
-  await resetToDefault(bench, before);
+  context.note(`boot: ${message}`);
+  await resetToDefault(context, before);
   return { kind: 'hung', message, fromSeq: Math.min(fromSeq, lastSeq) };
 }
 
 /** Hard reset, then the default kernel; throws (infrastructure) when the machine stays away. */
 export async function resetToDefault(
-  bench: TestBench,
+  context: AttemptContext,
   notBootId: string | null,
-  signal = bench.signal,
+  signal = context.signal,
 ): Promise<Booted> {
-  const { machine, host, pace } = bench;
+  const { machine, connection, pace } = context;
   if (machine.power === null) {
     throw new JobFailure(
       'infrastructure',
       `${machine.name} does not answer and has no power driver; reset it by hand, and configure power: for it`,
     );
   }
-  bench.note(`power: resetting ${machine.name}`);
+  context.note(`power: resetting ${machine.name}`);
   const at = performance.now();
   try {
     await machine.power.reset(signal);
-    host.forgetReboot();
-    const booted = await host.awaitBoot(notBootId, () => pace.recoverMs, signal);
-    bench.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);
+    connection.forgetReboot();
+    const booted = await connection.awaitBoot(notBootId, () => pace.recoverMs, signal);
+    context.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);
     return booted;
   } catch (error) {
     signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import { COMMAND_LINE_MAX, parseKtapLine, type AttemptEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readBootEvidence } from './boot-evidence.js';
+import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
 import { candidateCommandLine } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
@@ -11,12 +11,12 @@ import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
 import { LINES_KEPT } from './suite-limits.js';
 import { SuiteProgress } from './suite-progress.js';
 
-describe('readBootEvidence', () => {
-  const read = (...texts: string[]) =>
-    readBootEvidence(
-      texts.map((text, index) => ({ seq: 100 + index, text })),
-      '7.3.4-peerlab-ab',
-    );
+describe('the evidence of a boot', () => {
+  const read = (...texts: string[]): BootEvidence => {
+    const reader = new BootEvidenceReader('7.3.4-peerlab-ab');
+    reader.push(texts.map((text, index) => ({ seq: 100 + index, text })));
+    return reader.evidence;
+  };
 
   it('a crash outranks everything else', () => {
     expect(

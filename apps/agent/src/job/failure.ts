@@ -27,7 +27,7 @@ export class AgentStopping extends Error {
   }
 }
 
-/** Any thrown value as the failure of a stage; what nobody expected is the agent's own bug. */
+/** Any thrown value as the failure of a stage; an unexpected one is a bug of the agent. */
 export function failureOf(error: unknown, stage: AnyStage | null): Failure {
   if (error instanceof JobFailure) {
     return {

@@ -7,7 +7,7 @@ import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
 
 let folder: string;
@@ -15,7 +15,7 @@ let lab: FakeLab;
 let spool: AttemptSpool;
 let stop: AbortController;
 let leaseProblem: Error | null;
-let bench: TestBench;
+let context: AttemptContext;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fenced-'));
@@ -30,7 +30,7 @@ beforeEach(async () => {
     },
   };
   const { work } = assignment;
-  bench = new TestBench(assignment, work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, lease);
+  context = new AttemptContext(assignment, work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, lease);
 });
 afterEach(async () => {
   await lab.fake.stop();
@@ -50,7 +50,7 @@ const inTest = (): Promise<true> =>
 describe('a machine that a newer attempt has', () => {
   it('is left as it is: nothing is flashed, nothing restored, and no person is called', async () => {
     lab.fake.fence = { fence: 99, token: 'newer' };
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished()).toMatchObject({
       failure: { class: 'infrastructure', stage: 'prepare', message: expect.stringContaining('has the fence 99') },
       restored: true,
@@ -61,7 +61,7 @@ describe('a machine that a newer attempt has', () => {
   });
 
   it('taken in the middle of a test, is not touched any more, and its restoring is left to the newer one', async () => {
-    const running = runTestJob(bench);
+    const running = runTestJob(context);
     await inTest();
     lab.fake.fence = { fence: 99, token: 'newer' };
     const before = lab.fake.commands.length;
@@ -77,7 +77,7 @@ describe('a machine that a newer attempt has', () => {
 
 it('a job without a lease takes no machine', async () => {
   leaseProblem = new JobFailure('infrastructure', 'the lease ran out');
-  await runTestJob(bench);
+  await runTestJob(context);
   expect(finished()).toMatchObject({ failure: { class: 'infrastructure', message: 'the lease ran out' } });
   expect(lab.fake.commands).toEqual([]);
   expect(lab.fake.fence).toBeNull();
@@ -86,12 +86,12 @@ it('a job without a lease takes no machine', async () => {
 describe('a machine with a fence that no attempt ever had', () => {
   it('is taken and restored once the controller says so', async () => {
     lab.fake.fence = { fence: 9999, token: 'forged' };
-    const told = { ...spool.memory.assignment, forgedFence: 9999 };
+    const told = { ...spool.record.assignment, forgedFence: 9999 };
     const lease = { check: (): void => undefined };
     const { work } = told;
     if (work.kind !== 'test') throw new Error('the lab assigns tests');
-    bench = new TestBench(told, work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, lease);
-    const running = runTestJob(bench);
+    context = new AttemptContext(told, work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, lease);
+    const running = runTestJob(context);
     await inTest();
     expect(lab.fake.fence).toMatchObject({ fence: told.fence });
     stop.abort(new JobFailure('canceled', 'enough'));
@@ -101,7 +101,7 @@ describe('a machine with a fence that no attempt ever had', () => {
   });
 
   it('lowered in the middle of a test, is restored all the same', async () => {
-    const running = runTestJob(bench);
+    const running = runTestJob(context);
     await inTest();
     lab.fake.fence = { fence: 0, token: '' };
     stop.abort(new JobFailure('canceled', 'enough'));

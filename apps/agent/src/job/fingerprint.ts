@@ -5,7 +5,7 @@ import { JobFailure } from './failure.js';
 import { FINGERPRINT } from './fingerprint-script.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { Fingerprint, MachineRecord } from './machine-record.js';
-import type { TestBench } from './test-bench.js';
+import type { AttemptContext } from './attempt-context.js';
 
 /** Some 300 MB are read twice per attempt; an emulated machine takes a minute for that. */
 const FINGERPRINT_MS = 300_000;
@@ -54,13 +54,17 @@ const shown = (path: string): string => (path.length > PATH_MAX ? `…${path.sli
  * were pinned. What is seen for the first time is pinned. Throws JobFailure, and marks the machine for
  * quarantine, when something differs.
  */
-export async function checkUnchanged(bench: TestBench, kernel: KernelIdentity, signal: AbortSignal): Promise<void> {
-  const { records, machine } = bench;
+export async function checkUnchanged(
+  context: AttemptContext,
+  kernel: KernelIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records, machine } = context;
   if (records === null) return;
   const { defaultAfter } = records.read(machine.name);
   try {
     // First, because its message names the files of a kernel that was exchanged.
-    await compare(bench, 'prepare', signal);
+    await compare(context, 'prepare', signal);
     if (defaultAfter !== null && defaultAfter.buildId !== kernel.buildId) {
       throw new MachineChanged(
         `the default kernel of ${machine.name} has build-id ${kernel.buildId || 'none'} (${kernel.release}), ` +
@@ -68,53 +72,57 @@ export async function checkUnchanged(bench: TestBench, kernel: KernelIdentity, s
       );
     }
     if (defaultAfter !== null && defaultAfter.bootId !== kernel.bootId) {
-      bench.note(`prepare: ${machine.name} was rebooted since attempt ${defaultAfter.attemptId}`);
+      context.note(`prepare: ${machine.name} was rebooted since attempt ${defaultAfter.attemptId}`);
     }
   } catch (error) {
     if (!(error instanceof MachineChanged)) throw error;
-    bench.distrust = error.message;
+    context.distrust = error.message;
     throw new JobFailure('infrastructure', error.message);
   }
 }
 
 /** After an attempt: as before it. Throws MachineChanged; otherwise remembers the kernel that is left running. */
-export async function checkRestored(bench: TestBench, kernel: KernelIdentity, signal: AbortSignal): Promise<void> {
-  if (bench.records === null) return;
-  await compare(bench, 'restore', signal);
+export async function checkRestored(
+  context: AttemptContext,
+  kernel: KernelIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  if (context.records === null) return;
+  await compare(context, 'restore', signal);
   const { release, buildId, bootId } = kernel;
-  store(bench, { defaultAfter: { release, buildId, bootId, attemptId: bench.assignment.attemptId } });
+  store(context, { defaultAfter: { release, buildId, bootId, attemptId: context.assignment.attemptId } });
 }
 
 /** A full disk of the agent's computer says nothing about the machine: what is not stored is noted. */
-function store(bench: TestBench, change: Partial<MachineRecord>): void {
+function store(context: AttemptContext, change: Partial<MachineRecord>): void {
   try {
-    bench.records?.update(bench.machine.name, change);
+    context.records?.update(context.machine.name, change);
   } catch (error) {
-    bench.note(`the record of ${bench.machine.name} could not be written: ${messageOf(error)}`);
+    context.note(`the record of ${context.machine.name} could not be written: ${messageOf(error)}`);
   }
 }
 
-async function compare(bench: TestBench, stage: 'prepare' | 'restore', signal: AbortSignal): Promise<void> {
-  const { records, machine, host } = bench;
+async function compare(context: AttemptContext, stage: 'prepare' | 'restore', signal: AbortSignal): Promise<void> {
+  const { records, machine, connection } = context;
   if (records === null) return;
   const { pinned } = records.read(machine.name);
   if (pinned === null && stage === 'restore') {
     // A candidate may have been there: what is seen now is nothing to measure the machine by.
-    bench.note(`restore: ${machine.name} has no pinned fingerprint to compare with`);
+    context.note(`restore: ${machine.name} has no pinned fingerprint to compare with`);
     return;
   }
   const startedAt = performance.now();
-  const seen = await takeFingerprint(host.require(), pinned?.digest ?? null, signal);
+  const seen = await takeFingerprint(connection.require(), pinned?.digest ?? null, signal);
   const took = `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
   if (seen.files === null) {
-    bench.note(`${stage}: fingerprint ${seen.digest.slice(0, 12)}… as pinned, ${took}`);
+    context.note(`${stage}: fingerprint ${seen.digest.slice(0, 12)}… as pinned, ${took}`);
     return;
   }
   const found: Fingerprint = {
     digest: seen.digest,
     files: seen.files,
     at: new Date().toISOString(),
-    attemptId: bench.assignment.attemptId,
+    attemptId: context.assignment.attemptId,
   };
   if (pinned === null) {
     try {
@@ -125,13 +133,13 @@ async function compare(bench: TestBench, stage: 'prepare' | 'restore', signal: A
         `the fingerprint of ${machine.name} cannot be stored: ${messageOf(error)}`,
       );
     }
-    bench.note(
+    context.note(
       `${stage}: ${machine.name} is seen for the first time; pinned ${Object.keys(found.files).length} files, ` +
         `fingerprint ${found.digest.slice(0, 12)}…, ${took}`,
     );
     return;
   }
-  store(bench, { differing: found });
+  store(context, { differing: found });
   throw new MachineChanged(
     `${machine.name} differs from what was pinned on ${pinned.at.slice(0, 10)}: ` +
       `${describeDifference(pinned.files, found.files)}; ${adviceFor(machine.name)}`,

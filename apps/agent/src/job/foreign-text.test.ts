@@ -6,7 +6,7 @@ import { createGrubBootSelect, customConfig } from '../machine/drivers/grub.js';
 import { fenceOf, refusedBy } from '../machine/fence.js';
 import { LineSplitter } from '../machine/lines.js';
 import type { Session } from '../machine/protocols.js';
-import { readBootEvidence } from './boot-evidence.js';
+import { BootEvidenceReader } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
 import { candidateCommandLine } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
@@ -62,7 +62,11 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
   ['one control sequence without end', plainText, (n) => `\u001b[${'0'.repeat(n)}`],
   ['a line that arrives byte by byte', (text) => pushed(text.split('')), (n) => 'x'.repeat(n)],
   ['a line of returns', (text) => pushed([text, '\n']), (n) => '\r'.repeat(n)],
-  ['a message of GRUB', (text) => readBootEvidence([{ seq: 0, text }], '7.3'), (n) => `error: ${'.'.repeat(n)}\u2028`],
+  [
+    'a message of GRUB',
+    (text) => new BootEvidenceReader('7.3').push([{ seq: 0, text }]),
+    (n) => `error: ${'.'.repeat(n)}\u2028`,
+  ],
   ['a kernel record without a text', parseKmsg, (n) => `4,1,1,${'-'.repeat(n)}`],
   ['a kernel record of digits', parseKmsg, (n) => '4'.repeat(n)],
   ['the notes of a kernel', buildIdOfNotes, (n) => '00'.repeat(n / 2)],

@@ -1,16 +1,16 @@
-import type { Booted } from './host.js';
-import type { TestBench } from './test-bench.js';
+import type { Booted } from './machine-connection.js';
+import type { AttemptContext } from './attempt-context.js';
 
 /**
  * Powers the machine off and on again with the disk that it had at first, and waits for its default kernel.
  * It is not asked to shut down: nothing that it could still write is to be kept. Throws MachineError when the disk
  * could not be reset, DeadlinePassed when the machine does not come up.
  */
-export async function bootFreshDisk(bench: TestBench, signal: AbortSignal): Promise<Booted> {
-  const { host, machine, pace } = bench;
+export async function bootFreshDisk(context: AttemptContext, signal: AbortSignal): Promise<Booted> {
+  const { connection, machine, pace } = context;
   if (machine.disk === null) throw new Error(`${machine.name} has no disk that can be reset`);
-  host.leave();
+  connection.leave();
   await machine.disk.reset(signal);
-  host.forgetReboot();
-  return host.awaitBoot(null, () => pace.recoverMs, signal);
+  connection.forgetReboot();
+  return connection.awaitBoot(null, () => pace.recoverMs, signal);
 }

@@ -7,7 +7,7 @@ import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../f
 import type { FakeChannel } from '../fake/fake-ssh-server.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { METRICS_PER_TEST } from './suite-limits.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
 
 const MIB = 1024 * 1024;
@@ -20,7 +20,7 @@ const TESTS = [
 class Attempt {
   private constructor(
     readonly lab: FakeLab,
-    readonly bench: TestBench,
+    readonly context: AttemptContext,
     readonly spool: AttemptSpool,
   ) {}
 
@@ -33,8 +33,17 @@ class Attempt {
     const machine = { ...lab.machine, name };
     const lease = { check: () => undefined };
     const stop = new AbortController().signal;
-    const bench = new TestBench(assignment, assignment.work, machine, lab.bundles, spool, FAKE_PACE, stop, lease);
-    return new Attempt(lab, bench, spool);
+    const context = new AttemptContext(
+      assignment,
+      assignment.work,
+      machine,
+      lab.bundles,
+      spool,
+      FAKE_PACE,
+      stop,
+      lease,
+    );
+    return new Attempt(lab, context, spool);
   }
 
   get events(): AttemptEvent[] {
@@ -81,7 +90,7 @@ async function runBoth(): Promise<number> {
   const before = taken();
   let most = before;
   const sampling = setInterval(() => (most = Math.max(most, taken())), 10);
-  await Promise.all([runTestJob(bad.bench), runTestJob(good.bench)]);
+  await Promise.all([runTestJob(bad.context), runTestJob(good.context)]);
   clearInterval(sampling);
   return most - before;
 }

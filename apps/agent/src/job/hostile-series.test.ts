@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { usageOf } from '../sandbox/watch.js';
 import { makeScratchFolder } from './scratch-folder.js';
-import { type ToyBuild, ToyBuilder } from './toy-build.js';
+import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
 let toy: ToyBuilder;
 beforeEach(() => {

@@ -33,7 +33,7 @@ export type SeriesArgument =
 
 export const isTrusted = (request: KernelRequest): boolean => request.series.every((each) => each.kind !== 'submitted');
 
-export interface KernelBuilderSettings {
+interface KernelBuilderSettings {
   kernelDir: string;
   cacheDir: string;
   limits: BuildLimits;
@@ -68,19 +68,33 @@ const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'sc
 
 /** Runs the scripts of kernel/scripts for one attempt, each in a sandbox. */
 export class KernelBuilder {
-  private steps = 0;
+  #steps = 0;
+
+  readonly #settings: KernelBuilderSettings;
+  readonly #account: BuildAccount | null;
+  readonly #cache: BuilderCache;
+  /** Folder of this attempt alone. */
+  readonly #folder: string;
+  readonly #handlers: BuildScriptHandlers;
+  readonly #signal: AbortSignal;
 
   private constructor(
-    private readonly settings: KernelBuilderSettings,
-    private readonly account: BuildAccount | null,
-    private readonly cache: BuilderCache,
-    /** Folder of this attempt alone. */
-    private readonly folder: string,
+    settings: KernelBuilderSettings,
+    account: BuildAccount | null,
+    cache: BuilderCache,
+    folder: string,
     /** Why there is no sandbox here; null when there is one. */
     readonly noSandbox: string | null,
-    private readonly handlers: BuildScriptHandlers,
-    private readonly signal: AbortSignal,
-  ) {}
+    handlers: BuildScriptHandlers,
+    signal: AbortSignal,
+  ) {
+    this.#settings = settings;
+    this.#account = account;
+    this.#cache = cache;
+    this.#folder = folder;
+    this.#handlers = handlers;
+    this.#signal = signal;
+  }
 
   /** @param folder an empty folder for this attempt below the cache folder */
   static async open(
@@ -96,24 +110,24 @@ export class KernelBuilder {
     await mkdir(join(folder, 'series'));
     // A umask of 0077 would keep the build's account out.
     await chmod(join(folder, 'series'), 0o755);
-    await builder.copyKernelFolder();
+    await builder.#copyKernelFolder();
     await writeFile(join(folder, 'seccomp'), seccompFilter());
     return builder;
   }
 
   /** Where files of submitted series belong, each readable for all. */
   get seriesFolder(): string {
-    return join(this.folder, 'series');
+    return join(this.#folder, 'series');
   }
 
   /** Fetches the base kernel where it is missing. Runs outside of the sandbox: it needs the network, and nothing submitted. */
   async fetchBase(): Promise<string> {
-    const cache = this.noSandbox === null ? this.cache.folder : this.settings.cacheDir;
-    const script = join(this.settings.kernelDir, 'scripts', 'fetch-base.sh');
-    const end = await runBuildScript({ command: [script, '--cache', cache] }, this.handlers, this.signal);
-    const base = end.said.at(-1) ?? '';
+    const cache = this.noSandbox === null ? this.#cache.folder : this.#settings.cacheDir;
+    const script = join(this.#settings.kernelDir, 'scripts', 'fetch-base.sh');
+    const end = await runBuildScript({ command: [script, '--cache', cache] }, this.#handlers, this.#signal);
+    const base = end.outputLines.at(-1) ?? '';
     if (end.error !== null || end.code !== 0) throw new ScriptFailed('fetch-base.sh', end);
-    if (this.noSandbox === null) await this.cache.prepare();
+    if (this.noSandbox === null) await this.#cache.prepare();
     return base;
   }
 
@@ -122,17 +136,17 @@ export class KernelBuilder {
    * @returns also the folder with the texts of the patches as they will be applied, which the sandbox wrote
    */
   async inputs(request: KernelRequest, base: string): Promise<{ inputs: ExpectedBundle; patches: string }> {
-    const patches = `patches-${this.steps + 1}`;
-    await this.ownFolder(patches);
-    const end = await this.script(request, base, ['--key', '--patches', this.place('patches', patches)], {
+    const patches = `patches-${this.#steps + 1}`;
+    await this.#ownFolder(patches);
+    const end = await this.#script(request, base, ['--key', '--patches', this.#place('patches', patches)], {
       trusted: false,
       domain: null,
       writable: { name: patches, to: INSIDE.patches },
     });
     if (end.inputs === null) {
-      throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.said.at(-1) ?? 'nothing'}`);
+      throw new JobFailure('harness', `build-bundle.sh --key named no inputs: ${end.outputLines.at(-1) ?? 'nothing'}`);
     }
-    return { inputs: parseInputs(end.inputs), patches: join(this.folder, patches) };
+    return { inputs: parseInputs(end.inputs), patches: join(this.#folder, patches) };
   }
 
   /**
@@ -142,75 +156,70 @@ export class KernelBuilder {
    *   believed; nothing that ran in the build is left.
    */
   async build(request: KernelRequest, base: string): Promise<string> {
-    const out = `out-${this.steps + 1}`;
-    await this.ownFolder(out);
+    const out = `out-${this.#steps + 1}`;
+    await this.#ownFolder(out);
     try {
-      await this.script(request, base, ['--out', `${this.place('out', out)}/bundle`], {
+      await this.#script(request, base, ['--out', `${this.#place('out', out)}/bundle`], {
         trusted: isTrusted(request),
         domain: request.domain,
         writable: { name: out, to: INSIDE.out },
       });
     } finally {
       // A build that fails fills a cache as well as one that does not.
-      await this.cache.trimDomains();
+      await this.#cache.trimDomains();
     }
-    return join(this.folder, out, 'bundle');
+    return join(this.#folder, out, 'bundle');
   }
 
   /** Whether a build of this configuration would have to compile everything. */
   async startsFromNothing(config: string, baseSha256: string): Promise<boolean> {
-    return this.noSandbox === null && !(await this.cache.hasBuiltTree(config, baseSha256));
+    return this.noSandbox === null && !(await this.#cache.hasBuiltTree(config, baseSha256));
   }
 
-  private async script(
-    request: KernelRequest,
-    base: string,
-    args: readonly string[],
-    as: Step,
-  ): Promise<BuildScriptEnd> {
-    this.steps += 1;
+  async #script(request: KernelRequest, base: string, args: readonly string[], as: Step): Promise<BuildScriptEnd> {
+    this.#steps += 1;
     const name = 'build-bundle.sh';
     const all = [
       '--cache',
-      this.place('cache'),
+      this.#place('cache'),
       '--base',
-      this.basePath(base),
+      this.#basePath(base),
       '--config',
       request.config,
       // What was built with one submitter's cache is not what another one's key may lead to.
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
       ...args,
-      ...this.seriesArguments(request),
+      ...this.#seriesArguments(request),
     ];
     if (this.noSandbox !== null) {
       if (!isTrusted(request)) throw new JobFailure('infrastructure', this.noSandbox);
-      const script = join(this.folder, 'kernel', 'scripts', name);
-      return this.ended(
+      const script = join(this.#folder, 'kernel', 'scripts', name);
+      return this.#ended(
         name,
-        await runBuildScript({ command: ['nice', '-n', '10', script, ...all] }, this.handlers, this.signal),
+        await runBuildScript({ command: ['nice', '-n', '10', script, ...all] }, this.#handlers, this.#signal),
         true,
       );
     }
-    const { sandbox, folders } = await this.sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as);
-    const command = sandboxCommand(sandbox, this.account);
+    const { sandbox, folders } = await this.#sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as);
+    const command = sandboxCommand(sandbox, this.#account);
     const run = { command, limits: { values: sandbox.limits, folders } };
-    return this.ended(name, await runBuildScript(run, this.handlers, this.signal), as.trusted);
+    return this.#ended(name, await runBuildScript(run, this.#handlers, this.#signal), as.trusted);
   }
 
-  private ended(script: string, end: BuildScriptEnd, trusted: boolean): BuildScriptEnd {
+  #ended(script: string, end: BuildScriptEnd, trusted: boolean): BuildScriptEnd {
     if (end.code === 0 && end.error === null && end.exceeded === null) return end;
     throw new ScriptFailed(script, end, trusted);
   }
 
-  private async sandbox(
+  async #sandbox(
     command: string[],
     { trusted, domain, writable }: Step,
   ): Promise<{ sandbox: Sandbox; folders: string[] }> {
     const own = async (name: string): Promise<string> => {
-      await this.ownFolder(`${name}-${this.steps}`);
-      return at(`${name}-${this.steps}`);
+      await this.#ownFolder(`${name}-${this.#steps}`);
+      return at(`${name}-${this.#steps}`);
     };
-    const at = (name: string): string => join(this.folder, name);
+    const at = (name: string): string => join(this.#folder, name);
     const tmp = await own('tmp');
     const folders = [tmp, at(writable.name)];
     const overlays: Overlay[] = [];
@@ -220,10 +229,10 @@ export class KernelBuilder {
       overlays.push({ from, to, changes, scratch: await own(`${name}-scratch`), ...(kept && { kept }) });
     };
     if (!trusted) {
-      await overlay(this.cache.folder, INSIDE.cache, 'cache');
+      await overlay(this.#cache.folder, INSIDE.cache, 'cache');
       if (domain !== null) {
-        const kept = await this.cache.domain(domain);
-        await overlay(join(this.cache.folder, 'ccache'), `${INSIDE.cache}/ccache`, 'ccache', kept);
+        const kept = await this.#cache.domain(domain);
+        await overlay(join(this.#cache.folder, 'ccache'), `${INSIDE.cache}/ccache`, 'ccache', kept);
       }
     }
     const sandbox: Sandbox = {
@@ -237,57 +246,57 @@ export class KernelBuilder {
       writable: [
         { from: tmp, to: INSIDE.tmp },
         { from: at(writable.name), to: writable.to },
-        ...(trusted ? [{ from: this.cache.folder, to: INSIDE.cache }] : []),
+        ...(trusted ? [{ from: this.#cache.folder, to: INSIDE.cache }] : []),
       ],
       overlays,
-      lock: this.cache.lock(trusted),
-      limits: sandboxLimits(this.settings.limits),
+      lock: this.#cache.lock(trusted),
+      limits: sandboxLimits(this.#settings.limits),
       seccompFile: at('seccomp'),
     };
     return { sandbox, folders };
   }
 
-  private seriesArguments({ series }: KernelRequest): string[] {
+  #seriesArguments({ series }: KernelRequest): string[] {
     if (series.length === 0) return ['--series', 'none'];
     return series.flatMap((each) => {
       switch (each.kind) {
         case 'bundled':
           return ['--series', 'bundled'];
         case 'mutant':
-          return ['--series', `${this.place('kernel')}/mutants/${each.file}`];
+          return ['--series', `${this.#place('kernel')}/mutants/${each.file}`];
         case 'submitted':
-          return ['--series', `${this.place('series')}/${each.file}`];
+          return ['--series', `${this.#place('series')}/${each.file}`];
       }
     });
   }
 
   /** A folder as the script sees it. */
-  private place(what: keyof typeof INSIDE, name: string = what): string {
+  #place(what: keyof typeof INSIDE, name: string = what): string {
     if (this.noSandbox === null) return INSIDE[what];
-    return what === 'cache' ? this.settings.cacheDir : join(this.folder, name);
+    return what === 'cache' ? this.#settings.cacheDir : join(this.#folder, name);
   }
 
-  private basePath(base: string): string {
-    return this.noSandbox === null ? base.replace(this.cache.folder, INSIDE.cache) : base;
+  #basePath(base: string): string {
+    return this.noSandbox === null ? base.replace(this.#cache.folder, INSIDE.cache) : base;
   }
 
   /** What is built is what lay there when the attempt began, and other accounts can read it. */
-  private async copyKernelFolder(): Promise<void> {
-    const to = join(this.folder, 'kernel');
+  async #copyKernelFolder(): Promise<void> {
+    const to = join(this.#folder, 'kernel');
     await mkdir(to);
     for (const part of KERNEL_PARTS) {
       // A link would lead to a place that the sandbox does not show.
-      await cp(join(this.settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
+      await cp(join(this.#settings.kernelDir, part), join(to, part), { recursive: true, dereference: true });
     }
     await runTool('chmod', ['-R', 'u=rwX,go=rX', '--', to]);
   }
 
   /** A folder that the build may write into. */
-  private async ownFolder(name: string): Promise<void> {
-    const path = join(this.folder, name);
+  async #ownFolder(name: string): Promise<void> {
+    const path = join(this.#folder, name);
     await mkdir(path, { mode: 0o755 });
     await chmod(path, 0o755);
-    if (this.account !== null) chownSync(path, this.account.uid, this.account.gid);
+    if (this.#account !== null) chownSync(path, this.#account.uid, this.#account.gid);
   }
 }
 

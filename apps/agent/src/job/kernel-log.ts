@@ -6,7 +6,7 @@ import { messageOf } from '../error-message.js';
 import { pause } from '../timing.js';
 import type { KernelIdentity } from './kernel-identity.js';
 
-export interface KernelRecord {
+interface KernelRecord {
   seq: number;
   text: string;
 }
@@ -33,7 +33,7 @@ const IDLE_TRIES_MAX = 5;
 const TRY_AGAIN_MS = 1000;
 
 /** What a kernel log tells its attempt. */
-export interface KernelLogListener {
+interface KernelLogListener {
   note(text: string): void;
   /** A line could not be taken. */
   fail(fault: unknown): void;
@@ -41,45 +41,48 @@ export interface KernelLogListener {
 
 /** Follows the kernel's own log over SSH into the kernel stream: every record of a boot once. */
 export class KernelLog {
-  private bootId: string | null = null;
-  private nextKmsg = 0;
-  private command: RunningCommand | null = null;
+  #bootId: string | null = null;
+  #nextKmsg = 0;
+  #command: RunningCommand | null = null;
   /** Readers in a row that ended without a new record. */
-  private idleTries = 0;
-  private readonly alarms: { at: number; title: string }[] = [];
+  #idleTries = 0;
+  readonly #alarms: { at: number; title: string }[] = [];
 
-  constructor(
-    private readonly spool: AttemptSpool,
-    private readonly listener: KernelLogListener,
-  ) {}
+  readonly #spool: AttemptSpool;
+  readonly #listener: KernelLogListener;
 
-  /** Starts following on a connection; after a reboot the count begins anew. */
+  constructor(spool: AttemptSpool, listener: KernelLogListener) {
+    this.#spool = spool;
+    this.#listener = listener;
+  }
+
+  /** Starts following on a connection; after a reboot records are counted from zero. */
   async attach(session: Session, kernel: KernelIdentity): Promise<void> {
     this.detach();
-    if (this.bootId !== kernel.bootId) {
-      this.bootId = kernel.bootId;
-      this.nextKmsg = 0;
-      this.idleTries = 0;
-      this.spool.appendLine('kernel', `# kernel ${kernel.release}, boot ${kernel.bootId}`);
+    if (this.#bootId !== kernel.bootId) {
+      this.#bootId = kernel.bootId;
+      this.#nextKmsg = 0;
+      this.#idleTries = 0;
+      this.#spool.appendLine('kernel', `# kernel ${kernel.release}, boot ${kernel.bootId}`);
     }
     const command = await session.start(script('kmsg-follow', {}, 'exec cat /dev/kmsg'), {
       // The middle of a very long line is no record, whatever it looks like.
       onStdoutLine: (line, continues) => {
-        if (!continues) this.take(line);
+        if (!continues) this.#take(line);
       },
       onStderrLine: () => undefined,
-      flow: this.spool.flow,
+      backpressure: this.#spool.backpressure,
     });
-    this.command = command;
-    const first = this.nextKmsg;
+    this.#command = command;
+    const first = this.#nextKmsg;
     void command.ended.then((end) => {
-      if (this.command !== command || end.lost || session.lost.aborted) return;
+      if (this.#command !== command || end.lost || session.lost.aborted) return;
       if (end.fault !== undefined) {
-        this.listener.fail(end.fault);
+        this.#listener.fail(end.fault);
         return;
       }
-      this.attachAgain(session, kernel, this.nextKmsg > first).catch((error: unknown) =>
-        this.listener.note(`kernel log: ${messageOf(error)}`),
+      this.#attachAgain(session, kernel, this.#nextKmsg > first).catch((error: unknown) =>
+        this.#listener.note(`kernel log: ${messageOf(error)}`),
       );
     });
   }
@@ -89,46 +92,53 @@ export class KernelLog {
    * anything new is no such reader: it is tried again a few times, with pauses, so that a machine without /dev/kmsg
    * costs no loop.
    */
-  private async attachAgain(session: Session, kernel: KernelIdentity, progressed: boolean): Promise<void> {
-    const { command } = this;
-    this.idleTries = progressed ? 0 : this.idleTries + 1;
-    if (this.idleTries > IDLE_TRIES_MAX) {
-      this.listener.note('kernel log: its reader ends at once, again and again; it is not followed any more');
+  async #attachAgain(session: Session, kernel: KernelIdentity, progressed: boolean): Promise<void> {
+    const command = this.#command;
+    this.#idleTries = progressed ? 0 : this.#idleTries + 1;
+    if (this.#idleTries > IDLE_TRIES_MAX) {
+      this.#listener.note('kernel log: its reader ends at once, again and again; it is not followed any more');
       return;
     }
-    if (!progressed) await pause(TRY_AGAIN_MS * this.idleTries, session.lost).catch(() => undefined);
-    if (this.command === command && !session.lost.aborted) await this.attach(session, kernel);
+    if (!progressed) await pause(TRY_AGAIN_MS * this.#idleTries, session.lost).catch(() => undefined);
+    if (this.#command === command && !session.lost.aborted) await this.attach(session, kernel);
   }
 
-  /** Reads the ring buffer to its end, so that what the follower has not delivered yet is there. */
-  async catchUp(session: Session, signal?: AbortSignal): Promise<void> {
-    const command = script('kmsg-dump', {}, 'dd if=/dev/kmsg iflag=nonblock bs=8192 2>/dev/null; exit 0');
-    const { stdout } = await session.exec(command, signal === undefined ? {} : { signal });
-    for (const line of stdout.split('\n')) this.take(line);
+  /**
+   * Reads the ring buffer to its end, so that what the follower has not delivered yet is there.
+   * @returns false when the machine could not read it, which is noted
+   */
+  async catchUp(session: Session, signal?: AbortSignal): Promise<boolean> {
+    // dd fails at the end of the buffer too (EAGAIN); whether it can be opened is asked before.
+    const body = 'exec 3</dev/kmsg || exit 1\ndd iflag=nonblock bs=8192 <&3 2>/dev/null\nexit 0';
+    const result = await session.exec(script('kmsg-dump', {}, body), signal === undefined ? {} : { signal });
+    for (const line of result.stdout.split('\n')) this.#take(line);
+    if (result.code === 0) return true;
+    this.#listener.note(`kernel log: /dev/kmsg could not be read: ${result.stderr.trim().slice(-300)}`);
+    return false;
   }
 
   detach(): void {
-    const command = this.command;
-    this.command = null;
+    const command = this.#command;
+    this.#command = null;
     command?.close();
   }
 
   /** Titles of warnings that arrived between two `performance.now()` moments. */
   warningsBetween(from: number, to: number): string[] {
-    return [...new Set(this.alarms.filter((alarm) => alarm.at >= from && alarm.at <= to).map((alarm) => alarm.title))];
+    return [...new Set(this.#alarms.filter((alarm) => alarm.at >= from && alarm.at <= to).map((alarm) => alarm.title))];
   }
 
-  private take(line: string): void {
+  #take(line: string): void {
     const record = parseKmsg(line);
-    if (record === null || record.seq < this.nextKmsg) return;
-    // The ring buffer is as long as it is: what was overwritten before it was read is counted.
-    const missed = Math.min(record.seq - this.nextKmsg, MISSED_MAX);
-    if (missed > 0) this.spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
-    this.nextKmsg = record.seq + 1;
-    this.spool.appendLine('kernel', record.text);
+    if (record === null || record.seq < this.#nextKmsg) return;
+    // The ring buffer is finite: records that were overwritten before they were read are counted.
+    const missed = Math.min(record.seq - this.#nextKmsg, MISSED_MAX);
+    if (missed > 0) this.#spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
+    this.#nextKmsg = record.seq + 1;
+    this.#spool.appendLine('kernel', record.text);
     const alarm = readKernelAlarm(record.text);
     if (alarm?.kind !== 'warning') return;
-    this.alarms.push({ at: performance.now(), title: alarm.title });
-    if (this.alarms.length >= 2 * KEPT_ALARMS) this.alarms.splice(0, KEPT_ALARMS);
+    this.#alarms.push({ at: performance.now(), title: alarm.title });
+    if (this.#alarms.length >= 2 * KEPT_ALARMS) this.#alarms.splice(0, KEPT_ALARMS);
   }
 }

@@ -32,46 +32,46 @@ export const MachineRecord = z.object({
 export type MachineRecord = z.infer<typeof MachineRecord>;
 
 /**
- * Records of the machines, one file each below `<stateDir>/machines`. Read anew every time, because a person may
+ * Records of the machines, one file each below `<stateDir>/machines`. Read again every time, because a person may
  * accept a change while the agent runs.
  */
 export class MachineRecords {
-  private readonly folder: string;
+  readonly #folder: string;
 
   constructor(stateDir: string) {
-    this.folder = join(stateDir, 'machines');
+    this.#folder = join(stateDir, 'machines');
   }
 
-  /** Throws MachineError when the file is there but damaged: what it said is not to be learned anew in silence. */
+  /** Throws MachineError when the file exists but is damaged: pinning the machine again without notice would hide a change. */
   read(machine: string): MachineRecord {
     let text: string;
     try {
-      text = readFileSync(this.path(machine), 'utf8');
+      text = readFileSync(this.#path(machine), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return MachineRecord.parse({});
-      throw this.damaged(machine, error);
+      throw this.#damaged(machine, error);
     }
     try {
       return MachineRecord.parse(JSON.parse(text));
     } catch (error) {
-      throw this.damaged(machine, error);
+      throw this.#damaged(machine, error);
     }
   }
 
   /** Durable when it returns. Throws SpoolFault when the disk refuses. */
   update(machine: string, change: Partial<MachineRecord>): void {
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    replaceFile(this.path(machine), JSON.stringify({ ...this.read(machine), ...change }));
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    replaceFile(this.#path(machine), JSON.stringify({ ...this.read(machine), ...change }));
   }
 
-  private path(machine: string): string {
-    return join(this.folder, `${machine}.json`);
+  #path(machine: string): string {
+    return join(this.#folder, `${machine}.json`);
   }
 
-  private damaged(machine: string, cause: unknown): MachineError {
+  #damaged(machine: string, cause: unknown): MachineError {
     return new MachineError(
       'settings',
-      `${this.path(machine)} cannot be read: ${messageOf(cause).slice(0, 300)}`,
+      `${this.#path(machine)} cannot be read: ${messageOf(cause).slice(0, 300)}`,
       `look at ${machine} yourself, then remove the file; the next attempt pins the machine as it is`,
       cause,
     );

@@ -1,6 +1,6 @@
 import { ORACLE_MAX_BYTES } from '@peerlab/contracts';
 import { adviceOf } from '../machine/errors.js';
-import type { DeviceMemory, Flow } from '../machine/protocols.js';
+import type { DeviceMemory, Backpressure } from '../machine/protocols.js';
 
 /**
  * What one test may ask for: the farm's suites read at most three pages in a test. A suite that asks more is answered
@@ -20,95 +20,98 @@ type Question = { kind: 'read'; offset: number; lengthBytes: number } | { kind: 
  * Answers a suite's questions about the device's memory: one at a time, in order, no faster than the machine takes
  * the answers. While too many wait, `wait` holds the suite's output back.
  */
-export class OracleDesk implements Flow {
-  private readonly queue: Question[] = [];
-  private write: ((line: string) => Promise<void>) | null = null;
-  private answering = false;
-  private closed = false;
-  private reads = 0;
-  private bytes = 0;
-  private held: { until: Promise<void>; release: () => void } | null = null;
+export class OracleDesk implements Backpressure {
+  readonly #queue: Question[] = [];
+  #write: ((line: string) => Promise<void>) | null = null;
+  #answering = false;
+  #closed = false;
+  #reads = 0;
+  #bytes = 0;
+  #held: { until: Promise<void>; release: () => void } | null = null;
 
-  constructor(
-    private readonly memory: DeviceMemory | null,
-    /** Told of every question beyond the limits of a test. */
-    private readonly onRefused: () => void,
-  ) {}
+  readonly #memory: DeviceMemory | null;
+  /** Told of every question beyond the limits of a test. */
+  readonly #onRefused: () => void;
+
+  constructor(memory: DeviceMemory | null, onRefused: () => void) {
+    this.#memory = memory;
+    this.#onRefused = onRefused;
+  }
 
   /** From now on answers have somewhere to go. `write` never rejects. */
   open(write: (line: string) => Promise<void>): void {
-    this.write = write;
-    this.answerNext();
+    this.#write = write;
+    this.#answerNext();
   }
 
-  /** A test was announced: its limits begin anew. */
+  /** A test was announced: its limits are counted from zero. */
   beginTest(): void {
-    this.reads = 0;
-    this.bytes = 0;
+    this.#reads = 0;
+    this.#bytes = 0;
   }
 
   ask(offset: number, lengthBytes: number): void {
-    if (this.closed) return;
-    this.reads += 1;
-    this.bytes += lengthBytes;
-    if (lengthBytes > ORACLE_MAX_BYTES || this.reads > ORACLE_READS_PER_TEST || this.bytes > ORACLE_BYTES_PER_TEST) {
-      this.onRefused();
-      const last = this.queue.at(-1);
+    if (this.#closed) return;
+    this.#reads += 1;
+    this.#bytes += lengthBytes;
+    if (lengthBytes > ORACLE_MAX_BYTES || this.#reads > ORACLE_READS_PER_TEST || this.#bytes > ORACLE_BYTES_PER_TEST) {
+      this.#onRefused();
+      const last = this.#queue.at(-1);
       if (last?.kind === 'refused') last.count += 1;
-      else this.queue.push({ kind: 'refused', count: 1 });
+      else this.#queue.push({ kind: 'refused', count: 1 });
     } else {
-      this.queue.push({ kind: 'read', offset, lengthBytes });
+      this.#queue.push({ kind: 'read', offset, lengthBytes });
     }
-    this.answerNext();
+    this.#answerNext();
   }
 
   wait(): Promise<void> | null {
-    if (this.held !== null) return this.held.until;
-    if (this.closed || this.queue.length < ORACLE_QUEUE_HOLD) return null;
+    if (this.#held !== null) return this.#held.until;
+    if (this.#closed || this.#queue.length < ORACLE_QUEUE_HOLD) return null;
     let release: () => void = () => undefined;
     const until = new Promise<void>((resolve) => {
       release = resolve;
     });
-    this.held = { until, release };
+    this.#held = { until, release };
     return until;
   }
 
   /** The suite is over: nothing more is answered. */
   close(): void {
-    this.closed = true;
-    this.queue.length = 0;
-    this.letGo();
+    this.#closed = true;
+    this.#queue.length = 0;
+    this.#releaseProducers();
   }
 
-  private letGo(): void {
-    this.held?.release();
-    this.held = null;
+  #releaseProducers(): void {
+    this.#held?.release();
+    this.#held = null;
   }
 
-  private answerNext(): void {
-    if (this.answering || this.write === null) return;
-    void this.answerAll(this.write);
+  #answerNext(): void {
+    if (this.#answering || this.#write === null) return;
+    void this.#answerAll(this.#write);
   }
 
-  private async answerAll(write: (line: string) => Promise<void>): Promise<void> {
-    this.answering = true;
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      if (this.queue.length < ORACLE_QUEUE_HOLD / 2) this.letGo();
+  async #answerAll(write: (line: string) => Promise<void>): Promise<void> {
+    this.#answering = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (this.#queue.length < ORACLE_QUEUE_HOLD / 2) this.#releaseProducers();
       if (next.kind === 'read') {
-        await write(await this.read(next.offset, next.lengthBytes));
+        await write(await this.#read(next.offset, next.lengthBytes));
         continue;
       }
       const why = `error one test may read ${ORACLE_READS_PER_TEST} times and ${ORACLE_BYTES_PER_TEST} bytes`;
-      for (; next.count > 0 && !this.closed; next.count -= 1) await write(why);
+      for (; next.count > 0 && !this.#closed; next.count -= 1) await write(why);
     }
     // Before anything can be asked: a later question must see that no answer is under way, and start one.
-    this.answering = false;
-    this.letGo();
+    this.#answering = false;
+    this.#releaseProducers();
   }
 
-  private async read(offset: number, lengthBytes: number): Promise<string> {
+  async #read(offset: number, lengthBytes: number): Promise<string> {
     try {
-      const bytes = await this.memory?.read(offset, lengthBytes);
+      const bytes = await this.#memory?.read(offset, lengthBytes);
       if (bytes === undefined) return 'error this machine has no oracle';
       return `${bytes.length} ${bytes.toString('hex')}`;
     } catch (error) {
@@ -118,7 +121,7 @@ export class OracleDesk implements Flow {
 }
 
 /** Held back while one of the two is. */
-export function bothFlows(a: Flow, b: Flow): Flow {
+export function allBackpressure(a: Backpressure, b: Backpressure): Backpressure {
   return {
     wait: () => {
       const waits = [a.wait(), b.wait()].filter((wait) => wait !== null);

@@ -12,7 +12,7 @@ import { JobFailure } from './failure.js';
 import { describeDifference, parseFingerprint } from './fingerprint.js';
 import { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { recoverTestJob, runTestJob } from './test-job.js';
 
 let folder: string;
@@ -48,13 +48,13 @@ const lease = {
 };
 
 /** The next attempt on the machine, with a fence of its own. */
-function attempt(pace: Partial<Pace> = {}): TestBench {
+function attempt(pace: Partial<Pace> = {}): AttemptContext {
   const assignment = { ...lab.assign(), fence: 7 + spools.length };
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   spools.push(spool);
   stop = new AbortController();
   const whole = { ...FAKE_PACE, ...pace };
-  return new TestBench(
+  return new AttemptContext(
     assignment,
     assignment.work,
     lab.machine,
@@ -236,7 +236,7 @@ describe('a machine whose disk can be reset', () => {
     const { assignment, work, bundles } = first;
     const signal = new AbortController().signal;
     await recoverTestJob(
-      new TestBench(assignment, work, lab.machine, bundles, spool, FAKE_PACE, signal, lease, records),
+      new AttemptContext(assignment, work, lab.machine, bundles, spool, FAKE_PACE, signal, lease, records),
     );
     expect(finished()).toMatchObject({ failure: { class: 'infrastructure' }, restored: true });
     expect(fake).toMatchObject({ running: 'default', diskState: 'fresh', diskResets: 1 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
-import { sleepers, type ToyBuild, ToyBuilder } from './toy-build.js';
+import { sleepers, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
 
 /**
  * Series that do what a stranger would try. Each runs a script from the top Makefile, as `$(shell …)` does

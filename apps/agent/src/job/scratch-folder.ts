@@ -1,6 +1,6 @@
 import { lstat, mkdir, mkdtemp, readFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startTimeOf } from '@peerlab/runtime';
+import { orIfAbsent, startTimeOf } from '@peerlab/runtime';
 import { removeScratch } from './builder-cache.js';
 
 /** Beside the parts of a build in its folder: who works there. */
@@ -14,7 +14,7 @@ const UNKNOWN_OWNER_MS = 24 * 3600 * 1000;
 
 /** This process among those of its PID namespace: its id, its start time and the namespace. */
 async function ownName(): Promise<string> {
-  return `${process.pid} ${startTimeOf(process.pid) ?? ''} ${await readlink('/proc/self/ns/pid').catch(() => '')}`;
+  return `${process.pid} ${startTimeOf(process.pid) ?? ''} ${await orIfAbsent(readlink('/proc/self/ns/pid'), '')}`;
 }
 
 /** Makes an empty folder for one build; `removeLeftFolders` removes it should this process be killed. */
@@ -35,9 +35,9 @@ export async function removeLeftFolders(parent: string): Promise<void> {
 }
 
 async function isLeft(folder: string, namespace: string): Promise<boolean> {
-  const found = await lstat(folder).catch(() => null);
+  const found = await orIfAbsent(lstat(folder), null);
   if (found === null) return false;
-  const [pid, started, where] = (await readFile(join(folder, OWNER_FILE), 'utf8').catch(() => '')).split(' ');
+  const [pid, started, where] = (await orIfAbsent(readFile(join(folder, OWNER_FILE), 'utf8'), '')).split(' ');
   if (where !== undefined && where !== '' && where === namespace) return startTimeOf(Number(pid)) !== started;
   return Date.now() - found.mtimeMs > UNKNOWN_OWNER_MS;
 }

@@ -23,15 +23,18 @@ const LAST_WORDS_MAX = 300;
 
 /** Writes the console into the attempt's serial stream, from its start to its very end. */
 export class SerialRecorder {
-  private readonly lines: SerialLine[] = [];
-  private keptCharacters = 0;
+  readonly #lines: SerialLine[] = [];
+  #keptCharacters = 0;
   /** Lines that are not kept any more. */
-  private forgotten = 0;
-  private follower: ConsoleFollower | null = null;
-  private nextSeq: number;
+  #forgotten = 0;
+  #follower: ConsoleFollower | null = null;
+  #nextSeq: number;
 
-  private constructor(private readonly spool: AttemptSpool) {
-    this.nextSeq = spool.nextOf('serial');
+  readonly #spool: AttemptSpool;
+
+  private constructor(spool: AttemptSpool) {
+    this.#spool = spool;
+    this.#nextSeq = spool.nextOf('serial');
   }
 
   /**
@@ -45,53 +48,53 @@ export class SerialRecorder {
   ): Promise<SerialRecorder> {
     const recorder = new SerialRecorder(spool);
     if (console === null) return recorder;
-    const { serialStartBytes: began, serialStartLines } = spool.memory;
+    const { serialStartBytes: began, serialStartLines } = spool.record;
     let known = began === null ? 0 : spool.taken('serial') - serialStartLines;
-    recorder.follower = await console.follow(began ?? 'end', {
-      flow: spool.flow,
+    recorder.#follower = await console.follow(began ?? 'end', {
+      backpressure: spool.backpressure,
       onLine: (line, continues) => {
         if (known > 0) known -= 1;
-        else recorder.take(line, continues);
+        else recorder.#take(line, continues);
       },
       onSkipped: (skipped) => spool.leaveOut('serial', { ...skipped, reason: 'console-flood' }),
       onGap: ({ fromBytes, toBytes }) => {
         // What was taken before lies before the next place, and so does the gap's end: see onPlace.
         known = 0;
-        recorder.take(
+        recorder.#take(
           `[gap: bytes ${fromBytes} to ${toBytes - 1} of the console's record are missing: the machine printed more than is kept of it]`,
           false,
         );
       },
       onPlace: (offsetBytes) => {
-        // A count that is not on disk yet would be counted twice by the next life of the agent.
+        // Lines that are counted but not yet on disk would be counted again after a restart of the agent.
         if (known > 0 || !spool.settled) return;
         try {
-          spool.remember({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
+          spool.updateRecord({ serialStartBytes: offsetBytes, serialStartLines: spool.taken('serial') });
         } catch {
           // The spool reported its fault; a place further back serves as well.
         }
       },
       onFault,
     });
-    if (began === null) spool.remember({ serialStartBytes: recorder.follower.offsetBytes });
+    if (began === null) spool.updateRecord({ serialStartBytes: recorder.#follower.offsetBytes });
     return recorder;
   }
 
   /** Number of the line that comes next. */
   get next(): number {
-    return this.nextSeq;
+    return this.#nextSeq;
   }
 
   /** Lines from number `seq` on, without terminal control sequences. */
   since(seq: number): SerialLine[] {
     // From the end: who asks knows nearly all of it.
-    const before = this.lines.findLastIndex((line) => line.seq < seq);
-    return this.lines.slice(before + 1);
+    const before = this.#lines.findLastIndex((line) => line.seq < seq);
+    return this.#lines.slice(before + 1);
   }
 
   /** The last thing that the console said, complete line or not; null when it said nothing. */
   lastWords(sinceSeq: number): string | null {
-    const partial = plainText((this.follower?.partial ?? '').slice(-LOG_LINE_MAX)).trim();
+    const partial = plainText((this.#follower?.partial ?? '').slice(-LOG_LINE_MAX)).trim();
     const words = partial === '' ? this.since(sinceSeq).findLast((line) => line.text.trim() !== '')?.text : partial;
     return words === undefined ? null : cleanText(words.trim(), LAST_WORDS_MAX);
   }
@@ -99,10 +102,10 @@ export class SerialRecorder {
   /** Gives the lines from `seq` on, each once: what has come since it was asked last. */
   newFrom(seq: number): () => SerialLine[] {
     // Counted, because lines that were left out share one number.
-    let position = this.forgotten + this.lines.length - this.since(seq).length;
+    let position = this.#forgotten + this.#lines.length - this.since(seq).length;
     return () => {
-      const lines = this.lines.slice(Math.max(0, position - this.forgotten));
-      position = this.forgotten + this.lines.length;
+      const lines = this.#lines.slice(Math.max(0, position - this.#forgotten));
+      position = this.#forgotten + this.#lines.length;
       return lines;
     };
   }
@@ -122,35 +125,35 @@ export class SerialRecorder {
       return {
         signature: crash.signature,
         fromSeq: first ?? seq,
-        toSeq: Math.max(seq, this.nextSeq - 1),
+        toSeq: Math.max(seq, this.#nextSeq - 1),
       };
     };
   }
 
   async stop(): Promise<void> {
-    await this.follower?.stop();
-    this.follower = null;
+    await this.#follower?.stop();
+    this.#follower = null;
   }
 
   /** Looked at even when there is no room for it in the spool: a crash must not be missed. */
-  private take(line: string, continues: boolean): void {
-    const seq = this.spool.appendLine('serial', line, Date.now(), continues);
-    this.nextSeq = Math.max(seq + 1, this.spool.nextOf('serial'));
+  #take(line: string, continues: boolean): void {
+    const seq = this.#spool.appendLine('serial', line, Date.now(), continues);
+    this.#nextSeq = Math.max(seq + 1, this.#spool.nextOf('serial'));
     // A copy: a piece of a line would keep all of it in memory.
     const text = cutText(plainText(line.slice(0, LOG_LINE_MAX)), LOG_LINE_MAX);
-    this.lines.push({ seq, text });
-    this.keptCharacters += text.length;
-    if (this.lines.length > 2 * KEPT_LINES || this.keptCharacters > 2 * KEPT_CHARACTERS) this.forgetOldest();
+    this.#lines.push({ seq, text });
+    this.#keptCharacters += text.length;
+    if (this.#lines.length > 2 * KEPT_LINES || this.#keptCharacters > 2 * KEPT_CHARACTERS) this.#forgetOldest();
   }
 
   /** Down to half, so that it is done seldom. */
-  private forgetOldest(): void {
-    let first = Math.max(0, this.lines.length - KEPT_LINES);
-    const kept = this.lines.slice(first);
+  #forgetOldest(): void {
+    let first = Math.max(0, this.#lines.length - KEPT_LINES);
+    const kept = this.#lines.slice(first);
     let characters = kept.reduce((sum, { text }) => sum + text.length, 0);
-    for (; characters > KEPT_CHARACTERS; first += 1) characters -= this.lines[first]?.text.length ?? 0;
-    this.lines.splice(0, first);
-    this.forgotten += first;
-    this.keptCharacters = characters;
+    for (; characters > KEPT_CHARACTERS; first += 1) characters -= this.#lines[first]?.text.length ?? 0;
+    this.#lines.splice(0, first);
+    this.#forgotten += first;
+    this.#keptCharacters = characters;
   }
 }

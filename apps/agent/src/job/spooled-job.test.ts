@@ -10,7 +10,7 @@ import { SpoolDisk } from '../spool/spool-disk.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { LINES_KEPT } from './suite-limits.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
 
 let folder: string;
@@ -34,7 +34,7 @@ describe('a test job', () => {
   const events = (): SequencedEvent['event'][] =>
     (spool.file('events').read(0, 1e6, 1e12) as SequencedEvent[]).map(({ event }) => event);
 
-  async function benchOn(disk: SpoolDisk, test: FakeTest): Promise<TestBench> {
+  async function benchOn(disk: SpoolDisk, test: FakeTest): Promise<AttemptContext> {
     lab = await startFakeLab(folder, { testTimeoutSeconds: 60 });
     lab.fake.suites = { [FAKE_SUITE]: [test] };
     const assignment = lab.assign();
@@ -42,7 +42,7 @@ describe('a test job', () => {
     const stop = new AbortController();
     // As the worker does it.
     spool.onFault = (fault) => stop.abort(new JobFailure('infrastructure', fault.message));
-    return new TestBench(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, {
+    return new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, stop.signal, {
       check: () => undefined,
     });
   }
@@ -70,8 +70,8 @@ describe('a test job', () => {
       refusing = true;
       return ['the disk is full from here on'];
     };
-    const bench = await benchOn(disk, { id: 'F01', act: 'hang', output: fill });
-    await runTestJob(bench);
+    const context = await benchOn(disk, { id: 'F01', act: 'hang', output: fill });
+    await runTestJob(context);
     expect(lab?.fake.running).toBe('default');
     expect(lab?.fake.customConfig).toBe('');
     expect(spool.finished).toBe(true);

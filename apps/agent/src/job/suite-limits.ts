@@ -31,13 +31,17 @@ export const NOTES_PER_SUITE = 20;
 
 /** Counts what was taken over several suites. */
 export class Quota {
-  private taken = 0;
+  #taken = 0;
 
-  constructor(private readonly limit: number) {}
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   /** Whether one more is within the limit. */
   takes(): boolean {
-    this.taken += 1;
-    return this.taken <= this.limit;
+    this.#taken += 1;
+    return this.#taken <= this.#limit;
   }
 }

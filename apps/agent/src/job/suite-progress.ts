@@ -49,7 +49,7 @@ interface PendingResult {
   endedAt: number;
 }
 
-export interface ProgressSurroundings {
+interface ProgressSurroundings {
   emit(event: AttemptEvent): void;
   /** Titles of kernel warnings that arrived between two `performance.now()` moments. */
   warningsBetween(from: number, to: number): string[];
@@ -68,39 +68,49 @@ const UNNAMED = 'unnamed';
 
 /** What is known of a suite over all its invocations: the plan, who ran, who is running. */
 export class SuiteProgress {
-  private readonly done = new Set<string>();
-  private readonly waiting: PendingResult[] = [];
-  private current: RunningTest | null = null;
-  private last: string | null = null;
-  private lines = 0;
-  private bytes = 0;
-  private meaningful = 0;
-  private metrics = 0;
-  private announcements = 0;
+  readonly #done = new Set<string>();
+  readonly #waiting: PendingResult[] = [];
+  #current: RunningTest | null = null;
+  #last: string | null = null;
+  #lines = 0;
+  #bytes = 0;
+  #meaningful = 0;
+  #metrics = 0;
+  #announcements = 0;
   /** What was left out, by its name. */
-  private readonly noted = new Map<string, number>();
-  private readonly leftOut = new Map<string, number>();
+  readonly #noted = new Map<string, number>();
+  readonly #leftOut = new Map<string, number>();
+
+  readonly #suite: string;
+  readonly #plan: readonly string[];
+  readonly #around: ProgressSurroundings;
+  /** Measurements of the whole attempt. */
+  readonly #attemptMetrics: Quota;
 
   constructor(
-    private readonly suite: string,
-    private readonly plan: readonly string[],
-    private readonly around: ProgressSurroundings,
-    /** Measurements of the whole attempt. */
-    private readonly attemptMetrics = new Quota(METRICS_PER_ATTEMPT),
-  ) {}
+    suite: string,
+    plan: readonly string[],
+    around: ProgressSurroundings,
+    attemptMetrics = new Quota(METRICS_PER_ATTEMPT),
+  ) {
+    this.#suite = suite;
+    this.#plan = plan;
+    this.#around = around;
+    this.#attemptMetrics = attemptMetrics;
+  }
 
   /** The announced test without a result. */
   get running(): Readonly<RunningTest> | null {
-    return this.current;
+    return this.#current;
   }
 
   /** Tests that have their result, in the order they got it. */
   finished(): string[] {
-    return [...this.done];
+    return [...this.#done];
   }
 
   remaining(): string[] {
-    return this.plan.filter((test) => !this.done.has(test));
+    return this.#plan.filter((test) => !this.#done.has(test));
   }
 
   /**
@@ -108,14 +118,14 @@ export class SuiteProgress {
    * may have died with the machine; null when all are through.
    */
   suspect(): { test: string; announced: boolean } | null {
-    if (this.current !== null) return { test: this.current.test, announced: true };
+    if (this.#current !== null) return { test: this.#current.test, announced: true };
     const next = this.remaining()[0];
     return next === undefined ? null : { test: next, announced: false };
   }
 
   /** A new invocation: nothing is running. */
   restart(): void {
-    this.current = null;
+    this.#current = null;
   }
 
   /**
@@ -123,47 +133,47 @@ export class SuiteProgress {
    * the limits of the whole suite. Says so once when it begins to leave lines out.
    */
   keeps(event: KtapEvent | null, bytes: number): boolean {
-    this.bytes += bytes;
-    if (this.current !== null) this.current.bytes += bytes;
-    if (this.bytes > SUITE_BYTES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_BYTES_KEPT} bytes`);
+    this.#bytes += bytes;
+    if (this.#current !== null) this.#current.bytes += bytes;
+    if (this.#bytes > SUITE_BYTES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_BYTES_KEPT} bytes`);
     if (event !== null) {
-      this.meaningful += 1;
-      if (this.meaningful <= MEANINGFUL_LINES_KEPT) return true;
+      this.#meaningful += 1;
+      if (this.#meaningful <= MEANINGFUL_LINES_KEPT) return true;
       return this.leaveOut('lines', `it has printed ${MEANINGFUL_LINES_KEPT} results, proofs and metrics`);
     }
-    this.lines += 1;
-    if (this.lines > SUITE_LINES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_LINES_KEPT} lines`);
-    return this.current === null || this.keepsOf(this.current);
+    this.#lines += 1;
+    if (this.#lines > SUITE_LINES_KEPT) return this.leaveOut('lines', `it has printed ${SUITE_LINES_KEPT} lines`);
+    return this.#current === null || this.#keepsOf(this.#current);
   }
 
-  private keepsOf(running: RunningTest): boolean {
+  #keepsOf(running: RunningTest): boolean {
     running.lines += 1;
     const isLong = running.bytes > TEST_BYTES_KEPT;
     if (running.lines <= LINES_KEPT && !isLong) return true;
     if (!running.saidFull) {
       const what = isLong ? `${TEST_BYTES_KEPT} bytes` : `${LINES_KEPT} lines`;
-      this.around.note(`test: ${running.test} has printed ${what}; further ones are left out`);
+      this.#around.note(`test: ${running.test} has printed ${what}; further ones are left out`);
     }
     running.saidFull = true;
-    this.count('lines');
+    this.#count('lines');
     return false;
   }
 
-  /** Counts something that is beyond a limit, and says so the first time. Always false. */
+  /** Counts something that exceeds a limit, and notes it the first time. Always returns false. */
   leaveOut(what: string, why: string): false {
-    if (this.count(what) === 1) this.around.say(`${this.suite}: ${why}; further ${what} are left out`);
+    if (this.#count(what) === 1) this.#around.say(`${this.#suite}: ${why}; further ${what} are left out`);
     return false;
   }
 
   /** All that was left out, for people; null when nothing was. */
   summary(): string | null {
-    if (this.leftOut.size === 0) return null;
-    return `${this.suite}: left out: ${[...this.leftOut].map(([what, count]) => `${count} ${what}`).join(', ')}`;
+    if (this.#leftOut.size === 0) return null;
+    return `${this.#suite}: left out: ${[...this.#leftOut].map(([what, count]) => `${count} ${what}`).join(', ')}`;
   }
 
-  private count(what: string): number {
-    const count = (this.leftOut.get(what) ?? 0) + 1;
-    this.leftOut.set(what, count);
+  #count(what: string): number {
+    const count = (this.#leftOut.get(what) ?? 0) + 1;
+    this.#leftOut.set(what, count);
     return count;
   }
 
@@ -171,27 +181,27 @@ export class SuiteProgress {
   take(event: KtapEvent | null, line: string, seq: number, now = performance.now()): void {
     if (event === null) {
       const diagnostic = parseDiagnostic(line);
-      if (diagnostic !== null) this.remark(diagnostic);
+      if (diagnostic !== null) this.#remark(diagnostic);
       return;
     }
     switch (event.type) {
       case 'starting':
-        this.begin(event.test, seq, now);
+        this.#begin(event.test, seq, now);
         return;
       case 'proof':
-        if (this.current !== null) this.current.proof = event.proof;
+        if (this.#current !== null) this.#current.proof = event.proof;
         return;
       case 'metric':
-        this.takeMetric(event.metric);
+        this.#takeMetric(event.metric);
         return;
       case 'result':
-        if (event.depth === 0) this.takeResult(event, seq, now);
+        if (event.depth === 0) this.#takeResult(event, seq, now);
         return;
       case 'bail-out':
-        this.noteOf('bail-outs', `bails out: ${event.reason}`);
+        this.#noteOf('bail-outs', `bails out: ${event.reason}`);
         return;
       case 'malformed':
-        this.noteOf('malformed lines', `prints something malformed: ${event.problem}`);
+        this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
         return;
       case 'plan':
       case 'oracle-read':
@@ -199,13 +209,13 @@ export class SuiteProgress {
     }
   }
 
-  private begin(test: string, seq: number, now: number): void {
-    this.announcements += 1;
-    if (this.announcements > ANNOUNCEMENTS_PER_SUITE) {
+  #begin(test: string, seq: number, now: number): void {
+    this.#announcements += 1;
+    if (this.#announcements > ANNOUNCEMENTS_PER_SUITE) {
       this.leaveOut('announcements', `it has announced ${ANNOUNCEMENTS_PER_SUITE} tests`);
       return;
     }
-    this.current = {
+    this.#current = {
       test: test === '' ? UNNAMED : test,
       startedAt: now,
       fromSeq: seq,
@@ -219,44 +229,44 @@ export class SuiteProgress {
     };
   }
 
-  private takeMetric(metric: Metric): void {
-    this.metrics += 1;
-    if (this.current !== null) this.current.metrics += 1;
-    const test = this.current?.test ?? this.last ?? this.suite;
-    if ((this.current?.metrics ?? 0) > METRICS_PER_TEST) {
+  #takeMetric(metric: Metric): void {
+    this.#metrics += 1;
+    if (this.#current !== null) this.#current.metrics += 1;
+    const test = this.#current?.test ?? this.#last ?? this.#suite;
+    if ((this.#current?.metrics ?? 0) > METRICS_PER_TEST) {
       this.leaveOut('metrics', `${test} has printed ${METRICS_PER_TEST} metrics`);
-    } else if (this.metrics > METRICS_PER_SUITE) {
+    } else if (this.#metrics > METRICS_PER_SUITE) {
       this.leaveOut('metrics', `it has printed ${METRICS_PER_SUITE} metrics`);
-    } else if (!this.attemptMetrics.takes()) {
+    } else if (!this.#attemptMetrics.takes()) {
       this.leaveOut('metrics', `the suites of this attempt have printed ${METRICS_PER_ATTEMPT} metrics`);
     } else {
       const samples = metric.samples.slice(0, SAMPLES_KEPT);
       if (samples.length < metric.samples.length) {
         this.leaveOut('metrics with all their samples', `a metric has more than ${SAMPLES_KEPT} samples`);
       }
-      this.around.emit({ type: 'measurement', suite: this.suite, test, metric: { ...metric, samples } });
+      this.#around.emit({ type: 'measurement', suite: this.#suite, test, metric: { ...metric, samples } });
     }
   }
 
-  private noteOf(what: string, text: string): void {
-    const noted = this.noted.get(what) ?? 0;
-    this.noted.set(what, noted + 1);
-    if (noted < NOTES_PER_SUITE) this.around.note(`test: ${this.suite} ${text}`);
+  #noteOf(what: string, text: string): void {
+    const noted = this.#noted.get(what) ?? 0;
+    this.#noted.set(what, noted + 1);
+    if (noted < NOTES_PER_SUITE) this.#around.note(`test: ${this.#suite} ${text}`);
     else this.leaveOut(what, `${NOTES_PER_SUITE} ${what} were noted`);
   }
 
   /** Emits results that are older than `settleMs`: by then their warnings have arrived. */
   flush(settleMs: number, now = performance.now()): void {
-    while (this.waiting[0] !== undefined && now - this.waiting[0].endedAt >= settleMs) {
-      const { result, startedAt, endedAt } = this.waiting.shift() as PendingResult;
-      const warnings = this.around.warningsBetween(startedAt + LOG_LAG_MS, endedAt + LOG_LAG_MS);
+    while (this.#waiting[0] !== undefined && now - this.#waiting[0].endedAt >= settleMs) {
+      const { result, startedAt, endedAt } = this.#waiting.shift() as PendingResult;
+      const warnings = this.#around.warningsBetween(startedAt + LOG_LAG_MS, endedAt + LOG_LAG_MS);
       if (warnings.length > WARNINGS_PER_TEST) {
         this.leaveOut(
           'lists of all warnings',
           `${warnings.length} different kernel warnings came up in ${result.test}`,
         );
       }
-      this.around.emit({ type: 'result', result: { ...result, warnings: warnings.slice(0, WARNINGS_PER_TEST) } });
+      this.#around.emit({ type: 'result', result: { ...result, warnings: warnings.slice(0, WARNINGS_PER_TEST) } });
     }
   }
 
@@ -268,13 +278,13 @@ export class SuiteProgress {
     now = performance.now(),
   ): void {
     this.flush(0, Number.POSITIVE_INFINITY);
-    const running = this.current?.test === test ? this.current : null;
-    if (this.current?.test === test) this.current = null;
-    this.done.add(test);
-    this.around.emit({
+    const running = this.#current?.test === test ? this.#current : null;
+    if (this.#current?.test === test) this.#current = null;
+    this.#done.add(test);
+    this.#around.emit({
       type: 'result',
       result: {
-        suite: this.suite,
+        suite: this.#suite,
         test,
         status,
         reason: cutText(details.reason, REASON_MAX),
@@ -287,32 +297,32 @@ export class SuiteProgress {
     });
   }
 
-  private remark(text: string): void {
-    if (this.current === null) return;
-    if (this.current.remarks.length < REMARKS_KEPT) this.current.remarks.push(cutText(text, REMARK_MAX));
-    else this.current.remarksLeftOut += 1;
+  #remark(text: string): void {
+    if (this.#current === null) return;
+    if (this.#current.remarks.length < REMARKS_KEPT) this.#current.remarks.push(cutText(text, REMARK_MAX));
+    else this.#current.remarksLeftOut += 1;
   }
 
-  private takeResult(event: KtapResult, seq: number, now: number): void {
-    const test = event.test || this.current?.test || `test-${event.number}`;
-    const running = this.current?.test === test ? this.current : null;
-    this.current = null;
-    this.last = test;
-    // A test that we excluded says so; its true result is known already.
-    if (this.done.has(test)) return;
-    if (this.done.size >= PLAN_MAX) {
+  #takeResult(event: KtapResult, seq: number, now: number): void {
+    const test = event.test || this.#current?.test || `test-${event.number}`;
+    const running = this.#current?.test === test ? this.#current : null;
+    this.#current = null;
+    this.#last = test;
+    // An excluded test reports that it was skipped; its real result is known already.
+    if (this.#done.has(test)) return;
+    if (this.#done.size >= PLAN_MAX) {
       this.leaveOut('results', `it has given ${PLAN_MAX} results`);
       return;
     }
-    this.done.add(test);
+    this.#done.add(test);
     const status = statusOf(event);
     const remarks = running === null ? '' : summarise(running);
     const reason = event.reason ?? (status === 'pass' || remarks === '' ? null : remarks);
-    this.waiting.push({
+    this.#waiting.push({
       startedAt: running?.startedAt ?? now,
       endedAt: now,
       result: {
-        suite: this.suite,
+        suite: this.#suite,
         test,
         status,
         reason: reason === null ? null : cutText(reason, REASON_MAX),

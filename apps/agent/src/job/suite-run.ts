@@ -1,11 +1,11 @@
 import { type KtapEvent, type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
 import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
-import { bothFlows, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
+import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import type { SerialCrash } from './serial-recorder.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
-import type { TestBench } from './test-bench.js';
+import type { AttemptContext } from './attempt-context.js';
 
 /** How one invocation of a suite ended. */
 export type SuiteEnd =
@@ -18,17 +18,17 @@ export type SuiteEnd =
 const LOOK_EVERY_MS = 50;
 
 /**
- * Runs a suite once on the connection of now. `timeLeftMs` is what is left of the suite's limit.
+ * Runs a suite once on the current connection. `timeLeftMs` is the rest of the suite's time limit.
  * Crash text on the console outranks a lost connection, which outranks an exit code.
  */
 export async function runSuiteOnce(
-  bench: TestBench,
+  context: AttemptContext,
   suite: SuiteEntry,
   progress: SuiteProgress,
   timeLeftMs: number,
 ): Promise<SuiteEnd> {
-  const { signal, pace, machine, spool, serial } = bench;
-  const session = bench.host.require();
+  const { signal, pace, machine, spool, serial } = context;
+  const session = context.connection.require();
   const crashed = serial.watchFrom(serial.next);
   const skip = progress.finished();
   progress.restart();
@@ -36,7 +36,7 @@ export async function runSuiteOnce(
     'test',
     `# suite ${suite.name} on ${machine.name}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
   );
-  const desk = new OracleDesk(machine.memory, () => {
+  const desk = new OracleDesk(machine.deviceMemory, () => {
     const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
     progress.leaveOut('oracle reads', `a test has read device memory ${limit}`);
   });
@@ -58,11 +58,11 @@ export async function runSuiteOnce(
     onStderrLine: (line: string, continues: boolean) => {
       keep(line, null, continues);
     },
-    flow: bothFlows(spool.flow, desk),
+    backpressure: allBackpressure(spool.backpressure, desk),
   };
   const startedAt = performance.now();
   const command = await session.start(
-    suiteCommand(bench.paths.folder, suite, { skip, oracle: machine.memory !== null }),
+    suiteCommand(context.paths.folder, suite, { skip, oracle: machine.deviceMemory !== null }),
     handlers,
   );
   desk.open((text) => command.writeLine(text));
@@ -92,8 +92,8 @@ export async function runSuiteOnce(
       timeoutMs: timeLeftMs + 60_000,
       signal,
     });
-    if (end.kind === 'lost') return await lookForLateCrash(bench, crashed);
-    if (end.kind === 'crash') return { kind: 'crash', crash: await readWholeCrash(bench, crashed, end.crash) };
+    if (end.kind === 'lost') return await lookForLateCrash(context, crashed);
+    if (end.kind === 'crash') return { kind: 'crash', crash: await readWholeCrash(context, crashed, end.crash) };
     return end;
   } finally {
     desk.close();
@@ -102,32 +102,32 @@ export async function runSuiteOnce(
 }
 
 /** A dying machine drops its connections before its console has said all. */
-async function lookForLateCrash(bench: TestBench, crashed: () => SerialCrash | null): Promise<SuiteEnd> {
-  bench.note('test: the connection broke; looking for a crash on the console');
+async function lookForLateCrash(context: AttemptContext, crashed: () => SerialCrash | null): Promise<SuiteEnd> {
+  context.note('test: the connection broke; looking for a crash on the console');
   const crash = await until('crash text', () => crashed() ?? undefined, {
     everyMs: LOOK_EVERY_MS,
-    timeoutMs: bench.pace.lateCrashMs,
-    signal: bench.signal,
+    timeoutMs: context.pace.lateCrashMs,
+    signal: context.signal,
   }).catch(() => null);
-  bench.signal.throwIfAborted();
-  return crash === null ? { kind: 'lost' } : { kind: 'crash', crash: await readWholeCrash(bench, crashed, crash) };
+  context.signal.throwIfAborted();
+  return crash === null ? { kind: 'lost' } : { kind: 'crash', crash: await readWholeCrash(context, crashed, crash) };
 }
 
 const CRASH_END = /---\[ end Kernel panic|Rebooting in \d{1,9} seconds/;
 
 /** Waits until the report is over, so that the signature has its function and the range its end. */
 async function readWholeCrash(
-  bench: TestBench,
+  context: AttemptContext,
   crashed: () => SerialCrash | null,
   first: SerialCrash,
 ): Promise<SerialCrash> {
-  const newLines = bench.serial.newFrom(first.fromSeq);
+  const newLines = context.serial.newFrom(first.fromSeq);
   const over = (): true | undefined => (newLines().some((line) => CRASH_END.test(line.text)) ? true : undefined);
   await until('the end of the crash report', over, {
     everyMs: LOOK_EVERY_MS,
-    timeoutMs: bench.pace.crashTextMs,
-    signal: bench.signal,
+    timeoutMs: context.pace.crashTextMs,
+    signal: context.signal,
   }).catch(() => undefined);
-  bench.signal.throwIfAborted();
+  context.signal.throwIfAborted();
   return crashed() ?? first;
 }

@@ -7,12 +7,12 @@ import { FAKE_PACE, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.j
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { tarEntry, tarHeader, tarOf } from '../fake/tar-bytes.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
 
 let folder: string;
 let fake: FakeMachine;
-let bench: TestBench;
+let context: AttemptContext;
 let spool: AttemptSpool;
 
 async function setUp(options: FakeLabOptions = {}): Promise<void> {
@@ -22,7 +22,7 @@ async function setUp(options: FakeLabOptions = {}): Promise<void> {
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   const { signal } = new AbortController();
   const lease = { check: () => undefined };
-  bench = new TestBench(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, signal, lease);
+  context = new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, signal, lease);
 }
 
 const finished = (): Extract<AttemptEvent, { type: 'finished' }> => {
@@ -48,9 +48,9 @@ afterEach(async () => {
 describe('bundles', () => {
   it('a bundle that is not what it says is refused', async () => {
     await setUp();
-    const file = bench.work.manifest.files.vmlinuz;
+    const file = context.work.manifest.files.vmlinuz;
     if (file !== undefined) file.sha256 = 'f'.repeat(64);
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'request', stage: 'flash' });
     expect(finished().failure?.message).toContain('"vmlinuz" has another digest than expected');
   });
@@ -72,7 +72,7 @@ describe('modules of a bundle', () => {
     ['no archive', () => Buffer.alloc(5_000, 'x'), 'it is no tar archive'],
   ])('are refused with %s, before anything of the bundle is on the machine', async (_, modules, why) => {
     await setUp({ modules });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({
       class: 'request',
       stage: 'flash',
@@ -85,13 +85,13 @@ describe('modules of a bundle', () => {
 
   it('never replace those of another kernel', async () => {
     await setUp();
-    fake.foreignModules.add(bench.work.manifest.release);
-    await runTestJob(bench);
+    fake.foreignModules.add(context.work.manifest.release);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({
       class: 'request',
       stage: 'flash',
       message: expect.stringContaining(
-        `/lib/modules/${bench.work.manifest.release} on v-switch belongs to another kernel`,
+        `/lib/modules/${context.work.manifest.release} on v-switch belongs to another kernel`,
       ),
     });
     expect(fake.installedModules.size).toBe(0);

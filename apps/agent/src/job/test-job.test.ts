@@ -10,13 +10,13 @@ import { AttemptSpool } from '../spool/attempt-spool.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import type { Pace } from './pace.js';
-import { TestBench } from './test-bench.js';
+import { AttemptContext } from './attempt-context.js';
 import { recoverTestJob, runTestJob } from './test-job.js';
 
 let folder: string;
 let fake: FakeMachine;
 let stop: AbortController;
-let bench: TestBench;
+let context: AttemptContext;
 let spool: AttemptSpool;
 /** What the lease says when it is asked; null = all is well. */
 let leaseProblem: Error | null;
@@ -35,7 +35,7 @@ async function setUp({ pace = {}, ...options }: FakeLabOptions & { pace?: Partia
   const assignment = lab.assign();
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   stop = new AbortController();
-  bench = new TestBench(
+  context = new AttemptContext(
     assignment,
     assignment.work,
     lab.machine,
@@ -98,7 +98,7 @@ describe('a test job on a healthy machine', () => {
         { id: 'F06.quiet', act: 'pass' },
       ],
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toBeNull();
     expect(statuses()).toEqual({
       boot: 'pass',
@@ -147,7 +147,7 @@ describe('a test job on a healthy machine', () => {
 
   it('keeps what the default kernel says about the machine and adds the fallback', async () => {
     await setUp();
-    await runTestJob(bench);
+    await runTestJob(context);
     const line = lines('agent').find((text) => text.includes('command line: ')) ?? '';
     expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 panic=5 oops=panic');
     expect(line).toContain(`peerlab.nonce=${FAKE_NONCE}`);
@@ -164,7 +164,7 @@ describe('a test job on a healthy machine', () => {
     fake.nextEntry = 'peerlab-candidate';
     await fake.reboot();
     expect(fake.running).toBe('candidate');
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toBeNull();
     expect(lines('agent').join('\n')).toContain('still runs a kernel under test');
     expectRestored();
@@ -175,7 +175,7 @@ describe('a kernel that does not come up', () => {
   it('panics: crash with signature and serial evidence', async () => {
     await setUp();
     fake.candidateBoots = ['panic'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'kernel-crash', stage: 'boot' });
     const boot = results().boot;
     expect(boot).toMatchObject({ status: 'crash', signature: 'panic: peerlab: panic at boot' });
@@ -188,7 +188,7 @@ describe('a kernel that does not come up', () => {
   it('hangs: provisioning failure with the last serial line, after a reset', async () => {
     await setUp({ bootSeconds: 1 });
     fake.candidateBoots = ['hang'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
     expect(finished().failure?.message).toContain('last serial line: [    0.500000] peerlab: now I hang');
     expect(results().boot?.status).toBe('timeout');
@@ -199,7 +199,7 @@ describe('a kernel that does not come up', () => {
   it('is garbage: provisioning failure with what GRUB said', async () => {
     await setUp();
     fake.candidateBoots = ['garbage'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({
       class: 'provisioning',
       message: 'GRUB could not load the image: invalid magic number',
@@ -212,7 +212,7 @@ describe('a kernel that does not come up', () => {
     await setUp({ bootSeconds: 1 });
     fake.candidateBoots = [how];
     fake.defaultBootMs = 1_200;
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.class).toBe(how === 'panic' ? 'kernel-crash' : 'provisioning');
     expect(fake.resets).toBe(0);
     expectRestored();
@@ -221,7 +221,7 @@ describe('a kernel that does not come up', () => {
   it('resets without a word: provisioning failure that says so', async () => {
     await setUp();
     fake.candidateBoots = ['silent-reset'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.class).toBe('provisioning');
     expect(finished().failure?.message).toContain('without a crash report');
     expectRestored();
@@ -230,7 +230,7 @@ describe('a kernel that does not come up', () => {
   it('is another kernel than the bundle: provisioning failure, sighting not proven', async () => {
     await setUp();
     fake.candidateBoots = ['wrong-build'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'provisioning', stage: 'verify' });
     expect(finished().failure?.message).toContain('wrong kernel');
     expect(results().boot?.status).toBe('fail');
@@ -240,7 +240,7 @@ describe('a kernel that does not come up', () => {
   it('never comes back, nor does the default: infrastructure, not restored', async () => {
     await setUp({ bootSeconds: 1, pace: HOPELESS });
     fake.candidateBoots = ['lost-forever'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.class).toBe('infrastructure');
     expect(finished().restored).toBe(false);
     expect(results().restore?.status).toBe('fail');
@@ -249,7 +249,7 @@ describe('a kernel that does not come up', () => {
   it('hangs without a power driver: infrastructure that asks for one', async () => {
     await setUp({ bootSeconds: 1, power: false, pace: HOPELESS });
     fake.candidateBoots = ['hang'];
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.message).toContain('configure power:');
     expect(finished().restored).toBe(false);
   });
@@ -264,7 +264,7 @@ describe('trouble in the middle of a suite', () => {
         { id: 'F03', act: 'pass' },
       ],
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toBeNull();
     expect(statuses()).toMatchObject({ F01: 'pass', F02: 'crash', F03: 'pass' });
     expect(results().F02).toMatchObject({
@@ -286,7 +286,7 @@ describe('trouble in the middle of a suite', () => {
         { id: 'F02', act: 'oops-before-announcing' },
       ],
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ F01: 'pass', F02: 'crash' });
     expect(results().F02?.reason).toContain('its announcement did not arrive');
     expectRestored();
@@ -300,7 +300,7 @@ describe('trouble in the middle of a suite', () => {
       ],
       testTimeoutSeconds: 1,
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ F01: 'timeout', F02: 'pass' });
     expect(fake.resets).toBe(1);
     expect(fake.commands).toContain('sysrq');
@@ -315,7 +315,7 @@ describe('trouble in the middle of a suite', () => {
       ],
       timeoutSeconds: 1,
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ F01: 'timeout', F02: 'not-reached' });
     expectRestored();
   });
@@ -328,7 +328,7 @@ describe('trouble in the middle of a suite', () => {
         { id: 'F03', act: 'pass' },
       ],
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ F01: 'pass', F02: 'pass', F03: 'pass' });
     expect(fake.commands).toContain('suite-kill');
     expect(fake.boots).toBe(2);
@@ -342,7 +342,7 @@ describe('trouble in the middle of a suite', () => {
         { id: 'F02', act: 'pass' },
       ],
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ F01: 'fail', F02: 'not-reached' });
     expect(lines('agent').join('\n')).toContain('harness');
     expectRestored();
@@ -352,7 +352,7 @@ describe('trouble in the middle of a suite', () => {
     await setUp({
       tests: ['A', 'B', 'C', 'D', 'E'].map((id) => ({ id, act: 'oops' as const })),
     });
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(statuses()).toMatchObject({ A: 'crash', B: 'crash', C: 'crash', D: 'crash', E: 'not-reached' });
     expectRestored();
   });
@@ -360,7 +360,7 @@ describe('trouble in the middle of a suite', () => {
   it('a module that crashes the kernel ends the attempt as a crash', async () => {
     await setUp();
     fake.moduleProblem = 'oops';
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({
       class: 'kernel-crash',
       stage: 'test',
@@ -374,7 +374,7 @@ describe('trouble with the machine', () => {
   it('an unreachable machine is infrastructure with a remedy, and untouched', async () => {
     await setUp({ pace: HOPELESS });
     await fake.ssh.close();
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished()).toMatchObject({ failure: { class: 'infrastructure', stage: 'prepare' }, restored: true });
     expect(finished().failure?.message).toMatch(/does not answer by SSH.*check that the machine is on/);
   });
@@ -382,7 +382,7 @@ describe('trouble with the machine', () => {
   it('a changed host key shows both fingerprints and the remedy', async () => {
     await setUp();
     await fake.ssh.changeHostKey();
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.class).toBe('infrastructure');
     expect(finished().failure?.message).toMatch(/expected SHA256:\S+, seen SHA256:\S+; .*shell\.hostKey/);
     expect(fake.commands).toEqual([]);
@@ -391,7 +391,7 @@ describe('trouble with the machine', () => {
   it('a full disk is named with what is needed before anything is copied', async () => {
     await setUp();
     fake.freeBytes = 12 * 1024 * 1024;
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'prepare' });
     expect(finished().failure?.message).toMatch(/v-switch has 12\.0 MiB free in \/, needs \d+\.\d MiB; remove/);
     expect(finished().restored).toBe(true);
@@ -400,13 +400,13 @@ describe('trouble with the machine', () => {
   it('a boot loader that cannot boot once is refused', async () => {
     await setUp();
     fake.grubProblem = 'no';
-    await runTestJob(bench);
+    await runTestJob(context);
     expect(finished().failure?.message).toContain('one-shot boot is not safe');
   });
 
   it('a default kernel that changed over the job is not restored', async () => {
     await setUp();
-    const running = runTestJob(bench);
+    const running = runTestJob(context);
     await until('the candidate', () => (fake.running === 'candidate' ? true : undefined), {
       everyMs: 5,
       timeoutMs: 5_000,
@@ -421,7 +421,7 @@ describe('trouble with the machine', () => {
 describe('endings from outside', () => {
   it('cancel in a test stops it and restores the machine', async () => {
     await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
-    const running = runTestJob(bench);
+    const running = runTestJob(context);
     await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
       everyMs: 10,
       timeoutMs: 5_000,
@@ -434,7 +434,7 @@ describe('endings from outside', () => {
 
   it('cancel while it reboots restores the machine', async () => {
     await setUp();
-    const running = runTestJob(bench);
+    const running = runTestJob(context);
     await until('the reboot', () => (fake.commands.includes('reboot') ? true : undefined), {
       everyMs: 1,
       timeoutMs: 5_000,
@@ -447,7 +447,7 @@ describe('endings from outside', () => {
 
   it('a restarted agent restores the machine and says where it was', async () => {
     await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
-    const abandoned = runTestJob(bench).catch(() => undefined);
+    const abandoned = runTestJob(context).catch(() => undefined);
     await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
       everyMs: 10,
       timeoutMs: 5_000,
@@ -455,16 +455,16 @@ describe('endings from outside', () => {
     // The first life goes on for a moment; like a killed process, it may not write any more.
     Object.assign(spool, { appendEvent: () => 0, appendLine: () => 0, remember: () => undefined });
     stop.abort(new JobFailure('canceled', 'killed'));
-    bench.host.leave();
+    context.connection.leave();
     await abandoned;
     const serialBefore = lines('serial').length;
     spool.close();
     const [found] = AttemptSpool.openAll(join(folder, 'spool'));
     if (found === undefined) throw new Error('the attempt is gone');
     spool = found;
-    const { assignment, work, machine, bundles } = bench;
+    const { assignment, work, machine, bundles } = context;
     await recoverTestJob(
-      new TestBench(assignment, work, machine, bundles, spool, FAKE_PACE, new AbortController().signal, lease),
+      new AttemptContext(assignment, work, machine, bundles, spool, FAKE_PACE, new AbortController().signal, lease),
     );
     expect(finished().failure).toMatchObject({
       class: 'infrastructure',

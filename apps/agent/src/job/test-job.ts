@@ -8,9 +8,9 @@ import { prepare } from './stages/prepare.js';
 import { restore } from './stages/restore.js';
 import { test } from './stages/test.js';
 import { verify } from './stages/verify.js';
-import type { TestBench } from './test-bench.js';
+import type { AttemptContext } from './attempt-context.js';
 
-const STAGE_WORK: readonly [Exclude<Stage, 'restore'>, (bench: TestBench) => Promise<string>][] = [
+const STAGE_WORK: readonly [Exclude<Stage, 'restore'>, (context: AttemptContext) => Promise<string>][] = [
   ['prepare', prepare],
   ['flash', flash],
   ['boot', boot],
@@ -21,92 +21,99 @@ const STAGE_WORK: readonly [Exclude<Stage, 'restore'>, (bench: TestBench) => Pro
 
 /**
  * A whole test attempt up to its `finished` event. Rejects only with AgentStopping (the next start of
- * the agent takes over) or when the spool cannot be written.
+ * the agent recovers the attempt) or when the spool cannot be written.
  */
-export async function runTestJob(bench: TestBench): Promise<void> {
-  bench.note(
-    `${bench.work.buildName} on ${bench.machine.name} (${bench.work.path.kind}), attempt ${bench.assignment.attemptId}`,
+export async function runTestJob(context: AttemptContext): Promise<void> {
+  context.note(
+    `${context.work.buildName} on ${context.machine.name} (${context.work.path.kind}), attempt ${context.assignment.attemptId}`,
   );
-  await bench.openSerial();
+  await context.openSerial();
   let failure: Failure | null = null;
   for (const [stage, work] of STAGE_WORK) {
-    failure = await runStage(bench, stage, work);
+    failure = await runStage(context, stage, work);
     if (failure !== null) break;
   }
   if (failure !== null) {
     for (const [stage] of STAGE_WORK.slice(STAGE_WORK.findIndex(([name]) => name === failure?.stage) + 1)) {
-      bench.emit({ type: 'stage', stage, status: 'skipped', detail: `${failure.stage ?? 'an earlier stage'} failed` });
+      context.emit({
+        type: 'stage',
+        stage,
+        status: 'skipped',
+        detail: `${failure.stage ?? 'an earlier stage'} failed`,
+      });
     }
   }
-  await restoreAndFinish(bench, failure);
+  await restoreAndFinish(context, failure);
 }
 
 /** After a restart of the agent: what ran is lost, the machine is put back. */
-export async function recoverTestJob(bench: TestBench): Promise<void> {
-  await bench.openSerial();
-  const { stage } = bench.spool.memory;
+export async function recoverTestJob(context: AttemptContext): Promise<void> {
+  await context.openSerial();
+  const { stage } = context.spool.record;
   const message = `the agent restarted in stage ${stage ?? 'prepare'}`;
-  bench.note(message);
-  if (stage !== null && stage !== 'restore') bench.emit({ type: 'stage', stage, status: 'failed', detail: message });
-  await restoreAndFinish(bench, { class: 'infrastructure', stage, message, signature: null });
+  context.note(message);
+  if (stage !== null && stage !== 'restore') context.emit({ type: 'stage', stage, status: 'failed', detail: message });
+  await restoreAndFinish(context, { class: 'infrastructure', stage, message, signature: null });
 }
 
 async function runStage(
-  bench: TestBench,
+  context: AttemptContext,
   stage: Stage,
-  work: (bench: TestBench) => Promise<string>,
+  work: (context: AttemptContext) => Promise<string>,
 ): Promise<Failure | null> {
-  bench.spool.remember({ stage });
-  bench.emit({ type: 'stage', stage, status: 'started', detail: null });
+  context.spool.updateRecord({ stage });
+  context.emit({ type: 'stage', stage, status: 'started', detail: null });
   const at = performance.now();
   try {
-    bench.signal.throwIfAborted();
-    const detail = await work(bench);
-    bench.note(`${stage}: done in ${formatSeconds(performance.now() - at)}: ${detail}`);
-    bench.emit({ type: 'stage', stage, status: 'passed', detail });
+    context.signal.throwIfAborted();
+    const detail = await work(context);
+    context.note(`${stage}: done in ${formatSeconds(performance.now() - at)}: ${detail}`);
+    context.emit({ type: 'stage', stage, status: 'passed', detail });
     return null;
   } catch (error) {
     // Whatever broke because the signal was aborted, the signal's reason is the cause.
-    const cause: unknown = bench.signal.aborted ? bench.signal.reason : error;
+    const cause: unknown = context.signal.aborted ? context.signal.reason : error;
     if (cause instanceof AgentStopping) throw cause;
     const failure = failureOf(cause, stage);
-    bench.note(`${stage}: failed after ${formatSeconds(performance.now() - at)}: ${failure.class}: ${failure.message}`);
-    bench.emit({ type: 'stage', stage, status: 'failed', detail: failure.message.slice(0, 2000) });
+    context.note(
+      `${stage}: failed after ${formatSeconds(performance.now() - at)}: ${failure.class}: ${failure.message}`,
+    );
+    context.emit({ type: 'stage', stage, status: 'failed', detail: failure.message.slice(0, 2000) });
     return failure;
   }
 }
 
-async function restoreAndFinish(bench: TestBench, failure: Failure | null): Promise<void> {
+async function restoreAndFinish(context: AttemptContext, failure: Failure | null): Promise<void> {
   let restored: boolean | null = true;
-  if (bench.spool.memory.touched) {
-    bench.spool.remember({ stage: 'restore' });
-    bench.emit({ type: 'stage', stage: 'restore', status: 'started', detail: null });
+  if (context.spool.record.touched) {
+    context.spool.updateRecord({ stage: 'restore' });
+    context.emit({ type: 'stage', stage: 'restore', status: 'started', detail: null });
     const at = performance.now();
-    const outcome = await restore(bench);
+    const outcome = await restore(context);
     restored = outcome.restored;
     const how = restored === null ? 'left to the attempt that has the machine' : restored ? 'done' : 'failed';
-    bench.note(`restore: ${how} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`);
+    context.note(`restore: ${how} in ${formatSeconds(performance.now() - at)}: ${outcome.detail}`);
     const status = restored === null ? 'skipped' : restored ? 'passed' : 'failed';
-    bench.emit({ type: 'stage', stage: 'restore', status, detail: outcome.detail });
-  } else if (bench.distrust !== null) {
-    bench.note(`restore: nothing was changed on the machine, but ${bench.distrust}`);
-    bench.emit({ type: 'stage', stage: 'restore', status: 'failed', detail: bench.distrust });
-    bench.emitFarmResult('restore', {
+    context.emit({ type: 'stage', stage: 'restore', status, detail: outcome.detail });
+  } else if (context.distrust !== null) {
+    context.note(`restore: nothing was changed on the machine, but ${context.distrust}`);
+    context.emit({ type: 'stage', stage: 'restore', status: 'failed', detail: context.distrust });
+    context.emitFarmResult('restore', {
       status: 'fail',
-      reason: bench.distrust,
+      reason: context.distrust,
       durationMs: null,
       signature: null,
       log: null,
     });
-    bench.host.leave();
+    context.connection.leave();
   } else {
-    bench.note('restore: nothing was changed on the machine');
-    bench.emit({ type: 'stage', stage: 'restore', status: 'skipped', detail: 'nothing was changed on the machine' });
-    bench.host.leave();
+    context.note('restore: nothing was changed on the machine');
+    context.emit({ type: 'stage', stage: 'restore', status: 'skipped', detail: 'nothing was changed on the machine' });
+    context.connection.leave();
   }
-  if (bench.distrust !== null && restored === true) restored = false;
-  await bench.serial.stop();
-  const { fenceSeen } = bench.guard;
+  if (context.distrust !== null && restored === true) restored = false;
+  await context.serial.stop();
+  const { fenceSeen } = context.guard;
   const seen = fenceSeen === null ? {} : { fenceSeen };
-  bench.emit({ type: 'finished', failure, restored, ...seen, lineCounts: bench.spool.lineCounts() });
+  context.emit({ type: 'finished', failure, restored, ...seen, lineCounts: context.spool.lineCounts() });
 }

@@ -4,17 +4,17 @@ import { DeadlinePassed, until } from '../timing.js';
 import { bootCandidate, resetToDefault } from './candidate-boot.js';
 import { JobFailure } from './failure.js';
 import { verify } from './stages/verify.js';
-import type { TestBench } from './test-bench.js';
+import type { AttemptContext } from './attempt-context.js';
 
 /** Loads the bundle's modules on the candidate that runs. A crash in them ends the attempt. */
-export async function loadModules(bench: TestBench): Promise<void> {
-  const { manifest } = bench.work;
-  const crashed = bench.serial.watchFrom(bench.serial.next);
+export async function loadModules(context: AttemptContext): Promise<void> {
+  const { manifest } = context.work;
+  const crashed = context.serial.watchFrom(context.serial.next);
   for (const name of manifest.modules) {
     try {
-      const result = await bench.host
+      const result = await context.connection
         .require()
-        .exec(script('modprobe', { module: name }, `modprobe ${quote(name)}`), { signal: bench.signal });
+        .exec(script('modprobe', { module: name }, `modprobe ${quote(name)}`), { signal: context.signal });
       if (result.code === 0) continue;
       throw new JobFailure(
         'harness',
@@ -24,34 +24,34 @@ export async function loadModules(bench: TestBench): Promise<void> {
       if (!(error instanceof MachineError)) throw error;
       const crash = await until('crash text', () => crashed() ?? undefined, {
         everyMs: 100,
-        timeoutMs: bench.pace.lateCrashMs,
-        signal: bench.signal,
+        timeoutMs: context.pace.lateCrashMs,
+        signal: context.signal,
       }).catch(() => null);
-      bench.signal.throwIfAborted();
+      context.signal.throwIfAborted();
       if (crash === null) throw error;
       throw new JobFailure('kernel-crash', `loading ${name} crashed the kernel: ${crash.signature}`, crash.signature);
     }
   }
-  if (manifest.modules.length > 0) bench.note(`test: loaded ${manifest.modules.join(', ')}`);
+  if (manifest.modules.length > 0) context.note(`test: loaded ${manifest.modules.join(', ')}`);
 }
 
 /** After a crash or a hang: the default kernel first, by itself or by a reset. */
-export async function recoverDefault(bench: TestBench, crashedBootId: string): Promise<void> {
-  bench.kernelLog.detach();
+export async function recoverDefault(context: AttemptContext, crashedBootId: string): Promise<void> {
+  context.kernelLog.detach();
   try {
-    const booted = await bench.host.awaitBoot(crashedBootId, () => bench.pace.recoverMs, bench.signal);
-    bench.note(`test: ${bench.machine.name} came back with ${booted.kernel.release}`);
+    const booted = await context.connection.awaitBoot(crashedBootId, () => context.pace.recoverMs, context.signal);
+    context.note(`test: ${context.machine.name} came back with ${booted.kernel.release}`);
   } catch (error) {
-    bench.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     if (!(error instanceof DeadlinePassed)) throw error;
-    bench.note(`test: ${adviceOf(error)}`);
-    await resetToDefault(bench, crashedBootId);
+    context.note(`test: ${adviceOf(error)}`);
+    await resetToDefault(context, crashedBootId);
   }
 }
 
 /** Boots the candidate again in the middle of a suite; the entry is still installed. */
-export async function rebootCandidate(bench: TestBench): Promise<void> {
-  const outcome = await bootCandidate(bench);
+export async function rebootCandidate(context: AttemptContext): Promise<void> {
+  const outcome = await bootCandidate(context);
   if (outcome.kind === 'crash') {
     throw new JobFailure(
       'kernel-crash',
@@ -62,6 +62,6 @@ export async function rebootCandidate(bench: TestBench): Promise<void> {
   if (outcome.kind !== 'candidate') {
     throw new JobFailure('provisioning', `the kernel came up before, but not again: ${outcome.message}`);
   }
-  await verify(bench);
-  await loadModules(bench);
+  await verify(context);
+  await loadModules(context);
 }

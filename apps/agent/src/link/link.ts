@@ -7,19 +7,19 @@ import { channelUrl } from './controller-url.js';
 
 type Hello = Extract<FromAgent, { type: 'hello' }>;
 
-export interface LinkHandlers {
+interface LinkHandlers {
   hello(): Hello;
   heartbeat(): FromAgent;
   /** Every message but `refused`; `welcome` is the first of a connection. */
   onMessage(message: ToAgent): void;
   onDown(): void;
-  /** A message was not sent: it is larger than the controller takes, and would cost the connection. */
+  /** A message was not sent because it exceeds the frame limit; the controller would close the connection. */
   onTooLarge?(message: FromAgent, bytes: number): void;
 }
 
-export interface LinkSettings {
+interface LinkSettings {
   controller: string;
-  /** Read anew for every connection, so that a replaced token file is taken. */
+  /** Called for every connection, so that a replaced token file is used. */
   readToken: () => string;
   heartbeatMs?: number;
   /** Milliseconds before connection attempt number `attempt`, from 0. Default: linkPauseMs. */
@@ -37,15 +37,15 @@ function reasonOf(status: number | undefined, controller: string): string {
     case 401:
       return 'the controller refused the token (401); put a token made with `token create --kind agent` into tokenFile';
     case 421:
-      return `the controller does not know itself by the host of ${controller} (421); name that host in PEERLAB_HOSTS of the controller, or correct controller in the agent config`;
+      return `the controller refuses the host name of ${controller} (421); name that host in PEERLAB_HOSTS of the controller, or correct controller in the agent config`;
     default:
       return `the controller answered ${status ?? '?'} instead of opening the channel`;
   }
 }
 
 /**
- * Unsent bytes above which `send` says no; the spool keeps what was not taken. A heartbeat waits behind
- * them, so they have to go through any line within a lease.
+ * Unsent bytes above which `send` returns false; the spool keeps what was not sent. A heartbeat queues behind
+ * them, so they must fit through a slow line within a lease.
  */
 const BUFFERED_MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -66,53 +66,56 @@ export function linkPauseMs(attempt: number, random?: () => number): number {
  * whose pings stay unanswered for two heartbeats is half open and is thrown away.
  */
 export class Link {
-  private socket: WebSocket | null = null;
-  private welcomed = false;
-  private failures = 0;
-  private stopped = false;
-  private retryTimer: NodeJS.Timeout | null = null;
+  #socket: WebSocket | null = null;
+  #welcomed = false;
+  #failures = 0;
+  #stopped = false;
+  #retryTimer: NodeJS.Timeout | null = null;
 
-  constructor(
-    private readonly settings: LinkSettings,
-    private readonly handlers: LinkHandlers,
-  ) {}
+  readonly #settings: LinkSettings;
+  readonly #handlers: LinkHandlers;
+
+  constructor(settings: LinkSettings, handlers: LinkHandlers) {
+    this.#settings = settings;
+    this.#handlers = handlers;
+  }
 
   start(): void {
-    this.connect();
+    this.#connect();
   }
 
   stop(): void {
-    this.stopped = true;
-    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
-    const { socket } = this;
-    this.socket = null;
-    this.welcomed = false;
+    this.#stopped = true;
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#welcomed = false;
     socket?.close(1001, 'agent stops');
     socket?.terminate();
   }
 
   /** Between welcome and the end of the connection. */
   get up(): boolean {
-    return this.welcomed;
+    return this.#welcomed;
   }
 
-  /** false = not connected, too much unsent, or larger than a frame (`onTooLarge`); nothing was queued. */
+  /** Returns false, and queues nothing, when not connected, when too much is unsent, or when the message exceeds a frame (`onTooLarge`). */
   send(message: FromAgent): boolean {
-    const socket = this.socket;
-    if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return false;
+    const socket = this.#socket;
+    if (socket === null || !this.#welcomed || socket.readyState !== WebSocket.OPEN) return false;
     if (socket.bufferedAmount > BUFFERED_MAX_BYTES) return false;
-    return this.put(socket, message);
+    return this.#put(socket, message);
   }
 
-  /** Sends a heartbeat at once, as it is sent now and then anyway. */
-  beat(): void {
-    const { socket } = this;
-    if (socket === null || !this.welcomed || socket.readyState !== WebSocket.OPEN) return;
-    this.guarded('heartbeat', () => this.put(socket, this.handlers.heartbeat()));
+  /** Sends a heartbeat now, in addition to the regular ones. */
+  sendHeartbeat(): void {
+    const socket = this.#socket;
+    if (socket === null || !this.#welcomed || socket.readyState !== WebSocket.OPEN) return;
+    this.#guarded('heartbeat', () => this.#put(socket, this.#handlers.heartbeat()));
   }
 
-  /** Sends what fits into a frame; false = it does not, and was not sent. */
-  private put(socket: WebSocket, message: FromAgent): boolean {
+  /** Sends a message that fits into a frame; returns false, and sends nothing, for a larger one. */
+  #put(socket: WebSocket, message: FromAgent): boolean {
     const text = JSON.stringify(message);
     // UTF-8 has at most three bytes for a UTF-16 unit.
     const bytes = text.length * 3 <= FRAME_MAX_BYTES ? text.length : Buffer.byteLength(text);
@@ -126,12 +129,12 @@ export class Link {
       attempt: 'attemptId' in message ? message.attemptId : undefined,
     };
     log.error({ ...about, bytes, maxBytes: FRAME_MAX_BYTES }, 'frame-too-large');
-    this.handlers.onTooLarge?.(message, bytes);
+    this.#handlers.onTooLarge?.(message, bytes);
     return false;
   }
 
-  /** What throws in a listener of the socket or a timer would end the process. */
-  private guarded(what: string, act: () => void): void {
+  /** Logs an exception that would otherwise leave a listener of the socket or a timer uncaught. */
+  #guarded(what: string, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -139,51 +142,51 @@ export class Link {
     }
   }
 
-  private connect(): void {
+  #connect(): void {
     let token: string;
     try {
-      token = this.settings.readToken();
+      token = this.#settings.readToken();
     } catch (error) {
       log.error({ err: error, remedy: 'correct tokenFile in the agent config' }, 'token-unreadable');
-      this.retry();
+      this.#retry();
       return;
     }
-    const url = channelUrl(this.settings.controller);
+    const url = channelUrl(this.#settings.controller);
     const socket = new WebSocket(url, {
       headers: { authorization: `Bearer ${token}` },
       handshakeTimeout: CONNECT_TIMEOUT_MS,
       maxPayload: FRAME_MAX_BYTES,
     });
-    this.socket = socket;
+    this.#socket = socket;
     let stopHeart: () => void = () => undefined;
     let reason: string | null = null;
     socket.on('unexpected-response', (_request, response) => {
-      reason = reasonOf(response.statusCode, this.settings.controller);
+      reason = reasonOf(response.statusCode, this.#settings.controller);
       response.resume();
       socket.terminate();
     });
     socket.on('open', () => {
-      this.guarded('hello', () => this.put(socket, this.handlers.hello()));
-      stopHeart = this.startHeart(socket);
+      this.#guarded('hello', () => this.#put(socket, this.#handlers.hello()));
+      stopHeart = this.#startHeart(socket);
     });
-    socket.on('message', (data) => this.receive(socket, data));
+    socket.on('message', (data) => this.#receive(socket, data));
     socket.on('error', (error) => {
       reason ??= messageOf(error);
     });
     socket.on('close', (code) => {
       stopHeart();
-      if (this.socket !== socket) return;
-      this.socket = null;
-      const wasUp = this.welcomed;
-      this.welcomed = false;
-      if (wasUp) this.guarded('down', () => this.handlers.onDown());
-      if (this.stopped) return;
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      const wasUp = this.#welcomed;
+      this.#welcomed = false;
+      if (wasUp) this.#guarded('down', () => this.#handlers.onDown());
+      if (this.#stopped) return;
       log.warn({ url, code, reason: reason ?? 'closed' }, wasUp ? 'link-down' : 'link-failed');
-      this.retry();
+      this.#retry();
     });
   }
 
-  private receive(socket: WebSocket, data: WebSocket.RawData): void {
+  #receive(socket: WebSocket, data: WebSocket.RawData): void {
     let message: ToAgent;
     try {
       message = ToAgent.parse(JSON.parse(textOf(data)));
@@ -199,17 +202,17 @@ export class Link {
       return;
     }
     if (message.type === 'welcome') {
-      this.welcomed = true;
-      this.failures = 0;
+      this.#welcomed = true;
+      this.#failures = 0;
       log.info({ agent: message.agent, attempts: message.attempts.length }, 'link-up');
-    } else if (!this.welcomed) {
+    } else if (!this.#welcomed) {
       return;
     }
-    this.guarded(message.type, () => this.handlers.onMessage(message));
+    this.#guarded(message.type, () => this.#handlers.onMessage(message));
   }
 
-  private startHeart(socket: WebSocket): () => void {
-    const everyMs = this.settings.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
+  #startHeart(socket: WebSocket): () => void {
+    const everyMs = this.#settings.heartbeatMs ?? HEARTBEAT_SECONDS * 1000;
     let unanswered = 0;
     socket.on('pong', () => {
       unanswered = 0;
@@ -222,15 +225,15 @@ export class Link {
       }
       unanswered += 1;
       socket.ping();
-      this.beat();
+      this.sendHeartbeat();
     }, everyMs);
     return () => clearInterval(timer);
   }
 
-  private retry(): void {
-    if (this.stopped) return;
-    const delayMs = (this.settings.pauseMs ?? linkPauseMs)(this.failures);
-    this.failures += 1;
-    this.retryTimer = setTimeout(() => this.connect(), delayMs);
+  #retry(): void {
+    if (this.#stopped) return;
+    const delayMs = (this.#settings.pauseMs ?? linkPauseMs)(this.#failures);
+    this.#failures += 1;
+    this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
   }
 }

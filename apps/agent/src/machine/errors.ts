@@ -1,6 +1,6 @@
 import { cutText } from '@peerlab/contracts';
 
-export type MachineErrorKind =
+type MachineErrorKind =
   | 'unreachable'
   | 'host-key-changed'
   | 'auth-refused'

@@ -54,6 +54,14 @@ describe.each(['/bin/sh', '/bin/bash'])('the fence of a machine, in %s', (shell)
     expect(readFileSync(file, 'utf8')).toBe('23 bb\n');
   });
 
+  it('is not claimed when it cannot be read', async () => {
+    expect(await run(claimCommand(NEW, file))).toMatchObject({ code: 0 });
+    writeFileSync(join(folder, 'head'), '#!/bin/sh\necho "head: Input/output error" >&2\nexit 1\n', { mode: 0o755 });
+    const failing = `PATH=${folder}:$PATH\n${claimCommand(OLD, file)}`;
+    expect(await run(failing)).toMatchObject({ code: 1, stderr: 'head: Input/output error\n' });
+    expect(readFileSync(file, 'utf8')).toBe('23 bb\n');
+  });
+
   it('lets commands of its attempt through with their input, and refuses those of any other one', async () => {
     const mark = join(folder, 'mark');
     const body = script('grub-install', {}, `cat > ${mark}; echo done`);

@@ -30,7 +30,7 @@ export interface MachineFence {
 }
 
 /** `own` = only while the machine has exactly this fence; `not-higher` = unless a newer attempt has it. */
-export type FenceMode = 'own' | 'not-higher';
+type FenceMode = 'own' | 'not-higher';
 
 /** Commands that only read, or that wait for a lock of their own: they take no share in the fence's lock. */
 const READING = new Set([
@@ -79,6 +79,7 @@ export function claimCommand({ fence, token, forged }: MachineFence, file = FENC
 ${removeOther(`${file}.lock`)}
 exec 9>>${file}.lock || exit 1
 flock -x -w ${CLAIM_SECONDS} 9 || { echo "commands of another attempt still run on this machine" >&2; exit 1; }
+[ ! -f ${file} ] || head -c 1 ${file} >/dev/null || exit 1
 ${READ(file, forged)}
 [ "$peerlab_held" -lt ${fence} ] || [ "$peerlab_held $peerlab_owner" = "${fence} ${token}" ] || ${REFUSE}
 ${removeOther(file)}

@@ -32,23 +32,27 @@ export interface Lease {
  */
 export class MachineGuard {
   /** `looking` = nothing may be changed, the fence is not on the machine (yet, or not any more). */
-  private phase: 'looking' | 'working' | 'restoring' = 'looking';
+  #phase: 'looking' | 'working' | 'restoring' = 'looking';
   /** The machine says that it belongs to another attempt, and is left alone from then on. */
-  private taken: MachineError | null = null;
-  private seen: number | null = null;
+  #taken: MachineError | null = null;
+  #seen: number | null = null;
 
-  constructor(
-    private readonly name: string,
-    private readonly lease: Lease,
-    private readonly fence: MachineFence,
-  ) {}
+  readonly #name: string;
+  readonly #lease: Lease;
+  readonly #fence: MachineFence;
+
+  constructor(name: string, lease: Lease, fence: MachineFence) {
+    this.#name = name;
+    this.#lease = lease;
+    this.#fence = fence;
+  }
 
   /**
    * The fence that the machine showed when it refused this attempt; null when it refused nothing. The machine
    * may have made it up: the controller knows whether any attempt was given it.
    */
   get fenceSeen(): number | null {
-    return this.seen;
+    return this.#seen;
   }
 
   /**
@@ -56,27 +60,27 @@ export class MachineGuard {
    * refused one command of the attempt is not touched by it any more, not even its power.
    */
   check(): void {
-    if (this.taken !== null) throw this.taken;
-    if (this.phase !== 'restoring') this.lease.check();
+    if (this.#taken !== null) throw this.#taken;
+    if (this.#phase !== 'restoring') this.#lease.check();
   }
 
   /** Takes the machine: from now on commands of attempts with a lower fence refuse themselves. */
   async claim(session: Session, signal: AbortSignal): Promise<void> {
     this.check();
-    const result = await session.exec(claimCommand(this.fence), { timeoutMs: CLAIM_TIMEOUT_MS, signal });
+    const result = await session.exec(claimCommand(this.#fence), { timeoutMs: CLAIM_TIMEOUT_MS, signal });
     this.throwIfRefused(result);
     if (result.code !== 0) {
       const why = result.stderr.trim() || `exit ${result.code ?? 'by a signal'}`;
-      throw new MachineError('command-failed', `${FENCE_FILE} on ${this.name} cannot be written: ${why}`);
+      throw new MachineError('command-failed', `${FENCE_FILE} on ${this.#name} cannot be written: ${why}`);
     }
     // In a restore the fence only goes back onto a disk that lost it.
-    if (this.phase === 'looking') this.phase = 'working';
+    if (this.#phase === 'looking') this.#phase = 'working';
   }
 
   /** Whether the lease alone says that the machine is still this attempt's, also in a restore. */
   holdsLease(): boolean {
     try {
-      this.lease.check();
+      this.#lease.check();
       return true;
     } catch {
       return false;
@@ -85,39 +89,39 @@ export class MachineGuard {
 
   /** The machine's fence goes with its disk: until it is claimed again nothing may be changed. */
   loseFence(): void {
-    if (this.phase === 'working') this.phase = 'looking';
+    if (this.#phase === 'working') this.#phase = 'looking';
   }
 
   /** From now on only a newer attempt on the machine keeps this one from acting. */
   beginRestore(): void {
-    this.phase = 'restoring';
+    this.#phase = 'restoring';
   }
 
   /** The command with its comparison; `holding` as in `fencedCommand`. */
   fenced(command: string, holding: boolean): string {
-    if (this.phase === 'looking') return command;
-    return fencedCommand(command, this.fence, this.phase === 'working' ? 'own' : 'not-higher', holding);
+    if (this.#phase === 'looking') return command;
+    return fencedCommand(command, this.#fence, this.#phase === 'working' ? 'own' : 'not-higher', holding);
   }
 
   /** Looks at how a command ended; throws when the machine refused it. */
   throwIfRefused(result: { code: number | null; stderr: string }): void {
     const found = refusedBy(result);
     if (found === null) return;
-    const own = this.fence.fence;
+    const own = this.#fence.fence;
     if (found < own) {
       // Fences only grow, so this file was changed by something else. The machine is still this attempt's to restore.
       throw new MachineError(
         'command-failed',
-        `${FENCE_FILE} on ${this.name} was changed during the attempt: it has the fence ${found}, not ${own}`,
+        `${FENCE_FILE} on ${this.#name} was changed during the attempt: it has the fence ${found}, not ${own}`,
       );
     }
-    this.seen = found;
-    this.taken = new MachineError(
+    this.#seen = found;
+    this.#taken = new MachineError(
       'fenced',
-      `${this.name} has the fence ${found}, this attempt has ${own}: the machine belongs to another attempt`,
+      `${this.#name} has the fence ${found}, this attempt has ${own}: the machine belongs to another attempt`,
       `if no other attempt or farm has it, remove ${FENCE_FILE} on it`,
     );
-    throw this.taken;
+    throw this.#taken;
   }
 }
 
@@ -162,30 +166,33 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
 }
 
 class GuardedSession implements Session {
-  constructor(
-    private readonly inner: Session,
-    private readonly guard: MachineGuard,
-  ) {}
+  readonly #inner: Session;
+  readonly #guard: MachineGuard;
+
+  constructor(inner: Session, guard: MachineGuard) {
+    this.#inner = inner;
+    this.#guard = guard;
+  }
 
   get lost(): AbortSignal {
-    return this.inner.lost;
+    return this.#inner.lost;
   }
 
   close(): void {
-    this.inner.close();
+    this.#inner.close();
   }
 
   async exec(command: string, options?: ExecOptions): Promise<ExecResult> {
-    this.guard.check();
-    const result = await this.inner.exec(this.guard.fenced(command, true), options);
-    this.guard.throwIfRefused(result);
+    this.#guard.check();
+    const result = await this.#inner.exec(this.#guard.fenced(command, true), options);
+    this.#guard.throwIfRefused(result);
     return result;
   }
 
   async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
-    this.guard.check();
+    this.#guard.check();
     let refused = false;
-    const running = await this.inner.start(this.guard.fenced(command, false), {
+    const running = await this.#inner.start(this.#guard.fenced(command, false), {
       ...handlers,
       onStderrLine: (line, continues) => {
         if (isRefusal(line)) refused = true;
@@ -199,13 +206,13 @@ class GuardedSession implements Session {
 
   /** The bytes go into a part beside the file; only putting it into its place counts. */
   async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
-    this.guard.check();
+    this.#guard.check();
     try {
-      return await this.inner.upload(localPath, remotePath, {
+      return await this.#inner.upload(localPath, remotePath, {
         ...options,
         placing: (command) => {
-          this.guard.check();
-          return this.guard.fenced(command, true);
+          this.#guard.check();
+          return this.#guard.fenced(command, true);
         },
       });
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Flow } from './protocols.js';
+import type { Backpressure } from './protocols.js';
 
 /** Characters of a line that are kept in memory; a longer one is handed out in pieces of this size. */
 export const LINE_PIECE_MAX = 1024 * 1024;
@@ -10,58 +10,62 @@ export const LINE_PIECE_MAX = 1024 * 1024;
  * depends on its text alone.
  */
 export class LineSplitter {
-  private rest = '';
-  private isInside = false;
-  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #rest = '';
+  #isInside = false;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  constructor(private readonly onLine: (line: string, continues: boolean) => void) {}
+  readonly #onLine: (line: string, continues: boolean) => void;
+
+  constructor(onLine: (line: string, continues: boolean) => void) {
+    this.#onLine = onLine;
+  }
 
   /** What came after the last line end. */
   get partial(): string {
-    return this.rest;
+    return this.#rest;
   }
 
   /** Looks at the new text alone: a line that arrives byte by byte costs its length once. */
   push(chunk: Uint8Array): void {
-    const text = this.decoder.decode(chunk, { stream: true });
+    const text = this.#decoder.decode(chunk, { stream: true });
     let start = 0;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      const line = this.rest + text.slice(start, end);
-      this.rest = '';
+      const line = this.#rest + text.slice(start, end);
+      this.#rest = '';
       start = end + 1;
-      this.emitLine(line);
+      this.#emitLine(line);
     }
-    this.rest += start === 0 ? text : text.slice(start);
-    if (this.rest.length > LINE_PIECE_MAX) this.rest = this.emitPieces(this.rest);
+    this.#rest += start === 0 ? text : text.slice(start);
+    if (this.#rest.length > LINE_PIECE_MAX) this.#rest = this.#emitPieces(this.#rest);
   }
 
   /** Hands out what is left as a last line. */
   end(): void {
-    this.rest += this.decoder.decode();
-    if (this.rest !== '' || this.isInside) this.emitLine(this.rest);
-    this.rest = '';
+    this.#rest += this.#decoder.decode();
+    if (this.#rest !== '' || this.#isInside) this.#emitLine(this.#rest);
+    this.#rest = '';
   }
 
-  private emitLine(line: string): void {
-    this.emit(withoutReturns(this.emitPieces(line)));
-    this.isInside = false;
+  #emitLine(line: string): void {
+    this.#emit(withoutReturns(this.#emitPieces(line)));
+    this.#isInside = false;
   }
 
   /** Hands out whole pieces; gives what is left. */
-  private emitPieces(text: string): string {
+  #emitPieces(text: string): string {
     let rest = text;
     while (rest.length > LINE_PIECE_MAX) {
       const last = rest.charCodeAt(LINE_PIECE_MAX - 1);
       const length = last >= 0xd800 && last <= 0xdbff ? LINE_PIECE_MAX - 1 : LINE_PIECE_MAX;
-      this.emit(rest.slice(0, length));
+      this.#emit(rest.slice(0, length));
       rest = rest.slice(length);
     }
     return rest;
   }
 
-  private emit(piece: string): void {
-    this.onLine(piece, this.isInside);
-    this.isInside = true;
+  #emit(piece: string): void {
+    this.#onLine(piece, this.#isInside);
+    this.#isInside = true;
   }
 }
 
@@ -73,17 +77,17 @@ function withoutReturns(line: string): string {
 }
 
 /**
- * Hands a stream on, no faster than `flow` lets it: what nobody reads stops the program's next write. Gives the end
- * of it: what arrived while the stream was held back is handed on, once, and whatever comes later is dropped, as it
- * belongs to a command that is over.
+ * Passes a stream on to `lines`, no faster than `backpressure` allows: unread output blocks the program's next write.
+ * Returns a function that ends the reading: it passes on once what arrived while the stream was paused; later data
+ * belongs to a command that has ended and is dropped.
  *
- * Here foreign bytes enter. What throws while they are taken must not leave the stream's listener, where it would
- * end the process or the connection: nothing more is taken, and `onFault` is told once; without it the end throws.
+ * An exception while foreign bytes are processed must not leave the stream's listener, where it would end the process
+ * or the connection: reading stops, and `onFault` is called once; without it, the returned function throws.
  */
 export function readInto(
   stream: Readable,
   lines: LineSplitter,
-  flow?: Flow,
+  backpressure?: Backpressure,
   onFault?: (fault: unknown) => void,
 ): () => void {
   let fault: { thrown: unknown } | null = null;
@@ -99,7 +103,7 @@ export function readInto(
   const take = (chunk: Buffer): void =>
     guarded(() => {
       lines.push(chunk);
-      const wait = flow?.wait() ?? null;
+      const wait = backpressure?.wait() ?? null;
       if (wait === null) return;
       stream.pause();
       void wait.then(() => stream.resume());

@@ -36,8 +36,8 @@ export interface RunningCommand {
   close(): void;
 }
 
-/** What a reader asks before it reads on: whoever stores what it read may have no room. */
-export interface Flow {
+/** Asked by a reader before it continues, because the store of what it reads may be full. */
+export interface Backpressure {
   /** null = read on; otherwise resolves, and never rejects, when reading may go on. */
   wait(): Promise<void> | null;
 }
@@ -47,7 +47,7 @@ export interface LineHandlers {
   onStdoutLine(line: string, continues: boolean): void;
   onStderrLine(line: string, continues: boolean): void;
   /** Holds the command back: it stops at its next write when the machine's buffers are full. */
-  flow?: Flow;
+  backpressure?: Backpressure;
 }
 
 /** Commands on the machine. A non-zero exit is a result, not an error. */
@@ -129,7 +129,7 @@ export interface ConsoleHandlers {
   onPlace?(offsetBytes: number): void;
   /** One of these threw; nothing more is read. */
   onFault?(fault: unknown): void;
-  flow?: Flow;
+  backpressure?: Backpressure;
 }
 
 export interface Console {
@@ -173,5 +173,5 @@ export interface Machine {
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;
   readonly console: Console | null;
-  readonly memory: DeviceMemory | null;
+  readonly deviceMemory: DeviceMemory | null;
 }

@@ -7,7 +7,7 @@ export interface BuildAccount {
 }
 
 /** An account of this name is used for builds when the agent runs as root; it needs no home and no shell. */
-export const BUILD_ACCOUNT = 'peerlab-build';
+const BUILD_ACCOUNT = 'peerlab-build';
 
 /**
  * Ids for builds of a root agent on a machine without such an account. They lie between the ids that

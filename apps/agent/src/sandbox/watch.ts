@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { sendSignal } from '@peerlab/runtime';
+import { isAbsent, sendSignal } from '@peerlab/runtime';
 import { messageOf } from '../error-message.js';
 import { formatBytes } from '../timing.js';
 import type { SandboxLimits } from './sandbox.js';
@@ -47,24 +47,30 @@ export function descendantsOf(root: number): number[] {
   return found;
 }
 
+/**
+ * What `read` gives, or `value` when the process or the file is gone meanwhile. Any other error is thrown: what cannot
+ * be counted is not within a limit.
+ */
+function unlessGone<T>(read: () => T, value: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ESRCH') return value;
+    throw error;
+  }
+}
+
 /** null when the process is gone. */
 function parentOf(pid: number): number | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may hold anything; what follows its last one does not.
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return null;
-  }
+  const text = unlessGone(() => readFileSync(`/proc/${pid}/stat`, 'latin1'), null);
+  // The name in parentheses may hold anything; what follows its last one does not.
+  return text === null ? null : Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 /** Resident memory of a process in bytes; 0 when it is gone. */
 function residentBytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
-  } catch {
-    return 0;
-  }
+  const text = unlessGone(() => readFileSync(`/proc/${pid}/statm`, 'latin1'), '0 0');
+  return Number(text.split(' ')[1]) * PAGE_BYTES;
 }
 
 /** Enters folders that their owner, this account, has closed to itself. Root needs no help. */
@@ -84,8 +90,9 @@ export async function usageOf(folders: readonly string[]): Promise<{ bytes: numb
     const { stdout } = await run(program, args, { timeout: DISK_LOOK_MS, killSignal: 'SIGKILL' }).catch(
       (error: { stdout?: string; killed?: boolean }) => {
         if (error.killed === true) throw new Error(`counting took more than ${DISK_LOOK_MS / 1000} s`);
-        // Files that vanish meanwhile make du fail after it has counted the rest.
-        return { stdout: error.stdout ?? '' };
+        // Files that vanish meanwhile make du fail after it has counted the rest; a du that cannot be run counts nothing.
+        if (error.stdout === undefined || error.stdout === '') throw error;
+        return { stdout: error.stdout };
       },
     );
     return stdout
@@ -105,30 +112,18 @@ function openFilesOf(processes: readonly number[]): { count: number; namelessByt
   let count = 0;
   for (const pid of processes) {
     const folder = `/proc/${pid}/fd`;
-    const fds = namesIn(folder);
+    const fds = unlessGone(() => readdirSync(folder), []);
     count += fds.length;
     if (count > ALL_OPEN_FILES) break;
     for (const fd of fds) {
-      try {
-        // No file is opened: a look at the link's own target.
-        if (!readlinkSync(`${folder}/${fd}`).endsWith(' (deleted)')) continue;
-        const { dev, ino, blocks } = statSync(`${folder}/${fd}`);
-        sizes.set(`${dev}:${ino}`, blocks * BLOCK_BYTES);
-      } catch {
-        // Closed meanwhile.
-      }
+      // No file is opened: a look at the link's own target.
+      const target = unlessGone(() => readlinkSync(`${folder}/${fd}`), '');
+      if (!target.endsWith(' (deleted)')) continue;
+      const found = unlessGone(() => statSync(`${folder}/${fd}`), null);
+      if (found !== null) sizes.set(`${found.dev}:${found.ino}`, found.blocks * BLOCK_BYTES);
     }
   }
   return { count, namelessBytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) };
-}
-
-/** Nothing of a folder that is gone. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /**
@@ -142,7 +137,7 @@ export function killSandbox(pid: number): void {
   sendSignal(first ?? -pid, 'SIGKILL');
 }
 
-export interface LimitWatch {
+interface LimitWatch {
   stop(): void;
 }
 
@@ -169,7 +164,8 @@ export function watchLimits(
     stop();
     onExceeded(reason);
   };
-  const memory = setInterval(() => {
+  const uncountable = (error: unknown): void => exceeded(`what the build uses cannot be counted: ${messageOf(error)}`);
+  const lookAtMemory = (): void => {
     const processes = descendantsOf(pid);
     if (processes.length > FULL * limits.processes) {
       return exceeded(`the build started ${processes.length} processes, its limit is ${limits.processes}`);
@@ -177,6 +173,13 @@ export function watchLimits(
     const bytes = processes.reduce((sum, each) => sum + residentBytes(each), 0);
     if (bytes > limits.memoryBytes) {
       exceeded(`the build used ${formatBytes(bytes)} of memory, its limit is ${formatBytes(limits.memoryBytes)}`);
+    }
+  };
+  const memory = setInterval(() => {
+    try {
+      lookAtMemory();
+    } catch (error) {
+      uncountable(error);
     }
   }, MEMORY_EVERY_MS);
   const reserve = setInterval(() => {
@@ -187,7 +190,9 @@ export function watchLimits(
             exceeded(`the build filled the disk: ${formatBytes(bavail * bsize)} are left on it`);
           }
         },
-        () => undefined,
+        (error: unknown) => {
+          if (!isAbsent(error)) uncountable(error);
+        },
       );
     }
   }, RESERVE_EVERY_MS);
@@ -208,7 +213,7 @@ export function watchLimits(
     if (isLooking) return;
     isLooking = true;
     void lookAtDisk()
-      .catch((error: unknown) => exceeded(`what the build wrote cannot be counted: ${messageOf(error)}`))
+      .catch(uncountable)
       .finally(() => {
         isLooking = false;
       });

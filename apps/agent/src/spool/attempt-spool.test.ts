@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { collectLog } from '../testing/log-entries.js';
 import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk, type SpoolDiskOptions, type SpoolFault } from './spool-disk.js';
@@ -62,15 +63,31 @@ function arrived(received: readonly LogLine[]): { texts: string[]; missing: numb
 }
 
 describe('AttemptSpool', () => {
+  it('is removed at a start when it was never accepted, and kept when it cannot be read', () => {
+    const entries = collectLog();
+    onTestFinished(() => void vi.restoreAllMocks());
+    for (const name of ['unaccepted', 'unreadable', 'damaged']) mkdirSync(join(root, name));
+    // A folder in the place of a file is the error that root gets too.
+    mkdirSync(join(root, 'unreadable', 'attempt.json'));
+    writeFileSync(join(root, 'damaged', 'attempt.json'), '{"assignment":');
+    expect(AttemptSpool.openAll(root)).toEqual([]);
+    expect(readdirSync(root).toSorted()).toEqual(['damaged', 'unreadable']);
+    expect(entries.map(({ event, folder }) => `${event} ${String(folder)}`).toSorted()).toEqual([
+      `spool-unreadable ${join(root, 'damaged')}`,
+      `spool-unreadable ${join(root, 'unreadable')}`,
+    ]);
+    expect(AttemptSpool.openAll(join(root, 'no such folder'))).toEqual([]);
+  });
+
   it('is found again after the process died, with all it held', () => {
     const disk = new SpoolDisk();
     const spool = create(disk);
-    spool.remember({ stage: 'build', touched: true });
+    spool.updateRecord({ stage: 'build', touched: true });
     spool.appendLine('build', 'NUL \0 and a long one '.padEnd(9000, 'x'));
     spool.appendEvent(STAGE);
     const second = new SpoolDisk();
     const [found] = AttemptSpool.openAll(root, second);
-    expect(found?.memory).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
+    expect(found?.record).toMatchObject({ stage: 'build', touched: true, assignment: { fence: 3 } });
     expect(found?.nextSeq()).toEqual({ build: 2, events: 1 });
     expect(found?.taken('build')).toBe(1);
     expect(found?.finished).toBe(false);
@@ -167,7 +184,7 @@ describe('a full disk', () => {
     expect(faults.map(({ reason }) => reason)).toEqual(['disk-full']);
     spool.appendEvent(STAGE);
     // Fewer bytes in the attempt's memory are no reason to stop on the way back to the default kernel.
-    spool.remember({ stage: 'upload' });
+    spool.updateRecord({ stage: 'upload' });
     expect(spool.settled).toBe(false);
     const lineCounts = spool.lineCounts();
     expect(lineCounts).toEqual({ serial: 2 });
@@ -182,7 +199,7 @@ describe('a full disk', () => {
     expect(faults).toHaveLength(1);
     spool.close();
     const [again] = AttemptSpool.openAll(root);
-    expect(again?.memory.stage).toBe('upload');
+    expect(again?.record.stage).toBe('upload');
     again?.close();
   });
 
@@ -229,7 +246,7 @@ describe('a full disk', () => {
       expect(faults[0]?.reason).toBe('disk-full');
       spool.appendLine('agent', 'the disk is full');
       spool.appendEvent(STAGE);
-      spool.remember({ stage: 'upload' });
+      spool.updateRecord({ stage: 'upload' });
       spool.appendEvent({ type: 'finished', failure: null, restored: true, lineCounts: spool.lineCounts() });
       rmSync(join(small, 'of-somebody-else'));
       await until('the rest', () => (spool.settled ? true : undefined), { everyMs: 20, timeoutMs: 5000 });

@@ -7,12 +7,12 @@ const sumOf = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_
 
 /** What was left out of the streams of one attempt and is not written down yet. */
 export class Gaps {
-  private readonly open = new Map<LogStream, Part[]>();
+  readonly #open = new Map<LogStream, Part[]>();
 
   /** Counts what is left out after all that was counted before; one record per reason in a row. */
   add(stream: LogStream, gap: { lines: number; bytes: number; reason: GapReason }, at: number): void {
-    const parts = this.open.get(stream) ?? [];
-    this.open.set(stream, parts);
+    const parts = this.#open.get(stream) ?? [];
+    this.#open.set(stream, parts);
     const last = parts.at(-1);
     const sum =
       last?.gap?.reason === gap.reason
@@ -23,16 +23,16 @@ export class Gaps {
   }
 
   streams(): LogStream[] {
-    return [...this.open.keys()];
+    return [...this.#open.keys()];
   }
 
   /** Records that have to be written before the next line of the stream. */
   of(stream: LogStream): readonly Part[] {
-    return this.open.get(stream) ?? [];
+    return this.#open.get(stream) ?? [];
   }
 
   written(stream: LogStream): void {
-    this.open.delete(stream);
+    this.#open.delete(stream);
   }
 }
 

@@ -11,7 +11,7 @@ import { SerialRecorder } from '../job/serial-recorder.js';
 import { suiteCommand } from '../job/suite-command.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
 import { LINE_PIECE_MAX, LineSplitter } from '../machine/lines.js';
-import type { ConsoleHandlers, Flow, LineHandlers, Session } from '../machine/protocols.js';
+import type { ConsoleHandlers, Backpressure, LineHandlers, Session } from '../machine/protocols.js';
 import { pause, until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk } from './spool-disk.js';
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
+  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 60_000 });
 const lines = (stream: LogStream): LogLine[] => spool.file(stream).read(0, 1e6, 1e12) as LogLine[];
 const create = (disk = new SpoolDisk()): void => {
   const attemptId = crypto.randomUUID();
@@ -43,7 +43,7 @@ const reopen = (disk = new SpoolDisk()): void => {
 };
 
 /** Holds from the start until it is opened. */
-function gate(): Flow & { open: () => void } {
+function gate(): Backpressure & { open: () => void } {
   let open = (): void => undefined;
   let closed: Promise<void> | null = new Promise<void>((resolve) => {
     open = () => {
@@ -63,15 +63,19 @@ describe('a reader that is held back', () => {
     if (suite === undefined) throw new Error('the bundle has no suite');
     const session = await lab.machine.access.connect({ timeoutMs: 5000 });
     const seen: string[] = [];
-    const flow = gate();
-    const handlers = { onStdoutLine: (line: string) => void seen.push(line), onStderrLine: () => undefined, flow };
+    const backpressure = gate();
+    const handlers = {
+      onStdoutLine: (line: string) => void seen.push(line),
+      onStderrLine: () => undefined,
+      backpressure,
+    };
     const command = await session.start(suiteCommand('/x', suite, { skip: [], oracle: false }), handlers);
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(100);
     expect(seen.length).toBe(few);
     expect(few).toBeLessThan(10_000);
-    flow.open();
+    backpressure.open();
     const end = await command.ended;
     expect(end.lost).toBe(false);
     expect(seen.filter((line) => line.startsWith('word'))).toEqual(
@@ -84,9 +88,9 @@ describe('a reader that is held back', () => {
     const logFile = join(folder, 'console.log');
     writeFileSync(logFile, Array.from({ length: 30_000 }, (_, i) => `line ${i}\n`).join(''));
     const seen: string[] = [];
-    const flow = gate();
+    const backpressure = gate();
     const console = createLogFileConsole({ logFile, pollMs: 5 });
-    const follower = await console.follow(0, { onLine: (line) => seen.push(line), flow });
+    const follower = await console.follow(0, { onLine: (line) => seen.push(line), backpressure });
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(50);

@@ -37,25 +37,28 @@ const READ_BYTES = 256 * 1024;
  */
 export class Segment<R extends SpoolRecord> {
   /** null = closed: an older segment, opened for each reading. */
-  private fd: number | null = null;
-  private syncing = 0;
+  #fd: number | null = null;
+  #syncing = 0;
   sizeBytes = 0;
   /** Number after the last record; known of the newest segment only. */
   nextSeq: number;
   /** What the appends before this segment and in it stand for; known of the newest segment only. */
   units = 0;
   /** Byte position of every INDEX_EVERY-th entry, ascending. */
-  private readonly index: { seq: number; offset: number }[] = [];
-  private sinceIndexed = INDEX_EVERY;
+  readonly #index: { seq: number; offset: number }[] = [];
+  #sinceIndexed = INDEX_EVERY;
   /** Where the last reading ended: the next one begins there. */
-  private cursor: { seq: number; offset: number } | null = null;
-  private headLength: number | null = null;
+  #cursor: { seq: number; offset: number } | null = null;
+  #headLength: number | null = null;
+
+  readonly #disk: SpoolDisk;
 
   private constructor(
     readonly path: string,
     readonly firstSeq: number,
-    private readonly disk: SpoolDisk,
+    disk: SpoolDisk,
   ) {
+    this.#disk = disk;
     this.nextSeq = firstSeq;
   }
 
@@ -81,9 +84,9 @@ export class Segment<R extends SpoolRecord> {
       rmSync(`${path}.new`, { force: true });
       throw error instanceof SpoolFault ? error : new SpoolFault(error);
     }
-    segment.fd = fd;
+    segment.#fd = fd;
     segment.units = units;
-    segment.headLength = head.length;
+    segment.#headLength = head.length;
     segment.sizeBytes = head.length;
     disk.grow(head.length);
     return segment;
@@ -97,16 +100,16 @@ export class Segment<R extends SpoolRecord> {
     unitsOf: (records: readonly R[]) => number,
   ): Segment<R> {
     const segment = new Segment<R>(path, firstSeq, disk);
-    segment.fd = openSync(path, 'a+');
-    let offset = segment.headBytes();
-    for (const entry of segment.entries(offset)) {
+    segment.#fd = openSync(path, 'a+');
+    let offset = segment.#headBytes();
+    for (const entry of segment.#entries(offset)) {
       if (entry.records[0]?.seq !== segment.nextSeq) break;
-      segment.note(segment.nextSeq, offset);
+      segment.#note(segment.nextSeq, offset);
       segment.nextSeq += entry.records.length;
       segment.units += unitsOf(entry.records);
       offset += entry.bytes;
     }
-    if (fstatSync(segment.fd).size > offset) ftruncateSync(segment.fd, offset);
+    if (fstatSync(segment.#fd).size > offset) ftruncateSync(segment.#fd, offset);
     segment.sizeBytes = offset;
     disk.grow(offset);
     return segment;
@@ -122,31 +125,31 @@ export class Segment<R extends SpoolRecord> {
 
   /** Appends records as one entry. Throws SpoolFault, and then nothing of it is on the file. */
   append(records: readonly R[], units: number): void {
-    const fd = this.openFd();
+    const fd = this.#openFd();
     const bytes = Buffer.from(`${JSON.stringify(records.length === 1 ? records[0] : records)}\n`);
-    const { written, fault } = this.disk.append(fd, bytes);
+    const { written, fault } = this.#disk.append(fd, bytes);
     if (fault !== null) {
       if (written > 0) ftruncateSync(fd, this.sizeBytes);
       throw fault;
     }
-    this.note(this.nextSeq, this.sizeBytes);
+    this.#note(this.nextSeq, this.sizeBytes);
     this.nextSeq += records.length;
     this.units += units;
     this.sizeBytes += bytes.length;
-    this.disk.grow(bytes.length);
+    this.#disk.grow(bytes.length);
   }
 
   /** Records from number `from` on, in order, with the bytes that each takes; ends at the first damage. */
   *read(from: number): Generator<{ record: R; bytes: number }> {
-    const near = this.index.findLast((entry) => entry.seq <= from);
+    const near = this.#index.findLast((entry) => entry.seq <= from);
     const start =
-      this.cursor !== null && this.cursor.seq <= from && this.cursor.seq > (near?.seq ?? -1) ? this.cursor : near;
-    let offset = start?.offset ?? this.headBytes();
-    for (const entry of this.entries(offset)) {
+      this.#cursor !== null && this.#cursor.seq <= from && this.#cursor.seq > (near?.seq ?? -1) ? this.#cursor : near;
+    let offset = start?.offset ?? this.#headBytes();
+    for (const entry of this.#entries(offset)) {
       const each = entry.bytes / entry.records.length;
       for (const record of entry.records) {
         if (record.seq < from) continue;
-        this.cursor = { seq: entry.records[0]?.seq ?? 0, offset };
+        this.#cursor = { seq: entry.records[0]?.seq ?? 0, offset };
         yield { record, bytes: each };
       }
       offset += entry.bytes;
@@ -155,22 +158,22 @@ export class Segment<R extends SpoolRecord> {
 
   /** Resolves when everything appended so far is on the disk. */
   async sync(): Promise<void> {
-    const fd = this.openFd();
-    this.syncing += 1;
+    const fd = this.#openFd();
+    this.#syncing += 1;
     try {
       await new Promise<void>((resolve, reject) => {
         fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
       });
     } finally {
-      this.syncing -= 1;
-      if (this.syncing === 0 && this.fd === null) closeSync(fd);
+      this.#syncing -= 1;
+      if (this.#syncing === 0 && this.#fd === null) closeSync(fd);
     }
   }
 
   /** Nothing more will be appended; what is there is put on the disk first. Throws SpoolFault. */
   seal(): void {
     try {
-      if (this.fd !== null) fdatasyncSync(this.fd);
+      if (this.#fd !== null) fdatasyncSync(this.#fd);
     } catch (error) {
       throw new SpoolFault(error);
     }
@@ -178,40 +181,40 @@ export class Segment<R extends SpoolRecord> {
   }
 
   close(): void {
-    const { fd } = this;
-    this.fd = null;
+    const fd = this.#fd;
+    this.#fd = null;
     // A sync on its way closes the file when it is through.
-    if (fd !== null && this.syncing === 0) closeSync(fd);
+    if (fd !== null && this.#syncing === 0) closeSync(fd);
   }
 
   /** Deletes the file. */
   remove(): void {
     this.close();
     rmSync(this.path, { force: true });
-    this.disk.shrink(this.sizeBytes);
+    this.#disk.shrink(this.sizeBytes);
   }
 
-  private openFd(): number {
-    if (this.fd === null) throw new Error(`${this.path} is closed`);
-    return this.fd;
+  #openFd(): number {
+    if (this.#fd === null) throw new Error(`${this.path} is closed`);
+    return this.#fd;
   }
 
-  private note(seq: number, offset: number): void {
-    if (this.sinceIndexed >= INDEX_EVERY) {
-      this.index.push({ seq, offset });
-      this.sinceIndexed = 0;
+  #note(seq: number, offset: number): void {
+    if (this.#sinceIndexed >= INDEX_EVERY) {
+      this.#index.push({ seq, offset });
+      this.#sinceIndexed = 0;
     }
-    this.sinceIndexed += 1;
+    this.#sinceIndexed += 1;
   }
 
   /** Length of the first line when it says what went before; spools of older agents have none. */
-  private headBytes(): number {
-    this.headLength ??= this.readHead();
-    return this.headLength;
+  #headBytes(): number {
+    this.#headLength ??= this.#readHead();
+    return this.#headLength;
   }
 
-  private readHead(): number {
-    for (const { text, bytes } of this.texts(0)) {
+  #readHead(): number {
+    for (const { text, bytes } of this.#texts(0)) {
       const head = parse(text) as { units?: unknown; seq?: unknown } | null;
       if (head === null || head.seq !== undefined || !Number.isInteger(head.units)) return 0;
       this.units = head.units as number;
@@ -220,8 +223,8 @@ export class Segment<R extends SpoolRecord> {
     return 0;
   }
 
-  private *entries(start: number): Generator<Entry<R>> {
-    for (const { text, bytes } of this.texts(start)) {
+  *#entries(start: number): Generator<Entry<R>> {
+    for (const { text, bytes } of this.#texts(start)) {
       const value = parse(text);
       const records = (Array.isArray(value) ? value : [value]) as (R | null)[];
       if (records.length === 0 || !records.every((record) => Number.isInteger(record?.seq))) return;
@@ -230,8 +233,8 @@ export class Segment<R extends SpoolRecord> {
   }
 
   /** Whole lines from a byte position on. */
-  private *texts(start: number): Generator<{ text: string; bytes: number }> {
-    const fd = this.fd ?? openSync(this.path, 'r');
+  *#texts(start: number): Generator<{ text: string; bytes: number }> {
+    const fd = this.#fd ?? openSync(this.path, 'r');
     try {
       let position = start;
       let rest = Buffer.alloc(0);
@@ -253,7 +256,7 @@ export class Segment<R extends SpoolRecord> {
         rest = rest.subarray(from);
       }
     } finally {
-      if (this.fd !== fd) closeSync(fd);
+      if (this.#fd !== fd) closeSync(fd);
     }
   }
 }
@@ -267,7 +270,7 @@ function parse(text: string): unknown {
 }
 
 /** A rename is durable once its folder is. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
     fsyncSync(fd);

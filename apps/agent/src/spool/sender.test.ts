@@ -48,7 +48,7 @@ const lineSeqs = (): number[] =>
 const eventTypes = (): string[] =>
   frames.flatMap((frame) => (frame.type === 'events' ? frame.events.map((entry) => entry.event.type) : []));
 const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 3_000 });
+  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 30_000 });
 
 describe('AttemptSender', () => {
   it('sends nothing before the connection, then everything in order and once', async () => {

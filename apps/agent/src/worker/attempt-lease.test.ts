@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { JobFailure } from '../job/failure.js';
-import { AttemptLease, Beats, bootClockMs } from './attempt-lease.js';
+import { AttemptLease, HeartbeatLog, bootClockMs } from './attempt-lease.js';
 
 const LEASE_MS = 30_000;
 
@@ -139,7 +139,7 @@ describe('a lease at its agent', () => {
 describe('the numbers of reports', () => {
   it('remember when each was sent, for as long as an answer may be under way', () => {
     let nowMs = 5;
-    const beats = new Beats(() => nowMs);
+    const beats = new HeartbeatLog(() => nowMs);
     const first = beats.next();
     nowMs = 9;
     const second = beats.next();

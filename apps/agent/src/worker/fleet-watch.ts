@@ -6,7 +6,7 @@ import { adviceOf } from '../machine/errors.js';
 import type { Machine, Session } from '../machine/protocols.js';
 import { pause } from '../timing.js';
 
-export interface FleetPace {
+interface FleetPace {
   connectTimeoutMs: number;
   /** Between looks at a machine that answers. */
   idleMs: number;
@@ -37,16 +37,23 @@ interface Watched {
  * connection stays open from look to look, and a machine that breaks it off is looked at again at once.
  */
 export class FleetWatch {
-  private readonly watched: Map<string, Watched>;
-  private readonly stopping = new AbortController();
+  readonly #watched: Map<string, Watched>;
+  readonly #stopping = new AbortController();
+
+  readonly #isBusy: (machine: string) => boolean;
+  readonly #send: (frame: FromAgent) => boolean;
+  readonly #pace: FleetPace;
 
   constructor(
     machines: readonly Machine[],
-    private readonly isBusy: (machine: string) => boolean,
-    private readonly send: (frame: FromAgent) => boolean,
-    private readonly pace: FleetPace = FLEET_PACE,
+    isBusy: (machine: string) => boolean,
+    send: (frame: FromAgent) => boolean,
+    pace: FleetPace = FLEET_PACE,
   ) {
-    this.watched = new Map(
+    this.#isBusy = isBusy;
+    this.#send = send;
+    this.#pace = pace;
+    this.#watched = new Map(
       machines.map((machine) => [
         machine.name,
         {
@@ -63,30 +70,30 @@ export class FleetWatch {
   }
 
   start(): void {
-    for (const watched of this.watched.values()) {
-      this.watch(watched).catch((error: unknown) => {
-        if (!this.stopping.signal.aborted)
+    for (const watched of this.#watched.values()) {
+      this.#watch(watched).catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted)
           log.error({ machine: watched.machine.name, err: error }, 'fleet-watch-failed');
       });
     }
   }
 
   stop(): void {
-    this.stopping.abort();
+    this.#stopping.abort();
   }
 
-  /** Looks again at once, and reads the inventory anew. */
+  /** Checks the machine now, and reads its inventory again. */
   probe(name: string): void {
-    const watched = this.watched.get(name);
+    const watched = this.#watched.get(name);
     if (watched === undefined) return;
     watched.inventory = null;
     watched.inventoryProblem = null;
     watched.wake.abort();
   }
 
-  /** The inventory was too large to be sent. It is not tried again before it is read anew. */
+  /** The inventory was too large to be sent. It is not sent again before it was read again. */
   inventoryTooLarge(name: string, bytes: number): void {
-    const watched = this.watched.get(name);
+    const watched = this.#watched.get(name);
     if (watched === undefined) return;
     watched.inventoryProblem =
       `its inventory is larger than the controller takes (${bytes} bytes, at most ${FRAME_MAX_BYTES}); ` +
@@ -95,7 +102,7 @@ export class FleetWatch {
   }
 
   states(): AgentMachine[] {
-    return [...this.watched.values()].map(({ machine, reachable, problem, inventoryProblem }) => ({
+    return [...this.#watched.values()].map(({ machine, reachable, problem, inventoryProblem }) => ({
       name: machine.name,
       description: machine.description,
       labels: machine.labels,
@@ -106,40 +113,40 @@ export class FleetWatch {
 
   /** A new connection to the controller: it learns every inventory again. */
   announceAll(): void {
-    for (const { machine, inventory, inventoryProblem } of this.watched.values()) {
+    for (const { machine, inventory, inventoryProblem } of this.#watched.values()) {
       if (inventory !== null && inventoryProblem === null)
-        this.send({ type: 'inventory', machine: machine.name, inventory });
+        this.#send({ type: 'inventory', machine: machine.name, inventory });
     }
   }
 
-  private async watch(watched: Watched): Promise<void> {
-    const { signal } = this.stopping;
+  async #watch(watched: Watched): Promise<void> {
+    const { signal } = this.#stopping;
     while (!signal.aborted) {
-      if (this.isBusy(watched.machine.name)) hangUp(watched);
-      else await this.look(watched).catch((error: unknown) => this.cannotLook(watched, error));
+      if (this.#isBusy(watched.machine.name)) hangUp(watched);
+      else await this.#look(watched).catch((error: unknown) => this.#cannotLook(watched, error));
       watched.wake = new AbortController();
       const idle = watched.reachable && watched.inventory !== null;
       const early = [signal, watched.wake.signal, ...(watched.session === null ? [] : [watched.session.lost])];
-      await pause(idle ? this.pace.idleMs : this.pace.absentMs, AbortSignal.any(early)).catch(() => undefined);
+      await pause(idle ? this.#pace.idleMs : this.#pace.absentMs, AbortSignal.any(early)).catch(() => undefined);
     }
     hangUp(watched);
   }
 
   /** A bug, which costs this look and not the watch over the machine. */
-  private cannotLook({ machine }: Watched, error: unknown): void {
-    if (this.stopping.signal.aborted) return;
+  #cannotLook({ machine }: Watched, error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
     log.error({ machine: machine.name, err: error }, 'fleet-watch-failed');
   }
 
-  private async look(watched: Watched): Promise<void> {
+  async #look(watched: Watched): Promise<void> {
     const { machine } = watched;
-    const { signal } = this.stopping;
+    const { signal } = this.#stopping;
     let problem: string | null = null;
     let inventory: Inventory | null = null;
     try {
       if (watched.session?.lost.aborted === true) hangUp(watched);
-      watched.session ??= await machine.access.connect({ timeoutMs: this.pace.connectTimeoutMs, signal });
-      const kernel = await this.identify(watched, watched.session);
+      watched.session ??= await machine.access.connect({ timeoutMs: this.#pace.connectTimeoutMs, signal });
+      const kernel = await this.#identify(watched, watched.session);
       // A kernel under test may show other devices than the machine has.
       if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(watched.session, signal);
     } catch (error) {
@@ -147,7 +154,7 @@ export class FleetWatch {
       problem = cutText(adviceOf(error), PROBLEM_MAX);
     }
     // A job that started meanwhile reboots the machine: what was seen says nothing.
-    if (this.isBusy(machine.name)) return;
+    if (this.#isBusy(machine.name)) return;
     if (watched.reachable !== (problem === null) || watched.problem !== problem) {
       if (problem === null) log.info({ machine: machine.name }, 'machine-reachable');
       else log.warn({ machine: machine.name, problem }, 'machine-unreachable');
@@ -156,14 +163,14 @@ export class FleetWatch {
     watched.problem = problem;
     if (inventory !== null) {
       watched.inventory = inventory;
-      this.send({ type: 'inventory', machine: machine.name, inventory });
+      this.#send({ type: 'inventory', machine: machine.name, inventory });
     }
   }
 
   /** A connection that does not answer this is not worth keeping. */
-  private async identify(watched: Watched, session: Session): Promise<KernelIdentity> {
+  async #identify(watched: Watched, session: Session): Promise<KernelIdentity> {
     try {
-      return await identifyKernel(session, this.stopping.signal);
+      return await identifyKernel(session, this.#stopping.signal);
     } catch (error) {
       hangUp(watched);
       throw error;

@@ -4,10 +4,10 @@ import type { BundleCache } from '../job/bundle-cache.js';
 import { JobFailure } from '../job/failure.js';
 import { MachineRecords } from '../job/machine-record.js';
 import { PACE, type Pace } from '../job/pace.js';
-import { TestBench } from '../job/test-bench.js';
+import { AttemptContext } from '../job/attempt-context.js';
 import { recoverTestJob, runTestJob } from '../job/test-job.js';
 import type { Machine } from '../machine/protocols.js';
-import type { Held } from './held.js';
+import type { HeldAttempt } from './held-attempt.js';
 
 /** What jobs need beside the attempt itself. */
 export interface JobSettings {
@@ -23,42 +23,45 @@ export interface JobSettings {
 /** Longest build; a kernel with a debug config takes ten minutes on two cores. */
 const BUILD_LIMIT_MS = 2 * 3600 * 1000;
 
-/** Runs the job of an attempt to its `finished` event, or brings an interrupted one to it. */
+/** Runs the job of an attempt to its `finished` event, or finishes an interrupted one. */
 export class JobRunner {
-  private readonly machines: Map<string, Machine>;
-  private readonly records: MachineRecords;
+  readonly #machines: Map<string, Machine>;
+  readonly #records: MachineRecords;
 
-  constructor(private readonly settings: JobSettings) {
-    this.records = new MachineRecords(settings.stateDir);
-    this.machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
+  readonly #settings: JobSettings;
+
+  constructor(settings: JobSettings) {
+    this.#settings = settings;
+    this.#records = new MachineRecords(settings.stateDir);
+    this.#machines = new Map(settings.machines.map((machine) => [machine.name, machine]));
   }
 
   hasMachine(name: string): boolean {
-    return this.machines.has(name);
+    return this.#machines.has(name);
   }
 
   /** A fresh attempt, from when its lease has begun. Rejects with AgentStopping or on a bug. */
-  async perform(held: Held): Promise<void> {
+  async perform(held: HeldAttempt): Promise<void> {
     await held.lease.whenBegun(held.stop.signal);
-    const { assignment } = held.spool.memory;
+    const { assignment } = held.spool.record;
     const { work } = assignment;
     const limitMs = work.kind === 'build' ? BUILD_LIMIT_MS : work.timeouts.attemptSeconds * 1000;
     const late = new JobFailure('timeout', `the attempt ran past its limit of ${Math.round(limitMs / 1000)} s`);
     const limit = setTimeout(() => held.stop.abort(late), limitMs);
     try {
-      if (work.kind === 'test') await runTestJob(this.benchOf(held));
-      else if (this.settings.build === null) throw new Error('a build was accepted without build settings');
-      else await runBuildJob(this.settings.build, assignment, work, held.spool, held.stop.signal);
+      if (work.kind === 'test') await runTestJob(this.#contextOf(held));
+      else if (this.#settings.build === null) throw new Error('a build was accepted without build settings');
+      else await runBuildJob(this.#settings.build, assignment, work, held.spool, held.stop.signal);
     } finally {
       clearTimeout(limit);
     }
   }
 
-  /** An attempt that an earlier life of the agent left unfinished: its machine is restored. */
-  async recover(held: Held): Promise<void> {
-    const { assignment, stage } = held.spool.memory;
+  /** Finishes an attempt that a previous agent process left unfinished: its machine is restored. */
+  async recover(held: HeldAttempt): Promise<void> {
+    const { assignment, stage } = held.spool.record;
     if (assignment.work.kind === 'test' && this.hasMachine(assignment.work.machine)) {
-      await recoverTestJob(this.benchOf(held));
+      await recoverTestJob(this.#contextOf(held));
       return;
     }
     const message =
@@ -74,19 +77,19 @@ export class JobRunner {
     });
   }
 
-  /** A job that threw: its machine is in an unknown state, and the controller has to hear so. */
-  endBroken({ spool }: Held, problem: string): void {
+  /** Reports a job that threw: its machine is in an unknown state. */
+  endBroken({ spool }: HeldAttempt, problem: string): void {
     if (spool.finished) return;
     try {
       spool.appendEvent({
         type: 'finished',
         failure: {
           class: 'agent-bug',
-          stage: spool.memory.stage,
+          stage: spool.record.stage,
           message: problem.slice(0, 2000),
           signature: null,
         },
-        restored: !spool.memory.touched,
+        restored: !spool.record.touched,
         lineCounts: spool.lineCounts(),
       });
     } catch (error) {
@@ -94,12 +97,22 @@ export class JobRunner {
     }
   }
 
-  private benchOf({ spool, stop, lease }: Held): TestBench {
-    const { assignment } = spool.memory;
-    if (assignment.work.kind !== 'test') throw new Error('a build has no bench');
-    const machine = this.machines.get(assignment.work.machine);
+  #contextOf({ spool, stop, lease }: HeldAttempt): AttemptContext {
+    const { assignment } = spool.record;
+    if (assignment.work.kind !== 'test') throw new Error('a build has no test context');
+    const machine = this.#machines.get(assignment.work.machine);
     if (machine === undefined) throw new Error(`no machine ${assignment.work.machine}`);
-    const { bundles, pace = PACE } = this.settings;
-    return new TestBench(assignment, assignment.work, machine, bundles, spool, pace, stop.signal, lease, this.records);
+    const { bundles, pace = PACE } = this.#settings;
+    return new AttemptContext(
+      assignment,
+      assignment.work,
+      machine,
+      bundles,
+      spool,
+      pace,
+      stop.signal,
+      lease,
+      this.#records,
+    );
   }
 }

@@ -12,7 +12,7 @@ import { Worker } from './worker.js';
 class Recorder {
   readonly frames: FromAgent[] = [];
   readonly lines = new Map<string, string[]>();
-  private readonly byAttempt = new Map<string, SequencedEvent[]>();
+  readonly #byAttempt = new Map<string, SequencedEvent[]>();
   acknowledging = true;
   renewing = true;
   worker: Worker | null = null;
@@ -42,17 +42,17 @@ class Recorder {
         stored[line.seq] = line.text;
       }
       this.lines.set(key, stored);
-      this.acknowledge(frame.attemptId, frame.stream, stored.length);
+      this.#acknowledge(frame.attemptId, frame.stream, stored.length);
     }
     if (frame.type === 'events') {
       const stored = this.eventsOf(frame);
       for (const entry of frame.events) stored[entry.seq] = entry;
-      this.acknowledge(frame.attemptId, 'events', stored.length);
+      this.#acknowledge(frame.attemptId, 'events', stored.length);
     }
     return true;
   };
 
-  private acknowledge(
+  #acknowledge(
     attemptId: string,
     stream: 'events' | 'serial' | 'kernel' | 'test' | 'agent' | 'build',
     next: number,
@@ -62,14 +62,14 @@ class Recorder {
 
   /** Of the attempt that reported first, or of the given one, in order. */
   eventsOf({ attemptId }: { attemptId: string }): SequencedEvent[] {
-    const known = this.byAttempt.get(attemptId) ?? [];
-    this.byAttempt.set(attemptId, known);
+    const known = this.#byAttempt.get(attemptId) ?? [];
+    this.#byAttempt.set(attemptId, known);
     return known;
   }
 
   /** The newest event of the attempt that was begun last. */
   get last(): AttemptEvent | undefined {
-    return [...this.byAttempt.values()].at(-1)?.at(-1)?.event;
+    return [...this.#byAttempt.values()].at(-1)?.at(-1)?.event;
   }
 
   endOf(assignment: Assignment): Extract<AttemptEvent, { type: 'finished' }> | null {
@@ -100,7 +100,7 @@ function makeWorker(state = 'state', by = recorder): Worker {
     buildSlots: 0,
     takesTests: true,
     send: by.send,
-    beat: by.beat,
+    sendHeartbeat: by.beat,
     clock: by.clock,
     pace: FAKE_PACE,
   });
@@ -210,7 +210,7 @@ describe('Worker', () => {
     });
     await eventually('the spool to go', () => spools().length === 0);
     expect(recorder.endOf(revoked)).toMatchObject({
-      failure: { class: 'infrastructure', message: 'the attempt was taken back: its lease ran out' },
+      failure: { class: 'infrastructure', message: 'the attempt was revoked: its lease ran out' },
       restored: true,
     });
     const { lineCounts = {} } = recorder.endOf(revoked) ?? {};

@@ -1,66 +1,69 @@
 import { join } from 'node:path';
-import type { Assignment, FromAgent, HeldAttempt, ToAgent } from '@peerlab/contracts';
+import type { Assignment, FromAgent, HeldAttempt as AttemptReport, ToAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
-import { Beats, bootClockMs } from './attempt-lease.js';
-import { Held } from './held.js';
+import { HeartbeatLog, bootClockMs } from './attempt-lease.js';
+import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 
-export interface WorkerSettings extends JobSettings {
+interface WorkerSettings extends JobSettings {
   /** The space of all attempts' spools together. */
   spool?: SpoolDisk;
   buildSlots: number;
   takesTests: boolean;
   send: (frame: FromAgent) => boolean;
-  /** Sends a heartbeat now: a lease begins with its first renewal. */
-  beat: () => void;
+  /** Sends a heartbeat immediately, because a lease begins with its first renewal. */
+  sendHeartbeat: () => void;
   /** Milliseconds that never go back; default: since this computer was booted. */
   clock?: () => number;
 }
 
 /**
  * Holds the attempts of this agent: starts, cancels, drops and recovers them, one at a time per machine.
- * It acts only while it has the lease, and it forgets evidence only when that is stored, or when the
- * controller does not know the attempt.
+ * It acts only while it has the lease, and deletes evidence only when the controller has stored it or does not know
+ * the attempt.
  */
 export class Worker {
-  private readonly held = new Map<string, Held>();
-  private readonly jobs: JobRunner;
-  private readonly beats: Beats;
-  private readonly clock: () => number;
-  /** By machine: ends when the jobs that were started on it so far are through. */
-  private readonly queues = new Map<string, Promise<void>>();
-  private readonly root: string;
-  private readonly disk: SpoolDisk;
-  private stopped = false;
+  readonly #held = new Map<string, HeldAttempt>();
+  readonly #jobs: JobRunner;
+  readonly #heartbeats: HeartbeatLog;
+  readonly #clock: () => number;
+  /** By machine: resolves when all jobs started on it so far have ended. */
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #root: string;
+  readonly #disk: SpoolDisk;
+  #stopped = false;
 
-  constructor(private readonly settings: WorkerSettings) {
-    this.jobs = new JobRunner(settings);
-    this.clock = settings.clock ?? bootClockMs;
-    this.beats = new Beats(this.clock);
-    this.root = join(settings.stateDir, 'spool');
-    this.disk = settings.spool ?? new SpoolDisk();
+  readonly #settings: WorkerSettings;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+    this.#jobs = new JobRunner(settings);
+    this.#clock = settings.clock ?? bootClockMs;
+    this.#heartbeats = new HeartbeatLog(this.#clock);
+    this.#root = join(settings.stateDir, 'spool');
+    this.#disk = settings.spool ?? new SpoolDisk();
   }
 
-  /** Takes up what an earlier life of the agent left: interrupted jobs are ended, the rest is sent. */
+  /** Recovers what the previous agent process left: ends interrupted jobs and sends the rest. */
   start(): void {
-    for (const spool of AttemptSpool.openAll(this.root, this.disk)) {
-      const held = this.hold(spool);
+    for (const spool of AttemptSpool.openAll(this.#root, this.#disk)) {
+      const held = this.#hold(spool);
       log.info({ attempt: spool.attemptId, finished: spool.finished }, 'attempt-found');
       if (spool.finished) continue;
       held.recovering = true;
-      this.launch(held, () => this.jobs.recover(held));
+      this.#launch(held, () => this.#jobs.recover(held));
     }
   }
 
-  /** The agent ends: jobs stop where they are, the next start restores their machines. */
+  /** Stops all jobs where they are; the next start of the agent restores their machines. */
   stop(): void {
-    this.stopped = true;
-    for (const held of this.held.values()) {
+    this.#stopped = true;
+    for (const held of this.#held.values()) {
       held.sender.stop();
       held.lease.close();
       held.stop.abort(new AgentStopping());
@@ -68,49 +71,49 @@ export class Worker {
   }
 
   isBusy(machine: string): boolean {
-    return [...this.held.values()].some((held) => held.running && held.machine === machine);
+    return [...this.#held.values()].some((held) => held.running && held.machine === machine);
   }
 
-  attempts(): HeldAttempt[] {
-    return [...this.held.values()].filter((held) => !held.discarded).map((held) => held.report());
+  attempts(): AttemptReport[] {
+    return [...this.#held.values()].filter((held) => !held.discarded).map((held) => held.report());
   }
 
-  /** Senders of all that the agent holds. */
+  /** Senders of all attempts that the agent holds. */
   senders(): AttemptSender[] {
-    return [...this.held.values()].map(({ sender }) => sender);
+    return [...this.#held.values()].map(({ sender }) => sender);
   }
 
-  /** All that the agent holds, under a number of its own. To be sent at once: leases count from here. */
-  report(): { beat: number; attempts: HeldAttempt[] } {
-    return { beat: this.beats.next(), attempts: this.attempts() };
+  /** Everything that the agent holds, with the number of this heartbeat. Send it immediately: leases count from here. */
+  report(): { beat: number; attempts: AttemptReport[] } {
+    return { beat: this.#heartbeats.next(), attempts: this.attempts() };
   }
 
   receive(message: ToAgent): void {
     switch (message.type) {
       case 'welcome':
-        this.resume(message);
+        this.#resume(message);
         return;
       case 'renewed':
         for (const { attemptId, fence } of message.attempts) {
-          this.renew(attemptId, fence, message.beat, message.leaseSeconds);
+          this.#renew(attemptId, fence, message.beat, message.leaseSeconds);
         }
         return;
       case 'assign':
-        this.assign(message.assignment);
+        this.#assign(message.assignment);
         return;
       case 'ack':
-        this.held.get(message.attemptId)?.sender.acknowledge(message.stream, message.next);
+        this.#held.get(message.attemptId)?.sender.acknowledge(message.stream, message.next);
         return;
       case 'drop': {
-        const held = this.held.get(message.attemptId);
+        const held = this.#held.get(message.attemptId);
         if (held === undefined) return;
-        // A controller that gives no code takes no evidence either; it is kept for one that does.
-        if (message.code === 'unknown') this.discard(held);
-        else this.takeBack(held, message.reason);
+        // A controller that gives no code does not accept evidence; keep it until one does.
+        if (message.code === 'unknown') this.#discard(held);
+        else this.#revoke(held, message.reason);
         return;
       }
       case 'cancel':
-        this.held.get(message.attemptId)?.end(new JobFailure('canceled', message.reason), 'attempt-canceled');
+        this.#held.get(message.attemptId)?.end(new JobFailure('canceled', message.reason), 'attempt-canceled');
         return;
       case 'probe':
       case 'refused':
@@ -118,140 +121,140 @@ export class Worker {
     }
   }
 
-  /** The connection is gone; jobs go on, for as long as their leases last, and fill their spools. */
+  /** The connection was lost; jobs continue until their leases expire, and fill their spools. */
   pauseSending(): void {
-    for (const held of this.held.values()) held.sender.pauseSending();
+    for (const held of this.#held.values()) held.sender.pauseSending();
   }
 
-  private resume({ attempts, beat = 0, leaseSeconds = 0 }: Extract<ToAgent, { type: 'welcome' }>): void {
+  #resume({ attempts, beat = 0, leaseSeconds = 0 }: Extract<ToAgent, { type: 'welcome' }>): void {
     const byId = new Map(attempts.map((attempt) => [attempt.attemptId, attempt]));
-    for (const [attemptId, held] of this.held) {
+    for (const [attemptId, held] of this.#held) {
       if (held.discarded) continue;
       const attempt = byId.get(attemptId);
       if (attempt === undefined) {
-        this.discard(held);
+        this.#discard(held);
         continue;
       }
-      if (attempt.revoked === undefined) this.renew(attemptId, attempt.fence, beat, leaseSeconds);
-      else this.takeBack(held, attempt.revoked);
+      if (attempt.revoked === undefined) this.#renew(attemptId, attempt.fence, beat, leaseSeconds);
+      else this.#revoke(held, attempt.revoked);
       held.sender.resume(attempt.ackedNext);
     }
   }
 
-  private renew(attemptId: string, fence: number, beat: number, leaseSeconds: number): void {
-    const held = this.held.get(attemptId);
-    const sentAtMs = this.beats.sentAt(beat);
+  #renew(attemptId: string, fence: number, beat: number, leaseSeconds: number): void {
+    const held = this.#held.get(attemptId);
+    const sentAtMs = this.#heartbeats.sentAt(beat);
     if (held?.fence === fence && sentAtMs !== undefined) held.lease.renew(sentAtMs, leaseSeconds * 1000);
   }
 
-  private assign(assignment: Assignment): void {
+  #assign(assignment: Assignment): void {
     const { attemptId, fence } = assignment;
-    const held = this.held.get(attemptId);
+    const held = this.#held.get(attemptId);
     if (held !== undefined && !held.discarded) {
-      this.settings.send({ type: 'accepted', attemptId, fence: held.fence });
+      this.#settings.send({ type: 'accepted', attemptId, fence: held.fence });
       return;
     }
-    const reason = held === undefined ? this.whyNot(assignment) : 'it was dropped and is still being cleaned up';
+    const reason = held === undefined ? this.#whyNot(assignment) : 'it was dropped and is still being cleaned up';
     if (reason !== null) {
-      this.decline(assignment, reason);
+      this.#decline(assignment, reason);
       return;
     }
-    let fresh: Held;
+    let fresh: HeldAttempt;
     try {
-      fresh = this.hold(AttemptSpool.create(this.root, assignment, this.disk));
+      fresh = this.#hold(AttemptSpool.create(this.#root, assignment, this.#disk));
     } catch (error) {
       const problem = `the spool cannot be written: ${messageOf(error)}`;
       log.error({ attempt: attemptId, err: error, remedy: 'make room in stateDir' }, 'spool-fault');
-      this.decline(assignment, problem);
+      this.#decline(assignment, problem);
       return;
     }
-    this.takeOver(fresh);
+    this.#revokeOlder(fresh);
     fresh.sender.resume({});
-    this.launch(fresh, () => this.jobs.perform(fresh));
-    this.settings.send({ type: 'accepted', attemptId, fence });
-    this.settings.beat();
+    this.#launch(fresh, () => this.#jobs.perform(fresh));
+    this.#settings.send({ type: 'accepted', attemptId, fence });
+    this.#settings.sendHeartbeat();
     log.info({ attempt: attemptId, machine: fresh.machine }, 'attempt-started');
   }
 
-  private decline({ attemptId, fence }: Assignment, reason: string): void {
+  #decline({ attemptId, fence }: Assignment, reason: string): void {
     log.warn({ attempt: attemptId, reason }, 'attempt-declined');
-    this.settings.send({ type: 'declined', attemptId, fence, reason });
+    this.#settings.send({ type: 'declined', attemptId, fence, reason });
   }
 
-  private whyNot({ fence, work }: Assignment): string | null {
-    if (this.stopped) return 'the agent stops';
-    const all = [...this.held.values()];
+  #whyNot({ fence, work }: Assignment): string | null {
+    if (this.#stopped) return 'the agent stops';
+    const all = [...this.#held.values()];
     if (work.kind === 'build') {
-      if (this.settings.build === null) return 'this agent does not build';
+      if (this.#settings.build === null) return 'this agent does not build';
       const building = all.filter((held) => held.isActive && held.machine === null).length;
-      return building >= this.settings.buildSlots ? `all ${this.settings.buildSlots} build slots are taken` : null;
+      return building >= this.#settings.buildSlots ? `all ${this.#settings.buildSlots} build slots are taken` : null;
     }
-    if (!this.settings.takesTests) return 'this agent does not test';
-    if (!this.jobs.hasMachine(work.machine)) return `this agent has no machine "${work.machine}"`;
+    if (!this.#settings.takesTests) return 'this agent does not test';
+    if (!this.#jobs.hasMachine(work.machine)) return `this agent has no machine "${work.machine}"`;
     const newer = all.find((held) => held.isActive && held.machine === work.machine && held.fence > fence);
     return newer === undefined ? null : `the newer attempt ${newer.id} is on ${work.machine}`;
   }
 
-  /** Nobody is given a machine that another attempt has: a new one says that the older ones lost theirs. */
-  private takeOver(fresh: Held): void {
+  /** The controller assigns a machine to one attempt at a time: a new attempt means that older ones lost the machine. */
+  #revokeOlder(fresh: HeldAttempt): void {
     if (fresh.machine === null) return;
-    for (const older of this.held.values()) {
+    for (const older of this.#held.values()) {
       if (older === fresh || older.machine !== fresh.machine || older.fence > fresh.fence) continue;
-      this.takeBack(older, `${fresh.machine} was given to another attempt`);
+      this.#revoke(older, `${fresh.machine} was given to another attempt`);
     }
   }
 
-  private hold(spool: AttemptSpool): Held {
+  #hold(spool: AttemptSpool): HeldAttempt {
     const fault = (err: unknown): void => log.error({ attempt: spool.attemptId, err }, 'spool-fault');
-    const held = new Held(spool, new AttemptSender(spool, this.settings.send, fault), this.clock);
-    this.held.set(held.id, held);
+    const held = new HeldAttempt(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
+    this.#held.set(held.id, held);
     void held.sender.done.then(() => {
-      if (!held.discarded) this.forget(held);
+      if (!held.discarded) this.#forget(held);
     });
     return held;
   }
 
   /** Runs a job after those before it on the same machine. */
-  private launch(held: Held, job: () => Promise<void>): void {
+  #launch(held: HeldAttempt, job: () => Promise<void>): void {
     held.running = true;
     const { machine } = held;
-    const before = (machine === null ? undefined : this.queues.get(machine)) ?? Promise.resolve();
+    const before = (machine === null ? undefined : this.#queues.get(machine)) ?? Promise.resolve();
     const through = before
       .then(job)
       .catch((error: unknown) => {
         if (error instanceof AgentStopping) return;
         const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
         log.error({ attempt: held.id, err: error }, 'job-failed');
-        this.jobs.endBroken(held, problem);
+        this.#jobs.endBroken(held, problem);
       })
       .then(() => {
-        if (this.stopped) return;
+        if (this.#stopped) return;
         held.running = false;
         held.lease.close();
         log.info({ attempt: held.id, machine }, 'attempt-ended');
-        if (held.discarded) this.forget(held);
+        if (held.discarded) this.#forget(held);
       });
-    if (machine !== null) this.queues.set(machine, through);
+    if (machine !== null) this.#queues.set(machine, through);
   }
 
-  /** The lease is gone: the job ends and its machine is restored, and what was seen is still delivered. */
-  private takeBack(held: Held, reason: string): void {
-    held.end(new JobFailure('infrastructure', `the attempt was taken back: ${reason}`), 'attempt-revoked');
+  /** The attempt lost its lease: its job ends, its machine is restored, and its evidence is still delivered. */
+  #revoke(held: HeldAttempt, reason: string): void {
+    held.end(new JobFailure('infrastructure', `the attempt was revoked: ${reason}`), 'attempt-revoked');
   }
 
-  /** The controller has no such attempt: its machine is restored, and nothing of it is kept. */
-  private discard(held: Held): void {
+  /** The controller does not know the attempt: its machine is restored and its evidence deleted. */
+  #discard(held: HeldAttempt): void {
     if (held.discarded) return;
     held.discarded = true;
     held.sender.stop();
     held.end(new JobFailure('canceled', 'the controller does not know the attempt'), 'attempt-unknown');
-    if (!held.running) this.forget(held);
+    if (!held.running) this.#forget(held);
   }
 
-  private forget(held: Held): void {
+  #forget(held: HeldAttempt): void {
     held.lease.close();
     held.sender.stop();
     held.spool.remove();
-    this.held.delete(held.id);
+    this.#held.delete(held.id);
   }
 }

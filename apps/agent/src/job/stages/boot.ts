@@ -1,29 +1,29 @@
 import { bootCandidate } from '../candidate-boot.js';
 import { JobFailure } from '../failure.js';
-import type { TestBench } from '../test-bench.js';
+import type { AttemptContext } from '../attempt-context.js';
 
 /** Boots the candidate and says how that went, as the farm's own result `farm/boot`. */
-export async function boot(bench: TestBench): Promise<string> {
+export async function boot(context: AttemptContext): Promise<string> {
   const at = performance.now();
-  const outcome = await bootCandidate(bench);
+  const outcome = await bootCandidate(context);
   const durationMs = performance.now() - at;
-  const { manifest } = bench.work;
+  const { manifest } = context.work;
   if (outcome.kind === 'candidate') {
     const { booted } = outcome;
-    if (!isProven(bench, booted.kernel)) return `${booted.kernel.release} came up`;
-    bench.emitFarmResult('boot', {
+    if (!isProven(context, booted.kernel)) return `${booted.kernel.release} came up`;
+    context.emitFarmResult('boot', {
       status: 'pass',
       reason: null,
       durationMs,
       signature: null,
-      log: bench.serialRange(outcome.fromSeq),
+      log: context.serialRange(outcome.fromSeq),
     });
     return `${booted.kernel.release} came up`;
   }
-  const log = bench.serialRange(outcome.fromSeq);
+  const log = context.serialRange(outcome.fromSeq);
   switch (outcome.kind) {
     case 'crash':
-      bench.emitFarmResult('boot', {
+      context.emitFarmResult('boot', {
         status: 'crash',
         reason: 'the kernel crashed while it booted',
         durationMs,
@@ -37,27 +37,30 @@ export async function boot(bench: TestBench): Promise<string> {
       );
     case 'not-loaded': {
       const message = `GRUB could not load the image: ${outcome.message}`;
-      bench.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
+      context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
     case 'fell-back': {
       const message = `${manifest.release} did not come up: ${outcome.message}`;
-      bench.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
+      context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
     case 'hung': {
       const message = `${manifest.release} hung at boot: ${outcome.message}`;
-      bench.emitFarmResult('boot', { status: 'timeout', reason: message, durationMs, signature: null, log });
+      context.emitFarmResult('boot', { status: 'timeout', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
   }
 }
 
 /** Nonce and build-id are those of this attempt and this bundle. */
-export function isProven(bench: TestBench, kernel: { nonce: string | null; buildId: string; bootId: string }): boolean {
+export function isProven(
+  context: AttemptContext,
+  kernel: { nonce: string | null; buildId: string; bootId: string },
+): boolean {
   return (
-    kernel.nonce === bench.work.nonce &&
-    kernel.buildId === bench.work.manifest.buildId &&
-    kernel.bootId !== bench.defaultKernel?.bootId
+    kernel.nonce === context.work.nonce &&
+    kernel.buildId === context.work.manifest.buildId &&
+    kernel.bootId !== context.defaultKernel?.bootId
   );
 }

@@ -1,5 +1,5 @@
 import { output, script } from '../../machine/command.js';
-import type { TestBench } from '../test-bench.js';
+import type { AttemptContext } from '../attempt-context.js';
 
 /** Small things that tell how the kernel fared; large ones are streams. */
 const COLLECT_MAX_BYTES = 64 * 1024;
@@ -17,16 +17,16 @@ done
 exit 0`;
 
 /** Brings in what the machine still has to tell before it reboots. */
-export async function collect(bench: TestBench): Promise<string> {
-  const session = bench.host.session;
-  if (session === null || bench.candidate === null) return 'the candidate does not run any more; nothing to collect';
-  const { kernel } = await bench.host.reach(0, bench.signal);
-  if (kernel.bootId !== bench.candidate.bootId) return 'the default kernel runs already; nothing to collect';
-  await bench.kernelLog.catchUp(session, bench.signal);
+export async function collect(context: AttemptContext): Promise<string> {
+  const session = context.connection.session;
+  if (session === null || context.candidate === null) return 'the candidate does not run any more; nothing to collect';
+  const { kernel } = await context.connection.reach(0, context.signal);
+  if (kernel.bootId !== context.candidate.bootId) return 'the default kernel runs already; nothing to collect';
+  const isWhole = await context.kernelLog.catchUp(session, context.signal);
   const text = await output(session, script('collect', {}, COLLECT), {
     maxBytes: 2 * COLLECT_MAX_BYTES,
-    signal: bench.signal,
+    signal: context.signal,
   });
-  for (const line of text.trim().split('\n', COLLECT_MAX_LINES)) bench.note(`collect: ${line}`);
-  return 'kernel log complete';
+  for (const line of text.trim().split('\n', COLLECT_MAX_LINES)) context.note(`collect: ${line}`);
+  return isWhole ? 'kernel log complete' : 'the kernel log may lack its end';
 }

@@ -8,7 +8,7 @@ import { formatBytes, formatSeconds } from '../../timing.js';
 import { candidateCommandLine } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
-import type { TestBench } from '../test-bench.js';
+import type { AttemptContext } from '../attempt-context.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
 import { checkFreeSpace } from './prepare.js';
@@ -21,13 +21,13 @@ export function unwantedPrograms(all: readonly SuiteEntry[], chosen: readonly Su
 }
 
 /** Installs the kernel beside the default one, under our own names. */
-export async function flash(bench: TestBench): Promise<string> {
-  const { work, signal, paths, defaultKernel } = bench;
+export async function flash(context: AttemptContext): Promise<string> {
+  const { work, signal, paths, defaultKernel } = context;
   if (defaultKernel === null) throw new Error('flash before prepare');
   const { manifest } = work;
   // First of all, so that a kernel that never boots shows what it kept from running. The suites themselves
   // are asked on the candidate alone: nothing of a submission runs on the default kernel.
-  for (const suite of work.suites) planSuite(bench, suite, suite.tests);
+  for (const suite of work.suites) planSuite(context, suite, suite.tests);
   if (manifest.release === defaultKernel.release) {
     throw new JobFailure(
       'request',
@@ -35,15 +35,15 @@ export async function flash(bench: TestBench): Promise<string> {
     );
   }
   const fetchedAt = performance.now();
-  const folder = await bench.bundles.fetch(work.bundle.sha256, manifest, signal);
-  bench.note(
+  const folder = await context.bundles.fetch(work.bundle.sha256, manifest, signal);
+  context.note(
     `flash: bundle ${work.bundle.sha256.slice(0, 12)}… (${formatBytes(work.bundle.sizeBytes)}) in the agent's cache, ` +
       `all digests right, ${formatSeconds(performance.now() - fetchedAt)}`,
   );
   if (manifest.files[MODULES_FILE] !== undefined) await checkModules(join(folder, MODULES_FILE), manifest.release);
-  await bench.machine.disk?.markUsed();
-  bench.spool.remember({ touched: true });
-  const session = bench.host.require();
+  await context.machine.disk?.markUsed();
+  context.spool.updateRecord({ touched: true });
+  const session = context.connection.require();
   const unwanted = unwantedPrograms(manifest.suites, work.suites);
   const folderWord = quote(paths.folder);
   await output(
@@ -52,49 +52,49 @@ export async function flash(bench: TestBench): Promise<string> {
   );
   for (const path of Object.keys(manifest.files)) {
     const target = remotePath(path, paths);
-    if (target !== null && !unwanted.has(path)) await uploadFile(bench, session, join(folder, path), path, target);
+    if (target !== null && !unwanted.has(path)) await uploadFile(context, session, join(folder, path), path, target);
   }
-  if (manifest.files[MODULES_FILE] !== undefined) await installModules(bench, session);
-  const ids = { nonce: work.nonce, attemptId: bench.assignment.attemptId };
+  if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
+  const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const root = await rootDevice(session);
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, bench.machine.kernelArguments);
-  await bench.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
-  bench.note(`flash: boot entry installed, command line: ${commandLine}`);
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, context.machine.kernelArguments);
+  await context.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
+  context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
   return `${manifest.release} installed as ${paths.kernel}`;
 }
 
-function remotePath(path: string, paths: TestBench['paths']): string | null {
+function remotePath(path: string, paths: AttemptContext['paths']): string | null {
   if (path === 'vmlinuz') return paths.kernel;
   if (path === MODULES_FILE || path.startsWith('suites/')) return `${paths.folder}/${path}`;
   return null;
 }
 
 async function uploadFile(
-  bench: TestBench,
+  context: AttemptContext,
   session: Session,
   local: string,
   name: string,
   target: string,
 ): Promise<void> {
   const { size } = await stat(local);
-  const sha256 = bench.work.manifest.files[name]?.sha256 ?? '';
+  const sha256 = context.work.manifest.files[name]?.sha256 ?? '';
   const start = performance.now();
   try {
     const { resumedAtBytes } = await session.upload(local, target, {
       sha256,
       sizeBytes: size,
       mode: name === 'vmlinuz' ? 0o644 : 0o755,
-      signal: bench.signal,
+      signal: context.signal,
     });
     const resumed = resumedAtBytes > 0 ? `, resumed at ${formatBytes(resumedAtBytes)}` : '';
-    bench.note(
+    context.note(
       `flash: uploaded ${name} ${formatBytes(size)} in ${formatSeconds(performance.now() - start)}, sha256 ok${resumed}`,
     );
   } catch (error) {
     // SFTP says only "Failure" when the disk is full; the machine says more.
     if (error instanceof MachineError && (error.kind === 'upload' || error.kind === 'command-failed')) {
-      await checkFreeSpace(bench);
+      await checkFreeSpace(context);
     }
     throw error;
   }

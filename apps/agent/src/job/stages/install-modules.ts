@@ -3,7 +3,7 @@ import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, MODULES_MARK } from '../modules-archive.js';
-import type { InstalledPaths, TestBench } from '../test-bench.js';
+import type { InstalledPaths, AttemptContext } from '../attempt-context.js';
 
 /** Exit status of the command that finds the folder of another kernel where our modules would go. */
 export const FOREIGN_MODULES = 78;
@@ -31,21 +31,21 @@ tar --no-same-owner --no-same-permissions --no-overwrite-dir -C root -xf ${MODUL
 }
 
 /** Puts the modules of the bundle beside those of other kernels. Throws JobFailure `request` when one has their name. */
-export async function installModules(bench: TestBench, session: Session): Promise<void> {
-  const { paths, signal } = bench;
-  const { release, key } = bench.work.manifest;
+export async function installModules(context: AttemptContext, session: Session): Promise<void> {
+  const { paths, signal } = context;
+  const { release, key } = context.work.manifest;
   const command = script('unpack-modules', { release }, installModulesScript(paths, release, key));
   const result = await session.exec(command, { signal });
   if (result.code === 0) return;
   if (result.code === FOREIGN_MODULES) {
     throw new JobFailure(
       'request',
-      `${paths.modules} on ${bench.machine.name} belongs to another kernel and was left alone; ` +
+      `${paths.modules} on ${context.machine.name} belongs to another kernel and was left alone; ` +
         'build the bundle with another LOCALVERSION, or remove that folder when nothing uses it',
     );
   }
   throw new MachineError(
     'command-failed',
-    `the modules were not unpacked on ${bench.machine.name}: ${result.stderr.trim().slice(-600) || `exit ${result.code}`}`,
+    `the modules were not unpacked on ${context.machine.name}: ${result.stderr.trim().slice(-600) || `exit ${result.code}`}`,
   );
 }

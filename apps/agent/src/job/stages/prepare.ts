@@ -2,14 +2,14 @@ import { output, script } from '../../machine/command.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
-import type { TestBench } from '../test-bench.js';
+import type { AttemptContext } from '../attempt-context.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
 
-export interface FreeSpace {
+interface FreeSpace {
   mount: string;
   freeBytes: number;
 }
@@ -37,18 +37,18 @@ export function whyNoSpace(machine: string, space: readonly FreeSpace[], neededB
 }
 
 /** Space for the bundle, its unpacked modules, and something for the system to breathe. */
-export function neededBytes(bundleSizeBytes: number): number {
+function neededBytes(bundleSizeBytes: number): number {
   return bundleSizeBytes * 2 + MARGIN_BYTES;
 }
 
-export async function checkFreeSpace(bench: TestBench): Promise<FreeSpace[]> {
+export async function checkFreeSpace(context: AttemptContext): Promise<FreeSpace[]> {
   const text = await output(
-    bench.host.require(),
+    context.connection.require(),
     script('df', {}, 'mkdir -p /var/lib/peerlab; df -Pk /boot /lib/modules /var/lib/peerlab'),
-    { signal: bench.signal },
+    { signal: context.signal },
   );
   const space = parseDf(text);
-  const problem = whyNoSpace(bench.machine.name, space, neededBytes(bench.work.bundle.sizeBytes));
+  const problem = whyNoSpace(context.machine.name, space, neededBytes(context.work.bundle.sizeBytes));
   if (problem !== null) throw new JobFailure('infrastructure', problem);
   return space;
 }
@@ -74,47 +74,47 @@ export function whyOtherMachine(
  * An earlier attempt left its disk: the agent or the lab died before it was restored. The machine is asked for the
  * fence of a newer attempt before its disk is thrown away, unless it does not answer at all.
  */
-async function replaceUsedDisk(bench: TestBench): Promise<void> {
-  const { host, signal, machine, pace } = bench;
+async function replaceUsedDisk(context: AttemptContext): Promise<void> {
+  const { connection, signal, machine, pace } = context;
   try {
-    const { session } = await host.reach(pace.reachMs, signal);
-    await bench.guard.claim(session, signal);
+    const { session } = await connection.reach(pace.reachMs, signal);
+    await context.guard.claim(session, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof JobFailure || (error instanceof MachineError && error.kind === 'fenced')) throw error;
-    bench.note(`prepare: ${adviceOf(error)}`);
+    context.note(`prepare: ${adviceOf(error)}`);
   }
-  bench.note(`prepare: an earlier attempt used the disk of ${machine.name}; starting on a fresh one`);
-  bench.spool.remember({ touched: true });
-  await bootFreshDisk(bench, signal);
+  context.note(`prepare: an earlier attempt used the disk of ${machine.name}; starting on a fresh one`);
+  context.spool.updateRecord({ touched: true });
+  await bootFreshDisk(context, signal);
 }
 
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
-export async function prepare(bench: TestBench): Promise<string> {
-  const { host, signal, pace } = bench;
-  if (bench.machine.disk !== null && !(await bench.machine.disk.isFresh())) await replaceUsedDisk(bench);
-  let { kernel } = await host.reach(pace.reachMs, signal);
-  await bench.guard.claim(host.require(), signal);
+export async function prepare(context: AttemptContext): Promise<string> {
+  const { connection, signal, pace } = context;
+  if (context.machine.disk !== null && !(await context.machine.disk.isFresh())) await replaceUsedDisk(context);
+  let { kernel } = await connection.reach(pace.reachMs, signal);
+  await context.guard.claim(connection.require(), signal);
   if (kernel.nonce !== null) {
-    bench.note(
-      `prepare: ${bench.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,
+    context.note(
+      `prepare: ${context.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,
     );
-    bench.spool.remember({ touched: true });
-    await host.reboot(signal);
-    ({ kernel } = await host.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
+    context.spool.updateRecord({ touched: true });
+    await connection.reboot(signal);
+    ({ kernel } = await connection.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
     if (kernel.nonce !== null) {
       throw new JobFailure(
         'infrastructure',
-        `${bench.machine.name} boots a kernel under test by default; remove the peerlab entry from its boot menu`,
+        `${context.machine.name} boots a kernel under test by default; remove the peerlab entry from its boot menu`,
       );
     }
   }
-  const problem = whyOtherMachine(bench.machine, kernel.commandLine);
+  const problem = whyOtherMachine(context.machine, kernel.commandLine);
   if (problem !== null) throw new JobFailure('infrastructure', problem);
-  bench.defaultKernel = kernel;
+  context.defaultKernel = kernel;
   const { release, buildId, bootId, commandLine } = kernel;
-  bench.spool.remember({ defaultKernel: { release, buildId, bootId } });
-  bench.emit({
+  context.spool.updateRecord({ defaultKernel: { release, buildId, bootId } });
+  context.emit({
     type: 'kernel',
     sighting: {
       phase: 'default-before',
@@ -127,17 +127,17 @@ export async function prepare(bench: TestBench): Promise<string> {
       commandLine,
     },
   });
-  const session = host.require();
+  const session = connection.require();
   try {
-    await bench.machine.boot.preflight(session);
+    await context.machine.boot.preflight(session);
   } catch (error) {
-    throw new JobFailure('infrastructure', `${bench.machine.name}: ${adviceOf(error)}`);
+    throw new JobFailure('infrastructure', `${context.machine.name}: ${adviceOf(error)}`);
   }
-  if (bench.machine.disk === null) {
-    await cleanMachine(bench.machine, session, signal);
-    await checkUnchanged(bench, kernel, signal);
+  if (context.machine.disk === null) {
+    await cleanMachine(context.machine, session, signal);
+    await checkUnchanged(context, kernel, signal);
   }
-  const space = await checkFreeSpace(bench);
+  const space = await checkFreeSpace(context);
   const free = space.map((entry) => `${formatBytes(entry.freeBytes)} free in ${entry.mount}`).join(', ');
   return `default kernel ${release}, build-id ${buildId.slice(0, 12)}…, ${free}`;
 }

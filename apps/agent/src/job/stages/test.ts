@@ -7,57 +7,57 @@ import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';
 import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
-import type { TestBench } from '../test-bench.js';
+import type { AttemptContext } from '../attempt-context.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
 /** Times that the candidate is booted again within one suite. */
 const REBOOTS_PER_SUITE = 3;
 
 /** Runs every suite; a crash or a hang costs the test that caused it, and the rest still runs. */
-export async function test(bench: TestBench): Promise<string> {
-  await planUnknownSuites(bench);
-  await loadModules(bench);
+export async function test(context: AttemptContext): Promise<string> {
+  await planUnknownSuites(context);
+  await loadModules(context);
   let interruptions = 0;
   const metrics = new Quota(METRICS_PER_ATTEMPT);
-  for (const suite of bench.work.suites) interruptions += await runSuite(bench, suite, metrics);
+  for (const suite of context.work.suites) interruptions += await runSuite(context, suite, metrics);
   return interruptions === 0
-    ? `${bench.work.suites.length} suites ran`
-    : `${bench.work.suites.length} suites ran, ${interruptions} times interrupted by a crash or a hang`;
+    ? `${context.work.suites.length} suites ran`
+    : `${context.work.suites.length} suites ran, ${interruptions} times interrupted by a crash or a hang`;
 }
 
 /** Resolves to the number of interruptions. */
-async function runSuite(bench: TestBench, suite: SuiteEntry, metrics: Quota): Promise<number> {
+async function runSuite(context: AttemptContext, suite: SuiteEntry, metrics: Quota): Promise<number> {
   const around = {
-    emit: (event: AttemptEvent) => bench.emit(event),
-    warningsBetween: (from: number, to: number) => bench.kernelLog.warningsBetween(from, to),
-    note: (text: string) => bench.note(text),
+    emit: (event: AttemptEvent) => context.emit(event),
+    warningsBetween: (from: number, to: number) => context.kernelLog.warningsBetween(from, to),
+    note: (text: string) => context.note(text),
     say: (text: string) => {
-      bench.note(`test: ${text}`);
-      bench.spool.appendLine('test', `# peerlab: ${text}`);
+      context.note(`test: ${text}`);
+      context.spool.appendLine('test', `# peerlab: ${text}`);
     },
   };
-  const plan = (bench.plans.get(suite.name) ?? suite.tests).slice(0, PLAN_MAX);
+  const plan = (context.plans.get(suite.name) ?? suite.tests).slice(0, PLAN_MAX);
   const progress = new SuiteProgress(suite.name, plan, around, metrics);
   try {
-    return await runToEnd(bench, suite, progress);
+    return await runToEnd(context, suite, progress);
   } finally {
     const summary = progress.summary();
     if (summary !== null) around.note(`test: ${summary}`);
   }
 }
 
-async function runToEnd(bench: TestBench, suite: SuiteEntry, progress: SuiteProgress): Promise<number> {
+async function runToEnd(context: AttemptContext, suite: SuiteEntry, progress: SuiteProgress): Promise<number> {
   let timeLeftMs = suite.timeoutSeconds * 1000;
   for (let interruptions = 0; ; interruptions += 1) {
-    if (bench.host.session === null) await rebootCandidate(bench);
+    if (context.connection.session === null) await rebootCandidate(context);
     const startedAt = performance.now();
-    const end = await runSuiteOnce(bench, suite, progress, timeLeftMs);
+    const end = await runSuiteOnce(context, suite, progress, timeLeftMs);
     timeLeftMs -= performance.now() - startedAt;
     if (end.kind === 'exited') {
-      await finishSuite(bench, suite, progress, end);
+      await finishSuite(context, suite, progress, end);
       return interruptions;
     }
-    await takeInterruption(bench, suite, progress, end);
+    await takeInterruption(context, suite, progress, end);
     const left = progress.remaining();
     if (left.length === 0) return interruptions + 1;
     const why =
@@ -67,7 +67,7 @@ async function runToEnd(bench: TestBench, suite: SuiteEntry, progress: SuiteProg
           ? `the suite was interrupted ${interruptions + 1} times`
           : null;
     if (why !== null) {
-      bench.note(`test: ${suite.name}: ${why}; ${left.length} tests were not reached`);
+      context.note(`test: ${suite.name}: ${why}; ${left.length} tests were not reached`);
       for (const id of left) progress.conclude(id, 'not-reached', { reason: why });
       return interruptions + 1;
     }
@@ -75,13 +75,13 @@ async function runToEnd(bench: TestBench, suite: SuiteEntry, progress: SuiteProg
 }
 
 async function finishSuite(
-  bench: TestBench,
+  context: AttemptContext,
   suite: SuiteEntry,
   progress: SuiteProgress,
   end: Extract<SuiteEnd, { kind: 'exited' }>,
 ): Promise<void> {
   // What the kernel said up to here belongs to the last tests.
-  await bench.kernelLog.catchUp(bench.host.require(), bench.signal);
+  await context.kernelLog.catchUp(context.connection.require(), context.signal);
   progress.flush(0, Number.POSITIVE_INFINITY);
   const how = end.code === null ? `was ended by ${end.signal ?? 'a signal'}` : `exited with ${end.code}`;
   const { running } = progress;
@@ -90,83 +90,85 @@ async function finishSuite(
   }
   const left = progress.remaining();
   if (left.length > 0 || (end.code !== 0 && end.code !== 1)) {
-    bench.note(`test: harness: ${suite.name} ${how} before its plan was done; ${left.length} tests were not reached`);
+    context.note(`test: harness: ${suite.name} ${how} before its plan was done; ${left.length} tests were not reached`);
   }
   for (const id of left) progress.conclude(id, 'not-reached', { reason: `the test program ${how} before it` });
-  bench.note(`test: ${suite.name} ${how}, ${progress.finished().length} results`);
+  context.note(`test: ${suite.name} ${how}, ${progress.finished().length} results`);
 }
 
 /** Gives the interrupting test its result and brings the machine to its default kernel where needed. */
 async function takeInterruption(
-  bench: TestBench,
+  context: AttemptContext,
   suite: SuiteEntry,
   progress: SuiteProgress,
   end: Exclude<SuiteEnd, { kind: 'exited' }>,
 ): Promise<void> {
-  const bootId = bench.candidate?.bootId ?? '';
+  const bootId = context.candidate?.bootId ?? '';
   switch (end.kind) {
     case 'crash': {
-      concludeCrash(bench, progress, end.crash.signature, {
+      concludeCrash(context, progress, end.crash.signature, {
         stream: 'serial',
         fromSeq: end.crash.fromSeq,
         toSeq: end.crash.toSeq,
       });
-      await recoverDefault(bench, bootId);
+      await recoverDefault(context, bootId);
       // The connection is to the default kernel: the next round starts with booting the candidate.
-      bench.kernelLog.detach();
-      await rebootUnlessLast(bench, suite, progress);
+      context.kernelLog.detach();
+      await rebootUnlessLast(context, suite, progress);
       return;
     }
     case 'hang': {
-      bench.note(`test: ${end.test} ran past its limit of ${end.limitSeconds} s`);
-      await showBlockedTasks(bench);
+      context.note(`test: ${end.test} ran past its limit of ${end.limitSeconds} s`);
+      await showBlockedTasks(context);
       progress.conclude(end.test, 'timeout', {
         reason: `ran past its limit of ${end.limitSeconds} s; the machine was reset`,
       });
-      bench.kernelLog.detach();
-      await resetToDefault(bench, bootId);
-      await rebootUnlessLast(bench, suite, progress);
+      context.kernelLog.detach();
+      await resetToDefault(context, bootId);
+      await rebootUnlessLast(context, suite, progress);
       return;
     }
     case 'suite-timeout': {
       const { running } = progress;
-      await showBlockedTasks(bench);
+      await showBlockedTasks(context);
       if (running !== null) {
         progress.conclude(running.test, 'timeout', {
           reason: `the suite ran past its limit of ${end.limitSeconds} s in this test; the machine was reset`,
         });
       }
-      bench.kernelLog.detach();
-      await resetToDefault(bench, bootId);
-      if (hasNextSuite(bench, suite)) await rebootCandidate(bench);
+      context.kernelLog.detach();
+      await resetToDefault(context, bootId);
+      if (hasNextSuite(context, suite)) await rebootCandidate(context);
       return;
     }
     case 'lost': {
-      const serialBefore = bench.serial.next;
-      const booted = await bench.host
-        .awaitBoot(null, () => bench.pace.recoverMs, bench.signal)
+      const serialBefore = context.serial.next;
+      const booted = await context.connection
+        .awaitBoot(null, () => context.pace.recoverMs, context.signal)
         .catch((error: unknown) => {
-          bench.signal.throwIfAborted();
-          bench.note(`test: ${messageOf(error)}`);
-          return resetToDefault(bench, bootId);
+          context.signal.throwIfAborted();
+          context.note(`test: ${messageOf(error)}`);
+          return resetToDefault(context, bootId);
         });
       if (booted.kernel.bootId === bootId) {
-        bench.note('test: the machine kept running; only the connection broke. Going on with the tests that are left');
-        await killSuite(booted.session, bench.paths.folder);
-        await bench.kernelLog.attach(booted.session, booted.kernel);
+        context.note(
+          'test: the machine kept running; only the connection broke. Going on with the tests that are left',
+        );
+        await killSuite(booted.session, context.paths.folder);
+        await context.kernelLog.attach(booted.session, booted.kernel);
         return;
       }
-      concludeCrash(bench, progress, 'silent reset', bench.serialRange(Math.max(0, serialBefore - 20)));
-      await rebootUnlessLast(bench, suite, progress);
+      concludeCrash(context, progress, 'silent reset', context.serialRange(Math.max(0, serialBefore - 20)));
+      await rebootUnlessLast(context, suite, progress);
     }
   }
 }
 
 function concludeCrash(
-  bench: TestBench,
+  context: AttemptContext,
   progress: SuiteProgress,
   signature: string,
-  log: ReturnType<TestBench['serialRange']>,
+  log: ReturnType<AttemptContext['serialRange']>,
 ): void {
   const suspect = progress.suspect();
   const test = suspect?.test ?? 'teardown';
@@ -176,21 +178,22 @@ function concludeCrash(
       : suspect.announced
         ? 'the kernel crashed in this test'
         : 'the kernel crashed when this test was next; its announcement did not arrive';
-  bench.note(`test: crash in ${test}: ${signature}`);
+  context.note(`test: crash in ${test}: ${signature}`);
   progress.conclude(test, 'crash', { reason, signature, log });
 }
 
-const hasNextSuite = (bench: TestBench, suite: SuiteEntry): boolean => bench.work.suites.at(-1)?.name !== suite.name;
+const hasNextSuite = (context: AttemptContext, suite: SuiteEntry): boolean =>
+  context.work.suites.at(-1)?.name !== suite.name;
 
 /** Nothing is left to run: restore starts from the default kernel, which is there already. */
-async function rebootUnlessLast(bench: TestBench, suite: SuiteEntry, progress: SuiteProgress): Promise<void> {
-  if (progress.remaining().length > 0 || hasNextSuite(bench, suite)) await rebootCandidate(bench);
+async function rebootUnlessLast(context: AttemptContext, suite: SuiteEntry, progress: SuiteProgress): Promise<void> {
+  if (progress.remaining().length > 0 || hasNextSuite(context, suite)) await rebootCandidate(context);
 }
 
 /** Makes a kernel that hangs write what its tasks wait for onto the console; best effort. */
-async function showBlockedTasks(bench: TestBench): Promise<void> {
+async function showBlockedTasks(context: AttemptContext): Promise<void> {
   const command = script('sysrq', {}, 'echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger');
-  await bench.host.session?.exec(command, { timeoutMs: 3_000 }).catch((error: unknown) => {
-    bench.note(`test: no list of blocked tasks: ${messageOf(error)}`);
+  await context.connection.session?.exec(command, { timeoutMs: 3_000 }).catch((error: unknown) => {
+    context.note(`test: no list of blocked tasks: ${messageOf(error)}`);
   });
 }

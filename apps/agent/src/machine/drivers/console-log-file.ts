@@ -1,5 +1,7 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { orIfAbsent } from '@peerlab/runtime';
 import { pause } from '../../timing.js';
+import { MachineError } from '../errors.js';
 import { LINE_PIECE_MAX, LineSplitter } from '../lines.js';
 import type { Console, ConsoleFollower, ConsoleHandlers } from '../protocols.js';
 
@@ -17,7 +19,8 @@ const LINE_END = 0x0a;
 
 /**
  * A console that something else records into a growing file. Missing file: waits for it. File got
- * shorter (truncated or replaced): goes on from its start. Held back, it leaves the text in the file.
+ * shorter (truncated or replaced): goes on from its start. A file that cannot be read is a fault, because a
+ * console that was not read must not count as silent. Under backpressure the text stays in the file.
  * A console that prints without end takes at most half of this process: after each full chunk the reader
  * rests for as long as the chunk took.
  *
@@ -27,88 +30,107 @@ const LINE_END = 0x0a;
 export function createLogFileConsole({ logFile, pollMs = 100 }: { logFile: string; pollMs?: number }): Console {
   return {
     async follow(from, handlers) {
-      const offset = from === 'end' ? await sizeOf(logFile) : from;
-      return new LogFileFollower(logFile, pollMs, offset, handlers);
+      if (from !== 'end') return new LogFileFollower(logFile, pollMs, from, handlers);
+      try {
+        return new LogFileFollower(logFile, pollMs, await sizeOf(logFile), handlers);
+      } catch (error) {
+        handlers.onFault?.(unreadable(logFile, error));
+        return { offsetBytes: 0, partial: '', stop: async () => undefined };
+      }
     },
   };
 }
 
 class LogFileFollower implements ConsoleFollower {
-  private splitter: LineSplitter;
-  private readonly stopping = new AbortController();
-  private readonly stopped: Promise<void>;
-  private readonly following: Promise<void>;
-  private isBroken = false;
+  #splitter: LineSplitter;
+  readonly #stopping = new AbortController();
+  readonly #stopped: Promise<void>;
+  readonly #following: Promise<void>;
+  #isBroken = false;
   /** Where the line begins that is being read. */
-  private lineStart: number;
+  #lineStart: number;
   /** Where a gap begins whose end was not found yet. */
-  private gapFrom: number | null = null;
+  #gapFrom: number | null = null;
 
-  constructor(
-    private readonly logFile: string,
-    private readonly pollMs: number,
-    private offset: number,
-    private readonly handlers: ConsoleHandlers,
-  ) {
-    this.lineStart = offset;
-    this.splitter = this.newSplitter();
-    this.stopped = new Promise((resolve) => {
-      this.stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+  readonly #logFile: string;
+  readonly #pollMs: number;
+  #offset: number;
+  readonly #handlers: ConsoleHandlers;
+
+  constructor(logFile: string, pollMs: number, offset: number, handlers: ConsoleHandlers) {
+    this.#logFile = logFile;
+    this.#pollMs = pollMs;
+    this.#offset = offset;
+    this.#handlers = handlers;
+    this.#lineStart = offset;
+    this.#splitter = this.#newSplitter();
+    this.#stopped = new Promise((resolve) => {
+      this.#stopping.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    this.following = this.follow();
+    this.#following = this.#follow();
   }
 
   get offsetBytes(): number {
-    return this.offset;
+    return this.#offset;
   }
 
   get partial(): string {
-    return this.splitter.partial;
+    return this.#splitter.partial;
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.following;
-    const size = await sizeOf(this.logFile);
-    await this.drain(Math.min(size, this.offset + LAST_BYTES), () => true).catch(() => undefined);
-    this.guarded(() => {
-      if (this.gapFrom !== null) this.handlers.onGap?.({ fromBytes: this.gapFrom, toBytes: this.offset });
-      this.splitter.end();
+    this.#stopping.abort();
+    await this.#following;
+    const size = await this.#reading(sizeOf(this.#logFile), 0);
+    await this.#reading(
+      this.#drain(Math.min(size, this.#offset + LAST_BYTES), () => true),
+      undefined,
+    );
+    this.#guarded(() => {
+      if (this.#gapFrom !== null) this.#handlers.onGap?.({ fromBytes: this.#gapFrom, toBytes: this.#offset });
+      this.#splitter.end();
     });
-    if (this.isBroken || size <= this.offset) return;
-    const lines = await countLines(this.logFile, this.offset, size).catch(() => 0);
-    const skipped = { lines: Math.max(1, lines), bytes: size - this.offset };
-    this.guarded(() => this.handlers.onSkipped?.(skipped));
+    if (this.#isBroken || size <= this.#offset) return;
+    const lines = await this.#reading(countLines(this.#logFile, this.#offset, size), 0);
+    const skipped = { lines: Math.max(1, lines), bytes: size - this.#offset };
+    this.#guarded(() => this.#handlers.onSkipped?.(skipped));
   }
 
-  private newSplitter(): LineSplitter {
-    return new LineSplitter((line, continues) => this.handlers.onLine(line, continues));
+  #newSplitter(): LineSplitter {
+    return new LineSplitter((line, continues) => this.#handlers.onLine(line, continues));
   }
 
-  private async follow(): Promise<void> {
-    const { signal } = this.stopping;
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping;
     while (!signal.aborted) {
+      const size = await this.#reading(sizeOf(this.#logFile), this.#offset);
       // A file that vanishes between stat and open is there again, or not, at the next look.
-      await this.drain(await sizeOf(this.logFile), () => !signal.aborted).catch(() => undefined);
-      await pause(this.pollMs, signal).catch(() => undefined);
+      await this.#reading(
+        orIfAbsent(
+          this.#drain(size, () => !signal.aborted),
+          undefined,
+        ),
+        undefined,
+      );
+      await pause(this.#pollMs, signal).catch(() => undefined);
     }
   }
 
   /** Hands out what is there, up to `endBytes` of the file, while `goesOn`. */
-  private async drain(endBytes: number, goesOn: () => boolean): Promise<void> {
-    if (endBytes < this.offset) {
-      this.guarded(() => {
-        this.beginAt(0);
-        this.handlers.onPlace?.(0);
+  async #drain(endBytes: number, goesOn: () => boolean): Promise<void> {
+    if (endBytes < this.#offset) {
+      this.#guarded(() => {
+        this.#beginAt(0);
+        this.#handlers.onPlace?.(0);
       });
     }
-    if (endBytes <= this.offset) return;
-    const file = await open(this.logFile);
+    if (endBytes <= this.#offset) return;
+    const file = await open(this.#logFile);
     try {
-      while (this.offset < endBytes && !this.isBroken && goesOn()) {
-        if (!(await this.readBlock(file))) break;
-        const wait = this.handlers.flow?.wait() ?? null;
-        if (wait !== null) await Promise.race([wait, this.stopped]);
+      while (this.#offset < endBytes && !this.#isBroken && goesOn()) {
+        if (!(await this.#readBlock(file))) break;
+        const wait = this.#handlers.backpressure?.wait() ?? null;
+        if (wait !== null) await Promise.race([wait, this.#stopped]);
       }
     } finally {
       await file.close();
@@ -116,85 +138,107 @@ class LogFileFollower implements ConsoleFollower {
   }
 
   /** Reads one block, never across a place. False at the end of the file. */
-  private async readBlock(file: FileHandle): Promise<boolean> {
-    const length = Math.min(READ_BYTES, PLACE_BYTES - (this.offset % PLACE_BYTES));
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, this.offset);
+  async #readBlock(file: FileHandle): Promise<boolean> {
+    const length = Math.min(READ_BYTES, PLACE_BYTES - (this.#offset % PLACE_BYTES));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, this.#offset);
     if (bytesRead === 0) return false;
     // Asked after the bytes were read: the recorder first says where the text begins, then cuts.
-    const start = await startOf(this.logFile);
+    const start = await startOf(this.#logFile);
     const startedAt = performance.now();
-    if (start > this.offset) {
-      const missingFrom = this.gapFrom ?? this.offset;
-      this.guarded(() => this.beginAt(start));
-      this.gapFrom = missingFrom;
+    if (start > this.#offset) {
+      const missingFrom = this.#gapFrom ?? this.#offset;
+      this.#guarded(() => this.#beginAt(start));
+      this.#gapFrom = missingFrom;
     } else {
-      this.guarded(() => this.take(buffer.subarray(0, bytesRead)));
+      this.#guarded(() => this.#take(buffer.subarray(0, bytesRead)));
     }
-    if (bytesRead === READ_BYTES) await this.rest(performance.now() - startedAt);
+    if (bytesRead === READ_BYTES) await this.#rest(performance.now() - startedAt);
     return true;
   }
 
   /** What was read of a line so far is all that there is of it. */
-  private beginAt(offset: number): void {
-    this.splitter.end();
-    this.splitter = this.newSplitter();
-    this.offset = offset;
-    this.lineStart = offset;
+  #beginAt(offset: number): void {
+    this.#splitter.end();
+    this.#splitter = this.#newSplitter();
+    this.#offset = offset;
+    this.#lineStart = offset;
   }
 
-  private take(block: Buffer): void {
-    const start = this.offset;
-    this.offset += block.length;
-    const text = this.afterGap(block, start);
+  #take(block: Buffer): void {
+    const start = this.#offset;
+    this.#offset += block.length;
+    const text = this.#afterGap(block, start);
     const end = text.lastIndexOf(LINE_END);
-    if (end !== -1) this.lineStart = this.offset - text.length + end + 1;
-    this.splitter.push(text);
+    if (end !== -1) this.#lineStart = this.#offset - text.length + end + 1;
+    this.#splitter.push(text);
     // In the middle of a line of which pieces were handed out already there is no place.
-    const isPlace = this.offset % PLACE_BYTES === 0 && this.gapFrom === null;
-    if (isPlace && this.offset - this.lineStart < LINE_PIECE_MAX) this.handlers.onPlace?.(this.lineStart);
+    const isPlace = this.#offset % PLACE_BYTES === 0 && this.#gapFrom === null;
+    if (isPlace && this.#offset - this.#lineStart < LINE_PIECE_MAX) this.#handlers.onPlace?.(this.#lineStart);
   }
 
   /** The block without the rest of a line whose beginning is missing. */
-  private afterGap(block: Buffer, start: number): Buffer {
-    if (this.gapFrom === null) return block;
+  #afterGap(block: Buffer, start: number): Buffer {
+    if (this.#gapFrom === null) return block;
     const end = block.indexOf(LINE_END);
     if (end === -1) return block.subarray(block.length);
     const toBytes = start + end + 1;
-    this.handlers.onGap?.({ fromBytes: this.gapFrom, toBytes });
-    this.gapFrom = null;
-    this.lineStart = toBytes;
-    this.handlers.onPlace?.(toBytes);
+    this.#handlers.onGap?.({ fromBytes: this.#gapFrom, toBytes });
+    this.#gapFrom = null;
+    this.#lineStart = toBytes;
+    this.#handlers.onPlace?.(toBytes);
     return block.subarray(end + 1);
   }
 
-  private async rest(spentMs: number): Promise<void> {
-    const { signal } = this.stopping;
+  async #rest(spentMs: number): Promise<void> {
+    const { signal } = this.#stopping;
     if (!signal.aborted) await pause(Math.min(REST_MAX_MS, spentMs), signal).catch(() => undefined);
   }
 
   /** What throws while a line is taken ends the following, and is told once. */
-  private guarded(act: () => void): void {
-    if (this.isBroken) return;
+  #guarded(act: () => void): void {
+    if (this.#isBroken) return;
     try {
       act();
     } catch (error) {
-      this.isBroken = true;
-      this.stopping.abort();
-      this.handlers.onFault?.(error);
+      this.#break(error);
     }
+  }
+
+  /** The result of reading the file, or `instead` when that fails, which ends the following and is told once. */
+  async #reading<T>(result: Promise<T>, instead: T): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (!this.#isBroken) this.#break(unreadable(this.#logFile, error));
+      return instead;
+    }
+  }
+
+  #break(fault: unknown): void {
+    this.#isBroken = true;
+    this.#stopping.abort();
+    this.#handlers.onFault?.(fault);
   }
 }
 
 /** First byte of the record that is still there; 0 when nothing was cut away. */
 async function startOf(logFile: string): Promise<number> {
-  const start = Number(await readFile(`${logFile}.start`, 'utf8').catch(() => '0'));
+  const start = Number(await orIfAbsent(readFile(`${logFile}.start`, 'utf8'), '0'));
   return Number.isSafeInteger(start) && start > 0 ? start : 0;
 }
 
+/** Bytes of the file; 0 when it is not there. */
 async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    (found) => found.size,
-    () => 0,
+  return (await orIfAbsent(stat(path), { size: 0 })).size;
+}
+
+function unreadable(logFile: string, error: unknown): MachineError {
+  const why = (error as NodeJS.ErrnoException).code ?? String(error);
+  return new MachineError(
+    'output',
+    `${logFile} cannot be read (${why})`,
+    'check console.logFile and the permissions of its folder',
+    error,
   );
 }
 

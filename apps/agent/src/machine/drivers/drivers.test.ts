@@ -1,11 +1,12 @@
-import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pause, until } from '../../timing.js';
 import { createLogFileConsole, LAST_BYTES } from './console-log-file.js';
-import { CANDIDATE_ENTRY, customConfig } from './grub.js';
+import { CANDIDATE_ENTRY, customConfig, printIfThere } from './grub.js';
 import { createFileMemory } from './memory-file.js';
 import { createQemuPower } from './qemu-power.js';
 
@@ -61,6 +62,52 @@ describe('log file console', () => {
     expect(skipped.lines).toBeGreaterThan(0);
     expect(read + skipped.lines).toBe((LAST_BYTES * 3) / line.length);
     expect(follower.offsetBytes + skipped.bytes).toBe(LAST_BYTES * 3);
+  });
+
+  it('a file that cannot be read is a fault, told once, and no silent console', async () => {
+    // Errors that root gets too: a path below a file, and a folder in the place of a file.
+    writeFileSync(join(folder, 'file'), '');
+    for (const from of ['end', 0] as const) {
+      const faults: unknown[] = [];
+      const logFile = join(folder, 'file', 'console.log');
+      const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(from, {
+        onLine: () => undefined,
+        onFault: (fault) => faults.push(fault),
+      });
+      await eventually('the fault', () => faults.length > 0);
+      await follower.stop();
+      expect(faults).toMatchObject([
+        { kind: 'output', message: `${logFile} cannot be read (ENOTDIR)`, remedy: expect.stringContaining('logFile') },
+      ]);
+    }
+    const logFile = join(folder, 'console.log');
+    writeFileSync(logFile, 'one\n');
+    const [lines, places, faults]: [string[], number[], unknown[]] = [[], [], []];
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow(0, {
+      onLine: (line) => lines.push(line),
+      onPlace: (place) => places.push(place),
+      onFault: (fault) => faults.push(fault),
+    });
+    await eventually('the line', () => lines.length === 1);
+    rmSync(logFile);
+    mkdirSync(logFile);
+    await eventually('the fault', () => faults.length > 0);
+    await follower.stop();
+    expect(faults).toMatchObject([{ message: `${logFile} cannot be read (EISDIR)` }]);
+    expect(lines).toEqual(['one']);
+  });
+
+  it('a missing file is waited for', async () => {
+    const logFile = join(folder, 'console.log');
+    const [lines, faults]: [string[], unknown[]] = [[], []];
+    const follower = await createLogFileConsole({ logFile, pollMs: 5 }).follow('end', {
+      onLine: (line) => lines.push(line),
+      onFault: (fault) => faults.push(fault),
+    });
+    writeFileSync(logFile, 'one\n');
+    await eventually('the line', () => lines.length === 1);
+    await follower.stop();
+    expect(faults).toEqual([]);
   });
 
   it('a reader that throws is told of once, and the console goes no further', async () => {
@@ -139,6 +186,14 @@ describe('device memory file', () => {
     await expect(memory.read(3, 2)).rejects.toThrow('outside');
     await expect(createFileMemory({ path: '/nowhere' }).read(0, 1)).rejects.toThrow('cannot be read (ENOENT)');
   });
+});
+
+it("reads GRUB's custom.cfg, and never takes one that cannot be read for none", () => {
+  const read = (path: string) => spawnSync('/bin/sh', ['-c', printIfThere(path)], { encoding: 'utf8' });
+  writeFileSync(join(folder, 'custom.cfg'), 'menuentry theirs {}\n');
+  expect(read(join(folder, 'custom.cfg'))).toMatchObject({ status: 0, stdout: 'menuentry theirs {}\n' });
+  expect(read(join(folder, 'none'))).toMatchObject({ status: 0, stdout: '' });
+  expect(read(folder).status).not.toBe(0);
 });
 
 describe('qemu power', () => {

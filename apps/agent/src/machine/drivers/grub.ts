@@ -4,6 +4,11 @@ import type { BootEntry, BootSelect } from '../protocols.js';
 
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
 const CUSTOM = '/boot/grub/custom.cfg';
+/**
+ * Prints a file, or nothing when it is not there. Fails when it cannot be read: the file is rewritten from this
+ * output, and entries that are not ours would be lost.
+ */
+export const printIfThere = (path: string): string => `[ ! -e ${path} ] || cat ${path}`;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
 
@@ -90,7 +95,7 @@ export function createGrubBootSelect(): BootSelect {
         script(
           'grub-read',
           { path: entry.kernelPath },
-          `grub-mkrelpath ${path} 2>/dev/null || echo ${path}; cat ${CUSTOM} 2>/dev/null || true`,
+          `grub-mkrelpath ${path} 2>/dev/null || echo ${path}; ${printIfThere(CUSTOM)}`,
         ),
       );
       const newline = read.indexOf('\n');
@@ -116,7 +121,7 @@ export function createGrubBootSelect(): BootSelect {
     },
 
     async remove(session) {
-      const existing = await output(session, script('grub-read-custom', {}, `cat ${CUSTOM} 2>/dev/null || true`));
+      const existing = await output(session, script('grub-read-custom', {}, printIfThere(CUSTOM)));
       const config = customConfig(existing, null);
       const put = config.trim() === '' ? `rm -f ${CUSTOM}` : `cat > ${CUSTOM}.new && mv -f ${CUSTOM}.new ${CUSTOM}`;
       const forget = `if grub-editenv /boot/grub/grubenv list | grep -q '^next_entry=${CANDIDATE_ENTRY}$'; then grub-editenv /boot/grub/grubenv unset next_entry; fi`;

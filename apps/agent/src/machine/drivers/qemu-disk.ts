@@ -1,4 +1,5 @@
 import { rename, readFile, writeFile } from 'node:fs/promises';
+import { orIfAbsent } from '@peerlab/runtime';
 import { pause } from '../../timing.js';
 import { MachineError, adviceOf } from '../errors.js';
 import type { Disk } from '../protocols.js';
@@ -12,7 +13,7 @@ const POLL_MS = 100;
 const QUIT_AGAIN_MS = 3_000;
 
 /**
- * The disk of a machine in the virtual lab: an overlay, which the lab makes anew when QEMU ends while the
+ * The disk of a machine in the virtual lab: an overlay, which the lab recreates when QEMU ends while the
  * state file says `discard`. A new QEMU process is all new: memory, devices and their settings, too.
  *
  * The order is in the file before QEMU is ended, so that an agent or a lab that is killed in between
@@ -33,11 +34,14 @@ export function createQemuDisk(settings: { qmpSocket: string; stateFile: string;
       );
     }
   };
-  const isFresh = async (): Promise<boolean> =>
-    readFile(stateFile).then(
-      () => false,
-      (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
-    );
+  const isFresh = async (): Promise<boolean> => {
+    try {
+      return (await orIfAbsent(readFile(stateFile), null)) === null;
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code ?? String(error);
+      throw new MachineError('power', `${stateFile} cannot be read (${why})`, 'check disk.stateFile, and its folder');
+    }
+  };
   return {
     isFresh,
     markUsed: () => write('used'),

@@ -26,22 +26,22 @@ const OUTPUT_MAX_BYTES = 16 * 1024 * 1024;
 
 /** Gathers chunks of any size; a machine that sends single bytes must not cost an object for each. */
 class Collected {
-  private buffer = Buffer.alloc(0);
-  private length = 0;
+  #buffer = Buffer.alloc(0);
+  #length = 0;
 
   add(chunk: Buffer): void {
-    const needed = this.length + chunk.length;
-    if (needed > this.buffer.length) {
-      const larger = Buffer.alloc(Math.max(needed, 2 * this.buffer.length));
-      this.buffer.copy(larger, 0, 0, this.length);
-      this.buffer = larger;
+    const needed = this.#length + chunk.length;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(needed, 2 * this.#buffer.length));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
     }
-    chunk.copy(this.buffer, this.length);
-    this.length = needed;
+    chunk.copy(this.#buffer, this.#length);
+    this.#length = needed;
   }
 
   get text(): string {
-    return this.buffer.toString('utf8', 0, this.length);
+    return this.#buffer.toString('utf8', 0, this.#length);
   }
 }
 
@@ -55,19 +55,21 @@ function withoutStatus(command: string): MachineError {
 
 export class SshSession implements Session {
   readonly lost: AbortSignal;
-  private readonly lostBy = new AbortController();
-  private lostWhy: string | null = null;
-  private sftpOpening: Promise<SFTPWrapper> | null = null;
+  readonly #lostBy = new AbortController();
+  #lostWhy: string | null = null;
+  #sftpOpening: Promise<SFTPWrapper> | null = null;
 
-  constructor(
-    private readonly address: string,
-    private readonly client: Client,
-  ) {
-    this.lost = this.lostBy.signal;
+  readonly #address: string;
+  readonly #client: Client;
+
+  constructor(address: string, client: Client) {
+    this.#address = address;
+    this.#client = client;
+    this.lost = this.#lostBy.signal;
     // The first sign is the reason; the others follow from it.
     const lose = (why: string): void => {
-      this.lostWhy ??= why;
-      this.lostBy.abort(this.lostError());
+      this.#lostWhy ??= why;
+      this.#lostBy.abort(this.#lostError());
     };
     client.on('error', (error: Error) => lose(error.message));
     client.on('end', () => lose('the machine ended it'));
@@ -75,16 +77,16 @@ export class SshSession implements Session {
   }
 
   close(): void {
-    this.lostWhy ??= 'this end closed it';
-    this.client.end();
-    this.client.destroy();
-    this.lostBy.abort(this.lostError());
+    this.#lostWhy ??= 'this end closed it';
+    this.#client.end();
+    this.#client.destroy();
+    this.#lostBy.abort(this.#lostError());
   }
 
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS;
     options.signal?.throwIfAborted();
-    const { channel, end } = await this.channel(command);
+    const { channel, end } = await this.#channel(command);
     return new Promise((resolve, reject) => {
       const { maxBytes = OUTPUT_MAX_BYTES } = options;
       const collected = { stdout: new Collected(), stderr: new Collected() };
@@ -101,7 +103,7 @@ export class SshSession implements Session {
           reject(error);
         });
       const onAbort = (): void => fail(options.signal?.reason as Error);
-      const onLost = (): void => fail(this.lostError());
+      const onLost = (): void => fail(this.#lostError());
       const timer = setTimeout(
         () => fail(new MachineError('command-timeout', `"${command.slice(0, 80)}" ran past ${timeoutMs} ms`)),
         timeoutMs,
@@ -118,7 +120,7 @@ export class SshSession implements Session {
       channel.on('close', () => {
         const ended = end();
         if (ended === null && !this.lost.aborted) fail(withoutStatus(command));
-        else if (ended === null) fail(this.lostError());
+        else if (ended === null) fail(this.#lostError());
         else finish(() => resolve({ stdout: collected.stdout.text, stderr: collected.stderr.text, ...ended }));
       });
       channel.end(options.stdin ?? '');
@@ -126,14 +128,14 @@ export class SshSession implements Session {
   }
 
   async start(command: string, handlers: LineHandlers): Promise<RunningCommand> {
-    const { channel, end } = await this.channel(command);
+    const { channel, end } = await this.#channel(command);
     const stdout = new LineSplitter((line, continues) => handlers.onStdoutLine(line, continues));
     const stderr = new LineSplitter((line, continues) => handlers.onStderrLine(line, continues));
     let giveUp: (fault: unknown) => void = () => undefined;
     const onFault = (fault: unknown): void => giveUp(fault);
     const endings = [
-      readInto(channel, stdout, handlers.flow, onFault),
-      readInto(channel.stderr, stderr, handlers.flow, onFault),
+      readInto(channel, stdout, handlers.backpressure, onFault),
+      readInto(channel.stderr, stderr, handlers.backpressure, onFault),
     ];
     let isOver = false;
     const ended = new Promise<CommandEnd>((resolve) => {
@@ -170,14 +172,14 @@ export class SshSession implements Session {
 
   async upload(localPath: string, remotePath: string, options: UploadOptions): Promise<{ resumedAtBytes: number }> {
     const part = `${remotePath}.part`;
-    const sftp = await this.sftp();
-    let resumedAtBytes = await this.matchingPart(sftp, localPath, part, options);
-    await this.writeFrom(sftp, localPath, part, resumedAtBytes, options);
-    let seen = await this.place(part, remotePath, options);
+    const sftp = await this.#sftp();
+    let resumedAtBytes = await this.#matchingPart(sftp, localPath, part, options);
+    await this.#writeFrom(sftp, localPath, part, resumedAtBytes, options);
+    let seen = await this.#place(part, remotePath, options);
     if (seen !== options.sha256 && resumedAtBytes > 0) {
       resumedAtBytes = 0;
-      await this.writeFrom(sftp, localPath, part, 0, options);
-      seen = await this.place(part, remotePath, options);
+      await this.#writeFrom(sftp, localPath, part, 0, options);
+      seen = await this.#place(part, remotePath, options);
     }
     if (seen !== options.sha256) {
       throw new MachineError(
@@ -190,22 +192,17 @@ export class SshSession implements Session {
   }
 
   /** Bytes of an earlier, interrupted upload that can be kept. */
-  private async matchingPart(
-    sftp: SFTPWrapper,
-    localPath: string,
-    part: string,
-    options: UploadOptions,
-  ): Promise<number> {
-    const size = await this.orLost<number>((resolve) => {
+  async #matchingPart(sftp: SFTPWrapper, localPath: string, part: string, options: UploadOptions): Promise<number> {
+    const size = await this.#orLost<number>((resolve) => {
       sftp.stat(part, (error, stats) => resolve(error === undefined || error === null ? stats.size : 0));
     });
     if (size === 0 || size > options.sizeBytes) return 0;
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(localPath, { end: size - 1 })) hash.update(chunk as Buffer);
-    return hash.digest('hex') === (await this.digest(part, options.signal)) ? size : 0;
+    return hash.digest('hex') === (await this.#digest(part, options.signal)) ? size : 0;
   }
 
-  private async writeFrom(
+  async #writeFrom(
     sftp: SFTPWrapper,
     localPath: string,
     remotePath: string,
@@ -214,7 +211,7 @@ export class SshSession implements Session {
   ): Promise<void> {
     const failed = (what: string) => (error: Error) =>
       new MachineError('upload', `${what} ${remotePath}: ${error.message}`, null, error);
-    const handle = await this.orLost<Buffer>((resolve, reject) => {
+    const handle = await this.#orLost<Buffer>((resolve, reject) => {
       sftp.open(remotePath, startBytes > 0 ? 'r+' : 'w', { mode: 0o600 }, (error, opened) =>
         error ? reject(failed('cannot create')(error)) : resolve(opened),
       );
@@ -230,7 +227,7 @@ export class SshSession implements Session {
           position += length;
           const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
           if (bytesRead !== length) throw new MachineError('upload', `${localPath} is shorter than expected`);
-          await this.orLost<void>((resolve, reject) =>
+          await this.#orLost<void>((resolve, reject) =>
             sftp.write(handle, buffer, 0, length, at, (error) =>
               error ? reject(failed('cannot write')(error)) : resolve(),
             ),
@@ -238,7 +235,7 @@ export class SshSession implements Session {
         }
       };
       await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, worker));
-      await this.orLost<void>((resolve, reject) =>
+      await this.#orLost<void>((resolve, reject) =>
         sftp.close(handle, (error) => (error ? reject(failed('cannot close')(error)) : resolve())),
       );
     } finally {
@@ -246,14 +243,14 @@ export class SshSession implements Session {
     }
   }
 
-  private async digest(remotePath: string, signal?: AbortSignal): Promise<string> {
+  async #digest(remotePath: string, signal?: AbortSignal): Promise<string> {
     const command = script('digest', { path: remotePath }, `sha256sum < ${quote(remotePath)}`);
     const text = await output(this, command, signal === undefined ? {} : { signal });
     return text.trim().split(/\s+/)[0] ?? '';
   }
 
   /** Renames the part when its digest is right; gives the digest that the machine read. One command: each costs. */
-  private async place(part: string, remotePath: string, options: UploadOptions): Promise<string> {
+  async #place(part: string, remotePath: string, options: UploadOptions): Promise<string> {
     const [from, to] = [quote(part), quote(remotePath)];
     const body = `sum=$(sha256sum < ${from}) && echo "$sum" || exit 1
 [ "\${sum%% *}" != ${options.sha256} ] || { chmod ${options.mode.toString(8)} ${from} && mv -f ${from} ${to}; }`;
@@ -266,21 +263,21 @@ export class SshSession implements Session {
     return said.trim().split(/\s+/)[0] ?? '';
   }
 
-  private sftp(): Promise<SFTPWrapper> {
-    this.sftpOpening ??= this.orLost<SFTPWrapper>((resolve, reject) =>
-      this.client.sftp((error, sftp) =>
+  #sftp(): Promise<SFTPWrapper> {
+    this.#sftpOpening ??= this.#orLost<SFTPWrapper>((resolve, reject) =>
+      this.#client.sftp((error, sftp) =>
         error
-          ? reject(new MachineError('upload', `${this.address} offers no SFTP: ${error.message}`, null, error))
-          : resolve(this.watched(sftp)),
+          ? reject(new MachineError('upload', `${this.#address} offers no SFTP: ${error.message}`, null, error))
+          : resolve(this.#watched(sftp)),
       ),
     );
-    return this.sftpOpening;
+    return this.#sftpOpening;
   }
 
   /** An answer that is no SFTP would otherwise leave the requests before it without an end. */
-  private watched(sftp: SFTPWrapper): SFTPWrapper {
+  #watched(sftp: SFTPWrapper): SFTPWrapper {
     sftp.on('error', (error: Error) => {
-      this.lostWhy ??= `its SFTP answer is malformed: ${error.message}`;
+      this.#lostWhy ??= `its SFTP answer is malformed: ${error.message}`;
       this.close();
     });
     return sftp;
@@ -288,13 +285,13 @@ export class SshSession implements Session {
 
   /**
    * Starts a command. Its exit status may come in the same packet as the start's confirmation, before
-   * whoever awaits this goes on: so it is caught here, and `end` gives it later.
+   * the caller that awaits this continues: so it is caught here, and `end` returns it later.
    */
-  private channel(command: string): Promise<{ channel: ClientChannel; end: () => ExitStatus | null }> {
-    return this.orLost((resolve, reject) =>
-      this.client.exec(command, (error, channel) => {
+  #channel(command: string): Promise<{ channel: ClientChannel; end: () => ExitStatus | null }> {
+    return this.#orLost((resolve, reject) =>
+      this.#client.exec(command, (error, channel) => {
         if (error) {
-          reject(new MachineError('connection-lost', `${this.address}: ${error.message}`, null, error));
+          reject(new MachineError('connection-lost', `${this.#address}: ${error.message}`, null, error));
           return;
         }
         // An 'error' without a listener would end the process; what it means shows by how the channel ends.
@@ -310,13 +307,13 @@ export class SshSession implements Session {
   }
 
   /** A callback API as a promise that also ends when the connection does. */
-  private orLost<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  #orLost<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.lost.aborted) {
-        reject(this.lostError());
+        reject(this.#lostError());
         return;
       }
-      const onLost = (): void => reject(this.lostError());
+      const onLost = (): void => reject(this.#lostError());
       this.lost.addEventListener('abort', onLost, { once: true });
       const done = (): void => this.lost.removeEventListener('abort', onLost);
       try {
@@ -337,10 +334,10 @@ export class SshSession implements Session {
     });
   }
 
-  private lostError(): MachineError {
+  #lostError(): MachineError {
     return new MachineError(
       'connection-lost',
-      `the connection to ${this.address} was lost (${this.lostWhy ?? 'no reason known'})`,
+      `the connection to ${this.#address} was lost (${this.#lostWhy ?? 'no reason known'})`,
     );
   }
 }

@@ -6,7 +6,7 @@ import type { Access, Session } from '../protocols.js';
 import { openSpeakingSocket } from './speaking-socket.js';
 import { SshSession } from './ssh-session.js';
 
-export interface SshSettings {
+interface SshSettings {
   host: string;
   port: number;
   user: string;
@@ -19,7 +19,7 @@ export interface SshSettings {
 const KEEPALIVE = { keepaliveInterval: 5_000, keepaliveCountMax: 6 };
 
 /** OpenSSH's form of a public key's fingerprint. */
-export function fingerprintOf(key: Uint8Array): string {
+function fingerprintOf(key: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
@@ -86,7 +86,7 @@ function describeKeyChange(address: string, pinned: Buffer, seen: Buffer | null)
   return new MachineError(
     'host-key-changed',
     `the host key of ${address} changed: expected ${fingerprintOf(pinned)}, seen ${fingerprintOf(seen)}`,
-    'if the machine was reinstalled, put its new key into shell.hostKey; if not, somebody else answers at this address',
+    'if the machine was reinstalled, put its new key into shell.hostKey; if not, another machine answers at this address',
   );
 }
 

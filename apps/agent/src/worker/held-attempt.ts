@@ -1,4 +1,4 @@
-import type { HeldAttempt } from '@peerlab/contracts';
+import type { HeldAttempt as AttemptReport } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { JobFailure } from '../job/failure.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -6,15 +6,15 @@ import type { AttemptSender } from '../spool/sender.js';
 import { AttemptLease } from './attempt-lease.js';
 
 /** An attempt that this agent holds: its spool, its job while that runs, and its lease. */
-export class Held {
+export class HeldAttempt {
   /** Aborted with the reason that ends the job. */
   readonly stop = new AbortController();
   readonly lease: AttemptLease;
-  /** Its job is under way or waits for the one before it. */
+  /** Its job is running, or is queued behind another one on the same machine. */
   running = false;
-  /** The controller does not know it: nothing of it is kept. */
+  /** The controller does not know it: its evidence is deleted. */
   discarded = false;
-  /** Left over from an earlier life of the agent: it is only brought to its end. */
+  /** Left by a previous agent process: its machine is restored and the attempt is finished, nothing else. */
   recovering = false;
 
   constructor(
@@ -39,11 +39,11 @@ export class Held {
 
   /** Null for a build. */
   get machine(): string | null {
-    const { work } = this.spool.memory.assignment;
+    const { work } = this.spool.record.assignment;
     return work.kind === 'test' ? work.machine : null;
   }
 
-  /** Its job may still do something else than to come to its end. */
+  /** Its job is running and has not been told to end. */
   get isActive(): boolean {
     return this.running && !this.recovering && !this.stop.signal.aborted;
   }
@@ -55,12 +55,12 @@ export class Held {
     this.stop.abort(reason);
   }
 
-  report(): HeldAttempt {
+  report(): AttemptReport {
     return {
       attemptId: this.id,
       fence: this.fence,
       machine: this.machine,
-      stage: this.spool.memory.stage,
+      stage: this.spool.record.stage,
       state: this.isActive ? 'running' : this.running ? 'stopping' : 'finished',
       nextSeq: this.spool.nextSeq(),
     };

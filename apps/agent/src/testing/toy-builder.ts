@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
 import { makeToyKernel } from '../fake/toy-kernel.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import type { Artifacts } from './artifacts.js';
-import { type BuildSettings, type BuildWork, runBuildJob } from './build-job.js';
-import { BuildLimits } from './build-limits.js';
+import type { Artifacts } from '../job/artifacts.js';
+import { type BuildSettings, type BuildWork, runBuildJob } from '../job/build-job.js';
+import { BuildLimits } from '../job/build-limits.js';
 
 /** Everything about one build of the toy. */
 export interface ToyBuild {
@@ -22,7 +22,7 @@ export class ToyBuilder {
   readonly settings: BuildSettings;
   readonly stop = new AbortController();
   stored: Awaited<ReturnType<Artifacts['findBundle']>> = null;
-  private attempts = 0;
+  #attempts = 0;
 
   constructor(limits: Partial<BuildLimits> = {}) {
     const artifacts: Artifacts = {
@@ -41,8 +41,8 @@ export class ToyBuilder {
 
   async build(series: SeriesSource[], more: Partial<BuildWork> = {}): Promise<ToyBuild> {
     const work: BuildWork = { kind: 'build', buildName: 'toy', series, config: 'peerlab', ...more };
-    this.attempts += 1;
-    const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.attempts).padStart(12, '0')}`;
+    this.#attempts += 1;
+    const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.#attempts).padStart(12, '0')}`;
     const assignment: Assignment = { attemptId, runId: attemptId, fence: 1, work };
     const spool = AttemptSpool.create(join(this.folder, 'spool'), assignment);
     try {

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { AttemptEvent, Assignment, TestResult, Work } from '@peerlab/contracts';
 import { cutText, FARM_SUITE } from '@peerlab/contracts';
-import { messageOf } from '../error-message.js';
+import { adviceOf } from '../machine/errors.js';
 import { guardMachine, type Lease, MachineGuard } from '../machine/guarded-machine.js';
 import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
-import { Host } from './host.js';
+import { MachineConnection } from './machine-connection.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { MachineRecords } from './machine-record.js';
@@ -23,7 +23,7 @@ export interface InstalledPaths {
   modules: string;
 }
 
-export function installedPaths(work: TestWork): InstalledPaths {
+function installedPaths(work: TestWork): InstalledPaths {
   const key = work.manifest.key.slice(0, 8);
   return {
     kernel: `/boot/peerlab-${key}-vmlinuz`,
@@ -39,18 +39,18 @@ export function installedPaths(work: TestWork): InstalledPaths {
 const NOTE_LINES_MAX = 64;
 const NOTE_MAX = 4000;
 
-/** All that the stages of one test attempt share. */
-export class TestBench {
+/** What the stages of one test attempt share. */
+export class AttemptContext {
   /** The machine behind the attempt's lease and fence. */
   readonly machine: Machine;
   readonly guard: MachineGuard;
-  readonly host: Host;
+  readonly connection: MachineConnection;
   readonly kernelLog: KernelLog;
   readonly paths: InstalledPaths;
   serial!: SerialRecorder;
   /** Aborted by cancel, drop, the attempt's deadline, or a fault of a listener; its reason is the failure. */
   readonly signal: AbortSignal;
-  private readonly broken = new AbortController();
+  readonly #broken = new AbortController();
   /** The kernel that was found, and that has to run again in the end. */
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
@@ -72,13 +72,13 @@ export class TestBench {
     /** What is known of the machines from earlier attempts; null = nothing is compared. */
     readonly records: MachineRecords | null = null,
   ) {
-    this.signal = AbortSignal.any([stop, this.broken.signal]);
+    this.signal = AbortSignal.any([stop, this.#broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;
     const token = randomBytes(16).toString('hex');
     const fence = forged === undefined ? { fence: number, token } : { fence: number, token, forged };
     this.guard = new MachineGuard(machine.name, lease, fence);
     this.machine = guardMachine(machine, this.guard);
-    this.host = new Host(this.machine, pace);
+    this.connection = new MachineConnection(this.machine, pace);
     this.kernelLog = new KernelLog(spool, {
       note: (text) => this.note(text),
       fail: (fault) => this.fail('kernel log', fault),
@@ -92,8 +92,9 @@ export class TestBench {
 
   /** A listener threw while it took what the machine printed: this attempt ends, and no other. */
   fail(source: string, fault: unknown): void {
-    const message = `the ${source} of ${this.machine.name} could not be taken: ${messageOf(fault)}`;
-    this.broken.abort(new JobFailure('infrastructure', message));
+    const message = `the ${source} of ${this.machine.name} could not be taken: ${adviceOf(fault)}`;
+    this.note(message);
+    this.#broken.abort(new JobFailure('infrastructure', message));
   }
 
   /** Lines in the agent stream, cut where they are far too many or too long. */

@@ -11,41 +11,44 @@ export interface Booted {
   kernel: KernelIdentity;
 }
 
-/** Trouble that waiting does not mend. */
+/** Errors that do not pass by waiting. */
 const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings', 'fenced']);
 
-/** Detached, so that the command's own connection does not hold up the way down. */
+/** Detached, so that the connection of the command does not delay the shutdown. */
 const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
 
-/** The machine of a job through its reboots: at most one connection, to the kernel that runs now. */
-export class Host {
-  private current: Booted | null = null;
-  /** The kernel that was told to reboot: an answer of it is not the machine being back. */
-  private leaving: string | null = null;
+/** The connection to a job's machine across reboots: at most one, to the kernel that runs now. */
+export class MachineConnection {
+  #current: Booted | null = null;
+  /** boot_id of the kernel that was told to reboot: its answer does not mean that the machine has rebooted. */
+  #leaving: string | null = null;
 
-  constructor(
-    private readonly machine: Machine,
-    private readonly pace: Pace,
-  ) {}
+  readonly #machine: Machine;
+  readonly #pace: Pace;
 
-  /** The connection of now, or null when there is none or it broke. */
-  get session(): Session | null {
-    return this.current === null || this.current.session.lost.aborted ? null : this.current.session;
+  constructor(machine: Machine, pace: Pace) {
+    this.#machine = machine;
+    this.#pace = pace;
   }
 
-  /** The connection of now; throws when it broke. */
+  /** The current connection; null when there is none or it broke. */
+  get session(): Session | null {
+    return this.#current === null || this.#current.session.lost.aborted ? null : this.#current.session;
+  }
+
+  /** The current connection; throws when there is none or it broke. */
   require(): Session {
     const session = this.session;
     if (session === null) {
-      throw new MachineError('connection-lost', `the connection to ${this.machine.access.address} was lost`);
+      throw new MachineError('connection-lost', `the connection to ${this.#machine.access.address} was lost`);
     }
     return session;
   }
 
   /** Connects unless connected, waiting up to `timeoutMs` for a machine that is booting. */
   async reach(timeoutMs: number, signal?: AbortSignal): Promise<Booted> {
-    if (this.current !== null && this.session !== null) return this.current;
-    return this.awaitBoot(this.leaving, () => timeoutMs, signal);
+    if (this.#current !== null && this.session !== null) return this.#current;
+    return this.awaitBoot(this.#leaving, () => timeoutMs, signal);
   }
 
   /**
@@ -60,36 +63,36 @@ export class Host {
       signal?.throwIfAborted();
       let session: Session | null = null;
       try {
-        session = await this.machine.access.connect({
-          timeoutMs: this.pace.connectTimeoutMs,
+        session = await this.#machine.access.connect({
+          timeoutMs: this.#pace.connectTimeoutMs,
           ...(signal === undefined ? {} : { signal }),
         });
         const kernel = await identifyKernel(session, signal);
         if (kernel.bootId !== previousBootId) {
-          this.current = { session, kernel };
-          this.leaving = null;
-          return this.current;
+          this.#current = { session, kernel };
+          this.#leaving = null;
+          return this.#current;
         }
         obstacle = 'it still runs the kernel from before the reboot';
         session.close();
       } catch (error) {
         session?.close();
         signal?.throwIfAborted();
-        // A job that may not act any more does not wait for what it may not reach.
+        // A job that lost its lease must not wait for its machine.
         if (error instanceof JobFailure || (error instanceof MachineError && LASTING.has(error.kind))) throw error;
         obstacle = adviceOf(error);
       }
       if (performance.now() - start >= timeoutMs()) {
-        throw new DeadlinePassed(`an answer of ${this.machine.name} (${obstacle})`, timeoutMs());
+        throw new DeadlinePassed(`an answer of ${this.#machine.name} (${obstacle})`, timeoutMs());
       }
-      await pause(this.pace.pollMs, signal);
+      await pause(this.#pace.pollMs, signal);
     }
   }
 
   /** Asks the running kernel to reboot and closes the connection. */
   async reboot(signal?: AbortSignal): Promise<void> {
     const session = this.require();
-    this.leaving = this.current?.kernel.bootId ?? null;
+    this.#leaving = this.#current?.kernel.bootId ?? null;
     await session
       .exec(`# peerlab reboot {}\n${REBOOT}`, { timeoutMs: 20_000, ...(signal === undefined ? {} : { signal }) })
       .catch((error: unknown) => {
@@ -102,12 +105,12 @@ export class Host {
 
   /** The machine was reset: whatever answers now has been booted since. */
   forgetReboot(): void {
-    this.leaving = null;
+    this.#leaving = null;
   }
 
   /** Closes the connection, if any. */
   leave(): void {
-    this.current?.session.close();
-    this.current = null;
+    this.#current?.session.close();
+    this.#current = null;
   }
 }
