@@ -18,13 +18,13 @@ export function Evidence({ cell }: { cell: ResultView }): ReactNode {
   );
 }
 
-/** Which way the bytes went, as the devices' drivers counted it. */
+/** The path that the bytes took, as counted by the drivers of the devices. */
 export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
   const pages = proof.aliasPages + proof.ramPages;
   const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
   return (
     <section aria-label="Proof of the path" className="proof">
-      <h3>Which way the bytes went</h3>
+      <h3>Path of the data</h3>
       {pages > 0 && (
         <div className="proof-bar" aria-hidden="true">
           {proof.aliasPages > 0 && <span className="proof-peer" style={{ flexGrow: proof.aliasPages }} />}

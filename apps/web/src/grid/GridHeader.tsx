@@ -56,7 +56,7 @@ export function GridHeader({
   );
 }
 
-/** The same with a word for each, upright; the rest is in the title and in the evidence of a cell. */
+/** The header of a dense grid: one upright word for each column; the rest is in its tooltip and in the evidence. */
 function DenseHeader({
   columns,
   groups,
@@ -144,7 +144,7 @@ function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): R
   const { build, state } = column;
   const alias =
     build.dmaAlias === null ? null : build.dmaAlias ? (
-      <span className="chip chip-good" title="this kernel can hand out DMA aliases of device-private pages">
+      <span className="chip chip-good" title="this kernel provides DMA aliases of device-private pages">
         ✓ dma_alias
       </span>
     ) : (

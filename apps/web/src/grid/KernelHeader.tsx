@@ -6,7 +6,7 @@ import { Ago, exactText } from '../ui/time.js';
 import type { GridFrame } from './rows.js';
 import type { KernelGroup } from './kernel-model.js';
 
-/** More kernels than this stand upright. */
+/** With more kernels than this, their names are written upright. */
 export const ROOMY_KERNELS = 8;
 
 /** Two header rows: names of builds, merged, and below each its kernels, newest first. */
@@ -128,7 +128,7 @@ function Kernel({
         )}
       </span>
       <span className="kernel-release">{kernel.release}</span>
-      <span className="muted">{kernel.testedAt === null ? 'not summed up yet' : <Ago at={kernel.testedAt} />}</span>
+      <span className="muted">{kernel.testedAt === null ? 'not summarised yet' : <Ago at={kernel.testedAt} />}</span>
     </div>
   );
 }
