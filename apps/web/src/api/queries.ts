@@ -5,7 +5,7 @@ import type { HistorySearch, TrendsSearch } from '../search.js';
 import { call } from './client.js';
 
 /** Runs in a page of the list. */
-export const RUNS_PAGE = 50;
+const RUNS_PAGE = 50;
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
@@ -145,7 +145,7 @@ export const inventoryHistoryQuery = (machine: string) =>
   });
 
 /** Builds in a page of the list. */
-export const BUILDS_PAGE = 50;
+const BUILDS_PAGE = 50;
 
 export const buildsQuery = () =>
   infiniteQueryOptions({

@@ -41,7 +41,7 @@ export function getToken(): string | null {
 }
 
 /** Stores the token, or forgets it when null or empty. */
-export function setToken(next: string | null): void {
+function setToken(next: string | null): void {
   token = next === '' ? null : next;
   try {
     if (token === null) localStorage.removeItem(STORAGE_KEY);

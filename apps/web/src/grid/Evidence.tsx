@@ -19,7 +19,7 @@ export function Evidence({ cell }: { cell: ResultView }): ReactNode {
 }
 
 /** The path that the bytes took, as counted by the drivers of the devices. */
-export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
+function ProofFacts({ proof }: { proof: Proof }): ReactNode {
   const pages = proof.aliasPages + proof.ramPages;
   const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
   return (

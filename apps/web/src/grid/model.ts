@@ -68,7 +68,7 @@ export function verdictAt(grid: GridRows, row: number, column: number): Verdict 
   return VERDICT_BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
 }
 
-export type VerdictCount = Partial<Record<Verdict, number>>;
+type VerdictCount = Partial<Record<Verdict, number>>;
 
 /** Counts of the verdicts of some rows in one column. */
 export function countVerdicts(grid: GridRows, rows: readonly number[], column: number): VerdictCount {

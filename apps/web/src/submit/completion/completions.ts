@@ -24,7 +24,7 @@ export interface Completions extends Pick<Cursor, 'from' | 'to' | 'typed' | 'quo
 }
 
 /** Longer texts, such as those with patches, are too slow to parse at every keystroke. In characters. */
-export const COMPLETE_MAX = 400_000;
+const COMPLETE_MAX = 400_000;
 
 /**
  * Completions at a cursor in a run, whose YAML may be unfinished; null when there are none.

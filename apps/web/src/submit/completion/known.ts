@@ -17,8 +17,6 @@ export interface Known {
   bundles: readonly Named[];
 }
 
-export const NOTHING_KNOWN: Known = { suites: [], machines: [], labels: new Map(), configs: [], bundles: [] };
-
 /** Names that a run can use, from the farm's machines and its newest builds. */
 export function knownOf(
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
