@@ -14,6 +14,8 @@ import { table, verdictText, wantsColour } from './render/text.js';
 import { findToken } from './token.js';
 
 const program = new Command('peerlab')
+  // Exit code 1 means findings; commander would use it for a command line that does not parse.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .description('Submit runs to a Peerlab farm and read their results')
   .option('--url <url>', 'controller to talk to', process.env['PEERLAB_URL'] ?? 'http://127.0.0.1:7470')
   .option(
