@@ -6,7 +6,7 @@ import { table } from './render/text.js';
 
 const times = (part: string, size: number): string => part.repeat(Math.ceil(size / part.length));
 
-/** What reads texts of machines and of the command line, with an input that is as bad for it as we can think of. */
+/** Functions that read text of machines or of the command line, each with the worst input that we know. */
 const CASES: [name: string, work: (text: string) => unknown, worst: (size: number) => string][] = [
   [
     'an address',

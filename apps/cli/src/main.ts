@@ -14,12 +14,17 @@ import { table, verdictText, wantsColour } from './render/text.js';
 import { findToken } from './token.js';
 
 const program = new Command('peerlab')
-  .description('Submit runs to a Peerlab farm and read what came of them')
+  // Exit code 1 means findings; commander would use it for a command line that does not parse.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .description('Submit runs to a Peerlab farm and read their results')
   .option('--url <url>', 'controller to talk to', process.env['PEERLAB_URL'] ?? 'http://127.0.0.1:7470')
-  .option('--token-file <file>', 'file with a user token (default: PEERLAB_TOKEN, then the one "npm start" made)');
+  .option(
+    '--token-file <file>',
+    'file with a user token (default: PEERLAB_TOKEN, then the token that "npm start" created)',
+  );
 
 const colour = wantsColour(process.stdout);
-/** Names, reasons and log lines come from machines under test: of their escapes only colours reach a terminal. */
+/** Names, reasons and log lines come from machines under test: only their colours may reach a terminal. */
 const write = (text: string): void => void process.stdout.write(process.stdout.isTTY ? terminalText(text) : text);
 const print = (text: string): void => write(`${text}\n`);
 
@@ -32,8 +37,8 @@ async function client(): Promise<HttpClient> {
 program
   .command('submit <file>')
   .description('submit a run file (YAML); "-" reads standard input')
-  .option('--watch', 'follow it to the end; the exit code is the verdict: 0 as expected, 1 findings, 2 infrastructure')
-  .option('--check', 'only say what would run and what is wrong')
+  .option('--watch', 'follow the run until it has ended; exit code 0: as expected, 1: findings, 2: infrastructure')
+  .option('--check', 'submit nothing; print the plan and the problems; exit code 1 if there are problems')
   .action(async (file: string, options: { watch?: boolean; check?: boolean }) => {
     const yaml = file === '-' ? await readStandardInput() : await readFile(file, 'utf8');
     const api = await client();
@@ -56,13 +61,13 @@ program
     }
     const run = await api.call('submitRun', { body: { yaml } });
     print(`${run.id}  ${api.url}/runs/${run.id}`);
-    if (options.watch === true) await watchToTheEnd(api, run.id);
+    if (options.watch === true) await watchUntilEnded(api, run.id);
   });
 
 program
   .command('watch <run>')
-  .description('follow a run to its end')
-  .action(async (run: string) => watchToTheEnd(await client(), run));
+  .description('follow a run until it has ended; exit code 0: as expected, 1: findings, 2: infrastructure')
+  .action(async (run: string) => watchUntilEnded(await client(), run));
 
 program
   .command('runs')
@@ -89,9 +94,9 @@ program
   .command('logs <attempt-or-run>')
   .description('print one log stream of an attempt')
   .option('-s, --stream <name>', 'serial, kernel, test, agent or build', 'test')
-  .option('-m, --machine <name>', 'when a run is given: the attempt on this machine')
-  .option('-f, --follow', 'go on until the attempt has ended', false)
-  .option('-t, --timestamps', 'put the agent’s time before each line', false)
+  .option('-m, --machine <name>', 'with a run: print the attempt on this machine')
+  .option('-f, --follow', 'keep printing until the attempt has ended', false)
+  .option('-t, --timestamps', 'print the time of the agent before each line', false)
   .option('--from <sequence>', 'first line', '0')
   .action(
     async (
@@ -106,7 +111,7 @@ program
         attempt,
         parseStream(options.stream),
         { from, follow: options.follow, timestamps: options.timestamps },
-        // Into a file or a pipe it goes as it is.
+        // A file or a pipe gets the text unchanged.
         write,
       );
     },
@@ -119,8 +124,8 @@ const machines = program
 
 machines
   .command('set <machine> <state>')
-  .description('say what you want of a machine: active, drained, maintenance or quarantined')
-  .option('-r, --reason <text>', 'why, for others to read')
+  .description('set the wanted state of a machine: active, drained, maintenance or quarantined')
+  .option('-r, --reason <text>', 'reason, shown to other users')
   .action(async (name: string, state: string, options: { reason?: string }) => {
     const wanted = parseDesired(state);
     print(await setMachine(await client(), name, wanted, options.reason));
@@ -128,33 +133,33 @@ machines
 
 machines
   .command('move <machine> <agent>')
-  .description('give a machine to another agent, of any site')
+  .description('assign a machine to another agent, of any site')
   .action(async (machine: string, agent: string) => print(await moveMachine(await client(), machine, agent)));
 
 machines
   .command('forget <machine>')
-  .description('free the name of a machine that no agent names, for the next agent that does')
+  .description('free the name of a machine that no agent reports, for the next agent that reports it')
   .action(async (machine: string) => print(await forgetMachine(await client(), machine)));
 
 program
   .command('agents')
-  .description('say where agents belong')
+  .description('manage agents')
   .command('move <agent> <site>')
-  .description('give an agent with its machines to a site; it may take over machines of absent agents there')
+  .description('assign an agent with its machines to a site; it may take over machines of absent agents there')
   .action(async (agent: string, site: string) => print(await moveAgent(await client(), agent, site)));
 
 program
   .command('grid')
-  .description('print the grid: newest per combination and build, or of one run')
-  .option('--run <id>')
+  .description('print the grid: the newest results of every combination and build, or those of one run')
+  .option('--run <id>', 'only the results of this run')
   .action(async (options: { run?: string }) => {
     print(renderGrid(await (await client()).call('getGrid', { query: { run: options.run } }), colour));
   });
 
 program
   .command('report <run>')
-  .description('print what a run showed as Markdown: matrix, findings, measurements with ratios')
-  .option('--json', 'as JSON, with every sample that was measured')
+  .description('print the report of a run as Markdown: matrix, findings, metrics with ratios')
+  .option('--json', 'print JSON, with every sample')
   .action(async (run: string, options: { json?: boolean }) => {
     const api = await client();
     if (options.json === true) print(JSON.stringify(await jsonReport(api, run), null, 2));
@@ -163,31 +168,31 @@ program
 
 const retention = program
   .command('retention')
-  .description('remove now what is past its time or above the soft limit; the controllers do so by themselves')
-  .option('--dry-run', 'only say what would be removed, and how much')
+  .description('remove evidence that is too old or above the soft limit; controllers also do so at regular intervals')
+  .option('--dry-run', 'remove nothing; print what would be removed')
   .action(async (options: { dryRun?: boolean }) => {
     print(await runRetention(await client(), options.dryRun === true));
   });
 retention
   .command('status')
-  .description('print limits, pinned runs and what was removed')
+  .description('print limits, pinned runs and the newest removals')
   .action(async () => print(await showRetention(await client())));
 retention
   .command('pin <run>')
   .description('keep a run with its logs, results and bundles')
-  .option('--reason <text>')
+  .option('--reason <text>', 'reason, shown to other users')
   .action(async (run: string, options: { reason?: string }) => {
     const body = { pinned: true, ...(options.reason === undefined ? {} : { reason: options.reason }) };
     await (await client()).call('pinRun', { params: { run }, body });
   });
 retention
   .command('unpin <run>')
-  .description('let retention have a run again')
+  .description('allow retention to delete the run')
   .action(async (run: string) => {
     await (await client()).call('pinRun', { params: { run }, body: { pinned: false } });
   });
 
-async function watchToTheEnd(api: HttpClient, id: string): Promise<void> {
+async function watchUntilEnded(api: HttpClient, id: string): Promise<void> {
   const run = await watchRun(api, id, print, { colour });
   print('');
   print(renderGrid(await api.call('getGrid', { query: { run: run.id } }), colour));

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Where `npm start` keeps what it made: PEERLAB_STATE, /var/lib/peerlab for root, else the XDG state folder. */
+/** State folder of `npm start`: PEERLAB_STATE, else /var/lib/peerlab for root, else one below the XDG state folder. */
 export function stateFolder(): string {
   const set = process.env['PEERLAB_STATE'];
   if (set !== undefined && set !== '') return set;
@@ -9,7 +9,7 @@ export function stateFolder(): string {
   return join(process.env['XDG_STATE_HOME'] ?? join(process.env['HOME'] ?? '/', '.local/state'), 'peerlab');
 }
 
-/** A user token: the file given, PEERLAB_TOKEN, or the one `npm start` made; null when there is none. */
+/** A user token from the given file, else from PEERLAB_TOKEN, else the one that `npm start` created; null without any. */
 export async function findToken(file: string | undefined): Promise<string | null> {
   if (file !== undefined) return (await readFile(file, 'utf8')).trim();
   const set = process.env['PEERLAB_TOKEN'];

@@ -31,7 +31,7 @@ export const KEY_MAP = {
   previousError: { keys: ['p'], scope: 'Log', label: 'previous line with an error' },
   nextMatch: { keys: ['Enter'], scope: 'Log search', label: 'next match (Shift: previous)' },
   follow: { keys: ['f'], scope: 'Log', label: 'jump to the latest line and follow' },
-  complete: { keys: ['Ctrl+Space'], scope: 'Submit', label: 'list what fits at the cursor of the YAML' },
+  complete: { keys: ['Ctrl+Space'], scope: 'Submit', label: 'list the completions at the cursor of the YAML' },
   nextProblem: { keys: ['F8'], scope: 'Submit', label: 'next problem in the YAML' },
   findInText: { keys: ['Ctrl+f'], scope: 'Submit', label: 'find in the YAML' },
   checkNow: { keys: ['Ctrl+Enter'], scope: 'Submit', label: 'submit the run' },
@@ -49,10 +49,10 @@ export function withKeys(text: string, name: KeyName): string {
   return `${text} (${KEY_MAP[name].keys.join(' or ')})`;
 }
 
-/** How long the first key of a sequence such as `g r` waits for the second, in milliseconds. */
+/** Longest time between the keys of a sequence such as `g r`, in milliseconds. */
 const SEQUENCE_MS = 1200;
 
-/** The part of a keyboard event that decides. */
+/** The part of a keyboard event that matters here. */
 export interface Stroke {
   key: string;
   ctrlKey: boolean;
@@ -60,12 +60,12 @@ export interface Stroke {
   altKey: boolean;
 }
 
-/** Name of a stroke as KEY_MAP spells it; Command counts as Ctrl. */
+/** Name of a keystroke as KEY_MAP spells it; Command counts as Ctrl. */
 export function strokeName({ key, ctrlKey, metaKey, altKey }: Stroke): string {
   return `${ctrlKey || metaKey ? 'Ctrl+' : ''}${altKey ? 'Alt+' : ''}${key}`;
 }
 
-/** Whether a stroke, alone or after `previous`, means the named shortcut. */
+/** Whether a keystroke, alone or after `previous`, is the named shortcut. */
 export function matchesKey(name: KeyName, stroke: string, previous: string | null): boolean {
   const keys: readonly string[] = KEY_MAP[name].keys;
   return keys.some((key) => key === stroke || (previous !== null && key === `${previous} ${stroke}`));
@@ -89,7 +89,7 @@ export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent)
     let previous: { stroke: string; at: number } | null = null;
     const onKeyDown = (event: KeyboardEvent): void => {
       const stroke = strokeName(event);
-      // No text is typed with Ctrl held.
+      // A keystroke with Ctrl types no text.
       if (event.defaultPrevented || (isTyping(event.composedPath()[0] ?? null) && !stroke.startsWith('Ctrl+'))) return;
       if (document.querySelector('dialog[open]') !== null) return;
       const before = previous !== null && event.timeStamp - previous.at < SEQUENCE_MS ? previous.stroke : null;

@@ -1,12 +1,12 @@
 import { lazyRouteComponent as lazyComponent } from '@tanstack/react-router';
 import { isControllerUp } from './api/client.js';
 
-/** Between two looks whether the controller is there again, in milliseconds. */
+/** Pause between two checks whether the controller answers again, in milliseconds. */
 const PAUSE_MS = 1000;
 
 /**
- * Imports code that is fetched when it is needed. While the controller is away it waits, and the page
- * before stays; a failure while the controller is there, as after an update of it, is the caller's.
+ * Imports code that is fetched on demand. While the controller does not answer, it waits and tries again, and the
+ * previous page stays. A failure although the controller answers, as after an update, is thrown.
  */
 export function whenThere<T>(
   importer: () => Promise<T>,
@@ -27,11 +27,11 @@ async function attempt<T>(importer: () => Promise<T>): Promise<{ ok: true; value
   try {
     return { ok: true, value: await importer() };
   } catch {
-    // Whether it fails again, once the controller is there, decides.
+    // The caller tries again and lets that failure through when the controller answers.
     return { ok: false };
   }
 }
 
-/** As the router's, which would reload the page although nobody is there to serve it. */
+/** Like the router's function, which would reload the page even if the controller cannot serve it. */
 export const lazyRouteComponent: typeof lazyComponent = (importer, exportName) =>
   lazyComponent(whenThere(importer), exportName);

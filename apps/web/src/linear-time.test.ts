@@ -9,7 +9,7 @@ import { placeOf } from './submit/completion/place.js';
 import { nextIndent } from './submit/text-change.js';
 import { readPattern } from './ui/pattern.js';
 
-/** Twice is linear; more than three times is not, whatever else the computer does. */
+/** Linear work takes twice the time. The limit leaves room for other work on the computer. */
 const GROWTH_MAX = 3;
 
 const times = (part: string, size: number): string => part.repeat(Math.ceil(size / part.length));
@@ -17,7 +17,7 @@ const cell = (text: string): unknown => findKernelCell({ rows: [], columns: [] }
 const place = (text: string): unknown => placeOf(text, text.length);
 const tone = (text: string): unknown => [toneOf('test', text), toneOf('build', text), toneOf('agent', text)];
 
-/** What reads logs, patches and names of others, with an input that is as bad for it as we can think of. */
+/** Functions that read foreign logs, patches and names, each with the worst input that we know. */
 const CASES: [name: string, work: (text: string) => unknown, worst: (size: number) => string][] = [
   ['a log line: returns', cleanLine, (size) => `${times('\r', size)}x`],
   ['a log line: an escape that does not end', cleanLine, (size) => `\u001b[${times('!', size)}\u0001`],

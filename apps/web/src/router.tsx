@@ -48,7 +48,7 @@ const attempt = createRoute({
   getParentRoute: () => root,
   path: '/attempts/$attempt',
   validateSearch: (raw: Raw): AttemptSearch => AttemptSearch.parse(raw),
-  // Fetched while the code of the page comes. Neither a link that the pointer passes nor a click on a line asks for it.
+  // Fetched while the code of the page loads; not when the pointer passes a link, and not after a click on a line.
   loader: ({ context: { queries }, params, cause, location }) => {
     if (cause !== 'enter') return;
     void queries.prefetchQuery(attemptQuery(params.attempt));
@@ -135,7 +135,7 @@ const ROUTER_OPTIONS = {
   defaultErrorComponent: PageError,
 } as const;
 
-/** The pages; those that fetch while their code comes keep what they fetch in `queries`. */
+/** The router. Pages that fetch data while their code loads keep it in `queries`. */
 export const createPages = (queries: QueryClient) => createRouter({ ...ROUTER_OPTIONS, context: { queries } });
 
 declare module '@tanstack/react-router' {

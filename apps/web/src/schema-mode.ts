@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-// Schemas compiled by eval would be stopped, and reported, under a strict Content-Security-Policy.
+// A strict Content-Security-Policy blocks and reports schemas that are compiled by eval.
 z.config({ jitless: true });

@@ -2,8 +2,8 @@ import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunSide, Sha256 } f
 import { z } from 'zod';
 
 /**
- * The search part of every page's address. A value that does not fit falls back to its default, so
- * that a broken or old link still opens the page.
+ * The search part of every page's address. An invalid value is replaced by its default, so that a broken or old link
+ * still opens the page.
  */
 const text = z.string().max(2000).optional().catch(undefined);
 const line = z.coerce.number().int().min(1).optional().catch(undefined);
@@ -27,7 +27,7 @@ export const GridSearch = z.object({
   sort: z.enum(['failures', 'flakiness', 'name']).optional().catch(undefined),
   /** Folded suites, separated by commas. */
   folded: text,
-  /** What stands in a cell of a test that measures: absent = its verdict alone. */
+  /** Content of a cell of a test with metrics; absent = its verdict alone. */
   show: z.literal('metric').optional().catch(undefined),
   /** Open cell: `suite/test@build@combination`, or `suite/test@build-id` in the grid by builds. */
   cell: text,
@@ -117,17 +117,17 @@ export type AdminSearch = z.infer<typeof AdminSearch>;
 
 export const SubmitSearch = z.object({
   template: text,
-  /** Run whose YAML is the start. */
+  /** Run whose YAML is the starting text. */
   from: z.uuid().optional().catch(undefined),
 });
 export type SubmitSearch = z.infer<typeof SubmitSearch>;
 
-/** Address text to raw values, all strings; no guessing of types as the schemas convert. */
+/** Parses the search part of an address into strings; the schemas convert them. */
 export function parseSearch(search: string): Record<string, string> {
   return Object.fromEntries(new URLSearchParams(search));
 }
 
-/** Raw values to address text; absent and empty values leave no trace. */
+/** Formats values as the search part of an address; absent and empty values are left out. */
 export function stringifySearch(search: Record<string, unknown>): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(search)) {

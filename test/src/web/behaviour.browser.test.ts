@@ -194,7 +194,7 @@ describe('log viewer', () => {
     await using opened = await app.open(`/attempts/${attempt}?view=log&stream=kernel&line=30`);
     const { page } = opened;
     await page.getByText('500 lines are missing here (12345 bytes)').waitFor();
-    expect(await page.getByLabel('goes on from the line above').count()).toBe(1);
+    expect(await page.getByLabel('continues the line above').count()).toBe(1);
     app.farm.stream(attempt, 'agent').removedAt = '2026-11-01T00:00:00.000Z';
     await page.goto(page.url().replace('stream=kernel', 'stream=agent'));
     await page.getByText(/stream were removed .* by retention; results and measurements remain/).waitFor();
@@ -207,7 +207,7 @@ describe('log viewer', () => {
     app.farm.stream(attempt, 'kernel').lost.add(20);
     await using opened = await app.open(`/attempts/${attempt}?view=log&stream=kernel&line=20`);
     const { page } = opened;
-    await page.getByText('this line never arrived').waitFor();
+    await page.getByText('this line was lost').waitFor();
     await page.getByLabel('line 18', { exact: true }).click();
     await page.getByLabel('line 22', { exact: true }).click({ modifiers: ['Shift'] });
     await page.waitForURL(/line=18&to=22/);

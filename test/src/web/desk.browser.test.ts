@@ -114,7 +114,7 @@ describe('tokens', () => {
     const question = page.getByRole('dialog', { name: 'Token needed' });
     await question.getByLabel('Token').fill(SAMPLE_TOKEN);
     await question.getByRole('button', { name: 'Continue' }).click();
-    await page.getByText('the one you use').waitFor();
+    await page.getByText('in use here').waitFor();
 
     await page.locator('.new-token select').selectOption('agent');
     await page.locator('.new-token input').fill('lab-7');
@@ -165,7 +165,7 @@ describe('retention', () => {
     await dialog.getByRole('button', { name: 'Remove it' }).click();
     await page.getByText('2 items were removed').waitFor();
     await page.getByRole('button', { name: 'Dry run' }).click();
-    await page.getByText('Nothing: all of it is kept.').waitFor();
+    await page.getByText('Nothing would be removed.').waitFor();
     expect(await page.evaluate('window.planted')).toBeUndefined();
   });
 });

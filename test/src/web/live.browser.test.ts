@@ -66,7 +66,7 @@ describe('a page whose controller goes away', () => {
     const paths = asked(page);
     await sample.stop();
     await untilPaused(page);
-    await page.getByText('nothing was heard since').waitFor();
+    await page.getByText('the last message came').waitFor();
     await sample.start();
     await untilLive(page);
     await sample.stop();
@@ -184,7 +184,7 @@ describe('the machine page', () => {
     const agent = await farm.agent({ m9: 'BUS_ADDR' }, { name: 'other' });
     await using opened = await onFarm.open('/machines/m9');
     const { page } = opened;
-    await page.getByText('the oldest inventory that is kept').waitFor();
+    await page.getByText('the oldest stored inventory').waitFor();
     await untilLive(page);
     agent.inventory('m9', { ...sampleInventory('THRU_HOST_BRIDGE'), iommu: 'translated' });
     const drift = page.locator('.drift-items').first();

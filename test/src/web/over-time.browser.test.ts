@@ -47,7 +47,7 @@ describe('a comparison', () => {
       .getByRole('region', { name: 'By combination' })
       .getByRole('link', { name: /BUS_ADDR/ })
       .click();
-    await page.getByText('alone is listed below; the counts are of all.').waitFor();
+    await page.getByText('is the only one listed below; the counts cover all.').waitFor();
     expect(new URL(page.url()).searchParams.get('on')).toBe(combination);
     await expect.poll(() => rows.count()).toBe(5);
     expect(all).toBeGreaterThan(5);

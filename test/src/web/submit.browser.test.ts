@@ -56,7 +56,7 @@ describe('form and YAML', () => {
     await using opened = await open();
     const { page, editor } = opened;
     await editor.fill('name: mine\nbuilds: [');
-    await page.getByText('The YAML cannot be read; the form follows once it can.').waitFor();
+    await page.getByText('The YAML does not parse; correct it to use the form.').waitFor();
     expect(await page.getByLabel('Name', { exact: true }).isDisabled()).toBe(true);
     await editor.fill('name: mine\nbuilds: [{name: a, series: []}]\npriority: 101\n');
     await page.getByRole('form', { name: 'Run as a form' }).locator('.form-problem').first().waitFor();
@@ -185,7 +185,7 @@ describe('starting points', () => {
     await page.getByRole('button', { name: /^One path kind/ }).click();
     await expect.poll(text).toContain('paths: [BUS_ADDR]');
     await page.getByLabel('name of the template').fill('switch only');
-    await page.getByRole('button', { name: 'Keep this run as a template' }).click();
+    await page.getByRole('button', { name: 'Save this run as a template' }).click();
     const own = page.getByRole('button', { name: 'switch only', exact: true });
     await own.waitFor();
     await page.getByLabel('a clone of').selectOption(app.farm.endedRun);

@@ -30,7 +30,7 @@ export interface MachineFence {
 }
 
 /** `own` = only while the machine has exactly this fence; `not-higher` = unless a newer attempt has it. */
-type FenceMode = 'own' | 'not-higher';
+export type FenceMode = 'own' | 'not-higher';
 
 /** Commands that only read, or that wait for a lock of their own: they take no share in the fence's lock. */
 const READING = new Set([

@@ -80,9 +80,9 @@ export class AttemptSender {
 
   /** When the oldest entry that is not acknowledged was recorded, in milliseconds since 1970; null = there is none. */
   oldestAt(): number | null {
-    const times = this.spool.streams().flatMap((stream) => {
-      const file = this.spool.file(stream);
-      const acked = Math.max(this.acked.get(stream) ?? 0, file.first);
+    const times = this.#spool.streams().flatMap((stream) => {
+      const file = this.#spool.file(stream);
+      const acked = Math.max(this.#acked.get(stream) ?? 0, file.first);
       return acked < file.next ? file.read(acked, 1, BATCH_BYTES).map(({ at }) => at) : [];
     });
     return times.length === 0 ? null : Math.min(...times);

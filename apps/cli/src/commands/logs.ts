@@ -2,10 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, type HttpClient } from '@peerlab/client';
 import { LOG_LINE_MAX, LOG_STREAMS, type LogStream } from '@peerlab/contracts';
 
-/** How often a followed stream is read again when nothing new was there. */
+/** Pause before a followed stream is read again when it had no new lines, in milliseconds. */
 const FOLLOW_POLL_MS = 500;
 
-/** Finds the attempt that is meant: an attempt id, or a run id with exactly one test job, or with a machine. */
+/**
+ * Id of the attempt that an id names: the attempt itself, or the newest attempt of a run with one test job, or of its
+ * job on `machine`. Throws an error that lists the attempts when there are several.
+ */
 export async function resolveAttempt(client: HttpClient, id: string, machine: string | undefined): Promise<string> {
   try {
     return (await client.call('getAttempt', { params: { attempt: id } })).id;
@@ -40,7 +43,7 @@ export async function printLog(
     const page = await client.call('getLog', { params: { attempt }, query: { stream, from: next, limit: 10_000 } });
     if (page.removedAt !== null) throw new Error(`retention removed this log at ${page.removedAt}; the results remain`);
     for (const line of page.lines) {
-      // Parts of one long line are one line again.
+      // The parts of a long line are joined again.
       const isPart = line.continues === true && isOpen;
       const stamp = options.timestamps && !isPart ? `${new Date(line.at).toISOString()} ` : '';
       write(`${isOpen && !isPart ? '\n' : ''}${stamp}${line.text}`);
@@ -48,7 +51,7 @@ export async function printLog(
       next = line.seq + 1;
     }
     const isEnd = next >= page.total && (page.complete || !options.follow);
-    // Only a line of the full length may go on in the next page; who follows sees all others at once.
+    // Only a line of the full length may continue in the next page; every other line is ended at once.
     const mayGoOn = (page.lines.at(-1)?.text.length ?? 0) >= LOG_LINE_MAX - 1;
     if (isOpen && (isEnd || !mayGoOn)) {
       write('\n');

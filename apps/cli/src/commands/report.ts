@@ -7,7 +7,7 @@ export async function markdownReport(client: HttpClient, runId: string): Promise
   return renderReport(reportOfRun(run, grid, fleet.machines));
 }
 
-/** The same as data, with every sample that was measured. Suites become objects, so that it survives JSON. */
+/** A run's report as data, with every measured sample. Suites become objects, because JSON has no maps. */
 export async function jsonReport(client: HttpClient, runId: string): Promise<object> {
   const [run, grid, fleet] = await readRun(client, runId);
   const report = reportOfRun(run, grid, fleet.machines);

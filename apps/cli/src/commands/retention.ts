@@ -4,7 +4,7 @@ import { table } from '../render/text.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-/** Bytes as people read them: `812 B`, `3.9 MiB`. */
+/** Bytes in the largest binary unit that keeps the number at 1 or more: `812 B`, `3.9 MiB`. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -12,7 +12,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
-/** What a pass would remove, or with `dryRun` false removes now, as text. */
+/** Runs retention, or with `dryRun` only plans it. Returns what was, or would be, removed as text. */
 export async function runRetention(client: HttpClient, dryRun: boolean): Promise<string> {
   const plan = await client.call(dryRun ? 'planRetention' : 'runRetention', {});
   const { policy } = await client.call('getRetention', {});

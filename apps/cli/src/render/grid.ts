@@ -1,7 +1,7 @@
 import { figureText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
-/** The grid for a terminal: one row a test, one column a combination × build; metrics below with ratios. */
+/** The grid for a terminal: a row for each test, a column for each combination × build, and the metrics with ratios. */
 export function renderGrid(grid: Grid, colour: boolean): string {
   if (grid.columns.length === 0) return 'no results yet';
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
@@ -43,7 +43,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
   return parts.join('\n\n');
 }
 
-/** Index of the first column of the same combination: the one that others are compared with. */
+/** Index of the first column of the same combination, with which the others are compared. */
 function firstOfCombination(grid: Grid, column: number): number {
   const hash = grid.columns[column]?.combination.hash;
   return grid.columns.findIndex((c) => c.combination.hash === hash);

@@ -2,7 +2,7 @@ import type { JobView, RunDetail } from '@peerlab/contracts';
 import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
-export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
+function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   const name = job.kind === 'build' ? `build ${job.build}` : `${job.machine ?? '?'} / ${job.build}`;
   const attempt = job.attempts.at(-1);
   if (job.state === 'blocked' || job.state === 'queued') return `${name}: ${job.waiting ?? 'queued'}`;
@@ -18,7 +18,7 @@ export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   return `${name}: ${stage?.stage ?? 'assigned'}${retry}${progress}`;
 }
 
-/** Lines that changed since `before`, for output that scrolls; mutates `before`. */
+/** Lines of jobs that changed since the last call. Keeps the lines in `before`, by job id. */
 export function changedLines(run: RunDetail, before: Map<string, string>, colour: boolean, nowMs: number): string[] {
   const lines: string[] = [];
   for (const job of run.jobViews) {

@@ -9,12 +9,12 @@ import { Empty, QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
 const OUTCOMES: Record<DeliveryOutcome, { icon: string; tone: string; help: string }> = {
-  started: { icon: '▶', tone: 'good', help: 'it started a run' },
-  ignored: { icon: '–', tone: 'quiet', help: 'there was nothing to do for it' },
-  refused: { icon: '✗', tone: 'bad', help: 'it could not be acted upon, and may be sent again' },
+  started: { icon: '▶', tone: 'good', help: 'the delivery started a run' },
+  ignored: { icon: '–', tone: 'quiet', help: 'the delivery matched no template or event' },
+  refused: { icon: '✗', tone: 'bad', help: 'the delivery could not be processed; the sender may repeat it' },
 };
 
-/** What webhooks delivered and what became of it. */
+/** The deliveries of webhooks and their outcome. */
 export function DeliveriesPanel(): ReactNode {
   useListKeys();
   const query = useInfiniteQuery(deliveriesQuery());
@@ -22,14 +22,14 @@ export function DeliveriesPanel(): ReactNode {
     <section aria-labelledby="deliveries-head">
       <h2 id="deliveries-head">Webhook deliveries</h2>
       <p className="muted">
-        Only deliveries with a right signature are recorded. Those that started nothing are kept for 90 days.
+        Only deliveries with a valid signature are recorded. Those that started no run are kept for 90 days.
       </p>
       <QuerySection query={query} what="the deliveries">
         {({ pages }) => {
           const deliveries = pages.flatMap((page) => page.deliveries);
           if (deliveries.length === 0) {
             return (
-              <Empty title="No webhook has delivered anything yet.">
+              <Empty title="No webhook delivery yet.">
                 <p>
                   Add a hook to the controller’s hooks file, and give the sender the secret of that hook and the address{' '}
                   <code>/api/v1/hooks/NAME</code>.
@@ -72,7 +72,7 @@ function DeliveryTable({ deliveries }: { deliveries: readonly DeliveryView[] }):
         { name: 'Source', render: ({ source }) => source },
         {
           name: 'Run',
-          head: 'Run, or why there is none',
+          head: 'Run, or the reason without one',
           render: ({ outcome, detail, run }) => (
             <>
               {run !== null && (

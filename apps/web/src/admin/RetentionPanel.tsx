@@ -17,10 +17,10 @@ const LEVELS: Record<StorageLevel, { icon: string; tone: string; text: string }>
   full: { icon: '✗', tone: 'bad', text: 'full: new runs are refused' },
 };
 
-/** Rows that a long plan shows; the rest is counted. */
+/** Rows shown of a long plan; the rest is counted. */
 const ROWS_SHOWN = 200;
 
-/** What is kept for how long, how full the farm is, and what would go now. */
+/** Retention limits, used space, and what retention would remove now. */
 export function RetentionPanel(): ReactNode {
   const query = useQuery(retentionQuery());
   return (
@@ -113,7 +113,9 @@ function Plan(): ReactNode {
         {isFresh && !plan.isFetching && <Outcome plan={plan.data} done={false} />}
       </div>
       {plan.data === undefined && run.data === undefined && !plan.isFetching && (
-        <p className="muted">A dry run removes nothing. The controller makes a pass of its own every so often.</p>
+        <p className="muted">
+          A dry run removes nothing. The controller also removes old evidence by itself, at regular intervals.
+        </p>
       )}
       {asked && isFresh && (
         <ConfirmDialog
@@ -124,7 +126,7 @@ function Plan(): ReactNode {
           onClose={() => setAsked(false)}
         >
           <p>
-            What the dry run lists is removed for good: {countText(plan.data.removals.length)} items,{' '}
+            Everything that the dry run lists is removed permanently: {countText(plan.data.removals.length)} items,{' '}
             {bytesText(freedBytes(plan.data))}. The next pass would do the same. Pin a run to keep it.
           </p>
         </ConfirmDialog>
@@ -138,7 +140,7 @@ const freedBytes = ({ removals }: RetentionPlan): number => removals.reduce((sum
 function Outcome({ plan, done }: { plan: RetentionPlan; done: boolean }): ReactNode {
   const { removals } = plan;
   if (removals.length === 0) {
-    return <p className="notice notice-quiet">{done ? 'Nothing was removed.' : 'Nothing: all of it is kept.'}</p>;
+    return <p className="notice notice-quiet">{done ? 'Nothing was removed.' : 'Nothing would be removed.'}</p>;
   }
   return (
     <>
@@ -183,7 +185,9 @@ function RemovalTable({ removals }: { removals: readonly Removal[] }): ReactNode
         ]}
       />
       {removals.length > ROWS_SHOWN && (
-        <p className="muted">and {countText(removals.length - ROWS_SHOWN)} more, which the command line lists.</p>
+        <p className="muted">
+          and {countText(removals.length - ROWS_SHOWN)} more; peerlab retention --dry-run lists all.
+        </p>
       )}
     </>
   );
@@ -239,7 +243,7 @@ function Pins({ pins }: { pins: RetentionView['pins'] }): ReactNode {
       />
       {asked !== null && (
         <ConfirmDialog
-          title="Let this run go?"
+          title="Unpin this run?"
           name={asked.name}
           action="Unpin it"
           onConfirm={() => unpin.mutate(asked.run)}

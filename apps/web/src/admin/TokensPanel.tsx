@@ -9,7 +9,7 @@ import { ListTable } from '../ui/ListTable.js';
 import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
-/** Tokens of users and agents: made here, shown once, revoked for good. */
+/** Tokens of users and agents: created here, shown once, revoked permanently. */
 export function TokensPanel(): ReactNode {
   const query = useQuery(tokensQuery());
   return (
@@ -26,7 +26,7 @@ function NewTokenForm(): ReactNode {
   const queries = useQueryClient();
   const [kind, setKind] = useState<NewToken['kind']>('user');
   const [name, setName] = useState('');
-  // The secret lives here and nowhere else: not in the cache of queries, not in the address.
+  // The secret is kept only here, neither in the query cache nor in the address.
   const create = useMutation({
     mutationFn: () => call('createToken', { body: { kind, name: name.trim() } }),
     onSuccess: () => {
@@ -83,9 +83,9 @@ function Secret({ created, onDone }: { created: CreatedToken; onDone: () => void
     <div className="notice notice-warn secret">
       <p>
         <strong>
-          The token of {token.kind} {token.name}, shown this once.
+          Token of the {token.kind} {token.name}. It is shown only once.
         </strong>{' '}
-        The farm keeps only a hash of it.
+        The farm stores only its hash.
       </p>
       <p className="row">
         <code>{secret}</code>
@@ -133,7 +133,7 @@ function TokenTable({ tokens }: { tokens: readonly TokenView[] }): ReactNode {
                 </span>
               ) : token.current ? (
                 <span className="chip" title="a token cannot revoke itself">
-                  the one you use
+                  in use here
                 </span>
               ) : (
                 <button
@@ -158,10 +158,10 @@ function TokenTable({ tokens }: { tokens: readonly TokenView[] }): ReactNode {
           onClose={() => setAsked(null)}
         >
           <p>
-            Whoever uses the {asked.kind} token <strong>{asked.name}</strong> is refused from now on. A revoked token
-            does not come back; create another one instead.
+            Requests with the {asked.kind} token <strong>{asked.name}</strong> are refused from now on. A revoked token
+            cannot be restored; create another one instead.
             {asked.kind === 'agent' &&
-              ' An agent that is connected with it is cut off within seconds; what it was at is given to others.'}
+              ' An agent that is connected with it is disconnected within seconds, and its jobs go to other agents.'}
           </p>
         </ConfirmDialog>
       )}

@@ -7,12 +7,12 @@ import { getToken, onTokenChange } from './token.js';
 
 const LiveContext = createContext<LiveChannel | null>(null);
 
-/** Gives the page's one live connection to everything below. */
+/** Provides the live channel of the page to the components below. */
 export function LiveProvider({ channel, children }: { channel: LiveChannel; children: ReactNode }): ReactNode {
   return <LiveContext value={channel}>{children}</LiveContext>;
 }
 
-/** Opens the live connection of the page and turns its messages into refetches. Call once. */
+/** Opens the live channel of the page and turns its messages into refetches. Call once. */
 export function startLive(queries: QueryClient): LiveChannel {
   const channel = new LiveChannel({
     url: location.origin,
@@ -38,14 +38,14 @@ export function startLive(queries: QueryClient): LiveChannel {
   return channel;
 }
 
-/** When the page was asked for; null when its controller did not say, as while the database is away. */
+/** Cursor of the moment at which the page was served; null when the controller had none, as without its database. */
 function cursorOfPage(): string | null {
   return document.querySelector<HTMLMetaElement>(`meta[name="${LIVE_CURSOR_META}"]`)?.content || null;
 }
 
 /**
- * Refetches what a topic touches, one round per topic at a time: changes that arrive during a round
- * cause exactly one more, so that a busy run cannot outpace its own page.
+ * Refetches the queries of a topic, one round per topic at a time: changes that arrive during a round cause exactly
+ * one more round, so that a busy run cannot start refetches faster than they end.
  */
 function createRefetcher(queries: QueryClient): (topic: string | null) => void {
   const running = new Set<string>();
@@ -72,7 +72,7 @@ export function useLiveChannel(): LiveChannel | null {
   return use(LiveContext);
 }
 
-/** Subscribes the page to topics for as long as it is shown. */
+/** Subscribes to topics while the component is mounted. */
 export function useTopics(...topics: string[]): void {
   const channel = useLiveChannel();
   const key = topics.join(' ');

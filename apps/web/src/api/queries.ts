@@ -4,14 +4,14 @@ import type { LogStream } from '@peerlab/contracts';
 import type { HistorySearch, TrendsSearch } from '../search.js';
 import { call } from './client.js';
 
-/** Runs fetched at once in the list. */
-export const RUNS_PAGE = 50;
+/** Runs in a page of the list. */
+const RUNS_PAGE = 50;
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: {
-        // The farm is often on loopback or a lab network without Internet, where the browser claims to be offline.
+        // On loopback or a lab network without Internet the browser claims to be offline.
         networkMode: 'always',
         staleTime: 5_000,
         retry: (count, error) => count < 2 && error instanceof ApiError && error.isTransient,
@@ -31,7 +31,7 @@ export const gridQuery = (run: string | undefined) =>
 
 /**
  * Tests on a page of kernels, the newest or those `before` a cursor, of one combination (absent: that with the newest
- * result) or of all. While another page of the same combination is on its way, the one before it stays.
+ * result) or of all. While another page of the same combination loads, the previous page stays visible.
  */
 export const buildGridQuery = (combination: string | undefined, before: string | undefined) => {
   const of = combination ?? 'newest';
@@ -53,7 +53,7 @@ export const buildGridQuery = (combination: string | undefined, before: string |
   });
 };
 
-/** What the tests measured on that page of kernels, of one combination. */
+/** Metrics of the tests on a page of kernels, of one combination. */
 export const kernelMetricsQuery = (combination: string, before: string | undefined) =>
   queryOptions({
     queryKey: ['kernel-metrics', combination, before ?? ''],
@@ -76,7 +76,7 @@ export const flakinessQuery = (combination: string | undefined) =>
     refetchInterval: ({ state }) => pendingPause(state.data),
   });
 
-/** Pause before the next look at an answer that sums up old attempts bit by bit, in milliseconds. */
+/** Interval of refetches while the controller still summarises old attempts, in milliseconds. */
 const PENDING_MS = 400;
 
 function pendingPause(data: { pending: number } | undefined): number | false {
@@ -112,8 +112,8 @@ export const attemptQuery = (attempt: string) =>
   });
 
 /**
- * Lines of a stream, `limit` from the line `from` on. What was fetched is taken once (useLogStore): a log may have
- * grown when it is looked at again.
+ * Lines of a stream, `limit` from the line `from` on. useLogStore removes the answer from the cache: the log may have
+ * grown when the same range is needed again.
  */
 export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number) =>
   queryOptions({
@@ -131,7 +131,7 @@ export const machineQuery = (machine: string) =>
     queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
   });
 
-/** Below the key of the machine, so that what changes it changes these. */
+/** The key begins with that of the machine, so that a change of the machine invalidates the attempts as well. */
 export const machineAttemptsQuery = (machine: string) =>
   queryOptions({
     queryKey: ['machine', machine, 'attempts'],
@@ -144,8 +144,8 @@ export const inventoryHistoryQuery = (machine: string) =>
     queryFn: ({ signal }) => call('getInventoryHistory', { params: { machine } }, signal),
   });
 
-/** Builds fetched at once in the list. */
-export const BUILDS_PAGE = 50;
+/** Builds in a page of the list. */
+const BUILDS_PAGE = 50;
 
 export const buildsQuery = () =>
   infiniteQueryOptions({
@@ -166,7 +166,7 @@ export const buildQuery = (build: string) =>
     queryFn: ({ signal }) => call('getBuild', { params: { build } }, signal),
   });
 
-/** The text of a patch, which never changes. */
+/** The text of a patch. It never changes. */
 export const patchQuery = (build: string, number: number) =>
   queryOptions({
     queryKey: ['patch', build, number],
@@ -181,7 +181,7 @@ export const templatesQuery = () =>
     staleTime: 60_000,
   });
 
-/** Results fetched at once in a history. */
+/** Results in a page of a history. */
 const HISTORY_PAGE = 200;
 
 export const historyQuery = ({ combination, build, ...of }: HistorySearch & { suite: string; test: string }) =>
@@ -248,11 +248,11 @@ export const trendQuery = ({ suite, metric, combination, build }: TrendsSearch &
       ),
   });
 
-/** What only users see: asked for once, as every try without a token opens the dialog. */
-const ASKED_ONCE = { retry: false, refetchOnWindowFocus: false, staleTime: 30_000 } as const;
+/** Options of queries that need a token: sent once, because each try without a token opens the dialog. */
+const SENT_ONCE = { retry: false, refetchOnWindowFocus: false, staleTime: 30_000 } as const;
 
 export const tokensQuery = () =>
-  queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => call('listTokens', {}, signal), ...ASKED_ONCE });
+  queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => call('listTokens', {}, signal), ...SENT_ONCE });
 
 export const deliveriesQuery = () =>
   infiniteQueryOptions({
@@ -261,13 +261,13 @@ export const deliveriesQuery = () =>
       call('listDeliveries', { query: pageParam === null ? {} : { before: pageParam } }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
-    ...ASKED_ONCE,
+    ...SENT_ONCE,
   });
 
 export const retentionQuery = () =>
   queryOptions({ queryKey: ['retention'], queryFn: ({ signal }) => call('getRetention', {}, signal) });
 
-/** What a pass would remove now; asked for by hand, as it looks at everything that is kept. */
+/** What retention would remove now. Sent on request only, because the plan reads everything that is stored. */
 export const retentionPlanQuery = () =>
   queryOptions({
     queryKey: ['retention-plan'],
@@ -275,7 +275,7 @@ export const retentionPlanQuery = () =>
     enabled: false,
   });
 
-/** Query keys that a live topic makes stale. */
+/** Query keys that a change of a live topic makes stale. */
 export function keysOfTopic(topic: string): readonly (readonly string[])[] {
   switch (topic) {
     case 'runs':

@@ -1,6 +1,6 @@
 /**
- * The user's API token. It comes from `#token=…` in the address (printed by `npm start`) or from the
- * dialog, lives in localStorage, and never stays in the address bar or in the history.
+ * The user's API token. It comes from `#token=…` in the address (printed by `npm start`) or from the dialog, is kept in
+ * localStorage, and never stays in the address bar or in the history.
  */
 const STORAGE_KEY = 'peerlab.token';
 
@@ -12,7 +12,7 @@ function readStored(): string | null {
   try {
     return globalThis.localStorage?.getItem(STORAGE_KEY) ?? null;
   } catch {
-    return null; // Storage may be forbidden; the token then lasts as long as the page.
+    return null; // Storage may be forbidden; the token is then kept until the page is closed.
   }
 }
 
@@ -41,7 +41,7 @@ export function getToken(): string | null {
 }
 
 /** Stores the token, or forgets it when null or empty. */
-export function setToken(next: string | null): void {
+function setToken(next: string | null): void {
   token = next === '' ? null : next;
   try {
     if (token === null) localStorage.removeItem(STORAGE_KEY);
@@ -70,7 +70,7 @@ export function askForToken(refused: boolean): Promise<boolean> {
   return asking.promise;
 }
 
-/** Whether the dialog is wanted: `refused` = the token that was sent did not pass. */
+/** Whether the token dialog is open: `missing` = no token was sent; `refused` = the controller refused the one sent. */
 export function tokenQuestion(): 'closed' | 'missing' | 'refused' {
   if (asking === null) return 'closed';
   return asking.refused ? 'refused' : 'missing';

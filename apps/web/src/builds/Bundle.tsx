@@ -23,7 +23,7 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
             name: 'Tests',
             render: (suite) =>
               suite.tests.length === 0 ? (
-                <span className="muted">known when it runs</span>
+                <span className="muted">known after the first run</span>
               ) : (
                 <details>
                   <summary>
@@ -47,10 +47,10 @@ export function Suites({ manifest }: { manifest: BundleManifest }): ReactNode {
   );
 }
 
-/** Everything that names the kernel beyond doubt. */
+/** Everything that identifies the kernel exactly. */
 export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle: BuildDetail['bundle'] }): ReactNode {
   const rows: [string, string, string][] = [
-    ['build-id', manifest.buildId, '/sys/kernel/notes shows the same on the machine'],
+    ['build-id', manifest.buildId, 'the machine shows it in /sys/kernel/notes'],
     ['content key', manifest.key, 'what a run names the bundle by: builds: [{name: …, bundle: KEY}]'],
     ...(bundle === null ? [] : [['bundle', bundle.sha256, 'SHA-256 of the file'] satisfies [string, string, string]]),
     ['base', manifest.base.sha256, `SHA-256 of the source of ${manifest.base.version}`],
@@ -99,7 +99,7 @@ export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle
   );
 }
 
-/** Other builds that became the very same kernel. */
+/** Other builds with the same bundle. */
 export function SameKernel({ same }: { same: BuildDetail['same'] }): ReactNode {
   if (same.length === 0) return null;
   return (

@@ -5,7 +5,7 @@ import { countText } from '../ui/numbers.js';
 /** A file with more changed lines than this starts folded. */
 const FOLDED_ABOVE = 400;
 
-/** Added and removed lines, with signs: not by colour alone. */
+/** Numbers of added and removed lines; the signs tell them apart without colours. */
 export function DiffCount({ added, removed }: { added: number; removed: number }): ReactNode {
   return (
     <span className="diff-count number">
@@ -16,7 +16,7 @@ export function DiffCount({ added, removed }: { added: number; removed: number }
   );
 }
 
-/** What a patch does to one file. */
+/** The changes of a patch in one file. */
 export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
   const lines = file.hunks.reduce((sum, hunk) => sum + hunk.lines.length, 0);
   const [isOpen, setOpen] = useState(lines <= FOLDED_ABOVE);
@@ -35,7 +35,7 @@ export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
         </button>
       </h4>
       {isOpen && file.hunks.length > 0 && (
-        // A region of its own that scrolls: kernel lines are wide, and wrapping would break their columns.
+        // A region that scrolls by itself: kernel lines are wide, and wrapping would break their columns.
         <div className="diff" tabIndex={0} role="region" aria-label={`diff of ${path}`}>
           {file.hunks.map((hunk, index) => (
             <Hunk key={index} hunk={hunk} />
@@ -52,7 +52,7 @@ const SIGNS: Record<string, { name: string; said: string }> = {
   '\\': { name: 'note', said: '' },
 };
 
-/** Line numbers before and after of each line of a hunk, from the places where it starts. */
+/** Line numbers before and after the change, for each line of a hunk. */
 function numberLines({ oldStart, newStart, lines }: DiffHunk): { before: number | null; after: number | null }[] {
   let before = oldStart;
   let after = newStart;

@@ -6,7 +6,7 @@ import { countText } from '../ui/numbers.js';
 import { PathChip } from '../ui/verdict.js';
 import { ChangeMark } from './ChangeMark.js';
 
-/** How many tests of each combination are in each class; one of them may be the only one that is listed below. */
+/** Number of tests in each class for each combination; choosing a combination limits the table below to it. */
 export function ChangeCounts({
   combinations,
   only,
@@ -28,9 +28,7 @@ export function ChangeCounts({
                   to="/compare"
                   search={(before) => ({ ...before, on: combination.hash === only ? undefined : combination.hash })}
                   resetScroll={false}
-                  title={
-                    combination.hash === only ? 'list all combinations again' : 'list the rows of this combination only'
-                  }
+                  title={combination.hash === only ? 'show all combinations' : 'show only this combination'}
                   aria-current={combination.hash === only ? 'true' : undefined}
                 >
                   {combination.label}
@@ -66,7 +64,7 @@ function Count({ change, count }: { change: ChangeClass; count: number }): React
   );
 }
 
-/** Classes and their counts over all combinations, those that there are. */
+/** Classes that occur, with their counts over all combinations. */
 export function ChangeTotals({ combinations }: Pick<Comparison, 'combinations'>): ReactNode {
   const totals = CHANGE_CLASSES.map((change) => ({
     change,

@@ -10,7 +10,7 @@ const TONE: Record<ChangeClass, string> = {
   same: 'quiet',
 };
 
-/** What became of a test, by icon, word and tone. */
+/** The change of a test as icon, word and tone. */
 export function ChangeMark({ change }: { change: ChangeClass }): ReactNode {
   const { icon, help } = CHANGE_TABLE[change];
   return (

@@ -11,10 +11,10 @@ import { ChangeTotals } from './ChangeCounts.js';
 import { ChangeMark } from './ChangeMark.js';
 import { CombinationName } from './CombinationName.js';
 
-/** Rows at first. */
+/** Rows shown before the rest is asked for. */
 const FIRST_ROWS = 300;
 
-/** The tests that differ (or all), with both verdicts; each opens its evidence. */
+/** The tests that differ (or all), with both verdicts; each verdict links to its evidence. */
 export function ChangeTable({
   comparison,
   rows,
@@ -74,7 +74,7 @@ export function ChangeTable({
   );
 }
 
-/** What got worse first; within a class the order of the suites stays. */
+/** Regressions first; within a class the order of the suites is kept. */
 function byClass(x: ComparedRow, y: ComparedRow): number {
   return CHANGE_CLASSES.indexOf(x.class) - CHANGE_CLASSES.indexOf(y.class);
 }
@@ -98,7 +98,7 @@ function OutcomeLink({ outcome }: { outcome: Outcome | null }): ReactNode {
   );
 }
 
-/** B's reason, as it is what a reader of a regression asks for; A's where B has none. */
+/** The reason of B, which explains a regression; that of A where B has none. */
 function Reason({ row: { a, b } }: { row: ComparedRow }): ReactNode {
   if (b?.reason != null) return <div className="reason">{b.reason}</div>;
   if (a?.reason != null) {

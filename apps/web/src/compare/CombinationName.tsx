@@ -2,7 +2,7 @@ import type { Combination } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip } from '../ui/verdict.js';
 
-/** A combination in a row of a list: its kind of path, the rest on hover and for screen readers. */
+/** A combination in a row of a list: its path kind; the rest is in the tooltip and for screen readers. */
 export function CombinationName({ combination }: { combination: Combination | undefined }): ReactNode {
   if (combination === undefined) return null;
   return (

@@ -13,10 +13,10 @@ import { ListTable } from '../ui/ListTable.js';
 import { CombinationName } from './CombinationName.js';
 import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
 
-/** Rows at first. */
+/** Rows shown before the rest is asked for. */
 const FIRST_ROWS = 200;
 
-/** Metrics of both sides with the ratio B ÷ A, its interval, and what may be said of it. */
+/** Metrics of both sides with the ratio B ÷ A, its confidence interval, and the conclusion. */
 export function MetricChanges({
   comparison,
   metrics,
@@ -26,7 +26,7 @@ export function MetricChanges({
 }): ReactNode {
   const { shown, rest } = useFirst(metrics, FIRST_ROWS, 'metrics');
   if (comparison.metrics.length === 0) return null;
-  /** Of the axis that all rows share. */
+  /** Length on each side of 1 of the axis that all rows share, as a logarithm. */
   const reach = ratioReach(metrics);
   const hardware = (index: number): Combination | undefined => comparison.combinations[index]?.combination;
   const percent = Math.round(CONFIDENCE * 100);
@@ -35,8 +35,8 @@ export function MetricChanges({
       <h2 id="metrics-head">Metrics</h2>
       <p className="totals muted">
         B ÷ A is the median of all quotients of a sample of B and one of A, with its {percent} % interval by ranks
-        (Hodges–Lehmann). An interval that holds 1 shows no difference; by chance about one metric in twenty shows one
-        that is none. Samples of one boot share its luck: compare more runs before you believe a small change.
+        (Hodges–Lehmann). An interval that contains 1 shows no difference; by chance, about one metric in twenty shows a
+        false difference. Samples of one boot are not independent: compare more runs before you trust a small change.
       </p>
       {comparison.metricsTotal > comparison.metrics.length && (
         <p className="notice notice-warn">

@@ -2,17 +2,17 @@ import { Link } from '@tanstack/react-router';
 import type { RunSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 
-/** Runs chosen in the list, of the text in the address; two at most. */
+/** Runs chosen in the list, from the text in the address; two at most. */
 export function readPicks(text: string | undefined): string[] {
   return [...new Set((text ?? '').split(',').filter(Boolean))].slice(0, 2);
 }
 
-/** Adds a run or takes it out again; a third one takes the place of the first. */
+/** Adds a run or removes it; a third run replaces the first. */
 export function togglePick(picked: readonly string[], run: string): string[] {
   return picked.includes(run) ? picked.filter((each) => each !== run) : [...picked, run].slice(-2);
 }
 
-/** What can be done with the chosen runs; the older of two is side A. */
+/** Actions on the chosen runs; the older of two is side A. */
 export function PickBar({
   runs,
   picked,
@@ -22,7 +22,7 @@ export function PickBar({
   picked: readonly string[];
   onClear: () => void;
 }): ReactNode {
-  // The list is newest first. A run that is not loaded any more counts as older than all.
+  // The list is newest first. A run that is no longer loaded counts as the oldest.
   const placeOf = (id: string): number => {
     const place = runs.findIndex((run) => run.id === id);
     return place === -1 ? runs.length : place;

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
 import { Ago, shortText } from '../ui/time.js';
 
-/** Chooses the run and the build of one side, and says which kernel that is. */
+/** Chooses the run and the build of one side, and shows which kernel that is. */
 export function SidePicker({
   name,
   side,
@@ -14,7 +14,7 @@ export function SidePicker({
 }: {
   name: 'A' | 'B';
   side: ComparedSide | null;
-  /** Run of the address, for as long as there is no answer. */
+  /** Run from the address, shown until the answer arrives. */
   chosen: string | null;
   runs: readonly RunSummary[];
   onChange: (side: string) => void;

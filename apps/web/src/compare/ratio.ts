@@ -1,16 +1,16 @@
 import type { ComparedMetric } from '@peerlab/contracts';
 import { numberText } from '../ui/numbers.js';
 
-/** A ratio as people say it: `0.875×`, `1.04×`, `54×`. */
+/** A ratio with the digits that matter: `0.875×`, `1.04×`, `54×`. */
 export function ratioText(ratio: number): string {
   if (ratio >= 10 || ratio < 0.1) return `${numberText(ratio)}×`;
   return `${ratio.toFixed(ratio < 1 ? 3 : 2)}×`;
 }
 
-/** Smallest reach of the axis to both sides of 1, so that noise does not look like much. */
+/** Smallest length of the axis on each side of 1, so that noise does not look like a large change. */
 const LEAST_REACH = Math.log(1.1);
 
-/** How far from 1 an axis has to reach to both sides, as a logarithm, to show all of these ratios. */
+/** Length of an axis on each side of 1, as a logarithm, that shows all of these ratios. */
 export function ratioReach(all: readonly Pick<ComparedMetric, 'ratio'>[]): number {
   let reach = LEAST_REACH;
   for (const { ratio } of all) {

@@ -5,7 +5,7 @@ import { inventoryHistoryQuery } from '../api/queries.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago, exactText } from '../ui/time.js';
 
-/** Entries that are unfolded without asking. */
+/** Entries that are unfolded at first. */
 const OPEN_ENTRIES = 3;
 
 const KINDS: Record<DriftItem['kind'], { icon: string; word: string }> = {
@@ -15,7 +15,7 @@ const KINDS: Record<DriftItem['kind'], { icon: string; word: string }> = {
   changed: { icon: '≠', word: 'changed' },
 };
 
-/** What was different when the agent read the machine again, newest first. */
+/** Changes of the hardware between two inventories of the agent, newest first. */
 export function InventoryDrift({ machine }: { machine: string }): ReactNode {
   const query = useQuery(inventoryHistoryQuery(machine));
   return (
@@ -44,7 +44,7 @@ function Entry({ entry, isOpen }: { entry: InventoryHistory['inventories'][numbe
     return (
       <li className="drift-entry">
         <p title={exactText(Date.parse(seenAt))}>
-          <Ago at={seenAt} /> <span className="muted">the oldest inventory that is kept</span>
+          <Ago at={seenAt} /> <span className="muted">the oldest stored inventory</span>
         </p>
       </li>
     );

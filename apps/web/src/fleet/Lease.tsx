@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { MachineView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 
-/** Who holds the machine now. */
+/** The attempt that holds the lease of the machine. */
 export function Lease({ lease }: { lease: MachineView['lease'] }): ReactNode {
   if (lease === null) return <span className="muted">free</span>;
   return (

@@ -7,30 +7,30 @@ import { WriteError } from '../ui/section.js';
 
 type Desired = MachineView['desired'];
 
-/** What can be wanted of a machine, in the order of the buttons, and from which states it is offered. */
+/** Desired states in the order of their buttons, and the states in which each button is shown. */
 const ACTIONS: readonly { desired: Desired; label: string; title: string; isOffered: (now: Desired) => boolean }[] = [
-  { desired: 'active', label: 'Activate', title: 'give it work again', isOffered: (now) => now !== 'active' },
+  { desired: 'active', label: 'Activate', title: 'assign new work to it', isOffered: (now) => now !== 'active' },
   {
     desired: 'drained',
     label: 'Drain',
-    title: 'finish what runs, take nothing new',
+    title: 'finish the running attempt, take no new work',
     isOffered: (now) => now === 'active',
   },
   {
     desired: 'maintenance',
     label: 'Maintain',
-    title: 'a person works on it: finish what runs, take nothing new',
+    title: 'someone works on it: finish the running attempt, take no new work',
     isOffered: (now) => now !== 'maintenance',
   },
   {
     desired: 'quarantined',
     label: 'Quarantine',
-    title: 'out of service until a person says otherwise',
+    title: 'out of service until someone activates it',
     isOffered: (now) => now !== 'quarantined',
   },
 ];
 
-/** Drain, maintain, quarantine and activate: what people want of a machine, apart from how it is. */
+/** Buttons for the desired state of a machine: drain, maintenance, quarantine, activate. */
 export function MachineControls({ machine }: { machine: MachineView }): ReactNode {
   const queries = useQueryClient();
   const { queryKey } = machineQuery(machine.name);

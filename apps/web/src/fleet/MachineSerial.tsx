@@ -9,7 +9,7 @@ import { Empty, QuerySection } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
 import { StateBadge, VerdictMark } from '../ui/verdict.js';
 
-/** What the machine says on its serial console now, or said last; and the attempts on it. */
+/** The serial console of the running or last attempt on the machine, and the newest attempts. */
 export function MachineSerial({ machine }: { machine: string }): ReactNode {
   const query = useQuery(machineAttemptsQuery(machine));
   return (

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import { bytesText } from '../ui/numbers.js';
 import { pcieTree, type PcieNode } from './pcie-tree.js';
 
-/** The machine's PCIe hierarchy with providers and clients marked, and one peer path lit up. */
+/** The machine's PCIe hierarchy with providers and clients marked, and one peer path highlighted. */
 export function PcieTree({ inventory, lit }: { inventory: Inventory; lit: ReadonlySet<string> }): ReactNode {
   const isAcrossRoot = lit.size > 0 && pcieTree(inventory).filter((node) => holdsLit(node, lit)).length > 1;
   return (

@@ -1,6 +1,6 @@
 import { recogniseDevice, type DeviceRole, type Inventory, type PciFunction } from '@peerlab/contracts';
 
-/** A PCI function with what hangs below it. */
+/** A PCI function and the functions below it. */
 export interface PcieNode {
   fn: PciFunction;
   what: string;
@@ -8,7 +8,7 @@ export interface PcieNode {
   children: PcieNode[];
 }
 
-/** Functions as the tree their `parents` describe, in address order; a missing parent makes a root. */
+/** Functions as the tree that their `parents` describe, in address order; one with an unknown parent is a root. */
 export function pcieTree(inventory: Inventory): PcieNode[] {
   const sorted = [...inventory.functions].sort((a, b) => (a.address < b.address ? -1 : 1));
   const nodes = new Map(
@@ -70,12 +70,12 @@ const CLASSES: Record<string, string> = {
   '12': 'accelerator',
 };
 
-/** What a function is, by its class code. */
+/** Kind of a function by its class code. */
 export function className(fn: PciFunction): string {
   return CLASSES[fn.class.slice(0, 4)] ?? CLASSES[fn.class.slice(0, 2)] ?? `class ${fn.class}`;
 }
 
-/** Addresses that peer traffic of a pair touches: both ends and every bridge above them up to the shared one. */
+/** Addresses on the peer path of a pair: both ends and every bridge above them up to the common one. */
 export function addressesOnPath(inventory: Inventory, provider: string, client: string): Set<string> {
   const find = (address: string): PciFunction | undefined => inventory.functions.find((fn) => fn.address === address);
   const from = find(provider);

@@ -8,7 +8,7 @@ import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
-import { MetricBeside, metricFacts, type MetricFrame } from './metrics.js';
+import { CellMetric, metricFacts, type MetricFrame } from './metrics.js';
 import { MetricRows } from './MetricRows.js';
 import {
   alikeCells,
@@ -32,7 +32,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
   const groups = useMemo(() => groupColumns(grid.columns), [grid]);
   const frame = useMemo((): MetricFrame => {
-    // By column; looked up for every cell that is drawn.
+    // By column: every cell that is drawn needs it.
     const groupAt = groups.flatMap((group) => group.columns.map(() => group));
     return {
       againstOf: (column) => groupAt[column]?.columns ?? [],
@@ -113,7 +113,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
                 look={look}
               >
                 {own.length > 0 && (
-                  <MetricBeside metrics={own} column={column} frame={frame} room={look.dense ? 'dense' : 'wide'} />
+                  <CellMetric metrics={own} column={column} frame={frame} room={look.dense ? 'dense' : 'wide'} />
                 )}
               </TestCell>
             );

@@ -18,13 +18,13 @@ export function Evidence({ cell }: { cell: ResultView }): ReactNode {
   );
 }
 
-/** Which way the data took, as the devices' drivers counted it. */
-export function ProofFacts({ proof }: { proof: Proof }): ReactNode {
+/** The path that the data took, as counted by the drivers of the devices. */
+function ProofFacts({ proof }: { proof: Proof }): ReactNode {
   const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
   const [alias = 0, ram = 0] = ['alias pages', 'RAM pages'].map((name) => Number(proof.detail[name] ?? 0));
   return (
     <section aria-label="Proof of the path" className="proof">
-      <h3>Which way the data took</h3>
+      <h3>Path of the data</h3>
       {alias + ram > 0 && (
         <div className="proof-bar" aria-hidden="true">
           {alias > 0 && <span className="proof-peer" style={{ flexGrow: alias }} />}

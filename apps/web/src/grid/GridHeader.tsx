@@ -56,7 +56,7 @@ export function GridHeader({
   );
 }
 
-/** The same with a word for each, upright; the rest is in the title and in the evidence of a cell. */
+/** The header of a dense grid: one upright word for each column; the rest is in its tooltip and in the evidence. */
 function DenseHeader({
   columns,
   groups,

@@ -17,7 +17,7 @@ import { DENSE, isDense, useGridWindow } from './window.js';
 interface GridTableProps {
   label: string;
   rows: readonly GridRow[];
-  /** Those that are shown, by suite, in the order shown. */
+  /** The rows that are shown, by suite, in the order shown. */
   suites: readonly SuiteRows[];
   /** How many there are. */
   columns: number;
@@ -25,15 +25,15 @@ interface GridTableProps {
   starts: ReadonlySet<number>;
   folded: ReadonlySet<string>;
   open: { row: number; column: number } | null;
-  /** More cells than this are drawn dense. */
+  /** A grid with more cells is drawn dense. */
   roomyCells?: number;
   /** A column has room for one verdict only. */
   isNarrow?: boolean;
   renderHead: (frame: GridFrame) => ReactNode;
   renderFoot?: (frame: GridFrame) => ReactNode;
-  /** Lines are drawn again only when this is another function. */
+  /** Must keep its identity: every line is drawn again when it changes. */
   renderCell: (row: number, column: number, look: CellLook) => ReactNode;
-  /** Stands beside the name of a test. */
+  /** Shown next to the name of a test. */
   renderRowNote?: (row: number) => ReactNode;
   onFold: (suite: string) => void;
   onOpen: (place: { row: number; column: number } | null) => void;
@@ -41,14 +41,14 @@ interface GridTableProps {
 
 /**
  * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or
- * folds a suite. A large grid is dense, and only what is seen of it is drawn.
+ * folds a suite. A large grid is dense, and only the part in view is drawn.
  */
 export function GridTable(props: GridTableProps): ReactNode {
   const { rows: all, suites, columns: lastColumn, starts, folded, open, onFold, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
   /** Line within the table and column; column 0 is the row's header. */
   const [focus, setFocus] = useState<GridPlace>({ line: 0, column: 0 });
-  /** A place that takes the keyboard as soon as it is drawn. */
+  /** A place that gets the focus as soon as it is drawn. */
   const wanted = useRef<GridPlace | null>(null);
 
   const lines = useMemo(
@@ -118,9 +118,9 @@ export function GridTable(props: GridTableProps): ReactNode {
     if (at !== null) activate(at.line, at.column);
   };
   const grid = useMemo(() => ({ rows: all }), [all]);
-  // The same while only lines come and go: header and footer are not drawn anew.
+  // Keeps its identity while only lines change, so that header and footer are not drawn again.
   const columnsShown = useMemo(() => ({ fromColumn, toColumn }), [fromColumn, toColumn]);
-  // The tab stop must exist, also when it is scrolled away.
+  // The tab stop must exist even when it is scrolled out of view.
   const isTabStopDrawn =
     focused.line >= shown.fromLine &&
     focused.line < shown.toLine &&
@@ -199,7 +199,7 @@ export function GridTable(props: GridTableProps): ReactNode {
 
 const NO_ROWS: readonly number[] = [];
 
-/** The room of lines that are not drawn. */
+/** The space of lines that are not drawn. */
 function Gap({ lines, columns }: { lines: number; columns: number }): ReactNode {
   if (lines <= 0) return null;
   return (
@@ -213,7 +213,7 @@ function cellElement(within: HTMLElement | null, line: number, column: number): 
   return within?.querySelector<HTMLElement>(`[data-line="${line}"][data-column="${column}"]`) ?? null;
 }
 
-/** The cell that something happened in; null for links and whatever else stands beside the cells. */
+/** The cell of an event; null for links and everything outside the cells. */
 function placeOf(target: EventTarget): GridPlace | null {
   if (!(target instanceof Element)) return null;
   const cell = target.closest<HTMLElement>('a, [data-line]');

@@ -13,16 +13,16 @@ import { findKernelCell, foldTexts, groupKernels, kernelCellName } from './kerne
 import { KernelHeader, ROOMY_KERNELS } from './KernelHeader.js';
 import { KernelPages } from './KernelPages.js';
 import { KernelPanel } from './KernelPanel.js';
-import { MetricBeside, metricFacts, type MetricRoom } from './metrics.js';
+import { CellMetric, metricFacts, type MetricRoom } from './metrics.js';
 import { MetricRows } from './MetricRows.js';
 import { alikeCells, groupRows, groupStarts, metricsOf, reasonLookup, sortRows, verdictAt } from './model.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
-/** A table of more cells is drawn dense. */
+/** A table with more cells is drawn dense. */
 const ROOMY_CELLS = 6000;
 
-/** Tests × kernels: what became of every test from kernel to kernel. */
+/** Tests × kernels: the verdict of every test from kernel to kernel. */
 export function KernelGrid({ data: grid, search, matches, change }: GridViewProps<BuildGrid>): ReactNode {
   const { folded, fold } = useFolded(search, change);
   const order = search.sort ?? 'suite';
@@ -67,13 +67,13 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
         {grid.pending > 0 && (
           <p className="notice notice-quiet" role="status">
             Results of {countText(grid.pending)} older {grid.pending === 1 ? 'attempt is' : 'attempts are'} still being
-            summed up; cells fill in by themselves.
+            summarised; cells fill in by themselves.
           </p>
         )}
         {notice}
         {metricNotice}
         <GridTable
-          // Another page starts at its own beginning.
+          // Another page of kernels begins at the left.
           key={search.before ?? ''}
           label={`Verdicts by test and kernel build, ${grid.combination?.label ?? 'all combinations'}`}
           rows={grid.rows}
@@ -115,16 +115,14 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
               >
-                {/* A cell that has nothing beside its verdict is drawn as one element. */}
+                {/* A cell with nothing but its verdict is drawn as one element. */}
                 {differs !== undefined ? (
                   <>
                     <span className="cell-differs" aria-hidden="true" />
                     <span className="unseen">, {differs}</span>
                   </>
                 ) : (
-                  own.length > 0 && (
-                    <MetricBeside metrics={own} column={column} frame={frame} room={roomOf(look.dense)} />
-                  )
+                  own.length > 0 && <CellMetric metrics={own} column={column} frame={frame} room={roomOf(look.dense)} />
                 )}
               </TestCell>
             );
@@ -158,7 +156,7 @@ function NoKernels({ grid, search }: Pick<GridViewProps<unknown>, 'search'> & { 
       <>
         <KernelPages grid={grid} search={search} />
         <Empty title="No older kernel was tested.">
-          <p>The address names a time before all kernels that have results.</p>
+          <p>All kernels with results are newer than the time in the address.</p>
         </Empty>
       </>
     );

@@ -7,7 +7,7 @@ import type { GridFrame } from './rows.js';
 import type { KernelGroup } from './kernel-model.js';
 import { featuresText } from './kernel-model.js';
 
-/** More kernels than this stand upright. */
+/** With more kernels than this, their names are written upright. */
 export const ROOMY_KERNELS = 8;
 
 /** Two header rows: names of builds, merged, and below each its kernels, newest first. */
@@ -129,7 +129,7 @@ function Kernel({
         )}
       </span>
       <span className="kernel-release">{kernel.release}</span>
-      <span className="muted">{kernel.testedAt === null ? 'not summed up yet' : <Ago at={kernel.testedAt} />}</span>
+      <span className="muted">{kernel.testedAt === null ? 'not summarised yet' : <Ago at={kernel.testedAt} />}</span>
     </div>
   );
 }

@@ -6,14 +6,14 @@ import type { GridSearch } from '../search.js';
 import { countText } from '../ui/numbers.js';
 import { pageText } from './kernel-model.js';
 
-/** Ways to older and newer kernels, and which ones these are; nothing when all are shown. */
+/** Links to older and newer kernels, and which kernels are shown; nothing when all are shown. */
 export function KernelPages({ grid, search }: { grid: BuildGrid; search: GridSearch }): ReactNode {
   const { older, newer } = grid;
   const navigate = useNavigate();
   const nav = useRef<HTMLElement>(null);
-  /** The page that is left, until the next one has come. */
+  /** The page that was left, until the next one has loaded. */
   const left = useRef<BuildGrid | null>(null);
-  // The link that was followed may be gone on the last page: the keyboard goes to one that is there.
+  // The last page lacks the link that was followed: the focus moves to the other one.
   useEffect(() => {
     if (left.current === null || left.current === grid) return;
     left.current = null;
@@ -38,7 +38,7 @@ export function KernelPages({ grid, search }: { grid: BuildGrid; search: GridSea
         </Link>
       )}
       {newer.count > 0 && (
-        <Link {...common} search={to(newer.before)} title={withKeys('the kernels before these', 'newerKernels')}>
+        <Link {...common} search={to(newer.before)} title={withKeys('newer kernels', 'newerKernels')}>
           <span aria-hidden="true">← </span>newer kernels
         </Link>
       )}
@@ -48,7 +48,7 @@ export function KernelPages({ grid, search }: { grid: BuildGrid; search: GridSea
           : `kernels with results; ${countText(newer.count)} or more are newer`}
       </span>
       {older.count > 0 && (
-        <Link {...common} search={to(older.before)} title={withKeys('the kernels after these', 'olderKernels')}>
+        <Link {...common} search={to(older.before)} title={withKeys('older kernels', 'olderKernels')}>
           older kernels<span aria-hidden="true"> →</span>
         </Link>
       )}

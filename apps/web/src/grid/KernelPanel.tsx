@@ -17,7 +17,7 @@ import { PanelFrame } from './PanelFrame.js';
 
 interface KernelPanelProps {
   grid: BuildGrid;
-  /** What the test of the row measured; none unless metrics are shown. */
+  /** Metrics of the test in the row; empty unless metrics are shown. */
   metrics: readonly GridMetricRow[];
   frame: MetricFrame;
   row: number;
@@ -110,7 +110,7 @@ function Results({
     ...resultQuery(chosen?.attemptId ?? '', suite, test),
     enabled: chosen !== undefined,
   });
-  if (chosen === undefined) return <p>Its result is not stored any more.</p>;
+  if (chosen === undefined) return <p>Its result is no longer stored.</p>;
   const { attemptId, combination, log, machine, run, at } = chosen;
   const same = results.filter(({ verdict }) => verdict === chosen.verdict).length;
   return (
@@ -121,8 +121,8 @@ function Results({
       {grid.combination === null && (
         <p className="muted">
           {same === results.length
-            ? `All ${countText(results.length)} combinations say so; this one:`
-            : `${countText(same)} of ${countText(results.length)} combinations ${same === 1 ? 'says' : 'say'} so; the worst is shown:`}
+            ? `All ${countText(results.length)} combinations have this verdict; this one:`
+            : `${countText(same)} of ${countText(results.length)} combinations ${same === 1 ? 'has' : 'have'} this verdict; the worst is shown:`}
         </p>
       )}
       <p className="row">

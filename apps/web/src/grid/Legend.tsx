@@ -2,7 +2,7 @@ import { VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { VerdictMark } from '../ui/verdict.js';
 
-/** What the marks in the grid mean, from the one verdict table. */
+/** The meaning of the marks in the grid, from the verdict table. */
 export function Legend(): ReactNode {
   return (
     <details className="legend">

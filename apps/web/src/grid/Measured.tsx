@@ -4,7 +4,7 @@ import { countText, numberText } from '../ui/numbers.js';
 import type { MetricFrame } from './metrics.js';
 import { changeText, compareMetric, type GridMetricRow } from './model.js';
 
-/** What a test measured in one column, each metric with a link to its trend there. */
+/** Metrics of a test in one column, each with a link to its trend. */
 export function Measured({
   metrics,
   column,

@@ -5,7 +5,7 @@ import type { GridFrame } from './rows.js';
 import { changeSign, ChangeMark, metricFacts, toneOf, type MetricFrame, type MetricRoom } from './metrics.js';
 import { compareMetric, type GridMetricRow } from './model.js';
 
-/** Medians below the same columns as the verdicts, each against the column that its frame says. */
+/** Medians below the columns of the verdicts, each compared with the column that the frame names. */
 export function MetricRows({
   metrics,
   frame,
@@ -18,7 +18,7 @@ export function MetricRows({
   /** Those that are shown. */
   metrics: readonly GridMetricRow[];
   frame: MetricFrame;
-  /** Hash of the combination that all columns are of, if they are. */
+  /** Hash of the combination when all columns are of the same one. */
   only?: string | undefined;
   /** How many there are. */
   columns: number;
@@ -94,7 +94,7 @@ function MetricCell({
       className={room === 'dense' ? 'dense-metric' : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
       {...(room === 'dense' && { 'aria-label': title })}
-      // The row's header has the way for the keyboard: hundreds of columns would be hundreds of stops.
+      // The keyboard reaches the trend through the row's header: a link in each column would be hundreds of tab stops.
       tabIndex={-1}
     >
       {room === 'dense' ? (

@@ -1,6 +1,6 @@
 import { useEffect, useRef, type ReactNode } from 'react';
 
-/** The frame of the evidence beside a grid. Takes the keyboard when it opens; mount it anew for every cell. */
+/** The frame of the evidence next to a grid. It takes the focus when it is mounted; give it a key for each cell. */
 export function PanelFrame({
   suite,
   test,

@@ -4,7 +4,7 @@ import { Ago } from '../ui/time.js';
 import { VerdictCounts } from '../ui/verdict.js';
 import { countAll, type GridRows, type SuiteRows } from './model.js';
 
-/** All verdicts of a grid, counted, and how many tests the filter leaves. */
+/** Counts of all verdicts of a grid, and how many tests pass the filter. */
 export function Totals({
   grid,
   suites,
@@ -16,9 +16,9 @@ export function Totals({
   /** Those that are shown. */
   suites: readonly SuiteRows[];
   columns: number;
-  /** When the answer was made. */
+  /** When the controller made the answer. */
   at: string;
-  /** What else is to be said of the whole. */
+  /** Further notes on the whole grid. */
   children?: ReactNode;
 }): ReactNode {
   const counts = useMemo(() => countAll(grid), [grid]);

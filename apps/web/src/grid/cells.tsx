@@ -4,7 +4,7 @@ import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
 import type { CellLook } from './rows.js';
 import { countVerdicts, worstCounted, type GridRows } from './model.js';
 
-/** What makes a cell a place of the keyboard. */
+/** Attributes that the keyboard navigation needs on a cell. */
 export interface CellPlace {
   'data-line': number;
   'data-column': number;
@@ -12,7 +12,7 @@ export interface CellPlace {
   tabIndex: number;
 }
 
-/** What a suite comes to in one column: all counts, or the worst verdict where there is no room. */
+/** Summary of a suite in one column: all counts, or the worst verdict where there is no room. */
 export function SuiteCell({
   grid,
   rows,
@@ -44,7 +44,7 @@ export function SuiteCell({
   );
 }
 
-/** A verdict that is a cell, where VerdictMark stands in one: thousands of these are drawn while a grid scrolls. */
+/** A verdict drawn as a cell without inner elements: thousands of these are drawn while a grid scrolls. */
 function DenseMark({
   verdict,
   title,
@@ -85,14 +85,14 @@ export function TestCell({
   verdict: Verdict | null;
   /** Why there is no verdict yet; null = the test never ran here. */
   pending: string | null;
-  /** Known of those that say that something is wrong. */
+  /** Present for verdicts that are wrong. */
   reason: string | undefined;
-  /** Further lines of the title. */
+  /** Further lines of the tooltip. */
   facts?: readonly string[];
   /** It failed in the same way as the open cell. */
   isAlike?: boolean;
   look: CellLook;
-  /** Stands beside the verdict. */
+  /** Shown next to the verdict. */
   children?: ReactNode;
 }): ReactNode {
   const classes = ['cell'];

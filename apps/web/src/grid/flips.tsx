@@ -8,13 +8,13 @@ import { flipsOf, type FlipsByTest, type GridRows } from './model.js';
 
 interface FlipsState {
   flips: FlipsByTest;
-  /** What is to be said above the grid: an error, or that the counting goes on. */
+  /** Shown above the grid: an error, or that counting is still in progress. */
   notice: ReactNode;
-  /** Beside the name of a test; absent unless the grid is sorted by flakiness. */
+  /** Shown next to the name of a test; absent unless the grid is sorted by flakiness. */
   renderRowNote: ((row: number) => ReactNode) | undefined;
 }
 
-/** How often tests flip, asked for only while the grid is sorted by it. */
+/** How often tests flip. Fetched only while the grid is sorted by it. */
 export function useFlips(grid: GridRows, isWanted: boolean, combination: string | undefined): FlipsState {
   const { data, error, refetch } = useQuery({ ...flakinessQuery(combination), enabled: isWanted });
   const flips = useMemo(
@@ -29,7 +29,7 @@ export function useFlips(grid: GridRows, isWanted: boolean, combination: string 
         <p className="totals muted" role="status">
           {data === undefined
             ? 'Counting flips…'
-            : `Flips: how often the verdict changed on one and the same kernel and combination, in the newest ${FLAKINESS_WINDOW} attempts of each build name (${countText(data.attempts)} attempts${data.pending > 0 ? `, ${countText(data.pending)} of them still to be summed up` : ''}).`}
+            : `Flips: how often the verdict changed on the same kernel and combination, in the newest ${FLAKINESS_WINDOW} attempts of each build name (${countText(data.attempts)} attempts${data.pending > 0 ? `, ${countText(data.pending)} of them still to be summed up` : ''}).`}
         </p>
       ) : (
         <ErrorNotice error={error} retry={() => void refetch()} />

@@ -14,11 +14,11 @@ interface KernelMetricsState {
   frame: MetricFrame;
   /** The column that the others are compared with; null while nothing was measured. */
   reference: number | null;
-  /** What the ratios are against, or why there is none; to be said above the grid. */
+  /** The reference of the ratios, or why there is none; shown above the grid. */
   notice: ReactNode;
 }
 
-/** What the tests measured on the kernels of a grid; asked for only while it is wanted. */
+/** Metrics of the tests on the kernels of a grid. Fetched only while metrics are shown. */
 export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: string | undefined): KernelMetricsState {
   const { columns, combination } = grid;
   const hash = combination?.hash ?? '';
@@ -30,7 +30,7 @@ export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: str
     () => (isWanted && data !== undefined ? alignMetrics(columns, data) : []),
     [columns, data, isWanted],
   );
-  // While a page is turned, one answer may be there before the other.
+  // While the page changes, one of the two answers may arrive before the other.
   const isRead = data !== undefined && columns.some(({ key }) => data.kernels.includes(key));
   const reference = useMemo(() => referenceKernel(columns, metrics), [columns, metrics]);
   const frame = useMemo(
@@ -48,18 +48,18 @@ export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: str
     notice = (
       <p className="totals muted" role="status">
         {combination === null ? (
-          'No metrics here: figures of different hardware do not fold into one. Choose a combination to see its own.'
+          'No metrics here: values of different hardware cannot be combined. Choose a combination to see its metrics.'
         ) : !isRead ? (
           'Reading the metrics…'
         ) : of === undefined ? (
-          'No test measured anything on these kernels.'
+          'The tests on these kernels have no metrics.'
         ) : (
           <>
             Medians, each against kernel <code title={of.buildId}>{shortBuildId(of.buildId)}</code> of{' '}
             <strong>{of.build.name}</strong>,{' '}
             {of.features.length > 0
-              ? `the oldest one here, as all that measured have features: ${of.features.join(', ')}`
-              : 'the newest one here without special features'}
+              ? `the oldest kernel here, because all kernels with metrics have ${of.features.join(', ')}`
+              : 'the newest kernel here without special features'}
             . Overlapping quartiles make no claim.
           </>
         )}

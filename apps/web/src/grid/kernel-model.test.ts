@@ -69,8 +69,8 @@ describe('kernels', () => {
       ],
     });
     expect([texts.get('0:1'), texts.get('1:2'), texts.get('0:0')]).toEqual([
-      '1 of 3 combinations says so',
-      '2 of 5 combinations say so',
+      '1 of 3 combinations has this verdict',
+      '2 of 5 combinations have this verdict',
       undefined,
     ]);
   });

@@ -31,7 +31,7 @@ export function kernelCellName(grid: Pick<BuildGrid, 'rows' | 'columns'>, row: n
   return `${suite}/${test}@${grid.columns[column]?.buildId ?? ''}`;
 }
 
-/** Finds the cell that a name in the address means; null when this grid has none. */
+/** The cell that a name in the address stands for; null when this grid has no such cell. */
 export function findKernelCell(
   grid: Pick<BuildGrid, 'rows' | 'columns'>,
   name: string | undefined,
@@ -42,17 +42,17 @@ export function findKernelCell(
   return row < 0 || column < 0 ? null : { row, column };
 }
 
-/** `worst of 3 combinations, 1 of them says so`, or that all agree. By `row:column`. */
+/** `1 of 3 combinations has this verdict`, where combinations disagree. By `row:column`. */
 export function foldTexts(grid: Pick<BuildGrid, 'differs'>): ReadonlyMap<string, string> {
   return new Map(
     grid.differs.map(([row, column, worst, of]) => [
       `${row}:${column}`,
-      `${worst} of ${of} combinations ${worst === 1 ? 'says' : 'say'} so`,
+      `${worst} of ${of} combinations ${worst === 1 ? 'has' : 'have'} this verdict`,
     ]),
   );
 }
 
-/** Metrics by column of a grid; those that no shown kernel has are left out. The two answers may be of different moments. */
+/** Metrics by column of a grid, without those of no shown kernel. The two answers may have been made at different times. */
 export function alignMetrics(columns: readonly Pick<KernelColumn, 'key'>[], answer: KernelMetrics): GridMetricRow[] {
   const placeOf = new Map(answer.kernels.map((key, place) => [key, place]));
   const places = columns.map(({ key }) => placeOf.get(key));
@@ -65,8 +65,8 @@ export function alignMetrics(columns: readonly Pick<KernelColumn, 'key'>[], answ
 }
 
 /**
- * The column that the others’ metrics are compared with: of those that measured anything the newest kernel without
- * features, else the oldest. Null when nothing was measured.
+ * The column with which the metrics of the others are compared: of the kernels with metrics, the newest one without
+ * features, else the oldest. Null when there are no metrics.
  */
 export function referenceKernel(
   columns: readonly Pick<KernelColumn, 'builtAt' | 'features'>[],
@@ -79,7 +79,7 @@ export function referenceKernel(
   return (byAge.findLast(({ features }) => features.length === 0) ?? byAge[0])?.column ?? null;
 }
 
-/** Which kernels a page has, newest first: `kernels 31–60 of 75`, or `of 560 or more` where they were not all counted. */
+/** The kernels of a page, newest first: `kernels 31–60 of 75`, or `of 560 or more` where not all were counted. */
 export function pageText(newer: number, shown: number, older: number): string {
   const total = `${countText(newer + shown + older)}${older >= KERNELS_COUNTED ? ' or more' : ''}`;
   if (shown === 0) return `none of ${total} kernels with results is older`;

@@ -2,20 +2,20 @@ import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import { changeText, compareMetric, timesText, type GridMetricRow, type MetricChange } from './model.js';
 
-/** How the columns of a grid are compared in what was measured, and where that leads. */
+/** How the metrics of the columns of a grid are compared. */
 export interface MetricFrame {
-  /** Columns that a column may be compared with: the first of them that has a value is taken. */
+  /** Columns with which a column may be compared: the first one with a value is used. */
   againstOf: (column: number) => readonly number[];
-  /** What a column is called in a sentence: `build base`. */
+  /** Name of a column in a sentence: `build base`. */
   nameOf: (column: number) => string;
   /** Hash of a column's hardware combination. */
   combinationOf: (column: number) => string;
 }
 
-/** How much room a column has: for text beside the verdict, for short text below it, or for a corner of the cell. */
+/** Room in a cell: for text next to the verdict, for short text below it, or for a sign in the corner. */
 export type MetricRoom = 'wide' | 'narrow' | 'dense';
 
-/** Median, samples, quartiles and what became of it since the base, as lines of a title. */
+/** Median, samples, quartiles and change since the base, as lines of a tooltip. */
 export function metricFacts(row: GridMetricRow, column: number, frame: MetricFrame): string[] {
   const value = row.values[column];
   if (value == null) return [];
@@ -27,7 +27,7 @@ export function metricFacts(row: GridMetricRow, column: number, frame: MetricFra
   ];
 }
 
-/** Class of a change's colour: no claim, no colour. */
+/** CSS class for the colour of a change; an unclear change has no colour. */
 export function toneOf(change: MetricChange | null): string {
   if (change === null || !change.clear) return 'muted';
   return change.factor >= 1 ? 'tone-good' : 'tone-bad';
@@ -39,7 +39,7 @@ export function changeSign({ factor, clear }: MetricChange): string {
   return factor >= 1 ? '▲' : '▼';
 }
 
-/** What became of a metric since the base, in words or, where there is little room, in a sign and a number. */
+/** Change of a metric since the base, in words or, where there is little room, as a sign and a number. */
 export function ChangeMark({ change, room }: { change: MetricChange | null; room: MetricRoom }): ReactNode {
   if (change === null) return null;
   if (room === 'wide') return <span className={`change ${toneOf(change)}`}>{changeText(change)}</span>;
@@ -54,8 +54,8 @@ export function ChangeMark({ change, room }: { change: MetricChange | null; room
   );
 }
 
-/** What a test measured in one column, beside its verdict: the first metric, and how many more there are. */
-export function MetricBeside({
+/** The first metric of a test in one column, next to its verdict, and how many more there are. */
+export function CellMetric({
   metrics,
   column,
   frame,
@@ -72,7 +72,7 @@ export function MetricBeside({
   const change = compareMetric(first, column, frame.againstOf(column));
   if (room === 'dense') {
     if (change?.clear !== true) return null;
-    // A sign beside the verdict would not fit.
+    // A sign next to the verdict would not fit.
     return (
       <span className={change.factor >= 1 ? 'corner-better' : 'corner-worse'}>
         <span className="unseen">, {changeText(change)}</span>

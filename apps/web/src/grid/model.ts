@@ -23,7 +23,7 @@ export interface ColumnGroup {
   combination: GridColumn['combination'];
   /** Column indices, first to last. */
   columns: number[];
-  /** Machine names that stand below it, each once. */
+  /** Names of the machines with this combination, each once. */
   machines: string[];
 }
 
@@ -41,7 +41,7 @@ export function groupColumns(columns: readonly GridColumn[]): ColumnGroup[] {
   return groups;
 }
 
-/** Columns that open a new group: they get the strong line on their left. */
+/** First columns of groups: they have a strong line on their left. */
 export function groupStarts(groups: readonly Pick<ColumnGroup, 'columns'>[]): Set<number> {
   return new Set(groups.flatMap((group) => group.columns.slice(0, 1)));
 }
@@ -52,7 +52,7 @@ export interface SuiteRows {
   rows: number[];
 }
 
-/** Rows by suite in the grid's order, without the rows that `matches` refuses. */
+/** Rows by suite in the grid's order; only rows for which `matches` is true. */
 export function groupRows(grid: GridRows, matches: (text: string) => boolean): SuiteRows[] {
   const suites = new Map<string, number[]>();
   grid.rows.forEach(({ suite, test }, index) => {
@@ -69,9 +69,9 @@ export function verdictAt(grid: GridRows, row: number, column: number): Verdict 
   return VERDICT_BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
 }
 
-export type VerdictCount = Partial<Record<Verdict, number>>;
+type VerdictCount = Partial<Record<Verdict, number>>;
 
-/** Verdicts of some rows in one column, counted. */
+/** Counts of the verdicts of some rows in one column. */
 export function countVerdicts(grid: GridRows, rows: readonly number[], column: number): VerdictCount {
   const counts: VerdictCount = {};
   for (const row of rows) {
@@ -81,7 +81,7 @@ export function countVerdicts(grid: GridRows, rows: readonly number[], column: n
   return counts;
 }
 
-/** All verdicts of a grid, counted. */
+/** Counts of all verdicts of a grid. */
 export function countAll(grid: GridRows): VerdictCount {
   const counts: VerdictCount = {};
   for (const { verdicts } of grid.rows) {
@@ -93,12 +93,12 @@ export function countAll(grid: GridRows): VerdictCount {
   return counts;
 }
 
-/** Why something is wrong, by `row:column`. */
+/** Reasons of wrong verdicts, by `row:column`. */
 export function reasonLookup(grid: Pick<Grid, 'notes'>): ReadonlyMap<string, string> {
   return new Map(grid.notes.map(({ row, column, reason }) => [`${row}:${column}`, reason]));
 }
 
-/** A reason without what differs between two cases of the same trouble: numbers and addresses. */
+/** A reason without numbers and addresses, which differ between two cases of the same failure. */
 export function reasonKind(reason: string): string {
   return reason.replace(/0x[0-9a-f]+|\d+/gi, '#');
 }
@@ -108,7 +108,7 @@ export function worstCounted(counts: VerdictCount): Verdict | null {
   return worstVerdict(VERDICTS.filter((verdict) => (counts[verdict] ?? 0) > 0));
 }
 
-/** Cells that say that the same is wrong as in the open one, by `row:column`; itself is not among them. */
+/** Other cells that failed for the same reason as the open one, by `row:column`. */
 export function alikeCells(
   { notes }: Pick<Grid, 'notes'>,
   open: { row: number; column: number } | null,
@@ -126,15 +126,15 @@ export type RowOrder = (typeof ROW_ORDERS)[number];
 /** How often tests flipped, by `suite/test`. */
 export type FlipsByTest = ReadonlyMap<string, Flips>;
 
-/** Flips of a row of the grid; undefined where it had no chance to flip. */
+/** Flips of a row of the grid; undefined for a test with fewer than two comparable results. */
 export function flipsOf(grid: GridRows, row: number, flips: FlipsByTest): Flips | undefined {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
   return flips.get(`${suite}/${test}`);
 }
 
 /**
- * Rows of a suite by its own order, by how many columns they are wrong in, by how often they flipped (of
- * equals the one with the fewest chances first), or by name. Pure.
+ * Rows of a suite in its own order, by the number of columns with a wrong verdict, by how often they flipped (of equals,
+ * the one with the fewest chances first), or by name. Pure.
  */
 export function sortRows(
   grid: GridRows,
@@ -160,7 +160,7 @@ export function sortRows(
   }
 }
 
-/** In how many columns a test says that something is wrong. */
+/** Number of columns in which a test has a wrong verdict. */
 function wrongColumns(grid: GridRows, row: number): number {
   return Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => {
     const verdict = VERDICT_BY_LETTER.get(letter);
@@ -175,7 +175,7 @@ export function cellName(grid: Grid, row: number, column: number): string {
   return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}`;
 }
 
-/** Finds the cell that a name in the address means; null when this grid has none. */
+/** The cell that a name in the address stands for; null when this grid has no such cell. */
 export function findCell(grid: Grid, name: string | undefined): { row: number; column: number } | null {
   if (name === undefined) return null;
   const parts = /^([^/]*)\/(.*)@([^@]*)@([^@]*)$/.exec(name);
@@ -188,25 +188,25 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
   return row < 0 || column < 0 ? null : { row, column };
 }
 
-/** What the test of a row measured, in the order of the answer. */
+/** Metrics of the test in a row, in the order of the answer. */
 export function metricsOf(grid: GridRows, metrics: readonly GridMetricRow[], row: number): GridMetricRow[] {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
   return metrics.filter((metric) => metric.suite === suite && metric.test === test);
 }
 
-/** A column's metric against that of another column. */
+/** A metric of one column compared with that of another. */
 export interface MetricChange {
-  /** Column index compared with. */
+  /** Index of the column compared with. */
   against: number;
   /** Above 1 = better by that factor, below 1 = worse, whichever direction the metric has. */
   factor: number;
-  /** False when the quartile ranges overlap: then no claim is made. */
+  /** False when the quartile ranges overlap: the change may be noise. */
   clear: boolean;
 }
 
 /**
- * A column's metric against the first of the `candidates` that has one. Null when there is nothing to compare: no
- * value, no such column, or it is that column itself.
+ * Compares a metric of a column with the first of the `candidates` that has a value. Null when the column has no value,
+ * no candidate has one, or the candidate is the column itself.
  */
 export function compareMetric(row: GridMetricRow, column: number, candidates: readonly number[]): MetricChange | null {
   const value = row.values[column];

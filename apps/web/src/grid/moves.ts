@@ -1,16 +1,16 @@
-/** A place of the grid's keyboard: a line of the table and a column, of which 0 is the line's header. */
+/** A place for the keyboard in the grid: a line of the table and a column; column 0 is the line's header. */
 export interface GridPlace {
   line: number;
   column: number;
 }
 
-/** The part of a keyboard event that decides. */
+/** The part of a keyboard event that matters here. */
 type Stroke = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'>;
 
 /** Lines that Page Up and Page Down pass. */
 const PAGE_LINES = 20;
 
-/** Where a key leads from a place; null when it is no key of the grid. Pure. */
+/** The place to which a key moves the focus; null for any other key. Pure. */
 export function moved(stroke: Stroke, at: GridPlace, lastLine: number, lastColumn: number): GridPlace | null {
   const far = stroke.ctrlKey || stroke.metaKey;
   switch (stroke.key) {

@@ -3,7 +3,7 @@ import { SuiteCell, type CellPlace } from './cells.js';
 import type { GridRows } from './model.js';
 import type { ColumnWindow } from './window.js';
 
-/** How a cell stands in the table. */
+/** How a cell is drawn. */
 export interface CellLook {
   isOpen: boolean;
   /** First column of its group. */
@@ -12,13 +12,13 @@ export interface CellLook {
   place: CellPlace;
 }
 
-/** What is drawn of the columns, for header and footer rows that stand above and below the cells. */
+/** The columns that are drawn, for the header and footer rows. */
 export interface GridFrame {
   dense: boolean;
   shown: ColumnWindow;
 }
 
-/** Header or footer; drawn again only when what it shows is something else. */
+/** Header or footer; drawn again only when its properties change. */
 export const FramePart = memo(function FramePart({
   render,
   dense,
@@ -27,7 +27,7 @@ export const FramePart = memo(function FramePart({
   return render({ dense, shown });
 });
 
-/** What every line has; all of it stays the same while the keyboard moves on another line. */
+/** Properties of every line. None of them changes while the focus moves on another line. */
 interface LineProps {
   line: number;
   fromColumn: number;
@@ -47,7 +47,7 @@ const placeAt = ({ line, focused }: LineProps, column: number): CellPlace => ({
   tabIndex: column === focused ? 0 : -1,
 });
 
-/** The line of a suite: its name folds it, its cells sum it up. */
+/** The line of a suite: a click on its name folds it, its cells summarise it. */
 export const SuiteLine = memo(function SuiteLine({
   grid,
   suite,
@@ -99,7 +99,7 @@ export const TestLine = memo(function TestLine({
 }: LineProps & {
   row: number;
   test: string;
-  /** Of the open cell; -1 when it is on another line. */
+  /** Column of the open cell; -1 when it is on another line. */
   openColumn: number;
   renderCell: (row: number, column: number, look: CellLook) => ReactNode;
   renderRowNote: ((row: number) => ReactNode) | undefined;
@@ -124,7 +124,7 @@ export const TestLine = memo(function TestLine({
   );
 });
 
-/** The cells that are drawn, and the room of those that are not. */
+/** The cells that are drawn, and the space of the others. */
 function Cells({
   fromColumn,
   toColumn,

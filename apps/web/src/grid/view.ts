@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import type { GridSearch } from '../search.js';
 
-/** What both views of the grid get: their answer, the address, and a way to change it. */
+/** Properties of both views of the grid: the search part of the address and a function that changes it. */
 export interface GridViewProps<T> {
   data: T;
   search: GridSearch;
@@ -27,7 +27,7 @@ export function useFolded(
   };
 }
 
-/** Gives the keyboard back to the cell of the grid that had it. */
+/** Returns the focus to the tab stop of the grid. */
 export function focusGrid(): void {
   document.querySelector<HTMLElement>('table.grid [tabindex="0"]')?.focus({ preventScroll: true });
 }

@@ -49,6 +49,7 @@ export function useGridWindow(
   dense: boolean,
 ): GridWindow & { scrollToPlace: (line: number, column: number) => void } {
   const axis = { getScrollElement: () => scroller.current, rangeExtractor: stepped, enabled: dense };
+  // oxlint-disable-next-line react/incompatible-library -- it concerns the React Compiler, which does not run here
   const rows = useVirtualizer({
     ...axis,
     count: lines,
@@ -56,6 +57,7 @@ export function useGridWindow(
     overscan: LINES_BEYOND,
     observeElementRect: observeUncovered,
   });
+  // oxlint-disable-next-line react/incompatible-library -- as above
   const cols = useVirtualizer({
     ...axis,
     horizontal: true,

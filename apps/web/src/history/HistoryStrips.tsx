@@ -8,7 +8,7 @@ import { countText } from '../ui/numbers.js';
 import { exactText } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 
-/** One box for each combination: its counts, and a strip of verdicts for each build's name. */
+/** One box for each combination: its counts, and a strip of verdicts for each build name. */
 export function HistoryStrips({
   histories,
   chosen,
@@ -35,7 +35,7 @@ function CombinationBox({ history, chosen }: { history: CombinationHistory; chos
           {chosen.combination === combination.hash ? (
             combination.label
           ) : (
-            <Link to="/history" search={{ ...chosen, combination: combination.hash }} title="show this one alone">
+            <Link to="/history" search={{ ...chosen, combination: combination.hash }} title="show only this one">
               {combination.label}
             </Link>
           )}
@@ -57,16 +57,16 @@ function Counts({ history: { counts } }: { history: CombinationHistory }): React
         <dt>n</dt>
         <dd className="number">{countText(n)}</dd>
       </div>
-      <div title={`${passed} of ${conclusive} results that say something of the kernel`}>
+      <div title={`${passed} of ${conclusive} conclusive results`}>
         <dt>passed</dt>
         <dd className="number">{conclusive === 0 ? '–' : `${Math.floor((passed / conclusive) * 100)} %`}</dd>
       </div>
-      <div title="how often the verdict of a build’s name changed">
+      <div title="how often the verdict changed within a build name">
         <dt>changes</dt>
         <dd className="number">{countText(changes)}</dd>
       </div>
       {changesOnSameKernel > 0 && (
-        <div title="changes between results of one and the same kernel: the test or the kernel is flaky">
+        <div title="changes between results of the same kernel: the test or the kernel is flaky">
           <dt>on the same kernel</dt>
           <dd className="number">
             <span className="chip chip-warn">{countText(changesOnSameKernel)}</span>
@@ -125,7 +125,7 @@ function Mark({ entry }: { entry: HistoryEntry }): ReactNode {
   );
 }
 
-/** Neighbours of one and the same kernel together. */
+/** Groups neighbouring results of the same kernel. */
 function byKernel(entries: readonly HistoryEntry[]): HistoryEntry[][] {
   const groups: HistoryEntry[][] = [];
   for (const entry of entries) {

@@ -12,11 +12,11 @@ interface LogRowProps {
   needle: string;
   isFound: boolean;
   isMarked: boolean;
-  /** Address of the whole log, where this is a part of it. */
+  /** Address of the whole log when only a part is shown. */
   page?: string;
 }
 
-/** One line: its number as a link, its time on hover, its text. Clicks on the number are handled by the list. */
+/** One line: its number as a link, its time in the tooltip, its text. The list handles clicks on the number. */
 export const LogRow = memo(function LogRow({
   seq,
   line,
@@ -50,12 +50,12 @@ export const LogRow = memo(function LogRow({
 
 function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNode {
   if (line === undefined) return <span className="log-text muted">…</span>;
-  if (line === 'gap') return <span className="log-text log-gap">this line never arrived (gap in the stream)</span>;
+  if (line === 'gap') return <span className="log-text log-gap">this line was lost (gap in the stream)</span>;
   if (line.gap !== undefined) return <span className="log-text log-gap">{line.text}</span>;
   if (line.continues === true) {
     return (
       <>
-        <span className="log-continues" title="goes on from the line above" aria-label="goes on from the line above">
+        <span className="log-continues" title="continues the line above" aria-label="continues the line above">
           ↪
         </span>
         <LineText line={{ seq: line.seq, at: line.at, text: line.text }} needle={needle} />

@@ -35,7 +35,7 @@ export interface MarkedLines {
 interface LogViewProps {
   attemptId: string;
   stream: LogStream;
-  /** How many lines there are, as far as is known. */
+  /** Number of lines known so far. */
   lines: number;
   marked: MarkedLines | null;
   onMark: (marked: MarkedLines) => void;
@@ -58,7 +58,7 @@ export function LogView({ attemptId, stream, lines, marked, onMark }: LogViewPro
   useLayoutEffect(() => list.attach(frame.current), [list]);
   useLayoutEffect(() => list.setCount(total), [list, total]);
   useEffect(() => {
-    // What was held may have been let go: asking for what is there costs nothing.
+    // The store drops chunks that were not used for long; for chunks that it has, this does nothing.
     if (version >= 0 && to > from) store.ensure(from, to - 1);
   }, [store, version, from, to]);
 
@@ -78,7 +78,7 @@ export function LogView({ attemptId, stream, lines, marked, onMark }: LogViewPro
     if (marked !== null) list.scrollToLine(Math.min(marked.first, total) - 1, 'center');
   });
   useEffect(() => {
-    // Once, when the total is known: a later mark comes from a click in view and must not move the view.
+    // Only once the total is known: a later mark comes from a click on a visible line and must not scroll.
     if (isReady) openMarked();
   }, [isReady]);
 

@@ -12,8 +12,8 @@ const TAIL_LINES = 200;
 const FOLLOW_PX = 40;
 
 /**
- * The last lines of a stream. Follows while the view is at the end; scrolled up it stands still, and says
- * how much came since. A line number leads to `page`, the address of the whole log, at that line.
+ * The last lines of a stream. It follows the log while it is scrolled to the end; scrolled up, it stays and shows how
+ * many lines arrived since. A line number links to that line of `page`, the address of the whole log.
  */
 export function TailView({
   attemptId,
@@ -32,7 +32,7 @@ export function TailView({
   const total = store.total();
   const frame = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
-  /** Where the log ended when the person scrolled up; null while following. */
+  /** Number of lines when the user scrolled up; null while following. */
   const [heldAt, setHeldAt] = useState<number | null>(null);
   const end = heldAt ?? total;
   const from = Math.max(0, end - TAIL_LINES);

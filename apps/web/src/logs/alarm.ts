@@ -1,7 +1,7 @@
 import { readKernelAlarm, type LogStream } from '@peerlab/contracts';
 import { plainLine } from './ansi.js';
 
-/** How a line should stand out: an error that n and p stop at, a warning, or nothing. */
+/** How a line is highlighted: an error, at which the keys n and p stop, a warning, or not at all. */
 export type LineTone = 'error' | 'warning' | null;
 
 const NOT_OK = /^\s*not ok \d/;
@@ -9,7 +9,7 @@ const EXCUSED = /# (?:SKIP|TODO|XFAIL)/;
 const BUILD_FAILED = /(?:^|[\s:])(?:fatal )?error:|^make(?:\[\d+\])?: \*\*\*|Hunk #\d+ FAILED|^@error /;
 const AGENT_FAILED = /\b(?:failed|refused|error|timed out)\b/i;
 
-/** What a line says about health, by the stream it stands in. */
+/** Highlighting of a line, by the stream that it belongs to. */
 export function toneOf(stream: LogStream, text: string): LineTone {
   const line = plainLine(text);
   const alarm = readKernelAlarm(line);
@@ -27,7 +27,7 @@ export function toneOf(stream: LogStream, text: string): LineTone {
   }
 }
 
-/** What n and p stop at. */
+/** Whether the keys n and p stop at a line. */
 export function isErrorLine(stream: LogStream, text: string): boolean {
   return toneOf(stream, text) !== null;
 }

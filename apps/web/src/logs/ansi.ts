@@ -1,6 +1,6 @@
 import { plainText, terminalTokens } from '@peerlab/contracts';
 
-/** Characters that turn the direction of text and could make a line read as something it is not. */
+/** Characters that change the direction of text and could make a line look like another one. */
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /**
@@ -129,7 +129,7 @@ function nearest(red: number, green: number, blue: number): Colour | null {
 
 function classesOf(style: Style): string {
   const classes: string[] = [];
-  // Shown reversed when it is asked for or has a background: the theme's text on a colour stays readable.
+  // Shown reversed when it is inverse or has a background: the theme's text colour is readable on each colour.
   const shown = style.background ?? style.colour;
   if (style.inverse || (style.background !== null && style.background !== 'black')) classes.push('ansi-reverse');
   if (shown !== null) classes.push(`ansi-${shown}`);

@@ -1,5 +1,5 @@
-/** Lines held and fetched together while scrolling. */
+/** Lines that are fetched and kept together. */
 export const CHUNK_LINES = 1000;
 
-/** First line, from 0, of the chunk that a line is in. */
+/** First line of the chunk that contains a line, from 0. */
 export const chunkStart = (seq: number): number => Math.floor(seq / CHUNK_LINES) * CHUNK_LINES;

@@ -1,7 +1,7 @@
 import type { LogLine, LogPage, LogStream } from '@peerlab/contracts';
 import { CHUNK_LINES, chunkStart } from './chunks.js';
 
-/** Lines fetched at once while searching: the most the API gives in one answer. */
+/** Lines fetched at once while searching: the maximum of the API. */
 const SCAN_LINES = 10_000;
 
 /** A line, `gap` = stored without it (lost before it reached the controller), or undefined = not fetched yet. */
@@ -9,25 +9,25 @@ export type HeldLine = LogLine | 'gap' | undefined;
 
 export type FetchLines = (from: number, limit: number) => Promise<LogPage>;
 
-/** The lines of one stream as far as they were looked at, by number from 0. */
+/** The fetched lines of one stream, by number from 0. */
 export interface LogStore {
   readonly stream: LogStream;
   subscribe: (listener: () => void) => () => void;
-  /** Changes whenever anything else here does. */
+  /** Increases with every change of the store. */
   version: () => number;
   total: () => number;
   complete: () => boolean;
-  /** When retention removed the lines; null as long as they are there. */
+  /** When retention removed the lines; null while they are stored. */
   removedAt: () => string | null;
   error: () => Error | null;
   line: (seq: number) => HeldLine;
-  /** Lines that are held. */
+  /** Number of lines that are kept. */
   heldCount: () => number;
-  /** Fetches what is missing of a range, both ends included, in whole chunks. */
+  /** Fetches the missing lines of a range, both ends included, in whole chunks. */
   ensure: (first: number, last: number) => void;
   /** Takes lines pushed by the live channel. */
   append: (lines: readonly LogLine[]) => void;
-  /** Asks for the total and the end mark again, e.g. after a reconnect. */
+  /** Fetches the total and the end mark again, e.g. after a reconnect. */
   refresh: () => void;
   /**
    * First line from `start` in a direction whose text satisfies, fetching what is missing on the way;
@@ -41,10 +41,10 @@ export interface LogStore {
   ) => Promise<number | null>;
 }
 
-/** `start` = the line, from 0, that is looked at first: its chunk is fetched to learn how many lines there are. */
+/** @param start the line shown first, from 0: its chunk is fetched to learn the number of lines */
 export function createLogStore(stream: LogStream, fetchLines: FetchLines, start = 0): LogStore {
   const lines = new Map<number, LogLine>();
-  /** By chunk: the number below which the controller was asked; what is missing there is a gap. */
+  /** By chunk: the line below which everything was fetched; a line that is missing there is a gap. */
   const asked = new Map<number, number>();
   const fetching = new Set<number>();
   const listeners = new Set<() => void>();
@@ -102,7 +102,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines, start 
     line: (seq) => lines.get(seq) ?? (isAsked(seq) ? 'gap' : undefined),
     heldCount: () => lines.size,
     ensure(first, last) {
-      // After a failure only a retry by hand or a reconnect asks again.
+      // After a failure, only the retry button or a reconnect fetches again.
       if (error !== null) return;
       for (let chunk = chunkOf(first); chunk * CHUNK_LINES <= last && chunk * CHUNK_LINES < total; chunk += 1) {
         if (fetching.has(chunk) || isHeld(chunk)) continue;

@@ -54,7 +54,7 @@ describe('a list that is higher than an element can be', () => {
   });
 });
 
-/** As much of an element as scrolling needs: it clamps as a browser does. */
+/** The scrolling part of an element; it clamps as a browser does. */
 function element(canvasPx: () => number): HTMLElement {
   let top = 0;
   return {

@@ -14,21 +14,21 @@ const OVERSCAN = 30;
 const PAGES = 100;
 
 /**
- * A list that may be higher than an element can be: the canvas is as high as it may be, and the list is moved
- * against it by an offset that grows from page to page. All in pixels.
+ * A list that may be higher than the highest element: the canvas has at most the maximum height, and the list is shifted
+ * against it by an offset that grows from page to page. All values are in pixels.
  */
 export interface LongScale {
-  /** Of the list. */
+  /** Height of the list. */
   height: number;
-  /** Of the element. */
+  /** Height of the element. */
   canvas: number;
-  /** Of the list, in which the offset stays the same. */
+  /** Height of the part of the list in which the offset is constant. */
   page: number;
-  /** By which the offset grows from one page to the next. */
+  /** Growth of the offset from one page to the next. */
   step: number;
 }
 
-/** Where the list stands: what is scrolled, and what it is moved by. */
+/** Position of the list: the scroll position of the element, and the offset of the list. */
 export interface LongPlace {
   scrollTop: number;
   offset: number;
@@ -42,17 +42,17 @@ export function longScale(count: number, linePx: number, canvasMaxPx = CANVAS_MA
   return { height, canvas: canvasMaxPx, page, step: (height - canvasMaxPx) / (pages - 1) };
 }
 
-/** The place at which the list's pixel `top` is uppermost in an element of `viewport` pixels. */
+/** The position at which the list's pixel `top` is the first visible one in an element of `viewport` pixels. */
 export function placeAt(scale: LongScale, top: number, viewport: number): LongPlace {
   const byPage = Math.round(Math.floor(Math.max(0, top) / scale.page) * scale.step);
-  // Where the last pages are shorter than the element, it ends before the list does.
+  // When the last pages are shorter than the element, the canvas ends before the list does.
   const offset = scale.step === 0 ? 0 : Math.max(byPage, top - Math.max(0, scale.canvas - viewport));
   return { scrollTop: top - offset, offset };
 }
 
 /**
- * Where the list stands after its element was scrolled from `before` to `scrollTop`: a small move goes as far in the
- * list, a large one, such as of the scroll bar, as far as the whole list goes.
+ * Position of the list after its element was scrolled from `before` to `scrollTop`. A small move scrolls the list by the
+ * same distance; a large move, such as with the scroll bar, by the same share of the whole list.
  */
 export function scrolled(scale: LongScale, before: LongPlace, scrollTop: number, viewport: number): LongPlace {
   if (scale.step === 0) return { scrollTop, offset: 0 };
@@ -64,21 +64,21 @@ export function scrolled(scale: LongScale, before: LongPlace, scrollTop: number,
   return { scrollTop, offset: Math.min(placeAt(scale, top, viewport).offset, room - scrollTop) };
 }
 
-/** The part of an element that a list needs of it. */
+/** The part of an element that a list uses. */
 export type ScrollElement = Pick<HTMLElement, 'scrollTop' | 'clientHeight'>;
 
-/** What of a list is to be drawn. */
+/** The part of a list that is drawn. */
 export interface LongView {
   /** Half-open range of lines. */
   from: number;
   to: number;
-  /** Where the first of them stands on the canvas, in pixels. */
+  /** Position of the first of them on the canvas, in pixels. */
   startPx: number;
 }
 
 const NOTHING: LongView = { from: 0, to: 0, startPx: 0 };
 
-/** A list of lines in an element that scrolls; draws only those that are seen, whatever their number. */
+/** A list of any number of lines in a scrolling element; only the visible lines are drawn. */
 export class LongList {
   readonly #linePx: number;
   readonly #listeners = new Set<() => void>();
@@ -100,7 +100,7 @@ export class LongList {
 
   readonly view = (): LongView => this.#view;
 
-  /** The element scrolls the list from now on, until the function that comes back is called. */
+  /** Connects the list to its scrolling element, until the returned function is called. */
   readonly attach = (element: HTMLElement | null): (() => void) => {
     this.#element = element;
     if (element === null) return () => undefined;
@@ -112,14 +112,14 @@ export class LongList {
     };
   };
 
-  /** Takes note of how many lines there are; what is seen stays. The canvas must have its new height. */
+  /** Sets the number of lines; the view stays. The canvas must already have its new height. */
   setCount(count: number): void {
     this.#count = count;
     this.#scale = longScale(count, this.#linePx);
     this.#moveTo(this.#topPx());
   }
 
-  /** Takes note of a scroll event; true when it went upwards. */
+  /** Handles a scroll event; true when it scrolled upwards. */
   noteScroll(): boolean {
     if (this.#element === null) return false;
     const before = this.#topPx();
@@ -136,7 +136,7 @@ export class LongList {
     this.#moveTo(top);
   }
 
-  /** The uppermost line that is seen. */
+  /** The first visible line. */
   first(): number {
     return Math.min(Math.max(0, this.#count - 1), Math.ceil(this.#topPx() / this.#linePx));
   }

@@ -7,8 +7,8 @@ import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore } from './log-store.js';
 
 /**
- * The store of a stream, kept up to date by the live channel until the stream is complete. `start` = the line,
- * from 0, that is looked at first; a later one makes no other store.
+ * The store of a stream, kept up to date by the live channel until the stream is complete.
+ * @param start the line shown first, from 0; a later value changes nothing
  */
 export function useLogStore(attemptId: string, stream: LogStream, start = 0): LogStore {
   const channel = useLiveChannel();
@@ -20,7 +20,7 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
       createLogStore(
         stream,
         async (from, limit) => {
-          // The page may have asked for the first lines while its code came.
+          // The router may have fetched the first lines while the code of the page was loading.
           const query = logLinesQuery(attemptId, stream, from, limit);
           const page = await queries.fetchQuery(query);
           queries.removeQueries({ queryKey: query.queryKey, exact: true });
@@ -30,7 +30,7 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
       ),
     [attemptId, stream, first, queries],
   );
-  // Before it is known how many lines there are, the live channel would begin with the first of millions.
+  // Before the number of lines is known, the live channel would send all of them from the first.
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
   const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
@@ -38,13 +38,13 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
     return channel.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
   }, [channel, attemptId, stream, store, isKnown, isComplete]);
   useEffect(() => {
-    // At first and after every reconnect: how many lines are there by now?
+    // At first and after every reconnect the number of lines is fetched.
     if (state !== 'paused') store.refresh();
   }, [state, store]);
   return store;
 }
 
-/** What stands in place of the lines while there are none. */
+/** Text shown in place of the lines while there are none. */
 export function emptyText(store: LogStore): string {
   const removedAt = store.removedAt();
   if (removedAt !== null) {

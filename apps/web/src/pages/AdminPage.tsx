@@ -13,7 +13,7 @@ const TABS = [
   { tab: 'retention', label: 'Retention', title: 'Retention', Panel: RetentionPanel },
 ] as const;
 
-/** What keeps the farm itself in order: who may write, what webhooks brought, what is kept for how long. */
+/** Administration of the farm: tokens, webhook deliveries, retention. */
 export function AdminPage(): ReactNode {
   const search = route.useSearch();
   const open = TABS.find(({ tab }) => tab === search.tab) ?? TABS[0];

@@ -15,7 +15,7 @@ import { Ago, Elapsed } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/attempts/$attempt');
-/** Pause between two looks at the line counts of a running attempt, in milliseconds. */
+/** Interval at which the line counts of a running attempt are fetched, in milliseconds. */
 const COUNTS_MS = 4000;
 
 /** One try of a job on its machine: evidence and logs. */
@@ -23,7 +23,7 @@ export function AttemptPage(): ReactNode {
   const { attempt: id } = route.useParams();
   const query = useQuery({
     ...attemptQuery(id),
-    // New log lines alone are no `changed` message, so the counts on the tabs are asked for while it runs.
+    // New log lines cause no `changed` message, so the counts on the tabs are polled while the attempt runs.
     refetchInterval: ({ state }) => (state.data?.state === 'ended' ? false : COUNTS_MS),
   });
   const attempt = query.data;
@@ -167,7 +167,7 @@ const STREAMS_OF: Record<AttemptDetail['kind'], readonly LogStream[]> = {
   test: ['serial', 'kernel', 'test', 'agent'],
 };
 
-/** Streams that the attempt has or will have, the most telling one first. */
+/** Streams that the attempt has or will have, the most useful one first. */
 function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
   const expected = STREAMS_OF[attempt.kind];
   const names = [...expected, ...LOG_STREAMS.filter((stream) => !expected.includes(stream))];
@@ -178,7 +178,7 @@ function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
   });
 }
 
-/** Takes a line from a fragment such as `#L120`, once per change of the fragment. */
+/** Reads the line from a fragment such as `#L120`, once per change of the fragment. */
 function useLineFragment(open: (line: number) => void): void {
   const hash = useLocation({ select: (location) => location.hash });
   const opener = useEffectEvent(open);

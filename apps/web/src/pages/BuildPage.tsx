@@ -15,7 +15,7 @@ import { featuresText } from '../grid/kernel-model.js';
 
 const route = getRouteApi('/builds/$build');
 
-/** One kernel build: what went in, what came out, and what it was tested on. */
+/** One kernel build: its source, its bundle, and its tests. */
 export function BuildPage(): ReactNode {
   const { build: id } = route.useParams();
   useTopics('builds');
@@ -74,7 +74,7 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
         <h1>{build.name}</h1>
         <StateBadge state={build.state} />
         {manifest !== null && (
-          <span className="chip" title="whether this kernel offers DMA aliases of device-private pages">
+          <span className="chip" title="what this kernel can do that others cannot">
             {featuresText(manifest.features)}
           </span>
         )}

@@ -24,7 +24,7 @@ export function ComparePage(): ReactNode {
   const query = useQuery({
     ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed', on }),
     enabled: a !== undefined,
-    // Swapped sides and shown rows change the page, not empty it.
+    // Swapping the sides or showing other rows must not empty the page.
     placeholderData: keepPreviousData,
   });
   const comparison = a === undefined ? undefined : query.data;
@@ -87,7 +87,7 @@ export function ComparePage(): ReactNode {
           chosen={runOf(b) ?? runOf(a)}
           runs={runs}
           onChange={(next) => {
-            // The other side stays what it is: it must not follow by its default.
+            // The other side must keep its value instead of changing with its default.
             if (comparison !== undefined) change({ a: sideText(comparison.a), b: next });
             else change(a === undefined ? { a: next } : { b: next });
           }}
@@ -96,7 +96,7 @@ export function ComparePage(): ReactNode {
       {a === undefined ? (
         <Empty title="Choose a run to compare.">
           <p>
-            With one run its first build is compared with its last one: before and after. Two runs can be marked in the{' '}
+            In one run the first build is compared with the last one. Two runs can be selected in the{' '}
             <Link to="/runs">list of runs</Link>.
           </p>
         </Empty>
@@ -146,8 +146,8 @@ function Differences({
       {on !== undefined && (
         <p className="notice notice-quiet">
           {combinations.find(({ combination }) => combination.hash === on)?.combination.label ??
-            'A combination that neither side has'}{' '}
-          alone is listed below; the counts are of all.{' '}
+            'A combination without results on either side'}{' '}
+          is the only one listed below; the counts cover all.{' '}
           <Link to="/compare" search={(before) => ({ ...before, on: undefined })} resetScroll={false}>
             List all
           </Link>
@@ -166,7 +166,7 @@ function Differences({
   );
 }
 
-/** What differs between two tests of one kernel is no change of the kernel. */
+/** Differences between two tests of the same kernel are not changes of the kernel. */
 function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): ReactNode {
   const { buildId } = a.kernel;
   if (buildId === null || buildId !== b.kernel.buildId) return null;
@@ -176,7 +176,7 @@ function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): React
       {isSameSide ? 'Both sides are the same build of the same run. ' : 'Both sides are the same kernel '}
       {!isSameSide && (
         <>
-          (build-id <code title={buildId}>{shortBuildId(buildId)}</code>): what differs is noise, the hardware or a
+          (build-id <code title={buildId}>{shortBuildId(buildId)}</code>): differences are noise, the hardware or a
           flaky test.
         </>
       )}
@@ -185,7 +185,7 @@ function SameKernel({ comparison: { a, b } }: { comparison: Comparison }): React
   );
 }
 
-/** What has not come yet looks as if it were gone or new. */
+/** Results that are still missing look like gone or new tests. */
 function StillRunning({ sides }: { sides: readonly ComparedSide[] }): ReactNode {
   const running = sides.filter(({ run }) => run.state !== 'ended');
   if (running.length === 0) return null;
@@ -193,7 +193,7 @@ function StillRunning({ sides }: { sides: readonly ComparedSide[] }): ReactNode 
     <p className="notice notice-quiet">
       {running.map((side) => (
         <span key={side.run.id}>
-          <SideLink side={side} /> is not over yet: tests that are gone or new may only not have run.{' '}
+          <SideLink side={side} /> has not ended: tests shown as gone or new may only be missing results.{' '}
         </span>
       ))}
     </p>

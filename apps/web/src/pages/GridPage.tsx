@@ -20,7 +20,7 @@ const KernelGrid = lazy(loadKernelGrid);
 
 type Change = (next: Partial<GridSearch>, replace?: boolean) => void;
 
-/** The home page: what every test says on every hardware combination, or on every kernel. */
+/** The home page: the verdict of every test on every hardware combination, or on every kernel. */
 export function GridPage(): ReactNode {
   const search = route.useSearch();
   const isByBuilds = search.by === 'builds';
@@ -87,7 +87,7 @@ function ByCombination(view: ViewProps): ReactNode {
 
 function ByBuilds(view: ViewProps): ReactNode {
   const query = useQuery(buildGridQuery(view.search.combination, view.search.before));
-  // While the answer is on its way.
+  // While the answer is loading.
   useEffect(() => void loadKernelGrid(), []);
   return (
     <QuerySection query={query} what="the grid">
@@ -102,12 +102,12 @@ function ByBuilds(view: ViewProps): ReactNode {
   );
 }
 
-/** What is shown of the tests stays when the columns change; what means nothing in the other view goes. */
+/** A change of columns keeps the choice of rows and removes the parameters that only one view has. */
 function keptSearch({ q, sort, folded, show }: GridSearch): GridSearch {
   return { q, sort, folded, show };
 }
 
-/** What the columns are. */
+/** Chooses the columns. */
 function ViewSwitch({ search }: { search: GridSearch }): ReactNode {
   const kept = keptSearch(search);
   const { by } = search;
@@ -155,7 +155,7 @@ function CombinationSelect({ search, change }: Omit<ViewProps, 'matches'>): Reac
 }
 
 const ORDER_LABEL: Record<RowOrder, string> = {
-  suite: 'as the suites run them',
+  suite: 'in the order of the suites',
   failures: 'most trouble first',
   flakiness: 'most flaky first',
   name: 'by name',

@@ -14,7 +14,7 @@ const route = getRouteApi('/history');
 
 type Chosen = HistorySearch & { suite: string; test: string };
 
-/** What one test said over time, by hardware combination and kernel. */
+/** The results of one test over time, by hardware combination and kernel. */
 export function HistoryPage(): ReactNode {
   const { suite, test, ...filters } = route.useSearch();
   useTitle(test === undefined ? 'History' : `History of ${test}`);
@@ -88,7 +88,7 @@ function Results({
             </Link>
           ) : (
             <>
-              It may have another name by now: the <Link to="/">grid</Link> has the tests that ran last.
+              It may have been renamed: the <Link to="/">grid</Link> shows the newest tests.
             </>
           )}
         </p>
@@ -100,9 +100,9 @@ function Results({
       <p className="totals muted">
         {isWhole
           ? `All ${countText(entries.length)} results.`
-          : `The newest ${countText(entries.length)} results; there are older ones. Counts are of these.`}{' '}
-        Oldest left. The pass rate leaves out what says nothing of the kernel: skipped, not reached, canceled, and
-        failures of the lab.
+          : `The newest ${countText(entries.length)} results; older ones exist. The counts cover the newest.`}{' '}
+        Oldest on the left. The pass rate counts conclusive results only, without skipped, not reached and canceled
+        tests and failures of the lab.
       </p>
       <HistoryStrips histories={histories} chosen={chosen} />
       <HistoryTable entries={entries} combinations={combinations} chosen={chosen} />
@@ -110,7 +110,7 @@ function Results({
   );
 }
 
-/** The choices are those that the unfiltered history shows, and what is chosen already. */
+/** The choices are those in the unfiltered history, and the current one. */
 function Filters({ chosen }: { chosen: Chosen }): ReactNode {
   const navigate = route.useNavigate();
   const { suite, test } = chosen;

@@ -18,7 +18,7 @@ import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/machines/$machine');
 
-/** One machine: its state, its PCIe tree and peer paths, what it says and what was different before. */
+/** One machine: its state, PCIe tree, peer paths, serial console and hardware changes. */
 export function MachinePage(): ReactNode {
   const { machine: name } = route.useParams();
   useTitle(name);

@@ -2,7 +2,7 @@ import { Link, type ErrorComponentProps } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { Empty, ErrorNotice, useTitle } from '../ui/section.js';
 
-/** The address leads nowhere. */
+/** Shown for an unknown address. */
 export function NotFoundPage(): ReactNode {
   useTitle('Not found');
   return (
@@ -18,7 +18,7 @@ export function NotFoundPage(): ReactNode {
   );
 }
 
-/** A page threw while rendering, or its code could not be fetched. */
+/** Shown when a page threw while rendering, or its code could not be fetched. */
 export function PageError({ error, reset }: ErrorComponentProps): ReactNode {
   return (
     <>

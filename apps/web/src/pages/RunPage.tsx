@@ -15,7 +15,7 @@ import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
 
 const route = getRouteApi('/runs/$run');
 
-/** One run: its jobs as they happen, and what can be done with it. */
+/** One run: its jobs, live, and the actions on it. */
 export function RunPage(): ReactNode {
   const { run: id } = route.useParams();
   useTopics(`run:${id}`);
@@ -126,8 +126,8 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
       {asked && (
         <Dialog title="Cancel this run?" onClose={() => setAsked(false)}>
           <p>
-            <strong>{run.name}</strong> stops where it is. Its machines are restored to their default kernel first,
-            which takes a minute or two.
+            <strong>{run.name}</strong> stops now. Its machines are first restored to their default kernel, which takes
+            a minute or two.
           </p>
           <p className="row">
             <button

@@ -53,7 +53,7 @@ export function RunsPage(): ReactNode {
             return (
               <Empty title="No run yet.">
                 <p>
-                  <Link to="/submit">Submit one</Link>: templates and examples are there to start from.
+                  <Link to="/submit">Submit one</Link>: start from a template or an example.
                 </p>
               </Empty>
             );

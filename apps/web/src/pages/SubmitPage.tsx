@@ -12,18 +12,18 @@ import type { EditorHandle } from '../submit/YamlEditor.js';
 import { ErrorNotice, Loading, useTitle, WriteError } from '../ui/section.js';
 
 const route = getRouteApi('/submit');
-/** With the YAML parser, which the page can do without while it opens. */
+/** Loaded separately, with the YAML parser, so that the page opens without it. */
 const RunForm = lazy(whenThere(async () => ({ default: (await import('../submit/RunForm.js')).RunForm })));
 const YamlEditor = lazy(whenThere(async () => ({ default: (await import('../submit/YamlEditor.js')).YamlEditor })));
 /** Pause in typing after which the text is checked, in milliseconds. */
 const CHECK_PAUSE_MS = 350;
 const DRAFT_KEY = 'peerlab.draft';
 
-/** Write a run, see at once what is wrong with it or what it would do, and submit it. */
+/** Writes a run, shows its problems or its plan at once, and submits it. */
 export function SubmitPage(): ReactNode {
   useTitle('Submit a run');
   const [yaml, setYaml] = useState(() => sessionStorage.getItem(DRAFT_KEY) ?? EXAMPLES[0]?.yaml ?? '');
-  /** The text before it was replaced as a whole, for one step back. */
+  /** The text before it was replaced as a whole, for one undo step. */
   const [replaced, setReplaced] = useState<string | null>(null);
   const [notice, setNotice] = useState<{ text: string; isBad: boolean } | null>(null);
   const editor = useRef<EditorHandle>(null);
@@ -37,7 +37,7 @@ export function SubmitPage(): ReactNode {
     queryFn: ({ signal }) => call('checkRun', { body: { yaml: settled } }, signal),
     enabled: settled.trim() !== '',
     placeholderData: keepPreviousData,
-    // Machines come and go, so the same text can get another answer.
+    // The machines change, so the same text can get another answer.
     staleTime: 0,
     gcTime: 0,
   });
@@ -176,7 +176,7 @@ function EditorLoading(): ReactNode {
   );
 }
 
-/** Loads the template or the run that the address names, once each; what is returned loads the run once more. */
+/** Loads the template or the run that the address names, once each. Returns a function that loads the run again. */
 function useStartingText(replace: (yaml: string, text: string) => void): () => void {
   const { template, from } = route.useSearch();
   const templates = useQuery({ ...templatesQuery(), enabled: template !== undefined });
@@ -192,7 +192,7 @@ function useStartingText(replace: (yaml: string, text: string) => void): () => v
     }
     if (cloned !== undefined && loaded.current !== cloned.id) {
       loaded.current = cloned.id;
-      // YAML is a superset of JSON, so a run that came without text can be edited as its specification.
+      // YAML is a superset of JSON, so a run that was submitted without text can be edited as its specification.
       replace(cloned.yaml ?? JSON.stringify(cloned.spec, null, 2), `Loaded from run ${cloned.name}.`);
     }
   });
@@ -202,7 +202,7 @@ function useStartingText(replace: (yaml: string, text: string) => void): () => v
   };
 }
 
-/** The value as it was when it last stood still for `pauseMs`. */
+/** The value after it did not change for `pauseMs` milliseconds. */
 function useSettled(value: string, pauseMs: number): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

@@ -16,7 +16,7 @@ const route = getRouteApi('/trends');
 type Chosen = TrendsSearch & { suite: string; metric: string };
 type Change = (next: Partial<TrendsSearch>) => void;
 
-/** Charts drawn at first; the rest on request, so that three hundred combinations do not stall the page. */
+/** Charts drawn at first; the rest on request, so that hundreds of combinations do not block the page. */
 const FIRST_CHARTS = 24;
 
 /** One metric over kernels, for each combination and build. */
@@ -211,7 +211,7 @@ function MetricSelect({
   );
 }
 
-/** The choices are those of the unfiltered trend, and what is chosen already. */
+/** The choices are those of the unfiltered trend, and the current one. */
 function Filters({ chosen, change }: { chosen: Chosen; change: Change }): ReactNode {
   const { suite, metric, combination, build } = chosen;
   const lines = useQuery(trendQuery({ suite, metric })).data?.lines ?? [];

@@ -9,7 +9,7 @@ import { chooseEntries, paletteEntries, type Deed, type Entry } from './entries.
 const LIST_ID = 'palette-list';
 const optionId = (index: number): string => `palette-option-${index}`;
 
-/** Type a few letters, press Enter, be there. */
+/** A dialog that finds pages, runs, machines and builds by a few letters. */
 export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }): ReactNode {
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState(0);
@@ -24,7 +24,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
     return () => element?.close();
   }, []);
   useEffect(() => {
-    // In a block: newer browsers answer a promise, which is no clean-up.
+    // In a block: newer browsers return a promise, which React would take for a clean-up function.
     document.getElementById(optionId(at))?.scrollIntoView({ block: 'nearest' });
   }, [at]);
 
@@ -92,14 +92,14 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       </ul>
       <p role="status" className={shown.length === 0 ? 'palette-none muted' : 'unseen'}>
         {shown.length === 0
-          ? 'Nothing fits. An id of a run, an attempt or a build works too.'
+          ? 'No match. You can also enter the id of a run, an attempt or a build.'
           : `${shown.length} entries`}
       </p>
     </dialog>
   );
 }
 
-/** Where an arrow or a page key leads; null for another key. Round at both ends. */
+/** The entry to which an arrow or page key moves, wrapping at both ends; null for another key. */
 function stepOf(event: KeyboardEvent, at: number, count: number): number | null {
   if (count === 0) return null;
   const isNext = event.key === 'ArrowDown' || (event.ctrlKey && event.key === 'n');
@@ -118,7 +118,7 @@ function useEntries(): Entry[] {
   const fleet = useQuery(fleetQuery()).data;
   const templates = useQuery(templatesQuery()).data;
   return useMemo(() => {
-    // Grids that were looked at; none is fetched for its names alone.
+    // Only grids in the cache; none is fetched for the names of its tests.
     const grids = queries.getQueriesData<Grid>({ queryKey: ['grid'] }).flatMap(([, grid]) => grid ?? []);
     return paletteEntries({
       runs: runs?.pages.flat() ?? [],

@@ -4,7 +4,7 @@ import { escapePattern } from '../ui/pattern.js';
 import type { Appearance } from '../ui/theme.js';
 import { fuzzyMatch } from './fuzzy.js';
 
-/** What an entry does when it is chosen. */
+/** The action of an entry. */
 export type Deed =
   | { type: 'go'; to: string }
   | { type: 'help' }
@@ -13,16 +13,16 @@ export type Deed =
 
 export interface Entry {
   id: string;
-  /** What it is, in a word: page, run, machine. */
+  /** Its kind in one word: page, run, machine. */
   kind: string;
   name: string;
-  /** Said beside the name, and searched as well. */
+  /** Shown next to the name, and searched as well. */
   about: string;
   keys: readonly string[];
   deed: Deed;
 }
 
-/** Data that is there to choose from. */
+/** The data that entries are made of. */
 export interface Stock {
   runs: readonly RunSummary[];
   machines: readonly MachineSummary[];
@@ -31,12 +31,12 @@ export interface Stock {
   grids: readonly Grid[];
 }
 
-/** Entries shown at once; more would not be looked at. */
+/** Most entries shown at once. */
 export const ENTRIES_SHOWN = 40;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** Everything that the palette offers: pages and deeds of the key map, then the farm's own things. */
+/** All entries: pages and actions of the key map, then runs, machines, builds and tests of the farm. */
 export function paletteEntries(stock: Stock): Entry[] {
   return [...pageEntries(), ...deedEntries(), ...stockEntries(stock)];
 }
@@ -109,7 +109,7 @@ function stockEntries({ runs, machines, builds, templates, grids }: Stock): Entr
   ];
 }
 
-/** Entries that fit what was typed, best first; an id leads to all that may have it. */
+/** Entries that match the typed text, best first; an id matches every kind of thing that may have it. */
 export function chooseEntries(entries: readonly Entry[], typed: string): { entry: Entry; at: number[] }[] {
   const text = typed.trim();
   if (UUID.test(text)) {

@@ -1,17 +1,17 @@
 export interface Match {
   score: number;
-  /** Indices of the letters that matched, rising. */
+  /** Indices of the letters that matched, ascending. */
   at: number[];
 }
 
-/** Letters in a row and starts of words count most; a late start and gaps count against. */
+/** Consecutive letters and starts of words add most; a late start and gaps subtract. */
 const RUN = 8;
 const WORD_START = 10;
 const GAP = 1;
 
 /**
- * How well a typed text fits a name: every letter has to occur in order, in any case. Words of the text,
- * split at blanks, may fit in any order. Null when one does not fit. An empty text fits everything alike.
+ * How well a typed text matches a name: every letter has to occur in order, in upper or lower case. Words of the text,
+ * separated by blanks, may match in any order. Null when one does not match. An empty text matches everything equally.
  */
 export function fuzzyMatch(typed: string, name: string): Match | null {
   const at = new Set<number>();
@@ -26,7 +26,7 @@ export function fuzzyMatch(typed: string, name: string): Match | null {
 }
 
 function matchWord(word: string, lower: string, name: string): Match | null {
-  // A whole occurrence is what people mean; letters spread over the name are the second best.
+  // A whole occurrence is the best match; letters spread over the name come second.
   let best: Match | null = null;
   for (let start = lower.indexOf(word); start !== -1; start = lower.indexOf(word, start + 1)) {
     const at = Array.from({ length: word.length }, (_, index) => start + index);
@@ -51,7 +51,7 @@ function matchSpread(word: string, lower: string, name: string): Match | null {
   return { score, at };
 }
 
-/** The next word that starts with the letter as long as it is near, else the next place at all. */
+/** The next word that starts with the letter if it is near, else the next occurrence. */
 function nextPlace(lower: string, letter: string, from: number, name: string): number {
   const first = lower.indexOf(letter, from);
   if (first === -1 || startsWord(name, first) || first === from) return first;

@@ -36,7 +36,7 @@ function Progress({ percent, text }: { percent: number; text: string }): ReactNo
   );
 }
 
-/** Class, stage, message, crash signature and advice of a failed attempt; nothing when it did not fail. */
+/** Class, stage, message, crash signature and help of a failed attempt; nothing when it did not fail. */
 export function FailureNotice({ attempt }: { attempt: AttemptSummary }): ReactNode {
   const { failure, restored } = attempt;
   return (
@@ -57,9 +57,7 @@ export function FailureNotice({ attempt }: { attempt: AttemptSummary }): ReactNo
         </div>
       )}
       {restored === false && (
-        <p className="notice notice-warn">
-          The machine did not return to its default kernel and was put into quarantine.
-        </p>
+        <p className="notice notice-warn">The machine did not return to its default kernel and was quarantined.</p>
       )}
     </>
   );

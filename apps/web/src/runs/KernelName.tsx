@@ -3,7 +3,7 @@ import type { TestedKernel } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { shortBuildId } from './evidence.js';
 
-/** A kernel by the name of its build (a link to it), its release and its short build-id (whole on hover). */
+/** A kernel: link to its build, release, and short build-id with the full one in the tooltip. */
 export function KernelName({ kernel }: { kernel: TestedKernel }): ReactNode {
   return (
     <>

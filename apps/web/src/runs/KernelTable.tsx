@@ -9,7 +9,7 @@ const PHASE = {
   'default-after': 'default kernel, after',
 } as const;
 
-/** Which kernels the machine was seen running, and whether that is proven. */
+/** The kernels that the machine ran, and whether that is proven. */
 export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
   if (kernels.length === 0) return null;
   return (

@@ -7,8 +7,7 @@ import { WriteError } from '../ui/section.js';
 import { exactText } from '../ui/time.js';
 
 /**
- * Keeps a run from retention, or lets it go again. Shown as done at once, and undone when the controller
- * refuses.
+ * Pins a run against retention, or unpins it. Shown as done at once, and undone when the controller refuses.
  */
 export function PinButton({ run }: { run: RunDetail }): ReactNode {
   const queries = useQueryClient();
@@ -16,7 +15,7 @@ export function PinButton({ run }: { run: RunDetail }): ReactNode {
   const change = useMutation({
     mutationFn: (pinned: boolean) => call('pinRun', { params: { run: run.id }, body: { pinned } }),
     onMutate: async (pinned) => {
-      // An answer from before would put the old state back.
+      // An answer that is already on its way would restore the old state.
       await queries.cancelQueries({ queryKey });
       const before = queries.getQueryData(queryKey)?.pin ?? null;
       const pin: RunDetail['pin'] = pinned ? { by: 'you', reason: null, at: new Date().toISOString() } : null;
@@ -59,5 +58,5 @@ function pinTitle(pin: RunDetail['pin']): string {
   const meaning = 'A pinned run keeps its logs, results and artifacts: retention removes none of them.';
   if (pin === null) return `${meaning} Click to pin it.`;
   const why = pin.reason === null ? '' : ` (${pin.reason})`;
-  return `${meaning} Pinned by ${pin.by}, ${exactText(Date.parse(pin.at))}${why}. Click to let it go.`;
+  return `${meaning} Pinned by ${pin.by}, ${exactText(Date.parse(pin.at))}${why}. Click to unpin it.`;
 }

@@ -92,7 +92,7 @@ function ProofLine({ proof }: { proof: Proof }): ReactNode {
   );
 }
 
-/** Every metric of an attempt: median, the samples' range and their number. */
+/** Every metric of an attempt: median, range and number of samples. */
 export function MeasurementTable({ measurements }: { measurements: AttemptDetail['measurements'] }): ReactNode {
   if (measurements.length === 0) return null;
   return (

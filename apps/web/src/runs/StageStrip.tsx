@@ -4,7 +4,7 @@ import { Elapsed } from '../ui/time.js';
 
 type StageView = AttemptSummary['stages'][number];
 
-/** The stages of an attempt in order, with durations that count while a stage runs. */
+/** The stages of an attempt in order; the duration of a running stage is updated. */
 export function StageStrip({
   kind,
   stages,

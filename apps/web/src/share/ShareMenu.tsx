@@ -14,7 +14,7 @@ async function reportText(run: string): Promise<string> {
   return renderReport(reportOfRun(detail, grid, fleet.machines));
 }
 
-/** Ways to show a run to people who are not looking at this page. */
+/** Ways to share a run: report, link, badge, print. */
 export function ShareMenu({ run }: { run: Pick<RunDetail, 'id' | 'name'> }): ReactNode {
   const page = `${location.origin}/runs/${run.id}`;
   const badge = requestOf('getBadge', { params: { run: run.id } }).path;

@@ -1,2 +1,2 @@
-/** The Markdown report, loaded when it is asked for. */
+/** The Markdown report, loaded on demand. */
 export { renderReport, reportOfRun } from '@peerlab/contracts';

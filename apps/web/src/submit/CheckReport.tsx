@@ -4,7 +4,7 @@ import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
 import { startSummary } from './start-summary.js';
 
-/** What is wrong with a submission, each a way to its line; or what it would run and where. */
+/** Problems of a submission, each with a link to its line; or what it would run and where. */
 export function CheckReport({
   report,
   isChecking,

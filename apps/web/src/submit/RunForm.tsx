@@ -23,10 +23,10 @@ interface RunFormProps {
   onChange: (yaml: string) => void;
 }
 
-/** The run as a form. It holds nothing itself: it reads the YAML and changes it in place, comments included. */
+/** The run as a form. It has no state of its own: it reads the YAML and changes it in place, and keeps comments. */
 export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
   const reading = useMemo(() => readForm(yaml), [yaml]);
-  // While the text cannot be read, what it said last stays, greyed out.
+  // While the text cannot be parsed, the last form stays, greyed out.
   const [last, setLast] = useState<Form | null>(null);
   if (reading.ok && reading.form !== last) setLast(reading.form);
   const form = reading.ok ? reading.form : last;

@@ -142,9 +142,9 @@ function OwnStarters({ yaml, onChoose }: { yaml: string; onChoose: (yaml: string
           onChange={({ target }) => setName(target.value)}
         />
         <button type="submit" disabled={name.trim() === '' || yaml.trim() === ''}>
-          Keep this run as a template
+          Save this run as a template
         </button>
-        <span className="muted">in this browser, for you alone</span>
+        <span className="muted">stored only in this browser</span>
       </form>
       {problem !== null && (
         <p className="notice notice-warn" role="alert">

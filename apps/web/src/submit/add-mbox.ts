@@ -20,18 +20,18 @@ export function buildNameOf(fileName: string): string {
 export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddition {
   if (mbox.length > MBOX_MAX) return { ok: false, why: `${fileName} is longer than ${MBOX_MAX / 1024 / 1024} MiB` };
   if (!/^(From |diff --git |--- )/m.test(mbox)) {
-    return { ok: false, why: `${fileName} holds no patch; make it with git format-patch --stdout` };
+    return { ok: false, why: `${fileName} contains no patch; create it with git format-patch --stdout` };
   }
   const document = parseDocument(yaml.trim() === '' ? `name: ${JSON.stringify(buildNameOf(fileName))}\n` : yaml);
   if (document.errors.length > 0 || !isMap(document.contents)) {
     return {
       ok: false,
-      why: 'the YAML has to be readable before a series can be added; correct the marked line first',
+      why: 'the YAML does not parse; correct the marked line, then add the series',
     };
   }
   const builds = document.get('builds');
   if (builds !== undefined && builds !== null && !isSeq(builds)) {
-    return { ok: false, why: 'the field builds has to be a list before a series can be added' };
+    return { ok: false, why: 'the field builds is not a list; make it one, then add the series' };
   }
   const taken = new Set(isSeq(builds) ? builds.items.map((item) => (isMap(item) ? String(item.get('name')) : '')) : []);
   const wanted = buildNameOf(fileName);

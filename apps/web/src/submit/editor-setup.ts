@@ -19,13 +19,13 @@ import { editorTheme } from './editor-theme.js';
 import { nextIndent } from './text-change.js';
 
 export interface EditorLinks {
-  /** Asked for at each completion, since machines come and go. */
+  /** Called for each completion, because the machines change. */
   known: () => Known;
   onChange: (text: string) => void;
   onSubmit: () => void;
 }
 
-/** Everything the YAML editor can do. Tab leaves it, as it leaves any field, unless a list of completions is open. */
+/** Extensions of the YAML editor. Tab leaves it, as it leaves any field, unless a list of completions is open. */
 export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extension {
   return [
     lineNumbers(),
@@ -42,7 +42,7 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
       activateOnCompletion: () => true,
       icons: false,
       maxRenderedOptions: 200,
-      // A key that comes with the list means the list; what opens by itself waits for typing to pause anyway.
+      // A keystroke right after the list opened is meant for it: a list that opens by itself waits for a pause anyway.
       interactionDelay: 0,
     }),
     keymap.of([
@@ -70,7 +70,7 @@ export function editorSetup({ known, onChange, onSubmit }: EditorLinks): Extensi
 /** A shortcut as the editor spells it; Ctrl is Command on a Mac. */
 const editorKey = (name: KeyName): string => (KEY_MAP[name].keys[0] ?? '').replace('Ctrl+', 'Mod-');
 
-/** Enter keeps the indentation, goes below the key after a dash, and deeper after a key without a value. */
+/** Enter keeps the indentation, aligns with the key after a dash, and indents after a key without a value. */
 function breakLine(view: EditorView): boolean {
   const { state } = view;
   if (state.readOnly) return false;
@@ -90,7 +90,7 @@ function breakLine(view: EditorView): boolean {
   return true;
 }
 
-/** Problems where they stand; those without a line are left to the list beside the editor. */
+/** Problems as marks in the text; those without a line appear only in the list next to the editor. */
 export function diagnosticsOf(doc: Text, problems: readonly ProblemItem[]): Diagnostic[] {
   return problems.flatMap(({ line: number, column = 1, message, remedy = '' }) => {
     if (number === undefined || number > doc.lines) return [];

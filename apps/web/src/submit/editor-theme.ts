@@ -3,7 +3,7 @@ import type { Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 
-/** The editor in the colours of styles/tokens.css, which reach into it from the page. */
+/** The editor in the colours of styles/tokens.css, which also apply inside its shadow root. */
 export function editorTheme(): Extension {
   return [EditorView.theme(RULES), syntaxHighlighting(COLOURS)];
 }
@@ -95,7 +95,7 @@ const RULES: Parameters<typeof EditorView.theme>[0] = {
     font: '13px / 18px var(--font)',
     whiteSpace: 'normal',
   },
-  // Where there is no room beside the list, below it instead of over it.
+  // Without room next to the list, the description is shown below it instead of over it.
   '.cm-completionInfo.cm-completionInfo-left-narrow, .cm-completionInfo.cm-completionInfo-right-narrow': {
     top: '100% !important',
     bottom: 'auto !important',

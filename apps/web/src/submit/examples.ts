@@ -1,8 +1,8 @@
-/** Starting points that need nothing but this farm's own files. */
+/** Examples that need only the farm's own files. */
 export const EXAMPLES: readonly { title: string; about: string; yaml: string }[] = [
   {
     title: 'Before and after',
-    about: 'the untouched base beside the bundled dma_alias series, on every machine',
+    about: 'the unpatched base next to the bundled dma_alias series, on every machine',
     yaml: `name: dma_alias, before and after
 builds:
   - name: base

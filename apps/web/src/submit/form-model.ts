@@ -2,10 +2,10 @@ import { MachineSelection, RunSpec, SeriesSource } from '@peerlab/contracts';
 import { isMap, isSeq, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
-/** Longer texts, such as those with patches in them, are too slow to be read at every key. */
+/** Longer texts, such as those with patches, are too slow to parse at every keystroke. In characters. */
 const FORM_MAX = 200_000;
 
-/** What the form shows of a run. Each field is read by itself: one that makes no sense empties only itself. */
+/** The fields of the form. Each field is read by itself: an invalid one is empty and does not affect the others. */
 export interface RunForm {
   name: string;
   builds: FormBuild[];
@@ -20,9 +20,9 @@ export interface RunForm {
 
 export interface FormBuild {
   name: string;
-  /** `base` = untouched; `other` has what only the YAML can say. */
+  /** `base` = unpatched; `other` = a source that only the YAML can express. */
   source: 'base' | 'bundled' | 'other';
-  /** What an `other` one is made of. */
+  /** Description of an `other` source. */
   detail: string;
 }
 
@@ -35,9 +35,9 @@ export type FieldPath = readonly (string | number)[];
 export function readForm(yaml: string): FormReading {
   if (yaml.length > FORM_MAX) return { ok: false, why: 'The text is too long for the form; edit it as YAML.' };
   const document = parseDocument(yaml);
-  if (document.errors.length > 0) return { ok: false, why: 'The YAML cannot be read; the form follows once it can.' };
+  if (document.errors.length > 0) return { ok: false, why: 'The YAML does not parse; correct it to use the form.' };
   const raw = z.record(z.string(), z.unknown()).safeParse(safeValue(document) ?? {});
-  if (!raw.success) return { ok: false, why: 'The YAML has to be made of fields, such as “name: my run”.' };
+  if (!raw.success) return { ok: false, why: 'The YAML has no fields; begin with one such as “name: my run”.' };
   const { name, builds, suites, machines, priority, timeouts } = raw.data;
   const selection = z.record(z.string(), z.unknown()).catch({}).parse(machines);
   const limits = z.record(z.string(), z.unknown()).catch({}).parse(timeouts);
@@ -53,7 +53,7 @@ export function readForm(yaml: string): FormReading {
       names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
       paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
       labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
-      // Also out of range: on the way to 90 somebody types a 9, and the check says what is wrong.
+      // Values out of range are kept: someone who types 90 types a 9 first, and the check reports the range.
       priority: z.number().catch(DEFAULT_PRIORITY).parse(priority),
       bootSeconds: z.number().nullable().catch(null).parse(limits['bootSeconds']),
       attemptSeconds: z.number().nullable().catch(null).parse(limits['attemptSeconds']),
@@ -63,7 +63,7 @@ export function readForm(yaml: string): FormReading {
 
 const DEFAULT_PRIORITY = RunSpec.shape.priority.parse(undefined);
 
-/** Aliases can unfold into more than a page holds; the controller says so in its own words. */
+/** Aliases can expand beyond the memory of the page; the controller reports that. */
 function safeValue(document: Document): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
@@ -93,7 +93,7 @@ function sourceText(value: unknown): string {
   return 'an uploaded mbox';
 }
 
-/** Sets one field, or removes it (undefined), and leaves everything else with its comments as it is. */
+/** Sets one field, or removes it (undefined), and keeps everything else including comments. */
 export function setField(yaml: string, path: FieldPath, value: string | number | undefined): string {
   return edit(yaml, (document) => {
     if (value !== undefined) document.setIn(path, value);
@@ -101,7 +101,7 @@ export function setField(yaml: string, path: FieldPath, value: string | number |
   });
 }
 
-/** Makes a list hold these values: what is there already keeps its place and comments. */
+/** Sets the values of a list; values that it already has keep their place and comments. */
 export function setList(yaml: string, path: FieldPath, values: readonly string[]): string {
   return edit(yaml, (document) => {
     if (values.length === 0) {
@@ -121,7 +121,7 @@ export function setList(yaml: string, path: FieldPath, values: readonly string[]
   });
 }
 
-/** Adds a build with a name that no other one has. */
+/** Adds a build with a unique name. */
 export function addBuild(yaml: string, source: 'base' | 'bundled', taken: readonly string[]): string {
   const stem = source === 'base' ? 'base' : 'patched';
   let name = stem;
@@ -134,7 +134,7 @@ export function addBuild(yaml: string, source: 'base' | 'bundled', taken: readon
   });
 }
 
-/** What a build is made of. */
+/** Description of the source of a build. */
 export function setSource(yaml: string, index: number, source: 'base' | 'bundled'): string {
   return edit(yaml, (document) => {
     document.deleteIn(['builds', index, 'bundle']);
@@ -145,7 +145,7 @@ export function setSource(yaml: string, index: number, source: 'base' | 'bundled
 const seriesOf = (document: Document, source: 'base' | 'bundled') =>
   document.createNode(source === 'base' ? [] : ['bundled'], { flow: true });
 
-/** A map or list that is empty now goes too, except the run itself. */
+/** Removes maps and lists that became empty, except the run itself. */
 function remove(document: Document, path: FieldPath): void {
   if (document.hasIn(path)) document.deleteIn(path);
   const parent = path.slice(0, -1);
@@ -153,7 +153,7 @@ function remove(document: Document, path: FieldPath): void {
   if ((isMap(held) || isSeq(held)) && held.items.length === 0) document.deleteIn(parent);
 }
 
-/** The text itself when it cannot be read: an edit must not lose what somebody types. */
+/** Returns the text unchanged when it cannot be parsed: an edit must not lose what the user types. */
 function edit(yaml: string, change: (document: Document) => void): string {
   const document: Document = parseDocument(yaml.trim() === '' ? '{}' : yaml);
   if (document.errors.length > 0 || !isMap(document.contents)) return yaml;

@@ -1,22 +1,22 @@
 import { z } from 'zod';
 
 const STORAGE_KEY = 'peerlab.templates';
-/** Browsers give a page some 5 MB for everything. */
+/** Maximum size of all templates in characters; browsers allow a site about 5 MB in all. */
 const TEMPLATE_MAX = 500_000;
 
 export const OwnTemplate = z.object({ name: z.string().min(1).max(80), yaml: z.string().max(TEMPLATE_MAX) });
 export type OwnTemplate = z.infer<typeof OwnTemplate>;
 
-/** Templates of one person, kept by this browser. */
+/** Templates that the user stored in this browser. */
 export interface OwnTemplates {
   list: () => readonly OwnTemplate[];
   subscribe: (listener: () => void) => () => void;
-  /** Replaces one of the same name. Returns what is wrong, or null when it was kept. */
+  /** Replaces a template of the same name. Returns an error message, or null when it was stored. */
   save: (name: string, yaml: string) => string | null;
   remove: (name: string) => void;
 }
 
-/** @param storage the browser's, or one for tests; anything unreadable in it counts as nothing */
+/** @param storage of the browser, or one for tests; unreadable content counts as empty */
 export function createOwnTemplates(storage: Pick<Storage, 'getItem' | 'setItem'>): OwnTemplates {
   const listeners = new Set<() => void>();
   let all = read(storage);
@@ -24,7 +24,7 @@ export function createOwnTemplates(storage: Pick<Storage, 'getItem' | 'setItem'>
     try {
       storage.setItem(STORAGE_KEY, JSON.stringify(next));
     } catch {
-      return 'the browser did not keep it: its storage is full or forbidden';
+      return 'the browser did not store it: its storage is full or forbidden';
     }
     all = next;
     for (const listener of listeners) listener();
@@ -40,7 +40,7 @@ export function createOwnTemplates(storage: Pick<Storage, 'getItem' | 'setItem'>
       const template = OwnTemplate.safeParse({ name: name.trim(), yaml });
       if (!template.success) {
         return yaml.length > TEMPLATE_MAX
-          ? 'it is too long to be kept by the browser'
+          ? 'it is too long for the storage of the browser'
           : 'it needs a name of 1 to 80 letters';
       }
       const others = all.filter((each) => each.name !== template.data.name);

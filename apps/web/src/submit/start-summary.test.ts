@@ -14,6 +14,6 @@ it('says in one line when a run would begin', () => {
   );
   expect(startSummary([at('a', 'queue', 900_000), at('b', 'queue', 360_000)])).toBe('first test in about 6 min');
   expect(startSummary([at('a', 'build', 540_000)])).toBe('first test in about 9 min, when its kernel is built');
-  expect(startSummary([at('a', 'queue')])).toBe('starts later; nothing comparable has run yet to say when');
+  expect(startSummary([at('a', 'queue')])).toBe('starts later; no comparable run has ended yet to estimate the time');
   expect(startSummary([at('a', 'blocked'), at('b', 'blocked')])).toBe('no machine can take it yet');
 });

@@ -17,6 +17,6 @@ export function startSummary(plan: readonly Planned[]): string {
   const known = able.flatMap(({ start }) => start.inMs ?? []);
   const soonest = known.length === 0 ? '' : aboutText(Math.min(...known));
   const builds = able.every(({ start }) => start.when === 'build') ? ', when its kernel is built' : '';
-  if (soonest === '') return `starts later${builds}; nothing comparable has run yet to say when${rest}`;
+  if (soonest === '') return `starts later${builds}; no comparable run has ended yet to estimate the time${rest}`;
   return `first test in ${soonest}${builds}${rest}`;
 }

@@ -5,7 +5,7 @@ export interface TextChange {
   insert: string;
 }
 
-/** The one stretch that differs between two texts, so that the cursor and undo survive; null when they are equal. */
+/** The one range that differs between two texts, so that the cursor and the undo history survive; null when equal. */
 export function changeBetween(before: string, after: string): TextChange | null {
   if (before === after) return null;
   const shorter = Math.min(before.length, after.length);
@@ -20,11 +20,11 @@ export function changeBetween(before: string, after: string): TextChange | null 
 const LINE_MAX = 1000;
 
 /**
- * Indentation of the line after one that says `line`, in spaces: below the key after a dash, deeper after a
- * key without a value, else the same.
+ * Indentation of the line after `line`, in spaces: that of the key after a dash, deeper after a key without a value,
+ * else the same.
  */
 export function nextIndent(line: string): number {
-  // A line of text, which an expression would go over many times.
+  // A long line is text: no key or item is looked for in it.
   if (line.length > LINE_MAX) return line.length - line.trimStart().length;
   const [, spaces = '', dashes = '', rest = ''] = /^( *)((?:- +)*)(.*)$/.exec(line) ?? [];
   const isKey = /^[^#\s][^#]*?:(?:\s|$)/.test(rest);

@@ -7,7 +7,7 @@ import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
 import { TrendChart } from './TrendChart.js';
 
-/** One line with its chart: where, which build, which way is better, and the newest value. */
+/** One series with its chart: combination, build, which direction is better, and the newest value. */
 export function TrendCard({
   line,
   chosen,
@@ -35,7 +35,7 @@ export function TrendCard({
           {chosen.combination === combination.hash ? (
             combination.label
           ) : (
-            <Link to="/trends" search={{ ...chosen, combination: combination.hash }} title="show this one alone">
+            <Link to="/trends" search={{ ...chosen, combination: combination.hash }} title="show only this one">
               {combination.label}
             </Link>
           )}

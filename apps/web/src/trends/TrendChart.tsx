@@ -7,7 +7,7 @@ import { OneTabStop } from '../ui/OneTabStop.js';
 import { exactText } from '../ui/time.js';
 import { bandPath, CHART, chartScale, kernelStripes, medianPath, percentText, tickTexts, type Scale } from './chart.js';
 
-/** Width that a short build-id needs below its stripe, in pixels. */
+/** Width of a short build-id below its stripe, in pixels. */
 const LABEL_WIDTH = 52;
 
 /** Medians with the band of their quartiles; every point opens its attempt. */
@@ -53,7 +53,7 @@ export function TrendChart({
   );
 }
 
-/** Width of an element in CSS pixels, kept up to date: text in a drawing that is scaled would be scaled too. */
+/** Current width of an element in CSS pixels. The chart is drawn at this width, because scaling would scale its text. */
 function useWidth(element: RefObject<SVGSVGElement | null>): number {
   const [width, setWidth] = useState<number>(CHART.width);
   useEffect(() => {
@@ -68,7 +68,7 @@ function useWidth(element: RefObject<SVGSVGElement | null>): number {
   return width;
 }
 
-/** Every second kernel has a shade, and each its build-id where there is room. */
+/** Every second kernel is shaded; each has its build-id where there is room. */
 function Stripes({ points, scale }: { points: readonly TrendPoint[]; scale: Scale }): ReactNode {
   const { height, top, bottom } = CHART;
   const half = (scale.x(1) - scale.x(0)) / 2;
@@ -101,7 +101,7 @@ function ChangeLine({ change, line, scale }: { change: ChangePoint; line: TrendL
   const at = (scale.x(index - 1) + scale.x(index)) / 2;
   const isBetter = (direction === 'down') === (line.better === 'lower');
   const text = `${percentText(before.median, after.median)} ${isBetter ? 'better' : 'worse'}`.trim();
-  // Beside the right edge the text would leave the chart.
+  // Near the right edge the text would leave the chart.
   const isLate = at > scale.width - 110;
   return (
     <g className={isBetter ? 'chart-change chart-better' : 'chart-change chart-worse'}>

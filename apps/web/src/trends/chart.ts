@@ -1,24 +1,24 @@
 import type { TrendPoint } from '@peerlab/contracts';
 
-/** Height and margins of a chart in CSS pixels; its width is that of its place, `width` until that is known. */
+/** Sizes of a chart in CSS pixels; `width` is used until the width of its place is known. */
 export const CHART = { width: 460, height: 190, left: 54, right: 14, top: 22, bottom: 24 } as const;
 
 type Spread = Pick<TrendPoint, 'median' | 'lowerQuartile' | 'upperQuartile'>;
 
 export interface Scale {
-  /** Values that get a line and a label, ascending. */
+  /** Values with a grid line and a label, ascending. */
   ticks: number[];
   /** Width of the whole chart. */
   width: number;
-  /** Place of a value and of the index of a point, in pixels from the top left. */
+  /** Positions of a value and of the index of a point, in pixels from the top left. */
   y: (value: number) => number;
   x: (index: number) => number;
 }
 
-/** About so many ticks. */
+/** Approximate number of ticks. */
 const TICKS = 4;
 
-/** Makes room for every quartile; the axis begins at zero when asked. Needs one point at least. */
+/** Includes every quartile; the axis can begin at zero. Needs at least one point. */
 export function chartScale(points: readonly Spread[], fromZero: boolean, width: number = CHART.width): Scale {
   const lowest = Math.min(...points.map((point) => Math.min(point.lowerQuartile, point.median)));
   const highest = Math.max(...points.map((point) => Math.max(point.upperQuartile, point.median)));
@@ -31,7 +31,7 @@ export function chartScale(points: readonly Spread[], fromZero: boolean, width: 
     ticks,
     width,
     y: (value) => above + ((top - value) / (top - bottom)) * (height - above - below),
-    // A single point stands in the middle.
+    // A single point is in the middle.
     x: (index) => left + ((index + 0.5) / points.length) * room,
   };
 }
@@ -51,7 +51,7 @@ export function niceTicks(from: number, to: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
-/** Ticks with as many digits after the point as tell them apart: `14 800`, `0.25`. */
+/** Labels of ticks with as many decimals as needed to tell them apart: `14 800`, `0.25`. */
 export function tickTexts(ticks: readonly number[]): string[] {
   const step = (ticks[1] ?? 1) - (ticks[0] ?? 0);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-6));

@@ -1,7 +1,7 @@
 import { useState, type ReactNode } from 'react';
 import { Dialog } from './dialog.js';
 
-/** Asks before something that cannot be undone: the person types the name of what is meant. */
+/** Confirms an action that cannot be undone: the user types the name of its subject. */
 export function ConfirmDialog({
   title,
   name,
@@ -11,9 +11,9 @@ export function ConfirmDialog({
   children,
 }: {
   title: string;
-  /** What has to be typed. */
+  /** The text to type. */
   name: string;
-  /** Text of the button that does it. */
+  /** Label of the button that performs the action. */
   action: string;
   onConfirm: () => void;
   onClose: () => void;

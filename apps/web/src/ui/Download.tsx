@@ -5,8 +5,8 @@ import { fetchFile } from '../api/client.js';
 import { getToken } from '../api/token.js';
 
 /**
- * A link to a file of the API. The browser would follow it without the token, which a farm may ask for: with one
- * the page fetches the file itself and gives it to the browser to save.
+ * A link to a file of the API. The browser would follow it without the token, which a farm may require: when there is a
+ * token, the page fetches the file itself and passes it to the browser to save.
  */
 export function Download<N extends FileRoute>({
   route,
@@ -47,6 +47,6 @@ function saveAs(content: Blob, fileName: string): void {
   link.href = url;
   link.download = fileName;
   link.click();
-  // The browser has begun to read it by then.
+  // By then the browser has begun to read the file.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

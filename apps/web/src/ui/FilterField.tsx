@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 
 /**
- * A text field bound to the address. It keeps its own text while the person types, because the
- * address follows a moment later, and takes the address's text when that changes by other means.
+ * A text field bound to the address. It keeps its own text while the user types, because the address follows with a
+ * delay, and takes over the text of the address when that changes otherwise.
  */
 export function FilterField({
   label,

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { KEY_MAP } from '../keys.js';
 import { Dialog } from './dialog.js';
 
-/** All shortcuts, straight from the key map. */
+/** All shortcuts of the key map. */
 export function HelpDialog({ onClose }: { onClose: () => void }): ReactNode {
   const entries = Object.entries(KEY_MAP);
   const scopes = [...new Set(entries.map(([, { scope }]) => scope))];

@@ -1,16 +1,16 @@
 import type { ReactNode } from 'react';
 
-/** A column of a list: its name stands in the head, and before each value where a phone stacks the cells. */
+/** A column of a list: its name is in the head, and before each value where a phone stacks the cells. */
 export interface ListColumn<T> {
   name: string;
-  /** What the head says instead of the name. */
+  /** Shown in the head instead of the name. */
   head?: ReactNode;
   /** Classes of head and cells: `number` puts figures below each other. */
   className?: string;
   render: (row: T) => ReactNode;
 }
 
-/** Rows below one head; on a phone each row is a card. `empty` stands in its place while there are no rows. */
+/** Rows below one head; on a phone each row is a card. `empty` is shown instead while there are no rows. */
 export function ListTable<T>({
   className,
   rows,

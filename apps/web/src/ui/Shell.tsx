@@ -10,17 +10,17 @@ import { TokenDialog } from './TokenDialog.js';
 
 const loadPalette = async () => ({ default: (await import('../palette/Palette.js')).Palette });
 const Palette = lazy(loadPalette);
-/** How long the first page has the line for itself before the palette is fetched, in milliseconds. */
+/** Delay before the palette is fetched, so that it does not compete with the first page, in milliseconds. */
 const PALETTE_AFTER_MS = 1500;
 
-/** Header, banner, page and dialogs: what every page shares. */
+/** Header, banner, page and dialogs, shared by all pages. */
 export function Shell(): ReactNode {
   const [help, setHelp] = useState(false);
   const [palette, setPalette] = useState(false);
   const navigate = useNavigate();
-  // So that the first letters typed into it are not lost to its download.
+  // Fetched ahead, so that letters typed right after it opens are not lost.
   useEffect(() => {
-    // While the controller is away it does not come; it is asked for again when it is opened.
+    // While the controller does not answer, this fails; it is fetched again when the palette opens.
     const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
@@ -139,7 +139,7 @@ function LiveBanner(): ReactNode {
           Live updates paused, retrying. What you see may be old
           {heardAt !== null && (
             <>
-              : nothing was heard since <Ago at={new Date(heardAt).toISOString()} />
+              : the last message came <Ago at={new Date(heardAt).toISOString()} />
             </>
           )}
           .{' '}

@@ -19,9 +19,9 @@ export function TokenDialog(): ReactNode {
       <form onSubmit={submit} className="stack">
         <p>
           {question === 'refused'
-            ? 'The controller refused the stored token. It may be of another farm.'
-            : 'The controller asks for a token before it does this.'}{' '}
-          <code>npm start</code> prints one as part of the address.
+            ? 'The controller refused the stored token. It may belong to another farm.'
+            : 'This needs a token.'}{' '}
+          <code>npm start</code> prints an address that contains one.
         </p>
         <label>
           Token

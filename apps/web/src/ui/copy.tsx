@@ -1,8 +1,8 @@
 import { useState, type ReactNode } from 'react';
 
-/** Puts text on the clipboard, also on a plain-HTTP address, where browsers hide the newer interface. */
-export async function copyText(text: string): Promise<void> {
-  // Typed as always there; a page that is not served securely has none.
+/** Copies text to the clipboard, also on a plain-HTTP address, where browsers have no clipboard API. */
+async function copyText(text: string): Promise<void> {
+  // The type says that it always exists, but an insecure page has none.
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard !== undefined) return clipboard.writeText(text);
   const area = document.createElement('textarea');
@@ -10,13 +10,13 @@ export async function copyText(text: string): Promise<void> {
   area.style.position = 'fixed';
   (document.querySelector('dialog[open]') ?? document.body).append(area);
   area.select();
-  // Old, and the only way there.
+  // Deprecated, but the only way on an insecure page.
   const done = document.execCommand('copy');
   area.remove();
-  if (!done) throw new Error('the browser did not allow it');
+  if (!done) throw new Error('the browser refused');
 }
 
-/** A button that copies, and says whether it could. `text` may take its time to make. */
+/** A button that copies a text and reports the result. `text` may be computed asynchronously. */
 export function CopyButton({
   text,
   label,
@@ -24,7 +24,7 @@ export function CopyButton({
   quiet = false,
 }: {
   text: string | (() => string | Promise<string>);
-  /** What is copied, for the tooltip and for those who do not see the button. */
+  /** Description of the copied text, for the tooltip and for screen readers. */
   label: string;
   children: ReactNode;
   quiet?: boolean;

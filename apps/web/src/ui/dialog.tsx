@@ -1,6 +1,6 @@
 import { useEffect, useRef, type ReactNode } from 'react';
 
-/** A modal dialog for as long as it is mounted; Escape and the backdrop's owner close it. */
+/** A modal dialog, open while it is mounted. Escape closes it. */
 export function Dialog({
   title,
   onClose,

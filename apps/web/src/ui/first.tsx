@@ -2,8 +2,8 @@ import { useState, type ReactNode } from 'react';
 import { countText } from './numbers.js';
 
 /**
- * The first rows of a long table, and below them a button that shows the rest: null once all are shown.
- * `what` names the rows in the plural.
+ * The first rows of a long table, and a button below them that shows the rest; the button is null once all are shown.
+ * @param what plural name of the rows
  */
 export function useFirst<T>(all: readonly T[], first: number, what: string): { shown: readonly T[]; rest: ReactNode } {
   const [isAll, setAll] = useState(false);

@@ -1,8 +1,8 @@
 import { useKeys } from '../keys.js';
 
 /**
- * `j` and `k` move through the rows of the page's lists; Enter opens. The selection is the focus itself, on
- * the link of each row that carries `data-row`, so a reader of the screen hears it and a refetch keeps it.
+ * `j` and `k` move through the rows of the page's lists; Enter opens one. The selection is the focus itself, on the link
+ * with `data-row` in each row, so that a screen reader announces it and a refetch keeps it.
  */
 export function useListKeys(): void {
   useKeys({ listNext: () => moveRow(1), listPrevious: () => moveRow(-1) });

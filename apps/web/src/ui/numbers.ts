@@ -1,4 +1,4 @@
-/** Made once: making one costs more than a thousand numbers. */
+/** Created once: creating one costs more than formatting a thousand numbers. */
 const GROUPED = new Intl.NumberFormat('en');
 const grouped = (value: number): string => GROUPED.format(value).replaceAll(',', '\u202f');
 

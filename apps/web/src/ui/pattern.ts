@@ -1,15 +1,15 @@
 export interface Pattern {
   matches: (text: string) => boolean;
-  /** What is wrong with the expression; everything matches then. */
+  /** Error in the expression, which then matches everything. */
   problem: string | null;
 }
 
 const ALL: Pattern = { matches: () => true, problem: null };
 
-/** Characters of a text that a filter looks at: names and reasons are shorter, and an expression of the reader may backtrack. */
+/** Characters of a text that a filter reads: names and reasons are shorter, and an expression of the user may backtrack. */
 const TEXT_MAX = 500;
 
-/** Case-insensitive regular expression from a filter field; a leading `!` turns it round. */
+/** Case-insensitive regular expression from a filter field; a leading `!` inverts it. */
 export function readPattern(source: string | undefined): Pattern {
   if (source === undefined || source === '' || source === '!') return ALL;
   const negated = source.startsWith('!');
@@ -27,7 +27,7 @@ export function readPattern(source: string | undefined): Pattern {
   }
 }
 
-/** An expression that means the text itself. */
+/** An expression that matches exactly the text. */
 export function escapePattern(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

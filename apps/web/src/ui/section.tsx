@@ -47,7 +47,7 @@ export function ErrorNotice({ error, retry }: { error: Error; retry?: (() => voi
   );
 }
 
-/** Grey bars in place of content that is on its way. */
+/** Grey bars in place of content that is loading. */
 export function Loading({ what }: { what: string }): ReactNode {
   return (
     <div className="loading" role="status">
@@ -72,8 +72,8 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 }
 
 /**
- * Shows a query's data, or its loading state, or its error with retry. Data that is already there
- * stays on the page when a refetch fails, with the error above it.
+ * Shows a query's data, its loading state, or its error with a retry button. When a refetch fails, the old data stays
+ * below the error.
  */
 export function QuerySection<T>({
   query,
@@ -83,7 +83,7 @@ export function QuerySection<T>({
 }: {
   query: Pick<UseQueryResult<T>, 'data' | 'error' | 'refetch'>;
   what: string;
-  /** Of a page whose own heading is made of the data: what stands there until it has come. */
+  /** Heading shown while a page loads whose own heading needs the data. */
   heading?: string;
   children: (data: T) => ReactNode;
 }): ReactNode {
@@ -112,11 +112,11 @@ export function useTitle(title: string): void {
   }, [title]);
 }
 
-/** Message of a failed write, where it was asked for. */
+/** Message of a failed write, shown where the write was requested. */
 export function WriteError({ error }: { error: Error | null }): ReactNode {
   if (error === null) return null;
   if (error instanceof ApiError && error.problem.status === 401) {
-    return <p className="notice notice-warn">Not done: this needs a token.</p>;
+    return <p className="notice notice-warn">Not done: this needs a token. Repeat it to enter one.</p>;
   }
   return <ErrorNotice error={error} />;
 }

@@ -4,7 +4,7 @@ export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 export interface Appearance {
   theme: Theme;
-  /** Verdicts in blue, orange and yellow, which people with a red-green deficiency tell apart. */
+  /** Verdicts in blue, orange and yellow, for people with red-green colour blindness. */
   safePalette: boolean;
 }
 
@@ -17,7 +17,7 @@ function readStored(): Appearance {
   try {
     stored = (JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}') ?? {}) as typeof stored;
   } catch {
-    // Unreadable or forbidden storage means the defaults.
+    // Unreadable or forbidden storage: the defaults apply.
   }
   return {
     theme: THEMES.find((theme) => theme === stored.theme) ?? 'system',

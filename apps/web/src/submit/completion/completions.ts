@@ -13,9 +13,9 @@ export interface Completion {
   insert: string;
   /** Where the cursor goes, in characters from the start of `insert`. */
   caret: number;
-  /** In a word or two. */
+  /** One or two words. */
   detail: string;
-  /** In a sentence; undefined where the schema says nothing. */
+  /** One sentence; undefined where the schema has no description. */
   about: string | undefined;
 }
 
@@ -23,10 +23,13 @@ export interface Completions extends Pick<Cursor, 'from' | 'to' | 'typed' | 'quo
   options: Completion[];
 }
 
-/** Longer texts, such as those with patches in them, are too slow to be read at every key. */
-export const COMPLETE_MAX = 400_000;
+/** Longer texts, such as those with patches, are too slow to parse at every keystroke. In characters. */
+const COMPLETE_MAX = 400_000;
 
-/** What fits at a cursor (offset in characters) of a run in YAML, finished or not; null where nothing does. */
+/**
+ * Completions at a cursor in a run, whose YAML may be unfinished; null when there are none.
+ * @param cursor offset in characters
+ */
 export function completions(text: string, cursor: number, known: Known): Completions | null {
   if (text.length > COMPLETE_MAX) return null;
   const found = placeOf(text, cursor);
@@ -43,7 +46,7 @@ function optionsAt(place: Place, cursor: Cursor, known: Known): Completion[] {
   const values = valuesAt(place.path, cursor, known)
     .filter(({ name }) => !place.given.has(name))
     .map((value) => valueOption(value));
-  // On a line of its own a map begins by its key; beside its key it needs braces.
+  // On a line of its own a map begins with its key; on the line of a key it needs braces.
   const keys = keysAt(place, cursor, known).map((option) => (isLine ? option : around('{', option, '}')));
   if (!shapes.some((shape) => formOf(shape).startsWith('list'))) return [...values, ...keys];
   const item: Place = { ...place, path: [...place.path, 0], indent: place.indent + 2 };
@@ -95,7 +98,7 @@ function afterKey(schema: z.core.$ZodType, isWithinBraces: boolean, indent: numb
   }
 }
 
-/** Names that stand as keys of a free map: labels, suites. */
+/** Names that can be keys of a map with free keys: labels, suites. */
 function namesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   const last = path.at(-1);
   if (last === 'labels') return knownNames(known, 'label');
@@ -115,7 +118,7 @@ function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   return listed;
 }
 
-/** A build or a selection by suite may name those of the run only. */
+/** A build or a selection by suite may only name suites of the run. */
 function suitesOfRun(cursor: Cursor): Named[] {
   const listed = cursor.listAt(['suites']);
   return (listed.length > 0 ? listed : DEFAULT_SUITES).map((name) => ({ name, about: 'a suite of this run' }));
@@ -126,7 +129,7 @@ function valueOption({ name, detail = '', about }: Named): Completion {
   return { kind: 'value', label: name, insert, caret: insert.length, detail, about };
 }
 
-/** As YAML reads it as this text and nothing else. */
+/** A text in YAML, quoted where it would be read as something else. */
 function plain(text: string): string {
   const isPlain = /^[A-Za-z][\w.-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text);
   return isPlain ? text : JSON.stringify(text);

@@ -1,13 +1,13 @@
 import { KERNEL_CONFIGS, SUITES, type BuildSummary, type MachineSummary } from '@peerlab/contracts';
 
-/** A name that may be written, and what is worth knowing of it. */
+/** A name that can be completed, with a description. */
 export interface Named {
   name: string;
   detail?: string;
   about?: string;
 }
 
-/** Names that the farm knows, beyond those of the schema. */
+/** Names of this farm's machines, labels, configs and bundles, which are not in the schema. */
 export interface Known {
   suites: readonly Named[];
   machines: readonly Named[];
@@ -17,9 +17,7 @@ export interface Known {
   bundles: readonly Named[];
 }
 
-export const NOTHING_KNOWN: Known = { suites: [], machines: [], labels: new Map(), configs: [], bundles: [] };
-
-/** What a farm's machines and its newest builds let a run name. */
+/** Names that a run can use, from the farm's machines and its newest builds. */
 export function knownOf(
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
   builds: readonly BuildSummary[],
@@ -42,7 +40,7 @@ export function knownOf(
     ]),
     bundles: namedOnce(
       builds.flatMap(({ name, runName, manifest, bundle }) =>
-        // What retention has removed cannot be tested again.
+        // A bundle that retention removed cannot be tested again.
         manifest === null || bundle === null || bundle.removedAt !== null
           ? []
           : [{ name: manifest.key, detail: name, about: `${name} of ${runName}, ${manifest.release}` }],
@@ -53,7 +51,7 @@ export function knownOf(
 
 const namedOnce = (all: readonly Named[]): Named[] => [...new Map(all.map((each) => [each.name, each])).values()];
 
-/** Names of a kind; of labels the keys, or the values of the one given. */
+/** Names of a kind; for labels their keys, or the values of the given label. */
 export function knownNames(
   known: Known,
   kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle',

@@ -1,7 +1,7 @@
 import type { FieldPath } from '../form-model.js';
 import { keysOfMap, parseYaml, pathOf, textsOfList, type YamlNode, type YamlTree } from './tree.js';
 
-/** Where in the structure of a run the cursor stands. */
+/** Position of the cursor in the structure of a run. */
 export interface Place {
   /**
    * `key`: a key of the map at `path` · `value`: what is at `path`, on the line of its key or in brackets ·
@@ -9,7 +9,7 @@ export interface Place {
    */
   role: 'key' | 'value' | 'node';
   path: FieldPath;
-  /** Keys of the map, or texts of the list, that are there already. */
+  /** Keys that the map, or texts that the list already has. */
   given: ReadonlySet<string>;
   /** Within `{}` or `[]`. */
   isFlow: boolean;
@@ -20,12 +20,12 @@ export interface Place {
 }
 
 export interface Cursor {
-  /** Null where nothing can be said: comments, block texts, the middle of a sentence. */
+  /** Null where nothing can be completed: comments, block texts, the middle of a sentence. */
   place: Place | null;
   /** The word at the cursor without a quote before it, as offsets in the text. */
   from: number;
   to: number;
-  /** What stands of the word before the cursor. */
+  /** The part of the word before the cursor. */
   typed: string;
   /** The quote directly before the word, or nothing. */
   quote: string;
@@ -33,7 +33,7 @@ export interface Cursor {
   listAt: (path: FieldPath) => readonly string[];
 }
 
-/** Stands for the word at the cursor while the text is read; a private character that no run holds. */
+/** Replaces the word at the cursor while the text is parsed; a private character that no run contains. */
 const MARK = '\uE000';
 /** A word to complete, and the quote that begins it. */
 const WORD_BEFORE = /(["']?)([A-Za-z0-9_][\w.-]*)?$/;
@@ -41,7 +41,10 @@ const WORD_AFTER = /^[\w.-]*/;
 /** Longest word to complete, in characters. */
 const WORD_MAX = 200;
 
-/** Says where a cursor (offset in characters) stands in YAML, which may be unfinished. It never throws. */
+/**
+ * Finds the place of a cursor in YAML, which may be unfinished. Never throws.
+ * @param cursor offset in characters
+ */
 export function placeOf(text: string, cursor: number): Cursor {
   const lineStart = text.lastIndexOf('\n', cursor - 1) + 1;
   const [, quote = '', typed = ''] = WORD_BEFORE.exec(text.slice(Math.max(lineStart, cursor - WORD_MAX), cursor)) ?? [];
@@ -50,7 +53,7 @@ export function placeOf(text: string, cursor: number): Cursor {
   const end = quote !== '' && text[to] === quote ? to + 1 : to;
   const before = text.slice(0, from - quote.length);
   const after = text.slice(end);
-  // Alone on its line the word may become a key: with a colon, what stands around it is read as its siblings.
+  // Alone on its line the word may become a key: with a colon, the lines around it are parsed as its siblings.
   const isAlone = /^[ ]*(?:- +)*$/.test(before.slice(lineStart)) && /^[ \t]*(?:#.*)?(?:\r?\n|$)/.test(after);
   const tree = parseYaml(`${before}${MARK}${isAlone ? ':' : ''}${after}`);
   const column = before.length - lineStart;
@@ -61,7 +64,7 @@ export function placeOf(text: string, cursor: number): Cursor {
 function placeOfMark(tree: YamlTree, isAlone: boolean, column: number): Place | null {
   const at = tree.text.indexOf(MARK);
   const mark = tree.root.resolve(at, 1);
-  // Within a comment, a block text or a sentence the mark is no text of its own.
+  // Within a comment, a block text or a sentence the mark is only a part of a node.
   if (mark.name !== 'Literal' || tree.text.slice(mark.from, mark.to) !== MARK) return null;
   const isFlow = hasAncestor(mark, ['FlowMapping', 'FlowSequence']);
   const holder = mark.parent;
@@ -69,7 +72,7 @@ function placeOfMark(tree: YamlTree, isAlone: boolean, column: number): Place | 
     const pair = holder.parent;
     const map = pair?.parent;
     if (pair == null || map == null) return null;
-    // What an odd indentation makes: a map within a key, or an item without a dash. Nothing can be said there.
+    // A wrong indentation results in a map within a key, or in an item without a dash.
     const isStray =
       map.parent?.name === 'Item' &&
       map.parent.parent?.name === 'BlockSequence' &&
@@ -77,7 +80,7 @@ function placeOfMark(tree: YamlTree, isAlone: boolean, column: number): Place | 
     if (isStray || hasAncestor(map, ['Key'])) return null;
     const given = new Set(keysOfMap(tree, map).filter((key) => key !== MARK));
     if (map.name === 'FlowMapping' && map.getChild('{') === null) {
-      // A single pair without braces, which the colon of the mark made of an item.
+      // An item of a list; the colon of the mark made a pair of it.
       return isAlone ? itemPlace(tree, map) : null;
     }
     const path = pathOf(tree.text, map);
@@ -89,7 +92,7 @@ function placeOfMark(tree: YamlTree, isAlone: boolean, column: number): Place | 
   return isFlow || holder?.name === 'Pair' || holder?.name === 'Item' ? itemPlace(tree, mark) : null;
 }
 
-/** A value beside its key or its dash, or in brackets. */
+/** A value on the line of its key or dash, or in brackets. */
 function itemPlace(tree: YamlTree, node: YamlNode): Place {
   const isFlow = hasAncestor(node, ['FlowMapping', 'FlowSequence']);
   return {
@@ -102,7 +105,7 @@ function itemPlace(tree: YamlTree, node: YamlNode): Place {
   };
 }
 
-/** The other texts of the list that a node is an item of; none when it is the value of a key. */
+/** The other texts of the list that contains a node; none when the node is the value of a key. */
 function siblingsOf(tree: YamlTree, node: YamlNode): Set<string> {
   const list = node.parent?.name === 'Item' ? node.parent.parent : null;
   return new Set(list === null ? [] : textsOfList(tree, list).filter((text) => text !== MARK));
@@ -112,7 +115,7 @@ function siblingsOf(tree: YamlTree, node: YamlNode): Set<string> {
 function blockIndent({ text }: YamlTree, node: YamlNode): number {
   for (let at: YamlNode | null = node; at !== null; at = at.parent) {
     if (at.name !== 'BlockMapping' && at.name !== 'BlockSequence') continue;
-    // The node itself may begin within the blanks before.
+    // The node itself may begin in the indentation.
     const first = at.firstChild?.from ?? at.from;
     return first - (text.lastIndexOf('\n', first - 1) + 1);
   }

@@ -3,7 +3,7 @@ import type { FieldPath } from '../form-model.js';
 
 type Schema = z.core.$ZodType;
 
-/** The alternatives that a schema allows, without what only makes it optional. */
+/** The alternatives of a schema, without wrappers such as optional. */
 export function alternatives(schema: Schema): Schema[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return alternatives(schema.unwrap());
@@ -11,7 +11,7 @@ export function alternatives(schema: Schema): Schema[] {
   return schema instanceof z.ZodUnion ? schema.options.flatMap(alternatives) : [schema];
 }
 
-/** What a schema allows at a path; empty where it has no such place. */
+/** The schemas at a path; empty when the schema has no such path. */
 export function shapesAt(schema: Schema, path: FieldPath): Schema[] {
   return path.reduce<Schema[]>(
     (shapes, step) => shapes.flatMap((shape) => inner(shape, step)).flatMap(alternatives),
@@ -27,7 +27,7 @@ function inner(shape: Schema, step: string | number): Schema[] {
   return field === undefined ? [] : [field];
 }
 
-/** Keys that a map of one of these shapes may have beside those it has, each with the schema of its value. */
+/** Further keys that a map of one of these shapes may have, each with the schema of its value. */
 export function keysOf(shapes: readonly Schema[], given: ReadonlySet<string>): [string, Schema][] {
   const maps = shapes.filter((shape) => shape instanceof z.ZodObject);
   const fitting = maps.filter((map) => [...given].every((key) => Object.hasOwn(map.shape, key)));
@@ -36,7 +36,7 @@ export function keysOf(shapes: readonly Schema[], given: ReadonlySet<string>): [
     .filter(([key]) => !given.has(key));
 }
 
-/** Values that can be listed: choices, literals, yes or no. */
+/** Values that can be listed: those of enums, literals and booleans. */
 export function valuesOf(shapes: readonly Schema[]): string[] {
   return shapes.flatMap((shape) => {
     if (shape instanceof z.ZodEnum) return shape.options.map(String);
@@ -55,7 +55,7 @@ export function formOf(schema: Schema): 'map' | 'list' | 'list of maps' | 'scala
   return alternatives(list.element).every(isMap) ? 'list of maps' : 'list';
 }
 
-/** What a value is, in a word or two: `list`, `10 to 3600`, `text`. */
+/** Kind of a value in one or two words: `list`, `10 to 3600`, `text`. */
 export function briefOf(schema: Schema): string {
   const form = formOf(schema);
   if (form !== 'scalar') return form === 'map' ? 'map' : 'list';
@@ -65,7 +65,7 @@ export function briefOf(schema: Schema): string {
   return valuesOf(shapes).length > 0 ? valuesOf(shapes).join(', ') : 'text';
 }
 
-/** What a schema says of itself; undefined when nothing. */
+/** Description of a schema; undefined when it has none. */
 export function aboutOf(schema: Schema): string | undefined {
   const said = z.globalRegistry.get(schema)?.description;
   if (said !== undefined) return said;

@@ -4,8 +4,8 @@ import { completions, type Completion } from './completions.js';
 import type { Known } from './known.js';
 
 /**
- * Completions as the editor lists them. By itself the list opens while a word is typed, and where a value
- * belongs; where a key could stand it waits for a letter, so that Enter goes on making lines.
+ * Completions as the editor lists them. The list opens by itself while a word is typed and where a value is expected.
+ * Where a key is expected it waits for a letter, so that Enter keeps adding lines.
  */
 export function completionSource(known: () => Known): CompletionSource {
   return ({ state, pos, explicit }) => {
@@ -24,7 +24,7 @@ function listed(option: Completion, index: number, quote: string): ListedComplet
     label: option.label,
     detail: option.detail,
     type: option.kind,
-    // In the order of the schema, where the typed word leaves a choice.
+    // Equal matches are listed in the order of the schema.
     sortText: String(index).padStart(4, '0'),
     apply(view: EditorView, _taken: ListedCompletion, from: number, to: number) {
       const start = from - quote.length;

@@ -83,7 +83,7 @@ export function keysOfMap({ text }: YamlTree, map: YamlNode): string[] {
   return map.getChildren('Pair').map((pair) => keyOfPair(text, pair));
 }
 
-export function keyOfPair(text: string, pair: YamlNode): string {
+function keyOfPair(text: string, pair: YamlNode): string {
   const key = pair.getChild('Key');
   return key === null ? '' : unquoted(text.slice(key.from, key.to));
 }
