@@ -15,11 +15,12 @@ export default defineConfig({
       'test/src/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
-    globalSetup: ['apps/controller/src/testing/postgres-setup.ts'],
-    // For a busy computer: what takes 7 s on an idle one took 30 s beside virtual machines.
-    testTimeout: 90_000,
+    globalSetup: ['apps/controller/src/testing/postgres-setup.ts', 'test/src/web/build-setup.ts'],
+    // Four times what the slowest takes on an idle computer. What needs more says so in its file: browsers in
+    // test/src/web/web-app.ts. On a computer that is busy with something else pass --testTimeout.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     // Tests wait more than they compute; by itself vitest would leave one of two cores idle.
     maxWorkers: 2,
-    hookTimeout: 120_000,
   },
 });

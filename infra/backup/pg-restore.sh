@@ -13,7 +13,7 @@ state=${2:?"give the state folder of the controller"}
 
 tables=$(psql -XAtq -c "select count(*) from pg_tables where schemaname = 'public'" "$DATABASE_URL")
 if [ "$tables" -ne 0 ]; then
-	echo "pg-restore.sh: the database is not empty: it has $tables tables; create a new one" >&2
+	echo "pg-restore.sh: the database has $tables tables already: restore into an empty one" >&2
 	exit 1
 fi
 

@@ -32,8 +32,8 @@
 #             instructions per page, the same in every run and on every host.
 #
 # Each "--" begins one command of suites/ (default: p2p_functional and p2p_perf).
-# The console is printed; exit status 0 when every suite said 0 and the kernel
-# log holds no warning, 1 when not, 2 for wrong usage.
+# The console is printed.  Exit status: 0 when every suite exited with 0 and the
+# kernel log has no warning, 1 when not, 2 for wrong usage.
 set -euo pipefail
 
 die() {
@@ -53,7 +53,7 @@ while [ $# -gt 0 ]; do
 	--help | -h) usage ;;
 	--) break ;;
 	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock)
-		[ $# -gt 1 ] || usage "$1 wants a value"
+		[ $# -gt 1 ] || usage "$1: the value is missing"
 		declare "${1#--}=$2"
 		shift 2 ;;
 	*) usage "unknown argument $1" ;;
@@ -68,30 +68,30 @@ done
 [ ${#commands[@]} -gt 0 ] || commands=(p2p_functional p2p_perf)
 
 [ -n "$bundle" ] || usage "--bundle is missing"
-[ -f "$bundle/manifest.json" ] || die "there is no bundle in $bundle"
+[ -f "$bundle/manifest.json" ] || die "--bundle $bundle: there is no manifest.json"
 for command in "${commands[@]}"; do
 	[ -x "$bundle/suites/${command%% *}" ] ||
-		die "the bundle has no suite '${command%% *}', but: $(cd "$bundle/suites" && echo *)"
+		die "the bundle has no suite '${command%% *}'; it has: $(cd "$bundle/suites" && echo *)"
 done
-[[ $bar =~ ^([1-9][0-9]*)([MG])$ ]] || die "--bar $bar is no size: 256M, 8G"
+[[ $bar =~ ^([1-9][0-9]*)([MG])$ ]] || die "--bar $bar: expected a size such as 256M or 8G"
 [ "${BASH_REMATCH[2]}" = M ] && bar_mib=${BASH_REMATCH[1]} || bar_mib=$((BASH_REMATCH[1] * 1024))
-[ $((bar_mib & (bar_mib - 1))) -eq 0 ] || die "--bar $bar is no power of two"
+[ $((bar_mib & (bar_mib - 1))) -eq 0 ] || die "--bar $bar: expected a power of two"
 [ -n "$memory" ] || memory=$(grep -q '^CONFIG_KASAN=y' "$bundle/config" 2>/dev/null && echo 2G || echo 1G)
-[[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || die "--memory $memory is no size: 1G, 1536M"
-[[ $cpus =~ ^[1-9][0-9]*$ ]] || die "--cpus $cpus is no number"
+[[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || die "--memory $memory: expected a size such as 1G or 1536M"
+[[ $cpus =~ ^[1-9][0-9]*$ ]] || die "--cpus $cpus: expected a number, at least 1"
 case $clock in
 host) accelerator=(-accel "tcg,thread=multi") ;;
 instructions) cpus=1 accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off") ;;
-*) die "--clock $clock is none of: host, instructions" ;;
+*) die "--clock $clock: expected host or instructions" ;;
 esac
-[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout is no number of seconds"
+[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout: expected a number of seconds, at least 1"
 case $iommu in
 none) iommu_device=() iommu_arguments='' ;;
 translated) iommu_arguments='intel_iommu=on' ;;
 pt) iommu_arguments='intel_iommu=on iommu=pt' ;;
-*) usage "--iommu $iommu is none of none, translated, pt" ;;
+*) usage "--iommu $iommu: expected none, translated or pt" ;;
 esac
-# Interrupts stay untranslated: remapping needs more of the machine than is here.
+# Interrupts are not remapped: that needs machine options that are not set here.
 [ "$iommu" = none ] || iommu_device=(-device "intel-iommu,intremap=off")
 
 root_port() { echo "pcie-root-port,id=$1,chassis=$2,slot=$2"; }
@@ -106,7 +106,7 @@ two) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream p1 1)" "$(downst
 	providers=(p0 p1) client=c ;;
 mixed) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream c 1)" "$(root_port p1 3)")
 	providers=(p0 p1) client=c ;;
-*) usage "--path $path is none of switch, bridge, roots, bus0, two, mixed" ;;
+*) usage "--path $path: expected switch, bridge, roots, bus0, two or mixed" ;;
 esac
 for pair in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio; do
 	command -v "${pair%:*}" >/dev/null || die "${pair%:*} is missing: apt-get install ${pair#*:}"
@@ -174,13 +174,13 @@ done
 	done
 	cat <<-'INIT'
 		for d in provider client; do rmmod peerlab_$d && echo "boot-vm: peerlab_$d unloaded"; done
-		# Young objects are not reported: the scan comes when all are old enough.
+		# kmemleak ignores new objects: wait until all are old enough.
 		leaks=/sys/kernel/debug/kmemleak
 		if [ -e $leaks ]; then
 			sleep 6; echo scan > $leaks; sleep 6; echo scan > $leaks
 			[ -z "$(head -c 1 $leaks)" ] || { echo "boot-vm: kmemleak:"; head -60 $leaks; failed=1; }
 		fi
-		# "quiet" hides warnings from the console, not from us.
+		# "quiet" hides warnings on the console, so dmesg is read.
 		if dmesg | grep -E 'WARNING|BUG:|Oops|INFO:|DMAR: .*fault|Call Trace|leaked|clamping'; then failed=1; fi
 		echo "boot-vm: done $failed"
 		poweroff -f
@@ -222,7 +222,7 @@ while IFS= read -r line; do
 	case $line in
 	'boot-vm: done 0') finished=1 status=0 ;;
 	'boot-vm: done '*) finished=1 ;;
-	# What a suite left behind may kill the machine as late as at its shutdown.
+	# A suite may leave something behind that crashes the kernel at shutdown.
 	*'Kernel panic - not syncing'*) [ -z "$finished" ] || echo "boot-vm: the kernel died while it shut down"
 		status=1 ;;
 	esac
@@ -230,12 +230,12 @@ done <"$work/out"
 ended=0
 wait "$qemu" || ended=$?
 qemu=''
-# What the CPU model has beyond the emulator is of no interest.
+# QEMU warns of CPU features that it does not emulate.
 grep -v "TCG doesn't support requested feature" "$work/qemu.log" >&2 || true
 if [ -z "$finished" ]; then
-	[ $ended -ne 124 ] || echo "boot-vm: it took more than $timeout s and was stopped" >&2
-	[ $ended -eq 124 ] || echo "boot-vm: the machine ended before its suites did" >&2
+	[ $ended -ne 124 ] || echo "boot-vm: timeout after $timeout s; the machine was stopped" >&2
+	[ $ended -eq 124 ] || echo "boot-vm: the machine stopped before its suites ended" >&2
 fi
-# QEMU tells of a transfer it has cut short, which the guest cannot see.
+# QEMU reports transfers that it cut short; the guest cannot see them.
 ! grep -q clamping "$work/qemu.log" || status=1
 exit $status

@@ -40,7 +40,7 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-	# Last, where a caller looks for the reason.
+	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
@@ -63,11 +63,11 @@ done
 [ -n "$cache" ] || usage "--cache is missing"
 [ -n "$out$key_only" ] || usage "--out is missing"
 [[ $config =~ ^[a-z0-9-]+$ && -f $kernel_dir/config/$config.config ]] ||
-	usage "there is no configuration $config in $kernel_dir/config"
+	usage "--config $config: there is no $config.config in $kernel_dir/config"
 for s in ${series[@]+"${series[@]}"}; do
 	case $s in
 	none | bundled) ;;
-	*) [ -e "$s" ] || usage "there is no series $s" ;;
+	*) [ -e "$s" ] || usage "--series $s: no such file or folder" ;;
 	esac
 done
 
@@ -81,7 +81,7 @@ work=$(mktemp -d "$cache/kernel/.series.XXXXXX") ||
 staging='' maker=''
 # shellcheck disable=SC2329 # called by the trap
 clean_up() {
-	# make ends its compilers itself and removes what they had begun.
+	# make stops its compilers and removes their incomplete output.
 	if [ -n "$maker" ] && kill "$maker" 2>/dev/null; then
 		wait "$maker" || true
 		tree_is_clean
@@ -127,7 +127,7 @@ if [ -z "$base" ]; then
 	}
 	base=${fetch_out##*$'\n'}
 fi
-[ -f "$base/source.sha256" ] || usage "$base is no base tree"
+[ -f "$base/source.sha256" ] || usage "--base $base: not a tree of fetch-base.sh: source.sha256 is missing"
 base_key=$(cat "$base/source.sha256")
 base_version=$(cat "$base/version")
 
@@ -151,7 +151,7 @@ fragments=("$kernel_dir/config/peerlab.config")
 toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
 
 shopt -s nullglob
-# What is built later is what is hashed now, whatever happens to the checkout.
+# A copy, so that what is built is what was hashed even when the checkout changes meanwhile.
 mkdir -p "$work/inputs"/{module,selftests/{rdma,upstream/baseline},config,scripts}
 cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$work/inputs/module/"
 for folder in . rdma upstream; do
@@ -235,7 +235,7 @@ fill_tree
 
 # -- configuration --------------------------------------------------------------
 
-# Everything that would make an object differ from one tree or hour to the next.
+# Everything that could make an object depend on the time or the folder of the build.
 export SOURCE_DATE_EPOCH=1767225600
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
 export KBUILD_BUILD_USER=peerlab KBUILD_BUILD_HOST=farm KBUILD_BUILD_VERSION=1
@@ -246,7 +246,7 @@ if command -v ccache >/dev/null 2>&1; then
 	# The compiler's own list of headers instead of a run of the preprocessor
 	# before every miss: a third less work for a first build.
 	export CCACHE_DEPEND=1
-	# Hard links of one tree: their ctime says nothing about their contents.
+	# The files are hard links: their ctime changes without their contents.
 	export CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime
 fi
 make_args=(-C "$tree" CC="$compiler" HOSTCC="$compiler" LOCALVERSION="$release_suffix")
@@ -289,15 +289,15 @@ run_make -s olddefconfig
 for fragment in "${fragments[@]}"; do
 	while IFS= read -r line; do
 		case $line in
-		CONFIG_*=n) ! grep -q "^${line%=n}=[ym]" "$tree/.config" || fail_compile "${line%=n} cannot be switched off" "config/${fragment##*/}" ;;
+		CONFIG_*=n) ! grep -q "^${line%=n}=[ym]" "$tree/.config" || fail_compile "${line%=n} could not be switched off: another option selects it" "config/${fragment##*/}" ;;
 		# A later fragment may overrule an earlier one.
 		CONFIG_*=*) grep -qxF "$line" "$tree/.config" || grep -q "^${line%%=*}=" "${fragments[-1]}" ||
-			fail_compile "$line was dropped by the configuration of this source" "config/${fragment##*/}" ;;
+			fail_compile "$line has no effect in this source: the option is unknown or a dependency is missing" "config/${fragment##*/}" ;;
 		esac
 	done <"$fragment"
 done
 
-# An unchanged configuration keeps its time, or make would look at every option.
+# An unchanged configuration keeps its timestamp, or make would check every option again.
 ! cmp -s "$work/config.before" "$tree/.config" || cp -p "$work/config.before" "$tree/.config"
 
 # -- kernel and its modules -------------------------------------------------------
@@ -326,8 +326,8 @@ wait "$reader"
 [ "$status" -eq 0 ] || explain_failure
 [ "$(cat "$work/objects")" -eq 0 ] || cat "$work/objects" >"$count_file"
 progress 88 "packing the kernel"
-# Without a preprocessor's run ccache does not see what .incbin pulls in, and
-# hands out an older kernel that happened to be compressed to the same length.
+# Without a run of the preprocessor ccache does not notice a change of what .incbin
+# includes, and would return an older kernel that was compressed to the same length.
 CCACHE_DISABLE=1 run_make -j"$(nproc)" bzImage
 
 progress 89 "building the provider and the client"
@@ -380,7 +380,7 @@ features='[]'
 } >"$work/manifest.json"
 cp "$work/manifest.json" "$staging/manifest.json" || fail_infrastructure "cannot write the manifest" "free disk space"
 
-# A reader sees the old folder, none, or the finished new one.
+# A reader sees the old folder, none, or the complete new one.
 [ ! -e "$out" ] || mv "$out" "$staging.old"
 mv -T "$staging" "$out" || fail_infrastructure "cannot move the bundle to $out" "check the folder's owner"
 rm -rf "$staging.old"

@@ -42,8 +42,8 @@ while [ $# -gt 0 ]; do
 	*) series=$1; shift ;;
 	esac
 done
-[ -n "$cache" ] || usage "--cache wants a folder"
-[ -d "$series" ] || usage "there is no folder $series"
+[ -n "$cache" ] || usage "--cache: the folder is missing"
+[ -d "$series" ] || usage "$series: no such folder"
 series=$(cd "$series" && pwd)
 for pair in git:git perl:perl gcc:gcc make:make bc:bc flex:flex bison:bison flock:util-linux; do
 	need "${pair%%:*}" "${pair#*:}"
@@ -59,7 +59,7 @@ scratch=$(cd "$scratch" && pwd)
 exec 9>"$scratch/.lock"
 flock -n 9 || {
 	echo "# waiting for another check in $scratch"
-	flock -w 3600 9 || fail_infrastructure "another check has held $scratch for an hour" "see who: fuser $scratch/.lock"
+	flock -w 3600 9 || fail_infrastructure "another check has held $scratch for an hour" "find it with: fuser $scratch/.lock"
 }
 tree=$scratch/tree
 log=$(mktemp)
@@ -215,7 +215,7 @@ patches=() cover=''
 for mail in "${mails[@]}"; do
 	if grep -q '^diff --git ' "$mail"; then patches+=("$mail"); else cover=$mail; fi
 done
-[ ${#patches[@]} -gt 0 ] || usage "there are no patches in $series"
+[ ${#patches[@]} -gt 0 ] || usage "$series has no *.patch files"
 mapfile -t touched < <(sed -n 's/^diff --git a\/[^ ]* b\///p' "${patches[@]}" | sort -u)
 
 rm -rf "$tree"
@@ -239,7 +239,7 @@ variants=()
 echo "KTAP version 1"
 echo "1..$((1 + ${#patches[@]} * (2 + ${#configurations[@]}) + ${#variants[@]}))"
 for configuration in "${configurations[@]}"; do
-	prepare "$configuration" >"$log" 2>&1 || { tail -20 "$log" >&2; fail_infrastructure "make prepare failed for $configuration" "see the end of its output above"; }
+	prepare "$configuration" >"$log" 2>&1 || { tail -20 "$log" >&2; fail_infrastructure "make prepare failed for $configuration" "see its output above"; }
 done
 
 # -- the checks --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Put the pristine base kernel into the cache and print where it lies.
+# Put the pristine base kernel into the cache and print its path.
 #
 # usage: fetch-base.sh --cache DIR [--local TARBALL|GITTREE]
 #
@@ -141,7 +141,7 @@ debian_package() {
 	(cd "$apt/cache/archives/partial" && private_apt apt-get -q download "$package" >&2) ||
 		fail_infrastructure "the download of $package from $mirror failed" "run it again: it resumes"
 	deb=$(find "$apt/cache/archives/partial" -name "${package}_*.deb" -printf '%T@ %p\n' | sort -rn | sed -n '1s/^[^ ]* //p')
-	[ -n "$deb" ] || fail_infrastructure "apt reported success but left no .deb" "run it again"
+	[ -n "$deb" ] || fail_infrastructure "apt reported success but downloaded no .deb file" "run it again"
 	echo "$deb"
 }
 
@@ -149,7 +149,7 @@ debian_package() {
 # its final place in one step.
 install_tree() {
 	local sha=$1 staging=$2 dest=$root/base-$1 version
-	# Read, not asked of make: nothing of a tree runs here.
+	# Read from the file, because no code of the tree may run here.
 	version=$(awk -F' *= *' '$1 == "VERSION" { v = $2 } $1 == "PATCHLEVEL" { p = $2 }
 		$1 == "SUBLEVEL" { s = $2 } $1 == "EXTRAVERSION" { e = $2; exit }
 		END { print v "." p "." s e }' "$staging/tree/Makefile")
@@ -174,17 +174,17 @@ unpack() {
 	tar -xf "$1" -C "$staging/tree" --strip-components=1 ||
 		fail_infrastructure "unpacking $1 failed" "free disk space, or remove a damaged file and run it again"
 	[ -f "$staging/tree/Kbuild" ] && [ -f "$staging/tree/mm/hmm.c" ] ||
-		fail_infrastructure "$1 holds no Linux source with mm/hmm.c" "name a kernel source tarball"
+		fail_infrastructure "$1 has no Linux source with mm/hmm.c" "pass a kernel source tarball with --local"
 }
 
 if [ -n "$local_source" ]; then
-	[ -r "$local_source" ] || fail_infrastructure "cannot read $local_source" "name a tarball or a git tree"
+	[ -r "$local_source" ] || fail_infrastructure "cannot read $local_source" "pass a tarball or a git tree with --local"
 	latest=local-$(printf '%s' "$(readlink -f "$local_source")" | sha256sum | cut -c1-16).latest
 	if [ -d "$local_source" ]; then
 		need git git
 		git -C "$local_source" rev-parse --verify -q HEAD >/dev/null ||
-			fail_infrastructure "$local_source is a folder but no git tree" "name a git tree or a tarball"
-		# The archive of a commit is the same bytes every time: its hash is the key.
+			fail_infrastructure "$local_source is a folder but not a git tree" "pass a git tree or a tarball with --local"
+		# git archive of a commit always gives the same bytes, so their hash can be the key.
 		tarball=$root/.local.$$.tar
 		trap 'rm -rf "$staging" "$tarball"' EXIT
 		git -C "$local_source" archive --format=tar --prefix=linux/ HEAD >"$tarball"
@@ -201,7 +201,7 @@ else
 	fi
 	if ! deb=$(debian_package); then
 		if [ -f "$root/$latest" ] && [ -f "$root/base-$(cat "$root/$latest")/source.sha256" ]; then
-			echo "fetch-base: the mirror does not answer, using the tree fetched before" >&2
+			echo "fetch-base: the mirror does not answer; using the tree of an earlier fetch" >&2
 			echo "$root/base-$(cat "$root/$latest")"
 			exit 0
 		fi
@@ -213,7 +213,7 @@ else
 	trap 'rm -rf "$staging" "$root/.deb.$$"' EXIT
 	mkdir -p "$root/.deb.$$"
 	dpkg-deb --fsys-tarfile "$deb" | tar -x -O --wildcards './usr/src/linux-source-*.tar.xz' >"$tarball" ||
-		fail_infrastructure "$deb holds no kernel source" "remove it and run this again"
+		fail_infrastructure "$deb has no kernel source" "remove it and run this again"
 fi
 
 sha=$(sha256sum "$tarball" | cut -d' ' -f1)

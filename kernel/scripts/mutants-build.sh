@@ -140,12 +140,12 @@ build_suites() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	nice -n 15 make -C "$work/inputs/selftests" CC="$compiler" UAPI="$work/inputs/module" OUT="$out" >"$work/suites.log" 2>&1 ||
-		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "the suites do not build" "see above"; }
+		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "the suites do not compile" "see the messages above"; }
 	nice -n 15 make -C "$work/inputs/selftests/rdma" CC="$compiler" UAPI="$work/inputs/module" \
 		HARNESS="$work/inputs/selftests" OUT="$out" >"$work/suites.log" 2>&1 ||
-		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "p2p_rdma does not build" "see above"; }
+		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "p2p_rdma does not compile" "see the messages above"; }
 	# Upstream's own, with what the series adds to it and the headers of its kernel.
-	set_sources lean || fail_infrastructure "the series does not apply" "see above"
+	set_sources lean || fail_infrastructure "the series does not apply" "see the messages above"
 	{
 		configure lean && tree_make lean -s headers &&
 			cd "$store/tree-lean/tools/testing/selftests/mm" &&
@@ -153,6 +153,6 @@ build_suites() {
 				-I.. -I../../../.. -I../../../include -I. \
 				hmm-tests.c vm_util.c hugepage_settings.c -o "$out/hmm-tests" && cd "$here"
 	} >"$work/suites.log" 2>&1 ||
-		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "hmm-tests does not build" "see above"; }
+		{ sed 's/^/# /' "$work/suites.log"; fail_infrastructure "hmm-tests does not compile" "see the messages above"; }
 	touch "$out/.complete"
 }

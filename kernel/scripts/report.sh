@@ -49,6 +49,6 @@ need_space() {
 	local free_kib
 	free_kib=$(df -Pk "$1" | awk 'NR == 2 { print $4 }')
 	[ "${free_kib:-0}" -ge $(($2 * 1024)) ] ||
-		fail_infrastructure "only $((${free_kib:-0} / 1024)) MiB free under $1, $2 MiB wanted" \
+		fail_infrastructure "$1 has $((${free_kib:-0} / 1024)) MiB free, $2 MiB are needed" \
 			"free disk space or choose another cache folder"
 }

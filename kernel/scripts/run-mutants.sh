@@ -9,7 +9,7 @@
 #        run-mutants.sh --list
 #
 # --only        these mutants (file names without .patch)
-# --jobs        so many machines at once (1); the next kernel is built meanwhile
+# --jobs        number of machines at once (1); the next kernel is built meanwhile
 # --table       write the result into FILE, between its marker lines
 # --keep-kills  a mutant that was killed stays so when only tests were added
 # --fresh       forget earlier results
@@ -20,8 +20,8 @@
 # (default switch; see rig_of()).  "X-Drill: reason" marks a patch that tests the
 # farm and not the series; it is skipped.
 #
-# Results are kept below the cache by content: an interrupted run goes on where
-# it was.  stdout is KTAP, "not ok" is a survivor: a missing test.
+# Results are kept in the cache by content, so that an interrupted run continues.
+# stdout is KTAP; "not ok" is a mutant that no test killed.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -53,7 +53,7 @@ while [ $# -gt 0 ]; do
 done
 # The build goes elsewhere before the table is written.
 [ -z "$table" ] || table=$(realpath -m -- "$table")
-[[ $jobs =~ ^[1-9][0-9]*$ && $seconds =~ ^[1-9][0-9]*$ ]] || usage "--jobs and --seconds want a number"
+[[ $jobs =~ ^[1-9][0-9]*$ && $seconds =~ ^[1-9][0-9]*$ ]] || usage "--jobs and --seconds: expected a number, at least 1"
 
 # header_of NAME FIELD -- a line of the mutant's mail header.
 header_of() {
@@ -85,7 +85,7 @@ if [ -n "$list" ]; then
 fi
 [ -n "$cache" ] || usage "--cache is missing"
 for name in ${only//,/ }; do
-	[ -f "$kernel_dir/mutants/$name.patch" ] || usage "there is no mutant $name"
+	[ -f "$kernel_dir/mutants/$name.patch" ] || usage "--only $name: there is no mutants/$name.patch"
 done
 for pair in gcc:gcc make:make perl:perl patch:patch flock:util-linux \
 	qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio depmod:kmod; do
@@ -98,7 +98,7 @@ store=$(cd "$cache/kernel/mutants" && pwd)
 logs=${logs:-$store/logs}
 mkdir -p "$logs"
 exec 9>"$store/.lock"
-flock -n 9 || fail_infrastructure "another run works in $store" "wait for it, or use another --cache"
+flock -n 9 || fail_infrastructure "another run is using $store" "wait for it, or use another --cache"
 work=$(mktemp -d "$store/.work.XXXXXX")
 machines=()
 # shellcheck disable=SC2329 # called by the trap
@@ -345,7 +345,7 @@ for name in "${mutants[@]}"; do
 	if [ -n "$problem" ]; then
 		{ result_key "$name"; echo "problem $problem"; } >"$store/results/$name.mutant"
 		report "$name"
-		# Trouble with the patch is no verdict to remember.
+		# A failure to apply or build is not kept as a result.
 		rm -f "$store/results/$name.mutant"
 		continue
 	fi
@@ -357,7 +357,7 @@ for name in "${mutants[@]}"; do
 	running+=("$name")
 done
 await 0
-# The tree is left as the series has it.
+# Restore the series without a mutant.
 for config in lean lean-debug peerlab; do
 	[ ! -d "$store/tree-$config" ] || set_sources "$config"
 done

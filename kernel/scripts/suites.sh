@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# The suites of a bundle: how they are built and what the manifest says of them.
+# Builds the suites of a bundle and writes their entries of the manifest.
 # Sourced by build-bundle.sh.
 
 # suite_tests PROGRAM [OPTION] -- the ids of its tests as JSON strings with commas
@@ -9,7 +9,7 @@
 # run it on a machine's own kernel, and a kernel that never boots cannot be asked.
 suite_tests() {
 	local text
-	# Listing takes milliseconds; 5000 ids are what the farm takes of a suite.
+	# Listing takes milliseconds; the farm accepts 5000 ids of a suite.
 	text=$(timeout -k 1 20 "$@" --list </dev/null 2>/dev/null | head -c 1000000) || return 0
 	awk '$1 ~ /^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$/ && length($1) <= 200 && !seen[$1]++ && ++count <= 5000 {
 		printf "%s\"%s\"", separator, $1

@@ -186,13 +186,13 @@ mkdir -p "$work/bundle/suites"
 echo '{}' >"$work/bundle/manifest.json"
 cp /bin/true "$work/bundle/suites/p2p_functional"
 vm=(--bundle "$work/bundle")
-boot_refuses usage.boot_no_bundle 'no bundle in /nowhere' --bundle /nowhere
+boot_refuses usage.boot_no_bundle '--bundle /nowhere: there is no manifest.json' --bundle /nowhere
 boot_refuses usage.boot_unknown_option 'unknown argument --disk' "${vm[@]}" --disk 1
-boot_refuses usage.boot_missing_value '--path wants a value' "${vm[@]}" --path
-boot_refuses usage.boot_unknown_path 'none of switch, bridge' "${vm[@]}" --path ring -- p2p_functional
-boot_refuses usage.boot_unknown_iommu 'none of none, translated, pt' "${vm[@]}" --iommu on -- p2p_functional
-boot_refuses usage.boot_bar_no_power_of_two 'no power of two' "${vm[@]}" --bar 3G -- p2p_functional
-boot_refuses usage.boot_unknown_suite "no suite 'p2p_perf', but: p2p_functional" "${vm[@]}" -- p2p_perf
+boot_refuses usage.boot_missing_value '--path: the value is missing' "${vm[@]}" --path
+boot_refuses usage.boot_unknown_path '--path ring: expected switch, bridge' "${vm[@]}" --path ring -- p2p_functional
+boot_refuses usage.boot_unknown_iommu '--iommu on: expected none, translated or pt' "${vm[@]}" --iommu on -- p2p_functional
+boot_refuses usage.boot_bar_no_power_of_two '--bar 3G: expected a power of two' "${vm[@]}" --bar 3G -- p2p_functional
+boot_refuses usage.boot_unknown_suite "the bundle has no suite 'p2p_perf'; it has: p2p_functional" "${vm[@]}" -- p2p_perf
 
 # -- the runner of upstream's tests, fed with what programs once printed
 upstream=$kernel_dir/selftests/upstream

@@ -2,11 +2,11 @@
 # shellcheck shell=bash
 # The build trees of build-bundle.sh.  Sourced, not run.
 #
-# A configuration has a few trees that are kept: hard links to the pristine
-# source, in which only the files that the series touch are files of their own.
-# Going from one series to another changes just the files that differ, so that
-# make rebuilds what depends on them and nothing else.  The series is applied
-# aside first: one that does not apply leaves the tree as it was.
+# A few trees are kept for each configuration: hard links to the pristine source,
+# except for the files that the series touches.  Only files that differ between
+# two series are replaced, so that make rebuilds only what depends on them.  The
+# series is applied in a separate folder first: one that does not apply leaves the
+# tree unchanged.
 
 TREES_PER_CONFIG=2
 
@@ -17,8 +17,8 @@ tree=''
 # Sources with the series applied: only the files that it touches.
 overlay=$work/overlay
 
-# differences TREE -- how many files of it the series would change; more than any
-# series has where the tree is of no use.
+# differences TREE -- how many of its files the series would change; a huge number
+# when the tree cannot be used.
 differences() {
 	local name wanted count=0
 	if [ "$(cat "$1/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$1/.peerlab-busy" ]; then
@@ -33,9 +33,8 @@ differences() {
 	echo "$count"
 }
 
-# take_tree -- choose the tree of this configuration that is nearest to what is
-# wanted among those nobody uses, and lock it until the shell and what it has
-# started are gone.
+# take_tree -- choose the unused tree of this configuration with the fewest files to
+# change, and lock it until this shell and its children have exited.
 take_tree() {
 	local slot slots
 	slots=$(for ((slot = 0; slot < TREES_PER_CONFIG; slot++)); do
@@ -53,7 +52,7 @@ take_tree() {
 		"see who holds $cache/kernel/.tree-$config-0.lock"
 }
 
-# remove_leftovers -- what builds that were killed could not clean up.
+# remove_leftovers -- remove what killed builds left behind.
 remove_leftovers() {
 	find "$cache/kernel" -maxdepth 1 -name '.series.*' -mtime +1 -exec rm -rf {} + 2>/dev/null || true
 	# of an earlier way to build
@@ -68,7 +67,7 @@ touched_names() {
 	[ $# -eq 0 ] || sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^(rename|copy) (from|to) (.*)/\3/p' "$@" | sort -u
 }
 
-# apply_patch NUMBER LABEL -- in the overlay; the tool's words go to stderr.
+# apply_patch NUMBER LABEL -- in the overlay; output of patch goes to stderr.
 apply_patch() {
 	local file name log=$work/apply.log target='' line
 	file=$work/$(printf %04d "$1").patch
@@ -117,11 +116,11 @@ apply_series() {
 	done <"$1"
 }
 
-# fill_tree -- make the tree what the series wants: pristine but for the overlay.
+# fill_tree -- make the tree the pristine source with the overlay on top.
 fill_tree() {
 	local name wanted
 	if [ "$(cat "$tree/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$tree/.peerlab-busy" ]; then
-		# A build that was killed may have left half an object behind.
+		# A killed build may have left an incomplete object.
 		progress 4 "copying the tree of Linux $base_version"
 		rm -rf "$tree"
 		cp -al "$base/tree" "$tree" 2>"$work/cp.log" ||
@@ -132,7 +131,7 @@ fill_tree() {
 	fi
 	: >"$tree/.peerlab-busy"
 	sort -u "$work/touched" "$tree/.peerlab-touched" >"$work/differs"
-	# Both, until all is as it should be: a kill now must not forget a file.
+	# Both lists until the tree is complete, so that a kill in between loses no file.
 	cp "$work/differs" "$tree/.peerlab-touched"
 	while read -r name; do
 		wanted=$overlay/$name
@@ -153,7 +152,7 @@ fill_tree() {
 	cp "$work/touched" "$tree/.peerlab-touched"
 }
 
-# tree_is_clean -- make ended by itself: what it left can be built upon.
+# tree_is_clean -- make was not killed: the next build can use its objects.
 tree_is_clean() {
 	rm -f "$tree/.peerlab-busy"
 }

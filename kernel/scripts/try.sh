@@ -43,7 +43,7 @@ bundle=$cache/kernel/tried/$key
 if [ ! -f "$bundle/manifest.json" ]; then
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
-	# The steps are for the reader, the compiler's words only if it fails.
+	# Print the steps; print the compiler's output only when it fails.
 	status=0
 	"${build_bundle[@]}" --out "$bundle" 2>"$log" | perl -ne 'BEGIN { $| = 1; $last = -1 }
 		if (/^\@progress (\d+)\S* (.*)/ && $1 != $last) { $last = $1; printf "try: %3d%% %s\n", $1, $2 }
@@ -52,7 +52,7 @@ if [ ! -f "$bundle/manifest.json" ]; then
 		tail -n 40 "$log" >&2
 		exit $status
 	fi
-	# Bundles are small, but not for ever.
+	# Remove bundles that were not built in the last week.
 	find "$cache/kernel/tried" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
 fi
 echo "try: $bundle" >&2

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Runs every check of the project and ends with one line: "N passed, N failed". */
+/** Runs every check of the project; the last line is "N passed, N failed". */
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
 const script = (path: string): string => join(root, path);
@@ -16,26 +16,23 @@ interface Tally {
 
 interface Suite {
   name: string;
-  /** In `npm test`; the others only by `--only NAME`. */
+  /** Part of `npm test`; the others run only with `--only NAME`. */
   always: boolean;
-  run: () => Promise<Tally>;
+  /** Runs beside the suites before it, up to the next suite that is not. Its output is printed when it has ended. */
+  beside?: true;
+  run: (print: Print) => Promise<Tally>;
 }
 
-async function command(
-  program: string,
-  args: string[],
-  env: Record<string, string> = {},
-): Promise<{ code: number; output: string }> {
-  const child = spawn(program, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+type Print = (piece: Buffer) => void;
+
+async function command(print: Print, program: string, args: string[]): Promise<{ code: number; output: string }> {
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (piece: Buffer) => {
     output += piece.toString('utf8');
-    process.stdout.write(piece);
+    print(piece);
   });
+  child.stderr.on('data', print);
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status) => resolve(status ?? 1));
@@ -43,22 +40,19 @@ async function command(
   return { code, output };
 }
 
-/** A check that has no finer count than its exit code. */
-async function check(program: string, args: string[]): Promise<Tally> {
-  const { code } = await command(program, args);
+/** A check that counts as one. */
+async function check(print: Print, program: string, args: string[]): Promise<Tally> {
+  const { code } = await command(print, program, args);
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-/** Counts come from vitest's own JSON report; a run that ends without one counts as failed. */
-async function vitest(args: string[], env: Record<string, string> = {}): Promise<Tally> {
+/** Counts come from vitest's JSON report; a run without one counts as failed. */
+async function vitest(print: Print, args: string[]): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), 'peerlab-test-'));
   try {
     const file = join(folder, 'report.json');
-    const { code } = await command(
-      bin('vitest'),
-      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
-      env,
-    );
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    const { code } = await command(print, bin('vitest'), ['run', ...reporters, ...args]);
     const report = JSON.parse(await readFile(file, 'utf8')) as {
       numPassedTests: number;
       numFailedTests: number;
@@ -74,28 +68,44 @@ async function vitest(args: string[], env: Record<string, string> = {}): Promise
   }
 }
 
-/** A program that prints KTAP. A skip is neither; one that passes nothing has failed. */
-async function ktap(program: string, args: string[] = []): Promise<Tally> {
-  const { code, output } = await command(program, args);
+/** A program that prints KTAP. Skipped tests do not count; a program that passes no test has failed. */
+async function ktap(print: Print, program: string, args: string[] = []): Promise<Tally> {
+  const { code, output } = await command(print, program, args);
   const passed = output.match(/^ok \d+(?!.*# SKIP)/gm)?.length ?? 0;
   const failed = output.match(/^not ok \d+/gm)?.length ?? 0;
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
 }
 
+const SLOW = ['--config', 'vitest.slow.config.ts'];
+
+/**
+ * Unit tests wait half of the time, so what only computes runs beside them. Faults and machines have limits in real
+ * time and run alone.
+ */
 const SUITES: Suite[] = [
-  { name: 'lint', always: true, run: () => check(bin('oxlint'), ['--type-aware', '--deny-warnings']) },
-  { name: 'format', always: true, run: () => check(bin('biome'), ['format', '.']) },
-  { name: 'kernel-scripts', always: true, run: () => ktap(script('kernel/scripts/test.sh')) },
-  { name: 'series', always: true, run: () => ktap(script('kernel/scripts/check-series.sh'), ['--quick']) },
-  { name: 'unit', always: true, run: () => vitest([]) },
-  { name: 'faults', always: true, run: () => ktap(process.execPath, [script('test/dist/faults/main.js'), '--ktap']) },
-  { name: 'e2e', always: true, run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/e2e/main-job']) },
-  { name: 'e2e-long', always: false, run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/e2e/']) },
+  { name: 'unit', always: true, run: (print) => vitest(print, []) },
   {
-    name: 'faults-lab',
-    always: false,
-    run: () => vitest(['--config', 'vitest.slow.config.ts', 'test/src/faults/virtual-lab']),
+    name: 'lint',
+    always: true,
+    beside: true,
+    run: (print) => check(print, bin('oxlint'), ['--type-aware', '--deny-warnings']),
   },
+  { name: 'format', always: true, beside: true, run: (print) => check(print, bin('biome'), ['format', '.']) },
+  { name: 'kernel-scripts', always: true, beside: true, run: (print) => ktap(print, script('kernel/scripts/test.sh')) },
+  {
+    name: 'series',
+    always: true,
+    beside: true,
+    run: (print) => ktap(print, script('kernel/scripts/check-series.sh'), ['--quick']),
+  },
+  {
+    name: 'faults',
+    always: true,
+    run: (print) => ktap(print, process.execPath, [script('test/dist/faults/main.js'), '--ktap']),
+  },
+  { name: 'e2e', always: true, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/main-job']) },
+  { name: 'e2e-long', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/e2e/']) },
+  { name: 'faults-lab', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/faults/virtual-lab']) },
 ];
 
 const only = process.argv.indexOf('--only');
@@ -108,16 +118,31 @@ if (unknown !== undefined) {
 
 const total: Tally = { passed: 0, failed: 0 };
 const summary: string[] = [];
-for (const suite of SUITES) {
-  if (names === null ? !suite.always : !names.includes(suite.name)) continue;
-  process.stdout.write(`\n== ${suite.name}\n`);
+
+async function runSuite({ name, run }: Suite, print: Print): Promise<void> {
   const startedAt = Date.now();
-  const tally = await suite.run();
-  total.passed += tally.passed;
-  total.failed += tally.failed;
-  summary.push(
-    `${suite.name}: ${tally.passed} passed, ${tally.failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`,
-  );
+  print(Buffer.from(`\n== ${name}\n`));
+  const { passed, failed } = await run(print);
+  total.passed += passed;
+  total.failed += failed;
+  summary.push(`${name}: ${passed} passed, ${failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
+}
+
+/** One after the other; the output of each appears when it has ended, in one piece. */
+async function runBeside(suites: Suite[]): Promise<void> {
+  for (const suite of suites) {
+    const pieces: Buffer[] = [];
+    await runSuite(suite, (piece) => pieces.push(piece));
+    process.stdout.write(Buffer.concat(pieces));
+  }
+}
+
+const chosen = SUITES.filter(({ name, always }) => (names === null ? always : names.includes(name)));
+while (chosen.length > 0) {
+  const next = chosen.findIndex(({ beside }, index) => index > 0 && beside !== true);
+  const [first, ...beside] = chosen.splice(0, next === -1 ? chosen.length : next);
+  if (first === undefined) break;
+  await Promise.all([runSuite(first, (piece) => process.stdout.write(piece)), runBeside(beside)]);
 }
 process.stdout.write(`\n${summary.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

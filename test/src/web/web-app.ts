@@ -1,11 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { build } from 'vite';
+import { vi } from 'vitest';
+import { SHARED_BUILD } from './build-setup.js';
 import { SampleFarm } from './sample-farm.js';
+
+// Chromium on two busy cores; the build of the web UI in the hooks.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const WEB = fileURLToPath(new URL('../../../apps/web', import.meta.url));
 
@@ -41,9 +48,42 @@ export async function startWebApp(): Promise<WebApp> {
   };
 }
 
-/** Builds the web UI, as people get it, from its source into a new folder below /tmp; the caller removes it. */
+/**
+ * The production build of the web UI from its sources, in a new folder; the caller removes it. One build serves all
+ * files of a test run.
+ */
 export async function buildWebUi(): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), 'peerlab-web-'));
+  const shared = process.env[SHARED_BUILD];
+  if (shared === undefined) await runBuild(outDir);
+  else await cp(await sharedBuild(shared), outDir, { recursive: true });
+  return outDir;
+}
+
+/** The build in the folder of this test run, made by whichever worker is first. */
+async function sharedBuild(folder: string): Promise<string> {
+  const finished = join(folder, 'finished');
+  const isFirst = await mkdir(join(folder, 'begun')).then(
+    () => true,
+    () => false,
+  );
+  if (isFirst) {
+    try {
+      await runBuild(join(folder, 'partial'));
+      await rename(join(folder, 'partial'), finished);
+    } finally {
+      // After a failure the next caller tries again and reports its own error.
+      if (!existsSync(finished)) await rm(join(folder, 'begun'), { recursive: true });
+    }
+  }
+  while (!existsSync(finished)) {
+    if (!existsSync(join(folder, 'begun'))) return sharedBuild(folder);
+    await delay(100);
+  }
+  return finished;
+}
+
+async function runBuild(outDir: string): Promise<void> {
   const mode = process.env['NODE_ENV'];
   // The test runner's own mode would bundle the development version of React, which is another program.
   process.env['NODE_ENV'] = 'production';
@@ -53,7 +93,6 @@ export async function buildWebUi(): Promise<string> {
     if (mode === undefined) delete process.env['NODE_ENV'];
     else process.env['NODE_ENV'] = mode;
   }
-  return outDir;
 }
 
 /** A real browser whose pages are below `url` (without a final slash). */
