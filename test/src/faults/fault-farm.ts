@@ -57,6 +57,7 @@ export class FaultFarm {
   #userToken = '';
   #address!: DatabaseAddress;
   #agentDrift = 1;
+  #connected: Promise<pg.Client> | null = null;
   readonly #mutant: Mutant | null;
   #turn = 0;
 
@@ -137,22 +138,32 @@ export class FaultFarm {
     return createClient(`http://127.0.0.1:${this.#nextPort()}`, this.#userToken);
   }
 
-  /** Rows of a statement of its own connection; tried again while Postgres is away. */
+  /** Rows of a statement; tried again on a new connection while Postgres is away. */
   async query<T extends object>(text: string, values: unknown[] = []): Promise<T[]> {
     const end = Date.now() + STARTED_MS;
     for (;;) {
-      const client = new pg.Client({ ...pgOptions(this.#address), types });
-      client.on('error', () => undefined);
+      let client: pg.Client | null = null;
       try {
-        await client.connect();
+        client = await this.#connection();
         return (await client.query<T>(text, values)).rows;
       } catch (error) {
+        if (client === null || isAway(error)) this.#disconnect();
         if (Date.now() > end || !isAway(error)) throw error;
         await pause(100);
-      } finally {
-        await client.end().catch(() => undefined);
       }
     }
+  }
+
+  /** One connection for all statements: to open one costs more than most of them. */
+  #connection(): Promise<pg.Client> {
+    this.#connected ??= connectTo(this.#address);
+    return this.#connected;
+  }
+
+  /** The next statement gets a new connection. */
+  #disconnect(): void {
+    void this.#connected?.then((client) => client.end()).catch(() => undefined);
+    this.#connected = null;
   }
 
   /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
@@ -240,6 +251,7 @@ export class FaultFarm {
     for (const program of [...this.controllers, this.agent]) await program?.end();
     await this.proxy?.stop();
     await this.lab?.stop();
+    this.#disconnect();
     await stopPostgres(this.folder).catch(() => undefined);
     if (keep) process.stderr.write(`faults: kept ${this.folder}\n`);
     else await rm(this.folder, { recursive: true, force: true });
@@ -326,8 +338,8 @@ export class FaultFarm {
 }
 
 /**
- * How fast time may run where a small program takes so long to start: with too much of it leases run
- * out only because nobody got to renew them, and nothing ever ends.
+ * How fast time may run where a small program takes this long to start. If it runs too fast, leases run
+ * out only because the computer is too slow to renew them, and no run ends.
  */
 function rateFor(programSeconds: number): number {
   const rate = RATE_MAX * Math.min(1, PROGRAM_SECONDS / programSeconds);
@@ -342,6 +354,13 @@ function listeningPort(line: string): number | null {
   } catch {
     return null;
   }
+}
+
+async function connectTo(address: DatabaseAddress): Promise<pg.Client> {
+  const client = new pg.Client({ ...pgOptions(address), types });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
 }
 
 /** Ours, without the settings of a farm that may run on this computer. */
