@@ -266,6 +266,8 @@ export class FaultFarm {
 
   async #setDatabaseClock(): Promise<void> {
     for (const statement of databaseClock('peerlab', this.clock)) await this.query(statement);
+    // A session keeps the search path that it began with.
+    this.#disconnect();
   }
 
   #addController(index: number): void {
