@@ -156,14 +156,16 @@ export class FaultFarm {
 
   /** One connection for all statements: to open one costs more than most of them. */
   #connection(): Promise<pg.Client> {
-    this.#connected ??= connectTo(this.#address);
-    return this.#connected;
+    const connected = this.#connected ?? connectTo(this.#address, () => this.#disconnect(connected));
+    this.#connected = connected;
+    return connected;
   }
 
-  /** The next statement gets a new connection. */
-  #disconnect(): void {
-    void this.#connected?.then((client) => client.end()).catch(() => undefined);
+  /** The next statement gets a new connection, unless it has one that came after `connected`. */
+  #disconnect(connected = this.#connected): void {
+    if (connected === null || connected !== this.#connected) return;
     this.#connected = null;
+    void connected.then((client) => client.end()).catch(() => undefined);
   }
 
   /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
@@ -358,9 +360,10 @@ function listeningPort(line: string): number | null {
   }
 }
 
-async function connectTo(address: DatabaseAddress): Promise<pg.Client> {
+/** `onBroken` is called when the connection is of no use any more. */
+async function connectTo(address: DatabaseAddress, onBroken: () => void): Promise<pg.Client> {
   const client = new pg.Client({ ...pgOptions(address), types });
-  client.on('error', () => undefined);
+  client.on('error', onBroken);
   await client.connect();
   return client;
 }
@@ -375,5 +378,5 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 function isAway(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? '';
   const text = error instanceof Error ? error.message : '';
-  return /^(ECONN|ENOENT|57P0|EPIPE)/.test(code) || /terminated|closed|ended/i.test(text);
+  return /^(ECONN|ENOENT|57P0|EPIPE)/.test(code) || /terminated|closed|ended|not queryable/i.test(text);
 }
