@@ -22,7 +22,7 @@ afterAll(() => controller?.stop());
 const samples = (arbitrary: fc.Arbitrary<unknown>, numRuns: number): unknown[] =>
   fc.sample(arbitrary, { numRuns, seed: SEED });
 
-/** Sends frames one after the other, each on the connection before as long as that is open; the codes of those that were closed. */
+/** Sends frames one after the other, each on the same connection while that is open; gives the codes of connections that were closed. */
 async function sendAll(
   frames: readonly unknown[],
   open: () => Promise<WebSocket>,
@@ -31,7 +31,7 @@ async function sendAll(
   let socket = await open();
   for (const frame of frames) {
     const text = JSON.stringify(frame) ?? 'null';
-    // What came between two frames is heard by nobody: a closed connection would answer nothing for ever.
+    // An event between two frames is not listened for: a closed connection would never answer.
     if (socket.readyState !== WebSocket.OPEN) socket = await open();
     const over = new AbortController();
     const { signal } = over;

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const SOURCES = fileURLToPath(new URL('../../../apps/controller/src', import.meta.url));
 
-/** Ways to open a connection to an address that somebody names. */
+/** Ways to open a connection to an address from outside. */
 const CLIENTS = [
   /\bfetch\(/,
   // `isIP` only looks at a text.
@@ -16,7 +16,7 @@ const CLIENTS = [
   /new WebSocket\(/,
 ];
 
-describe('a controller can be made to call nobody', () => {
+describe('a controller cannot be made to open connections', () => {
   it('it has no way to: the only connections that it opens are those to its database', () => {
     const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('testing/'),

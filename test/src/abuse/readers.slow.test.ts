@@ -8,7 +8,7 @@ import { AbusedController } from './abused-controller.js';
 const LINES = 200_000;
 const VIEWERS = 20;
 /**
- * What a process of this size may grow by without anybody's fault: garbage that is not collected yet, 70 to 160 when
+ * What a process of this size may grow by without a fault: garbage that is not collected yet, 70 to 160 when
  * seen. What is kept for those who do not read would be more than 500.
  */
 const SLACK_MIB = 250;
@@ -56,7 +56,7 @@ describe('browsers that do not read', () => {
     agent.vanish();
   }, 900_000);
 
-  /** Each frame is answered, and nobody looks whether the answers go anywhere. */
+  /** Each frame is answered whether or not the answers are read. */
   it('and send nonsense all the time cost bounded memory', async () => {
     const FRAMES = 3_000_000;
     const viewer = await live();

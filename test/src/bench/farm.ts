@@ -87,7 +87,7 @@ export class BenchFarm {
   async #stopAll(): Promise<void> {
     for (const beat of this.#beats) clearInterval(beat);
     for (const agent of this.#agents) agent.vanish();
-    // A query that was interrupted fails for whoever waits for it, not here.
+    // A query that was interrupted fails where it is awaited, not here.
     await Promise.allSettled(this.#clients.map((client) => client.end()));
     if (this.#controller.exitCode === null && this.#controller.signalCode === null) {
       const gone = once(this.#controller, 'exit');

@@ -57,6 +57,7 @@ export class FaultFarm {
   #userToken = '';
   #address!: DatabaseAddress;
   #agentDrift = 1;
+  #connected: Promise<pg.Client> | null = null;
   readonly #mutant: Mutant | null;
   #turn = 0;
 
@@ -137,22 +138,34 @@ export class FaultFarm {
     return new HttpClient({ url: `http://127.0.0.1:${this.#nextPort()}`, token: () => this.#userToken });
   }
 
-  /** Rows of a statement of its own connection; tried again while Postgres is away. */
+  /** Rows of a statement; tried again on a new connection while Postgres is away. */
   async query<T extends object>(text: string, values: unknown[] = []): Promise<T[]> {
     const end = Date.now() + STARTED_MS;
     for (;;) {
-      const client = new pg.Client({ ...pgOptions(this.#address), types });
-      client.on('error', () => undefined);
+      let client: pg.Client | null = null;
       try {
-        await client.connect();
+        client = await this.#connection();
         return (await client.query<T>(text, values)).rows;
       } catch (error) {
+        if (client === null || isAway(error)) this.#disconnect();
         if (Date.now() > end || !isAway(error)) throw error;
         await pause(100);
-      } finally {
-        await client.end().catch(() => undefined);
       }
     }
+  }
+
+  /** One connection for all statements: to open one costs more than most of them. */
+  #connection(): Promise<pg.Client> {
+    const connected = this.#connected ?? connectTo(this.#address, () => this.#disconnect(connected));
+    this.#connected = connected;
+    return connected;
+  }
+
+  /** The next statement gets a new connection, unless it has one that came after `connected`. */
+  #disconnect(connected = this.#connected): void {
+    if (connected === null || connected !== this.#connected) return;
+    this.#connected = null;
+    void connected.then((client) => client.end()).catch(() => undefined);
   }
 
   /** Resolves when it listens. One that gives up before is started again, as a service manager would. */
@@ -240,6 +253,7 @@ export class FaultFarm {
     for (const program of [...this.controllers, this.agent]) await program?.end();
     await this.proxy?.stop();
     await this.lab?.stop();
+    this.#disconnect();
     await stopPostgres(this.folder).catch(() => undefined);
     if (keep) process.stderr.write(`faults: kept ${this.folder}\n`);
     else await rm(this.folder, { recursive: true, force: true });
@@ -254,6 +268,8 @@ export class FaultFarm {
 
   async #setDatabaseClock(): Promise<void> {
     for (const statement of databaseClock('peerlab', this.clock)) await this.query(statement);
+    // A session keeps the search path that it began with.
+    this.#disconnect();
   }
 
   #addController(index: number): void {
@@ -321,8 +337,8 @@ export class FaultFarm {
 }
 
 /**
- * How fast time may run where a small program takes so long to start: with too much of it leases run
- * out only because nobody got to renew them, and nothing ever ends.
+ * How fast time may run where a small program takes this long to start. If it runs too fast, leases run
+ * out only because the computer is too slow to renew them, and no run ends.
  */
 function rateFor(programSeconds: number): number {
   const rate = RATE_MAX * Math.min(1, PROGRAM_SECONDS / programSeconds);
@@ -339,6 +355,14 @@ function listeningPort(line: string): number | null {
   }
 }
 
+/** `onBroken` is called when the connection is of no use any more. */
+async function connectTo(address: DatabaseAddress, onBroken: () => void): Promise<pg.Client> {
+  const client = new pg.Client({ ...pgOptions(address), types });
+  client.on('error', onBroken);
+  await client.connect();
+  return client;
+}
+
 /** Ours, without the settings of a farm that may run on this computer. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => name !== 'DATABASE_URL' && !name.startsWith('PEERLAB_'));
@@ -349,5 +373,5 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 function isAway(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? '';
   const text = error instanceof Error ? error.message : '';
-  return /^(ECONN|ENOENT|57P0|EPIPE)/.test(code) || /terminated|closed|ended/i.test(text);
+  return /^(ECONN|ENOENT|57P0|EPIPE)/.test(code) || /terminated|closed|ended|not queryable/i.test(text);
 }

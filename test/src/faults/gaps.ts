@@ -6,7 +6,7 @@ export function gapOf(text: string): { lines: number; reason: string } | null {
 
 /**
  * Where `stored` is no piece of `written`; null when it is one. Between its ends nothing may be
- * missing, doubled or swapped, except what a recorded gap counts. It may end anywhere.
+ * missing, doubled or swapped, except what a recorded gap counts. It may stop at any line.
  * @param anchor whether a line occurs only once in `written`, so that the piece can be found by it;
  *   'start' = the piece begins where `written` begins
  */

@@ -19,7 +19,7 @@ export interface PowerEvent {
   restoring: boolean;
 }
 
-/** Something that really happened at a machine, as only the lab knows. */
+/** Something that happened at a machine, as the lab recorded it. */
 export interface Truth {
   /** Virtual epoch milliseconds. */
   atMs: number;
@@ -39,7 +39,8 @@ export interface MachineScript {
 /** Machines with a disk that can be thrown away; the others are restored in place. */
 const WITH_DISK = new Set(['fake-c']);
 
-const CHAT_EVERY_MS = 15;
+/** Real. Often enough that something is always under way when a fault strikes. */
+const CHAT_EVERY_MS = 40;
 /** Lines that each test prints. */
 const OUTPUT_LINES = 40;
 
@@ -70,7 +71,7 @@ bios_version=1
 @config
 `;
 
-/** One fake machine with its power switch, its chatty kernel and its memory of what it did. */
+/** One fake machine with its power switch, its chatty kernel and its record of what it did. */
 class LabMachine {
   #count = 0;
   #chat: NodeJS.Timeout | null = null;
@@ -130,7 +131,7 @@ class LabMachine {
     };
   }
 
-  /** What a person in the lab does: whatever was broken works again, and the default kernel runs. */
+  /** What a person in the lab does: what was broken works again, and the default kernel runs. */
   async mend(): Promise<void> {
     this.fake.defaultIsBroken = false;
     rmSync(this.#diskState, { force: true });

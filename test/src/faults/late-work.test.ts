@@ -136,7 +136,7 @@ describe('late work: the oracle', () => {
     expect(judged(history(claim))).toHaveLength(1);
   });
 
-  it('finds an action that names no fence, and one whose fence nobody was given', () => {
+  it('finds an action that names no fence, and one whose fence was given to no attempt', () => {
     expect(judged(history(happened(2000, command('grub-select', null))))).toEqual([
       'fake-a: grub-select names no fence',
     ]);

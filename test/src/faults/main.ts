@@ -8,15 +8,15 @@ import type { Order } from './worker.js';
 
 const DEFAULT_SCHEDULES = 30;
 const DEFAULT_JOBS = 2;
-/** Characters of what a farm that fell printed last. */
-const LAST_WORDS = 2000;
+/** Characters of the last output of a farm that failed. */
+const LAST_OUTPUT_MAX = 2000;
 
 /**
  * Lets schedules of faults happen and compares what the lab did with what Postgres holds.
  * `--seed N` the first seed · `--schedules N` how many · `--seconds N` no new one after that time ·
  * `--jobs N` farms at the same time · `--rate N` virtual seconds in a real one · `--minutes N` a schedule lasts so
  * long, with runs in flight all the time · `--show` each schedule · `--report FILE` markdown · `--ktap` a line for each
- * schedule instead of the report. A farm that falls, which says nothing about promises, is replaced once for its seed.
+ * schedule instead of the report. A farm that fails, so that nothing was judged, is replaced once for its seed.
  * Exit code 1 = a promise was broken, or could not be judged.
  */
 async function main(): Promise<number> {
@@ -54,8 +54,8 @@ async function main(): Promise<number> {
     },
     fell: (fall) => {
       fallen.push(fall);
-      process.stderr.write(`seed ${fall.seed}: the farm itself fell: ${fall.lastWords}\n`);
-      // Nothing is known about the promises then: another farm tells, but only one.
+      process.stderr.write(`seed ${fall.seed}: the farm itself failed: ${fall.lastOutput}\n`);
+      // The promises were not judged: the seed is run once more on another farm.
       const again = fallen.filter(({ seed }) => seed === fall.seed).length === 1;
       if (again) seeds.push(fall.seed);
     },
@@ -87,34 +87,34 @@ async function runWorker(order: Order, queue: Queue): Promise<'done' | 'fell'> {
   const child = fork(fileURLToPath(new URL('worker.js', import.meta.url)), [JSON.stringify(order)], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   });
-  let lastWords = '';
+  let lastOutput = '';
   child.stderr?.on('data', (piece: Buffer) => {
-    lastWords = (lastWords + piece.toString()).slice(-LAST_WORDS);
+    lastOutput = (lastOutput + piece.toString()).slice(-LAST_OUTPUT_MAX);
     process.stderr.write(piece);
   });
   let seed: number | null = null;
   child.on('message', (message: { outcome?: Outcome }) => {
     if (message.outcome !== undefined) queue.take(message.outcome);
     seed = queue.next() ?? null;
-    // One that has just died is told by its end.
+    // A worker that has just ended is handled at its close event.
     child.send({ seed }, () => undefined);
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   if (code === 0 || seed === null) return 'done';
-  queue.fell({ seed, lastWords: lastWords.trim() || `ended with ${code ?? signal}` });
+  queue.fell({ seed, lastOutput: lastOutput.trim() || `ended with ${code ?? signal}` });
   return 'fell';
 }
 
-/** A seed without an outcome counts as broken. */
+/** A seed without an outcome counts as failed. */
 function ktap(outcomes: readonly Outcome[], fallen: readonly Fallen[], first: number, count: number): string {
   const lines = Array.from({ length: count }, (_, index) => {
     const seed = first + index;
     const outcome = outcomes.find((one) => one.seed === seed);
-    const falls = fallen.filter((fall) => fall.seed === seed).map(({ lastWords }) => lastWords.split('\n').at(-1));
+    const falls = fallen.filter((fall) => fall.seed === seed).map(({ lastOutput }) => lastOutput.split('\n').at(-1));
     const ok = outcome?.findings.length === 0 ? 'ok' : 'not ok';
     const said = [
       ...(outcome === undefined ? ['no outcome'] : outcome.findings.map(({ promise }) => promise)),
-      ...falls.map((words) => `a farm fell: ${words}`),
+      ...falls.map((words) => `a farm failed: ${words}`),
     ];
     return `${ok} ${index + 1} seed ${seed}${said.length === 0 ? '' : ` # ${said.join('; ')}`}`;
   });

@@ -52,6 +52,7 @@ function sound(): { evidence: Evidence; performance: Performance } {
     performance: {
       runIds: ['run'],
       struck: [],
+      ended: Promise.resolve(),
       agentFrozen: [],
       busyUntilMs: 5000,
       truthFrom: 0,

@@ -153,7 +153,7 @@ function everyRunEnds({ attempts, jobs }: Evidence): Finding[] {
   ];
 }
 
-/** Says nothing about the farm and much about the schedule: faults must not strike when nothing happens. */
+/** Judges the schedule and not the farm: faults must strike while work is going on. */
 function alwaysBusy({ runs }: Evidence, { busyUntilMs }: Performance): Finding[] {
   if (busyUntilMs === null) return [];
   let busyTo = runs[0]?.created_ms ?? 0;

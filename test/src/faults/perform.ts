@@ -5,16 +5,16 @@ import { persist } from './persist.js';
 import { MACHINES, type Schedule } from './schedule.js';
 import { type Struck, strike } from './strike.js';
 
-/** Longest that work may take after the last fault is over: some leases, some retries. Virtual. */
+/** Time limit for all work after the last fault is over: some leases, some retries. Virtual. */
 const SETTLE_MS = 720_000;
 /** Between runs that are submitted. Virtual. */
 const BETWEEN_RUNS_MS = 2_400;
-/** So many runs are open at any time of a long schedule: one may end while the next is being submitted. */
+/** Runs that are open at any time of a long schedule: one may end while the next is being submitted. */
 const OPEN_RUNS = 3;
 
 export interface Performance extends Struck {
   runIds: string[];
-  /** Until this moment of the database's clock some run was to be open at any time; null = nobody cares. */
+  /** Until this moment of the database's clock some run had to be open at any time; null = no such promise. */
   busyUntilMs: number | null;
   /** Where the schedule's part of the lab's truth begins. */
   truthFrom: number;
@@ -22,7 +22,7 @@ export interface Performance extends Struck {
   problems: string[];
   /** Machines that a person had to mend, with what was wrong at that moment. */
   mended: { machine: string; leftovers: string[] }[];
-  /** What is wrong in the end with machines that nobody had to mend. */
+  /** What is wrong in the end with machines that were not mended. */
   leftovers: { machine: string; what: string[] }[];
 }
 
@@ -31,6 +31,7 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   const done: Performance = {
     runIds: [],
     struck: [],
+    ended: Promise.resolve(),
     agentFrozen: [],
     busyUntilMs: null,
     truthFrom: farm.lab.truth.length,
@@ -39,11 +40,15 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
     leftovers: [],
   };
   await prepare(farm, schedule);
+  let allEnded = (): void => undefined;
+  done.ended = new Promise((resolve) => (allEnded = resolve));
   const faults = schedule.faults.map(({ when, fault }) => strike(farm, when, fault, done));
   const { lastsMs } = schedule;
+  const work = lastsMs === null ? submitRuns(farm, schedule, done) : keepBusy(farm, schedule, lastsMs, done);
+  const over = new AbortController();
   await Promise.all([
-    lastsMs === null ? submitRuns(farm, schedule, done) : keepBusy(farm, schedule, lastsMs, done),
-    ...faults,
+    work.then(() => awaitEnds(farm, done, over.signal)).then(allEnded),
+    Promise.all([work, ...faults]).finally(() => over.abort()),
   ]);
   await recover(farm, schedule);
   await settle(farm, done);
@@ -115,6 +120,19 @@ async function keepBusy(farm: FaultFarm, schedule: Schedule, lastsMs: number, do
   done.busyUntilMs = now?.ms ?? null;
 }
 
+/** Waits until no run is open and no lease is held, or until nothing waits for that any more. */
+async function awaitEnds(farm: FaultFarm, done: Performance, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    const [open] = await farm.query<{ n: number }>(
+      `select (select count(*) from run where id = any($1) and state <> 'ended')
+         + (select count(*) from lease where released_at is null) as n`,
+      [done.runIds],
+    );
+    if (open?.n === 0 && farm.spooled().length === 0) return;
+    await pause(100, undefined, { signal: over }).catch(() => undefined);
+  }
+}
+
 /** Everything that was broken works again; what died is started. Machines stay as they are. */
 async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   farm.lab.onTruth = () => undefined;
@@ -149,7 +167,7 @@ async function settle(farm: FaultFarm, done: Performance): Promise<void> {
   }
 }
 
-/** Returns how many machines that nobody leases any more were quarantined. */
+/** Returns how many machines without a lease were quarantined. */
 async function mendQuarantined(farm: FaultFarm, done: Performance): Promise<number> {
   const stuck = await farm.query<{ name: string }>(
     `select name from machine m where desired = 'quarantined'

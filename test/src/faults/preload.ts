@@ -1,6 +1,6 @@
 /**
  * Loaded before a program of the farm (`node --import`): gives the process the farm's virtual time
- * with its own drift and offset, and lets its disk be full. The program knows nothing of it.
+ * with its own drift and offset, and lets its disk be full. The program itself is unchanged.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import fs from 'node:fs';

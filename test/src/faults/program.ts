@@ -20,13 +20,13 @@ export interface ProgramSettings {
   logFile: string;
   /** Whether a line of its output says that it is up; without it a program is up from its start. */
   saysUp?: (line: string) => boolean;
-  /** Called at every end, whoever caused it. */
+  /** Called whenever it ends. */
   onEnd?: () => void;
 }
 
-/** A program of the farm that is killed, frozen and started again; whoever ends by itself is noted. */
+/** A program of the farm that is killed, frozen and started again; a program that ends by itself is noted. */
 export class Program {
-  /** Ends of the program when it was up, that nobody here caused. */
+  /** Ends of the program while it was up that the suite did not cause. */
   readonly unexpected: string[] = [];
   /** The same before it was up. */
   readonly gaveUp: string[] = [];
@@ -50,7 +50,7 @@ export class Program {
     return this.#child !== null;
   }
 
-  /** It ended by itself, and nobody has started it again. */
+  /** It ended by itself and was not started again. */
   get fallen(): boolean {
     return this.#wanted && this.#child === null;
   }
@@ -65,9 +65,9 @@ export class Program {
     this.#wanted = true;
     const { saysUp, onEnd } = this.#settings;
     let up = saysUp === undefined;
-    let lastWords = '';
+    let lastOutput = '';
     child.stderr?.on('data', (piece: Buffer) => {
-      lastWords = (lastWords + piece.toString()).slice(-2000);
+      lastOutput = (lastOutput + piece.toString()).slice(-2000);
       this.#log.write(piece);
     });
     if (child.stdout !== null) {
@@ -83,7 +83,7 @@ export class Program {
       this.#child = null;
       onEnd?.();
       if (!this.#wanted) return;
-      (up ? this.unexpected : this.gaveUp).push(`${this.name} ended with ${code ?? signal}: ${lastWords.slice(-600)}`);
+      (up ? this.unexpected : this.gaveUp).push(`${this.name} ended with ${code ?? signal}: ${lastOutput.slice(-600)}`);
     });
   }
 

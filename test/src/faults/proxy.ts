@@ -6,7 +6,7 @@ import { FrameSplitter } from './frame-splitter.js';
 const HELD_MAX_BYTES = 8 * 1024 * 1024;
 
 interface Weather {
-  /** Nothing gets through any more; nobody is told. */
+  /** Nothing gets through any more; connections stay open. */
   blackHole: boolean;
   /** Real milliseconds that every piece spends under way. */
   delayMs: number;

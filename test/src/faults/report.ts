@@ -1,7 +1,7 @@
 import type { Finding } from './oracle.js';
 import { FAULT_KINDS, type FaultKind } from './schedule.js';
 
-/** What one schedule came to. */
+/** The result of one schedule. */
 export interface Outcome {
   seed: number;
   seconds: number;
@@ -21,7 +21,7 @@ export interface Outcome {
 /** A farm of the suite that ended before it could judge its schedule. */
 export interface Fallen {
   seed: number;
-  lastWords: string;
+  lastOutput: string;
 }
 
 /** The report as markdown. */
@@ -50,7 +50,7 @@ export function report(
     '',
     ...(fallen.length === 0
       ? []
-      : [`Farms that fell and were replaced: ${fallen.map(({ seed }) => `seed ${seed}`).join(', ')}.`, '']),
+      : [`Farms that failed and were replaced: ${fallen.map(({ seed }) => `seed ${seed}`).join(', ')}.`, '']),
     '| fault | struck |',
     '|---|---:|',
     ...faults.map(([kind, count]) => `| ${kind} | ${count} |`),

@@ -37,9 +37,9 @@ export interface Schedule {
   agentDrift: number;
   /** Runs submitted one after the other, each with a job for every machine. */
   runs: number;
-  /** So long runs are submitted as others end, that there are always some open; null = only `runs`. Virtual. */
+  /** For how long new runs are submitted as others end; null = only `runs`. Virtual. */
   lastsMs: number | null;
-  /** A machine takes so long to come back to its own kernel. Virtual. */
+  /** How long a machine takes to come back to its own kernel. Virtual. */
   bootMs: number;
   machines: Record<string, MachineScript>;
   faults: { when: Moment; fault: Fault }[];

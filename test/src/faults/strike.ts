@@ -5,7 +5,7 @@ import type { Program } from './program.js';
 import type { Fault, Moment } from './schedule.js';
 import { virtualNow } from './virtual-time.js';
 
-/** A fault whose moment does not come strikes nobody. Virtual. */
+/** A fault whose moment does not come in this time does not strike. Virtual. */
 const MOMENT_MS = 72_000;
 
 /** What has happened so far. */
@@ -13,13 +13,15 @@ export interface Struck {
   runIds: readonly string[];
   /** Faults that struck, in order. */
   struck: Fault['kind'][];
+  /** Resolves when nothing happens at the machines any more: what has not come by then does not come. */
+  ended: Promise<void>;
   /** When the agent was frozen, in virtual epoch milliseconds. */
   agentFrozen: { fromMs: number; toMs: number }[];
 }
 
 /** Lets a fault happen at its moment; resolves when it is over. */
 export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Struck): Promise<void> {
-  if (!(await moment(farm, when))) return;
+  if (!(await moment(farm, when, done))) return;
   done.struck.push(fault.kind);
   const { proxy } = farm;
   switch (fault.kind) {
@@ -102,7 +104,7 @@ async function freeze(farm: FaultFarm, program: Program | undefined, forMs: numb
 }
 
 /** Resolves to false when the moment did not come. */
-async function moment(farm: FaultFarm, when: Moment): Promise<boolean> {
+async function moment(farm: FaultFarm, when: Moment, done: Struck): Promise<boolean> {
   if ('afterMs' in when) {
     await farm.pass(when.afterMs);
     return true;
@@ -110,6 +112,7 @@ async function moment(farm: FaultFarm, when: Moment): Promise<boolean> {
   const came = await new Promise<boolean>((resolve) => {
     const before = farm.lab.onTruth;
     const timer = setTimeout(() => finish(false), farm.realMs(MOMENT_MS));
+    void done.ended.then(() => finish(false));
     const finish = (came: boolean): void => {
       clearTimeout(timer);
       watching = false;

@@ -26,7 +26,7 @@ describe('a run on real kernels while QEMU, agent, lab, Postgres and controller 
   let run: RunDetail;
   let attempts: AttemptDetail[];
 
-  /** Waits until an attempt of the machine that nobody struck yet is in a stage. */
+  /** Waits until this attempt of the machine is in a stage. */
   async function reached(id: string, machine: string, stage: string, number: number): Promise<void> {
     const client = await farm.client();
     await farm.until(`${stage} of attempt ${number} on ${machine}`, RUN_MS, async () => {
@@ -63,7 +63,7 @@ describe('a run on real kernels while QEMU, agent, lab, Postgres and controller 
 
   it('never takes an attempt that was struck for a pass, and finishes the job of the machine that was not', () => {
     const first = (machine: string) => attempts.find((one) => one.machine === machine && one.number === 1);
-    // Nobody can tell a machine that lost its power from a kernel that reset it: no pass, that is all.
+    // A machine that lost its power looks like one whose kernel reset it; only a pass would be wrong.
     expect(first(STRUCK)?.failure).not.toBeNull();
     expect(first(OTHER)?.failure).toMatchObject({ class: 'infrastructure' });
     const job = run.jobViews.find(({ machine }) => machine === OTHER);

@@ -1,6 +1,6 @@
 /**
  * Time that runs faster than the wall clock, the same for every process of a farm and for its
- * database: leases of 30 seconds run out after five, and nobody's constants are touched.
+ * database: leases of 30 seconds run out after five, and no constant is changed.
  */
 export interface VirtualClock {
   /** Moment at which both clocks agree, epoch milliseconds. */
@@ -20,7 +20,7 @@ export interface ProcessClock extends VirtualClock {
   drift: number;
 }
 
-/** What a process is made to suffer while it runs; a file that it looks at all the time. */
+/** Faults inside a running process, read from a file that it polls. */
 export interface Affliction {
   /** Added to the wall clock, in virtual milliseconds. The monotonic clock stays. */
   wallOffsetMs: number;

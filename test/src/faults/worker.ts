@@ -22,7 +22,7 @@ async function work(order: Order): Promise<void> {
       farm ??= await FaultFarm.start(order.rate);
       const outcome = await runSchedule(farm, schedule);
       if (outcome.findings.length > 0) {
-        // Whatever went wrong may go on being wrong: the next schedule gets a farm of its own.
+        // What went wrong may stay wrong: the next schedule gets a new farm.
         await farm.stop({ keep: true });
         farm = null;
       }
@@ -40,7 +40,7 @@ function nextSeed(news: object): Promise<number | null> {
       process.off('message', told);
       resolve(seed);
     };
-    // Without its parent nobody wants any more.
+    // Without its parent no more seeds come.
     const orphaned = (): void => settle(null);
     const told = ({ seed }: { seed: number | null }): void => settle(seed);
     process.once('disconnect', orphaned);
@@ -62,7 +62,7 @@ function show({ seed, faults, machines, controllers, agentDrift }: Schedule): vo
   process.stderr.write(`${lines.join('\n')}\n`);
 }
 
-// An interruption ends the schedule first: processes and folders are its own to clean up.
+// On an interruption the schedule ends first, so that its processes and folders are removed.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 await work(JSON.parse(process.argv[2] ?? '{}') as Order);

@@ -128,7 +128,7 @@ export const AGENT_LIFE: FarmStep[] = [
       farm.agent = Agent.up;
       for (const attempt of farm.attempts.filter(hasJob)) {
         attempt.stopping = 1;
-        // Without recovery nobody looks at the machine again.
+        // Without recovery the machine is not looked at again.
         if (!rules.recovers) attempt.phase = Phase.clean;
       }
       return true;
@@ -178,7 +178,7 @@ export const AGENT_LIFE: FarmStep[] = [
   },
 ];
 
-/** A copy of the agent flashes the machine: it has its own count of the lease, and a clock that nobody knows. */
+/** A copy of the agent flashes the machine: it has its own count of the lease, and its own clock. */
 export const haunt: FarmStep = {
   name: 'the copy of the agent flashes the machine',
   fault: true,
@@ -231,7 +231,7 @@ function touch(farm: Farm, fence: number, ghost: number): void {
   farm.kernel = fence;
 }
 
-/** Putting the default kernel back is always allowed, unless somebody with a higher fence works there. */
+/** Putting the default kernel back is always allowed, unless an attempt with a higher fence works there. */
 function restore(farm: Farm, attempt: Attempt, fence: number, rules: Rules, succeeds: boolean): boolean {
   if (farm.agent !== Agent.up || !isWorking(attempt)) return false;
   if (attempt.phase !== Phase.tested && !attempt.stopping) return false;

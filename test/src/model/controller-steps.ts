@@ -54,7 +54,7 @@ export const CONTROLLER_STEPS: AttemptStep[] = [
     name: 'the controller cancels',
     take(farm, attempt, fence, rules) {
       if (!farm.canceled || !isOpen(attempt) || !hears(farm)) return false;
-      // Whoever has the lease confirmed was named in a report before that.
+      // An attempt whose lease was confirmed was named in a report before that.
       const named = attempt.renewed === 1 || attempt.lease !== Lease.unconfirmed;
       if (attempt.state === State.running || named || attempt.stopping) {
         if (attempt.stopping || !isHeld(attempt)) return false;
@@ -222,7 +222,7 @@ function reconcile(farm: Farm, rules: Rules): void {
   });
 }
 
-/** Evidence is stored whoever holds the lease; only the holder's words change anything else. */
+/** Evidence is stored with or without the lease; only the holder of the lease changes anything else. */
 function store(
   farm: Farm,
   attempt: Attempt,

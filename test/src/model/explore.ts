@@ -8,13 +8,13 @@ export interface Model<S> {
   steps(state: S): Iterable<Step<S>>;
   /** What must hold in every reachable state. */
   invariants: readonly Invariant<S>[];
-  /** States in which everything has come to its end. From everywhere one of them must be in reach without further faults. */
+  /** States in which all work is done. One of them must be reachable from every state without further faults. */
   settled(state: S): boolean;
 }
 
 export interface Step<S> {
   name: string;
-  /** A fault may happen, but nobody may count on it: it leads out of no dead end. */
+  /** A fault may happen, but progress must not depend on it. */
   fault: boolean;
   /** Valid until the next step is asked for. */
   next: S;
@@ -41,7 +41,7 @@ export interface Exploration {
 }
 
 /** The promise that the explorer checks by itself. */
-export const NEVER_STUCK = 'from every state the work can come to its end without another fault';
+export const NEVER_STUCK = 'from every state the work can be finished without another fault';
 
 /** Numbers that grow without end, in little memory. */
 class Numbers {

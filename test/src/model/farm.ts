@@ -19,7 +19,7 @@
 export const State = { none: 0, assigned: 1, running: 2, ended: 3 } as const;
 export const Phase = { none: 0, waiting: 1, flashed: 2, tested: 3, clean: 4, finished: 5, gone: 6 } as const;
 export const Job = { queued: 0, running: 1, ended: 2 } as const;
-/** gone = its computer is lost for ever, and nobody replaces it. */
+/** gone = its computer is lost and is not replaced. */
 export const Agent = { down: 0, up: 1, paused: 2, gone: 3 } as const;
 export const Link = { down: 0, answered: 1, up: 2 } as const;
 /** What the controller heard of the machine's restoration. */
@@ -82,7 +82,7 @@ export interface Farm {
   quarantined: number;
   agent: number;
   link: number;
-  /** Heartbeats do not get through, and nobody notices. */
+  /** Heartbeats do not get through, and neither side notices. */
   stalled: number;
   /** The agent's clock cannot be trusted. */
   skewed: number;
@@ -124,7 +124,7 @@ export interface Rules {
   reconciles: boolean;
   /** Leases run out. */
   expires: boolean;
-  /** A machine that was not restored is taken out of service, whoever says so. */
+  /** A machine that was not restored is taken out of service, also when a revoked attempt reports it. */
   quarantines: boolean;
   /** The agent stops when its own count of the lease has run out. */
   selfFences: boolean;

@@ -2,7 +2,7 @@ import { type AttemptStep, type FarmStep, reap, sendsEvent, sendsLog } from './c
 import { Agent, type Attempt, type Farm, Job, Lease, Link, Phase, type Rules, hasJob, isHeld, isOpen } from './farm.js';
 
 /**
- * Nobody renews while the agent is away; what the agent counts itself ran out before. What undoes that
+ * A lease is not renewed while the agent is away; by the agent's own count it ran out before. What undoes that
  * order is a fault of its own: a pause, a wrong clock, heartbeats that are held up.
  */
 export const leaseRunsOut: AttemptStep = {

@@ -21,23 +21,23 @@ const NEEDED: Record<keyof Rules, { faults: 0 | 1; promise: string }> = {
   quarantines: { faults: 1, promise: 'a machine that was not restored is quarantined' },
   selfFences: {
     faults: 1,
-    promise: 'nobody begins anything on a machine without its lease, as long as clocks are right',
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
   },
   awaitsRenewal: {
     faults: 1,
-    promise: 'nobody begins anything on a machine without its lease, as long as clocks are right',
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
   },
   guardsActions: {
     faults: 1,
-    promise: 'nobody begins anything on a machine without its lease, as long as clocks are right',
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
   },
   countsFromSending: {
     faults: 1,
-    promise: 'nobody begins anything on a machine without its lease, as long as clocks are right',
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
   },
   machineFence: {
     faults: 1,
-    promise: 'nobody touches a machine on which another one has begun, whatever clocks say and whoever is copied',
+    promise: 'no attempt touches a machine on which a newer one has begun, even with wrong clocks and copied agents',
   },
 };
 const TRACE_MAX = 20;

@@ -48,16 +48,16 @@ const PROMISES: Invariant<Farm>[] = [
     broken: (farm) => (farm.attempts.filter(isOpen).length > 1 ? 'both do' : null),
   },
   {
-    promise: 'nobody begins anything on a machine without its lease, as long as clocks are right',
-    broken: (farm) => (farm.harm === Harm.withoutLease ? 'somebody did' : null),
+    promise: 'no attempt begins anything on a machine without its lease while clocks are right',
+    broken: (farm) => (farm.harm === Harm.withoutLease ? 'one did' : null),
   },
   {
-    promise: 'nobody touches a machine on which another one has begun, whatever clocks say and whoever is copied',
-    broken: (farm) => (farm.harm === Harm.overSuccessor ? 'somebody did' : null),
+    promise: 'no attempt touches a machine on which a newer one has begun, even with wrong clocks and copied agents',
+    broken: (farm) => (farm.harm === Harm.overSuccessor ? 'one did' : null),
   },
   ofEach('nothing is stored that did not happen, and nothing twice', (farm, index) => {
     const { log, events, madeLog, madeEvents, doubled, lost } = at(farm, index);
-    // Of a disk that was lost nobody knows what was on it.
+    // What was on a disk that was lost is not known.
     if (lost === 1) return false;
     return doubled === 1 || log > madeLog || events > madeEvents;
   }),
@@ -84,7 +84,7 @@ const PROMISES: Invariant<Farm>[] = [
   },
 ];
 
-/** Nothing is left to do: for the farm at all, or for anybody but the person who mends the machine. */
+/** Nothing is left to do, except for the person who mends the machine. */
 function isSettled(farm: Farm): boolean {
   // Without an agent the job waits for one, and holds no machine meanwhile.
   if (farm.agent === Agent.gone) return !farm.attempts.some(isOpen);

@@ -5,7 +5,7 @@ import type { LargeFarm, Landmarks } from './seed.js';
 /** One request as a browser makes it, again and again. */
 export interface PageTime {
   page: string;
-  /** The first request after the database was filled: nothing is in anybody's memory. */
+  /** The first request after the database was filled: nothing is cached. */
   firstMs: number;
   p50Ms: number;
   p95Ms: number;
@@ -84,7 +84,7 @@ function request<N extends RouteName>(name: N, call: CallOf<N>): string {
 }
 
 /**
- * Verdicts are packed when somebody first asks for them, a hundred attempts in an answer. A farm that has been
+ * Verdicts are packed on the first request for them, a hundred attempts in an answer. A farm that has been
  * looked at has all of them packed; one that was filled by hand has none.
  */
 async function untilPacked(url: string, path: string): Promise<void> {
