@@ -14,17 +14,17 @@ export interface Room {
 export const ROOMS: Readonly<Record<string, Room>> = {
   platform: { tables: ['token', 'change'], imports: [] },
   fleet: { tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'combination'], imports: [] },
-  builds: { tables: ['artifact', 'bundle', 'build'], imports: [] },
+  builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
   verdicts: {
-    tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan'],
+    tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan', 'unpacked_attempt'],
     imports: ['attempts'],
   },
   grid: { tables: [], imports: ['verdicts'] },
   trends: { tables: [], imports: ['verdicts', 'grid'] },
-  compare: { tables: [], imports: ['verdicts', 'grid', 'trends'] },
+  compare: { tables: [], imports: ['verdicts', 'grid'] },
   runs: { tables: ['run', 'job'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],
@@ -37,7 +37,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   channels: { tables: [], imports: ['fleet', 'attempts', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */
-  backup: { tables: [], imports: ['builds', 'retention'] },
+  backup: { tables: [], imports: ['builds'] },
 };
 
 /** Folders that are no rooms: entities, migrations, and what tests need. */
