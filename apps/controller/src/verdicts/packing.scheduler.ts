@@ -55,7 +55,7 @@ export class PackingScheduler implements BeforeApplicationShutdown {
       after = last;
     }
     if (packed === 0) return;
-    log.info({ attempts: packed }, 'verdicts-packed');
+    log.debug({ attempts: packed }, 'verdicts-packed');
     // Pages that said that results are missing read again.
     await announce(this.#sql, { type: 'changed', topics: ['grid'] });
   }

@@ -83,10 +83,7 @@ function request<N extends RouteName>(name: N, call: CallOf<N>): string {
   return requestOf(name, call).path;
 }
 
-/**
- * Verdicts are packed on the first request for them, a hundred attempts in an answer. A farm that has been
- * looked at has all of them packed; one that was filled by hand has none.
- */
+/** The controller packs verdicts in the background: resolves when no answer leaves an attempt out any more. */
 async function untilPacked(url: string, path: string): Promise<void> {
   for (let pending = 1; pending > 0; ) {
     ({ pending } = (await answerOf(url, path)) as { pending: number });

@@ -70,6 +70,8 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
     await seedResults(client, size, from, to);
     say(`${(to * size.tests).toLocaleString('en-US')} results`);
   }
+  // As at the end of each attempt: the controller packs what is queued.
+  await client.query(`insert into unpacked_attempt (attempt_id) select id from attempt on conflict do nothing`);
   const landmarks: Landmarks = {
     machine: 'm-0',
     runId: await idOf(client, `run ${size.runs - 1}`),
