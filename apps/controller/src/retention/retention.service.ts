@@ -5,6 +5,7 @@ import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
 import { columnsOf, pick } from '../platform/database/row-shape.js';
+import { ADVISORY_LOCKS } from '../platform/database/locks.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { RetentionDeletion, RunPin } from '../schema/retention.js';
@@ -15,7 +16,7 @@ import { RetentionExecutor } from './retention-executor.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
 /** Any constant: all controllers agree on it, so that one at a time removes, and none while a backup is taken. */
-export const RETENTION_LOCK = 747_048;
+export const RETENTION_LOCK = ADVISORY_LOCKS.retention;
 const DELETIONS_SHOWN = 100;
 const SWEEP_EVERY_MS = 3600 * 1000;
 

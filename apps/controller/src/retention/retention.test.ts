@@ -249,7 +249,7 @@ describe('retention by space', () => {
     const client = await farm.sql.pool.connect();
     try {
       await farm.until(async () => {
-        const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock(747048) as mine');
+        const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock(747050) as mine');
         return rows[0]?.mine === true;
       });
       expect(await farm.server.app.get(RetentionService).run()).toBeNull();
