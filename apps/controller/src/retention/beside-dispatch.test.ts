@@ -71,9 +71,9 @@ it('retention on two controllers removes ended runs while others are dispatched,
     farm.sql.run(`update run set ended_at = clock_timestamp() - interval '3 days' where id = $1`, [run]);
   await age(pinned);
 
-  let isWorking = true;
+  const worked = new AbortController();
   const passes = [farm.server, replica].map(async ({ app }) => {
-    while (isWorking) await app.get(RetentionService).run();
+    while (!worked.signal.aborted) await app.get(RetentionService).run();
   });
   const runs: string[] = [];
   for (let number = 0; number < RUNS; number += 1) {
@@ -83,7 +83,7 @@ it('retention on two controllers removes ended runs while others are dispatched,
   }
   // What every new run needs was used by ended runs only, again and again, and stayed.
   await farm.until(async () => !(await farm.sql.exists('select 1 from run where id <> $1', [pinned])));
-  isWorking = false;
+  worked.abort();
   await Promise.all(passes);
 
   // Each once, by one of the two; the pinned run kept everything.
