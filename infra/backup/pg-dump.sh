@@ -42,7 +42,7 @@ mv "$folder/database.part" "$folder/database.dump"
 SAVE
 export folder state target
 psql -XAtq -v ON_ERROR_STOP=1 "$DATABASE_URL" >/dev/null <<'LOCKED'
-select pg_advisory_lock(747048);
+select pg_advisory_lock(747050);
 \! sh "$folder/save.sh" || echo "pg-dump.sh: the backup failed" >&2
 LOCKED
 rm -f "$folder/save.sh"

@@ -25,9 +25,9 @@ export class TestSql extends Sql {
 
   override one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
   override one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
-  override async one(first: string | Shape, second?: unknown, third?: unknown[]): Promise<never | null> {
+  override async one(first: string | Shape, second?: unknown, third?: unknown[]): Promise<unknown> {
     const rows = await this.rows(first as Shape, second as string, third);
     if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
-    return (rows[0] as never) ?? null;
+    return rows[0] ?? null;
   }
 }
