@@ -12,9 +12,12 @@ export class TemplateFolder {
     this.#folder = folder;
   }
 
-  /** All templates by name; empty when the folder does not exist. */
+  /** All templates by name; empty when the folder does not exist. Throws when folder or file cannot be read. */
   async list(): Promise<TemplateView[]> {
-    const files = await readdir(this.#folder).catch(() => []);
+    const files = await readdir(this.#folder).catch((error: unknown) => {
+      if (isAbsent(error)) return [];
+      throw error;
+    });
     const names = files
       .filter((file) => file.endsWith(EXTENSION))
       .map((file) => file.slice(0, -EXTENSION.length))
@@ -28,6 +31,8 @@ export class TemplateFolder {
     );
   }
 }
+
+const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 /** Text of the comment lines at the start, as one paragraph. */
 export function leadingComment(yaml: string): string {
