@@ -109,5 +109,6 @@ describe('readSubmission', () => {
 it('nearestName wants a name that is really near', () => {
   expect(nearestName('v-swich', ['v-switch', 'v-amd-roots'])).toBe('v-switch');
   expect(nearestName('sereis', ['series', 'suites'])).toBe('series');
+  expect(nearestName('nmae', ['machines', 'name'])).toBe('name');
   expect(nearestName('mainframe', ['v-switch'])).toBeNull();
 });
