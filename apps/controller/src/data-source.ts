@@ -17,6 +17,7 @@ import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
+import { AgentOnline1764500000000 } from './migrations/1764500000000-agent-online.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -31,7 +32,7 @@ import {
   Result,
   TestPlan,
 } from './schema/results.js';
-import { Job, RunRow } from './schema/runs.js';
+import { Job, Run } from './schema/runs.js';
 
 /** Connections of the one pool that repositories and statements share. */
 const POOL_SIZE = 16;
@@ -51,7 +52,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Artifact,
       Bundle,
       Build,
-      RunRow,
+      Run,
       Job,
       Attempt,
       Lease,
@@ -84,6 +85,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
+      AgentOnline1764500000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

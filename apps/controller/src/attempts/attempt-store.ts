@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, type KernelSighting, type PathKind, type StageView } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
+import { isPgError } from '../platform/database/pg-error.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { bool, columnsOf, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import type { RowOf } from '../platform/database/row-shape.js';
@@ -57,6 +58,13 @@ export class StaleFence extends Error {
   }
 }
 
+/** Another controller was first to lease the machine or the slot: both chose it on older snapshots. */
+export class LeaseTaken extends Error {}
+
+/** Unique indexes that let one of two controllers through; see schema/attempts.ts. */
+const LEASE_INDEXES = new Set(['lease_machine_active', 'lease_slot_active', 'lease_test_slot_active']);
+const UNIQUE_VIOLATION = '23505';
+
 /**
  * Writes attempts, leases, stages and kernel sightings, and checks who may report of an attempt. What an
  * attempt's end means for its job, build and machine is decided in dispatch/.
@@ -64,11 +72,25 @@ export class StaleFence extends Error {
 @Injectable()
 export class AttemptStore {
   /**
-   * Stores an attempt with its lease. Fails with a unique violation when another controller leased the
-   * machine or the slot first.
+   * Stores an attempt with its lease; returns its number, from 1. Throws LeaseTaken when another controller leased
+   * the machine or the slot first; the transaction is lost then.
    */
-  async open(tx: Queries, { id, jobId, agent, machine, slot, nonce }: NewAttempt): Promise<void> {
-    await tx.run(
+  async open(tx: Queries, attempt: NewAttempt): Promise<number> {
+    try {
+      return await this.#insert(tx, attempt);
+    } catch (error) {
+      if (isPgError(error, UNIQUE_VIOLATION) && LEASE_INDEXES.has(error.constraint ?? '')) {
+        throw new LeaseTaken(`the lease of ${attempt.machine ?? `a slot of ${attempt.agent}`} was taken`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  async #insert(tx: Queries, { id, jobId, agent, machine, slot, nonce }: NewAttempt): Promise<number> {
+    const stored = await tx.one(
+      pick(ATTEMPT, 'number'),
       // A fence that a machine made up must never become a real one there: agents may replace it.
       `with next as (select nextval('lease_fence') as fence),
          drawn as (
@@ -77,11 +99,15 @@ export class AttemptStore {
          tried as (
            insert into attempt (id, job_id, number, state, agent, machine, fence, nonce)
            select $1::uuid, $2::uuid, (select coalesce(max(number), 0) + 1 from attempt where job_id = $2), 'assigned',
-             $3::text, $4::text, fence, $5::text from drawn)
+             $3::text, $4::text, fence, $5::text from drawn
+           returning number)
        insert into lease (fence, attempt_id, agent, machine, slot, expires_at)
-       select fence, $1, $3, $4, $6::int, clock_timestamp() + make_interval(secs => $7) from drawn`,
+       select fence, $1, $3, $4, $6::int, clock_timestamp() + make_interval(secs => $7) from drawn
+       returning (select number from tried)`,
       [id, jobId, agent, machine, nonce, slot, LEASE_SECONDS],
     );
+    if (stored === null) throw new Error(`attempt ${id} was not stored`);
+    return stored.number;
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   type RouteName,
 } from '@peerlab/contracts';
 import { IsNull, Repository } from 'typeorm';
+import { text } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
@@ -20,8 +21,15 @@ import type { InputOf } from '../platform/http/serve.js';
 import { ArtifactStore } from './artifact-store.js';
 import { bundleOf } from './build-detail.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
-import { Artifact, Bundle, type Build, type BuildState } from '../schema/builds.js';
+import { Artifact, Bundle, type Build } from '../schema/builds.js';
 import { readTarManifest } from './tar-manifest.js';
+
+/** A build of a run to be stored. */
+export interface NewBuild {
+  id: string;
+  position: number;
+  spec: BuildSpec;
+}
 
 type Answer<N extends RouteName> = AnswerOf<N>;
 
@@ -127,19 +135,19 @@ export class BuildService {
     });
   }
 
-  /** Adds a run's build; ready at once when it names a stored bundle. */
-  async addBuild(
-    tx: Queries,
-    build: { id: string; runId: string; position: number; spec: BuildSpec; bundleKey: string | null },
-  ): Promise<void> {
-    const { id, runId, position, spec, bundleKey } = build;
-    const state: BuildState = bundleKey === null ? 'pending' : 'ready';
+  /** Stores the builds of a run; those that name a stored bundle are ready at once. Throws ProblemError 422. */
+  async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[]): Promise<void> {
     await tx.run(
-      `insert into build (id, run_id, position, name, spec, state, bundle_key) values ($1, $2, $3, $4, $5, $6, $7)`,
-      [id, runId, position, spec.name, jsonb(spec), state, bundleKey],
+      `insert into build (id, run_id, position, name, spec, state, bundle_key)
+       select n.id, $1, n.position, n.spec ->> 'name', n.spec,
+         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle'
+       from jsonb_to_recordset($2) as n(id uuid, position int, spec jsonb)`,
+      [runId, jsonb(builds)],
     );
-    // The insert holds the bundle's row against retention: what is there now stays.
-    if (bundleKey !== null) await requireFile(tx, bundleKey);
+    // The insert holds the bundles' rows against retention: what is there now stays.
+    await requireFiles(tx, [
+      ...new Set(builds.flatMap(({ spec: { bundle } }) => (bundle === undefined ? [] : [bundle]))),
+    ]);
   }
 
   /** pending → building, without the error of an earlier attempt. */
@@ -253,15 +261,19 @@ const badBundle = (problem: string): ProblemError =>
     errors: [{ path: 'manifest', message: problem, remedy: 'register the manifest.json that is in the tar' }],
   });
 
-async function requireFile(queries: Queries, key: string): Promise<void> {
-  const stored = await queries.one(
-    'select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = $1 and a.removed_at is null',
-    [key],
+async function requireFiles(queries: Queries, keys: readonly string[]): Promise<void> {
+  const removed = await queries.rows(
+    { key: text },
+    `select k.key from unnest($1::text[]) as k(key) where not exists (
+       select 1 from bundle u join artifact a on a.sha256 = u.sha256 where u.key = k.key and a.removed_at is null)
+     limit 1`,
+    [keys],
   );
-  if (stored !== null) return;
-  throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
-    detail: 'retention removed its file a moment ago; build it again',
-  });
+  for (const { key } of removed) {
+    throw new ProblemError(422, 'bundle-removed', `the bundle ${key} was removed`, {
+      detail: 'retention removed its file a moment ago; build it again',
+    });
+  }
 }
 
 const missingArtifact = (sha256: string): ProblemError =>

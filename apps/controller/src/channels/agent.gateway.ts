@@ -223,7 +223,7 @@ export class AgentGateway {
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
     const capabilities = hello.capabilities.filter((work) => only === null || work === only);
-    await this.#fleet.greet({ ...hello, capabilities }, connection.id, tokenSite !== null);
+    await this.#fleet.agentConnected({ ...hello, capabilities }, connection.id, tokenSite !== null);
     const { agent, protocol, beat = 0 } = hello;
     const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
     connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });
@@ -237,7 +237,7 @@ export class AgentGateway {
       const problem = connection.inventoryProblems.get(machine.name);
       return problem === undefined || !machine.reachable ? machine : { ...machine, reachable: false, problem };
     });
-    if (!(await this.#fleet.beat(agent, connection.id, machines, held))) return connection.supersede();
+    if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
     const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
     connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
     await this.#giveWork(connection, agent);
@@ -301,7 +301,7 @@ export class AgentGateway {
   async #recordLeaving(connection: AgentConnection, agent: string): Promise<void> {
     try {
       await connection.drained();
-      await this.#fleet.part(agent, connection.id);
+      await this.#fleet.agentDisconnected(agent, connection.id);
     } catch (error) {
       writeLog('warn', 'the leaving of an agent was not recorded', { agent, ...errorFields(error) });
     }

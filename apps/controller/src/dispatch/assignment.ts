@@ -1,19 +1,31 @@
-import {
-  effectiveTimeouts,
-  type Assignment,
-  type BuildSpec,
-  type BundleManifest,
-  type PeerPath,
-  type RunSpec,
-} from '@peerlab/contracts';
+import { effectiveTimeouts, type Assignment } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
+import { columnsOf, integer, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { writeLog } from '../platform/logging.js';
+import { Attempt } from '../schema/attempts.js';
+import { Build, Bundle } from '../schema/builds.js';
+import { Machine } from '../schema/fleet.js';
+import { Job, Run } from '../schema/runs.js';
 import { buildWork } from '../runs/build-work.js';
+
+const STORED_ASSIGNMENT = {
+  ...pick(columnsOf(Attempt), 'id', 'fence', 'nonce', 'machine'),
+  ...pick(columnsOf(Job), 'run_id', 'kind', 'path', 'suites'),
+  ...pick(columnsOf(Run), 'spec', 'submitter'),
+  build: columnsOf(Build).spec,
+  /** Null for builds, as all that follows. */
+  manifest: nullable(columnsOf(Bundle).manifest),
+  sha256: nullable(text),
+  size_bytes: nullable(integer),
+  forged_fence: columnsOf(Machine).forged_fence,
+};
+type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
 /** Assignments of open attempts, the oldest first. */
 export async function readAssignments(queries: Queries, attemptIds: readonly string[]): Promise<Assignment[]> {
   if (attemptIds.length === 0) return [];
-  const rows = await queries.rows<AssignmentRow>(
+  const rows = await queries.rows(
+    STORED_ASSIGNMENT,
     `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, r.submitter, u.manifest, u.sha256,
        a.size_bytes, m.forged_fence
      from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
@@ -24,36 +36,24 @@ export async function readAssignments(queries: Queries, attemptIds: readonly str
   );
   return rows.flatMap((row) => {
     const assignment = assignmentOf(row);
-    // Its lease runs out; the others of its agent do not wait for it.
-    if (assignment === null) writeLog('error', 'attempt-lacks-machine-or-bundle', { attempt: row.id });
+    // Its lease expires; the other assignments of its agent are sent.
+    if (assignment === null) log.error({ attempt: row.id }, 'attempt-lacks-machine-or-bundle');
     return assignment === null ? [] : [assignment];
   });
 }
 
-interface AssignmentRow {
-  id: string;
-  run_id: string;
-  fence: number;
-  nonce: string;
-  kind: 'build' | 'test';
-  machine: string | null;
-  path: PeerPath | null;
-  suites: string[] | null;
-  build: BuildSpec;
-  spec: RunSpec;
-  submitter: string | null;
-  manifest: BundleManifest | null;
-  sha256: string | null;
-  size_bytes: number;
-  forged_fence: number | null;
-}
-
-function assignmentOf(row: AssignmentRow): Assignment | null {
+function assignmentOf(row: StoredAssignment): Assignment | null {
   const { id: attemptId, run_id: runId, fence, build, spec } = row;
   if (row.kind === 'build') {
     return { attemptId, runId, fence, work: buildWork(build, row.submitter) };
   }
-  if (row.machine === null || row.path === null || row.manifest === null || row.sha256 === null) {
+  if (
+    row.machine === null ||
+    row.path === null ||
+    row.manifest === null ||
+    row.sha256 === null ||
+    row.size_bytes === null
+  ) {
     return null;
   }
   const wanted = row.suites ?? spec.suites;

@@ -5,12 +5,15 @@ import { LeaseStore } from '../attempts/lease-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
+import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
-import { JobService, type JobRow } from '../runs/job.service.js';
+import { JobService, type LockedJob } from '../runs/job.service.js';
+import { Build } from '../schema/builds.js';
+import { Result } from '../schema/results.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
-/** How an attempt came to its end. */
+/** How an attempt ended. */
 export interface Ending {
   failure: StoredFailure | null;
   /** null = a newer attempt restores the machine, or it is not known. false puts the machine into quarantine. */
@@ -54,7 +57,7 @@ export class AttemptService {
     if (job === null) throw new Error(`attempt ${attempt.id} has no job`);
     const failure = await this.#completeFailure(tx, attempt, ending.failure);
     await this.#store.close(tx, attempt, { failure, restored: ending.restored, revoked: ending.revoked });
-    if (!ending.revoked) await this.#letGo(tx, attempt);
+    if (!ending.revoked) await this.#clearHeldAttempt(tx, attempt);
     if (ending.restored === false) await this.#quarantine(tx, attempt, ending.quarantineReason);
     const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
     if (mayRetry(attempt, job, ending, failure)) {
@@ -69,27 +72,28 @@ export class AttemptService {
     if (ending.revoked) await announce(tx, { type: 'agent-work', agent: attempt.agent });
   }
 
-  /** What the agent of a revoked attempt says in the end of its machine. Nothing else is decided by it. */
+  /** Records what the agent of a revoked attempt reports about its machine at last. It decides nothing else. */
   async noteRestored(
     tx: Queries,
     attempt: LockedAttempt,
     { restored, quarantineReason }: Pick<Ending, 'restored' | 'quarantineReason'>,
   ): Promise<void> {
     await this.#store.setRestored(tx, attempt.id, restored);
-    await this.#letGo(tx, attempt);
+    await this.#clearHeldAttempt(tx, attempt);
     if (restored === false) await this.#quarantine(tx, attempt, quarantineReason);
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 
   /** Its agent has nothing on the machine any more; the next report would say the same. */
-  async #letGo(tx: Queries, attempt: LockedAttempt): Promise<void> {
-    if (attempt.machine !== null) await this.#fleet.letGo(tx, attempt.machine, attempt.id);
+  async #clearHeldAttempt(tx: Queries, attempt: LockedAttempt): Promise<void> {
+    if (attempt.machine !== null) await this.#fleet.clearHeldAttempt(tx, attempt.machine, attempt.id);
   }
 
   async #quarantine(tx: Queries, attempt: LockedAttempt, reason: string | undefined): Promise<void> {
     if (attempt.machine === null) return;
     // The agent's own words, which name what is wrong with the machine, came before the attempt's end.
-    const result = await tx.one<{ reason: string | null }>(
+    const result = await tx.one(
+      pick(columnsOf(Result), 'reason'),
       `select reason from result where attempt_id = $1 and suite = $2 and test = 'restore'`,
       [attempt.id, FARM_SUITE],
     );
@@ -98,17 +102,17 @@ export class AttemptService {
     await this.#fleet.quarantine(tx, attempt.machine, text);
   }
 
-  /** Ends one attempt if its lease is still run out. Its machine may be leased again at once, under a higher fence. */
+  /** Ends one attempt if its lease is still expired. Its machine may be leased again at once, under a higher fence. */
   async reap(tx: Queries, id: string): Promise<boolean> {
     const attempt = await this.#store.lock(tx, id);
     if (!(await this.#leases.lockExpired(tx, id)) || attempt.state === 'ended') return false;
-    const canceled = await tx.one('select 1 from run where id = $1 and cancel_requested', [attempt.run_id]);
+    const isCanceled = await tx.exists('select 1 from run where id = $1 and cancel_requested', [attempt.run_id]);
     const message =
       attempt.state === 'assigned'
         ? `agent ${attempt.agent} did not take the work within ${LEASE_SECONDS} s`
         : `agent ${attempt.agent} gave no sign of life for ${LEASE_SECONDS} s`;
     await this.end(tx, attempt, {
-      failure: { class: canceled === null ? 'infrastructure' : 'canceled', stage: null, message, signature: null },
+      failure: { class: isCanceled ? 'canceled' : 'infrastructure', stage: null, message, signature: null },
       restored: null,
       revoked: true,
     });
@@ -121,7 +125,8 @@ export class AttemptService {
     failure: StoredFailure | null,
   ): Promise<StoredFailure | null> {
     if (failure !== null || attempt.kind === 'test') return failure;
-    const build = await tx.one<{ state: string; problem: string | null }>(
+    const build = await tx.one(
+      { state: columnsOf(Build).state, problem: nullable(text) },
       `select state, error ->> 'detail' as problem from build where id = $1`,
       [attempt.build_id],
     );
@@ -142,7 +147,7 @@ export class AttemptService {
 }
 
 /** Retries are bounded by class; nothing is repeated on a machine that could not be restored. */
-function mayRetry(attempt: LockedAttempt, job: JobRow, ending: Ending, failure: StoredFailure | null): boolean {
+function mayRetry(attempt: LockedAttempt, job: LockedJob, ending: Ending, failure: StoredFailure | null): boolean {
   if (failure === null || job.cancel_requested || ending.restored === false) return false;
   return attempt.number <= FAILURE_POLICY[failure.class].retries;
 }

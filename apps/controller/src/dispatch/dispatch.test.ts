@@ -8,7 +8,9 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { JobQueue } from '../runs/job-queue.js';
 import { JobService } from '../runs/job.service.js';
+import { StorageMeter } from '../storage/storage.js';
 import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
 import { ReconcileService } from './reconcile.service.js';
@@ -411,8 +413,10 @@ function dispatcherOn({ server: { app } }: TestFarm, sql: Sql): DispatchService 
     app.get(AttemptStore),
     app.get(LeaseStore),
     app.get(StreamStore),
+    app.get(JobQueue),
     app.get(JobService),
     app.get(BuildService),
     app.get(AttemptService),
+    app.get(StorageMeter),
   );
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { AttemptStore, type LockedAttempt } from '../attempts/attempt-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
@@ -7,7 +8,6 @@ import { AttemptService, testContext } from './attempt.service.js';
 import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
-import { errorFields, writeLog } from '../platform/logging.js';
 import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
 import { ResultStore } from '../verdicts/result-store.js';
@@ -99,11 +99,8 @@ export class EventIntake {
   async #packVerdicts(attemptId: string): Promise<void> {
     try {
       await this.#verdicts.pack([attemptId], 1);
-    } catch (error) {
-      writeLog('warn', 'the verdicts of an attempt were not summed up at its end', {
-        attempt: attemptId,
-        ...errorFields(error),
-      });
+    } catch (err) {
+      log.warn({ err, attempt: attemptId }, 'attempt-verdicts-not-packed');
     }
   }
 
@@ -121,7 +118,7 @@ export class EventIntake {
     if (!revoked) await this.#store.accept(tx, attempt);
     const only = KIND_OF_EVENT[event.type];
     if (only !== undefined && only !== attempt.kind) {
-      writeLog('warn', 'foreign-event-ignored', { attempt: attempt.id, kind: attempt.kind, event: event.type });
+      log.warn({ attempt: attempt.id, kind: attempt.kind, event: event.type }, 'foreign-event-ignored');
       return false;
     }
     switch (event.type) {
@@ -175,7 +172,7 @@ export class EventIntake {
     if (problem !== null) {
       // The attempt's end says so again.
       await this.#builds.setError(tx, attempt.build_id, { class: 'infrastructure', detail: problem });
-      writeLog('warn', 'bundle-refused', { attempt: attempt.id, key: event.manifest.key, problem });
+      log.warn({ attempt: attempt.id, key: event.manifest.key, problem }, 'bundle-refused');
       return;
     }
     await this.#jobs.unblock(tx, attempt.build_id);

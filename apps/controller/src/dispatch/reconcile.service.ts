@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type FailureClass, type FromAgent, type HeldAttempt, type ToAgent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { AttemptStore, StaleFence } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
+import { columnsOf, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
-import { errorFields, writeLog } from '../platform/logging.js';
+import { Attempt } from '../schema/attempts.js';
+import { Run } from '../schema/runs.js';
 import { readAssignments } from './assignment.js';
 import { AttemptService } from './attempt.service.js';
 
@@ -16,13 +19,16 @@ export type IsDue = (order: Order['type'], attemptId: string) => boolean;
 export type Welcome = Extract<ToAgent, { type: 'welcome' }>['attempts'];
 export type Renewed = Extract<ToAgent, { type: 'renewed' }>['attempts'];
 
+const ATTEMPT = columnsOf(Attempt);
+
+const KNOWN_ATTEMPT = {
+  ...pick(ATTEMPT, 'id', 'fence'),
+  /** Why it was revoked; null while it was not. */
+  revoked: nullable(text),
+};
+
 /** An attempt that an agent holds, as the tables know it. */
-interface KnownAttempt {
-  id: string;
-  fence: number;
-  /** Why it was taken away; null while it was not. */
-  revoked: string | null;
-}
+type KnownAttempt = RowOf<typeof KNOWN_ATTEMPT>;
 
 /**
  * Keeps agents and tables in step: what an agent reports, in hello and in every heartbeat, is compared
@@ -63,7 +69,8 @@ export class ReconcileService {
   async reconcile(agent: string, connection: string, held: readonly HeldAttempt[]): Promise<Renewed> {
     const renewed = await this.renew(agent, held);
     await this.#acceptHeld(agent, renewed);
-    const lost = await this.#sql.rows<{ id: string }>(
+    const lost = await this.#sql.rows(
+      pick(ATTEMPT, 'id'),
       `select id from attempt where agent = $1 and state = 'running' and not (id = any($2::uuid[]))`,
       [agent, held.map(({ attemptId }) => attemptId)],
     );
@@ -79,14 +86,15 @@ export class ReconcileService {
   }
 
   /**
-   * What the agent has to be told about its attempts: first what it holds without a right to, then what
-   * to stop, then what to begin. `isDue` says whether an order is wanted now.
+   * The orders for an agent: first to drop what it holds without a lease, then what to stop, then what to begin.
+   * `isDue` tells whether an order is to be sent now.
    */
   async ordersFor(agent: string, held: readonly HeldAttempt[], isDue: IsDue = () => true): Promise<Order[]> {
     const orders: Order[] = await this.#drops(agent, held, isDue);
     const byId = new Map(held.map((attempt) => [attempt.attemptId, attempt]));
     // An attempt that runs and is not canceled leaves nothing to say.
-    const open = await this.#sql.rows<{ id: string; state: string; cancel_requested: boolean }>(
+    const open = await this.#sql.rows(
+      { ...pick(ATTEMPT, 'id', 'state'), ...pick(columnsOf(Run), 'cancel_requested') },
       `select t.id, t.state, r.cancel_requested from attempt t join job j on j.id = t.job_id
        join run r on r.id = j.run_id
        where t.agent = $1 and t.state <> 'ended' and (t.state = 'assigned' or r.cancel_requested) order by t.fence`,
@@ -121,7 +129,7 @@ export class ReconcileService {
   async decline(agent: string, { attemptId, fence, reason }: Declined): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       await this.#store.checkAuthority(tx, attemptId, fence, agent);
-      await this.#takeBack(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
+      await this.#revoke(tx, attemptId, 'infrastructure', `agent ${agent} declined the work: ${reason}`);
     });
   }
 
@@ -132,21 +140,22 @@ export class ReconcileService {
   async abandon(agent: string, attemptId: string, fence: number, message: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       if ((await this.#store.checkFence(tx, attemptId, fence, agent, 'update')) !== null) return;
-      await this.#takeBack(tx, attemptId, 'agent-bug', message);
+      await this.#revoke(tx, attemptId, 'agent-bug', message);
     });
   }
 
   /** Ends an attempt whose assignment its agent could not read. */
   async refuse(attemptId: string, problem: string): Promise<void> {
     await this.#sql.transaction((tx) =>
-      this.#takeBack(tx, attemptId, 'request', `the work cannot be given to an agent: ${problem}`),
+      this.#revoke(tx, attemptId, 'request', `the work cannot be given to an agent: ${problem}`),
     );
   }
 
   /** What an agent holds it has accepted, even if its word for that was lost. */
   async #acceptHeld(agent: string, leased: Renewed): Promise<void> {
     if (leased.length === 0) return;
-    const assigned = await this.#sql.rows<{ id: string; fence: number }>(
+    const assigned = await this.#sql.rows(
+      pick(ATTEMPT, 'id', 'fence'),
       `select id, fence from attempt where agent = $1 and state = 'assigned' and id = any($2::uuid[])`,
       [agent, leased.map(({ attemptId }) => attemptId)],
     );
@@ -175,20 +184,20 @@ export class ReconcileService {
     });
   }
 
-  /** Takes back what was assigned but never taken. */
+  /** Revokes what was assigned but never accepted. */
   async #withdraw(attemptId: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       const attempt = await this.#store.lock(tx, attemptId);
       if (attempt.state === 'assigned')
-        await this.#takeBack(tx, attemptId, 'canceled', 'canceled before the agent took it');
+        await this.#revoke(tx, attemptId, 'canceled', 'canceled before the agent took it');
     });
   }
 
-  /** The agent came without an attempt that it had accepted. */
+  /** The agent reported without an attempt that it had accepted. */
   async #mendLost(tx: Queries, agent: string, connection: string, id: string): Promise<void> {
     // Of two connections only the newest knows what the agent holds.
     const current = 'select 1 from agent where name = $1 and connection = $2 for no key update';
-    if ((await tx.one(current, [agent, connection])) === null) return;
+    if (!(await tx.exists(current, [agent, connection]))) return;
     const attempt = await this.#store.lock(tx, id);
     if (attempt.state !== 'running') return;
     if (!(await this.#streams.hasAny(tx, id))) {
@@ -197,10 +206,10 @@ export class ReconcileService {
       return;
     }
     const message = `agent ${agent} came back without this attempt; its spool was lost`;
-    await this.#takeBack(tx, id, 'infrastructure', message);
+    await this.#revoke(tx, id, 'infrastructure', message);
   }
 
-  async #takeBack(tx: Queries, attemptId: string, failureClass: FailureClass, message: string): Promise<void> {
+  async #revoke(tx: Queries, attemptId: string, failureClass: FailureClass, message: string): Promise<void> {
     await this.#attempts.end(tx, await this.#store.lock(tx, attemptId), {
       failure: { class: failureClass, stage: null, message, signature: null },
       restored: null,
@@ -209,19 +218,20 @@ export class ReconcileService {
   }
 }
 
-/** What goes wrong with one attempt is logged, and keeps its agent from nothing else: the lease of it runs out. */
+/** A failure with one attempt is logged and does not stop the others of its agent: its lease expires. */
 async function alone(attempt: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
-  } catch (error) {
-    writeLog('error', 'attempt-not-reconciled', { attempt, ...errorFields(error) });
+  } catch (err) {
+    log.error({ err, attempt }, 'attempt-not-reconciled');
   }
 }
 
 /** Which of the attempts that an agent names are its own, under the fence that it names. */
 async function knownAttempts(queries: Queries, agent: string, held: readonly HeldAttempt[]): Promise<KnownAttempt[]> {
   if (held.length === 0) return [];
-  return queries.rows<KnownAttempt>(
+  return queries.rows(
+    KNOWN_ATTEMPT,
     `select t.id, t.fence,
        case when t.revoked_at is not null then coalesce(t.failure ->> 'message', 'the controller ended it') end as revoked
      from attempt t join unnest($2::uuid[], $3::bigint[]) as h(attempt_id, fence)
@@ -231,5 +241,5 @@ async function knownAttempts(queries: Queries, agent: string, held: readonly Hel
   );
 }
 
-/** The agent says that it is bringing the attempt to its end already. Version 1 never says so. */
+/** The agent reports that it is ending the attempt already. Version 1 never does. */
 const isEnding = (attempt: HeldAttempt | undefined): boolean => (attempt?.state ?? 'running') !== 'running';

@@ -1,6 +1,6 @@
 import type { AttemptEvent } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import type { Queries } from '../platform/database/sql.js';
-import { writeLog } from '../platform/logging.js';
 import type { LockedAttempt } from '../attempts/attempt-store.js';
 import { noteForgedFence } from '../fleet/machine-register.js';
 import type { Ending } from './attempt.service.js';
@@ -23,7 +23,7 @@ export async function judgeRestored(
   // Another execution of the same attempt has the machine, and this one changed nothing on it.
   if (restored === true && fenceSeen === attempt.fence) return { restored };
   if (await wasGiven(tx, attempt, attempt.machine, fenceSeen)) return { restored };
-  writeLog('warn', 'forged-fence', { attempt: attempt.id, machine: attempt.machine, fence: fenceSeen ?? null });
+  log.warn({ attempt: attempt.id, machine: attempt.machine, fence: fenceSeen ?? null }, 'forged-fence');
   if (fenceSeen !== undefined && fenceSeen > attempt.fence) {
     await noteForgedFence(tx, attempt.machine, fenceSeen);
   }
@@ -43,9 +43,8 @@ async function wasGiven(
   machine: string,
   fence: number | undefined,
 ): Promise<boolean> {
-  const newer = await tx.one(
+  return tx.exists(
     `select 1 from attempt where machine = $1 and fence > $2 and ($3::bigint is null or fence = $3) limit 1`,
     [machine, attempt.fence, fence ?? null],
   );
-  return newer !== null;
 }

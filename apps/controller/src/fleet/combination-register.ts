@@ -1,3 +1,5 @@
+import { lockForTransaction } from '../platform/database/locks.js';
+import { integer, text } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import type { CombinationIdentity } from '@peerlab/contracts';
@@ -24,15 +26,16 @@ export async function recordCombinations(
   found: readonly FoundCombination[],
 ): Promise<void> {
   const distinct = [...new Map(found.map((combination) => [combination.hash, combination])).values()];
-  const known = await tx.rows<{ hash: string }>('select hash from combination where hash = any($1)', [
+  const known = await tx.rows({ hash: text }, 'select hash from combination where hash = any($1)', [
     distinct.map(({ hash }) => hash),
   ]);
   const isKnown = new Set(known.map(({ hash }) => hash));
   const fresh = distinct.filter(({ hash }) => !isKnown.has(hash));
   if (fresh.length === 0) return;
   // Of two inventories of one agent each counts what the other one brought.
-  await tx.run('select pg_advisory_xact_lock(hashtext($1))', [`combinations of ${agent}`]);
-  const before = await tx.one<{ count: number }>(
+  await lockForTransaction(tx, 'combinations', agent);
+  const before = await tx.one(
+    { count: integer },
     `select count(*) as count from combination
      where found_by = $1 and found_at > clock_timestamp() - interval '24 hours'`,
     [agent],

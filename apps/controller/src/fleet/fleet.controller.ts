@@ -1,12 +1,12 @@
 import { Controller } from '@nestjs/common';
 import type { AnswerOf, Fleet, InventoryHistory, MachineAttempt, MachineView } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
-import { writeLog } from '../platform/logging.js';
 import { FleetService } from './fleet.service.js';
 import { FleetView } from './fleet.view.js';
-import { MachineStory } from './machine-story.js';
+import { MachineHistory } from './machine-history.js';
 import { SiteService } from './site.service.js';
 
 @Controller()
@@ -14,13 +14,13 @@ export class FleetController {
   readonly #fleet: FleetService;
   readonly #sites: SiteService;
   readonly #view: FleetView;
-  readonly #story: MachineStory;
+  readonly #history: MachineHistory;
 
-  constructor(fleet: FleetService, sites: SiteService, view: FleetView, story: MachineStory) {
+  constructor(fleet: FleetService, sites: SiteService, view: FleetView, history: MachineHistory) {
     this.#fleet = fleet;
     this.#sites = sites;
     this.#view = view;
-    this.#story = story;
+    this.#history = history;
   }
 
   @Serve('getFleet')
@@ -35,12 +35,12 @@ export class FleetController {
 
   @Serve('listMachineAttempts')
   listMachineAttempts(@Input() { params }: InputOf<'listMachineAttempts'>): Promise<MachineAttempt[]> {
-    return this.#story.attempts(params.machine);
+    return this.#history.attempts(params.machine);
   }
 
   @Serve('getInventoryHistory')
   getInventoryHistory(@Input() { params }: InputOf<'getInventoryHistory'>): Promise<InventoryHistory> {
-    return this.#story.inventories(params.machine);
+    return this.#history.inventories(params.machine);
   }
 
   @Serve('setMachine')
@@ -58,7 +58,7 @@ export class FleetController {
     @Caller() { name }: Identity,
   ): Promise<MachineView> {
     await this.#sites.moveMachine(params.machine, body.agent);
-    writeLog('info', 'machine-moved', { by: name, machine: params.machine, agent: body.agent });
+    log.info({ by: name, machine: params.machine, agent: body.agent }, 'machine-moved');
     return this.#view.machine(params.machine);
   }
 
@@ -68,7 +68,7 @@ export class FleetController {
     @Caller() { name }: Identity,
   ): Promise<AnswerOf<'forgetMachine'>> {
     const removed = await this.#sites.forgetMachine(params.machine);
-    writeLog('info', 'machine-forgotten', { by: name, machine: params.machine, removed });
+    log.info({ by: name, machine: params.machine, removed }, 'machine-forgotten');
     return { removed };
   }
 
@@ -78,7 +78,7 @@ export class FleetController {
     @Caller() { name }: Identity,
   ): Promise<AnswerOf<'moveAgent'>> {
     const machines = await this.#sites.moveAgent(params.agent, body.site);
-    writeLog('info', 'agent-moved', { by: name, agent: params.agent, site: body.site, machines });
+    log.info({ by: name, agent: params.agent, site: body.site, machines }, 'agent-moved');
     return { agent: params.agent, site: body.site, machines };
   }
 }

@@ -3,12 +3,12 @@ import { FleetController } from './fleet.controller.js';
 import { FleetService } from './fleet.service.js';
 import { SiteService } from './site.service.js';
 import { FleetView } from './fleet.view.js';
-import { MachineStory } from './machine-story.js';
+import { MachineHistory } from './machine-history.js';
 
 /** Owns agent, machine, machine_path, machine_inventory, combination. */
 @Module({
   controllers: [FleetController],
-  providers: [FleetService, SiteService, FleetView, MachineStory],
+  providers: [FleetService, SiteService, FleetView, MachineHistory],
   exports: [FleetService, SiteService, FleetView],
 })
 export class FleetModule {}

@@ -13,20 +13,20 @@ import {
   type Inventory,
   type MachineDesired,
 } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
+import { bool, text } from '../platform/database/row-shape.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { writeLog } from '../platform/logging.js';
 import { InventoryRefused, recordCombinations } from './combination-register.js';
 import { rememberInventory } from './inventory-memory.js';
 import { recordMachines } from './machine-register.js';
-import { AGENT_ONLINE } from './online.js';
 
 export type Hello = Extract<FromAgent, { type: 'hello' }>;
 
-export { AGENT_ONLINE, InventoryRefused };
+export { InventoryRefused };
 
 /** Jobs of one kind that one agent is given at the same time: dispatch lists the slots of each agent, each time. */
 export const SLOTS_MAX = 2000;
@@ -46,7 +46,7 @@ export class FleetService {
    * Records an agent that introduced itself, with its machines. `connection` supersedes an older one. The
    * agent's site was checked before (site.service.ts) and stays; `siteConfirmed` = a person made its token for it.
    */
-  async greet(hello: Hello, connection: string, siteConfirmed: boolean): Promise<void> {
+  async agentConnected(hello: Hello, connection: string, siteConfirmed: boolean): Promise<void> {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
@@ -79,8 +79,8 @@ export class FleetService {
     });
   }
 
-  /** A sign of life with the state of all machines; false when a newer connection speaks for the agent. */
-  async beat(
+  /** Records a heartbeat with the state of all machines; false when a newer connection speaks for the agent. */
+  async recordHeartbeat(
     agent: string,
     connection: string,
     machines: readonly AgentMachine[],
@@ -88,8 +88,9 @@ export class FleetService {
   ): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       // NO KEY: a claim that holds a machine refers to this row, and must not wait for it.
-      const before = await tx.one<{ online: boolean }>(
-        `select ${AGENT_ONLINE} as online from agent a where name = $1 and connection = $2 for no key update`,
+      const before = await tx.one(
+        { online: bool },
+        `select agent_online(a) as online from agent a where name = $1 and connection = $2 for no key update`,
         [agent, connection],
       );
       if (before === null) return false;
@@ -104,7 +105,7 @@ export class FleetService {
   }
 
   /** The connection ended; does nothing when a newer one has taken over. */
-  async part(agent: string, connection: string): Promise<void> {
+  async agentDisconnected(agent: string, connection: string): Promise<void> {
     const touched = await this.#sql.run(
       'update agent set connected = false, connection = null where name = $1 and connection = $2',
       [agent, connection],
@@ -112,10 +113,11 @@ export class FleetService {
     if (touched > 0) await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
   }
 
-  /** Marks agents without a sign of life as gone; returns their names. */
+  /** Marks agents without a recent heartbeat as disconnected; returns their names. */
   async noticeLost(): Promise<string[]> {
-    const lost = await this.#sql.rows<{ name: string }>(
-      `update agent a set connected = false, connection = null where a.connected and not ${AGENT_ONLINE} returning name`,
+    const lost = await this.#sql.rows(
+      { name: text },
+      `update agent a set connected = false, connection = null where a.connected and not agent_online(a) returning name`,
     );
     if (lost.length > 0) await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
     return lost.map(({ name }) => name);
@@ -129,7 +131,7 @@ export class FleetService {
     const { provider: providers, client: clients } = pathEnds(inventory);
     if (Math.max(providers.length, clients.length) > PATH_ENDS_MAX) {
       const counts = { providers: providers.length, clients: clients.length, lookedAt: PATH_ENDS_MAX };
-      writeLog('warn', 'too-many-path-ends', { agent, machine, ...counts });
+      log.warn({ agent, machine, ...counts }, 'too-many-path-ends');
     }
     const paths = peerPaths(inventory).map((path) => {
       const identity = combinationOf(inventory, path);
@@ -143,7 +145,7 @@ export class FleetService {
         jsonb(inventory),
       ]);
       if (owned === 0) {
-        writeLog('warn', 'an inventory of a machine that the agent does not own was ignored', { agent, machine });
+        log.warn({ agent, machine }, 'foreign-inventory-ignored');
         return;
       }
       await rememberInventory(tx, machine, inventory);
@@ -169,7 +171,7 @@ export class FleetService {
     return touched > 0;
   }
 
-  /** Changes what people want of a machine; kept until somebody wants something else. */
+  /** Changes the desired state of a machine; kept until a person changes it again. */
   async setDesired(machine: string, desired: MachineDesired, by: string, reason: string | null): Promise<void> {
     const touched = await this.#sql.run(
       `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
@@ -191,8 +193,8 @@ export class FleetService {
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 
-  /** The job on this machine is over. */
-  async letGo(tx: Queries, machine: string, attemptId: string): Promise<void> {
+  /** The attempt on this machine has ended; does nothing when another one is there by now. */
+  async clearHeldAttempt(tx: Queries, machine: string, attemptId: string): Promise<void> {
     await tx.run('update machine set held_attempt = null where name = $1 and held_attempt = $2', [machine, attemptId]);
   }
 

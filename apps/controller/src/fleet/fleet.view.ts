@@ -4,40 +4,33 @@ import {
   type AgentView,
   type Combination,
   type Fleet,
-  type Inventory,
-  type Labels,
-  type MachineDesired,
   type MachineObserved,
   type MachineSummary,
   type MachineView,
   type PeerPath,
   utcText,
 } from '@peerlab/contracts';
+import { bool, columnsOf, json, nullable, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
+import { Agent, Machine } from '../schema/fleet.js';
 import { notFound } from '../platform/http/problem.js';
-import { AGENT_ONLINE } from './fleet.service.js';
 
-interface MachineRow {
-  name: string;
-  site: string;
-  agent: string;
-  description: string;
-  labels: Labels;
-  desired: MachineDesired;
-  desired_reason: string | null;
-  desired_by: string | null;
-  desired_at: Date | null;
-  held_attempt: string | null;
-  reachable: boolean;
-  problem: string | null;
-  configured: boolean;
-  last_seen_at: Date | null;
-  has_inventory: boolean;
-  online: boolean;
-  agent_last_seen_at: Date;
-  lease: { attemptId: string; runId: string; fence: number; expiresAt: string } | null;
-  paths: (PeerPath & { combination: Combination })[];
-}
+const MACHINE = columnsOf(Machine);
+const AGENT = columnsOf(Agent);
+
+const MACHINE_ROW = {
+  ...pick(MACHINE, 'name', 'agent', 'description', 'labels', 'desired', 'desired_reason', 'desired_by', 'desired_at'),
+  ...pick(MACHINE, 'held_attempt', 'reachable', 'problem', 'configured', 'last_seen_at'),
+  has_inventory: bool,
+  site: AGENT.site,
+  online: bool,
+  agent_last_seen_at: AGENT.last_seen_at,
+  lease: nullable(json<{ attemptId: string; runId: string; fence: number; expiresAt: string }>()),
+  paths: json<(PeerPath & { combination: Combination })[]>(),
+};
+type MachineRow = RowOf<typeof MACHINE_ROW>;
+
+const AGENT_ROW = { ...pick(AGENT, 'name', 'site', 'version', 'capabilities', 'last_seen_at'), online: bool };
 
 /** Reads the fleet as the API shows it. */
 @Injectable()
@@ -57,7 +50,7 @@ export class FleetView {
   async machine(name: string): Promise<MachineView> {
     const [[machine], stored] = await Promise.all([
       this.machines(name),
-      this.#sql.one<{ inventory: Inventory | null }>('select inventory from machine where name = $1', [name]),
+      this.#sql.one(pick(MACHINE, 'inventory'), 'select inventory from machine where name = $1', [name]),
     ]);
     if (machine === undefined) throw notFound('machine', name);
     return { ...machine, inventory: stored?.inventory ?? null };
@@ -65,10 +58,11 @@ export class FleetView {
 
   /** One machine, or all of them by name. */
   async machines(only?: string): Promise<MachineSummary[]> {
-    const rows = await this.#sql.rows<MachineRow>(
+    const rows = await this.#sql.rows(
+      MACHINE_ROW,
       `select m.name, m.agent, m.description, m.labels, m.desired, m.desired_reason, m.desired_by, m.desired_at,
          m.held_attempt, m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
-         a.site, ${AGENT_ONLINE} as online, a.last_seen_at as agent_last_seen_at,
+         a.site, agent_online(a) as online, a.last_seen_at as agent_last_seen_at,
          (select jsonb_build_object('attemptId', l.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
           from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id
@@ -84,14 +78,11 @@ export class FleetView {
   }
 
   async #agents(): Promise<AgentView[]> {
-    const rows = await this.#sql.rows<{
-      name: string;
-      site: string;
-      version: string;
-      capabilities: string[];
-      online: boolean;
-      last_seen_at: Date;
-    }>(`select a.*, ${AGENT_ONLINE} as online from agent a order by name`);
+    const rows = await this.#sql.rows(
+      AGENT_ROW,
+      `select a.name, a.site, a.version, a.capabilities, a.last_seen_at, agent_online(a) as online
+       from agent a order by a.name`,
+    );
     return rows.map(({ name, site, version, capabilities, online, last_seen_at }) => ({
       name,
       site,
@@ -143,7 +134,7 @@ function problemOf(row: MachineRow): string | null {
     return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
   }
   if (row.lease === null && row.held_attempt !== null) {
-    return `attempt ${row.held_attempt} lost its lease and is being brought to its end on it`;
+    return `attempt ${row.held_attempt} lost its lease and is still being cleaned up here`;
   }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';

@@ -1,8 +1,10 @@
 import { inventoryDrift, type Inventory } from '@peerlab/contracts';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
+import { MachineInventory } from '../schema/fleet.js';
 
-/** So many different inventories are kept of a machine. */
+/** How many different inventories are kept of a machine. */
 export const INVENTORIES_KEPT = 50;
 
 /**
@@ -10,7 +12,8 @@ export const INVENTORIES_KEPT = 50;
  * forgets the oldest. The caller holds the machine's row, so that numbers are drawn by one at a time.
  */
 export async function rememberInventory(tx: Queries, machine: string, inventory: Inventory): Promise<void> {
-  const last = await tx.one<{ number: number; inventory: Inventory }>(
+  const last = await tx.one(
+    pick(columnsOf(MachineInventory), 'number', 'inventory'),
     'select number, inventory from machine_inventory where machine = $1 order by number desc limit 1',
     [machine],
   );

@@ -1,8 +1,9 @@
 import type { AgentMachine } from '@peerlab/contracts';
+import { log } from '@peerlab/runtime';
 import { jsonb } from '../platform/database/storable.js';
+import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { writeLog } from '../platform/logging.js';
-import { AGENT_ONLINE } from './online.js';
+import { Machine } from '../schema/fleet.js';
 
 /** Machines named in a log line about many; an agent reports every few seconds. */
 const NAMED_MAX = 5;
@@ -16,13 +17,10 @@ const FREE = `not exists (select 1 from lease l where l.machine = machine.name a
  */
 const TAKABLE = `(${FREE} and (machine.forgotten or exists (
   select 1 from agent old join agent new on new.name = $1 and new.site = old.site and new.site_confirmed
-  where old.name = machine.agent and not exists (select 1 from agent a where a.name = old.name and ${AGENT_ONLINE}))))`;
+  where old.name = machine.agent and not exists (select 1 from agent a where a.name = old.name and agent_online(a)))))`;
 
-interface OwnMachine {
-  name: string;
-  reachable: boolean;
-  problem: string | null;
-}
+const OWN_MACHINE = pick(columnsOf(Machine), 'name', 'reachable', 'problem');
+type OwnMachine = RowOf<typeof OWN_MACHINE>;
 
 /**
  * Stores what an agent reports of its machines. Names of other agents' machines are left alone, and so is every
@@ -36,7 +34,8 @@ export async function recordMachines(
   machines: readonly AgentMachine[],
   machinesMax: number,
 ): Promise<boolean> {
-  const own = await tx.rows<OwnMachine>(
+  const own = await tx.rows(
+    OWN_MACHINE,
     'select name, reachable, problem from machine where agent = $1 and not forgotten',
     [agent],
   );
@@ -81,10 +80,11 @@ async function withinQuota(
   const rows = offered.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const fresh = rows.filter(({ name }) => !known.has(name)).map(({ name }) => name);
   if (fresh.length === 0) return rows;
-  const foreign = await tx.rows<{ name: string }>(`select name from machine where name = any($2) and not ${TAKABLE}`, [
-    agent,
-    fresh,
-  ]);
+  const foreign = await tx.rows(
+    pick(OWN_MACHINE, 'name'),
+    `select name from machine where name = any($2) and not ${TAKABLE}`,
+    [agent, fresh],
+  );
   const others = new Set(foreign.map(({ name }) => name));
   const takable = fresh.filter((name) => !others.has(name));
   const taken = new Set(takable.slice(0, Math.max(0, machinesMax - known.size)));
@@ -99,7 +99,7 @@ async function withinQuota(
 
 function warn(event: string, agent: string, machines: readonly string[]): void {
   if (machines.length === 0) return;
-  writeLog('warn', event, { agent, count: machines.length, first: machines.slice(0, NAMED_MAX) });
+  log.warn({ agent, count: machines.length, first: machines.slice(0, NAMED_MAX) }, event);
 }
 
 /** Notes a fence that a machine showed and that no attempt on it was given, so that the next attempt may replace it. */

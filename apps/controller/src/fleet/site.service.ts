@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { announce } from '../platform/database/bus.js';
+import { integer, text } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { AGENT_ONLINE } from './online.js';
 
 /**
  * Which site an agent belongs to and which agent a machine belongs to. An agent belongs to the site of its
@@ -25,10 +25,7 @@ export class SiteService {
     if (tokenSite !== null && tokenSite !== site) {
       return `the token of agent "${agent}" is for the site "${tokenSite}", not "${site}"; correct "site" in the agent's configuration`;
     }
-    const row = await this.#sql.one<{ site: string; site_confirmed: boolean }>(
-      'select site, site_confirmed from agent where name = $1',
-      [agent],
-    );
+    const row = await this.#sql.one({ site: text }, 'select site from agent where name = $1', [agent]);
     if (row === null || row.site === site) return null;
     return `agent "${agent}" belongs to the site "${row.site}", not "${site}"; move it with "peerlab agents move ${agent} ${site}"`;
   }
@@ -36,7 +33,7 @@ export class SiteService {
   /** Gives a machine to another agent. Throws ProblemError 404, or 409 while it is leased. */
   async moveMachine(machine: string, agent: string): Promise<void> {
     await this.#sql.transaction(async (tx) => {
-      if ((await tx.one('select 1 from agent where name = $1', [agent])) === null) throw notFound('agent', agent);
+      if (!(await tx.exists('select 1 from agent where name = $1', [agent]))) throw notFound('agent', agent);
       await this.#lockFree(tx, machine);
       await tx.run(
         `update machine set agent = $2, forgotten = false, reachable = false, held_attempt = null,
@@ -55,9 +52,10 @@ export class SiteService {
   async forgetMachine(machine: string): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       await this.#lockFree(tx, machine);
-      const named = await tx.one<{ agent: string }>(
+      const named = await tx.one(
+        { agent: text },
         `select a.name as agent from machine m join agent a on a.name = m.agent
-         where m.name = $1 and m.configured and not m.forgotten and ${AGENT_ONLINE}`,
+         where m.name = $1 and m.configured and not m.forgotten and agent_online(a)`,
         [machine],
       );
       if (named !== null) {
@@ -66,11 +64,11 @@ export class SiteService {
         });
       }
       await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
-      const used = await tx.one(
+      const isUsed = await tx.exists(
         'select 1 where exists (select 1 from job where machine = $1) or exists (select 1 from attempt where machine = $1)',
         [machine],
       );
-      if (used !== null) {
+      if (isUsed) {
         await tx.run(
           `update machine set forgotten = true, configured = false, reachable = false, held_attempt = null,
              problem = 'it was forgotten; the next agent that names it gets it' where name = $1`,
@@ -92,10 +90,11 @@ export class SiteService {
    */
   async moveAgent(agent: string, site: string): Promise<number> {
     return this.#sql.transaction(async (tx) => {
-      const row = await tx.one('select 1 from agent where name = $1 for no key update', [agent]);
-      if (row === null) throw notFound('agent', agent);
-      await tx.rows('select 1 from machine where agent = $1 order by name for update', [agent]);
-      const leased = await tx.one<{ machine: string }>(
+      const isKnown = await tx.exists('select 1 from agent where name = $1 for no key update', [agent]);
+      if (!isKnown) throw notFound('agent', agent);
+      await tx.run('select 1 from machine where agent = $1 order by name for update', [agent]);
+      const leased = await tx.one(
+        { machine: text },
         `select m.name as machine from machine m join lease l on l.machine = m.name and l.released_at is null
          where m.agent = $1 limit 1`,
         [agent],
@@ -103,7 +102,8 @@ export class SiteService {
       if (leased !== null) throw isLeased(leased.machine);
       await tx.run('update agent set site = $2, site_confirmed = true where name = $1', [agent, site]);
       await announce(tx, { type: 'changed', topics: ['machines'] });
-      const count = await tx.one<{ n: number }>(
+      const count = await tx.one(
+        { n: integer },
         'select count(*)::int as n from machine where agent = $1 and not forgotten',
         [agent],
       );
@@ -116,11 +116,13 @@ export class SiteService {
    * begins after the lock was got sees that lease.
    */
   async #lockFree(tx: Queries, machine: string): Promise<void> {
-    if ((await tx.one('select 1 from machine where name = $1 for update', [machine])) === null) {
+    if (!(await tx.exists('select 1 from machine where name = $1 for update', [machine]))) {
       throw notFound('machine', machine);
     }
-    const lease = await tx.one('select 1 from lease where machine = $1 and released_at is null limit 1', [machine]);
-    if (lease !== null) throw isLeased(machine);
+    const isOnLease = await tx.exists('select 1 from lease where machine = $1 and released_at is null limit 1', [
+      machine,
+    ]);
+    if (isOnLease) throw isLeased(machine);
   }
 }
 

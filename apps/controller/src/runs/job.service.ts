@@ -1,40 +1,85 @@
 import { Injectable } from '@nestjs/common';
-import type { Verdict } from '@peerlab/contracts';
+import type { PeerPath, Verdict } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
+import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
+import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
-import { rollUpRun } from './rollup.js';
+import { Job, Run } from '../schema/runs.js';
+import { announceRun, rollUpRun } from './rollup.js';
 
 /** Pause before a further attempt grows with their number; what broke needs a moment. */
 export const RETRY_PAUSE_SECONDS = 2;
 
-export interface JobRow {
+const LOCKED_JOB = {
+  ...pick(columnsOf(Job), 'id', 'run_id', 'build_id', 'kind', 'state'),
+  cancel_requested: columnsOf(Run).cancel_requested,
+};
+
+/** A job whose row is locked, with whether its run is to be canceled. */
+export type LockedJob = RowOf<typeof LOCKED_JOB>;
+
+/** A job to be stored. Builds have no machine, combination, path and suites. */
+export interface NewJob {
   id: string;
-  run_id: string;
-  build_id: string;
+  buildId: string;
+  buildName: string;
+  /** In its run. */
+  position: number;
   kind: 'build' | 'test';
-  state: string;
-  cancel_requested: boolean;
+  state: 'blocked' | 'queued';
+  machine: string | null;
+  combination: string | null;
+  path: PeerPath | null;
+  suites: readonly string[] | null;
 }
+
+/** Jobs of one insert: a row of 16 000 has some 500 bytes of JSON. */
+const INSERTED_AT_ONCE = 8000;
 
 /** The moves of a job; callers hold the attempt's lock already. */
 @Injectable()
 export class JobService {
+  /** Stores the jobs of a run, in few statements: 16 000 single ones would hold the run's lock for a minute. */
+  async add(tx: Queries, runId: string, jobs: readonly NewJob[]): Promise<void> {
+    for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
+      await tx.run(
+        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites)
+         select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, n.machine, n.combination,
+           n.path, n.suites
+         from jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
+           state text, machine text, combination text, path jsonb, suites text[])`,
+        [runId, jsonb(jobs.slice(from, from + INSERTED_AT_ONCE))],
+      );
+    }
+  }
+
   /** Locks a job; null when there is none. */
-  lock(tx: Queries, id: string): Promise<JobRow | null> {
-    return tx.one<JobRow>(
+  lock(tx: Queries, id: string): Promise<LockedJob | null> {
+    return tx.one(
+      LOCKED_JOB,
       `select j.id, j.run_id, j.build_id, j.kind, j.state, r.cancel_requested
        from job j join run r on r.id = j.run_id where j.id = $1 for update of j`,
       [id],
     );
   }
 
-  /** queued → running. */
-  async start(tx: Queries, id: string): Promise<void> {
-    await tx.run(`update job set state = 'running', not_before = null where id = $1`, [id]);
+  /**
+   * queued → running; its run runs from the first one on. The row of the run is locked only when that changes.
+   * @param attemptNumber from 1; the results of an earlier attempt count no more, so the run is summed up again
+   */
+  async start(tx: Queries, { id, runId }: { id: string; runId: string }, attemptNumber: number): Promise<void> {
+    await tx.run(
+      `with started as (update job set state = 'running', not_before = null where id = $1)
+       update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
+       where id = $2 and state = 'queued'`,
+      [id, runId],
+    );
+    if (attemptNumber > 1) await rollUpRun(tx, runId);
+    else await announceRun(tx, runId);
   }
 
   /** running → queued, keeping its age in the queue. */
-  async requeue(tx: Queries, job: JobRow, attemptNumber: number): Promise<void> {
+  async requeue(tx: Queries, job: LockedJob, attemptNumber: number): Promise<void> {
     await tx.run(
       `update job set state = 'queued', verdict = null,
          not_before = clock_timestamp() + make_interval(secs => $2) where id = $1`,
@@ -45,7 +90,7 @@ export class JobService {
   }
 
   /** Ends a job with its verdict. `note` says why when no attempt was made. */
-  async end(tx: Queries, job: JobRow, verdict: Verdict, note: string | null = null): Promise<void> {
+  async end(tx: Queries, job: LockedJob, verdict: Verdict, note: string | null = null): Promise<void> {
     await tx.run(
       `update job set state = 'ended', verdict = $2, note = $3, ended_at = clock_timestamp() where id = $1`,
       [job.id, verdict, note],

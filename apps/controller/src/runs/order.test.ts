@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Sql } from '../platform/database/sql.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
-import { goesBefore, QUEUE_ORDER } from './order.js';
+import { goesBefore, queueOrder } from './order.js';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -39,7 +39,7 @@ const rows = `(select * from jsonb_to_recordset($1) as x(id uuid, priority int, 
 it('jobs are taken in the order that contracts say, by the same rule in SQL', async () => {
   await fc.assert(
     fc.asyncProperty(queue, async (jobs: QueuedJob[]) => {
-      const ordered = await sql.rows<{ id: string }>(`select j.id from ${rows} order by ${QUEUE_ORDER('j', 'r')}`, [
+      const ordered = await sql.rows<{ id: string }>(`select j.id from ${rows} order by ${queueOrder('j', 'r')}`, [
         JSON.stringify(jobs),
       ]);
       expect(ordered.map(({ id }) => id)).toEqual(jobs.toSorted(compareQueued).map(({ id }) => id));

@@ -5,7 +5,7 @@ import { AGEING_MINUTES } from '@peerlab/contracts';
  * @param job alias of the table job
  * @param run alias of the table run
  */
-export const QUEUE_ORDER = (job: string, run: string): string => queueKey(job, run).join(', ');
+export const queueOrder = (job: string, run: string): string => queueKey(job, run).join(', ');
 
 /** Condition: of two jobs `ahead` is the one that is taken first. */
 export const goesBefore = (ahead: { job: string; run: string }, behind: { job: string; run: string }): string =>

@@ -1,46 +1,76 @@
 import { Injectable } from '@nestjs/common';
 import { compareQueued, type ExpectedStart, type QueuedJob } from '@peerlab/contracts';
-import { AGENT_ONLINE } from '../fleet/fleet.service.js';
+import {
+  bool,
+  columnsOf,
+  float,
+  integer,
+  json,
+  nullable,
+  text,
+  uuid,
+  type RowOf,
+} from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { HAS_ROOM } from '../storage/storage.js';
+import { Job } from '../schema/runs.js';
+import { StorageMeter } from '../storage/storage.js';
 import type { PlannedJob } from './planning.js';
 import { durationsBySuites, forecastStarts, leftMs, medianMs, type DurationSample } from './queue-forecast.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { expectedStart, type MachineFacts } from './waiting.js';
 
-/** Beyond so many jobs in the line nobody is told when it is their turn. */
+/** With more jobs than this in the queue no start is forecast. */
 const LINE_MAX = 2000;
-/** Machines whose earlier attempts are looked at, and how many of each; the others go by them. */
+/** Machines whose earlier attempts are read, and how many of each; the other machines are judged by those. */
 const SAMPLED_MACHINES = 64;
 const SAMPLES = 10;
 const BUILD_SAMPLES = 20;
-/** From here on the progress of a build says more than earlier builds do. */
+/** From this progress on, in percent, a build is forecast by itself and not by earlier builds. */
 const TELLING_PERCENT = 10;
 
-/** A job in the line, or planned for it. */
+/** A job in the queue, or planned for it. */
 interface LineJob extends QueuedJob {
   kind: 'build' | 'test';
   buildId: string;
   machine: string | null;
   suites: string[];
   readyInMs: number;
-  /** It waits for its build, which is in the line or runs. */
+  /** It waits for its build, which is queued or runs. */
   isBlocked: boolean;
 }
 
-interface Held {
-  machine: string | null;
-  buildId: string;
-  suites: string[];
-  elapsedMs: number;
-  percent: number | null;
-}
+const LINE_JOB = {
+  id: uuid,
+  kind: columnsOf(Job).kind,
+  buildId: uuid,
+  machine: nullable(text),
+  suites: json<string[]>(),
+  priority: integer,
+  position: integer,
+  queuedAtMs: float,
+  readyInMs: float,
+  isBlocked: bool,
+};
 
-interface Farm {
-  machines: { name: string; agent: string; testSlots: number | null }[];
+/** An attempt that holds a lease. `elapsedMs` is how long it runs, in milliseconds. */
+const LEASED_WORK = {
+  machine: nullable(text),
+  buildId: uuid,
+  suites: json<string[]>(),
+  elapsedMs: float,
+  percent: nullable(float),
+};
+type LeasedWork = RowOf<typeof LEASED_WORK>;
+
+const QUEUE_MACHINE = { name: text, agent: text, testSlots: nullable(integer) };
+const DURATION_SAMPLE = { machine: text, suites: json<string[]>(), ms: float };
+
+/** All that decides when jobs start. */
+interface QueueState {
+  machines: RowOf<typeof QUEUE_MACHINE>[];
   buildSlots: number;
   line: LineJob[];
-  held: Held[];
+  leased: LeasedWork[];
   samples: DurationSample[];
   buildMs: number;
 }
@@ -50,20 +80,22 @@ const LINE_COLUMNS = `j.id, j.kind, j.build_id as "buildId", j.machine, ${SUITES
   (extract(epoch from j.queued_at) * 1000)::float8 as "queuedAtMs", j.state = 'blocked' as "isBlocked",
   greatest(0, coalesce(extract(epoch from j.not_before - clock_timestamp()) * 1000, 0))::float8 as "readyInMs"`;
 
-/** Who is in the line, and when jobs are expected to start. */
+/** Which jobs wait, and when they are expected to start. */
 @Injectable()
 export class QueueView {
   readonly #sql: Sql;
+  readonly #storage: StorageMeter;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, storage: StorageMeter) {
     this.#sql = sql;
+    this.#storage = storage;
   }
 
-  /** Milliseconds until the waiting jobs of a run are expected to start, by id; those that nobody knows are left out. */
+  /** Milliseconds until the waiting jobs of a run are expected to start, by id; unknown ones are left out. */
   async startsOf(runId: string, jobs: readonly { machine: string | null }[]): Promise<Map<string, number>> {
     if (jobs.length === 0) return new Map();
     const machines = jobs.flatMap(({ machine }) => (machine === null ? [] : [machine]));
-    return forecast(await this.#farm([...new Set(machines)], runId));
+    return forecast(await this.#state([...new Set(machines)], runId));
   }
 
   /**
@@ -77,7 +109,7 @@ export class QueueView {
   ): Promise<ExpectedStart[]> {
     if (jobs.length === 0) return [];
     const machines = [...new Set(jobs.map(({ machine }) => machine))];
-    const [farm, facts] = await Promise.all([this.#farm(machines, null), this.#facts(machines)]);
+    const [state, facts] = await Promise.all([this.#state(machines, null), this.#facts(machines)]);
     const common = { priority, queuedAtMs: facts.nowMs, readyInMs: 0 };
     const builds = [...missing].map((index): LineJob => {
       const id = `build ${index}`;
@@ -104,7 +136,7 @@ export class QueueView {
         isBlocked: missing.has(buildIndex),
       }),
     );
-    const all = { ...farm, line: [...farm.line, ...builds, ...planned] };
+    const all = { ...state, line: [...state.line, ...builds, ...planned] };
     const starts = forecast(all);
     const ahead = placesOf(all.line);
     return planned.map((job) => {
@@ -134,32 +166,37 @@ export class QueueView {
     storageFull: boolean;
     nowMs: number;
   }> {
-    const row = await this.#sql.one<{ now: number; builders: number; full: boolean; facts: MachineFacts[] }>(
+    const row = await this.#sql.one(
+      { now: float, builders: integer, facts: json<MachineFacts[]>() },
       `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, ${BUILDERS} as builders,
-         not ${HAS_ROOM} as full, (select coalesce(jsonb_agg(${MACHINE_FACTS}), '[]')
+         (select coalesce(jsonb_agg(${MACHINE_FACTS}), '[]')
            from machine m join agent a on a.name = m.agent where m.name = any($1)) as facts`,
       [machines],
     );
-    if (row === null) throw new Error('the database has no time');
-    const { now: nowMs, builders, full: storageFull, facts } = row;
+    if (row === null) throw new Error('a select without from has one row');
+    const { now: nowMs, builders, facts } = row;
+    const storageFull = !(await this.#storage.hasRoom());
     return { machines: new Map(facts.map((each) => [each.name, each])), builders, storageFull, nowMs };
   }
 
   /** All that decides when jobs on these machines start. `runId`: also its jobs that wait for a build. */
-  async #farm(named: readonly string[], runId: string | null): Promise<Farm> {
+  async #state(named: readonly string[], runId: string | null): Promise<QueueState> {
     // Where an agent limits how much it runs at once, its other machines matter too.
-    const machines = await this.#sql.rows<Farm['machines'][number]>(
+    const machines = await this.#sql.rows(
+      QUEUE_MACHINE,
       `select m.name, m.agent, a.test_slots as "testSlots" from machine m join agent a on a.name = m.agent
        where m.name = any($1) or (a.test_slots is not null and m.agent in (select agent from machine where name = any($1)))
        order by m.name`,
       [named],
     );
     const names = machines.map(({ name }) => name);
-    const [slots, line, held, samples, builds] = await Promise.all([
-      this.#sql.one<{ n: number }>(
-        `select coalesce(sum(build_slots), 0)::int as n from agent a where 'build' = any(a.capabilities) and ${AGENT_ONLINE}`,
+    const [slots, line, leased, samples, builds] = await Promise.all([
+      this.#sql.one(
+        { n: integer },
+        `select coalesce(sum(build_slots), 0)::int as n from agent a where 'build' = any(a.capabilities) and agent_online(a)`,
       ),
-      this.#sql.rows<LineJob>(
+      this.#sql.rows(
+        LINE_JOB,
         `select * from (
            select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id
            where j.state = 'queued' and j.kind = 'test' and j.machine = any($1) and not r.cancel_requested
@@ -169,14 +206,16 @@ export class QueueView {
            where j.state = 'blocked' and j.run_id = $2) line limit $3`,
         [names, runId, LINE_MAX + 1],
       ),
-      this.#sql.rows<Held>(
+      this.#sql.rows(
+        LEASED_WORK,
         `select l.machine, j.build_id as "buildId", ${SUITES} as suites, (t.progress ->> 'percent')::float8 as percent,
            (extract(epoch from clock_timestamp() - t.started_at) * 1000)::float8 as "elapsedMs"
          from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
          where l.released_at is null and (l.machine is null or l.machine = any($1))`,
         [names],
       ),
-      this.#sql.rows<DurationSample>(
+      this.#sql.rows(
+        DURATION_SAMPLE,
         `select s.* from unnest($1::text[]) as m(name) cross join lateral (
            select t.machine, ${SUITES} as suites, (extract(epoch from t.ended_at - t.started_at) * 1000)::float8 as ms
            from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id
@@ -184,7 +223,8 @@ export class QueueView {
            order by t.started_at desc limit $2) s`,
         [[...new Set([...named, ...names])].slice(0, SAMPLED_MACHINES), SAMPLES],
       ),
-      this.#sql.rows<{ ms: number }>(
+      this.#sql.rows(
+        { ms: float },
         `select (extract(epoch from t.ended_at - t.started_at) * 1000)::float8 as ms
          from (select id from build order by created_at desc, id desc limit $1) b
            join job j on j.build_id = b.id and j.kind = 'build' join attempt t on t.job_id = j.id
@@ -192,17 +232,24 @@ export class QueueView {
         [BUILD_SAMPLES],
       ),
     ]);
-    return { machines, buildSlots: slots?.n ?? 0, line, held, samples, buildMs: medianMs(builds.map(({ ms }) => ms)) };
+    return {
+      machines,
+      buildSlots: slots?.n ?? 0,
+      line,
+      leased,
+      samples,
+      buildMs: medianMs(builds.map(({ ms }) => ms)),
+    };
   }
 }
 
 /** When everything in the line is expected to start, milliseconds from now by id, as far as it is known. Pure. */
-function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm): Map<string, number> {
+function forecast({ machines, buildSlots, line, leased, samples, buildMs }: QueueState): Map<string, number> {
   const starts = new Map<string, number>();
   if (line.length > LINE_MAX) return starts;
   const ordered = line.toSorted(compareQueued);
   const builds = ordered.filter(({ kind }) => kind === 'build');
-  const building = held.filter(({ machine }) => machine === null);
+  const building = leased.filter(({ machine }) => machine === null);
   const ofBuilds = forecastStarts(
     builds.map(({ id, readyInMs }) => ({ id, machine: null, durationMs: buildMs, readyInMs })),
     building.map((each) => ({ machine: null, leftMs: leftOfBuild(each, buildMs) })),
@@ -215,7 +262,7 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
   const durationOf = durationsBySuites(samples);
   const groups = groupsOf(machines);
   for (const job of ordered) groups.of(job)?.tests.push(job);
-  for (const each of held) groups.of(each)?.held.push(each);
+  for (const each of leased) groups.of(each)?.leased.push(each);
   for (const group of groups.all) {
     const found = forecastStarts(
       group.tests.map(({ id, machine, suites, readyInMs, isBlocked, buildId }) => ({
@@ -224,7 +271,7 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
         durationMs: durationOf(machine ?? '', suites),
         readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
       })),
-      group.held.map(({ machine, suites, elapsedMs }) => ({
+      group.leased.map(({ machine, suites, elapsedMs }) => ({
         machine,
         leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
       })),
@@ -237,7 +284,7 @@ function forecast({ machines, buildSlots, line, held, samples, buildMs }: Farm):
   return starts;
 }
 
-function leftOfBuild({ percent, elapsedMs }: Held, buildMs: number): number {
+function leftOfBuild({ percent, elapsedMs }: LeasedWork, buildMs: number): number {
   if (percent === null || percent < TELLING_PERCENT) return leftMs(buildMs, elapsedMs);
   return (elapsedMs * (100 - percent)) / percent;
 }
@@ -245,11 +292,11 @@ function leftOfBuild({ percent, elapsedMs }: Held, buildMs: number): number {
 interface Group {
   slots: number;
   tests: LineJob[];
-  held: Held[];
+  leased: LeasedWork[];
 }
 
 /** Machines that share slots; each alone where there is no limit. */
-function groupsOf(machines: Farm['machines']): {
+function groupsOf(machines: QueueState['machines']): {
   all: Iterable<Group>;
   of: (work: { machine: string | null }) => Group | undefined;
 } {
@@ -257,7 +304,7 @@ function groupsOf(machines: Farm['machines']): {
   const byMachine = new Map<string, Group>();
   for (const { name, agent, testSlots } of machines) {
     const key = testSlots === null ? `machine ${name}` : `agent ${agent}`;
-    const group = groups.get(key) ?? { slots: testSlots ?? Infinity, tests: [], held: [] };
+    const group = groups.get(key) ?? { slots: testSlots ?? Infinity, tests: [], leased: [] };
     groups.set(key, group);
     byMachine.set(name, group);
   }

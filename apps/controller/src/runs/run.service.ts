@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { ProblemItem, RunSpec, RunSummary, SubmissionReport } from '@peerlab/contracts';
-import { BuildService } from '../builds/build.service.js';
+import { BuildService, type NewBuild } from '../builds/build.service.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
+import { columnsOf, pick, text } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
+import { Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
+import { JobService, type NewJob } from './job.service.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
@@ -34,13 +37,15 @@ export interface FeasibleRun {
 export class RunService {
   readonly #sql: Sql;
   readonly #builds: BuildService;
+  readonly #jobs: JobService;
   readonly #fleet: FleetView;
   readonly #view: RunView;
   readonly #queue: QueueView;
 
-  constructor(sql: Sql, builds: BuildService, fleet: FleetView, view: RunView, queue: QueueView) {
+  constructor(sql: Sql, builds: BuildService, jobs: JobService, fleet: FleetView, view: RunView, queue: QueueView) {
     this.#sql = sql;
     this.#builds = builds;
+    this.#jobs = jobs;
     this.#fleet = fleet;
     this.#view = view;
     this.#queue = queue;
@@ -96,7 +101,6 @@ export class RunService {
   async store(tx: Queries, { spec, yaml, plan }: FeasibleRun, trigger: Trigger): Promise<string> {
     await requireRoom(tx);
     const runId = randomUUID();
-    const buildIds = spec.builds.map(() => randomUUID());
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter)
@@ -113,35 +117,9 @@ export class RunService {
         trigger.submitter,
       ],
     );
-    for (const [position, build] of spec.builds.entries()) {
-      const id = buildIds[position] ?? '';
-      await this.#builds.addBuild(tx, { id, runId, position, spec: build, bundleKey: build.bundle ?? null });
-      if (build.bundle !== undefined) continue;
-      await tx.run(
-        `insert into job (id, run_id, build_id, build_name, position, kind, state)
-         values ($1, $2, $3, $4, $5, 'build', 'queued')`,
-        [randomUUID(), runId, id, build.name, position],
-      );
-    }
-    for (const [index, job] of plan.jobs.entries()) {
-      const state = spec.builds[job.buildIndex]?.bundle === undefined ? 'blocked' : 'queued';
-      await tx.run(
-        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites)
-         values ($1, $2, $3, $4, $5, 'test', $6, $7, $8, $9, $10)`,
-        [
-          randomUUID(),
-          runId,
-          buildIds[job.buildIndex],
-          spec.builds[job.buildIndex]?.name,
-          spec.builds.length + index,
-          state,
-          job.machine,
-          job.combination.hash,
-          jsonb(job.path),
-          job.suites,
-        ],
-      );
-    }
+    const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
+    await this.#builds.addBuilds(tx, runId, builds);
+    await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;
   }
@@ -150,7 +128,7 @@ export class RunService {
   async cancel(runId: string): Promise<RunSummary> {
     await this.#sql.transaction(async (tx) => {
       // Jobs before the run: the order in which everything else locks them.
-      await tx.rows('select id from job where run_id = $1 order by id for update', [runId]);
+      await tx.run('select id from job where run_id = $1 order by id for update', [runId]);
       const ended = await tx.run(
         `update job set state = 'ended', verdict = 'canceled', note = 'canceled before it started',
            ended_at = clock_timestamp() where run_id = $1 and state in ('blocked', 'queued')`,
@@ -159,15 +137,18 @@ export class RunService {
       const touched = await tx.run(`update run set cancel_requested = true where id = $1 and state <> 'ended'`, [
         runId,
       ]);
-      if (touched === 0 && (await tx.one('select 1 from run where id = $1', [runId])) === null) {
+      if (touched === 0 && !(await tx.exists('select 1 from run where id = $1', [runId]))) {
         throw notFound('run', runId);
       }
-      const agents = await tx.rows<{ agent: string }>(
+      const agents = await tx.rows(
+        { agent: text },
         `select distinct t.agent from attempt t join job j on j.id = t.job_id
          where j.run_id = $1 and t.state <> 'ended'`,
         [runId],
       );
-      for (const { agent } of agents) await announce(tx, { type: 'agent-work', agent });
+      if (agents.length > 0) {
+        await announce(tx, ...agents.map(({ agent }) => ({ type: 'agent-work', agent }) as const));
+      }
       if (ended + touched > 0) await rollUpRun(tx, runId);
     });
     return this.#view.summary(runId);
@@ -178,7 +159,8 @@ export class RunService {
    * or another user submitted gets no compiler cache, or its patches would get at that of the user who repeats them.
    */
   async retry(runId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
-    const old = await this.#sql.one<{ spec: RunSpec; yaml: string | null; submitter: string | null }>(
+    const old = await this.#sql.one(
+      pick(columnsOf(Run), 'spec', 'yaml', 'submitter'),
       'select spec, yaml, submitter from run where id = $1',
       [runId],
     );
@@ -214,6 +196,43 @@ export class RunService {
     }
     return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
   }
+}
+
+/** The job of each build that no stored bundle is named for. */
+function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
+  return builds
+    .filter(({ spec }) => spec.bundle === undefined)
+    .map(({ id, position, spec }) => ({
+      id: randomUUID(),
+      buildId: id,
+      buildName: spec.name,
+      position,
+      kind: 'build',
+      state: 'queued',
+      machine: null,
+      combination: null,
+      path: null,
+      suites: null,
+    }));
+}
+
+function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
+  return jobs.map(({ buildIndex, machine, combination, path, suites }, index) => {
+    const build = builds[buildIndex];
+    if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
+    return {
+      id: randomUUID(),
+      buildId: build.id,
+      buildName: build.spec.name,
+      position: builds.length + index,
+      kind: 'test',
+      state: build.spec.bundle === undefined ? 'blocked' : 'queued',
+      machine,
+      combination: combination.hash,
+      path,
+      suites,
+    };
+  });
 }
 
 function refusal(title: string, errors: ProblemItem[]): ProblemError {

@@ -2,60 +2,40 @@ import { Injectable } from '@nestjs/common';
 import type {
   AttemptSummary,
   Combination,
-  JobState,
   JobView,
   ListedRun,
   RunCursor,
   RunDetail,
-  RunSpec,
-  RunState,
   RunSummary,
-  Verdict,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
 import { goesBefore } from './order.js';
+import { columnsOf, integer, json, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound } from '../platform/http/problem.js';
-import { HAS_ROOM } from '../storage/storage.js';
+import { Job, Run } from '../schema/runs.js';
+import { StorageMeter } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
-import { whyWaiting, type WaitingFacts } from './waiting.js';
+import { whyWaiting, type MachineFacts } from './waiting.js';
 
-interface RunRow {
-  id: string;
-  name: string;
-  spec: RunSpec;
-  yaml: string | null;
-  state: RunState;
-  verdict: Verdict | null;
-  counts: Partial<Record<Verdict, number>>;
-  jobs_total: number;
-  jobs_ended: number;
-  trigger_kind: 'user' | 'webhook';
-  trigger_detail: string;
-  created_at: Date;
-  started_at: Date | null;
-  ended_at: Date | null;
-  cancel_requested: boolean;
-}
+const RUN = columnsOf(Run);
+const LISTED_RUN = { ...RUN, cursor: text };
+const PIN = { by: text, reason: nullable(text), at: time };
+type StoredRun = RowOf<typeof RUN>;
 
-interface JobRow {
-  id: string;
-  kind: 'build' | 'test';
-  build: string;
-  build_id: string;
-  state: JobState;
-  verdict: Verdict | null;
-  machine: string | null;
-  combination: Combination | null;
-  note: string | null;
-  paused_until: string | null;
-  ahead: number;
-  builders: number;
-  storage_full: boolean;
-  facts: WaitingFacts['machine'];
-}
+const JOB_OF_RUN = {
+  ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'note'),
+  build: text,
+  combination: nullable(json<Combination>()),
+  /** ISO 8601; null when it is not paused. */
+  paused_until: nullable(text),
+  ahead: integer,
+  builders: integer,
+  facts: nullable(json<MachineFacts>()),
+};
+type JobOfRun = RowOf<typeof JOB_OF_RUN>;
 
 /** Reads runs as the API shows them. */
 @Injectable()
@@ -63,11 +43,13 @@ export class RunView {
   readonly #sql: Sql;
   readonly #attempts: AttemptView;
   readonly #queue: QueueView;
+  readonly #storage: StorageMeter;
 
-  constructor(sql: Sql, attempts: AttemptView, queue: QueueView) {
+  constructor(sql: Sql, attempts: AttemptView, queue: QueueView, storage: StorageMeter) {
     this.#sql = sql;
     this.#attempts = attempts;
     this.#queue = queue;
+    this.#storage = storage;
   }
 
   async summary(id: string): Promise<RunSummary> {
@@ -76,7 +58,8 @@ export class RunView {
 
   /** Runs from the newest on; with `before` those after that place in the list. */
   async list(before: RunCursor | undefined, limit: number): Promise<ListedRun[]> {
-    const rows = await this.#sql.rows<RunRow & { cursor: string }>(
+    const rows = await this.#sql.rows(
+      LISTED_RUN,
       `select *, ${timeCursorSql('created_at', 'id')} as cursor from run
        where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid) order by created_at desc, id desc limit $3`,
       [before?.at ?? null, before?.id ?? null, limit],
@@ -86,7 +69,11 @@ export class RunView {
 
   async detail(id: string): Promise<RunDetail> {
     const [row, pin] = await Promise.all([this.#row(id), this.#pin(id)]);
-    const [jobs, attempts] = await Promise.all([this.#jobs(id), this.#attempts.ofRun(id)]);
+    const [jobs, attempts, hasRoom] = await Promise.all([
+      this.#jobs(id),
+      this.#attempts.ofRun(id),
+      this.#storage.hasRoom(),
+    ]);
     const starts = await this.#queue.startsOf(
       id,
       jobs.filter(({ state }) => state === 'queued' || state === 'blocked'),
@@ -95,23 +82,24 @@ export class RunView {
       ...runSummary(row),
       spec: row.spec,
       yaml: row.yaml,
-      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null)),
+      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null, !hasRoom)),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
   }
 
-  #pin(id: string): Promise<{ by: string; reason: string | null; at: Date } | null> {
-    return this.#sql.one('select pinned_by as by, reason, pinned_at as at from run_pin where run_id = $1', [id]);
+  #pin(id: string): Promise<RowOf<typeof PIN> | null> {
+    return this.#sql.one(PIN, 'select pinned_by as by, reason, pinned_at as at from run_pin where run_id = $1', [id]);
   }
 
-  async #row(id: string): Promise<RunRow> {
-    const row = await this.#sql.one<RunRow>('select * from run where id = $1', [id]);
+  async #row(id: string): Promise<StoredRun> {
+    const row = await this.#sql.one(RUN, 'select * from run where id = $1', [id]);
     if (row === null) throw notFound('run', id);
     return row;
   }
 
-  async #jobs(runId: string): Promise<JobRow[]> {
-    return this.#sql.rows<JobRow>(
+  async #jobs(runId: string): Promise<JobOfRun[]> {
+    return this.#sql.rows(
+      JOB_OF_RUN,
       `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.note,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
@@ -122,7 +110,6 @@ export class RunView {
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
              and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
          ${BUILDERS} as builders,
-         not ${HAS_ROOM} as storage_full,
          case when m.name is not null then ${MACHINE_FACTS} end as facts
        from job j join run on run.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination
@@ -133,7 +120,7 @@ export class RunView {
   }
 }
 
-function jobView(job: JobRow, attempts: AttemptSummary[], startsInMs: number | null): JobView {
+function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number | null, storageFull: boolean): JobView {
   const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
     kind,
@@ -142,7 +129,7 @@ function jobView(job: JobRow, attempts: AttemptSummary[], startsInMs: number | n
     ahead,
     startsInMs,
     builders,
-    storageFull: job.storage_full,
+    storageFull,
     note,
     machine: job.facts,
     pausedUntil: job.paused_until,
@@ -151,7 +138,7 @@ function jobView(job: JobRow, attempts: AttemptSummary[], startsInMs: number | n
   return { id, kind, build, buildId, state, verdict, machine, combination, waiting, attempts };
 }
 
-function runSummary(row: RunRow): RunSummary {
+function runSummary(row: StoredRun): RunSummary {
   return {
     id: row.id,
     name: row.name,

@@ -3,6 +3,8 @@ import { FleetModule } from '../fleet/fleet.module.js';
 import { BuildsModule } from '../builds/builds.module.js';
 import { AttemptsModule } from '../attempts/attempts.module.js';
 import { RunController } from './run.controller.js';
+import { StorageModule } from '../storage/storage.module.js';
+import { JobQueue } from './job-queue.js';
 import { JobService } from './job.service.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
@@ -12,9 +14,10 @@ import { TemplateFolder } from './templates.js';
 
 /** Owns run, job. */
 @Module({
-  imports: [FleetModule, BuildsModule, AttemptsModule],
+  imports: [FleetModule, BuildsModule, AttemptsModule, StorageModule],
   controllers: [RunController],
   providers: [
+    JobQueue,
     JobService,
     RunService,
     RunView,
@@ -25,6 +28,6 @@ import { TemplateFolder } from './templates.js';
       useFactory: (settings: Settings) => new TemplateFolder(settings.templatesDir),
     },
   ],
-  exports: [JobService, RunService, TemplateFolder],
+  exports: [JobQueue, JobService, RunService, TemplateFolder],
 })
 export class RunsModule {}

@@ -1,8 +1,6 @@
-import { AGENT_ONLINE } from '../fleet/fleet.service.js';
-
 /** SQL: a machine `m` with its agent `a` as the MachineFacts of waiting.ts, in JSON. */
 export const MACHINE_FACTS = `jsonb_build_object(
-  'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', ${AGENT_ONLINE},
+  'name', m.name, 'desired', m.desired, 'agent', m.agent, 'agentOnline', agent_online(a),
   'agentLastSeenAt', to_char(a.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
   'reachable', m.reachable, 'problem', m.problem,
   'slots', case when a.test_slots is not null then jsonb_build_object('total', a.test_slots, 'taken', (
@@ -10,4 +8,4 @@ export const MACHINE_FACTS = `jsonb_build_object(
   'leased', exists (select 1 from lease l where l.machine = m.name and l.released_at is null))`;
 
 /** SQL: how many agents build, and are online. */
-export const BUILDERS = `(select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and ${AGENT_ONLINE})`;
+export const BUILDERS = `(select count(*) from agent a where 'build' = any(a.capabilities) and a.build_slots > 0 and agent_online(a))`;

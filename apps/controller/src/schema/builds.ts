@@ -54,7 +54,7 @@ export class Build {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
   id: string;
   // By name: runs know builds, and two modules must not import each other.
-  @ForeignKey('RunRow', { name: 'build_run_fkey' })
+  @ForeignKey('Run', { name: 'build_run_fkey' })
   @Column('uuid')
   runId: string;
   @Column('int')

@@ -1,6 +1,6 @@
 import type { DeliveryOutcome } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
-import { RunRow } from './runs.js';
+import { Run } from './runs.js';
 
 /** A signed webhook delivery; its id and the digest of what was signed show a replay. */
 @Entity('webhook_delivery')
@@ -12,7 +12,7 @@ export class WebhookDelivery {
   source: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'webhook_delivery_pkey' })
   deliveryId: string;
-  @ForeignKey(() => RunRow, { name: 'webhook_delivery_run_fkey' })
+  @ForeignKey(() => Run, { name: 'webhook_delivery_run_fkey' })
   @Column('uuid', { nullable: true })
   runId: string | null;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })

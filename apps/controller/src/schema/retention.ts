@@ -1,12 +1,12 @@
 import type { Removal, RemovalKind, StorageLevel, StorageUse } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
-import { RunRow } from './runs.js';
+import { Run } from './runs.js';
 
 /** A run of which nothing is removed. */
 @Entity('run_pin')
 export class RunPin {
-  @ForeignKey(() => RunRow, { name: 'run_pin_run_fkey' })
+  @ForeignKey(() => Run, { name: 'run_pin_run_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pin_pkey' })
   runId: string;
   @Column('text')

@@ -5,7 +5,7 @@ import { Build } from './builds.js';
 
 @Entity('run')
 @Index('run_created', ['createdAt'])
-export class RunRow {
+export class Run {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pkey' })
   id: string;
   @Column('text')
@@ -57,7 +57,7 @@ export class RunRow {
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;
-  @ForeignKey(() => RunRow, { name: 'job_run_fkey' })
+  @ForeignKey(() => Run, { name: 'job_run_fkey' })
   @Column('uuid')
   runId: string;
   @ForeignKey(() => Build, { name: 'job_build_fkey' })

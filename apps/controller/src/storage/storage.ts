@@ -10,9 +10,6 @@ import { ProblemError } from '../platform/http/problem.js';
 import { writeLog } from '../platform/logging.js';
 import { levelOf } from './level.js';
 
-/** Condition in SQL: there is room for something new. Every controller goes by the same measurement. */
-export const HAS_ROOM = `not exists (select 1 from storage where level = 'full')`;
-
 export interface Measured {
   use: StorageUse;
   level: StorageLevel;
@@ -47,6 +44,11 @@ export class StorageMeter {
       await announce(this.#sql, { type: 'dispatch' }, { type: 'changed', topics: ['runs'] });
     }
     return { use, level, measuredAt: row?.measured_at ?? new Date() };
+  }
+
+  /** Whether there is room for something new. Every controller goes by the same measurement. */
+  async hasRoom(): Promise<boolean> {
+    return !(await this.#sql.exists(`select 1 from storage where level = 'full'`));
   }
 
   /** The newest measurement; null before the first one. */

@@ -3,32 +3,28 @@ import {
   inventoryDrift,
   MACHINE_ATTEMPTS_MAX,
   type FailureClass,
-  type Inventory,
   type InventoryHistory,
   type MachineAttempt,
-  type AttemptState,
-  type Verdict,
 } from '@peerlab/contracts';
+import { columnsOf, integer, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
+import { Attempt } from '../schema/attempts.js';
+import { MachineInventory } from '../schema/fleet.js';
+import { Job } from '../schema/runs.js';
 import { notFound } from '../platform/http/problem.js';
 
-interface AttemptRow {
-  id: string;
-  number: number;
-  state: AttemptState;
-  run_id: string;
-  run_name: string;
-  build: string;
-  verdict: Verdict | null;
-  failure: FailureClass | null;
-  started_at: Date;
-  ended_at: Date | null;
-  serial_lines: number;
-}
+const ATTEMPT_ON_MACHINE = {
+  ...pick(columnsOf(Attempt), 'id', 'number', 'state', 'started_at', 'ended_at'),
+  ...pick(columnsOf(Job), 'run_id', 'verdict'),
+  run_name: text,
+  build: text,
+  failure: nullable(word<FailureClass>()),
+  serial_lines: integer,
+};
 
 /** What happened to a machine over time: attempts on it, and what it was made of. */
 @Injectable()
-export class MachineStory {
+export class MachineHistory {
   readonly #sql: Sql;
 
   constructor(sql: Sql) {
@@ -38,7 +34,8 @@ export class MachineStory {
   /** The newest attempts, newest first. Throws a 404 problem for a machine that is not known. */
   async attempts(machine: string): Promise<MachineAttempt[]> {
     await this.#require(machine);
-    const rows = await this.#sql.rows<AttemptRow>(
+    const rows = await this.#sql.rows(
+      ATTEMPT_ON_MACHINE,
       `select t.id, t.number, t.state, r.id as run_id, r.name as run_name, b.name as build,
          case when j.state = 'ended' then j.verdict end as verdict, t.failure ->> 'class' as failure,
          t.started_at, t.ended_at,
@@ -66,7 +63,8 @@ export class MachineStory {
   /** What was different from one inventory to the next, newest first. Throws a 404 problem as above. */
   async inventories(machine: string): Promise<InventoryHistory> {
     await this.#require(machine);
-    const rows = await this.#sql.rows<{ seen_at: Date; inventory: Inventory }>(
+    const rows = await this.#sql.rows(
+      pick(columnsOf(MachineInventory), 'seen_at', 'inventory'),
       'select seen_at, inventory from machine_inventory where machine = $1 order by number desc',
       [machine],
     );
@@ -82,7 +80,7 @@ export class MachineStory {
   }
 
   async #require(machine: string): Promise<void> {
-    const known = await this.#sql.one('select 1 from machine where name = $1', [machine]);
-    if (known === null) throw notFound('machine', machine);
+    const isKnown = await this.#sql.exists('select 1 from machine where name = $1', [machine]);
+    if (!isKnown) throw notFound('machine', machine);
   }
 }

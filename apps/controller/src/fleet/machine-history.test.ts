@@ -14,7 +14,7 @@ afterAll(() => farm.stop());
 const history = () => farm.call('getInventoryHistory', { params: { machine: 'm1' } });
 const record = (inventory: Inventory) => farm.server.app.get(FleetService).recordInventory('lab', 'm1', inventory);
 
-describe('the story of a machine', () => {
+describe('the history of a machine', () => {
   it('lists its attempts, newest first, with what they ended with', async () => {
     const { manifest } = await farm.bundle('story');
     const agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
