@@ -100,7 +100,7 @@ describe('what is seen of a machine', () => {
     expect(await machine()).toMatchObject({
       observed: 'busy',
       lease: null,
-      problem: `attempt ${attemptId} lost its lease and is being brought to its end on it`,
+      problem: `attempt ${attemptId} lost its lease and is still being cleaned up here`,
     });
     await report('finished');
     expect(await machine()).toMatchObject({ observed: 'online', problem: null });
