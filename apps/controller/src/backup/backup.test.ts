@@ -8,7 +8,7 @@ import type { AttemptEvent } from '@peerlab/contracts';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 import { startServer } from '../server.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
@@ -145,7 +145,7 @@ it('is a moment of a farm that goes on, and the next one shares its artifacts', 
   expect(new Set(await readdir(target))).toEqual(new Set(names));
   const address = await emptyDatabase();
   await restore(address, join(folder, 'state-running'), first.folder);
-  const sql = new Sql(address);
+  const sql = new TestSql(address);
   // Counter and lines belong to one moment.
   const row = await sql.one<{ next: number; lines: number }>(
     `select next, (select count(*) from log_line l where l.attempt_id = s.attempt_id and l.stream = 'kernel') as lines
@@ -179,7 +179,7 @@ it('refuses what would not give the farm back', async () => {
   await truncate(join(whole, 'tables/log_line.copy.gz'), 2000);
   const address = await emptyDatabase();
   await expect(restore(address, state(), whole)).rejects.toThrow(/unexpected end of file/);
-  const sql = new Sql(address);
+  const sql = new TestSql(address);
   expect(await sql.one('select 1 from run')).toBeNull();
   await sql.close();
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { migrate } from '../data-source.js';
 import { postgresAccount } from '../platform/postgres/account.js';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 
 /** Programs of a server, the newest; empty where none is installed. */
 function serverPrograms(): string {
@@ -68,7 +68,7 @@ afterAll(() => {
 
 it.skipIf(bin === '')('the scripts bring a database and its artifacts back with the tools of Postgres', async () => {
   await migrate({ url: url('farm') });
-  const sql = new Sql({ url: url('farm') });
+  const sql = new TestSql({ url: url('farm') });
   const content = 'a bundle';
   const sha256 = createHash('sha256').update(content).digest('hex');
   const store = join(folder, 'state/artifacts/sha256', sha256.slice(0, 2));
@@ -86,7 +86,7 @@ it.skipIf(bin === '')('the scripts bring a database and its artifacts back with 
   });
   run(join(scripts, 'pg-restore.sh'), [saved, join(folder, 'new-state')], { DATABASE_URL: url('fresh') });
 
-  const fresh = new Sql({ url: url('fresh') });
+  const fresh = new TestSql({ url: url('fresh') });
   expect(await fresh.rows('select stream, seq, at, text from log_line order by seq')).toEqual(before);
   expect(await fresh.one('select sha256 from artifact')).toEqual({ sha256 });
   expect((await fresh.one<{ fence: number }>(`select nextval('lease_fence') as fence`))?.fence).toBeGreaterThan(

@@ -1,7 +1,7 @@
 import { LEASE_SECONDS } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { integer } from '../platform/database/row-shape.js';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 import { Readiness } from '../platform/health/readiness.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
@@ -9,10 +9,10 @@ import { ControllerPresence } from './presence.js';
 
 describe('which controllers are alive', () => {
   let database: TestDatabase;
-  let sql: Sql;
+  let sql: TestSql;
   beforeAll(async () => {
     database = await createTestDatabase();
-    sql = new Sql(database.address);
+    sql = new TestSql(database.address);
   });
   afterAll(async () => {
     await sql.close();
@@ -76,7 +76,7 @@ describe('leases while controllers come and go', () => {
   });
   afterAll(() => farm.stop());
 
-  const left = async (sql: Sql): Promise<number> => {
+  const left = async (sql: TestSql): Promise<number> => {
     const row = await sql.one<{ s: number }>(
       `select extract(epoch from expires_at - clock_timestamp())::float8 as s from lease where released_at is null`,
     );
@@ -94,7 +94,7 @@ describe('leases while controllers come and go', () => {
 
   it('begin anew when there was no controller', async () => {
     await farm.server.close();
-    const sql = new Sql(farm.database.address);
+    const sql = new TestSql(farm.database.address);
     await sql.run(`update lease set expires_at = clock_timestamp() + interval '1 s' where released_at is null`);
     await farm.restart();
     await farm.until(
@@ -106,10 +106,10 @@ describe('leases while controllers come and go', () => {
   });
 
   it('and the fences go on above those that a restored database has forgotten', async () => {
-    const next = async (sql: Sql) => (await sql.one<{ n: number }>(`select nextval('lease_fence') as n`))?.n ?? 0;
+    const next = async (sql: TestSql) => (await sql.one<{ n: number }>(`select nextval('lease_fence') as n`))?.n ?? 0;
     const drawn = await next(farm.sql);
     await farm.server.close();
-    const sql = new Sql(farm.database.address);
+    const sql = new TestSql(farm.database.address);
     // As a backup from before any lease would have it.
     await sql.run(`select setval('lease_fence', 3)`);
     await farm.restart();
@@ -124,7 +124,7 @@ describe('leases while controllers come and go', () => {
   /** Starts a controller that cannot use a table, and gives the table back when its first attempt has failed. */
   async function startWithout(table: 'controller' | 'lease'): Promise<void> {
     await farm.server.close();
-    const sql = new Sql(farm.database.address);
+    const sql = new TestSql(farm.database.address);
     await sql.run('delete from controller');
     await sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await sql.run(`alter table ${table} rename to away`);

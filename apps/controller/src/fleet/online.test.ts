@@ -1,14 +1,14 @@
 import { AGENT_LOST_SECONDS } from '@peerlab/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 import { bool } from '../platform/database/row-shape.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 
 let database: TestDatabase;
-let sql: Sql;
+let sql: TestSql;
 beforeAll(async () => {
   database = await createTestDatabase();
-  sql = new Sql(database.address, 1);
+  sql = new TestSql(database.address, 1);
 });
 afterAll(async () => {
   await sql.close();

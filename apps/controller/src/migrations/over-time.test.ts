@@ -1,13 +1,13 @@
 import { DataSource } from 'typeorm';
 import { expect, it } from 'vitest';
 import { dataSourceOptions, migrate } from '../data-source.js';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 import { createTestDatabase } from '../testing/database.js';
 import { insertEvidence } from '../testing/evidence.js';
 
 it('what was measured before the time was recorded gets that of its attempt’s end', async () => {
   const { address, drop } = await createTestDatabase();
-  const sql = new Sql(address);
+  const sql = new TestSql(address);
   await insertEvidence(sql, 2);
   const hasTime = async (): Promise<boolean> =>
     (await sql.one(

@@ -37,7 +37,7 @@ async function work(name: string, bundle: string, loses: boolean): Promise<strin
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
       attemptId,
     ]);
-    await farm.until('the pass of retention', () =>
+    await farm.until('the attempt to be reaped', () =>
       farm.sql.exists('select 1 from attempt where id = $1 and revoked_at is not null', [attemptId]),
     );
     const finished = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
@@ -82,7 +82,10 @@ it('retention on two controllers removes ended runs while others are dispatched,
     runs.push(run);
   }
   // What every new run needs was used by ended runs only, again and again, and stayed.
-  await farm.until('the end of the runs', async () => !(await farm.sql.exists('select 1 from run where id <> $1', [pinned])));
+  await farm.until(
+    'the removal of all runs but the pinned one',
+    async () => !(await farm.sql.exists('select 1 from run where id <> $1', [pinned])),
+  );
   worked.abort();
   await Promise.all(passes);
 

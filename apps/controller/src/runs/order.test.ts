@@ -1,16 +1,16 @@
 import { AGEING_MINUTES, compareQueued, type QueuedJob } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Sql } from '../platform/database/sql.js';
+import { TestSql } from '../testing/test-sql.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
 import { goesBefore, queueOrder } from './order.js';
 
 let database: TestDatabase;
-let sql: Sql;
+let sql: TestSql;
 beforeAll(async () => {
   database = await createTestDatabase();
-  sql = new Sql(database.address);
+  sql = new TestSql(database.address);
 });
 afterAll(async () => {
   await sql.close();

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../data-source.js';
 import { createTestDatabase, type TestDatabase } from '../../testing/database.js';
+import { integer } from './row-shape.js';
 import { Sql } from './sql.js';
 
 let database: TestDatabase;
@@ -31,17 +32,17 @@ it('outlives every error of a connection, whoever has it at that moment', async 
 
 it('outlives a connection that is killed between two statements of a transaction', async () => {
   const work = sql.transaction(async (tx) => {
-    const own = await tx.one<{ pid: number }>('select pg_backend_pid() as pid');
+    const own = await tx.one({ pid: integer }, 'select pg_backend_pid() as pid');
     await sql.run('select pg_terminate_backend($1)', [own?.pid]);
     // The news arrives while no statement waits for an answer.
     for (;;) {
-      const gone = await sql.one('select 1 from pg_stat_activity where pid = $1', [own?.pid]);
+      const isThere = await sql.exists('select 1 from pg_stat_activity where pid = $1', [own?.pid]);
       await turn();
-      if (gone === null) break;
+      if (!isThere) break;
     }
     await tx.run('select 1');
   });
   await expect(work).rejects.toThrow(/connection|terminat/i);
   // The broken connection does not go back into the pool.
-  expect(await sql.one<{ one: number }>('select 1 as one')).toEqual({ one: 1 });
+  expect(await sql.one({ one: integer }, 'select 1 as one')).toEqual({ one: 1 });
 });

@@ -10,12 +10,8 @@ import { whyNotShape, type RowOf, type Shape } from './row-shape.js';
 export interface Queries {
   /** Rows of a statement whose columns the shape describes (row-shape.ts). */
   rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
-  /** Being replaced by the form with a shape. */
-  rows<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   /** The only row or null; more than one is a bug. */
   one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
-  /** Being replaced by the form with a shape. */
-  one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
   /** Whether the statement answers with any row; for `select 1 …`. */
   exists(text: string, values?: unknown[]): Promise<boolean>;
   /** Rows touched by a statement without an answer. */
@@ -47,22 +43,15 @@ class ClientQueries implements Queries {
     this.#lockOrder = lockOrder;
   }
 
-  rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]>;
-  rows<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
-  async rows(first: unknown, second?: unknown, third?: unknown): Promise<never[]> {
-    const shape = typeof first === 'string' ? null : (first as Shape);
-    const text = (shape === null ? first : second) as string;
-    const values = (shape === null ? second : third) as unknown[] | undefined;
+  async rows<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S>[]> {
     const { rows, fields } = await this.#query(text, values);
-    const problem = CHECKS && shape !== null ? whyNotShape(shape, fields, rows) : null;
+    const problem = CHECKS ? whyNotShape(shape, fields, rows) : null;
     if (problem !== null) throw new Error(`${problem}: ${text}`);
-    return rows as never[];
+    return rows as RowOf<S>[];
   }
 
-  one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null>;
-  one<T extends QueryResultRow>(text: string, values?: unknown[]): Promise<T | null>;
-  async one(first: unknown, second?: unknown, third?: unknown): Promise<null> {
-    const rows = (await this.rows(first as Shape, second as string, third as unknown[])) as unknown[] as null[];
+  async one<S extends Shape>(shape: S, text: string, values?: unknown[]): Promise<RowOf<S> | null> {
+    const rows = await this.rows(shape, text, values);
     if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
     return rows[0] ?? null;
   }

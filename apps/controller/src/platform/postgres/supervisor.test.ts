@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
-import { Sql } from '../database/sql.js';
+import { TestSql } from '../../testing/test-sql.js';
 import { eventually } from '../../testing/eventually.js';
 import { blockedFolder, postgresAccount } from './account.js';
 import { completeLinks } from './binaries.js';
@@ -34,7 +34,7 @@ it('starts, is taken over while it runs, keeps its data and stops', async () => 
   const state = await stateFolder();
   const first = await ensurePostgres(state, ['fsync=off']);
   expect(first.started).toBe(true);
-  const sql = new Sql(first.address);
+  const sql = new TestSql(first.address);
   await sql.run('create table kept (n int)');
   await sql.close();
 
@@ -45,7 +45,7 @@ it('starts, is taken over while it runs, keeps its data and stops', async () => 
   expect(await stopPostgres(state)).toBe(false);
   const third = await ensurePostgres(state, ['fsync=off']);
   expect(third.started).toBe(true);
-  const again = new Sql(third.address);
+  const again = new TestSql(third.address);
   expect(await again.rows('select n from kept')).toEqual([]);
   await again.close();
 });
@@ -61,7 +61,7 @@ it('recovers from a postmaster that was killed', async () => {
   await ensurePostgres(state, ['fsync=off']);
   await killPostmaster(state);
   const { address } = await ensurePostgres(state, ['fsync=off']);
-  const sql = new Sql(address);
+  const sql = new TestSql(address);
   expect(await sql.one('select 1 as one')).toEqual({ one: 1 });
   await sql.close();
 });
@@ -109,7 +109,7 @@ it('puts the socket into a short folder when the state folder is deep', async ()
   const state = await stateFolder('a-rather-long-folder-name/'.repeat(5));
   const { address } = await ensurePostgres(state, ['fsync=off']);
   expect('socketDir' in address && address.socketDir.length).toBeLessThan(60);
-  const sql = new Sql(address);
+  const sql = new TestSql(address);
   expect(await sql.one('select 1 as one')).toEqual({ one: 1 });
   await sql.close();
   expect(socketFolder('/var/lib/peerlab', 1000, {})).toBe('/var/lib/peerlab/postgres/run');
