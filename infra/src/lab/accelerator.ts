@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { runTool } from './command.js';
-import { QEMU } from './emulator.js';
 import { LabError } from './errors.js';
+import { QEMU } from './qemu.js';
 
 /** `kvm` runs machine code on the host's processor, `tcg` translates it in software (10–30 times slower). */
 export type Accelerator = 'kvm' | 'tcg';

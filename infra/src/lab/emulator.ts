@@ -8,8 +8,8 @@ import { endProcess, isAlive, type ProcessIdentity, QmpConnection, startTimeOf }
 import { logTail } from './bounded-log.js';
 import type { MachinePaths } from './definition.js';
 import { LabError } from './errors.js';
+import { QEMU } from './qemu.js';
 
-export const QEMU = 'qemu-system-x86_64';
 /** Emulation uses every free cycle; controller, agent and web UI must stay responsive. */
 const NICENESS = '5';
 /** A look at /proc or at a socket; what is left of it is added to every start. */

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type FakeBoot, type FakeEvent, FakeMachine, type FakeTest } from '@peerlab/agent/fake';
+import { type FakeBoot, type FakeEvent, type FakeMachine, type FakeTest, startFakeMachine } from '@peerlab/agent/fake';
 import type { BundleManifest } from '@peerlab/contracts';
 import { ACTOR_COMMAND, POWER_SOCKET, type PowerOrder } from './power-actor.js';
 import { type VirtualClock, virtualNow } from './virtual-time.js';
@@ -209,7 +209,7 @@ export class Lab {
     for (const name of names) {
       const own = join(folder, name);
       await mkdir(own, { recursive: true });
-      const fake = await FakeMachine.start({
+      const fake = await startFakeMachine({
         consoleFile: join(own, 'console.log'),
         candidateBuildId: manifest.buildId,
         candidateRelease: manifest.release,

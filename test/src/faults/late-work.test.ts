@@ -1,8 +1,8 @@
 import type { FakeEvent } from '@peerlab/agent/fake';
 import { describe, expect, it } from 'vitest';
+import type { AttemptRow } from './evidence.js';
 import type { PowerEvent, Truth } from './lab.js';
 import { type ActionKind, actionOf, lateWork } from './late-work.js';
-import type { AttemptRow } from './oracle.js';
 
 const MACHINE = 'fake-a';
 const NONCE = 'aa';

@@ -1,6 +1,6 @@
-import type { Evidence, Finding, LeaseRow } from './oracle.js';
-import type { Performance } from './perform.js';
+import type { Evidence, Finding, LeaseRow } from './evidence.js';
 import type { Truth } from './lab.js';
+import type { Performance } from './perform.js';
 
 /** What an attempt did to a machine, as the machine saw it. */
 export interface Action {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Evidence } from './evidence.js';
 import { differenceFrom } from './gaps.js';
 import type { Truth } from './lab.js';
-import { type Evidence, judge } from './oracle.js';
+import { judge } from './oracle.js';
 import type { Performance } from './perform.js';
 import type { TableChange } from './trace-recorder.js';
 

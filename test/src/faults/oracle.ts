@@ -2,75 +2,16 @@ import type { FaultFarm } from './fault-farm.js';
 import { differenceFrom, gapOf } from './gaps.js';
 import { lateWork } from './late-work.js';
 import type { Truth } from './lab.js';
+import type { AttemptRow, Evidence, Finding, LeaseRow, LineRow, ResultRow, StreamRow } from './evidence.js';
 import type { Performance } from './perform.js';
-import { type TableChange, takeRecording } from './trace-recorder.js';
+import { takeRecording } from './trace-recorder.js';
 import { explainByModel } from './traces.js';
 
 /** One promise that was not kept. */
-export interface Finding {
-  promise: string;
-  detail: string;
-}
-
-export interface AttemptRow {
-  id: string;
-  machine: string;
-  fence: number;
-  nonce: string;
-  state: string;
-  failure: { class: string; message: string } | null;
-  restored: boolean | null;
-  revoked: boolean;
-  job_id: string;
-  number: number;
-}
-export interface LeaseRow {
-  machine: string;
-  fence: number;
-  attempt_id: string;
-  acquired_ms: number;
-  released_ms: number | null;
-}
-interface StreamRow {
-  attempt_id: string;
-  stream: string;
-  next: number;
-  expected: number | null;
-}
-export interface LineRow {
-  seq: number;
-  text: string;
-}
-export interface ResultRow {
-  attempt_id: string;
-  suite: string;
-  test: string;
-  status: string;
-  verdict: string;
-  log: { stream: string; fromSeq: number; toSeq: number } | null;
-}
-
 /** Lines that the lab's kernels print all the time; each is printed only once. */
 const isMark = (line: string): boolean => / says \d+$/.test(line);
 /** With it the agent begins the log of another boot. */
 const KERNEL_HEAD = /^# kernel \S+, boot (\S+)$/;
-
-/** What the schedule left behind, read once. */
-export interface Evidence {
-  attempts: AttemptRow[];
-  leases: LeaseRow[];
-  streams: StreamRow[];
-  results: ResultRow[];
-  jobs: { id: string; state: string; verdict: string | null; machine: string; run_id: string }[];
-  /** By the beginning. Epoch milliseconds of the database's clock. */
-  runs: { created_ms: number; ended_ms: number | null }[];
-  truth: Truth[];
-  /** What the controllers wrote, in order. */
-  changes: TableChange[];
-  /** Lines by `attempt stream`. */
-  lines: Map<string, LineRow[]>;
-  consoles: Map<string, string[]>;
-}
 
 /** Reads all that Postgres holds of the schedule's runs, and what the lab knows of the same time. */
 export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance): Promise<Evidence> {

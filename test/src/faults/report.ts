@@ -1,4 +1,4 @@
-import type { Finding } from './oracle.js';
+import type { Finding } from './evidence.js';
 import { FAULT_KINDS, type FaultKind } from './schedule.js';
 
 /** The result of one schedule. */

@@ -1,4 +1,7 @@
-import type { FaultFarm } from './fault-farm.js';
+/** Statements on the farm's database, as FaultFarm runs them. */
+interface Database {
+  query: <T extends object>(text: string, values?: unknown[]) => Promise<T[]>;
+}
 
 /** A row of the controllers' tables as it was after a change. */
 export interface TableChange {
@@ -38,12 +41,12 @@ function recorder(): string[] {
 }
 
 /** Begins to record what controllers write, without a change in them. */
-export async function startRecording(farm: FaultFarm): Promise<void> {
+export async function startRecording(farm: Database): Promise<void> {
   for (const statement of recorder()) await farm.query(statement);
 }
 
 /** All that was recorded so far, in order. Later calls give only what came after. */
-export async function takeRecording(farm: FaultFarm): Promise<TableChange[]> {
+export async function takeRecording(farm: Database): Promise<TableChange[]> {
   const rows = await farm.query<{
     tx: number;
     at_ms: number;

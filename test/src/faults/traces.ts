@@ -1,7 +1,6 @@
-import type { HarnessFault, Place, TraceEvent } from '../model/trace.js';
-import { refuse } from '../model/trace.js';
+import { type HarnessFault, type Place, refuse, type TraceEvent } from '../model/trace.js';
+import type { AttemptRow, Evidence, Finding } from './evidence.js';
 import { actionOf, inFlight } from './late-work.js';
-import type { AttemptRow, Evidence, Finding } from './oracle.js';
 import type { Performance } from './perform.js';
 import type { FaultKind } from './schedule.js';
 

@@ -1,3 +1,4 @@
+import { startFakeMachine } from './start-fake-machine.js';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,7 +72,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
   );
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
-  const fake = await FakeMachine.start({
+  const fake = await startFakeMachine({
     consoleFile,
     candidateBuildId: manifest.buildId,
     candidateRelease: manifest.release,

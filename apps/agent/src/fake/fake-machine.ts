@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import type { FenceMode, MachineFence } from '../machine/fence.js';
 import type { Disk, Power } from '../machine/protocols.js';
-import { type FakeChannel, FakeSshServer } from './fake-ssh-server.js';
+import type { FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 
 /** What a kernel under test does when it is booted. */
 export type FakeBoot = 'up' | 'panic' | 'hang' | 'garbage' | 'silent-reset' | 'wrong-build' | 'lost-forever';
@@ -39,7 +39,7 @@ export type FakeEvent =
   /** A result line left for the agent; the connection may break before it arrives. */
   | { type: 'result'; suite: string; test: string; ok: boolean };
 
-interface FakeSettings {
+export interface FakeSettings {
   /** Recorded console; a real file, so that the real console driver follows it. */
   consoleFile: string;
   /** Build-id that the candidate shows in /sys/kernel/notes, hex. */
@@ -64,7 +64,6 @@ const BOOT_MS = 20;
 
 /** A machine on script: it boots, crashes, hangs and fills up as told, and answers over real SSH. */
 export class FakeMachine {
-  readonly ssh: FakeSshServer;
   running: 'default' | 'candidate' | 'none' = 'default';
   bootId: string = randomUUID();
   /** Boots since the start, the first not counted. */
@@ -123,15 +122,12 @@ export class FakeMachine {
   readonly #kmsg: string[] = [];
   readonly #kmsgReaders = new Set<(record: string) => void>();
 
-  private constructor(readonly settings: FakeSettings) {
-    this.ssh = new FakeSshServer(this);
+  /** @param ssh its sshd, see start-fake-machine.ts */
+  constructor(
+    readonly settings: FakeSettings,
+    readonly ssh: FakeSshServer,
+  ) {
     writeFileSync(settings.consoleFile, '');
-  }
-
-  static async start(settings: FakeSettings): Promise<FakeMachine> {
-    const machine = new FakeMachine(settings);
-    await machine.ssh.listen();
-    return machine;
   }
 
   async stop(): Promise<void> {

@@ -1,9 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import ssh2 from 'ssh2';
-import type { Connection, ServerChannel } from 'ssh2';
-import { runFakeCommand } from './fake-commands.js';
-import type { FakeMachine } from './fake-machine.js';
-import { serveFakeFiles } from './fake-sftp.js';
+import type { Connection, ServerChannel, SFTPWrapper } from 'ssh2';
 
 export interface FakeChannel {
   write(text: string | Buffer): void;
@@ -23,6 +20,14 @@ export interface FakeConnection {
   fence: number | null;
 }
 
+/** What the machine behind the sshd does. */
+export interface FakeServices {
+  /** Without a running kernel no connection is answered. */
+  isUp: () => boolean;
+  execute: (command: string, channel: FakeChannel, connection: FakeConnection) => void;
+  serveFiles: (sftp: SFTPWrapper, connection: FakeConnection) => void;
+}
+
 /** Now and then ssh2 makes a pair that it cannot read itself. */
 function makeKeyPair(): { private: string; public: string } {
   for (;;) {
@@ -40,10 +45,10 @@ export class FakeSshServer {
   readonly #connections = new Set<Connection>();
   #boundPort = 0;
 
-  readonly #machine: FakeMachine;
+  readonly #services: FakeServices;
 
-  constructor(machine: FakeMachine) {
-    this.#machine = machine;
+  constructor(services: FakeServices) {
+    this.#services = services;
   }
 
   get port(): number {
@@ -63,7 +68,7 @@ export class FakeSshServer {
       connection.on('close', () => this.#connections.delete(connection));
       connection.on('error', () => undefined);
       // A machine without a kernel does not answer.
-      if (this.#machine.running === 'none') {
+      if (!this.#services.isUp()) {
         connection.end();
         return;
       }
@@ -86,9 +91,9 @@ export class FakeSshServer {
         const session = accept();
         session.on('exec', (acceptExec, _reject, info) => {
           const channel = acceptExec();
-          void runFakeCommand(this.#machine, info.command, wrapChannel(channel), known);
+          this.#services.execute(info.command, wrapChannel(channel), known);
         });
-        session.on('sftp', (acceptSftp) => serveFakeFiles(this.#machine, acceptSftp(), known));
+        session.on('sftp', (acceptSftp) => this.#services.serveFiles(acceptSftp(), known));
       });
     });
     this.#server = server;

@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import { RetentionPolicy } from '@peerlab/contracts';
 import { defaultStateFolder } from '@peerlab/runtime';
 import { z } from 'zod';
-import { isLoopbackHost, readHost } from './http/allowed-hosts.js';
-import { readHooksFile, type HookSetting } from './hooks-file.js';
+import { type HookSetting, readHooksFile } from './hooks-file.js';
+import { isLoopbackHost, readHost } from './http/host-name.js';
 import { SettingError } from './setting-error.js';
 
 export { SettingError };

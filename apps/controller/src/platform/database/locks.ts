@@ -1,4 +1,7 @@
-import type { Queries } from './sql.js';
+/** What a lock of a transaction needs of it; `Queries` has it (no import: statements are checked against this file). */
+interface Transaction {
+  run: (text: string, values?: unknown[]) => Promise<unknown>;
+}
 
 /**
  * Every advisory lock of the controllers, by what it protects. Each number stands here once and no other file
@@ -62,7 +65,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
 };
 
 /** Waits for a lock and holds it until the transaction ends. @param name what of this kind, such as a hook's name */
-export async function lockForTransaction(tx: Queries, lock: AdvisoryLock, name = ''): Promise<void> {
+export async function lockForTransaction(tx: Transaction, lock: AdvisoryLock, name = ''): Promise<void> {
   await tx.run('select pg_advisory_xact_lock($1, hashtext($2))', [ADVISORY_LOCKS[lock], name]);
 }
 

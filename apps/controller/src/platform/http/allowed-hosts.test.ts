@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AllowedHosts, readHost } from './allowed-hosts.js';
+import { AllowedHosts } from './allowed-hosts.js';
+import { readHost } from './host-name.js';
 
 const local = new AllowedHosts({ host: '127.0.0.1', hosts: [] });
 const open = new AllowedHosts({ host: '0.0.0.0', hosts: ['farm.example', 'proxy.example:8443'] }, 'Lab7');
