@@ -67,9 +67,10 @@ it('has the free space of the file system from the second report on, in a heartb
 });
 
 it('leaves the age out while the spool cannot be read', () => {
+  const broken = new DiskReport(folder, disk, () => {
+    throw new Error('EIO');
+  });
   spool.appendLine('build', 'cc', 1000);
-  rmSync(folder, { recursive: true });
-  spool.close();
-  expect(report.report(11_000).spoolBytes).toBeGreaterThan(0);
-  expect(report.report(11_000).spoolLagSeconds).toBeUndefined();
+  expect(broken.report().spoolBytes).toBeGreaterThan(0);
+  expect(broken.report().spoolLagSeconds).toBeUndefined();
 });

@@ -5,6 +5,7 @@ import { LeaseStore } from '../attempts/lease-store.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { Bus } from '../platform/database/bus.js';
 import { Sql } from '../platform/database/sql.js';
+import { endsWithin } from '../platform/deadline.js';
 import type { PeriodicJob } from '../platform/health/periodic-job.js';
 import { Readiness } from '../platform/health/readiness.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -15,6 +16,8 @@ import { ControllerPresence } from './presence.js';
 const TICK_MS = 2000;
 /** A pass over a full farm takes some seconds. */
 const PASS_MAX_MS = 60_000;
+/** How long the pass that runs may take to end at the shutdown, in milliseconds; its statement is cut off later. */
+const STOP_MS = 3000;
 
 /** Runs the dispatcher when it is woken and every two seconds, never twice at a time in one process. */
 @Injectable()
@@ -110,11 +113,17 @@ export class DispatchScheduler implements OnModuleDestroy {
   /** Waits for the pass that runs; no further one starts. The first step of the shutdown: no new work. */
   async onModuleDestroy(): Promise<void> {
     this.#stopped = true;
-    await this.#running;
-    // A controller that shows itself after it left would seem to be alive.
-    await this.#resyncing;
-    await this.#ticking;
-    await this.#presence.leave().catch((err: unknown) => log.warn({ err }, 'presence-not-removed'));
+    // The presence last: a controller that shows itself after it left would seem to be alive.
+    const stopping = Promise.all([this.#running, this.#resyncing, this.#ticking]).then(() => this.#presence.leave());
+    stopping.catch((err: unknown) => log.warn({ err }, 'presence-not-removed'));
+    if (
+      !(await endsWithin(
+        STOP_MS,
+        stopping.catch(() => undefined),
+      ))
+    ) {
+      log.warn({ afterMs: STOP_MS }, 'dispatch-not-stopped');
+    }
   }
 
   #wake(): void {

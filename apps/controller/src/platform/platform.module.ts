@@ -1,4 +1,10 @@
-import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Global,
+  Module,
+  type DynamicModule,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
@@ -20,16 +26,16 @@ import { Metrics } from './metrics/metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { SessionController } from './session.controller.js';
 
-/** How long statements may take that still run when everything else is closed, in milliseconds. */
+/** How long statements may take that still run when all rooms have stopped, in milliseconds. */
 const LAST_STATEMENTS_MS = 2000;
 
 /**
- * Owns token and change; gives every room settings, database, bus, access control, readiness and metrics. It is the
- * last but one to shut down, before TypeORM closes the pool.
+ * Owns token and change; gives every room settings, database, bus, access control, readiness and metrics. Nest calls
+ * the shutdown hooks of a global module after those of the rooms.
  */
 @Global()
 @Module({})
-export class PlatformModule implements OnApplicationShutdown {
+export class PlatformModule implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #bus: Bus;
   readonly #sql: Sql;
 
@@ -59,10 +65,13 @@ export class PlatformModule implements OnApplicationShutdown {
     };
   }
 
+  /** TypeORM closes the pool later, which waits for every connection in use: a statement that hangs would hold it up. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#sql.endBusy(LAST_STATEMENTS_MS);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.#bus.stop();
-    // The pool closes when its last connection is given back: one statement that hangs would hold up the end.
-    await this.#sql.endBusy(LAST_STATEMENTS_MS);
   }
 }
 

@@ -31,6 +31,7 @@ export type AdvisoryLock = keyof typeof ADVISORY_LOCKS;
 export const LOCK_ORDER: readonly string[] = [
   'advisory:presence',
   'controller',
+  'artifact_folder',
   'advisory:delivery',
   'agent',
   'attempt',
@@ -59,6 +60,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   planned_test: 'attempt',
   result: 'attempt',
   stream: 'attempt',
+  unpacked_attempt: 'attempt',
   machine_inventory: 'machine',
   machine_path: 'machine',
   run_pin: 'run',
