@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { sleepers, ToyBuilder } from '../testing/toy-builder.js';
+
+/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let toy: ToyBuilder;
 beforeEach(() => {

@@ -12,11 +12,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { usageOf } from '../sandbox/watch.js';
 import { makeScratchFolder } from './scratch-folder.js';
 import { type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
+
+/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let toy: ToyBuilder;
 beforeEach(() => {

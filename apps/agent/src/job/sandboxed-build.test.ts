@@ -3,9 +3,12 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFil
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
 import { sleepers, type ToyBuild, ToyBuilder } from '../testing/toy-builder.js';
+
+/** Real builds in the sandbox: minutes on a computer that does something else beside them. */
+vi.setConfig({ testTimeout: 180_000 });
 
 /**
  * Series that do what a stranger would try. Each runs a script from the top Makefile, as `$(shell …)` does

@@ -2,10 +2,13 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { until } from '../timing.js';
 import { script } from './command.js';
 import { claimCommand, FENCE_REFUSED, fenceOf, fencedCommand, type MachineFence, refusedBy } from './fence.js';
+
+/** Many shells and `sync` calls: minutes on a computer that does something else beside them. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let folder: string;
 let file: string;

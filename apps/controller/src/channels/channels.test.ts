@@ -94,13 +94,18 @@ describe('the agent channel', () => {
     const { attemptId, fence } = await agent.take('test');
     await agent.log({ attemptId, fence }, 'serial', 0, ['first']);
     let stored: Promise<void> | undefined;
-    await farm.sql.transaction(async (tx) => {
-      await tx.run('select 1 from stream where attempt_id = $1 for update', [attemptId]);
+    const holder = await farm.sql.pool.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select 1 from stream where attempt_id = $1 for update', [attemptId]);
       stored = agent.log({ attemptId, fence }, 'serial', 1, ['second']);
       agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
       await agent.next('renewed');
       expect(agent.received.filter((m) => m.type === 'ack' && m.next === 2)).toEqual([]);
-    });
+      await holder.query('commit');
+    } finally {
+      holder.release();
+    }
     await stored;
     agent.vanish();
   });

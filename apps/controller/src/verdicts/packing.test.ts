@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { QueryRunner } from 'typeorm';
 import { UnpackedAttempts1764600000000 } from '../migrations/1764600000000-unpacked-attempts.js';
 import { columnsOf, integer, pick } from '../platform/database/row-shape.js';
+import type { Queries } from '../platform/database/sql.js';
 import { AttemptVerdicts } from '../schema/results.js';
 import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { STORY_TESTS } from '../testing/evidence-story.js';
@@ -103,28 +104,36 @@ describe('the results of an ended attempt', () => {
     wanted: ['p2p-functional'],
   });
   const store = () => farm.server.app.get(ResultStore);
+  const lockAttempt = (tx: Queries) => tx.run('select 1 from attempt where id = $1 for update', [attempt()]);
 
   it('are packed again after a late result', async () => {
     await queueAll();
     await tick();
     const failure = { class: 'infrastructure' as const, stage: null, message: 'no sign of life', signature: null };
-    await farm.sql.transaction((tx) =>
-      store().putLateResult(tx, context(), sampleResult('p2p-functional', 'late_test'), failure),
-    );
+    await farm.sql.transaction(async (tx) => {
+      await lockAttempt(tx);
+      await store().putLateResult(tx, context(), sampleResult('p2p-functional', 'late_test'), failure);
+    });
     expect([await packedOf(attempt()), await count('unpacked_attempt')]).toEqual([null, 1]);
     await tick();
     expect((await packedOf(attempt()))?.verdicts).toBe('PPPPPPI');
   });
 
   it('are queued when it ends, so that a controller that dies then loses nothing', async () => {
-    await farm.sql.transaction((tx) => store().settle(tx, context(), null));
+    await farm.sql.transaction(async (tx) => {
+      await lockAttempt(tx);
+      await store().settle(tx, context(), null);
+    });
     expect(await farm.server.app.get(VerdictRows).queued('00000000-0000-0000-0000-000000000000')).toEqual([attempt()]);
   });
 
   it('leave the queue when they are removed', async () => {
     await queueAll();
     const before = await count('unpacked_attempt');
-    await farm.sql.transaction((tx) => store().remove(tx, [attempt()]));
+    await farm.sql.transaction(async (tx) => {
+      await lockAttempt(tx);
+      await store().remove(tx, [attempt()]);
+    });
     expect(await count('unpacked_attempt')).toBe(before - 1);
   });
 });
