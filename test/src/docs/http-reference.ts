@@ -45,15 +45,18 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   runRetention: ['409 retention-running'],
 };
 
+/** A value that a query or a body can have. */
+type Scalar = string | number | boolean;
+
 interface JsonSchema {
   type?: string;
   format?: string;
   pattern?: string;
-  const?: unknown;
-  enum?: unknown[];
+  const?: Scalar;
+  enum?: Scalar[];
   anyOf?: JsonSchema[];
   items?: JsonSchema;
-  default?: unknown;
+  default?: Scalar;
   minimum?: number;
   maximum?: number;
   minLength?: number;
