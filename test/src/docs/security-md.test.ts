@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const root = new URL('../../../', import.meta.url);
-const text = readFileSync(new URL('SECURITY.md', root), 'utf8');
+const text = readFileSync(new URL('.github/SECURITY.md', root), 'utf8');
 /** Rows of the tables of promises: the last column names tests. */
 const rows = text.split('\n').filter((line) => /^\| .*\.test\.ts`/.test(line));
 
