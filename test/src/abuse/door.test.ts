@@ -150,7 +150,7 @@ describe('a controller in a state that it cannot leave by itself', () => {
     try {
       broken.signal('SIGTTIN');
       expect(await broken.ended).toMatch(/^the controller ended with 1:/);
-      expect(broken.log).toMatch(/"message":"fatal error, exiting","correlationId":"[0-9a-f-]{36}"/);
+      expect(broken.log).toMatch(/"correlationId":"[0-9a-f-]{36}".*"event":"fatal-error"/);
     } finally {
       await broken.stop();
     }
@@ -165,7 +165,7 @@ describe('a controller in a state that it cannot leave by itself', () => {
       await stuck.answersWithin();
       stuck.signal('SIGUSR2');
       expect(await stuck.ended).toMatch(/^the controller ended with SIGKILL:/);
-      expect(stuck.log).toContain('the event loop has not moved for 3 s');
+      expect(stuck.log).toContain('"stuckSeconds":3,"event":"event-loop-stuck"');
     } finally {
       await stuck.stop();
     }

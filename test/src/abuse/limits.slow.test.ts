@@ -114,7 +114,7 @@ describe('a million subscriptions', () => {
 
 describe('a log line in the controller’s own log', () => {
   it('is one line of JSON, whatever is in it', async () => {
-    const evil = '\n{"at":"2000-01-01","level":"info","message":"forged"}\u001b[2J\r\n';
+    const evil = '\n{"level":"info","time":"2000-01-01","event":"forged"}\u001b[2J\r\n';
     const agent = await controller.agent();
     agent.sendText(JSON.stringify({ type: 'inventory', machine: 'm', inventory: evil }));
     await controller.during(agent.closed());
@@ -128,7 +128,7 @@ describe('a log line in the controller’s own log', () => {
     expect(status).toBeGreaterThanOrEqual(400);
     const lines = controller.log.split('\n').filter((line) => line !== '');
     for (const line of lines) expect(() => JSON.parse(line) as unknown, line).not.toThrow();
-    expect(lines.some((line) => /"message":"forged"/.test(line) && !line.includes('\\n'))).toBe(false);
+    expect(lines.some((line) => /"event":"forged"/.test(line) && !line.includes('\\n'))).toBe(false);
     // oxlint-disable-next-line no-control-regex
     expect(controller.log).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   });
