@@ -110,7 +110,7 @@ describe('a build job', () => {
       },
     });
     expect((await toy.build([], { config: 'unheard-of' })).events.at(-1)).toMatchObject({
-      failure: { class: 'request', message: expect.stringContaining('there is no configuration unheard-of') },
+      failure: { class: 'request', message: expect.stringContaining('there is no unheard-of.config') },
     });
     expect((await toy.build([{ mutant: 'unheard-of' }])).events.at(-1)).toMatchObject({
       failure: { class: 'request', message: 'there is no mutant "unheard-of" in kernel/mutants' },
