@@ -119,7 +119,8 @@ function fieldsOf(schema: z.ZodType): string[] {
     const own = shape[field];
     const name = own === undefined ? null : nameOf(inner(own));
     // A number in a query is a text that is converted: its limits stand in the output.
-    const checked = property.type === 'number' ? { ...read.properties?.[field], default: property.default } : property;
+    const { default: _, ...limits } = read.properties?.[field] ?? {};
+    const checked = property.type === 'number' ? limits : property;
     const type = property.type === 'object' || name === 'Name' ? (name ?? 'object') : typeText(checked);
     const preset = property.default === undefined ? '' : `, default ${code(String(property.default))}`;
     const optional = preset === '' && written.required?.includes(field) !== true ? ', optional' : '';

@@ -72,7 +72,8 @@ describe('a GET request', () => {
     await response.arrayBuffer();
     server.emit = emit;
     expect(response.status).toBe(STATUS[name] ?? 200);
-    if (name !== 'listTemplates') expect(statements).not.toEqual([]);
+    // Templates are files, and a process that lives says so without Postgres.
+    if (name !== 'listTemplates' && name !== 'live') expect(statements).not.toEqual([]);
     const writing = statements.filter((text) => WRITES.test(text) && !TOKEN_USE.test(text));
     expect(writing.filter((text) => !MEASURING.has(name) || !MEASUREMENT.test(text))).toEqual([]);
   });

@@ -27,7 +27,11 @@ function ask(route: Route, token: string | null): Promise<Response> {
   const path = route.path.replaceAll(/:[a-z0-9]+/g, NOWHERE);
   return fetch(farm.server.url + path, {
     method: route.method,
-    ...(token !== null && { headers: { authorization: `Bearer ${token}` } }),
+    headers: {
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      // An upload of another type is refused before its sender is known: its body is not read.
+      ...(route === ROUTES.putArtifact && { 'content-type': 'application/octet-stream' }),
+    },
   });
 }
 
