@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { longName, mendChecksums, paxHeader, tarEntry, tarFolder, tarOf } from '../fake/tar-bytes.js';
 import { ArchiveError, type ArchiveLimits, readArchive } from './index.js';
+
+/** Hundreds of runs of tar: minutes on a computer that does something else beside them. */
+vi.setConfig({ testTimeout: 180_000 });
 
 const LIMITS: ArchiveLimits = { entries: 20, fileBytes: 5_000, totalBytes: 8_000, nameBytes: 200, depth: 5 };
 const LONG = `lib/${'n'.repeat(120)}`;
