@@ -144,7 +144,7 @@ describe('history', () => {
     );
     await using opened = await open('/history?suite=p2p-functional&test=many');
     const { page } = opened;
-    await page.getByText('The newest 200 results; there are older ones.').waitFor();
+    await page.getByText('The newest 200 results; older ones exist.').waitFor();
     await page.getByRole('button', { name: 'Load older results' }).click();
     await page.getByText('All 228 results.').waitFor();
     await farm.sql.run(`delete from result where test = 'many'`);
