@@ -28,7 +28,7 @@ describe('grid', () => {
     await page.keyboard.press('Enter');
     const panel = page.getByRole('complementary', { name: 'Evidence' });
     await panel.getByRole('heading', { name: 'alias_read' }).waitFor();
-    await panel.getByText('64 pages').first().waitFor();
+    await panel.getByText('alias pages').first().waitFor();
     expect(new URL(page.url()).searchParams.get('cell')).toMatch(/^p2p-functional\/alias_read@dma-alias@/);
     await page.keyboard.press('Escape');
     await panel.waitFor({ state: 'detached' });
