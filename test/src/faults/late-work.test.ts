@@ -86,7 +86,7 @@ describe('an action on a machine', () => {
     expect(actionOf(happened(1, event))).toMatchObject({ kind, fence: 1, restoring: false });
   });
 
-  it('is none when the machine stays as it is', () => {
+  it('is empty when the machine did not change', () => {
     for (const purpose of ['identify', 'fence-check', 'kmsg-follow', 'suite-list', 'collect', 'fence-claim', '']) {
       expect(actionOf(happened(1, command(purpose, 1)))).toBeNull();
     }

@@ -16,7 +16,7 @@ export interface Action {
 }
 export type ActionKind = 'claim' | 'flash' | 'upload' | 'select' | 'reboot' | 'test' | 'clean' | 'power' | 'disk';
 
-/** Commands that leave a machine as it is. */
+/** Commands that do not change a machine. */
 const READING = new Set([
   // `true`, which asks for the fence and nothing else.
   '',

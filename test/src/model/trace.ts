@@ -40,7 +40,7 @@ const HIDDEN_FAULTS = new Set([
 /** Those that only the suite causes. */
 export type HarnessFault = 'FAULT the agent is killed' | 'FAULT the agent is paused';
 
-/** What a trace shows of a state. Hidden steps leave all of it as it is. */
+/** What a trace shows of a state. Hidden steps change none of it. */
 function shown({ attempts, canceled, begun }: Farm): Record<string, number> {
   return {
     canceled,

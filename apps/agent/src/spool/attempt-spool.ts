@@ -103,7 +103,7 @@ export class AttemptSpool {
 
   /**
    * Opens every attempt under `root`. A folder without an attempt's record was never accepted and is removed. One that
-   * cannot be read, or is damaged, is logged and left as it is: it holds evidence, which a person may save.
+   * cannot be read, or is damaged, is logged and not changed: it holds evidence that a person may still save.
    */
   static openAll(root: string, disk = new SpoolDisk()): AttemptSpool[] {
     return namesIn(root).flatMap((name) => {

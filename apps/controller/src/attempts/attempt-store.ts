@@ -111,7 +111,7 @@ export class AttemptStore {
   }
 
   /**
-   * Holds the attempt as it is until the transaction ends, and tells who may report of it: the agent
+   * Locks the attempt until the transaction ends, and checks who may report about it: the agent
    * that was given it under this fence, for as long as it has something to report. Throws StaleFence
    * for others. Resolves to why the attempt was taken away, or to null while it was not.
    */

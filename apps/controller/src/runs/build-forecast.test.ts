@@ -13,7 +13,7 @@ const build = fc.record({
   skewMs: fc.integer({ min: -100_000_000, max: 100_000_000 }),
 });
 
-/** The estimates of somebody who looks every few seconds, until the last file; Infinity = unknown. */
+/** The estimates shown every few seconds until the last file; Infinity = unknown. */
 function estimates(
   { files, msPerFile, beforeMs, skewMs }: { files: number; msPerFile: number; beforeMs: number; skewMs: number },
   { buildMs = Infinity, everyMs = 2000 } = {},

@@ -26,7 +26,7 @@ export interface VerdictRow extends VerdictLine {
   reasons: Readonly<Record<string, string>>;
 }
 
-/** A row as it is stored: many attempts share a list of tests, which is stored once under its hash. */
+/** A stored row: many attempts share a list of tests, which is stored once under its hash. */
 export type PackedRow = VerdictRow & { plan: string };
 
 /** Longest reason that is packed, in characters. */

@@ -48,7 +48,7 @@ export function GridTable(props: GridTableProps): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
   /** Line within the table and column; column 0 is the row's header. */
   const [focus, setFocus] = useState<GridPlace>({ line: 0, column: 0 });
-  /** A place that gets the focus as soon as it is drawn. */
+  /** An element that gets the focus when it is rendered. */
   const wanted = useRef<GridPlace | null>(null);
 
   const lines = useMemo(

@@ -4,7 +4,7 @@ import { plainText, terminalTokens } from '@peerlab/contracts';
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Line of a log as it is shown: its text with its colours. Other control sequences and characters are dropped; GRUB
+ * A displayed log line: its text with its colours. Other control sequences and characters are dropped; GRUB
  * and firmware send many. Of a line with carriage returns, the last part with text is shown, as on a screen.
  */
 export function cleanLine(text: string): string {

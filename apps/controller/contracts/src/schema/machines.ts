@@ -13,7 +13,7 @@ export const MachineView = z.object({
   description: z.string(),
   labels: Labels,
   desired: MachineDesired,
-  /** Who wanted it so, why and since when: `name` null = the farm itself; null = nobody ever said anything. */
+  /** Who set the desired state, why and when. `name` null = the farm itself; null = it was never set. */
   desiredBy: z.object({ name: z.string().nullable(), reason: z.string().nullable(), at: Time }).nullable(),
   observed: MachineObserved,
   /** Why it is not usable, with a remedy; null when it is. */

@@ -52,7 +52,7 @@ export const RunDetail = RunSummary.extend({
   spec: RunSpec,
   yaml: z.string().nullable(),
   jobViews: z.array(JobView),
-  /** Who keeps it from being removed by retention, and why; null when nobody does. */
+  /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
   pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
 });
 export type RunDetail = z.infer<typeof RunDetail>;

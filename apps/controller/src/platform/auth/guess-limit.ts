@@ -7,7 +7,7 @@ const WINDOW_SECONDS = 60;
 const ADDRESSES_MAX = 10_000;
 
 /**
- * Slows down whoever tries tokens: after GUESSES_MAX wrong ones an address is refused for the rest of the window. A
+ * Slows down guessing of tokens: after GUESSES_MAX wrong ones an address is refused for the rest of the window. A
  * token cannot be guessed anyhow; what this protects is the database behind the look-up.
  */
 export class GuessLimit {

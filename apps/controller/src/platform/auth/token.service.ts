@@ -69,7 +69,7 @@ export class TokenService {
     return tokens.map((token) => tokenView(token, current));
   }
 
-  /** Revokes a token; one that is revoked already stays as it is. Throws ProblemError 409 for the caller's own. */
+  /** Revokes a token; revoking it again changes nothing. Throws ProblemError 409 for the caller's own. */
   async revoke(id: string, current: string): Promise<TokenView> {
     if (id === current) {
       throw new ProblemError(409, 'own-token', 'a token cannot revoke itself', {

@@ -10,7 +10,7 @@ export interface YamlTree {
   root: YamlNode;
 }
 
-/** Places with open brackets that are closed to read a text; each costs a parse, so the rest is read as it is. */
+/** Places with open brackets that are closed to read a text; each costs a parse, so a text with more of them is parsed unclosed. */
 const CLOSED_MAX = 5;
 const CLOSERS: Readonly<Record<string, string>> = { '[': ']', '{': '}' };
 
@@ -78,7 +78,7 @@ function closersOf(text: string): string {
   return open.reverse().join('');
 }
 
-/** Names of the keys of a map, each as it is written without quotes. */
+/** Names of the keys of a map, without quotes. */
 export function keysOfMap({ text }: YamlTree, map: YamlNode): string[] {
   return map.getChildren('Pair').map((pair) => keyOfPair(text, pair));
 }
