@@ -146,7 +146,8 @@ export class SampleBuilds {
       createdAt: ago(90_000 + index * 3600),
     }));
     const all = [...this.builds, ...older];
-    const from = before === undefined ? 0 : all.findIndex((build) => cursorOf(build) === before) + 1;
+    // By the id: the times of the older ones move with the clock.
+    const from = before === undefined ? 0 : all.findIndex(({ id }) => before.endsWith(`~${id}`)) + 1;
     return all
       .slice(from, from + limit)
       .map(({ id, name, runId, runName, state, manifest, bundle, error, createdAt }) => ({

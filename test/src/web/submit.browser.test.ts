@@ -70,10 +70,14 @@ describe('completion', () => {
     const option = list(page).getByRole('option', { name });
     await option.waitFor();
     await expect
-      .poll(async () => {
-        await page.keyboard.press(key === 'Tab' ? 'ArrowUp' : 'ArrowDown');
-        return option.getAttribute('aria-selected');
-      })
+      .poll(
+        async () => {
+          await page.keyboard.press(key === 'Tab' ? 'ArrowUp' : 'ArrowDown');
+          return option.getAttribute('aria-selected');
+        },
+        // A browser beside other work takes more than the one second that vitest allows by itself.
+        { timeout: 10_000 },
+      )
       .toBe('true');
     await page.keyboard.press(key);
     await option.waitFor({ state: 'detached' });
