@@ -81,7 +81,8 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
     }
     if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
   }
-  if (jobs.length === 0) problems.push(...nothingMatches(spec.machines, machines, unmatched));
+  if (jobs.length === 0)
+    for (const problem of nothingMatches(spec.machines, machines, unmatched)) problems.push(problem);
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
   return { jobs: problems.length === 0 ? jobs : [], unmatched, problems: limitProblems(problems) };

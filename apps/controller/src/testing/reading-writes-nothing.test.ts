@@ -40,6 +40,7 @@ describe('a GET request', () => {
     agentToken = await farm.token('agent', 'reader');
     const { manifest, sha256 } = await farm.bundle('kernel');
     await farm.agent({ m1: 'BUS_ADDR' });
+    await farm.until('readiness', async () => (await farm.request('ready', {}, null)).status === 200);
     const waiting = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
     calls = callsOf(await insertEvidence(farm.sql, 3), manifest.key, sha256);
     const { jobViews } = await farm.call('getRun', { params: { run: waiting.id } });

@@ -124,7 +124,7 @@ export class VerdictRows {
   async #fromResults(attemptIds: readonly string[]): Promise<PackedRow[]> {
     const rows: PackedRow[] = [];
     for (let at = 0; at < attemptIds.length; at += UNPACKED_AT_ONCE) {
-      rows.push(...(await packedResults(this.#sql, attemptIds.slice(at, at + UNPACKED_AT_ONCE))));
+      for (const row of await packedResults(this.#sql, attemptIds.slice(at, at + UNPACKED_AT_ONCE))) rows.push(row);
     }
     return rows;
   }
