@@ -6,12 +6,17 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ensurePostgres, insertEvidence, Sql, stopPostgres } from '@peerlab/controller/testing';
 import { createServer, type ViteDevServer } from 'vite';
+import { FolderWatch } from './folder-watch.js';
 import { Program } from './program.js';
+import { Recompile } from './recompile.js';
 
 const run = promisify(execFile);
 
 /** Runs in the sample data; the page lists of the web UI show 50 at a time. */
 const SAMPLE_RUNS = 12;
+
+/** What the controller runs: its own sources and those of the packages that it imports. */
+const CONTROLLER_SOURCES = ['apps/controller/src', 'apps/controller/contracts/src', 'infra/runtime/src'];
 
 export interface DevelopmentOptions {
   /** The checkout. */
@@ -23,13 +28,15 @@ export interface DevelopmentOptions {
 }
 
 /**
- * The controller and the web UI on sample data, from the sources of a checkout that was compiled once. The compiler
- * watches; the controller is started again when a compiled file that it loaded changes; vite replaces what changed
- * in the browser.
+ * The controller and the web UI on sample data, from the sources of a checkout that was compiled once. A change of
+ * the controller's sources, or of what it imports, is compiled and starts the controller again; vite replaces what
+ * changed in the browser.
  */
 export class DevelopmentFarm {
   readonly #options: DevelopmentOptions;
-  readonly #programs: Program[] = [];
+  #controller: Program | null = null;
+  #recompile: Recompile | null = null;
+  #watch: FolderWatch | null = null;
   #stateDir: string | null = null;
   #vite: ViteDevServer | null = null;
 
@@ -42,7 +49,7 @@ export class DevelopmentFarm {
    * @returns the address of the web UI with a token that may write
    */
   async start(): Promise<string> {
-    const { root, port, print } = this.#options;
+    const { root, port } = this.#options;
     // Below /tmp itself: as root Postgres runs under an account that may not enter a private TMPDIR.
     this.#stateDir = await mkdtemp('/tmp/peerlab-dev-');
     await chmod(this.#stateDir, 0o755);
@@ -58,56 +65,66 @@ export class DevelopmentFarm {
     }
     const main = join(root, 'apps/controller/dist/main.js');
     const token = await run(process.execPath, [main, 'token', 'create', '--kind', 'user', '--name', 'dev'], { env });
-    this.#start(
-      'compiler',
-      [join(root, 'node_modules/.bin/tsc'), '-b', '-w', '--preserveWatchOutput'],
-      process.env,
-      print,
-    );
-
     // Read by the configuration file of the web UI.
     process.env['PEERLAB_CONTROLLER'] = `http://127.0.0.1:${controllerPort}`;
     this.#vite = await createServer({ root: join(root, 'apps/web'), clearScreen: false, server: { port } });
     await this.#vite.listen();
+    this.#watchSources(env);
     const url = this.#vite.resolvedUrls?.local[0] ?? '';
     return `${url}#token=${token.stdout.trim()}`;
   }
 
-  /** Rejects when a program ends without being stopped; never resolves. */
-  failure(): Promise<never> {
-    return Promise.race(this.#programs.map(({ failed }) => failed));
-  }
-
   async stop(): Promise<void> {
+    this.#watch?.close();
+    await this.#recompile?.stop();
     await this.#vite?.close();
-    await Promise.all(this.#programs.map((program) => program.stop()));
+    await this.#controller?.stop();
     if (this.#stateDir === null) return;
     await stopPostgres(this.#stateDir);
     await rm(this.#stateDir, { recursive: true, force: true });
   }
 
-  #start(name: string, command: string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void): Program {
-    const { root } = this.#options;
-    const program = new Program({ name, command, cwd: root, env, onLine: (line) => onLine(`[${name}] ${line}`) });
-    this.#programs.push(program);
-    return program;
+  #watchSources(env: NodeJS.ProcessEnv): void {
+    const { root, print } = this.#options;
+    const recompile = new Recompile({
+      command: [join(root, 'node_modules/.bin/tsc'), '-b', join(root, 'apps/controller')],
+      cwd: root,
+      onLine: (line) => print(`[compiler] ${line}`),
+      onSuccess: () => this.#restartController(env),
+    });
+    this.#recompile = recompile;
+    this.#watch = new FolderWatch(
+      CONTROLLER_SOURCES.map((folder) => join(root, folder)),
+      () => recompile.request(),
+    );
   }
 
+  async #restartController(env: NodeJS.ProcessEnv): Promise<void> {
+    const { print } = this.#options;
+    await this.#controller?.stop();
+    try {
+      await this.#startController(env);
+    } catch (error) {
+      print(`[controller] ${(error as Error).message}; it is started again after the next change`);
+    }
+  }
+
+  /** @throws Error when it ends before it listens */
   async #startController(env: NodeJS.ProcessEnv): Promise<void> {
     const { root, print } = this.#options;
     let listening: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => (listening = resolve));
-    const command = [
-      process.execPath,
-      '--watch',
-      '--watch-preserve-output',
-      join(root, 'apps/controller/dist/main.js'),
-    ];
-    const controller = this.#start('controller', command, env, (line) => {
-      if (line.includes('"event":"listening"')) listening();
-      print(line);
+    this.#controller = new Program({
+      name: 'controller',
+      command: [process.execPath, join(root, 'apps/controller/dist/main.js')],
+      cwd: root,
+      env,
+      onLine: (line) => {
+        if (line.includes('"event":"listening"')) listening();
+        print(`[controller] ${line}`);
+      },
     });
-    await Promise.race([ready, controller.failed]);
+    await Promise.race([ready, this.#controller.failed]);
   }
 
   /** Ours, without the settings of a farm that may run on this computer. */

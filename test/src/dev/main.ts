@@ -34,7 +34,7 @@ async function serve(port: number): Promise<void> {
     const first = await Promise.race([started, interrupted]);
     if (first !== 'interrupted') {
       print(`\nPeerlab with sample data is at ${first}\nCtrl-C stops it.\n`);
-      await Promise.race([interrupted, farm.failure()]);
+      await interrupted;
     }
   } finally {
     print('stopping …');
