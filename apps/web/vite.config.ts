@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { precompress } from './precompress.ts';
 
 /**
  * The controller to which `npm run dev -w @peerlab/web` sends API calls and the live channel. The pages themselves
@@ -8,7 +9,7 @@ import { defineConfig } from 'vite';
 const controller = process.env['PEERLAB_CONTROLLER'] ?? 'http://127.0.0.1:7470';
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), precompress()],
   // Contracts are read from source, so that a changed schema needs no build of its own.
   resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
   server: {

@@ -2,4 +2,3 @@
 export { watchRun } from './commands/watch.js';
 export { renderGrid } from './render/grid.js';
 export { wantsColour } from './render/text.js';
-export { stateFolder } from './token.js';

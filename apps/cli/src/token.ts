@@ -1,22 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stateFolder } from '@peerlab/runtime';
+import { FileError } from './exit-codes.js';
 
-/** State folder of `npm start`: PEERLAB_STATE, else /var/lib/peerlab for root, else one below the XDG state folder. */
-export function stateFolder(): string {
-  const set = process.env['PEERLAB_STATE'];
-  if (set !== undefined && set !== '') return set;
-  if (process.getuid?.() === 0) return '/var/lib/peerlab';
-  return join(process.env['XDG_STATE_HOME'] ?? join(process.env['HOME'] ?? '/', '.local/state'), 'peerlab');
-}
-
-/** A user token from the given file, else from PEERLAB_TOKEN, else the one that `npm start` created; null without any. */
-export async function findToken(file: string | undefined): Promise<string | null> {
-  if (file !== undefined) return (await readFile(file, 'utf8')).trim();
-  const set = process.env['PEERLAB_TOKEN'];
+/**
+ * A user token from the given file, else from PEERLAB_TOKEN, else the one that `npm start` created; null without any.
+ * Throws a FileError when the given file cannot be read.
+ */
+export async function findToken(
+  file: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  if (file !== undefined) {
+    try {
+      return (await readFile(file, 'utf8')).trim();
+    } catch (error) {
+      throw new FileError(`--token-file ${file}: cannot be read (${codeOf(error)})`);
+    }
+  }
+  const set = env['PEERLAB_TOKEN'];
   if (set !== undefined && set !== '') return set;
   try {
-    return (await readFile(join(stateFolder(), 'user.token'), 'utf8')).trim();
+    return (await readFile(join(stateFolder(env), 'user.token'), 'utf8')).trim();
   } catch {
     return null;
   }
+}
+
+/** The system's short name of an error, such as ENOENT. */
+export function codeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error) return String(error.code);
+  return error instanceof Error ? error.message : String(error);
 }

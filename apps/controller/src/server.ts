@@ -11,9 +11,10 @@ import { migrate } from './data-source.js';
 import { SettingError, type Settings } from './platform/config.js';
 import { Bus } from './platform/database/bus.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
-import { sendProblem } from './platform/http/problem.filter.js';
 import { TokenService } from './platform/auth/token.service.js';
 import { AllowedHosts } from './platform/http/allowed-hosts.js';
+import { sendFrameworkError } from './platform/http/bad-url.js';
+import { compressAnswers } from './platform/http/compression.js';
 import { declareRoutes } from './platform/http/declared-routes.js';
 import { guardFrontDoor } from './platform/http/front-door.js';
 import { logRequests } from './platform/http/request-log.js';
@@ -44,7 +45,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   await migrate(address);
   const adapter = new FastifyAdapter({
     genReqId: () => randomUUID(),
-    frameworkErrors: sendProblem,
+    frameworkErrors: sendFrameworkError,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Behind a closed controller idle browser connections would keep the process alive.
     forceCloseConnections: true,
@@ -63,6 +64,7 @@ export async function startServer(settings: Settings, address: DatabaseAddress):
   let closed: Promise<void> | null = null;
   const close = (): Promise<void> => (closed ??= app.close());
   try {
+    await compressAnswers(fastify);
     logRequests(fastify, app.get(Metrics));
     guardFrontDoor(fastify, hosts, () => app.get(TokenService));
     await serveWebFiles(fastify, settings.webDir, async () => (await app.get(ChangeFeed).read([])).cursor);

@@ -146,8 +146,8 @@ const ACCESS_ERRORS = {
   signature: [],
 } as const;
 
-/** Routes that take any name: an unknown hook is answered like a wrong signature, an unknown kernel with no results. */
-const WITHOUT_404 = new Set<RouteName>(['deliverHook', 'putArtifact', 'getKernelResults']);
+/** Routes that take any name: an unknown hook is answered like a wrong signature, an unknown kernel with no results, an unknown id with nothing. */
+const WITHOUT_404 = new Set<RouteName>(['deliverHook', 'putArtifact', 'getKernelResults', 'findIds']);
 
 function errorsOf(name: RouteName, route: Route): string[] {
   const input = [

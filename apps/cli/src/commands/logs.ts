@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApiError, type HttpClient } from '@peerlab/client';
-import { LOG_LINE_MAX, LOG_STREAMS, type LogStream } from '@peerlab/contracts';
+import type { HttpClient } from '@peerlab/client';
+import { LOG_LINE_MAX, type LogStream } from '@peerlab/contracts';
+import { UsageError } from '../exit-codes.js';
+import { findId } from '../short-id.js';
 
 /** Pause before a followed stream is read again when it had no new lines, in milliseconds. */
 const FOLLOW_POLL_MS = 500;
 
 /**
  * Id of the attempt that an id names: the attempt itself, or the newest attempt of a run with one test job, or of its
- * job on `machine`. Throws an error that lists the attempts when there are several.
+ * job on `machine`. Throws a UsageError that lists the attempts when there are several.
  */
-export async function resolveAttempt(client: HttpClient, id: string, machine: string | undefined): Promise<string> {
-  try {
-    return (await client.call('getAttempt', { params: { attempt: id } })).id;
-  } catch (error) {
-    if (!(error instanceof ApiError && error.problem.status === 404)) throw error;
-  }
+export async function resolveAttempt(client: HttpClient, text: string, machine: string | undefined): Promise<string> {
+  const { kind, id } = await findId(client, text, ['attempt', 'run']);
+  if (kind === 'attempt') return id;
   const run = await client.call('getRun', { params: { run: id } });
   const jobs = run.jobViews.filter(
     (job) => (machine === undefined ? true : job.machine === machine) && job.attempts.length > 0,
@@ -24,17 +23,20 @@ export async function resolveAttempt(client: HttpClient, id: string, machine: st
   const attempt = candidates[0]?.attempts.at(-1);
   if (candidates.length === 1 && attempt !== undefined) return attempt.id;
   if (candidates.length === 0)
-    throw new Error(`run ${id} has no attempt${machine === undefined ? '' : ` on ${machine}`} yet`);
+    throw new UsageError(`run ${id} has no attempt${machine === undefined ? '' : ` on ${machine}`} yet`);
   const list = candidates.map((job) => `  ${job.attempts.at(-1)?.id}  ${job.machine ?? job.kind} / ${job.build}`);
-  throw new Error(`run ${id} has several attempts; name one, or --machine:\n${list.join('\n')}`);
+  throw new UsageError(`run ${id} has several attempts; name one, or --machine:\n${list.join('\n')}`);
 }
 
-/** Prints stored lines of one stream, from sequence `from` on; with `follow` until the attempt has ended. */
+/**
+ * Prints stored lines of one stream, from sequence `from` on; with `follow` until the attempt has ended. With `json`
+ * each stored line is one line with a JSON object.
+ */
 export async function printLog(
   client: HttpClient,
   attempt: string,
   stream: LogStream,
-  options: { from: number; follow: boolean; timestamps: boolean },
+  options: { from: number; follow: boolean; timestamps: boolean; json: boolean },
   write: (text: string) => void,
 ): Promise<void> {
   let next = options.from;
@@ -43,12 +45,16 @@ export async function printLog(
     const page = await client.call('getLog', { params: { attempt }, query: { stream, from: next, limit: 10_000 } });
     if (page.removedAt !== null) throw new Error(`retention removed this log at ${page.removedAt}; the results remain`);
     for (const line of page.lines) {
+      next = line.seq + 1;
+      if (options.json) {
+        write(`${JSON.stringify(line)}\n`);
+        continue;
+      }
       // The parts of a long line are joined again.
       const isPart = line.continues === true && isOpen;
       const stamp = options.timestamps && !isPart ? `${new Date(line.at).toISOString()} ` : '';
       write(`${isOpen && !isPart ? '\n' : ''}${stamp}${line.text}`);
       isOpen = true;
-      next = line.seq + 1;
     }
     const isEnd = next >= page.total && (page.complete || !options.follow);
     // Only a line of the full length may continue in the next page; every other line is ended at once.
@@ -60,10 +66,4 @@ export async function printLog(
     if (isEnd) return;
     if (page.lines.length === 0) await delay(FOLLOW_POLL_MS);
   }
-}
-
-export function parseStream(name: string): LogStream {
-  const stream = LOG_STREAMS.find((s) => s === name);
-  if (stream === undefined) throw new Error(`--stream ${name}: expected one of ${LOG_STREAMS.join(', ')}`);
-  return stream;
 }

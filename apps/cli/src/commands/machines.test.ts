@@ -54,13 +54,13 @@ describe('commands that change machines', () => {
       expiresAt: '2026-01-01T00:00:00.000Z',
     };
     const busy = await answering({ ...MACHINE, lease });
-    expect(await setMachine(busy.client, 'm1', 'maintenance', 'new riser')).toBe(
+    expect((await setMachine(busy.client, 'm1', 'maintenance', 'new riser')).text).toBe(
       `m1 is in maintenance and takes no new work; attempt ${lease.attemptId} continues until it ends`,
     );
     const path = '/api/v1/machines/m1';
     expect(busy.requests).toEqual([['PATCH', path, { desired: 'maintenance', reason: 'new riser' }]]);
     const idle = await answering(MACHINE);
-    expect(await setMachine(idle.client, 'm1', 'active', undefined)).toBe('m1 is active and takes work');
+    expect((await setMachine(idle.client, 'm1', 'active', undefined)).text).toBe('m1 is active and takes work');
     expect(idle.requests).toEqual([['PATCH', path, { desired: 'active' }]]);
   });
 
@@ -73,14 +73,16 @@ describe('commands that change machines', () => {
 
   it('moves and forgets machines, and moves agents', async () => {
     const moved = await answering({ ...MACHINE, site: 'south' });
-    expect(await moveMachine(moved.client, 'm1', 'lab-2')).toContain('m1 belongs to agent lab-2 of site south');
+    expect((await moveMachine(moved.client, 'm1', 'lab-2')).text).toContain('m1 belongs to agent lab-2 of site south');
     expect(moved.requests).toEqual([['POST', '/api/v1/machines/m1/move', { agent: 'lab-2' }]]);
     const removed = await answering({ removed: true });
-    expect(await forgetMachine(removed.client, 'm1')).toContain('its record was removed');
+    expect((await forgetMachine(removed.client, 'm1')).text).toContain('its record was removed');
     expect(removed.requests).toEqual([['POST', '/api/v1/machines/m1/forget', null]]);
-    expect(await forgetMachine((await answering({ removed: false })).client, 'm1')).toContain('its history is kept');
+    expect((await forgetMachine((await answering({ removed: false })).client, 'm1')).text).toContain(
+      'its history is kept',
+    );
     const agent = await answering({ agent: 'lab', site: 'north', machines: 3 });
-    expect(await moveAgent(agent.client, 'lab', 'north')).toContain('with 3 machines');
+    expect((await moveAgent(agent.client, 'lab', 'north')).text).toContain('with 3 machines');
     expect(agent.requests).toEqual([['POST', '/api/v1/agents/lab/move', { site: 'north' }]]);
   });
 });

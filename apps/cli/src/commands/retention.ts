@@ -1,6 +1,8 @@
-import type { HttpClient } from '@peerlab/client';
 import type { RetentionPlan, RetentionView, StorageUse } from '@peerlab/contracts';
-import { table } from '../render/text.js';
+import type { Answer, Context } from '../command.js';
+import { UsageError } from '../exit-codes.js';
+import { shortId, table } from '../render/text.js';
+import { runId } from '../short-id.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -12,16 +14,39 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
-/** Runs retention, or with `dryRun` only plans it. Returns what was, or would be, removed as text. */
-export async function runRetention(client: HttpClient, dryRun: boolean): Promise<string> {
-  const plan = await client.call(dryRun ? 'planRetention' : 'runRetention', {});
-  const { policy } = await client.call('getRetention', {});
-  return renderPlan(plan, policy, dryRun);
+/** What would be removed now. */
+export async function planRetention({ api }: Context): Promise<Answer> {
+  const [plan, { policy }] = await Promise.all([api.call('planRetention', {}), api.call('getRetention', {})]);
+  return { data: plan, text: renderPlan(plan, policy, true) };
 }
 
-/** Limits, pins and the newest deletions, as text. */
-export async function showRetention(client: HttpClient): Promise<string> {
-  return renderView(await client.call('getRetention', {}));
+/** Removes what the next pass would remove. Throws a UsageError unless the caller said yes: it is gone for good. */
+export async function runRetention({ api }: Context, isConfirmed: boolean): Promise<Answer> {
+  if (!isConfirmed)
+    throw new UsageError('"retention run" removes evidence for good: look at "retention plan", then repeat with --yes');
+  const plan = await api.call('runRetention', {});
+  const { policy } = await api.call('getRetention', {});
+  return { data: plan, text: renderPlan(plan, policy, false) };
+}
+
+/** Limits, pins and the newest deletions. */
+export async function showRetention({ api }: Context): Promise<Answer> {
+  const view = await api.call('getRetention', {});
+  return { data: view, text: renderView(view) };
+}
+
+/** Keeps a run with its evidence, or no longer. */
+export async function pinRun(
+  { api }: Context,
+  run: string,
+  pinned: boolean,
+  reason: string | undefined,
+): Promise<Answer> {
+  const id = await runId(api, run);
+  const body = { pinned, ...(reason === undefined ? {} : { reason }) };
+  const data = await api.call('pinRun', { params: { run: id }, body });
+  const says = pinned ? 'is kept with its logs, results and bundles' : 'is no longer pinned';
+  return { data, text: `run ${shortId(id)} ${says}` };
 }
 
 export function renderPlan(plan: RetentionPlan, policy: RetentionView['policy'], dryRun: boolean): string {

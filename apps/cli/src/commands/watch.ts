@@ -1,10 +1,23 @@
 import { ApiError, type HttpClient, LiveChannel } from '@peerlab/client';
-import type { RunDetail } from '@peerlab/contracts';
+import { exitCodeOf, type RunDetail } from '@peerlab/contracts';
 import { WebSocket } from 'ws';
-import { changedLines } from '../render/run.js';
+import type { Answer, Context } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { renderGrid } from '../render/grid.js';
+import { changedLines, type PrintedLine } from '../render/run.js';
 
 /** The run is read at this interval even if no change is announced, in milliseconds: announcements may be lost. */
 const POLL_MS = 5_000;
+
+/** Follows a run until it has ended. The answer is its grid; the exit code is that of its verdict. */
+export async function followRun(context: Context, runId: string): Promise<Answer> {
+  const { api, colour, json } = context;
+  // Who stops reading before the end has heard no verdict.
+  context.setExitCode(EXIT.noStatement);
+  const run = await watchRun(api, runId, (line) => (json ? undefined : context.write(`${line}\n`)), { colour });
+  const grid = await api.call('getGrid', { query: { run: runId } });
+  return { data: { run, grid }, text: `\n${renderGrid(grid, colour)}`, exitCode: exitCodeOf(run.verdict) };
+}
 
 /**
  * Follows a run until it has ended, and prints every step once. While the controller does not answer it waits; it
@@ -16,7 +29,7 @@ export async function watchRun(
   print: (line: string) => void,
   options: { colour: boolean; signal?: AbortSignal } = { colour: false },
 ): Promise<RunDetail> {
-  const before = new Map<string, string>();
+  const before = new Map<string, PrintedLine>();
   let wake: () => void = () => undefined;
   let isAway = false;
   const channel = new LiveChannel({

@@ -2,7 +2,7 @@ import type { JobView, RunDetail } from '@peerlab/contracts';
 import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
-function jobLine(job: JobView, colour: boolean, nowMs: number): string {
+export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   const name = job.kind === 'build' ? `build ${job.build}` : `${job.machine ?? '?'} / ${job.build}`;
   const attempt = job.attempts.at(-1);
   if (job.state === 'blocked' || job.state === 'queued') return `${name}: ${job.waiting ?? 'queued'}`;
@@ -18,8 +18,26 @@ function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   return `${name}: ${stage?.stage ?? 'assigned'}${retry}${progress}`;
 }
 
-/** Lines of jobs that changed since the last call. Keeps the lines in `before`, by job id. */
-export function changedLines(run: RunDetail, before: Map<string, string>, colour: boolean, nowMs: number): string[] {
+/** A time in a text, as aboutText of the contracts writes it; digits are bounded, so it takes linear time. */
+const ESTIMATE = /(?:about )?\b(\d{1,6}) (s|min|h|days)\b|less than a minute/g;
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600, days: 86_400 };
+/** An estimate is news when it is further off than this part of the one before, and than so many seconds. */
+const NEWS_SHARE = 0.3;
+const NEWS_SECONDS = 180;
+
+/** What was printed of a job: its line without estimates, and the estimates in seconds. */
+export interface PrintedLine {
+  text: string;
+  estimates: number[];
+}
+
+/** Lines of jobs that changed since the last call, by more than estimates do. Keeps the lines in `before`, by job id. */
+export function changedLines(
+  run: RunDetail,
+  before: Map<string, PrintedLine>,
+  colour: boolean,
+  nowMs: number,
+): string[] {
   const lines: string[] = [];
   for (const job of run.jobViews) {
     const line = jobLine(job, colour, nowMs);
@@ -27,9 +45,27 @@ export function changedLines(run: RunDetail, before: Map<string, string>, colour
       / \d+ % .*$/,
       (progress) => ` ${Math.floor(Number.parseInt(progress.trim(), 10) / 10)}0 %`,
     );
-    if (before.get(job.id) === coarse) continue;
-    before.set(job.id, coarse);
+    const now = printedLine(coarse);
+    if (!isNews(before.get(job.id), now)) continue;
+    before.set(job.id, now);
     lines.push(line);
   }
   return lines;
+}
+
+function printedLine(line: string): PrintedLine {
+  const estimates: number[] = [];
+  const text = line.replace(ESTIMATE, (_, count: string | undefined, unit: string | undefined) => {
+    estimates.push(count === undefined ? 30 : Number(count) * (UNIT_SECONDS[unit ?? ''] ?? 1));
+    return '?';
+  });
+  return { text, estimates };
+}
+
+function isNews(before: PrintedLine | undefined, now: PrintedLine): boolean {
+  if (before === undefined || before.text !== now.text) return true;
+  return now.estimates.some((estimate, index) => {
+    const moved = Math.abs(estimate - (before.estimates[index] ?? 0));
+    return moved > NEWS_SECONDS && moved > NEWS_SHARE * (before.estimates[index] ?? 0);
+  });
 }

@@ -14,8 +14,11 @@ const COLOURS: Record<Verdict, number> = {
 };
 
 /** Colours only for a terminal that wants them (https://no-color.org). */
-export function wantsColour(stream: NodeJS.WriteStream): boolean {
-  return stream.isTTY && process.env['NO_COLOR'] === undefined;
+export function wantsColour(
+  stream: { isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  return stream.isTTY === true && env['NO_COLOR'] === undefined;
 }
 
 export function verdictText(verdict: Verdict | null, colour: boolean): string {
@@ -24,6 +27,9 @@ export function verdictText(verdict: Verdict | null, colour: boolean): string {
   const text = `${icon} ${label}`;
   return colour ? `\u001b[${COLOURS[verdict]}m${text}\u001b[0m` : text;
 }
+
+/** The beginning of an id, as pages show it; every command takes it. */
+export const shortId = (id: string): string => id.slice(0, 8);
 
 /** Columns that a text takes; colours take none. */
 const width = (text: string): number => plainText(text).length;
@@ -42,6 +48,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
+/** How long something took, or takes up to `nowMs`: `42 s`, `3 min 5 s`; empty when it has not begun. */
 export function seconds(from: string | null, to: string | null, nowMs: number): string {
   if (from === null) return '';
   const ms = (to === null ? nowMs : Date.parse(to)) - Date.parse(from);

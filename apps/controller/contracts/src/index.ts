@@ -8,6 +8,7 @@ export * from './schema/combination.js';
 export * from './schema/compare.js';
 export * from './schema/expected-start.js';
 export * from './schema/failure.js';
+export * from './schema/found-ids.js';
 export * from './schema/grid.js';
 export * from './schema/history.js';
 export * from './schema/ids.js';

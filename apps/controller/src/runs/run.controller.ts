@@ -1,10 +1,11 @@
 import { Controller, Req, Res } from '@nestjs/common';
-import type { ListedRun, RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
+import type { FoundId, ListedRun, RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { renderBadge, tagOf } from './badge.js';
+import { IdFinder } from './find-ids.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
 import { TemplateFolder } from './templates.js';
@@ -14,11 +15,13 @@ export class RunController {
   readonly #runs: RunService;
   readonly #view: RunView;
   readonly #templates: TemplateFolder;
+  readonly #ids: IdFinder;
 
-  constructor(runs: RunService, view: RunView, templates: TemplateFolder) {
+  constructor(runs: RunService, view: RunView, templates: TemplateFolder, ids: IdFinder) {
     this.#runs = runs;
     this.#view = view;
     this.#templates = templates;
+    this.#ids = ids;
   }
 
   @Serve('submitRun')
@@ -65,6 +68,11 @@ export class RunController {
   @Serve('retryRun')
   retryRun(@Input() { params }: InputOf<'retryRun'>, @Caller() caller: Identity): Promise<RunSummary> {
     return this.#runs.retry(params.run, caller);
+  }
+
+  @Serve('findIds')
+  findIds(@Input() { params }: InputOf<'findIds'>): Promise<FoundId[]> {
+    return this.#ids.find(params.prefix);
   }
 
   @Serve('listTemplates')

@@ -4,6 +4,7 @@ import { BuildsModule } from '../builds/builds.module.js';
 import { AttemptsModule } from '../attempts/attempts.module.js';
 import { RunController } from './run.controller.js';
 import { StorageModule } from '../storage/storage.module.js';
+import { IdFinder } from './find-ids.js';
 import { JobQueue } from './job-queue.js';
 import { JobService } from './job.service.js';
 import { RunService } from './run.service.js';
@@ -17,6 +18,7 @@ import { TemplateFolder } from './templates.js';
   imports: [FleetModule, BuildsModule, AttemptsModule, StorageModule],
   controllers: [RunController],
   providers: [
+    IdFinder,
     JobQueue,
     JobService,
     RunService,

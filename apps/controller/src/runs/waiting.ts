@@ -73,7 +73,7 @@ export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): 
   return { when: 'queue', inMs, text: whyTestWaits(facts), lastSeenAt: null };
 }
 
-const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention status)';
+const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention)';
 const NO_BUILDER = 'no connected agent has the capability "build"; start one';
 
 function whyBuildWaits(facts: WaitingFacts): string {

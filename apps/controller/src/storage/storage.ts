@@ -105,7 +105,7 @@ export async function requireRoom(queries: Queries): Promise<void> {
       {
         path: '',
         message: 'running work continues and keeps its evidence; no new work is started',
-        remedy: 'see "peerlab retention --dry-run"; unpin runs, shorten the times, or raise hardBytes on a larger disk',
+        remedy: 'see "peerlab retention plan"; unpin runs, shorten the times, or raise hardBytes on a larger disk',
       },
     ],
   });

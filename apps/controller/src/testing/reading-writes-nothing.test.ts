@@ -46,6 +46,12 @@ describe('a GET request', () => {
     const { jobViews } = await farm.call('getRun', { params: { run: waiting.id } });
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
+    // Background duties run for the first time some seconds after the start.
+    await farm.until(
+      'the controller to be ready',
+      () => farm.request('ready', {}),
+      ({ status }) => status === 200,
+    );
     for (const { prototype } of [Client, Pool]) {
       const query: (this: unknown, ...values: unknown[]) => unknown = prototype.query;
       vi.spyOn(prototype as { query: typeof query }, 'query').mockImplementation(function (this: unknown, ...values) {
@@ -97,6 +103,7 @@ function callsOf(
     session: {},
     listRuns: {},
     getRun: { params: { run } },
+    findIds: { params: { prefix: run.slice(0, 8) } },
     getBadge: { params: { run } },
     getAttempt: { params: attempt },
     getResult: { params: attempt, query: test },

@@ -185,9 +185,7 @@ function RemovalTable({ removals }: { removals: readonly Removal[] }): ReactNode
         ]}
       />
       {removals.length > ROWS_SHOWN && (
-        <p className="muted">
-          and {countText(removals.length - ROWS_SHOWN)} more; peerlab retention --dry-run lists all.
-        </p>
+        <p className="muted">and {countText(removals.length - ROWS_SHOWN)} more; peerlab retention plan lists all.</p>
       )}
     </>
   );

@@ -12,6 +12,7 @@ import {
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
 import { BundleManifest, NewBundleManifest } from '../schema/bundle.js';
 import { CompareQuery, Comparison } from '../schema/compare.js';
+import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { Name, Sequence, Sha256 } from '../schema/ids.js';
@@ -166,6 +167,14 @@ export const ROUTES = {
     access: 'user',
     params: RunParams,
     response: RunSummary,
+  },
+  /** What an id, or its beginning, names: runs, attempts, builds and jobs. Empty when nothing does. */
+  findIds: {
+    method: 'GET',
+    path: '/api/v1/ids/:prefix',
+    access: 'read',
+    params: z.object({ prefix: IdPrefix }),
+    response: z.array(FoundId),
   },
   /** Verdict and counts as a picture for a README or a pull request. */
   getBadge: { method: 'GET', path: '/api/v1/runs/:run/badge.svg', access: 'public', params: RunParams },

@@ -19,7 +19,7 @@ export const VERDICTS = [
 export const Verdict = z.enum(VERDICTS);
 export type Verdict = z.infer<typeof Verdict>;
 
-/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 infrastructure. */
+/** Exit code of `npm start -- --once` and `peerlab watch`: 0 as expected, 1 findings, 2 infrastructure. The CLI's others begin at 64. */
 export type VerdictExitCode = 0 | 1 | 2;
 
 /** What is known about a verdict: how it looks and what it means for a summary. */

@@ -6,6 +6,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { LIVE_CURSOR_META, type LiveCursor } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
+import { badUrl } from './bad-url.js';
 import { ProblemError } from './problem.js';
 
 /** Longest path of a file or page of the web UI, in characters. */
@@ -24,10 +25,16 @@ export async function serveWebFiles(
   webDir: string,
   readCursor: () => Promise<LiveCursor>,
 ): Promise<void> {
-  await fastify.register(fastifyStatic, { root: webDir, serve: false, cacheControl: false });
+  await fastify.register(fastifyStatic, {
+    root: webDir,
+    serve: false,
+    cacheControl: false,
+    // The build wrote FILE.br and FILE.gz beside its assets; where there is none the file itself is sent.
+    preCompressed: true,
+  });
   fastify.get('/*', async (request, reply) => {
     const path = pathOf(request.url);
-    if (path === null) throw new ProblemError(400, 'bad-request', 'the path is not valid');
+    if (path === null) throw badUrl();
     if (path.startsWith('/api/')) throw new ProblemError(404, 'not-found', `there is nothing at ${path}`);
     if (!existsSync(join(webDir, 'index.html'))) {
       throw new ProblemError(404, 'no-web-ui', 'the web UI is not built', {

@@ -1,0 +1,153 @@
+import { LOG_STREAMS } from '@peerlab/contracts';
+import { command, type Command } from './command.js';
+import { listBuilds, showBuild } from './commands/builds.js';
+import { compare } from './commands/compare.js';
+import { explain } from './commands/explain.js';
+import { printLog, resolveAttempt } from './commands/logs.js';
+import {
+  forgetMachine,
+  listAgents,
+  listMachines,
+  moveAgent,
+  moveMachine,
+  parseDesired,
+  setMachine,
+} from './commands/machines.js';
+import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
+import { cancelRun, listRuns, retryRun, showGrid, showReport } from './commands/runs.js';
+import { submit } from './commands/submit.js';
+import { listTemplates, showTemplate } from './commands/templates.js';
+import { followRun } from './commands/watch.js';
+import { runId } from './short-id.js';
+
+const LIMIT = { flags: '-n, --limit <count>', help: 'how many', kind: 'count', from: 1, to: 200, preset: 20 } as const;
+
+/**
+ * Every command, in the order of help and README. A run, an attempt or a build is named by its id or by the beginning
+ * of it. Parser, help and README are made from this table.
+ */
+export const COMMANDS: readonly Command[] = [
+  command(
+    'submit <file>',
+    'submits a run file (YAML); `-` reads standard input. Prints the id and the address of the run',
+    {
+      watch: { flags: '--watch', help: 'follow the run as `watch` does', kind: 'flag' },
+      check: { flags: '--check', help: 'submit nothing; print problems, plan, and machines left out', kind: 'flag' },
+    },
+    (context, [file = ''], options) => submit(context, file, options),
+  ),
+  command(
+    'watch <run>',
+    'follows a run until it has ended and prints its grid. Waits while the controller does not answer',
+    {},
+    async (context, [run = '']) => followRun(context, await runId(context.api, run)),
+  ),
+  command('runs', 'lists the newest runs', { limit: LIMIT }, (context, _, { limit }) => listRuns(context, limit)),
+  command('cancel <run>', 'cancels a run; machines that it holds are restored', {}, (context, [run = '']) =>
+    cancelRun(context, run),
+  ),
+  command('retry <run>', 'submits a run again as it was written; prints the new run', {}, (context, [run = '']) =>
+    retryRun(context, run),
+  ),
+  command(
+    'explain <what>',
+    'why the jobs of a run wait or failed, what is wrong with an attempt, or what a verdict or a class of failure means',
+    {},
+    (context, [what = '']) => explain(context, what),
+  ),
+  command(
+    'logs <attempt-or-run>',
+    'prints the lines of one stream of an attempt; of a run, those of its one test job or of its job on a machine',
+    {
+      stream: { flags: '-s, --stream <name>', help: 'which stream', kind: 'choice', of: LOG_STREAMS, preset: 'test' },
+      machine: { flags: '-m, --machine <name>', help: 'with a run: its attempt on this machine', kind: 'text' },
+      follow: { flags: '-f, --follow', help: 'keep printing until the attempt has ended', kind: 'flag' },
+      timestamps: { flags: '-t, --timestamps', help: 'print the time of the agent before each line', kind: 'flag' },
+      from: { flags: '--from <sequence>', help: 'first line', kind: 'count', from: 0, to: 1e12, preset: 0 },
+    },
+    async ({ api, json, write }, [id = ''], { stream, machine, ...options }) => {
+      await printLog(api, await resolveAttempt(api, id, machine), stream, { ...options, json }, write);
+      return null;
+    },
+  ),
+  command(
+    'grid',
+    'prints the newest results of every combination and build',
+    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' } },
+    (context, _, { run }) => showGrid(context, run),
+  ),
+  command(
+    'report <run>',
+    'prints the report of a run as Markdown: matrix, findings, metrics; with `--json` every sample',
+    {},
+    (context, [run = '']) => showReport(context, run),
+  ),
+  command(
+    'compare <a> [b]',
+    'compares two builds, each `RUN` or `RUN~BUILD`, as Markdown; without a second one, two builds of the run',
+    {
+      all: { flags: '--all', help: 'also tests that are the same on both sides', kind: 'flag' },
+      combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
+    },
+    (context, [a = '', b], options) => compare(context, a, b, options),
+  ),
+  command('builds', 'lists the newest kernel builds', { limit: LIMIT }, (context, _, { limit }) =>
+    listBuilds(context, limit),
+  ),
+  command('builds show <build>', 'prints one build: its patches, and where it was tested', {}, (context, [id = '']) =>
+    showBuild(context, id),
+  ),
+  command('templates', 'lists the run files that the controller offers', {}, (context) => listTemplates(context)),
+  command('templates show <name>', 'prints one as YAML, for `submit`', {}, (context, [name = '']) =>
+    showTemplate(context, name),
+  ),
+  command('machines', 'lists the machines with wanted state, observed state, paths, agent and problem', {}, ({ api }) =>
+    listMachines(api),
+  ),
+  command(
+    'machines set <machine> <state>',
+    'sets the wanted state: `active`, `drained`, `maintenance` or `quarantined`',
+    { reason: { flags: '-r, --reason <text>', help: 'reason, shown to other users', kind: 'text' } },
+    ({ api }, [name = '', state = ''], { reason }) => setMachine(api, name, parseDesired(state), reason),
+  ),
+  command(
+    'machines move <machine> <agent>',
+    'assigns a machine to another agent, of any site',
+    {},
+    ({ api }, [machine = '', agent = '']) => moveMachine(api, machine, agent),
+  ),
+  command(
+    'machines forget <machine>',
+    'frees the name of a machine that no agent reports',
+    {},
+    ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command('agents', 'lists the agents with site, state, capabilities and version', {}, ({ api }) => listAgents(api)),
+  command(
+    'agents move <agent> <site>',
+    'assigns an agent with its machines to a site; it may take over machines of absent agents there',
+    {},
+    ({ api }, [agent = '', site = '']) => moveAgent(api, agent, site),
+  ),
+  command('retention', 'prints limits, used space, pinned runs and the newest removals', {}, (context) =>
+    showRetention(context),
+  ),
+  command('retention plan', 'prints what would be removed now, and removes nothing', {}, (context) =>
+    planRetention(context),
+  ),
+  command(
+    'retention run',
+    'removes old evidence now; controllers also do so at regular intervals',
+    { yes: { flags: '--yes', help: 'needed: what is removed is gone for good', kind: 'flag' } },
+    (context, _, { yes }) => runRetention(context, yes),
+  ),
+  command(
+    'retention pin <run>',
+    'keeps a run with its logs, results and bundles',
+    { reason: { flags: '--reason <text>', help: 'reason, shown to other users', kind: 'text' } },
+    (context, [run = ''], { reason }) => pinRun(context, run, true, reason),
+  ),
+  command('retention unpin <run>', 'allows retention to delete the run', {}, (context, [run = '']) =>
+    pinRun(context, run, false, undefined),
+  ),
+];

@@ -1,0 +1,109 @@
+import {
+  FAILURE_POLICY,
+  FailureClass,
+  Verdict,
+  VERDICT_TABLE,
+  type AttemptDetail,
+  type AttemptSummary,
+  type JobView,
+} from '@peerlab/contracts';
+import type { Answer, Context } from '../command.js';
+import { EXIT_MEANING, UsageError } from '../exit-codes.js';
+import { jobLine } from '../render/run.js';
+import { shortId, verdictText } from '../render/text.js';
+import { findId } from '../short-id.js';
+
+/** Results that are named before they are only counted. */
+const RESULTS_SHOWN = 20;
+
+/** What a verdict or a class of failure means, why the jobs of a run wait, or what became of an attempt. */
+export async function explain(context: Context, what: string): Promise<Answer> {
+  const verdict = Verdict.safeParse(what);
+  if (verdict.success) return explainVerdict(verdict.data);
+  const failure = FailureClass.safeParse(what);
+  if (failure.success) return explainFailure(failure.data);
+  if (!/^[0-9a-fA-F-]+$/.test(what)) {
+    const words = [...Verdict.options, ...FailureClass.options].join(', ');
+    throw new UsageError(`"${what}" is neither an id of a run or an attempt, nor one of ${words}`);
+  }
+  const { kind, id } = await findId(context.api, what, ['run', 'attempt']);
+  return kind === 'run' ? explainRun(context, id) : explainAttempt(context, id);
+}
+
+function explainVerdict(verdict: Verdict): Answer {
+  const { icon, label, help, conclusive, exitCode } = VERDICT_TABLE[verdict];
+  const about = conclusive ? 'It says something about the kernel.' : 'It says nothing about the kernel.';
+  const meaning = EXIT_MEANING[(['done', 'findings', 'noStatement'] as const)[exitCode]];
+  return {
+    data: { kind: 'verdict', name: verdict, label, help, conclusive, exitCode },
+    text: `${icon} ${label}: ${help}. ${about}\nExit code ${exitCode}, where it is the worst: ${meaning}`,
+  };
+}
+
+function explainFailure(name: FailureClass): Answer {
+  const { owner, retries, finding, help } = FAILURE_POLICY[name];
+  const retried = retries === 0 ? 'It is not tried again' : `It is tried again ${retries === 1 ? 'once' : 'twice'}`;
+  const blame = finding ? 'it counts as a finding' : 'it says nothing about the kernel';
+  return {
+    data: { kind: 'failure', name, owner, retries, finding, help },
+    text: `${name}: ${help}\n${retried}; ${blame}. To be looked at by: ${owner}.`,
+  };
+}
+
+async function explainRun({ api, colour }: Context, id: string): Promise<Answer> {
+  const run = await api.call('getRun', { params: { run: id } });
+  const jobs = run.jobViews.map((job) => ({
+    id: job.id,
+    kind: job.kind,
+    machine: job.machine,
+    build: job.build,
+    ...state(job),
+  }));
+  const lines = run.jobViews.flatMap((job) => [
+    jobLine(job, colour, Date.now()),
+    ...helpOf(job).map((text) => `  ${text}`),
+  ]);
+  const head = `run ${shortId(run.id)} ${run.name}: ${run.state}, ${run.jobs.ended} of ${run.jobs.total} jobs ended`;
+  const worst = run.verdict === null ? [] : [`${verdictText(run.verdict, colour)}: ${VERDICT_TABLE[run.verdict].help}`];
+  return {
+    data: { kind: 'run', id: run.id, name: run.name, state: run.state, verdict: run.verdict, jobs },
+    text: [head, ...worst, ...lines].join('\n'),
+  };
+}
+
+/** Why a job waits, or how its newest attempt failed. */
+function state(job: JobView): object {
+  const failure = job.attempts.at(-1)?.failure ?? null;
+  return { state: job.state, verdict: job.verdict, waiting: job.waiting, failure };
+}
+
+function helpOf(job: JobView): string[] {
+  return job.attempts.slice(-1).flatMap(failureHelp);
+}
+
+const failureHelp = ({ failure }: Pick<AttemptSummary, 'failure'>): string[] =>
+  failure === null ? [] : [failure.help];
+
+async function explainAttempt({ api, colour }: Context, id: string): Promise<Answer> {
+  const attempt = await api.call('getAttempt', { params: { attempt: id } });
+  const wrong = attempt.results.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong);
+  const { failure } = attempt;
+  const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, wrong };
+  return { data, text: attemptText(attempt, wrong, colour) };
+}
+
+function attemptText(attempt: AttemptDetail, wrong: AttemptDetail['results'], colour: boolean): string {
+  const { failure, results } = attempt;
+  const place = `${attempt.machine ?? 'build'} / ${attempt.build}`;
+  const stage = failure?.stage == null ? '' : ` in the stage ${failure.stage}`;
+  const lines = [
+    `attempt ${shortId(attempt.id)} of run ${attempt.run.name}, ${place}: ${attempt.state}`,
+    ...(failure === null ? [] : [`${failure.class}${stage}: ${failure.message}`, `  ${failure.help}`]),
+    ...wrong.slice(0, RESULTS_SHOWN).map(({ verdict, suite, test, reason }) => {
+      return `${verdictText(verdict, colour)}  ${suite}/${test}: ${reason ?? VERDICT_TABLE[verdict].help}`;
+    }),
+  ];
+  if (wrong.length > RESULTS_SHOWN) lines.push(`… and ${wrong.length - RESULTS_SHOWN} more`);
+  if (wrong.length === 0 && failure === null) lines.push(`none of ${results.length} results needs a look`);
+  return lines.join('\n');
+}

@@ -1,0 +1,48 @@
+import type { Answer, Context } from '../command.js';
+import { renderGrid } from '../render/grid.js';
+import { shortId, table, verdictText } from '../render/text.js';
+import { runId } from '../short-id.js';
+import { jsonReport, markdownReport } from './report.js';
+
+/** The newest runs. @param limit how many, 1 to 200 */
+export async function listRuns({ api, colour }: Context, limit: number): Promise<Answer> {
+  const runs = await api.call('listRuns', { query: { limit } });
+  const rows = runs.map((run) => [
+    shortId(run.id),
+    run.state,
+    verdictText(run.verdict, colour),
+    `${run.jobs.ended}/${run.jobs.total}`,
+    run.createdAt,
+    run.name,
+  ]);
+  return { data: runs, text: table([['RUN', 'STATE', 'VERDICT', 'JOBS', 'CREATED', 'NAME'], ...rows]) };
+}
+
+/** Ends a run; machines that it holds are restored first. */
+export async function cancelRun({ api }: Context, run: string): Promise<Answer> {
+  const summary = await api.call('cancelRun', { params: { run: await runId(api, run) } });
+  const left = summary.jobs.total - summary.jobs.ended;
+  const rest =
+    summary.state === 'ended' ? 'has ended' : `ends ${left} ${left === 1 ? 'job' : 'jobs'} and restores their machines`;
+  return { data: summary, text: `run ${shortId(summary.id)} is canceled: it ${rest}` };
+}
+
+/** Submits a run again as it was written. Returns the new run. */
+export async function retryRun({ api }: Context, run: string): Promise<Answer> {
+  const summary = await api.call('retryRun', { params: { run: await runId(api, run) } });
+  return { data: summary, text: `${summary.id}  ${api.url}/runs/${summary.id}` };
+}
+
+/** The grid of a run, or without one the newest results of every combination and build. */
+export async function showGrid({ api, colour }: Context, run: string | undefined): Promise<Answer> {
+  const query = run === undefined ? {} : { run: await runId(api, run) };
+  const grid = await api.call('getGrid', { query });
+  return { data: grid, text: renderGrid(grid, colour) };
+}
+
+/** The report of a run: Markdown for people, data with every sample for programs. */
+export async function showReport({ api, json }: Context, run: string): Promise<Answer> {
+  const id = await runId(api, run);
+  if (json) return { data: await jsonReport(api, id), text: '' };
+  return { data: null, text: (await markdownReport(api, id)).trimEnd() };
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { startText, type SubmissionReport } from '@peerlab/contracts';
+import type { Answer, Context } from '../command.js';
+import { EXIT, FileError, RunFileError } from '../exit-codes.js';
+import { table } from '../render/text.js';
+import { codeOf } from '../token.js';
+import { followRun } from './watch.js';
+
+/** What the controller accepts as YAML, in bytes; a larger file is not a run file. */
+const RUN_FILE_MAX_BYTES = 6 * 1024 * 1024;
+
+/** Submits a run file, or with `check` only says what would become of it. `-` reads standard input. */
+export async function submit(
+  context: Context,
+  file: string,
+  options: { watch: boolean; check: boolean },
+): Promise<Answer | null> {
+  const yaml = await readRunFile(file, context.stdin);
+  const { api } = context;
+  if (options.check) {
+    const report = await api.call('checkRun', { body: { yaml } });
+    return { data: report, text: reportText(file, report), exitCode: report.ok ? EXIT.done : EXIT.badRunFile };
+  }
+  const run = await api.call('submitRun', { body: { yaml } });
+  const text = `${run.id}  ${api.url}/runs/${run.id}`;
+  if (!options.watch) return { data: run, text };
+  if (!context.json) context.write(`${text}\n`);
+  return followRun(context, run.id);
+}
+
+async function readRunFile(file: string, stdin: AsyncIterable<unknown>): Promise<string> {
+  const content = file === '-' ? await readAll(stdin) : await readFile(file).catch((error: unknown) => error);
+  if (!Buffer.isBuffer(content)) throw new FileError(`${file}: cannot be read (${codeOf(content)})`);
+  if (content.length > RUN_FILE_MAX_BYTES)
+    throw new RunFileError(`${file}: larger than ${RUN_FILE_MAX_BYTES / 1024 / 1024} MiB, so it is no run file`);
+  return content.toString('utf8');
+}
+
+/** At most a little more than a run file may have: the rest is not read. */
+async function readAll(stream: AsyncIterable<unknown>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream) {
+    const buffer = Buffer.from(piece as Uint8Array | string);
+    pieces.push(buffer);
+    bytes += buffer.length;
+    if (bytes > RUN_FILE_MAX_BYTES) break;
+  }
+  return Buffer.concat(pieces);
+}
+
+function reportText(file: string, { problems, plan, unmatched }: SubmissionReport): string {
+  const lines = problems.map(({ path, message, remedy, line, column }) => {
+    const where = line === undefined ? path : `${file}:${line}:${column ?? 1}`;
+    return `${where === '' ? file : where}: ${message}${remedy === undefined ? '' : ` — ${remedy}`}`;
+  });
+  if (plan.length > 0) {
+    const rows = plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), startText(p.start)]);
+    lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
+  }
+  return [...lines, ...unmatched.map(({ machine, why }) => `not on ${machine}: ${why}`)].join('\n');
+}
