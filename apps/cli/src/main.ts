@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { ApiError, HttpClient } from '@peerlab/client';
-import { exitCodeOf, startText } from '@peerlab/contracts';
+import { exitCodeOf, progressText, runPhase, startText } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
 import { forgetMachine, listMachines, moveAgent, moveMachine, parseDesired, setMachine } from './commands/machines.js';
@@ -80,8 +80,8 @@ program
         ['RUN', 'STATE', 'VERDICT', 'JOBS', 'CREATED', 'NAME'],
         ...runs.map((r) => [
           r.id,
-          r.state,
-          verdictText(r.verdict, colour),
+          runPhase(r),
+          r.verdict === null ? progressText(r) : verdictText(r.verdict, colour),
           `${r.jobs.ended}/${r.jobs.total}`,
           r.createdAt,
           r.name,

@@ -88,6 +88,36 @@ describe('grid', () => {
 });
 
 describe('run page', () => {
+  it('has no verdict before the end: head, list and tab say how far it is, and why it waits', async () => {
+    const run = app.farm.runs.get(app.farm.liveRun);
+    if (run === undefined) throw new Error('the sample farm has a live run');
+    const before = { counts: run.counts, progress: run.progress };
+    run.counts = { pass: 38, skip: 2 };
+    run.progress = { running: 1, reported: 40, planned: 109, obstacle: null };
+    try {
+      await using opened = await app.open('/runs');
+      const { page } = opened;
+      const row = page.getByRole('row', { name: /my series/ });
+      await row.getByText('running', { exact: false }).waitFor();
+      await row.getByText('40 of 109, no failure so far').waitFor();
+      expect(await row.locator('.verdict').count()).toBe(0);
+      await row.getByRole('link', { name: /my series/ }).click();
+      await page.locator('.page-head').getByText('40 of 109, no failure so far').waitFor();
+      expect(await page.title()).toMatch(/^running, 40 of 109, no failure so far: my series/);
+      run.progress = {
+        running: 0,
+        reported: 40,
+        planned: 109,
+        obstacle: 'v-intel-roots is drained; activate it to go on',
+      };
+      app.farm.changed(`run:${run.id}`);
+      await page.locator('.page-head .badge').getByText('waiting').waitFor();
+      await page.locator('.page-head').getByText('v-intel-roots is drained').waitFor();
+      expect(await page.locator('.page-head').getByText('running').count()).toBe(0);
+    } finally {
+      Object.assign(run, before);
+    }
+  });
   it('follows the run without a reload', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);
     const { page } = opened;

@@ -350,6 +350,7 @@ export class SampleFarm {
       verdict: worstVerdict(this.jobs.flatMap(({ attempt }) => attempt.results.map(({ verdict }) => verdict))),
       counts,
       jobs: { total: this.jobs.length, ended: this.jobs.length },
+      progress: null,
       trigger: { kind: 'user', detail: 'admin' },
       builds: ['base', 'dma-alias'],
       createdAt: new Date(Date.now() - 610_000).toISOString(),

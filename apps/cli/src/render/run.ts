@@ -1,4 +1,4 @@
-import type { JobView, RunDetail } from '@peerlab/contracts';
+import { runPhase, standingText, wrongText, type JobView, type RunDetail } from '@peerlab/contracts';
 import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
@@ -18,7 +18,7 @@ function jobLine(job: JobView, colour: boolean, nowMs: number): string {
   return `${name}: ${stage?.stage ?? 'assigned'}${retry}${progress}`;
 }
 
-/** Lines of jobs that changed since the last call. Keeps the lines in `before`, by job id. */
+/** Lines of what changed since the last call: jobs, and where the run stands. Keeps them in `before`, by id. */
 export function changedLines(run: RunDetail, before: Map<string, string>, colour: boolean, nowMs: number): string[] {
   const lines: string[] = [];
   for (const job of run.jobViews) {
@@ -31,5 +31,14 @@ export function changedLines(run: RunDetail, before: Map<string, string>, colour
     before.set(job.id, coarse);
     lines.push(line);
   }
+  // Each result would be a line of its own: said again with each tenth, and with everything that goes wrong.
+  const coarse = [runPhase(run), wrongText(run.counts), run.progress?.obstacle ?? '', tenthOf(run)].join('\n');
+  if (run.state !== 'ended' && before.get(run.id) !== coarse) lines.push(standingText(run));
+  before.set(run.id, coarse);
   return lines;
+}
+
+function tenthOf({ progress }: RunDetail): number {
+  const { reported = 0, planned = null } = progress ?? {};
+  return Math.floor(planned === null || planned === 0 ? reported / 10 : (reported * 10) / planned);
 }

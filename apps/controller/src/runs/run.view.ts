@@ -6,6 +6,7 @@ import type {
   ListedRun,
   RunCursor,
   RunDetail,
+  RunProgress,
   RunSummary,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
@@ -17,6 +18,7 @@ import { notFound } from '../platform/http/problem.js';
 import { Job, Run } from '../schema/runs.js';
 import { StorageMeter } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
+import { progressOf } from './run-progress.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { whyWaiting, type MachineFacts } from './waiting.js';
 
@@ -53,7 +55,8 @@ export class RunView {
   }
 
   async summary(id: string): Promise<RunSummary> {
-    return runSummary(await this.#row(id));
+    const row = await this.#row(id);
+    return runSummary(row, await this.#progress([row]));
   }
 
   /** Runs from the newest on; with `before` those after that place in the list. */
@@ -64,27 +67,34 @@ export class RunView {
        where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid) order by created_at desc, id desc limit $3`,
       [before?.at ?? null, before?.id ?? null, limit],
     );
-    return rows.map((row) => ({ ...runSummary(row), cursor: row.cursor }));
+    const progress = await this.#progress(rows);
+    return rows.map((row) => ({ ...runSummary(row, progress), cursor: row.cursor }));
   }
 
   async detail(id: string): Promise<RunDetail> {
     const [row, pin] = await Promise.all([this.#row(id), this.#pin(id)]);
-    const [jobs, attempts, hasRoom] = await Promise.all([
+    const [jobs, attempts, hasRoom, progress] = await Promise.all([
       this.#jobs(id),
       this.#attempts.ofRun(id),
       this.#storage.hasRoom(),
+      this.#progress([row]),
     ]);
     const starts = await this.#queue.startsOf(
       id,
       jobs.filter(({ state }) => state === 'queued' || state === 'blocked'),
     );
     return {
-      ...runSummary(row),
+      ...runSummary(row, progress),
       spec: row.spec,
       yaml: row.yaml,
       jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null, !hasRoom)),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
+  }
+
+  async #progress(rows: readonly Pick<StoredRun, 'id' | 'state'>[]): Promise<Map<string, RunProgress>> {
+    const open = rows.filter(({ state }) => state !== 'ended').map(({ id }) => id);
+    return open.length === 0 ? new Map() : progressOf(this.#sql, open, !(await this.#storage.hasRoom()));
   }
 
   #pin(id: string): Promise<RowOf<typeof PIN> | null> {
@@ -138,14 +148,15 @@ function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number |
   return { id, kind, build, buildId, state, verdict, machine, combination, waiting, attempts };
 }
 
-function runSummary(row: StoredRun): RunSummary {
+function runSummary(row: StoredRun, progress: ReadonlyMap<string, RunProgress>): RunSummary {
   return {
     id: row.id,
     name: row.name,
     state: row.state,
-    verdict: row.verdict,
+    verdict: row.state === 'ended' ? row.verdict : null,
     counts: row.counts,
     jobs: { total: row.jobs_total, ended: row.jobs_ended },
+    progress: progress.get(row.id) ?? null,
     trigger: { kind: row.trigger_kind, detail: row.trigger_detail },
     builds: row.spec.builds.map(({ name }) => name),
     createdAt: row.created_at.toISOString(),

@@ -71,7 +71,12 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
-      <StageStrip kind={attempt.kind} stages={attempt.stages} ended={attempt.state === 'ended'} />
+      <StageStrip
+        kind={attempt.kind}
+        stages={attempt.stages}
+        failure={attempt.failure}
+        ended={attempt.state === 'ended'}
+      />
       <FailureNotice attempt={attempt} />
     </>
   );

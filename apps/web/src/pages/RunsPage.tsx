@@ -12,7 +12,7 @@ import { ListTable } from '../ui/ListTable.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
-import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
+import { RunStanding, VerdictCounts } from '../ui/verdict.js';
 
 const route = getRouteApi('/runs');
 
@@ -111,13 +111,7 @@ function RunsTable({
         },
         {
           name: 'Verdict',
-          render: (run) => (
-            <>
-              {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}{' '}
-              {run.state !== 'ended' && <StateBadge state={run.state} />}
-              {run.state === 'ended' && run.verdict === null && <span className="muted">none</span>}
-            </>
-          ),
+          render: (run) => <RunStanding run={run} />,
         },
         {
           name: 'Run',

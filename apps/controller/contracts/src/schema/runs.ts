@@ -8,14 +8,29 @@ import { Time } from './time.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
 
+/** How far a run is that has not ended. */
+export const RunProgress = z.object({
+  /** Jobs that have an attempt now. */
+  running: z.number().int().nonnegative(),
+  /** Results of the suites so far. */
+  reported: z.number().int().nonnegative(),
+  /** How many there will be; null while a kernel is not built, because its bundle names the tests. */
+  planned: z.number().int().nonnegative().nullable(),
+  /** What keeps all of its jobs from starting until somebody does something; null where that is not so. */
+  obstacle: z.string().nullable(),
+});
+export type RunProgress = z.infer<typeof RunProgress>;
+
 export const RunSummary = z.object({
   id: z.uuid(),
   name: z.string(),
   state: RunState,
-  /** Null until the first result; then the worst so far. */
+  /** Null until it has ended: what came so far is in `counts`. */
   verdict: Verdict.nullable(),
   counts: z.partialRecord(Verdict, z.number().int().nonnegative()),
   jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
+  /** Null when it has ended. */
+  progress: RunProgress.nullable(),
   trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
   builds: z.array(Name),
   createdAt: Time,

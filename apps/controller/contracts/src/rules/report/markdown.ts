@@ -1,6 +1,7 @@
 import { figureText } from './figure.js';
 import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import type { Verdict } from '../../schema/verdict.js';
+import { standingText } from '../run-standing.js';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;
@@ -10,7 +11,7 @@ export function renderReport(report: RunReport): string {
   const { run } = report;
   const parts = [
     `## ${run.name}`,
-    `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${run.verdict ?? 'no verdict yet'}**.`,
+    `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${standingText(run)}**.`,
     list(report.builds.map(({ name, release, config }) => `\`${name}\`: ${release ?? 'not built'}, config ${config}`)),
     '### Results',
     'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',

@@ -55,7 +55,7 @@ export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
 }
 
 export interface RunReport {
-  run: Pick<RunDetail, 'id' | 'name' | 'verdict' | 'createdAt' | 'endedAt'>;
+  run: Pick<RunDetail, 'id' | 'name' | 'state' | 'verdict' | 'counts' | 'jobs' | 'progress' | 'createdAt' | 'endedAt'>;
   builds: { name: string; release: string | null; config: string }[];
   suites: string[];
   matrix: MatrixRow[];
@@ -83,7 +83,17 @@ export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly Machi
     grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
   );
   return {
-    run: { id: run.id, name: run.name, verdict: run.verdict, createdAt: run.createdAt, endedAt: run.endedAt },
+    run: {
+      id: run.id,
+      name: run.name,
+      state: run.state,
+      verdict: run.verdict,
+      counts: run.counts,
+      jobs: run.jobs,
+      progress: run.progress,
+      createdAt: run.createdAt,
+      endedAt: run.endedAt,
+    },
     builds: [...builds.values()],
     suites: [...new Set(grid.rows.map(({ suite }) => suite))],
     matrix: places.map((place, column) => matrixRow(grid, place, column)),

@@ -81,6 +81,7 @@ const grid: Grid = {
 const run = {
   id: uuid,
   name: 'matrix',
+  state: 'ended',
   verdict: 'fail',
   createdAt: '2026-01-01T00:00:00Z',
   endedAt: '2026-01-01T01:00:00Z',
