@@ -1,4 +1,4 @@
-import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
+import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunFilter, RunSide, Sha256 } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -34,8 +34,19 @@ export const GridSearch = z.object({
 });
 export type GridSearch = z.infer<typeof GridSearch>;
 
+/** The filter of the API, each part of which is left out when it is not one. */
+const optional = <T extends z.ZodType>(schema: T) => schema.catch(undefined as z.output<T>);
+const { q, verdict, state, kernel, machine, submitter, from, until } = RunFilter.shape;
+
 export const RunsSearch = z.object({
-  q: text,
+  q: optional(q),
+  verdict: optional(verdict),
+  state: optional(state),
+  kernel: optional(kernel),
+  machine: optional(machine),
+  submitter: optional(submitter),
+  from: optional(from),
+  until: optional(until),
   /** Runs chosen to be compared, separated by commas. */
   pick: text,
 });

@@ -118,6 +118,22 @@ describe('run page', () => {
       Object.assign(run, before);
     }
   });
+  it('is found by a filter that is in the address and that the controller applies', async () => {
+    await using opened = await app.open('/runs');
+    const { page } = opened;
+    await page.getByRole('link', { name: /^my series/ }).waitFor();
+    await page.getByLabel('Verdict').selectOption('crash');
+    await page.getByRole('link', { name: /^my series/ }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'dma_alias, before and after' }).waitFor();
+    await page.getByLabel('Filter runs').fill('nothing');
+    await page.getByText('No run matches the filter.').waitFor();
+    expect(new URL(page.url()).search).toBe('?verdict=crash&q=nothing');
+    await page.reload();
+    await page.getByText('No run matches the filter.').waitFor();
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+    await page.getByRole('link', { name: /^my series/ }).waitFor();
+    expect(new URL(page.url()).search).toBe('');
+  });
   it('follows the run without a reload', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);
     const { page } = opened;

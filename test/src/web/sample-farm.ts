@@ -201,7 +201,12 @@ export class SampleFarm {
         return [...this.runs.values()]
           .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
           .map((run) => ({ ...run, cursor: `${run.createdAt}~${run.id}` }))
-          .filter(({ cursor }) => query['before'] === undefined || cursor < query['before']);
+          .filter(
+            ({ cursor, name, verdict }) =>
+              (query['before'] === undefined || cursor < query['before']) &&
+              name.includes(query['q'] ?? '') &&
+              (query['verdict'] === undefined || verdict === query['verdict']),
+          );
       case 'getRun':
         return this.run(params['run']);
       case 'cancelRun': {

@@ -4,7 +4,6 @@ import type {
   Combination,
   JobView,
   ListedRun,
-  RunCursor,
   RunDetail,
   RunProgress,
   RunSummary,
@@ -15,9 +14,11 @@ import { columnsOf, integer, json, nullable, pick, text, time, type RowOf } from
 import { Sql } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound } from '../platform/http/problem.js';
+import type { InputOf } from '../platform/http/serve.js';
 import { Job, Run } from '../schema/runs.js';
 import { StorageMeter } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
+import { runConditions } from './run-filter.js';
 import { progressOf } from './run-progress.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { whyWaiting, type MachineFacts } from './waiting.js';
@@ -59,13 +60,15 @@ export class RunView {
     return runSummary(row, await this.#progress([row]));
   }
 
-  /** Runs from the newest on; with `before` those after that place in the list. */
-  async list(before: RunCursor | undefined, limit: number): Promise<ListedRun[]> {
+  /** Runs that the filter lets through, from the newest on; with `before` those after that place in the list. */
+  async list({ before, limit, ...filter }: InputOf<'listRuns'>['query']): Promise<ListedRun[]> {
+    const { sql, values } = runConditions(filter, 4);
     const rows = await this.#sql.rows(
       LISTED_RUN,
       `select *, ${timeCursorSql('created_at', 'id')} as cursor from run
-       where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid) order by created_at desc, id desc limit $3`,
-      [before?.at ?? null, before?.id ?? null, limit],
+       where ($1::timestamptz is null or (created_at, id) < ($1, $2::uuid)) and ${sql}
+       order by created_at desc, id desc limit $3`,
+      [before?.at ?? null, before?.id ?? null, limit, ...values],
     );
     const progress = await this.#progress(rows);
     return rows.map((row) => ({ ...runSummary(row, progress), cursor: row.cursor }));
