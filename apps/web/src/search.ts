@@ -1,4 +1,13 @@
-import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunFilter, RunSide, Sha256 } from '@peerlab/contracts';
+import {
+  CombinationChoice,
+  KernelCursor,
+  LOG_STREAMS,
+  Name,
+  RunFilter,
+  RunSide,
+  Sha256,
+  Verdict,
+} from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -98,7 +107,11 @@ export const TrendsSearch = z.object({
 export type TrendsSearch = z.infer<typeof TrendsSearch>;
 
 export const AttemptSearch = z.object({
-  view: z.enum(['evidence', 'log']).optional().catch(undefined),
+  view: z.enum(['evidence', 'log', 'files']).optional().catch(undefined),
+  /** Of the results: only those with this verdict; absent = all. */
+  verdict: Verdict.optional().catch(undefined),
+  /** Of the results; absent = what needs a look first. */
+  sort: z.enum(['run', 'time', 'name']).optional().catch(undefined),
   stream: z.enum(LOG_STREAMS).optional().catch(undefined),
   /** First and last marked line, from 1. */
   line,

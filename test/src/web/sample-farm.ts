@@ -191,7 +191,7 @@ export class SampleFarm {
   ): unknown {
     switch (name) {
       case 'getGrid':
-        return this.grid(query['run']);
+        return this.grid(query['run'], query['cells'] !== 'none');
       case 'getBuildGrid':
       case 'getKernelResults':
       case 'getKernelMetrics':
@@ -297,9 +297,9 @@ export class SampleFarm {
     return pageOf(this.stream(attemptId, stream), attemptId, stream, from, limit);
   }
 
-  private grid(run: string | undefined): Grid {
+  private grid(run: string | undefined, isWhole: boolean): Grid {
     const isEmpty = run !== undefined && run !== this.endedRun;
-    return sampleGrid(isEmpty ? [] : this.jobs);
+    return sampleGrid(isEmpty ? [] : this.jobs, isWhole);
   }
 
   private check(yaml: string): SubmissionReport {

@@ -52,6 +52,10 @@ const report = (message: string): string =>
     findings: [],
     failures: [{ machine: 'm', build: 'b', class: 'infra', message }],
     skips: [],
+    unrun: [],
+    slowest: [],
+    timed: 0,
+    attempts: {},
     machines: [],
   });
 

@@ -29,6 +29,13 @@ export const gridQuery = (run: string | undefined) =>
       call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
   });
 
+/** The grid of a run with all that is known of each cell, for its report. `news`: changes with what the report says. */
+export const runGridQuery = (run: string, news: string) =>
+  queryOptions({
+    queryKey: ['grid', run, 'cells', news],
+    queryFn: ({ signal }) => call('getGrid', { query: { run } }, signal),
+  });
+
 /**
  * Tests on a page of kernels, the newest or those `before` a cursor, of one combination (absent: that with the newest
  * result) or of all. While another page of the same combination loads, the previous page stays visible.

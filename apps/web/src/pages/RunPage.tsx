@@ -1,19 +1,22 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { runPhase, standingText, type RunDetail } from '@peerlab/contracts';
-import { useState, type ReactNode } from 'react';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
+import { whenThere } from '../lazy-page.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
-import { QuerySection, useTitle, WriteError } from '../ui/section.js';
+import { Loading, QuerySection, useTitle, WriteError } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
 import { RunStanding, VerdictCounts } from '../ui/verdict.js';
 
 const route = getRouteApi('/runs/$run');
+/** Loaded separately: what a run showed needs its whole grid, which comes later than the page. */
+const RunReport = lazy(whenThere(async () => ({ default: (await import('../runs/RunReport.js')).RunReport })));
 
 /** One run: its jobs, live, and the actions on it. */
 export function RunPage(): ReactNode {
@@ -26,6 +29,9 @@ export function RunPage(): ReactNode {
       {(run) => (
         <>
           <RunHead run={run} />
+          <Suspense fallback={<Loading what="the report" />}>
+            <RunReport run={run} />
+          </Suspense>
           <JobList run={run} />
           <RunSource run={run} />
         </>
