@@ -6,6 +6,7 @@ import {
   GridSearch,
   HistorySearch,
   parseSearch,
+  RunsSearch,
   stringifySearch,
   TrendsSearch,
 } from './search.js';
@@ -27,6 +28,9 @@ describe('addresses', () => {
       line: undefined,
       to: 12,
     });
+    expect(
+      RunsSearch.parse({ verdict: 'wrong', state: 'x', machine: '../m', from: '2026-02-30', until: '2026-03-01' }),
+    ).toEqual({ verdict: 'wrong', until: '2026-03-01' });
     expect(GridSearch.parse({ run: 'not-a-uuid', q: 'a' })).toMatchObject({ run: undefined, q: 'a' });
     const before = `2026-11-22T10:00:00.123456Z~${'0'.repeat(64)}`;
     expect(GridSearch.parse({ before })).toMatchObject({ before });

@@ -1,4 +1,13 @@
-import { CombinationChoice, KernelCursor, LOG_STREAMS, Name, RunSide, Sha256 } from '@peerlab/contracts';
+import {
+  CombinationChoice,
+  KernelCursor,
+  LOG_STREAMS,
+  Name,
+  RunFilter,
+  RunSide,
+  Sha256,
+  Verdict,
+} from '@peerlab/contracts';
 import { z } from 'zod';
 
 /**
@@ -34,8 +43,19 @@ export const GridSearch = z.object({
 });
 export type GridSearch = z.infer<typeof GridSearch>;
 
+/** The filter of the API, each part of which is left out when it is not one. */
+const optional = <T extends z.ZodType>(schema: T) => schema.catch(undefined as z.output<T>);
+const { q, verdict, state, kernel, machine, submitter, from, until } = RunFilter.shape;
+
 export const RunsSearch = z.object({
-  q: text,
+  q: optional(q),
+  verdict: optional(verdict),
+  state: optional(state),
+  kernel: optional(kernel),
+  machine: optional(machine),
+  submitter: optional(submitter),
+  from: optional(from),
+  until: optional(until),
   /** Runs chosen to be compared, separated by commas. */
   pick: text,
 });
@@ -87,7 +107,11 @@ export const TrendsSearch = z.object({
 export type TrendsSearch = z.infer<typeof TrendsSearch>;
 
 export const AttemptSearch = z.object({
-  view: z.enum(['evidence', 'log']).optional().catch(undefined),
+  view: z.enum(['evidence', 'log', 'files']).optional().catch(undefined),
+  /** Of the results: only those with this verdict; absent = all. */
+  verdict: Verdict.optional().catch(undefined),
+  /** Of the results; absent = what needs a look first. */
+  sort: z.enum(['run', 'time', 'name']).optional().catch(undefined),
   stream: z.enum(LOG_STREAMS).optional().catch(undefined),
   /** First and last marked line, from 1. */
   line,

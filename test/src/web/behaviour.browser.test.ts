@@ -88,6 +88,52 @@ describe('grid', () => {
 });
 
 describe('run page', () => {
+  it('has no verdict before the end: head, list and tab say how far it is, and why it waits', async () => {
+    const run = app.farm.runs.get(app.farm.liveRun);
+    if (run === undefined) throw new Error('the sample farm has a live run');
+    const before = { counts: run.counts, progress: run.progress };
+    run.counts = { pass: 38, skip: 2 };
+    run.progress = { running: 1, reported: 40, planned: 109, obstacle: null };
+    try {
+      await using opened = await app.open('/runs');
+      const { page } = opened;
+      const row = page.getByRole('row', { name: /my series/ });
+      await row.getByText('running', { exact: false }).waitFor();
+      await row.getByText('40 of 109, no failure so far').waitFor();
+      expect(await row.locator('.verdict').count()).toBe(0);
+      await row.getByRole('link', { name: /my series/ }).click();
+      await page.locator('.page-head').getByText('40 of 109, no failure so far').waitFor();
+      expect(await page.title()).toMatch(/^running, 40 of 109, no failure so far: my series/);
+      run.progress = {
+        running: 0,
+        reported: 40,
+        planned: 109,
+        obstacle: 'v-intel-roots is drained; activate it to go on',
+      };
+      app.farm.changed(`run:${run.id}`);
+      await page.locator('.page-head .badge').getByText('waiting').waitFor();
+      await page.locator('.page-head').getByText('v-intel-roots is drained').waitFor();
+      expect(await page.locator('.page-head').getByText('running').count()).toBe(0);
+    } finally {
+      Object.assign(run, before);
+    }
+  });
+  it('is found by a filter that is in the address and that the controller applies', async () => {
+    await using opened = await app.open('/runs');
+    const { page } = opened;
+    await page.getByRole('link', { name: /^my series/ }).waitFor();
+    await page.getByLabel('Verdict').selectOption('crash');
+    await page.getByRole('link', { name: /^my series/ }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'dma_alias, before and after' }).waitFor();
+    await page.getByLabel('Filter runs').fill('nothing');
+    await page.getByText('No run matches the filter.').waitFor();
+    expect(new URL(page.url()).search).toBe('?verdict=crash&q=nothing');
+    await page.reload();
+    await page.getByText('No run matches the filter.').waitFor();
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+    await page.getByRole('link', { name: /^my series/ }).waitFor();
+    expect(new URL(page.url()).search).toBe('');
+  });
   it('follows the run without a reload', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);
     const { page } = opened;
@@ -120,6 +166,78 @@ describe('run page', () => {
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('cancel requested').waitFor();
+  });
+});
+
+describe('what came out', () => {
+  it('stands on the run page: findings, why tests were skipped, by machine, the slowest', async () => {
+    await using opened = await app.open(`/runs/${app.farm.endedRun}`);
+    const { page, errors } = opened;
+    const first = page.getByRole('region', { name: 'Findings' }).getByRole('listitem').first();
+    await first.getByText('crash', { exact: true }).waitFor();
+    await first.getByRole('link', { name: 'v-intel-roots/base' }).waitFor();
+    const skips = page.getByRole('region', { name: 'Skipped, by reason' });
+    await skips.getByText('this kernel lacks dma_alias (CONFIG_HMM_DMA_ALIAS is not set)').waitFor();
+    await skips.getByRole('link', { name: 'alias_write' }).waitFor();
+    await page
+      .getByRole('region', { name: 'By machine' })
+      .getByRole('row', { name: /v-switch/ })
+      .first()
+      .waitFor();
+    await page.getByText('Ratios only, emulation').waitFor();
+    const slowest = page.getByRole('region', { name: 'Slowest tests' });
+    expect(await slowest.getByRole('listitem').first().textContent()).toMatch(
+      /^252 ms p2p-functional\/host_oracle_agrees/,
+    );
+    await slowest.getByRole('link', { name: /^v-/ }).first().click();
+    await page.getByLabel('Order').waitFor();
+    expect(new URL(page.url()).search).toBe('?sort=time');
+    expect(errors).toEqual([]);
+  });
+
+  it('stands on the attempt page: verdict and counts in the head, what needs a look first, filter and order in the address', async () => {
+    const crashed = app.farm.jobs.find(({ job }) => job.verdict === 'crash')?.attempt.id ?? '';
+    await using opened = await app.open(`/attempts/${crashed}`);
+    const { page, errors } = opened;
+    await page.locator('.page-head .verdict').getByText('crash').waitFor();
+    expect(await page.title()).toMatch(/^crash: attempt 1, v-intel-roots/);
+    const results = page.getByRole('region', { name: 'Results' });
+    const tests = () => results.locator('tbody tr td:nth-child(2) a').allTextContents();
+    expect((await tests()).slice(0, 3)).toEqual(['munmap_while_mapped', 'fork_while_mapped', 'host_oracle_agrees']);
+    expect(await tests()).not.toContain('alias_read');
+    await results.locator('.skip-group').getByText('this kernel lacks dma_alias').waitFor();
+    // Why data that took RAM are right here, without a tooltip.
+    await results.getByText('RAM, as the test expects').first().waitFor();
+    await results.getByText('RAM, as expected: no peer path exists here').first().waitFor();
+    await results.getByRole('button', { name: /pass$/ }).click();
+    await expect.poll(tests).not.toContain('munmap_while_mapped');
+    await page.getByLabel('Order').selectOption('name');
+    expect(new URL(page.url()).search).toBe('?verdict=pass&sort=name');
+    await page.reload();
+    await results.waitFor();
+    expect(await tests()).toEqual((await tests()).toSorted());
+    await page.getByText('00112233445566778899aabbccddeeff').waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  it('of a canceled attempt is no alarm', async () => {
+    const attempt = app.farm.jobs[0]?.attempt;
+    if (attempt === undefined) throw new Error('the sample farm has jobs');
+    const { failure, stages, results } = attempt;
+    const help = 'Canceled on request; the machine was restored.';
+    attempt.failure = { class: 'canceled', stage: 'boot', message: 'the run was canceled', signature: null, help };
+    attempt.stages = stages.map((stage) => (stage.stage === 'boot' ? { ...stage, status: 'failed' } : stage));
+    attempt.results = [];
+    try {
+      await using opened = await app.open(`/attempts/${attempt.id}`);
+      const { page } = opened;
+      await page.locator('.page-head .verdict-canceled').waitFor();
+      await page.locator('.notice-quiet').getByText('the run was canceled').waitFor();
+      await page.locator('.stage-stopped').getByText('boot').waitFor();
+      expect(await page.locator('.notice-bad, .stage-failed').count()).toBe(0);
+    } finally {
+      Object.assign(attempt, { failure, stages, results });
+    }
   });
 });
 

@@ -191,7 +191,7 @@ export class SampleFarm {
   ): unknown {
     switch (name) {
       case 'getGrid':
-        return this.grid(query['run']);
+        return this.grid(query['run'], query['cells'] !== 'none');
       case 'getBuildGrid':
       case 'getKernelResults':
       case 'getKernelMetrics':
@@ -201,7 +201,12 @@ export class SampleFarm {
         return [...this.runs.values()]
           .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
           .map((run) => ({ ...run, cursor: `${run.createdAt}~${run.id}` }))
-          .filter(({ cursor }) => query['before'] === undefined || cursor < query['before']);
+          .filter(
+            ({ cursor, name, verdict }) =>
+              (query['before'] === undefined || cursor < query['before']) &&
+              name.includes(query['q'] ?? '') &&
+              (query['verdict'] === undefined || verdict === query['verdict']),
+          );
       case 'getRun':
         return this.run(params['run']);
       case 'cancelRun': {
@@ -292,9 +297,9 @@ export class SampleFarm {
     return pageOf(this.stream(attemptId, stream), attemptId, stream, from, limit);
   }
 
-  private grid(run: string | undefined): Grid {
+  private grid(run: string | undefined, isWhole: boolean): Grid {
     const isEmpty = run !== undefined && run !== this.endedRun;
-    return sampleGrid(isEmpty ? [] : this.jobs);
+    return sampleGrid(isEmpty ? [] : this.jobs, isWhole);
   }
 
   private check(yaml: string): SubmissionReport {
@@ -350,6 +355,7 @@ export class SampleFarm {
       verdict: worstVerdict(this.jobs.flatMap(({ attempt }) => attempt.results.map(({ verdict }) => verdict))),
       counts,
       jobs: { total: this.jobs.length, ended: this.jobs.length },
+      progress: null,
       trigger: { kind: 'user', detail: 'admin' },
       builds: ['base', 'dma-alias'],
       createdAt: new Date(Date.now() - 610_000).toISOString(),

@@ -1,8 +1,8 @@
 import { VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import { METRICS, TESTS, type SampleJob } from './sample-results.js';
 
-/** The grid by combination of these jobs. */
-export function sampleGrid(jobs: readonly SampleJob[]): Grid {
+/** The grid by combination of these jobs; `isWhole` = with all that is known of each cell. */
+export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
   return {
     columns: jobs.map(({ job, attempt }) => ({
       combination: attempt.combination as Grid['columns'][number]['combination'],
@@ -24,7 +24,7 @@ export function sampleGrid(jobs: readonly SampleJob[]): Grid {
       at: attempt.endedAt,
       logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
     })),
-    ...cellsOf(jobs),
+    ...cellsOf(jobs, isWhole),
     metrics:
       jobs.length === 0
         ? []
@@ -52,7 +52,10 @@ export function sampleGrid(jobs: readonly SampleJob[]): Grid {
   };
 }
 
-function cellsOf(jobs: readonly SampleJob[]): Pick<Grid, 'rows' | 'notes' | 'cells'> {
+/** What the farm itself says of an attempt. */
+const FARM_CELL = { verdict: 'pass' as const, reason: null, durationMs: null, proof: null, log: null };
+
+function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows' | 'notes' | 'cells'> {
   const tests =
     jobs.length === 0
       ? []
@@ -61,8 +64,16 @@ function cellsOf(jobs: readonly SampleJob[]): Pick<Grid, 'rows' | 'notes' | 'cel
           ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
         ];
   const ran = jobs.flatMap(({ attempt }, column) => [
-    ...[0, 1].map((row) => ({ row, column, verdict: 'pass' as const, reason: null })),
-    ...attempt.results.map(({ position, verdict, reason }) => ({ row: position + 2, column, verdict, reason })),
+    ...[0, 1].map((row) => ({ ...FARM_CELL, row, column })),
+    ...attempt.results.map(({ position, verdict, reason, durationMs, proof, log }) => ({
+      row: position + 2,
+      column,
+      verdict,
+      reason,
+      durationMs,
+      proof,
+      log,
+    })),
   ]);
   const rows = tests.map((test, row) => ({
     ...test,
@@ -74,5 +85,5 @@ function cellsOf(jobs: readonly SampleJob[]): Pick<Grid, 'rows' | 'notes' | 'cel
   const notes = ran.flatMap(({ row, column, verdict, reason }) =>
     reason === null || ['pass', 'skip', 'not-reached'].includes(verdict) ? [] : [{ row, column, reason }],
   );
-  return { rows, notes, cells: [] };
+  return { rows, notes, cells: isWhole ? ran : [] };
 }

@@ -262,6 +262,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     verdict: null,
     counts: {},
     jobs: { total: 2, ended: 0 },
+    progress: { running: 1, reported: 0, planned: null, obstacle: null },
     trigger: { kind: 'webhook', detail: 'refs/heads/dma-alias at 3f9c2ab' },
     builds: ['my-series'],
     createdAt: ago(135),

@@ -1,3 +1,4 @@
+import { progressText, runPhase } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { renderGrid } from '../render/grid.js';
 import { shortId, table, verdictText } from '../render/text.js';
@@ -9,8 +10,8 @@ export async function listRuns({ api, colour }: Context, limit: number): Promise
   const runs = await api.call('listRuns', { query: { limit } });
   const rows = runs.map((run) => [
     shortId(run.id),
-    run.state,
-    verdictText(run.verdict, colour),
+    runPhase(run),
+    run.verdict === null ? progressText(run) : verdictText(run.verdict, colour),
     `${run.jobs.ended}/${run.jobs.total}`,
     run.createdAt,
     run.name,

@@ -1,4 +1,4 @@
-import type { JobView, RunDetail } from '@peerlab/contracts';
+import { runPhase, standingText, wrongText, type JobView, type RunDetail } from '@peerlab/contracts';
 import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
@@ -31,7 +31,10 @@ export interface PrintedLine {
   estimates: number[];
 }
 
-/** Lines of jobs that changed since the last call, by more than estimates do. Keeps the lines in `before`, by job id. */
+/**
+ * Lines of what changed since the last call, by more than estimates do: jobs, and where the run stands. Keeps them in
+ * `before`, by id.
+ */
 export function changedLines(
   run: RunDetail,
   before: Map<string, PrintedLine>,
@@ -50,6 +53,10 @@ export function changedLines(
     before.set(job.id, now);
     lines.push(line);
   }
+  // Each result would be a line of its own: said again with each tenth, and with everything that goes wrong.
+  const coarse = [runPhase(run), wrongText(run.counts), run.progress?.obstacle ?? '', tenthOf(run)].join('\n');
+  if (run.state !== 'ended' && before.get(run.id)?.text !== coarse) lines.push(standingText(run));
+  before.set(run.id, { text: coarse, estimates: [] });
   return lines;
 }
 
@@ -68,4 +75,9 @@ function isNews(before: PrintedLine | undefined, now: PrintedLine): boolean {
     const moved = Math.abs(estimate - (before.estimates[index] ?? 0));
     return moved > NEWS_SECONDS && moved > NEWS_SHARE * (before.estimates[index] ?? 0);
   });
+}
+
+function tenthOf({ progress }: RunDetail): number {
+  const { reported = 0, planned = null } = progress ?? {};
+  return Math.floor(planned === null || planned === 0 ? reported / 10 : (reported * 10) / planned);
 }

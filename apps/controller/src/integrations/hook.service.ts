@@ -95,6 +95,7 @@ export class HookService {
       const runId = await this.#runs.store(tx, feasible, {
         kind: 'webhook',
         detail: `${delivery.source}: ${detail}`,
+        by: delivery.source,
         submitter: null,
       });
       await this.#deliveries.recordStarted(tx, delivery, detail, runId);

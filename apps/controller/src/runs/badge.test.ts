@@ -5,14 +5,19 @@ import { badgeText, renderBadge } from './badge.js';
 describe('a badge', () => {
   it('says verdict and counts, worst first, and what runs', () => {
     const counts = { pass: 61, skip: 4, crash: 2 };
-    expect(badgeText({ state: 'ended', verdict: 'crash', counts })).toBe('✸ crash · 2 crash · 61 pass');
-    expect(badgeText({ state: 'running', verdict: 'pass', counts: { pass: 1 } })).toBe('◐ running · 1 pass');
-    expect(badgeText({ state: 'ended', verdict: null, counts: {} })).toBe('– no verdict');
+    const ended = { state: 'ended', jobs: { total: 1, ended: 1 }, progress: null } as const;
+    expect(badgeText({ ...ended, verdict: 'crash', counts })).toBe('✸ crash · 2 crash · 61 pass');
+    const progress = { running: 1, reported: 1, planned: 4, obstacle: null };
+    expect(badgeText({ ...ended, state: 'running', verdict: null, counts: { pass: 1 }, progress })).toBe(
+      '◐ running, 1 of 4, no failure so far',
+    );
+    expect(badgeText({ ...ended, verdict: null, counts: {} })).toBe('– no verdict');
   });
 
   it('keeps a name that would be markup text, and leaves out what XML forbids', () => {
     const name = '"><script>alert(1)</script>\u0000\u001b[31m&';
-    const svg = renderBadge({ name, state: 'ended', verdict: 'pass', counts: { pass: 3 } });
+    const jobs = { total: 1, ended: 1 };
+    const svg = renderBadge({ name, state: 'ended', verdict: 'pass', counts: { pass: 3 }, jobs, progress: null });
     expect(svg).not.toContain('<script');
     expect(svg).toContain('&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;[31m&amp;: ✓ pass · 3 pass');
     expect(svg).not.toMatch(/[\u0000-\u001f]/);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { VERDICT_TABLE, VERDICTS, type RunSummary, type Verdict } from '@peerlab/contracts';
+import { standingText, VERDICT_TABLE, VERDICTS, type RunSummary, type Verdict } from '@peerlab/contracts';
 
 /** White text on each of these has a contrast of 4.5:1 or more. */
 const COLOURS: Record<Verdict | 'running', string> = {
@@ -19,8 +19,10 @@ const COLOURS: Record<Verdict | 'running', string> = {
 const LETTER_PX = 7.2;
 const PADDING_PX = 10;
 
+type Badged = Pick<RunSummary, 'state' | 'verdict' | 'counts' | 'jobs' | 'progress'>;
+
 /** A run's verdict and counts as an SVG picture without scripts and outside references. Pure. */
-export function renderBadge(run: Pick<RunSummary, 'name' | 'state' | 'verdict' | 'counts'>): string {
+export function renderBadge(run: Pick<RunSummary, 'name'> & Badged): string {
   const left = 'peerlab';
   const right = badgeText(run);
   const colour = COLOURS[run.state === 'ended' ? (run.verdict ?? 'canceled') : 'running'];
@@ -44,18 +46,14 @@ export function renderBadge(run: Pick<RunSummary, 'name' | 'state' | 'verdict' |
   ].join('');
 }
 
-/** `✗ fail · 2 crash · 3 fail · 61 pass`: verdict, then the counts that matter. */
-export function badgeText({ state, verdict, counts }: Pick<RunSummary, 'state' | 'verdict' | 'counts'>): string {
-  const head =
-    state !== 'ended'
-      ? `◐ ${state}`
-      : verdict === null
-        ? '– no verdict'
-        : `${VERDICT_TABLE[verdict].icon} ${VERDICT_TABLE[verdict].label}`;
-  const shown = VERDICTS.filter((each) => each !== 'skip' && (counts[each] ?? 0) > 0).map(
-    (each) => `${counts[each]} ${VERDICT_TABLE[each].label}`,
+/** `✗ fail · 2 crash · 3 fail · 61 pass`: verdict, then the counts that matter; before the end, how far it is. */
+export function badgeText(run: Badged): string {
+  if (run.state !== 'ended') return `◐ ${standingText(run)}`;
+  const icon = run.verdict === null ? '–' : VERDICT_TABLE[run.verdict].icon;
+  const shown = VERDICTS.filter((each) => each !== 'skip' && (run.counts[each] ?? 0) > 0).map(
+    (each) => `${run.counts[each]} ${VERDICT_TABLE[each].label}`,
   );
-  return [head, ...shown].join(' · ');
+  return [`${icon} ${standingText(run)}`, ...shown].join(' · ');
 }
 
 /** Entity tag of a text. */

@@ -81,11 +81,11 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
     }
     if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
   }
-  if (jobs.length === 0)
-    for (const problem of nothingMatches(spec.machines, machines, unmatched)) problems.push(problem);
+  // Not as arguments of push: a farm may have more machines than a call takes arguments.
+  const found = jobs.length === 0 ? [...problems, ...nothingMatches(spec.machines, machines, unmatched)] : problems;
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: problems.length === 0 ? jobs : [], unmatched, problems: limitProblems(problems) };
+  return { jobs: found.length === 0 ? jobs : [], unmatched, problems: limitProblems(found) };
 }
 
 function whyNot(selection: MachineSelection, machine: PlannableMachine): string | null {

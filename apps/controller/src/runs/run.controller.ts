@@ -26,7 +26,7 @@ export class RunController {
 
   @Serve('submitRun')
   submitRun(@Input() { body }: InputOf<'submitRun'>, @Caller() { id, name }: Identity): Promise<RunSummary> {
-    return this.#runs.submit(body.yaml, { kind: 'user', detail: name, submitter: id });
+    return this.#runs.submit(body.yaml, { kind: 'user', detail: name, by: name, submitter: id });
   }
 
   @Serve('checkRun')
@@ -36,7 +36,7 @@ export class RunController {
 
   @Serve('listRuns')
   listRuns(@Input() { query }: InputOf<'listRuns'>): Promise<ListedRun[]> {
-    return this.#view.list(query.before, query.limit);
+    return this.#view.list(query);
   }
 
   @Serve('getRun')

@@ -21,6 +21,8 @@ import { readSubmission } from './submission.js';
 export interface Trigger {
   kind: 'user' | 'webhook';
   detail: string;
+  /** Name of the user or of the webhook, to find its runs by. */
+  by: string;
   /** Id of the user's token on whose behalf compiler output may be kept and used again; null = nobody's. */
   submitter: string | null;
 }
@@ -103,8 +105,9 @@ export class RunService {
     const runId = randomUUID();
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
-      `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter)
-       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9)`,
+      `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
+         submitted_by)
+       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10)`,
       [
         runId,
         spec.name,
@@ -115,6 +118,7 @@ export class RunService {
         trigger.detail,
         plan.jobs.length + missing,
         trigger.submitter,
+        trigger.by,
       ],
     );
     const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
@@ -167,7 +171,8 @@ export class RunService {
     if (old === null) throw notFound('run', runId);
     const feasible = await this.examineSpec(old.spec);
     const submitter = old.submitter === user.id ? user.id : null;
-    const trigger: Trigger = { kind: 'user', detail: `${user.name}, again after ${runId}`, submitter };
+    const detail = `${user.name}, again after ${runId}`;
+    const trigger: Trigger = { kind: 'user', detail, by: user.name, submitter };
     const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
     return this.#view.summary(id);
   }

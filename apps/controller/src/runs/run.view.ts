@@ -4,8 +4,8 @@ import type {
   Combination,
   JobView,
   ListedRun,
-  RunCursor,
   RunDetail,
+  RunProgress,
   RunSummary,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
@@ -14,9 +14,12 @@ import { columnsOf, integer, json, nullable, pick, text, time, type RowOf } from
 import { Sql } from '../platform/database/sql.js';
 import { timeCursorSql } from '../platform/database/time-cursor.js';
 import { notFound } from '../platform/http/problem.js';
+import type { InputOf } from '../platform/http/serve.js';
 import { Job, Run } from '../schema/runs.js';
 import { StorageMeter } from '../storage/storage.js';
 import { QueueView } from './queue.view.js';
+import { runConditions } from './run-filter.js';
+import { progressOf } from './run-progress.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { whyWaiting, type MachineFacts } from './waiting.js';
 
@@ -53,38 +56,48 @@ export class RunView {
   }
 
   async summary(id: string): Promise<RunSummary> {
-    return runSummary(await this.#row(id));
+    const row = await this.#row(id);
+    return runSummary(row, await this.#progress([row]));
   }
 
-  /** Runs from the newest on; with `before` those after that place in the list. */
-  async list(before: RunCursor | undefined, limit: number): Promise<ListedRun[]> {
+  /** Runs that the filter lets through, from the newest on; with `before` those after that place in the list. */
+  async list({ before, limit, ...filter }: InputOf<'listRuns'>['query']): Promise<ListedRun[]> {
+    const { sql, values } = runConditions(filter, 4);
     const rows = await this.#sql.rows(
       LISTED_RUN,
       `select *, ${timeCursorSql('created_at', 'id')} as cursor from run
-       where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid) order by created_at desc, id desc limit $3`,
-      [before?.at ?? null, before?.id ?? null, limit],
+       where ($1::timestamptz is null or (created_at, id) < ($1, $2::uuid)) and ${sql}
+       order by created_at desc, id desc limit $3`,
+      [before?.at ?? null, before?.id ?? null, limit, ...values],
     );
-    return rows.map((row) => ({ ...runSummary(row), cursor: row.cursor }));
+    const progress = await this.#progress(rows);
+    return rows.map((row) => ({ ...runSummary(row, progress), cursor: row.cursor }));
   }
 
   async detail(id: string): Promise<RunDetail> {
     const [row, pin] = await Promise.all([this.#row(id), this.#pin(id)]);
-    const [jobs, attempts, hasRoom] = await Promise.all([
+    const [jobs, attempts, hasRoom, progress] = await Promise.all([
       this.#jobs(id),
       this.#attempts.ofRun(id),
       this.#storage.hasRoom(),
+      this.#progress([row]),
     ]);
     const starts = await this.#queue.startsOf(
       id,
       jobs.filter(({ state }) => state === 'queued' || state === 'blocked'),
     );
     return {
-      ...runSummary(row),
+      ...runSummary(row, progress),
       spec: row.spec,
       yaml: row.yaml,
       jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null, !hasRoom)),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
+  }
+
+  async #progress(rows: readonly Pick<StoredRun, 'id' | 'state'>[]): Promise<Map<string, RunProgress>> {
+    const open = rows.filter(({ state }) => state !== 'ended').map(({ id }) => id);
+    return open.length === 0 ? new Map() : progressOf(this.#sql, open, !(await this.#storage.hasRoom()));
   }
 
   #pin(id: string): Promise<RowOf<typeof PIN> | null> {
@@ -138,14 +151,15 @@ function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number |
   return { id, kind, build, buildId, state, verdict, machine, combination, waiting, attempts };
 }
 
-function runSummary(row: StoredRun): RunSummary {
+function runSummary(row: StoredRun, progress: ReadonlyMap<string, RunProgress>): RunSummary {
   return {
     id: row.id,
     name: row.name,
     state: row.state,
-    verdict: row.verdict,
+    verdict: row.state === 'ended' ? row.verdict : null,
     counts: row.counts,
     jobs: { total: row.jobs_total, ended: row.jobs_ended },
+    progress: progress.get(row.id) ?? null,
     trigger: { kind: row.trigger_kind, detail: row.trigger_detail },
     builds: row.spec.builds.map(({ name }) => name),
     createdAt: row.created_at.toISOString(),

@@ -26,7 +26,7 @@ function counting(tx: Queries): { queries: Queries; count: () => number } {
 }
 
 it('a run is stored in as many statements for 600 jobs as for one, and all of them are there', async () => {
-  const agent = await farm.agent({ m0: 'BUS_ADDR' });
+  const agent = await farm.agent({ m0: 'BUS_ADDR' }, { capabilities: ['test'] });
   await farm.sql.run(`update machine set desired = 'drained'`);
   for (const [table, columns] of [
     ['machine', 'agent, description, labels, desired, reachable, inventory'],
@@ -44,7 +44,7 @@ it('a run is stored in as many statements for 600 jobs as for one, and all of th
     const feasible = await runs.examine(JSON.stringify({ name: 'r', builds, machines }));
     return farm.sql.transaction(async (tx) => {
       const { queries, count } = counting(tx);
-      const id = await runs.store(queries, feasible, { kind: 'user', detail: 'tester', submitter: null });
+      const id = await runs.store(queries, feasible, { kind: 'user', by: '', detail: 'tester', submitter: null });
       return { id, count: count() };
     });
   };

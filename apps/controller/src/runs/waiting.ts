@@ -1,6 +1,7 @@
 import {
   aboutText,
   desiredInWords,
+  fewOf,
   startText,
   utcText,
   type ExpectedStart,
@@ -71,6 +72,34 @@ export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): 
     return { when: 'now', inMs: 0, text: `now on ${machine.name}`, lastSeenAt: null };
   }
   return { when: 'queue', inMs, text: whyTestWaits(facts), lastSeenAt: null };
+}
+
+/**
+ * Why none of a run's jobs can start until somebody does something; null when one can, or has only to wait its turn.
+ * @param machines of its queued tests
+ * @param builds how many builds of it are queued
+ */
+export function whyStuck({
+  machines,
+  builds,
+  builders,
+  storageFull,
+}: {
+  machines: readonly MachineFacts[];
+  builds: number;
+  builders: number;
+  storageFull: boolean;
+}): string | null {
+  if (machines.length === 0 && builds === 0) return null;
+  if (storageFull) return STORAGE_FULL;
+  if (builds > 0 && builders > 0) return null;
+  const obstacles = machines.map(obstacleOf);
+  if (obstacles.includes(null)) return null;
+  const texts = [
+    ...(builds > 0 ? [NO_BUILDER] : []),
+    ...obstacles.map((each) => (each === null ? '' : startText(each))),
+  ];
+  return fewOf(texts, 1);
 }
 
 const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention)';

@@ -5,6 +5,9 @@ import { Build } from './builds.js';
 
 @Entity('run')
 @Index('run_created', ['createdAt'])
+@Index('run_verdict', ['verdict', 'createdAt'], { where: `state = 'ended'` })
+@Index('run_open', ['createdAt'], { where: `state <> 'ended'` })
+@Index('run_submitted_by', ['submittedBy', 'createdAt'])
 export class Run {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pkey' })
   id: string;
@@ -25,6 +28,9 @@ export class Run {
   /** Id of the user's token that submitted it; null for webhooks, and for runs that repeat one of those. */
   @Column('uuid', { nullable: true })
   submitter: string | null;
+  /** Name of the user or webhook that submitted it; empty where that was not recorded. */
+  @Column('text', { default: '' })
+  submittedBy: string;
   @Column('boolean', { default: false })
   cancelRequested: boolean;
   /** Roll-ups, kept in the transactions that change what they sum up. */
@@ -54,6 +60,7 @@ export class Run {
 })
 @Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
+@Index('job_machine', ['machine', 'runId'])
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;

@@ -35,13 +35,27 @@ const numbered = (size: number, part: (index: number) => string): string => {
 const hosts = new AllowedHosts({ host: '127.0.0.1', hosts: ['farm.example'] });
 const report = (message: string): string =>
   renderReport({
-    run: { id: '', name: '', createdAt: '', endedAt: null, verdict: null },
+    run: {
+      id: '',
+      name: '',
+      state: 'ended',
+      createdAt: '',
+      endedAt: null,
+      verdict: null,
+      counts: {},
+      jobs: { total: 1, ended: 1 },
+      progress: null,
+    },
     builds: [],
     suites: [],
     matrix: [],
     findings: [],
     failures: [{ machine: 'm', build: 'b', class: 'infra', message }],
     skips: [],
+    unrun: [],
+    slowest: [],
+    timed: 0,
+    attempts: {},
     machines: [],
   });
 

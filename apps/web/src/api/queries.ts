@@ -1,6 +1,6 @@
 import { ApiError } from '@peerlab/client';
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
-import type { LogStream } from '@peerlab/contracts';
+import type { LogStream, RunFilter } from '@peerlab/contracts';
 import type { HistorySearch, TrendsSearch } from '../search.js';
 import { call } from './client.js';
 
@@ -27,6 +27,13 @@ export const gridQuery = (run: string | undefined) =>
     queryKey: ['grid', run ?? 'newest'],
     queryFn: ({ signal }) =>
       call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
+  });
+
+/** The grid of a run with all that is known of each cell, for its report. `news`: changes with what the report says. */
+export const runGridQuery = (run: string, news: string) =>
+  queryOptions({
+    queryKey: ['grid', run, 'cells', news],
+    queryFn: ({ signal }) => call('getGrid', { query: { run } }, signal),
   });
 
 /**
@@ -90,11 +97,15 @@ export const resultQuery = (attempt: string, suite: string, test: string) =>
     queryFn: ({ signal }) => call('getResult', { params: { attempt }, query: { suite, test } }, signal),
   });
 
-export const runsQuery = () =>
+export const runsQuery = (filter: RunFilter = {}) =>
   infiniteQueryOptions({
-    queryKey: ['runs'],
+    queryKey: ['runs', filter],
     queryFn: ({ pageParam, signal }) =>
-      call('listRuns', { query: { limit: RUNS_PAGE, ...(pageParam === null ? {} : { before: pageParam }) } }, signal),
+      call(
+        'listRuns',
+        { query: { ...filter, limit: RUNS_PAGE, ...(pageParam === null ? {} : { before: pageParam }) } },
+        signal,
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => (page.length < RUNS_PAGE ? null : (page.at(-1)?.cursor ?? null)),
   });

@@ -55,7 +55,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
         <p>Never run on this combination with this build.</p>
       ) : (
         <QuerySection query={query} what="the result">
-          {(result) => <Evidence cell={result} />}
+          {(result) => <Evidence cell={result} kind={at.combination.identity.pathKind} />}
         </QuerySection>
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />

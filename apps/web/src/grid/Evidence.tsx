@@ -1,11 +1,11 @@
-import { VERDICT_TABLE, type Proof, type ResultView } from '@peerlab/contracts';
+import { proofText, VERDICT_TABLE, type PathKind, type Proof, type ResultView } from '@peerlab/contracts';
 import { Fragment, type ReactNode } from 'react';
-import { bytesText, countText } from '../ui/numbers.js';
+import { proofDetailText } from '../runs/evidence.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
 
 /** Verdict, reason and proof of a result. */
-export function Evidence({ cell }: { cell: ResultView }): ReactNode {
+export function Evidence({ cell, kind }: { cell: ResultView; kind: PathKind }): ReactNode {
   return (
     <>
       <p className="row">
@@ -13,14 +13,13 @@ export function Evidence({ cell }: { cell: ResultView }): ReactNode {
         {cell.durationMs !== null && <span className="muted">took {durationText(cell.durationMs)}</span>}
       </p>
       <p className="reason">{cell.reason ?? VERDICT_TABLE[cell.verdict].help}</p>
-      {cell.proof !== null && <ProofFacts proof={cell.proof} />}
+      {cell.proof !== null && <ProofFacts proof={cell.proof} kind={kind} />}
     </>
   );
 }
 
 /** The path that the data took, as counted by the drivers of the devices. */
-function ProofFacts({ proof }: { proof: Proof }): ReactNode {
-  const expected = { peer: 'the peer path', ram: 'RAM', any: 'no claim' }[proof.expected];
+function ProofFacts({ proof, kind }: { proof: Proof; kind: PathKind }): ReactNode {
   const [alias = 0, ram = 0] = ['alias pages', 'RAM pages'].map((name) => Number(proof.detail[name] ?? 0));
   return (
     <section aria-label="Proof of the path" className="proof">
@@ -32,23 +31,15 @@ function ProofFacts({ proof }: { proof: Proof }): ReactNode {
         </div>
       )}
       <dl className="facts">
-        <dt>Expected</dt>
-        <dd>{expected}</dd>
         <dt>Taken</dt>
-        <dd>{proof.taken === 'ram' ? 'RAM' : <code>{proof.taken}</code>}</dd>
+        <dd>{proofText(proof, kind)}</dd>
         {Object.entries(proof.detail).map(([name, value]) => (
           <Fragment key={name}>
             <dt>{name}</dt>
-            <dd>{detailText(name, value)}</dd>
+            <dd>{proofDetailText(name, value)}</dd>
           </Fragment>
         ))}
       </dl>
     </section>
   );
-}
-
-function detailText(name: string, value: Proof['detail'][string]): string {
-  if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'string') return value;
-  return name.startsWith('bytes ') ? bytesText(value) : countText(value);
 }

@@ -116,7 +116,7 @@ function Results({
   return (
     <>
       <QuerySection query={query} what="the result">
-        {(result) => <Evidence cell={result} />}
+        {(result) => <Evidence cell={result} kind={combination.identity.pathKind} />}
       </QuerySection>
       {grid.combination === null && (
         <p className="muted">

@@ -1,6 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useLocation } from '@tanstack/react-router';
-import { LOG_STREAMS, type AttemptDetail, type LogStream } from '@peerlab/contracts';
+import {
+  countVerdicts,
+  LOG_STREAMS,
+  verdictOfAttempt,
+  verdictOfFailure,
+  VERDICT_TABLE,
+  wrongText,
+  type AttemptDetail,
+  type LogStream,
+} from '@peerlab/contracts';
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
@@ -9,10 +18,11 @@ import { FailureNotice } from '../runs/AttemptBox.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
 import { StageStrip } from '../runs/StageStrip.js';
+import type { AttemptSearch } from '../search.js';
 import { countText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
-import { PathChip, StateBadge } from '../ui/verdict.js';
+import { PathChip, StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
 
 const route = getRouteApi('/attempts/$attempt');
 /** Interval at which the line counts of a running attempt are fetched, in milliseconds. */
@@ -27,7 +37,11 @@ export function AttemptPage(): ReactNode {
     refetchInterval: ({ state }) => (state.data?.state === 'ended' ? false : COUNTS_MS),
   });
   const attempt = query.data;
-  useTitle(attempt === undefined ? 'Attempt' : `Attempt ${attempt.number}, ${attempt.machine ?? attempt.build}`);
+  const verdict = attempt === undefined || attempt.kind === 'build' ? null : verdictOfAttempt(attempt);
+  const standing = verdict === null ? '' : `${VERDICT_TABLE[verdict].label}: `;
+  useTitle(
+    attempt === undefined ? 'Attempt' : `${standing}attempt ${attempt.number}, ${attempt.machine ?? attempt.build}`,
+  );
   return (
     <QuerySection query={query} what="the attempt" heading="Attempt">
       {(data) => (
@@ -64,15 +78,55 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           </Link>
           {attempt.kind === 'test' && ` on ${attempt.machine ?? 'no machine yet'}`}
         </h1>
+        <AttemptStanding attempt={attempt} />
         {attempt.combination !== null && <PathChip kind={attempt.combination.identity.pathKind} />}
-        {attempt.state !== 'ended' && <StateBadge state={attempt.state} />}
         <span className="muted">
           attempt {attempt.number} by {attempt.agent}, started <Ago at={attempt.startedAt} />,{' '}
           <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
-      <StageStrip kind={attempt.kind} stages={attempt.stages} ended={attempt.state === 'ended'} />
+      <StageStrip
+        kind={attempt.kind}
+        stages={attempt.stages}
+        failure={attempt.failure}
+        ended={attempt.state === 'ended'}
+      />
       <FailureNotice attempt={attempt} />
+    </>
+  );
+}
+
+/** Its verdict with the counts; before its end what it does, and what has gone wrong so far. */
+function AttemptStanding({ attempt }: { attempt: AttemptDetail }): ReactNode {
+  const { kind, state, results, failure } = attempt;
+  if (kind === 'build') {
+    if (state !== 'ended') return <StateBadge state={state} />;
+    return failure === null ? (
+      <StateBadge state="ready" />
+    ) : (
+      <VerdictMark verdict={verdictOfFailure(failure.class)} long />
+    );
+  }
+  const verdict = verdictOfAttempt(attempt);
+  const counts = countVerdicts(results);
+  if (verdict !== null) {
+    return (
+      <>
+        <VerdictMark verdict={verdict} long />
+        <VerdictCounts counts={counts} />
+      </>
+    );
+  }
+  const wrong = wrongText(counts);
+  return (
+    <>
+      <StateBadge state={state} />
+      {results.length > 0 && (
+        <span className="muted">
+          {countText(results.length)} {results.length === 1 ? 'result' : 'results'},{' '}
+          {wrong === '' ? 'no failure' : wrong} so far
+        </span>
+      )}
     </>
   );
 }
@@ -122,7 +176,13 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
         })}
       </nav>
       {view === 'evidence' || stream === undefined ? (
-        <Evidence attempt={attempt} />
+        <Evidence
+          attempt={attempt}
+          search={search}
+          onChange={(next) =>
+            void navigate({ search: (before) => ({ ...before, ...next }), replace: true, resetScroll: false })
+          }
+        />
       ) : (
         <LogView
           key={`${attempt.id}/${stream}`}
@@ -149,11 +209,19 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
   );
 }
 
-function Evidence({ attempt }: { attempt: AttemptDetail }): ReactNode {
+function Evidence({
+  attempt,
+  search,
+  onChange,
+}: {
+  attempt: AttemptDetail;
+  search: AttemptSearch;
+  onChange: (next: Pick<AttemptSearch, 'sort' | 'verdict'>) => void;
+}): ReactNode {
   return (
     <>
+      <ResultTable attempt={attempt} search={search} onChange={onChange} />
       <KernelTable attempt={attempt} />
-      <ResultTable attempt={attempt} />
       <MeasurementTable measurements={attempt.measurements} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (
         <p className="muted">A build has no test results; its log has the details.</p>

@@ -1,31 +1,37 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { RunDetail } from '@peerlab/contracts';
-import { useState, type ReactNode } from 'react';
+import { runPhase, standingText, type RunDetail } from '@peerlab/contracts';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
+import { whenThere } from '../lazy-page.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
-import { QuerySection, useTitle, WriteError } from '../ui/section.js';
+import { Loading, QuerySection, useTitle, WriteError } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
-import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
+import { RunStanding, VerdictCounts } from '../ui/verdict.js';
 
 const route = getRouteApi('/runs/$run');
+/** Loaded separately: what a run showed needs its whole grid, which comes later than the page. */
+const RunReport = lazy(whenThere(async () => ({ default: (await import('../runs/RunReport.js')).RunReport })));
 
 /** One run: its jobs, live, and the actions on it. */
 export function RunPage(): ReactNode {
   const { run: id } = route.useParams();
   useTopics(`run:${id}`);
   const query = useQuery(runQuery(id));
-  useTitle(query.data === undefined ? 'Run' : `${query.data.verdict ?? query.data.state}: ${query.data.name}`);
+  useTitle(query.data === undefined ? 'Run' : `${standingText(query.data)}: ${query.data.name}`);
   return (
     <QuerySection query={query} what="the run" heading="Run">
       {(run) => (
         <>
           <RunHead run={run} />
+          <Suspense fallback={<Loading what="the report" />}>
+            <RunReport run={run} />
+          </Suspense>
           <JobList run={run} />
           <RunSource run={run} />
         </>
@@ -42,8 +48,7 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
       </p>
       <div className="page-head">
         <h1>{run.name}</h1>
-        {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}
-        {run.state !== 'ended' && <StateBadge state={run.state} />}
+        <RunStanding run={run} />
         {run.cancelRequested && <span className="chip">{run.state === 'ended' ? 'canceled' : 'cancel requested'}</span>}
         {run.pin !== null && <span className="chip">pinned by {run.pin.by}</span>}
         <RunActions run={run} />
@@ -74,7 +79,7 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
           </dd>
         </div>
         <div>
-          <dt>{run.endedAt === null ? 'Running for' : 'Took'}</dt>
+          <dt>{run.endedAt !== null ? 'Took' : runPhase(run) === 'running' ? 'Running for' : 'Since it began'}</dt>
           <dd>{run.startedAt === null ? 'not started' : <Elapsed from={run.startedAt} to={run.endedAt} />}</dd>
         </div>
       </dl>

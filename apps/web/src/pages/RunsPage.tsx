@@ -1,18 +1,18 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { RunSummary } from '@peerlab/contracts';
-import { useMemo, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { PickBar, readPicks, togglePick } from '../compare/PickBar.js';
 import { useTopics } from '../api/live-context.js';
 import { runsQuery } from '../api/queries.js';
 import type { RunsSearch } from '../search.js';
+import { RunFilters } from '../runs/RunFilters.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useListKeys } from '../ui/list-keys.js';
 import { ListTable } from '../ui/ListTable.js';
-import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
-import { StateBadge, VerdictCounts, VerdictMark } from '../ui/verdict.js';
+import { RunStanding, VerdictCounts } from '../ui/verdict.js';
 
 const route = getRouteApi('/runs');
 
@@ -21,10 +21,11 @@ export function RunsPage(): ReactNode {
   useTitle('Runs');
   useTopics('runs');
   useListKeys();
-  const { q, pick } = route.useSearch();
+  const { pick, ...filter } = route.useSearch();
   const navigate = route.useNavigate();
-  const query = useInfiniteQuery(runsQuery());
-  const pattern = useMemo(() => readPattern(q), [q]);
+  // While the next list loads, the one before stays.
+  const query = useInfiniteQuery({ ...runsQuery(filter), placeholderData: keepPreviousData });
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
   const picked = readPicks(pick);
   const change = (next: Partial<RunsSearch>): void =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace: true, resetScroll: false });
@@ -34,21 +35,28 @@ export function RunsPage(): ReactNode {
         <h1>Runs</h1>
         <FilterField
           label="Filter runs"
-          placeholder="Filter by name, build or trigger   ( / )"
-          value={q ?? ''}
-          problem={pattern.problem}
+          placeholder="Part of the name   ( / )"
+          value={filter.q ?? ''}
+          maxLength={120}
           onChange={(next) => change({ q: next || undefined })}
         />
         <Link to="/submit" className="button primary push">
           Submit a run
         </Link>
       </div>
+      <RunFilters filter={filter} onChange={change} />
       <QuerySection query={query} what="the runs">
         {({ pages }) => {
           const all = pages.flat();
-          const shown = all.filter((run) =>
-            pattern.matches(`${run.name} ${run.builds.join(' ')} ${run.trigger.detail}`),
-          );
+          if (all.length === 0 && isFiltered) {
+            return (
+              <Empty title="No run matches the filter.">
+                <p>
+                  <Link to="/runs">Clear the filter</Link> to see all of them.
+                </p>
+              </Empty>
+            );
+          }
           if (all.length === 0) {
             return (
               <Empty title="No run yet.">
@@ -61,12 +69,11 @@ export function RunsPage(): ReactNode {
           return (
             <>
               <RunsTable
-                runs={shown}
+                runs={all}
                 picked={picked}
                 onPick={(run) => change({ pick: togglePick(picked, run).join(',') || undefined })}
               />
               <PickBar runs={all} picked={picked} onClear={() => change({ pick: undefined })} />
-              {shown.length === 0 && <Empty title="No loaded run matches the filter." />}
               {query.hasNextPage && (
                 <p>
                   <button type="button" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
@@ -111,13 +118,7 @@ function RunsTable({
         },
         {
           name: 'Verdict',
-          render: (run) => (
-            <>
-              {run.verdict !== null && <VerdictMark verdict={run.verdict} long />}{' '}
-              {run.state !== 'ended' && <StateBadge state={run.state} />}
-              {run.state === 'ended' && run.verdict === null && <span className="muted">none</span>}
-            </>
-          ),
+          render: (run) => <RunStanding run={run} />,
         },
         {
           name: 'Run',

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { AttemptSummary } from '@peerlab/contracts';
+import { FAILURE_POLICY, type AttemptSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Elapsed } from '../ui/time.js';
 import { StateBadge } from '../ui/verdict.js';
@@ -20,7 +20,7 @@ export function AttemptBox({ attempt, kind }: { attempt: AttemptSummary; kind: '
           Log
         </Link>
       </p>
-      <StageStrip kind={kind} stages={attempt.stages} ended={attempt.state === 'ended'} />
+      <StageStrip kind={kind} stages={attempt.stages} failure={attempt.failure} ended={attempt.state === 'ended'} />
       {attempt.progress !== null && attempt.state !== 'ended' && <Progress {...attempt.progress} />}
       <FailureNotice attempt={attempt} />
     </div>
@@ -42,7 +42,7 @@ export function FailureNotice({ attempt }: { attempt: AttemptSummary }): ReactNo
   return (
     <>
       {failure !== null && (
-        <div className="notice notice-bad">
+        <div className={`notice notice-${FAILURE_POLICY[failure.class].tone}`}>
           <p>
             <strong>{failure.class}</strong>
             {failure.stage !== null && ` in stage ${failure.stage}`}

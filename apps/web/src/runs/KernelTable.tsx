@@ -60,16 +60,12 @@ export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt:
               </>
             ),
           },
-          { name: 'Build-id', render: (kernel) => <code title={kernel.buildId}>{kernel.buildId.slice(0, 12)}</code> },
-          { name: 'Boot id', render: (kernel) => <code title={kernel.bootId}>{kernel.bootId.slice(0, 8)}</code> },
+          { name: 'Build-id', render: (kernel) => <code className="id">{kernel.buildId}</code> },
+          { name: 'Boot id', render: (kernel) => <code className="id">{kernel.bootId}</code> },
           {
             name: 'Nonce',
             render: (kernel) =>
-              kernel.nonce === null ? (
-                <span className="muted">none</span>
-              ) : (
-                <code title={kernel.nonce}>{kernel.nonce.slice(0, 8)}</code>
-              ),
+              kernel.nonce === null ? <span className="muted">none</span> : <code className="id">{kernel.nonce}</code>,
           },
         ]}
       />

@@ -1,15 +1,36 @@
 import { Link } from '@tanstack/react-router';
-import type { AttemptDetail, Proof } from '@peerlab/contracts';
+import {
+  countVerdicts,
+  proofText,
+  VERDICT_TABLE,
+  VERDICTS,
+  type AttemptDetail,
+  type PathKind,
+  type Proof,
+  type ResultView,
+  type Verdict,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
+import { evidenceSearch, proofDetailText } from './evidence.js';
+import { arrangeResults } from './result-order.js';
+import { TestNames } from './TestNames.js';
 
-/** Results of an attempt in the order they ran, each with its log lines. */
-export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode {
-  const results = [...attempt.results].sort((a, b) => a.position - b.position);
-  if (results.length === 0) {
+/** Results of an attempt: what needs a look first, skipped tests by their reason. Order and filter are in the address. */
+export function ResultTable({
+  attempt,
+  search,
+  onChange,
+}: {
+  attempt: AttemptDetail;
+  search: Pick<AttemptSearch, 'sort' | 'verdict'>;
+  onChange: (next: Pick<AttemptSearch, 'sort' | 'verdict'>) => void;
+}): ReactNode {
+  if (attempt.results.length === 0) {
     if (attempt.kind === 'build') return null;
     return (
       <section aria-labelledby="results-head">
@@ -20,75 +41,140 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
       </section>
     );
   }
+  const { rows, skipped } = arrangeResults(attempt.results, search);
   return (
     <section aria-labelledby="results-head">
-      <h2 id="results-head">Results</h2>
+      <div className="row">
+        <h2 id="results-head">Results</h2>
+        <VerdictFilter
+          counts={countVerdicts(attempt.results)}
+          chosen={search.verdict}
+          onChoose={(verdict) => onChange({ ...search, verdict })}
+        />
+        <label className="inline-field push">
+          Order
+          <select
+            value={search.sort ?? ''}
+            onChange={({ target }) => onChange({ ...search, sort: ORDERS.find((each) => each === target.value) })}
+          >
+            <option value="">what needs a look first</option>
+            <option value="time">time taken, longest first</option>
+            <option value="name">name</option>
+            <option value="run">as they ran</option>
+          </select>
+        </label>
+      </div>
       <ListTable
-        rows={results}
-        keyOf={(result) => result.position}
+        rows={rows}
+        keyOf={(result) => `${result.suite}/${result.test}`}
         columns={[
           { name: 'Verdict', render: (result) => <VerdictMark verdict={result.verdict} long /> },
+          { name: 'Test', render: (result) => <TestCell result={result} attempt={attempt} /> },
           {
-            name: 'Test',
-            render: (result) => (
-              <>
-                <span>
-                  <span className="muted">{result.suite}/</span>
-                  <Link
-                    to="/history"
-                    search={{ suite: result.suite, test: result.test, combination: attempt.combination?.hash }}
-                    title="history of this test on this combination"
-                  >
-                    {result.test}
-                  </Link>
-                </span>
-                {(result.signature ?? result.reason) !== null && (
-                  <div className="reason">{result.signature ?? result.reason}</div>
-                )}
-                {result.warnings.map((warning, index) => (
-                  <div key={index} className="reason">
-                    <span aria-hidden="true">⚠</span> {warning}
-                  </div>
-                ))}
-              </>
-            ),
+            name: 'Way of the data',
+            render: (result) =>
+              result.proof !== null && (
+                <ProofLine proof={result.proof} kind={attempt.combination?.identity.pathKind ?? null} />
+              ),
           },
-          { name: 'Proof', render: (result) => result.proof !== null && <ProofLine proof={result.proof} /> },
           {
             name: 'Took',
             className: 'number',
             render: (result) => (result.durationMs === null ? '–' : durationText(result.durationMs)),
           },
-          {
-            name: 'Log',
-            render: (result) =>
-              result.log !== null && (
-                <Link
-                  to="/attempts/$attempt"
-                  params={{ attempt: attempt.id }}
-                  search={{
-                    view: 'log',
-                    stream: result.log.stream,
-                    line: result.log.fromSeq + 1,
-                    to: result.log.toSeq + 1,
-                  }}
-                >
-                  {result.log.stream} {countText(result.log.fromSeq + 1)}–{countText(result.log.toSeq + 1)}
-                </Link>
-              ),
-          },
+          { name: 'Log', render: (result) => <LogLink result={result} attempt={attempt.id} /> },
         ]}
       />
+      {skipped.map(({ reason, results }) => (
+        <div key={reason} className="skip-group">
+          <p className="row">
+            <VerdictMark verdict="skip" long />
+            <strong>{reason}</strong>
+          </p>
+          {[...new Set(results.map(({ suite }) => suite))].map((suite) => (
+            <p key={suite}>
+              <TestNames suite={suite} tests={results.filter((each) => each.suite === suite).map(({ test }) => test)} />
+            </p>
+          ))}
+        </div>
+      ))}
     </section>
   );
 }
 
-function ProofLine({ proof }: { proof: Proof }): ReactNode {
-  const detail = Object.entries(proof.detail).map(([name, value]) => `${name}: ${value}`);
+const ORDERS = ['run', 'time', 'name'] as const;
+
+/** Counts by verdict; each is a button that leaves only its results, and once more all of them. */
+function VerdictFilter({
+  counts,
+  chosen,
+  onChoose,
+}: {
+  counts: Partial<Record<Verdict, number>>;
+  chosen: Verdict | undefined;
+  onChoose: (verdict: Verdict | undefined) => void;
+}): ReactNode {
   return (
-    <span title={[`expected ${proof.expected}`, ...detail].join('; ')}>
-      {proof.taken === 'ram' ? 'RAM' : <code>{proof.taken}</code>}
+    <span className="counts" role="group" aria-label="Only results with this verdict">
+      {VERDICTS.filter((verdict) => (counts[verdict] ?? 0) > 0 || verdict === chosen).map((verdict) => (
+        <button
+          key={verdict}
+          type="button"
+          className={`count verdict-${verdict}`}
+          aria-pressed={verdict === chosen}
+          title={VERDICT_TABLE[verdict].help}
+          onClick={() => onChoose(verdict === chosen ? undefined : verdict)}
+        >
+          <span aria-hidden="true">{VERDICT_TABLE[verdict].icon}</span> {countText(counts[verdict] ?? 0)}{' '}
+          {VERDICT_TABLE[verdict].label}
+        </button>
+      ))}
     </span>
+  );
+}
+
+function TestCell({ result, attempt }: { result: ResultView; attempt: AttemptDetail }): ReactNode {
+  return (
+    <>
+      <span>
+        <span className="muted">{result.suite}/</span>
+        <Link
+          to="/history"
+          search={{ suite: result.suite, test: result.test, combination: attempt.combination?.hash }}
+          title="history of this test on this combination"
+        >
+          {result.test}
+        </Link>
+      </span>
+      {(result.signature ?? result.reason) !== null && (
+        <div className="reason">{result.signature ?? result.reason}</div>
+      )}
+      {result.warnings.map((warning, index) => (
+        <div key={index} className="reason">
+          <span aria-hidden="true">⚠</span> {warning}
+        </div>
+      ))}
+    </>
+  );
+}
+
+function LogLink({ result: { log }, attempt }: { result: ResultView; attempt: string }): ReactNode {
+  if (log === null) return null;
+  return (
+    <Link to="/attempts/$attempt" params={{ attempt }} search={evidenceSearch(log)}>
+      {log.stream} {countText(log.fromSeq + 1)}–{countText(log.toSeq + 1)}
+    </Link>
+  );
+}
+
+/** The way that the data took, beside the one that was expected, and what was counted. */
+function ProofLine({ proof, kind }: { proof: Proof; kind: PathKind | null }): ReactNode {
+  const counted = Object.entries(proof.detail).map(([name, value]) => `${name} ${proofDetailText(name, value)}`);
+  return (
+    <>
+      <span>{proofText(proof, kind)}</span>
+      {counted.length > 0 && <div className="muted proof-counts">{counted.join(' · ')}</div>}
+    </>
   );
 }
 

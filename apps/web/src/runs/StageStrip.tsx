@@ -1,4 +1,4 @@
-import { BUILD_STAGES, STAGES, type AttemptSummary } from '@peerlab/contracts';
+import { BUILD_STAGES, STAGES, stageOutcome, type AttemptSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Elapsed } from '../ui/time.js';
 
@@ -8,10 +8,12 @@ type StageView = AttemptSummary['stages'][number];
 export function StageStrip({
   kind,
   stages,
+  failure,
   ended,
 }: {
   kind: 'build' | 'test';
   stages: readonly StageView[];
+  failure: AttemptSummary['failure'];
   ended: boolean;
 }): ReactNode {
   const names = kind === 'build' ? BUILD_STAGES : STAGES;
@@ -19,7 +21,7 @@ export function StageStrip({
     <ol className="stages" aria-label="Stages">
       {names.map((name) => {
         const view = stages.findLast(({ stage }) => stage === name);
-        const status = view?.status ?? 'waiting';
+        const status = view === undefined ? 'waiting' : stageOutcome(view.status, failure);
         const { icon, word } = LOOK[status];
         return (
           <li key={name} className={`stage stage-${status}`} title={view?.detail ?? undefined}>
@@ -47,4 +49,5 @@ const LOOK = {
   passed: { icon: '✓', word: 'passed' },
   failed: { icon: '✗', word: 'failed' },
   skipped: { icon: '–', word: 'skipped' },
+  stopped: { icon: '⊘', word: 'stopped: canceled' },
 } as const;

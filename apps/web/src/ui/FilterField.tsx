@@ -10,12 +10,17 @@ export function FilterField({
   onChange,
   problem,
   placeholder,
+  maxLength,
+  isMain = true,
 }: {
   label: string;
   value: string;
   onChange: (next: string) => void;
   problem?: string | null;
   placeholder?: string;
+  maxLength?: number;
+  /** Whether the key `/` goes to it. */
+  isMain?: boolean;
 }): ReactNode {
   const [text, setText] = useState(value);
   const sent = useRef(value);
@@ -33,11 +38,12 @@ export function FilterField({
     <span className="filter">
       <input
         type="search"
-        data-filter
+        data-filter={isMain ? true : undefined}
         aria-label={label}
         aria-invalid={isBad}
         placeholder={placeholder ?? label}
         spellCheck={false}
+        maxLength={maxLength}
         value={text}
         onChange={(event) => change(event.target.value)}
         onKeyDown={(event) => {

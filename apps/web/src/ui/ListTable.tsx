@@ -32,8 +32,8 @@ export function ListTable<T>({
     <table className={className === undefined ? 'list' : `list ${className}`}>
       <thead>
         <tr>
-          {columns.map(({ name, head = name, className }) => (
-            <th key={name} scope="col" className={className}>
+          {columns.map(({ name, head = name, className }, at) => (
+            <th key={at} scope="col" className={className}>
               {head}
             </th>
           ))}
@@ -42,8 +42,8 @@ export function ListTable<T>({
       <tbody>
         {rows.map((row, index) => (
           <tr key={keyOf(row, index)} className={rowClass?.(row)}>
-            {columns.map(({ name, className, render }) => (
-              <td key={name} data-label={name} className={className}>
+            {columns.map(({ name, className, render }, at) => (
+              <td key={at} data-label={name} className={className}>
                 {render(row)}
               </td>
             ))}

@@ -1,4 +1,12 @@
-import { VERDICT_TABLE, VERDICTS, type PathKind, type Verdict } from '@peerlab/contracts';
+import {
+  progressText,
+  runPhase,
+  VERDICT_TABLE,
+  VERDICTS,
+  type PathKind,
+  type RunSummary,
+  type Verdict,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText } from './numbers.js';
 
@@ -13,6 +21,28 @@ export function VerdictMark({ verdict, long = false }: { verdict: Verdict; long?
         {icon}
       </span>
       <span>{long ? label : letter}</span>
+    </span>
+  );
+}
+
+/** Where a run stands: its verdict when it has ended, before that what it does and how far it is. */
+export function RunStanding({
+  run,
+}: {
+  run: Pick<RunSummary, 'state' | 'verdict' | 'counts' | 'jobs' | 'progress'>;
+}): ReactNode {
+  if (run.state === 'ended') {
+    return run.verdict === null ? (
+      <span className="muted">no verdict</span>
+    ) : (
+      <VerdictMark verdict={run.verdict} long />
+    );
+  }
+  const progress = progressText(run);
+  return (
+    <span className="standing">
+      <StateBadge state={runPhase(run)} />
+      {progress !== '' && <span className="muted"> {progress}</span>}
     </span>
   );
 }
@@ -49,6 +79,7 @@ export function PathChip({ kind }: { kind: PathKind }): ReactNode {
 
 const STATE_LOOK: Record<string, { icon: string; tone: string }> = {
   queued: { icon: '◔', tone: 'quiet' },
+  waiting: { icon: '◔', tone: 'warn' },
   blocked: { icon: '◌', tone: 'quiet' },
   assigned: { icon: '◔', tone: 'live' },
   running: { icon: '◐', tone: 'live' },

@@ -23,7 +23,7 @@ import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts
 import { Fleet, MachineView } from '../schema/machines.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
-import { ListedRun, RunCursor, RunDetail, RunSummary } from '../schema/runs.js';
+import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
 import { MachineDesired } from '../schema/states.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
@@ -147,7 +147,7 @@ export const ROUTES = {
     method: 'GET',
     path: '/api/v1/runs',
     access: 'read',
-    query: z.object({
+    query: RunFilter.extend({
       before: RunCursor.optional(),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),

@@ -3,11 +3,15 @@ import { describe, expect, it } from 'vitest';
 import {
   bySeverity,
   exitCodeOf,
+  countVerdicts,
   judge,
+  PathKind,
+  proofText,
   type Proof,
   VERDICT_TABLE,
   type Verdict,
   VERDICTS,
+  verdictOfAttempt,
   verdictOfFailure,
   worstVerdict,
 } from '../index.js';
@@ -106,4 +110,36 @@ describe('verdict order', () => {
     expect(exitCodeOf('bounced')).toBe(1);
     expect(exitCodeOf('skip')).toBe(0);
   });
+});
+
+describe('the words of a proof', () => {
+  it('say what was expected, so that RAM by itself never looks like a fault', () => {
+    expect(proofText(proof({}), 'BUS_ADDR')).toBe('BUS_ADDR, as the topology predicts');
+    expect(proofText(proof({ taken: 'ram' }), 'BUS_ADDR')).toBe('RAM, but the topology predicts BUS_ADDR');
+    expect(proofText(proof({ taken: 'ram' }), 'NOT_SUPPORTED')).toBe('RAM, as expected: no peer path exists here');
+    expect(proofText(proof({ taken: 'ram', expected: 'ram' }), 'BUS_ADDR')).toBe('RAM, as the test expects');
+    expect(proofText(proof({ expected: 'ram' }), 'BUS_ADDR')).toBe('BUS_ADDR, but the test expects RAM');
+    expect(proofText(proof({ taken: 'ram', expected: 'any' }), 'BUS_ADDR')).toMatch(/expects no particular way/);
+  });
+
+  it('object exactly where the verdict does', () => {
+    const taken = fc.constantFrom('ram', ...PathKind.options);
+    const expected = fc.constantFrom('peer' as const, 'ram' as const, 'any' as const);
+    fc.assert(
+      fc.property(taken, expected, fc.constantFrom(...PathKind.options), (way, wanted, kind) => {
+        const shown = proof({ taken: way, expected: wanted });
+        const objects = /, but |does not exist/.test(proofText(shown, kind));
+        expect(objects).toBe(judge(passed(shown), kind).verdict !== 'pass');
+      }),
+    );
+  });
+});
+
+it('an attempt has a verdict when it has ended: the worst of its results and of its failure', () => {
+  const results = [{ verdict: 'pass' }, { verdict: 'tainted' }, { verdict: 'pass' }] as const;
+  expect(verdictOfAttempt({ state: 'running', failure: null, results })).toBeNull();
+  expect(verdictOfAttempt({ state: 'ended', failure: null, results })).toBe('tainted');
+  expect(verdictOfAttempt({ state: 'ended', failure: { class: 'provisioning' }, results })).toBe('fail');
+  expect(verdictOfAttempt({ state: 'ended', failure: { class: 'canceled' }, results: [] })).toBe('canceled');
+  expect(countVerdicts(results)).toEqual({ pass: 2, tainted: 1 });
 });

@@ -1,6 +1,7 @@
 import { FAILURE_POLICY, type FailureClass } from '../schema/failure.js';
 import type { PathKind } from '../schema/paths.js';
 import type { Proof } from '../schema/proof.js';
+import type { AttemptState } from '../schema/states.js';
 import { type ResultStatus, type Verdict, VERDICT_TABLE, type VerdictExitCode } from '../schema/verdict.js';
 
 export interface Judged {
@@ -40,6 +41,22 @@ export function judge(
       return { verdict: 'pass', reason: null };
     }
   }
+}
+
+/**
+ * What a proof shows and what was expected of it, in words that stand by themselves: that data took RAM is right in
+ * one test and the fault that the farm looks for in another. By the rule of `judgePath`.
+ * @param pathKind what the farm predicts from the inventory
+ */
+export function proofText({ expected, taken }: Pick<Proof, 'expected' | 'taken'>, pathKind: PathKind | null): string {
+  const way = taken === 'ram' ? 'RAM' : taken;
+  if (expected === 'any') return `${way}; the test expects no particular way`;
+  if (expected === 'ram') return taken === 'ram' ? 'RAM, as the test expects' : `${way}, but the test expects RAM`;
+  if (pathKind === null) return `${way}; the test expects the peer path`;
+  if (pathKind === 'NOT_SUPPORTED') {
+    return taken === 'ram' ? 'RAM, as expected: no peer path exists here' : `${way}, a path that does not exist here`;
+  }
+  return taken === pathKind ? `${way}, as the topology predicts` : `${way}, but the topology predicts ${pathKind}`;
 }
 
 function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
@@ -82,6 +99,28 @@ export function verdictOfFailure(failure: FailureClass): Verdict {
   if (failure === 'canceled') return 'canceled';
   if (failure === 'kernel-crash') return 'crash';
   return FAILURE_POLICY[failure].finding ? 'fail' : 'infra';
+}
+
+/** The verdict of an attempt at a test; null before its end. */
+export function verdictOfAttempt({
+  state,
+  failure,
+  results,
+}: {
+  state: AttemptState;
+  failure: { class: FailureClass } | null;
+  results: readonly { verdict: Verdict }[];
+}): Verdict | null {
+  if (state !== 'ended') return null;
+  const own = failure === null ? [] : [verdictOfFailure(failure.class)];
+  return worstVerdict([...results.map(({ verdict }) => verdict), ...own]) ?? 'not-reached';
+}
+
+/** How many results have each verdict. */
+export function countVerdicts(results: readonly { verdict: Verdict }[]): Partial<Record<Verdict, number>> {
+  const counts: Partial<Record<Verdict, number>> = {};
+  for (const { verdict } of results) counts[verdict] = (counts[verdict] ?? 0) + 1;
+  return counts;
 }
 
 /** Exit code for a run's verdict; a run without one says nothing about the kernel: 2. */

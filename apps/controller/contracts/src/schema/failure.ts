@@ -21,6 +21,8 @@ export interface FailurePolicy {
   retries: number;
   /** Whether the kernel under test is to blame: a finding (exit 1) and not noise (exit 2). */
   finding: boolean;
+  /** How it is shown everywhere: `bad` = something went wrong, `quiet` = somebody wanted it so. */
+  tone: 'bad' | 'quiet';
   help: string;
 }
 
@@ -29,55 +31,75 @@ export const FAILURE_POLICY: Record<FailureClass, FailurePolicy> = {
     owner: 'submitter',
     retries: 0,
     finding: false,
+    tone: 'bad',
     help: 'The run asks for something that cannot be done; correct the named field.',
   },
   build: {
     owner: 'submitter',
     retries: 0,
     finding: true,
+    tone: 'bad',
     help: 'The series does not apply or compile; the message names patch, file and hunk or line.',
   },
   infrastructure: {
     owner: 'lab',
     retries: 2,
     finding: false,
+    tone: 'bad',
     help: 'The lab failed (network, power, disk, agent); nothing is known about the kernel.',
   },
   provisioning: {
     owner: 'submitter',
     retries: 0,
     finding: true,
+    tone: 'bad',
     help: 'The kernel was installed but did not come up as itself; read the serial stream of the boot stage.',
   },
   'kernel-crash': {
     owner: 'submitter',
     retries: 0,
     finding: true,
+    tone: 'bad',
     help: 'The kernel crashed; the signature and the serial stream tell where.',
   },
   timeout: {
     owner: 'submitter',
     retries: 0,
     finding: true,
+    tone: 'bad',
     help: 'A test or suite ran past its limit; the machine was reset.',
   },
   harness: {
     owner: 'peerlab',
     retries: 1,
     finding: false,
+    tone: 'bad',
     help: 'The test program itself misbehaved (no plan, broken output).',
   },
   'agent-bug': {
     owner: 'peerlab',
     retries: 1,
     finding: false,
+    tone: 'bad',
     help: 'The agent met a state it has no answer to; please report it with the agent stream.',
   },
   'controller-bug': {
     owner: 'peerlab',
     retries: 0,
     finding: false,
+    tone: 'bad',
     help: 'The controller met a state it has no answer to; please report it with the correlation id.',
   },
-  canceled: { owner: 'submitter', retries: 0, finding: false, help: 'Canceled on request; the machine was restored.' },
+  canceled: {
+    owner: 'submitter',
+    retries: 0,
+    finding: false,
+    tone: 'quiet',
+    help: 'Canceled on request; the machine was restored.',
+  },
 };
+
+/** What a stage shows: one that was stopped on request did not fail. */
+export function stageOutcome<S extends string>(status: S, failure: { class: FailureClass } | null): S | 'stopped' {
+  return status === 'failed' && failure !== null && FAILURE_POLICY[failure.class].tone === 'quiet' ? 'stopped' : status;
+}

@@ -1,6 +1,10 @@
 import { figureText } from './figure.js';
 import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import type { Verdict } from '../../schema/verdict.js';
+import { standingText } from '../run-standing.js';
+
+/** Of a run without a finding. */
+export const NO_FINDING = 'None: every test that ran passed.';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;
@@ -10,13 +14,13 @@ export function renderReport(report: RunReport): string {
   const { run } = report;
   const parts = [
     `## ${run.name}`,
-    `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${run.verdict ?? 'no verdict yet'}**.`,
+    `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${standingText(run)}**.`,
     list(report.builds.map(({ name, release, config }) => `\`${name}\`: ${release ?? 'not built'}, config ${config}`)),
     '### Results',
     'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',
     matrix(report),
     '### Findings',
-    report.findings.length === 0 ? 'None: every test that ran passed.' : list(report.findings.map(findingText)),
+    report.findings.length === 0 ? NO_FINDING : list(report.findings.map(findingText)),
   ];
   if (report.failures.length > 0) {
     parts.push(
@@ -24,14 +28,12 @@ export function renderReport(report: RunReport): string {
       list(report.failures.map((f) => `${f.machine ?? 'build'}/${f.build}: **${f.class}** ${oneLine(f.message)}`)),
     );
   }
+  if (report.unrun.length > 0) parts.push('### Did not run', list(report.unrun.map(findingText)));
   if (report.skips.length > 0) parts.push('### Skipped', list(report.skips.map(skipText)));
   if (report.machines.length > 0) {
     parts.push(
       '### Measurements',
-      'Ratios only, emulation: the machines are emulated in software, so a figure means something beside another of ' +
-        'the same machine and nothing by itself. Median (lower to upper quartile, number of samples). “÷ RAM” and ' +
-        '“÷ fallback” compare with the same access to system memory and with migration back to it in the same ' +
-        'kernel; “÷ before” with the kernel without the feature, which must migrate where the other takes an alias.',
+      MEASURED_HOW,
       overview(report.machines),
       ...report.machines.flatMap((machine) => [
         `#### ${machine.machine}: ${[machine.topology, machine.pathKind, `IOMMU ${machine.iommu}`].filter((t) => t !== '').join(', ')}`,
@@ -41,6 +43,13 @@ export function renderReport(report: RunReport): string {
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
+
+/** What the figures are, and what they are not. */
+export const MEASURED_HOW =
+  'Ratios only, emulation: the machines are emulated in software, so a figure means something beside another of ' +
+  'the same machine and nothing by itself. Median (lower to upper quartile, number of samples). “÷ RAM” and ' +
+  '“÷ fallback” compare with the same access to system memory and with migration back to it in the same ' +
+  'kernel; “÷ before” with the kernel without the feature, which must migrate where the other takes an alias.';
 
 const escaped = (text: string): string => oneLine(text).replaceAll('|', '\\|');
 const oneLine = (text: string): string =>
@@ -134,7 +143,13 @@ function overview(machines: readonly MachineMetrics[]): string {
   return rows.length === 0 ? '' : markdownTable(['machine', 'path', 'IOMMU', 'build', ...aliases], rows);
 }
 
-function metricTable({ builds, rows }: MachineMetrics): string {
+function metricTable(machine: MachineMetrics): string {
+  const { head, rows } = metricCells(machine);
+  return markdownTable(head, rows);
+}
+
+/** The table of a machine's figures as texts: head and rows, without columns that no row has. */
+export function metricCells({ builds, rows }: MachineMetrics): { head: string[]; rows: string[][] } {
   const head = builds.flatMap((build) => [build, '÷ RAM', '÷ fallback', '÷ before']);
   // A comparison that no row of the build has is no column.
   const cells = rows.map(({ values }) =>
@@ -147,8 +162,12 @@ function metricTable({ builds, rows }: MachineMetrics): string {
   );
   const used = head.map((_, index) => cells.some((row) => row[index] !== ''));
   const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
-  return markdownTable(
-    ['metric', 'unit', ...keep(head)],
-    rows.map(({ name, unit, better }, index) => [name, `${unit}, ${better} is better`, ...keep(cells[index] ?? [])]),
-  );
+  return {
+    head: ['metric', 'unit', ...keep(head)],
+    rows: rows.map(({ name, unit, better }, index) => [
+      name,
+      `${unit}, ${better} is better`,
+      ...keep(cells[index] ?? []),
+    ]),
+  };
 }

@@ -1,4 +1,5 @@
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
+import { bySeverity } from '../verdict.js';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/runs.js';
@@ -28,7 +29,7 @@ export interface Finding {
   places: string[];
 }
 
-/** Tests of a suite that were skipped for one reason. */
+/** Tests of a suite that did not run, for one reason. */
 export interface SkipGroup {
   suite: string;
   reason: string;
@@ -55,16 +56,28 @@ export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
 }
 
 export interface RunReport {
-  run: Pick<RunDetail, 'id' | 'name' | 'verdict' | 'createdAt' | 'endedAt'>;
+  run: Pick<RunDetail, 'id' | 'name' | 'state' | 'verdict' | 'counts' | 'jobs' | 'progress' | 'createdAt' | 'endedAt'>;
   builds: { name: string; release: string | null; config: string }[];
   suites: string[];
   matrix: MatrixRow[];
+  /** What somebody has to look at, the worst first. */
   findings: Finding[];
   skips: SkipGroup[];
+  /** Canceled or not reached: it says nothing by itself. */
+  unrun: Finding[];
+  /** Of all tests with a duration, the longest first; at most SLOWEST_MAX. */
+  slowest: { suite: string; test: string; place: string; durationMs: number }[];
+  /** How many tests have a duration. */
+  timed: number;
+  /** Attempt by place, as findings and skips name the places. */
+  attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
   failures: { build: string; machine: string | null; class: string; message: string }[];
   machines: MachineMetrics[];
 }
+
+/** Tests that `slowest` names. */
+const SLOWEST_MAX = 10;
 
 /** Everything that a run showed, arranged for people. Pure. */
 export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineSummary[]): RunReport {
@@ -83,11 +96,28 @@ export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly Machi
     grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
   );
   return {
-    run: { id: run.id, name: run.name, verdict: run.verdict, createdAt: run.createdAt, endedAt: run.endedAt },
+    run: {
+      id: run.id,
+      name: run.name,
+      state: run.state,
+      verdict: run.verdict,
+      counts: run.counts,
+      jobs: run.jobs,
+      progress: run.progress,
+      createdAt: run.createdAt,
+      endedAt: run.endedAt,
+    },
     builds: [...builds.values()],
     suites: [...new Set(grid.rows.map(({ suite }) => suite))],
     matrix: places.map((place, column) => matrixRow(grid, place, column)),
     ...groupResults(grid, places),
+    ...slowestOf(grid, places),
+    attempts: Object.fromEntries(
+      grid.columns.flatMap(({ attemptId }, column) => {
+        const place = places[column];
+        return attemptId === null || place === undefined ? [] : [[placeName(place), attemptId]];
+      }),
+    ),
     failures: run.jobViews.flatMap(({ build, machine, attempts }) => {
       const failure = attempts.at(-1)?.failure;
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
@@ -108,7 +138,19 @@ function matrixRow(grid: Grid, place: Place, column: number): MatrixRow {
   return { ...place, verdict: grid.columns[column]?.verdict ?? null, suites };
 }
 
-function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'findings' | 'skips'> {
+/** How findings and skips name a place: `machine/build`. */
+const placeName = ({ machine, build }: Place): string => `${machine}/${build}`;
+
+function slowestOf(grid: Grid, places: readonly Place[]): Pick<RunReport, 'slowest' | 'timed'> {
+  const all = grid.cells.flatMap(({ row, column, durationMs }) => {
+    const [what, place] = [grid.rows[row], places[column]];
+    if (durationMs === null || what === undefined || place === undefined) return [];
+    return [{ suite: what.suite, test: what.test, place: placeName(place), durationMs }];
+  });
+  return { slowest: all.toSorted((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST_MAX), timed: all.length };
+}
+
+function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'findings' | 'skips' | 'unrun'> {
   const findings = new Map<string, Finding>();
   const skips = new Map<string, SkipGroup>();
   for (const cell of grid.cells) {
@@ -117,7 +159,7 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
     if (row === undefined || place === undefined || cell.verdict === 'pass') continue;
     const { suite, test } = row;
     const reason = cell.reason ?? VERDICT_TABLE[cell.verdict].help;
-    const where = `${place.machine}/${place.build}`;
+    const where = placeName(place);
     if (cell.verdict === 'skip') {
       const key = JSON.stringify([suite, reason]);
       const group = skips.get(key) ?? { suite, reason, tests: [], places: [] };
@@ -137,7 +179,12 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
     const key = JSON.stringify(alike);
     merged.set(key, { ...alike, tests: [...(merged.get(key)?.tests ?? []), ...tests] });
   }
-  return { findings: [...merged.values()], skips: [...skips.values()] };
+  const found = [...merged.values()].toSorted((a, b) => bySeverity(a.verdict, b.verdict));
+  return {
+    findings: found.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong),
+    unrun: found.filter(({ verdict }) => !VERDICT_TABLE[verdict].wrong),
+    skips: [...skips.values()],
+  };
 }
 
 /**

@@ -81,6 +81,7 @@ const grid: Grid = {
 const run = {
   id: uuid,
   name: 'matrix',
+  state: 'ended',
   verdict: 'fail',
   createdAt: '2026-01-01T00:00:00Z',
   endedAt: '2026-01-01T01:00:00Z',
@@ -128,6 +129,34 @@ describe('report', () => {
     expect(renderReport(reportOfRun(run, { ...grid, cells }, machines))).toContain(
       '- **infra** 2 tests of p2p (F01, F02) on m1/patched: the agent restarted',
     );
+  });
+
+  it('keeps what was canceled or not reached out of the findings, and those the worst first', () => {
+    const cells = [
+      cell(0, 0, 'canceled', 'the run was canceled'),
+      cell(1, 0, 'tainted', 'a warning'),
+      cell(0, 1, 'not-reached', 'a crash before it'),
+      cell(1, 1, 'crash', 'BUG'),
+    ];
+    const stopped = reportOfRun(run, { ...grid, cells }, machines);
+    expect(stopped.findings.map(({ verdict }) => verdict)).toEqual(['crash', 'tainted']);
+    expect(stopped.unrun.map(({ verdict }) => verdict)).toEqual(['canceled', 'not-reached']);
+    expect(renderReport(stopped)).toContain('### Did not run\n\n- **canceled** `p2p/F01` on m1/base');
+  });
+
+  it('names the slowest tests with their places, and of how many', () => {
+    const cells = [
+      cell(0, 0, 'pass'),
+      { ...cell(1, 1, 'pass'), durationMs: 700 },
+      { ...cell(0, 1, 'skip'), durationMs: null },
+    ];
+    const timed = reportOfRun(run, { ...grid, cells }, machines);
+    expect(timed.slowest).toEqual([
+      { suite: 'p2p', test: 'F02', place: 'm1/patched', durationMs: 700 },
+      { suite: 'p2p', test: 'F01', place: 'm1/base', durationMs: 1 },
+    ]);
+    expect(timed.timed).toBe(2);
+    expect(timed.attempts['m1/patched']).toBe(uuid);
   });
 
   it('says when there is nothing to find', () => {

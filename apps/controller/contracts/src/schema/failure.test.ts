@@ -1,0 +1,10 @@
+import { expect, it } from 'vitest';
+import { FAILURE_POLICY, FailureClass, stageOutcome } from './failure.js';
+
+it('a canceled attempt is nobody’s fault: of all classes it alone is shown without alarm', () => {
+  expect(FailureClass.options.filter((each) => FAILURE_POLICY[each].tone === 'quiet')).toEqual(['canceled']);
+  expect(stageOutcome('failed', { class: 'canceled' })).toBe('stopped');
+  expect(stageOutcome('failed', { class: 'provisioning' })).toBe('failed');
+  expect(stageOutcome('failed', null)).toBe('failed');
+  expect(stageOutcome('passed', { class: 'canceled' })).toBe('passed');
+});

@@ -1,0 +1,279 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import {
+  wrongText,
+  type MachineSummary,
+  type RunDetail,
+  type RunReport as Report,
+  type Verdict,
+} from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import { fleetQuery, runGridQuery } from '../api/queries.js';
+import { countsText, MEASURED_HOW, metricCells, NO_FINDING, reportOfRun } from '../share/report.js';
+import type { AttemptSearch } from '../search.js';
+import { ListTable } from '../ui/ListTable.js';
+import { countText } from '../ui/numbers.js';
+import { QuerySection } from '../ui/section.js';
+import { durationText } from '../ui/time.js';
+import { PathChip, VerdictMark } from '../ui/verdict.js';
+import { TestNames } from './TestNames.js';
+
+const NO_MACHINES: readonly MachineSummary[] = [];
+
+/** What a run showed: the same model as its Markdown report, findings first. */
+export function RunReport({ run }: { run: RunDetail }): ReactNode {
+  // Fetched again when it says something new: a job has ended, or something went wrong.
+  const news = `${run.jobs.ended} ${wrongText(run.counts)}`;
+  const hasResults = Object.keys(run.counts).length > 0;
+  const query = useQuery({ ...runGridQuery(run.id, news), enabled: hasResults, placeholderData: keepPreviousData });
+  const fleet = useQuery(fleetQuery());
+  const machines = fleet.data?.machines ?? NO_MACHINES;
+  const grid = query.data;
+  const report = useMemo(() => (grid === undefined ? null : reportOfRun(run, grid, machines)), [run, grid, machines]);
+  if (!hasResults) return null;
+  return (
+    <QuerySection query={query} what="the report">
+      {() =>
+        report !== null &&
+        report.matrix.length > 0 && (
+          <>
+            <Findings report={report} isEnded={run.state === 'ended'} />
+            <Matrix report={report} />
+            <Unrun title="Did not run" groups={report.unrun} report={report} />
+            <Unrun title="Skipped, by reason" groups={report.skips} report={report} />
+            <Slowest report={report} />
+            <Measured report={report} />
+          </>
+        )
+      }
+    </QuerySection>
+  );
+}
+
+function Findings({ report, isEnded }: { report: Report; isEnded: boolean }): ReactNode {
+  const { findings, failures } = report;
+  return (
+    <section aria-labelledby="findings-head">
+      <h2 id="findings-head">Findings</h2>
+      {findings.length === 0 && <p>{isEnded ? NO_FINDING : 'None so far.'}</p>}
+      <ul className="findings">
+        {findings.map(({ suite, tests, verdict, reason, places }, index) => (
+          <li key={index}>
+            <p className="row">
+              <VerdictMark verdict={verdict} long />
+              <TestNames suite={suite} tests={tests} />
+              <Places places={places} report={report} search={{ verdict }} />
+            </p>
+            <p className="reason">{reason}</p>
+          </li>
+        ))}
+      </ul>
+      {failures.length > 0 && (
+        <>
+          <h3>Jobs that ended early</h3>
+          <ul className="findings">
+            {failures.map(({ build, machine, class: kind, message }, index) => (
+              <li key={index}>
+                <p className="row">
+                  <strong>
+                    {machine ?? 'build'}/{build}
+                  </strong>
+                  <span className="chip">{kind}</span>
+                </p>
+                <p className="reason">{message}</p>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** Links to the attempts at these places. */
+function Places({
+  places,
+  report,
+  search,
+}: {
+  places: readonly string[];
+  report: Report;
+  search: AttemptSearch;
+}): ReactNode {
+  return (
+    <span className="muted">
+      on{' '}
+      {places.map((place, index) => {
+        const attempt = report.attempts[place];
+        return (
+          <span key={place}>
+            {index > 0 && ', '}
+            {attempt === undefined ? (
+              place
+            ) : (
+              <Link to="/attempts/$attempt" params={{ attempt }} search={search}>
+                {place}
+              </Link>
+            )}
+          </span>
+        );
+      })}
+    </span>
+  );
+}
+
+function Matrix({ report }: { report: Report }): ReactNode {
+  return (
+    <section aria-labelledby="matrix-head">
+      <h2 id="matrix-head">By machine</h2>
+      <ListTable
+        rows={report.matrix}
+        keyOf={(_, index) => index}
+        columns={[
+          {
+            name: 'Verdict',
+            render: ({ verdict }) =>
+              verdict === null ? <span className="muted">not ended</span> : <VerdictMark verdict={verdict} long />,
+          },
+          {
+            name: 'Machine',
+            render: ({ machine, build, topology }) => {
+              const attempt = report.attempts[`${machine}/${build}`];
+              return (
+                <>
+                  {attempt === undefined ? (
+                    machine
+                  ) : (
+                    <Link to="/attempts/$attempt" params={{ attempt }} className="strong">
+                      {machine}
+                    </Link>
+                  )}{' '}
+                  <span className="muted">{topology}</span>
+                </>
+              );
+            },
+          },
+          { name: 'Build', render: ({ build, config }) => `${build}, config ${config}` },
+          {
+            name: 'Path',
+            render: ({ pathKind, iommu }) => (
+              <span className="muted">
+                {isPathKind(pathKind) ? <PathChip kind={pathKind} /> : pathKind} IOMMU {iommu}
+              </span>
+            ),
+          },
+          ...report.suites.map((suite) => ({
+            name: suite,
+            head: (
+              <span title="passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there">
+                {suite}
+              </span>
+            ),
+            className: 'number',
+            render: ({ suites }: Report['matrix'][number]) => countsText(suites.get(suite)),
+          })),
+        ]}
+      />
+      <p className="muted">
+        Passed/failed/skipped tests of each suite, other verdicts by name. Empty: the suite was not asked for there.
+      </p>
+    </section>
+  );
+}
+
+const isPathKind = (kind: string): kind is 'BUS_ADDR' | 'THRU_HOST_BRIDGE' | 'NOT_SUPPORTED' =>
+  ['BUS_ADDR', 'THRU_HOST_BRIDGE', 'NOT_SUPPORTED'].includes(kind);
+
+function Unrun({
+  title,
+  groups,
+  report,
+}: {
+  title: string;
+  groups: readonly { suite: string; tests: string[]; reason: string; places: string[]; verdict?: Verdict }[];
+  report: Report;
+}): ReactNode {
+  if (groups.length === 0) return null;
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <ul className="findings">
+        {groups.map(({ suite, tests, reason, places, verdict = 'skip' }, index) => (
+          <li key={index}>
+            <p className="row">
+              <VerdictMark verdict={verdict} long />
+              <strong>{reason}</strong>
+            </p>
+            <p className="row">
+              <TestNames suite={suite} tests={tests} />
+              <Places places={places} report={report} search={{ verdict }} />
+            </p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): ReactNode {
+  if (slowest.length === 0) return null;
+  return (
+    <section aria-labelledby="slowest-head">
+      <h2 id="slowest-head">Slowest tests</h2>
+      <ol className="slowest">
+        {slowest.map(({ suite, test, place, durationMs }) => {
+          const attempt = attempts[place];
+          return (
+            <li key={`${suite}/${test} ${place}`}>
+              <span className="number">{durationText(durationMs)}</span> <TestNames suite={suite} tests={[test]} />{' '}
+              <span className="muted">
+                on{' '}
+                {attempt === undefined ? (
+                  place
+                ) : (
+                  <Link to="/attempts/$attempt" params={{ attempt }} search={{ sort: 'time' }}>
+                    {place}
+                  </Link>
+                )}
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+      {timed > slowest.length && (
+        <p className="muted">
+          The {slowest.length} slowest of {countText(timed)}; each attempt’s page sorts all of its tests.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Measured({ report: { machines } }: { report: Report }): ReactNode {
+  if (machines.length === 0) return null;
+  return (
+    <section aria-labelledby="measured-head">
+      <h2 id="measured-head">Measurements</h2>
+      <p className="muted">{MEASURED_HOW}</p>
+      {machines.map((machine) => {
+        const { head, rows } = metricCells(machine);
+        return (
+          <details key={machine.machine} className="source">
+            <summary>
+              {machine.machine}: {countText(rows.length)} {rows.length === 1 ? 'metric' : 'metrics'}
+            </summary>
+            <ListTable
+              rows={rows}
+              keyOf={([name = '']) => name}
+              columns={head.map((name, at) => ({
+                name,
+                ...(at > 1 ? { className: 'number' } : {}),
+                render: (row: string[]) => row[at],
+              }))}
+            />
+          </details>
+        );
+      })}
+    </section>
+  );
+}
