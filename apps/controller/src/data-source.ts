@@ -21,6 +21,7 @@ import { AgentOnline1764500000000 } from './migrations/1764500000000-agent-onlin
 import { UnpackedAttempts1764600000000 } from './migrations/1764600000000-unpacked-attempts.js';
 import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
+import { Repeat1765100000000 } from './migrations/1765100000000-repeat.js';
 import { RunFilters1765200000000 } from './migrations/1765200000000-run-filters.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -97,6 +98,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempts1764600000000,
       ArtifactFolder1764700000000,
       SeriesAsData1764800000000,
+      Repeat1765100000000,
       RunFilters1765200000000,
     ],
     migrationsTableName: 'schema_migration',

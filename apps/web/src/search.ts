@@ -99,8 +99,10 @@ export const TrendsSearch = z.object({
   metric: z.string().min(1).max(128).optional().catch(undefined),
   combination,
   build: name,
-  /** Absent = the axis spans the values. */
-  axis: z.literal('zero').optional().catch(undefined),
+  /** Absent = every chart spans the same change; `own` = each spans its values. */
+  axis: z.enum(['own', 'zero']).optional().catch(undefined),
+  /** Of the overview: regular expression over `suite/metric build combination`. */
+  q: text,
   /** Absent = charts. */
   view: z.literal('table').optional().catch(undefined),
 });

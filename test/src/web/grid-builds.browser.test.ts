@@ -244,7 +244,7 @@ describe('metrics in the cells', () => {
     await row.locator('.cell-metric').first().waitFor();
     expect(searchOf(page.url())).toMatchObject({ show: 'metric' });
     expect(await row.locator('td.cell .verdict-pass').count()).toBe(6);
-    const better = row.locator('td.cell', { hasText: '× better' }).first();
+    const better = row.locator('td.cell', { hasText: '× lower, no verdict' }).first();
     expect(await better.textContent()).toContain('ns/page');
     await better.click();
     await page
@@ -270,14 +270,14 @@ describe('metrics in the cells', () => {
     expect(searchOf(page.url())).toMatchObject({ show: 'metric' });
     const cells = await row.locator('td.cell').allTextContents();
     expect(cells.slice(0, 4).map((text) => text.replace(/[\d.]+/g, '#'))).toEqual(
-      Array.from({ length: 4 }, () => '✓P# ns/page#× better'),
+      Array.from({ length: 4 }, () => '✓P# ns/page≈ #×#× lower, no verdict'),
     );
     expect(cells[4]).toMatch(/^✓P1[45]\u202f\d{3} ns\/page$/);
     const head = page.getByRole('columnheader', { name: /metrics are compared with those of this kernel/ });
     expect(await head.locator('.kernel-release').textContent()).toBe('7.3.4-base');
     await row.locator('td.cell').first().click();
     const panel = page.getByRole('complementary', { name: 'Evidence' });
-    await panel.getByText(/× better than kernel [0-9a-f]+ of base/).waitFor();
+    await panel.getByText(/× lower than kernel [0-9a-f]+ of base, no verdict/).waitFor();
     await panel.getByRole('link', { name: 'fault_map_device_pte', exact: true }).click();
     await page.waitForURL('**/trends?*');
     const trend = { suite: 'p2p-perf', metric: 'fault_map_device_pte', combination: on('BUS_ADDR') };
@@ -401,18 +401,17 @@ describe('many kernels', () => {
     const cells = await row.locator('.cell-metric-narrow').allTextContents();
     expect(cells).toHaveLength(15);
     expect(cells[0]).toMatch(/^15 ns/);
-    expect(cells[14]).toMatch(/^1 ns.*15× better$/);
+    expect(cells[14]).toMatch(/^1 ns.*15× lower, no verdict$/);
     expect(await accessibilityFindings(page)).toEqual([]);
   });
 
-  it('of many tests have them in a corner, as no line of a dense grid may be higher than another', async () => {
+  it('of many tests have no corner without a verdict, and no line of a dense grid is higher than another', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric`);
     const { page } = opened;
     await page.getByText('the newest kernel here without special features').waitFor();
     await page.getByRole('link', { name: 'older kernels' }).click();
-    await page.locator('.grid-dense .corner-better').first().waitFor();
-    const cell = page.locator('td.cell:has(> .corner-better)').last();
-    expect(await cell.textContent()).toBe('✓P, 15× better');
+    await page.locator('.grid-dense td.cell').first().waitFor();
+    expect(await page.locator('.corner-better, .corner-worse').count()).toBe(0);
     const heights = await page
       .locator('.grid-dense tr[aria-rowindex]')
       .evaluateAll((lines) => lines.map((line) => line.getBoundingClientRect().height));

@@ -319,6 +319,7 @@ export class SampleFarm {
             combination: combination.label,
             pathKind: kind,
             suites: spec.suites,
+            boots: spec.repeat ?? 1,
             start: planStart(machine, build.bundle === undefined),
           })),
         ),

@@ -3,12 +3,13 @@ import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { GridModule } from '../grid/grid.module.js';
 import { CompareController } from './compare.controller.js';
 import { CompareView } from './compare.js';
+import { HardwareView } from './hardware.js';
 import { KernelMetricsView } from './kernel-metrics.js';
 
 /** Owns no table: it reads. */
 @Module({
   imports: [VerdictsModule, GridModule],
   controllers: [CompareController],
-  providers: [CompareView, KernelMetricsView],
+  providers: [CompareView, HardwareView, KernelMetricsView],
 })
 export class CompareModule {}

@@ -3,32 +3,24 @@ import {
   chooseBuilds,
   COMPARED_METRICS_MAX,
   COMPARED_ROWS_MAX,
-  repeatsText,
   type Combination,
-  type ComparedMetric,
-  type ComparedRow,
   type ComparedSide,
   type Comparison,
-  type Outcome,
   type RunState,
   type TestedKernel,
 } from '@peerlab/contracts';
 import type { InputOf } from '../platform/http/serve.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { columnsOf, floats, nullable, pick, text } from '../platform/database/row-shape.js';
+import { columnsOf, integer, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { Build } from '../schema/builds.js';
-import { Measurement, Result } from '../schema/results.js';
+import { Measurement } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
 import { compareMetrics, type SideMetric } from './compare-metrics.js';
-import {
-  compareVerdicts,
-  noChanges,
-  type ComparedCell,
-  type FoundVerdict,
-  type SideVerdicts,
-} from './compare-verdicts.js';
+import { movedFirst, withEvidence } from './evidence-rows.js';
+import { readNoise } from './stored-noise.js';
+import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
 import { readCombinations } from '../grid/combinations.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 
@@ -49,19 +41,13 @@ interface Side {
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
 const KERNEL = { ...pick(columnsOf(Build), 'id', 'name'), release: nullable(text), buildId: nullable(text) };
 const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text };
-const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'reason', 'log');
 const METRIC = {
-  ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'attempt_id'),
-  samples: floats,
+  ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
+  n: integer,
+  run_id: uuid,
+  machine: text,
   combination: text,
 };
-
-/** What a result is found by. */
-interface EvidenceKey {
-  attempt_id: string;
-  suite: string;
-  test: string;
-}
 
 /** The newest attempt of every test job of build `$2` of run `$1`, as in the grid. */
 const ATTEMPTS = `
@@ -99,46 +85,28 @@ export class CompareView {
       isListed: (change, index) => (wanted === 'all' || change !== 'same') && isWanted(combinations[index]?.hash),
       max: COMPARED_ROWS_MAX,
     });
+    const [ofA, ofB] = [sideA.metrics, sideB.metrics].map((all) =>
+      all.filter(({ combination }) => isWanted(combination)),
+    );
     const metrics = compareMetrics(
-      sideA.metrics.filter(({ combination }) => isWanted(combination)),
-      sideB.metrics.filter(({ combination }) => isWanted(combination)),
+      {
+        a: ofA ?? [],
+        b: ofB ?? [],
+        noise: await readNoise(this.#sql, [...(ofA ?? []), ...(ofB ?? [])]),
+        isSameKernel: isSameKernel(sideA.view, sideB.view),
+        byMachine: true,
+      },
       combinations.map(hashIs),
     );
     return {
       a: sideA.view,
       b: sideB.view,
       combinations: combinations.map((combination, index) => ({ combination, counts: counts[index] ?? noChanges() })),
-      rows: await this.#withEvidence(cells),
+      rows: await withEvidence(this.#sql, cells),
       rowsTotal: total,
       metrics: movedFirst(metrics, COMPARED_METRICS_MAX),
       metricsTotal: metrics.length,
     };
-  }
-
-  /** Reasons and log lines are read for what is listed only. */
-  async #withEvidence(cells: readonly ComparedCell[]): Promise<ComparedRow[]> {
-    const wanted = cells.flatMap(({ suite, test, a, b }) =>
-      [a, b].flatMap((found) => (found === null ? [] : [{ attempt_id: found.attemptId, suite, test }])),
-    );
-    const found = await this.#sql.rows(
-      EVIDENCE,
-      `select x.attempt_id, x.suite, x.test, x.reason, x.log
-       from jsonb_to_recordset($1) as w(attempt_id uuid, suite text, test text)
-         join result x on x.attempt_id = w.attempt_id and x.suite = w.suite and x.test = w.test`,
-      [JSON.stringify(wanted)],
-    );
-    const evidence = new Map(found.map((each) => [evidenceKey(each), each]));
-    return cells.map(({ a, b, ...cell }) => {
-      const outcome = (side: FoundVerdict | null): Outcome | null => {
-        if (side === null) return null;
-        const { verdict, n, attemptId, repeats } = side;
-        const known = evidence.get(evidenceKey({ ...cell, attempt_id: attemptId }));
-        const own = known?.reason ?? null;
-        const reason = repeats === null ? own : repeatsText(repeats.passed, repeats.conclusive, own);
-        return { verdict, n, attemptId, reason, log: known?.log ?? null };
-      };
-      return { ...cell, a: outcome(a), b: outcome(b) };
-    });
   }
 
   async #run(id: string): Promise<ComparedRun> {
@@ -173,7 +141,8 @@ export class CompareView {
       this.#verdicts.read([...combinationOf.keys()]),
       this.#sql.rows(
         METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.samples, m.attempt_id, j.combination
+        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, j.run_id,
+           coalesce(j.machine, '') as machine, j.combination
          from ${ATTEMPTS} join measurement m on m.attempt_id = t.id where ${OF_SIDE} order by m.stored_at, m.seq`,
         [run.id, kernel.name],
       ),
@@ -189,12 +158,10 @@ export class CompareView {
   }
 }
 
-const evidenceKey = ({ attempt_id: attempt, suite, test }: EvidenceKey): string => [attempt, suite, test].join('\n');
-/** At most `max` metrics, those that moved before the others; in the order they came. */
-function movedFirst(metrics: readonly ComparedMetric[], max: number): ComparedMetric[] {
-  const moved = metrics.filter(({ says }) => says !== 'unclear');
-  const kept = new Set([...moved, ...metrics.filter(({ says }) => says === 'unclear')].slice(0, max));
-  return metrics.filter((metric) => kept.has(metric));
+/** Equal builds of one run are one kernel, too, when the build-id is not known. */
+function isSameKernel(a: ComparedSide, b: ComparedSide): boolean {
+  if (a.run.id === b.run.id && a.kernel.name === b.kernel.name) return true;
+  return a.kernel.buildId !== null && a.kernel.buildId === b.kernel.buildId;
 }
 
 const namesOf = ({ kernels }: ComparedRun): string[] => kernels.map(({ name }) => name);

@@ -17,6 +17,13 @@ const CLAIMABLE_JOB = {
 export type ClaimableJob = RowOf<typeof CLAIMABLE_JOB>;
 
 const DUE = `j.state = 'queued' and (j.not_before is null or j.not_before <= clock_timestamp()) and not r.cancel_requested`;
+/**
+ * The turn of a job of a run with `repeat`: everything of the run that stands before it on the machine has ended. A build that
+ * is ready early does not run all its boots before the others are built.
+ */
+const ITS_TURN = `(j.round is null or not exists (
+  select 1 from job e where e.run_id = j.run_id and e.machine = j.machine and e.position < j.position
+    and e.round is not null and e.state <> 'ended'))`;
 const IN_ORDER = `order by ${queueOrder('j', 'r')} limit 1`;
 
 /** Finds the next queued job that can start. The job is locked, and skipped where another controller has it locked. */
@@ -39,6 +46,7 @@ export class JobQueue {
        where j.kind = 'test' and ${DUE} and m.desired = 'active' and m.reachable and agent_online(a)
          and 'test' = any(a.capabilities) and (a.test_slots is null or free.slot is not null)
          and not exists (select 1 from lease l where l.machine = m.name and l.released_at is null)
+         and ${ITS_TURN}
        ${IN_ORDER} for no key update of j, m skip locked`,
     );
   }

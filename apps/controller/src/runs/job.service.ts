@@ -31,6 +31,8 @@ export interface NewJob {
   combination: string | null;
   path: PeerPath | null;
   suites: readonly string[] | null;
+  /** As in the table. */
+  round: number | null;
 }
 
 /** Jobs of one insert: a row of 16 000 has some 500 bytes of JSON. */
@@ -43,11 +45,12 @@ export class JobService {
   async add(tx: Queries, runId: string, jobs: readonly NewJob[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
       await tx.run(
-        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites)
+        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites,
+           round)
          select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, n.machine, n.combination,
-           n.path, n.suites
+           n.path, n.suites, n.round
          from jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
-           state text, machine text, combination text, path jsonb, suites text[])`,
+           state text, machine text, combination text, path jsonb, suites text[], round int)`,
         [runId, jsonb(jobs.slice(from, from + INSERTED_AT_ONCE))],
       );
     }

@@ -76,6 +76,21 @@ describe('planRun', () => {
     ]);
   });
 
+  it('boots builds in turns on each machine, as often as the run says', () => {
+    const { jobs } = plan({ repeat: 3, machines: { names: ['v-switch', 'v-amd-roots'] } });
+    const on = (name: string) =>
+      jobs.filter((job) => job.machine === name).map(({ build, boot }) => `${build} ${boot}`);
+    const turns = ['base 1', 'patched 1', 'base 2', 'patched 2', 'base 3', 'patched 3'];
+    expect([on('v-switch'), on('v-amd-roots')]).toEqual([turns, turns]);
+    expect(plan({}).jobs.every(({ boot }) => boot === 1)).toBe(true);
+  });
+
+  it('refuses more boots than a farm can have in its queue', () => {
+    const many = Array.from({ length: 500 }, (_, index) => machine(`m${index}`, 'BUS_ADDR'));
+    expect(plan({ repeat: 16 }, many).jobs).toHaveLength(16_000);
+    expect(plan({ repeat: 17 }, many).problems).toMatchObject([{ path: 'repeat' }]);
+  });
+
   it('says of every machine left out why', () => {
     const { jobs, unmatched } = plan({ machines: { labels: { cpu: 'amd' }, paths: ['BUS_ADDR'] } });
     expect(new Set(jobs.map(({ machine: name }) => name))).toEqual(new Set(['v-switch']));

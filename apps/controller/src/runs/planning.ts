@@ -38,6 +38,8 @@ export interface PlannedJob {
   path: PeerPath;
   combination: Combination;
   suites: string[];
+  /** Which of the run's `repeat` boots it is, from 1. */
+  boot: number;
 }
 
 export interface Plan {
@@ -75,17 +77,43 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
       for (const [buildIndex, build] of spec.builds.entries()) {
         const suites = suitesFor(spec, build, machine);
         if (suites.length === 0) continue;
-        jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites });
+        jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites, boot: 1 });
         busy = true;
       }
     }
     if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
   }
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
-  const found = jobs.length === 0 ? [...problems, ...nothingMatches(spec.machines, machines, unmatched)] : problems;
+  const found = [
+    ...problems,
+    ...(jobs.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
+    ...tooManyJobs(jobs.length, spec.repeat),
+  ];
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: found.length === 0 ? jobs : [], unmatched, problems: limitProblems(found) };
+  return { jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [], unmatched, problems: limitProblems(found) };
+}
+
+/** Jobs of a run with `repeat`; without it there may be more, as each machine and build has one at most. */
+const REPEATED_JOBS_MAX = 16_000;
+
+function tooManyJobs(once: number, repeat = 1): ProblemItem[] {
+  if (repeat === 1 || once * repeat <= REPEATED_JOBS_MAX) return [];
+  return [
+    {
+      path: 'repeat',
+      message: `${repeat} boots of ${once} pairs of a build and a machine are more than ${REPEATED_JOBS_MAX}`,
+      remedy: 'repeat less, or name fewer machines',
+    },
+  ];
+}
+
+/**
+ * All jobs once for each boot. Every machine boots the builds in turns, A B A B …, so that what changes over the run (a
+ * machine that warms up) meets all builds alike and is no difference between them.
+ */
+function inTurns(jobs: readonly PlannedJob[], repeat = 1): PlannedJob[] {
+  return Array.from({ length: repeat }, (_, index) => jobs.map((job) => ({ ...job, boot: index + 1 }))).flat();
 }
 
 function whyNot(selection: MachineSelection, machine: PlannableMachine): string | null {

@@ -64,14 +64,18 @@ export class RunService {
     return {
       ok: problems.length === 0,
       problems: problems.map(submitted.locate),
-      plan: jobs.map(({ build, machine, combination, path, suites }, index) => ({
-        build,
-        machine,
-        combination: combination.label,
-        pathKind: path.kind,
-        suites,
-        start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
-      })),
+      // The first boots come first; the others follow them in turns.
+      plan: jobs
+        .filter(({ boot }) => boot === 1)
+        .map(({ build, machine, combination, path, suites }, index) => ({
+          build,
+          machine,
+          combination: combination.label,
+          pathKind: path.kind,
+          suites,
+          boots: spec.repeat ?? 1,
+          start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
+        })),
       unmatched,
     };
   }
@@ -123,7 +127,7 @@ export class RunService {
     );
     const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
     await this.#builds.addBuilds(tx, runId, builds);
-    await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds)]);
+    await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds, spec.repeat)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;
   }
@@ -218,11 +222,12 @@ function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
       combination: null,
       path: null,
       suites: null,
+      round: null,
     }));
 }
 
-function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
-  return jobs.map(({ buildIndex, machine, combination, path, suites }, index) => {
+function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[], repeat = 1): NewJob[] {
+  return jobs.map(({ buildIndex, machine, combination, path, suites, boot }, index) => {
     const build = builds[buildIndex];
     if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
     return {
@@ -236,6 +241,7 @@ function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
       combination: combination.hash,
       path,
       suites,
+      round: repeat > 1 ? boot : null,
     };
   });
 }

@@ -35,6 +35,8 @@ const JOB_OF_RUN = {
   /** ISO 8601; null when it is not paused. */
   paused_until: nullable(text),
   ahead: integer,
+  /** A build that is not there yet and whose turn comes before; null when none has. */
+  turn_of: nullable(text),
   builders: integer,
   facts: nullable(json<MachineFacts>()),
 };
@@ -122,6 +124,9 @@ export class RunView {
            select count(*) from job o join run r on r.id = o.run_id
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
              and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
+         case when j.round is not null and j.state = 'queued' then (
+           select e.build_name from job e where e.run_id = j.run_id and e.machine = j.machine and e.position < j.position
+             and e.round is not null and e.state = 'blocked' order by e.position limit 1) end as turn_of,
          ${BUILDERS} as builders,
          case when m.name is not null then ${MACHINE_FACTS} end as facts
        from job j join run on run.id = j.run_id join build b on b.id = j.build_id
@@ -140,6 +145,7 @@ function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number |
     state,
     build,
     ahead,
+    turnOf: job.turn_of,
     startsInMs,
     builders,
     storageFull,

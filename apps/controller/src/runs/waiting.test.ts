@@ -64,6 +64,15 @@ it('adds when it is expected to start, where that is known', () => {
   expect(whyWaiting({ ...build, ahead: 1, startsInMs: 60_000 })).toBe('2nd in line for a build slot, about 1 min');
 });
 
+it('says whose boot comes first while builds take turns', () => {
+  expect(whyWaiting({ ...queued, turnOf: 'base' })).toBe(
+    'waiting for its turn: builds take turns on v-switch, and base is not built yet',
+  );
+  expect(whyWaiting({ ...queued, turnOf: 'base', machine: { ...machine, leased: true } })).toBe(
+    'next in line for v-switch',
+  );
+});
+
 it('says when a planned job could start', () => {
   const planned = (more: Partial<WaitingFacts>, on: Partial<MachineFacts> = {}) =>
     expectedStart({ ...queued, ...more, machine: { ...machine, ...on } });

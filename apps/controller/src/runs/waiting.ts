@@ -30,6 +30,8 @@ export interface WaitingFacts {
   build: string;
   /** Jobs that come before it on the same machine, or for the same build slots. */
   ahead: number;
+  /** A build that is not there yet and whose boot comes before this one on the machine, in a run with `repeat`. */
+  turnOf?: string | null;
   /** When it is expected to start, milliseconds from now; null = nobody knows. */
   startsInMs: number | null;
   /** Until when a further attempt is put off, ISO 8601; null when it is not. */
@@ -132,6 +134,9 @@ function whyTestWaits(facts: WaitingFacts): string {
   const obstacle = obstacleOf(machine);
   if (obstacle !== null) return startText(obstacle);
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
+  if (facts.turnOf != null && !machine.leased) {
+    return `waiting for its turn: builds take turns on ${machine.name}, and ${facts.turnOf} is not built yet`;
+  }
   if (facts.ahead > 0 || machine.leased) return line(facts, machine.name);
   const { name, agent, slots } = machine;
   if (slots !== null && isFull(machine)) {

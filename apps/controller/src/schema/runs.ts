@@ -61,6 +61,7 @@ export class Run {
 @Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
 @Index('job_machine', ['machine', 'runId'])
+@Index('job_turn', ['runId', 'machine', 'position'], { where: `round is not null and state <> 'ended'` })
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;
@@ -90,6 +91,9 @@ export class Job {
   /** What it runs; null for builds and for jobs from before this was recorded: all suites of the run. */
   @Column('text', { array: true, nullable: true })
   suites: string[] | null;
+  /** Which boot it is of a run with `repeat`, from 1; null without. Such jobs take turns on their machine. */
+  @Column('int', { nullable: true })
+  round: number | null;
   @Column('text', { nullable: true })
   verdict: Verdict | null;
   /** Why it ended without an attempt. */

@@ -48,6 +48,51 @@ function attemptId(run: number, build: string, kind: PathKind): string {
   return idOf(`attempt ${run} ${build} ${kind}`);
 }
 
+/**
+ * Boots the builds of an ended run again on the machine of a path kind, as a run with `repeat` does: `count` boots of each in
+ * all. The same numbers, each boot up to 0.5 % off; returns the attempts by build.
+ */
+export async function insertBoots(
+  sql: Sql,
+  run: number,
+  kind: PathKind,
+  count: number,
+): Promise<Map<string, string[]>> {
+  const attempts = new Map(STORY_BUILDS.map((build) => [build as string, [attemptId(run, build, kind)]]));
+  for (const build of STORY_BUILDS) {
+    for (let boot = 2; boot <= count; boot += 1) {
+      const [job, attempt] = [
+        idOf(`job ${run} ${build} ${kind} ${boot}`),
+        idOf(`attempt ${run} ${build} ${kind} ${boot}`),
+      ];
+      const first = idOf(`job ${run} ${build} ${kind}`);
+      await sql.run(
+        `insert into job (id, run_id, build_id, position, kind, state, machine, combination, verdict, ended_at, round)
+         select $2, run_id, build_id, position + 100 * $3, kind, state, machine, combination, verdict, ended_at, $3
+         from job where id = $1`,
+        [first, job, boot],
+      );
+      await sql.run(
+        `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
+         select $3, $2, number, state, agent, machine, nextval('lease_fence'), nonce, restored, started_at, ended_at
+         from attempt where job_id = $1`,
+        [first, job, attempt],
+      );
+      // Up to 0.5 % off, in turns above and below, and each build the other way.
+      const factor = 1 + ((build === 'base' ? 1 : -1) * (boot % 2 === 0 ? boot : -boot)) / 1000;
+      await sql.run(
+        `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
+           median, upper_quartile, stored_at)
+         select $2, seq, suite, test, name, unit, better, samples, params, lower_quartile * $3, median * $3,
+           upper_quartile * $3, stored_at from measurement where attempt_id = $1`,
+        [attemptId(run, build, kind), attempt, factor],
+      );
+      attempts.get(build)?.push(attempt);
+    }
+  }
+  return attempts;
+}
+
 async function insertHardware(sql: Sql): Promise<SampleEvidence['hardware']> {
   await sql.run(
     `insert into agent (name, site, version, capabilities, build_slots, connected, last_seen_at)

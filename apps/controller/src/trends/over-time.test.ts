@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
+import { insertBoots, insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { STORY_METRICS_SUITE, STORY_SUITE, STORY_TESTS } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
 import { historySql } from './history.js';
+import { OVERVIEW_SQL } from './overview.js';
 import { METRICS_SQL, trendSql } from './trend.js';
 
 const RUNS = 8;
@@ -152,17 +153,43 @@ describe('compare', () => {
     expect(one.rows.length).toBeLessThan(all.rows.length);
   });
 
-  it('says which metrics moved, by how much, and from how many samples', async () => {
+  it('has no verdict for one boot a side, and says how many are missing', async () => {
     const { metrics, combinations } = await farm.call('getCompare', {
       query: { a: `${run(0)}~dma-alias`, b: `${run(7)}~dma-alias` },
     });
     const at = combinations.findIndex(({ combination }) => combination.hash === evidence.hardware.BUS_ADDR.combination);
+    const pte = metrics.find(({ name, combination }) => name === 'fault_map_device_pte' && combination === at);
+    expect(pte).toMatchObject({ says: 'unclear', why: 'few-boots', moreBoots: 3, better: 'lower', unit: 'ns/page' });
+    expect(pte?.ratio).toMatchObject({ value: expect.closeTo(0.875, 1), low: null, high: null });
+    expect(pte?.a).toMatchObject({ n: 10, boots: 1, attemptId: evidence.attempt(0, 'dma-alias', 'BUS_ADDR') });
+    expect(new Set(metrics.map(({ says }) => says))).toEqual(new Set(['unclear']));
+  });
+
+  it('has one for five boots a side, by the boots and not by their samples', async () => {
+    const attempts = await insertBoots(farm.sql, 7, 'BUS_ADDR', 5);
+    const { metrics, combinations } = await farm.call('getCompare', { query: { a: run(7) } });
+    const at = combinations.findIndex(({ combination }) => combination.hash === evidence.hardware.BUS_ADDR.combination);
     const of = (name: string) => metrics.find((each) => each.name === name && each.combination === at);
     const pte = of('fault_map_device_pte');
-    expect(pte).toMatchObject({ says: 'better', better: 'lower', unit: 'ns/page', moreRunsNeeded: false });
-    expect(pte?.ratio?.value).toBeCloseTo(0.875, 1);
-    expect(pte?.a).toMatchObject({ n: 10, attempts: 1, attemptId: evidence.attempt(0, 'dma-alias', 'BUS_ADDR') });
-    expect(of('fault_map_ram')).toMatchObject({ says: 'unclear' });
+    expect(pte).toMatchObject({ says: 'better', why: null, moreBoots: 0, a: { boots: 5, n: 50 }, b: { boots: 5 } });
+    expect(pte?.p).toBeLessThanOrEqual(0.05);
+    expect((pte?.ratio?.high ?? 1) < 0.1).toBe(true);
+    expect(of('copy_device')).toMatchObject({ says: 'better' });
+    expect(of('fault_map_ram')).toMatchObject({ says: 'unclear', why: 'noise' });
+    // The noise is learnt from the stored boots of the kernels, the other combinations still have one boot each.
+    expect(pte?.noise).toBeGreaterThan(0);
+    expect(metrics.filter(({ combination }) => combination !== at).every(({ why }) => why === 'few-boots')).toBe(true);
+    expect(attempts.get('base')).toHaveLength(5);
+    const ofRepeats = 'select t.id from attempt t join job j on j.id = t.job_id where j.round is not null';
+    await farm.sql.run(`delete from measurement where attempt_id in (${ofRepeats})`);
+    await farm.sql.run(`delete from attempt where id in (${ofRepeats})`);
+    await farm.sql.run('delete from job where round is not null');
+  });
+
+  it('shows the noise of one kernel, and never a verdict', async () => {
+    const { metrics } = await farm.call('getCompare', { query: { a: `${run(6)}~base`, b: `${run(7)}~base` } });
+    expect(new Set(metrics.map(({ says, why }) => `${says} ${why}`))).toEqual(new Set(['unclear same-kernel']));
+    expect(metrics.every(({ noise }) => noise !== null && noise < 0.2)).toBe(true);
   });
 
   it('finds nothing to say between a build and itself', async () => {
@@ -211,6 +238,24 @@ describe('trends', () => {
     });
   });
 
+  it('gives an overview of all lines, those whose level moved first, with their boots', async () => {
+    const { lines, combinations, linesTotal, isCut } = await farm.call('getTrendOverview', {});
+    expect([lines.length, linesTotal, isCut]).toEqual([18, 18, false]);
+    const [first] = lines;
+    expect(first).toMatchObject({
+      metric: 'fault_map_device_pte',
+      build: 'dma-alias',
+      change: { index: 4, direction: 'down' },
+    });
+    expect(first?.change?.after).toBeLessThan((first?.change?.before ?? 0) * 0.9);
+    expect(['BUS_ADDR', 'THRU_HOST_BRIDGE']).toContain(combinations[first?.combination ?? 0]?.identity.pathKind);
+    const changed = lines.filter(({ change }) => change !== null);
+    expect(lines.findLastIndex(({ change }) => change !== null)).toBe(changed.length - 1);
+    const base = lines.find(({ metric, build }) => metric === 'fault_map_ram' && build === 'base');
+    expect(base).toMatchObject({ change: null });
+    expect(base?.medians.length).toBe(base?.attempts.length);
+  });
+
   it('is filtered by combination and build, and empty for what was never measured', async () => {
     const { combination } = evidence.hardware.NOT_SUPPORTED;
     const { lines } = await farm.call('getTrend', { query: { ...of, combination, build: 'base' } });
@@ -233,7 +278,7 @@ describe('trends', () => {
     expect(lines[0]?.points).toHaveLength(500);
     expect(lines[0]?.points.at(-1)?.median).toBe(19_999);
     const { text, values } = trendSql({ suite: 'filler', metric: 'metric_3' });
-    for (const explained of [await plan(text, values), await plan(METRICS_SQL)]) {
+    for (const explained of [await plan(text, values), await plan(METRICS_SQL), await plan(OVERVIEW_SQL)]) {
       expect(explained).toContain('measurement_trend');
       expect(explained).not.toContain('Seq Scan on measurement');
     }

@@ -19,17 +19,17 @@ const POINT = {
 export type PointRow = RowOf<typeof POINT>;
 const METRIC = pick(MEASUREMENT, 'suite', 'name', 'unit', 'better', 'stored_at');
 
-/**
- * Hops from metric to metric along the index instead of reading every measurement; then looks up the
- * newest of each.
- */
-export const METRICS_SQL = `
-  with recursive metric as (
+/** Recursive table of all metrics: hops from one to the next along the index instead of reading every measurement. */
+export const METRIC_HOPS = `metric as (
     (select suite, name from measurement order by suite, name limit 1)
     union all
     select n.suite, n.name from metric k cross join lateral (
       select suite, name from measurement where (suite, name) > (k.suite, k.name) order by suite, name limit 1) n
-  )
+  )`;
+
+/** All metrics, each as its newest measurement describes it. */
+export const METRICS_SQL = `
+  with recursive ${METRIC_HOPS}
   select k.suite, k.name, m.unit, m.better, m.stored_at from metric k cross join lateral (
     select unit, better, stored_at from measurement where suite = k.suite and name = k.name
     order by stored_at desc, attempt_id desc limit 1) m

@@ -241,6 +241,10 @@ export const compareQuery = ({
 export const metricsQuery = () =>
   queryOptions({ queryKey: ['metrics'], queryFn: ({ signal }) => call('listMetrics', {}, signal) });
 
+/** Every metric in short. */
+export const trendOverviewQuery = () =>
+  queryOptions({ queryKey: ['trend', 'overview'], queryFn: ({ signal }) => call('getTrendOverview', {}, signal) });
+
 export const trendQuery = ({ suite, metric, combination, build }: TrendsSearch & { suite: string; metric: string }) =>
   queryOptions({
     queryKey: ['trend', suite, metric, combination ?? '', build ?? ''],

@@ -1,47 +1,71 @@
 import { Link } from '@tanstack/react-router';
 import {
-  CONFIDENCE,
+  bootsText,
+  LEVEL,
+  RELEVANCE,
+  saysText,
+  whyText,
+  type BootSpread,
   type Combination,
   type ComparedMetric,
-  type Comparison,
-  type SampleSpread,
 } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
 import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';
+import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { CombinationName } from './CombinationName.js';
 import { ratioPlaces, ratioReach, ratioText } from './ratio.js';
 
 /** Rows shown before the rest is asked for. */
 const FIRST_ROWS = 200;
 
-/** Metrics of both sides with the ratio B ÷ A, its confidence interval, and the conclusion. */
+/** Metrics of both sides with the ratio B ÷ A, its interval, and what the boots say; those with a verdict first. */
 export function MetricChanges({
-  comparison,
+  all,
+  total,
   metrics,
+  hardware,
+  more,
 }: {
-  comparison: Comparison;
+  /** Of the answer. */
+  all: readonly ComparedMetric[];
+  /** How many there are; more than `all` where the answer was cut. */
+  total: number;
+  /** Those of `all` that the filter leaves. */
   metrics: readonly ComparedMetric[];
+  /** Of a row; undefined where all rows are of one pair. */
+  hardware: (index: number) => Combination | undefined;
+  /** How to get more boots; shown where they are missing. */
+  more?: ReactNode;
 }): ReactNode {
-  const { shown, rest } = useFirst(metrics, FIRST_ROWS, 'metrics');
-  if (comparison.metrics.length === 0) return null;
+  const { shown, rest } = useFirst(metrics.toSorted(byWeight), FIRST_ROWS, 'metrics');
+  if (all.length === 0) return null;
   /** Length on each side of 1 of the axis that all rows share, as a logarithm. */
   const reach = ratioReach(metrics);
-  const hardware = (index: number): Combination | undefined => comparison.combinations[index]?.combination;
-  const percent = Math.round(CONFIDENCE * 100);
+  const isByCombination = all.some(({ combination }) => hardware(combination) !== undefined);
   return (
     <section aria-labelledby="metrics-head">
       <h2 id="metrics-head">Metrics</h2>
-      <p className="totals muted">
-        B ÷ A is the median of all quotients of a sample of B and one of A, with its {percent} % interval by ranks
-        (Hodges–Lehmann). An interval that contains 1 shows no difference; by chance, about one metric in twenty shows a
-        false difference. Samples of one boot are not independent: compare more runs before you trust a small change.
+      <p className="totals">
+        <Totals metrics={all} />
       </p>
-      {comparison.metricsTotal > comparison.metrics.length && (
+      {all.some(({ why }) => why === 'few-boots') && (
         <p className="notice notice-warn">
-          {countText(comparison.metrics.length)} of {countText(comparison.metricsTotal)} metrics are here, those that
-          moved first. Choose a combination above to see all of that one.
+          {Math.max(...all.map(({ moreBoots }) => moreBoots))} more boots of each side are needed before all of these
+          metrics can have a verdict: samples of one boot are no independent evidence. {more}
+        </p>
+      )}
+      <RatiosOnly combinations={all.map(({ combination }) => hardware(combination))} />
+      <p className="totals muted">
+        B ÷ A is the ratio of the medians of the boots, with its 95 % interval. Better and worse are said of changes of
+        at least {RELEVANCE * 100} % that neither dealing the boots out again nor the noise between boots of one kernel
+        explains. All metrics here share one limit: at most {LEVEL * 100} % of such pages have any false badge.
+      </p>
+      {total > all.length && (
+        <p className="notice notice-warn">
+          {countText(all.length)} of {countText(total)} metrics are here, those that moved first. Choose a combination
+          above to see all of that one.
         </p>
       )}
       <ListTable
@@ -67,10 +91,14 @@ export function MetricChanges({
               </span>
             ),
           },
-          {
-            name: 'Combination',
-            render: ({ combination }) => <CombinationName combination={hardware(combination)} />,
-          },
+          ...(isByCombination
+            ? [
+                {
+                  name: 'Combination',
+                  render: ({ combination }: ComparedMetric) => <CombinationName combination={hardware(combination)} />,
+                },
+              ]
+            : []),
           { name: 'A', head: spreadHead('A'), className: 'number right', render: ({ a }) => <SpreadCell spread={a} /> },
           { name: 'B', head: spreadHead('B'), className: 'number right', render: ({ b }) => <SpreadCell spread={b} /> },
           { name: 'B ÷ A', className: 'number right', render: ({ ratio }) => <RatioCell ratio={ratio} /> },
@@ -82,11 +110,7 @@ export function MetricChanges({
           },
           {
             name: 'Says',
-            render: (metric) => (
-              <span className="row tight">
-                <Says metric={metric} />
-              </span>
-            ),
+            render: (metric) => <Says metric={metric} />,
           },
         ]}
       />
@@ -98,24 +122,26 @@ export function MetricChanges({
 function spreadHead(side: 'A' | 'B'): ReactNode {
   return (
     <>
-      {side} <span className="muted">median [quartiles]</span>
+      {side} <span className="muted">median [boots]</span>
     </>
   );
 }
 
-function SpreadCell({ spread }: { spread: SampleSpread | null }): ReactNode {
+function SpreadCell({ spread }: { spread: BootSpread | null }): ReactNode {
   if (spread === null) return <span className="muted">not measured</span>;
-  const { median, lowerQuartile, upperQuartile, n, attempts, attemptId } = spread;
+  const { median, lowest, highest, n, boots, attemptId } = spread;
   return (
     <span>
       <Link to="/attempts/$attempt" params={{ attempt: attemptId }} className="strong">
         {numberText(median)}
       </Link>{' '}
-      <span className="muted">
-        [{numberText(lowerQuartile)} … {numberText(upperQuartile)}]
-      </span>
+      {boots > 1 && (
+        <span className="muted">
+          [{numberText(lowest)} … {numberText(highest)}]
+        </span>
+      )}
       <span className="muted metric-unit">
-        n = {countText(n)}, {attempts === 1 ? '1 boot' : `${attempts} boots`}
+        {bootsText(boots)}, n = {countText(n)}
       </span>
     </span>
   );
@@ -154,14 +180,38 @@ const SAYS = {
   unclear: { icon: '≈', tone: 'quiet' },
 } as const;
 
-function Says({ metric: { says, moreRunsNeeded } }: { metric: ComparedMetric }): ReactNode {
-  const { icon, tone } = SAYS[says];
+function Says({ metric }: { metric: ComparedMetric }): ReactNode {
+  const { icon, tone } = SAYS[metric.says];
+  const why = whyText(metric);
   return (
-    <>
+    <span>
       <span className={`badge tone-${tone}`}>
-        <span aria-hidden="true">{icon}</span> {says === 'unclear' ? 'no clear change' : says}
+        <span aria-hidden="true">{icon}</span> {saysText(metric)}
       </span>
-      {moreRunsNeeded && <span className="chip chip-warn">more runs needed</span>}
-    </>
+      <span className="muted metric-unit">{why === '' ? `p = ${pText(metric.p)} of all metrics here` : why}</span>
+    </span>
   );
+}
+
+const pText = (p: number | null): string => (p === null ? '?' : p.toFixed(3));
+
+/** How many metrics say what, those with a verdict first. */
+function Totals({ metrics }: { metrics: readonly ComparedMetric[] }): ReactNode {
+  const counts = new Map<string, number>();
+  for (const metric of metrics.toSorted(byWeight)) {
+    const text = saysText(metric);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts].map(([text, count], index) => (
+    <span key={text}>
+      {index > 0 && ', '}
+      <strong className="number">{countText(count)}</strong> {text}
+    </span>
+  ));
+}
+
+/** Worse, better, then the rest in the order of the answer. */
+function byWeight(x: ComparedMetric, y: ComparedMetric): number {
+  const weight = { worse: 0, better: 1, unclear: 2 } as const;
+  return weight[x.says] - weight[y.says];
 }

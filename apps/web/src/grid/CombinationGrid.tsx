@@ -6,6 +6,7 @@ import { Empty } from '../ui/section.js';
 import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
+import { clearChanges } from './grid-verdicts.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
 import { CellMetric, metricFacts, type MetricFrame } from './metrics.js';
@@ -34,8 +35,10 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   const frame = useMemo((): MetricFrame => {
     // By column: every cell that is drawn needs it.
     const groupAt = groups.flatMap((group) => group.columns.map(() => group));
+    const againstOf = (column: number): readonly number[] => groupAt[column]?.columns ?? [];
     return {
-      againstOf: (column) => groupAt[column]?.columns ?? [],
+      againstOf,
+      isClear: clearChanges(grid.metrics, grid.columns, againstOf),
       nameOf: (column) => `build ${grid.columns[column]?.build.name ?? ''}`,
       combinationOf: (column) => groupAt[column]?.combination.hash ?? '',
     };

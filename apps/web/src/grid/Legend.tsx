@@ -32,8 +32,8 @@ export function Legend(): ReactNode {
           <span className="change tone-good">▲</span> <span className="change tone-bad">▼</span>{' '}
           <span className="change muted">≈</span> <strong>metric</strong>{' '}
           <span className="muted">
-            better, worse, or no clear change against the kernel that it is compared with; where cells are small, a
-            coloured corner: upper left is better, lower left is worse
+            better, worse, or no verdict (with one boot each there is none) against the kernel that it is compared with;
+            where cells are small, a coloured corner: upper left is better, lower left is worse
           </span>
         </li>
       </ul>

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
 import type { MetricFrame } from './metrics.js';
-import { changeText, compareMetric, type GridMetricRow } from './model.js';
+import { changeThanText, compareMetric, type GridMetricRow } from './model.js';
 
 /** Metrics of a test in one column, each with a link to its trend. */
 export function Measured({
@@ -25,7 +25,7 @@ export function Measured({
       <h3>Measured</h3>
       <ul className="links">
         {measured.map(({ metric, value }) => {
-          const change = compareMetric(metric, column, frame.againstOf(column));
+          const change = compareMetric(metric, column, frame.againstOf(column), frame.isClear);
           return (
             <li key={`${metric.name}/${metric.unit}`}>
               <Link
@@ -37,7 +37,7 @@ export function Measured({
               <span className="number strong">{numberText(value.median)}</span> {metric.unit}{' '}
               <span className="muted">
                 [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
-                {change !== null && `, ${changeText(change)} than ${frame.nameOf(change.against)}`}
+                {change !== null && `, ${changeThanText(change, frame.nameOf(change.against))}`}
               </span>
             </li>
           );

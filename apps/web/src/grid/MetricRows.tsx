@@ -84,7 +84,7 @@ function MetricCell({
 }): ReactNode {
   const value = row.values[column];
   if (value == null) return null;
-  const change = compareMetric(row, column, frame.againstOf(column));
+  const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   const largest = Math.max(...row.values.map((each) => each?.median ?? 0));
   const title = metricFacts(row, column, frame).join('\n');
   return (

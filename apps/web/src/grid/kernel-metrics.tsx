@@ -60,7 +60,7 @@ export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: str
             {of.features.length > 0
               ? `the oldest kernel here, because all kernels with metrics have ${of.features.join(', ')}`
               : 'the newest kernel here without special features'}
-            . Overlapping quartiles make no claim.
+            . Each kernel stands for one boot, so that no cell has a verdict: compare two builds for that.
           </>
         )}
       </p>

@@ -1,6 +1,13 @@
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
-import { changeText, compareMetric, timesText, type GridMetricRow, type MetricChange } from './model.js';
+import {
+  changeText,
+  changeThanText,
+  compareMetric,
+  timesText,
+  type GridMetricRow,
+  type MetricChange,
+} from './model.js';
 
 /** How the metrics of the columns of a grid are compared. */
 export interface MetricFrame {
@@ -10,6 +17,8 @@ export interface MetricFrame {
   nameOf: (column: number) => string;
   /** Hash of a column's hardware combination. */
   combinationOf: (column: number) => string;
+  /** Whether the boots of a column have a verdict on a metric; absent = none has, with one boot in each column. */
+  isClear?: (row: GridMetricRow, column: number) => boolean;
 }
 
 /** Room in a cell: for text next to the verdict, for short text below it, or for a sign in the corner. */
@@ -19,11 +28,11 @@ export type MetricRoom = 'wide' | 'narrow' | 'dense';
 export function metricFacts(row: GridMetricRow, column: number, frame: MetricFrame): string[] {
   const value = row.values[column];
   if (value == null) return [];
-  const change = compareMetric(row, column, frame.againstOf(column));
+  const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   return [
     `${row.name}: median ${numberText(value.median)} ${row.unit}, n = ${value.n}`,
     `quartiles ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
-    ...(change === null ? [] : [`${changeText(change)} than ${frame.nameOf(change.against)}`]),
+    ...(change === null ? [] : [changeThanText(change, frame.nameOf(change.against))]),
   ];
 }
 
@@ -33,7 +42,7 @@ export function toneOf(change: MetricChange | null): string {
   return change.factor >= 1 ? 'tone-good' : 'tone-bad';
 }
 
-/** `▲` better, `▼` worse, `≈` no clear change. */
+/** `▲` better, `▼` worse, `≈` no verdict. */
 export function changeSign({ factor, clear }: MetricChange): string {
   if (!clear) return '≈';
   return factor >= 1 ? '▲' : '▼';
@@ -47,7 +56,7 @@ export function ChangeMark({ change, room }: { change: MetricChange | null; room
     <span className={`change ${toneOf(change)}`}>
       <span aria-hidden="true">
         {changeSign(change)}
-        {change.clear && ` ${timesText(change)}`}
+        {timesText(change)}
       </span>
       <span className="unseen">{changeText(change)}</span>
     </span>
@@ -69,7 +78,7 @@ export function CellMetric({
   const [first, ...rest] = metrics.filter((row) => row.values[column] != null);
   const value = first?.values[column];
   if (first === undefined || value == null) return null;
-  const change = compareMetric(first, column, frame.againstOf(column));
+  const change = compareMetric(first, column, frame.againstOf(column), frame.isClear);
   if (room === 'dense') {
     if (change?.clear !== true) return null;
     // A sign next to the verdict would not fit.

@@ -146,17 +146,18 @@ describe('compareMetric', () => {
 
   it('compares with the first build of the same combination', () => {
     const change = compareMetric(row('lower', value(14_800), value(290), value(5)), 1, candidates);
-    expect(change).toMatchObject({ against: 0, clear: true });
-    expect(change && changeText(change)).toBe('51× better');
+    expect(change).toMatchObject({ against: 0, direction: 'lower', clear: false });
+    expect(change && changeText(change)).toBe('51× lower, no verdict');
+    expect(change && changeText({ ...change, clear: true })).toBe('51× better');
     expect(compareMetric(row('lower', value(1), value(2), null), 0, candidates)).toBeNull();
   });
   it('knows which direction is better', () => {
     const change = compareMetric(row('higher', value(100), value(50), null), 1, candidates);
-    expect(change && changeText(change)).toBe('2.00× worse');
+    expect(change && changeText({ ...change, clear: true })).toBe('2.00× worse');
   });
-  it('makes no claim when the quartile ranges overlap, or when the first build has no value', () => {
-    const change = compareMetric(row('lower', value(100, 10), value(95, 10), null), 1, candidates);
-    expect(change && changeText(change)).toBe('no clear change');
+  it('has no verdict of its own, and compares with nothing when the first build has no value', () => {
+    const change = compareMetric(row('lower', value(100), value(200), null), 1, candidates, () => true);
+    expect(change).toMatchObject({ direction: 'higher', factor: 0.5, clear: true });
     expect(compareMetric(row('lower', null, value(95), null), 1, candidates)).toBeNull();
   });
 });

@@ -1,5 +1,4 @@
 import {
-  areSpreadsApart,
   VERDICT_BY_LETTER,
   VERDICT_TABLE,
   VERDICTS,
@@ -200,7 +199,9 @@ export interface MetricChange {
   against: number;
   /** Above 1 = better by that factor, below 1 = worse, whichever direction the metric has. */
   factor: number;
-  /** False when the quartile ranges overlap: the change may be noise. */
+  /** Which way the number went. */
+  direction: 'lower' | 'higher';
+  /** The boots say so (rules/change.ts). False for one boot a side, as in most grids: the numbers stand without a verdict. */
   clear: boolean;
 }
 
@@ -208,20 +209,34 @@ export interface MetricChange {
  * Compares a metric of a column with the first of the `candidates` that has a value. Null when the column has no value,
  * no candidate has one, or the candidate is the column itself.
  */
-export function compareMetric(row: GridMetricRow, column: number, candidates: readonly number[]): MetricChange | null {
+export function compareMetric(
+  row: GridMetricRow,
+  column: number,
+  candidates: readonly number[],
+  isClear: (row: GridMetricRow, column: number) => boolean = () => false,
+): MetricChange | null {
   const value = row.values[column];
   const against = candidates.find((each) => row.values[each] != null);
   if (value == null || against === undefined || against === column) return null;
   const base = row.values[against];
   if (base == null || base.median <= 0 || value.median <= 0) return null;
   const factor = row.better === 'lower' ? base.median / value.median : value.median / base.median;
-  return { against, factor, clear: areSpreadsApart(base, value) };
+  const direction = value.median < base.median ? 'lower' : 'higher';
+  return { against, factor, direction, clear: isClear(row, column) };
 }
 
-/** `51× better`, `1.3× worse`, or `no clear change`. */
+/** With a verdict `51× better`, `1.3× worse`; without one `51× lower, no verdict`. */
 export function changeText(change: MetricChange): string {
-  if (!change.clear) return 'no clear change';
-  return `${timesText(change)} ${change.factor >= 1 ? 'better' : 'worse'}`;
+  const { factor, direction, clear } = change;
+  if (!clear) return `${timesText(change)} ${direction}, no verdict`;
+  return `${timesText(change)} ${factor >= 1 ? 'better' : 'worse'}`;
+}
+
+/** The same in a sentence: `51× better than build base`, `51× lower than build base, no verdict`. */
+export function changeThanText(change: MetricChange, name: string): string {
+  const { factor, direction, clear } = change;
+  if (!clear) return `${timesText(change)} ${direction} than ${name}, no verdict`;
+  return `${timesText(change)} ${factor >= 1 ? 'better' : 'worse'} than ${name}`;
 }
 
 /** By how much, in either direction: `51×`. */

@@ -159,8 +159,19 @@ function Differences({
         isAll={isAll}
       />
       <MetricChanges
-        comparison={comparison}
+        all={metrics}
+        total={comparison.metricsTotal}
         metrics={metrics.filter((metric) => matches(`${metric.suite}/${metric.name} ${labelOf(metric.combination)}`))}
+        hardware={(index) => combinations[index]?.combination}
+        more={
+          <>
+            Put both builds into one run with <code>repeat: 5</code>:{' '}
+            <Link to="/submit" search={{ from: b.run.id }}>
+              edit this run
+            </Link>
+            .
+          </>
+        }
       />
     </>
   );

@@ -1,20 +1,25 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { TREND_POINTS_MAX, type MetricView, type Trend } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import { changesOfLines, TREND_POINTS_MAX, type MetricView, type Trend } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { metricsQuery, trendQuery } from '../api/queries.js';
 import type { TrendsSearch } from '../search.js';
+import { comparableAxis } from '../trends/chart.js';
+import { Overview } from '../trends/Overview.js';
 import { TrendCard } from '../trends/TrendCard.js';
 import { TrendTable } from '../trends/TrendTable.js';
+import { FilterField } from '../ui/FilterField.js';
 import { useFirst } from '../ui/first.js';
 import { countText } from '../ui/numbers.js';
+import { readPattern } from '../ui/pattern.js';
+import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 
 const route = getRouteApi('/trends');
 
 type Chosen = TrendsSearch & { suite: string; metric: string };
-type Change = (next: Partial<TrendsSearch>) => void;
+type Change = (next: Partial<TrendsSearch>, replace?: boolean) => void;
 
 /** Charts drawn at first; the rest on request, so that hundreds of combinations do not block the page. */
 const FIRST_CHARTS = 24;
@@ -25,7 +30,10 @@ export function TrendsPage(): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery(metricsQuery());
-  const change: Change = (next) => void navigate({ search: (before) => ({ ...before, ...next }), resetScroll: false });
+  const change: Change = (next, replace = false) =>
+    void navigate({ search: (before) => ({ ...before, ...next }), replace, resetScroll: false });
+  const pattern = useMemo(() => readPattern(search.q), [search.q]);
+  const isOverview = search.suite === undefined || search.metric === undefined;
   useTitle(search.metric === undefined ? 'Trends' : `Trend of ${search.metric}`);
   return (
     <>
@@ -34,12 +42,21 @@ export function TrendsPage(): ReactNode {
         {query.data !== undefined && query.data.length > 0 && (
           <MetricSelect metrics={query.data} search={search} change={change} />
         )}
+        {isOverview && query.data !== undefined && query.data.length > 0 && (
+          <FilterField
+            label="Filter metrics"
+            placeholder="Filter: regex, ! to exclude   ( / )"
+            value={search.q ?? ''}
+            problem={pattern.problem}
+            onChange={(next) => change({ q: next || undefined }, true)}
+          />
+        )}
         {search.suite !== undefined && search.metric !== undefined && (
           <Filters chosen={{ ...search, suite: search.suite, metric: search.metric }} change={change} />
         )}
       </div>
       <QuerySection query={query} what="the metrics">
-        {(metrics) => <ChosenTrend metrics={metrics} search={search} change={change} />}
+        {(metrics) => <ChosenTrend metrics={metrics} search={search} matches={pattern.matches} change={change} />}
       </QuerySection>
     </>
   );
@@ -48,10 +65,12 @@ export function TrendsPage(): ReactNode {
 function ChosenTrend({
   metrics,
   search,
+  matches,
   change,
 }: {
   metrics: readonly MetricView[];
   search: TrendsSearch;
+  matches: (text: string) => boolean;
   change: Change;
 }): ReactNode {
   const { suite, metric } = search;
@@ -66,20 +85,7 @@ function ChosenTrend({
     );
   }
   if (suite === undefined || metric === undefined) {
-    return (
-      <Empty title="Choose a metric.">
-        <ul className="metric-list">
-          {metrics.slice(0, 40).map((each) => (
-            <li key={`${each.suite}/${each.name}`}>
-              <Link to="/trends" search={{ suite: each.suite, metric: each.name }}>
-                <span className="muted">{each.suite}/</span>
-                {each.name}
-              </Link>
-            </li>
-          ))}
-        </ul>
-      </Empty>
-    );
+    return <Overview matches={matches} />;
   }
   return <Lines key={`${suite}/${metric}`} chosen={{ ...search, suite, metric }} change={change} />;
 }
@@ -104,7 +110,8 @@ function Lines({ chosen, change }: { chosen: Chosen; change: Change }): ReactNod
         return (
           <>
             <Summary trend={trend} chosen={chosen} change={change} />
-            {chosen.view === 'table' ? <TrendTable lines={trend.lines} /> : <Charts trend={trend} chosen={chosen} />}
+            <RatiosOnly combinations={trend.lines.map(({ combination }) => combination)} />
+            <Measured trend={trend} chosen={chosen} />
           </>
         );
       }}
@@ -126,12 +133,17 @@ function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; chan
       <span className="row chart-options">
         {chosen.view !== 'table' && (
           <label className="inline-field">
-            <input
-              type="checkbox"
-              checked={chosen.axis === 'zero'}
-              onChange={(event) => change({ axis: event.target.checked ? 'zero' : undefined })}
-            />
-            <span>axis from zero</span>
+            <span>Axis</span>
+            <select
+              value={chosen.axis ?? ''}
+              onChange={({ target: { value } }) =>
+                change({ axis: value === '' ? undefined : value === 'zero' ? 'zero' : 'own' })
+              }
+            >
+              <option value="">comparable</option>
+              <option value="own">of each chart</option>
+              <option value="zero">from zero</option>
+            </select>
           </label>
         )}
         <label className="inline-field">
@@ -147,25 +159,39 @@ function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; chan
   );
 }
 
-function Charts({ trend: { lines }, chosen }: { trend: Trend; chosen: Chosen }): ReactNode {
+/** All lines of the page are judged together, also those of which no chart is drawn yet. */
+function Measured({ trend: { lines }, chosen }: { trend: Trend; chosen: Chosen }): ReactNode {
+  const changes = useMemo(() => changesOfLines(lines.map(({ points }) => points)), [lines]);
+  if (chosen.view === 'table') return <TrendTable lines={lines} changes={changes} />;
+  return <Charts lines={lines} changes={changes} chosen={chosen} />;
+}
+
+function Charts({
+  lines,
+  changes,
+  chosen,
+}: Pick<Trend, 'lines'> & { changes: ReturnType<typeof changesOfLines>; chosen: Chosen }): ReactNode {
   const { shown, rest } = useFirst(lines, FIRST_CHARTS, 'charts');
+  const axis = chosen.axis ?? comparableAxis(lines.map(({ points }) => points));
   return (
     <>
       <div className="trend-cards">
-        {shown.map((line) => (
+        {shown.map((line, index) => (
           <TrendCard
             key={[line.combination.hash, line.build, line.unit, line.better].join()}
             line={line}
             chosen={chosen}
-            fromZero={chosen.axis === 'zero'}
+            changes={changes[index] ?? []}
+            axis={axis}
           />
         ))}
       </div>
       {rest}
       <p className="muted trend-note">
-        Line and points: medians; band: from the lower to the upper quartile of an attempt’s samples. A dashed line
-        marks a change: the two medians before it and the two after it lie outside each other’s quartiles. Points stand
-        in order, not to scale of time; stripes are kernels.
+        Line and points: medians of boots; band: from the lower to the upper quartile of a boot’s samples. A dashed line
+        marks a change: between two kernels, with three runs or more on each side, and larger than few other orders of
+        the same runs show; in at most 5 % of such pages one is false. Points stand in order, not to scale of time;
+        stripes are kernels.
       </p>
     </>
   );

@@ -80,17 +80,19 @@ const START_ICONS: Record<ExpectedStart['when'], string> = { now: '▶', queue: 
 
 function Plan({ report }: { report: SubmissionReport }): ReactNode {
   const machines = new Set(report.plan.map(({ machine }) => machine));
+  const jobs = report.plan.reduce((sum, { boots }) => sum + boots, 0);
   return (
     <>
       <h3>
-        <span aria-hidden="true">✓</span> {report.plan.length} {report.plan.length === 1 ? 'job' : 'jobs'} on{' '}
-        {machines.size} {machines.size === 1 ? 'machine' : 'machines'}
+        <span aria-hidden="true">✓</span> {jobs} {jobs === 1 ? 'job' : 'jobs'} on {machines.size}{' '}
+        {machines.size === 1 ? 'machine' : 'machines'}
       </h3>
       <p className="plan-start">{startSummary(report.plan)}</p>
       <ul className="plan">
         {report.plan.map((job, index) => (
           <li key={index}>
             <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
+            {job.boots > 1 && <span className="chip">{job.boots} boots, in turns</span>}
             <div className="muted">
               {job.combination} · {job.suites.join(', ')}
             </div>

@@ -1,25 +1,29 @@
 import { Link } from '@tanstack/react-router';
-import { changePoints, type TrendLine } from '@peerlab/contracts';
+import { bootsText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import type { TrendsSearch } from '../search.js';
-import { numberText } from '../ui/numbers.js';
+import { countText, numberText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
+import type { Axis } from './chart.js';
 import { TrendChart } from './TrendChart.js';
 
 /** One series with its chart: combination, build, which direction is better, and the newest value. */
 export function TrendCard({
   line,
+  changes,
   chosen,
-  fromZero,
+  axis,
 }: {
   line: TrendLine;
+  changes: readonly ChangePoint[];
   chosen: TrendsSearch;
-  fromZero: boolean;
+  axis: Axis;
 }): ReactNode {
   const { combination, build, unit, better, points } = line;
   const newest = points.at(-1);
-  const changes = changePoints(points);
+  const boots = new Set(points.map(({ attemptId }) => attemptId)).size;
+  const n = points.reduce((sum, point) => sum + point.n, 0);
   return (
     <article className="card trend-card">
       <header>
@@ -45,12 +49,12 @@ export function TrendCard({
           {newest !== undefined && (
             <>
               {' '}
-              · <Ago at={newest.at} />
+              · {bootsText(boots)}, n = {countText(n)} · <Ago at={newest.at} />
             </>
           )}
         </p>
       </header>
-      <TrendChart line={line} changes={changes} fromZero={fromZero} />
+      <TrendChart line={line} changes={changes} axis={axis} />
     </article>
   );
 }

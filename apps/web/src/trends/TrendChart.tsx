@@ -5,7 +5,18 @@ import { shortBuildId } from '../runs/evidence.js';
 import { numberText } from '../ui/numbers.js';
 import { OneTabStop } from '../ui/OneTabStop.js';
 import { exactText } from '../ui/time.js';
-import { bandPath, CHART, chartScale, kernelStripes, medianPath, percentText, tickTexts, type Scale } from './chart.js';
+import {
+  bandPath,
+  CHART,
+  chartScale,
+  kernelStripes,
+  medianPath,
+  percentText,
+  tickTexts,
+  type Axis,
+  type Scale,
+} from './chart.js';
+import { nearestPoint } from './spark.js';
 
 /** Width of a short build-id below its stripe, in pixels. */
 const LABEL_WIDTH = 52;
@@ -14,42 +25,67 @@ const LABEL_WIDTH = 52;
 export function TrendChart({
   line,
   changes,
-  fromZero,
+  axis,
 }: {
   line: TrendLine;
   changes: readonly ChangePoint[];
-  fromZero: boolean;
+  axis: Axis;
 }): ReactNode {
   const { points, unit, build, combination } = line;
   const place = useRef<SVGSVGElement>(null);
-  const scale = chartScale(points, fromZero, useWidth(place));
+  const scale = chartScale(points, axis, useWidth(place));
+  const [pointed, setPointed] = useState<number | null>(null);
+  const named = pointed === null ? undefined : points[pointed];
   const { width } = scale;
   const { height, left, right } = CHART;
   const labels = tickTexts(scale.ticks);
   return (
-    <OneTabStop className="trend-chart" label={`Medians of ${build} on ${combination.label}, oldest first`}>
-      <svg ref={place} viewBox={`0 0 ${width} ${height}`} height={height} className="chart">
-        <Stripes points={points} scale={scale} />
-        <g aria-hidden="true">
-          {scale.ticks.map((tick, index) => (
-            <g key={tick}>
-              <line x1={left} x2={width - right} y1={scale.y(tick)} y2={scale.y(tick)} className="chart-rule" />
-              <text x={left - 6} y={scale.y(tick) + 3.5} textAnchor="end" className="chart-text">
-                {labels[index]}
-              </text>
-            </g>
+    <>
+      <OneTabStop className="trend-chart" label={`Medians of ${build} on ${combination.label}, oldest first`}>
+        <svg
+          ref={place}
+          viewBox={`0 0 ${width} ${height}`}
+          height={height}
+          className="chart"
+          onPointerMove={(event) => {
+            const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
+            setPointed(nearestPoint(points.length, x, left, width - left - right));
+          }}
+          onPointerLeave={() => setPointed(null)}
+        >
+          <Stripes points={points} scale={scale} />
+          <g aria-hidden="true">
+            {scale.ticks.map((tick, index) => (
+              <g key={tick}>
+                <line x1={left} x2={width - right} y1={scale.y(tick)} y2={scale.y(tick)} className="chart-rule" />
+                <text x={left - 6} y={scale.y(tick) + 3.5} textAnchor="end" className="chart-text">
+                  {labels[index]}
+                </text>
+              </g>
+            ))}
+          </g>
+          <path d={bandPath(points, scale)} className="chart-band" />
+          <path d={medianPath(points, scale)} className="chart-line" />
+          {changes.map((change) => (
+            <ChangeLine key={change.index} change={change} line={line} scale={scale} />
           ))}
-        </g>
-        <path d={bandPath(points, scale)} className="chart-band" />
-        <path d={medianPath(points, scale)} className="chart-line" />
-        {changes.map((change) => (
-          <ChangeLine key={change.index} change={change} line={line} scale={scale} />
-        ))}
-        {points.map((point, index) => (
-          <Point key={`${point.attemptId}-${point.at}`} point={point} index={index} scale={scale} unit={unit} />
-        ))}
-      </svg>
-    </OneTabStop>
+          {points.map((point, index) => (
+            <Point
+              key={`${point.attemptId}-${point.at}`}
+              point={point}
+              index={index}
+              scale={scale}
+              unit={unit}
+              isPointed={index === pointed}
+              onFocus={() => setPointed(index)}
+            />
+          ))}
+        </svg>
+      </OneTabStop>
+      <p className="muted chart-readout">
+        {named === undefined ? 'Point at a boot to read its value.' : pointTexts(named, unit).join(' · ')}
+      </p>
+    </>
   );
 }
 
@@ -96,11 +132,9 @@ function Stripes({ points, scale }: { points: readonly TrendPoint[]; scale: Scal
 
 function ChangeLine({ change, line, scale }: { change: ChangePoint; line: TrendLine; scale: Scale }): ReactNode {
   const { index, direction } = change;
-  const [before, after] = [line.points[index - 1], line.points[index]];
-  if (before === undefined || after === undefined) return null;
   const at = (scale.x(index - 1) + scale.x(index)) / 2;
   const isBetter = (direction === 'down') === (line.better === 'lower');
-  const text = `${percentText(before.median, after.median)} ${isBetter ? 'better' : 'worse'}`.trim();
+  const text = `${percentText(change.before, change.after)} ${isBetter ? 'better' : 'worse'}`.trim();
   // Near the right edge the text would leave the chart.
   const isLate = at > scale.width - 110;
   return (
@@ -118,25 +152,42 @@ function Point({
   index,
   scale,
   unit,
+  isPointed,
+  onFocus,
 }: {
   point: TrendPoint;
   index: number;
   scale: Scale;
   unit: string;
+  isPointed: boolean;
+  onFocus: () => void;
 }): ReactNode {
-  const { median, lowerQuartile, upperQuartile, n, kernel, at, machine, attemptId } = point;
+  const { median, lowerQuartile, upperQuartile, attemptId } = point;
   const [x, y] = [scale.x(index), scale.y(median)];
-  const text = [
+  const text = pointTexts(point, unit);
+  return (
+    <Link
+      to="/attempts/$attempt"
+      params={{ attempt: attemptId }}
+      aria-label={text.join(', ')}
+      className="chart-point"
+      onFocus={onFocus}
+    >
+      <line x1={x} x2={x} y1={scale.y(lowerQuartile)} y2={scale.y(upperQuartile)} className="chart-spread" />
+      <circle cx={x} cy={y} r="11" className="chart-target" />
+      <circle cx={x} cy={y} r={isPointed ? 5.5 : 3.6} className="chart-dot" />
+    </Link>
+  );
+}
+
+/** What is known of a point: its value, its kernel, when and where. */
+function pointTexts(
+  { median, lowerQuartile, upperQuartile, n, kernel, at, machine }: TrendPoint,
+  unit: string,
+): string[] {
+  return [
     `${numberText(median)} ${unit} (quartiles ${numberText(lowerQuartile)} … ${numberText(upperQuartile)}, n = ${n})`,
     `${kernel.release ?? kernel.name} ${kernel.buildId === null ? '' : shortBuildId(kernel.buildId)}`.trim(),
     `${exactText(Date.parse(at))}${machine === null ? '' : ` on ${machine}`}`,
   ];
-  return (
-    <Link to="/attempts/$attempt" params={{ attempt: attemptId }} aria-label={text.join(', ')} className="chart-point">
-      <title>{text.join('\n')}</title>
-      <line x1={x} x2={x} y1={scale.y(lowerQuartile)} y2={scale.y(upperQuartile)} className="chart-spread" />
-      <circle cx={x} cy={y} r="11" className="chart-target" />
-      <circle cx={x} cy={y} r="3.6" className="chart-dot" />
-    </Link>
-  );
 }

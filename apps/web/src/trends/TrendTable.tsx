@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { changePoints, type ChangePoint, type TrendLine } from '@peerlab/contracts';
+import type { ChangePoint, TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -9,13 +9,19 @@ import { PathChip } from '../ui/verdict.js';
 import { percentText } from './chart.js';
 
 /** The numbers of the charts, newest first, one table for each line. */
-export function TrendTable({ lines }: { lines: readonly TrendLine[] }): ReactNode {
-  return lines.map((line) => <LineTable key={lineName(line)} line={line} />);
+export function TrendTable({
+  lines,
+  changes,
+}: {
+  lines: readonly TrendLine[];
+  /** By line. */
+  changes: readonly (readonly ChangePoint[])[];
+}): ReactNode {
+  return lines.map((line, index) => <LineTable key={lineName(line)} line={line} changes={changes[index] ?? []} />);
 }
 
-function LineTable({ line }: { line: TrendLine }): ReactNode {
+function LineTable({ line, changes }: { line: TrendLine; changes: readonly ChangePoint[] }): ReactNode {
   const { combination, build, unit, better, points } = line;
-  const changes = changePoints(points);
   const rows = points.map((point, index) => ({ point, index })).toReversed();
   return (
     <section aria-label={lineName(line)}>
@@ -80,13 +86,11 @@ function LineTable({ line }: { line: TrendLine }): ReactNode {
 }
 
 function ChangeText({ line, change }: { line: TrendLine; change: ChangePoint | undefined }): ReactNode {
-  const before = line.points[(change?.index ?? 0) - 1];
-  const after = line.points[change?.index ?? 0];
-  if (change === undefined || before === undefined || after === undefined) return null;
+  if (change === undefined) return null;
   const isBetter = (change.direction === 'down') === (line.better === 'lower');
   return (
     <span className={`change ${isBetter ? 'tone-good' : 'tone-bad'}`}>
-      {percentText(before.median, after.median)} {isBetter ? 'better' : 'worse'}
+      {percentText(change.before, change.after)} {isBetter ? 'better' : 'worse'}
     </span>
   );
 }

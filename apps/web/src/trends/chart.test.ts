@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bandPath, CHART, chartScale, kernelStripes, medianPath, niceTicks, percentText, tickTexts } from './chart.js';
+import {
+  bandPath,
+  CHART,
+  chartScale,
+  comparableAxis,
+  kernelStripes,
+  medianPath,
+  niceTicks,
+  percentText,
+  tickTexts,
+  type Axis,
+} from './chart.js';
 
 const spread = (median: number, reach = 1) => ({
   median,
@@ -64,9 +75,9 @@ describe('chartScale', () => {
       maxLength: 20,
     });
     fc.assert(
-      fc.property(points, fc.boolean(), (drawn, fromZero) => {
+      fc.property(points, fc.constantFrom<Axis>('own', 'zero', { factor: 3 }), (drawn, axis) => {
         const spreads = drawn.map(([median, reach]) => spread(median, reach));
-        const { x, y } = chartScale(spreads, fromZero);
+        const { x, y } = chartScale(spreads, axis);
         spreads.forEach(({ lowerQuartile, upperQuartile }, index) => {
           for (const value of [lowerQuartile, upperQuartile]) {
             expect(y(value)).toBeGreaterThanOrEqual(CHART.top - 0.01);
@@ -81,16 +92,29 @@ describe('chartScale', () => {
 
   it('begins at zero when asked, and larger values stand higher', () => {
     const points = [spread(275), spread(280)];
-    expect(chartScale(points, true).ticks[0]).toBe(0);
-    expect(chartScale(points, false).ticks[0]).toBeGreaterThan(200);
-    const { y } = chartScale(points, false);
+    expect(chartScale(points, 'zero').ticks[0]).toBe(0);
+    expect(chartScale(points, 'own').ticks[0]).toBeGreaterThan(200);
+    const { y } = chartScale(points, 'own');
     expect(y(280)).toBeLessThan(y(275));
   });
 });
 
+it('axes that compare span the factor of the line that moved most, and none where a line would be flat', () => {
+  const [calm, moved] = [
+    [spread(100, 0), spread(101, 0)],
+    [spread(10, 0), spread(20, 0)],
+  ];
+  const axis = comparableAxis([calm, moved]);
+  expect(axis).toEqual({ factor: 2 });
+  const ticks = chartScale(calm, axis).ticks;
+  expect((ticks.at(-1) ?? 0) / (ticks[0] ?? 1)).toBeGreaterThanOrEqual(1.9);
+  expect(comparableAxis([calm, [spread(1, 0), spread(54, 0)]])).toBe('own');
+  expect(comparableAxis([calm, [spread(0, 0)]])).toBe('own');
+});
+
 it('paths go through every point, and a band needs two', () => {
   const points = [spread(10), spread(20), spread(15)];
-  const scale = chartScale(points, false);
+  const scale = chartScale(points, 'own');
   expect(medianPath(points, scale).split(/[ML]/)).toHaveLength(4);
   expect(bandPath(points, scale).split(/[ML]/)).toHaveLength(7);
   expect(bandPath(points.slice(0, 1), scale)).toBe('');

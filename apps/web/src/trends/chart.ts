@@ -18,11 +18,46 @@ export interface Scale {
 /** Approximate number of ticks. */
 const TICKS = 4;
 
-/** Includes every quartile; the axis can begin at zero. Needs at least one point. */
-export function chartScale(points: readonly Spread[], fromZero: boolean, width: number = CHART.width): Scale {
-  const lowest = Math.min(...points.map((point) => Math.min(point.lowerQuartile, point.median)));
-  const highest = Math.max(...points.map((point) => Math.max(point.upperQuartile, point.median)));
-  const [from, to] = fromZero ? [Math.min(0, lowest), Math.max(0, highest)] : [lowest, highest];
+/** Where the axis begins and ends: at the values, at zero, or so that it spans at least this factor around them. */
+export type Axis = 'own' | 'zero' | { factor: number };
+
+/** Beyond this factor between the ends of an axis the other lines of a page would be flat: each has its own then. */
+const COMPARABLE_MAX = 4;
+
+/** Lowest and highest value with the quartiles. Needs at least one point. */
+function endsOf(points: readonly Spread[]): [number, number] {
+  return [
+    Math.min(...points.map((point) => Math.min(point.lowerQuartile, point.median))),
+    Math.max(...points.map((point) => Math.max(point.upperQuartile, point.median))),
+  ];
+}
+
+/**
+ * An axis on which the lines of a page compare: each spans the factor of the line that moved most, so that equal slopes are
+ * equal changes. `own` where that is too much, or a value is not above zero.
+ */
+export function comparableAxis(lines: readonly (readonly Spread[])[]): Axis {
+  let factor = 1;
+  for (const points of lines) {
+    if (points.length === 0) continue;
+    const [lowest, highest] = endsOf(points);
+    if (lowest <= 0) return 'own';
+    factor = Math.max(factor, highest / lowest);
+  }
+  return factor > COMPARABLE_MAX ? 'own' : { factor };
+}
+
+function spanOf(points: readonly Spread[], axis: Axis): [number, number] {
+  const [lowest, highest] = endsOf(points);
+  if (axis === 'own') return [lowest, highest];
+  if (axis === 'zero') return [Math.min(0, lowest), Math.max(0, highest)];
+  const more = lowest > 0 ? Math.sqrt(axis.factor / (highest / lowest)) : 1;
+  return more > 1 ? [lowest / more, highest * more] : [lowest, highest];
+}
+
+/** Includes every quartile. Needs at least one point. */
+export function chartScale(points: readonly Spread[], axis: Axis, width: number = CHART.width): Scale {
+  const [from, to] = spanOf(points, axis);
   const ticks = niceTicks(from, to);
   const [bottom, top] = [Math.min(from, ticks[0] ?? from), Math.max(to, ticks.at(-1) ?? to)];
   const { height, left, right, top: above, bottom: below } = CHART;

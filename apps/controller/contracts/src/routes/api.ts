@@ -15,6 +15,7 @@ import { CompareQuery, Comparison } from '../schema/compare.js';
 import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
+import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256 } from '../schema/ids.js';
 import { InventoryHistory } from '../schema/inventory-history.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
@@ -27,7 +28,7 @@ import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schem
 import { MachineDesired } from '../schema/states.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
-import { MetricView, Trend, TrendQuery } from '../schema/trend.js';
+import { MetricView, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH';
@@ -264,8 +265,25 @@ export const ROUTES = {
     query: CompareQuery,
     response: Comparison,
   },
+  /** One kernel on two combinations of hardware. */
+  getHardware: {
+    method: 'GET',
+    path: '/api/v1/compare/hardware',
+    access: 'read',
+    isHeavy: true,
+    query: HardwareQuery,
+    response: HardwareComparison,
+  },
   /** Every metric that was ever measured. */
   listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'read', isHeavy: true, response: z.array(MetricView) },
+  /** Every metric on every combination in short, those that changed most first. */
+  getTrendOverview: {
+    method: 'GET',
+    path: '/api/v1/trend/overview',
+    access: 'read',
+    isHeavy: true,
+    response: TrendOverview,
+  },
   getTrend: { method: 'GET', path: '/api/v1/trend', access: 'read', isHeavy: true, query: TrendQuery, response: Trend },
   getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'read', response: Fleet },
   getMachine: {

@@ -16,6 +16,31 @@ export function combinationOf(inventory: Inventory, path: PeerPath): Combination
   };
 }
 
+/** How the firmware of virtual machines calls its vendor. */
+const VIRTUAL_VENDORS = [
+  'QEMU',
+  'KVM',
+  'Bochs',
+  'VMware',
+  'innotek',
+  'Xen',
+  'Parallels',
+  'Microsoft Corporation Virtual',
+];
+
+/**
+ * Whether the machines of a combination are virtual, by what their firmware says of itself. A figure of one then means
+ * something beside another of the same machine and nothing by itself: pages say so with RATIOS_ONLY.
+ */
+export function isVirtual({ platform }: Pick<CombinationIdentity, 'platform'>): boolean {
+  return VIRTUAL_VENDORS.some((vendor) => platform.system.startsWith(vendor));
+}
+
+/** What stands wherever figures of virtual machines stand. */
+export const RATIOS_ONLY =
+  'Emulation: ratios only. These machines are virtual: a figure means something beside another of the same machine, and ' +
+  'nothing by itself.';
+
 /** Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD 0x17". */
 export function combinationLabel(identity: CombinationIdentity): string {
   const vendor =

@@ -4,7 +4,7 @@ import type { Combination } from '../schema/combination.js';
 import { CHANGE_CLASSES, RunSide } from '../schema/compare.js';
 import { HistoryCursor, type HistoryEntry } from '../schema/history.js';
 import { type Verdict, VERDICTS } from '../schema/verdict.js';
-import { areSpreadsApart, changePoints, classOfChange, isChange, judgeRatio } from './change.js';
+import { classOfChange, isChange } from './change.js';
 import { chooseBuilds, runSideText } from './compared-builds.js';
 import { arrangeHistory } from './history.js';
 import { isConclusive } from './verdict.js';
@@ -27,23 +27,6 @@ describe('isChange', () => {
       fc.property(verdict, verdict, (a, b) => {
         const isJudged = ['regressed', 'fixed'].includes(classOfChange(a, b));
         expect(isJudged).toBe(isChange(a, b) && (a === 'pass') !== (b === 'pass'));
-      }),
-    );
-  });
-});
-
-describe('areSpreadsApart', () => {
-  it('is symmetric and false for ranges that touch', () => {
-    const spread = fc
-      .tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 }))
-      .map(([x, y]) => ({ lowerQuartile: Math.min(x, y), upperQuartile: Math.max(x, y) }));
-    fc.assert(
-      fc.property(spread, spread, (a, b) => {
-        expect(areSpreadsApart(a, b)).toBe(areSpreadsApart(b, a));
-        const shared = Array.from({ length: 10 }, (_, value) => value).filter((value) =>
-          [a, b].every(({ lowerQuartile, upperQuartile }) => lowerQuartile <= value && value <= upperQuartile),
-        );
-        expect(areSpreadsApart(a, b)).toBe(shared.length === 0);
       }),
     );
   });
@@ -98,38 +81,6 @@ describe('classOfChange', () => {
   ] as const)('%s to %s is %s', (a, b, expected) => {
     expect(classOfChange(a, b)).toBe(expected);
     expect(CHANGE_CLASSES).toContain(expected);
-  });
-});
-
-describe('judgeRatio', () => {
-  const many = { a: 30, b: 30 };
-
-  it('turns round with the sides and with the direction', () => {
-    const positive = fc.double({ min: 0.01, max: 100, noNaN: true });
-    fc.assert(
-      fc.property(positive, positive, fc.constantFrom('lower' as const, 'higher' as const), (x, y, better) => {
-        const [low, high] = x <= y ? [x, y] : [y, x];
-        const { says } = judgeRatio({ value: low, low, high }, better, many);
-        const opposite = { better: 'worse', worse: 'better', unclear: 'unclear' }[says];
-        expect(judgeRatio({ value: 1 / low, low: 1 / high, high: 1 / low }, better, many).says).toBe(opposite);
-        expect(judgeRatio({ value: low, low, high }, better === 'lower' ? 'higher' : 'lower', many).says).toBe(
-          opposite,
-        );
-        expect(says === 'unclear').toBe(low <= 1 && high >= 1);
-      }),
-    );
-  });
-
-  it('asks for more runs where more could help', () => {
-    const unclear = { value: 1, low: 0.9, high: 1.1 };
-    expect(judgeRatio(unclear, 'lower', many)).toEqual({ says: 'unclear', moreRunsNeeded: false });
-    expect(judgeRatio(unclear, 'lower', { a: 5, b: 30 }).moreRunsNeeded).toBe(true);
-    expect(judgeRatio({ value: 2, low: null, high: null }, 'lower', { a: 3, b: 3 }).moreRunsNeeded).toBe(true);
-    expect(judgeRatio(null, 'lower', { a: 0, b: 9 }).moreRunsNeeded).toBe(true);
-    expect(judgeRatio({ value: 2, low: 1.9, high: 2.1 }, 'lower', { a: 4, b: 4 })).toEqual({
-      says: 'worse',
-      moreRunsNeeded: false,
-    });
   });
 });
 
@@ -227,48 +178,4 @@ it('a history cursor keeps the microseconds', () => {
   for (const text of ['', at, `${at}~x`, `0000-01-01T00:00:00Z~${attempt}`, `yesterday~${attempt}`]) {
     expect(HistoryCursor.safeParse(text).success).toBe(false);
   }
-});
-
-describe('changePoints', () => {
-  const level = (...medians: number[]) =>
-    medians.map((median) => ({ median, lowerQuartile: median - 1, upperQuartile: median + 1 }));
-
-  it.each([
-    ['a step up', [10, 10, 20, 20], [{ index: 2, direction: 'up' }]],
-    ['a step down', [10, 10, 10, 5, 5], [{ index: 3, direction: 'down' }]],
-    ['one stray point', [10, 10, 20, 10, 10], []],
-    ['the last point alone', [10, 10, 10, 20], []],
-    ['noise within the quartiles', [10, 10.5, 9.6, 10.2, 10.4, 9.8], []],
-    ['a move over three points: its largest step', [10, 10, 13, 20, 20], [{ index: 3, direction: 'up' }]],
-    [
-      'there and back',
-      [10, 10, 20, 20, 10, 10],
-      [
-        { index: 2, direction: 'up' },
-        { index: 4, direction: 'down' },
-      ],
-    ],
-    ['nothing', [], []],
-  ] as const)('%s', (_, medians, expected) => {
-    expect(changePoints(level(...medians))).toEqual(expected);
-  });
-
-  it('are the same upside down and in another unit', () => {
-    const medians = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 14 });
-    fc.assert(
-      fc.property(medians, (values) => {
-        const found = changePoints(level(...values));
-        const turned = changePoints(level(...values.map((value) => -value)));
-        expect(turned).toEqual(
-          found.map(({ index, direction }) => ({ index, direction: direction === 'up' ? 'down' : 'up' })),
-        );
-        const doubled = level(...values).map(({ median, lowerQuartile, upperQuartile }) => ({
-          median: median * 2,
-          lowerQuartile: lowerQuartile * 2,
-          upperQuartile: upperQuartile * 2,
-        }));
-        expect(changePoints(doubled)).toEqual(found);
-      }),
-    );
-  });
 });

@@ -72,38 +72,58 @@ export const ComparedRow = z.object({
 });
 export type ComparedRow = z.infer<typeof ComparedRow>;
 
-/** Median and quartiles of all samples of a side; `attempts` = how many boots they come from. */
-export const SampleSpread = z.object({
+/** A side by its boots: the median of the boots' medians, and the smallest and largest of them. */
+export const BootSpread = z.object({
   median: z.number(),
-  lowerQuartile: z.number(),
-  upperQuartile: z.number(),
+  lowest: z.number(),
+  highest: z.number(),
+  /** Attempts that booted a machine and measured it. */
+  boots: z.number().int().positive(),
+  /** Samples of all boots. */
   n: z.number().int().positive(),
-  attempts: z.number().int().positive(),
   /** The newest of those attempts. */
   attemptId: z.uuid(),
 });
-export type SampleSpread = z.infer<typeof SampleSpread>;
+export type BootSpread = z.infer<typeof BootSpread>;
 
-/** Level of every interval that is shown. */
-export const CONFIDENCE = 0.95;
-/** Below this many samples on a side an unclear difference may be for want of samples. */
-export const FEW_SAMPLES = 10;
+/** Why a metric is neither better nor worse. */
+export const WHY_UNCLEAR = [
+  'one-sided',
+  'same-kernel',
+  'few-boots',
+  'other-machines',
+  'no-ratio',
+  'noise',
+  'small',
+] as const;
+export const WhyUnclear = z.enum(WHY_UNCLEAR);
+export type WhyUnclear = z.infer<typeof WhyUnclear>;
 
+/** A metric on both sides, judged by rules/significance together with all others of the answer. */
 export const ComparedMetric = z.object({
   suite: Name,
   name: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
   combination: z.number().int().nonnegative(),
-  a: SampleSpread.nullable(),
-  b: SampleSpread.nullable(),
+  a: BootSpread.nullable(),
+  b: BootSpread.nullable(),
   /**
-   * b ÷ a with its interval; null when a side has no samples or one that is not above zero. `low` and
-   * `high` are null when there are too few samples for any interval of that level.
+   * b ÷ a, of the medians of the boots, with its 95 % interval; null when a side was not measured or has a value that is
+   * not above zero. `low` and `high` are null below three boots a side.
    */
   ratio: z.object({ value: z.number(), low: z.number().nullable(), high: z.number().nullable() }).nullable(),
   says: z.enum(['better', 'worse', 'unclear']),
-  moreRunsNeeded: z.boolean(),
+  /** Null with a verdict. */
+  why: WhyUnclear.nullable(),
+  /** Of the permutation test, adjusted for all metrics of the answer; null when it was not tested. */
+  p: z.number().nullable(),
+  /** Smallest relative change that counts: 0.02 = 2 %; the noise floor, at least 1 %. */
+  least: z.number(),
+  /** How far two boots of one kernel differ in 95 of 100 cases, as a relative change; null while it is not known. */
+  noise: z.number().nullable(),
+  /** How many more boots each side needs before a verdict is possible; 0 = none. */
+  moreBoots: z.number().int().nonnegative(),
 });
 export type ComparedMetric = z.infer<typeof ComparedMetric>;
 

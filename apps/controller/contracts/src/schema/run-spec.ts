@@ -118,6 +118,9 @@ export function effectiveTimeouts(
   };
 }
 
+/** Boots of each build on each machine that a run may ask for. */
+export const REPEAT_MAX = 20;
+
 /** A run as people write it in YAML. */
 export const RunSpec = z
   .strictObject({
@@ -135,6 +138,13 @@ export const RunSpec = z
       .describe('suites that run only on those of the run’s machines that also match here'),
     machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
     priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
+    repeat: z
+      .number()
+      .int()
+      .min(1)
+      .max(REPEAT_MAX)
+      .optional()
+      .describe('boots of each build on each machine, in turns (A B A B …); 5 make a comparison of metrics possible'),
     timeouts: Timeouts.default({}).describe('limits of an attempt, where those that follow from the run do not fit'),
   })
   .superRefine((spec, context) => {

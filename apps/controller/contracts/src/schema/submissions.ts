@@ -19,6 +19,8 @@ export const SubmissionReport = z.object({
       combination: z.string(),
       pathKind: PathKind,
       suites: z.array(Name),
+      /** How often it is booted, in turns with the other builds. */
+      boots: z.number().int().positive(),
       start: ExpectedStart,
     }),
   ),

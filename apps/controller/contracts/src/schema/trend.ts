@@ -45,6 +45,47 @@ export const Trend = z.object({
 });
 export type Trend = z.infer<typeof Trend>;
 
+/** Measurements of each metric that the overview reads: the newest ones. */
+export const OVERVIEW_POINTS_MAX = 200;
+/** Lines of the overview: those that changed most. */
+export const OVERVIEW_LINES_MAX = 400;
+
+/** One metric of one build's name on one combination, in short. */
+export const OverviewLine = z.object({
+  suite: Name,
+  metric: z.string(),
+  unit: z.string(),
+  better: z.enum(['lower', 'higher']),
+  /** Index into `combinations`. */
+  combination: z.number().int().nonnegative(),
+  build: Name,
+  /** Medians of boots, oldest first, and the attempts that measured them. */
+  medians: z.array(z.number()).min(1),
+  attempts: z.array(z.uuid()).min(1),
+  /** Samples of all boots. */
+  n: z.number().int().positive(),
+  /** When the newest was stored. */
+  at: z.iso.datetime(),
+  /** The last place where its level moved (changesOfLines); null when it did not. */
+  change: z
+    .object({ index: z.number().int(), direction: z.enum(['up', 'down']), before: z.number(), after: z.number() })
+    .nullable(),
+  /** The newest boot ÷ the median of all before it, which is no verdict; null with one boot or values not above zero. */
+  ratio: z.number().nullable(),
+});
+export type OverviewLine = z.infer<typeof OverviewLine>;
+
+/** All metrics at a glance: those whose level moved first, then by `ratio`. */
+export const TrendOverview = z.object({
+  combinations: z.array(Combination),
+  lines: z.array(OverviewLine),
+  /** Lines that there are; more than `lines` holds when the answer had to be cut. */
+  linesTotal: z.number().int().nonnegative(),
+  /** Some metric has more measurements than the newest OVERVIEW_POINTS_MAX, which alone were read. */
+  isCut: z.boolean(),
+});
+export type TrendOverview = z.infer<typeof TrendOverview>;
+
 /** A metric that was measured, as its newest measurement describes it. */
 export const MetricView = z.object({
   suite: Name,

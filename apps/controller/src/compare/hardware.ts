@@ -1,0 +1,204 @@
+import { Injectable } from '@nestjs/common';
+import {
+  COMPARED_METRICS_MAX,
+  COMPARED_ROWS_MAX,
+  HARDWARE_KERNELS_MAX,
+  type Combination,
+  type HardwareComparison,
+  type HardwareKernel,
+  type HardwareSide,
+} from '@peerlab/contracts';
+import { readCombinations } from '../grid/combinations.js';
+import { IS_TESTED } from '../grid/tested-jobs.js';
+import { columnsOf, integer, nullable, pick, text, time, uuid } from '../platform/database/row-shape.js';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import type { InputOf } from '../platform/http/serve.js';
+import { Build } from '../schema/builds.js';
+import { Measurement } from '../schema/results.js';
+import { VerdictRows } from '../verdicts/verdict-rows.js';
+import { compareMetrics, type SideMetric } from './compare-metrics.js';
+import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
+import { movedFirst, withEvidence } from './evidence-rows.js';
+import { readNoise } from './stored-noise.js';
+
+const KERNEL = {
+  ...pick(columnsOf(Build), 'id', 'name'),
+  key: text,
+  release: nullable(text),
+  build_id: nullable(text),
+  tested_at: time,
+};
+const ATTEMPT = { id: uuid, combination: text, machine: text };
+const METRIC = {
+  ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
+  n: integer,
+  run_id: uuid,
+  machine: text,
+  combination: text,
+};
+
+/** Newest jobs of a kernel on one combination that are compared. */
+const JOBS_PER_SIDE = 100;
+
+/** The newest attempts of ended test jobs of the kernel `$1` on the combinations `$2`, at most JOBS_PER_SIDE of each. */
+const ATTEMPTS_SQL = `
+  select t.id, j.combination, coalesce(t.machine, '') as machine
+  from unnest($2::text[]) as c(hash) cross join lateral (
+      select job.id, job.combination, job.ended_at from build b join job on job.build_id = b.id
+      where b.bundle_key = $1 and ${IS_TESTED.replaceAll(/\b(state|kind|verdict)\b/g, 'job.$1')} and job.combination = c.hash
+      order by job.ended_at desc limit ${JOBS_PER_SIDE}) j
+    cross join lateral (select id, machine from attempt where job_id = j.id order by number desc limit 1) t
+  order by j.ended_at, t.id`;
+
+/** Kernels that were tested on two combinations or more, the newest first, each under its newest build. */
+const KERNELS_SQL = `
+  select latest.id, latest.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id,
+    u.created_at as tested_at
+  from bundle u cross join lateral (
+      select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
+  where (select count(*) from (
+      select distinct job.combination from build b join job on job.build_id = b.id
+      where b.bundle_key = u.key and job.kind = 'test' and job.state = 'ended' and job.combination is not null limit 2) two) = 2
+  order by u.created_at desc, u.key desc limit ${HARDWARE_KERNELS_MAX + 1}`;
+
+/** One kernel on two combinations of hardware. */
+@Injectable()
+export class HardwareView {
+  readonly #sql: Sql;
+  readonly #verdicts: VerdictRows;
+
+  constructor(sql: Sql, verdicts: VerdictRows) {
+    this.#sql = sql;
+    this.#verdicts = verdicts;
+  }
+
+  /**
+   * Without a build: the newest kernel that was tested on two combinations. Without combinations: the first two of that
+   * kernel by label. Problems: 404 for a build that does not exist or was never built.
+   */
+  async read({ build, a, b, rows: wanted }: InputOf<'getHardware'>['query']): Promise<HardwareComparison> {
+    const found = await this.#sql.rows(KERNEL, KERNELS_SQL);
+    const kernels = found.slice(0, HARDWARE_KERNELS_MAX);
+    const chosen = build === undefined ? kernels[0] : await this.#kernelOf(build);
+    const isCut = found.length > HARDWARE_KERNELS_MAX;
+    const listed = kernels.map(view);
+    if (chosen === undefined) return { kernels: listed, isCut, combinations: [], comparison: null };
+    const combinations = await this.#combinationsOf(chosen.key);
+    const [first, second] = chooseTwo(combinations, a, b);
+    const kernel = view(chosen);
+    if (first === undefined || second === undefined) return { kernels: listed, isCut, combinations, comparison: null };
+    const [left, right] = await Promise.all([this.#side(chosen.key, first), this.#side(chosen.key, second)]);
+    const { cells, total, counts } = compareVerdicts(left.verdicts, right.verdicts, [PAIR], {
+      isListed: (change) => wanted === 'all' || change !== 'same',
+      max: COMPARED_ROWS_MAX,
+    });
+    const metrics = compareMetrics(
+      {
+        a: left.metrics.map(asPair),
+        b: right.metrics.map(asPair),
+        noise: new Map(
+          // The noisier of the two sides is that of the pair.
+          [...(await readNoise(this.#sql, [...left.metrics, ...right.metrics]))]
+            .toSorted(([, x], [, y]) => varianceOf(x.boots) - varianceOf(y.boots))
+            .map(([key, noise]) => [key.slice(0, key.lastIndexOf('\n') + 1) + PAIR, noise]),
+        ),
+        isSameKernel: false,
+        byMachine: false,
+      },
+      [PAIR],
+    );
+    return {
+      kernels: listed,
+      isCut,
+      combinations,
+      comparison: {
+        kernel,
+        a: left.view,
+        b: right.view,
+        counts: counts[0] ?? noChanges(),
+        rows: await withEvidence(this.#sql, cells),
+        rowsTotal: total,
+        metrics: movedFirst(metrics, COMPARED_METRICS_MAX),
+        metricsTotal: metrics.length,
+      },
+    };
+  }
+
+  async #kernelOf(build: string) {
+    const kernel = await this.#sql.one(
+      KERNEL,
+      `select b.id, b.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id,
+         u.created_at as tested_at from build b join bundle u on u.key = b.bundle_key where b.id = $1`,
+      [build],
+    );
+    if (kernel === null) throw notFound('built kernel of build', build);
+    return kernel;
+  }
+
+  async #combinationsOf(key: string): Promise<Combination[]> {
+    const rows = await this.#sql.rows(
+      { combination: text },
+      `select distinct job.combination from build b join job on job.build_id = b.id
+       where b.bundle_key = $1 and job.kind = 'test' and job.state = 'ended' and job.combination is not null`,
+      [key],
+    );
+    const found = await readCombinations(this.#sql, new Set(rows.map(({ combination }) => combination)));
+    return found.toSorted((x, y) => (x.label < y.label ? -1 : x.label > y.label ? 1 : x.hash < y.hash ? -1 : 1));
+  }
+
+  async #side(
+    key: string,
+    combination: Combination,
+  ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SideMetric[] }> {
+    const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, [combination.hash]]);
+    const ids = attempts.map(({ id }) => id);
+    const placeOf = new Map(ids.map((id, place) => [id, place]));
+    const [packed, metrics] = await Promise.all([
+      this.#verdicts.read(ids),
+      this.#sql.rows(
+        METRIC,
+        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, j.run_id,
+           coalesce(t.machine, '') as machine, j.combination
+         from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
+         where m.attempt_id = any($1) order by m.stored_at, m.seq`,
+        [ids],
+      ),
+    ]);
+    const machines = [...new Set(attempts.map(({ machine }) => machine))].filter((name) => name !== '').toSorted();
+    return {
+      view: { combination, machines, attempts: ids.length },
+      verdicts: packed
+        .map((row) => ({ ...row, combination: PAIR }))
+        .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
+      metrics,
+    };
+  }
+}
+
+/** Stands for both combinations, so that what each has is compared with the other. */
+const PAIR = 'pair';
+const asPair = (metric: SideMetric): SideMetric => ({ ...metric, combination: PAIR });
+const varianceOf = ({ squares, freedom }: { squares: number; freedom: number }): number =>
+  freedom === 0 ? 0 : squares / freedom;
+
+/** The two combinations that are compared: those asked for, and else the first ones; never one with itself. */
+export function chooseTwo(
+  all: readonly Combination[],
+  a: string | undefined,
+  b: string | undefined,
+): [Combination | undefined, Combination | undefined] {
+  const find = (hash: string | undefined): Combination | undefined => all.find((each) => each.hash === hash);
+  const first = find(a) ?? all.find(({ hash }) => hash !== b);
+  const second = find(b === first?.hash ? undefined : b) ?? all.find(({ hash }) => hash !== first?.hash);
+  return [first, second];
+}
+
+interface KernelRow {
+  id: string;
+  name: string;
+  release: string | null;
+  build_id: string | null;
+}
+
+const view = ({ id, name, release, build_id: buildId }: KernelRow): HardwareKernel => ({ id, name, release, buildId });
