@@ -49,6 +49,7 @@ export * from './rules/patch.js';
 export * from './rules/peer-paths.js';
 export * from './rules/queue-order.js';
 export * from './rules/repeats.js';
+export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';
 export * from './wire/agent-channel.js';

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import {
   CONFIDENCE,
+  unitText,
   type Combination,
   type ComparedMetric,
   type Comparison,
@@ -62,7 +63,7 @@ export function MetricChanges({
                   {name}
                 </Link>
                 <span className="muted metric-unit">
-                  {unit}, {better} is better
+                  {unitText(unit)}, {better} is better
                 </span>
               </span>
             ),

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { AttemptDetail, Proof } from '@peerlab/contracts';
+import { unitText, type AttemptDetail, type Proof } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
@@ -122,7 +122,7 @@ export function MeasurementTable({ measurements }: { measurements: AttemptDetail
             className: 'number',
             render: (metric) => (
               <>
-                {numberText(metric.median)} {metric.unit}{' '}
+                {numberText(metric.median)} {unitText(metric.unit)}{' '}
                 <span className="muted" title={`${metric.better} is better`}>
                   {metric.better === 'lower' ? '↓' : '↑'}
                 </span>

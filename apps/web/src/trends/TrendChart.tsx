@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { ChangePoint, TrendLine, TrendPoint } from '@peerlab/contracts';
+import { unitText, type ChangePoint, type TrendLine, type TrendPoint } from '@peerlab/contracts';
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
 import { numberText } from '../ui/numbers.js';
@@ -46,7 +46,13 @@ export function TrendChart({
           <ChangeLine key={change.index} change={change} line={line} scale={scale} />
         ))}
         {points.map((point, index) => (
-          <Point key={`${point.attemptId}-${point.at}`} point={point} index={index} scale={scale} unit={unit} />
+          <Point
+            key={`${point.attemptId}-${point.at}`}
+            point={point}
+            index={index}
+            scale={scale}
+            unit={unitText(unit)}
+          />
         ))}
       </svg>
     </OneTabStop>

@@ -1,6 +1,7 @@
 import { figureText } from './figure.js';
 import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import type { Verdict } from '../../schema/verdict.js';
+import { unitText } from '../unit.js';
 
 /** Names that a group lists before it only counts. */
 const NAMES_SHOWN = 6;
@@ -149,6 +150,10 @@ function metricTable({ builds, rows }: MachineMetrics): string {
   const keep = (row: readonly string[]): string[] => row.filter((_, index) => used[index]);
   return markdownTable(
     ['metric', 'unit', ...keep(head)],
-    rows.map(({ name, unit, better }, index) => [name, `${unit}, ${better} is better`, ...keep(cells[index] ?? [])]),
+    rows.map(({ name, unit, better }, index) => [
+      name,
+      `${unitText(unit)}, ${better} is better`,
+      ...keep(cells[index] ?? []),
+    ]),
   );
 }
