@@ -21,6 +21,7 @@ import { AgentOnline1764500000000 } from './migrations/1764500000000-agent-onlin
 import { UnpackedAttempts1764600000000 } from './migrations/1764600000000-unpacked-attempts.js';
 import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
+import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -96,6 +97,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempts1764600000000,
       ArtifactFolder1764700000000,
       SeriesAsData1764800000000,
+      OpenJobs1765300000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -54,6 +54,7 @@ export class Run {
 })
 @Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
+@Index('job_open', ['combination', 'buildName'], { where: `state <> 'ended' and kind = 'test'` })
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;
