@@ -23,6 +23,7 @@ import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
 import { Repeat1765100000000 } from './migrations/1765100000000-repeat.js';
 import { RunFilters1765200000000 } from './migrations/1765200000000-run-filters.js';
+import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -100,6 +101,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       SeriesAsData1764800000000,
       Repeat1765100000000,
       RunFilters1765200000000,
+      OpenJobs1765300000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -19,8 +19,12 @@ export const KEY_MAP = {
   listNext: { keys: ['j'], scope: 'Lists', label: 'next row' },
   listPrevious: { keys: ['k'], scope: 'Lists', label: 'previous row' },
   listOpen: { keys: ['Enter'], scope: 'Lists', label: 'open the row' },
-  gridMove: { keys: ['← ↑ → ↓'], scope: 'Grid', label: 'move between cells (Home, End, Ctrl for the ends)' },
-  gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, or fold a suite' },
+  gridMove: {
+    keys: ['ArrowLeft', 'ArrowUp', 'ArrowRight', 'ArrowDown'],
+    scope: 'Grid',
+    label: 'move into the grid and between cells (Home, End, Ctrl for the ends); open evidence follows',
+  },
+  gridOpen: { keys: ['Enter'], scope: 'Grid', label: 'open the evidence of a cell, again: go into it; fold a suite' },
   gridView: { keys: ['v'], scope: 'Grid', label: 'switch between combinations and kernel builds' },
   olderKernels: { keys: ['o'], scope: 'Grid', label: 'older kernels (by kernel build)' },
   newerKernels: { keys: ['n'], scope: 'Grid', label: 'newer kernels (by kernel build)' },
@@ -79,8 +83,18 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
-/** Handles shortcuts on the whole page, except while the person types or a dialog is open. */
-export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent) => void>>): void {
+const ARROWS: Readonly<Record<string, string>> = { ArrowLeft: '←', ArrowUp: '↑', ArrowRight: '→', ArrowDown: '↓' };
+
+/** A key as the help shows it. */
+export function keyText(key: string): string {
+  return ARROWS[key] ?? key;
+}
+
+/**
+ * Handles shortcuts on the whole page, except while the person types or a dialog is open. A handler that returns false
+ * leaves the keystroke to others.
+ */
+export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent) => unknown>>): void {
   const current = useRef(handlers);
   useEffect(() => {
     current.current = handlers;
@@ -96,8 +110,8 @@ export function useKeys(handlers: Partial<Record<KeyName, (event: KeyboardEvent)
       previous = { stroke, at: event.timeStamp };
       for (const [name, handler] of Object.entries(current.current)) {
         if (!matchesKey(name as KeyName, stroke, before)) continue;
+        if (handler(event) === false) continue;
         event.preventDefault();
-        handler(event);
         return;
       }
     };

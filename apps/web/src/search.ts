@@ -32,6 +32,10 @@ export const GridSearch = z.object({
   run: z.uuid().optional().catch(undefined),
   /** Regular expression over `suite/test`. */
   q: text,
+  /** Tests with one of these verdicts, or `pending`, in some column; separated by commas. Absent = all. */
+  verdict: text,
+  /** Absent = all rows, else those whose columns do not all have the same verdict. */
+  differing: z.literal('only').optional().catch(undefined),
   /** Order of the tests within their suites; absent = as they run. */
   sort: z.enum(['failures', 'flakiness', 'name']).optional().catch(undefined),
   /** Folded suites, separated by commas. */

@@ -164,7 +164,7 @@ describe('history', () => {
   it('is reached from a cell of the grid', async () => {
     await using opened = await open(`/?run=${run(-1)}`);
     const { page } = opened;
-    await page.locator('td.cell', { has: page.locator('.verdict-crash') }).click();
+    await page.locator('td.cell.verdict-crash').click();
     await page.getByRole('link', { name: 'History of this test here' }).click();
     await page.getByRole('heading', { name: 'fork_while_mapped', level: 1 }).waitFor();
     await page.getByText('All 16 results.').waitFor();

@@ -1,4 +1,14 @@
-import { CHANGE_CLASSES, CHANGE_TABLE, figureText, type ComparedMetric, type Comparison } from '@peerlab/contracts';
+import {
+  bootsText,
+  CHANGE_CLASSES,
+  CHANGE_TABLE,
+  figureText,
+  saysText,
+  unitText,
+  whyText,
+  type ComparedMetric,
+  type Comparison,
+} from '@peerlab/contracts';
 
 /** A comparison as Markdown: both sides, counts by combination, tests and metrics. Says how much the answer left out. */
 export function renderComparison(comparison: Comparison): string {
@@ -40,7 +50,7 @@ export function renderComparison(comparison: Comparison): string {
       markdownTable(
         ['metric', 'combination', 'A', 'B', 'B ÷ A', ''],
         metrics.map((metric) => [
-          `${metric.suite}/${metric.name} (${metric.unit}, ${metric.better} is better)`,
+          `${metric.suite}/${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
           labelOf(metric.combination),
           spreadText(metric.a),
           spreadText(metric.b),
@@ -64,9 +74,9 @@ function leftOut(shown: number, total: number, what: string): string {
 
 function spreadText(spread: ComparedMetric['a']): string {
   if (spread === null) return '';
-  const { median, lowerQuartile, upperQuartile, n, attempts } = spread;
-  const range = `${figureText(lowerQuartile)}–${figureText(upperQuartile)}`;
-  return `${figureText(median)} (${range}; ${n} samples, ${attempts} ${attempts === 1 ? 'boot' : 'boots'})`;
+  const { median, lowest, highest, n, boots } = spread;
+  const range = boots > 1 ? `${figureText(lowest)}–${figureText(highest)}; ` : '';
+  return `${figureText(median)} (${range}${n} samples, ${bootsText(boots)})`;
 }
 
 function ratioText(ratio: ComparedMetric['ratio']): string {
@@ -77,8 +87,9 @@ function ratioText(ratio: ComparedMetric['ratio']): string {
 }
 
 /** What the controller says of a metric. This program judges nothing itself. */
-function judgementText({ says, moreRunsNeeded }: ComparedMetric): string {
-  return moreRunsNeeded ? `${says}, more runs needed` : says;
+function judgementText(metric: ComparedMetric): string {
+  const why = whyText(metric);
+  return why === '' ? saysText(metric) : `${saysText(metric)}: ${why}`;
 }
 
 const oneLine = (text: string): string => text.replaceAll('\n', ' ');

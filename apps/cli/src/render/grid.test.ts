@@ -15,7 +15,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
       platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'none' },
     },
   },
-  build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null },
+  build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [] },
   machine,
   runId: uuid,
   runName: 'r',
@@ -25,6 +25,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   verdict: 'pass',
   at: null,
   logLines: {},
+  busy: null,
 });
 const value = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median, n: 3 });
 

@@ -1,4 +1,4 @@
-import { figureText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
+import { figureText, unitText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
 /** The grid for a terminal: a row for each test, a column for each combination × build, and the metrics with ratios. */
@@ -8,7 +8,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
   const head = [
     ['', ...grid.columns.map((c) => c.machine ?? '?')],
     ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
-    ['build', ...grid.columns.map((c) => c.build.name)],
+    ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
   ];
   const rows = grid.rows.map((row, r) => [
     `${row.suite}/${row.test}`,
@@ -17,7 +17,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
   const total = ['verdict', ...grid.columns.map((c) => verdictText(c.verdict, colour))];
   const parts = [table([...head, ...rows, total])];
   const metrics = grid.metrics.map((metric) => [
-    `${metric.name} (${metric.unit}, ${metric.better} is better)`,
+    `${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
     ...metric.values.map((v, c) => {
       if (v === null) return '';
       const base = firstOfCombination(grid, c);

@@ -80,6 +80,56 @@ describe('the grid of the newest jobs', () => {
     expect((await read()).columns[0]?.attemptId).toBe(first?.attemptId);
   });
 
+  it('shows one kernel once, however the runs named it: the newest, with its other names', async () => {
+    const [run, before] = [evidence.runs[NEWEST], evidence.runs[NEWEST - 1]];
+    await farm.sql.run(`update job set build_name = 'renamed' where run_id = $1 and build_name = 'dma-alias'`, [
+      before,
+    ]);
+    await farm.sql.run(`update build set name = 'renamed' where run_id = $1 and name = 'dma-alias'`, [before]);
+    await farm.sql.run(
+      `update build b set bundle_key = newest.bundle_key from build newest
+       where b.run_id = $1 and b.name = 'renamed' and newest.run_id = $2 and newest.name = 'dma-alias'`,
+      [before, run],
+    );
+    const { columns } = await read();
+    expect(columns).toHaveLength(2 * STORY_KINDS.length);
+    const series = columns.filter(({ build }) => build.name !== 'base');
+    expect(series.map(({ build, runId }) => [build.name, build.aliases, runId])).toEqual(
+      STORY_KINDS.map(() => ['dma-alias', ['renamed'], run]),
+    );
+    // A run that asked for both has both.
+    const ofRun = await farm.call('getGrid', { query: { run: before } });
+    expect(ofRun.columns.map(({ build }) => build.aliases)).toEqual(ofRun.columns.map(() => []));
+  });
+
+  it('says which columns are busy, and what a job that has not ended will run', async () => {
+    const base = await read();
+    const { combination, machine } = evidence.hardware.BUS_ADDR;
+    const add = (build: string, state: string) =>
+      farm.sql.run(
+        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path)
+         select gen_random_uuid(), run_id, build_id, $1, 99, kind, $2, machine, combination, path from job
+         where build_name = 'base' and combination = $3 and machine = $4 and run_id = $5`,
+        [build, state, combination, machine, evidence.runs[NEWEST]],
+      );
+    await add('base', 'running');
+    await add('never-tested', 'queued');
+    const { columns, rows } = await read();
+    expect(columns).toHaveLength(base.columns.length + 1);
+    const own = columns.filter((column) => column.combination.hash === combination);
+    expect(own.map(({ build, state, busy }) => [build.name, state, busy?.state])).toEqual([
+      ['base', 'ended', 'running'],
+      // Named after its build, which the other one tested, too.
+      ['base', 'queued', undefined],
+      ['dma-alias', 'ended', undefined],
+    ]);
+    const added = columns.findIndex(({ state }) => state === 'queued');
+    expect(columns[added]).toMatchObject({ attemptId: null, verdict: null, busy: null });
+    const letters = new Set(rows.map(({ suite, verdicts }) => `${suite} ${verdicts[added]}`));
+    expect(letters).toContain('p2p-functional :');
+    await farm.sql.run('delete from job where position = 99');
+  });
+
   it('has the figures of each column', async () => {
     const { columns, metrics } = await read();
     const column = columns.findIndex(

@@ -1,5 +1,7 @@
-import { GRID_NOTES_MAX, type Grid } from '@peerlab/contracts';
+import { GRID_NOTES_MAX, PENDING_LETTER, type Grid } from '@peerlab/contracts';
 import type { VerdictLine, VerdictRow } from '../verdicts/packed-verdicts.js';
+import { WHOLE_SUITE } from '../verdicts/unreached.js';
+import type { PlannedColumn } from './planned-tests.js';
 
 const NEVER_RAN = '.';
 
@@ -15,19 +17,29 @@ interface Row {
 /**
  * Rows in the order of the suites, each with the verdicts of all columns, and why something is wrong. Pure.
  * Hundreds of attempts share a list of tests: what depends on the list is worked out once, and an attempt
- * costs one byte for each verdict.
+ * costs one byte for each verdict. A planned test without a result is pending; where only its suite is known, all tests
+ * that other columns have of the suite are.
  */
 export function arrangeRows(
   columns: readonly { attemptId: string | null }[],
   verdicts: readonly VerdictRow[],
+  planned: readonly PlannedColumn[] = [],
 ): Pick<Grid, 'rows' | 'notes'> {
   const columnOf = columnIndex(columns);
   const shown = verdicts.flatMap((row) => {
     const column = columnOf.get(row.attemptId);
     return column === undefined ? [] : [{ ...row, column }];
   });
-  const { rows, rowsOf } = placeRows(shown);
+  const known = new Set([...shown, ...planned.filter(hasTests)].map(({ suite }) => suite));
+  const listed = planned.filter((each) => hasTests(each) || !known.has(each.suite));
+  const { rows, rowsOf } = placeRows([...shown, ...listed]);
   const letters = Buffer.alloc(rows.length * columns.length, NEVER_RAN);
+  for (const each of planned) {
+    const places = listed.includes(each)
+      ? rowsOf(each.suite, each.tests)
+      : rows.flatMap(({ suite, index }) => (suite === each.suite ? [index] : []));
+    for (const place of places) letters[place * columns.length + each.column] = PENDING_LETTER.charCodeAt(0);
+  }
   const notes: Grid['notes'] = [];
   for (const { tests, verdicts: packed, reasons, suite, column } of shown) {
     const places = rowsOf(suite, tests);
@@ -47,6 +59,9 @@ export function arrangeRows(
     notes: notes.toSorted((a, b) => a.row - b.row || a.column - b.column).slice(0, GRID_NOTES_MAX),
   };
 }
+
+/** Whether the tests of a suite are known by name. */
+const hasTests = ({ tests }: PlannedColumn): boolean => tests[0] !== WHOLE_SUITE;
 
 /** All rows in the order of the suites, and the numbers of those of a list of tests of a suite. Pure. */
 export function placeRows(verdicts: readonly Pick<VerdictLine, 'suite' | 'tests' | 'positions'>[]): {

@@ -46,6 +46,28 @@ describe('the grid', () => {
     ]);
   });
 
+  it('has the planned tests without a result as pending', () => {
+    const planned = (suite: string, column: number, tests: string[]) => ({
+      column,
+      suite,
+      tests,
+      positions: tests.map((test) => (test === 'early' ? 1 : 9)),
+    });
+    const shown = [verdicts('a', ['early', 'late'], [1, 9], 'PF')];
+    const { rows } = arrangeRows(columns, shown, [
+      planned('s', 0, ['early', 'late']),
+      // Its kernel is not built, so that only the suite is known.
+      planned('s', 1, ['(suite)']),
+      planned('s', 2, ['late']),
+      planned('unknown', 1, ['(suite)']),
+    ]);
+    expect(rows).toEqual([
+      { suite: 's', test: 'early', verdicts: 'P:.' },
+      { suite: 's', test: 'late', verdicts: 'F::' },
+      { suite: 'unknown', test: '(suite)', verdicts: '.:.' },
+    ]);
+  });
+
   it('puts one metric of several columns side by side', () => {
     const value = (attemptId: string, median: number): MetricRow['values'][number] => ({
       attemptId,

@@ -3,3 +3,6 @@
  * person and never stands for its kernel.
  */
 export const IS_TESTED = `state = 'ended' and kind = 'test' and verdict <> 'canceled'`;
+
+/** Test jobs that have not ended: the predicate of the index job_open. */
+export const IS_OPEN = `state <> 'ended' and kind = 'test'`;

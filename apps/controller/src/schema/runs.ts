@@ -62,6 +62,7 @@ export class Run {
 @Index('job_combination', ['combination'])
 @Index('job_machine', ['machine', 'runId'])
 @Index('job_turn', ['runId', 'machine', 'position'], { where: `round is not null and state <> 'ended'` })
+@Index('job_open', ['combination', 'buildName'], { where: `state <> 'ended' and kind = 'test'` })
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
   id: string;

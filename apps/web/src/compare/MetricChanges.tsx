@@ -6,6 +6,7 @@ import {
   saysText,
   whyText,
   type BootSpread,
+  unitText,
   type Combination,
   type ComparedMetric,
 } from '@peerlab/contracts';
@@ -86,7 +87,7 @@ export function MetricChanges({
                   {name}
                 </Link>
                 <span className="muted metric-unit">
-                  {unit}, {better} is better
+                  {unitText(unit)}, {better} is better
                 </span>
               </span>
             ),

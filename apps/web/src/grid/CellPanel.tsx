@@ -11,7 +11,7 @@ import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
 import { Measured } from './Measured.js';
 import type { MetricFrame } from './metrics.js';
-import { alikeCells, metricsOf, verdictAt } from './model.js';
+import { alikeCells, isPending, metricsOf, verdictAt } from './model.js';
 import { PanelFrame } from './PanelFrame.js';
 
 interface CellPanelProps {
@@ -49,10 +49,23 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
           <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
             {at.build.name}
           </Link>
+          {at.build.aliases.length > 0 && <span className="muted"> also {at.build.aliases.join(', ')}</span>}
         </span>
       </p>
+      {at.busy !== null && (
+        <p>
+          A later job of this column is {at.busy.state}:{' '}
+          <Link to="/runs/$run" params={{ run: at.busy.runId }}>
+            {at.busy.runName}
+          </Link>
+        </p>
+      )}
       {verdict === null ? (
-        <p>Never run on this combination with this build.</p>
+        <p>
+          {isPending(grid, row, column)
+            ? `Planned and not reached yet: the job is ${at.state}.`
+            : 'Never run on this combination with this build.'}
+        </p>
       ) : (
         <QuerySection query={query} what="the result">
           {(result) => <Evidence cell={result} kind={at.combination.identity.pathKind} />}
@@ -60,10 +73,9 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (
-        <p className="row">
-          <span className="chip">
-            {countText(alike)} {alike === 1 ? 'cell fails' : 'cells fail'} in the same way
-          </span>
+        <p>
+          {countText(alike)} {alike === 1 ? 'other cell fails' : 'other cells fail'} in the same way, with a red frame
+          in the grid.
         </p>
       )}
       <ul className="links">

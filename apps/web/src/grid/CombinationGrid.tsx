@@ -3,13 +3,14 @@ import type { Grid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { Empty } from '../ui/section.js';
+import { NothingMatches } from './NothingMatches.js';
 import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { clearChanges } from './grid-verdicts.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
-import { CellMetric, metricFacts, type MetricFrame } from './metrics.js';
+import { CellMetric, denseRoom, metricFacts, type MetricFrame } from './metrics.js';
 import { MetricRows } from './MetricRows.js';
 import {
   alikeCells,
@@ -18,11 +19,13 @@ import {
   groupColumns,
   groupRows,
   groupStarts,
+  isPending,
   metricsOf,
   reasonLookup,
   sortRows,
   verdictAt,
 } from './model.js';
+import { rowFilter } from './row-choice.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
@@ -48,8 +51,11 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
   const { flips, notice, renderRowNote } = useFlips(grid, order === 'flakiness', undefined);
   const suites = useMemo(
-    () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) })),
-    [grid, matches, order, flips],
+    () =>
+      groupRows(grid, rowFilter(grid, { verdict: search.verdict, differing: search.differing }, matches)).map(
+        ({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) }),
+      ),
+    [grid, matches, search.verdict, search.differing, order, flips],
   );
   const showMetrics = search.show === 'metric';
   const measured = useMemo(
@@ -75,8 +81,16 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
   return (
     <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
       <div className="grid-side">
-        <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
+        <Totals
+          grid={grid}
+          suites={suites}
+          columns={grid.columns.length}
+          at={grid.generatedAt}
+          search={search}
+          change={change}
+        />
         {notice}
+        {suites.length === 0 && <NothingMatches search={search} change={change} />}
         <GridTable
           label="Verdicts by test and hardware combination"
           rows={grid.rows}
@@ -85,6 +99,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           starts={starts}
           folded={folded}
           open={open}
+          isRoomy={showMetrics}
           renderHead={(frame) => (
             <GridHeader columns={grid.columns} groups={groups} showRun={search.run === undefined} {...frame} />
           )}
@@ -94,19 +109,18 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
               frame={frame}
               columns={grid.columns.length}
               starts={starts}
-              room={dense ? 'dense' : 'wide'}
+              room={dense ? denseRoom(grid.columns.length) : 'wide'}
               shown={shown}
             />
           )}
           renderCell={(row, column, look) => {
             const at = grid.columns[column];
             const own = measured[row] ?? [];
-            const isPending = at?.state === 'running' || at?.state === 'queued' || at?.state === 'blocked';
             return (
               <TestCell
                 key={column}
                 verdict={verdictAt(grid, row, column)}
-                pending={isPending ? `not reported yet: the job is ${at.state}` : null}
+                pending={isPending(grid, row, column) ? `not reached yet: the job is ${at?.state ?? ''}` : null}
                 reason={reasons.get(`${row}:${column}`)}
                 facts={[
                   ...(at?.at == null ? [] : [new Date(at.at).toLocaleString()]),
@@ -130,7 +144,6 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
       </div>
       {open !== null && (
         <CellPanel
-          key={cellName(grid, open.row, open.column)}
           grid={grid}
           frame={frame}
           row={open.row}

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
-import type { ColumnWindow } from './window.js';
+import { WIDE_COLUMNS, type ColumnWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
 export function GridHeader({
@@ -56,7 +56,7 @@ export function GridHeader({
   );
 }
 
-/** The header of a dense grid: one upright word for each column; the rest is in its tooltip and in the evidence. */
+/** The header of a dense grid: one upright word for each build, and for each combination where it has little room; the rest is in its tooltip and in the evidence. */
 function DenseHeader({
   columns,
   groups,
@@ -68,9 +68,10 @@ function DenseHeader({
 }): ReactNode {
   const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
   const after = toColumn === columns.length ? null : <td colSpan={columns.length - toColumn} aria-hidden="true" />;
+  const isUpright = columns.length > WIDE_COLUMNS || groups.some((group) => group.columns.length === 1);
   return (
     <thead>
-      <tr className="dense-combinations">
+      <tr className={isUpright ? 'dense-combinations dense-upright' : 'dense-combinations'}>
         <th rowSpan={2} scope="col" className="corner">
           Test
         </th>
@@ -86,7 +87,7 @@ function DenseHeader({
                 className={`group-start path-${combination.identity.pathKind}`}
                 title={`${combination.label}\n${machines.join(', ')}\n${combination.hash.slice(0, 12)}`}
               >
-                <span className="upright">
+                <span className={isUpright ? 'upright' : 'level'}>
                   {machines[0] ?? combination.identity.provider}
                   {machines.length > 1 && ` +${machines.length - 1}`}
                 </span>
@@ -103,12 +104,22 @@ function DenseHeader({
         {before}
         {columns.slice(fromColumn, toColumn).map((column, index) => {
           const { build } = column;
-          const title = `${build.name}, ${build.release ?? 'release unknown'}${column.at === null ? '' : `\n${new Date(column.at).toLocaleString()}`}`;
+          const work = workText(column);
+          const isStart = groups.some(({ columns: own }) => own[0] === fromColumn + index);
           return (
-            <th key={fromColumn + index} scope="col" title={title} aria-colindex={fromColumn + index + 2}>
+            <th
+              key={fromColumn + index}
+              scope="col"
+              title={columnTitle(column)}
+              aria-colindex={fromColumn + index + 2}
+              className={`${isStart ? 'group-start' : ''} ${work === null ? '' : 'column-busy'}`}
+            >
               <Link to="/builds/$build" params={{ build: build.id }} className="upright" tabIndex={-1}>
+                {work !== null && <span aria-hidden="true">◐ </span>}
                 {build.name}
+                {build.aliases.length > 0 && <span className="muted"> +{build.aliases.length}</span>}
               </Link>
+              {work !== null && <span className="unseen">, {work}</span>}
             </th>
           );
         })}
@@ -116,6 +127,26 @@ function DenseHeader({
       </tr>
     </thead>
   );
+}
+
+/** What a column's own job, or a later one of its kind, does now; null when nothing goes on. */
+function workText({ state, busy, runName }: GridColumn): string | null {
+  if (state !== 'ended') return `the job is ${state}, run ${runName}`;
+  return busy === null ? null : `busy: a later job is ${busy.state}, run ${busy.runName}`;
+}
+
+/** All that a narrow header has no room for. */
+function columnTitle(column: GridColumn): string {
+  const { build, at } = column;
+  const work = workText(column);
+  return [
+    `${build.name}, ${build.release ?? 'release unknown'}`,
+    ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
+    ...(build.aliases.length === 0 ? [] : [`the same kernel as ${build.aliases.join(', ')}`]),
+    ...(build.features?.length ? [`has ${build.features.join(', ')}`] : []),
+    ...(at === null ? [] : [new Date(at).toLocaleString()]),
+    ...(work === null ? [] : [work]),
+  ].join('\n');
 }
 
 function Combination({ group: { combination, machines } }: { group: ColumnGroup }): ReactNode {
@@ -141,7 +172,7 @@ function Combination({ group: { combination, machines } }: { group: ColumnGroup 
 }
 
 function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): ReactNode {
-  const { build, state } = column;
+  const { build, state, busy } = column;
   const features = build.features?.map((feature) => (
     <span key={feature} className="chip chip-good" title="what this kernel can do that the base cannot">
       ✓ {feature}
@@ -154,7 +185,13 @@ function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): R
           {build.name}
         </Link>
         {state !== 'ended' && <StateBadge state={state} />}
+        {busy !== null && <StateBadge state="busy" title={workText(column) ?? ''} />}
       </span>
+      {build.aliases.length > 0 && (
+        <span className="muted" title="other names of the same kernel, by its build-id">
+          also {build.aliases.join(', ')}
+        </span>
+      )}
       <span className="muted">{build.release ?? 'release unknown'}</span>
       {features}
       <span className="muted">

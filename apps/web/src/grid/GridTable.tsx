@@ -5,14 +5,17 @@ import {
   useMemo,
   useRef,
   useState,
+  type CSSProperties,
   type KeyboardEvent,
   type ReactNode,
   type SyntheticEvent,
 } from 'react';
+import { useKeys } from '../keys.js';
 import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
+import { focusPanel } from './PanelFrame.js';
 import { FramePart, SuiteLine, TestLine, type CellLook, type GridFrame } from './rows.js';
-import { DENSE, isDense, useGridWindow } from './window.js';
+import { denseSizes, isCoarsePointer, isLarge, useGridWindow, type GridSizes } from './window.js';
 
 interface GridTableProps {
   label: string;
@@ -25,9 +28,11 @@ interface GridTableProps {
   starts: ReadonlySet<number>;
   folded: ReadonlySet<string>;
   open: { row: number; column: number } | null;
-  /** A grid with more cells is drawn dense. */
-  roomyCells?: number;
-  /** A column has room for one verdict only. */
+  /** Of a grid with more cells, only the part in view is drawn. */
+  wholeCells?: number;
+  /** Cells with text beside their verdict: wider and higher ones. A large grid has none. */
+  isRoomy: boolean;
+  /** A column of a roomy grid has room for one verdict only. */
   isNarrow?: boolean;
   renderHead: (frame: GridFrame) => ReactNode;
   renderFoot?: (frame: GridFrame) => ReactNode;
@@ -40,8 +45,9 @@ interface GridTableProps {
 }
 
 /**
- * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or
- * folds a suite. A large grid is dense, and only the part in view is drawn.
+ * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or folds a suite;
+ * evidence that is open follows. An arrow, j or k leads into the grid when nothing has the focus. Of a large grid only the
+ * part in view is drawn.
  */
 export function GridTable(props: GridTableProps): ReactNode {
   const { rows: all, suites, columns: lastColumn, starts, folded, open, onFold, onOpen } = props;
@@ -59,8 +65,11 @@ export function GridTable(props: GridTableProps): ReactNode {
   const rowsOf = useMemo(() => new Map(suites.map(({ suite, rows }) => [suite, rows])), [suites]);
   const lastLine = lines.length - 1;
   const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
-  const dense = isDense(lines.length, lastColumn, props.roomyCells);
-  const shown = useGridWindow(scroller, lines.length, lastColumn, dense);
+  const large = isLarge(lines.length, lastColumn, props.wholeCells);
+  const dense = large || !props.isRoomy;
+  const [isCoarse] = useState(isCoarsePointer);
+  const sizes = denseSizes(lastColumn, isCoarse);
+  const shown = useGridWindow(scroller, lines.length, lastColumn, large, sizes);
   const { fromColumn, toColumn, scrollToPlace } = shown;
 
   const openLine = open === null ? -1 : (lineOf.get(open.row) ?? -1);
@@ -84,23 +93,42 @@ export function GridTable(props: GridTableProps): ReactNode {
     const cell = cellElement(scroller.current, place.line, place.column);
     if (cell === null) return;
     wanted.current = null;
-    cell.focus({ preventScroll: dense });
+    cell.focus({ preventScroll: true });
+    // Within the sticky headers, which the scroll padding leaves out; a large grid was scrolled before it was drawn.
+    if (!large) cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   });
 
   const activate = (line: number, column: number): void => {
     const what = lines[line];
     if (typeof what === 'string') onFold(what);
-    else if (what !== undefined && column > 0) onOpen({ row: what, column: column - 1 });
+    else if (what !== undefined && column > 0) {
+      if (line === openLine && column === openColumn) focusPanel();
+      else onOpen({ row: what, column: column - 1 });
+    }
   };
+  const goTo = (target: GridPlace): void => {
+    wanted.current = target;
+    setFocus(target);
+    if (large) scrollToPlace(target.line, target.column);
+    const row = lines[target.line];
+    if (open !== null && typeof row === 'number' && target.column > 0) onOpen({ row, column: target.column - 1 });
+  };
+  /** Into the grid by a key on a page where nothing has the focus: to the first cell, or on from the last place. */
+  const enter = (event: globalThis.KeyboardEvent): boolean => {
+    if (lines.length === 0 || !hasNoFocus()) return false;
+    const isFresh = focused.line === 0 && focused.column === 0;
+    const first = { line: Math.min(1, lastLine), column: Math.min(1, lastColumn) };
+    goTo(isFresh ? first : (moved(event, focused, lastLine, lastColumn) ?? focused));
+    return true;
+  };
+  useKeys({ gridMove: enter, listNext: enter, listPrevious: enter });
   const move = (event: KeyboardEvent<HTMLTableElement>): void => {
     const at = placeOf(event.target);
     if (at === null) return;
     const target = moved(event, at, lastLine, lastColumn);
     if (target !== null) {
       event.preventDefault();
-      wanted.current = target;
-      setFocus(target);
-      if (dense) scrollToPlace(target.line, target.column);
+      goTo(target);
     } else if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       activate(at.line, at.column);
@@ -128,15 +156,16 @@ export function GridTable(props: GridTableProps): ReactNode {
 
   return (
     <div
-      className="grid-scroll"
+      className={`grid-scroll${dense ? ' grid-scroll-dense' : ''}${isCoarse ? ' grid-scroll-coarse' : ''}`}
       ref={scroller}
+      style={dense ? sizeVariables(sizes) : undefined}
       {...(isTabStopDrawn
         ? {}
         : {
             tabIndex: 0,
             onFocus: () => {
               wanted.current = focused;
-              if (dense) scrollToPlace(focused.line, focused.column);
+              if (large) scrollToPlace(focused.line, focused.column);
             },
           })}
     >
@@ -146,7 +175,7 @@ export function GridTable(props: GridTableProps): ReactNode {
         aria-rowcount={lines.length}
         aria-colcount={lastColumn + 1}
         className={dense ? 'grid grid-dense' : 'grid'}
-        style={dense ? { width: `calc(var(--row-head) + ${lastColumn * DENSE.columnWidth}px)` } : undefined}
+        style={dense ? { width: `calc(var(--row-head) + ${lastColumn * sizes.columnWidth}px)` } : undefined}
         onKeyDown={move}
         onFocus={followFocus}
         onClick={click}
@@ -154,12 +183,12 @@ export function GridTable(props: GridTableProps): ReactNode {
         {dense && (
           <colgroup>
             <col style={{ width: 'var(--row-head)' }} />
-            <col span={lastColumn} style={{ width: DENSE.columnWidth }} />
+            <col span={lastColumn} style={{ width: sizes.columnWidth }} />
           </colgroup>
         )}
         <FramePart render={props.renderHead} dense={dense} shown={columnsShown} />
         <tbody>
-          <Gap lines={shown.fromLine} columns={lastColumn} />
+          <Gap px={shown.fromLine * sizes.lineHeight} columns={lastColumn} />
           {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
             const line = shown.fromLine + index;
             const focusedHere = line === focused.line ? focused.column : -1;
@@ -189,7 +218,7 @@ export function GridTable(props: GridTableProps): ReactNode {
               />
             );
           })}
-          <Gap lines={lines.length - shown.toLine} columns={lastColumn} />
+          <Gap px={(lines.length - shown.toLine) * sizes.lineHeight} columns={lastColumn} />
         </tbody>
         {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={columnsShown} />}
       </table>
@@ -200,13 +229,22 @@ export function GridTable(props: GridTableProps): ReactNode {
 const NO_ROWS: readonly number[] = [];
 
 /** The space of lines that are not drawn. */
-function Gap({ lines, columns }: { lines: number; columns: number }): ReactNode {
-  if (lines <= 0) return null;
+function Gap({ px, columns }: { px: number; columns: number }): ReactNode {
+  if (px <= 0) return null;
   return (
     <tr aria-hidden="true" className="gap">
-      <td colSpan={columns + 1} style={{ height: lines * DENSE.lineHeight }} />
+      <td colSpan={columns + 1} style={{ height: px }} />
     </tr>
   );
+}
+
+const sizeVariables = ({ lineHeight, columnWidth }: GridSizes): CSSProperties =>
+  ({ '--grid-line': `${lineHeight}px`, '--grid-column': `${columnWidth}px` }) as CSSProperties;
+
+/** Whether the person has not chosen anything on the page by keyboard or pointer. */
+function hasNoFocus(): boolean {
+  const { activeElement } = document;
+  return activeElement === null || activeElement === document.body || activeElement.id === 'main';
 }
 
 function cellElement(within: HTMLElement | null, line: number, column: number): HTMLElement | null {

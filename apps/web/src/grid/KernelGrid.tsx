@@ -4,6 +4,7 @@ import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
 import { Empty } from '../ui/section.js';
+import { NothingMatches } from './NothingMatches.js';
 import { exactText } from '../ui/time.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
@@ -13,14 +14,15 @@ import { findKernelCell, foldTexts, groupKernels, kernelCellName } from './kerne
 import { KernelHeader, ROOMY_KERNELS } from './KernelHeader.js';
 import { KernelPages } from './KernelPages.js';
 import { KernelPanel } from './KernelPanel.js';
-import { CellMetric, metricFacts, type MetricRoom } from './metrics.js';
+import { CellMetric, denseRoom, metricFacts, type MetricRoom } from './metrics.js';
 import { MetricRows } from './MetricRows.js';
 import { alikeCells, groupRows, groupStarts, metricsOf, reasonLookup, sortRows, verdictAt } from './model.js';
+import { rowFilter } from './row-choice.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
-/** A table with more cells is drawn dense. */
-const ROOMY_CELLS = 6000;
+/** Of a table with more cells, only the part in view is drawn. */
+const WHOLE_CELLS = 6000;
 
 /** Tests × kernels: the verdict of every test from kernel to kernel. */
 export function KernelGrid({ data: grid, search, matches, change }: GridViewProps<BuildGrid>): ReactNode {
@@ -34,8 +36,11 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
   const texts = useMemo(() => foldTexts(grid), [grid]);
   const { flips, notice, renderRowNote } = useFlips(grid, order === 'flakiness', grid.combination?.hash);
   const suites = useMemo(
-    () => groupRows(grid, matches).map(({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) })),
-    [grid, matches, order, flips],
+    () =>
+      groupRows(grid, rowFilter(grid, { verdict: search.verdict, differing: search.differing }, matches)).map(
+        ({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) }),
+      ),
+    [grid, matches, search.verdict, search.differing, order, flips],
   );
   const {
     metrics,
@@ -49,7 +54,8 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
   );
   const listed = useMemo(() => metrics.filter(({ suite, name }) => matches(`${suite}/${name}`)), [metrics, matches]);
   const isNarrow = grid.columns.length > ROOMY_KERNELS;
-  const roomOf = (dense: boolean): MetricRoom => (dense ? 'dense' : isNarrow ? 'narrow' : 'wide');
+  const roomOf = (dense: boolean): MetricRoom =>
+    dense ? denseRoom(grid.columns.length) : isNarrow ? 'narrow' : 'wide';
   const close = (): void => {
     change({ cell: undefined });
     focusGrid();
@@ -61,7 +67,14 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
     <div className={open === null ? 'grid-layout' : 'grid-layout with-panel'}>
       <div className="grid-side">
         <div className="grid-facts">
-          <Totals grid={grid} suites={suites} columns={grid.columns.length} at={grid.generatedAt} />
+          <Totals
+            grid={grid}
+            suites={suites}
+            columns={grid.columns.length}
+            at={grid.generatedAt}
+            search={search}
+            change={change}
+          />
           <KernelPages grid={grid} search={search} />
         </div>
         {grid.pending > 0 && (
@@ -72,6 +85,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
         )}
         {notice}
         {metricNotice}
+        {suites.length === 0 && <NothingMatches search={search} change={change} />}
         <GridTable
           // Another page of kernels begins at the left.
           key={search.before ?? ''}
@@ -82,7 +96,8 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
           starts={starts}
           folded={folded}
           open={open}
-          roomyCells={ROOMY_CELLS}
+          wholeCells={WHOLE_CELLS}
+          isRoomy={search.show === 'metric'}
           isNarrow={isNarrow}
           renderHead={(head) => <KernelHeader columns={grid.columns} groups={groups} reference={reference} {...head} />}
           renderFoot={({ dense, shown }) => (
@@ -136,7 +151,6 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
       </div>
       {open !== null && (
         <KernelPanel
-          key={name(open.row, open.column)}
           grid={grid}
           metrics={measured[open.row] ?? []}
           frame={frame}

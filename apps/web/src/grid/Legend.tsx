@@ -1,12 +1,12 @@
 import { VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { Popover } from '../ui/Popover.js';
 import { VerdictMark } from '../ui/verdict.js';
 
 /** The meaning of the marks in the grid, from the verdict table. */
 export function Legend(): ReactNode {
   return (
-    <details className="legend">
-      <summary>Legend</summary>
+    <Popover className="legend" button="Legend">
       <ul>
         {VERDICTS.map((verdict) => (
           <li key={verdict}>
@@ -26,7 +26,7 @@ export function Legend(): ReactNode {
         </li>
         <li>
           <span className="verdict cell-pending" /> <strong>striped</strong>{' '}
-          <span className="muted">not reported yet; its job is queued or running</span>
+          <span className="muted">planned and not reached yet; its job is queued or running</span>
         </li>
         <li>
           <span className="change tone-good">▲</span> <span className="change tone-bad">▼</span>{' '}
@@ -37,6 +37,6 @@ export function Legend(): ReactNode {
           </span>
         </li>
       </ul>
-    </details>
+    </Popover>
   );
 }

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { countText, numberText } from '../ui/numbers.js';
 import type { MetricFrame } from './metrics.js';
@@ -34,7 +35,7 @@ export function Measured({
               >
                 {metric.name}
               </Link>{' '}
-              <span className="number strong">{numberText(value.median)}</span> {metric.unit}{' '}
+              <span className="number strong">{numberText(value.median)}</span> {unitText(metric.unit)}{' '}
               <span className="muted">
                 [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
                 {change !== null && `, ${changeThanText(change, frame.nameOf(change.against))}`}

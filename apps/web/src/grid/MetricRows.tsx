@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import type { GridFrame } from './rows.js';
@@ -54,7 +55,7 @@ export function MetricRows({
                 {row.name}
               </Link>{' '}
               <span className="muted" title={`${row.better} is better`}>
-                {row.unit} <span aria-hidden="true">{row.better === 'lower' ? '↓' : '↑'}</span>
+                {unitText(row.unit)} <span aria-hidden="true">{row.better === 'lower' ? '↓' : '↑'}</span>
                 <span className="unseen">{row.better} is better</span>
               </span>
             </th>
@@ -87,13 +88,20 @@ function MetricCell({
   const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   const largest = Math.max(...row.values.map((each) => each?.median ?? 0));
   const title = metricFacts(row, column, frame).join('\n');
+  const isSmall = room === 'dense' || room === 'number';
+  // A share of the same length in every column, whatever its width.
+  const bar = (
+    <span className="metric-bar" aria-hidden="true">
+      <span style={{ width: `${(value.median / largest) * 100}%` }} />
+    </span>
+  );
   return (
     <Link
       to="/trends"
       search={{ suite: row.suite, metric: row.name, combination: frame.combinationOf(column) }}
-      className={room === 'dense' ? 'dense-metric' : 'metric-box'}
+      className={isSmall ? 'dense-metric' : 'metric-box'}
       title={`${title}\nopens its trend on this combination`}
-      {...(room === 'dense' && { 'aria-label': title })}
+      {...(isSmall && { 'aria-label': title })}
       // The keyboard reaches the trend through the row's header: a link in each column would be hundreds of tab stops.
       tabIndex={-1}
     >
@@ -101,11 +109,21 @@ function MetricCell({
         <span aria-hidden="true" className={`change ${toneOf(change)}`}>
           {change?.clear === true ? changeSign(change) : '·'}
         </span>
+      ) : room === 'number' ? (
+        <>
+          <span aria-hidden="true" className={`number change ${toneOf(change)}`}>
+            {numberText(value.median)}
+          </span>
+          {change?.clear === true && (
+            <span aria-hidden="true" className={change.factor >= 1 ? 'corner-better' : 'corner-worse'} />
+          )}
+          {bar}
+        </>
       ) : (
         <>
           <span className="number">{numberText(value.median)}</span>
           <ChangeMark change={change} room={room} />
-          <span className="metric-bar" aria-hidden="true" style={{ width: `${(value.median / largest) * 100}%` }} />
+          {bar}
         </>
       )}
     </Link>

@@ -1,6 +1,11 @@
-import { useEffect, useRef, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 
-/** The frame of the evidence next to a grid. It takes the focus when it is mounted; give it a key for each cell. */
+/** Moves the focus from the grid into the evidence next to it. */
+export function focusPanel(): void {
+  document.querySelector<HTMLElement>('.panel h2')?.focus({ preventScroll: true });
+}
+
+/** The frame of the evidence next to a grid. The focus stays in the grid, whose arrow keys go on to the next cell. */
 export function PanelFrame({
   suite,
   test,
@@ -12,8 +17,6 @@ export function PanelFrame({
   onClose: () => void;
   children: ReactNode;
 }): ReactNode {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <aside
       className="panel"
@@ -27,14 +30,15 @@ export function PanelFrame({
       <header>
         <div>
           <p className="muted">{suite}</p>
-          <h2 ref={heading} tabIndex={-1}>
-            {test}
-          </h2>
+          <h2 tabIndex={-1}>{test}</h2>
         </div>
         <button type="button" className="quiet" onClick={onClose} aria-label="close the evidence" title="Escape">
           ✕
         </button>
       </header>
+      <p className="unseen" role="status">
+        evidence of {test}, Enter goes into it
+      </p>
       {children}
     </aside>
   );

@@ -2,7 +2,7 @@ import { VERDICT_TABLE, type Verdict } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { VerdictCounts, VerdictMark } from '../ui/verdict.js';
 import type { CellLook } from './rows.js';
-import { countVerdicts, worstCounted, type GridRows } from './model.js';
+import { countVerdicts, isPending, worstCounted, type GridRows } from './model.js';
 
 /** Attributes that the keyboard navigation needs on a cell. */
 export interface CellPlace {
@@ -32,6 +32,12 @@ export function SuiteCell({
 }): ReactNode {
   const counts = countVerdicts(grid, rows, column);
   const worst = worstCounted(counts);
+  const pending = rows.filter((row) => isPending(grid, row, column)).length;
+  if (pending > 0 && (worst === null || !VERDICT_TABLE[worst].wrong)) {
+    // No verdict before its end.
+    const title = `${rows.length - pending} of ${rows.length} reported, nothing wrong so far`;
+    return <td {...place} className={`cell-pending ${className}`} title={title} aria-label={title} />;
+  }
   if (dense && worst !== null) {
     return (
       <DenseMark verdict={worst} title={`worst: ${VERDICT_TABLE[worst].label}`} className={className} place={place} />
@@ -44,21 +50,34 @@ export function SuiteCell({
   );
 }
 
-/** A verdict drawn as a cell without inner elements: thousands of these are drawn while a grid scrolls. */
+/** A verdict drawn as a cell, most often without inner elements: thousands of these are drawn while a grid scrolls. */
 function DenseMark({
   verdict,
   title,
   isOpen,
   className,
   place,
+  children,
 }: {
   verdict: Verdict;
   title: string;
   isOpen?: boolean;
   className: string;
   place: CellPlace;
+  /** What stands in a corner. */
+  children?: ReactNode;
 }): ReactNode {
   const { icon, letter, label } = VERDICT_TABLE[verdict];
+  if (children) {
+    return (
+      <td {...place} className={`cell-mark verdict-${verdict} ${className}`} title={title} aria-selected={isOpen}>
+        <span role="img" aria-label={`${letter}, ${label}`}>
+          {icon + letter}
+        </span>
+        {children}
+      </td>
+    );
+  }
   return (
     <td
       {...place}
@@ -110,8 +129,13 @@ export function TestCell({
     ...facts,
     ...(isAlike ? ['fails in the same way as the open cell'] : []),
   ].join('\n');
-  if (dense && !children)
-    return <DenseMark {...{ verdict, title, place }} isOpen={isOpen} className={classes.join(' ')} />;
+  if (dense) {
+    return (
+      <DenseMark {...{ verdict, title, place }} isOpen={isOpen} className={classes.join(' ')}>
+        {children}
+      </DenseMark>
+    );
+  }
   return (
     <td {...place} className={classes.join(' ')} title={title} aria-selected={isOpen}>
       <VerdictMark verdict={verdict} />

@@ -1,3 +1,4 @@
+import { unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import {
@@ -8,6 +9,7 @@ import {
   type GridMetricRow,
   type MetricChange,
 } from './model.js';
+import { WIDE_COLUMNS } from './window.js';
 
 /** How the metrics of the columns of a grid are compared. */
 export interface MetricFrame {
@@ -21,8 +23,11 @@ export interface MetricFrame {
   isClear?: (row: GridMetricRow, column: number) => boolean;
 }
 
-/** Room in a cell: for text next to the verdict, for short text below it, or for a sign in the corner. */
-export type MetricRoom = 'wide' | 'narrow' | 'dense';
+/** Room in a cell: for text next to the verdict, for short text below it, for a bare number, or for a sign in the corner. */
+export type MetricRoom = 'wide' | 'narrow' | 'number' | 'dense';
+
+/** What a column of a dense grid has room for. */
+export const denseRoom = (columns: number): MetricRoom => (columns <= WIDE_COLUMNS ? 'number' : 'dense');
 
 /** Median, samples, quartiles and change since the base, as lines of a tooltip. */
 export function metricFacts(row: GridMetricRow, column: number, frame: MetricFrame): string[] {
@@ -30,7 +35,7 @@ export function metricFacts(row: GridMetricRow, column: number, frame: MetricFra
   if (value == null) return [];
   const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   return [
-    `${row.name}: median ${numberText(value.median)} ${row.unit}, n = ${value.n}`,
+    `${row.name}: median ${numberText(value.median)} ${unitText(row.unit)}, n = ${value.n}`,
     `quartiles ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
     ...(change === null ? [] : [changeThanText(change, frame.nameOf(change.against))]),
   ];
@@ -79,7 +84,7 @@ export function CellMetric({
   const value = first?.values[column];
   if (first === undefined || value == null) return null;
   const change = compareMetric(first, column, frame.againstOf(column), frame.isClear);
-  if (room === 'dense') {
+  if (room === 'dense' || room === 'number') {
     if (change?.clear !== true) return null;
     // A sign next to the verdict would not fit.
     return (
@@ -91,9 +96,15 @@ export function CellMetric({
   return (
     <span className={`cell-metric cell-metric-${room}`}>
       <span>
-        <span className="number strong">{numberText(value.median)}</span> <span className="muted">{first.unit}</span>
-        {rest.length > 0 && <span className="muted"> +{rest.length}</span>}
+        <span className="number strong">{numberText(value.median)}</span>{' '}
+        <span className="muted">{unitText(first.unit)}</span>
       </span>
+      {/* In words: `+2` next to a number would read as a change. */}
+      {rest.length > 0 && room === 'wide' && (
+        <span className="muted">
+          and {rest.length} more {rest.length === 1 ? 'metric' : 'metrics'}
+        </span>
+      )}
       <ChangeMark change={change} room={room} />
     </span>
   );

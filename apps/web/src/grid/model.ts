@@ -1,4 +1,5 @@
 import {
+  PENDING_LETTER,
   VERDICT_BY_LETTER,
   VERDICT_TABLE,
   VERDICTS,
@@ -51,11 +52,11 @@ export interface SuiteRows {
   rows: number[];
 }
 
-/** Rows by suite in the grid's order; only rows for which `matches` is true. */
-export function groupRows(grid: GridRows, matches: (text: string) => boolean): SuiteRows[] {
+/** Rows by suite in the grid's order; only rows for which `matches` is true, of `suite/test` and the row's index. */
+export function groupRows(grid: GridRows, matches: (text: string, row: number) => boolean): SuiteRows[] {
   const suites = new Map<string, number[]>();
   grid.rows.forEach(({ suite, test }, index) => {
-    if (!matches(`${suite}/${test}`)) return;
+    if (!matches(`${suite}/${test}`, index)) return;
     const rows = suites.get(suite) ?? [];
     rows.push(index);
     suites.set(suite, rows);
@@ -68,6 +69,11 @@ export function verdictAt(grid: GridRows, row: number, column: number): Verdict 
   return VERDICT_BY_LETTER.get(grid.rows[row]?.verdicts[column] ?? '') ?? null;
 }
 
+/** Whether a test is planned in a column and has no result yet. */
+export function isPending(grid: GridRows, row: number, column: number): boolean {
+  return grid.rows[row]?.verdicts[column] === PENDING_LETTER;
+}
+
 type VerdictCount = Partial<Record<Verdict, number>>;
 
 /** Counts of the verdicts of some rows in one column. */
@@ -76,18 +82,6 @@ export function countVerdicts(grid: GridRows, rows: readonly number[], column: n
   for (const row of rows) {
     const verdict = verdictAt(grid, row, column);
     if (verdict !== null) counts[verdict] = (counts[verdict] ?? 0) + 1;
-  }
-  return counts;
-}
-
-/** Counts of all verdicts of a grid. */
-export function countAll(grid: GridRows): VerdictCount {
-  const counts: VerdictCount = {};
-  for (const { verdicts } of grid.rows) {
-    for (const letter of verdicts) {
-      const verdict = VERDICT_BY_LETTER.get(letter);
-      if (verdict !== undefined) counts[verdict] = (counts[verdict] ?? 0) + 1;
-    }
   }
   return counts;
 }
@@ -167,6 +161,12 @@ function wrongColumns(grid: GridRows, row: number): number {
   }).length;
 }
 
+/** Whether the columns that ran a test say different things of it. */
+export function isDiffering(grid: GridRows, row: number): boolean {
+  const letters = Array.from(grid.rows[row]?.verdicts ?? '').filter((letter) => VERDICT_BY_LETTER.has(letter));
+  return new Set(letters).size > 1;
+}
+
 /** The stable name of a cell in the address. */
 export function cellName(grid: Grid, row: number, column: number): string {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
@@ -182,7 +182,8 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
   const [, suite, test, build, hash = ''] = parts;
   const row = grid.rows.findIndex((each) => each.suite === suite && each.test === test);
   const column = grid.columns.findIndex(
-    (each) => each.build.name === build && hash !== '' && each.combination.hash.startsWith(hash),
+    ({ build: { name, aliases }, combination }) =>
+      (name === build || aliases.includes(build ?? '')) && hash !== '' && combination.hash.startsWith(hash),
   );
   return row < 0 || column < 0 ? null : { row, column };
 }

@@ -10,10 +10,13 @@ type Stroke = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'>;
 /** Lines that Page Up and Page Down pass. */
 const PAGE_LINES = 20;
 
+/** `j` and `k` as in lists. With Ctrl they belong to the browser or the palette. */
+const LETTERS: Readonly<Record<string, string>> = { j: 'ArrowDown', k: 'ArrowUp' };
+
 /** The place to which a key moves the focus; null for any other key. Pure. */
 export function moved(stroke: Stroke, at: GridPlace, lastLine: number, lastColumn: number): GridPlace | null {
   const far = stroke.ctrlKey || stroke.metaKey;
-  switch (stroke.key) {
+  switch (far ? stroke.key : (LETTERS[stroke.key] ?? stroke.key)) {
     case 'ArrowRight':
       return { ...at, column: far ? lastColumn : Math.min(lastColumn, at.column + 1) };
     case 'ArrowLeft':

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { moved } from './moves.js';
-import { isDense, stepped } from './window.js';
+import { denseSizes, isLarge, stepped } from './window.js';
 
 it('draws everything in view, whatever was scrolled, and little more', () => {
   const view = fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.nat(), fc.integer({ min: 0, max: 120 }));
@@ -29,8 +29,25 @@ it('moves the window once in a step', () => {
 });
 
 it('keeps a small grid whole', () => {
-  expect(isDense(120, 16)).toBe(false);
-  expect(isDense(500, 300)).toBe(true);
+  expect(isLarge(120, 16)).toBe(false);
+  expect(isLarge(500, 300)).toBe(true);
+});
+
+it('makes cells as small as text for a mouse and large enough for a finger, with room for a number in few columns', () => {
+  expect(denseSizes(6, false)).toEqual({ lineHeight: 13, columnWidth: 46 });
+  expect(denseSizes(25, false).columnWidth).toBe(30);
+  // WCAG 2.2, target size: at least 24 pixels.
+  for (const columns of [6, 300]) expect(Math.min(...Object.values(denseSizes(columns, true)))).toBeGreaterThan(24);
+});
+
+it('moves by j and k as by arrows, but leaves them to others with Ctrl', () => {
+  const at = { line: 3, column: 2 };
+  const press = (key: string, ctrlKey = false) => moved({ key, ctrlKey, metaKey: false }, at, 30, 9);
+  expect([press('j'), press('k')]).toEqual([
+    { line: 4, column: 2 },
+    { line: 2, column: 2 },
+  ]);
+  expect(press('k', true)).toBeNull();
 });
 
 it('never leaves the grid by a key', () => {

@@ -13,19 +13,38 @@ export interface GridWindow extends ColumnWindow {
   toLine: number;
 }
 
-/** Sizes in CSS pixels; grid.css sets the same for a dense grid, and the width of a row's header (--row-head). */
-export const DENSE = { lineHeight: 26, columnWidth: 30, headHeight: 232 };
+/** Sizes of a dense grid in CSS pixels; GridTable hands them to grid.css, which has the width of a row's header. */
+export interface GridSizes {
+  lineHeight: number;
+  columnWidth: number;
+}
 
-/** A grid with more than this is drawn dense, and only the part in view. */
-const ROOMY_COLUMNS = 40;
-const ROOMY_CELLS = 20_000;
+/** More columns than this have room for one verdict only, fewer for a number, too. */
+export const WIDE_COLUMNS = 24;
+
+/**
+ * Lines as low as a line of small text, so that 40 tests fit a laptop's screen; where a finger is the pointer, cells are
+ * large enough for it.
+ */
+export function denseSizes(columns: number, isCoarse: boolean): GridSizes {
+  const isWide = columns <= WIDE_COLUMNS;
+  if (isCoarse) return { lineHeight: 28, columnWidth: isWide ? 64 : 34 };
+  return { lineHeight: 13, columnWidth: isWide ? 46 : 30 };
+}
+
+/** Whether a finger is the pointer. */
+export const isCoarsePointer = (): boolean => matchMedia('(pointer: coarse)').matches;
+
+/** Of a grid with more than this, only the part in view is drawn. */
+const WHOLE_COLUMNS = 40;
+const WHOLE_CELLS = 20_000;
 
 /** Lines and columns drawn beyond the edges; a window moves in steps of this size. */
 const LINES_BEYOND = 8;
 const COLUMNS_BEYOND = 6;
 
-export function isDense(lines: number, columns: number, roomyCells = ROOMY_CELLS): boolean {
-  return columns > ROOMY_COLUMNS || lines * columns > roomyCells;
+export function isLarge(lines: number, columns: number, wholeCells = WHOLE_CELLS): boolean {
+  return columns > WHOLE_COLUMNS || lines * columns > wholeCells;
 }
 
 /**
@@ -41,19 +60,20 @@ export function stepped({ startIndex, endIndex, overscan: step, count }: Range):
   return Array.from({ length: Math.max(0, to - from) }, (_, place) => from + place);
 }
 
-/** The window of a dense grid, and a function that scrolls a place into view which may not be drawn yet. */
+/** The window of a large grid, and a function that scrolls a place into view which may not be drawn yet. */
 export function useGridWindow(
   scroller: RefObject<HTMLElement | null>,
   lines: number,
   columns: number,
-  dense: boolean,
+  large: boolean,
+  { lineHeight, columnWidth }: GridSizes,
 ): GridWindow & { scrollToPlace: (line: number, column: number) => void } {
-  const axis = { getScrollElement: () => scroller.current, rangeExtractor: stepped, enabled: dense };
+  const axis = { getScrollElement: () => scroller.current, rangeExtractor: stepped, enabled: large };
   // oxlint-disable-next-line react/incompatible-library -- it concerns the React Compiler, which does not run here
   const rows = useVirtualizer({
     ...axis,
     count: lines,
-    estimateSize: () => DENSE.lineHeight,
+    estimateSize: () => lineHeight,
     overscan: LINES_BEYOND,
     observeElementRect: observeUncovered,
   });
@@ -62,7 +82,7 @@ export function useGridWindow(
     ...axis,
     horizontal: true,
     count: columns,
-    estimateSize: () => DENSE.columnWidth,
+    estimateSize: () => columnWidth,
     overscan: COLUMNS_BEYOND,
     observeElementRect: observeUncovered,
   });
@@ -73,7 +93,7 @@ export function useGridWindow(
     },
     [rows, cols],
   );
-  if (!dense) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns, scrollToPlace };
+  if (!large) return { fromLine: 0, toLine: lines, fromColumn: 0, toColumn: columns, scrollToPlace };
   const [fromLine, toLine] = ends(rows.getVirtualIndexes());
   const [fromColumn, toColumn] = ends(cols.getVirtualIndexes());
   return { fromLine, toLine, fromColumn, toColumn, scrollToPlace };
@@ -91,7 +111,8 @@ function observeUncovered(
   return (
     observeElementRect(instance, ({ width, height }) => {
       const rowHead = instance.scrollElement?.querySelector<HTMLElement>('.corner')?.offsetWidth ?? 0;
-      report({ width: Math.max(0, width - rowHead), height: Math.max(0, height - DENSE.headHeight) });
+      const head = instance.scrollElement?.querySelector('thead')?.offsetHeight ?? 0;
+      report({ width: Math.max(0, width - rowHead), height: Math.max(0, height - head) });
     }) ?? undefined
   );
 }

@@ -34,7 +34,7 @@ export function GridPage(): ReactNode {
   useKeys({ gridView: () => void navigate({ search: isByBuilds ? kept : { ...kept, by: 'builds' } }) });
   const order = search.sort ?? 'suite';
   return (
-    <>
+    <div className="grid-page">
       <div className="page-head">
         <h1>Grid</h1>
         <ViewSwitch search={search} />
@@ -66,7 +66,7 @@ export function GridPage(): ReactNode {
       ) : (
         <ByCombination search={search} matches={pattern.matches} change={change} />
       )}
-    </>
+    </div>
   );
 }
 
@@ -93,7 +93,10 @@ function ByBuilds(view: ViewProps): ReactNode {
     <QuerySection query={query} what="the grid">
       {(grid) => (
         <Suspense fallback={<Loading what="the grid" />}>
-          <div className={query.isPlaceholderData ? 'turning' : undefined} aria-busy={query.isPlaceholderData}>
+          <div
+            className={query.isPlaceholderData ? 'grid-view turning' : 'grid-view'}
+            aria-busy={query.isPlaceholderData}
+          >
             <KernelGrid data={grid} {...view} />
           </div>
         </Suspense>
@@ -103,8 +106,8 @@ function ByBuilds(view: ViewProps): ReactNode {
 }
 
 /** A change of columns keeps the choice of rows and removes the parameters that only one view has. */
-function keptSearch({ q, sort, folded, show }: GridSearch): GridSearch {
-  return { q, sort, folded, show };
+function keptSearch({ q, verdict, differing, sort, folded, show }: GridSearch): GridSearch {
+  return { q, verdict, differing, sort, folded, show };
 }
 
 /** Chooses the columns. */

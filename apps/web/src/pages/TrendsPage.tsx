@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { changesOfLines, TREND_POINTS_MAX, type MetricView, type Trend } from '@peerlab/contracts';
+import { changesOfLines, TREND_POINTS_MAX, unitText, type MetricView, type Trend } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { metricsQuery, trendQuery } from '../api/queries.js';
@@ -121,7 +121,7 @@ function Lines({ chosen, change }: { chosen: Chosen; change: Change }): ReactNod
 
 function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; change: Change }): ReactNode {
   const points = trend.lines.reduce((sum, line) => sum + line.points.length, 0);
-  const directions = [...new Set(trend.lines.map(({ better, unit }) => `${unit}, ${better} is better`))];
+  const directions = [...new Set(trend.lines.map(({ better, unit }) => `${unitText(unit)}, ${better} is better`))];
   return (
     <div className="row totals">
       <strong>{directions.join('; ')}</strong>
@@ -227,7 +227,7 @@ function MetricSelect({
               .filter((metric) => metric.suite === suite)
               .map(({ name, unit }) => (
                 <option key={name} value={`${suite}/${name}`}>
-                  {name} ({unit})
+                  {name} ({unitText(unit)})
                 </option>
               ))}
           </optgroup>

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import {
   countVerdicts,
   proofText,
+  unitText,
   VERDICT_TABLE,
   VERDICTS,
   type AttemptDetail,
@@ -208,7 +209,7 @@ export function MeasurementTable({ measurements }: { measurements: AttemptDetail
             className: 'number',
             render: (metric) => (
               <>
-                {numberText(metric.median)} {metric.unit}{' '}
+                {numberText(metric.median)} {unitText(metric.unit)}{' '}
                 <span className="muted" title={`${metric.better} is better`}>
                   {metric.better === 'lower' ? '↓' : '↑'}
                 </span>

@@ -2,6 +2,7 @@ import { requestOf, type RunDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { CopyButton } from '../ui/copy.js';
+import { Popover } from '../ui/Popover.js';
 
 /** The same text as `peerlab report RUN`. */
 async function reportText(run: string): Promise<string> {
@@ -20,28 +21,25 @@ export function ShareMenu({ run }: { run: Pick<RunDetail, 'id' | 'name'> }): Rea
   const badge = requestOf('getBadge', { params: { run: run.id } }).path;
   const name = run.name.replaceAll(/[[\]\\]/g, '\\$&').replaceAll(/\s+/g, ' ');
   return (
-    <details className="menu share">
-      <summary className="button">Share</summary>
-      <div className="menu-body">
-        <CopyButton text={() => reportText(run.id)} label="copy the report of this run as Markdown">
-          Copy as Markdown
-        </CopyButton>
-        <CopyButton text={page} label="copy the address of this run">
-          Copy link
-        </CopyButton>
-        <CopyButton
-          text={`[![${name}](${location.origin}${badge})](${page})`}
-          label="copy a badge of this run as Markdown"
-        >
-          Copy badge
-        </CopyButton>
-        <p>
-          <img src={badge} alt={`badge of ${run.name}`} height="20" />
-        </p>
-        <button type="button" onClick={() => print()}>
-          Print
-        </button>
-      </div>
-    </details>
+    <Popover className="share" button="Share" buttonClass="button">
+      <CopyButton text={() => reportText(run.id)} label="copy the report of this run as Markdown">
+        Copy as Markdown
+      </CopyButton>
+      <CopyButton text={page} label="copy the address of this run">
+        Copy link
+      </CopyButton>
+      <CopyButton
+        text={`[![${name}](${location.origin}${badge})](${page})`}
+        label="copy a badge of this run as Markdown"
+      >
+        Copy badge
+      </CopyButton>
+      <p>
+        <img src={badge} alt={`badge of ${run.name}`} height="20" />
+      </p>
+      <button type="button" onClick={() => print()}>
+        Print
+      </button>
+    </Popover>
   );
 }

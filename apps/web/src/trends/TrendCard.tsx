@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { bootsText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
+import { bootsText, unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import type { TrendsSearch } from '../search.js';
 import { countText, numberText } from '../ui/numbers.js';
@@ -32,7 +32,7 @@ export function TrendCard({
         </h2>
         {newest !== undefined && (
           <p className="trend-newest">
-            <strong className="number">{numberText(newest.median)}</strong> {unit}
+            <strong className="number">{numberText(newest.median)}</strong> {unitText(unit)}
           </p>
         )}
         <p className="muted trend-where">

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { ChangePoint, TrendLine, TrendPoint } from '@peerlab/contracts';
+import { unitText, type ChangePoint, type TrendLine, type TrendPoint } from '@peerlab/contracts';
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react';
 import { shortBuildId } from '../runs/evidence.js';
 import { numberText } from '../ui/numbers.js';
@@ -75,7 +75,7 @@ export function TrendChart({
               point={point}
               index={index}
               scale={scale}
-              unit={unit}
+              unit={unitText(unit)}
               isPointed={index === pointed}
               onFocus={() => setPointed(index)}
             />
@@ -83,7 +83,7 @@ export function TrendChart({
         </svg>
       </OneTabStop>
       <p className="muted chart-readout">
-        {named === undefined ? 'Point at a boot to read its value.' : pointTexts(named, unit).join(' · ')}
+        {named === undefined ? 'Point at a boot to read its value.' : pointTexts(named, unitText(unit)).join(' · ')}
       </p>
     </>
   );

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { ChangePoint, TrendLine } from '@peerlab/contracts';
+import { unitText, type ChangePoint, type TrendLine } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -43,7 +43,7 @@ function LineTable({ line, changes }: { line: TrendLine; changes: readonly Chang
             ),
           },
           {
-            name: `Median, ${unit}`,
+            name: `Median, ${unitText(unit)}`,
             className: 'number right',
             render: ({ point }) => numberText(point.median),
           },
@@ -95,4 +95,5 @@ function ChangeText({ line, change }: { line: TrendLine; change: ChangePoint | u
   );
 }
 
-const lineName = ({ combination, build, unit }: TrendLine): string => `${build} on ${combination.label}, ${unit}`;
+const lineName = ({ combination, build, unit }: TrendLine): string =>
+  `${build} on ${combination.label}, ${unitText(unit)}`;

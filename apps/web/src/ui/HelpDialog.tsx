@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { KEY_MAP } from '../keys.js';
+import { KEY_MAP, keyText } from '../keys.js';
 import { Dialog } from './dialog.js';
 
 /** All shortcuts of the key map. */
@@ -19,7 +19,7 @@ export function HelpDialog({ onClose }: { onClose: () => void }): ReactNode {
                   <div key={name}>
                     <dt>
                       {keys.map((key) => (
-                        <kbd key={key}>{key}</kbd>
+                        <kbd key={key}>{keyText(key)}</kbd>
                       ))}
                     </dt>
                     <dd>{label}</dd>

@@ -4,6 +4,7 @@ import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
 import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
+import { Popover } from './Popover.js';
 import { Ago } from './time.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
 import { TokenDialog } from './TokenDialog.js';
@@ -155,35 +156,37 @@ function LiveBanner(): ReactNode {
 function AppearanceMenu(): ReactNode {
   const appearance = useAppearance();
   return (
-    <details className="menu">
-      <summary title="Appearance">
-        <span aria-hidden="true">◑</span>
-        <span className="unseen">Appearance</span>
-      </summary>
-      <div className="menu-body">
-        <fieldset>
-          <legend>Theme</legend>
-          {THEMES.map((theme: Theme) => (
-            <label key={theme}>
-              <input
-                type="radio"
-                name="theme"
-                checked={appearance.theme === theme}
-                onChange={() => setAppearance({ ...appearance, theme })}
-              />
-              {theme}
-            </label>
-          ))}
-        </fieldset>
-        <label>
-          <input
-            type="checkbox"
-            checked={appearance.safePalette}
-            onChange={(event) => setAppearance({ ...appearance, safePalette: event.target.checked })}
-          />
-          colours for red-green blindness
-        </label>
-      </div>
-    </details>
+    <Popover
+      title="Appearance"
+      button={
+        <>
+          <span aria-hidden="true">◑</span>
+          <span className="unseen">Appearance</span>
+        </>
+      }
+    >
+      <fieldset>
+        <legend>Theme</legend>
+        {THEMES.map((theme: Theme) => (
+          <label key={theme}>
+            <input
+              type="radio"
+              name="theme"
+              checked={appearance.theme === theme}
+              onChange={() => setAppearance({ ...appearance, theme })}
+            />
+            {theme}
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        <input
+          type="checkbox"
+          checked={appearance.safePalette}
+          onChange={(event) => setAppearance({ ...appearance, safePalette: event.target.checked })}
+        />
+        colours for red-green blindness
+      </label>
+    </Popover>
   );
 }

@@ -20,6 +20,8 @@ export const GridColumn = z.object({
     features: z.array(z.string()).nullable(),
     /** Name of the kernel configuration. */
     config: Name.nullable(),
+    /** Other names under which runs tested the same kernel, by build-id, on this combination; each once, sorted. */
+    aliases: z.array(Name).default([]),
   }),
   machine: Name.nullable(),
   runId: z.uuid(),
@@ -32,6 +34,8 @@ export const GridColumn = z.object({
   at: Time.nullable(),
   /** Stored log lines of the attempt by stream. */
   logLines: z.partialRecord(LogStream, z.number().int()),
+  /** A later job of the same build name and combination that has not ended; null in the grid of a run. */
+  busy: z.object({ jobId: z.uuid(), runId: z.uuid(), runName: z.string(), state: JobState }).nullable().default(null),
 });
 export type GridColumn = z.infer<typeof GridColumn>;
 
@@ -61,13 +65,16 @@ export const GridMetricRow = z.object({
   ),
 });
 
+/** Stands for a test that a job will run and that has no result yet. No verdict has this letter. */
+export const PENDING_LETTER = ':';
+
 /** Beyond it a grid's cells are opened for the reason. */
 export const GRID_NOTES_MAX = 2000;
 
 export const GridRow = z.object({
   suite: Name,
   test: z.string(),
-  /** The letter of VERDICT_TABLE for each column; `.` where it never ran. */
+  /** The letter of VERDICT_TABLE for each column; `:` where it is planned and has no result yet, `.` where it never ran. */
   verdicts: z.string(),
 });
 export type GridRow = z.infer<typeof GridRow>;

@@ -2,6 +2,7 @@ import { figureText } from './figure.js';
 import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import type { Verdict } from '../../schema/verdict.js';
 import { standingText } from '../run-standing.js';
+import { unitText } from '../unit.js';
 
 /** Of a run without a finding. */
 export const NO_FINDING = 'None: every test that ran passed.';
@@ -166,7 +167,7 @@ export function metricCells({ builds, rows }: MachineMetrics): { head: string[];
     head: ['metric', 'unit', ...keep(head)],
     rows: rows.map(({ name, unit, better }, index) => [
       name,
-      `${unit}, ${better} is better`,
+      `${unitText(unit)}, ${better} is better`,
       ...keep(cells[index] ?? []),
     ]),
   };

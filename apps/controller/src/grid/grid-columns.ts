@@ -1,0 +1,130 @@
+import type { GridColumn } from '@peerlab/contracts';
+import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../platform/database/row-shape.js';
+import type { Queries } from '../platform/database/sql.js';
+import { Job } from '../schema/runs.js';
+import { COMBINATION } from './combinations.js';
+import { compare } from './grid-rows.js';
+import { IS_OPEN, IS_TESTED } from './tested-jobs.js';
+
+const JOB_COLUMNS = columnsOf(Job);
+const COLUMN = {
+  ...COMBINATION,
+  ...pick(JOB_COLUMNS, 'machine', 'run_id', 'build_id', 'state', 'verdict', 'ended_at'),
+  build: json<Omit<GridColumn['build'], 'aliases'>>(),
+  run_name: text,
+  job_id: uuid,
+  attempt_id: nullable(uuid),
+  log_lines: nullable(json<GridColumn['logLines']>()),
+  busy: nullable(json<NonNullable<GridColumn['busy']>>()),
+};
+
+export type FoundColumn = RowOf<typeof COLUMN> & { aliases: readonly string[] };
+
+/** Columns of the grid of a run, or (null) of the newest jobs, in their order. */
+export async function readColumns(sql: Queries, runId: string | null): Promise<FoundColumn[]> {
+  const found = await sql.rows(COLUMN, columnsSql(runId), runId === null ? [] : [runId]);
+  // A run that names one kernel twice asked for two columns.
+  return runId === null ? foldKernels(found) : found.map((row) => ({ ...row, aliases: [] }));
+}
+
+/**
+ * Columns of the same kernel, by its build-id, on the same combination become one: that of the job that ended last, which
+ * takes over the other names as aliases. What is not built, or not ended, stays as it is. Pure.
+ */
+export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn[] {
+  const groups = new Map<string, RowOf<typeof COLUMN>[]>();
+  for (const row of found) {
+    const kernel = row.state === 'ended' ? (row.build.buildId ?? row.job_id) : row.job_id;
+    const key = `${row.hash} ${kernel}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const kept = new Map(
+    [...groups.values()].map((rows) => {
+      const newest = rows.reduce((a, b) => ((b.ended_at ?? NEVER) > (a.ended_at ?? NEVER) ? b : a));
+      const names = new Set(rows.map(({ build }) => build.name));
+      names.delete(newest.build.name);
+      const busy = newest.busy ?? rows.find((row) => row.busy !== null)?.busy ?? null;
+      return [newest.job_id, { ...newest, busy, aliases: [...names].toSorted(compare) }];
+    }),
+  );
+  return found.flatMap(({ job_id: id }) => kept.get(id) ?? []);
+}
+
+const NEVER = new Date(0);
+
+/** What a column shows of a job. */
+const JOB = `job.id, run_id, build_id, build_name, position, machine, combination, state, verdict, ended_at`;
+
+/** The newest job, and its newest attempt, of the pair that stands last in job_newest among those with `isBelow`. */
+const lastPair = (isBelow: string): string => `
+  (select ${JOB}, t.id as attempt_id
+   from job cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
+   where ${IS_TESTED} and ${isBelow}
+   order by combination desc, build_name desc, ended_at desc limit 1)`;
+
+/**
+ * The newest job of each combination × build name that came to an attempt: hops down along job_newest. With each, the
+ * job of the pair that has not ended; a pair that has only such a job is represented by it.
+ */
+const NEWEST_JOBS = `
+  with recursive open as materialized (
+    select distinct on (combination, build_name) ${JOB} from job where ${IS_OPEN} and combination is not null
+    order by combination, build_name, state = 'running' desc, queued_at desc),
+  newest as (
+    ${lastPair('combination is not null')}
+    union all
+    select following.* from newest cross join lateral
+      ${lastPair('(combination, build_name) < (newest.combination, newest.build_name)')} following)
+  select newest.*, open.id as open_id from newest left join open using (combination, build_name)
+  union all
+  select open.*, (select id from attempt where job_id = open.id order by number desc limit 1), null from open
+  where not exists (select 1 from newest where (combination, build_name) = (open.combination, open.build_name))`;
+
+const JOBS_OF_RUN = `
+  select ${JOB}, (select id from attempt where job_id = job.id order by number desc limit 1) as attempt_id,
+    null::uuid as open_id
+  from job where kind = 'test' and run_id = $1`;
+
+/**
+ * Columns of a grid, each with the newest attempt of its job. Builds of one combination are
+ * neighbours: in the order of the run, or those without the feature first, so that "before" stands
+ * left of "after". Hundreds of columns share a build, whose manifest is long: it is read once.
+ */
+function columnsSql(runId: string | null): string {
+  const order = runId === null ? 'built.features nulls last, j.build_name' : 'built.position';
+  return `
+    with j as materialized (${runId === null ? NEWEST_JOBS : JOBS_OF_RUN}),
+    built as materialized (
+      select b.id, b.position, u.manifest -> 'features' as features,
+        jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',
+          'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
+          'config', u.manifest #> '{config,name}') as build
+      from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
+    select c.hash, c.label, c.identity, built.build, j.machine, j.run_id, r.name as run_name, j.id as job_id,
+      j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,
+      (select jsonb_object_agg(s.stream, s.next) from stream s
+       where s.attempt_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
+      (select jsonb_build_object('jobId', o.id, 'runId', o.run_id, 'runName', q.name, 'state', o.state)
+       from job o join run q on q.id = o.run_id where o.id = j.open_id) as busy
+    from j join run r on r.id = j.run_id join combination c on c.hash = j.combination
+      join built on built.id = j.build_id
+    order by c.label, c.hash, ${order}, j.machine, j.position`;
+}
+
+/** A column as the API gives it. `newest`: when its newest result was stored. */
+export function gridColumn(row: FoundColumn, newest: Date | undefined): GridColumn {
+  return {
+    combination: { hash: row.hash, label: row.label, identity: row.identity },
+    build: { ...row.build, aliases: [...row.aliases] },
+    machine: row.machine,
+    runId: row.run_id,
+    runName: row.run_name,
+    jobId: row.job_id,
+    attemptId: row.attempt_id,
+    state: row.state,
+    verdict: row.verdict,
+    at: newest?.toISOString() ?? null,
+    logLines: row.log_lines ?? {},
+    busy: row.busy,
+  };
+}
