@@ -19,18 +19,28 @@ export interface FoundCombination {
 /** Why an inventory is not stored, in words. */
 export class InventoryRefused extends Error {}
 
-/** Stores the combinations that are not known yet. Throws InventoryRefused when the agent has brought too many. */
+const byHash = (a: FoundCombination, b: FoundCombination): number => (a.hash < b.hash ? -1 : 1);
+
+/**
+ * Stores the combinations that are not known yet, and the label of those whose label is another one in this version. Throws
+ * InventoryRefused when the agent has brought too many.
+ */
 export async function recordCombinations(
   tx: Queries,
   agent: string,
   found: readonly FoundCombination[],
 ): Promise<void> {
   const distinct = [...new Map(found.map((combination) => [combination.hash, combination])).values()];
-  const known = await tx.rows({ hash: text }, 'select hash from combination where hash = any($1)', [
+  const known = await tx.rows({ hash: text, label: text }, 'select hash, label from combination where hash = any($1)', [
     distinct.map(({ hash }) => hash),
   ]);
-  const isKnown = new Set(known.map(({ hash }) => hash));
-  const fresh = distinct.filter(({ hash }) => !isKnown.has(hash));
+  const labels = new Map(known.map(({ hash, label }) => [hash, label]));
+  const renamed = distinct.filter(({ hash, label }) => (labels.get(hash) ?? label) !== label).toSorted(byHash);
+  // One after the other in one order everywhere, as below; it happens once after an update of the controller.
+  for (const { hash, label } of renamed) {
+    await tx.run('update combination set label = $2 where hash = $1', [hash, label]);
+  }
+  const fresh = distinct.filter(({ hash }) => !labels.has(hash));
   if (fresh.length === 0) return;
   // Of two inventories of one agent each counts what the other one brought.
   await lockForTransaction(tx, 'combinations', agent);
@@ -48,7 +58,7 @@ export async function recordCombinations(
     );
   }
   // In one order everywhere, so that two agents reporting alike hardware do not deadlock.
-  const rows = fresh.toSorted((a, b) => (a.hash < b.hash ? -1 : 1));
+  const rows = fresh.toSorted(byHash);
   await tx.run(
     `insert into combination (hash, label, identity, found_by)
      select c.hash, c.label, c.identity, $1 from jsonb_to_recordset($2) as c(hash text, label text, identity jsonb)

@@ -1,4 +1,4 @@
-import type { Inventory } from '@peerlab/contracts';
+import { pciNameText, type Inventory } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { bytesText } from '../ui/numbers.js';
 import { pcieTree, type PcieNode } from './pcie-tree.js';
@@ -52,7 +52,7 @@ function Node({ node: { fn, what, role }, isLit }: { node: PcieNode; isLit: bool
       <span>{what}</span>
       {role !== null && <span className={`chip role-${role}`}>{role}</span>}
       <span className="muted">
-        {fn.vendor}:{fn.device}
+        {[pciNameText(fn), `${fn.vendor}:${fn.device}`].filter((text) => text !== '').join(' ')}
         {fn.driver !== null && ` · ${fn.driver}`}
         {fn.link !== null && fn.link.width > 0 && ` · ${fn.link.speed} ×${fn.link.width}`}
         {role === 'provider' && sizes.length > 0 && ` · BAR ${bytesText(Math.max(...sizes))}`}

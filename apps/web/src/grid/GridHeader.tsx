@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { GridColumn } from '@peerlab/contracts';
+import { cpuFamilyName, type GridColumn } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -152,7 +152,6 @@ function columnTitle(column: GridColumn): string {
 function Combination({ group: { combination, machines } }: { group: ColumnGroup }): ReactNode {
   const { identity } = combination;
   const { platform } = identity;
-  const vendor = { AuthenticAMD: 'AMD', GenuineIntel: 'Intel' }[platform.cpuVendor] ?? platform.cpuVendor;
   return (
     <div className="combination-box" title={`${combination.label}\n${combination.hash.slice(0, 12)}`}>
       <span className="row tight">
@@ -164,7 +163,7 @@ function Combination({ group: { combination, machines } }: { group: ColumnGroup 
         ))}
       </span>
       <span className="muted">
-        {identity.provider} → {identity.client} · {vendor} 0x{platform.cpuFamily.toString(16)}
+        {identity.provider} → {identity.client} · {cpuFamilyName(platform.cpuVendor, platform.cpuFamily)}
         {platform.iommu !== 'none' && ` · IOMMU ${platform.iommu}`}
       </span>
     </div>

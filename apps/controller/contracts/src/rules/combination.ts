@@ -1,3 +1,4 @@
+import { cpuFamilyName } from './cpu-family.js';
 import type { CombinationIdentity } from '../schema/combination.js';
 import type { Inventory } from '../schema/inventory.js';
 import type { PeerPath } from '../schema/paths.js';
@@ -41,10 +42,9 @@ export const RATIOS_ONLY =
   'Emulation: ratios only. These machines are virtual: a figure means something beside another of the same machine, and ' +
   'nothing by itself.';
 
-/** Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD 0x17". */
-export function combinationLabel(identity: CombinationIdentity): string {
-  const vendor =
-    { AuthenticAMD: 'AMD', GenuineIntel: 'Intel' }[identity.platform.cpuVendor] ?? identity.platform.cpuVendor;
-  const iommu = identity.platform.iommu === 'none' ? '' : ` · IOMMU ${identity.platform.iommu}`;
-  return `${identity.provider} → ${identity.client} · ${identity.pathKind} · ${vendor} 0x${identity.platform.cpuFamily.toString(16)}${iommu}`;
+/** Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD Zen 1/2". */
+export function combinationLabel({ provider, client, pathKind, platform }: CombinationIdentity): string {
+  const iommu = platform.iommu === 'none' ? '' : ` · IOMMU ${platform.iommu}`;
+  const cpu = cpuFamilyName(platform.cpuVendor, platform.cpuFamily);
+  return `${provider} → ${client} · ${pathKind} · ${cpu}${iommu}`;
 }

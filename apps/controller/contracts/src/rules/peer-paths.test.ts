@@ -154,7 +154,7 @@ describe('combination', () => {
       return combinationOf(m, path);
     };
     expect(canonicalJson(identity(moved))).toBe(canonicalJson(identity(rootPorts)));
-    expect(combinationLabel(identity(rootPorts))).toBe('QEMU ivshmem → QEMU edu · THRU_HOST_BRIDGE · AMD 0x17');
+    expect(combinationLabel(identity(rootPorts))).toBe('QEMU ivshmem → QEMU edu · THRU_HOST_BRIDGE · AMD Zen 1/2');
   });
   it('sorts keys at every depth', () => {
     expect(canonicalJson({ b: [{ d: 1, c: null }], a: 'x' })).toBe('{"a":"x","b":[{"c":null,"d":1}]}');

@@ -37,6 +37,8 @@ export const PciFunction = z.object({
   /** ACS control register (PCIe r6 7.7.11.3), null without the capability. */
   acsControl: z.number().int().nonnegative().nullable(),
   iommuGroup: Word.nullable(),
+  /** What pci.ids calls it, where the agent has that list: for people, and never part of an identity. */
+  names: z.object({ vendor: Word, device: Word.nullable() }).optional(),
   /** Sizes in bytes by BAR index 0–5; 0 = not implemented. */
   barSizesBytes: z.array(z.number().nonnegative()).max(6),
 });

@@ -37,6 +37,7 @@ export const LOCK_ORDER: readonly string[] = [
   'attempt',
   'job',
   'machine',
+  'combination',
   'advisory:combinations',
   'build',
   'artifact',
