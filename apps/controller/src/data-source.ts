@@ -2,7 +2,7 @@ import { log } from '@peerlab/runtime';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
-import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './schema/fleet.js';
+import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
 import { WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -21,6 +21,9 @@ import { AgentOnline1764500000000 } from './migrations/1764500000000-agent-onlin
 import { UnpackedAttempts1764600000000 } from './migrations/1764600000000-unpacked-attempts.js';
 import { ArtifactFolder1764700000000 } from './migrations/1764700000000-artifact-folder.js';
 import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-data.js';
+import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-changes.js';
+import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
+import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -54,6 +57,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CombinationRow,
       MachinePath,
       MachineInventory,
+      MachineChangeRow,
       Artifact,
       ArtifactFolderRow,
       Bundle,
@@ -76,6 +80,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
+      KnownFailureRow,
       Storage,
       Change,
     ],
@@ -96,6 +101,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempts1764600000000,
       ArtifactFolder1764700000000,
       SeriesAsData1764800000000,
+      MachineChanges1765400000000,
+      FailureMemory1765410000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

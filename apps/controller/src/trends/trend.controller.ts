@@ -1,8 +1,9 @@
 import { Controller } from '@nestjs/common';
-import type { Flakiness, MetricView, TestHistory, Trend } from '@peerlab/contracts';
+import type { Flakiness, MetricView, TestHistory, TestList, Trend } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FlakinessView } from './flakiness.js';
 import { HistoryView } from './history.js';
+import { TestListView } from './test-list.js';
 import { TrendView } from './trend.js';
 
 @Controller()
@@ -10,11 +11,13 @@ export class TrendController {
   readonly #history: HistoryView;
   readonly #trends: TrendView;
   readonly #flakiness: FlakinessView;
+  readonly #tests: TestListView;
 
-  constructor(history: HistoryView, trends: TrendView, flakiness: FlakinessView) {
+  constructor(history: HistoryView, trends: TrendView, flakiness: FlakinessView, tests: TestListView) {
     this.#history = history;
     this.#trends = trends;
     this.#flakiness = flakiness;
+    this.#tests = tests;
   }
 
   @Serve('getHistory')
@@ -25,6 +28,11 @@ export class TrendController {
   @Serve('listMetrics')
   listMetrics(): Promise<MetricView[]> {
     return this.#trends.metrics();
+  }
+
+  @Serve('listTests')
+  listTests(): Promise<TestList> {
+    return this.#tests.read();
   }
 
   @Serve('getTrend')

@@ -3,6 +3,7 @@ import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { GridModule } from '../grid/grid.module.js';
 import { TrendController } from './trend.controller.js';
 import { HistoryView } from './history.js';
+import { TestListView } from './test-list.js';
 import { TrendView } from './trend.js';
 import { FlakinessView } from './flakiness.js';
 
@@ -10,6 +11,6 @@ import { FlakinessView } from './flakiness.js';
 @Module({
   imports: [VerdictsModule, GridModule],
   controllers: [TrendController],
-  providers: [HistoryView, TrendView, FlakinessView],
+  providers: [HistoryView, TrendView, FlakinessView, TestListView],
 })
 export class TrendsModule {}

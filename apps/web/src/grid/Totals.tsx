@@ -1,5 +1,5 @@
 import { useMemo, type ReactNode } from 'react';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { VerdictCounts } from '../ui/verdict.js';
 import { countAll, type GridRows, type SuiteRows } from './model.js';
@@ -27,7 +27,7 @@ export function Totals({
     <p className="row totals">
       <VerdictCounts counts={counts} />
       <span className="muted">
-        {countText(shown)} of {countText(grid.rows.length)} tests × {countText(columns)} columns · as of <Ago at={at} />
+        {countText(shown)} of {countOf(grid.rows.length, 'test')} × {countOf(columns, 'column')} · as of <Ago at={at} />
       </span>
       {children}
     </p>

@@ -5,6 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
+import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
 import { ShareMenu } from '../share/ShareMenu.js';
@@ -26,6 +27,7 @@ export function RunPage(): ReactNode {
       {(run) => (
         <>
           <RunHead run={run} />
+          <RunFailures run={run.id} />
           <JobList run={run} />
           <RunSource run={run} />
         </>

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { AttemptDetail, Proof } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { AttemptFailure } from '../failures/AttemptFailure.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
@@ -50,6 +51,7 @@ export function ResultTable({ attempt }: { attempt: AttemptDetail }): ReactNode 
                     <span aria-hidden="true">⚠</span> {warning}
                   </div>
                 ))}
+                <AttemptFailure attempt={attempt} result={result} />
               </>
             ),
           },
