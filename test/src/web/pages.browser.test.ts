@@ -149,6 +149,27 @@ describe('the list of machines', () => {
   });
 });
 
+describe('a phone', () => {
+  it('has the pages behind a button that names the open one, and text in the size of the browser', async () => {
+    await using opened = await app.open('/machines', { viewport: { width: 390, height: 844 } });
+    const { page } = opened;
+    const pages = page.getByRole('navigation', { name: 'Pages' });
+    const button = page.getByRole('button', { name: 'Machines' });
+    await button.waitFor();
+    expect(await pages.isVisible()).toBe(false);
+    await button.click();
+    await pages.getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor();
+    expect(await pages.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Runs' }).waitFor();
+
+    const size = () => page.evaluate<string>('getComputedStyle(document.body).fontSize');
+    expect(await size()).toBe('14px');
+    await page.evaluate("document.documentElement.style.fontSize = '32px'");
+    expect(await size()).toBe('28px');
+  });
+});
+
 describe('failures', () => {
   it('are shown where they happen, with the correlation id and a retry that works', async () => {
     app.farm.broken.add('getFleet');
