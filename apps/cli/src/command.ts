@@ -4,7 +4,7 @@ import type { ExitCode } from './exit-codes.js';
 /** An option of one command. Its name is the key in `options`; `flags` is what people type. */
 export type OptionSpec = { flags: string; help: string } & (
   | { kind: 'flag' }
-  | { kind: 'text' }
+  | { kind: 'text'; isRequired?: true }
   | { kind: 'count'; from: number; to: number; preset: number }
   | { kind: 'choice'; of: readonly string[]; preset: string }
 );
@@ -15,7 +15,9 @@ type ValueOf<O extends OptionSpec> = O extends { kind: 'flag' }
     ? number
     : O extends { kind: 'choice'; of: readonly (infer W)[] }
       ? W
-      : string | undefined;
+      : O extends { kind: 'text'; isRequired: true }
+        ? string
+        : string | undefined;
 export type OptionValues<O> = { [K in keyof O]: O[K] extends OptionSpec ? ValueOf<O[K]> : never };
 
 /** What a command found out: the data for --json, and the text for people. */

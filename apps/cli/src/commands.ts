@@ -22,6 +22,13 @@ import { runId } from './short-id.js';
 
 const LIMIT = { flags: '-n, --limit <count>', help: 'how many', kind: 'count', from: 1, to: 200, preset: 20 } as const;
 
+const REASON = {
+  flags: '-r, --reason <text>',
+  help: 'needed: shown to everyone, and kept with your name',
+  kind: 'text',
+  isRequired: true,
+} as const;
+
 /**
  * Every command, in the order of help and README. A run, an attempt or a build is named by its id or by the beginning
  * of it. Parser, help and README are made from this table.
@@ -107,8 +114,14 @@ export const COMMANDS: readonly Command[] = [
   command(
     'machines set <machine> <state>',
     'sets the wanted state: `active`, `drained`, `maintenance` or `quarantined`',
-    { reason: { flags: '-r, --reason <text>', help: 'reason, shown to other users', kind: 'text' } },
+    { reason: REASON },
     ({ api }, [name = '', state = ''], { reason }) => setMachine(api, name, parseDesired(state), reason),
+  ),
+  command(
+    'machines drain <machine>',
+    'gives a machine no new work; what runs on it continues',
+    { reason: REASON },
+    ({ api }, [name = ''], { reason }) => setMachine(api, name, 'drained', reason),
   ),
   command(
     'machines move <machine> <agent>',

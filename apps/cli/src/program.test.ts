@@ -65,7 +65,8 @@ describe('exit codes', () => {
     ['a number out of range', ['runs', '-n', '1000']],
     ['no number', ['runs', '-n', 'x']],
     ['an unknown stream', ['logs', 'abcd', '-s', 'video']],
-    ['an unknown state of a machine', ['machines', 'set', 'm1', 'broken']],
+    ['an unknown state of a machine', ['machines', 'set', 'm1', 'broken', '-r', 'why']],
+    ['no reason', ['machines', 'drain', 'm1']],
     ['an id that nothing has', ['watch', '00000000']],
     ['no id', ['watch', 'nightly']],
     ['an id that is too short', ['watch', 'a']],
@@ -96,7 +97,7 @@ describe('exit codes', () => {
     const away = await peerlab(['--url', 'http://127.0.0.1:1', 'runs']);
     expect(away.code).toBe(EXIT.unavailable);
     expect(away.err).toContain('--url or PEERLAB_URL');
-    expect((await peerlab(['machines', 'set', 'm9', 'drained'])).code).toBe(EXIT.unavailable);
+    expect((await peerlab(['machines', 'drain', 'm9', '-r', 'why'])).code).toBe(EXIT.unavailable);
     const denied = await peerlab(['cancel', waiting], { token: 'plk_user_wrong' });
     expect(denied.code).toBe(EXIT.noPermission);
     expect(denied.err).toContain('--token-file or PEERLAB_TOKEN');
@@ -144,7 +145,8 @@ describe('every command', () => {
       templates: ['templates'],
       'templates show <name>': ['templates', 'show', 'example'],
       machines: ['machines'],
-      'machines set <machine> <state>': ['machines', 'set', 'm1', 'active'],
+      'machines set <machine> <state>': ['machines', 'set', 'm1', 'active', '-r', 'repaired'],
+      'machines drain <machine>': ['machines', 'drain', 'm1', '-r', 'a new riser'],
       'machines move <machine> <agent>': ['machines', 'move', 'm1', agent],
       'machines forget <machine>': ['machines', 'forget', evidence.hardware.BUS_ADDR.machine],
       agents: ['agents'],

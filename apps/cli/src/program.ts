@@ -109,6 +109,7 @@ function valuesOf(command: Command, given: Record<string, unknown>): Record<stri
 function optionOf(spec: OptionSpec): Option {
   const option = new Option(spec.flags, plain(spec.help));
   if (spec.kind === 'choice') return option.choices(spec.of).default(spec.preset);
+  if (spec.kind === 'text') return option.makeOptionMandatory(spec.isRequired === true);
   if (spec.kind !== 'count') return option;
   return option.default(spec.preset).argParser((text) => {
     const value = Number(text);

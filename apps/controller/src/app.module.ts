@@ -6,6 +6,7 @@ import { BuildsModule } from './builds/builds.module.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { CompareModule } from './compare/compare.module.js';
 import { DispatchModule } from './dispatch/dispatch.module.js';
+import { FailuresModule } from './failures/failures.module.js';
 import { FleetModule } from './fleet/fleet.module.js';
 import { GridModule } from './grid/grid.module.js';
 import { IntegrationsModule } from './integrations/integrations.module.js';
@@ -41,6 +42,7 @@ export class AppModule {
         GridModule,
         TrendsModule,
         CompareModule,
+        FailuresModule,
         IntegrationsModule,
         RetentionModule,
         ChannelsModule,

@@ -2,7 +2,7 @@ import { log } from '@peerlab/runtime';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
-import { Agent, CombinationRow, Machine, MachineInventory, MachinePath } from './schema/fleet.js';
+import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
 import { WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
@@ -24,6 +24,9 @@ import { SeriesAsData1764800000000 } from './migrations/1764800000000-series-as-
 import { Repeat1765100000000 } from './migrations/1765100000000-repeat.js';
 import { RunFilters1765200000000 } from './migrations/1765200000000-run-filters.js';
 import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
+import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-changes.js';
+import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
+import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -57,6 +60,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CombinationRow,
       MachinePath,
       MachineInventory,
+      MachineChangeRow,
       Artifact,
       ArtifactFolderRow,
       Bundle,
@@ -79,6 +83,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
+      KnownFailureRow,
       Storage,
       Change,
     ],
@@ -102,6 +107,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Repeat1765100000000,
       RunFilters1765200000000,
       OpenJobs1765300000000,
+      MachineChanges1765400000000,
+      FailureMemory1765410000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -13,7 +13,10 @@ export interface Room {
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   platform: { tables: ['token', 'change'], imports: [] },
-  fleet: { tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'combination'], imports: [] },
+  fleet: {
+    tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'machine_change', 'combination'],
+    imports: [],
+  },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
@@ -25,6 +28,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   grid: { tables: [], imports: ['verdicts'] },
   trends: { tables: [], imports: ['verdicts', 'grid'] },
   compare: { tables: [], imports: ['verdicts', 'grid'] },
+  failures: { tables: ['known_failure'], imports: [] },
   runs: { tables: ['run', 'job'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],

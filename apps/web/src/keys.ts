@@ -5,7 +5,11 @@ import { useEffect, useRef } from 'react';
  * with `to` is a page, which Shell and palette open by that address.
  */
 export const KEY_MAP = {
-  palette: { keys: ['Ctrl+k', ':'], scope: 'Everywhere', label: 'go to anything: page, run, machine, build, test' },
+  palette: {
+    keys: ['Ctrl+k', ':'],
+    scope: 'Everywhere',
+    label: 'go to anything: page, run, machine, build, build-id, test, metric',
+  },
   help: { keys: ['?'], scope: 'Everywhere', label: 'show this help' },
   goGrid: { keys: ['g g'], scope: 'Everywhere', label: 'go to the grid', to: '/' },
   goRuns: { keys: ['g r'], scope: 'Everywhere', label: 'go to the runs', to: '/runs' },

@@ -16,6 +16,7 @@ import {
   GridSearch,
   HistorySearch,
   MachineSearch,
+  MachinesSearch,
   parseSearch,
   RunsSearch,
   stringifySearch,
@@ -79,6 +80,7 @@ const trends = createRoute({
 const machines = createRoute({
   getParentRoute: () => root,
   path: '/machines',
+  validateSearch: (raw: Raw): MachinesSearch => MachinesSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/MachinesPage.js'), 'MachinesPage'),
 });
 const machine = createRoute({

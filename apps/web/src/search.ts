@@ -2,6 +2,8 @@ import {
   CombinationChoice,
   KernelCursor,
   LOG_STREAMS,
+  MachineDesired,
+  MachineObserved,
   Name,
   RunFilter,
   RunSide,
@@ -124,6 +126,23 @@ export const AttemptSearch = z.object({
   to: line,
 });
 export type AttemptSearch = z.infer<typeof AttemptSearch>;
+
+export const MachinesSearch = z.object({
+  /** Regular expression over name, description, site, agent, paths and problem. */
+  q: text,
+  /** Seen or wanted state. */
+  state: z
+    .enum([...MachineObserved.options, ...MachineDesired.options])
+    .optional()
+    .catch(undefined),
+  /** `key=value` */
+  label: text,
+  health: z.enum(['ok', 'problem']).optional().catch(undefined),
+  queue: z.enum(['waiting', 'empty']).optional().catch(undefined),
+  /** As LOADS of fleet/machine-filter.ts. */
+  load: z.enum(['idle', 'light', 'heavy']).optional().catch(undefined),
+});
+export type MachinesSearch = z.infer<typeof MachinesSearch>;
 
 export const MachineSearch = z.object({
   /** Highlighted pair: `provider address~client address`. */

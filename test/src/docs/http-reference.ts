@@ -10,6 +10,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   getGrid: ['404 not-found'],
   getCompare: ['404 not-found'],
   getRawLog: ['410 log-removed'],
+  markKnownFailure: ['422 invalid-until'],
   moveMachine: ['409 machine-leased'],
   forgetMachine: ['409 machine-leased', '409 machine-in-use'],
   moveAgent: ['409 machine-leased'],

@@ -182,6 +182,9 @@ async function mend(farm: FaultFarm, name: string, done: Performance): Promise<v
   done.mended.push({ machine: name, leftovers: machine.leftovers() });
   await machine.mend();
   await persist(async () =>
-    (await farm.client()).call('setMachine', { params: { machine: name }, body: { desired: 'active' } }),
+    (await farm.client()).call('setMachine', {
+      params: { machine: name },
+      body: { desired: 'active', reason: 'a test' },
+    }),
   );
 }

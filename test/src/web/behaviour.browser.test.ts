@@ -44,6 +44,27 @@ describe('grid', () => {
     await page.locator('.log-marked').nth(3).waitFor();
     expect(await page.locator('.log-marked').count()).toBe(4);
   });
+  it('says in one click whether a failure was seen before, and shows that people know it', async () => {
+    await using opened = await app.open(`/#token=${SAMPLE_TOKEN}`);
+    const { page } = opened;
+    await page.locator('td.cell', { has: page.locator('.verdict-fail') }).click();
+    const panel = page.getByRole('complementary', { name: 'Evidence' });
+    await panel.getByText('Seen 3 times before this run').waitFor();
+    await panel.getByRole('button', { name: 'Mark as known' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Mark this failure as known?' });
+    await dialog.getByLabel('Reason').fill('the tail is copied twice');
+    await dialog.getByRole('button', { name: 'Mark as known' }).click();
+    await panel.getByText(/^known until .*: the tail is copied twice$/).waitFor();
+    // The verdict stays what it is; the attempt and the run show the mark too.
+    expect(await panel.locator('.verdict-fail').count()).toBeGreaterThan(0);
+    await panel.getByRole('link', { name: /^Attempt on/ }).click();
+    const seen = page.locator('.seen-before').filter({ hasText: 'the tail is copied twice' });
+    await seen.locator('summary').click();
+    await seen.getByText('Seen 3 times before this run').waitFor();
+    await page.goto(`${app.url}/runs/${app.farm.endedRun}`);
+    const row = page.getByRole('row').filter({ hasText: 'the tail is copied twice' });
+    await row.getByText('3 times, first').waitFor();
+  });
   it('filters by an expression in the address, says what is wrong with one, and folds suites', async () => {
     await using opened = await app.open('/');
     const { page } = opened;

@@ -1,3 +1,4 @@
+import type { BuildSummary } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkEveryPage } from './every-page.js';
 import { FAILED_BUILD, SAMPLE_BUILDS } from './sample-builds.js';
@@ -178,7 +179,7 @@ describe('the palette', () => {
     await page.keyboard.press('Control+k');
     const field = page.getByRole('combobox', { name: 'Go to anything' });
     await field.waitFor();
-    await page.getByRole('option', { name: /v-amd-roots/ }).waitFor({ state: 'attached' });
+    await page.getByRole('option', { name: /^machine.*v-amd-roots/ }).waitFor({ state: 'attached' });
     expect(await accessibilityFindings(page)).toEqual([]);
     await page.keyboard.type('vintel');
     const chosen = page.getByRole('option', { selected: true });
@@ -220,6 +221,20 @@ describe('the palette', () => {
     await page.keyboard.press('Control+k');
     await field.fill('kernel builds');
     expect(await page.getByRole('option', { selected: true }).locator('kbd').textContent()).toBe('g b');
+    // What the farm has and no open page showed: a kernel by its build-id, a test, a metric, a combination.
+    const listed = await fetch(`${app.url}/api/v1/builds`);
+    const builds = (await listed.json()) as BuildSummary[];
+    const kernel = builds.find(({ name }) => name === 'dma-alias')?.manifest?.buildId ?? '';
+    await field.fill(kernel.slice(0, 8));
+    await page.getByRole('option', { name: /^build-id.*dma-alias/ }).waitFor();
+    for (const [typed, name] of [
+      ['retired', /^test.*p2p-functional\/retired_test/],
+      ['copy_device', /^metric.*copy_device/],
+      ['combination v-switch', /^combination/],
+    ] as const) {
+      await field.fill(typed);
+      await page.getByRole('option', { name }).first().waitFor();
+    }
     await field.fill(app.farm.endedRun);
     await page.keyboard.press('Enter');
     await page.waitForURL(`**/runs/${app.farm.endedRun}`);

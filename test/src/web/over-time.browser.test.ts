@@ -214,6 +214,15 @@ describe('compare', () => {
     await pte.locator('.badge', { hasText: 'better' }).waitFor();
     expect(await pte.textContent()).toMatch(/0\.8\d\d×0\.8\d\d× … 0\.8\d\d×/);
     await row(page, 'fault_map_ram', 'BUS_ADDR').getByText('no clear change').waitFor();
+    // On paper the table stays a table, as narrow as a sheet is, and dark becomes light.
+    await page.setViewportSize({ width: 720, height: 1000 });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    const style = (element: string, property: string) =>
+      page.evaluate<string>(`getComputedStyle(document.querySelector('${element}')).getPropertyValue('${property}')`);
+    expect(await style('table.list tbody tr', 'display')).toBe('table-row');
+    expect(await style('table.list thead', 'position')).toBe('static');
+    expect(await style('html', '--text')).toBe('#182030');
+    await page.emulateMedia({ media: 'screen' });
     await pte.getByRole('link', { name: 'fault_map_device_pte' }).click();
     await page.getByRole('heading', { name: 'Trends', level: 1 }).waitFor();
     expect(searchOf(page.url())).toMatchObject({ metric: 'fault_map_device_pte' });

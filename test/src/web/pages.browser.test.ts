@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkEveryPage, PATIENCE } from './every-page.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
@@ -70,29 +71,102 @@ describe('text from outside', () => {
   });
 });
 
+/** Presses a button of a machine's state and gives the reason that it asks for. */
+async function setState(page: Page, action: string, machine: string, reason: string): Promise<void> {
+  await page.getByRole('button', { name: action, exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: `${action} ${machine}?` });
+  const confirm = dialog.getByRole('button', { name: `${action} ${machine}` });
+  expect(await confirm.isDisabled()).toBe(true);
+  await dialog.getByRole('textbox').fill(reason);
+  await confirm.click();
+}
+
 describe('the token', () => {
-  it('is taken from the fragment and leaves the address', async () => {
+  it('is taken from the fragment and leaves the address; who drained a machine stays on its page', async () => {
     await using opened = await app.open(`/machines/v-switch#token=${SAMPLE_TOKEN}`);
     const { page } = opened;
-    await page.getByRole('button', { name: 'Drain' }).click();
-    await page.getByText('drained', { exact: false }).first().waitFor();
+    await setState(page, 'Drain', 'v-switch', 'a new riser');
+    await page.getByText('It is drained, set by admin').waitFor();
     expect(page.url()).toBe(`${app.url}/machines/v-switch`);
-    await page.getByRole('button', { name: 'Activate' }).click();
-    await page.getByRole('button', { name: 'Drain' }).waitFor();
+    await page.getByText('leased 59 % of the last 7 days; 2 jobs wait').waitFor();
+
+    // Who drained it: one click from the list, where the name already stands.
+    await page.getByRole('link', { name: 'Machines', exact: true }).first().click();
+    await page.getByText('drained by admin just now: a new riser').waitFor();
+    await page.getByRole('link', { name: 'v-switch' }).click();
+    await setState(page, 'Activate', 'v-switch', 'riser replaced');
+    await page.getByRole('button', { name: 'Drain', exact: true }).waitFor();
+    const changes = page.getByRole('table').filter({ hasText: 'riser replaced' });
+    expect(await changes.getByRole('row').allTextContents()).toEqual([
+      expect.stringContaining('Set to'),
+      expect.stringMatching(/active.*admin.*riser replaced/),
+      expect.stringMatching(/drained.*admin.*a new riser/),
+    ]);
   });
-  it('is asked for when a write needs it, once, and a wrong one is told apart', async () => {
+  it('is asked for when a write needs it, and a wrong one is refused at once and not kept', async () => {
     await using opened = await app.open('/machines/v-amd-roots');
     const { page } = opened;
-    await page.getByRole('button', { name: 'Quarantine' }).click();
+    await setState(page, 'Quarantine', 'v-amd-roots', 'wrong data');
     const dialog = page.getByRole('dialog', { name: 'Token needed' });
     await dialog.getByLabel('Token').fill('wrong');
     await dialog.getByRole('button', { name: 'Continue' }).click();
-    await dialog.getByText('refused the stored token').waitFor();
+    await dialog.getByText('The controller does not know this token.').waitFor();
+    expect(await page.evaluate("localStorage.getItem('peerlab.token')")).toBeNull();
     await dialog.getByLabel('Token').fill(SAMPLE_TOKEN);
     await dialog.getByRole('button', { name: 'Continue' }).click();
-    await page.getByText('quarantined').waitFor();
-    await page.getByRole('button', { name: 'Activate' }).click();
-    await page.getByRole('button', { name: 'Quarantine' }).waitFor();
+    await page.getByText('It is quarantined, set by admin').waitFor();
+
+    // The same page, by hand: who am I, out, and in again.
+    await page.getByTitle('Who is signed in').click();
+    await page.getByText('Signed in as admin. You may read and write').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const signIn = page.getByRole('dialog', { name: 'Sign in' });
+    await signIn.getByLabel('Token').fill(SAMPLE_TOKEN);
+    await signIn.getByRole('button', { name: 'Continue' }).click();
+    await page.getByTitle('Who is signed in').getByText('admin').waitFor();
+    await setState(page, 'Activate', 'v-amd-roots', 'checked');
+    await page.getByRole('button', { name: 'Quarantine', exact: true }).waitFor();
+  });
+});
+
+describe('the list of machines', () => {
+  it('is filtered by the address, by chips and by its fields, and says when nothing matches', async () => {
+    await using opened = await app.open('/machines?label=cpu%3Damd');
+    const { page } = opened;
+    const rows = page.locator('main table').first().locator('tbody tr');
+    await page.getByRole('link', { name: 'v-switch' }).waitFor();
+    expect(await rows.count()).toBe(2);
+    await page.getByLabel('Queue').selectOption('waiting');
+    await page.getByRole('link', { name: 'v-amd-roots' }).waitFor({ state: 'detached' });
+    expect(new URL(page.url()).search).toBe('?label=cpu%3Damd&queue=waiting');
+    await page.getByLabel('State').selectOption('offline');
+    await page.getByText('None of the 3 machines matches.').waitFor();
+    await page.getByRole('link', { name: 'Clear the filters' }).click();
+    await page.getByRole('link', { name: 'cpu=intel' }).click();
+    await page.getByRole('link', { name: 'v-switch' }).waitFor({ state: 'detached' });
+    expect(await rows.count()).toBe(1);
+  });
+});
+
+describe('a phone', () => {
+  it('has the pages behind a button that names the open one, and text in the size of the browser', async () => {
+    await using opened = await app.open('/machines', { viewport: { width: 390, height: 844 } });
+    const { page } = opened;
+    const pages = page.getByRole('navigation', { name: 'Pages' });
+    const button = page.getByRole('button', { name: 'Machines' });
+    await button.waitFor();
+    expect(await pages.isVisible()).toBe(false);
+    await button.click();
+    await pages.getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor();
+    expect(await pages.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Runs' }).waitFor();
+
+    const size = () => page.evaluate<string>('getComputedStyle(document.body).fontSize');
+    expect(await size()).toBe('14px');
+    await page.evaluate("document.documentElement.style.fontSize = '32px'");
+    expect(await size()).toBe('28px');
   });
 });
 

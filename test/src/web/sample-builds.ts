@@ -136,6 +136,13 @@ export class SampleBuilds {
     this.texts.set(FAILED_BUILD, [HOSTILE_PATCH]);
   }
 
+  /** Those whose kernel has a build-id that starts so. */
+  withBuildId(prefix: string): BuildSummary[] {
+    return this.list(undefined, this.builds.length).filter(
+      ({ manifest }) => manifest?.buildId.startsWith(prefix) === true,
+    );
+  }
+
   /** The newest first; with `before` those behind the build of that cursor. */
   list(before: string | undefined, limit: number): BuildSummary[] {
     const [, base] = this.builds.toReversed();

@@ -46,6 +46,7 @@ export class SampleDesk {
     }
     switch (name) {
       case 'listBuilds':
+        if (query['buildId'] !== undefined) return this.builds.withBuildId(query['buildId']);
         return this.builds.list(query['before'], Number(query['limit'] ?? 50));
       case 'getBuild':
         return this.builds.get(build);

@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import {
   AttemptDetail,
+  desiredInWords,
   type Grid,
   LogPage,
   LogQuery,
-  MachineDesired,
+  type MachineChange,
   MachineView,
   problemItems,
   ROUTES,
@@ -26,13 +27,14 @@ import {
 import { z } from 'zod';
 import { readSpec } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
+import { SampleFailures } from './sample-failures.js';
 import { sampleGrid } from './sample-grid.js';
 import { SampleKernels } from './sample-kernels.js';
 import { sampleMachines } from './sample-lab.js';
 import { pageOf, sampleText, type SampleStream } from './sample-logs.js';
 import { Refusal } from './sample-refusal.js';
 import { SampleLive } from './sample-live.js';
-import { machineAttempts, planStart, sampleDrift } from './sample-machine.js';
+import { machineAttempts, planStart, sampleDrift, sampleQueue, sampleUse } from './sample-machine.js';
 import { runningRun, sampleJob, type SampleJob } from './sample-results.js';
 
 /** The token that writes need. */
@@ -52,8 +54,10 @@ builds:
  */
 export class SampleFarm {
   readonly machines = sampleMachines();
+  readonly machineChanges: (MachineChange & { machine: string })[] = [];
   readonly runs = new Map<string, RunDetail>();
   readonly attempts = new Map<string, AttemptDetail>();
+  private readonly failures = new SampleFailures(this.attempts);
   readonly jobs: SampleJob[] = [];
   /** The ended before-and-after run and the one whose build is running. */
   readonly endedRun: string;
@@ -235,6 +239,11 @@ export class SampleFarm {
         if (found === undefined) throw new Refusal(404, 'not-found', `there is no result ${suite}/${test}`);
         return found;
       }
+      case 'getFailure':
+      case 'listRunFailures':
+      case 'markKnownFailure':
+      case 'endKnownFailure':
+        return this.failures.answer(name, params, query, body);
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
       case 'getFleet':
@@ -255,6 +264,12 @@ export class SampleFarm {
         return this.machine(params['machine']);
       case 'listMachineAttempts':
         return machineAttempts(this.machine(params['machine']).name, [...this.attempts.values()]);
+      case 'listMachineUse':
+        return sampleUse(this.machines);
+      case 'listMachineChanges':
+        return this.machineChanges.filter(({ machine }) => machine === this.machine(params['machine']).name);
+      case 'listMachineQueue':
+        return sampleQueue(this.machine(params['machine']).name, this.run(this.liveRun));
       case 'getInventoryHistory':
         return sampleDrift(this.machine(params['machine']));
       case 'pinRun': {
@@ -267,9 +282,22 @@ export class SampleFarm {
       }
       case 'setMachine': {
         const machine = this.machine(params['machine']);
-        machine.desired = z.object({ desired: MachineDesired }).parse(body).desired;
+        const { desired, reason } = ROUTES.setMachine.body.parse(body);
+        const change = { desired, reason, by: 'admin', at: new Date().toISOString() };
+        machine.desired = desired;
+        machine.desiredBy = { name: change.by, reason, at: change.at };
+        machine.problem = desired === 'active' ? null : `${reason} (${desiredInWords(desired)} by ${change.by})`;
+        this.machineChanges.unshift({ machine: machine.name, ...change });
         return machine;
       }
+      case 'listMetrics':
+        return [
+          { suite: 'p2p-perf', name: 'copy_device', unit: 'GB/s', better: 'higher', lastAt: new Date().toISOString() },
+        ];
+      case 'listTests':
+        return { tests: [{ suite: 'p2p-functional', test: 'retired_test' }], isCut: false };
+      case 'session':
+        return { user: 'admin' };
       case 'listTemplates':
         return [{ name: 'before-after', description: 'The base and the bundled series on every machine.', yaml: YAML }];
       case 'getRawLog':

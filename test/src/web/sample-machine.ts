@@ -4,7 +4,10 @@ import {
   type ExpectedStart,
   type InventoryHistory,
   type MachineAttempt,
+  type MachineUse,
   type MachineView,
+  type WaitingJob,
+  type RunDetail,
 } from '@peerlab/contracts';
 
 const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
@@ -62,4 +65,24 @@ export function planStart(machine: MachineView, needsBuild: boolean): ExpectedSt
   if (needsBuild) return { when: 'build', inMs: 540_000, text: 'after its build, about 9 min', lastSeenAt: null };
   if (machine.lease === null) return { when: 'now', inMs: 0, text: `now on ${machine.name}`, lastSeenAt: null };
   return { when: 'queue', inMs: 360_000, text: `3rd in line for ${machine.name}, about 6 min`, lastSeenAt: null };
+}
+
+/** The first machine is used more than the others, and jobs wait for it. */
+export function sampleUse(machines: readonly MachineView[]): MachineUse[] {
+  return machines.map(({ name }, place) => ({
+    machine: name,
+    queued: place === 0 ? 2 : 0,
+    days: [0.8, 0.7, 0.9, 0.4, 0, 0.6, 0.75].map((share) => share / (place + 1)),
+  }));
+}
+
+export function sampleQueue(machine: string, run: RunDetail): WaitingJob[] {
+  if (machine !== 'v-switch') return [];
+  return ['base', 'my-series'].map((build, place) => ({
+    jobId: `00000000-0000-4000-8000-00000000000${place}`,
+    run: { id: run.id, name: run.name },
+    build,
+    priority: 50,
+    queuedAt: ago(300 - place),
+  }));
 }

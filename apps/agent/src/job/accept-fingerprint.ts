@@ -24,5 +24,5 @@ export function acceptFingerprint(config: Pick<AgentConfig, 'stateDir' | 'machin
     differing === null
       ? 'the default kernel that it runs'
       : `as seen on ${differing.at}: ${describeDifference(pinned?.files ?? {}, differing.files)}`;
-  return `${machine}: accepted ${what}. Now activate the machine, in the web UI or with: peerlab machines set ${machine} active`;
+  return `${machine}: accepted ${what}. Now activate the machine, in the web UI or with: peerlab machines set ${machine} active --reason TEXT`;
 }

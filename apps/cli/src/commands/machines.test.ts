@@ -60,8 +60,8 @@ describe('commands that change machines', () => {
     const path = '/api/v1/machines/m1';
     expect(busy.requests).toEqual([['PATCH', path, { desired: 'maintenance', reason: 'new riser' }]]);
     const idle = await answering(MACHINE);
-    expect((await setMachine(idle.client, 'm1', 'active', undefined)).text).toBe('m1 is active and takes work');
-    expect(idle.requests).toEqual([['PATCH', path, { desired: 'active' }]]);
+    expect((await setMachine(idle.client, 'm1', 'active', 'riser replaced')).text).toBe('m1 is active and takes work');
+    expect(idle.requests).toEqual([['PATCH', path, { desired: 'active', reason: 'riser replaced' }]]);
   });
 
   it('names the states when it does not know one', () => {

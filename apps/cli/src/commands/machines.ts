@@ -25,15 +25,17 @@ export function parseDesired(word: string): MachineDesired {
   throw new UsageError(`unknown machine state "${word}"; use one of ${MachineDesired.options.join(', ')}`);
 }
 
-/** Sets the wanted state of a machine. Returns a sentence about it and about the attempt that runs there now. */
+/**
+ * Sets the wanted state of a machine; the reason is shown to everyone and kept. Returns a sentence about it and about the
+ * attempt that runs there now.
+ */
 export async function setMachine(
   api: HttpClient,
   machine: string,
   desired: MachineDesired,
-  reason: string | undefined,
+  reason: string,
 ): Promise<Answer> {
-  const body = reason === undefined ? { desired } : { desired, reason };
-  const view = await api.call('setMachine', { params: { machine }, body });
+  const view = await api.call('setMachine', { params: { machine }, body: { desired, reason } });
   const { name, lease } = view;
   if (desired === 'active') return { data: view, text: `${name} is active and takes work` };
   const running = lease === null ? 'nothing runs on it' : `attempt ${lease.attemptId} continues until it ends`;

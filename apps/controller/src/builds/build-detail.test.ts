@@ -139,4 +139,16 @@ describe('the list of builds', () => {
       patches: 0,
     });
   });
+
+  it('is of one kernel with the first digits of its build-id', async () => {
+    const { manifest } = await farm.bundle('by-build-id');
+    const yaml = JSON.stringify({ name: 'wanted', builds: [{ name: 'wanted', bundle: manifest.key }] });
+    const { id } = await farm.call('submitRun', { body: { yaml } });
+    const found = await farm.call('listBuilds', { query: { buildId: manifest.buildId.slice(0, 8).toUpperCase() } });
+    expect(found.map(({ name, runId }) => [name, runId])).toEqual([['wanted', id]]);
+    expect(await farm.call('listBuilds', { query: { buildId: '0000000000' } })).toEqual([]);
+    for (const wrong of ['abc', '%abcd', 'a'.repeat(65)]) {
+      expect((await farm.request('listBuilds', { query: { buildId: wrong } })).status).toBe(400);
+    }
+  });
 });

@@ -224,7 +224,7 @@ export class BuildService {
   }
 
   /** Builds, the newest first; with `before` those after that place in the list. */
-  async listBuilds({ before, limit }: InputOf<'listBuilds'>['query']): Promise<BuildSummary[]> {
+  async listBuilds({ before, limit, buildId }: InputOf<'listBuilds'>['query']): Promise<BuildSummary[]> {
     const rows = await this.#sql.rows(
       BUILD_SUMMARY,
       `select b.id, ${timeCursorSql('b.created_at', 'b.id')} as cursor, b.name, b.run_id, r.name as run_name, b.state, b.error, b.created_at, a.sha256, a.size_bytes,
@@ -236,9 +236,10 @@ export class BuildService {
          -- A manifest names every test and file: it is unpacked once a row, not once a field.
          left join lateral jsonb_to_record(u.manifest)
            as m(release text, "buildId" text, config jsonb, features jsonb, series jsonb) on true
-       where $2::timestamptz is null or (b.created_at, b.id) < ($2, $3::uuid)
+       where ($2::timestamptz is null or (b.created_at, b.id) < ($2, $3::uuid))
+         and ($4::text is null or starts_with(m."buildId", $4))
        order by b.created_at desc, b.id desc limit $1`,
-      [limit, before?.at ?? null, before?.id ?? null],
+      [limit, before?.at ?? null, before?.id ?? null, buildId ?? null],
     );
     return rows.map((row) => ({
       id: row.id,

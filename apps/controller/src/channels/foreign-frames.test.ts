@@ -14,7 +14,7 @@ beforeAll(async () => {
   farm = await TestFarm.start();
   owner = await farm.agent({ m1: 'BUS_ADDR' });
   foreign = await farm.agent({ other: 'THRU_HOST_BRIDGE' }, { name: 'foreign', capabilities: ['test'] });
-  await farm.call('setMachine', { params: { machine: 'other' }, body: { desired: 'drained' } });
+  await farm.call('setMachine', { params: { machine: 'other' }, body: { desired: 'drained', reason: 'a test' } });
   const { manifest } = await farm.bundle('owned');
   const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {names: [m1]}\n`;
   await farm.call('submitRun', { body: { yaml } });

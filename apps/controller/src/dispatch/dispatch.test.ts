@@ -71,7 +71,7 @@ describe('one controller', () => {
     expect(machine.problem).toMatch(/could not restore it/);
     const next = await submit();
     expect((await runOf(next.id)).jobViews[0]?.waiting).toBe('m1 is quarantined; activate it to go on');
-    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active', reason: 'a test' } });
     await agent.events(await agent.take('test'), 0, finished());
   });
 
@@ -92,7 +92,7 @@ describe('one controller', () => {
     await agent.events(attempt, 0, { type: 'result', result }, finished({ restored: false }));
     const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
     expect(machine.problem).toMatch(/could not restore it: m1 differs from .*: \/usr\/sbin\/sshd changed; mend it/);
-    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active', reason: 'a test' } });
   });
 
   it('calls unreached tests after a crash what they are', async () => {

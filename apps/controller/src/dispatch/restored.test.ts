@@ -106,7 +106,7 @@ it('the next attempt is told of the fence that the machine made up, and never ha
   const sequence = await farm.sql.one<{ next: number }>('select (last_value + 1)::bigint as next from lease_fence');
   const next = sequence?.next ?? 0;
   await finish(first, { restored: null, fenceSeen: next });
-  await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+  await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active', reason: 'a test' } });
   const second = await takeOn('m1');
   expect(second.forgedFence).toBe(next);
   expect(second.fence).toBe(next + 1);

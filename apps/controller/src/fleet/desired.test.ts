@@ -1,7 +1,9 @@
-import { desiredInWords } from '@peerlab/contracts';
+import { desiredInWords, MACHINE_CHANGES_MAX } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Sql } from '../platform/database/sql.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
+import { FleetService } from './fleet.service.js';
 
 let farm: TestFarm;
 let agent: FakeAgent;
@@ -18,11 +20,9 @@ beforeEach(async () => {
 });
 
 const machine = () => farm.call('getMachine', { params: { machine: 'm1' } });
-const want = (desired: 'active' | 'drained' | 'maintenance' | 'quarantined', reason?: string) =>
-  farm.call('setMachine', {
-    params: { machine: 'm1' },
-    body: { desired, ...(reason === undefined ? {} : { reason }) },
-  });
+const want = (desired: 'active' | 'drained' | 'maintenance' | 'quarantined', reason = 'a test') =>
+  farm.call('setMachine', { params: { machine: 'm1' }, body: { desired, reason } });
+const changes = () => farm.call('listMachineChanges', { params: { machine: 'm1' } });
 const finished = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
 
 describe('what people want of a machine', () => {
@@ -48,6 +48,33 @@ describe('what people want of a machine', () => {
       await agent.events(await agent.take('test'), 0, finished);
     },
   );
+
+  it('needs a reason, and who asked for it when stays known, also when it was the farm itself', async () => {
+    const params = { machine: 'm1' };
+    const refused = await farm.request('setMachine', { params, body: { desired: 'drained', reason: ' ' } });
+    expect(refused.status).toBe(422);
+    const before = (await changes()).length;
+    await want('drained', 'a new riser');
+    await farm.server.app
+      .get(Sql)
+      .transaction((tx) => farm.server.app.get(FleetService).quarantine(tx, 'm1', 'broken'));
+    const token = await farm.token('user', 'colleague');
+    await farm.request('setMachine', { params, body: { desired: 'active', reason: 'repaired' } }, token);
+    const listed = await changes();
+    expect(listed.slice(0, listed.length - before)).toEqual([
+      { desired: 'active', by: 'colleague', reason: 'repaired', at: expect.any(String) },
+      { desired: 'quarantined', by: null, reason: 'broken', at: expect.any(String) },
+      { desired: 'drained', by: 'tester', reason: 'a new riser', at: expect.any(String) },
+    ]);
+    expect((await farm.request('listMachineChanges', { params: { machine: 'no-such' } })).status).toBe(404);
+  });
+
+  it(`is remembered for the newest ${MACHINE_CHANGES_MAX} changes`, async () => {
+    for (let change = 1; change <= MACHINE_CHANGES_MAX + 2; change += 1) await want('active', `change ${change}`);
+    const listed = await changes();
+    expect(listed).toHaveLength(MACHINE_CHANGES_MAX);
+    expect([listed[0]?.reason, listed.at(-1)?.reason]).toEqual([`change ${MACHINE_CHANGES_MAX + 2}`, 'change 3']);
+  });
 
   it('leaves alone what runs', async () => {
     const run = await farm.call('submitRun', { body: { yaml } });
@@ -103,7 +130,7 @@ describe('what is seen of a machine', () => {
       problem: `attempt ${attemptId} lost its lease and is still being cleaned up here`,
     });
     await report('finished');
-    expect(await machine()).toMatchObject({ observed: 'online', problem: null });
+    expect(await machine()).toMatchObject({ observed: 'online', problem: 'a test (drained by tester)' });
     await report('stopping');
     await agent.events({ attemptId, fence }, 0, finished);
     expect(await machine()).toMatchObject({ observed: 'online' });

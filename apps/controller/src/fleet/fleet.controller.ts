@@ -1,5 +1,13 @@
 import { Controller } from '@nestjs/common';
-import type { AnswerOf, Fleet, InventoryHistory, MachineAttempt, MachineView } from '@peerlab/contracts';
+import type {
+  AnswerOf,
+  Fleet,
+  InventoryHistory,
+  MachineAttempt,
+  MachineChange,
+  MachineUse,
+  MachineView,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
@@ -7,6 +15,7 @@ import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FleetService } from './fleet.service.js';
 import { FleetView } from './fleet.view.js';
 import { MachineHistory } from './machine-history.js';
+import { MachineUseView } from './machine-use.view.js';
 import { SiteService } from './site.service.js';
 
 @Controller()
@@ -15,12 +24,14 @@ export class FleetController {
   readonly #sites: SiteService;
   readonly #view: FleetView;
   readonly #history: MachineHistory;
+  readonly #use: MachineUseView;
 
-  constructor(fleet: FleetService, sites: SiteService, view: FleetView, history: MachineHistory) {
+  constructor(fleet: FleetService, sites: SiteService, view: FleetView, history: MachineHistory, use: MachineUseView) {
     this.#fleet = fleet;
     this.#sites = sites;
     this.#view = view;
     this.#history = history;
+    this.#use = use;
   }
 
   @Serve('getFleet')
@@ -43,12 +54,23 @@ export class FleetController {
     return this.#history.inventories(params.machine);
   }
 
+  @Serve('listMachineUse')
+  listMachineUse(): Promise<MachineUse[]> {
+    return this.#use.all();
+  }
+
+  @Serve('listMachineChanges')
+  listMachineChanges(@Input() { params }: InputOf<'listMachineChanges'>): Promise<MachineChange[]> {
+    return this.#history.changes(params.machine);
+  }
+
   @Serve('setMachine')
   async setMachine(
     @Input() { params, body }: InputOf<'setMachine'>,
     @Caller() { name }: Identity,
   ): Promise<MachineView> {
-    await this.#fleet.setDesired(params.machine, body.desired, name, body.reason ?? null);
+    await this.#fleet.setDesired(params.machine, body.desired, name, body.reason);
+    log.info({ by: name, machine: params.machine, ...body }, 'machine-state-changed');
     return this.#view.machine(params.machine);
   }
 

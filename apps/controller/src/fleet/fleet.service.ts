@@ -21,6 +21,7 @@ import { jsonb, storable } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { InventoryRefused, recordCombinations } from './combination-register.js';
+import { changeDesired } from './desired-memory.js';
 import { rememberInventory } from './inventory-memory.js';
 import { recordMachines } from './machine-register.js';
 
@@ -171,25 +172,18 @@ export class FleetService {
     return touched > 0;
   }
 
-  /** Changes the desired state of a machine; kept until a person changes it again. */
-  async setDesired(machine: string, desired: MachineDesired, by: string, reason: string | null): Promise<void> {
-    const touched = await this.#sql.run(
-      `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
-       where name = $1`,
-      [machine, desired, by, storable(reason)],
-    );
-    if (touched === 0) throw notFound('machine', machine);
-    await announce(this.#sql, { type: 'changed', topics: ['machines', 'runs'] });
-    await announce(this.#sql, { type: 'dispatch' });
+  /** Changes the desired state of a machine; kept until a person changes it again. Throws a 404 problem. */
+  async setDesired(machine: string, desired: MachineDesired, by: string, reason: string): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      const isKnown = await changeDesired(tx, machine, { desired, by, reason });
+      if (!isKnown) throw notFound('machine', machine);
+      await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
+    });
   }
 
   /** The farm's own quarantine, with its reason. */
   async quarantine(tx: Queries, machine: string, reason: string): Promise<void> {
-    await tx.run(
-      `update machine set desired = 'quarantined', desired_by = null, desired_reason = $2, desired_at = clock_timestamp()
-       where name = $1`,
-      [machine, reason],
-    );
+    await changeDesired(tx, machine, { desired: 'quarantined', by: null, reason });
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 

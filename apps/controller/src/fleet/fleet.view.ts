@@ -129,12 +129,12 @@ function problemOf(row: MachineRow): string | null {
   if (!row.online) {
     return `its agent ${row.agent} has been silent since ${utcText(row.agent_last_seen_at.toISOString())}; start it again`;
   }
+  if (row.lease === null && row.held_attempt !== null) {
+    return `attempt ${row.held_attempt} lost its lease and is still being cleaned up here`;
+  }
   if (row.desired !== 'active' && row.desired_reason !== null) {
     const { desired, desired_by: by, desired_reason: reason } = row;
     return by === null ? reason : `${reason} (${desiredInWords(desired)} by ${by})`;
-  }
-  if (row.lease === null && row.held_attempt !== null) {
-    return `attempt ${row.held_attempt} lost its lease and is still being cleaned up here`;
   }
   if (row.lease !== null || row.reachable) return null;
   return row.problem ?? 'the agent cannot reach it';

@@ -2,14 +2,16 @@ import { Injectable } from '@nestjs/common';
 import {
   inventoryDrift,
   MACHINE_ATTEMPTS_MAX,
+  MACHINE_CHANGES_MAX,
   type FailureClass,
   type InventoryHistory,
   type MachineAttempt,
+  type MachineChange,
 } from '@peerlab/contracts';
 import { columnsOf, integer, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
-import { MachineInventory } from '../schema/fleet.js';
+import { MachineChangeRow, MachineInventory } from '../schema/fleet.js';
 import { Job } from '../schema/runs.js';
 import { notFound } from '../platform/http/problem.js';
 
@@ -22,7 +24,7 @@ const ATTEMPT_ON_MACHINE = {
   serial_lines: integer,
 };
 
-/** What happened to a machine over time: attempts on it, and what it was made of. */
+/** What happened to a machine over time: attempts on it, who changed its state, and what it was made of. */
 @Injectable()
 export class MachineHistory {
   readonly #sql: Sql;
@@ -58,6 +60,17 @@ export class MachineHistory {
       endedAt: row.ended_at?.toISOString() ?? null,
       serialLines: row.serial_lines,
     }));
+  }
+
+  /** Who wanted what of it, newest first. Throws a 404 problem as above. */
+  async changes(machine: string): Promise<MachineChange[]> {
+    await this.#require(machine);
+    const rows = await this.#sql.rows(
+      pick(columnsOf(MachineChangeRow), 'desired', 'by', 'reason', 'at'),
+      'select desired, by, reason, at from machine_change where machine = $1 order by number desc limit $2',
+      [machine, MACHINE_CHANGES_MAX],
+    );
+    return rows.map(({ at, ...change }) => ({ ...change, at: at.toISOString() }));
   }
 
   /** What was different from one inventory to the next, newest first. Throws a 404 problem as above. */

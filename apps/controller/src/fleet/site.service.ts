@@ -78,6 +78,7 @@ export class SiteService {
       }
       await tx.run('delete from machine_path where machine = $1', [machine]);
       await tx.run('delete from machine_inventory where machine = $1', [machine]);
+      await tx.run('delete from machine_change where machine = $1', [machine]);
       await tx.run('delete from machine where name = $1', [machine]);
       return true;
     });
@@ -127,5 +128,5 @@ export class SiteService {
 
 const isLeased = (machine: string): ProblemError =>
   new ProblemError(409, 'machine-leased', `an attempt runs on ${machine}`, {
-    detail: `drain it with "peerlab machines set ${machine} drained", wait for the attempt, and try again`,
+    detail: `drain it with "peerlab machines drain ${machine} --reason TEXT", wait for the attempt, and try again`,
   });

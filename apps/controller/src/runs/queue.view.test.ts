@@ -75,11 +75,11 @@ describe('when a run could start', () => {
   it('waits for the build where there is one, and says what stands in the way for good', async () => {
     const build = yaml().replace(`bundle: ${key}`, 'series: [bundled]');
     expect(await starts(build)).toEqual([{ when: 'build', inMs: null, text: 'after its build', lastSeenAt: null }]);
-    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'drained' } });
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'drained', reason: 'a test' } });
     expect(await starts(yaml())).toEqual([
       { when: 'blocked', inMs: null, text: 'm1 is drained; activate it to go on', lastSeenAt: null },
     ]);
-    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active' } });
+    await farm.call('setMachine', { params: { machine: 'm1' }, body: { desired: 'active', reason: 'a test' } });
     const run = await submit(build);
     const attempt = await agent.take('build');
     const report = (seq: number, percent: number, at: number): Promise<void> => {

@@ -12,7 +12,7 @@ afterAll(() => farm.stop());
 it('a run says how far it is, and has no verdict before its end', async () => {
   const agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
   const { manifest } = await farm.bundle('progress');
-  await farm.call('setMachine', { params: { machine: 'm2' }, body: { desired: 'drained' } });
+  await farm.call('setMachine', { params: { machine: 'm2' }, body: { desired: 'drained', reason: 'new cables' } });
   const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
   const { id: run } = await farm.call('submitRun', { body: { yaml } });
   const look = async () => {
@@ -44,7 +44,7 @@ it('a run says how far it is, and has no verdict before its end', async () => {
 
 it('a run whose only job waits for a drained machine is not called running, nor one that waits for a builder', async () => {
   const agent = await farm.agent({ m3: 'BUS_ADDR' }, { name: 'other', capabilities: ['test'] });
-  await farm.call('setMachine', { params: { machine: 'm3' }, body: { desired: 'drained' } });
+  await farm.call('setMachine', { params: { machine: 'm3' }, body: { desired: 'drained', reason: 'new cables' } });
   const { manifest } = await farm.bundle('drained');
   const select = 'machines: {names: [m3]}';
   const ready = await farm.call('submitRun', {

@@ -1,11 +1,20 @@
 import { Controller, Req, Res } from '@nestjs/common';
-import type { FoundId, ListedRun, RunDetail, RunSummary, SubmissionReport, TemplateView } from '@peerlab/contracts';
+import type {
+  FoundId,
+  ListedRun,
+  RunDetail,
+  RunSummary,
+  SubmissionReport,
+  TemplateView,
+  WaitingJob,
+} from '@peerlab/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { renderBadge, tagOf } from './badge.js';
 import { IdFinder } from './find-ids.js';
+import { MachineQueue } from './machine-queue.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
 import { TemplateFolder } from './templates.js';
@@ -16,12 +25,14 @@ export class RunController {
   readonly #view: RunView;
   readonly #templates: TemplateFolder;
   readonly #ids: IdFinder;
+  readonly #queue: MachineQueue;
 
-  constructor(runs: RunService, view: RunView, templates: TemplateFolder, ids: IdFinder) {
+  constructor(runs: RunService, view: RunView, templates: TemplateFolder, ids: IdFinder, queue: MachineQueue) {
     this.#runs = runs;
     this.#view = view;
     this.#templates = templates;
     this.#ids = ids;
+    this.#queue = queue;
   }
 
   @Serve('submitRun')
@@ -73,6 +84,11 @@ export class RunController {
   @Serve('findIds')
   findIds(@Input() { params }: InputOf<'findIds'>): Promise<FoundId[]> {
     return this.#ids.find(params.prefix);
+  }
+
+  @Serve('listMachineQueue')
+  listMachineQueue(@Input() { params }: InputOf<'listMachineQueue'>): Promise<WaitingJob[]> {
+    return this.#queue.first(params.machine);
   }
 
   @Serve('listTemplates')

@@ -9,6 +9,7 @@ import { JobQueue } from './job-queue.js';
 import { JobService } from './job.service.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
+import { MachineQueue } from './machine-queue.js';
 import { QueueView } from './queue.view.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { TemplateFolder } from './templates.js';
@@ -24,6 +25,7 @@ import { TemplateFolder } from './templates.js';
     RunService,
     RunView,
     QueueView,
+    MachineQueue,
     {
       provide: TemplateFolder,
       inject: [SETTINGS_TOKEN],

@@ -78,6 +78,7 @@ export class Attempt {
   where: 'released_at is null and machine is not null',
 })
 @Index('lease_attempt', ['attemptId'])
+@Index('lease_machine_released', ['machine', 'releasedAt'])
 export class Lease {
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey', transformer: NUMBER })
   fence: number;

@@ -121,3 +121,23 @@ export class MachineInventory {
   @Column('jsonb')
   inventory: Inventory;
 }
+
+/** What was wanted of a machine, each time that a person or the farm changed it; the newest is also in `machine`. */
+@Entity('machine_change')
+export class MachineChangeRow {
+  @ForeignKey(() => Machine, { name: 'machine_change_machine_fkey' })
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_change_pkey' })
+  machine: string;
+  /** From 1; the oldest are forgotten. */
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'machine_change_pkey' })
+  number: number;
+  @Column('text')
+  desired: MachineDesired;
+  /** Name of a user's token; null = the farm itself. */
+  @Column('text', { nullable: true })
+  by: string | null;
+  @Column('text', { nullable: true })
+  reason: string | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  at: Date;
+}

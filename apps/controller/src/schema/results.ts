@@ -46,6 +46,8 @@ export class PlannedTest {
 }
 
 @Entity('result')
+// Of an expression and a part of the rows, which entities cannot say: only the migration makes it.
+@Index('result_failure', { synchronize: false })
 @Index('result_history', ['suite', 'test', 'storedAt', 'attemptId'])
 export class Result {
   @ForeignKey(() => Attempt, { name: 'result_attempt_fkey' })

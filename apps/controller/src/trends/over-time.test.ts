@@ -21,6 +21,16 @@ const plan = async (text: string, values: unknown[] = []): Promise<string> => {
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 };
 
+it('all tests are listed once, by suite and name', async () => {
+  await farm.sql.run(
+    `insert into test_plan (hash, suite, tests, positions)
+     values ('1', 'p2p', '{b,a}', '{0,1}'), ('2', 'p2p', '{b,c}', '{0,1}'), ('3', 'mm', '{z}', '{0}')`,
+  );
+  const { tests, isCut } = await farm.call('listTests', {});
+  expect(tests.map(({ suite, test }) => `${suite}/${test}`)).toEqual(['mm/z', 'p2p/a', 'p2p/b', 'p2p/c']);
+  expect(isCut).toBe(false);
+});
+
 describe('history', () => {
   const of = { suite: STORY_SUITE, test: 'thp_alias' };
 

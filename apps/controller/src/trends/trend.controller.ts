@@ -1,9 +1,10 @@
 import { Controller } from '@nestjs/common';
-import type { Flakiness, MetricView, TestHistory, Trend, TrendOverview } from '@peerlab/contracts';
+import type { Flakiness, MetricView, TestHistory, TestList, Trend, TrendOverview } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FlakinessView } from './flakiness.js';
 import { HistoryView } from './history.js';
 import { OverviewView } from './overview.js';
+import { TestListView } from './test-list.js';
 import { TrendView } from './trend.js';
 
 @Controller()
@@ -12,12 +13,20 @@ export class TrendController {
   readonly #trends: TrendView;
   readonly #flakiness: FlakinessView;
   readonly #overview: OverviewView;
+  readonly #tests: TestListView;
 
-  constructor(history: HistoryView, trends: TrendView, flakiness: FlakinessView, overview: OverviewView) {
+  constructor(
+    history: HistoryView,
+    trends: TrendView,
+    flakiness: FlakinessView,
+    overview: OverviewView,
+    tests: TestListView,
+  ) {
     this.#history = history;
     this.#trends = trends;
     this.#flakiness = flakiness;
     this.#overview = overview;
+    this.#tests = tests;
   }
 
   @Serve('getHistory')
@@ -33,6 +42,11 @@ export class TrendController {
   @Serve('getTrendOverview')
   getTrendOverview(): Promise<TrendOverview> {
     return this.#overview.read();
+  }
+
+  @Serve('listTests')
+  listTests(): Promise<TestList> {
+    return this.#tests.read();
   }
 
   @Serve('getTrend')

@@ -4,6 +4,7 @@ import { GridModule } from '../grid/grid.module.js';
 import { TrendController } from './trend.controller.js';
 import { HistoryView } from './history.js';
 import { OverviewView } from './overview.js';
+import { TestListView } from './test-list.js';
 import { TrendView } from './trend.js';
 import { FlakinessView } from './flakiness.js';
 
@@ -11,6 +12,6 @@ import { FlakinessView } from './flakiness.js';
 @Module({
   imports: [VerdictsModule, GridModule],
   controllers: [TrendController],
-  providers: [HistoryView, TrendView, FlakinessView, OverviewView],
+  providers: [HistoryView, TrendView, FlakinessView, OverviewView, TestListView],
 })
 export class TrendsModule {}

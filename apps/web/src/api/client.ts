@@ -28,6 +28,30 @@ export async function isControllerUp(): Promise<boolean> {
   }
 }
 
+/** What the controller says about a token. `problem`: why it is not accepted, in a sentence; null when it is. */
+export interface Identity {
+  user: string | null;
+  problem: string | null;
+}
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  401: 'The controller does not know this token. It may be cut off, revoked, or of another farm.',
+  403: 'This token belongs to an agent. People need a user token.',
+  429: 'Too many wrong tokens came from this address. Wait a minute and try again.',
+};
+
+/** Asks the controller whose token this is. Opens no dialog. Throws ApiError when the controller does not answer. */
+export async function identify(token: string): Promise<Identity> {
+  try {
+    const { user } = await new HttpClient({ url: '', token: () => token }).call('session', {});
+    return { user, problem: null };
+  } catch (error) {
+    const refusal = error instanceof ApiError ? REFUSALS[error.problem.status] : undefined;
+    if (refusal === undefined) throw error;
+    return { user: null, problem: refusal };
+  }
+}
+
 async function withToken<T>(send: () => Promise<T>): Promise<T> {
   for (;;) {
     const hadToken = getToken() !== null;
@@ -35,7 +59,7 @@ async function withToken<T>(send: () => Promise<T>): Promise<T> {
       return await send();
     } catch (error) {
       const needsToken = error instanceof ApiError && error.problem.status === 401;
-      if (!needsToken || !(await askForToken(hadToken))) throw error;
+      if (!needsToken || !(await askForToken(hadToken ? 'refused' : 'missing'))) throw error;
     }
   }
 }

@@ -97,6 +97,21 @@ export const resultQuery = (attempt: string, suite: string, test: string) =>
     queryFn: ({ signal }) => call('getResult', { params: { attempt }, query: { suite, test } }, signal),
   });
 
+/** Where and when a failed result failed in the same way before. */
+export const failureQuery = (attempt: string, suite: string, test: string) =>
+  queryOptions({
+    queryKey: ['failure', attempt, suite, test],
+    queryFn: ({ signal }) => call('getFailure', { params: { attempt }, query: { suite, test } }, signal),
+  });
+
+/** Failed results of a run, or of one attempt of it, with how often each failure was seen before. */
+export const runFailuresQuery = (run: string, attempt?: string) =>
+  queryOptions({
+    queryKey: ['run-failures', run, attempt ?? 'all'],
+    queryFn: ({ signal }) =>
+      call('listRunFailures', { params: { run }, query: attempt === undefined ? {} : { attempt } }, signal),
+  });
+
 export const runsQuery = (filter: RunFilter = {}) =>
   infiniteQueryOptions({
     queryKey: ['runs', filter],
@@ -140,6 +155,21 @@ export const machineQuery = (machine: string) =>
   queryOptions({
     queryKey: ['machine', machine],
     queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
+  });
+
+export const machineUseQuery = () =>
+  queryOptions({ queryKey: ['fleet', 'use'], queryFn: ({ signal }) => call('listMachineUse', {}, signal) });
+
+export const machineChangesQuery = (machine: string) =>
+  queryOptions({
+    queryKey: ['machine', machine, 'changes'],
+    queryFn: ({ signal }) => call('listMachineChanges', { params: { machine } }, signal),
+  });
+
+export const machineQueueQuery = (machine: string) =>
+  queryOptions({
+    queryKey: ['machine', machine, 'queue'],
+    queryFn: ({ signal }) => call('listMachineQueue', { params: { machine } }, signal),
   });
 
 /** The key begins with that of the machine, so that a change of the machine invalidates the attempts as well. */
@@ -238,6 +268,21 @@ export const compareQuery = ({
       ),
   });
 
+/** Builds whose kernel has a build-id that starts with these hex digits, newest first. */
+export const buildIdQuery = (prefix: string) =>
+  queryOptions({
+    queryKey: ['builds', 'id', prefix],
+    queryFn: ({ signal }) => call('listBuilds', { query: { buildId: prefix, limit: 20 } }, signal),
+  });
+
+/** Every test of the farm. */
+export const testsQuery = () =>
+  queryOptions({
+    queryKey: ['tests'],
+    queryFn: ({ signal }) => call('listTests', {}, signal),
+    staleTime: 60_000,
+  });
+
 export const metricsQuery = () =>
   queryOptions({ queryKey: ['metrics'], queryFn: ({ signal }) => call('listMetrics', {}, signal) });
 
@@ -307,6 +352,8 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
         ['history'],
         ['trend'],
         ['metrics'],
+        ['failure'],
+        ['run-failures'],
       ];
     case 'builds':
       return [['builds'], ['build']];

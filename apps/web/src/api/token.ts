@@ -5,7 +5,10 @@
 const STORAGE_KEY = 'peerlab.token';
 
 let token: string | null = readStored();
-let asking: { promise: Promise<boolean>; answer: (given: boolean) => void; refused: boolean } | null = null;
+/** Why the token dialog is open. `missing`: a call needs a token; `refused`: the stored one was refused; `sign-in`: by hand. */
+export type TokenQuestion = 'missing' | 'refused' | 'sign-in';
+
+let asking: { promise: Promise<boolean>; answer: (given: boolean) => void; why: TokenQuestion } | null = null;
 const listeners = new Set<() => void>();
 
 function readStored(): string | null {
@@ -57,26 +60,30 @@ export function onTokenChange(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** Forgets the token. */
+export function signOut(): void {
+  setToken(null);
+}
+
 /** Opens the dialog; resolves true once a token was given and false when the person declined. */
-export function askForToken(refused: boolean): Promise<boolean> {
+export function askForToken(why: TokenQuestion): Promise<boolean> {
   if (asking === null) {
     let answer: (given: boolean) => void = () => undefined;
     const promise = new Promise<boolean>((resolve) => {
       answer = resolve;
     });
-    asking = { promise, answer, refused };
+    asking = { promise, answer, why };
     notify();
   }
   return asking.promise;
 }
 
-/** Whether the token dialog is open: `missing` = no token was sent; `refused` = the controller refused the one sent. */
-export function tokenQuestion(): 'closed' | 'missing' | 'refused' {
-  if (asking === null) return 'closed';
-  return asking.refused ? 'refused' : 'missing';
+/** Why the token dialog is open; `closed` when it is not. */
+export function tokenQuestion(): 'closed' | TokenQuestion {
+  return asking?.why ?? 'closed';
 }
 
-/** The dialog's answer: a token, or null to give up. */
+/** The dialog's answer: a token that the controller accepts, or null to give up. */
 export function answerTokenQuestion(given: string | null): void {
   const question = asking;
   asking = null;

@@ -3,7 +3,7 @@ import type { DriftItem, InventoryHistory } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { inventoryHistoryQuery } from '../api/queries.js';
 import { QuerySection } from '../ui/section.js';
-import { Ago, exactText } from '../ui/time.js';
+import { Ago, titleText } from '../ui/time.js';
 
 /** Entries that are unfolded at first. */
 const OPEN_ENTRIES = 3;
@@ -43,7 +43,7 @@ function Entry({ entry, isOpen }: { entry: InventoryHistory['inventories'][numbe
   if (changes === null) {
     return (
       <li className="drift-entry">
-        <p title={exactText(Date.parse(seenAt))}>
+        <p title={titleText(seenAt)}>
           <Ago at={seenAt} /> <span className="muted">the oldest stored inventory</span>
         </p>
       </li>

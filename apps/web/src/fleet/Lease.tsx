@@ -18,13 +18,20 @@ export function Lease({ lease }: { lease: MachineView['lease'] }): ReactNode {
   );
 }
 
+/** Labels of a machine; each leads to the machines that have it too. */
 export function LabelChips({ labels }: { labels: MachineView['labels'] }): ReactNode {
   return (
     <span className="row tight">
       {Object.entries(labels).map(([key, value]) => (
-        <span key={key} className="chip">
+        <Link
+          key={key}
+          to="/machines"
+          search={{ label: `${key}=${value}` }}
+          className="chip"
+          title="machines with this label"
+        >
           {key}={value}
-        </span>
+        </Link>
       ))}
     </span>
   );

@@ -1,12 +1,13 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import type { Grid } from '@peerlab/contracts';
+import { VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { QuerySection } from '../ui/section.js';
+import { FailureMemory } from '../failures/FailureMemory.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
 import { Measured } from './Measured.js';
@@ -70,6 +71,9 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
         <QuerySection query={query} what="the result">
           {(result) => <Evidence cell={result} kind={at.combination.identity.pathKind} />}
         </QuerySection>
+      )}
+      {cell !== undefined && at.attemptId !== null && VERDICT_TABLE[cell.verdict].wrong && (
+        <FailureMemory attempt={at.attemptId} suite={what.suite} test={what.test} />
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (

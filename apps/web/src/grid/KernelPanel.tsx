@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { runSideText, type BuildGrid, type KernelResult } from '@peerlab/contracts';
+import { runSideText, VERDICT_TABLE, type BuildGrid, type KernelResult } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { kernelResultsQuery, resultQuery } from '../api/queries.js';
 import { evidenceSearch, shortBuildId } from '../runs/evidence.js';
 import { countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
+import { FailureMemory } from '../failures/FailureMemory.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
 import { kernelBefore } from './kernel-model.js';
@@ -118,6 +119,7 @@ function Results({
       <QuerySection query={query} what="the result">
         {(result) => <Evidence cell={result} kind={combination.identity.pathKind} />}
       </QuerySection>
+      {VERDICT_TABLE[chosen.verdict].wrong && <FailureMemory attempt={attemptId} suite={suite} test={test} />}
       {grid.combination === null && (
         <p className="muted">
           {same === results.length

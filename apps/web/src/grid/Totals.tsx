@@ -1,6 +1,6 @@
 import { VERDICT_TABLE } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import type { GridRows, SuiteRows } from './model.js';
 import { chosenMarks, countMarks, toggledMark, type RowMark } from './row-choice.js';
@@ -47,8 +47,7 @@ export function Totals({
         only rows that differ
       </button>
       <span className="muted">
-        {countText(shown)} of {countText(grid.rows.length)} tests × {countText(columns)}{' '}
-        {columns === 1 ? 'column' : 'columns'} · as of <Ago at={at} />
+        {countText(shown)} of {countOf(grid.rows.length, 'test')} × {countOf(columns, 'column')} · as of <Ago at={at} />
       </span>
     </div>
   );

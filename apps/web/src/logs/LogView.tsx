@@ -12,6 +12,7 @@ import {
 } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
+import { REM_PX } from '../ui/root-font.js';
 import { ErrorNotice } from '../ui/section.js';
 import { isErrorLine } from './alarm.js';
 import type { LogStore } from './log-store.js';
@@ -22,7 +23,7 @@ import { plainLine } from './ansi.js';
 import { emptyText, useLogStore } from './use-log-store.js';
 
 /** Height of a line in pixels; must equal --log-line in styles/logs.css. */
-const LINE_PX = 18;
+const LINE_PX = 1.125 * REM_PX;
 /** Distance from the end, in pixels, within which the view counts as following. */
 const FOLLOW_PX = 40;
 

@@ -10,7 +10,7 @@ import { ListTable } from '../ui/ListTable.js';
 import { bytesText, countText } from '../ui/numbers.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
-import { Ago } from '../ui/time.js';
+import { Ago, titleText } from '../ui/time.js';
 import { StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/builds');
@@ -116,7 +116,9 @@ function BuildTable({ builds }: { builds: readonly BuildSummary[] }): ReactNode 
           className: 'number',
           render: (build) =>
             build.bundle !== null && (
-              <span title={build.bundle.removedAt === null ? undefined : `removed at ${build.bundle.removedAt}`}>
+              <span
+                title={build.bundle.removedAt === null ? undefined : `removed ${titleText(build.bundle.removedAt)}`}
+              >
                 {build.bundle.removedAt === null ? bytesText(build.bundle.sizeBytes) : 'removed'}
               </span>
             ),

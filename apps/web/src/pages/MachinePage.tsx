@@ -7,6 +7,8 @@ import { machineQuery } from '../api/queries.js';
 import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
 import { MachineControls } from '../fleet/MachineControls.js';
+import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
+import { otherProblem } from '../fleet/other-problem.js';
 import { MachineSerial } from '../fleet/MachineSerial.js';
 import { addressesOnPath } from '../fleet/pcie-tree.js';
 import { PcieTree } from '../fleet/PcieTree.js';
@@ -18,7 +20,7 @@ import { PathChip, StateBadge } from '../ui/verdict.js';
 
 const route = getRouteApi('/machines/$machine');
 
-/** One machine: its state, PCIe tree, peer paths, serial console and hardware changes. */
+/** One machine: its state and who set it, PCIe tree, peer paths, queue, serial console and hardware changes. */
 export function MachinePage(): ReactNode {
   const { machine: name } = route.useParams();
   useTitle(name);
@@ -30,6 +32,7 @@ export function MachinePage(): ReactNode {
       {(machine) => (
         <>
           <MachineHead machine={machine} />
+          <MachineLoad machine={name} />
           {machine.inventory === null ? (
             <Empty title="No inventory yet.">
               <p>The agent reads it as soon as the machine answers on its default kernel.</p>
@@ -37,6 +40,7 @@ export function MachinePage(): ReactNode {
           ) : (
             <Topology machine={machine} inventory={machine.inventory} />
           )}
+          <MachineChanges machine={name} />
           <MachineSerial machine={name} />
           <InventoryDrift machine={name} />
         </>
@@ -46,6 +50,7 @@ export function MachinePage(): ReactNode {
 }
 
 function MachineHead({ machine }: { machine: MachineView }): ReactNode {
+  const problem = otherProblem(machine);
   return (
     <>
       <p className="crumbs">
@@ -60,7 +65,8 @@ function MachineHead({ machine }: { machine: MachineView }): ReactNode {
         </div>
       </div>
       <p>{machine.description}</p>
-      {machine.problem !== null && <p className="notice notice-bad">{machine.problem}</p>}
+      <DesiredLine machine={machine} />
+      {problem !== null && <p className="notice notice-bad">{problem}</p>}
       <dl className="facts-row">
         <div>
           <dt>Agent</dt>

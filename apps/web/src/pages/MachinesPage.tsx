@@ -1,18 +1,28 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import type { Fleet, MachineSummary } from '@peerlab/contracts';
-import type { ReactNode } from 'react';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { Fleet } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { fleetQuery } from '../api/queries.js';
+import { fleetQuery, machineUseQuery } from '../api/queries.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
+import { filterMachines, withUse } from '../fleet/machine-filter.js';
+import { MachineFilters } from '../fleet/MachineFilters.js';
+import { DesiredBy } from '../fleet/MachineRecord.js';
+import { otherProblem } from '../fleet/other-problem.js';
+import { UseBars } from '../fleet/UseBars.js';
+import type { MachinesSearch } from '../search.js';
 import { useListKeys } from '../ui/list-keys.js';
 import { ListTable } from '../ui/ListTable.js';
+import { countOf } from '../ui/numbers.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 
-/** All machines and agents. */
+const route = getRouteApi('/machines');
+
+/** Machines that pass the filters of the address, and all agents. */
 export function MachinesPage(): ReactNode {
+  const search = route.useSearch();
   useTitle('Machines');
   useTopics('machines');
   useListKeys();
@@ -21,11 +31,12 @@ export function MachinesPage(): ReactNode {
     <>
       <div className="page-head">
         <h1>Machines</h1>
+        <MachineFilters search={search} machines={query.data?.machines ?? []} />
       </div>
       <QuerySection query={query} what="the machines">
         {(fleet) => (
           <>
-            <MachineTable machines={fleet.machines} />
+            <MachineTable fleet={fleet} search={search} />
             <AgentTable agents={fleet.agents} />
           </>
         )}
@@ -34,20 +45,19 @@ export function MachinesPage(): ReactNode {
   );
 }
 
-function MachineTable({ machines }: { machines: readonly MachineSummary[] }): ReactNode {
+function MachineTable({ fleet, search }: { fleet: Fleet; search: MachinesSearch }): ReactNode {
+  const use = useQuery(machineUseQuery());
+  const listed = useMemo(() => withUse(fleet.machines, use.data), [fleet.machines, use.data]);
+  const shown = useMemo(() => filterMachines(listed, search), [listed, search]);
   return (
     <ListTable
-      rows={machines}
-      keyOf={(machine) => machine.name}
-      empty={
-        <Empty title="No machine is known yet.">
-          <p>Machines appear when their agent connects: write them into the agent’s configuration and start it.</p>
-        </Empty>
-      }
+      rows={shown}
+      keyOf={({ machine }) => machine.name}
+      empty={<NoMachines known={listed.length} />}
       columns={[
         {
           name: 'State',
-          render: (machine) => (
+          render: ({ machine }) => (
             <span className="row tight">
               <StateBadge state={machine.observed} />
               {machine.desired !== 'active' && <StateBadge state={machine.desired} />}
@@ -56,19 +66,20 @@ function MachineTable({ machines }: { machines: readonly MachineSummary[] }): Re
         },
         {
           name: 'Machine',
-          render: (machine) => (
+          render: ({ machine }) => (
             <>
               <Link to="/machines/$machine" params={{ machine: machine.name }} className="strong" data-row>
                 {machine.name}
               </Link>
               <div className="muted">{machine.description}</div>
-              {machine.problem !== null && <div className="reason">{machine.problem}</div>}
+              <DesiredBy machine={machine} />
+              <div className="reason">{otherProblem(machine)}</div>
             </>
           ),
         },
         {
           name: 'Peer paths',
-          render: (machine) => (
+          render: ({ machine }) => (
             <span className="row tight">
               {[...new Set(machine.paths.map(({ kind }) => kind))].map((kind) => (
                 <PathChip key={kind} kind={kind} />
@@ -77,11 +88,32 @@ function MachineTable({ machines }: { machines: readonly MachineSummary[] }): Re
             </span>
           ),
         },
-        { name: 'Labels', render: (machine) => <LabelChips labels={machine.labels} /> },
-        { name: 'Lease', render: (machine) => <Lease lease={machine.lease} /> },
-        { name: 'Last seen', render: (machine) => <Ago at={machine.lastSeenAt} /> },
+        { name: 'Labels', render: ({ machine }) => <LabelChips labels={machine.labels} /> },
+        { name: 'Lease', render: ({ machine }) => <Lease lease={machine.lease} /> },
+        { name: 'Queue', className: 'number', render: (row) => row.use?.queued ?? '–' },
+        { name: '7 days', render: ({ use }) => use !== null && <UseBars use={use} /> },
+        { name: 'Last seen', render: ({ machine }) => <Ago at={machine.lastSeenAt} /> },
       ]}
     />
+  );
+}
+
+function NoMachines({ known }: { known: number }): ReactNode {
+  if (known > 0) {
+    return (
+      <Empty title={`None of the ${countOf(known, 'machine')} matches.`}>
+        <p>
+          <Link to="/machines" search={{}}>
+            Clear the filters
+          </Link>
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No machine is known yet.">
+      <p>Machines appear when their agent connects: write them into the agent’s configuration and start it.</p>
+    </Empty>
   );
 }
 

@@ -7,7 +7,7 @@ export function NotFoundPage(): ReactNode {
   useTitle('Not found');
   return (
     <>
-      <h1>Not found</h1>
+      <h1 className="page-head">Not found</h1>
       <Empty title="There is no page at this address.">
         <p>
           Back to the <Link to="/">grid</Link>, the <Link to="/runs">runs</Link> or the{' '}

@@ -6,6 +6,7 @@ import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
 import { runQuery } from '../api/queries.js';
 import { whenThere } from '../lazy-page.js';
+import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
 import { ShareMenu } from '../share/ShareMenu.js';
@@ -32,6 +33,7 @@ export function RunPage(): ReactNode {
           <Suspense fallback={<Loading what="the report" />}>
             <RunReport run={run} />
           </Suspense>
+          <RunFailures run={run.id} />
           <JobList run={run} />
           <RunSource run={run} />
         </>

@@ -2,19 +2,28 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useRouter } from '@tanstack/react-router';
 import type { Grid } from '@peerlab/contracts';
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
-import { buildsQuery, fleetQuery, runsQuery, templatesQuery } from '../api/queries.js';
+import {
+  buildIdQuery,
+  buildsQuery,
+  fleetQuery,
+  metricsQuery,
+  runsQuery,
+  templatesQuery,
+  testsQuery,
+} from '../api/queries.js';
 import { setAppearance, useAppearance } from '../ui/theme.js';
-import { chooseEntries, paletteEntries, type Deed, type Entry } from './entries.js';
+import { buildIdEntries, buildIdTyped, chooseEntries, paletteEntries, type Deed, type Entry } from './entries.js';
 
 const LIST_ID = 'palette-list';
 const optionId = (index: number): string => `palette-option-${index}`;
 
-/** A dialog that finds pages, runs, machines and builds by a few letters. */
+/** A dialog that finds everything that has a page by a few letters, and kernels by the start of their build-id. */
 export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }): ReactNode {
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState(0);
   const entries = useEntries();
-  const shown = useMemo(() => chooseEntries(entries, typed), [entries, typed]);
+  const found = useBuildIds(typed);
+  const shown = useMemo(() => [...found, ...chooseEntries(entries, typed)], [entries, found, typed]);
   const at = Math.min(chosen, shown.length - 1);
   const perform = useDeed(onHelp);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -61,7 +70,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
         aria-controls={LIST_ID}
         aria-autocomplete="list"
         aria-activedescendant={shown.length === 0 ? undefined : optionId(at)}
-        placeholder="Page, run, machine, build, test, template, theme…"
+        placeholder="Page, run, machine, build, build-id, test, metric, combination…"
         autoComplete="off"
         spellCheck={false}
         value={typed}
@@ -92,7 +101,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       </ul>
       <p role="status" className={shown.length === 0 ? 'palette-none muted' : 'unseen'}>
         {shown.length === 0
-          ? 'No match. You can also enter the id of a run, an attempt or a build.'
+          ? 'No match. You can also enter the id of a run, an attempt or a build, or the start of a build-id.'
           : `${shown.length} entries`}
       </p>
     </dialog>
@@ -117,6 +126,8 @@ function useEntries(): Entry[] {
   const builds = useInfiniteQuery(buildsQuery()).data;
   const fleet = useQuery(fleetQuery()).data;
   const templates = useQuery(templatesQuery()).data;
+  const metrics = useQuery(metricsQuery()).data;
+  const tests = useQuery(testsQuery()).data;
   return useMemo(() => {
     // Only grids in the cache; none is fetched for the names of its tests.
     const grids = queries.getQueriesData<Grid>({ queryKey: ['grid'] }).flatMap(([, grid]) => grid ?? []);
@@ -126,8 +137,29 @@ function useEntries(): Entry[] {
       machines: fleet?.machines ?? [],
       templates: templates ?? [],
       grids,
+      metrics: metrics ?? [],
+      tests: tests?.tests ?? [],
     });
-  }, [queries, runs, builds, fleet, templates]);
+  }, [queries, runs, builds, fleet, templates, metrics, tests]);
+}
+
+/** Pause after the last letter before the farm is asked, in milliseconds. */
+const ASK_AFTER_MS = 150;
+const NONE: ReturnType<typeof buildIdEntries> = [];
+
+/** Builds whose build-id starts with the typed text, once nothing was typed for a moment. */
+function useBuildIds(typed: string): ReturnType<typeof buildIdEntries> {
+  const prefix = buildIdTyped(typed);
+  const [asked, setAsked] = useState<string | null>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked(prefix), ASK_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [prefix]);
+  const { data } = useQuery({ ...buildIdQuery(asked ?? ''), enabled: asked !== null });
+  return useMemo(
+    () => (prefix === null || asked !== prefix || data === undefined ? NONE : buildIdEntries(data)),
+    [asked, data, prefix],
+  );
 }
 
 function useDeed(onHelp: () => void): (deed: Deed) => void {

@@ -1,4 +1,13 @@
-import type { BuildSummary, Grid, MachineSummary, RunSummary, TemplateView } from '@peerlab/contracts';
+import {
+  BuildIdPrefix,
+  type BuildSummary,
+  type Grid,
+  type MachineSummary,
+  type MetricView,
+  type RunSummary,
+  type TemplateView,
+  type TestList,
+} from '@peerlab/contracts';
 import { KEY_MAP, PAGES, type KeyName } from '../keys.js';
 import { escapePattern } from '../ui/pattern.js';
 import type { Appearance } from '../ui/theme.js';
@@ -29,6 +38,9 @@ export interface Stock {
   builds: readonly BuildSummary[];
   templates: readonly TemplateView[];
   grids: readonly Grid[];
+  metrics: readonly MetricView[];
+  /** All tests of the farm; those of `grids` lead to the grid, the others to their history. */
+  tests: TestList['tests'];
 }
 
 /** Most entries shown at once. */
@@ -36,7 +48,7 @@ export const ENTRIES_SHOWN = 40;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** All entries: pages and actions of the key map, then runs, machines, builds and tests of the farm. */
+/** All entries: pages and actions of the key map, then what the farm has: machines, runs, builds, tests, metrics. */
 export function paletteEntries(stock: Stock): Entry[] {
   return [...pageEntries(), ...deedEntries(), ...stockEntries(stock)];
 }
@@ -80,8 +92,15 @@ function deedEntries(): Entry[] {
   ];
 }
 
-function stockEntries({ runs, machines, builds, templates, grids }: Stock): Entry[] {
+function stockEntries({ runs, machines, builds, templates, grids, metrics, tests: all }: Stock): Entry[] {
   const tests = new Set(grids.flatMap(({ rows }) => rows.map(({ suite, test }) => `${suite}/${test}`)));
+  const older = all.filter(({ suite, test }) => !tests.has(`${suite}/${test}`));
+  const combinations = new Map(
+    [
+      ...machines.flatMap(({ name, paths }) => paths.map(({ combination }) => ({ combination, where: name }))),
+      ...grids.flatMap(({ columns }) => columns.map(({ combination, machine }) => ({ combination, where: machine }))),
+    ].map(({ combination, where }) => [combination.hash, { combination, where }]),
+  );
   const entry = (kind: string, id: string, name: string, about: string, to: string): Entry => ({
     id: `${kind} ${id}`,
     kind,
@@ -98,7 +117,27 @@ function stockEntries({ runs, machines, builds, templates, grids }: Stock): Entr
       entry('run', id, name, `${verdict ?? state} ${id.slice(0, 8)}`, `/runs/${id}`),
     ),
     ...builds.map(({ id, name, runName, manifest }) =>
-      entry('build', id, name, `${manifest?.release ?? 'not built'} · ${runName}`, `/builds/${id}`),
+      entry(
+        'build',
+        id,
+        name,
+        [manifest?.release ?? 'not built', runName, ...(manifest === null ? [] : [manifest.buildId.slice(0, 12)])].join(
+          ' · ',
+        ),
+        `/builds/${id}`,
+      ),
+    ),
+    ...[...combinations.values()].map(({ combination: { hash, label }, where }) =>
+      entry('combination', hash, label, where ?? '', `/?by=builds&combination=${hash}`),
+    ),
+    ...metrics.map(({ suite, name, unit }) =>
+      entry(
+        'metric',
+        `${suite}/${name}`,
+        name,
+        `${suite} · ${unit}`,
+        `/trends?suite=${encodeURIComponent(suite)}&metric=${encodeURIComponent(name)}`,
+      ),
     ),
     ...templates.map(({ name, description }) =>
       entry('template', name, name, description, `/submit?template=${encodeURIComponent(name)}`),
@@ -106,7 +145,36 @@ function stockEntries({ runs, machines, builds, templates, grids }: Stock): Entr
     ...[...tests].map((test) =>
       entry('test', test, test, 'on the grid', `/?q=${encodeURIComponent(`^${escapePattern(test)}$`)}`),
     ),
+    ...older.map(({ suite, test }) =>
+      entry(
+        'test',
+        `${suite}/${test}`,
+        `${suite}/${test}`,
+        'history',
+        `/history?suite=${encodeURIComponent(suite)}&test=${encodeURIComponent(test)}`,
+      ),
+    ),
   ];
+}
+
+/** The text as the start of a build-id, which the farm is asked for; null when it cannot be one. */
+export function buildIdTyped(typed: string): string | null {
+  return BuildIdPrefix.safeParse(typed.trim()).data ?? null;
+}
+
+/** Builds that the farm found by their build-id. */
+export function buildIdEntries(builds: readonly BuildSummary[]): { entry: Entry; at: number[] }[] {
+  return builds.map(({ id, name, runName, manifest }) => ({
+    entry: {
+      id: `build-id ${id}`,
+      kind: 'build-id',
+      name: manifest?.buildId ?? name,
+      about: `${name} · ${runName}`,
+      keys: [],
+      deed: { type: 'go', to: `/builds/${id}` },
+    },
+    at: [],
+  }));
 }
 
 /** Entries that match the typed text, best first; an id matches every kind of thing that may have it. */

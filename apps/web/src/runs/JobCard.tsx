@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { JobView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
+import { waitingText } from './waiting-text.js';
 import { AttemptBox } from './AttemptBox.js';
 
 /** One job of a run: what it builds or where it tests, why it waits, and its attempts, newest first. */
@@ -46,7 +47,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
       {job.combination !== null && <p className="muted">{job.combination.label}</p>}
       {job.waiting !== null && (
         <p className="notice notice-quiet">
-          <span aria-hidden="true">◔</span> Waiting: {job.waiting}
+          <span aria-hidden="true">◔</span> {waitingText(job.waiting)}
         </p>
       )}
       {attempts.map((attempt) => (

@@ -12,6 +12,7 @@ import {
   type Verdict,
 } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { AttemptFailure } from '../failures/AttemptFailure.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
@@ -155,6 +156,7 @@ function TestCell({ result, attempt }: { result: ResultView; attempt: AttemptDet
           <span aria-hidden="true">⚠</span> {warning}
         </div>
       ))}
+      <AttemptFailure attempt={attempt} result={result} />
     </>
   );
 }

@@ -21,7 +21,7 @@ const FIELD = {
   borderRadius: '5px',
   background: 'var(--surface)',
   color: 'var(--text)',
-  fontSize: '12px',
+  fontSize: '0.75rem',
 };
 
 const RULES: Parameters<typeof EditorView.theme>[0] = {
@@ -107,7 +107,7 @@ const RULES: Parameters<typeof EditorView.theme>[0] = {
   '.cm-panels': { background: 'var(--sunken)', color: 'var(--text)' },
   '.cm-panels.cm-panels-top': { borderBottom: '1px solid var(--line)' },
   '.cm-panel.cm-search': { padding: '6px 30px 6px 8px', font: '13px / 20px var(--font)' },
-  '.cm-panel.cm-search label': { fontSize: '12px' },
+  '.cm-panel.cm-search label': { fontSize: '0.75rem' },
   '.cm-panel.cm-search .cm-textfield': { ...FIELD, padding: '2px 6px' },
   '.cm-panel.cm-search .cm-button': { ...FIELD, backgroundImage: 'none' },
   '.cm-panel.cm-search [name=close]': { width: '26px', height: '26px', color: 'var(--text)' },

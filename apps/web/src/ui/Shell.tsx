@@ -2,8 +2,10 @@ import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
+import { AccountMenu } from './AccountMenu.js';
 import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
+import { PageLinks } from './PageLinks.js';
 import { Popover } from './Popover.js';
 import { Ago } from './time.js';
 import { setAppearance, THEMES, useAppearance, type Theme } from './theme.js';
@@ -44,34 +46,9 @@ export function Shell(): ReactNode {
             <circle cx="8" cy="22" r="3" className="brand-dot" />
             <circle cx="24" cy="10" r="3" className="brand-dot" />
           </svg>
-          Peerlab
+          <span className="brand-name">Peerlab</span>
         </Link>
-        <nav aria-label="Pages">
-          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
-            Grid
-          </Link>
-          <Link to="/runs" activeOptions={{ includeSearch: false }}>
-            Runs
-          </Link>
-          <Link to="/compare" activeOptions={{ includeSearch: false }}>
-            Compare
-          </Link>
-          <Link to="/trends" activeOptions={{ includeSearch: false }}>
-            Trends
-          </Link>
-          <Link to="/machines" activeOptions={{ includeSearch: false }}>
-            Machines
-          </Link>
-          <Link to="/builds" activeOptions={{ includeSearch: false }}>
-            Builds
-          </Link>
-          <Link to="/submit" activeOptions={{ includeSearch: false }}>
-            Submit
-          </Link>
-          <Link to="/admin" activeOptions={{ includeSearch: false }}>
-            Admin
-          </Link>
-        </nav>
+        <PageLinks />
         <div className="top-right">
           <LiveDot />
           <button
@@ -93,9 +70,10 @@ export function Shell(): ReactNode {
             </svg>
           </CopyButton>
           <AppearanceMenu />
+          <AccountMenu />
           <button
             type="button"
-            className="quiet"
+            className="quiet keys-button"
             onClick={() => setHelp(true)}
             aria-label="keyboard shortcuts"
             title={withKeys('Keyboard', 'help')}
@@ -124,7 +102,7 @@ function LiveDot(): ReactNode {
   const title = { open: 'updates arrive as they happen', connecting: 'connecting', paused: 'retrying' }[state];
   return (
     <span className={`live live-${state}`} title={title}>
-      <i aria-hidden="true" /> {state === 'open' ? 'live' : state}
+      <i aria-hidden="true" /> <span className="live-word">{state === 'open' ? 'live' : state}</span>
     </span>
   );
 }

@@ -16,6 +16,11 @@ export function countText(value: number): string {
   return grouped(value);
 }
 
+/** A count with its noun: `1 column`, `2 columns`. @param many the plural, where it is more than the noun and an s */
+export function countOf(value: number, one: string, many = `${one}s`): string {
+  return `${countText(value)} ${value === 1 ? one : many}`;
+}
+
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Size in bytes in the largest binary unit that keeps it at 1 or more: `256 MiB`. */

@@ -53,6 +53,11 @@ export function shortText(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
 }
 
+/** Local day, for ends that are days away: `30 Dec 2026`. */
+export function dayText(at: number): string {
+  return new Date(at).toLocaleDateString(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
+}
+
 /** Local date and time to the second, with the zone. */
 export function exactText(at: number): string {
   return new Date(at).toLocaleString(undefined, {
@@ -66,13 +71,18 @@ export function exactText(at: number): string {
   });
 }
 
+/** The exact time as titles have it: the local one, and the one of the farm's records. @param at ISO time */
+export function titleText(at: string): string {
+  return `${exactText(Date.parse(at))}\n${at}`;
+}
+
 /** How long ago an ISO time was, exact on hover; a dash for null. */
 export function Ago({ at }: { at: string | null }): ReactNode {
   const current = useNow();
   if (at === null) return <span className="muted">–</span>;
   const moment = Date.parse(at);
   return (
-    <time dateTime={at} title={exactText(moment)}>
+    <time dateTime={at} title={titleText(at)}>
       {ageText(moment, current)}
     </time>
   );

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Access } from '../schema/access.js';
 import { AttemptDetail } from '../schema/attempts.js';
 import {
   BuildGrid,
@@ -17,32 +16,19 @@ import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256 } from '../schema/ids.js';
-import { InventoryHistory } from '../schema/inventory-history.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { LOG_STREAMS, LogPage, LogStream } from '../schema/logs.js';
-import { MACHINE_ATTEMPTS_MAX, MachineAttempt } from '../schema/machine-attempts.js';
-import { Fleet, MachineView } from '../schema/machines.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
-import { MachineDesired } from '../schema/states.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
-import { MetricView, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
+import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
+import { FAILURE_ROUTES } from './failure-routes.js';
+import { FLEET_ROUTES } from './fleet-routes.js';
+import type { Route } from './route.js';
 
-export interface Route {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH';
-  /** With `:name` placeholders, as Fastify and the clients both understand. */
-  path: string;
-  access: Access;
-  /** It may keep the controller and the database busy: each caller gets a share of their time. */
-  isHeavy?: true;
-  params?: z.ZodObject;
-  query?: z.ZodObject;
-  body?: z.ZodType;
-  /** Absent: the answer is not JSON. */
-  response?: z.ZodType;
-}
+export type { Route } from './route.js';
 
 const RunParams = z.object({ run: z.uuid() });
 const BuildParams = z.object({ build: z.uuid() });
@@ -194,6 +180,7 @@ export const ROUTES = {
     query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
     response: ResultView,
   },
+  ...FAILURE_ROUTES,
   getLog: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/log',
@@ -284,66 +271,10 @@ export const ROUTES = {
     isHeavy: true,
     response: TrendOverview,
   },
+  /** Every test that has packed results. */
+  listTests: { method: 'GET', path: '/api/v1/tests', access: 'read', isHeavy: true, response: TestList },
   getTrend: { method: 'GET', path: '/api/v1/trend', access: 'read', isHeavy: true, query: TrendQuery, response: Trend },
-  getFleet: { method: 'GET', path: '/api/v1/fleet', access: 'read', response: Fleet },
-  getMachine: {
-    method: 'GET',
-    path: '/api/v1/machines/:machine',
-    access: 'read',
-    params: z.object({ machine: Name }),
-    response: MachineView,
-  },
-  /** The newest attempts on it, newest first. */
-  listMachineAttempts: {
-    method: 'GET',
-    path: '/api/v1/machines/:machine/attempts',
-    access: 'read',
-    params: z.object({ machine: Name }),
-    response: z.array(MachineAttempt).max(MACHINE_ATTEMPTS_MAX),
-  },
-  /** What was different when, newest first. */
-  getInventoryHistory: {
-    method: 'GET',
-    path: '/api/v1/machines/:machine/inventories',
-    access: 'read',
-    params: z.object({ machine: Name }),
-    response: InventoryHistory,
-  },
-  setMachine: {
-    method: 'PATCH',
-    path: '/api/v1/machines/:machine',
-    access: 'user',
-    params: z.object({ machine: Name }),
-    body: z.strictObject({ desired: MachineDesired, reason: z.string().trim().min(1).max(500).optional() }),
-    response: MachineView,
-  },
-  /** Gives a machine to another agent, of any site. 409 while it is leased. */
-  moveMachine: {
-    method: 'POST',
-    path: '/api/v1/machines/:machine/move',
-    access: 'user',
-    params: z.object({ machine: Name }),
-    body: z.strictObject({ agent: Name }),
-    response: MachineView,
-  },
-  /** Frees the name of a machine for the next agent that names it. 409 while it is leased or its agent names it. */
-  forgetMachine: {
-    method: 'POST',
-    path: '/api/v1/machines/:machine/forget',
-    access: 'user',
-    params: z.object({ machine: Name }),
-    /** `removed`: nothing refers to the machine, so its record is gone; otherwise its history stays. */
-    response: z.object({ removed: z.boolean() }),
-  },
-  /** Gives an agent, with its machines, to a site. 409 while a machine of it is leased. */
-  moveAgent: {
-    method: 'POST',
-    path: '/api/v1/agents/:agent/move',
-    access: 'user',
-    params: z.object({ agent: Name }),
-    body: z.strictObject({ site: Name }),
-    response: z.object({ agent: Name, site: Name, machines: z.number().int() }),
-  },
+  ...FLEET_ROUTES,
   listBuilds: {
     method: 'GET',
     path: '/api/v1/builds',

@@ -107,7 +107,16 @@ export type BuildDetail = z.infer<typeof BuildDetail>;
 export const PatchText = z.object({ number: z.number().int(), text: z.string() });
 export type PatchText = z.infer<typeof PatchText>;
 
+/** The first digits of a kernel's build-id; fewer would match half of all kernels. */
+export const BuildIdPrefix = z
+  .string()
+  .toLowerCase()
+  .regex(/^[0-9a-f]{4,64}$/);
+export type BuildIdPrefix = z.infer<typeof BuildIdPrefix>;
+
 export const BuildsQuery = z.object({
   before: BuildCursor.optional(),
+  /** Only builds whose kernel has a build-id that starts so. */
+  buildId: BuildIdPrefix.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

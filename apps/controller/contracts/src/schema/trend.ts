@@ -95,3 +95,13 @@ export const MetricView = z.object({
   lastAt: z.iso.datetime(),
 });
 export type MetricView = z.infer<typeof MetricView>;
+
+/** Tests in the list of all tests. */
+export const TESTS_MAX = 10_000;
+
+/** Every test that some attempt planned, by suite and name; `isCut`: there are more than TESTS_MAX. */
+export const TestList = z.object({
+  tests: z.array(z.object({ suite: Name, test: z.string() })).max(TESTS_MAX),
+  isCut: z.boolean(),
+});
+export type TestList = z.infer<typeof TestList>;

@@ -45,6 +45,7 @@ export const LOCK_ORDER: readonly string[] = [
   'run',
   'test_plan',
   'webhook_delivery',
+  'known_failure',
 ];
 
 /**
@@ -62,6 +63,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   result: 'attempt',
   stream: 'attempt',
   unpacked_attempt: 'attempt',
+  machine_change: 'machine',
   machine_inventory: 'machine',
   machine_path: 'machine',
   run_pin: 'run',

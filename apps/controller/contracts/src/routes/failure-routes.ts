@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { FailureMemory, NewKnownFailure, RunFailures } from '../schema/failure-memory.js';
+import { Name } from '../schema/ids.js';
+import type { Route } from './route.js';
+
+const AttemptParams = z.object({ attempt: z.uuid() });
+
+/** Routes of failures: where they were seen before, and which of them people know. */
+export const FAILURE_ROUTES = {
+  /** Where and when a failed result failed in the same way before. 404 for a result that is no failure. */
+  getFailure: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/failure',
+    access: 'read',
+    isHeavy: true,
+    params: AttemptParams,
+    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    response: FailureMemory,
+  },
+  /** The failed results of a run, or of one attempt of it, with how often each failure was seen before. */
+  listRunFailures: {
+    method: 'GET',
+    path: '/api/v1/runs/:run/failures',
+    access: 'read',
+    isHeavy: true,
+    params: z.object({ run: z.uuid() }),
+    query: z.object({ attempt: z.uuid().optional() }),
+    response: RunFailures,
+  },
+  /** Marks a failure of a test as known until a date. Verdicts stay as they are. */
+  markKnownFailure: {
+    method: 'POST',
+    path: '/api/v1/attempts/:attempt/failure/known',
+    access: 'user',
+    params: AttemptParams,
+    body: NewKnownFailure,
+    response: FailureMemory,
+  },
+  /** Withdraws such a mark. */
+  endKnownFailure: {
+    method: 'POST',
+    path: '/api/v1/known-failures/:known/end',
+    access: 'user',
+    params: z.object({ known: z.uuid() }),
+    response: z.object({ ended: z.literal(true) }),
+  },
+} as const satisfies Record<string, Route>;

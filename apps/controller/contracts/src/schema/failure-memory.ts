@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { Combination } from './combination.js';
+import { Name } from './ids.js';
+import { Time } from './time.js';
+import { Verdict } from './verdict.js';
+
+/** Longest time for which a failure can be marked as known, in days: a mark that nobody renews has to end. */
+export const KNOWN_DAYS_MAX = 366;
+
+/** A person's mark that a failure is known. It explains a verdict and never changes one. */
+export const KnownFailure = z.object({
+  id: z.uuid(),
+  reason: z.string(),
+  /** Name of the token that marked it, and when. */
+  by: z.string(),
+  at: Time,
+  /** From then on it counts as unknown again. */
+  until: Time,
+  /** Who withdrew it, and when; null while it stands. */
+  ended: z.object({ by: z.string(), at: Time }).nullable(),
+});
+export type KnownFailure = z.infer<typeof KnownFailure>;
+
+export const NewKnownFailure = z.strictObject({
+  suite: Name,
+  test: z.string().min(1).max(500),
+  reason: z.string().trim().min(1).max(500),
+  /** In the future, at most KNOWN_DAYS_MAX days from now. */
+  until: z.iso.datetime(),
+});
+export type NewKnownFailure = z.infer<typeof NewKnownFailure>;
+
+/** One occurrence of a failure. */
+export const FailureSighting = z.object({
+  at: Time,
+  attemptId: z.uuid(),
+  machine: Name.nullable(),
+  build: Name,
+  run: z.object({ id: z.uuid(), name: z.string() }),
+});
+export type FailureSighting = z.infer<typeof FailureSighting>;
+
+/** Combinations and kernels that an answer lists; the counts beside them are of all. */
+export const FAILURE_PLACES_MAX = 20;
+
+/**
+ * What is stored of one failure of one test. Two failures are the same when test, verdict and signature are: the
+ * title of the crash, or else the reason without its numbers, addresses and ids.
+ */
+export const FailureMemory = z.object({
+  suite: Name,
+  test: z.string(),
+  verdict: Verdict,
+  /** Title of the crash, or the reason, as this result has it. */
+  what: z.string().nullable(),
+  /** Results with this failure, this one included. */
+  count: z.number().int().positive(),
+  /** Of these, the ones of runs that were submitted before the run of this result. */
+  earlier: z.number().int().nonnegative(),
+  first: FailureSighting,
+  last: FailureSighting,
+  /** The newest of the earlier ones. */
+  before: FailureSighting.nullable(),
+  /** Most frequent first; null stands for results without a combination. */
+  combinations: z
+    .array(z.object({ combination: Combination.pick({ hash: true, label: true }).nullable(), count: z.number().int() }))
+    .max(FAILURE_PLACES_MAX),
+  combinationCount: z.number().int(),
+  /** By build-id of the kernel, the newest first. */
+  kernels: z
+    .array(
+      z.object({
+        /** The newest build that became it. */
+        build: z.object({ id: z.uuid(), name: Name }),
+        release: z.string().nullable(),
+        buildId: z.string().nullable(),
+        count: z.number().int(),
+      }),
+    )
+    .max(FAILURE_PLACES_MAX),
+  kernelCount: z.number().int(),
+  /** Other tests in which the same signature was seen with the same verdict. */
+  otherTests: z.number().int().nonnegative(),
+  /** The newest mark, also one that has ended or run out. */
+  known: KnownFailure.nullable(),
+});
+export type FailureMemory = z.infer<typeof FailureMemory>;
+
+/** A failed result of a run with what is known of its failure. */
+export const RunFailure = z.object({
+  attemptId: z.uuid(),
+  machine: Name.nullable(),
+  build: Name,
+  suite: Name,
+  test: z.string(),
+  verdict: Verdict,
+  /** The same for equal failures of a test; nothing else can be read from it. */
+  failure: z.string(),
+  what: z.string().nullable(),
+  /** As in FailureMemory. */
+  earlier: z.number().int().nonnegative(),
+  firstAt: Time,
+  known: KnownFailure.nullable(),
+});
+export type RunFailure = z.infer<typeof RunFailure>;
+
+/** Failed results in one answer. */
+export const RUN_FAILURES_MAX = 500;
+
+export const RunFailures = z.object({
+  /** The worst first. */
+  failures: z.array(RunFailure).max(RUN_FAILURES_MAX),
+  /** All that there are. */
+  total: z.number().int().nonnegative(),
+});
+export type RunFailures = z.infer<typeof RunFailures>;

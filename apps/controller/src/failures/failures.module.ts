@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { FailureController } from './failure.controller.js';
+import { FailureMemoryView } from './failure-memory.js';
+import { KnownFailures } from './known-failures.js';
+import { RunFailuresView } from './run-failures.js';
+
+/** Owns known_failure. */
+@Module({
+  controllers: [FailureController],
+  providers: [FailureMemoryView, RunFailuresView, KnownFailures],
+})
+export class FailuresModule {}

@@ -1,0 +1,41 @@
+import { MACHINE_CHANGES_MAX, type MachineDesired } from '@peerlab/contracts';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
+import { storable } from '../platform/database/storable.js';
+import type { Queries } from '../platform/database/sql.js';
+import { MachineChangeRow } from '../schema/fleet.js';
+
+/** A change of what is wanted of a machine; `by` null = the farm itself. */
+interface Change {
+  desired: MachineDesired;
+  by: string | null;
+  reason: string;
+}
+
+/**
+ * Changes the desired state of a machine and notes who did it and why; the oldest notes are forgotten. The update
+ * locks the machine's row, so that numbers are drawn by one at a time. @returns false for a machine that is not known
+ */
+export async function changeDesired(tx: Queries, machine: string, { desired, by, reason }: Change): Promise<boolean> {
+  const values = [machine, desired, by, storable(reason)];
+  const touched = await tx.run(
+    `update machine set desired = $2, desired_by = $3, desired_reason = $4, desired_at = clock_timestamp()
+     where name = $1`,
+    values,
+  );
+  if (touched === 0) return false;
+  const last = await tx.one(
+    pick(columnsOf(MachineChangeRow), 'number'),
+    'select number from machine_change where machine = $1 order by number desc limit 1',
+    [machine],
+  );
+  const number = (last?.number ?? 0) + 1;
+  await tx.run('insert into machine_change (machine, desired, by, reason, number) values ($1, $2, $3, $4, $5)', [
+    ...values,
+    number,
+  ]);
+  await tx.run('delete from machine_change where machine = $1 and number <= $2', [
+    machine,
+    number - MACHINE_CHANGES_MAX,
+  ]);
+  return true;
+}

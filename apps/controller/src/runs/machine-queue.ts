@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { MACHINE_QUEUE_MAX, type WaitingJob } from '@peerlab/contracts';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
+import { Sql } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { Job, Run } from '../schema/runs.js';
+import { queueOrder } from './order.js';
+
+const JOB = columnsOf(Job);
+const RUN = columnsOf(Run);
+const QUEUED = {
+  ...pick(JOB, 'run_id', 'queued_at'),
+  job_id: JOB.id,
+  build: JOB.build_name,
+  run_name: RUN.name,
+  priority: RUN.priority,
+};
+
+/** Reads which jobs wait for a machine. */
+@Injectable()
+export class MachineQueue {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The first MACHINE_QUEUE_MAX, in the order in which dispatch takes them. Throws a 404 problem. */
+  async first(machine: string): Promise<WaitingJob[]> {
+    const isKnown = await this.#sql.exists('select 1 from machine where name = $1', [machine]);
+    if (!isKnown) throw notFound('machine', machine);
+    const rows = await this.#sql.rows(
+      QUEUED,
+      `select j.id as job_id, j.run_id, j.queued_at, j.build_name as build, r.name as run_name, r.priority
+       from job j join run r on r.id = j.run_id
+       where j.kind = 'test' and j.machine = $1 and j.state = 'queued' order by ${queueOrder('j', 'r')} limit $2`,
+      [machine, MACHINE_QUEUE_MAX],
+    );
+    return rows.map((row) => ({
+      jobId: row.job_id,
+      run: { id: row.run_id, name: row.run_name },
+      build: row.build,
+      priority: row.priority,
+      queuedAt: row.queued_at.toISOString(),
+    }));
+  }
+}
