@@ -5,6 +5,7 @@ import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { compareQuery, runsQuery } from '../api/queries.js';
 import { ChangeCounts } from '../compare/ChangeCounts.js';
+import { CompareModes } from '../compare/CompareModes.js';
 import { ChangeTable } from '../compare/ChangeTable.js';
 import { MetricChanges } from '../compare/MetricChanges.js';
 import { SidePicker } from '../compare/SidePicker.js';
@@ -43,6 +44,7 @@ export function ComparePage(): ReactNode {
     <>
       <div className="page-head">
         <h1>Compare</h1>
+        <CompareModes on="builds" build={comparison?.b.kernel.id} />
         {comparison !== undefined && (
           <>
             <FilterField
@@ -155,6 +157,7 @@ function Differences({
       )}
       <ChangeTable
         comparison={comparison}
+        combinations={combinations}
         rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}
         isAll={isAll}
       />
