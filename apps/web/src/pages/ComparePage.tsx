@@ -39,7 +39,8 @@ export function ComparePage(): ReactNode {
     change({ a: sideText(comparison.b), b: sideText(comparison.a) });
   };
   useKeys({ swapSides: swap });
-  const runs = useInfiniteQuery(runsQuery()).data?.pages.flat() ?? [];
+  const { data: listed, hasNextPage } = useInfiniteQuery(runsQuery());
+  const runs = listed?.pages.flat() ?? [];
   return (
     <>
       <div className="page-head">
@@ -71,6 +72,7 @@ export function ComparePage(): ReactNode {
           side={comparison?.a ?? null}
           chosen={runOf(a)}
           runs={runs}
+          hasMore={hasNextPage}
           onChange={(next) => change({ a: next, ...(comparison !== undefined && { b: sideText(comparison.b) }) })}
         />
         <button
@@ -88,6 +90,7 @@ export function ComparePage(): ReactNode {
           side={comparison?.b ?? null}
           chosen={runOf(b) ?? runOf(a)}
           runs={runs}
+          hasMore={hasNextPage}
           onChange={(next) => {
             // The other side must keep its value instead of changing with its default.
             if (comparison !== undefined) change({ a: sideText(comparison.a), b: next });
