@@ -14,6 +14,7 @@ import {
   BuildSearch,
   BuildsSearch,
   GridSearch,
+  HardwareSearch,
   HistorySearch,
   MachineSearch,
   MachinesSearch,
@@ -71,6 +72,12 @@ const compare = createRoute({
   validateSearch: (raw: Raw): CompareSearch => CompareSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/ComparePage.js'), 'ComparePage'),
 });
+const hardware = createRoute({
+  getParentRoute: () => root,
+  path: '/compare/hardware',
+  validateSearch: (raw: Raw): HardwareSearch => HardwareSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/HardwarePage.js'), 'HardwarePage'),
+});
 const trends = createRoute({
   getParentRoute: () => root,
   path: '/trends',
@@ -122,6 +129,7 @@ const ROUTER_OPTIONS = {
     attempt,
     history,
     compare,
+    hardware,
     trends,
     machines,
     machine,

@@ -44,6 +44,8 @@ export const GridSearch = z.object({
   folded: text,
   /** Content of a cell of a test with metrics; absent = its verdict alone. */
   show: z.literal('metric').optional().catch(undefined),
+  /** Hash of the combination that is to be compared with another. */
+  pick: Sha256.optional().catch(undefined),
   /** Open cell: `suite/test@build@combination`, or `suite/test@build-id` in the grid by builds. */
   cell: text,
 });
@@ -99,6 +101,19 @@ export const CompareSearch = z.object({
   q: text,
 });
 export type CompareSearch = z.infer<typeof CompareSearch>;
+
+export const HardwareSearch = z.object({
+  /** A build of the kernel; absent = the newest kernel that ran on two combinations. */
+  build: z.uuid().optional().catch(undefined),
+  /** Hashes of the combinations; absent = the first ones of the kernel. */
+  a: combination,
+  b: combination,
+  /** Absent = rows that differ only. */
+  rows: z.literal('all').optional().catch(undefined),
+  /** Regular expression over `suite/test`. */
+  q: text,
+});
+export type HardwareSearch = z.infer<typeof HardwareSearch>;
 
 export const TrendsSearch = z.object({
   suite: name,

@@ -1,4 +1,4 @@
-import type { SampleEvidence } from '@peerlab/controller/testing';
+import { insertBoots, type SampleEvidence } from '@peerlab/controller/testing';
 import type { TestFarm } from '@peerlab/controller/testing/farm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
@@ -30,6 +30,7 @@ checkEveryPage(open, {
   compare: () => `/compare?a=${run(-1)}`,
   'compare two runs, all rows': () => `/compare?a=${run(0)}&b=${run(-1)}&rows=all`,
   'compare nothing': () => '/compare',
+  'compare hardware': () => `/compare/hardware?rows=all`,
   trends: () => '/trends',
   trend: () => TREND,
   'trend as a table': () => `${TREND}&view=table`,
@@ -61,7 +62,7 @@ describe('a broken link', () => {
     ['/history?suite=../x&test=t&combination=zz&build=%20', 'No test is chosen.'],
     [`${HISTORY}&combination=zz&build=a b`, 'All 48 results.'],
     ['/compare?a=nonsense&b=~&rows=some', 'Choose a run to compare.'],
-    ['/trends?suite=%2F&metric=&axis=log&view=3d', 'Choose a metric.'],
+    ['/trends?suite=%2F&metric=&axis=log&view=3d', 'those that changed most come first.'],
     [`${TREND}&combination=zz`, '48 measurements'],
   ])('%s still opens', async (path, text) => {
     await using opened = await open(path);
@@ -207,13 +208,14 @@ describe('compare', () => {
     await row(page, 'thp_alias', 'THRU_HOST_BRIDGE').getByText('fixed').waitFor();
     expect(searchOf(page.url())).toMatchObject({ a: `${run(0)}~dma-alias` });
   });
-  it('says what the metrics say, with the interval', async () => {
+  it('has no verdict on one boot each, and says how many boots are missing', async () => {
     await using opened = await open(`/compare?a=${run(0)}~dma-alias&b=${run(-1)}~dma-alias`);
     const { page } = opened;
     const pte = row(page, 'fault_map_device_pte', 'BUS_ADDR');
-    await pte.locator('.badge', { hasText: 'better' }).waitFor();
-    expect(await pte.textContent()).toMatch(/0\.8\d\d×0\.8\d\d× … 0\.8\d\d×/);
-    await row(page, 'fault_map_ram', 'BUS_ADDR').getByText('no clear change').waitFor();
+    await pte.getByText('1 boot each: 3 more of each side needed').waitFor();
+    expect(await pte.textContent()).toMatch(/0\.8\d\d×no interval/);
+    expect(await page.getByRole('region', { name: 'Metrics' }).locator('.tone-good, .tone-bad').count()).toBe(0);
+    await page.getByText('Emulation: ratios only.').waitFor();
     // On paper the table stays a table, as narrow as a sheet is, and dark becomes light.
     await page.setViewportSize({ width: 720, height: 1000 });
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
@@ -263,8 +265,17 @@ describe('trends', () => {
     const { page } = opened;
     await page.keyboard.press('g');
     await page.keyboard.press('t');
-    await page.getByRole('link', { name: 'fault_map_device_pte' }).click();
+    await page.getByText('18 lines').waitFor();
+    // Those whose level moved stand first, with the reason to open them; a pointer reads a value.
+    const first = page.locator('.spark-card').first();
+    expect(await first.textContent()).toMatch(/fault_map_device_pte.*▲ −1\d % better.*8 boots, n = 80 · axis/);
+    await first.locator('svg').hover({ position: { x: 3, y: 20 } });
+    await first.getByText('boot 1 of 8').waitFor();
+    await page.getByLabel('Filter metrics').fill('device_pte dma.*THRU');
+    await page.getByText('1 lines').waitFor();
+    await first.getByRole('link', { name: 'fault_map_device_pte' }).click();
     await page.getByText('ns/page, lower is better').waitFor();
+    await page.getByRole('combobox', { name: 'Combination' }).selectOption('');
     await page.getByRole('combobox', { name: 'Build' }).selectOption('dma-alias');
     await page.getByRole('article').nth(2).waitFor();
     const card = page.getByRole('article').filter({ hasText: 'BUS_ADDR' });
@@ -272,6 +283,11 @@ describe('trends', () => {
     expect(await card.locator('.chart-change').count()).toBe(1);
     expect(await card.locator('.chart-change').textContent()).toMatch(/−1\d % better/);
     expect(searchOf(page.url())).toMatchObject({ build: 'dma-alias' });
+    await page.getByText('Emulation: ratios only.').waitFor();
+    await card.locator('.chart').hover({ position: { x: 60, y: 60 } });
+    expect(await card.locator('.chart-readout').textContent()).toMatch(
+      /ns\/page \(quartiles .* n = 10\) · 7\.3\.4-dma-alias-v1/,
+    );
     const points = card.getByRole('group', { name: /^Medians of dma-alias/ }).locator('a');
     expect(await points.count()).toBe(RUNS);
     await points.last().focus();
@@ -286,7 +302,7 @@ describe('trends', () => {
     await chart.waitFor();
     const names = await chart.locator('a').evaluateAll((links) => links.map((link) => link.getAttribute('aria-label')));
     expect(await chart.locator('.chart-text:not(.chart-kernel)').first().textContent()).not.toBe('0');
-    await page.getByLabel('axis from zero').check();
+    await page.getByLabel('Axis').selectOption('zero');
     await chart.locator('.chart-text').getByText('0', { exact: true }).waitFor();
     await page.getByLabel('as a table').check();
     const medians = page.locator('td[data-label="Median, ns/page"]');
@@ -308,5 +324,48 @@ describe('trends', () => {
     await farm.changed('grid');
     await page.getByText('9 measurements').waitFor();
     await farm.sql.run('delete from measurement where seq = 99');
+  });
+});
+
+describe('with five boots a side', () => {
+  beforeAll(async () => {
+    await insertBoots(farm.sql, RUNS - 1, 'BUS_ADDR', 5);
+    await insertBoots(farm.sql, RUNS - 1, 'NOT_SUPPORTED', 5);
+  });
+
+  it('a page says which changes are real, those first, and why the others are not', async () => {
+    await using opened = await open(`/runs/${run(-1)}`);
+    const { page } = opened;
+    // "Is this 3 % real": one click from the run.
+    await page.getByRole('link', { name: 'Compare builds' }).click();
+    const metrics = page.getByRole('region', { name: 'Metrics' });
+    const rows = metrics.getByRole('row');
+    await rows.nth(1).getByText('better').waitFor();
+    expect(await rows.nth(1).textContent()).toMatch(/5 boots, n = 50.*5 boots, n = 50.*p = 0\.0\d\d of all metrics/);
+    const ram = rows.filter({ hasText: 'fault_map_ram' }).filter({ hasText: 'BUS_ADDR' });
+    expect(await ram.textContent()).toMatch(/no clear changewithin the noise; a change of [\d.]+ % would count/);
+    await metrics.getByText('more boots of each side are needed').waitFor();
+  });
+
+  it('the grid picks two combinations, whose comparison says what differs', async () => {
+    await using opened = await open(`/?run=${run(-1)}`);
+    const { page } = opened;
+    // "What differs between these two machines": two clicks from the grid.
+    await page.getByRole('button', { name: /compare hardware .*BUS_ADDR/ }).click();
+    await page.getByTitle(/compare the chosen hardware with .*NOT_SUPPORTED/).click();
+    await page.getByRole('heading', { name: 'Compare hardware' }).waitFor();
+    const facts = page.getByRole('region', { name: 'Hardware' }).getByRole('row');
+    await facts.nth(1).getByText('peer path').waitFor();
+    expect(await facts.nth(1).textContent()).toMatch(/BUS_ADDR.*NOT_SUPPORTED/);
+    const { hardware } = evidence;
+    expect(searchOf(page.url())).toMatchObject({
+      a: hardware.BUS_ADDR.combination,
+      b: hardware.NOT_SUPPORTED.combination,
+    });
+    await page.getByText('Emulation: ratios only.').waitFor();
+    const metrics = page.getByRole('region', { name: 'Metrics' });
+    await metrics.getByRole('row').nth(1).getByText('worse').waitFor();
+    await page.keyboard.press('x');
+    await metrics.getByRole('row').nth(1).getByText('better').waitFor();
   });
 });

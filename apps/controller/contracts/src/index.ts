@@ -70,5 +70,5 @@ export * from './routes/api.js';
 export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
 export { figureText } from './rules/report/figure.js';
-export { countsText, MEASURED_HOW, metricCells, NO_FINDING, renderReport } from './rules/report/markdown.js';
+export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from './rules/report/markdown.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';

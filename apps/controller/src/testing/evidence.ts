@@ -50,7 +50,7 @@ function attemptId(run: number, build: string, kind: PathKind): string {
 
 /**
  * Boots the builds of an ended run again on the machine of a path kind, as a run with `repeat` does: `count` boots of each in
- * all. The same numbers, each boot up to 0.5 % off; returns the attempts by build.
+ * all. The same numbers, each boot up to 2 % off; returns the attempts by build.
  */
 export async function insertBoots(
   sql: Sql,
@@ -78,8 +78,8 @@ export async function insertBoots(
          from attempt where job_id = $1`,
         [first, job, attempt],
       );
-      // Up to 0.5 % off, in turns above and below, and each build the other way.
-      const factor = 1 + ((build === 'base' ? 1 : -1) * (boot % 2 === 0 ? boot : -boot)) / 1000;
+      // Up to 2 % off, in turns above and below, and each build the other way.
+      const factor = 1 + ((build === 'base' ? 1 : -1) * (boot % 2 === 0 ? boot : -boot)) / 250;
       await sql.run(
         `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
            median, upper_quartile, stored_at)

@@ -57,6 +57,7 @@ const report = (message: string): string =>
     timed: 0,
     attempts: {},
     machines: [],
+    isVirtual: false,
   });
 
 const yaml = (text: string): unknown => readSubmission(text);

@@ -283,6 +283,35 @@ export const testsQuery = () =>
     staleTime: 60_000,
   });
 
+/** One kernel on two combinations. */
+export const hardwareQuery = ({
+  build,
+  a,
+  b,
+  rows,
+}: {
+  build: string | undefined;
+  a: string | undefined;
+  b: string | undefined;
+  rows: 'changed' | 'all';
+}) =>
+  queryOptions({
+    queryKey: ['compare', 'hardware', build ?? '', a ?? '', b ?? '', rows],
+    queryFn: ({ signal }) =>
+      call(
+        'getHardware',
+        {
+          query: {
+            ...(build === undefined ? {} : { build }),
+            ...(a === undefined ? {} : { a }),
+            ...(b === undefined ? {} : { b }),
+            rows,
+          },
+        },
+        signal,
+      ),
+  });
+
 export const metricsQuery = () =>
   queryOptions({ queryKey: ['metrics'], queryFn: ({ signal }) => call('listMetrics', {}, signal) });
 
@@ -351,6 +380,7 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
         ['flakiness'],
         ['history'],
         ['trend'],
+        ['compare', 'hardware'],
         ['metrics'],
         ['failure'],
         ['run-failures'],

@@ -65,7 +65,10 @@ function Count({ change, count }: { change: ChangeClass; count: number }): React
 }
 
 /** Classes that occur, with their counts over all combinations. */
-export function ChangeTotals({ combinations }: Pick<Comparison, 'combinations'>): ReactNode {
+export function ChangeTotals({
+  combinations,
+  isHardware = false,
+}: Pick<Comparison, 'combinations'> & { isHardware?: boolean }): ReactNode {
   const totals = CHANGE_CLASSES.map((change) => ({
     change,
     count: combinations.reduce((sum, { counts }) => sum + counts[change], 0),
@@ -76,7 +79,8 @@ export function ChangeTotals({ combinations }: Pick<Comparison, 'combinations'>)
         .filter(({ count }) => count > 0)
         .map(({ change, count }) => (
           <span key={change} className="row tight">
-            <strong className="number">{countText(count)}</strong> <ChangeMark change={change} />
+            <strong className="number">{countText(count)}</strong>{' '}
+            <ChangeMark change={change} isHardware={isHardware} />
           </span>
         ))}
     </span>

@@ -17,26 +17,31 @@ const FIRST_ROWS = 300;
 /** The tests that differ (or all), with both verdicts; each verdict links to its evidence. */
 export function ChangeTable({
   comparison,
+  combinations,
   rows,
   isAll,
+  isHardware = false,
 }: {
-  comparison: Comparison;
+  comparison: Pick<Comparison, 'rows' | 'rowsTotal'>;
+  combinations: Comparison['combinations'];
   rows: readonly ComparedRow[];
   isAll: boolean;
+  /** The sides are two combinations of one kernel. */
+  isHardware?: boolean;
 }): ReactNode {
-  const { combinations, rowsTotal } = comparison;
+  const { rowsTotal } = comparison;
   const { shown, rest } = useFirst(rows.toSorted(byClass), FIRST_ROWS, 'rows');
   const isCut = rowsTotal > comparison.rows.length;
   return (
     <section aria-labelledby="tests-head">
       <h2 id="tests-head">Tests</h2>
       <p className="totals">
-        <ChangeTotals combinations={combinations} />
+        <ChangeTotals combinations={combinations} isHardware={isHardware} />
       </p>
       {isCut && (
         <p className="notice notice-warn">
           {countText(comparison.rows.length)} of {countText(rowsTotal)} rows are here, regressions first; the counts are
-          of all. Choose a combination above to see the rows of that one.
+          of all.{!isHardware && ' Choose a combination above to see the rows of that one.'}
         </p>
       )}
       <ListTable
@@ -44,7 +49,7 @@ export function ChangeTable({
         keyOf={({ suite, test, combination }) => `${suite}/${test}@${combination}`}
         empty={<NoRows isFiltered={comparison.rows.length > 0} isAll={isAll} />}
         columns={[
-          { name: 'Change', render: (row) => <ChangeMark change={row.class} /> },
+          { name: 'Change', render: (row) => <ChangeMark change={row.class} isHardware={isHardware} /> },
           {
             name: 'Test',
             render: ({ suite, test, combination }) => (
@@ -60,10 +65,16 @@ export function ChangeTable({
               </span>
             ),
           },
-          {
-            name: 'Combination',
-            render: (row) => <CombinationName combination={combinations[row.combination]?.combination} />,
-          },
+          ...(isHardware
+            ? []
+            : [
+                {
+                  name: 'Combination',
+                  render: (row: ComparedRow) => (
+                    <CombinationName combination={combinations[row.combination]?.combination} />
+                  ),
+                },
+              ]),
           { name: 'A', render: ({ a }) => <OutcomeLink outcome={a} /> },
           { name: 'B', render: ({ b }) => <OutcomeLink outcome={b} /> },
           { name: 'Reason', render: (row) => <Reason row={row} /> },

@@ -27,6 +27,7 @@ export function MetricChanges({
   total,
   metrics,
   hardware,
+  shown: sides,
   more,
 }: {
   /** Of the answer. */
@@ -37,6 +38,8 @@ export function MetricChanges({
   metrics: readonly ComparedMetric[];
   /** Of a row; undefined where all rows are of one pair. */
   hardware: (index: number) => Combination | undefined;
+  /** Combinations of the sides where rows are of one pair. */
+  shown?: readonly Combination[];
   /** How to get more boots; shown where they are missing. */
   more?: ReactNode;
 }): ReactNode {
@@ -57,7 +60,7 @@ export function MetricChanges({
           metrics can have a verdict: samples of one boot are no independent evidence. {more}
         </p>
       )}
-      <RatiosOnly combinations={all.map(({ combination }) => hardware(combination))} />
+      <RatiosOnly combinations={sides ?? all.map(({ combination }) => hardware(combination))} />
       <p className="totals muted">
         B ÷ A is the ratio of the medians of the boots, with its 95 % interval. Better and worse are said of changes of
         at least {RELEVANCE * 100} % that neither dealing the boots out again nor the noise between boots of one kernel

@@ -10,6 +10,7 @@ export function SidePicker({
   side,
   chosen,
   runs,
+  hasMore,
   onChange,
 }: {
   name: 'A' | 'B';
@@ -17,6 +18,8 @@ export function SidePicker({
   /** Run from the address, shown until the answer arrives. */
   chosen: string | null;
   runs: readonly RunSummary[];
+  /** There are older runs than `runs`. */
+  hasMore: boolean;
   onChange: (side: string) => void;
 }): ReactNode {
   const run = side?.run.id ?? chosen;
@@ -39,6 +42,7 @@ export function SidePicker({
               {title} · {shortText(Date.parse(createdAt))}
             </option>
           ))}
+          {hasMore && <option disabled>older runs: select them in the list of runs</option>}
         </select>
       </label>
       <label>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
+import { PickHardware } from './PickHardware.js';
 import { WIDE_COLUMNS, type ColumnWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
@@ -35,6 +36,12 @@ export function GridHeader({
             className="combination group-start"
           >
             <Combination group={group} />
+            {groups.length > 1 && (
+              <PickHardware
+                combination={group.combination}
+                build={columns[group.columns.at(-1) ?? 0]?.build.id ?? ''}
+              />
+            )}
           </th>
         ))}
       </tr>

@@ -5,6 +5,7 @@ import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { compareQuery, runsQuery } from '../api/queries.js';
 import { ChangeCounts } from '../compare/ChangeCounts.js';
+import { CompareModes } from '../compare/CompareModes.js';
 import { ChangeTable } from '../compare/ChangeTable.js';
 import { MetricChanges } from '../compare/MetricChanges.js';
 import { SidePicker } from '../compare/SidePicker.js';
@@ -38,11 +39,13 @@ export function ComparePage(): ReactNode {
     change({ a: sideText(comparison.b), b: sideText(comparison.a) });
   };
   useKeys({ swapSides: swap });
-  const runs = useInfiniteQuery(runsQuery()).data?.pages.flat() ?? [];
+  const { data: listed, hasNextPage } = useInfiniteQuery(runsQuery());
+  const runs = listed?.pages.flat() ?? [];
   return (
     <>
       <div className="page-head">
         <h1>Compare</h1>
+        <CompareModes on="builds" build={comparison?.b.kernel.id} />
         {comparison !== undefined && (
           <>
             <FilterField
@@ -69,6 +72,7 @@ export function ComparePage(): ReactNode {
           side={comparison?.a ?? null}
           chosen={runOf(a)}
           runs={runs}
+          hasMore={hasNextPage}
           onChange={(next) => change({ a: next, ...(comparison !== undefined && { b: sideText(comparison.b) }) })}
         />
         <button
@@ -86,6 +90,7 @@ export function ComparePage(): ReactNode {
           side={comparison?.b ?? null}
           chosen={runOf(b) ?? runOf(a)}
           runs={runs}
+          hasMore={hasNextPage}
           onChange={(next) => {
             // The other side must keep its value instead of changing with its default.
             if (comparison !== undefined) change({ a: sideText(comparison.a), b: next });
@@ -155,6 +160,7 @@ function Differences({
       )}
       <ChangeTable
         comparison={comparison}
+        combinations={combinations}
         rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}
         isAll={isAll}
       />

@@ -9,7 +9,7 @@ import {
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { fleetQuery, runGridQuery } from '../api/queries.js';
-import { countsText, MEASURED_HOW, metricCells, NO_FINDING, reportOfRun } from '../share/report.js';
+import { countsText, measuredHow, metricCells, NO_FINDING, reportOfRun } from '../share/report.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText } from '../ui/numbers.js';
@@ -249,12 +249,17 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
   );
 }
 
-function Measured({ report: { machines } }: { report: Report }): ReactNode {
+function Measured({ report }: { report: Report }): ReactNode {
+  const { machines } = report;
   if (machines.length === 0) return null;
   return (
     <section aria-labelledby="measured-head">
       <h2 id="measured-head">Measurements</h2>
-      <p className="muted">{MEASURED_HOW}</p>
+      {measuredHow(report).map((text) => (
+        <p key={text} className="muted">
+          {text}
+        </p>
+      ))}
       {machines.map((machine) => {
         const { head, rows } = metricCells(machine);
         return (

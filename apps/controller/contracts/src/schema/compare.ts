@@ -33,6 +33,19 @@ export const CHANGE_TABLE: Record<ChangeClass, { icon: string; help: string }> =
   same: { icon: '=', help: 'the same verdict on both sides' },
 };
 
+/** The same where the sides are two combinations of one kernel: no side is the one before. */
+export const HARDWARE_CHANGE_TABLE: Record<ChangeClass, { label: string; help: string }> = {
+  regressed: { label: 'A only', help: 'passes on A, and fails on B' },
+  fixed: { label: 'B only', help: 'fails on A, and passes on B' },
+  new: { label: 'not on A', help: 'has a result on B only' },
+  gone: { label: 'not on B', help: 'has a result on A only' },
+  changed: {
+    label: 'differs',
+    help: 'differs in another way: fails otherwise, skipped, not reached, or the lab failed',
+  },
+  same: { label: 'same', help: 'the same verdict on both sides' },
+};
+
 export const CompareQuery = z.object({
   a: RunSide,
   /** Absent: the same run as `a`. */

@@ -37,7 +37,7 @@ function take(marked: string, label: string): string {
   return `${next.slice(0, caret)}▮${next.slice(caret)}`;
 }
 
-const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'priority', 'timeouts'];
+const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'priority', 'repeat', 'timeouts'];
 
 describe('keys', () => {
   it('of the run, in its order, without those given before or after', () => {
@@ -46,6 +46,7 @@ describe('keys', () => {
       'suiteMachines',
       'machines',
       'priority',
+      'repeat',
       'timeouts',
     ]);
     expect(at('name: x\nsui▮').labels).toEqual(ROOT.slice(1));

@@ -68,6 +68,9 @@ export function knownNames(
       return [...known.bundles];
     case 'label':
       if (label !== undefined) return (known.labels.get(label) ?? []).map((name) => ({ name }));
-      return [...known.labels].map(([name, values]) => ({ name, detail: values.slice(0, 3).join(', ') }));
+      return [...known.labels].map(([name, values]) => ({
+        name,
+        detail: values.length > 3 ? `${values.slice(0, 3).join(', ')}, …` : values.join(', '),
+      }));
   }
 }

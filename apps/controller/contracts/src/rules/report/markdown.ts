@@ -1,4 +1,7 @@
 import { figureText } from './figure.js';
+import { BOOTS_MIN, LEVEL } from '../significance/boots.js';
+import { RATIOS_ONLY } from '../combination.js';
+import { bootsText } from '../significance/words.js';
 import type { Finding, MachineMetrics, MetricValue, RunReport, SkipGroup } from './model.js';
 import type { Verdict } from '../../schema/verdict.js';
 import { standingText } from '../run-standing.js';
@@ -34,7 +37,7 @@ export function renderReport(report: RunReport): string {
   if (report.machines.length > 0) {
     parts.push(
       '### Measurements',
-      MEASURED_HOW,
+      ...measuredHow(report),
       overview(report.machines),
       ...report.machines.flatMap((machine) => [
         `#### ${machine.machine}: ${[machine.topology, machine.pathKind, `IOMMU ${machine.iommu}`].filter((t) => t !== '').join(', ')}`,
@@ -45,12 +48,16 @@ export function renderReport(report: RunReport): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** What the figures are, and what they are not. */
-export const MEASURED_HOW =
-  'Ratios only, emulation: the machines are emulated in software, so a figure means something beside another of ' +
-  'the same machine and nothing by itself. Median (lower to upper quartile, number of samples). “÷ RAM” and ' +
-  '“÷ fallback” compare with the same access to system memory and with migration back to it in the same ' +
-  'kernel; “÷ before” with the kernel without the feature, which must migrate where the other takes an alias.';
+/** What the figures are, and what they are not; a paragraph each. */
+export function measuredHow({ isVirtual, machines }: Pick<RunReport, 'isVirtual' | 'machines'>): string[] {
+  return [
+    ...(isVirtual ? [RATIOS_ONLY] : []),
+    'Median of the boots (of one boot: lower to upper quartile; of more: lowest to highest boot; boots, samples). ' +
+      '“÷ RAM” and “÷ fallback” compare with the same access to system memory and with migration back to it in the ' +
+      'same kernel; “÷ before” with the kernel without the feature, which must migrate where the other takes an ' +
+      `alias. ${verdictText(machines)}`,
+  ];
+}
 
 const escaped = (text: string): string => oneLine(text).replaceAll('|', '\\|');
 const oneLine = (text: string): string =>
@@ -115,8 +122,24 @@ const ratioText = (ratio: number | null): string => (ratio === null ? '' : `×${
 
 function valueText(value: MetricValue | null): string {
   if (value === null) return '';
-  const { median, lowerQuartile, upperQuartile, n } = value;
-  return `${figureText(median)} (${figureText(lowerQuartile)}–${figureText(upperQuartile)}, ${n})`;
+  const { median, low, high, boots, n } = value;
+  return `${figureText(median)} (${figureText(low)}–${figureText(high)}, ${bootsText(boots)}, ${n})`;
+}
+
+/** What the ratios to the kernel before are worth. */
+function verdictText(machines: readonly MachineMetrics[]): string {
+  const values = machines.flatMap(({ rows }) => rows.flatMap(({ values: own }) => own)).filter((each) => each !== null);
+  const fewest = Math.min(...values.map(({ boots }) => boots));
+  if (fewest < BOOTS_MIN) {
+    return `No verdict below ${BOOTS_MIN} boots of each build (\`repeat: 5\`): a ratio of so few may be chance.`;
+  }
+  return `“better” and “worse” are said where the boots leave no doubt; at most ${LEVEL * 100} % of such reports have any that is false.`;
+}
+
+/** `×0.02 better`; without a verdict the bare ratio. */
+function beforeText(value: MetricValue | null): string {
+  const ratio = ratioText(value?.toBase ?? null);
+  return value?.says == null || value.says.says === 'unclear' ? ratio : `${ratio} ${value.says.says}`;
 }
 
 /** Ratios of every alias metric, one row a machine and build. */
@@ -132,7 +155,7 @@ function overview(machines: readonly MachineMetrics[]): string {
         return [
           value.toRam === null ? null : `${ratioText(value.toRam)} RAM`,
           value.toFallback === null ? null : `${ratioText(value.toFallback)} fallback`,
-          value.toBase === null ? null : `${ratioText(value.toBase)} before`,
+          value.toBase === null ? null : `${beforeText(value)} before`,
         ]
           .filter((text) => text !== null)
           .join(', ');
@@ -158,7 +181,7 @@ export function metricCells({ builds, rows }: MachineMetrics): { head: string[];
       valueText(value),
       ratioText(value?.toRam ?? null),
       ratioText(value?.toFallback ?? null),
-      ratioText(value?.toBase ?? null),
+      beforeText(value),
     ]),
   );
   const used = head.map((_, index) => cells.some((row) => row[index] !== ''));

@@ -1,5 +1,8 @@
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
+import { isVirtual } from '../combination.js';
+import type { Judgement } from '../significance/judge.js';
+import { machineMetrics } from './metrics.js';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/runs.js';
@@ -38,9 +41,13 @@ export interface SkipGroup {
 }
 
 export interface MetricValue {
+  /** Of the medians of the boots. */
   median: number;
-  lowerQuartile: number;
-  upperQuartile: number;
+  /** With one boot its quartiles, else the lowest and the highest boot. */
+  low: number;
+  high: number;
+  /** Boots of the build on the machine; samples of all of them. */
+  boots: number;
   n: number;
   /** Median over that of the same access to RAM, on the same machine and build; null where there is none. */
   toRam: number | null;
@@ -48,6 +55,8 @@ export interface MetricValue {
   toFallback: number | null;
   /** Against the kernel without the feature on the same machine: an alias with its fallback, the rest with itself. */
   toBase: number | null;
+  /** What the boots say of `toBase`, judged together with all metrics of the report; null without it. */
+  says: Pick<Judgement, 'says' | 'why'> | null;
 }
 
 export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
@@ -74,6 +83,8 @@ export interface RunReport {
   /** Jobs that ended early, and why. */
   failures: { build: string; machine: string | null; class: string; message: string }[];
   machines: MachineMetrics[];
+  /** Some figures are of virtual machines: they are ratios only. */
+  isVirtual: boolean;
 }
 
 /** Tests that `slowest` names. */
@@ -123,6 +134,7 @@ export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly Machi
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
     }),
     machines: machineMetrics(grid, places),
+    isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
 }
 
@@ -171,7 +183,7 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
     const key = JSON.stringify([suite, test, cell.verdict, reason]);
     const finding = findings.get(key) ?? { suite, tests: [test], verdict: cell.verdict, reason, places: [] };
     findings.set(key, finding);
-    finding.places.push(where);
+    if (!finding.places.includes(where)) finding.places.push(where);
   }
   // One cause often fails many tests at the same places.
   const merged = new Map<string, Finding>();
@@ -185,51 +197,4 @@ function groupResults(grid: Grid, places: readonly Place[]): Pick<RunReport, 'fi
     unrun: found.filter(({ verdict }) => !VERDICT_TABLE[verdict].wrong),
     skips: [...skips.values()],
   };
-}
-
-/**
- * Names are WHAT.KIND.SIZE (`fault_map.alias.pte`): the same what and size of kind `ram` or `fallback`
- * is what an access is compared with. Null for a name of another make, or a kind compared with itself.
- */
-export function counterpart(name: string, kind: 'ram' | 'fallback'): string | null {
-  const parts = name.split('.');
-  if (parts.length < 2 || parts[1] === kind || parts[1] === 'ram') return null;
-  return [parts[0], kind, ...parts.slice(2)].join('.');
-}
-
-function machineMetrics(grid: Grid, places: readonly Place[]): MachineMetrics[] {
-  const median = (suite: string, name: string | null, column: number | undefined): number | null => {
-    if (name === null || column === undefined) return null;
-    return (
-      grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values[column]?.median ?? null
-    );
-  };
-  const ratio = (value: number, reference: number | null): number | null =>
-    reference === null || reference === 0 ? null : value / reference;
-  const names = [...new Set(places.map(({ machine }) => machine))];
-  return names.flatMap((machine): MachineMetrics[] => {
-    const columns = places.flatMap((place, column) => (place.machine === machine ? [column] : []));
-    const measured = columns.filter((column) => grid.metrics.some(({ values }) => values[column] != null));
-    const first = places[columns[0] ?? -1];
-    if (first === undefined || measured.length === 0) return [];
-    const base = measured.find((column) => grid.columns[column]?.build.features?.length === 0);
-    const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
-      const own = measured.map((column): MetricValue | null => {
-        const value = values[column];
-        if (value == null) return null;
-        const fallback = counterpart(name, 'fallback');
-        const before = name.includes('.alias') ? fallback : name;
-        return {
-          ...value,
-          toRam: ratio(value.median, median(suite, counterpart(name, 'ram'), column)),
-          toFallback: ratio(value.median, median(suite, fallback, column)),
-          toBase: column === base ? null : ratio(value.median, median(suite, before, base)),
-        };
-      });
-      return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];
-    });
-    const { topology, pathKind, iommu } = first;
-    const builds = measured.map((column) => places[column]?.build ?? '?');
-    return [{ machine, topology, pathKind, iommu, builds, rows }];
-  });
 }

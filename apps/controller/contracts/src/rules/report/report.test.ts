@@ -3,7 +3,8 @@ import type { Grid } from '../../schema/grid.js';
 import type { MachineView } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/runs.js';
 import { countsText, renderReport } from './markdown.js';
-import { counterpart, reportOfRun } from './model.js';
+import { counterpart } from './metrics.js';
+import { reportOfRun } from './model.js';
 
 const uuid = '00000000-0000-4000-8000-000000000000';
 
@@ -16,7 +17,7 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
         provider: 'p',
         client: 'c',
         pathKind: 'BUS_ADDR',
-        platform: { system: 's', cpuVendor: 'v', cpuFamily: 1, iommu: 'translated' },
+        platform: { system: 'QEMU Standard PC', cpuVendor: 'v', cpuFamily: 1, iommu: 'translated' },
       },
     },
     build: {
@@ -30,7 +31,7 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
     runId: uuid,
     runName: 'r',
     jobId: uuid,
-    attemptId: uuid,
+    attemptId: `${machine} ${build}`,
     state: 'ended',
     verdict: 'fail',
     at: null,
@@ -38,13 +39,14 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
   };
 }
 
-const value = (median: number) => ({ median, lowerQuartile: median - 1, upperQuartile: median + 1, n: 5 });
+const measured = (median: number) => ({ median, lowerQuartile: median - 1, upperQuartile: median + 1, n: 5 });
+const value = (median: number) => ({ median, low: median - 1, high: median + 1, boots: 1, n: 5 });
 const metric = (name: string, ...values: (number | null)[]): Grid['metrics'][number] => ({
   suite: 'perf',
   name,
   unit: 'ns/page',
   better: 'lower',
-  values: values.map((median) => (median === null ? null : value(median))),
+  values: values.map((median) => (median === null ? null : measured(median))),
 });
 const cell = (
   row: number,
@@ -117,11 +119,33 @@ describe('report', () => {
   it('compares on the same machine only: with RAM, with the fallback, with the kernel before', () => {
     const [m1, m2] = report.machines;
     const alias = (machine: typeof m1) => machine?.rows.find(({ name }) => name === 'fault_map.alias.pte')?.values;
-    expect(alias(m1)).toEqual([null, { ...value(300), toRam: 2, toFallback: 0.025, toBase: 0.02 }]);
-    expect(alias(m2)).toEqual([{ ...value(400), toRam: null, toFallback: 0.025, toBase: null }]);
+    expect(alias(m1)).toEqual([
+      null,
+      { ...value(300), toRam: 2, toFallback: 0.025, toBase: 0.02, says: { says: 'unclear', why: 'few-boots' } },
+    ]);
+    expect(alias(m2)).toEqual([{ ...value(400), toRam: null, toFallback: 0.025, toBase: null, says: null }]);
     expect(text).toContain('×2 RAM, ×0.025 fallback, ×0.02 before');
-    expect(text).toContain('| migrate_in.pte | ns/page, lower is better | 700 (699–701, 5) |');
-    expect(text).toContain('Ratios only, emulation');
+    expect(text).toContain('| migrate_in.pte | ns/page, lower is better | 700 (699–701, 1 boot, 5) |');
+    expect(text).toContain('Emulation: ratios only.');
+    expect(text).toContain('No verdict below 3 boots of each build');
+  });
+
+  it('takes the boots of a run with repeat together, and says what they say', () => {
+    const boots = [0, 1, 2, 3, 4];
+    const columns = ['base', 'patched'].flatMap((build) =>
+      boots.map((boot) => ({ ...column('m1', build, build !== 'base'), attemptId: `${build} ${boot}` })),
+    );
+    const medians = [...boots.map((boot) => 700 + boot), ...boots.map((boot) => 500 + boot)];
+    const repeated = { ...grid, columns, cells: [], rows: [], metrics: [metric('migrate_in.pte', ...medians)] };
+    const [machine] = reportOfRun(run, repeated, machines).machines;
+    expect(machine?.builds).toEqual(['base', 'patched']);
+    expect(machine?.rows[0]?.values).toMatchObject([
+      { median: 702, low: 700, high: 704, boots: 5, n: 25, says: null },
+      { median: 502, boots: 5, says: { says: 'better', why: null } },
+    ]);
+    const markdown = renderReport(reportOfRun(run, repeated, machines));
+    expect(markdown).toMatch(/\| 502 \(500–504, 5 boots, 25\) \| ×0\.715 better \|/);
+    expect(markdown).toContain('at most 5 % of such reports');
   });
 
   it('names one cause of many failures once', () => {

@@ -1,0 +1,123 @@
+import type { Grid } from '../../schema/grid.js';
+import { medianOf, type Boot } from '../significance/boots.js';
+import { judgeMetrics, type MetricSides } from '../significance/judge.js';
+import { NO_NOISE } from '../significance/noise.js';
+import type { MachineMetrics, MetricValue, Place } from './model.js';
+
+/**
+ * Names are WHAT.KIND.SIZE (`fault_map.alias.pte`): the same what and size of kind `ram` or `fallback`
+ * is what an access is compared with. Null for a name of another make, or a kind compared with itself.
+ */
+export function counterpart(name: string, kind: 'ram' | 'fallback'): string | null {
+  const parts = name.split('.');
+  if (parts.length < 2 || parts[1] === kind || parts[1] === 'ram') return null;
+  return [parts[0], kind, ...parts.slice(2)].join('.');
+}
+
+type Values = Grid['metrics'][number]['values'];
+
+/** A value whose verdict is not known yet, and the boots that it is judged by. */
+interface Unjudged {
+  value: Omit<MetricValue, 'says'>;
+  sides: MetricSides | null;
+}
+
+/** What each machine measured, by build: the boots of a run with `repeat` count as one value. */
+export function machineMetrics(grid: Grid, places: readonly Place[]): MachineMetrics[] {
+  const names = [...new Set(places.map(({ machine }) => machine))];
+  const found = names.flatMap((machine) => {
+    const of = ofMachine(grid, places, machine);
+    return of === null ? [] : [of];
+  });
+  const judged = new Map<Unjudged, ReturnType<typeof judgeMetrics>[number]>();
+  const all = found.flatMap(({ rows }) => rows.flatMap(({ values }) => values)).filter((each) => each?.sides != null);
+  const judgements = judgeMetrics(
+    all.flatMap((each) => each?.sides ?? []),
+    { byMachine: true },
+  );
+  all.forEach((each, index) => {
+    const judgement = judgements[index];
+    if (each !== null && judgement !== undefined) judged.set(each, judgement);
+  });
+  return found.map(({ rows, ...machine }) => ({
+    ...machine,
+    rows: rows.map(({ values, ...row }) => ({
+      ...row,
+      values: values.map((each): MetricValue | null => {
+        if (each === null) return null;
+        const judgement = judged.get(each);
+        return { ...each.value, says: judgement === undefined ? null : { says: judgement.says, why: judgement.why } };
+      }),
+    })),
+  }));
+}
+
+type UnjudgedMachine = Omit<MachineMetrics, 'rows'> & {
+  rows: (Omit<MachineMetrics['rows'][number], 'values'> & { values: (Unjudged | null)[] })[];
+};
+
+function ofMachine(grid: Grid, places: readonly Place[], machine: string): UnjudgedMachine | null {
+  const columns = places.flatMap((place, column) => (place.machine === machine ? [column] : []));
+  const measured = columns.filter((column) => grid.metrics.some(({ values }) => values[column] != null));
+  const first = places[columns[0] ?? -1];
+  if (first === undefined || measured.length === 0) return null;
+  const builds = [...new Set(measured.map((column) => places[column]?.build ?? '?'))];
+  const columnsOf = (build: string): number[] => measured.filter((column) => places[column]?.build === build);
+  const base = builds.find((build) =>
+    columnsOf(build).some((column) => grid.columns[column]?.build.features?.length === 0),
+  );
+  const bootsOf = (values: Values | undefined, build: string | undefined): Boot[] =>
+    columnsOf(build ?? '').flatMap((column) => {
+      const [value, at] = [values?.[column], grid.columns[column]];
+      if (value == null || at?.attemptId == null) return [];
+      return [{ attempt: at.attemptId, run: at.runId, machine, value: value.median }];
+    });
+  const valuesOf = (suite: string, name: string | null): Values | undefined =>
+    grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values;
+  const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
+    const fallback = counterpart(name, 'fallback');
+    const ofRam = valuesOf(suite, counterpart(name, 'ram'));
+    const ofFallback = valuesOf(suite, fallback);
+    const before = bootsOf(name.includes('.alias') ? ofFallback : values, base);
+    const own = builds.map((build): Unjudged | null => {
+      const boots = bootsOf(values, build);
+      if (boots.length === 0) return null;
+      const isBase = build === base;
+      return {
+        value: {
+          ...spreadOf(columnsOf(build).flatMap((column) => values[column] ?? [])),
+          toRam: ratio(boots, bootsOf(ofRam, build)),
+          toFallback: ratio(boots, bootsOf(ofFallback, build)),
+          toBase: isBase ? null : ratio(boots, before),
+        },
+        sides:
+          isBase || before.length === 0 ? null : { better, a: before, b: boots, noise: NO_NOISE, isSameKernel: false },
+      };
+    });
+    return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];
+  });
+  const { topology, pathKind, iommu } = first;
+  return { machine, topology, pathKind, iommu, builds, rows };
+}
+
+function ratio(boots: readonly Boot[], reference: readonly Boot[]): number | null {
+  if (boots.length === 0 || reference.length === 0) return null;
+  const [own, other] = [boots, reference].map((all) => medianOf(all.map(({ value }) => value)));
+  return own === undefined || other === undefined || other === 0 ? null : own / other;
+}
+
+/** Of at least one boot. */
+function spreadOf(
+  values: readonly NonNullable<Values[number]>[],
+): Pick<MetricValue, 'median' | 'low' | 'high' | 'boots' | 'n'> {
+  const medians = values.map(({ median }) => median);
+  const [only, ...more] = values;
+  const isOne = only !== undefined && more.length === 0;
+  return {
+    median: medianOf(medians),
+    low: isOne ? only.lowerQuartile : Math.min(...medians),
+    high: isOne ? only.upperQuartile : Math.max(...medians),
+    boots: values.length,
+    n: values.reduce((sum, { n }) => sum + n, 0),
+  };
+}
