@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { ApiError, HttpClient } from '@peerlab/client';
-import { exitCodeOf, progressText, runPhase, startText } from '@peerlab/contracts';
+import { exitCodeOf, progressText, runPhase, seriesText, startText } from '@peerlab/contracts';
 import { Command } from 'commander';
 import { parseStream, printLog, resolveAttempt } from './commands/logs.js';
 import { forgetMachine, listMachines, moveAgent, moveMachine, parseDesired, setMachine } from './commands/machines.js';
@@ -55,6 +55,7 @@ program
             ...report.plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), startText(p.start)]),
           ]),
         );
+      for (const each of report.series) print(`${each.build}: ${seriesText(each)}`);
       for (const u of report.unmatched) print(`not on ${u.machine}: ${u.why}`);
       process.exitCode = report.ok ? 0 : 1;
       return;

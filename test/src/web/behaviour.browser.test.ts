@@ -363,6 +363,8 @@ describe('submit', () => {
     });
     await page.getByText('Added my series.mbox as build my-series.').waitFor();
     await page.getByText('9 jobs on 3 machines').waitFor();
+    await page.getByRole('form', { name: 'Run as a form' }).getByText('1 patch: [PATCH] x').waitFor();
+    await page.locator('.plan-series').getByText('my-series: 1 patch: [PATCH] x').waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('6 jobs on 3 machines').waitFor();
   });

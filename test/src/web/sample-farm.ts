@@ -24,7 +24,7 @@ import {
   type RunSummary,
 } from '@peerlab/contracts';
 import { z } from 'zod';
-import { readSpec } from './sample-check.js';
+import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
 import { sampleGrid } from './sample-grid.js';
 import { SampleKernels } from './sample-kernels.js';
@@ -304,7 +304,7 @@ export class SampleFarm {
 
   private check(yaml: string): SubmissionReport {
     const { spec, problems } = readSpec(yaml);
-    if (spec === null) return { ok: false, problems, plan: [], unmatched: [] };
+    if (spec === null) return { ok: false, problems, plan: [], series: [], unmatched: [] };
     const reasons = this.machines.map((machine) => ({ machine, why: whyNotSelected(spec.machines, machine) }));
     const fitting = reasons.filter(({ why }) => why === null).map(({ machine }) => machine);
     return {
@@ -323,6 +323,7 @@ export class SampleFarm {
           })),
         ),
       ),
+      series: sampleSeries(spec),
       unmatched: reasons.flatMap(({ machine, why }) => (why === null ? [] : [{ machine: machine.name, why }])),
     };
   }

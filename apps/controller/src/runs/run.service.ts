@@ -11,6 +11,7 @@ import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
+import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob } from './job.service.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
@@ -56,7 +57,7 @@ export class RunService {
   /** A dry run: what would run, or what is wrong and where. */
   async check(yaml: string): Promise<SubmissionReport> {
     const submitted = readSubmission(yaml);
-    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], unmatched: [] };
+    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], series: [], unmatched: [] };
     const { spec } = submitted;
     const { jobs, unmatched, problems } = await this.#plan(spec);
     const missing = spec.builds.flatMap(({ bundle }, index) => (bundle === undefined ? [index] : []));
@@ -72,6 +73,7 @@ export class RunService {
         suites,
         start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
       })),
+      series: problems.length === 0 ? checkSeries(spec).series : [],
       unmatched,
     };
   }
