@@ -170,6 +170,15 @@ describe('run page', () => {
 });
 
 describe('what came out', () => {
+  it('can be tried again, one job alone', async () => {
+    await using opened = await app.open(`/runs/${app.farm.endedRun}#token=${SAMPLE_TOKEN}`);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'retry dma-alias on v-switch' }).click();
+    await page.waitForURL(
+      (url) => /^\/runs\/[0-9a-f-]{36}$/.test(url.pathname) && !url.pathname.endsWith(app.farm.endedRun),
+    );
+    expect(app.farm.calls.get('retryJob')).toBe(1);
+  });
   it('stands on the run page: findings, why tests were skipped, by machine, the slowest', async () => {
     await using opened = await app.open(`/runs/${app.farm.endedRun}`);
     const { page, errors } = opened;

@@ -218,6 +218,8 @@ export class SampleFarm {
       case 'submitRun':
       case 'retryRun':
         return this.submit(name === 'submitRun' ? z.object({ yaml: z.string() }).parse(body).yaml : YAML);
+      case 'retryJob':
+        return this.submit(YAML);
       case 'checkRun':
         return this.check(z.object({ yaml: z.string() }).parse(body).yaml);
       case 'getAttempt': {

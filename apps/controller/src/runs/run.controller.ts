@@ -67,6 +67,11 @@ export class RunController {
     return this.#runs.retry(params.run, caller);
   }
 
+  @Serve('retryJob')
+  retryJob(@Input() { params }: InputOf<'retryJob'>, @Caller() caller: Identity): Promise<RunSummary> {
+    return this.#runs.retryJob(params.job, caller);
+  }
+
   @Serve('listTemplates')
   listTemplates(): Promise<TemplateView[]> {
     return this.#templates.list();
