@@ -83,7 +83,7 @@ const char *rig_setup(const struct test *test)
 		settle_provider();
 	}
 	if ((test->needs & NEEDS_PROVOKE) && !provoke_enabled)
-		return "it makes the kernel complain: ask for it with --provoke";
+		return "it makes the kernel warn on purpose: runs only when the suite itself is checked against faulty kernels";
 	if ((test->needs & NEEDS_TWO) && !have_second_provider())
 		return "needs a second provider (another ivshmem-plain)";
 	if ((test->needs & NEEDS_ALIAS) && !have_alias())

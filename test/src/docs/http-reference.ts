@@ -7,6 +7,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   ready: ['503 not-ready'],
   submitRun: ['422 invalid-run', '422 bundle-removed', '507 storage-full'],
   retryRun: ['422 invalid-run', '422 bundle-removed', '507 storage-full'],
+  retryJob: ['409 job-open', '422 invalid-run', '422 bundle-removed', '507 storage-full'],
   getGrid: ['404 not-found'],
   getCompare: ['404 not-found'],
   getRawLog: ['410 log-removed'],

@@ -198,6 +198,15 @@ describe('run page', () => {
 });
 
 describe('what came out', () => {
+  it('can be tried again, one job alone', async () => {
+    await using opened = await app.open(`/runs/${app.farm.endedRun}#token=${SAMPLE_TOKEN}`);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'retry dma-alias on v-switch' }).click();
+    await page.waitForURL(
+      (url) => /^\/runs\/[0-9a-f-]{36}$/.test(url.pathname) && !url.pathname.endsWith(app.farm.endedRun),
+    );
+    expect(app.farm.calls.get('retryJob')).toBe(1);
+  });
   it('stands on the run page: findings, why tests were skipped, by machine, the slowest', async () => {
     await using opened = await app.open(`/runs/${app.farm.endedRun}`);
     const { page, errors } = opened;
@@ -391,6 +400,8 @@ describe('submit', () => {
     });
     await page.getByText('Added my series.mbox as build my-series.').waitFor();
     await page.getByText('9 jobs on 3 machines').waitFor();
+    await page.getByRole('form', { name: 'Run as a form' }).getByText('1 patch: [PATCH] x').waitFor();
+    await page.locator('.plan-series').getByText('my-series: 1 patch: [PATCH] x').waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('6 jobs on 3 machines').waitFor();
   });

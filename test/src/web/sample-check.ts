@@ -1,4 +1,4 @@
-import { problemItems, RunSpec, type ProblemItem } from '@peerlab/contracts';
+import { problemItems, RunSpec, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 
 /** Reads a run from YAML; problems carry the line and column they stand at, both from 1. */
@@ -37,4 +37,15 @@ function offsetOfPath(document: Document, path: string): number {
     if (isNode(node) && node.range) return node.range[0];
   }
   return 0;
+}
+
+/** The mboxes of a run: each mail is a patch here. */
+export function sampleSeries({ builds }: RunSpec): CheckedSeries[] {
+  return builds.flatMap(({ name, series = [] }, buildIndex) =>
+    series.flatMap((source, index) => {
+      if (typeof source !== 'object' || !('mbox' in source)) return [];
+      const subjects = [...source.mbox.matchAll(/^Subject: (.*)$/gm)].map(([, subject = '']) => subject);
+      return [{ build: name, buildIndex, index, patches: subjects.length, subjects }];
+    }),
+  );
 }

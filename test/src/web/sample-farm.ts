@@ -25,7 +25,7 @@ import {
   type RunSummary,
 } from '@peerlab/contracts';
 import { z } from 'zod';
-import { readSpec } from './sample-check.js';
+import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
 import { SampleFailures } from './sample-failures.js';
 import { sampleGrid } from './sample-grid.js';
@@ -222,6 +222,8 @@ export class SampleFarm {
       case 'submitRun':
       case 'retryRun':
         return this.submit(name === 'submitRun' ? z.object({ yaml: z.string() }).parse(body).yaml : YAML);
+      case 'retryJob':
+        return this.submit(YAML);
       case 'checkRun':
         return this.check(z.object({ yaml: z.string() }).parse(body).yaml);
       case 'getAttempt': {
@@ -332,7 +334,7 @@ export class SampleFarm {
 
   private check(yaml: string): SubmissionReport {
     const { spec, problems } = readSpec(yaml);
-    if (spec === null) return { ok: false, problems, plan: [], unmatched: [] };
+    if (spec === null) return { ok: false, problems, plan: [], series: [], unmatched: [] };
     const reasons = this.machines.map((machine) => ({ machine, why: whyNotSelected(spec.machines, machine) }));
     const fitting = reasons.filter(({ why }) => why === null).map(({ machine }) => machine);
     return {
@@ -352,6 +354,7 @@ export class SampleFarm {
           })),
         ),
       ),
+      series: sampleSeries(spec),
       unmatched: reasons.flatMap(({ machine, why }) => (why === null ? [] : [{ machine: machine.name, why }])),
     };
   }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { joinMbox, splitMbox } from './series-text.js';
+import { joinMbox, readMbox, splitMbox } from './series-text.js';
 
 const SPLITTER = fileURLToPath(new URL('../../../../kernel/scripts/split-series.pl', import.meta.url));
 const DIFF = '--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
@@ -60,4 +60,21 @@ it('reads what is made to take long once only', () => {
   expect(splitMbox('diff --git a/x b/x\n'.repeat(many))).toEqual([]);
   expect(splitMbox(`${'A:\n'.repeat(many)}x`)).toEqual([]);
   expect(splitMbox(`From ${'1'.repeat(many)}x\n${DIFF}`)).toHaveLength(1);
+});
+
+it('counts and names the patches, and refuses what the builder would refuse', () => {
+  const cover = `${FROM}Subject: [PATCH 0/2] all\n\nText.\n`;
+  const one = `${FROM}Subject: [PATCH 1/2] mm:\n one\n\n${DIFF}`;
+  const two = `${FROM}Subject: =?utf-8?q?J=C3=B6rg?=\n\n${DIFF}`;
+  expect(readMbox(`${cover}\n${one}\n${two}`)).toEqual({ subjects: ['mm: one', 'Jörg'], problem: null });
+  expect(readMbox(DIFF)).toEqual({ subjects: [''], problem: null });
+  for (const text of ['this is no mail', '', `${FROM}Subject: hello\n\nNo diff.\n`, '{}']) {
+    const { problem } = readMbox(text);
+    expect(problem, text).toMatch(/^there is no patch in this text/);
+    expect(() => splitByBuilder(text), text).toThrow();
+  }
+  expect(readMbox(cover).problem).toBe('there is no patch in this text, only a cover letter');
+  expect(readMbox(`${one}\n${FROM}Subject: a reply\n\nText.\n`).problem).toBe(
+    'there is no patch in mail 2 of 2, "a reply"',
+  );
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mailHeaderEnd } from '@peerlab/contracts';
+import { cleanText, mailHeaderEnd, parsePatch } from '@peerlab/contracts';
 
 /**
  * Splits mbox text as kernel/scripts/split-series.pl does, byte for byte, so that the patches have the digests that a
@@ -7,15 +7,47 @@ import { mailHeaderEnd } from '@peerlab/contracts';
  * @returns each patch with its SHA-256, in the order of the text
  */
 export function splitMbox(mbox: string): { sha256: string; content: Buffer }[] {
-  // One character per byte: a decoded body need not be UTF-8.
-  const text = Buffer.from(mbox, 'utf8').toString('latin1');
-  const messages = messagesOf(text);
-  return messages.flatMap((message) => {
-    const patch = decodePatch(messages.length > 1 ? message.replaceAll(/^>(>*From )/gm, '$1') : message);
+  return mailsOf(mbox).flatMap(({ patch }) => {
     if (patch === null) return [];
     const content = Buffer.from(patch, 'latin1');
     return [{ sha256: createHash('sha256').update(content).digest('hex'), content }];
   });
+}
+
+/** What an mbox holds, as the builder will take it. */
+export interface MboxContent {
+  /** Subjects of its patches in their order, without `[PATCH 1/2]`; empty for a diff without a mail header. */
+  subjects: string[];
+  /** Why the builder will refuse it; null when it will not. */
+  problem: string | null;
+}
+
+/** A mail without a diff whose subject says `[PATCH 0/3]`: no patch, and no mistake. */
+const COVER_LETTER = /^Subject:[^\n]{0,100}?\[[^\]\n]{0,100}\b0{1,9}\/\d/im;
+
+/** Reads an mbox without keeping its patches. Never throws, whatever the text is. */
+export function readMbox(mbox: string): MboxContent {
+  const subjects: string[] = [];
+  const mails = mailsOf(mbox);
+  for (const [index, { header, patch }] of mails.entries()) {
+    const { subject } = parsePatch(Buffer.from(header, 'latin1').toString('utf8'), { lines: false });
+    if (patch !== null) subjects.push(subject ?? '');
+    else if (!COVER_LETTER.test(header)) {
+      const which = mails.length === 1 ? 'this text' : `mail ${index + 1} of ${mails.length}${named(subject)}`;
+      return { subjects, problem: `there is no patch in ${which}` };
+    }
+  }
+  return { subjects, problem: subjects.length === 0 ? 'there is no patch in this text, only a cover letter' : null };
+}
+
+const named = (subject: string | null): string => (subject === null ? '' : `, "${cleanText(subject, 80)}"`);
+
+/** The mails of an mbox, one character per byte, because a decoded body need not be UTF-8. */
+function mailsOf(mbox: string): { header: string; patch: string | null }[] {
+  const messages = messagesOf(Buffer.from(mbox, 'utf8').toString('latin1'));
+  return messages.map((message) =>
+    decodeMail(messages.length > 1 ? message.replaceAll(/^>(>*From )/gm, '$1') : message),
+  );
 }
 
 /** Messages of an mbox. Each starts with a line `From … YEAR`; text before the first such line is a message, too. */
@@ -52,13 +84,13 @@ export function joinMbox(patches: readonly string[]): string {
     .join('\n');
 }
 
-/** Header and decoded body of a message; null when it contains no diff. */
-function decodePatch(message: string): string | null {
+/** Header of a message, and all of it with its body decoded; null when that contains no diff. */
+function decodeMail(message: string): { header: string; patch: string | null } {
   const plain = message.replaceAll('\r\n', '\n');
   const header = plain.slice(0, mailHeaderEnd(plain));
   const encoding = /^Content-Transfer-Encoding:\s*(\S+)/im.exec(header)?.[1]?.toLowerCase();
   const body = decodeBody(plain.slice(header.length), encoding).replaceAll('\r\n', '\n');
-  return hasDiff(body) ? header + body : null;
+  return { header, patch: hasDiff(body) ? header + body : null };
 }
 
 /** Whether the text contains hunks, or a file that is added, deleted, renamed or changes its mode. */

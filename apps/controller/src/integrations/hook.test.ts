@@ -83,7 +83,7 @@ describe('the generic hook', () => {
   });
 
   it('puts a series behind those of the build named series', async () => {
-    const mbox = 'From x Mon Sep 17 00:00:00 2001\nSubject: y\n';
+    const mbox = 'From x Mon Sep 17 00:00:00 2001\nSubject: y\n\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
     const { runId } = await answer(await generic({ template: 'series', mbox }));
     const run = await farm.call('getRun', { params: { run: runId ?? '' } });
     expect(run.spec.builds[0]?.series).toEqual(['bundled', { mbox }]);

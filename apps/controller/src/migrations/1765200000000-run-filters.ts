@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Who submitted a run, by name, and what the filters of the list of runs look for. */
+/** Who submitted a run, by name, what the filters of the list of runs look for, and which job a run repeats. */
 const UP = [
   `ALTER TABLE run ADD submitted_by text NOT NULL DEFAULT ''`,
   `UPDATE run SET submitted_by = CASE trigger_kind
@@ -9,9 +9,13 @@ const UP = [
   `CREATE INDEX run_verdict ON run (verdict, created_at) WHERE state = 'ended'`,
   `CREATE INDEX run_open ON run (created_at) WHERE state <> 'ended'`,
   `CREATE INDEX job_machine ON job (machine, run_id)`,
+  `ALTER TABLE run ADD retry_of uuid`,
+  `CREATE INDEX run_retry_of ON run (retry_of) WHERE retry_of is not null`,
 ];
 
 const DOWN = [
+  `DROP INDEX run_retry_of`,
+  `ALTER TABLE run DROP COLUMN retry_of`,
   `DROP INDEX job_machine`,
   `DROP INDEX run_open`,
   `DROP INDEX run_verdict`,

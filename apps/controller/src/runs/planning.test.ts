@@ -59,7 +59,8 @@ describe('planRun', () => {
         },
       ]);
     }
-    const fits = plan({ builds: [{ name: 'b', series: [{ mbox: 'x'.repeat(MBOX_MAX) }] }] });
+    const diff = '--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
+    const fits = plan({ builds: [{ name: 'b', series: [{ mbox: diff.padEnd(MBOX_MAX, 'x') }] }] });
     expect(fits.problems).toEqual([]);
   });
 

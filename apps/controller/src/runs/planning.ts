@@ -12,6 +12,7 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import { tooLargeBuilds } from './build-work.js';
+import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
 
 /** What planning needs of a machine. */
@@ -150,6 +151,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
     }
   });
   problems.push(...tooLargeBuilds(spec));
+  if (problems.length === 0) problems.push(...checkSeries(spec).problems);
   if (problems.length > 0) return problems;
   spec.suites.forEach((suite, index) => {
     if (offered.has(suite)) return;

@@ -91,6 +91,11 @@ export class RunController {
     return this.#queue.first(params.machine);
   }
 
+  @Serve('retryJob')
+  retryJob(@Input() { params }: InputOf<'retryJob'>, @Caller() caller: Identity): Promise<RunSummary> {
+    return this.#runs.retryJob(params.job, caller);
+  }
+
   @Serve('listTemplates')
   listTemplates(): Promise<TemplateView[]> {
     return this.#templates.list();

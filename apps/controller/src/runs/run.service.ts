@@ -5,18 +5,24 @@ import { BuildService, type NewBuild } from '../builds/build.service.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, pick, text } from '../platform/database/row-shape.js';
+import { columnsOf, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { Run } from '../schema/runs.js';
+import { Job, Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
+import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob } from './job.service.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
 import { readSubmission } from './submission.js';
+
+const RETRIED_JOB = {
+  ...pick(columnsOf(Job), 'run_id', 'kind', 'build_name', 'machine', 'suites'),
+  ...pick(columnsOf(Run), 'spec', 'submitter'),
+};
 
 export interface Trigger {
   kind: 'user' | 'webhook';
@@ -56,7 +62,7 @@ export class RunService {
   /** A dry run: what would run, or what is wrong and where. */
   async check(yaml: string): Promise<SubmissionReport> {
     const submitted = readSubmission(yaml);
-    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], unmatched: [] };
+    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], series: [], unmatched: [] };
     const { spec } = submitted;
     const { jobs, unmatched, problems } = await this.#plan(spec);
     const missing = spec.builds.flatMap(({ bundle }, index) => (bundle === undefined ? [index] : []));
@@ -76,6 +82,7 @@ export class RunService {
           boots: spec.repeat ?? 1,
           start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
         })),
+      series: problems.length === 0 ? checkSeries(spec).series : [],
       unmatched,
     };
   }
@@ -103,15 +110,20 @@ export class RunService {
     return { spec, yaml: null, plan };
   }
 
-  /** Writes run, builds and jobs; returns the run's id. */
-  async store(tx: Queries, { spec, yaml, plan }: FeasibleRun, trigger: Trigger): Promise<string> {
+  /** Writes run, builds and jobs; returns the run's id. @param retryOf the job that it repeats */
+  async store(
+    tx: Queries,
+    { spec, yaml, plan }: FeasibleRun,
+    trigger: Trigger,
+    retryOf: string | null = null,
+  ): Promise<string> {
     await requireRoom(tx);
     const runId = randomUUID();
     const missing = spec.builds.filter((build) => build.bundle === undefined).length;
     await tx.run(
       `insert into run (id, name, spec, yaml, state, priority, trigger_kind, trigger_detail, jobs_total, submitter,
-         submitted_by)
-       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10)`,
+         submitted_by, retry_of)
+       values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10, $11)`,
       [
         runId,
         spec.name,
@@ -123,6 +135,7 @@ export class RunService {
         plan.jobs.length + missing,
         trigger.submitter,
         trigger.by,
+        retryOf,
       ],
     );
     const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
@@ -181,6 +194,45 @@ export class RunService {
     return this.#view.summary(id);
   }
 
+  /**
+   * A new run of one job: an ended job never runs again, for the reason that an ended run does not. While a run of
+   * the same user for that job has not ended, that one is the answer, so that asking twice starts one.
+   */
+  async retryJob(jobId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
+    const job = await this.#sql.one(
+      RETRIED_JOB,
+      `select j.run_id, j.kind, j.build_name, j.machine, j.suites, r.spec, r.submitter from job j join run r on r.id = j.run_id
+       where j.id = $1`,
+      [jobId],
+    );
+    if (job === null) throw notFound('job', jobId);
+    const feasible = await this.examineSpec(narrowed(job));
+    const what = job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? '?'}/${job.build_name}`;
+    const trigger: Trigger = {
+      kind: 'user',
+      detail: `${user.name}, ${what} again after ${job.run_id}`,
+      by: user.name,
+      submitter: job.submitter === user.id ? user.id : null,
+    };
+    const id = await this.#sql.transaction(async (tx) => {
+      // Two requests at once: the second one waits here and finds the run of the first.
+      const locked = await this.#jobs.lock(tx, jobId);
+      if (locked === null) throw notFound('job', jobId);
+      if (locked.state !== 'ended') {
+        throw new ProblemError(409, 'job-open', 'the job has not ended', {
+          detail: 'cancel its run first, or wait for its end',
+        });
+      }
+      const open = await tx.one(
+        pick(columnsOf(Run), 'id'),
+        `select id from run where retry_of = $1 and submitted_by = $2 and state <> 'ended' order by created_at limit 1`,
+        [jobId, user.name],
+      );
+      return open?.id ?? (await this.store(tx, feasible, trigger, jobId));
+    });
+    return this.#view.summary(id);
+  }
+
   /** Removes a run whose jobs, builds and deliveries are gone or forget it already. */
   async remove(tx: Queries, runId: string): Promise<void> {
     await tx.run('delete from run where id = $1', [runId]);
@@ -205,6 +257,26 @@ export class RunService {
     }
     return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
   }
+}
+
+/** The spec of a run with one of its jobs alone. A build is made and tested wherever the run tested it. */
+function narrowed({ spec, kind, build_name: name, machine, suites }: RowOf<typeof RETRIED_JOB>): RunSpec {
+  const builds = spec.builds.filter((build) => build.name === name);
+  if (kind === 'build' || machine === null) return { ...spec, builds };
+  const wanted = suites ?? spec.suites;
+  return {
+    name: spec.name,
+    builds: builds.map((build) => ({
+      name: build.name,
+      ...(build.series === undefined ? {} : { series: build.series }),
+      ...(build.config === undefined ? {} : { config: build.config }),
+      ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
+    })),
+    suites: wanted,
+    machines: { names: [machine] },
+    priority: spec.priority,
+    timeouts: spec.timeouts,
+  };
 }
 
 /** The job of each build that no stored bundle is named for. */

@@ -8,6 +8,7 @@ import { Build } from './builds.js';
 @Index('run_verdict', ['verdict', 'createdAt'], { where: `state = 'ended'` })
 @Index('run_open', ['createdAt'], { where: `state <> 'ended'` })
 @Index('run_submitted_by', ['submittedBy', 'createdAt'])
+@Index('run_retry_of', ['retryOf'], { where: 'retry_of is not null' })
 export class Run {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'run_pkey' })
   id: string;
@@ -31,6 +32,9 @@ export class Run {
   /** Name of the user or webhook that submitted it; empty where that was not recorded. */
   @Column('text', { default: '' })
   submittedBy: string;
+  /** The job that it repeats, which retention may have removed; null = it was submitted by itself. */
+  @Column('uuid', { nullable: true })
+  retryOf: string | null;
   @Column('boolean', { default: false })
   cancelRequested: boolean;
   /** Roll-ups, kept in the transactions that change what they sum up. */

@@ -11,7 +11,7 @@ import {
 } from '@peerlab/contracts';
 import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
-import { joinMbox, splitMbox } from '../builds/series-text.js';
+import { joinMbox, readMbox, splitMbox } from '../builds/series-text.js';
 import { snapshotOf } from '../channels/change-feed.js';
 import { bearerOf } from '../platform/auth/token.service.js';
 import { AllowedHosts } from '../platform/http/allowed-hosts.js';
@@ -109,6 +109,8 @@ const CASES: [name: string, work: (text: string) => unknown, worst: (size: numbe
   ['a patch: blanks between words', patch, (size) => `Subject: ?=${times(' ', size)}x\n\n${DIFF}`],
   ['a patch: folded header lines', patch, (size) => `Subject: a\n${times(' \t\n', size)}\n${DIFF}`],
   ['the header of a mail', mailHeaderEnd, (size) => `From ${times('a:\n', size)}`],
+  ['an mbox: subjects', readMbox, (size) => times(`${FROM}Subject: [0/\n\n${DIFF}`, size)],
+  ['an mbox: a long subject', readMbox, (size) => `${FROM}Subject: ${times('[0/', size)}\n\n`],
   ['an mbox: separators', splitMbox, (size) => times(FROM, size)],
   ['an mbox: nearly separators', splitMbox, (size) => times(`From ${' '.repeat(40)}\n`, size)],
   ['an mbox: quoted lines', splitMbox, (size) => `${FROM}${DIFF}${times('>', size)}\n${FROM}${DIFF}`],

@@ -80,7 +80,7 @@ export function SubmitPage(): ReactNode {
       <div className="submit">
         <section aria-label="Form" className="card submit-form">
           <Suspense fallback={<Loading what="the form" />}>
-            <RunForm yaml={yaml} problems={problems} onChange={edit} />
+            <RunForm yaml={yaml} problems={problems} series={check.data?.series ?? []} onChange={edit} />
           </Suspense>
         </section>
         <section aria-label="Editor" className="submit-editor">

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { waitingText } from './waiting-text.js';
 import { AttemptBox } from './AttemptBox.js';
+import { RetryJob } from './RetryJob.js';
 
 /** One job of a run: what it builds or where it tests, why it waits, and its attempts, newest first. */
 export function JobCard({ job }: { job: JobView }): ReactNode {
@@ -40,6 +41,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
         </h3>
         {job.combination !== null && <PathChip kind={job.combination.identity.pathKind} />}
         <span className="push row">
+          {job.state === 'ended' && <RetryJob job={job} />}
           {job.verdict !== null && <VerdictMark verdict={job.verdict} long />}
           {(job.state !== 'ended' || job.verdict === null) && <StateBadge state={job.state} />}
         </span>

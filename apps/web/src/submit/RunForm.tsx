@@ -1,5 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
-import { PathKind, RunSpec, SUITES, Timeouts, type ProblemItem } from '@peerlab/contracts';
+import {
+  PathKind,
+  RunSpec,
+  seriesText,
+  SUITES,
+  Timeouts,
+  type CheckedSeries,
+  type ProblemItem,
+} from '@peerlab/contracts';
 import { useId, useMemo, useState, type ReactNode } from 'react';
 import { fleetQuery } from '../api/queries.js';
 import {
@@ -19,12 +27,14 @@ const ATTEMPT = Timeouts.shape.attemptSeconds.unwrap();
 interface RunFormProps {
   yaml: string;
   problems: readonly ProblemItem[];
+  /** What the check found in the mboxes. */
+  series: readonly CheckedSeries[];
   /** Every change of the form is a change of the YAML. */
   onChange: (yaml: string) => void;
 }
 
 /** The run as a form. It has no state of its own: it reads the YAML and changes it in place, and keeps comments. */
-export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
+export function RunForm({ yaml, problems, series, onChange }: RunFormProps): ReactNode {
   const reading = useMemo(() => readForm(yaml), [yaml]);
   // While the text cannot be parsed, the last form stays, greyed out.
   const [last, setLast] = useState<Form | null>(null);
@@ -49,7 +59,7 @@ export function RunForm({ yaml, problems, onChange }: RunFormProps): ReactNode {
               />
             )}
           </Field>
-          <Builds form={form} yaml={yaml} problemAt={problemAt} onChange={onChange} />
+          <Builds form={form} yaml={yaml} series={series} problemAt={problemAt} onChange={onChange} />
           <Choices
             title="Suites"
             all={[...new Set([...SUITES, ...form.suites])]}
@@ -112,11 +122,13 @@ function Field({
 function Builds({
   form,
   yaml,
+  series,
   problemAt,
   onChange,
 }: {
   form: Form;
   yaml: string;
+  series: readonly CheckedSeries[];
   problemAt: (field: string) => string | null;
   onChange: (yaml: string) => void;
 }): ReactNode {
@@ -154,6 +166,13 @@ function Builds({
             >
               ×
             </button>
+            {series
+              .filter(({ build, buildIndex }) => buildIndex === index && build === name)
+              .map((each) => (
+                <p key={each.index} className="muted form-series">
+                  {seriesText(each)}
+                </p>
+              ))}
           </div>
         );
       })}

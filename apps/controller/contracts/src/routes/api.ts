@@ -163,6 +163,17 @@ export const ROUTES = {
     params: z.object({ prefix: IdPrefix }),
     response: z.array(FoundId),
   },
+  /**
+   * A new run of one job that has ended: its build on its machine with its suites. While such a run of the caller has
+   * not ended, it is the answer. 409 while the job has not ended.
+   */
+  retryJob: {
+    method: 'POST',
+    path: '/api/v1/jobs/:job/retry',
+    access: 'user',
+    params: z.object({ job: z.uuid() }),
+    response: RunSummary,
+  },
   /** Verdict and counts as a picture for a README or a pull request. */
   getBadge: { method: 'GET', path: '/api/v1/runs/:run/badge.svg', access: 'public', params: RunParams },
   getAttempt: {

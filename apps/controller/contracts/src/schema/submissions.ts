@@ -7,6 +7,29 @@ import { ProblemItem } from './problem.js';
 export const TemplateView = z.object({ name: Name, description: z.string(), yaml: z.string() });
 export type TemplateView = z.infer<typeof TemplateView>;
 
+/** Subjects of an mbox that a check names; it counts the others. */
+export const SUBJECTS_MAX = 50;
+
+/** The patches of one mbox of a run file, as the builder will take them. */
+export const CheckedSeries = z.object({
+  build: Name,
+  /** Its place in the list of builds, and in that build's series; both from 0. */
+  buildIndex: z.number().int().nonnegative(),
+  index: z.number().int().nonnegative(),
+  patches: z.number().int().nonnegative(),
+  /** Of the first SUBJECTS_MAX patches; a diff without a mail header has an empty one. */
+  subjects: z.array(z.string()).max(SUBJECTS_MAX),
+});
+export type CheckedSeries = z.infer<typeof CheckedSeries>;
+
+/** `2 patches: mm: one; mm: two`. */
+export function seriesText({ patches, subjects }: Pick<CheckedSeries, 'patches' | 'subjects'>): string {
+  const count = patches === 1 ? '1 patch' : `${patches} patches`;
+  const named = subjects.map((subject) => (subject === '' ? 'without a subject' : subject));
+  const more = patches - named.length;
+  return `${count}: ${named.join('; ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** Answer to a dry run of a submission. */
 export const SubmissionReport = z.object({
   ok: z.boolean(),
@@ -24,6 +47,8 @@ export const SubmissionReport = z.object({
       start: ExpectedStart,
     }),
   ),
+  /** What is in the mboxes of the run. */
+  series: z.array(CheckedSeries),
   /** Machines that do not match, and why. */
   unmatched: z.array(z.object({ machine: Name, why: z.string() })),
 });
