@@ -2,8 +2,9 @@ import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
 import { findKernelCell } from './grid/kernel-model.js';
 import { reasonKind } from './grid/model.js';
-import { toneOf } from './logs/alarm.js';
+import { ktapClass, toneOf } from './logs/alarm.js';
 import { cleanLine, colouredParts, plainLine } from './logs/ansi.js';
+import { plainFinder } from './logs/query.js';
 import { addMbox, buildNameOf } from './submit/add-mbox.js';
 import { placeOf } from './submit/completion/place.js';
 import { nextIndent } from './submit/text-change.js';
@@ -28,6 +29,12 @@ const CASES: [name: string, work: (text: string) => unknown, worst: (size: numbe
   ['a log line: a failed test', tone, (size) => `not ok ${times('1', size)} # SKIP`],
   ['a log line: blanks', tone, (size) => times(' ', size)],
   ['a log line: errors that are none', tone, (size) => times('fatal error ', size)],
+  ['a log line: blanks of KTAP', ktapClass, times.bind(null, ' ')],
+  [
+    'a log line: a plain search',
+    plainFinder({ text: 'aab', isRegex: false, isCaseSensitive: false }),
+    times.bind(null, 'aa'),
+  ],
   ['a reason', reasonKind, (size) => times('0x', size)],
   ['the name of a cell', cell, (size) => `a/${times('@', size)}\u2028@`],
   ['the name of a file', buildNameOf, (size) => times('-.mbox', size)],

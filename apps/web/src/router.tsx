@@ -55,7 +55,7 @@ const attempt = createRoute({
     if (cause !== 'enter') return;
     void queries.prefetchQuery(attemptQuery(params.attempt));
     const { view, stream, line } = AttemptSearch.parse(location.search);
-    if (view === 'evidence' || stream === undefined || line === undefined) return;
+    if (view === 'evidence' || stream === undefined || stream === 'all' || line === undefined) return;
     void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES));
   },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),

@@ -17,6 +17,7 @@ import { z } from 'zod';
  * still opens the page.
  */
 const text = z.string().max(2000).optional().catch(undefined);
+const flag = z.literal('on').optional().catch(undefined);
 const line = z.coerce.number().int().min(1).optional().catch(undefined);
 
 export const GridSearch = z.object({
@@ -135,10 +136,23 @@ export const AttemptSearch = z.object({
   verdict: Verdict.optional().catch(undefined),
   /** Of the results; absent = what needs a look first. */
   sort: z.enum(['run', 'time', 'name']).optional().catch(undefined),
-  stream: z.enum(LOG_STREAMS).optional().catch(undefined),
+  /** `all` = merged by time. */
+  stream: z
+    .enum([...LOG_STREAMS, 'all'])
+    .optional()
+    .catch(undefined),
   /** First and last marked line, from 1. */
   line,
   to: line,
+  /** What is searched for in the log. */
+  q: text,
+  /** Whether that is a regular expression, whether case counts, and whether only lines that match are shown. */
+  regex: flag,
+  case: flag,
+  hits: flag,
+  /** Long lines are wrapped; each line has its time. */
+  wrap: flag,
+  time: flag,
 });
 export type AttemptSearch = z.infer<typeof AttemptSearch>;
 

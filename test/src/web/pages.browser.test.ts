@@ -30,6 +30,8 @@ checkEveryPage(
     'live run': () => `/runs/${app.farm.liveRun}`,
     attempt: () => `/attempts/${firstJob().attempt.id}`,
     log: () => `/attempts/${firstJob().attempt.id}?view=log&stream=serial&line=701`,
+    'log of all streams': () =>
+      `/attempts/${firstJob().attempt.id}?view=log&stream=all&q=alias&regex=on&time=on&wrap=on`,
     machines: () => '/machines',
     machine: () => '/machines/v-switch',
     submit: () => '/submit',
@@ -38,6 +40,7 @@ checkEveryPage(
   {
     'kernels with metrics': (page) => page.locator('tbody.metrics').waitFor(),
     log: (page) => page.locator('.log-marked').waitFor(),
+    'log of all streams': (page) => page.locator('.log-row').first().waitFor(),
     submit: (page) => page.getByText('6 jobs on 3 machines').waitFor(),
   },
 );

@@ -15,7 +15,7 @@ builds: [{name: a, bundle: ${manifest.key}}, {name: b, bundle: ${manifest.key}, 
 suites: [p2p-functional, p2p-perf]
 suiteMachines: {p2p-functional: {names: [m1]}}
 `;
-  await farm.call('setMachine', { params: { machine: 'm2' }, body: { desired: 'drained' } });
+  await farm.call('setMachine', { params: { machine: 'm2' }, body: { desired: 'drained', reason: 'new cables' } });
   const { id } = await farm.call('submitRun', { body: { yaml } });
   const first = await farm.call('getRun', { params: { run: id } });
   const job = first.jobViews.find(({ build, machine }) => build === 'b' && machine === 'm2')?.id ?? '';

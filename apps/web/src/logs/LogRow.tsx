@@ -1,54 +1,74 @@
 import type { LogStream } from '@peerlab/contracts';
 import { memo, type ReactNode } from 'react';
 import { exactText } from '../ui/time.js';
-import { toneOf } from './alarm.js';
+import { ktapClass, toneOf } from './alarm.js';
 import { cleanLine, colouredParts, plainLine } from './ansi.js';
 import type { HeldLine } from './log-store.js';
+import type { Ranges } from './query.js';
 
 interface LogRowProps {
+  /** Number of the line in its stream, from 0. */
   seq: number;
   line: HeldLine;
   stream: LogStream;
-  needle: string;
+  /** Places that the search found. */
+  ranges?: Ranges | undefined;
   isFound: boolean;
   isMarked: boolean;
+  /** Names the stream of each line, where there are several. */
+  showStream?: boolean;
+  showTime?: boolean;
   /** Address of the whole log when only a part is shown. */
   page?: string;
 }
 
-/** One line: its number as a link, its time in the tooltip, its text. The list handles clicks on the number. */
+/** One line: its number as a link, its time, its text. The list handles clicks on the number. */
 export const LogRow = memo(function LogRow({
   seq,
   line,
   stream,
-  needle,
+  ranges,
   isFound,
   isMarked,
+  showStream = false,
+  showTime = false,
   page = '',
 }: LogRowProps): ReactNode {
   const classes = ['log-row'];
   if (isMarked) classes.push('log-marked');
   if (isFound) classes.push('log-found');
-  if (typeof line === 'object' && line.gap !== undefined) classes.push('log-warning');
-  const tone = line === undefined || line === 'gap' ? null : toneOf(stream, line.text);
+  const isHeld = typeof line === 'object';
+  if (isHeld && line.gap !== undefined) classes.push('log-warning');
+  const tone = isHeld ? toneOf(stream, line.text) : null;
   if (tone !== null) classes.push(`log-${tone}`);
+  if (isHeld && stream === 'test') classes.push(ktapClass(plainLine(line.text)));
   return (
-    <div className={classes.join(' ')} title={typeof line === 'object' ? exactText(line.at) : undefined}>
+    <div className={classes.join(' ')} title={isHeld ? exactText(line.at) : undefined}>
       <a
         href={`${page}#L${seq + 1}`}
         className="log-number"
         data-seq={seq}
+        data-stream={stream}
         tabIndex={-1}
-        aria-label={`line ${seq + 1}`}
+        aria-label={showStream ? `${stream} line ${seq + 1}` : `line ${seq + 1}`}
       >
         {seq + 1}
       </a>
-      <LineText line={line} needle={needle} />
+      {showStream && <span className={`log-stream stream-${stream}`}>{stream}</span>}
+      {showTime && <span className="log-time">{isHeld ? timeText(line.at) : ''}</span>}
+      <LineText line={line} ranges={ranges} />
     </div>
   );
 });
 
-function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNode {
+/** Local time of day to the millisecond. */
+export function timeText(at: number): string {
+  const time = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+}
+
+function LineText({ line, ranges }: { line: HeldLine; ranges: Ranges | undefined }): ReactNode {
   if (line === undefined) return <span className="log-text muted">…</span>;
   if (line === 'gap') return <span className="log-text log-gap">this line was lost (gap in the stream)</span>;
   if (line.gap !== undefined) return <span className="log-text log-gap">{line.text}</span>;
@@ -58,15 +78,12 @@ function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNo
         <span className="log-continues" title="continues the line above" aria-label="continues the line above">
           ↪
         </span>
-        <LineText line={{ seq: line.seq, at: line.at, text: line.text }} needle={needle} />
+        <LineText line={{ seq: line.seq, at: line.at, text: line.text }} ranges={ranges} />
       </>
     );
   }
-  if (needle !== '') {
-    const text = plainLine(line.text);
-    if (text.toLowerCase().includes(needle.toLowerCase())) {
-      return <span className="log-text">{highlighted(text, needle)}</span>;
-    }
+  if (ranges !== undefined && ranges.length > 0) {
+    return <span className="log-text">{highlighted(plainLine(line.text), ranges)}</span>;
   }
   const text = cleanLine(line.text);
   if (text.includes('\u001b')) {
@@ -83,15 +100,13 @@ function LineText({ line, needle }: { line: HeldLine; needle: string }): ReactNo
   return <span className="log-text">{text}</span>;
 }
 
-function highlighted(text: string, needle: string): ReactNode[] {
+function highlighted(text: string, ranges: Ranges): ReactNode[] {
   const parts: ReactNode[] = [];
-  const lower = text.toLowerCase();
-  const wanted = needle.toLowerCase();
-  let from = 0;
-  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
-    parts.push(text.slice(from, at), <mark key={at}>{text.slice(at, at + wanted.length)}</mark>);
-    from = at + wanted.length;
+  let end = 0;
+  for (const [from, to] of ranges) {
+    parts.push(text.slice(end, from), <mark key={from}>{text.slice(from, to)}</mark>);
+    end = to;
   }
-  parts.push(text.slice(from));
+  parts.push(text.slice(end));
   return parts;
 }

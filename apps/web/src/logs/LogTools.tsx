@@ -1,42 +1,65 @@
 import type { LogStream } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import type { AttemptSearch } from '../search.js';
 import { Download } from '../ui/Download.js';
+import { FilterField } from '../ui/FilterField.js';
+
+/** The parts of the address that say how a log is shown. */
+export type LogOptions = Pick<AttemptSearch, 'q' | 'regex' | 'case' | 'hits' | 'wrap' | 'time'>;
 
 interface LogToolsProps {
   attemptId: string;
-  stream: LogStream;
-  needle: string;
-  onNeedle: (needle: string) => void;
+  /** Absent where several are shown: each has a file of its own. */
+  stream: LogStream | undefined;
+  options: LogOptions;
+  onOptions: (next: LogOptions) => void;
+  /** What is wrong with the expression. */
+  problem: string | null;
+  /** What the search found; null while nothing is searched for. */
+  found: string | null;
   onFind: (direction: 1 | -1) => void;
   onError: (direction: 1 | -1) => void;
   status: string;
 }
 
-/** Search, error stepping and download of the stream below. */
-export function LogTools({ attemptId, stream, needle, onNeedle, onFind, onError, status }: LogToolsProps): ReactNode {
+/** Search, error stepping, how lines are shown, and download of the log below. */
+export function LogTools(props: LogToolsProps): ReactNode {
+  const { attemptId, stream, options, onOptions, problem, found, onFind, onError, status } = props;
+  const hasText = (options.q ?? '') !== '';
   return (
     <div className="log-tools">
-      <input
-        type="search"
-        data-filter
-        aria-label="Search the log"
-        placeholder="Search the log   ( / )"
-        spellCheck={false}
-        value={needle}
-        onChange={(event) => onNeedle(event.target.value)}
+      <span
+        className="log-search"
         onKeyDown={(event) => {
-          if (event.key === 'Enter') onFind(event.shiftKey ? -1 : 1);
-          if (event.key === 'Escape') event.currentTarget.blur();
+          if (event.key === 'Enter' && event.target instanceof HTMLInputElement) onFind(event.shiftKey ? -1 : 1);
         }}
-      />
+      >
+        <FilterField
+          label="Search the log"
+          placeholder="Search the log   ( / )"
+          value={options.q ?? ''}
+          problem={problem}
+          onChange={(q) => onOptions({ q: q || undefined })}
+        />
+      </span>
       <span className="joined">
-        <button type="button" onClick={() => onFind(-1)} disabled={needle === ''} aria-label="previous match">
+        <Toggle name="case" text="Aa" label="upper and lower case differ" {...{ options, onOptions }} />
+        <Toggle name="regex" text=".*" label="regular expression" {...{ options, onOptions }} />
+        <Toggle name="hits" text="≡" label="only lines that match" {...{ options, onOptions }} />
+      </span>
+      <span className="joined">
+        <button type="button" onClick={() => onFind(-1)} disabled={!hasText} aria-label="previous match">
           ↑
         </button>
-        <button type="button" onClick={() => onFind(1)} disabled={needle === ''} aria-label="next match">
+        <button type="button" onClick={() => onFind(1)} disabled={!hasText} aria-label="next match">
           ↓
         </button>
       </span>
+      {found !== null && (
+        <span className="muted number" role="status">
+          {found}
+        </span>
+      )}
       <span className="joined">
         <button type="button" onClick={() => onError(-1)} title="previous error (p)">
           ↑ error
@@ -45,17 +68,48 @@ export function LogTools({ attemptId, stream, needle, onNeedle, onFind, onError,
           ↓ error
         </button>
       </span>
+      <span className="joined">
+        <Toggle name="wrap" text="wrap" label="wrap long lines" {...{ options, onOptions }} />
+        <Toggle name="time" text="time" label="show the time of each line" {...{ options, onOptions }} />
+      </span>
       <span className="muted log-status" role="status">
         {status}
       </span>
-      <Download
-        className="push"
-        route="getRawLog"
-        call={{ params: { attempt: attemptId, stream } }}
-        fileName={`${stream}.log`}
-      >
-        Raw
-      </Download>
+      {stream !== undefined && (
+        <Download
+          className="push"
+          route="getRawLog"
+          call={{ params: { attempt: attemptId, stream } }}
+          fileName={`${stream}.log`}
+        >
+          Raw
+        </Download>
+      )}
     </div>
+  );
+}
+
+function Toggle({
+  name,
+  text,
+  label,
+  options,
+  onOptions,
+}: Pick<LogToolsProps, 'options' | 'onOptions'> & {
+  name: 'regex' | 'case' | 'hits' | 'wrap' | 'time';
+  text: string;
+  label: string;
+}): ReactNode {
+  const isOn = options[name] === 'on';
+  return (
+    <button
+      type="button"
+      aria-pressed={isOn}
+      aria-label={label}
+      title={label}
+      onClick={() => onOptions({ [name]: isOn ? undefined : 'on' })}
+    >
+      {text}
+    </button>
   );
 }

@@ -1,13 +1,13 @@
-import type { LogStream } from '@peerlab/contracts';
+import type { AttemptSummary, LogStream } from '@peerlab/contracts';
 import {
   useCallback,
   useEffect,
   useEffectEvent,
   useLayoutEffect,
+  useMemo,
   useRef,
   useState,
   useSyncExternalStore,
-  type MouseEvent,
   type ReactNode,
 } from 'react';
 import { useKeys } from '../keys.js';
@@ -15,12 +15,17 @@ import { countText } from '../ui/numbers.js';
 import { REM_PX } from '../ui/root-font.js';
 import { ErrorNotice } from '../ui/section.js';
 import { isErrorLine } from './alarm.js';
+import { firstProblem } from './first-problem.js';
+import { hitsText, firstFrom, nextHit } from './hits.js';
+import { HitStrip } from './HitStrip.js';
 import type { LogStore } from './log-store.js';
-import { LogRow } from './LogRow.js';
-import { LogTools } from './LogTools.js';
+import { LogRows } from './LogRows.js';
+import { LogTools, type LogOptions } from './LogTools.js';
 import { LongList, longScale } from './long-scroll.js';
-import { plainLine } from './ansi.js';
-import { emptyText, useLogStore } from './use-log-store.js';
+import { allRows, foldedAtFirst, hitRows, stageRows, stageSpans } from './row-map.js';
+import { useFinder } from './use-finder.js';
+import { useLogSearch } from './use-log-search.js';
+import { emptyText } from './use-log-store.js';
 
 /** Height of a line in pixels; must equal --log-line in styles/logs.css. */
 const LINE_PX = 1.125 * REM_PX;
@@ -35,178 +40,240 @@ export interface MarkedLines {
 
 interface LogViewProps {
   attemptId: string;
-  stream: LogStream;
-  /** Number of lines known so far. */
-  lines: number;
+  store: LogStore;
+  /** Whether the attempt has ended: then its log opens at its first problem. */
+  hasEnded: boolean;
+  /** Stages that fold; none in a log of one stream. */
+  stages: AttemptSummary['stages'];
   marked: MarkedLines | null;
-  onMark: (marked: MarkedLines) => void;
+  onMark: (stream: LogStream, marked: MarkedLines) => void;
+  options: LogOptions;
+  onOptions: (next: LogOptions) => void;
 }
 
 /**
- * One stream of an attempt: any number of lines, fetched by range as they come into view, following
- * the tail while the view is at the end.
+ * A log of any number of lines, fetched by range as they come into view. While the view is at the end it follows the tail;
+ * scrolled up it pauses and counts what arrives.
  */
-export function LogView({ attemptId, stream, lines, marked, onMark }: LogViewProps): ReactNode {
-  const store = useLogStore(attemptId, stream, Math.max(0, (marked?.first ?? lines) - 1));
+export function LogView(props: LogViewProps): ReactNode {
+  const { attemptId, store, hasEnded, stages, marked, onMark, options, onOptions } = props;
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
-  const [isFollowing, setFollowing] = useState(marked === null);
+  const query = useMemo(
+    () => ({ text: options.q ?? '', isRegex: options.regex === 'on', isCaseSensitive: options.case === 'on' }),
+    [options.q, options.regex, options.case],
+  );
+  /** Number of lines when the person left the end; null while following. */
+  const [pausedAt, setPausedAt] = useState<number | null>(marked === null ? null : 0);
   const [found, setFound] = useState<number | null>(null);
-  const [needle, setNeedle] = useState('');
+  const [hasWrapped, setWrapped] = useState(false);
+  const [folded, setFolded] = useState(() => foldedAtFirst(stages));
   const frame = useRef<HTMLDivElement>(null);
   const [list] = useState(() => new LongList(LINE_PX));
-  const { from, to, startPx } = useSyncExternalStore(list.subscribe, list.view);
+  const { from, to, startPx, first, seen } = useSyncExternalStore(list.subscribe, list.view);
   useLayoutEffect(() => list.attach(frame.current), [list]);
-  useLayoutEffect(() => list.setCount(total), [list, total]);
-  useEffect(() => {
-    // The store drops chunks that were not used for long; for chunks that it has, this does nothing.
-    if (version >= 0 && to > from) store.ensure(from, to - 1);
-  }, [store, version, from, to]);
 
-  useEffect(() => {
-    if (isFollowing && total > 0) list.scrollToLine(total - 1, 'end');
-  }, [isFollowing, total, list]);
-
-  const jump = useCallback(
-    (seq: number) => {
-      setFollowing(false);
-      list.scrollToLine(seq, 'center');
-    },
-    [list],
+  const search = useLogSearch(store, query, () => lineAt(list.first()));
+  const showsHits = options.hits === 'on' && query.text !== '';
+  const spans = useMemo(
+    () => (version >= 0 && stages.length > 0 ? stageSpans(stages, store) : []),
+    [stages, store, version],
   );
-  const isReady = total > 0;
-  const openMarked = useEffectEvent(() => {
-    if (marked !== null) list.scrollToLine(Math.min(marked.first, total) - 1, 'center');
+  const rows = useMemo(
+    () => (showsHits ? hitRows(search.hits) : spans.length > 0 ? stageRows(spans, folded, total) : allRows(total)),
+    [showsHits, search.hits, spans, folded, total],
+  );
+  /** The line of a row, or the one below the head of a stage. */
+  const lineAt = (row: number): number => {
+    const lines = [row, row + 1].map((each) => rows.at(Math.max(0, Math.min(each, rows.count - 1))));
+    return lines.find((each) => typeof each === 'number') ?? 0;
+  };
+  const isWrapped = options.wrap === 'on';
+  // Wrapped lines are higher: the last one can be scrolled to the top.
+  const count = rows.count + (isWrapped ? Math.max(0, seen - 1) : 0);
+  useLayoutEffect(() => list.setCount(count), [list, count]);
+  useEffect(() => {
+    // For chunks that the store has, this does nothing; the text of hits came with the search.
+    if (version < 0 || to <= from || showsHits) return;
+    const last = rows.at(Math.min(to, rows.count) - 1);
+    const begin = rows.at(Math.min(from, rows.count - 1));
+    if (typeof begin === 'number' && typeof last === 'number' && rows.count > 0) store.ensure(begin, last);
+  }, [store, version, from, to, rows, showsHits]);
+
+  const isFollowing = pausedAt === null;
+  useEffect(() => {
+    if (isFollowing && count > 0) list.scrollToLine(count - 1, 'end');
+  }, [isFollowing, count, list]);
+
+  const [target, setTarget] = useState<{ line: number } | null>(null);
+  const showTarget = useEffectEvent(() => {
+    if (target !== null) list.scrollToLine(rows.rowOf(target.line), 'center');
   });
+  useEffect(() => showTarget(), [target]);
+  const jump = useCallback(
+    (line: number) => {
+      setPausedAt((before) => before ?? store.total());
+      const span = spans.find((each) => each.from <= line && line < each.to);
+      if (span !== undefined) setFolded((before) => new Set([...before].filter((stage) => stage !== span.stage)));
+      setFound(line);
+      setTarget({ line });
+    },
+    [store, spans],
+  );
+
+  const isReady = total > 0;
+  const [opened, setOpened] = useState<string | null>(null);
+  const open = useEffectEvent((signal: AbortSignal) => {
+    if (marked !== null) {
+      setPausedAt(store.total());
+      setTarget({ line: Math.min(marked.first, store.total()) - 1 });
+    } else if (hasEnded && query.text === '') {
+      void firstProblem(store, signal)
+        .catch(() => null)
+        .then((line) => {
+          // A person who scrolled or searched meanwhile is left alone.
+          if (line === null || signal.aborted || hasActed.current) return;
+          setOpened(`first problem: line ${countText(line + 1)}`);
+          jump(line);
+        });
+    }
+  });
+  const hasActed = useRef(false);
   useEffect(() => {
     // Only once the total is known: a later mark comes from a click on a visible line and must not scroll.
-    if (isReady) openMarked();
+    const controller = new AbortController();
+    if (isReady) open(controller.signal);
+    return () => controller.abort();
   }, [isReady]);
 
-  const search = useFinder(store, jump, setFound);
-  const searchFrom = (direction: 1 | -1): number => {
-    if (found !== null) return found + direction;
-    return direction === 1 ? list.first() : list.first() - 1;
-  };
-  const findText = (direction: 1 | -1): void => {
-    const lower = needle.toLowerCase();
-    if (lower !== '')
-      search.run(searchFrom(direction), direction, (text) => plainLine(text).toLowerCase().includes(lower));
-  };
+  const finder = useFinder(store, jump);
+  const here = (direction: 1 | -1): number => found ?? lineAt(list.first()) - (direction === 1 ? 1 : 0);
+  const [wanted, setWanted] = useState<1 | -1 | null>(null);
+  const step = useEffectEvent((direction: 1 | -1) => {
+    const next = nextHit(search.hits, here(direction), direction);
+    // Until all is searched, a hit in this direction may still come.
+    if (next === null ? search.share < 1 && search.problem === null : next.hasWrapped && search.share < 1) return;
+    setWanted(null);
+    const line = search.hits[next?.place ?? -1];
+    if (line === undefined) return;
+    setWrapped(next?.hasWrapped ?? false);
+    jump(line);
+  });
+  useEffect(() => {
+    if (wanted !== null && query.text !== '') step(wanted);
+  }, [wanted, search, query.text]);
   const findError = (direction: 1 | -1): void =>
-    search.run(searchFrom(direction), direction, (text) => isErrorLine(stream, text));
+    finder.run(here(direction) + direction, direction, (text, stream) => isErrorLine(stream, text));
   const follow = (): void => {
     setFound(null);
-    setFollowing(true);
-    if (total > 0) list.scrollToLine(total - 1, 'end');
+    setPausedAt(null);
+    if (count > 0) list.scrollToLine(count - 1, 'end');
   };
   useKeys({ nextError: () => findError(1), previousError: () => findError(-1), follow });
 
+  const place = found === null ? -1 : firstFrom(search.hits, found);
   const error = store.error();
+  const newLines = pausedAt === null ? 0 : Math.max(0, total - pausedAt);
+  const isDone = store.complete();
+  const shownRows = (
+    <LogRows
+      store={store}
+      version={version}
+      rows={rows}
+      from={isWrapped ? (isFollowing ? Math.max(0, rows.count - seen) : first) : from}
+      to={Math.min(rows.count, isWrapped && !isFollowing ? first + seen : to)}
+      query={query}
+      kept={search.lines}
+      found={found}
+      marked={store.stream === 'all' ? null : marked}
+      showTime={options.time === 'on'}
+      onMark={onMark}
+      onFold={(stage) =>
+        setFolded((before) => {
+          const next = new Set(before);
+          if (!next.delete(stage)) next.add(stage);
+          return next;
+        })
+      }
+    />
+  );
   return (
-    <div className="log">
+    <div className={isWrapped ? 'log log-wrapped' : 'log'} onKeyDown={() => (hasActed.current = true)}>
       <LogTools
-        stream={stream}
-        needle={needle}
-        onNeedle={(next) => {
-          setNeedle(next);
-          setFound(null);
-        }}
-        onFind={findText}
-        onError={findError}
-        status={search.status ?? heldText(store)}
         attemptId={attemptId}
+        stream={store.stream === 'all' ? undefined : store.stream}
+        options={options}
+        onOptions={(next) => {
+          hasActed.current = true;
+          onOptions(next);
+        }}
+        problem={search.problem}
+        found={
+          query.text === '' || search.problem !== null
+            ? null
+            : hitsText({
+                count: search.hits.length,
+                place: search.hits[place] === found && found !== null ? place : null,
+                share: search.share,
+                hasWrapped,
+              })
+        }
+        onFind={setWanted}
+        onError={findError}
+        status={[finder.status ?? opened, heldText(store, hasEnded, isFollowing, newLines)].filter(Boolean).join(' · ')}
       />
       {error !== null && <ErrorNotice error={error} retry={store.refresh} />}
-      <div
-        ref={frame}
-        className="log-frame"
-        tabIndex={0}
-        role="region"
-        aria-label={`${stream} log`}
-        onScroll={(event) => {
-          const isUpward = list.noteScroll();
-          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-          // Lines that arrive between a jump to the end and its event also leave the view short of the
-          // end; only a move upwards is the person's wish to stop following.
-          if (scrollHeight - scrollTop - clientHeight < FOLLOW_PX) setFollowing(true);
-          else if (isUpward) setFollowing(false);
-        }}
-      >
-        {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
-        <div style={{ height: longScale(total, LINE_PX).canvas }} className="log-canvas">
-          <div
-            className="log-rows"
-            style={{ transform: `translateY(${startPx}px)` }}
-            onClick={(event) => {
-              const number = clickedLine(event);
-              if (number === null) return;
-              event.preventDefault();
-              const anchor = event.shiftKey && marked !== null ? marked.first : number;
-              onMark({ first: Math.min(anchor, number), last: Math.max(anchor, number) });
-            }}
-          >
-            {Array.from({ length: to - from }, (_, place) => from + place).map((index) => (
-              <LogRow
-                key={index}
-                seq={index}
-                line={store.line(index)}
-                stream={stream}
-                needle={needle}
-                isFound={index === found}
-                isMarked={marked !== null && index + 1 >= marked.first && index + 1 <= marked.last}
-              />
-            ))}
+      <div className="log-body">
+        <div
+          ref={frame}
+          className="log-frame"
+          tabIndex={0}
+          role="region"
+          aria-label={`${store.stream} log`}
+          onWheel={() => (hasActed.current = true)}
+          onPointerDown={() => (hasActed.current = true)}
+          onScroll={(event) => {
+            const moved = list.noteScroll();
+            const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+            // The event of a jump comes after it and is no wish of the person: neither that of a jump to the end, from which
+            // lines may have moved the end away, nor that of a jump elsewhere.
+            if (moved > 0 && scrollHeight - scrollTop - clientHeight < FOLLOW_PX) setPausedAt(null);
+            else if (moved < 0) setPausedAt((before) => before ?? total);
+          }}
+        >
+          {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
+          <div style={{ height: longScale(count, LINE_PX).canvas }} className="log-canvas">
+            {isWrapped ? (
+              <div
+                className={isFollowing ? 'log-window log-window-end' : 'log-window'}
+                style={{ height: frame.current?.clientHeight }}
+              >
+                {shownRows}
+              </div>
+            ) : (
+              <div className="log-rows" style={{ transform: `translateY(${startPx}px)` }}>
+                {shownRows}
+              </div>
+            )}
           </div>
         </div>
+        <HitStrip hits={search.hits} total={total} />
       </div>
       {!isFollowing && total > 0 && (
         <button type="button" className="log-latest" onClick={follow}>
-          ↓ Jump to latest
+          {isDone ? '↓ Jump to the end' : '↓ Jump to latest'}
+          {newLines > 0 && <span className="number"> ({countText(newLines)} new)</span>}
         </button>
       )}
     </div>
   );
 }
 
-/** Line number, from 1, whose link was clicked; null for a click elsewhere. */
-function clickedLine(event: MouseEvent): number | null {
-  if (!(event.target instanceof HTMLElement)) return null;
-  const { seq } = event.target.dataset;
-  return seq === undefined ? null : Number(seq) + 1;
-}
-
-function heldText(store: LogStore): string {
+/** What goes on with the log: it ended, it is followed, or it goes on while the reader is elsewhere. */
+function heldText(store: LogStore, hasEnded: boolean, isFollowing: boolean, newLines: number): string {
   const lines = `${countText(store.total())} lines`;
-  return store.complete() ? lines : `${lines}, following`;
-}
-
-/** Runs one search at a time; a new one stops the one before. */
-function useFinder(
-  store: LogStore,
-  jump: (seq: number) => void,
-  onFound: (seq: number) => void,
-): {
-  status: string | null;
-  run: (start: number, direction: 1 | -1, satisfies: (text: string) => boolean) => void;
-} {
-  const running = useRef<AbortController | null>(null);
-  const [status, setStatus] = useState<string | null>(null);
-  useEffect(() => () => running.current?.abort(), []);
-  const run = async (start: number, direction: 1 | -1, satisfies: (text: string) => boolean): Promise<void> => {
-    running.current?.abort();
-    const controller = new AbortController();
-    running.current = controller;
-    setStatus('searching…');
-    const seq = await store.find(start, direction, satisfies, controller.signal);
-    if (controller.signal.aborted) return;
-    if (seq === null) {
-      setStatus(direction === 1 ? 'nothing further below' : 'nothing further above');
-      return;
-    }
-    setStatus(`line ${countText(seq + 1)} of ${countText(store.total())}`);
-    onFound(seq);
-    jump(seq);
-  };
-  return { status, run: (start, direction, satisfies) => void run(start, direction, satisfies) };
+  if (store.complete()) return `${lines}, ended`;
+  if (hasEnded) return `${lines}, ended, the last ones are on their way`;
+  if (isFollowing) return `${lines}, following`;
+  return newLines === 0 ? `${lines}, paused` : `${lines}, paused, ${countText(newLines)} new`;
 }

@@ -77,7 +77,6 @@ export function TailView({
               seq={seq}
               line={store.line(seq)}
               stream={stream}
-              needle=""
               isFound={false}
               isMarked={false}
               page={page}

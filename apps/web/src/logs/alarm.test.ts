@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toneOf } from './alarm.js';
+import { ktapClass, toneOf } from './alarm.js';
 
 describe('toneOf', () => {
   it.each([
@@ -14,5 +14,24 @@ describe('toneOf', () => {
     ['serial', 'systemd[1]: Reached target basic.target', null],
   ] as const)('%s: %s', (stream, text, tone) => {
     expect(toneOf(stream, text)).toBe(tone);
+  });
+});
+
+describe('ktapClass', () => {
+  it.each([
+    ['ok 3 thp_alias', 'ktap-ok'],
+    ['    ok 1 nested', 'ktap-ok'],
+    ['not ok 3 thp_alias', 'ktap-not-ok'],
+    ['Bail out! no device', 'ktap-not-ok'],
+    ['ok 3 thp_alias # SKIP no device', 'ktap-excused'],
+    ['not ok 3 thp_alias # TODO', 'ktap-excused'],
+    ['# test: thp_alias', 'ktap-case'],
+    ['# proof: {}', 'ktap-note'],
+    ['KTAP version 1', 'ktap-note'],
+    ['1..40', 'ktap-note'],
+    ['ok', ''],
+    ['okay 3', ''],
+  ])('%s: %s', (line, name) => {
+    expect(ktapClass(line)).toBe(name);
   });
 });

@@ -27,6 +27,19 @@ export function toneOf(stream: LogStream, text: string): LineTone {
   }
 }
 
+const KTAP_OK = /^\s*ok \d/;
+const KTAP_FRAME = /^\s*(?:1\.\.\d|(?:KTAP|TAP) version \d)/;
+
+/** What a line of a suite's output is, as a class name of styles/logs.css; empty for what is none of these. */
+export function ktapClass(line: string): '' | 'ktap-ok' | 'ktap-not-ok' | 'ktap-excused' | 'ktap-note' | 'ktap-case' {
+  const isNotOk = NOT_OK.test(line);
+  if ((isNotOk || KTAP_OK.test(line)) && EXCUSED.test(line)) return 'ktap-excused';
+  if (isNotOk || line.startsWith('Bail out!')) return 'ktap-not-ok';
+  if (KTAP_OK.test(line)) return 'ktap-ok';
+  if (line.startsWith('# test: ')) return 'ktap-case';
+  return KTAP_FRAME.test(line) || /^\s*#/.test(line) ? 'ktap-note' : '';
+}
+
 /** Whether the keys n and p stop at a line. */
 export function isErrorLine(stream: LogStream, text: string): boolean {
   return toneOf(stream, text) !== null;

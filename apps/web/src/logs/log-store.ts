@@ -2,16 +2,26 @@ import type { LogLine, LogPage, LogStream } from '@peerlab/contracts';
 import { CHUNK_LINES, chunkStart } from './chunks.js';
 
 /** Lines fetched at once while searching: the maximum of the API. */
-const SCAN_LINES = 10_000;
+export const SCAN_LINES = 10_000;
 
 /** A line, `gap` = stored without it (lost before it reached the controller), or undefined = not fetched yet. */
 export type HeldLine = LogLine | 'gap' | undefined;
 
 export type FetchLines = (from: number, limit: number) => Promise<LogPage>;
 
-/** The fetched lines of one stream, by number from 0. */
+/** Where a line stands: its stream and its number there, from 0. */
+export interface LineOrigin {
+  stream: LogStream;
+  seq: number;
+}
+
+/** The fetched lines of a log, by number from 0. */
 export interface LogStore {
-  readonly stream: LogStream;
+  /** Whose lines: of one stream, or of several by time. */
+  readonly stream: LogStream | 'all';
+  origin: (index: number) => LineOrigin;
+  /** Why there are no lines although the log has some; null when there is no such reason. */
+  refusal: () => string | null;
   subscribe: (listener: () => void) => () => void;
   /** Increases with every change of the store. */
   version: () => number;
@@ -25,8 +35,8 @@ export interface LogStore {
   heldCount: () => number;
   /** Fetches the missing lines of a range, both ends included, in whole chunks. */
   ensure: (first: number, last: number) => void;
-  /** Takes lines pushed by the live channel. */
-  append: (lines: readonly LogLine[]) => void;
+  /** Lines of a range for a search, held or fetched, without keeping those that were fetched. Those that are lost are left out. */
+  read: (from: number, limit: number) => Promise<ReadonlyMap<number, LogLine>>;
   /** Fetches the total and the end mark again, e.g. after a reconnect. */
   refresh: () => void;
   /**
@@ -36,13 +46,20 @@ export interface LogStore {
   find: (
     start: number,
     direction: 1 | -1,
-    satisfies: (text: string) => boolean,
+    satisfies: (text: string, stream: LogStream) => boolean,
     signal: AbortSignal,
   ) => Promise<number | null>;
 }
 
+/** The lines of one stream. */
+export interface StreamStore extends LogStore {
+  readonly stream: LogStream;
+  /** Takes lines pushed by the live channel. */
+  append: (lines: readonly LogLine[]) => void;
+}
+
 /** @param start the line shown first, from 0: its chunk is fetched to learn the number of lines */
-export function createLogStore(stream: LogStream, fetchLines: FetchLines, start = 0): LogStore {
+export function createLogStore(stream: LogStream, fetchLines: FetchLines, start = 0): StreamStore {
   const lines = new Map<number, LogLine>();
   /** By chunk: the line below which everything was fetched; a line that is missing there is a gap. */
   const asked = new Map<number, number>();
@@ -90,6 +107,8 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines, start 
 
   return {
     stream,
+    origin: (seq) => ({ stream, seq }),
+    refusal: () => null,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -117,6 +136,16 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines, start 
       }
       changed();
     },
+    async read(from, limit) {
+      const end = Math.min(total, from + limit);
+      const held = new Map<number, LogLine>();
+      for (let seq = from; seq < end; seq += 1) {
+        const line = lines.get(seq);
+        if (line !== undefined) held.set(seq, line);
+        else if (!isAsked(seq)) return new Map((await fetchLines(from, limit)).lines.map((each) => [each.seq, each]));
+      }
+      return held;
+    },
     refresh: () => void load(total > 0 ? total - 1 : chunkStart(start), CHUNK_LINES),
     async find(start, direction, satisfies, signal) {
       let seq = start;
@@ -128,7 +157,7 @@ export function createLogStore(stream: LogStream, fetchLines: FetchLines, start 
           if (!(await load(aligned, SCAN_LINES))) return null;
           continue;
         }
-        if (held !== undefined && satisfies(held.text)) return seq;
+        if (held !== undefined && satisfies(held.text, stream)) return seq;
         seq += direction;
       }
       return null;

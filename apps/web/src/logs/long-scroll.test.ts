@@ -107,10 +107,10 @@ describe('a list of five million lines', () => {
     expect(list.first()).toBe(first);
     for (let turn = 1; turn <= 200; turn += 1) {
       frame.scrollTop += 10 * LINE;
-      expect(list.noteScroll()).toBe(false);
+      expect(list.noteScroll()).toBe(10 * LINE);
       expect(list.first()).toBe(first + 10 * turn);
     }
     frame.scrollTop -= LINE;
-    expect(list.noteScroll()).toBe(true);
+    expect(list.noteScroll()).toBe(-LINE);
   });
 });

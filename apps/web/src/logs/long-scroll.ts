@@ -74,9 +74,12 @@ export interface LongView {
   to: number;
   /** Position of the first of them on the canvas, in pixels. */
   startPx: number;
+  /** The first visible line, and how many the element has room for. */
+  first: number;
+  seen: number;
 }
 
-const NOTHING: LongView = { from: 0, to: 0, startPx: 0 };
+const NOTHING: LongView = { from: 0, to: 0, startPx: 0, first: 0, seen: 0 };
 
 /** A list of any number of lines in a scrolling element; only the visible lines are drawn. */
 export class LongList {
@@ -119,15 +122,15 @@ export class LongList {
     this.#moveTo(this.#topPx());
   }
 
-  /** Handles a scroll event; true when it scrolled upwards. */
-  noteScroll(): boolean {
-    if (this.#element === null) return false;
+  /** Handles a scroll event; returns by how many pixels the person moved the list, downwards positive. */
+  noteScroll(): number {
+    if (this.#element === null) return 0;
     const before = this.#topPx();
     const { scrollTop, clientHeight } = this.#element;
     const next = scrolled(this.#scale, this.#place, scrollTop, clientHeight);
     if (next.scrollTop !== scrollTop) this.#element.scrollTop = next.scrollTop;
     this.#show({ ...next, scrollTop: this.#element.scrollTop });
-    return next.scrollTop + next.offset < before;
+    return next.scrollTop + next.offset - before;
   }
 
   scrollToLine(line: number, align: 'center' | 'end'): void {
@@ -161,8 +164,9 @@ export class LongList {
     const from = Math.max(0, Math.min(this.#count, first - OVERSCAN));
     const to = Math.min(this.#count, first + seen + OVERSCAN);
     const startPx = from * this.#linePx - place.offset;
-    if (this.#view.from === from && this.#view.to === to && this.#view.startPx === startPx) return;
-    this.#view = { from, to, startPx };
+    const next = { from, to, startPx, first: Math.max(0, Math.min(this.#count, first)), seen };
+    if (Object.entries(next).every(([name, value]) => this.#view[name as keyof LongView] === value)) return;
+    this.#view = next;
     for (const listener of this.#listeners) listener();
   }
 }

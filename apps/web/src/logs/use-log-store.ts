@@ -1,34 +1,27 @@
 import { useQueryClient } from '@tanstack/react-query';
-import type { LogStream } from '@peerlab/contracts';
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import type { LogPage, LogStream } from '@peerlab/contracts';
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { logLinesQuery } from '../api/queries.js';
 import { exactText } from '../ui/time.js';
-import { createLogStore, type LogStore } from './log-store.js';
+import { createLogStore, type LogStore, type StreamStore } from './log-store.js';
+import { createMergedStore, type MergedStore } from './merged-store.js';
+
+/** Interval at which the end of a log is looked for after its attempt ended, in milliseconds. */
+const LAST_LINES_MS = 4000;
 
 /**
  * The store of a stream, kept up to date by the live channel until the stream is complete.
  * @param start the line shown first, from 0; a later value changes nothing
+ * @param hasEnded whether the attempt has ended, after which no message says that the stream is complete
  */
-export function useLogStore(attemptId: string, stream: LogStream, start = 0): LogStore {
+export function useLogStore(attemptId: string, stream: LogStream, start = 0, hasEnded = false): StreamStore {
   const channel = useLiveChannel();
-  const state = useLiveState();
   const [first] = useState(start);
-  const queries = useQueryClient();
+  const fetchLines = useFetchLines(attemptId);
   const store = useMemo(
-    () =>
-      createLogStore(
-        stream,
-        async (from, limit) => {
-          // The router may have fetched the first lines while the code of the page was loading.
-          const query = logLinesQuery(attemptId, stream, from, limit);
-          const page = await queries.fetchQuery(query);
-          queries.removeQueries({ queryKey: query.queryKey, exact: true });
-          return page;
-        },
-        first,
-      ),
-    [attemptId, stream, first, queries],
+    () => createLogStore(stream, (from, limit) => fetchLines(stream, from, limit), first),
+    [stream, first, fetchLines],
   );
   // Before the number of lines is known, the live channel would send all of them from the first.
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
@@ -37,19 +30,74 @@ export function useLogStore(attemptId: string, stream: LogStream, start = 0): Lo
     if (channel === null || !isKnown || isComplete) return undefined;
     return channel.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
   }, [channel, attemptId, stream, store, isKnown, isComplete]);
+  useFresh(store, hasEnded && !isComplete);
+  return store;
+}
+
+/** The same for several streams, merged by time. The streams must keep their identity. */
+export function useMergedStore(attemptId: string, streams: readonly LogStream[], hasEnded: boolean): MergedStore {
+  const channel = useLiveChannel();
+  const fetchLines = useFetchLines(attemptId);
+  const store = useMemo(() => createMergedStore(streams, fetchLines), [streams, fetchLines]);
+  const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
+  const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
-    // At first and after every reconnect the number of lines is fetched.
+    if (channel === null || !isKnown || isComplete) return undefined;
+    const stops = streams
+      .filter((stream) => !store.isComplete(stream))
+      .map((stream) =>
+        channel.tail({
+          attemptId,
+          stream,
+          nextSeq: () => store.heldOf(stream),
+          onLines: (lines) => store.append(stream, lines),
+        }),
+      );
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [channel, attemptId, streams, store, isKnown, isComplete]);
+  useFresh(store, hasEnded && !isComplete);
+  return store;
+}
+
+function useFetchLines(attemptId: string): (stream: LogStream, from: number, limit: number) => Promise<LogPage> {
+  const queries = useQueryClient();
+  return useCallback(
+    async (stream, from, limit) => {
+      // The router may have fetched the first lines while the code of the page was loading.
+      const query = logLinesQuery(attemptId, stream, from, limit);
+      const page = await queries.fetchQuery(query);
+      queries.removeQueries({ queryKey: query.queryKey, exact: true });
+      return page;
+    },
+    [attemptId, queries],
+  );
+}
+
+/** Fetches the number of lines at first, after every reconnect, and while only the end of the log is missing. */
+function useFresh(store: LogStore, isEnding: boolean): void {
+  const state = useLiveState();
+  useEffect(() => {
     if (state !== 'paused') store.refresh();
   }, [state, store]);
-  return store;
+  useEffect(() => {
+    if (!isEnding) return undefined;
+    const timer = setInterval(store.refresh, LAST_LINES_MS);
+    return () => clearInterval(timer);
+  }, [store, isEnding]);
 }
 
 /** Text shown in place of the lines while there are none. */
 export function emptyText(store: LogStore): string {
+  const refusal = store.refusal();
+  if (refusal !== null) return refusal;
+  const what = store.stream === 'all' ? 'log' : `${store.stream} stream`;
   const removedAt = store.removedAt();
   if (removedAt !== null) {
-    return `The lines of the ${store.stream} stream were removed ${exactText(Date.parse(removedAt))} by retention; results and measurements remain.`;
+    return `The lines of the ${what} were removed ${exactText(Date.parse(removedAt))} by retention; results and measurements remain.`;
   }
-  if (store.complete()) return `The ${store.stream} stream of this attempt is empty.`;
+  if (store.stream === 'all' && store.version() === 0) return 'Reading all streams…';
+  if (store.complete()) return `The ${what} of this attempt is empty.`;
   return 'No lines yet; they appear here as they arrive.';
 }

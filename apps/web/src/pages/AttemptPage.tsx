@@ -13,7 +13,7 @@ import {
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
-import { LogView } from '../logs/LogView.js';
+import { AttemptLog } from '../logs/AttemptLog.js';
 import { FailureNotice } from '../runs/AttemptBox.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
@@ -141,7 +141,8 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
     (line) =>
       void navigate({ search: (before) => ({ ...before, view: 'log', line, to: undefined }), hash: '', replace: true }),
   );
-  const { line, to } = search;
+  const { q, regex, case: isCase, hits, wrap, time } = search;
+  const kept = { q, regex, case: isCase, hits, wrap, time };
   return (
     <>
       <nav className="tabs" aria-label="Views of the attempt">
@@ -161,7 +162,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
               key={each.stream}
               from={route.id}
               to="."
-              search={{ view: 'log', stream: each.stream }}
+              search={{ view: 'log', stream: each.stream, ...kept }}
               aria-current={isOpen ? 'page' : undefined}
               className={`tab stream-${each.stream}${isOpen ? ' tab-open' : ''}`}
             >
@@ -174,6 +175,17 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
             </Link>
           );
         })}
+        {streams.length > 1 && (
+          <Link
+            from={route.id}
+            to="."
+            search={{ view: 'log', stream: 'all', ...kept }}
+            aria-current={view === 'log' && stream === 'all' ? 'page' : undefined}
+            className={view === 'log' && stream === 'all' ? 'tab tab-open' : 'tab'}
+          >
+            all by time
+          </Link>
+        )}
       </nav>
       {view === 'evidence' || stream === undefined ? (
         <Evidence
@@ -184,26 +196,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           }
         />
       ) : (
-        <LogView
-          key={`${attempt.id}/${stream}`}
-          attemptId={attempt.id}
-          stream={stream}
-          lines={streams.find((each) => each.stream === stream)?.lines ?? 0}
-          marked={line === undefined ? null : { first: line, last: Math.max(line, to ?? line) }}
-          onMark={({ first, last }) =>
-            void navigate({
-              search: (before) => ({
-                ...before,
-                view: 'log',
-                stream,
-                line: first,
-                to: last === first ? undefined : last,
-              }),
-              replace: true,
-              resetScroll: false,
-            })
-          }
-        />
+        <AttemptLog key={`${attempt.id}/${stream}`} attempt={attempt} stream={stream} streams={streams} />
       )}
     </>
   );

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 
 /**
  * A box that a button opens. Escape closes it and gives the focus back to the button; a click elsewhere closes it, too,
@@ -20,15 +20,14 @@ export function Popover({
   children: ReactNode;
 }): ReactNode {
   const element = useRef<HTMLDetailsElement>(null);
-  const [isOpen, setOpen] = useState(false);
   useEffect(() => {
     const details = element.current;
-    if (!isOpen || details === null) return undefined;
+    if (details === null) return undefined;
     const close = (): void => {
       details.open = false;
     };
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.key !== 'Escape' || event.defaultPrevented) return;
+      if (!details.open || event.key !== 'Escape' || event.defaultPrevented) return;
       // Only the box: the page may have something else that Escape closes.
       event.preventDefault();
       event.stopPropagation();
@@ -46,9 +45,9 @@ export function Popover({
       document.removeEventListener('pointerdown', onOutside);
       document.removeEventListener('focusin', onOutside);
     };
-  }, [isOpen]);
+  }, []);
   return (
-    <details ref={element} className={`menu ${className}`} onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details ref={element} className={`menu ${className}`}>
       <summary className={buttonClass} title={title}>
         {button}
       </summary>

@@ -1,0 +1,80 @@
+import { getRouteApi } from '@tanstack/react-router';
+import type { AttemptDetail, LogStream } from '@peerlab/contracts';
+import { useMemo, type ReactNode } from 'react';
+import type { AttemptSearch } from '../search.js';
+import { LogView, type MarkedLines } from './LogView.js';
+import { useLogStore, useMergedStore } from './use-log-store.js';
+
+const route = getRouteApi('/attempts/$attempt');
+const NO_STAGES: AttemptDetail['stages'] = [];
+
+/** A log of an attempt as the address says: one stream, or all of them by time. */
+export function AttemptLog({
+  attempt,
+  stream,
+  streams,
+}: {
+  attempt: AttemptDetail;
+  stream: LogStream | 'all';
+  /** Those of the attempt. */
+  streams: AttemptDetail['streams'];
+}): ReactNode {
+  const names = streams.map((each) => each.stream).join();
+  const all = useMemo(() => names.split(',') as LogStream[], [names]);
+  if (stream === 'all') return <MergedLog attempt={attempt} streams={all} />;
+  const lines = streams.find((each) => each.stream === stream)?.lines ?? 0;
+  return <StreamLog attempt={attempt} stream={stream} lines={lines} />;
+}
+
+function StreamLog({
+  attempt,
+  stream,
+  lines,
+}: {
+  attempt: AttemptDetail;
+  stream: LogStream;
+  /** Number of lines known so far. */
+  lines: number;
+}): ReactNode {
+  const view = useLogAddress();
+  const hasEnded = attempt.state === 'ended';
+  const store = useLogStore(attempt.id, stream, Math.max(0, (view.marked?.first ?? lines) - 1), hasEnded);
+  return <LogView attemptId={attempt.id} store={store} hasEnded={hasEnded} stages={NO_STAGES} {...view} />;
+}
+
+function MergedLog({ attempt, streams }: { attempt: AttemptDetail; streams: readonly LogStream[] }): ReactNode {
+  const hasEnded = attempt.state === 'ended';
+  const store = useMergedStore(attempt.id, streams, hasEnded);
+  // A line is marked in its own stream, where its number stays what it is.
+  return (
+    <LogView
+      attemptId={attempt.id}
+      store={store}
+      hasEnded={hasEnded}
+      stages={attempt.stages}
+      {...useLogAddress()}
+      marked={null}
+    />
+  );
+}
+
+/** The parts of the address that concern a log. */
+function useLogAddress() {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const change = (next: Partial<AttemptSearch>): void =>
+    void navigate({
+      search: (before) => ({ ...before, view: 'log' as const, ...next }),
+      replace: true,
+      resetScroll: false,
+    });
+  const { line, to } = search;
+  const marked: MarkedLines | null = line === undefined ? null : { first: line, last: Math.max(line, to ?? line) };
+  return {
+    marked,
+    options: search,
+    onOptions: change,
+    onMark: (stream: LogStream, { first, last }: MarkedLines): void =>
+      change({ stream, line: first, to: last === first ? undefined : last }),
+  };
+}
