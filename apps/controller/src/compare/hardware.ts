@@ -10,7 +10,7 @@ import {
 } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
 import { IS_TESTED } from '../grid/tested-jobs.js';
-import { columnsOf, integer, nullable, pick, text, time, uuid } from '../platform/database/row-shape.js';
+import { columnsOf, integer, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -27,9 +27,8 @@ const KERNEL = {
   key: text,
   release: nullable(text),
   build_id: nullable(text),
-  tested_at: time,
 };
-const ATTEMPT = { id: uuid, combination: text, machine: text };
+const ATTEMPT = { id: uuid, machine: text };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
   n: integer,
@@ -41,25 +40,28 @@ const METRIC = {
 /** Newest jobs of a kernel on one combination that are compared. */
 const JOBS_PER_SIDE = 100;
 
-/** The newest attempts of ended test jobs of the kernel `$1` on the combinations `$2`, at most JOBS_PER_SIDE of each. */
+/** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first. */
 const ATTEMPTS_SQL = `
-  select t.id, j.combination, coalesce(t.machine, '') as machine
-  from unnest($2::text[]) as c(hash) cross join lateral (
-      select job.id, job.combination, job.ended_at from build b join job on job.build_id = b.id
-      where b.bundle_key = $1 and ${IS_TESTED.replaceAll(/\b(state|kind|verdict)\b/g, 'job.$1')} and job.combination = c.hash
-      order by job.ended_at desc limit ${JOBS_PER_SIDE}) j
+  select t.id, coalesce(t.machine, '') as machine
+  from (
+      select tested.id, tested.ended_at from build b cross join lateral (
+        select id, ended_at from job where build_id = b.id and combination = $2 and ${IS_TESTED} offset 0) tested
+      where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE}) j
     cross join lateral (select id, machine from attempt where job_id = j.id order by number desc limit 1) t
   order by j.ended_at, t.id`;
 
+/** Combinations that a kernel was tested on. `key`: its bundle's key in SQL. */
+const testedOn = (key: string): string => `
+  select distinct tested.combination from build b cross join lateral (
+    select combination from job where build_id = b.id and combination is not null and ${IS_TESTED} offset 0) tested
+  where b.bundle_key = ${key}`;
+
 /** Kernels that were tested on two combinations or more, the newest first, each under its newest build. */
 const KERNELS_SQL = `
-  select latest.id, latest.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id,
-    u.created_at as tested_at
+  select latest.id, latest.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id
   from bundle u cross join lateral (
       select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
-  where (select count(*) from (
-      select distinct job.combination from build b join job on job.build_id = b.id
-      where b.bundle_key = u.key and job.kind = 'test' and job.state = 'ended' and job.combination is not null limit 2) two) = 2
+  where (select count(*) from (${testedOn('u.key')} limit 2) two) = 2
   order by u.created_at desc, u.key desc limit ${HARDWARE_KERNELS_MAX + 1}`;
 
 /** One kernel on two combinations of hardware. */
@@ -128,8 +130,7 @@ export class HardwareView {
   async #kernelOf(build: string) {
     const kernel = await this.#sql.one(
       KERNEL,
-      `select b.id, b.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id,
-         u.created_at as tested_at from build b join bundle u on u.key = b.bundle_key where b.id = $1`,
+      `select b.id, b.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id from build b join bundle u on u.key = b.bundle_key where b.id = $1`,
       [build],
     );
     if (kernel === null) throw notFound('built kernel of build', build);
@@ -137,12 +138,7 @@ export class HardwareView {
   }
 
   async #combinationsOf(key: string): Promise<Combination[]> {
-    const rows = await this.#sql.rows(
-      { combination: text },
-      `select distinct job.combination from build b join job on job.build_id = b.id
-       where b.bundle_key = $1 and job.kind = 'test' and job.state = 'ended' and job.combination is not null`,
-      [key],
-    );
+    const rows = await this.#sql.rows({ combination: text }, testedOn('$1'), [key]);
     const found = await readCombinations(this.#sql, new Set(rows.map(({ combination }) => combination)));
     return found.toSorted((x, y) => (x.label < y.label ? -1 : x.label > y.label ? 1 : x.hash < y.hash ? -1 : 1));
   }
@@ -151,7 +147,7 @@ export class HardwareView {
     key: string,
     combination: Combination,
   ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SideMetric[] }> {
-    const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, [combination.hash]]);
+    const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
     const ids = attempts.map(({ id }) => id);
     const placeOf = new Map(ids.map((id, place) => [id, place]));
     const [packed, metrics] = await Promise.all([

@@ -64,7 +64,8 @@ export function MetricChanges({
       <p className="totals muted">
         B ÷ A is the ratio of the medians of the boots, with its 95 % interval. Better and worse are said of changes of
         at least {RELEVANCE * 100} % that neither dealing the boots out again nor the noise between boots of one kernel
-        explains. All metrics here share one limit: at most {LEVEL * 100} % of such pages have any false badge.
+        explains. All metrics here share one limit: where nothing changed, fewer than {LEVEL * 100} % of them are
+        badged.
       </p>
       {total > all.length && (
         <p className="notice notice-warn">
