@@ -182,7 +182,7 @@ describe('the palette', () => {
     await page.getByRole('option', { name: /^machine.*v-amd-roots/ }).waitFor({ state: 'attached' });
     expect(await accessibilityFindings(page)).toEqual([]);
     await page.keyboard.type('vintel');
-    const chosen = page.getByRole('option', { selected: true });
+    const chosen = page.getByRole('listbox', { name: 'Matches' }).getByRole('option', { selected: true });
     expect(await chosen.textContent()).toContain('v-intel-roots');
     expect(await field.getAttribute('aria-activedescendant')).toBe(await chosen.getAttribute('id'));
     await page.keyboard.press('Enter');

@@ -157,8 +157,15 @@ export const machineQuery = (machine: string) =>
     queryFn: ({ signal }) => call('getMachine', { params: { machine } }, signal),
   });
 
+/** Interval at which queues and use are fetched: they are counted over a week of leases, so not with every change. */
+const USE_MS = 30_000;
+
 export const machineUseQuery = () =>
-  queryOptions({ queryKey: ['fleet', 'use'], queryFn: ({ signal }) => call('listMachineUse', {}, signal) });
+  queryOptions({
+    queryKey: ['machine-use'],
+    queryFn: ({ signal }) => call('listMachineUse', {}, signal),
+    refetchInterval: USE_MS,
+  });
 
 export const machineChangesQuery = (machine: string) =>
   queryOptions({
