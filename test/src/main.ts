@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chosenSuites } from './chosen-suites.js';
 
 /** Runs every check of the project; the last line is "N passed, N failed". */
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -108,13 +109,12 @@ const SUITES: Suite[] = [
   { name: 'faults-lab', always: false, run: (print) => vitest(print, [...SLOW, 'test/src/faults/virtual-lab']) },
 ];
 
-const only = process.argv.indexOf('--only');
-const names = only === -1 ? null : (process.argv[only + 1] ?? '').split(',');
-const unknown = names?.find((name) => !SUITES.some((suite) => suite.name === name));
-if (unknown !== undefined) {
-  process.stderr.write(`--only ${unknown}: expected one of ${SUITES.map((s) => s.name).join(', ')}\n`);
-  process.exit(2);
+const asked = chosenSuites(process.argv.slice(2), SUITES);
+if ('exitCode' in asked) {
+  (asked.exitCode === 0 ? process.stdout : process.stderr).write(asked.text);
+  process.exit(asked.exitCode);
 }
+const chosen = [...asked];
 
 const total: Tally = { passed: 0, failed: 0 };
 const summary: string[] = [];
@@ -137,7 +137,6 @@ async function runBeside(suites: Suite[]): Promise<void> {
   }
 }
 
-const chosen = SUITES.filter(({ name, always }) => (names === null ? always : names.includes(name)));
 while (chosen.length > 0) {
   const next = chosen.findIndex(({ beside }, index) => index > 0 && beside !== true);
   const [first, ...beside] = chosen.splice(0, next === -1 ? chosen.length : next);

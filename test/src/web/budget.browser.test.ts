@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildWebUi } from './web-app.js';
 
@@ -16,6 +16,17 @@ beforeAll(async () => {
   folder = await buildWebUi();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('every script and style sheet lies there compressed, as the controller sends it', async () => {
+  const files = await readdir(join(folder, 'assets'));
+  for (const file of files.filter((name) => /\.(?:js|css)$/.test(name))) {
+    const content = await readFile(join(folder, 'assets', file));
+    if (content.length < 1024) continue;
+    const read = (ending: string): Promise<Buffer> => readFile(join(folder, 'assets', `${file}${ending}`));
+    expect(brotliDecompressSync(await read('.br')).equals(content), file).toBe(true);
+    expect(gunzipSync(await read('.gz')).equals(content), file).toBe(true);
+  }
+});
 
 const compressed = async (file: string): Promise<number> => gzipSync(await readFile(join(folder, file))).length;
 
