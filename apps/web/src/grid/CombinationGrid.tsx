@@ -26,6 +26,7 @@ import {
   verdictAt,
 } from './model.js';
 import { rowFilter } from './row-choice.js';
+import { PickedHardware } from './PickHardware.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
@@ -90,6 +91,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           change={change}
         />
         {notice}
+        <PickedHardware combinations={groups.map(({ combination }) => combination)} />
         {suites.length === 0 && <NothingMatches search={search} change={change} />}
         <GridTable
           label="Verdicts by test and hardware combination"

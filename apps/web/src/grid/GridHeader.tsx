@@ -94,10 +94,16 @@ function DenseHeader({
                 className={`group-start path-${combination.identity.pathKind}`}
                 title={`${combination.label}\n${machines.join(', ')}\n${combination.hash.slice(0, 12)}`}
               >
-                <span className={isUpright ? 'upright' : 'level'}>
-                  {machines[0] ?? combination.identity.provider}
-                  {machines.length > 1 && ` +${machines.length - 1}`}
-                </span>
+                <PickHardware
+                  combination={combination}
+                  build={columns[own.at(-1) ?? 0]?.build.id ?? ''}
+                  isTabStop={columns.length <= WIDE_COLUMNS}
+                >
+                  <span className={isUpright ? 'upright' : 'level'}>
+                    {machines[0] ?? combination.identity.provider}
+                    {machines.length > 1 && ` +${machines.length - 1}`}
+                  </span>
+                </PickHardware>
                 <span className="unseen">
                   {combination.identity.pathKind}, {combination.identity.provider} to {combination.identity.client}
                 </span>

@@ -180,7 +180,7 @@ describe('report', () => {
       { suite: 'p2p', test: 'F01', place: 'm1/base', durationMs: 1 },
     ]);
     expect(timed.timed).toBe(2);
-    expect(timed.attempts['m1/patched']).toBe(uuid);
+    expect(timed.attempts['m1/patched']).toBe('m1 patched');
   });
 
   it('says when there is nothing to find', () => {
