@@ -340,8 +340,10 @@ describe('with five boots a side', () => {
     await page.getByRole('link', { name: 'Compare builds' }).click();
     const metrics = page.getByRole('region', { name: 'Metrics' });
     const rows = metrics.getByRole('row');
-    await rows.nth(1).getByText('better').waitFor();
-    expect(await rows.nth(1).textContent()).toMatch(/5 boots, n = 50.*5 boots, n = 50.*p = 0\.0\d\d of all metrics/);
+    await rows.nth(1).locator('.badge', { hasText: 'better' }).waitFor();
+    expect(await rows.nth(1).textContent()).toMatch(
+      /5 boots, n = 50.*5 boots, n = 50.*p = 0\.0\d\d, adjusted for all metrics/,
+    );
     const ram = rows.filter({ hasText: 'fault_map_ram' }).filter({ hasText: 'BUS_ADDR' });
     expect(await ram.textContent()).toMatch(/no clear changewithin the noise; a change of [\d.]+ % would count/);
     await metrics.getByText('more boots of each side are needed').waitFor();
@@ -364,8 +366,8 @@ describe('with five boots a side', () => {
     });
     await page.getByText('Emulation: ratios only.').waitFor();
     const metrics = page.getByRole('region', { name: 'Metrics' });
-    await metrics.getByRole('row').nth(1).getByText('worse').waitFor();
+    await metrics.getByRole('row').nth(1).locator('.badge', { hasText: 'worse' }).waitFor();
     await page.keyboard.press('x');
-    await metrics.getByRole('row').nth(1).getByText('better').waitFor();
+    await metrics.getByRole('row').nth(1).locator('.badge', { hasText: 'better' }).waitFor();
   });
 });

@@ -193,7 +193,9 @@ function Says({ metric }: { metric: ComparedMetric }): ReactNode {
       <span className={`badge tone-${tone}`}>
         <span aria-hidden="true">{icon}</span> {saysText(metric)}
       </span>
-      <span className="muted metric-unit">{why === '' ? `p = ${pText(metric.p)} of all metrics here` : why}</span>
+      <span className="muted metric-unit">
+        {why === '' ? `p = ${pText(metric.p)}, adjusted for all metrics here` : why}
+      </span>
     </span>
   );
 }

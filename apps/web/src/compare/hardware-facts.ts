@@ -1,4 +1,4 @@
-import { isVirtual, type HardwareSide } from '@peerlab/contracts';
+import { cpuFamilyName, isVirtual, type HardwareSide } from '@peerlab/contracts';
 
 /** One fact of the hardware on both sides. */
 export interface HardwareFact {
@@ -17,7 +17,7 @@ export function hardwareFacts(a: HardwareSide, b: HardwareSide): HardwareFact[] 
       ['provider', provider],
       ['client', client],
       ['IOMMU', platform.iommu],
-      ['CPU', `${platform.cpuVendor} family 0x${platform.cpuFamily.toString(16)}`],
+      ['CPU', cpuFamilyName(platform.cpuVendor, platform.cpuFamily)],
       ['system', platform.system],
       ['machine', isVirtual(side.combination.identity) ? 'virtual' : 'real'],
     ];

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { Grid } from '@peerlab/contracts';
+import { isVirtual, type Grid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { Empty } from '../ui/section.js';
@@ -42,6 +42,7 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
     const againstOf = (column: number): readonly number[] => groupAt[column]?.columns ?? [];
     return {
       againstOf,
+      isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
       isClear: clearChanges(grid.metrics, grid.columns, againstOf),
       nameOf: (column) => `build ${grid.columns[column]?.build.name ?? ''}`,
       combinationOf: (column) => groupAt[column]?.combination.hash ?? '',

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { unitText } from '@peerlab/contracts';
+import { RATIOS_ONLY, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import type { GridFrame } from './rows.js';
@@ -34,7 +34,10 @@ export function MetricRows({
     <tbody key={suite} className="metrics">
       <tr className="suite-row">
         <th scope="row" className="row-head">
-          {suite} <span className="muted">medians</span>
+          {suite}{' '}
+          <span className="muted" title={frame.isVirtual ? RATIOS_ONLY : undefined}>
+            medians{frame.isVirtual && ', emulation: ratios only'}
+          </span>
         </th>
         {before}
         {columns.map((column) => (

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { BuildGrid, KernelColumn } from '@peerlab/contracts';
+import { isVirtual, type BuildGrid, type KernelColumn } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { kernelMetricsQuery } from '../api/queries.js';
 import { shortBuildId } from '../runs/evidence.js';
@@ -22,6 +22,7 @@ interface KernelMetricsState {
 export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: string | undefined): KernelMetricsState {
   const { columns, combination } = grid;
   const hash = combination?.hash ?? '';
+  const isOfVirtual = combination !== null && isVirtual(combination.identity);
   const { data, error, refetch } = useQuery({
     ...kernelMetricsQuery(hash, before),
     enabled: isWanted && combination !== null,
@@ -38,8 +39,9 @@ export function useKernelMetrics(grid: BuildGrid, isWanted: boolean, before: str
       againstOf: () => (reference === null ? [] : [reference]),
       nameOf: (column) => kernelName(columns[column]),
       combinationOf: () => hash,
+      isVirtual: isOfVirtual,
     }),
-    [columns, reference, hash],
+    [columns, reference, hash, isOfVirtual],
   );
   const of = reference === null ? undefined : columns[reference];
   let notice: ReactNode = null;

@@ -19,6 +19,8 @@ export interface MetricFrame {
   nameOf: (column: number) => string;
   /** Hash of a column's hardware combination. */
   combinationOf: (column: number) => string;
+  /** Some machines are virtual: figures are ratios only. */
+  isVirtual: boolean;
   /** Whether the boots of a column have a verdict on a metric; absent = none has, with one boot in each column. */
   isClear?: (row: GridMetricRow, column: number) => boolean;
 }

@@ -45,7 +45,10 @@ export function TrendCard({
           )}
         </p>
         <p className="muted trend-when">
-          {better} is better <span aria-hidden="true">{better === 'lower' ? '↓' : '↑'}</span>
+          <span title={`${better} is better`} aria-hidden="true">
+            {better === 'lower' ? '↓' : '↑'}
+          </span>
+          <span className="unseen">{better} is better</span>
           {newest !== undefined && (
             <>
               {' '}
