@@ -3,6 +3,8 @@ import {
   CHANGE_CLASSES,
   CHANGE_TABLE,
   figureText,
+  isVirtual,
+  RATIOS_ONLY,
   saysText,
   unitText,
   whyText,
@@ -47,6 +49,7 @@ export function renderComparison(comparison: Comparison): string {
   if (metrics.length > 0) {
     parts.push(
       '### Metrics',
+      combinations.some(({ combination }) => isVirtual(combination.identity)) ? RATIOS_ONLY : '',
       markdownTable(
         ['metric', 'combination', 'A', 'B', 'B ÷ A', ''],
         metrics.map((metric) => [

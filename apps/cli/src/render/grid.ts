@@ -1,4 +1,4 @@
-import { figureText, unitText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
+import { figureText, isVirtual, RATIOS_ONLY, unitText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
 /** The grid for a terminal: a row for each test, a column for each combination × build, and the metrics with ratios. */
@@ -26,8 +26,10 @@ export function renderGrid(grid: Grid, colour: boolean): string {
       return `${figureText(v.median)}${ratio}`;
     }),
   ]);
-  if (metrics.length > 0)
+  if (metrics.length > 0) {
     parts.push(table([['metric', ...grid.columns.map((c) => `${c.machine ?? '?'}/${c.build.name}`)], ...metrics]));
+    if (grid.columns.some(({ combination }) => isVirtual(combination.identity))) parts.push(RATIOS_ONLY);
+  }
   const reasons = grid.cells.filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null);
   if (reasons.length > 0) {
     parts.push(
