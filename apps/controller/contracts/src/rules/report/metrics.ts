@@ -1,8 +1,41 @@
 import type { Grid } from '../../schema/grid.js';
 import { medianOf, type Boot } from '../significance/boots.js';
-import { judgeMetrics, type MetricSides } from '../significance/judge.js';
+import { judgeMetrics, type Judgement, type MetricSides } from '../significance/judge.js';
 import { NO_NOISE } from '../significance/noise.js';
-import type { MachineMetrics, MetricValue, Place } from './model.js';
+
+/** Where a result was obtained: one column of the grid. */
+export interface Place {
+  machine: string;
+  topology: string;
+  pathKind: string;
+  iommu: string;
+  build: string;
+  config: string;
+}
+
+export interface MetricValue {
+  /** Of the medians of the boots. */
+  median: number;
+  /** With one boot its quartiles, else the lowest and the highest boot. */
+  low: number;
+  high: number;
+  /** Boots of the build on the machine; samples of all of them. */
+  boots: number;
+  n: number;
+  /** Median over that of the same access to RAM, on the same machine and build; null where there is none. */
+  toRam: number | null;
+  /** The same against the migration fallback. */
+  toFallback: number | null;
+  /** Against the kernel without the feature on the same machine: an alias with its fallback, the rest with itself. */
+  toBase: number | null;
+  /** What the boots say of `toBase`, judged together with all metrics of the report; null without it. */
+  says: Pick<Judgement, 'says' | 'why'> | null;
+}
+
+export interface MachineMetrics extends Omit<Place, 'build' | 'config'> {
+  builds: string[];
+  rows: { name: string; unit: string; better: 'lower' | 'higher'; values: (MetricValue | null)[] }[];
+}
 
 /**
  * Names are WHAT.KIND.SIZE (`fault_map.alias.pte`): the same what and size of kind `ram` or `fallback`
