@@ -99,6 +99,9 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
   const base = builds.find((build) =>
     columnsOf(build).some((column) => grid.columns[column]?.build.features?.length === 0),
   );
+  const buildIdOf = (build: string | undefined): string | null =>
+    grid.columns[columnsOf(build ?? '')[0] ?? -1]?.build.buildId ?? null;
+  const isBaseKernel = (build: string): boolean => buildIdOf(build) !== null && buildIdOf(build) === buildIdOf(base);
   const bootsOf = (values: Values | undefined, build: string | undefined): Boot[] =>
     columnsOf(build ?? '').flatMap((column) => {
       const [value, at] = [values?.[column], grid.columns[column]];
@@ -124,7 +127,9 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
           toBase: isBase ? null : ratio(boots, before),
         },
         sides:
-          isBase || before.length === 0 ? null : { better, a: before, b: boots, noise: NO_NOISE, isSameKernel: false },
+          isBase || before.length === 0
+            ? null
+            : { better, a: before, b: boots, noise: NO_NOISE, isSameKernel: isBaseKernel(build) },
       };
     });
     return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];
