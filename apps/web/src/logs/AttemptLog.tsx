@@ -39,7 +39,9 @@ function StreamLog({
   const view = useLogAddress();
   const hasEnded = attempt.state === 'ended';
   const store = useLogStore(attempt.id, stream, Math.max(0, (view.marked?.first ?? lines) - 1), hasEnded);
-  return <LogView attemptId={attempt.id} store={store} hasEnded={hasEnded} stages={NO_STAGES} {...view} />;
+  return (
+    <LogView attemptId={attempt.id} store={store} lines={lines} hasEnded={hasEnded} stages={NO_STAGES} {...view} />
+  );
 }
 
 function MergedLog({ attempt, streams }: { attempt: AttemptDetail; streams: readonly LogStream[] }): ReactNode {
@@ -50,6 +52,7 @@ function MergedLog({ attempt, streams }: { attempt: AttemptDetail; streams: read
     <LogView
       attemptId={attempt.id}
       store={store}
+      lines={0}
       hasEnded={hasEnded}
       stages={attempt.stages}
       {...useLogAddress()}
