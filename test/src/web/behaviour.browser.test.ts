@@ -409,6 +409,11 @@ describe('log viewer', () => {
     expect(await stage.getAttribute('aria-expanded')).toBe('true');
     await stage.click();
     expect(await stage.getAttribute('aria-expanded')).toBe('false');
+    // Streams can be left out; a number leads to the line in its own stream.
+    await page.getByRole('button', { name: 'kernel', exact: true }).click();
+    await expect.poll(() => page.locator('.log-stream.stream-kernel').count()).toBe(0);
+    expect(new URL(page.url()).searchParams.get('without')).toBe('kernel');
+    await page.getByRole('button', { name: 'wrap long lines' }).click();
     await page
       .getByLabel(/^serial line/)
       .last()
