@@ -141,6 +141,8 @@ export const AttemptSearch = z.object({
     .enum([...LOG_STREAMS, 'all'])
     .optional()
     .catch(undefined),
+  /** Of `all`: streams that are left out, separated by commas. */
+  without: text,
   /** First and last marked line, from 1. */
   line,
   to: line,

@@ -39,10 +39,43 @@ function StreamLog({
   const view = useLogAddress();
   const hasEnded = attempt.state === 'ended';
   const store = useLogStore(attempt.id, stream, Math.max(0, (view.marked?.first ?? lines) - 1), hasEnded);
-  return <LogView attemptId={attempt.id} store={store} hasEnded={hasEnded} stages={NO_STAGES} {...view} />;
+  return (
+    <LogView attemptId={attempt.id} store={store} lines={lines} hasEnded={hasEnded} stages={NO_STAGES} {...view} />
+  );
 }
 
 function MergedLog({ attempt, streams }: { attempt: AttemptDetail; streams: readonly LogStream[] }): ReactNode {
+  const { without = '' } = route.useSearch();
+  const { onOptions } = useLogAddress();
+  const hidden = without.split(',');
+  const shown = streams.filter((stream) => !hidden.includes(stream));
+  const toggle = (stream: LogStream): void => {
+    const next = streams.filter((each) => (each === stream) !== hidden.includes(each));
+    // The last one stays.
+    if (next.length < streams.length) onOptions({ without: next.join(',') || undefined });
+  };
+  return (
+    <>
+      <p className="joined log-streams" role="group" aria-label="Streams that are shown">
+        {streams.map((stream) => (
+          <button
+            key={stream}
+            type="button"
+            className={`stream-${stream}`}
+            aria-pressed={!hidden.includes(stream)}
+            onClick={() => toggle(stream)}
+          >
+            {stream}
+          </button>
+        ))}
+      </p>
+      <MergedLines key={shown.join()} attempt={attempt} names={shown.join()} />
+    </>
+  );
+}
+
+function MergedLines({ attempt, names }: { attempt: AttemptDetail; names: string }): ReactNode {
+  const streams = useMemo(() => names.split(',') as LogStream[], [names]);
   const hasEnded = attempt.state === 'ended';
   const store = useMergedStore(attempt.id, streams, hasEnded);
   // A line is marked in its own stream, where its number stays what it is.
@@ -50,6 +83,7 @@ function MergedLog({ attempt, streams }: { attempt: AttemptDetail; streams: read
     <LogView
       attemptId={attempt.id}
       store={store}
+      lines={0}
       hasEnded={hasEnded}
       stages={attempt.stages}
       {...useLogAddress()}

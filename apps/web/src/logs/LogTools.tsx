@@ -17,7 +17,8 @@ interface LogToolsProps {
   problem: string | null;
   /** What the search found; null while nothing is searched for. */
   found: string | null;
-  onFind: (direction: 1 | -1) => void;
+  /** `isTyped`: the text was typed just now, and is not in the options yet. */
+  onFind: (direction: 1 | -1, isTyped: boolean) => void;
   onError: (direction: 1 | -1) => void;
   status: string;
 }
@@ -31,7 +32,8 @@ export function LogTools(props: LogToolsProps): ReactNode {
       <span
         className="log-search"
         onKeyDown={(event) => {
-          if (event.key === 'Enter' && event.target instanceof HTMLInputElement) onFind(event.shiftKey ? -1 : 1);
+          if (event.key !== 'Enter' || !(event.target instanceof HTMLInputElement)) return;
+          onFind(event.shiftKey ? -1 : 1, event.target.value !== (options.q ?? ''));
         }}
       >
         <FilterField
@@ -48,10 +50,10 @@ export function LogTools(props: LogToolsProps): ReactNode {
         <Toggle name="hits" text="≡" label="only lines that match" {...{ options, onOptions }} />
       </span>
       <span className="joined">
-        <button type="button" onClick={() => onFind(-1)} disabled={!hasText} aria-label="previous match">
+        <button type="button" onClick={() => onFind(-1, false)} disabled={!hasText} aria-label="previous match">
           ↑
         </button>
-        <button type="button" onClick={() => onFind(1)} disabled={!hasText} aria-label="next match">
+        <button type="button" onClick={() => onFind(1, false)} disabled={!hasText} aria-label="next match">
           ↓
         </button>
       </span>

@@ -1,6 +1,5 @@
 import type { AttemptSummary, LogStream } from '@peerlab/contracts';
 import {
-  useCallback,
   useEffect,
   useEffectEvent,
   useLayoutEffect,
@@ -16,14 +15,15 @@ import { REM_PX } from '../ui/root-font.js';
 import { ErrorNotice } from '../ui/section.js';
 import { isErrorLine } from './alarm.js';
 import { firstProblem } from './first-problem.js';
-import { hitsText, firstFrom, nextHit } from './hits.js';
+import { firstFrom, hitsText, type Hits } from './hits.js';
 import { HitStrip } from './HitStrip.js';
 import type { LogStore } from './log-store.js';
 import { LogRows } from './LogRows.js';
 import { LogTools, type LogOptions } from './LogTools.js';
 import { LongList, longScale } from './long-scroll.js';
-import { allRows, foldedAtFirst, hitRows, stageRows, stageSpans } from './row-map.js';
+import { allRows, firstLine, foldedAtFirst, hitRows, stageRows, stageSpans } from './row-map.js';
 import { useFinder } from './use-finder.js';
+import { useHitSteps } from './use-hit-steps.js';
 import { useLogSearch } from './use-log-search.js';
 import { emptyText } from './use-log-store.js';
 
@@ -41,6 +41,8 @@ export interface MarkedLines {
 interface LogViewProps {
   attemptId: string;
   store: LogStore;
+  /** Number of lines that were known before the store fetched any. */
+  lines: number;
   /** Whether the attempt has ended: then its log opens at its first problem. */
   hasEnded: boolean;
   /** Stages that fold; none in a log of one stream. */
@@ -56,7 +58,7 @@ interface LogViewProps {
  * scrolled up it pauses and counts what arrives.
  */
 export function LogView(props: LogViewProps): ReactNode {
-  const { attemptId, store, hasEnded, stages, marked, onMark, options, onOptions } = props;
+  const { attemptId, store, lines, hasEnded, stages, marked, onMark, options, onOptions } = props;
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const query = useMemo(
@@ -64,30 +66,40 @@ export function LogView(props: LogViewProps): ReactNode {
     [options.q, options.regex, options.case],
   );
   /** Number of lines when the person left the end; null while following. */
-  const [pausedAt, setPausedAt] = useState<number | null>(marked === null ? null : 0);
+  const [pausedAt, setPausedAt] = useState<number | null>(marked === null ? null : lines);
   const [found, setFound] = useState<number | null>(null);
-  const [hasWrapped, setWrapped] = useState(false);
   const [folded, setFolded] = useState(() => foldedAtFirst(stages));
+  const [target, setTarget] = useState<{ line: number } | null>(null);
   const frame = useRef<HTMLDivElement>(null);
+  /** Whether the person did anything here. */
+  const hasActed = useRef(false);
   const [list] = useState(() => new LongList(LINE_PX));
-  const { from, to, startPx, first, seen } = useSyncExternalStore(list.subscribe, list.view);
+  const { from, to, startPx, first, heightPx } = useSyncExternalStore(list.subscribe, list.view);
+  const seen = Math.ceil(heightPx / LINE_PX);
   useLayoutEffect(() => list.attach(frame.current), [list]);
 
-  const search = useLogSearch(store, query, () => lineAt(list.first()));
-  const showsHits = options.hits === 'on' && query.text !== '';
   const spans = useMemo(
     () => (version >= 0 && stages.length > 0 ? stageSpans(stages, store) : []),
     [stages, store, version],
   );
-  const rows = useMemo(
-    () => (showsHits ? hitRows(search.hits) : spans.length > 0 ? stageRows(spans, folded, total) : allRows(total)),
-    [showsHits, search.hits, spans, folded, total],
+  const allLines = useMemo(
+    () => (spans.length > 0 ? stageRows(spans, folded, total) : allRows(total)),
+    [spans, folded, total],
   );
-  /** The line of a row, or the one below the head of a stage. */
-  const lineAt = (row: number): number => {
-    const lines = [row, row + 1].map((each) => rows.at(Math.max(0, Math.min(each, rows.count - 1))));
-    return lines.find((each) => typeof each === 'number') ?? 0;
+  const showsHits = options.hits === 'on' && query.text !== '';
+  const jump = (line: number): void => {
+    setPausedAt((before) => before ?? store.total());
+    const span = spans.find((each) => each.from <= line && line < each.to);
+    if (span !== undefined) setFolded((before) => new Set([...before].filter((stage) => stage !== span.stage)));
+    setFound(line);
+    setTarget({ line });
   };
+  /** Where a step in a direction begins. */
+  const here = (direction: 1 | -1, hits: Hits): number =>
+    found ?? firstLine(showsHits ? hitRows(hits) : allLines, list.first()) - (direction === 1 ? 1 : 0);
+  const steps = useHitSteps(here, jump);
+  const search = useLogSearch(store, query, () => list.first(), steps.onFound);
+  const rows = useMemo(() => (showsHits ? hitRows(search.hits) : allLines), [showsHits, search.hits, allLines]);
   const isWrapped = options.wrap === 'on';
   // Wrapped lines are higher: the last one can be scrolled to the top.
   const count = rows.count + (isWrapped ? Math.max(0, seen - 1) : 0);
@@ -105,29 +117,17 @@ export function LogView(props: LogViewProps): ReactNode {
     if (isFollowing && count > 0) list.scrollToLine(count - 1, 'end');
   }, [isFollowing, count, list]);
 
-  const [target, setTarget] = useState<{ line: number } | null>(null);
-  const showTarget = useEffectEvent(() => {
-    if (target !== null) list.scrollToLine(rows.rowOf(target.line), 'center');
-  });
-  useEffect(() => showTarget(), [target]);
-  const jump = useCallback(
-    (line: number) => {
-      setPausedAt((before) => before ?? store.total());
-      const span = spans.find((each) => each.from <= line && line < each.to);
-      if (span !== undefined) setFolded((before) => new Set([...before].filter((stage) => stage !== span.stage)));
-      setFound(line);
-      setTarget({ line });
-    },
-    [store, spans],
-  );
+  const show = useEffectEvent((line: number) => list.scrollToLine(rows.rowOf(line), 'center'));
+  useEffect(() => {
+    // After the stage of the line was unfolded.
+    if (target !== null) show(target.line);
+  }, [target]);
 
   const isReady = total > 0;
   const [opened, setOpened] = useState<string | null>(null);
   const open = useEffectEvent((signal: AbortSignal) => {
-    if (marked !== null) {
-      setPausedAt(store.total());
-      setTarget({ line: Math.min(marked.first, store.total()) - 1 });
-    } else if (hasEnded && query.text === '') {
+    if (marked !== null) show(Math.min(marked.first, store.total()) - 1);
+    else if (hasEnded && query.text === '') {
       void firstProblem(store, signal)
         .catch(() => null)
         .then((line) => {
@@ -138,7 +138,6 @@ export function LogView(props: LogViewProps): ReactNode {
         });
     }
   });
-  const hasActed = useRef(false);
   useEffect(() => {
     // Only once the total is known: a later mark comes from a click on a visible line and must not scroll.
     const controller = new AbortController();
@@ -147,23 +146,8 @@ export function LogView(props: LogViewProps): ReactNode {
   }, [isReady]);
 
   const finder = useFinder(store, jump);
-  const here = (direction: 1 | -1): number => found ?? lineAt(list.first()) - (direction === 1 ? 1 : 0);
-  const [wanted, setWanted] = useState<1 | -1 | null>(null);
-  const step = useEffectEvent((direction: 1 | -1) => {
-    const next = nextHit(search.hits, here(direction), direction);
-    // Until all is searched, a hit in this direction may still come.
-    if (next === null ? search.share < 1 && search.problem === null : next.hasWrapped && search.share < 1) return;
-    setWanted(null);
-    const line = search.hits[next?.place ?? -1];
-    if (line === undefined) return;
-    setWrapped(next?.hasWrapped ?? false);
-    jump(line);
-  });
-  useEffect(() => {
-    if (wanted !== null && query.text !== '') step(wanted);
-  }, [wanted, search, query.text]);
   const findError = (direction: 1 | -1): void =>
-    finder.run(here(direction) + direction, direction, (text, stream) => isErrorLine(stream, text));
+    finder.run(here(direction, search.hits) + direction, direction, (text, stream) => isErrorLine(stream, text));
   const follow = (): void => {
     setFound(null);
     setPausedAt(null);
@@ -215,10 +199,10 @@ export function LogView(props: LogViewProps): ReactNode {
                 count: search.hits.length,
                 place: search.hits[place] === found && found !== null ? place : null,
                 share: search.share,
-                hasWrapped,
+                hasWrapped: steps.hasWrapped,
               })
         }
-        onFind={setWanted}
+        onFind={(direction, isTyped) => steps.step(direction, search, isTyped)}
         onError={findError}
         status={[finder.status ?? opened, heldText(store, hasEnded, isFollowing, newLines)].filter(Boolean).join(' · ')}
       />
@@ -244,10 +228,7 @@ export function LogView(props: LogViewProps): ReactNode {
           {total === 0 && <p className="muted log-empty">{emptyText(store)}</p>}
           <div style={{ height: longScale(count, LINE_PX).canvas }} className="log-canvas">
             {isWrapped ? (
-              <div
-                className={isFollowing ? 'log-window log-window-end' : 'log-window'}
-                style={{ height: frame.current?.clientHeight }}
-              >
+              <div className={isFollowing ? 'log-window log-window-end' : 'log-window'} style={{ height: heightPx }}>
                 {shownRows}
               </div>
             ) : (

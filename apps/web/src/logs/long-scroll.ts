@@ -74,12 +74,13 @@ export interface LongView {
   to: number;
   /** Position of the first of them on the canvas, in pixels. */
   startPx: number;
-  /** The first visible line, and how many the element has room for. */
+  /** The first visible line. */
   first: number;
-  seen: number;
+  /** Height of the element in pixels. */
+  heightPx: number;
 }
 
-const NOTHING: LongView = { from: 0, to: 0, startPx: 0, first: 0, seen: 0 };
+const NOTHING: LongView = { from: 0, to: 0, startPx: 0, first: 0, heightPx: 0 };
 
 /** A list of any number of lines in a scrolling element; only the visible lines are drawn. */
 export class LongList {
@@ -160,11 +161,12 @@ export class LongList {
   #show(place: LongPlace): void {
     this.#place = place;
     const first = Math.floor(this.#topPx() / this.#linePx);
-    const seen = Math.ceil((this.#element?.clientHeight ?? 0) / this.#linePx);
+    const heightPx = this.#element?.clientHeight ?? 0;
+    const seen = Math.ceil(heightPx / this.#linePx);
     const from = Math.max(0, Math.min(this.#count, first - OVERSCAN));
     const to = Math.min(this.#count, first + seen + OVERSCAN);
     const startPx = from * this.#linePx - place.offset;
-    const next = { from, to, startPx, first: Math.max(0, Math.min(this.#count, first)), seen };
+    const next = { from, to, startPx, first: Math.max(0, Math.min(this.#count, first)), heightPx };
     if (Object.entries(next).every(([name, value]) => this.#view[name as keyof LongView] === value)) return;
     this.#view = next;
     for (const listener of this.#listeners) listener();

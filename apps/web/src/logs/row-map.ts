@@ -32,6 +32,12 @@ export const hitRows = (hits: Hits): RowMap => ({
   rowOf: (line) => Math.min(firstFrom(hits, line), Math.max(0, hits.length - 1)),
 });
 
+/** The line of a row, or the one below the head of a stage; 0 where there is none. */
+export function firstLine(rows: RowMap, row: number): number {
+  const both = [row, row + 1].map((each) => rows.at(Math.max(0, Math.min(each, rows.count - 1))));
+  return both.find((each) => typeof each === 'number') ?? 0;
+}
+
 /** A stage and its lines, from `from` on and before `to`. */
 export interface StageSpan {
   stage: string;

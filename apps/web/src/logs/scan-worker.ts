@@ -8,8 +8,9 @@ import type { ScanAnswer, ScanRequest } from './scan-protocol.js';
 
 /** The part of a worker's global object that is used here; the types of the page have none. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<ScanRequest>) => void) | null;
+  addEventListener: (type: 'message', listen: (event: MessageEvent<ScanRequest>) => void) => void;
   postMessage: (answer: ScanAnswer) => void;
 }
 const scope = globalThis as unknown as WorkerScope;
-scope.onmessage = ({ data }) => scope.postMessage(scanLines(data));
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker answers its page alone
+scope.addEventListener('message', ({ data }) => scope.postMessage(scanLines(data)));

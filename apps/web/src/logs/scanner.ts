@@ -14,6 +14,7 @@ export interface ScanThread {
 export function startScanThread(): ScanThread {
   const worker = new Worker(new URL('./scan-worker.ts', import.meta.url), { type: 'module' });
   return {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
     post: (request) => worker.postMessage(request),
     onAnswer: (listen) => worker.addEventListener('message', ({ data }: MessageEvent<ScanAnswer>) => listen(data)),
     end: () => worker.terminate(),

@@ -1,5 +1,5 @@
 import type { LogLine } from '@peerlab/contracts';
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { useEffect, useEffectEvent, useMemo, useState, useSyncExternalStore } from 'react';
 import { plainLine } from './ansi.js';
 import { chunkStart } from './chunks.js';
 import type { Hits } from './hits.js';
@@ -30,20 +30,28 @@ const NOTHING: SearchState = { hits: [], share: 0, problem: null, lines: new Map
  * All lines of a log that match, counted while they are found: from where the reader is to the end, then from the
  * beginning. Lines that are added later are searched when they come. The search runs in a thread of its own.
  * @param start the line from which to search, when a query changed
+ * @param onFound is told of every state of the search
  */
-export function useLogSearch(store: LogStore, query: LogQuery, start: () => number): SearchState {
+export function useLogSearch(
+  store: LogStore,
+  query: LogQuery,
+  start: () => number,
+  onFound: (state: SearchState) => void,
+): SearchState {
   const { text, isRegex, isCaseSensitive } = query;
-  const [state, setState] = useState(NOTHING);
-  const startAt = useRef(start);
-  useEffect(() => {
-    startAt.current = start;
+  const key = JSON.stringify(query);
+  const [told, setTold] = useState({ key, state: NOTHING });
+  const startLine = useEffectEvent(start);
+  const tell = useEffectEvent((of: string, state: SearchState) => {
+    setTold({ key: of, state });
+    if (of === key) onFound(state);
   });
   const isReady = useSyncExternalStore(store.subscribe, () => store.total() > 0);
   useEffect(() => {
-    setState(NOTHING);
     if (text === '' || !isReady) return undefined;
-    const search = new Search(store, { text, isRegex, isCaseSensitive }, setState);
-    const timer = setTimeout(() => search.run(startAt.current()), TYPING_MS);
+    const wanted = { text, isRegex, isCaseSensitive };
+    const search = new Search(store, wanted, (state) => tell(JSON.stringify(wanted), state));
+    const timer = setTimeout(() => search.run(startLine()), TYPING_MS);
     const stop = store.subscribe(search.noteAdded);
     return () => {
       clearTimeout(timer);
@@ -51,7 +59,7 @@ export function useLogSearch(store: LogStore, query: LogQuery, start: () => numb
       search.close();
     };
   }, [store, text, isRegex, isCaseSensitive, isReady]);
-  return state;
+  return told.key === key ? told.state : NOTHING;
 }
 
 /** One search, until it is closed. */
@@ -156,39 +164,42 @@ export function useRanges(query: LogQuery, view: ReadonlyMap<number, string>): R
     () => (text === '' || isRegex ? null : plainFinder({ text, isRegex, isCaseSensitive })),
     [text, isRegex, isCaseSensitive],
   );
-  const scanner = useRef<Scanner | null>(null);
-  const [found, setFound] = useState<ReadonlyMap<number, Ranges>>(new Map());
-  const key = isRegex && text !== '' ? [...view].map(([line, shown]) => `${line} ${shown}`).join('\n') : '';
-  const shown = useRef(view);
-  useEffect(() => {
-    shown.current = view;
-  });
+  const key = JSON.stringify(query);
+  const [scanner, setScanner] = useState<Scanner | null>(null);
+  const [found, setFound] = useState<{ key: string; ranges: ReadonlyMap<number, Ranges> }>({ key, ranges: NONE });
   useEffect(() => {
     if (!isRegex || text === '') return undefined;
     const own = new Scanner();
-    scanner.current = own;
+    // Made here, not while rendering: it has to be closed, too.
+    // oxlint-disable-next-line react/set-state-in-effect -- see above
+    setScanner(own);
     return () => own.close();
-  }, [text, isRegex, isCaseSensitive]);
+  }, [text, isRegex]);
   useEffect(() => {
-    setFound(new Map());
-    if (key === '') return undefined;
+    if (scanner === null || !isRegex || text === '') return undefined;
     let isOld = false;
-    const lines = [...shown.current];
-    scanner.current
-      ?.scan(
-        { text, isRegex, isCaseSensitive },
+    const lines = [...view];
+    const wanted = { text, isRegex, isCaseSensitive };
+    scanner
+      .scan(
+        wanted,
         lines.map(([, each]) => each),
         true,
       )
       .then(({ hits, ranges }) => {
-        if (!isOld) setFound(new Map(hits.map((hit, place) => [lines[hit]?.[0] ?? -1, ranges[place] ?? []])));
+        const places = new Map(hits.map((hit, place) => [lines[hit]?.[0] ?? -1, ranges[place] ?? []]));
+        if (!isOld) setFound({ key: JSON.stringify(wanted), ranges: places });
       })
       // The search of the whole log says what is wrong with the expression.
       .catch(() => undefined);
     return () => {
       isOld = true;
     };
-  }, [key, text, isRegex, isCaseSensitive]);
-  if (plain === null) return found;
-  return new Map([...view].map(([line, each]) => [line, plain(each)]));
+  }, [scanner, view, text, isRegex, isCaseSensitive]);
+  return useMemo(() => {
+    if (plain !== null) return new Map([...view].map(([line, each]) => [line, plain(each)]));
+    return found.key === key ? found.ranges : NONE;
+  }, [plain, view, found, key]);
 }
+
+const NONE: ReadonlyMap<number, Ranges> = new Map();

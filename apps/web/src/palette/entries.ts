@@ -1,5 +1,6 @@
 import {
   BuildIdPrefix,
+  unitText,
   type BuildSummary,
   type Grid,
   type MachineSummary,
@@ -135,7 +136,7 @@ function stockEntries({ runs, machines, builds, templates, grids, metrics, tests
         'metric',
         `${suite}/${name}`,
         name,
-        `${suite} · ${unit}`,
+        `${suite} · ${unitText(unit)}`,
         `/trends?suite=${encodeURIComponent(suite)}&metric=${encodeURIComponent(name)}`,
       ),
     ),

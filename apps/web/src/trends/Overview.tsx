@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { bootsText, OVERVIEW_POINTS_MAX, type OverviewLine, type TrendOverview } from '@peerlab/contracts';
+import { bootsText, OVERVIEW_POINTS_MAX, unitText, type OverviewLine, type TrendOverview } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
 import { trendOverviewQuery } from '../api/queries.js';
 import { CombinationName } from '../compare/CombinationName.js';
@@ -120,7 +120,7 @@ function SparkCard({ line, overview }: { line: OverviewLine; overview: TrendOver
         <Link to="/attempts/$attempt" params={{ attempt: attempts[index] ?? '' }} className="number strong">
           {numberText(medians[index] ?? 0)}
         </Link>{' '}
-        {unit}{' '}
+        {unitText(unit)}{' '}
         <span className="muted">{pointed === null ? <Ago at={at} /> : `boot ${index + 1} of ${medians.length}`}</span>
       </p>
       <p className="muted spark-axis">

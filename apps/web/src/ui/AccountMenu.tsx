@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore, type ReactNode } from 'react';
 import { identify } from '../api/client.js';
 import { askForToken, getToken, onTokenChange, signOut } from '../api/token.js';
+import { Popover } from './Popover.js';
 
 /** Who is signed in and what that allows; signs in and out. */
 export function AccountMenu(): ReactNode {
@@ -32,29 +33,30 @@ export function AccountMenu(): ReactNode {
   };
   const user = data?.user ?? null;
   return (
-    <details className="menu">
-      <summary title="Who is signed in">
-        {user ?? (data?.problem == null ? '…' : <span className="chip chip-warn">token refused</span>)}
-        <span className="unseen">, account</span>
-      </summary>
-      <div className="menu-body">
-        {data?.problem == null ? (
-          <p>
-            Signed in as <strong>{user ?? '…'}</strong>. You may read and write: submit, cancel, drain, mark,
-            administer.
-          </p>
-        ) : (
-          <p>{data.problem} You may not write.</p>
-        )}
-        <p className="row">
-          <button type="button" onClick={leave}>
-            Sign out
-          </button>
-          <button type="button" onClick={() => void askForToken('sign-in')}>
-            Use another token
-          </button>
+    <Popover
+      title="Who is signed in"
+      button={
+        <>
+          {user ?? (data?.problem == null ? '…' : <span className="chip chip-warn">token refused</span>)}
+          <span className="unseen">, account</span>
+        </>
+      }
+    >
+      {data?.problem == null ? (
+        <p>
+          Signed in as <strong>{user ?? '…'}</strong>. You may read and write: submit, cancel, drain, mark, administer.
         </p>
-      </div>
-    </details>
+      ) : (
+        <p>{data.problem} You may not write.</p>
+      )}
+      <p className="row">
+        <button type="button" onClick={leave}>
+          Sign out
+        </button>
+        <button type="button" onClick={() => void askForToken('sign-in')}>
+          Use another token
+        </button>
+      </p>
+    </Popover>
   );
 }
