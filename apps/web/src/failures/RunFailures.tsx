@@ -20,7 +20,7 @@ export function RunFailures({ run }: { run: string }): ReactNode {
   if (query.data !== undefined && query.data.total === 0) return null;
   return (
     <section aria-labelledby="failures-head">
-      <h2 id="failures-head">Failures, new and known</h2>
+      <h2 id="failures-head">Were these failures seen before?</h2>
       <QuerySection query={query} what="the failures of the run">
         {({ failures, total }) => {
           const folded = foldFailures(failures);
