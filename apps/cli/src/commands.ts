@@ -14,7 +14,7 @@ import {
   setMachine,
 } from './commands/machines.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
-import { cancelRun, listRuns, retryRun, showGrid, showReport } from './commands/runs.js';
+import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
 import { submit } from './commands/submit.js';
 import { listTemplates, showTemplate } from './commands/templates.js';
 import { followRun } from './commands/watch.js';
@@ -53,8 +53,11 @@ export const COMMANDS: readonly Command[] = [
   command('cancel <run>', 'cancels a run; machines that it holds are restored', {}, (context, [run = '']) =>
     cancelRun(context, run),
   ),
-  command('retry <run>', 'submits a run again as it was written; prints the new run', {}, (context, [run = '']) =>
-    retryRun(context, run),
+  command(
+    'retry <run-or-job>',
+    'submits a run again as it was written, or one job of it, named by its id or that of an attempt; prints the new run',
+    {},
+    (context, [what = '']) => retry(context, what),
   ),
   command(
     'explain <what>',

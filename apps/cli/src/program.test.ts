@@ -134,7 +134,7 @@ describe('every command', () => {
       'watch <run>': ['watch', run.slice(0, 8)],
       runs: ['runs', '-n', '5'],
       'cancel <run>': ['cancel', waiting],
-      'retry <run>': ['retry', waiting],
+      'retry <run-or-job>': ['retry', waiting],
       'explain <what>': ['explain', attempt.slice(0, 8)],
       'logs <attempt-or-run>': ['logs', attempt],
       grid: ['grid', '--run', run],
@@ -170,6 +170,19 @@ describe('every command', () => {
       expect(text.out, usage).not.toBe('');
       expect(() => JSON.parse(json.out) as unknown, `${usage}: ${json.out.slice(0, 200)}`).not.toThrow();
     }
+  });
+
+  it('repeats one job of a run alone', async () => {
+    const { id } = await farm.call('submitRun', { body: { yaml: WORKING } });
+    const { jobViews } = await farm.call('getRun', { params: { run: id } });
+    const job = jobViews.find(({ kind }) => kind === 'test')?.id ?? '';
+    expect((await peerlab(['retry', job])).code).toBe(EXIT.unavailable);
+    await peerlab(['cancel', id]);
+    const { code, out } = await peerlab(['retry', job.slice(0, 13)]);
+    expect(code).toBe(EXIT.done);
+    const again = await farm.call('getRun', { params: { run: out.split(' ')[0] ?? '' } });
+    expect(again.id).not.toBe(id);
+    expect(again.jobViews.map(({ kind, machine }) => [kind, machine])).toContainEqual(['test', 'm1']);
   });
 
   it('compares as Markdown, explains verdicts and classes of failures, and says its version', async () => {

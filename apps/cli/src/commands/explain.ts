@@ -60,7 +60,7 @@ async function explainRun({ api, colour }: Context, id: string): Promise<Answer>
     ...state(job),
   }));
   const lines = run.jobViews.flatMap((job) => [
-    jobLine(job, colour, Date.now()),
+    `${jobLine(job, colour, Date.now())}${attemptText(job)}`,
     ...helpOf(job).map((text) => `  ${text}`),
   ]);
   const head = `run ${shortId(run.id)} ${run.name}: ${run.state}, ${run.jobs.ended} of ${run.jobs.total} jobs ended`;
@@ -69,6 +69,12 @@ async function explainRun({ api, colour }: Context, id: string): Promise<Answer>
     data: { kind: 'run', id: run.id, name: run.name, state: run.state, verdict: run.verdict, jobs },
     text: [head, ...worst, ...lines].join('\n'),
   };
+}
+
+/** The newest attempt, for `logs`, `explain` and `retry`. */
+function attemptText({ attempts }: JobView): string {
+  const id = attempts.at(-1)?.id;
+  return id === undefined ? '' : `  [attempt ${shortId(id)}]`;
 }
 
 /** Why a job waits, or how its newest attempt failed. */
@@ -89,10 +95,10 @@ async function explainAttempt({ api, colour }: Context, id: string): Promise<Ans
   const wrong = attempt.results.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong);
   const { failure } = attempt;
   const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, wrong };
-  return { data, text: attemptText(attempt, wrong, colour) };
+  return { data, text: describeAttempt(attempt, wrong, colour) };
 }
 
-function attemptText(attempt: AttemptDetail, wrong: AttemptDetail['results'], colour: boolean): string {
+function describeAttempt(attempt: AttemptDetail, wrong: AttemptDetail['results'], colour: boolean): string {
   const { failure, results } = attempt;
   const place = `${attempt.machine ?? 'build'} / ${attempt.build}`;
   const stage = failure?.stage == null ? '' : ` in the stage ${failure.stage}`;

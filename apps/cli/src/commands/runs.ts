@@ -2,7 +2,7 @@ import { progressText, runPhase } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { renderGrid } from '../render/grid.js';
 import { shortId, table, verdictText } from '../render/text.js';
-import { runId } from '../short-id.js';
+import { findId, runId } from '../short-id.js';
 import { jsonReport, markdownReport } from './report.js';
 
 /** The newest runs. @param limit how many, 1 to 200 */
@@ -28,9 +28,16 @@ export async function cancelRun({ api }: Context, run: string): Promise<Answer> 
   return { data: summary, text: `run ${shortId(summary.id)} is canceled: it ${rest}` };
 }
 
-/** Submits a run again as it was written. Returns the new run. */
-export async function retryRun({ api }: Context, run: string): Promise<Answer> {
-  const summary = await api.call('retryRun', { params: { run: await runId(api, run) } });
+/**
+ * Submits a run again as it was written; of a job, or of an attempt of it, that job alone. Returns the new run.
+ */
+export async function retry({ api }: Context, what: string): Promise<Answer> {
+  const { kind, id } = await findId(api, what, ['run', 'attempt', 'job']);
+  const job = kind === 'attempt' ? (await api.call('getAttempt', { params: { attempt: id } })).jobId : id;
+  const summary =
+    kind === 'run'
+      ? await api.call('retryRun', { params: { run: id } })
+      : await api.call('retryJob', { params: { job } });
   return { data: summary, text: `${summary.id}  ${api.url}/runs/${summary.id}` };
 }
 
