@@ -15,7 +15,10 @@ it('proofs and features of earlier releases say the same in the form of today, t
   const dataSource = await new DataSource(dataSourceOptions(address)).initialize();
   const isDone = async (): Promise<boolean> =>
     (await sql.one(`select 1 from schema_migration where name = 'SeriesAsData1764800000000'`)) !== null;
-  while (await isDone()) await dataSource.undoLastMigration();
+  const undo = async (): Promise<void> => {
+    while (await isDone()) await dataSource.undoLastMigration();
+  };
+  await undo();
   await sql.run(`update bundle set manifest = jsonb_set(manifest, '{features}', '{"dmaAlias": true}')`);
   const [first, second] = await sql.rows<{ attempt_id: string; test: string }>(
     'select attempt_id, test from result order by attempt_id, test limit 2',
@@ -26,14 +29,14 @@ it('proofs and features of earlier releases say the same in the form of today, t
   await put(second, ram);
   const stored = () =>
     sql.rows<{ proof: object }>('select proof from result where proof is not null order by attempt_id, test');
-  expect(await migrate(address)).toEqual(['SeriesAsData1764800000000']);
+  expect((await migrate(address))[0]).toBe('SeriesAsData1764800000000');
   const detail = { 'alias pages': 4, 'RAM pages': 0, 'dma_alias calls': 4, 'pages migrated back': 0 };
   expect((await stored()).map(({ proof }) => proof)).toMatchObject([
     { expected: 'peer', taken: 'BUS_ADDR', detail: { ...detail, 'bytes compared': 16384, 'oracle reads': true } },
     { expected: 'peer', taken: 'ram', detail: { 'alias pages': 0, 'RAM pages': 4 } },
   ]);
   expect(await sql.rows(`select distinct manifest -> 'features' as f from bundle`)).toEqual([{ f: ['dma_alias'] }]);
-  await dataSource.undoLastMigration();
+  await undo();
   expect((await stored()).map(({ proof }) => proof)).toEqual([peer, ram]);
   expect(await sql.rows(`select distinct manifest -> 'features' as f from bundle`)).toEqual([
     { f: { dmaAlias: true } },
