@@ -169,7 +169,7 @@ describe('run page', () => {
     const run = app.farm.runs.get(app.farm.liveRun);
     const attempt = run?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
-    attempt.progress = { percent: 71, text: 'LD vmlinux' };
+    attempt.progress = { percent: 71, text: 'LD vmlinux', cached: false };
     app.farm.changed(`run:${app.farm.liveRun}`);
     await page.getByText('71 %').waitFor();
   });
@@ -181,7 +181,7 @@ describe('run page', () => {
     await page.getByText('Live updates paused, retrying').waitFor();
     const attempt = app.farm.runs.get(app.farm.liveRun)?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
-    attempt.progress = { percent: 93, text: 'BUILD bzImage' };
+    attempt.progress = { percent: 93, text: 'BUILD bzImage', cached: false };
     app.farm.changed(`run:${app.farm.liveRun}`);
     await app.farm.start();
     await page.getByText('93 %').waitFor();

@@ -71,14 +71,14 @@ describe('a page whose controller goes away', () => {
     await untilLive(page);
     await sample.stop();
     await untilPaused(page);
-    attempt().progress = { percent: 55, text: 'while it was away' };
+    attempt().progress = { percent: 55, text: 'while it was away', cached: false };
     sample.changed(topic());
     sample.changed('machines');
     await sample.start();
     await page.getByText('while it was away').waitFor();
     await untilLive(page);
     // One message more: whatever the first return had caused would have been asked for by now.
-    attempt().progress = { percent: 56, text: 'after it was away' };
+    attempt().progress = { percent: 56, text: 'after it was away', cached: false };
     sample.changed(topic());
     await page.getByText('after it was away').waitFor();
     expect(paths).toEqual([`/api/v1/runs/${sample.liveRun}`, `/api/v1/runs/${sample.liveRun}`]);
@@ -90,7 +90,7 @@ describe('a page whose controller goes away', () => {
     await untilLive(page);
     await sample.stop();
     await untilPaused(page);
-    attempt().progress = { percent: 57, text: 'long ago' };
+    attempt().progress = { percent: 57, text: 'long ago', cached: false };
     sample.live.forget();
     await sample.start();
     await page.getByText('long ago').waitFor();

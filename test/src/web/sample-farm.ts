@@ -334,7 +334,7 @@ export class SampleFarm {
 
   private check(yaml: string): SubmissionReport {
     const { spec, problems } = readSpec(yaml);
-    if (spec === null) return { ok: false, problems, plan: [], series: [], unmatched: [] };
+    if (spec === null) return { ok: false, problems, plan: [], builds: [], series: [], unmatched: [] };
     const reasons = this.machines.map((machine) => ({ machine, why: whyNotSelected(spec.machines, machine) }));
     const fitting = reasons.filter(({ why }) => why === null).map(({ machine }) => machine);
     return {
@@ -353,6 +353,9 @@ export class SampleFarm {
             start: planStart(machine, build.bundle === undefined),
           })),
         ),
+      ),
+      builds: spec.builds.flatMap(({ name, bundle }) =>
+        bundle === undefined ? [{ build: name, basis: 'size' as const, ms: 540_000, samples: 3 }] : [],
       ),
       series: sampleSeries(spec),
       unmatched: reasons.flatMap(({ machine, why }) => (why === null ? [] : [{ machine: machine.name, why }])),
@@ -403,6 +406,7 @@ export class SampleFarm {
       }),
       yaml: YAML,
       jobViews: this.jobs.map(({ job }) => job),
+      endsInMs: null,
       pin: { by: 'admin', reason: 'for the paper', at: new Date(Date.now() - 5_000_000).toISOString() },
     };
   }

@@ -170,6 +170,8 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     machine: machine.name,
     combination,
     waiting: null,
+    endsInMs: null,
+    estimate: null,
     attempts: [summary],
   };
   const kernel = {
@@ -231,7 +233,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
       { stage: 'fetch', status: 'passed', startedAt: ago(131), endedAt: ago(119), detail: null },
       { stage: 'build', status: 'started', startedAt: ago(119), endedAt: null, detail: null },
     ],
-    progress: { percent: 38, text: 'CC mm/hmm.o' },
+    progress: { percent: 38, text: 'CC mm/hmm.o', cached: false },
   };
   const build: JobView = {
     id: randomUUID(),
@@ -243,6 +245,8 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     machine: null,
     combination: null,
     waiting: null,
+    endsInMs: 214_000,
+    estimate: { basis: 'size', ms: 345_000, samples: 3 },
     attempts: [summary],
   };
   const test: JobView = {
@@ -253,6 +257,8 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     machine: machine.name,
     combination: combinationOfMachine(machine),
     waiting: 'the kernel build my-series is at 38 %, about 3 min left',
+    endsInMs: 310_000,
+    estimate: null,
     attempts: [],
   };
   const run: RunDetail = {
@@ -279,6 +285,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     },
     yaml: null,
     jobViews: [build, test],
+    endsInMs: 310_000,
     pin: null,
   };
   const attempt: AttemptDetail = {

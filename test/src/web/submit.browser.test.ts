@@ -172,6 +172,7 @@ describe('the check', () => {
     const { page, editor } = opened;
     await page.getByText('first test in about 9 min, when its kernel is built; 1 machine cannot take it yet').waitFor();
     await page.getByText('after its build, about 9 min').first().waitFor();
+    await page.getByText('base: must be built, about 9 min, from 3 builds of this size').waitFor();
     await page
       .getByText(/v-intel-roots is offline: SSH to/)
       .first()

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
+import { buildEstimateText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { EXIT, FileError, RunFileError } from '../exit-codes.js';
 import { table } from '../render/text.js';
@@ -49,7 +49,7 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-function reportText(file: string, { problems, plan, series, unmatched }: SubmissionReport): string {
+function reportText(file: string, { problems, plan, builds, series, unmatched }: SubmissionReport): string {
   const lines = problems.map(({ path, message, remedy, line, column }) => {
     const where = line === undefined ? path : `${file}:${line}:${column ?? 1}`;
     return `${where === '' ? file : where}: ${message}${remedy === undefined ? '' : ` — ${remedy}`}`;
@@ -58,6 +58,7 @@ function reportText(file: string, { problems, plan, series, unmatched }: Submiss
     const rows = plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), startText(p.start)]);
     lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
   }
+  lines.push(...builds.map((each) => `${each.build}: ${buildEstimateText(each)}`));
   lines.push(...series.map((each) => `${each.build}: ${seriesText(each)}`));
   return [...lines, ...unmatched.map(({ machine, why }) => `not on ${machine}: ${why}`)].join('\n');
 }

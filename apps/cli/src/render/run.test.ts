@@ -43,6 +43,7 @@ const run = (reported: number, more: Partial<RunDetail> = {}): RunDetail => ({
   spec: { name: 'r', builds: [], suites: [], machines: {}, priority: 50, timeouts: {} },
   yaml: null,
   jobViews: [],
+  endsInMs: null,
   pin: null,
   ...more,
 });

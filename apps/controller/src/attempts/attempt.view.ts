@@ -5,6 +5,11 @@ import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { AttemptStage } from '../schema/results.js';
 
+/** Progress of a build whose bundle was there already; earlier releases stored this text alone. */
+export const FROM_CACHE = 'taken from the cache';
+/** SQL: whether the attempt `t` at a build compiled nothing. */
+export const IS_CACHED = `coalesce((t.progress ->> 'cached')::boolean, t.progress ->> 'text' = '${FROM_CACHE}', false)`;
+
 const ATTEMPT = pick(
   columnsOf(Attempt),
   'id',
@@ -93,6 +98,13 @@ function attemptSummary(row: RowOf<typeof ATTEMPT>, stages: StageView[]): Attemp
     failure: row.failure === null ? null : { ...row.failure, help: FAILURE_POLICY[row.failure.class].help },
     restored: row.restored,
     stages,
-    progress: row.progress === null ? null : { percent: row.progress.percent, text: row.progress.text },
+    progress:
+      row.progress === null
+        ? null
+        : {
+            percent: row.progress.percent,
+            text: row.progress.text,
+            cached: row.progress.cached ?? row.progress.text === FROM_CACHE,
+          },
   };
 }

@@ -22,6 +22,7 @@ import { Artifact, Build, Bundle } from '../schema/builds.js';
 import { Run } from '../schema/runs.js';
 import { ArtifactStore } from './artifact-store.js';
 import { BUNDLE_FILE, bundleOf } from './build-detail.js';
+import { inputsOf, sizeOf } from './build-inputs.js';
 import { storeBuilt, storeUploaded } from './bundle-store.js';
 import { readTarManifest } from './tar-manifest.js';
 
@@ -146,14 +147,20 @@ export class BuildService {
     });
   }
 
-  /** Stores the builds of a run; those that name a stored bundle are ready at once. Throws ProblemError 422. */
-  async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[]): Promise<void> {
+  /**
+   * Stores the builds of a run; those that name a stored bundle are ready at once. Throws ProblemError 422.
+   * @param submitter of the run: id of the user's token, or null
+   */
+  async addBuilds(tx: Queries, runId: string, builds: readonly NewBuild[], submitter: string | null): Promise<void> {
     await tx.run(
-      `insert into build (id, run_id, position, name, spec, state, bundle_key)
+      `insert into build (id, run_id, position, name, spec, state, bundle_key, inputs, size)
        select n.id, $1, n.position, n.spec ->> 'name', n.spec,
-         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle'
-       from jsonb_to_recordset($2) as n(id uuid, position int, spec jsonb)`,
-      [runId, jsonb(builds)],
+         case when n.spec ->> 'bundle' is null then 'pending' else 'ready' end, n.spec ->> 'bundle', n.inputs, n.size
+       from jsonb_to_recordset($2) as n(id uuid, position int, spec jsonb, inputs text, size text)`,
+      [
+        runId,
+        jsonb(builds.map((build) => ({ ...build, inputs: inputsOf(build.spec, submitter), size: sizeOf(build.spec) }))),
+      ],
     );
     // The insert locks the bundles' rows, so retention cannot remove their files after this check.
     await requireFiles(tx, [

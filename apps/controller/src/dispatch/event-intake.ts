@@ -8,6 +8,7 @@ import { AttemptService, testContext } from './attempt.service.js';
 import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
+import { FROM_CACHE } from '../attempts/attempt.view.js';
 import { nextProgress } from '../runs/build-forecast.js';
 import { JobService } from '../runs/job.service.js';
 import { rollUpRun } from '../runs/rollup.js';
@@ -171,9 +172,17 @@ export class EventIntake {
     }
   }
 
-  async #putProgress(tx: Queries, attempt: LockedAttempt, percent: number, text: string, atMs: number): Promise<void> {
+  async #putProgress(
+    tx: Queries,
+    attempt: LockedAttempt,
+    percent: number,
+    text: string,
+    atMs: number,
+    cached?: boolean,
+  ): Promise<void> {
     const { progress, nowMs } = await this.#store.progress(tx, attempt.id);
-    await this.#store.setProgress(tx, attempt.id, nextProgress(progress, { percent, text, atMs, storedAtMs: nowMs }));
+    const next = nextProgress(progress, { percent, text, atMs, storedAtMs: nowMs });
+    await this.#store.setProgress(tx, attempt.id, cached === undefined ? next : { ...next, cached });
   }
 
   async #built(
@@ -182,8 +191,8 @@ export class EventIntake {
     event: Extract<AttemptEvent, { type: 'built' }>,
     at: number,
   ): Promise<void> {
-    const text = event.cached ? 'taken from the cache' : 'built';
-    await this.#putProgress(tx, attempt, 100, text, at);
+    const text = event.cached ? FROM_CACHE : 'built';
+    await this.#putProgress(tx, attempt, 100, text, at, event.cached);
     const problem = await this.#builds.markReady(tx, attempt.build_id, event, attempt.agent);
     if (problem !== null) {
       // The attempt's end says so again.

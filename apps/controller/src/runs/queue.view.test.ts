@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
+import { sampleManifest } from '../testing/samples.js';
+import { tarOf } from '../testing/tar.js';
 
 let farm: TestFarm;
 let agent: FakeAgent;
@@ -102,7 +105,7 @@ describe('when a run could start', () => {
     );
     expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 7 min']);
     const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
-    expect(jobViews[0]?.attempts[0]?.progress).toEqual({ percent: 25, text: 'CC' });
+    expect(jobViews[0]?.attempts[0]?.progress).toEqual({ percent: 25, text: 'CC', cached: false });
   });
 
   it('counts the slots of an agent that limits how much it runs at once', async () => {
@@ -119,5 +122,43 @@ describe('when a run could start', () => {
       text: expect.stringMatching(/^s2 is free, .* 1 of at most 1 tests, about 6 min$/) as unknown,
     });
     small.vanish();
+  });
+});
+
+describe('how long a kernel takes that a run needs', () => {
+  const unbuilt = (name: string, series: string): string =>
+    `name: t\nbuilds: [{name: ${name}, series: ${series}}]\nsuites: [p2p-functional]\nmachines: {names: [m2]}\n`;
+  const builds = async (text: string) => (await farm.call('checkRun', { body: { yaml: text } })).builds;
+
+  it('is looked up: built already, or by builds of this size, never by a mixture of both', async () => {
+    const mutant = unbuilt('mine', '[{mutant: lost-page}]');
+    expect(await builds(mutant)).toEqual([{ build: 'mine', basis: 'none', ms: null, samples: 0 }]);
+    // The build of the test before goes on in the only slot of the first agent.
+    const builder = await farm.agent({}, { name: 'builder' });
+    const manifest = sampleManifest('mutated');
+    const content = tarOf([['manifest.json', JSON.stringify(manifest)]]);
+    const bundle = { sha256: createHash('sha256').update(content).digest('hex'), sizeBytes: content.length };
+    await farm.upload(bundle.sha256, content);
+    const build = async (cached: boolean, minutes: number): Promise<void> => {
+      const { id } = await submit(mutant);
+      const attempt = await builder.take('build');
+      const built = { type: 'built', manifest, bundle, cached } as const;
+      await builder.events(attempt, 0, built, { type: 'finished', failure: null, restored: true, lineCounts: {} });
+      await farm.sql.run(`update attempt set started_at = ended_at - make_interval(mins => $2) where id = $1`, [
+        attempt.attemptId,
+        minutes,
+      ]);
+      const { jobViews } = await farm.call('getRun', { params: { run: id } });
+      expect(jobViews[0]).toMatchObject({ state: 'ended', attempts: [{ progress: { percent: 100, cached } }] });
+      await farm.call('cancelRun', { params: { run: id } });
+    };
+    await build(false, 22);
+    await build(true, 1);
+    expect(await builds(mutant)).toEqual([{ build: 'mine', basis: 'stored', ms: 60_000, samples: 1 }]);
+    expect(await builds(unbuilt('other', '[{mutant: another}]'))).toEqual([
+      { build: 'other', basis: 'size', ms: 22 * 60_000, samples: 1 },
+    ]);
+    expect(await builds(unbuilt('base', '[]'))).toMatchObject([{ basis: 'other', ms: 22 * 60_000 }]);
+    builder.vanish();
   });
 });

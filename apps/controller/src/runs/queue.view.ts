@@ -1,5 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { compareQueued, type ExpectedStart, type QueuedJob } from '@peerlab/contracts';
+import {
+  compareQueued,
+  type BuildEstimate,
+  type BuildSpec,
+  type ExpectedStart,
+  type QueuedJob,
+} from '@peerlab/contracts';
+import { IS_CACHED } from '../attempts/attempt.view.js';
+import { inputsOf, sizeOf } from '../builds/build-inputs.js';
 import {
   bool,
   columnsOf,
@@ -15,9 +23,10 @@ import { Sql } from '../platform/database/sql.js';
 import type { StoredProgress } from '../schema/attempts.js';
 import { Job } from '../schema/runs.js';
 import { StorageMeter } from '../storage/storage.js';
+import { estimateBuild, type BuildSample } from './build-durations.js';
 import { leftOfBuildMs } from './build-forecast.js';
 import type { PlannedJob } from './planning.js';
-import { type DurationSample, durationsBySuites, forecastStarts, leftMs, medianMs } from './queue-forecast.js';
+import { type DurationSample, durationsBySuites, forecastStarts, leftMs } from './queue-forecast.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
 import { expectedStart, type MachineFacts } from './waiting.js';
 
@@ -26,7 +35,10 @@ const LINE_MAX = 2000;
 /** Machines whose earlier attempts are read, and how many of each; the other machines are judged by those. */
 const SAMPLED_MACHINES = 64;
 const SAMPLES = 10;
-const BUILD_SAMPLES = 20;
+const BUILD_SAMPLES = 60;
+/** Whether a bundle of the same inputs is stored, which SQL looks up for builds `b`. */
+const IS_STORED = `exists (select 1 from build o join bundle u on u.key = o.bundle_key join artifact a on a.sha256 = u.sha256
+  where o.inputs = b.inputs and o.inputs <> '' and o.state = 'ready' and a.removed_at is null)`;
 
 /** A job in the queue, or planned for it. */
 interface LineJob extends QueuedJob {
@@ -37,6 +49,9 @@ interface LineJob extends QueuedJob {
   readyInMs: number;
   /** It waits for its build, which is queued or runs. */
   isBlocked: boolean;
+  /** Of its build. */
+  size: string;
+  isStored: boolean;
 }
 
 const LINE_JOB = {
@@ -50,10 +65,15 @@ const LINE_JOB = {
   queuedAtMs: float,
   readyInMs: float,
   isBlocked: bool,
+  size: text,
+  isStored: bool,
 };
 
 /** An attempt that holds a lease. `elapsedMs` is how long it runs, in milliseconds. */
 const LEASED_WORK = {
+  id: uuid,
+  size: text,
+  isStored: bool,
   machine: nullable(text),
   buildId: uuid,
   suites: json<string[]>(),
@@ -74,13 +94,22 @@ interface QueueState {
   line: LineJob[];
   leased: LeasedWork[];
   samples: DurationSample[];
-  buildMs: number;
+  built: BuildSample[];
 }
 
 const SUITES = `coalesce(to_jsonb(j.suites), r.spec -> 'suites')`;
-const LINE_COLUMNS = `j.id, j.kind, j.build_id as "buildId", j.machine, ${SUITES} as suites, r.priority, j.position,
+/** What of a job's build the estimates need. */
+const BUILD_COLUMNS = `b.size, ${IS_STORED} as "isStored"`;
+const LINE_COLUMNS = `${BUILD_COLUMNS}, j.id, j.kind, j.build_id as "buildId", j.machine, ${SUITES} as suites, r.priority, j.position,
   (extract(epoch from j.queued_at) * 1000)::float8 as "queuedAtMs", j.state = 'blocked' as "isBlocked",
   greatest(0, coalesce(extract(epoch from j.not_before - clock_timestamp()) * 1000, 0))::float8 as "readyInMs"`;
+
+/** When a job is expected to start and to end, milliseconds from now; a build also what that is taken from. */
+export interface JobForecast {
+  startsInMs: number | null;
+  endsInMs: number | null;
+  estimate: BuildEstimate | null;
+}
 
 /** Which jobs wait, and when they are expected to start. */
 @Injectable()
@@ -93,8 +122,8 @@ export class QueueView {
     this.#storage = storage;
   }
 
-  /** Milliseconds until the waiting jobs of a run are expected to start, by id; unknown ones are left out. */
-  async startsOf(runId: string, jobs: readonly { machine: string | null }[]): Promise<Map<string, number>> {
+  /** When jobs of a run that have not ended are expected to start and to end, by id. */
+  async forecastOf(runId: string, jobs: readonly { machine: string | null }[]): Promise<Map<string, JobForecast>> {
     if (jobs.length === 0) return new Map();
     const machines = jobs.flatMap(({ machine }) => (machine === null ? [] : [machine]));
     return forecast(await this.#state([...new Set(machines)], runId));
@@ -102,18 +131,28 @@ export class QueueView {
 
   /**
    * When planned jobs could start, in their order, if they were submitted now.
-   * @param missing indexes of the builds that have to be made first
+   * @param missing builds that have to be made first, by their index
    */
   async startsOfPlan(
     jobs: readonly PlannedJob[],
-    missing: ReadonlySet<number>,
-    priority: number,
-  ): Promise<ExpectedStart[]> {
-    if (jobs.length === 0) return [];
+    missing: ReadonlyMap<number, BuildSpec>,
+    { priority, submitter }: { priority: number; submitter: string | null },
+  ): Promise<{ starts: ExpectedStart[]; builds: Map<number, BuildEstimate> }> {
+    if (jobs.length === 0) return { starts: [], builds: new Map() };
     const machines = [...new Set(jobs.map(({ machine }) => machine))];
-    const [state, facts] = await Promise.all([this.#state(machines, null), this.#facts(machines)]);
+    const [state, facts, stored] = await Promise.all([
+      this.#state(machines, null),
+      this.#facts(machines),
+      this.#stored([...missing.values()].map((spec) => inputsOf(spec, submitter))),
+    ]);
     const common = { priority, queuedAtMs: facts.nowMs, readyInMs: 0 };
-    const builds = [...missing].map((index): LineJob => {
+    const kernelOf = (index: number): Pick<LineJob, 'size' | 'isStored'> => {
+      const spec = missing.get(index);
+      return spec === undefined
+        ? { size: '', isStored: true }
+        : { size: sizeOf(spec), isStored: stored.has(inputsOf(spec, submitter)) };
+    };
+    const builds = [...missing.keys()].map((index): LineJob => {
       const id = `build ${index}`;
       return {
         ...common,
@@ -124,6 +163,7 @@ export class QueueView {
         suites: [],
         position: index,
         isBlocked: false,
+        ...kernelOf(index),
       };
     });
     const planned = jobs.map(
@@ -136,12 +176,16 @@ export class QueueView {
         suites,
         position: missing.size + index,
         isBlocked: missing.has(buildIndex),
+        ...kernelOf(buildIndex),
       }),
     );
     const all = { ...state, line: [...state.line, ...builds, ...planned] };
-    const starts = forecast(all);
+    const forecasts = forecast(all);
     const ahead = placesOf(all.line);
-    return planned.map((job) => {
+    const estimates = new Map(
+      [...missing.keys()].map((index) => [index, estimateBuild(kernelOf(index), state.built)] as const),
+    );
+    const starts = planned.map((job): ExpectedStart => {
       const machine = facts.machines.get(job.machine ?? '');
       if (machine === undefined) {
         return { when: 'blocked', inMs: null, text: `${job.machine} is not known any more`, lastSeenAt: null };
@@ -151,7 +195,7 @@ export class QueueView {
         state: job.isBlocked ? 'blocked' : 'queued',
         build: job.buildId,
         ahead: ahead.get(job.id) ?? 0,
-        startsInMs: starts.get(job.id) ?? null,
+        startsInMs: forecasts.get(job.id)?.startsInMs ?? null,
         pausedUntil: null,
         machine,
         storageFull: facts.storageFull,
@@ -160,6 +204,17 @@ export class QueueView {
         attempts: 0,
       });
     });
+    return { starts, builds: estimates };
+  }
+
+  /** Which of these inputs a stored bundle was made of. */
+  async #stored(inputs: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#sql.rows(
+      { inputs: text },
+      `select b.inputs from unnest($1::text[]) as b(inputs) where ${IS_STORED}`,
+      [[...new Set(inputs)]],
+    );
+    return new Set(rows.map((row) => row.inputs));
   }
 
   async #facts(machines: readonly string[]): Promise<{
@@ -192,7 +247,7 @@ export class QueueView {
       [named],
     );
     const names = machines.map(({ name }) => name);
-    const [slots, line, leased, samples, builds] = await Promise.all([
+    const [slots, line, leased, samples, built] = await Promise.all([
       this.#sql.one(
         { n: integer },
         `select coalesce(sum(build_slots), 0)::int as n from agent a where 'build' = any(a.capabilities) and agent_online(a)`,
@@ -200,19 +255,20 @@ export class QueueView {
       this.#sql.rows(
         LINE_JOB,
         `select * from (
-           select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id
+           select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
            where j.state = 'queued' and j.kind = 'test' and j.machine = any($1) and not r.cancel_requested
-           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id
+           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
            where j.state = 'queued' and j.kind = 'build' and not r.cancel_requested
-           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id
+           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
            where j.state = 'blocked' and j.run_id = $2) line limit $3`,
         [names, runId, LINE_MAX + 1],
       ),
       this.#sql.rows(
         LEASED_WORK,
-        `select l.machine, j.build_id as "buildId", ${SUITES} as suites, t.progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
+        `select j.id, ${BUILD_COLUMNS}, l.machine, j.build_id as "buildId", ${SUITES} as suites, t.progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
            (extract(epoch from clock_timestamp() - t.started_at) * 1000)::float8 as "elapsedMs"
          from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+           join build b on b.id = j.build_id
          where l.released_at is null and (l.machine is null or l.machine = any($1))`,
         [names],
       ),
@@ -226,9 +282,9 @@ export class QueueView {
         [[...new Set([...named, ...names])].slice(0, SAMPLED_MACHINES), SAMPLES],
       ),
       this.#sql.rows(
-        { ms: float },
-        `select (extract(epoch from t.ended_at - t.started_at) * 1000)::float8 as ms
-         from (select id from build order by created_at desc, id desc limit $1) b
+        { size: text, cached: bool, ms: float },
+        `select b.size, ${IS_CACHED} as cached, (extract(epoch from t.ended_at - t.started_at) * 1000)::float8 as ms
+         from (select id, size from build order by created_at desc, id desc limit $1) b
            join job j on j.build_id = b.id and j.kind = 'build' join attempt t on t.job_id = j.id
          where t.state = 'ended' and t.failure is null`,
         [BUILD_SAMPLES],
@@ -240,50 +296,67 @@ export class QueueView {
       line,
       leased,
       samples,
-      buildMs: medianMs(builds.map(({ ms }) => ms)),
+      built,
     };
   }
 }
 
-/** When everything in the line is expected to start, milliseconds from now by id, as far as it is known. Pure. */
-function forecast({ machines, buildSlots, line, leased, samples, buildMs }: QueueState): Map<string, number> {
-  const starts = new Map<string, number>();
-  if (line.length > LINE_MAX) return starts;
+/** When everything in the line is expected to start and all that is open to end, by id, as far as it is known. Pure. */
+function forecast({ machines, buildSlots, line, leased, samples, built }: QueueState): Map<string, JobForecast> {
+  const found = new Map<string, JobForecast>();
+  if (line.length > LINE_MAX) return found;
+  const known = (ms: number | undefined): number | null => (ms === undefined || ms === Infinity ? null : ms);
+  const estimateOf = (of: { size: string; isStored: boolean }): BuildEstimate => estimateBuild(of, built);
+  const buildMs = (of: { size: string; isStored: boolean }): number => estimateOf(of).ms ?? Infinity;
   const ordered = line.toSorted(compareQueued);
   const builds = ordered.filter(({ kind }) => kind === 'build');
-  const building = leased.filter(({ machine }) => machine === null);
+  const building = leased
+    .filter(({ machine }) => machine === null)
+    .map((each) => ({ ...each, leftMs: leftOfBuildMs(each.progress, { ...each, buildMs: buildMs(each) }) }));
   const ofBuilds = forecastStarts(
-    builds.map(({ id, readyInMs }) => ({ id, machine: null, durationMs: buildMs, readyInMs })),
-    building.map((each) => ({ machine: null, leftMs: leftOfBuildMs(each.progress, { ...each, buildMs }) })),
+    builds.map((each) => ({ id: each.id, machine: null, durationMs: buildMs(each), readyInMs: each.readyInMs })),
+    building.map(({ leftMs: ms }) => ({ machine: null, leftMs: ms })),
     buildSlots,
   );
-  const builtInMs = new Map([
-    ...building.map((each): [string, number] => [each.buildId, leftOfBuildMs(each.progress, { ...each, buildMs })]),
-    ...builds.map(({ id, buildId }): [string, number] => [buildId, (ofBuilds.get(id) ?? Infinity) + buildMs]),
-  ]);
+  const builtInMs = new Map<string, number>();
+  for (const each of building) {
+    builtInMs.set(each.buildId, each.leftMs);
+    found.set(each.id, { startsInMs: null, endsInMs: known(each.leftMs), estimate: estimateOf(each) });
+  }
+  for (const each of builds) {
+    const startsInMs = ofBuilds.get(each.id) ?? Infinity;
+    const endsInMs = startsInMs + buildMs(each);
+    builtInMs.set(each.buildId, endsInMs);
+    found.set(each.id, { startsInMs: known(startsInMs), endsInMs: known(endsInMs), estimate: estimateOf(each) });
+  }
   const durationOf = durationsBySuites(samples);
   const groups = groupsOf(machines);
   for (const job of ordered) groups.of(job)?.tests.push(job);
   for (const each of leased) groups.of(each)?.leased.push(each);
   for (const group of groups.all) {
-    const found = forecastStarts(
-      group.tests.map(({ id, machine, suites, readyInMs, isBlocked, buildId }) => ({
+    const durations = new Map(group.tests.map(({ id, machine, suites }) => [id, durationOf(machine ?? '', suites)]));
+    const running = group.leased.map(({ id, machine, suites, elapsedMs }) => ({
+      id,
+      machine,
+      leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
+    }));
+    const starts = forecastStarts(
+      group.tests.map(({ id, machine, readyInMs, isBlocked, buildId }) => ({
         id,
         machine,
-        durationMs: durationOf(machine ?? '', suites),
+        durationMs: durations.get(id) ?? Infinity,
         readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
       })),
-      group.leased.map(({ machine, suites, elapsedMs }) => ({
-        machine,
-        leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
-      })),
+      running,
       group.slots,
     );
-    for (const [id, ms] of found) starts.set(id, ms);
+    for (const [id, ms] of starts) {
+      const endsInMs = known(ms + (durations.get(id) ?? Infinity));
+      found.set(id, { startsInMs: known(ms), endsInMs, estimate: null });
+    }
+    for (const { id, leftMs: ms } of running) found.set(id, { startsInMs: null, endsInMs: known(ms), estimate: null });
   }
-  for (const [id, ms] of ofBuilds) starts.set(id, ms);
-  for (const [id, ms] of starts) if (ms === Infinity) starts.delete(id);
-  return starts;
+  return found;
 }
 
 interface Group {

@@ -9,7 +9,7 @@ import type {
   WaitingJob,
 } from '@peerlab/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Caller } from '../platform/auth/auth.guard.js';
+import { Caller, MaybeCaller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { renderBadge, tagOf } from './badge.js';
@@ -41,8 +41,8 @@ export class RunController {
   }
 
   @Serve('checkRun')
-  checkRun(@Input() { body }: InputOf<'checkRun'>): Promise<SubmissionReport> {
-    return this.#runs.check(body.yaml);
+  checkRun(@Input() { body }: InputOf<'checkRun'>, @MaybeCaller() caller: Identity | null): Promise<SubmissionReport> {
+    return this.#runs.check(body.yaml, caller);
   }
 
   @Serve('listRuns')

@@ -60,13 +60,17 @@ export class RunService {
   }
 
   /** A dry run: what would run, or what is wrong and where. */
-  async check(yaml: string): Promise<SubmissionReport> {
+  async check(yaml: string, caller: Pick<Identity, 'id'> | null): Promise<SubmissionReport> {
     const submitted = readSubmission(yaml);
-    if (!submitted.ok) return { ok: false, problems: submitted.problems, plan: [], series: [], unmatched: [] };
+    if (!submitted.ok)
+      return { ok: false, problems: submitted.problems, plan: [], builds: [], series: [], unmatched: [] };
     const { spec } = submitted;
     const { jobs, unmatched, problems } = await this.#plan(spec);
-    const missing = spec.builds.flatMap(({ bundle }, index) => (bundle === undefined ? [index] : []));
-    const starts = await this.#queue.startsOfPlan(jobs, new Set(missing), spec.priority);
+    const missing = new Map([...spec.builds.entries()].filter(([, { bundle }]) => bundle === undefined));
+    const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
+      priority: spec.priority,
+      submitter: caller?.id ?? null,
+    });
     return {
       ok: problems.length === 0,
       problems: problems.map(submitted.locate),
@@ -82,6 +86,10 @@ export class RunService {
           boots: spec.repeat ?? 1,
           start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
         })),
+      builds: [...builds].flatMap(([index, estimate]) => {
+        const build = missing.get(index)?.name;
+        return build === undefined ? [] : [{ build, ...estimate }];
+      }),
       series: problems.length === 0 ? checkSeries(spec).series : [],
       unmatched,
     };
@@ -139,7 +147,7 @@ export class RunService {
       ],
     );
     const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
-    await this.#builds.addBuilds(tx, runId, builds);
+    await this.#builds.addBuilds(tx, runId, builds, trigger.submitter);
     await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds, spec.repeat)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;

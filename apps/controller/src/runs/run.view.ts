@@ -17,7 +17,7 @@ import { notFound } from '../platform/http/problem.js';
 import type { InputOf } from '../platform/http/serve.js';
 import { Job, Run } from '../schema/runs.js';
 import { StorageMeter } from '../storage/storage.js';
-import { QueueView } from './queue.view.js';
+import { QueueView, type JobForecast } from './queue.view.js';
 import { runConditions } from './run-filter.js';
 import { progressOf } from './run-progress.js';
 import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
@@ -84,15 +84,15 @@ export class RunView {
       this.#storage.hasRoom(),
       this.#progress([row]),
     ]);
-    const starts = await this.#queue.startsOf(
-      id,
-      jobs.filter(({ state }) => state === 'queued' || state === 'blocked'),
-    );
+    const open = jobs.filter(({ state }) => state !== 'ended');
+    const forecasts = await this.#queue.forecastOf(id, open);
+    const ends = open.map((job) => forecasts.get(job.id)?.endsInMs ?? null);
     return {
       ...runSummary(row, progress),
       spec: row.spec,
       yaml: row.yaml,
-      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], starts.get(job.id) ?? null, !hasRoom)),
+      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], forecasts.get(job.id) ?? UNKNOWN, !hasRoom)),
+      endsInMs: open.length === 0 || ends.includes(null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
   }
@@ -138,7 +138,14 @@ export class RunView {
   }
 }
 
-function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number | null, storageFull: boolean): JobView {
+const UNKNOWN: JobForecast = { startsInMs: null, endsInMs: null, estimate: null };
+
+function jobView(
+  job: JobOfRun,
+  attempts: AttemptSummary[],
+  { startsInMs, endsInMs, estimate }: JobForecast,
+  storageFull: boolean,
+): JobView {
   const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
     kind,
@@ -154,7 +161,20 @@ function jobView(job: JobOfRun, attempts: AttemptSummary[], startsInMs: number |
     pausedUntil: job.paused_until,
     attempts: attempts.length,
   });
-  return { id, kind, build, buildId, state, verdict, machine, combination, waiting, attempts };
+  return {
+    id,
+    kind,
+    build,
+    buildId,
+    state,
+    verdict,
+    machine,
+    combination,
+    waiting,
+    endsInMs,
+    estimate,
+    attempts,
+  };
 }
 
 function runSummary(row: StoredRun, progress: ReadonlyMap<string, RunProgress>): RunSummary {

@@ -25,6 +25,8 @@ export interface BuildProgress extends ProgressPoint {
   from: ProgressPoint;
   /** When it was stored, by the controller's clock. */
   storedAtMs: number;
+  /** Its bundle was there already; absent in reports before the end, and of earlier releases. */
+  cached?: boolean;
 }
 
 /** Reports of earlier releases have no times. */

@@ -65,6 +65,7 @@ export type BuildState = 'pending' | 'building' | 'ready' | 'failed';
 @Index('build_run', ['runId'])
 @Index('build_newest', ['createdAt', 'id'])
 @Index('build_bundle', ['bundleKey', 'createdAt'])
+@Index('build_inputs', ['inputs', 'createdAt'])
 export class Build {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'build_pkey' })
   id: string;
@@ -78,6 +79,11 @@ export class Build {
   name: string;
   @Column('jsonb')
   spec: BuildSpec;
+  /** Digest of series and configuration, and how much is compiled; see build-inputs.ts. Empty where not recorded. */
+  @Column('text', { default: '' })
+  inputs: string;
+  @Column('text', { default: '' })
+  size: string;
   @Column('text')
   state: BuildState;
   @ForeignKey(() => Bundle, { name: 'build_bundle_fkey' })

@@ -101,6 +101,7 @@ function AttemptStanding({ attempt }: { attempt: AttemptDetail }): ReactNode {
   const { kind, state, results, failure } = attempt;
   if (kind === 'build') {
     if (state !== 'ended') return <StateBadge state={state} />;
+    if (attempt.progress?.cached === true) return <span className="chip">from the cache</span>;
     return failure === null ? (
       <StateBadge state="ready" />
     ) : (

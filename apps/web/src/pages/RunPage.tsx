@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { runPhase, standingText, type RunDetail } from '@peerlab/contracts';
+import { aboutText, runPhase, standingText, type RunDetail } from '@peerlab/contracts';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
@@ -84,6 +84,12 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
           <dt>{run.endedAt !== null ? 'Took' : runPhase(run) === 'running' ? 'Running for' : 'Since it began'}</dt>
           <dd>{run.startedAt === null ? 'not started' : <Elapsed from={run.startedAt} to={run.endedAt} />}</dd>
         </div>
+        {run.state !== 'ended' && run.endsInMs !== null && (
+          <div>
+            <dt>Expected to end</dt>
+            <dd>in {aboutText(run.endsInMs)}</dd>
+          </div>
+        )}
       </dl>
     </>
   );

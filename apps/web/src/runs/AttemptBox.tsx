@@ -12,6 +12,7 @@ export function AttemptBox({ attempt, kind }: { attempt: AttemptSummary; kind: '
     <div className="attempt">
       <p className="row">
         <Link {...link}>Attempt {attempt.number}</Link>
+        {attempt.progress?.cached === true && <span className="chip">from the cache</span>}
         {attempt.state !== 'ended' && <StateBadge state={attempt.state} />}
         <span className="muted">
           by {attempt.agent}, <Elapsed from={attempt.startedAt} to={attempt.endedAt} />

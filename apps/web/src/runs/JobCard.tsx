@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { JobView } from '@peerlab/contracts';
+import { aboutText, buildEstimateText, type JobView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { waitingText } from './waiting-text.js';
@@ -51,6 +51,10 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
         <p className="notice notice-quiet">
           <span aria-hidden="true">◔</span> {waitingText(job.waiting)}
         </p>
+      )}
+      {job.state !== 'ended' && job.estimate !== null && <p className="muted">{buildEstimateText(job.estimate)}</p>}
+      {job.state === 'running' && job.endsInMs !== null && (
+        <p className="muted">expected to end in {aboutText(job.endsInMs)}</p>
       )}
       {attempts.map((attempt) => (
         <AttemptBox key={attempt.id} attempt={attempt} kind={job.kind} />

@@ -1,4 +1,10 @@
-import { seriesText, type ExpectedStart, type ProblemItem, type SubmissionReport } from '@peerlab/contracts';
+import {
+  buildEstimateText,
+  seriesText,
+  type ExpectedStart,
+  type ProblemItem,
+  type SubmissionReport,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip } from '../ui/verdict.js';
@@ -88,6 +94,11 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
         {machines.size === 1 ? 'machine' : 'machines'}
       </h3>
       <p className="plan-start">{startSummary(report.plan)}</p>
+      {report.builds.map((build) => (
+        <p key={build.build} className="plan-build">
+          <strong>{build.build}</strong>: {buildEstimateText(build)}
+        </p>
+      ))}
       {report.series.map((series) => (
         <p key={`${series.buildIndex}.${series.index}`} className="plan-series">
           <strong>{series.build}</strong>: {seriesText(series)}

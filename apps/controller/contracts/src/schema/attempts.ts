@@ -38,7 +38,14 @@ export const AttemptSummary = z.object({
   restored: z.boolean().nullable(),
   stages: z.array(StageView),
   /** Build attempts only, 0–100. */
-  progress: z.object({ percent: z.number(), text: z.string() }).nullable(),
+  progress: z
+    .object({
+      percent: z.number(),
+      text: z.string(),
+      /** Its bundle was there already: nothing was compiled. */
+      cached: z.boolean().default(false),
+    })
+    .nullable(),
 });
 export type AttemptSummary = z.infer<typeof AttemptSummary>;
 

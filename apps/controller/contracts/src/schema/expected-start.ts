@@ -13,6 +13,25 @@ export const ExpectedStart = z.object({
 });
 export type ExpectedStart = z.infer<typeof ExpectedStart>;
 
+/** How long a kernel will take that a run needs, by what builds before it took. */
+export const BuildEstimate = z.object({
+  /** `stored`: a kernel of the same series and configuration is stored · `size`: from builds of this size · `other`: from builds of other sizes · `none`: no build has ended yet. */
+  basis: z.enum(['stored', 'size', 'other', 'none']),
+  /** Milliseconds; null when nobody knows. */
+  ms: z.number().nonnegative().nullable(),
+  /** Builds that it is the median of. */
+  samples: z.number().int().nonnegative(),
+});
+export type BuildEstimate = z.infer<typeof BuildEstimate>;
+
+/** `built already`, or `must be built, about 22 min, from 3 builds of this size`. */
+export function buildEstimateText({ basis, ms, samples }: BuildEstimate): string {
+  if (basis === 'stored') return 'built already';
+  if (basis === 'none') return 'must be built; no build has ended yet to tell how long that takes';
+  const from = samples === 1 ? '1 build' : `${samples} builds`;
+  return `must be built, ${aboutText(ms)}, from ${from} of ${basis === 'size' ? 'this size' : 'other sizes'}`;
+}
+
 /** The whole of it as one text, for where no time can be drawn that goes on. */
 export function startText({ text, lastSeenAt }: Pick<ExpectedStart, 'text' | 'lastSeenAt'>): string {
   return lastSeenAt === null ? text : `${text}, last seen ${utcText(lastSeenAt)}`;

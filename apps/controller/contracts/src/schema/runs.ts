@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AttemptSummary } from './attempts.js';
 import { Combination } from './combination.js';
+import { BuildEstimate } from './expected-start.js';
 import { Name } from './ids.js';
 import { RunSpec } from './run-spec.js';
 import { JobState, RunState } from './states.js';
@@ -87,6 +88,10 @@ export const JobView = z.object({
   combination: Combination.nullable(),
   /** Why it does not run yet, in words with numbers; null once it runs. */
   waiting: z.string().nullable(),
+  /** When it is expected to end, milliseconds from now; null when it has ended or nobody knows. */
+  endsInMs: z.number().nonnegative().nullable(),
+  /** Of a build that has not ended: whether its kernel is stored, and what builds like it took. */
+  estimate: BuildEstimate.nullable(),
   attempts: z.array(AttemptSummary),
 });
 export type JobView = z.infer<typeof JobView>;
@@ -95,6 +100,8 @@ export const RunDetail = RunSummary.extend({
   spec: RunSpec,
   yaml: z.string().nullable(),
   jobViews: z.array(JobView),
+  /** When its last job is expected to end, milliseconds from now; null when it has ended or nobody knows. */
+  endsInMs: z.number().nonnegative().nullable(),
   /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
   pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
 });

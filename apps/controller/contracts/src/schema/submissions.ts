@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ExpectedStart } from './expected-start.js';
+import { BuildEstimate, ExpectedStart } from './expected-start.js';
 import { Name } from './ids.js';
 import { PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
@@ -47,6 +47,8 @@ export const SubmissionReport = z.object({
       start: ExpectedStart,
     }),
   ),
+  /** Kernels that no stored bundle is named for. */
+  builds: z.array(BuildEstimate.extend({ build: Name })),
   /** What is in the mboxes of the run. */
   series: z.array(CheckedSeries),
   /** Machines that do not match, and why. */

@@ -92,6 +92,12 @@ export function callerName(request: FastifyRequest): string | null {
   return callers.get(request)?.name ?? null;
 }
 
+/** Parameter decorator for routes that need no token: who calls, or null. */
+export const MaybeCaller = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Identity | null =>
+    callers.get(context.switchToHttp().getRequest<FastifyRequest>()) ?? null,
+);
+
 /** Parameter decorator: who calls, as the guard found out. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
   const identity = callers.get(context.switchToHttp().getRequest<FastifyRequest>());

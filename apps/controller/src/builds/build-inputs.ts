@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, parsePatch, type BuildSpec } from '@peerlab/contracts';
+
+/**
+ * How much of a kernel a build compiles, for estimates. The builder keeps built trees, so what counts is what the
+ * series touches: a header that everything includes makes nearly everything anew.
+ */
+const SIZES = ['base', 'mutant', 'narrow', 'artifact', 'bundled', 'wide'] as const;
+
+/** Names of files that most of a kernel depends on. */
+const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
+
+/**
+ * What two builds have in common when they are the same kernel, as far as a controller can tell; a digest. What was
+ * submitted is taken from the cache for its submitter alone (build-bundle.sh --domain).
+ * @param submitter id of the user's token; null = nobody's
+ * @returns empty for a ready bundle, which is not built
+ */
+export function inputsOf({ series, config }: BuildSpec, submitter: string | null): string {
+  if (series === undefined) return '';
+  const isSubmitted = series.some((source) => typeof source === 'object' && !('mutant' in source));
+  const inputs = { series, config: config ?? null, domain: isSubmitted ? submitter : null };
+  return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
+}
+
+/**
+ * Which builds take about as long: configuration, and the widest of the sources. The patches of an uploaded mbox are not
+ * read; it is a size of its own.
+ */
+export function sizeOf({ series, config }: BuildSpec): string {
+  if (series === undefined) return '';
+  const widest = Math.max(0, ...series.map((source) => SIZES.indexOf(sourceSize(source))));
+  return `${config ?? 'default'} ${SIZES[widest] ?? 'base'}`;
+}
+
+function sourceSize(source: NonNullable<BuildSpec['series']>[number]): (typeof SIZES)[number] {
+  if (source === 'bundled') return 'bundled';
+  if ('mutant' in source) return 'mutant';
+  if ('artifact' in source) return 'artifact';
+  return touched(source.mbox).some((path) => WIDE.test(path)) ? 'wide' : 'narrow';
+}
+
+const touched = (mbox: string): string[] => parsePatch(mbox, { lines: false }).files.map(({ path }) => path);
