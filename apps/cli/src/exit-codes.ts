@@ -22,6 +22,7 @@ export const EXIT = {
   noInput: 66,
   unavailable: 69,
   bug: 70,
+  outputFailed: 74,
   noPermission: 77,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -37,6 +38,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   noInput: 'a file that the command line names cannot be read',
   unavailable: 'the controller does not answer, or refused: there is no such thing, or its state does not permit it',
   bug: 'a fault of this program, or a controller of another version',
+  outputFailed: 'the output cannot be written, as on a full disk',
   noPermission: 'no token, a wrong one, or one that may not do this',
 };
 

@@ -43,7 +43,10 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<ExitC
   const program = createProgram(io, setExitCode);
   const closed = new Promise<'closed'>((resolve) => {
     io.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') setExitCode(reportError(io, error));
+      if (error.code !== 'EPIPE') {
+        reportError(io, error);
+        setExitCode(EXIT.outputFailed);
+      }
       resolve('closed');
     });
   });
