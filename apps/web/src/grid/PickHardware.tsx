@@ -26,7 +26,7 @@ export function PickHardware({
   const navigate = route.useNavigate();
   const look = {
     className: children === undefined ? 'pick-hardware' : 'pick-hardware pick-bare',
-    tabIndex: isTabStop ? 0 : -1,
+    ...(isTabStop ? {} : { tabIndex: -1 }),
   };
   if (pick !== undefined && pick !== hash) {
     const what = `compare the chosen hardware with ${label}, on the same kernel`;
