@@ -220,7 +220,7 @@ describe('what came out', () => {
       .getByRole('row', { name: /v-switch/ })
       .first()
       .waitFor();
-    await page.getByText('Ratios only, emulation').waitFor();
+    await page.getByText('Emulation: ratios only').first().waitFor();
     const slowest = page.getByRole('region', { name: 'Slowest tests' });
     expect(await slowest.getByRole('listitem').first().textContent()).toMatch(
       /^252 ms p2p-functional\/host_oracle_agrees/,
