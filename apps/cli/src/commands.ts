@@ -2,6 +2,7 @@ import { LOG_STREAMS } from '@peerlab/contracts';
 import { command, type Command } from './command.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { compare } from './commands/compare.js';
+import { listCrashes } from './commands/crash.js';
 import { explain } from './commands/explain.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
 import {
@@ -100,6 +101,12 @@ export const COMMANDS: readonly Command[] = [
       combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
     },
     (context, [a = '', b], options) => compare(context, a, b, options),
+  ),
+  command(
+    'crash <file>',
+    'lists the crash reports in a console log, a dmesg or a journal of up to 1 GiB; `-` reads standard input',
+    {},
+    ({ stdin }, [file = '']) => listCrashes(file, stdin),
   ),
   command('builds', 'lists the newest kernel builds', { limit: LIMIT }, (context, _, { limit }) =>
     listBuilds(context, limit),

@@ -85,7 +85,7 @@ describe('kernels of every kind on one machine', () => {
     expect(ended.verdict).toBe('crash');
     const attempt = await testAttempt(ended);
     expect(attempt.failure).toMatchObject({ class: 'kernel-crash', stage: 'boot' });
-    expect(attempt.failure?.signature).toMatch(/^panic: /);
+    expect(attempt.failure?.signature).toMatch(/^kernel panic: /);
     expect(verdictOf(attempt, 'boot')).toMatchObject({ verdict: 'crash' });
     expect(verdictOf(attempt, 'F01.alias_returned')).toMatchObject({ verdict: 'not-reached' });
     expectRestored(attempt);

@@ -78,7 +78,7 @@ function resultsOf(kind: PathKind, alias: boolean): ResultView[] {
     }
     if (!alias && kind === 'NOT_SUPPORTED' && test === 'munmap_while_mapped') {
       status = 'crash';
-      signature = 'BUG: KASAN: use-after-free in p2pvram_migrate_to_ram';
+      signature = 'KASAN: slab-use-after-free Read in p2pvram_migrate_to_ram';
     }
     if (!alias && kind === 'NOT_SUPPORTED' && ['fork_while_mapped', 'host_oracle_agrees'].includes(test)) {
       status = 'not-reached';

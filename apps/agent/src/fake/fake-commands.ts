@@ -207,7 +207,15 @@ async function runFakeSuite(
         channel.write(`ok ${number} ${test.id} # SKIP kernel lacks it\n`);
         break;
       case 'warn':
-        machine.printk('WARNING: CPU: 0 PID: 1 at mm/hmm.c:300 hmm_vma_walk_pmd');
+        for (const line of [
+          'WARNING: mm/hmm.c:300 at hmm_vma_walk_pmd+0x2a3/0x7c0, CPU#0: p2p/412',
+          'Call Trace:',
+          ' hmm_vma_walk_pmd+0x2a3/0x7c0',
+          'BUG: KASAN: slab-use-after-free in p2pvram_map+0x1c4/0x2e0 [p2pvram]',
+          'Read of size 8 at addr ffff888104a2c018 by task p2p/412',
+          'Call Trace:\\x0a p2pvram_map+0x1c4/0x2e0 [p2pvram]',
+        ])
+          machine.printk(line);
         await new Promise((resolve) => setTimeout(resolve, 60));
         conclude(true);
         break;

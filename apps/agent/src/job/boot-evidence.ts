@@ -1,4 +1,4 @@
-import { cleanText, createCrashWatch } from '@peerlab/contracts';
+import { cleanText, CrashWatch } from '@peerlab/contracts';
 import type { SerialLine } from './serial-recorder.js';
 
 /** Why the default kernel came back instead of the candidate, as the console tells it. */
@@ -19,8 +19,7 @@ const MESSAGE_MAX = 300;
  * again meanwhile: each line is read once.
  */
 export class BootEvidenceReader {
-  readonly #watch = createCrashWatch();
-  #crashedAt: number | null = null;
+  readonly #watch = new CrashWatch();
   #started: number | null = null;
   #notLoaded: { message: string; fromSeq: number } | null = null;
 
@@ -35,14 +34,14 @@ export class BootEvidenceReader {
   }
 
   get evidence(): BootEvidence {
-    const crash = this.#watch.crash();
-    if (crash !== null) return { kind: 'crash', signature: crash.signature, fromSeq: this.#crashedAt ?? 0 };
+    const { crash } = this.#watch;
+    if (crash !== null) return { kind: 'crash', signature: crash.title, fromSeq: crash.startLine };
     if (this.#notLoaded !== null) return { kind: 'not-loaded', ...this.#notLoaded };
     return this.#started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: this.#started };
   }
 
   #pushLine({ seq, text }: SerialLine): void {
-    if (this.#watch.push(text)?.kind === 'crash') this.#crashedAt ??= seq;
+    this.#watch.push(text, seq);
     const error = GRUB_ERROR.exec(text.trim());
     if (error !== null && this.#started === null) {
       this.#notLoaded ??= { message: cleanText(error[1] ?? '', MESSAGE_MAX), fromSeq: seq };

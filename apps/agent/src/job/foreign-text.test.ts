@@ -1,4 +1,4 @@
-import { createCrashWatch, parseKtapLine, plainText, readKernelAlarm, storableLines } from '@peerlab/contracts';
+import { CrashWatch, parseKtapLine, plainText, readKernelAlarm, storableLines } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
 import { parseConfigSpace, parseInventory } from '../inventory/parse.js';
 import { output, purposeOf, quote } from '../machine/command.js';
@@ -51,9 +51,10 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
   [
     'an instruction pointer',
     (text) => {
-      const watch = createCrashWatch();
-      watch.push('kernel BUG at a!');
-      watch.push(text);
+      const watch = new CrashWatch();
+      watch.push('kernel BUG at a!', 1);
+      watch.push(text, 2);
+      return watch.crash;
     },
     (n) => `RIP: 0010:${'a'.repeat(n)}`,
   ],

@@ -1,4 +1,4 @@
-import { readKernelAlarm } from '@peerlab/contracts';
+import { CrashReader, type CrashReport } from '@peerlab/contracts';
 import { script } from '../machine/command.js';
 import type { RunningCommand, Session } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -23,8 +23,10 @@ export function parseKmsg(line: string): KernelRecord | null {
   return { seq: Number(match[1]), text: `[${seconds}.${micros.slice(-6)}] ${line.slice(match[0].length)}` };
 }
 
-/** Warnings kept for looking back: a kernel that warns at every fault would fill the memory. */
-const KEPT_ALARMS = 10_000;
+/** Reports kept for looking back: a kernel that warns at every fault would fill the memory. */
+const KEPT_REPORTS = 10_000;
+
+const ESCAPED_LINE_END = String.raw`\x0a`;
 
 /** Records that one jump of the numbers may claim as missed; the largest ring buffers hold some millions. */
 const MISSED_MAX = 1_000_000_000;
@@ -46,7 +48,10 @@ export class KernelLog {
   #command: RunningCommand | null = null;
   /** Readers in a row that ended without a new record. */
   #idleTries = 0;
-  readonly #alarms: { at: number; title: string }[] = [];
+  readonly #reports: { at: number; report: CrashReport }[] = [];
+  /** When the first records of the reports arrived that are open, by their numbers. */
+  readonly #began = new Map<number, number>();
+  readonly #reader = new CrashReader((report) => this.#keep(report));
 
   readonly #spool: AttemptSpool;
   readonly #listener: KernelLogListener;
@@ -123,9 +128,21 @@ export class KernelLog {
     command?.close();
   }
 
-  /** Titles of warnings that arrived between two `performance.now()` moments. */
+  /** Titles of the kernel's reports whose first lines arrived between two `performance.now()` moments. */
   warningsBetween(from: number, to: number): string[] {
-    return [...new Set(this.#alarms.filter((alarm) => alarm.at >= from && alarm.at <= to).map((alarm) => alarm.title))];
+    const open = this.#reader.open().map((report) => ({ at: this.#beganAt(report), report }));
+    const within = [...this.#reports, ...open].filter(({ at }) => at >= from && at <= to);
+    return [...new Set(within.map(({ report }) => report.title))];
+  }
+
+  #beganAt({ startLine }: CrashReport): number {
+    return this.#began.get(startLine) ?? performance.now();
+  }
+
+  #keep(report: CrashReport): void {
+    this.#reports.push({ at: this.#beganAt(report), report });
+    this.#began.delete(report.startLine);
+    if (this.#reports.length >= 2 * KEPT_REPORTS) this.#reports.splice(0, KEPT_REPORTS);
   }
 
   #take(line: string): void {
@@ -136,9 +153,12 @@ export class KernelLog {
     if (missed > 0) this.#spool.leaveOut('kernel', { lines: missed, bytes: 0, reason: 'source-overrun' });
     this.#nextKmsg = record.seq + 1;
     this.#spool.appendLine('kernel', record.text);
-    const alarm = readKernelAlarm(record.text);
-    if (alarm?.kind !== 'warning') return;
-    this.#alarms.push({ at: performance.now(), title: alarm.title });
-    if (this.#alarms.length >= 2 * KEPT_ALARMS) this.#alarms.splice(0, KEPT_ALARMS);
+    // A message of several lines is one record, with its line ends escaped.
+    const [first = '', ...rest] = line.split(ESCAPED_LINE_END);
+    const head = line.slice(0, line.indexOf(';') + 1);
+    for (const part of [first, ...rest.map((text) => head + text)]) {
+      const alarm = this.#reader.push(part, record.seq);
+      if (alarm?.begins === true) this.#began.set(record.seq, performance.now());
+    }
   }
 }

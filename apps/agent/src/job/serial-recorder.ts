@@ -1,4 +1,4 @@
-import { createCrashWatch, cleanText, cutText, LOG_LINE_MAX, plainText } from '@peerlab/contracts';
+import { cleanText, CrashWatch, cutText, LOG_LINE_MAX, plainText } from '@peerlab/contracts';
 import type { Console, ConsoleFollower } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 
@@ -112,21 +112,13 @@ export class SerialRecorder {
 
   /** Looks for a crash in lines from `seq` on; ask as often as wanted, each line is read once. */
   watchFrom(seq: number): () => SerialCrash | null {
-    const watch = createCrashWatch();
+    const watch = new CrashWatch();
     const newLines = this.newFrom(seq);
-    let first: number | null = null;
     return () => {
-      for (const line of newLines()) {
-        const alarm = watch.push(line.text);
-        if (alarm?.kind === 'crash') first ??= line.seq;
-      }
-      const crash = watch.crash();
+      for (const line of newLines()) watch.push(line.text, line.seq);
+      const { crash } = watch;
       if (crash === null) return null;
-      return {
-        signature: crash.signature,
-        fromSeq: first ?? seq,
-        toSeq: Math.max(seq, this.#nextSeq - 1),
-      };
+      return { signature: crash.title, fromSeq: crash.startLine, toSeq: Math.max(seq, this.#nextSeq - 1) };
     };
   }
 

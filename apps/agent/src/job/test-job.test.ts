@@ -113,7 +113,10 @@ describe('a test job on a healthy machine', () => {
     expect(results()['F01.alias_returned']?.proof).toMatchObject(proof);
     expect(results()['F03.write']?.reason).toBe('expected 1, got 2');
     expect(results()['F04.errno']?.reason).toBe('kernel lacks it');
-    expect(results()['F05.warns']?.warnings).toEqual(['WARNING at mm/hmm.c:300 hmm_vma_walk_pmd']);
+    expect(results()['F05.warns']?.warnings).toEqual([
+      'WARNING in hmm_vma_walk_pmd',
+      'KASAN: slab-use-after-free Read in p2pvram_map',
+    ]);
     expect(results()['F06.quiet']?.warnings).toEqual([]);
     const log = results()['F03.write']?.log;
     expect(lines('test').slice(log?.fromSeq, (log?.toSeq ?? 0) + 1)).toEqual([
@@ -178,7 +181,7 @@ describe('a kernel that does not come up', () => {
     await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'kernel-crash', stage: 'boot' });
     const boot = results().boot;
-    expect(boot).toMatchObject({ status: 'crash', signature: 'panic: peerlab: panic at boot' });
+    expect(boot).toMatchObject({ status: 'crash', signature: 'kernel panic: peerlab: panic at boot' });
     const evidence = lines('serial').slice(boot?.log?.fromSeq, (boot?.log?.toSeq ?? 0) + 1);
     expect(evidence[0]).toContain('Kernel panic - not syncing');
     expect(fake.resets).toBe(0);
@@ -268,7 +271,7 @@ describe('trouble in the middle of a suite', () => {
     expect(finished().failure).toBeNull();
     expect(statuses()).toMatchObject({ F01: 'pass', F02: 'crash', F03: 'pass' });
     expect(results().F02).toMatchObject({
-      signature: 'BUG: kernel NULL pointer dereference in peerlab_broken',
+      signature: 'BUG: unable to handle kernel NULL pointer dereference in peerlab_broken',
       log: { stream: 'serial' },
     });
     const log = results().F02?.log;
@@ -364,7 +367,7 @@ describe('trouble in the middle of a suite', () => {
     expect(finished().failure).toMatchObject({
       class: 'kernel-crash',
       stage: 'test',
-      signature: 'BUG: kernel NULL pointer dereference in peerlab_provider_init',
+      signature: 'BUG: unable to handle kernel NULL pointer dereference in peerlab_provider_init',
     });
     expectRestored();
   });

@@ -179,7 +179,7 @@ describe('the serial stream', () => {
     );
     await eventually(
       'the crash',
-      () => crashed()?.signature === 'BUG: kernel NULL pointer dereference in hmm_range_fault',
+      () => crashed()?.signature === 'BUG: unable to handle kernel NULL pointer dereference in hmm_range_fault',
     );
     await eventually('all lines', () => recorder.since(0).length === 4);
     expect(crashed()).toMatchObject({ fromSeq: 0, toSeq: 0 });

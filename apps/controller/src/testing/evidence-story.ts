@@ -49,7 +49,7 @@ export function storyVerdict(test: string, { run, build, kind }: Place): [Verdic
     return ['fail', 'range 3: 40 pages expected, 39 seen'];
   }
   if (kind === 'BUS_ADDR' && run >= 6) {
-    if (test === 'fork_while_mapped') return ['crash', 'BUG: KASAN: use-after-free in p2pvram_migrate_to_ram'];
+    if (test === 'fork_while_mapped') return ['crash', 'KASAN: slab-use-after-free Read in p2pvram_migrate_to_ram'];
     if (test === 'munmap_while_mapped') return ['not-reached', 'the kernel crashed in fork_while_mapped'];
   }
   return ['pass', null];

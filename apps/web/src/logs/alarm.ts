@@ -13,7 +13,7 @@ const AGENT_FAILED = /\b(?:failed|refused|error|timed out)\b/i;
 export function toneOf(stream: LogStream, text: string): LineTone {
   const line = plainLine(text);
   const alarm = readKernelAlarm(line);
-  if (alarm !== null) return alarm.kind === 'crash' ? 'error' : 'warning';
+  if (alarm !== null) return alarm.severity === 'crash' ? 'error' : 'warning';
   switch (stream) {
     case 'test':
       return (NOT_OK.test(line) && !EXCUSED.test(line)) || line.startsWith('Bail out!') ? 'error' : null;

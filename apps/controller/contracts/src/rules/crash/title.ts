@@ -1,0 +1,31 @@
+import { cleanText } from '../../schema/text.js';
+
+/** Longest title, in characters; lines that were mixed up on a console can be very long. */
+export const CRASH_TITLE_MAX = 120;
+
+/** What differs from one report to the next, and what stands for it. Every repetition has a maximum. */
+const CHANGING: readonly [RegExp, string][] = [
+  [/([^a-zA-Z0])(?:0x)?[0-9a-f]{6,64}/g, '$1ADDR'],
+  [/\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/g, 'IP'],
+  [/(\.\w{1,16})(?::\d{1,12})+/g, '$1:LINE'],
+  [/([a-zA-Z][a-zA-Z0-9_.]{1,128})\+0x[0-9a-z]{1,16}\/0x[0-9a-z]{1,16}/g, '$1'],
+  [/CPU#\d{1,6}/g, 'CPU'],
+];
+const NUMBER = /(\W)\d{1,64}(?=\W|$)/g;
+
+/**
+ * A title that is the same for the same fault: addresses, numbers, lines and CPUs are replaced by words, as
+ * syzkaller's dashboards do, blanks are folded and what does not print is left out.
+ */
+export function cleanTitle(raw: string): string {
+  let title = raw.slice(0, 512);
+  for (const [changing, word] of CHANGING) title = title.replace(changing, word);
+  title = title.replace(NUMBER, '$1NUM');
+  let printed = '';
+  for (const character of title.replaceAll('\t', ' ').slice(0, CRASH_TITLE_MAX)) {
+    if (character < ' ' || character > '~' || (character === ' ' && (printed === '' || printed.endsWith(' '))))
+      continue;
+    printed += character;
+  }
+  return cleanText(printed.trimEnd(), CRASH_TITLE_MAX);
+}
