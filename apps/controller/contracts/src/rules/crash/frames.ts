@@ -35,7 +35,7 @@ export function frameOf(line: string): string | null {
  * a call through NULL, a user's instruction.
  */
 export const INSTRUCTION = pattern(
-  String.raw`(?:IP|NIP|pc |PC is at):? (?:(?:\d{1,8}:)?(?:{pc} {1,4}){0,2}{fn}|(?:\d{1,8}:)?0x[0-9a-f]|(?:\d{1,8}:)?{pc} {1,4}\[< {0,16}\(null\)>\] {1,4}\(null\)|\d{1,8}: {1,40}\(null\))`,
+  String.raw`(?:IP|NIP|pc |PC is at):? (?:(?:\d{1,8}:)?(?:{pc} {1,4}){0,2}{fn}|(?:\d{1,8}:)?0x[0-9a-f]|(?:\d{1,8}:)?{pc} {1,16}\[< {0,16}\(null\)>\] {1,40}\(null\)|\d{1,8}: {1,40}\(null\))`,
 );
 
 /** The line in front of a stack of the task that reports. */

@@ -120,7 +120,7 @@ export const BUGS: readonly CrashKind[] = [
     type: 'bad-page',
     severity: 'warning',
     has: 'BUG: ',
-    header: /^BUG: non-zero (nr_[a-z]{1,10}|pgtables_bytes) on freeing mm/,
+    header: /^BUG: non-zero (nr_[a-z]{1,10}) on freeing mm/,
     title: 'BUG: non-zero {h1} on freeing mm',
     stackless: true,
   },
@@ -147,6 +147,15 @@ export const BUGS: readonly CrashKind[] = [
     header: /^kmemleak: \d{1,10} new suspected memory leaks/,
     title: 'memory leak',
     stackless: true,
+  },
+  {
+    // What is left of a report of the slab allocator when its beginning was lost.
+    type: 'slab',
+    severity: 'warning',
+    has: 'INFO: ',
+    header: /^INFO: (Freed|Allocated) in (.{1,300})/,
+    title: 'INFO: {h1} in {h2}',
+    cut: true,
   },
   {
     type: 'slab',

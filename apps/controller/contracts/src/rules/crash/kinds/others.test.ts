@@ -160,6 +160,19 @@ const CASES: KernelReportCase[] = [
     'crash',
     ['Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100', ...stack('panic', 'do_exit')],
   ],
+  [
+    "WARNING: kernel stack regs has bad 'bp' value",
+    'warning',
+    'warning',
+    ["WARNING: kernel stack regs at ffffc90000a4fd48 in p2p-test:412 has bad 'bp' value 0000000000000001"],
+  ],
+  ['INFO: Allocated in p2pvram_open', 'slab', 'warning', ['INFO: Allocated in p2pvram_open+0x29/0x90']],
+  [
+    'BUG: non-zero pgtables_bytes on freeing mm: NUM',
+    'bug',
+    'warning',
+    ['BUG: non-zero pgtables_bytes on freeing mm: 4096'],
+  ],
 ];
 
 describe('warnings, pages, devices and panics', () => {

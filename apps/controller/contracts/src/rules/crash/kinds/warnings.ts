@@ -19,6 +19,15 @@ const warning = (header: string, title: string, skip?: RegExp): CrashKind => ({
   ...(skip === undefined ? {} : { skip }),
 });
 
+const stackless = (header: RegExp, title: string): CrashKind => ({
+  type: 'warning',
+  severity: 'warning',
+  has: 'WARNING: ',
+  header,
+  title,
+  stackless: true,
+});
+
 /** `WARNING: FILE:LINE at FUNCTION, CPU#N: …` since 6.17, `WARNING: CPU: N PID: N at FILE:LINE FUNCTION` before, no function at all in between. */
 const FORMS = [
   String.raw`{src} at 0x\d{1,20}, CPU#\d`,
@@ -69,22 +78,19 @@ export const WARNINGS: readonly CrashKind[] = [
   ...FORMS.map((form) => ({ ...warning(form, 'WARNING in {fn}'), ...(form.endsWith('{fn}') ? { named: 2 } : {}) })),
   // The rest of the line was lost.
   warning(String.raw`CPU: \d{1,6} (?:UID: \d{1,10} )?PID: \d{1,10} at `, 'WARNING in {fn}'),
-  {
-    type: 'warning',
-    severity: 'warning',
-    has: 'WARNING: ',
-    stackless: true,
-    header: /^WARNING: kernel stack regs at [0-9a-f()]{1,20} in [^ ]{0,64} has bad '([^']{1,20})' value/,
-    title: "WARNING: kernel stack regs has bad '{h1}' value",
-  },
-  {
-    type: 'warning',
-    severity: 'warning',
-    has: 'WARNING: ',
-    stackless: true,
-    header: /^WARNING: kernel stack frame pointer at [0-9a-f()]{1,20} in [^ ]{0,64} has bad value/,
-    title: 'WARNING: kernel stack frame pointer has bad value',
-  },
+  stackless(
+    /^WARNING: kernel stack regs at [0-9a-f]{1,16} in [^ ]{0,64} has bad '([^']{1,20})' value/,
+    "WARNING: kernel stack regs has bad '{h1}' value",
+  ),
+  stackless(
+    /^WARNING: kernel stack frame pointer at [0-9a-f]{1,16} in [^ ]{0,64} has bad value/,
+    'WARNING: kernel stack frame pointer has bad value',
+  ),
+  // With the address hidden, as kernels print it before they have entropy.
+  stackless(
+    /^WARNING: kernel stack (?:regs|frame pointer) .{0,200} has bad/,
+    'WARNING: kernel stack regs has bad value',
+  ),
   // The rest of the line was lost.
   {
     type: 'warning',
