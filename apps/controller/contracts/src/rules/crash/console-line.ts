@@ -29,6 +29,8 @@ const KMSG_CALLER = /,caller=([CT]\d{1,10})/;
  */
 const PRINTK =
   /^(?:\*\* \d{1,9} printk messages dropped \*\* )?(?:[^[]{0,200} login: )?(?:<\d{1,3}>)?\[(?: {0,12}\d{1,10}\.\d{1,9}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\](?:\[ {0,9}([CT]\d{1,10})\])? /;
+/** A program wrote to the same console without ending its line. Only a caller makes it sure that this is printk's. */
+const PRINTED_BEHIND = /\[ {0,12}\d{1,10}\.\d{1,9}\]\[ {0,9}([CT]\d{1,10})\] /;
 const LEVEL = /^<\d{1,3}>/;
 
 /** Splits a line of a kernel's console, of dmesg or of a journal. Looks at its first ALARM_LINE_MAX characters. */
@@ -41,10 +43,10 @@ export function parseConsoleLine(raw: string): ConsoleLine {
     context = KMSG_CALLER.exec(recorded[0])?.[1] ?? 'console';
     line = line.slice(recorded[0].length);
   }
-  const printed = PRINTK.exec(line);
+  const printed = PRINTK.exec(line) ?? PRINTED_BEHIND.exec(line);
   if (printed !== null) {
     context = printed[1] ?? (context === '' ? 'console' : context);
-    line = line.slice(printed[0].length);
+    line = line.slice(printed.index + printed[0].length);
   }
   if (context === '') {
     const level = LEVEL.exec(line);

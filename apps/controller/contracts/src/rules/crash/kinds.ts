@@ -45,8 +45,11 @@ export interface Header {
   kinds: readonly CrashKind[];
 }
 
-/** The header of a report in a message, null for an ordinary one. The leftmost counts. */
-export function headerOf(text: string): Header | null {
+/**
+ * The header of a report in a message, null for an ordinary one. The leftmost counts.
+ * @param printed whether the line has a prefix of printk: then it is surely a message of a kernel
+ */
+export function headerOf(text: string, printed: boolean): Header | null {
   let best = null as Header | null;
   for (const { has, kinds } of BY_TEXT) {
     let from = 0;
@@ -61,7 +64,7 @@ export function headerOf(text: string): Header | null {
       from = at + 1;
     }
   }
-  return best ?? unknownBug(text);
+  return best ?? unknownBug(text, printed);
 }
 
 function matchingAt(kinds: readonly CrashKind[], text: string, at: number): CrashKind[] {
@@ -71,8 +74,10 @@ function matchingAt(kinds: readonly CrashKind[], text: string, at: number): Cras
   return kinds.filter((kind) => kind.header.test(header));
 }
 
+const SUBSYSTEM = /^[A-Za-z0-9_ -]{1,24}: (?=BUG: )/;
+
 /** `BUG:` without a kind counts only where a message begins: programs write the word too. */
-function unknownBug(text: string): Header | null {
-  const at = text.startsWith('[ BUG: ') ? 2 : 0;
+function unknownBug(text: string, printed: boolean): Header | null {
+  const at = text.startsWith('[ BUG: ') ? 2 : printed ? (SUBSYSTEM.exec(text)?.[0].length ?? 0) : 0;
   return text.startsWith(UNKNOWN_BUG.has, at) ? { at, kinds: [UNKNOWN_BUG] } : null;
 }

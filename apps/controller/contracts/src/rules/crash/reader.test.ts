@@ -38,7 +38,7 @@ describe('what is no report', () => {
     'perf: interrupt took too long (2503 > 2500), lowering kernel.perf_event_max_sample_rate to 79750',
     'Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data leaks possible via Spectre v2 BHB attacks!',
     'XFS (vda2): WARNING: Reset corrupted AGFL on AG 0.',
-    'debug: BUG: fixes are welcome',
+    'we debug, BUG: fixes are welcome',
     'ODEBUG: selftest passed',
     'DMA-API: preallocated 65536 debug entries',
     'pcieport 0000:00:1c.0: AER: enabled with IRQ 25',
@@ -143,6 +143,11 @@ describe('what stands in front of the lines', () => {
     expect(readCrashes(NULL_DEREF.map(print))).toMatchObject([
       { title: 'BUG: unable to handle kernel NULL pointer dereference in p2pvram_map', corrupted: false },
     ]);
+  });
+
+  it('the words of a program that did not end its line', () => {
+    const mixed = printed('T412', WARNING).map((line) => `Started [0m. console-get${line}`);
+    expect(titles(mixed)).toEqual(['WARNING in memremap_pages']);
   });
 
   it('a login prompt and a note about lost lines', () => {

@@ -61,7 +61,8 @@ interface OpenReport {
 
 /** What a line alone says, null for an ordinary line. A title needs the lines behind it: see CrashReader. */
 export function readKernelAlarm(line: string): KernelAlarm | null {
-  const kind = headerOf(parseConsoleLine(line).text)?.kinds[0];
+  const { context, text } = parseConsoleLine(line);
+  const kind = headerOf(text, context !== '')?.kinds[0];
   return kind === undefined ? null : { severity: kind.severity, type: kind.type };
 }
 
@@ -94,7 +95,7 @@ export class CrashReader {
     const { context, text, unsure } = parseConsoleLine(raw);
     // Another kernel starts: what it says belongs to no report of the one before.
     if (text.startsWith('Linux version ')) this.end();
-    const header = unsure ? null : headerOf(text);
+    const header = unsure ? null : headerOf(text, context !== '');
     const kind = header?.kinds[0];
     const open = this.#open.get(context);
     if (header === null || kind === undefined) {

@@ -5,6 +5,8 @@ export const CRASH_TITLE_MAX = 120;
 
 /** What differs from one report to the next, and what stands for it. Every repetition has a maximum. */
 const CHANGING: readonly [RegExp, string][] = [
+  [/\b[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}\b/g, 'IPV6ADDR'],
+  [/\b(?=[0-9a-f:]{0,39}::)[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}/g, 'IPV6ADDR'],
   [/([^a-zA-Z0])(?:0x)?[0-9a-f]{6,64}/g, '$1ADDR'],
   [/\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/g, 'IP'],
   [/(\.\w{1,16})(?::\d{1,12})+/g, '$1:LINE'],

@@ -90,6 +90,19 @@ export const BUGS: readonly CrashKind[] = [
     stackless: true,
   },
   {
+    // Since 7.1 it shows what the stalled workers run; the first is to blame.
+    type: 'lockup',
+    severity: 'warning',
+    has: 'BUG: ',
+    header: /^BUG: workqueue lockup/,
+    details: [
+      /^Showing backtraces of busy workers in stalled worker pools/,
+      /^Workqueue: [^ ]{1,64} ([a-zA-Z0-9_]{1,128})/,
+    ],
+    title: 'BUG: workqueue lockup in {d1}',
+    stackless: true,
+  },
+  {
     type: 'lockup',
     severity: 'warning',
     has: 'BUG: ',
@@ -183,7 +196,7 @@ export const BUGS: readonly CrashKind[] = [
   },
 ];
 
-/** A `BUG:` that no kind knows, at the start of a message or in a box of lockdep. */
+/** A `BUG:` that no kind knows: at the start of a message, in a box of lockdep, behind the name of a subsystem. */
 export const UNKNOWN_BUG: CrashKind = {
   type: 'bug',
   severity: 'warning',

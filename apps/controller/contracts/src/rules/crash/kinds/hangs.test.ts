@@ -100,6 +100,31 @@ const CASES: KernelReportCase[] = [
       ...stack('do_syscall_64'),
     ],
   ],
+  [
+    'BUG: workqueue lockup in p2pvram_work',
+    'lockup',
+    'warning',
+    [
+      'BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 56s!',
+      'Showing busy workqueues and worker pools:',
+      '    in-flight: 9:vmstat_update for 58s',
+      'Showing backtraces of busy workers in stalled worker pools:',
+      'task:kworker/0:0     state:R  running task',
+      'Workqueue: events p2pvram_work',
+    ],
+  ],
+  [
+    'BUG: workqueue lockup',
+    'lockup',
+    'warning',
+    ['BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 35s!', 'workqueue events: flags=0x100'],
+  ],
+  [
+    'INFO: task hung in p2pvram_close',
+    'task-hang',
+    'warning',
+    ['INFO: task a\ufffd', '\ufffd b:412 blocked for more than 143 seconds.', ...stack('schedule', 'p2pvram_close')],
+  ],
 ];
 
 describe('hangs', () => {

@@ -46,6 +46,17 @@ export const HANGS: readonly CrashKind[] = [
     choose: waitsFor,
   },
   {
+    // The name of a task may contain anything, a line end too.
+    type: 'task-hang',
+    severity: 'warning',
+    has: 'INFO: ',
+    header: /^INFO: task [^:]{0,15}[^ -~][^:]{0,15}$/,
+    details: [/:\d{1,10} blocked (?:in I\/O wait )?for more than \d{1,10} seconds/],
+    title: 'INFO: task hung in {fn}',
+    steps: FROM_STACK,
+    choose: waitsFor,
+  },
+  {
     type: 'task-hang',
     severity: 'warning',
     has: 'INFO: ',

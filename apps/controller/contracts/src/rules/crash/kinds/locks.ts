@@ -51,6 +51,7 @@ const CHECKS: readonly CrashKind[] = [
     details: [/ takes/, AT],
     title: 'inconsistent lock state in {fn}',
     steps: FROM_STACK,
+    skip: /lock_sock/,
   },
   {
     type: 'lockdep',

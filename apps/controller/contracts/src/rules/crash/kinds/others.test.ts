@@ -173,6 +173,12 @@ const CASES: KernelReportCase[] = [
     'warning',
     ['BUG: non-zero pgtables_bytes on freeing mm: 4096'],
   ],
+  [
+    'BUG: Address IPV6ADDR on device lo is missing its host route.',
+    'bug',
+    'warning',
+    ['IPv6: BUG: Address fc00:: on device lo is missing its host route.'],
+  ],
 ];
 
 describe('warnings, pages, devices and panics', () => {
