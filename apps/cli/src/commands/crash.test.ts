@@ -38,7 +38,7 @@ describe('peerlab crash', () => {
         corrupted: false,
         startLine: 2,
         endLine: 9,
-        frames: ['p2pvram_map', 'p2pvram_map'],
+        frames: ['p2pvram_map'],
       },
     ]);
     for (const size of [1, 7, 4096]) expect((await listCrashes('-', pieces(LOG, size))).data).toEqual(fromFile.data);

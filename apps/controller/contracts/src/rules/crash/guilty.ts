@@ -26,9 +26,10 @@ export function findGuilty(kind: CrashKind, lines: readonly string[]): Found {
 function walk(kind: CrashKind, steps: readonly Step[], lines: readonly string[]): Found {
   const frames: string[] = [];
   const suspects: string[] = [];
-  const take = (name: string | undefined | null): void => {
+  const take = (name: string | undefined | null, at: number): void => {
     if (name === undefined || name === null) return;
-    if (frames.length < FRAMES_MAX) frames.push(name);
+    // What the header names comes again in the stack.
+    if (at > 0 && frames.length < FRAMES_MAX) frames.push(name);
     if (!isHelper(name, kind.skip)) suspects.push(withoutSyscallPrefix(name));
   };
   let mixed = false;
@@ -45,7 +46,10 @@ function walk(kind: CrashKind, steps: readonly Step[], lines: readonly string[])
       if (wanted instanceof RegExp) {
         const match = wanted.exec(line);
         if (match === null) continue;
-        take(match.slice(1).find((group) => group !== undefined));
+        take(
+          match.slice(1).find((group) => group !== undefined),
+          next,
+        );
         next += 1;
         break;
       }
@@ -57,13 +61,16 @@ function walk(kind: CrashKind, steps: readonly Step[], lines: readonly string[])
       if (following instanceof RegExp) {
         const match = following.exec(line);
         if (match !== null) {
-          take(match.slice(1).find((group) => group !== undefined));
+          take(
+            match.slice(1).find((group) => group !== undefined),
+            next,
+          );
           step += 1;
           next += 1;
           break;
         }
       }
-      take(frameOf(line));
+      take(frameOf(line), next);
     }
   }
   if (mixed || suspects.length === 0) return { guilty: null, frames };
