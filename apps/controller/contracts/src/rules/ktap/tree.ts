@@ -138,11 +138,13 @@ export function keepMessage(list: string[], message: string): void {
 
 export const cutLogLine = (line: string): string => cutText(line, LOG_LINE_MAX);
 
-/** Gives each name of one level a form of its own: the second `a` is `a (2)`. Takes constant time for each on average. */
+/** Gives each name of one level a form of its own: the second `a` is `a (2)`. Takes constant time for each on
+ * average, and no more names than a reader keeps tests. */
 export class SiblingNames {
   readonly #used = new Map<string, number>();
 
   take(name: string): string {
+    if (this.#used.size > NODES_MAX) return name;
     let times = this.#used.get(name) ?? 0;
     let unique: string;
     do {
