@@ -10,6 +10,8 @@ import {
   PLAN_MAX,
   REASON_MAX,
   type ResultStatus,
+  SiblingNames,
+  TEST_ID_MAX,
   type TestResult,
 } from '@peerlab/contracts';
 import {
@@ -27,7 +29,7 @@ import {
   TEST_BYTES_KEPT,
   WARNINGS_PER_TEST,
 } from './suite-limits.js';
-import { faultOfSuite, type FlatResult, flatten, ResultNames, WHOLE_SUITE } from './suite-results.js';
+import { faultOfSuite, type FlatResult, flatten, WHOLE_SUITE } from './suite-results.js';
 
 interface RunningTest {
   test: string;
@@ -75,7 +77,7 @@ export class SuiteProgress {
   /** The results of this invocation as a tree, and the tests of its first level that are complete. */
   #reader = this.#newReader();
   readonly #complete: KtapNode[] = [];
-  #names = new ResultNames();
+  #names = new SiblingNames(TEST_ID_MAX);
   #hasFailed = false;
   #current: RunningTest | null = null;
   #last: string | null = null;
@@ -134,7 +136,7 @@ export class SuiteProgress {
   restart(): void {
     this.endOutput();
     this.#current = null;
-    this.#names = new ResultNames();
+    this.#names = new SiblingNames(TEST_ID_MAX);
   }
 
   /** The end of an invocation's output. Sub-tests whose test has no result are taken. */

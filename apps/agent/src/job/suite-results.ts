@@ -1,11 +1,4 @@
-import {
-  cutText,
-  type KtapNode,
-  type KtapSummary,
-  REASON_MAX,
-  type ResultStatus,
-  TEST_ID_MAX,
-} from '@peerlab/contracts';
+import { cutText, type KtapNode, type KtapSummary, REASON_MAX, type ResultStatus } from '@peerlab/contracts';
 
 /** What a suite that does not list its tests is called where the suite itself failed, and no test of it. */
 export const WHOLE_SUITE = 'whole suite';
@@ -77,23 +70,4 @@ export function faultOfSuite(
   if (bailOut !== undefined) return bailOut;
   if (end.code !== 0 && end.code !== 4 && !hasFailed) return `the test program ${end.how}, but no test failed`;
   return null;
-}
-
-/** Names within TEST_ID_MAX; the second of two results with one name gets ` (2)`. */
-export class ResultNames {
-  readonly #taken = new Map<string, number>();
-
-  take(name: string): string {
-    const cut = cutText(name, TEST_ID_MAX);
-    let times = (this.#taken.get(cut) ?? 0) + 1;
-    let unique = cut;
-    for (; times > 1; times += 1) {
-      const suffix = ` (${times})`;
-      unique = `${cutText(name, TEST_ID_MAX - suffix.length)}${suffix}`;
-      if (!this.#taken.has(unique)) break;
-    }
-    this.#taken.set(cut, times);
-    if (times > 1) this.#taken.set(unique, 1);
-    return unique;
-  }
 }

@@ -92,6 +92,13 @@ export const isFull = (level: Level): boolean => level.plan !== null && level.co
 export const isNothing = (level: Level): boolean =>
   level.count === 0 && !level.hasVersion && level.name === null && level.skipAll === null;
 
+/** Whether a result at the indentation of a level is that of the test which the level's tests are part of. */
+export function endsLevel(level: Level, result: ResultLine): boolean {
+  const isNamed = level.name !== null && level.name === result.test;
+  if (level.isInPlace) return isNamed || isFull(level);
+  return isNamed && (level.plan === null || isFull(level));
+}
+
 /** Results that were only indented, and of no test: they belong to the level above. */
 export function mergeLevel(level: Level, child: Level): void {
   for (const node of child.nodes) node.path = level.names.take(node.path);

@@ -1,8 +1,9 @@
+import { KtapDocuments } from './documents.js';
 import { indentOf, KTAP_LINE_MAX } from './lines.js';
 import {
   addError,
   addTest,
-  comparePlan,
+  endsLevel,
   isAnnounced,
   isFull,
   isNothing,
@@ -13,7 +14,6 @@ import {
 import { KtapSource } from './source.js';
 import { parseStructure, type ResultLine, type StructureLine } from './structure.js';
 import {
-  addTotals,
   cutLogLine,
   DEPTH_MAX,
   keepMessage,
@@ -22,8 +22,6 @@ import {
   LOG_KEPT,
   LOG_LINES_MAX,
   NODES_MAX,
-  noTotals,
-  overallStatus,
   SiblingNames,
 } from './tree.js';
 
@@ -48,14 +46,8 @@ export class KtapReader {
   #yamlIndent: number | null = null;
   #bailOut: string | null = null;
 
-  readonly #totals = noTotals();
-  #realFailures = 0;
-  #documents = 0;
-  #plan: number | null = 0;
-  #missing = 0;
+  readonly #documents = new KtapDocuments();
   readonly #inner: KtapNode[] = [];
-  readonly #errors: string[] = [];
-  readonly #warnings: string[] = [];
   readonly #nodes: KtapNode[] = [];
 
   readonly #onTest: (node: KtapNode) => void;
@@ -85,21 +77,7 @@ export class KtapReader {
   /** The rest of the tests, and what is to be said of the whole. A reader is not used again after it. */
   end(at = 0): KtapSummary {
     this.#endDocument(at);
-    if (this.#documents === 0) {
-      this.#totals.errors += 1;
-      this.#errors.push('no version, plan or result of KTAP or TAP was found');
-    }
-    return {
-      status: overallStatus(this.#totals, this.#realFailures),
-      totals: this.#totals,
-      realFailures: this.#realFailures,
-      nodes: this.#nodes,
-      plan: this.#documents === 0 ? null : this.#plan,
-      missing: this.#missing,
-      inner: this.#inner,
-      errors: this.#errors,
-      warnings: this.#warnings,
-    };
+    return this.#documents.summary(this.#nodes, this.#inner);
   }
 
   get #top(): Level {
@@ -139,7 +117,7 @@ export class KtapReader {
     if (root === undefined) this.#levels.push(newLevel(indent, { names: this.#names }));
     else if (indent < root.indent && !root.hasVersion) {
       // What was taken for the document are sub-tests.
-      if (this.#documents === 0) this.#names = new SiblingNames();
+      if (this.#documents.count === 0) this.#names = new SiblingNames();
       this.#levels.unshift(newLevel(indent, { names: this.#names }));
     }
     const own = Math.max(indent, this.#levels[0]?.indent ?? 0);
@@ -323,41 +301,15 @@ export class KtapReader {
     this.#levels = [];
     this.#yamlIndent = null;
     if (root === undefined) return;
-    this.#documents += 1;
     for (const node of root.nodes) this.#deliver(node);
-    this.#missing += comparePlan(root);
     for (const node of root.inner?.end(at).nodes ?? []) {
       node.path = this.#names.take(node.path);
       if (this.#depth === 0) setPaths(node, '');
       this.#inner.push(node);
     }
-    if (root.count === 0 && root.totals.crashed === 0) {
-      if (root.skipAll === null) addError(root, 'no tests ran');
-      else root.totals.skip += 1;
-    }
-    this.#takeBailOut(root);
-    this.#plan = root.plan === null || this.#plan === null ? null : this.#plan + root.plan;
-    addTotals(this.#totals, root.totals);
-    this.#realFailures += root.realFailures;
-    for (const error of root.errors) keepMessage(this.#errors, error);
-    for (const warning of root.warnings) keepMessage(this.#warnings, warning);
-  }
-
-  /** The kernel's parser does not know it. It is an error where nothing else says that the suite gave up. */
-  #takeBailOut(root: Level): void {
-    if (this.#bailOut === null) return;
-    const text = `it bailed out${this.#bailOut === '' ? '' : `: ${this.#bailOut}`}`;
+    this.#documents.add(root, this.#bailOut);
     this.#bailOut = null;
-    if (root.totals.errors + root.totals.crashed + root.totals.fail === 0) addError(root, text);
-    else keepMessage(root.warnings, text);
   }
-}
-
-/** Whether a result at the indentation of a level is that of the test which the level's tests are part of. */
-function endsLevel(level: Level, result: ResultLine): boolean {
-  const isNamed = level.name !== null && level.name === result.test;
-  if (level.isInPlace) return isNamed || isFull(level);
-  return isNamed && (level.plan === null || isFull(level));
 }
 
 /** Names of the levels above, before the name that is there already. */

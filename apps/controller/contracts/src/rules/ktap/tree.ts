@@ -138,21 +138,37 @@ export function keepMessage(list: string[], message: string): void {
 
 export const cutLogLine = (line: string): string => cutText(line, LOG_LINE_MAX);
 
-/** Gives each name of one level a form of its own: the second `a` is `a (2)`. Takes constant time for each on
- * average, and no more names than a reader keeps tests. */
+/**
+ * Gives each name of one level a form of its own: the second `a` is `a (2)`. Takes constant time for each on average,
+ * and remembers as many names as a reader keeps tests.
+ */
 export class SiblingNames {
   readonly #used = new Map<string, number>();
 
+  readonly #lengthMax: number;
+
+  /** @param lengthMax of a name with its suffix, in characters; longer ones are cut */
+  constructor(lengthMax = Number.POSITIVE_INFINITY) {
+    this.#lengthMax = lengthMax;
+  }
+
   take(name: string): string {
-    if (this.#used.size > NODES_MAX) return name;
-    let times = this.#used.get(name) ?? 0;
-    let unique: string;
-    do {
-      times += 1;
-      unique = times === 1 ? name : `${name} (${times})`;
-    } while (times > 1 && this.#used.has(unique));
-    this.#used.set(name, times);
-    if (times > 1) this.#used.set(unique, 1);
+    const cut = this.#cut(name, 0);
+    if (this.#used.size > NODES_MAX) return cut;
+    let times = (this.#used.get(cut) ?? 0) + 1;
+    let unique = cut;
+    while (this.#used.has(unique)) {
+      if (times === 1) times = 2;
+      const suffix = ` (${times})`;
+      unique = `${this.#cut(name, suffix.length)}${suffix}`;
+      if (this.#used.has(unique)) times += 1;
+    }
+    this.#used.set(cut, times);
+    if (unique !== cut) this.#used.set(unique, 1);
     return unique;
+  }
+
+  #cut(name: string, less: number): string {
+    return name.length <= this.#lengthMax - less ? name : cutText(name, this.#lengthMax - less);
   }
 }
