@@ -313,6 +313,17 @@ describe('SuiteProgress', () => {
     if (status !== null) expect(whole[0]?.reason).toContain(reason);
   });
 
+  it('an "ok" without a name is that of the running test, and one with its name says the same again', () => {
+    const { say, progress, results } = follow(['A', 'B']);
+    say(0, '# test: A', 'ok 1', 'ok 1 A', '# test: B', 'ok 2', 'not ok 2 B');
+    progress.endSuite({ code: 0, how: 'exited with 0' });
+    expect(flat(results())).toEqual([
+      ['A', 'pass'],
+      ['B', 'pass'],
+      ['B (2)', 'fail'],
+    ]);
+  });
+
   it('names stay within their limit and apart', () => {
     const { say, progress, results } = follow([]);
     const long = 'n'.repeat(TEST_ID_MAX);

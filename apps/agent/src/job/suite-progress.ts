@@ -78,6 +78,8 @@ export class SuiteProgress {
   #reader = this.#newReader();
   readonly #complete: KtapNode[] = [];
   #names = new SiblingNames(TEST_ID_MAX);
+  /** Running tests whose "ok" came without a name: a named one after it says the same again. */
+  readonly #passedUnnamed = new Set<string>();
   #hasFailed = false;
   #current: RunningTest | null = null;
   #last: string | null = null;
@@ -347,7 +349,10 @@ export class SuiteProgress {
   #takeTest(node: KtapNode, now: number, isLeftOver = false): void {
     const announced = isLeftOver ? null : node.name || this.#current?.test || null;
     const name = node.name === '' ? (announced ?? `test-${node.number ?? this.#done.size + 1}`) : node.path;
-    const results = flatten(node, name);
+    const isPass = node.status === 'pass' && node.children.length + node.inner.length === 0;
+    const isAgain = isPass && this.#passedUnnamed.delete(node.name);
+    if (isPass && node.name === '' && announced !== null) this.#passedUnnamed.add(announced);
+    const results = isAgain ? [] : flatten(node, name);
     for (const result of results) this.#takeResult(result, result === results.at(-1) ? announced : null, now);
     if (!isLeftOver) {
       this.#current = null;
