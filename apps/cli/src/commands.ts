@@ -4,6 +4,7 @@ import { listBuilds, showBuild } from './commands/builds.js';
 import { compare } from './commands/compare.js';
 import { listCrashes } from './commands/crash.js';
 import { explain } from './commands/explain.js';
+import { showKtap } from './commands/ktap.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
 import {
   forgetMachine,
@@ -92,6 +93,12 @@ export const COMMANDS: readonly Command[] = [
     'prints the report of a run as Markdown: matrix, findings, metrics; with `--json` every sample',
     {},
     (context, [run = '']) => showReport(context, run),
+  ),
+  command(
+    'ktap <file>',
+    'prints results in KTAP or TAP as a tree with totals, counted as the kernel’s own parser counts them; `-` reads standard input. Needs no controller',
+    {},
+    (context, [file = '']) => showKtap(context, file),
   ),
   command(
     'compare <a> [b]',

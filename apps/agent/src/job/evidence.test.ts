@@ -1,4 +1,4 @@
-import { COMMAND_LINE_MAX, parseKtapLine, type AttemptEvent } from '@peerlab/contracts';
+import { COMMAND_LINE_MAX, parseKtapLine, TEST_ID_MAX, type AttemptEvent, type TestResult } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
@@ -10,6 +10,7 @@ import { unwantedPrograms } from './stages/flash.js';
 import { parseDf, whyNoSpace, whyOtherMachine } from './stages/prepare.js';
 import { LINES_KEPT } from './suite-limits.js';
 import { SuiteProgress } from './suite-progress.js';
+import { WHOLE_SUITE } from './suite-results.js';
 
 describe('the evidence of a boot', () => {
   const read = (...texts: string[]): BootEvidence => {
@@ -248,6 +249,89 @@ describe('SuiteProgress', () => {
     progress.flush(0, 1e9);
     expect(events.map((event) => event.type)).toEqual(['measurement', 'result']);
     expect(events[0]).toMatchObject({ test: 'P', metric: { name: 'm' } });
+  });
+
+  const flat = (results: TestResult[]) => results.map(({ test, status }) => [test, status]);
+
+  it('keeps the path of nested results, and both results of one name', () => {
+    const { say, progress, results } = follow([]);
+    say(
+      0,
+      'KTAP version 1',
+      '1..4',
+      '  KTAP version 1',
+      '  1..2',
+      '  ok 1 a',
+      '  not ok 2 b # rc=3',
+      'ok 1 one',
+      '# KTAP version 1',
+      '# 1..1',
+      '# ok 1 x',
+      'ok 2 two',
+      'ok 3 two',
+      'not ok 4 two # exit=139',
+    );
+    progress.endSuite({ code: 1, how: 'exited with 1' });
+    expect(flat(results())).toEqual([
+      ['one/a', 'pass'],
+      ['one/b', 'fail'],
+      ['one', 'fail'],
+      ['two/x', 'pass'],
+      ['two', 'pass'],
+      ['two (2)', 'pass'],
+      ['two (3)', 'fail'],
+    ]);
+    expect(results().map(({ reason }) => reason)).toEqual([
+      null,
+      'rc=3',
+      'says ok, but 1 of its sub-tests failed',
+      null,
+      null,
+      null,
+      'exit=139; ended by signal 11',
+    ]);
+    expect(results()[1]?.log).toEqual({ stream: 'test', fromSeq: 5, toSeq: 5 });
+  });
+
+  it.each([
+    ['killed after 1 of 3', ['1..3', 'ok 1 a'], null, 'fail', '2 of 3 planned tests have no result'],
+    ['killed without a plan', ['ok 1 a'], null, 'fail', 'the test program was killed'],
+    ['gives up', ['1..1', 'ok 1 a', 'Bail out! no disk'], 1, 'fail', 'it bailed out: no disk'],
+    ['prints nothing', [], 0, 'fail', 'no version, plan or result'],
+    ['has no test', ['TAP version 13', '1..0'], 0, 'fail', 'no tests ran'],
+    ['fails without a failed test', ['1..1', 'ok 1 a'], 2, 'fail', 'no test failed'],
+    ['skips itself', ['1..0 # SKIP not root'], 4, 'skip', 'nothing is to run'],
+    ['passes', ['1..1', 'ok 1 a'], 0, null, ''],
+    ['fails as it says', ['1..1', 'not ok 1 a'], 1, null, ''],
+    ['skips all', ['1..1', 'ok 1 a # SKIP'], 4, null, ''],
+  ])('a suite that lists no tests and %s', (_name, lines, code, status, reason) => {
+    const { say, progress, results } = follow([]);
+    say(0, ...lines);
+    progress.endSuite({ code, how: 'was killed' });
+    const whole = results().filter(({ test }) => test === WHOLE_SUITE);
+    expect(whole.map((result) => result.status)).toEqual(status === null ? [] : [status]);
+    if (status !== null) expect(whole[0]?.reason).toContain(reason);
+  });
+
+  it('an "ok" without a name is that of the running test, and one with its name says the same again', () => {
+    const { say, progress, results } = follow(['A', 'B']);
+    say(0, '# test: A', 'ok 1', 'ok 1 A', '# test: B', 'ok 2', 'not ok 2 B');
+    progress.endSuite({ code: 0, how: 'exited with 0' });
+    expect(flat(results())).toEqual([
+      ['A', 'pass'],
+      ['B', 'pass'],
+      ['B (2)', 'fail'],
+    ]);
+  });
+
+  it('names stay within their limit and apart', () => {
+    const { say, progress, results } = follow([]);
+    const long = 'n'.repeat(TEST_ID_MAX);
+    say(0, '1..1', '  1..2', `  ok 1 ${long}`, `  not ok 2 ${long}`, `not ok 1 ${long}`);
+    progress.endSuite({ code: 1, how: 'exited' });
+    const names = results().map(({ test }) => test);
+    expect(new Set(names).size).toBe(3);
+    expect(Math.max(...names.map((name) => name.length))).toBe(TEST_ID_MAX);
   });
 
   it('gives the first reasons of a test that complains thousands of times, and counts the rest', () => {

@@ -2,11 +2,16 @@ import {
   type AttemptEvent,
   cutText,
   type KtapEvent,
+  type KtapNode,
+  KtapReader,
+  type KtapSummary,
   type Metric,
   parseDiagnostic,
   PLAN_MAX,
   REASON_MAX,
   type ResultStatus,
+  SiblingNames,
+  TEST_ID_MAX,
   type TestResult,
 } from '@peerlab/contracts';
 import {
@@ -24,8 +29,7 @@ import {
   TEST_BYTES_KEPT,
   WARNINGS_PER_TEST,
 } from './suite-limits.js';
-
-type KtapResult = Extract<KtapEvent, { type: 'result' }>;
+import { faultOfSuite, type FlatResult, flatten, WHOLE_SUITE } from './suite-results.js';
 
 interface RunningTest {
   test: string;
@@ -70,6 +74,13 @@ const UNNAMED = 'unnamed';
 export class SuiteProgress {
   readonly #done = new Set<string>();
   readonly #waiting: PendingResult[] = [];
+  /** The results of this invocation as a tree, and the tests of its first level that are complete. */
+  #reader = this.#newReader();
+  readonly #complete: KtapNode[] = [];
+  #names = new SiblingNames(TEST_ID_MAX);
+  /** Running tests whose "ok" came without a name: a named one after it says the same again. */
+  readonly #passedUnnamed = new Set<string>();
+  #hasFailed = false;
   #current: RunningTest | null = null;
   #last: string | null = null;
   #lines = 0;
@@ -123,9 +134,40 @@ export class SuiteProgress {
     return next === undefined ? null : { test: next, announced: false };
   }
 
-  /** A new invocation: nothing is running. */
+  /** A new invocation: nothing is running. What the one before has left half done is taken as it is. */
   restart(): void {
+    this.endOutput();
     this.#current = null;
+    this.#names = new SiblingNames(TEST_ID_MAX);
+  }
+
+  /** The end of an invocation's output. Sub-tests whose test has no result are taken. */
+  endOutput(now = performance.now()): KtapSummary {
+    const summary = this.#reader.end();
+    for (const node of [...this.#complete.splice(0), ...summary.inner]) this.#takeTest(node, now, true);
+    this.#reader = this.#newReader();
+    return summary;
+  }
+
+  /**
+   * The end of a suite that ran to its end. One that does not list its tests gets a result of its own when it was
+   * killed, gave up, left planned tests out, or ran none.
+   */
+  endSuite(end: { code: number | null; how: string }): void {
+    const { running } = this;
+    const summary = this.endOutput();
+    this.flush(0, Number.POSITIVE_INFINITY);
+    if (this.#plan.length > 0 || (running !== null && end.code === null)) return;
+    if (summary.status === 'skip' && summary.nodes.length === 0 && this.#done.size === 0) {
+      this.conclude(WHOLE_SUITE, 'skip', { reason: 'the plan says that nothing is to run' });
+      return;
+    }
+    const fault = faultOfSuite(summary, end, this.#hasFailed);
+    if (fault !== null) this.conclude(WHOLE_SUITE, 'fail', { reason: fault });
+  }
+
+  #newReader(): KtapReader {
+    return new KtapReader((node) => void this.#complete.push(node));
   }
 
   /**
@@ -179,6 +221,8 @@ export class SuiteProgress {
 
   /** One line of output; `seq` is its number in the test stream. */
   take(event: KtapEvent | null, line: string, seq: number, now = performance.now()): void {
+    this.#reader.push(line, seq);
+    for (const node of this.#complete.splice(0)) this.#takeTest(node, now);
     if (event === null) {
       const diagnostic = parseDiagnostic(line);
       if (diagnostic !== null) this.#remark(diagnostic);
@@ -194,15 +238,13 @@ export class SuiteProgress {
       case 'metric':
         this.#takeMetric(event.metric);
         return;
-      case 'result':
-        if (event.depth === 0) this.#takeResult(event, seq, now);
-        return;
       case 'bail-out':
         this.#noteOf('bail-outs', `bails out: ${event.reason}`);
         return;
       case 'malformed':
         this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
         return;
+      case 'result':
       case 'plan':
       case 'oracle-read':
         return;
@@ -303,11 +345,24 @@ export class SuiteProgress {
     else this.#current.remarksLeftOut += 1;
   }
 
-  #takeResult(event: KtapResult, seq: number, now: number): void {
-    const test = event.test || this.#current?.test || `test-${event.number}`;
-    const running = this.#current?.test === test ? this.#current : null;
-    this.#current = null;
-    this.#last = test;
+  /** A test of the first level with all that is below it. One that is only left over ends no running test. */
+  #takeTest(node: KtapNode, now: number, isLeftOver = false): void {
+    const announced = isLeftOver ? null : node.name || this.#current?.test || null;
+    const name = node.name === '' ? (announced ?? `test-${node.number ?? this.#done.size + 1}`) : node.path;
+    const isPass = node.status === 'pass' && node.children.length + node.inner.length === 0;
+    const isAgain = isPass && this.#passedUnnamed.delete(node.name);
+    if (isPass && node.name === '' && announced !== null) this.#passedUnnamed.add(announced);
+    const results = isAgain ? [] : flatten(node, name);
+    for (const result of results) this.#takeResult(result, result === results.at(-1) ? announced : null, now);
+    if (!isLeftOver) {
+      this.#current = null;
+      this.#last = name;
+    }
+  }
+
+  #takeResult(flat: FlatResult, announced: string | null, now: number): void {
+    const running = announced !== null && this.#current?.test === announced ? this.#current : null;
+    const test = this.#names.take(flat.test);
     // An excluded test reports that it was skipped; its real result is known already.
     if (this.#done.has(test)) return;
     if (this.#done.size >= PLAN_MAX) {
@@ -315,22 +370,22 @@ export class SuiteProgress {
       return;
     }
     this.#done.add(test);
-    const status = statusOf(event);
+    this.#hasFailed ||= flat.status === 'fail' || flat.status === 'timeout';
     const remarks = running === null ? '' : summarise(running);
-    const reason = event.reason ?? (status === 'pass' || remarks === '' ? null : remarks);
+    const reason = flat.reason ?? (flat.status === 'pass' || remarks === '' ? null : remarks);
     this.#waiting.push({
       startedAt: running?.startedAt ?? now,
       endedAt: now,
       result: {
         suite: this.#suite,
         test,
-        status,
+        status: flat.status,
         reason: reason === null ? null : cutText(reason, REASON_MAX),
         durationMs: running === null ? null : now - running.startedAt,
         proof: running?.proof ?? null,
         warnings: [],
         signature: null,
-        log: { stream: 'test', fromSeq: running?.fromSeq ?? seq, toSeq: seq },
+        log: { stream: 'test', fromSeq: running?.fromSeq ?? flat.seq, toSeq: flat.seq },
       },
     });
   }
@@ -338,18 +393,4 @@ export class SuiteProgress {
 
 function summarise({ remarks, remarksLeftOut }: RunningTest): string {
   return [...remarks, ...(remarksLeftOut > 0 ? [`and ${remarksLeftOut} more lines`] : [])].join('; ');
-}
-
-function statusOf(event: KtapResult): ResultStatus {
-  switch (event.directive) {
-    case 'SKIP':
-      return 'skip';
-    case 'TIMEOUT':
-      return 'timeout';
-    case 'TODO':
-    case 'XFAIL':
-      return event.ok ? 'pass' : 'skip';
-    case null:
-      return event.ok ? 'pass' : 'fail';
-  }
 }

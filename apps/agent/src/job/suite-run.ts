@@ -51,7 +51,7 @@ export async function runSuiteOnce(
       // The middle of a very long line is output, whatever it looks like.
       const event = continues ? null : parseKtapLine(line);
       const seq = keep(line, event, continues);
-      progress.take(event, line, seq);
+      progress.take(event, continues ? '' : line, seq);
       if (event?.type === 'starting') desk.beginTest();
       if (event?.type === 'oracle-read') desk.ask(event.offset, event.lengthBytes);
     },

@@ -5,6 +5,7 @@ import { messageOf } from '../../error-message.js';
 import { killSuite } from '../suite-command.js';
 import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';
+import { WHOLE_SUITE } from '../suite-results.js';
 import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
@@ -82,8 +83,8 @@ async function finishSuite(
 ): Promise<void> {
   // What the kernel said up to here belongs to the last tests.
   await context.kernelLog.catchUp(context.connection.require(), context.signal);
-  progress.flush(0, Number.POSITIVE_INFINITY);
   const how = end.code === null ? `was ended by ${end.signal ?? 'a signal'}` : `exited with ${end.code}`;
+  progress.endSuite({ code: end.code, how });
   const { running } = progress;
   if (running !== null) {
     progress.conclude(running.test, 'fail', { reason: `the test program ${how} in the middle of this test` });
@@ -104,6 +105,7 @@ async function takeInterruption(
   end: Exclude<SuiteEnd, { kind: 'exited' }>,
 ): Promise<void> {
   const bootId = context.candidate?.bootId ?? '';
+  progress.endOutput();
   switch (end.kind) {
     case 'crash': {
       concludeCrash(context, progress, end.crash.signature, {
@@ -134,6 +136,10 @@ async function takeInterruption(
       if (running !== null) {
         progress.conclude(running.test, 'timeout', {
           reason: `the suite ran past its limit of ${end.limitSeconds} s in this test; the machine was reset`,
+        });
+      } else if (progress.remaining().length === 0) {
+        progress.conclude(WHOLE_SUITE, 'timeout', {
+          reason: `ran past its limit of ${end.limitSeconds} s; the machine was reset`,
         });
       }
       context.kernelLog.detach();

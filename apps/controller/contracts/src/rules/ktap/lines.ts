@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { Metric, REASON_MAX, SAMPLES_MAX, TEST_ID_MAX } from '../schema/metric.js';
-import { Proof } from '../schema/proof.js';
-import { cleanText, cutText } from '../schema/text.js';
+import { Metric, SAMPLES_MAX, TEST_ID_MAX } from '../../schema/metric.js';
+import { Proof } from '../../schema/proof.js';
+import { cleanText, cutText } from '../../schema/text.js';
+import { prefixLength } from './prefix.js';
+import { type KtapDirective, parseStructure } from './structure.js';
 
 /**
  * Characters of a line that are looked at, enough for a metric with thousands of samples. What a suite prints
@@ -17,10 +19,12 @@ export type KtapEvent =
   | { type: 'starting'; test: string }
   | {
       type: 'result';
-      number: number;
+      /** Null where the line has none, which TAP allows. */
+      number: number | null;
       test: string;
       ok: boolean;
-      directive: 'SKIP' | 'TODO' | 'XFAIL' | 'TIMEOUT' | null;
+      directive: KtapDirective | null;
+      /** Text behind `#`: the reason of the directive, or diagnostic data such as `exit=1`. */
       reason: string | null;
       depth: number;
     }
@@ -30,32 +34,21 @@ export type KtapEvent =
   | { type: 'bail-out'; reason: string }
   | { type: 'malformed'; problem: string };
 
-/** Expressions are anchored and have one way to match, so that a line that does not match costs its length once. */
-const RESULT = /^( *)(not )?ok (\d{1,15})(?!\d)/i;
-const DIRECTIVE = /^(SKIP|TODO|XFAIL|TIMEOUT)(?!\w):?/i;
-const PLAN = /^( *)1\.\.(\d{1,15})(?!\d)/;
 const ORACLE = /^@oracle read (0x[0-9a-f]{1,16}|\d{1,16}) (\d{1,9})$/;
 
 /** Largest answer of the host's oracle in one request, in bytes. */
 export const ORACLE_MAX_BYTES = 4096;
 
 /**
- * Reads one line of KTAP (Documentation/dev-tools/ktap.rst) plus the farm's own diagnostics
- * `# test:`, `# proof:`, `# metric:` and `@oracle read`. Depth counts two-space indents of nested
- * KTAP. Only the first KTAP_LINE_MAX characters are looked at; names and reasons are cleaned of control
- * characters and cut. Returns null for plain text; never throws.
+ * Reads one line of KTAP (Documentation/dev-tools/ktap.rst) or TAP 13/14, plus the farm's own diagnostics
+ * `# test:`, `# proof:`, `# metric:` and `@oracle read`. A prefix of printk, syslog or systemd is taken off. Depth
+ * counts two-space indents of nested KTAP; `KtapReader` reads the whole as a tree. Only the first KTAP_LINE_MAX
+ * characters are looked at; names and reasons are cleaned of control characters and cut. Returns null for plain text;
+ * never throws.
  */
 export function parseKtapLine(raw: string): KtapEvent | null {
   const isCut = raw.length > KTAP_LINE_MAX;
   const line = isCut ? raw.slice(0, KTAP_LINE_MAX) : raw.endsWith('\r') ? raw.slice(0, -1) : raw;
-  const result = parseResult(line);
-  if (result !== null) return result;
-  const plan = PLAN.exec(line);
-  if (plan !== null) {
-    const rest = line.slice(plan[0].length);
-    if (rest !== '' && !rest.trimStart().startsWith('#')) return null;
-    return { type: 'plan', count: Number(plan[2]), depth: Math.floor((plan[1] ?? '').length / 2) };
-  }
   if (line.startsWith('# test: ')) return { type: 'starting', test: cleanText(line.slice(8).trim(), TEST_ID_MAX) };
   if (line.startsWith('# proof: ') || line.startsWith('# metric: ')) {
     if (isCut) return malformed(`longer than ${KTAP_LINE_MAX} characters: ${line.slice(0, 80)}`);
@@ -64,48 +57,32 @@ export function parseKtapLine(raw: string): KtapEvent | null {
       : fromJson(line.slice(10), Metric, (metric) => ({ type: 'metric', metric }));
   }
   if (line.startsWith('@oracle ')) return parseOracle(line);
-  if (line.startsWith('Bail out!')) return { type: 'bail-out', reason: cleanText(line.slice(9).trim(), REASON_MAX) };
-  return null;
+  const text = line.slice(prefixLength(line));
+  const indent = indentOf(text);
+  const structure = parseStructure(text.slice(indent), false);
+  const depth = Math.floor(indent / 2);
+  switch (structure?.type) {
+    case 'result':
+      return { ...structure, depth };
+    case 'plan':
+      return { type: 'plan', count: structure.count, depth };
+    case 'bail-out':
+      return structure;
+    default:
+      return null;
+  }
+}
+
+/** Blanks and tabs before a text, in characters. */
+export function indentOf(text: string): number {
+  let at = 0;
+  while (text[at] === ' ' || text[at] === '\t') at += 1;
+  return at;
 }
 
 /** The text of a diagnostic line of KTAP, `# TEXT`; null for any other line. The farm's own diagnostics are such lines too. */
 export function parseDiagnostic(line: string): string | null {
   return line.startsWith('# ') ? line.slice(2) : null;
-}
-
-/** `[not ]ok NUMBER[ -][ NAME][ # DIRECTIVE[:] REASON]`; a `#` that no directive follows makes the line plain text. */
-function parseResult(line: string): KtapEvent | null {
-  const match = RESULT.exec(line);
-  if (match === null) return null;
-  const tail = line.slice(match[0].length);
-  const hash = tail.indexOf('#');
-  const name = nameOf(hash === -1 ? tail : tail.slice(0, hash), hash !== -1);
-  if (name === null) return null;
-  let directive: 'SKIP' | 'TODO' | 'XFAIL' | 'TIMEOUT' | null = null;
-  let reason = '';
-  if (hash !== -1) {
-    const said = tail.slice(hash + 1).trimStart();
-    const word = DIRECTIVE.exec(said);
-    if (word === null) return null;
-    directive = word[1]?.toUpperCase() as 'SKIP' | 'TODO' | 'XFAIL' | 'TIMEOUT';
-    reason = said.slice(word[0].length).trim();
-  }
-  return {
-    type: 'result',
-    number: Number(match[3]),
-    test: cleanText(name, TEST_ID_MAX),
-    ok: match[2] === undefined,
-    directive,
-    reason: reason === '' ? null : cleanText(reason, REASON_MAX),
-    depth: Math.floor((match[1] ?? '').length / 2),
-  };
-}
-
-/** The name between a result's number and its directive; null when the text there is no name. */
-function nameOf(text: string, hasDirective: boolean): string | null {
-  const rest = text.startsWith(' -') ? text.slice(2) : text;
-  if (rest === '' || rest.startsWith(' ') || (hasDirective && rest.trim() === '')) return rest.trim();
-  return text.startsWith(' ') ? text.trim() : null;
 }
 
 function parseOracle(line: string): KtapEvent {
