@@ -155,8 +155,11 @@ describe('every command', () => {
       'retention plan': ['retention', 'plan'],
       'retention run': ['retention', 'run', '--yes'],
       'retention pin <run>': ['retention', 'pin', run.slice(0, 8), '--reason', 'for the paper'],
+      'crash <file>': ['crash', join(folder, 'good.yaml')],
+      'ktap <file>': ['ktap', join(folder, 'results.ktap')],
       'retention unpin <run>': ['retention', 'unpin', run.slice(0, 8)],
     };
+    await writeFile(join(folder, 'results.ktap'), 'KTAP version 1\n1..1\nok 1 a\n');
     expect(Object.keys(words).toSorted()).toEqual(COMMANDS.map(({ usage }) => usage).toSorted());
     for (const { usage } of COMMANDS) {
       const line = words[usage] ?? [];

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  KTAP_LINE_MAX,
-  parseDiagnostic,
-  parseKtapLine,
-  readKernelAlarm,
-  REASON_MAX,
-  TEST_ID_MAX,
-} from '../../index.js';
+import { KTAP_LINE_MAX, parseDiagnostic, parseKtapLine, REASON_MAX, TEST_ID_MAX } from '../../index.js';
 
 describe('parseKtapLine', () => {
   it('reads results of every kind', () => {
