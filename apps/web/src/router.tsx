@@ -5,7 +5,6 @@ import { lazyRouteComponent } from './lazy-page.js';
 import { CHUNK_LINES, chunkStart } from './logs/chunks.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
-import { RunPage } from './pages/RunPage.js';
 import { RunsPage } from './pages/RunsPage.js';
 import {
   AdminSearch,
@@ -45,7 +44,11 @@ const runs = createRoute({
   validateSearch: (raw: Raw): RunsSearch => RunsSearch.parse(raw),
   component: RunsPage,
 });
-const run = createRoute({ getParentRoute: () => root, path: '/runs/$run', component: RunPage });
+const run = createRoute({
+  getParentRoute: () => root,
+  path: '/runs/$run',
+  component: lazyRouteComponent(() => import('./pages/RunPage.js'), 'RunPage'),
+});
 const attempt = createRoute({
   getParentRoute: () => root,
   path: '/attempts/$attempt',

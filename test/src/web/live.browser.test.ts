@@ -73,7 +73,7 @@ describe('a page whose controller goes away', () => {
     await untilPaused(page);
     attempt().progress = { percent: 55, text: 'while it was away', cached: false };
     sample.changed(topic());
-    sample.changed('machines');
+    sample.changed('builds');
     await sample.start();
     await page.getByText('while it was away').waitFor();
     await untilLive(page);
