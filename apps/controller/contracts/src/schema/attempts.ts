@@ -54,6 +54,8 @@ export const StreamView = z.object({
   lines: z.number().int(),
   /** Lines the agent says it produced, those that stand for gaps included; null while it runs. */
   expected: z.number().int().nullable(),
+  /** Size of its raw log, estimated from what is stored; 0 once retention removed it. */
+  bytes: z.number().int().nonnegative().default(0),
   /** When retention removed the lines. */
   removedAt: Time.nullable().default(null),
 });
