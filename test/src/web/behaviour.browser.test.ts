@@ -171,8 +171,11 @@ describe('run page', () => {
     const attempt = run?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
     attempt.progress = { percent: 71, text: 'LD vmlinux', cached: false };
+    const stage = attempt.stages.at(-1);
+    if (stage !== undefined) stage.usualMs = 10_800_000;
     app.farm.changed(`run:${app.farm.liveRun}`);
     await page.getByText('71 %').waitFor();
+    await page.locator('.stage-started').getByText('of about 3 h 00 min').waitFor();
   });
   it('survives a restart of the controller: says so, returns, and catches up', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);

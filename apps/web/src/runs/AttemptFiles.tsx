@@ -22,7 +22,7 @@ export function AttemptFiles({
   return (
     <>
       <LogFiles attempt={attempt} streams={streams} />
-      <QuerySection query={query} what="the files of the kernel" heading="Files of the kernel">
+      <QuerySection query={query} what="the files of the kernel">
         {(build) =>
           build.manifest === null ? (
             <section aria-labelledby="kernel-files-head">

@@ -1,10 +1,11 @@
 import { BUILD_STAGES, STAGES, stageOutcome, type AttemptSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { Elapsed } from '../ui/time.js';
+import { Elapsed, useNow } from '../ui/time.js';
+import { usualText } from './usual-text.js';
 
 type StageView = AttemptSummary['stages'][number];
 
-/** The stages of an attempt in order; the duration of a running stage is updated. */
+/** The stages of an attempt in order; the duration of a running stage is updated, beside what it usually takes. */
 export function StageStrip({
   kind,
   stages,
@@ -33,7 +34,12 @@ export function StageStrip({
               {view === undefined ? (
                 ''
               ) : (
-                <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
+                <>
+                  <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
+                  {view.endedAt === null && !ended && view.usualMs !== undefined && (
+                    <Usual startedAt={view.startedAt} usualMs={view.usualMs} />
+                  )}
+                </>
               )}
             </span>
           </li>
@@ -41,6 +47,10 @@ export function StageStrip({
       })}
     </ol>
   );
+}
+
+function Usual({ startedAt, usualMs }: { startedAt: string; usualMs: number }): ReactNode {
+  return usualText(useNow() - Date.parse(startedAt), usualMs);
 }
 
 const LOOK = {

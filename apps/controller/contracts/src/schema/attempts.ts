@@ -14,6 +14,11 @@ export const StageView = z.object({
   startedAt: Time,
   endedAt: Time.nullable(),
   detail: z.string().nullable(),
+  /**
+   * Of a running stage: the median of the times that it took before on the same machine, in milliseconds. Absent while
+   * fewer than three are known.
+   */
+  usualMs: z.number().nonnegative().optional(),
 });
 export type StageView = z.infer<typeof StageView>;
 
