@@ -34,14 +34,12 @@ export function StageStrip({
               {view === undefined ? (
                 ''
               ) : (
-                <>
-                  <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
-                  {view.endedAt === null && !ended && view.usualMs !== undefined && (
-                    <Usual startedAt={view.startedAt} usualMs={view.usualMs} />
-                  )}
-                </>
+                <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
               )}
             </span>
+            {view?.usualMs !== undefined && view.endedAt === null && !ended && (
+              <Usual startedAt={view.startedAt} usualMs={view.usualMs} />
+            )}
           </li>
         );
       })}
@@ -50,7 +48,7 @@ export function StageStrip({
 }
 
 function Usual({ startedAt, usualMs }: { startedAt: string; usualMs: number }): ReactNode {
-  return usualText(useNow() - Date.parse(startedAt), usualMs);
+  return <span className="stage-usual muted">{usualText(useNow() - Date.parse(startedAt), usualMs)}</span>;
 }
 
 const LOOK = {
