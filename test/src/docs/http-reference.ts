@@ -17,6 +17,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   moveAgent: ['409 machine-leased'],
   getPatch: ['404 no-patch-text'],
   getSeries: ['404 no-patch-text'],
+  getBuildFile: ['403 not-your-work', '410 bundle-removed', '500 artifact-store-unreadable', '500 bundle-damaged'],
   putArtifact: [
     '403 no-open-build',
     '408 upload-stalled',

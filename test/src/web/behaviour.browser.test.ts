@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { startWebApp, type WebApp, editorText } from './web-app.js';
@@ -170,8 +171,11 @@ describe('run page', () => {
     const attempt = run?.jobViews[0]?.attempts[0];
     if (attempt === undefined) throw new Error('the live run has a build attempt');
     attempt.progress = { percent: 71, text: 'LD vmlinux', cached: false };
+    const stage = attempt.stages.at(-1);
+    if (stage !== undefined) stage.usualMs = 10_800_000;
     app.farm.changed(`run:${app.farm.liveRun}`);
     await page.getByText('71 %').waitFor();
+    await page.locator('.stage-started').getByText('of about 3 h 00 min').waitFor();
   });
   it('survives a restart of the controller: says so, returns, and catches up', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);
@@ -253,7 +257,22 @@ describe('what came out', () => {
     await results.waitFor();
     expect(await tests()).toEqual((await tests()).toSorted());
     await page.getByText('00112233445566778899aabbccddeeff').waitFor();
-    expect(errors).toEqual([]);
+    // Everything that can be downloaded is one click away; a kernel needs a token, a log does not.
+    await page.getByRole('link', { name: 'Files', exact: true }).click();
+    expect(new URL(page.url()).search).toBe('?view=files');
+    const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name} `) });
+    expect(await row('kernel\\.log').textContent()).toContain('kernel log (dmesg)912about 50 KiB');
+    expect(await row('vmlinuz').textContent()).toContain('8.7 MiB');
+    const [log] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'kernel.log' }).click(),
+    ]);
+    expect(log.suggestedFilename()).toBe('kernel.log');
+    await page.getByRole('link', { name: 'config', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Token needed' }).getByLabel('Token').fill(SAMPLE_TOKEN);
+    const [config] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+    expect(await buffer(await config.createReadStream()).then(String)).toBe('content of config');
+    expect(errors.filter((error) => !error.includes('401'))).toEqual([]);
   });
 
   it('of a canceled attempt is no alarm', async () => {

@@ -32,6 +32,7 @@ checkEveryPage(
     log: () => `/attempts/${firstJob().attempt.id}?view=log&stream=serial&line=701`,
     'log of all streams': () =>
       `/attempts/${firstJob().attempt.id}?view=log&stream=all&q=alias&regex=on&time=on&wrap=on`,
+    'files of an attempt': () => `/attempts/${firstJob().attempt.id}?view=files`,
     machines: () => '/machines',
     machine: () => '/machines/v-switch',
     submit: () => '/submit',

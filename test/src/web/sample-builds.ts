@@ -105,6 +105,10 @@ function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManif
     files: {
       vmlinuz: { sha256: sha('vmlinuz'), sizeBytes: 9_120_334 },
       'modules.tar': { sha256: sha('modules'), sizeBytes: 1_331_200 },
+      'System.map': { sha256: sha('System.map'), sizeBytes: 4_103_112 },
+      config: { sha256: sha('config'), sizeBytes: 91_020 },
+      'suites/p2p-functional': { sha256: sha('p2p-functional'), sizeBytes: 1_204_000 },
+      'suites/p2p-perf': { sha256: sha('p2p-perf'), sizeBytes: 980_400 },
     },
   });
 }

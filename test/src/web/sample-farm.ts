@@ -168,7 +168,10 @@ export class SampleFarm {
       const route: Route = ROUTES[name];
       this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
       if (this.broken.has(name)) throw new Refusal(500, 'internal', 'the database did not answer');
-      if (route.access === 'user' && request.headers.authorization !== `Bearer ${SAMPLE_TOKEN}`) {
+      if (
+        (route.access === 'user' || route.access === 'agent') &&
+        request.headers.authorization !== `Bearer ${SAMPLE_TOKEN}`
+      ) {
         throw new Refusal(401, 'unauthorized', 'a token is needed');
       }
       const body: unknown = route.body === undefined ? undefined : JSON.parse(await textOf(request));
@@ -304,6 +307,8 @@ export class SampleFarm {
         return [{ name: 'before-after', description: 'The base and the bundled series on every machine.', yaml: YAML }];
       case 'getRawLog':
         return 'raw log';
+      case 'getBuildFile':
+        return `content of ${query['path']}`;
       case 'getBadge':
         return sampleBadge(this.run(params['run']));
       default:

@@ -205,10 +205,10 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     results,
     measurements: measurementsOf(kind, alias),
     streams: [
-      { stream: 'serial', lines: 1480, expected: 1480, removedAt: null },
-      { stream: 'kernel', lines: 912, expected: 912, removedAt: null },
-      { stream: 'test', lines: 60, expected: 60, removedAt: null },
-      { stream: 'agent', lines: 44, expected: 44, removedAt: null },
+      { stream: 'serial', lines: 1480, expected: 1480, bytes: 90112, removedAt: null },
+      { stream: 'kernel', lines: 912, expected: 912, bytes: 51200, removedAt: null },
+      { stream: 'test', lines: 60, expected: 60, bytes: 4400, removedAt: null },
+      { stream: 'agent', lines: 44, expected: 44, bytes: 2600, removedAt: null },
     ],
   };
   return { job, attempt };
@@ -299,7 +299,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     kernels: [],
     results: [],
     measurements: [],
-    streams: [{ stream: 'build', lines: 200_000, expected: null, removedAt: null }],
+    streams: [{ stream: 'build', lines: 200_000, expected: null, bytes: 14_000_000, removedAt: null }],
   };
   return { run, attempt };
 }

@@ -4,6 +4,7 @@ import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { AttemptStage } from '../schema/results.js';
+import { usualStageTimes } from './usual-stage-times.js';
 
 /** Progress of a build whose bundle was there already; earlier releases stored this text alone. */
 export const FROM_CACHE = 'taken from the cache';
@@ -70,14 +71,20 @@ export class AttemptView {
       [attemptIds],
     );
     const byAttempt = new Map<string, StageView[]>();
+    const usual = await usualStageTimes(
+      this.#sql,
+      rows.filter(({ ended_at }) => ended_at === null).map(({ attempt_id }) => attempt_id),
+    );
     for (const row of rows) {
       const list = byAttempt.get(row.attempt_id) ?? [];
+      const usualMs = row.ended_at === null ? usual.get(row.attempt_id)?.get(row.stage) : undefined;
       list.push({
         stage: row.stage,
         status: row.status,
         startedAt: row.started_at.toISOString(),
         endedAt: row.ended_at?.toISOString() ?? null,
         detail: row.detail,
+        ...(usualMs === undefined ? {} : { usualMs }),
       });
       byAttempt.set(row.attempt_id, list);
     }

@@ -8,6 +8,16 @@ export type StreamName = (typeof SpoolStream)['options'][number];
 
 const STREAM = columnsOf(Stream);
 
+/** What Postgres stores for a log line besides its text: row header, keys and index entry, in bytes. */
+export const LINE_ROW_BYTES = 120;
+
+/**
+ * Size of a stream's raw log in bytes, from its counters: the text with one line feed for each line. It is a little too
+ * large where long lines were stored in parts.
+ */
+export const rawLogBytes = ({ lines, bytes }: { lines: number; bytes: number }): number =>
+  Math.max(0, bytes - lines * LINE_ROW_BYTES + lines);
+
 /** Counters of an attempt's streams: how much of each is stored, and how much there is in all. */
 @Injectable()
 export class StreamStore {

@@ -125,19 +125,28 @@ export class ArtifactStore {
     }
   }
 
-  /** Opens an artifact for reading; null when it is absent. Throws ProblemError 500 when it cannot be read. */
-  async get(sha256: string): Promise<{ content: ReadStream; sizeBytes: number } | null> {
+  /**
+   * Opens an artifact for reading; null when it is absent. The caller closes the file.
+   * Throws ProblemError 500 when it cannot be read.
+   */
+  async open(sha256: string): Promise<{ file: FileHandle; sizeBytes: number } | null> {
     const path = this.#pathOf(sha256);
     let file: FileHandle | null = null;
     try {
       file = await open(path, 'r');
       const { size } = await file.stat();
-      return { content: file.createReadStream(), sizeBytes: size };
+      return { file, sizeBytes: size };
     } catch (error) {
       await file?.close();
       if (isAbsent(error)) return null;
       throw unreadable(path, error);
     }
+  }
+
+  /** The content of an artifact; null and errors as `open`. Its file is closed with the stream. */
+  async get(sha256: string): Promise<{ content: ReadStream; sizeBytes: number } | null> {
+    const opened = await this.open(sha256);
+    return opened === null ? null : { content: opened.file.createReadStream(), sizeBytes: opened.sizeBytes };
   }
 
   /** Path of an artifact, whether or not it exists. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { Controller, Req, StreamableFile } from '@nestjs/common';
 import type { AnswerOf, BuildDetail, BuildSummary, PatchText } from '@peerlab/contracts';
@@ -9,6 +10,7 @@ import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { ArtifactAccess, callerName } from './artifact-access.js';
 import { BuildDetailView } from './build-detail.js';
 import { BuildService } from './build.service.js';
+import { BundleFiles } from './bundle-files.js';
 import { joinMbox } from './series-text.js';
 
 @Controller()
@@ -16,11 +18,13 @@ export class BuildController {
   readonly #builds: BuildService;
   readonly #access: ArtifactAccess;
   readonly #details: BuildDetailView;
+  readonly #files: BundleFiles;
 
-  constructor(builds: BuildService, access: ArtifactAccess, details: BuildDetailView) {
+  constructor(builds: BuildService, access: ArtifactAccess, details: BuildDetailView, files: BundleFiles) {
     this.#builds = builds;
     this.#access = access;
     this.#details = details;
+    this.#files = files;
   }
 
   @Serve('listBuilds')
@@ -45,6 +49,20 @@ export class BuildController {
     return new StreamableFile(Readable.from([mbox]), {
       type: 'text/plain; charset=utf-8',
       disposition: `attachment; filename="${params.build}.mbox"`,
+    });
+  }
+
+  /** Sent as a download, under its name without folders. */
+  @Serve('getBuildFile')
+  async getBuildFile(
+    @Input() { params, query }: InputOf<'getBuildFile'>,
+    @Caller() caller: Identity,
+  ): Promise<StreamableFile> {
+    const { content, sizeBytes } = await this.#files.open(caller, params.build, query.path);
+    return new StreamableFile(content, {
+      type: 'application/octet-stream',
+      length: sizeBytes,
+      disposition: `attachment; filename="${basename(query.path)}"`,
     });
   }
 

@@ -9,6 +9,7 @@ import { ArtifactStore } from './artifact-store.js';
 import { BuildDetailView } from './build-detail.js';
 import { BuildController } from './build.controller.js';
 import { BuildService } from './build.service.js';
+import { BundleFiles } from './bundle-files.js';
 import { PatchStore } from './patch-store.js';
 
 /** Owns artifact, artifact_folder, bundle, build, and the artifact folder. */
@@ -21,6 +22,7 @@ import { PatchStore } from './patch-store.js';
     BuildService,
     ArtifactAccess,
     BuildDetailView,
+    BundleFiles,
     PatchStore,
   ],
   exports: [ArtifactStore, BuildService],

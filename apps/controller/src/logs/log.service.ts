@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { joinedText, type FromAgent, type LogLine, type LogPage, type LogStream } from '@peerlab/contracts';
 import { AttemptStore } from '../attempts/attempt-store.js';
-import { StreamStore } from '../attempts/stream-store.js';
+import { LINE_ROW_BYTES, StreamStore } from '../attempts/stream-store.js';
 import { announce } from '../platform/database/bus.js';
 import { jsonb, storable } from '../platform/database/storable.js';
 import { bool, columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
@@ -24,14 +24,11 @@ export function extendingLines(next: number, lines: readonly LogLine[]): LogLine
 /** How long lines of an attempt that lost its lease may still arrive: its agent may be offline for a while. */
 const LATE_EVIDENCE_SECONDS = 3600;
 
-/** What Postgres stores for a line besides its text: row header, keys and index entry. */
-const ROW_BYTES = 120;
-
 const STREAM = columnsOf(Stream);
 const STORED_LINE = pick(columnsOf(LogLineRow), 'seq', 'at', 'text', 'continues', 'gap');
 
 /** Estimated size of a stored line in the database, in bytes. */
-const lineBytes = ({ text }: LogLine): number => Buffer.byteLength(text) + ROW_BYTES;
+const lineBytes = ({ text }: LogLine): number => Buffer.byteLength(text) + LINE_ROW_BYTES;
 
 /** Log lines: appended once and without gaps, read by range. */
 @Injectable()

@@ -20,7 +20,12 @@ const MEASUREMENT = /^insert into storage\b/;
 const TOKEN_USE = /^update "token" set "last_used_at"/i;
 
 /** What is refused or not found in this farm: it is looked up all the same. */
-const STATUS: Partial<Record<ReadRoute, number>> = { getPatch: 404, getArtifact: 403, findBundle: 404 };
+const STATUS: Partial<Record<ReadRoute, number>> = {
+  getPatch: 404,
+  getArtifact: 403,
+  findBundle: 404,
+  getBuildFile: 403,
+};
 
 /** The statements of the request in whose context they run: timers of the controller write at any time. */
 const request = new AsyncLocalStorage<string[]>();
@@ -46,6 +51,7 @@ describe('a GET request', () => {
     const { jobViews } = await farm.call('getRun', { params: { run: waiting.id } });
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
+    calls = { ...calls, getBuildFile: { params, query: { path: 'vmlinuz' } } };
     // Background duties run for the first time some seconds after the start.
     await farm.until(
       'the controller to be ready',
@@ -134,6 +140,7 @@ function callsOf(
     getBuild: { params: build },
     getPatch: { params: { ...build, number: 1 } },
     getSeries: { params: build },
+    getBuildFile: { params: build, query: { path: 'vmlinuz' } },
     listTemplates: {},
     getArtifact: { params: { sha256 } },
     findBundle: { params: { key } },

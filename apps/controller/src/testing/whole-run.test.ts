@@ -23,6 +23,9 @@ const proof = {
   },
 } as const;
 
+/** The raw log of the test stream. */
+const TEST_LOG = 'KTAP version 1\nok 1 F01\n# end\n';
+
 it('drives a run from submission over build and test to its verdict', async () => {
   const agent = await farm.agent({ 'v-switch': 'BUS_ADDR' });
   const run = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
@@ -115,15 +118,15 @@ it('drives a run from submission over build and test to its verdict', async () =
 
   const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
   expect(attempt.streams).toEqual([
-    { stream: 'serial', lines: 2, expected: 2, removedAt: null },
-    { stream: 'test', lines: 3, expected: 3, removedAt: null },
+    { stream: 'serial', lines: 2, expected: 2, bytes: expect.any(Number), removedAt: null },
+    { stream: 'test', lines: 3, expected: 3, bytes: TEST_LOG.length, removedAt: null },
   ]);
   const one = { params: { attempt: test.attemptId }, query: { suite: 'p2p-functional', test: 'F02' } };
   expect(await farm.call('getResult', one)).toEqual(attempt.results.find(({ test }) => test === 'F02'));
   const log = await farm.call('getLog', { params: { attempt: test.attemptId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });
   const raw = await farm.request('getRawLog', { params: { attempt: test.attemptId, stream: 'test' } });
-  expect(await raw.text()).toBe('KTAP version 1\nok 1 F01\n# end\n');
+  expect(await raw.text()).toBe(TEST_LOG);
   agent.vanish();
 });
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AttemptDetail, Combination, LogStream, ResultView } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { rawLogBytes } from '../attempts/stream-store.js';
 import { columnsOf, floats, json, nullable, pick, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -32,7 +33,7 @@ const MEASUREMENT = {
   samples: floats,
 };
 const STREAM = {
-  ...pick(columnsOf(Stream), 'expected', 'removed_at'),
+  ...pick(columnsOf(Stream), 'expected', 'bytes', 'removed_at'),
   stream: word<LogStream>(),
   lines: columnsOf(Stream).next,
 };
@@ -74,7 +75,7 @@ export class AttemptDetailView {
       ),
       this.#sql.rows(
         STREAM,
-        `select stream, next as lines, expected, removed_at from stream
+        `select stream, next as lines, expected, bytes, removed_at from stream
          where attempt_id = $1 and stream <> 'events' and (next > 0 or expected > 0) order by stream`,
         [id],
       ),
@@ -91,10 +92,11 @@ export class AttemptDetailView {
       kernels: kernels.map(({ sighting }) => sighting),
       results,
       measurements,
-      streams: streams.map(({ stream, lines, expected, removed_at }) => ({
+      streams: streams.map(({ stream, lines, expected, bytes, removed_at }) => ({
         stream,
         lines,
         expected,
+        bytes: removed_at === null ? rawLogBytes({ lines, bytes }) : 0,
         removedAt: removed_at?.toISOString() ?? null,
       })),
     };

@@ -3,7 +3,7 @@ import type { BuildDetail, BundleManifest } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../ui/copy.js';
 import { ListTable } from '../ui/ListTable.js';
-import { bytesText, countText } from '../ui/numbers.js';
+import { countText } from '../ui/numbers.js';
 import { escapePattern } from '../ui/pattern.js';
 import { Ago, durationText } from '../ui/time.js';
 
@@ -56,7 +56,6 @@ export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle
     ['base', manifest.base.sha256, `SHA-256 of the source of ${manifest.base.version}`],
     ['config', manifest.config.sha256, 'SHA-256 of the configuration fragments'],
   ];
-  const files = Object.entries(manifest.files).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return (
     <section aria-labelledby="digests-head">
       <h2 id="digests-head">Digests</h2>
@@ -76,24 +75,6 @@ export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle
           <dt>toolchain</dt>
           <dd>{manifest.toolchain}</dd>
         </div>
-        {files.length > 0 && (
-          <div>
-            <dt>files</dt>
-            <dd>
-              <details>
-                <summary>{countText(files.length)} files</summary>
-                <ul className="bundle-files">
-                  {files.map(([path, { sha256, sizeBytes }]) => (
-                    <li key={path}>
-                      <code>{path}</code> <span className="number">{bytesText(sizeBytes)}</span>{' '}
-                      <code className="muted">{sha256}</code>
-                    </li>
-                  ))}
-                </ul>
-              </details>
-            </dd>
-          </div>
-        )}
       </dl>
     </section>
   );

@@ -14,6 +14,7 @@ import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
+import { AttemptFiles } from '../runs/AttemptFiles.js';
 import { FailureNotice } from '../runs/AttemptBox.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
@@ -28,7 +29,7 @@ const route = getRouteApi('/attempts/$attempt');
 /** Interval at which the line counts of a running attempt are fetched, in milliseconds. */
 const COUNTS_MS = 4000;
 
-/** One try of a job on its machine: evidence and logs. */
+/** One try of a job on its machine: evidence, logs, and the files of both. */
 export function AttemptPage(): ReactNode {
   const { attempt: id } = route.useParams();
   const query = useQuery({
@@ -187,8 +188,19 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
             all by time
           </Link>
         )}
+        <Link
+          from={route.id}
+          to="."
+          search={{ view: 'files', ...kept }}
+          aria-current={view === 'files' ? 'page' : undefined}
+          className={view === 'files' ? 'tab tab-open' : 'tab'}
+        >
+          Files
+        </Link>
       </nav>
-      {view === 'evidence' || stream === undefined ? (
+      {view === 'files' ? (
+        <AttemptFiles attempt={attempt} streams={streams} />
+      ) : view === 'evidence' || stream === undefined ? (
         <Evidence
           attempt={attempt}
           search={search}
@@ -236,7 +248,7 @@ function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
   return names.flatMap((stream) => {
     const known = attempt.streams.find((each) => each.stream === stream);
     if (known !== undefined) return [known];
-    return expected.includes(stream) ? [{ stream, lines: 0, expected: null, removedAt: null }] : [];
+    return expected.includes(stream) ? [{ stream, lines: 0, expected: null, bytes: 0, removedAt: null }] : [];
   });
 }
 

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/queries.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
+import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
@@ -33,6 +34,7 @@ export function BuildPage(): ReactNode {
           {data.manifest !== null && (
             <>
               <Suites manifest={data.manifest} />
+              <KernelFiles build={data} manifest={data.manifest} />
               <Digests manifest={data.manifest} bundle={data.bundle} />
             </>
           )}

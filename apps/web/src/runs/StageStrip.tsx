@@ -1,10 +1,11 @@
 import { BUILD_STAGES, STAGES, stageOutcome, type AttemptSummary } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { Elapsed } from '../ui/time.js';
+import { Elapsed, useNow } from '../ui/time.js';
+import { usualText } from './usual-text.js';
 
 type StageView = AttemptSummary['stages'][number];
 
-/** The stages of an attempt in order; the duration of a running stage is updated. */
+/** The stages of an attempt in order; the duration of a running stage is updated, beside what it usually takes. */
 export function StageStrip({
   kind,
   stages,
@@ -36,11 +37,18 @@ export function StageStrip({
                 <Elapsed from={view.startedAt} to={view.endedAt ?? (ended ? view.startedAt : null)} />
               )}
             </span>
+            {view?.usualMs !== undefined && view.endedAt === null && !ended && (
+              <Usual startedAt={view.startedAt} usualMs={view.usualMs} />
+            )}
           </li>
         );
       })}
     </ol>
   );
+}
+
+function Usual({ startedAt, usualMs }: { startedAt: string; usualMs: number }): ReactNode {
+  return <span className="stage-usual muted">{usualText(useNow() - Date.parse(startedAt), usualMs)}</span>;
 }
 
 const LOOK = {

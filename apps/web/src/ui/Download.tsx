@@ -1,12 +1,12 @@
 import type { FileRoute } from '@peerlab/client';
-import { requestOf, type CallOf } from '@peerlab/contracts';
+import { requestOf, ROUTES, type CallOf } from '@peerlab/contracts';
 import { useState, type MouseEvent, type ReactNode } from 'react';
 import { fetchFile } from '../api/client.js';
 import { getToken } from '../api/token.js';
 
 /**
  * A link to a file of the API. The browser would follow it without the token, which a farm may require: when there is a
- * token, the page fetches the file itself and passes it to the browser to save.
+ * token, or the route always needs one, the page fetches the file itself and passes it to the browser to save.
  */
 export function Download<N extends FileRoute>({
   route,
@@ -23,7 +23,7 @@ export function Download<N extends FileRoute>({
 }): ReactNode {
   const [problem, setProblem] = useState<string | null>(null);
   const follow = (event: MouseEvent): void => {
-    if (getToken() === null) return;
+    if (getToken() === null && ROUTES[route].access === 'read') return;
     event.preventDefault();
     setProblem(null);
     fetchFile(route, call).then(

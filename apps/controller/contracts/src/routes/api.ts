@@ -9,7 +9,7 @@ import {
   KernelResultsQuery,
 } from '../schema/build-grid.js';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
-import { BundleManifest, NewBundleManifest } from '../schema/bundle.js';
+import { BUNDLE_PATH_MAX, BundleManifest, NewBundleManifest } from '../schema/bundle.js';
 import { CompareQuery, Comparison } from '../schema/compare.js';
 import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Grid } from '../schema/grid.js';
@@ -317,6 +317,18 @@ export const ROUTES = {
     access: 'read',
     isHeavy: true,
     params: BuildParams,
+  },
+  /**
+   * One file of a build's kernel bundle, of those that its manifest lists. A user may read all; an agent only while it
+   * has work that names the bundle.
+   */
+  getBuildFile: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/file',
+    access: 'agent',
+    isHeavy: true,
+    params: BuildParams,
+    query: z.object({ path: z.string().min(1).max(BUNDLE_PATH_MAX) }),
   },
   listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'read', response: z.array(TemplateView) },
   putArtifact: {

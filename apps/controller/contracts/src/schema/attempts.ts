@@ -14,6 +14,11 @@ export const StageView = z.object({
   startedAt: Time,
   endedAt: Time.nullable(),
   detail: z.string().nullable(),
+  /**
+   * Of a running stage: the median of the times that it took before on the same machine, in milliseconds. Absent while
+   * fewer than three are known.
+   */
+  usualMs: z.number().nonnegative().optional(),
 });
 export type StageView = z.infer<typeof StageView>;
 
@@ -54,6 +59,8 @@ export const StreamView = z.object({
   lines: z.number().int(),
   /** Lines the agent says it produced, those that stand for gaps included; null while it runs. */
   expected: z.number().int().nullable(),
+  /** Size of its raw log, estimated from what is stored; 0 once retention removed it. */
+  bytes: z.number().int().nonnegative().default(0),
   /** When retention removed the lines. */
   removedAt: Time.nullable().default(null),
 });

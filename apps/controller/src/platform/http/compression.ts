@@ -11,9 +11,12 @@ const GZIP_LEVEL = 1;
 /** What an answer of this controller is that becomes smaller: JSON, pages, scripts, logs, pictures of badges. */
 const COMPRESSIBLE = /^(?:text\/|image\/svg\+xml|application\/(?:json|problem\+json|javascript))/;
 
+/** Paths of the routes whose answers are sent as they are. */
+const WITH_LENGTH: ReadonlySet<string> = new Set([ROUTES.getArtifact.path, ROUTES.getBuildFile.path]);
+
 /**
- * Compresses the answers of GET requests for clients that accept it, except artifacts: kernels are compressed as they
- * are, and agents want their length. To be called before routes are registered.
+ * Compresses the answers of GET requests for clients that accept it, except artifacts and files of kernels: most are
+ * compressed as they are, and agents and browsers want their length. To be called before routes are registered.
  *
  * The length of a compressed answer tells what it repeats of a request (BREACH): whoever makes a browser send many
  * requests with chosen text could guess a secret that stands in the same answer. There is none to guess. Nothing that a
@@ -24,7 +27,7 @@ const COMPRESSIBLE = /^(?:text\/|image\/svg\+xml|application\/(?:json|problem\+j
 export async function compressAnswers(fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onRoute', (route) => {
     const isRead = [route.method].flat().every((method) => method === 'GET' || method === 'HEAD');
-    if (!isRead || route.url === ROUTES.getArtifact.path) route.compress = false;
+    if (!isRead || WITH_LENGTH.has(route.url)) route.compress = false;
   });
   await fastify.register(fastifyCompress, {
     threshold: THRESHOLD_BYTES,

@@ -1,0 +1,86 @@
+import { useQuery } from '@tanstack/react-query';
+import type { AttemptDetail } from '@peerlab/contracts';
+import type { ReactNode } from 'react';
+import { buildQuery } from '../api/queries.js';
+import { logFiles } from '../builds/files.js';
+import { KernelFiles } from '../builds/KernelFiles.js';
+import { Download } from '../ui/Download.js';
+import { ListTable } from '../ui/ListTable.js';
+import { bytesText, countText } from '../ui/numbers.js';
+import { QuerySection } from '../ui/section.js';
+import { Ago } from '../ui/time.js';
+
+/** Everything of an attempt that can be downloaded: its logs, and the files of the kernel that it builds or tests. */
+export function AttemptFiles({
+  attempt,
+  streams,
+}: {
+  attempt: AttemptDetail;
+  streams: AttemptDetail['streams'];
+}): ReactNode {
+  const query = useQuery(buildQuery(attempt.buildId));
+  return (
+    <>
+      <LogFiles attempt={attempt} streams={streams} />
+      <QuerySection query={query} what="the files of the kernel">
+        {(build) =>
+          build.manifest === null ? (
+            <section aria-labelledby="kernel-files-head">
+              <h2 id="kernel-files-head">Files of the kernel</h2>
+              <p className="muted">There are none: the kernel is not built.</p>
+            </section>
+          ) : (
+            <KernelFiles build={build} manifest={build.manifest} />
+          )
+        }
+      </QuerySection>
+    </>
+  );
+}
+
+function LogFiles({ attempt, streams }: { attempt: AttemptDetail; streams: AttemptDetail['streams'] }): ReactNode {
+  return (
+    <section aria-labelledby="log-files-head">
+      <h2 id="log-files-head">Logs</h2>
+      <ListTable
+        className="file-list"
+        rows={logFiles(streams)}
+        keyOf={({ stream }) => stream}
+        empty={<p className="muted">{attempt.state === 'ended' ? 'It has no logs.' : 'It has no logs yet.'}</p>}
+        columns={[
+          {
+            name: 'File',
+            className: 'strong',
+            render: ({ stream, removedAt }) =>
+              removedAt !== null ? (
+                <code>{stream}.log</code>
+              ) : (
+                <Download
+                  className="file-link"
+                  route="getRawLog"
+                  call={{ params: { attempt: attempt.id, stream } }}
+                  fileName={`${stream}.log`}
+                >
+                  <code>{stream}.log</code>
+                </Download>
+              ),
+          },
+          { name: 'Content', render: ({ what }) => what },
+          { name: 'Lines', className: 'number', render: ({ lines }) => countText(lines) },
+          {
+            name: 'Size',
+            className: 'number',
+            render: ({ sizeBytes, removedAt }) =>
+              removedAt === null ? (
+                `about ${bytesText(sizeBytes)}`
+              ) : (
+                <span className="muted">
+                  removed by retention <Ago at={removedAt} />
+                </span>
+              ),
+          },
+        ]}
+      />
+    </section>
+  );
+}
