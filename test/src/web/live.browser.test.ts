@@ -100,6 +100,10 @@ describe('a page whose controller goes away', () => {
     await using opened = await onSample.open('/runs');
     const { page } = opened;
     await untilLive(page);
+    // The code of the page is there; only its data is missing.
+    await page.getByRole('link', { name: /^my series/ }).click();
+    await page.getByRole('heading', { name: 'Kernel builds' }).waitFor();
+    await page.goBack();
     const link = page.getByRole('link', { name: 'dma_alias, before and after' });
     await link.waitFor();
     await sample.stop();

@@ -26,7 +26,7 @@ export function RunReport({ run }: { run: RunDetail }): ReactNode {
   const news = `${run.jobs.ended} ${wrongText(run.counts)}`;
   const hasResults = Object.keys(run.counts).length > 0;
   const query = useQuery({ ...runGridQuery(run.id, news), enabled: hasResults, placeholderData: keepPreviousData });
-  const fleet = useQuery(fleetQuery());
+  const fleet = useQuery({ ...fleetQuery(), enabled: hasResults });
   const machines = fleet.data?.machines ?? NO_MACHINES;
   const grid = query.data;
   const report = useMemo(() => (grid === undefined ? null : reportOfRun(run, grid, machines)), [run, grid, machines]);
