@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { type KtapNode, readKtap, type KtapTotals } from '@peerlab/contracts';
+import { type KtapNode, isAsItShouldBe, readKtap, type KtapTotals } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { EXIT, FileError } from '../exit-codes.js';
 import { codeOf } from '../token.js';
@@ -15,11 +15,10 @@ const FILE_MAX_BYTES = 256 * 1024 * 1024;
  */
 export async function showKtap({ stdin }: Context, file: string): Promise<Answer> {
   const { tree, totals } = readKtap(await readLines(file, stdin));
-  const isFine = tree.status === 'pass' || tree.status === 'skip';
   return {
     data: { tree, totals },
     text: [...outline(tree), totalsText(totals)].join('\n'),
-    exitCode: isFine ? EXIT.done : EXIT.findings,
+    exitCode: isAsItShouldBe(tree.status) ? EXIT.done : EXIT.findings,
   };
 }
 

@@ -1,4 +1,4 @@
-import { readKernelAlarm, type LogStream } from '@peerlab/contracts';
+import { readKernelAlarm, type CrashType, type LogStream } from '@peerlab/contracts';
 import { plainLine } from './ansi.js';
 
 /** How a line is highlighted: an error, at which the keys n and p stop, a warning, or not at all. */
@@ -9,11 +9,14 @@ const EXCUSED = /# (?:SKIP|TODO|XFAIL)/;
 const BUILD_FAILED = /(?:^|[\s:])(?:fatal )?error:|^make(?:\[\d+\])?: \*\*\*|Hunk #\d+ FAILED|^@error /;
 const AGENT_FAILED = /\b(?:failed|refused|error|timed out)\b/i;
 
+/** Reports after which the kernel may go on, but its memory is not what it should be: no mere warnings. */
+const MEMORY_IS_WRONG: ReadonlySet<CrashType> = new Set(['kasan', 'kmsan', 'kfence', 'slab', 'bad-page', 'stack']);
+
 /** Highlighting of a line, by the stream that it belongs to. */
 export function toneOf(stream: LogStream, text: string): LineTone {
   const line = plainLine(text);
   const alarm = readKernelAlarm(line);
-  if (alarm !== null) return alarm.severity === 'crash' ? 'error' : 'warning';
+  if (alarm !== null) return alarm.severity === 'crash' || MEMORY_IS_WRONG.has(alarm.type) ? 'error' : 'warning';
   switch (stream) {
     case 'test':
       return (NOT_OK.test(line) && !EXCUSED.test(line)) || line.startsWith('Bail out!') ? 'error' : null;
