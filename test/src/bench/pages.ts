@@ -1,4 +1,5 @@
 import type { Proof } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import type { Client } from 'pg';
 import type { BenchFarm } from './farm.js';
 import { insertEndedAttempts, insertRun, settleTables } from './fixtures.js';
@@ -35,6 +36,12 @@ export async function measureGrid(
      from unnest($1::uuid[]) as a, generate_series(1, $2::int) as t`,
     [attemptIds, tests, PROOF],
   );
+  // As at the end of an attempt: what is measured is a grid of packed results.
+  await client.query('insert into unpacked_attempt (attempt_id) select unnest($1::uuid[])', [attemptIds]);
+  await eventually('packed results', async () => {
+    const { rows } = await client.query<{ left: string }>('select count(*) as left from unpacked_attempt');
+    return Number(rows[0]?.left) === 0;
+  });
   await settleTables(client, 'result', 'job', 'attempt', 'stream');
   const url = `${farm.url}/api/v1/grid?run=${run.runId}`;
   const cells = JSON.parse(await getText(url)) as { cells: unknown[] };
@@ -90,9 +97,12 @@ export async function measureLogPages(
 const pageUrl = (farm: BenchFarm, attemptId: string, from: number): string =>
   `${farm.url}/api/v1/attempts/${attemptId}/log?stream=test&from=${from}&limit=${PAGE_LINES}`;
 
-/** Body of a GET as text; a person's browser parses it, not the controller. */
+/**
+ * Body of a GET as text; a person's browser parses it, not the controller. Uncompressed: compression is time spent for
+ * bytes, and on one computer bytes cost nothing.
+ */
 async function getText(url: string): Promise<string> {
-  const response = await fetch(url);
+  const response = await fetch(url, { headers: { 'accept-encoding': 'identity' } });
   const text = await response.text();
   if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
   return text;
