@@ -59,9 +59,8 @@ function Findings({ report, isEnded }: { report: Report; isEnded: boolean }): Re
       <ul className="findings">
         {findings.map(({ suite, tests, verdict, reason, places }, index) => (
           <li key={index}>
-            <p className="row">
-              <VerdictMark verdict={verdict} long />
-              <TestNames suite={suite} tests={tests} />
+            <p className="finding">
+              <VerdictMark verdict={verdict} long /> <TestNames suite={suite} tests={tests} />{' '}
               <Places places={places} report={report} search={{ verdict }} />
             </p>
             <p className="reason">{reason}</p>
