@@ -21,6 +21,7 @@ import {
 } from './form-model.js';
 
 const PRIORITY = RunSpec.shape.priority.unwrap();
+const REPEAT = RunSpec.shape.repeat.unwrap();
 const BOOT = Timeouts.shape.bootSeconds.unwrap();
 const ATTEMPT = Timeouts.shape.attemptSeconds.unwrap();
 
@@ -76,6 +77,14 @@ export function RunForm({ yaml, problems, series, onChange }: RunFormProps): Rea
               max={PRIORITY.maxValue}
               problem={problemAt('priority')}
               onChange={(value) => onChange(setField(yaml, ['priority'], value))}
+            />
+            <NumberField
+              label="Boots of each"
+              value={form.repeat}
+              min={REPEAT.minValue}
+              max={REPEAT.maxValue}
+              problem={problemAt('repeat')}
+              onChange={(value) => onChange(setField(yaml, ['repeat'], value === 1 ? undefined : value))}
             />
             <NumberField
               label="Boot limit (s)"

@@ -37,6 +37,7 @@ describe('readForm', () => {
       paths: [],
       labels: { cpu: 'amd' },
       priority: 50,
+      repeat: 1,
       bootSeconds: null,
       attemptSeconds: null,
     });
@@ -52,8 +53,9 @@ describe('readForm', () => {
       suites: [],
       priority: 50,
     });
-    expect(formOf('priority: 500\ntimeouts: {bootSeconds: 9, attemptSeconds: no}\n')).toMatchObject({
+    expect(formOf('priority: 500\nrepeat: 5\ntimeouts: {bootSeconds: 9, attemptSeconds: no}\n')).toMatchObject({
       priority: 500,
+      repeat: 5,
       bootSeconds: 9,
       attemptSeconds: null,
     });
