@@ -187,7 +187,8 @@ it('a machine that dispatch is leasing at this moment is not moved, and its agen
       const waiting = await farm.sql.one<{ n: number }>(
         `select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       );
-      return waiting?.n === asked.length;
+      // Something of the controller may wait as well, such as the heartbeat of the agent.
+      return (waiting?.n ?? 0) >= asked.length;
     });
     await tx.run(...leased('null'));
     return asked;
