@@ -32,7 +32,11 @@ it.each([[[]], [['--follow']], [['--json']]])('a followed log ends quietly with 
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const child = spawn(process.execPath, [MAIN, '--url', url, 'logs', ID.slice(0, 8), ...options]);
   const said = text(child.stderr);
-  await once(child.stdout, 'data');
+  const ended = once(child, 'exit').then(async () => {
+    throw new Error(`ended before it printed anything; is it compiled (npm run build:types)? ${await said}`);
+  });
+  ended.catch(() => undefined);
+  await Promise.race([once(child.stdout, 'data'), ended]);
   // As `head` does: the reading end of the pipe closes.
   child.stdout.destroy();
   const [code] = (await once(child, 'exit')) as [number | null];
