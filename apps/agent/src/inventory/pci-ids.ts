@@ -41,7 +41,7 @@ export function withNames(inventory: Inventory, names: PciNames): Inventory {
   return { ...inventory, functions };
 }
 
-/** The same with the list of this agent's machine; the inventory as it is where there is none. */
+/** Adds names from the list of this agent's machine; without that list the inventory is returned unchanged. */
 export async function namedByThisMachine(inventory: Inventory, files: readonly string[] = FILES): Promise<Inventory> {
   for (const file of files) {
     try {

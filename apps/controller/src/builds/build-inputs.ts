@@ -13,7 +13,7 @@ const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
 /**
  * What two builds have in common when they are the same kernel, as far as a controller can tell; a digest. What was
  * submitted is taken from the cache for its submitter alone (build-bundle.sh --domain).
- * @param submitter id of the user's token; null = nobody's
+ * @param submitter id of the user's token; null = no submitter
  * @returns empty for a ready bundle, which is not built
  */
 export function inputsOf({ series, config }: BuildSpec, submitter: string | null): string {

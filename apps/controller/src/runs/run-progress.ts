@@ -69,7 +69,7 @@ const COUNT = `
     left join ended d on d.run_id = r.id
   where r.id = any($1) and r.state <> 'ended'`;
 
-/** Why nothing of each run can start until somebody does something, by id. */
+/** Why no job of each run can start without intervention, by run id. */
 async function obstaclesOf(
   queries: Queries,
   runIds: readonly string[],

@@ -32,7 +32,7 @@ export interface WaitingFacts {
   ahead: number;
   /** A build that is not there yet and whose boot comes before this one on the machine, in a run with `repeat`. */
   turnOf?: string | null;
-  /** When it is expected to start, milliseconds from now; null = nobody knows. */
+  /** When it is expected to start, milliseconds from now; null = unknown. */
   startsInMs: number | null;
   /** Until when a further attempt is put off, ISO 8601; null when it is not. */
   pausedUntil: string | null;
@@ -77,7 +77,7 @@ export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): 
 }
 
 /**
- * Why none of a run's jobs can start until somebody does something; null when one can, or has only to wait its turn.
+ * Why none of a run's jobs can start without intervention; null if one can, or only waits its turn.
  * @param machines of its queued tests
  * @param builds how many builds of it are queued
  */
@@ -112,7 +112,7 @@ function whyBuildWaits(facts: WaitingFacts): string {
   return facts.pausedUntil === null ? line(facts, 'a build slot') : paused(facts.pausedUntil);
 }
 
-/** Why a machine takes nothing at all until somebody does something; null when it does. */
+/** Why a machine takes nothing at all without intervention; null if it does take jobs. */
 function obstacleOf({ name, agent, ...machine }: MachineFacts): Pick<ExpectedStart, 'text' | 'lastSeenAt'> | null {
   if (machine.desired !== 'active') {
     return { text: `${name} is ${desiredInWords(machine.desired)}; activate it to go on`, lastSeenAt: null };

@@ -3,6 +3,7 @@ import { runSideText, type ComparedSide, type RunSummary } from '@peerlab/contra
 import type { ReactNode } from 'react';
 import { KernelName } from '../runs/KernelName.js';
 import { Ago, shortText } from '../ui/time.js';
+import { SideFrame } from './SideFrame.js';
 
 /** Chooses the run and the build of one side, and shows which kernel that is. */
 export function SidePicker({
@@ -25,13 +26,7 @@ export function SidePicker({
   const run = side?.run.id ?? chosen;
   const isListed = runs.some(({ id }) => id === run);
   return (
-    <fieldset className={`side side-${name.toLowerCase()}`}>
-      <legend>
-        <span className="side-letter" aria-hidden="true">
-          {name}
-        </span>
-        <span className="unseen">Side {name}</span>
-      </legend>
+    <SideFrame name={name}>
       <label>
         <span>Run</span>
         <select value={run ?? ''} onChange={(event) => event.target.value !== '' && onChange(event.target.value)}>
@@ -73,6 +68,6 @@ export function SidePicker({
           </>
         )}
       </p>
-    </fieldset>
+    </SideFrame>
   );
 }

@@ -16,6 +16,7 @@ import { ListTable } from '../ui/ListTable.js';
 import { readPattern } from '../ui/pattern.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
 import { PathChip } from '../ui/verdict.js';
+import { SideFrame } from '../compare/SideFrame.js';
 
 const route = getRouteApi('/compare/hardware');
 
@@ -186,13 +187,7 @@ function SideChoice({
   onChange: (hash: string) => void;
 }): ReactNode {
   return (
-    <fieldset className={`side side-${name.toLowerCase()}`}>
-      <legend>
-        <span className="side-letter" aria-hidden="true">
-          {name}
-        </span>
-        <span className="unseen">Side {name}</span>
-      </legend>
+    <SideFrame name={name}>
       <label>
         <span>Combination</span>
         <select value={side.combination.hash} onChange={(event) => onChange(event.target.value)}>
@@ -216,6 +211,6 @@ function SideChoice({
           {side.attempts} {side.attempts === 1 ? 'attempt' : 'attempts'}
         </span>
       </p>
-    </fieldset>
+    </SideFrame>
   );
 }

@@ -42,7 +42,7 @@ function progressParts({ counts, progress }: Standing): string[] {
   return [...count, ...found, ...(obstacle === null ? [] : [obstacle])];
 }
 
-/** The counts that somebody has to look at, the worst first: `1 crash, 2 fail`; empty without any. */
+/** Counts of wrong verdicts, worst first: `1 crash, 2 fail`; empty if there are none. */
 export function wrongText(counts: Partial<Record<Verdict, number>>): string {
   return VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].wrong && (counts[verdict] ?? 0) > 0)
     .map((verdict) => `${counts[verdict]} ${VERDICT_TABLE[verdict].label}`)

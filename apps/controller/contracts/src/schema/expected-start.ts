@@ -17,7 +17,7 @@ export type ExpectedStart = z.infer<typeof ExpectedStart>;
 export const BuildEstimate = z.object({
   /** `stored`: a kernel of the same series and configuration is stored · `size`: from builds of this size · `other`: from builds of other sizes · `none`: no build has ended yet. */
   basis: z.enum(['stored', 'size', 'other', 'none']),
-  /** Milliseconds; null when nobody knows. */
+  /** Milliseconds; null = unknown. */
   ms: z.number().nonnegative().nullable(),
   /** Builds that it is the median of. */
   samples: z.number().int().nonnegative(),
@@ -42,7 +42,7 @@ export function utcText(time: string): string {
   return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** `about 6 min`; an empty text when nobody knows. */
+/** `about 6 min`; empty if unknown. */
 export function aboutText(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return '';
   const minutes = Math.round(ms / 60_000);

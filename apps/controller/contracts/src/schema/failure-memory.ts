@@ -4,7 +4,7 @@ import { Name } from './ids.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
-/** Longest time for which a failure can be marked as known, in days: a mark that nobody renews has to end. */
+/** Longest time for which a failure can be marked as known, in days: marks expire unless renewed. */
 export const KNOWN_DAYS_MAX = 366;
 
 /** A person's mark that a failure is known. It explains a verdict and never changes one. */

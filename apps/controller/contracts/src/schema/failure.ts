@@ -21,7 +21,7 @@ export interface FailurePolicy {
   retries: number;
   /** Whether the kernel under test is to blame: a finding (exit 1) and not noise (exit 2). */
   finding: boolean;
-  /** How it is shown everywhere: `bad` = something went wrong, `quiet` = somebody wanted it so. */
+  /** How it is shown everywhere: `bad` = something went wrong, `quiet` = it was requested. */
   tone: 'bad' | 'quiet';
   help: string;
 }

@@ -17,7 +17,7 @@ export const RunProgress = z.object({
   reported: z.number().int().nonnegative(),
   /** How many there will be; null while a kernel is not built, because its bundle names the tests. */
   planned: z.number().int().nonnegative().nullable(),
-  /** What keeps all of its jobs from starting until somebody does something; null where that is not so. */
+  /** Why none of its jobs can start without intervention; null if one can. */
   obstacle: z.string().nullable(),
 });
 export type RunProgress = z.infer<typeof RunProgress>;
@@ -45,7 +45,7 @@ export type RunSummary = z.infer<typeof RunSummary>;
 export const RunCursor = timeCursor(z.uuid());
 export type RunCursor = z.infer<typeof RunCursor>;
 
-/** Verdicts of a filter: one of them, or `wrong` = all that somebody has to look at. */
+/** Verdicts of a filter: one of them, or `wrong` = all wrong ones. */
 export const VERDICT_CHOICES = ['wrong', ...VERDICTS] as const;
 /** States of a filter; `open` = not ended. */
 export const STATE_CHOICES = ['open', ...RunState.options] as const;
@@ -88,7 +88,7 @@ export const JobView = z.object({
   combination: Combination.nullable(),
   /** Why it does not run yet, in words with numbers; null once it runs. */
   waiting: z.string().nullable(),
-  /** When it is expected to end, milliseconds from now; null when it has ended or nobody knows. */
+  /** When it is expected to end, milliseconds from now; null if ended or unknown. */
   endsInMs: z.number().nonnegative().nullable(),
   /** Of a build that has not ended: whether its kernel is stored, and what builds like it took. */
   estimate: BuildEstimate.nullable(),
@@ -100,7 +100,7 @@ export const RunDetail = RunSummary.extend({
   spec: RunSpec,
   yaml: z.string().nullable(),
   jobViews: z.array(JobView),
-  /** When its last job is expected to end, milliseconds from now; null when it has ended or nobody knows. */
+  /** When its last job is expected to end, milliseconds from now; null if ended or unknown. */
   endsInMs: z.number().nonnegative().nullable(),
   /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
   pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),

@@ -36,7 +36,7 @@ export function printed(caller: string | null, lines: readonly string[]): string
 /** A report, and what the reader has to say about it. */
 export type KernelReportCase = [title: string, type: CrashType, severity: 'crash' | 'warning', lines: string[]];
 
-/** Titles, types and severities of the reports in a message, whoever printed it; throws when that makes a difference. */
+/** Titles, types and severities of the reports in a message; throws if they depend on the context that printed it. */
 export function summaries(lines: readonly string[]): [string, CrashType, 'crash' | 'warning'][] {
   const [known = [], ...others] = [null, 'T412', 'C1'].map((caller) =>
     readCrashes(printed(caller, lines)).map(({ title, type, severity }): [string, CrashType, 'crash' | 'warning'] => [

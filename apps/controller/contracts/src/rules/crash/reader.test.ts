@@ -75,7 +75,7 @@ describe('where a report begins and ends', () => {
     expect(reports).toEqual([700]);
   });
 
-  it('the panic that ends a report is not its title, whoever prints it and when', () => {
+  it('the panic that ends a report is not its title, on whichever CPU and however late', () => {
     for (const end of [
       'kernel: panic_on_warn set ...',
       'Fatal exception in interrupt',

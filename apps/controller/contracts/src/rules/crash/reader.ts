@@ -119,7 +119,7 @@ export class CrashReader {
     for (const [context, report] of this.#open) this.#close(context, report);
   }
 
-  /** The second line of an oops belongs to its first; a panic to the report that caused it, whoever prints it. */
+  /** The second line of an oops belongs to its first; a panic to the report that caused it, on whichever CPU it is printed. */
   #isFollowedBy(open: OpenReport | undefined, header: Header): boolean {
     if (header.kinds[0]?.ends === true) return open !== undefined || this.#open.size > 0 || this.#latest !== null;
     return open !== undefined && (open.severity === 'crash' || !open.hasStack);

@@ -34,7 +34,7 @@ export interface RunReport {
   builds: { name: string; release: string | null; config: string }[];
   suites: string[];
   matrix: MatrixRow[];
-  /** What somebody has to look at, the worst first. */
+  /** Findings, worst first. */
   findings: Finding[];
   skips: SkipGroup[];
   /** Canceled or not reached: it says nothing by itself. */
