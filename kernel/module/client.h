@@ -73,6 +73,8 @@ struct client {
  * @invalidations: see struct peerlab_client_state
  * @invalidated: see struct peerlab_client_state
  * @marked: see struct peerlab_client_state
+ * @leaked: see struct peerlab_client_state
+ * @orphans: see struct peerlab_client_state
  */
 struct mapping {
 	struct client *client;
@@ -88,6 +90,8 @@ struct mapping {
 	u64 invalidations;
 	u64 invalidated;
 	u64 marked;
+	u64 leaked;
+	u64 orphans;
 };
 
 int mapping_map(struct mapping *mapping, struct peerlab_map *req,

@@ -134,6 +134,8 @@ static long client_ioctl_state(struct mapping *mapping, void __user *arg)
 		.invalidations = mapping->invalidations,
 		.invalidated = mapping->invalidated,
 		.marked = mapping->marked,
+		.leaked = mapping->leaked,
+		.orphans = mapping->orphans,
 	};
 
 	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;

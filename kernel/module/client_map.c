@@ -24,8 +24,12 @@ static struct device *mapping_device(struct mapping *mapping)
 /* Unmap one page; true if it was mapped. */
 static bool take_down(struct mapping *mapping, unsigned long i)
 {
+	unsigned long before = mapping->map.pfn_list[i];
 	bool was = hmm_dma_unmap_pfn(mapping_device(mapping), &mapping->map, i);
 
+	/* The device could still go where the page was. */
+	if (before & HMM_PFN_DMA_MAPPED && !was)
+		mapping->leaked++;
 	/* Or the next call would believe that it is mapped. */
 	if (was && mapping->map.pfn_list[i] &
 	    (HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA | HMM_PFN_P2PDMA_BUS))
@@ -136,7 +140,7 @@ static enum peerlab_page_kind pfn_kind(unsigned long hmm_pfn)
 	if (!(hmm_pfn & HMM_PFN_VALID))
 		return PEERLAB_KIND_NONE;
 #ifdef PEERLAB_DMA_ALIAS
-	if (hmm_pfn & HMM_PFN_DMA_ALIAS)
+	if (hmm_pfn & HMM_PFN_PEER_PAGE)
 		return PEERLAB_KIND_ALIAS;
 	if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
 		return PEERLAB_KIND_PRIVATE;
@@ -172,6 +176,8 @@ static void count_kinds(struct mapping *mapping, struct peerlab_map *req)
 		case PEERLAB_KIND_NONE:
 		case PEERLAB_KIND_ERROR:
 			req->none++;
+			/* No invalidation has come, and it is not there. */
+			mapping->orphans += !!(hmm_pfn & HMM_PFN_DMA_MAPPED);
 			continue;
 		}
 		req->read_only += !(hmm_pfn & HMM_PFN_WRITE);
@@ -219,7 +225,7 @@ static void await_invalidation(struct mapping *mapping, unsigned long seq)
 		usleep_range(500, 1000);
 }
 
-/* What is wanted of each page, beside the flags that must survive. */
+/* What is wanted of each page; the rest of an entry is for the core. */
 static void request_pages(struct mapping *mapping,
 			  const struct peerlab_client_page *wanted)
 {
@@ -228,8 +234,7 @@ static void request_pages(struct mapping *mapping,
 
 	mutex_lock(&mapping->lock);
 	for (i = 0; i < mapping->npages; i++) {
-		pfns[i] &= HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA |
-			   HMM_PFN_P2PDMA_BUS;
+		pfns[i] &= ~(HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE);
 		if (wanted[i].flags & PEERLAB_PAGE_REQ_FAULT)
 			pfns[i] |= HMM_PFN_REQ_FAULT;
 		if (wanted[i].flags & PEERLAB_PAGE_REQ_WRITE)
@@ -243,15 +248,20 @@ static void request_pages(struct mapping *mapping,
  * wants of each page after every attempt: the array is input and output.
  */
 static int fault_page_by_page(struct mapping *mapping, struct hmm_range *range,
-			      const struct peerlab_client_page *wanted)
+			      const struct peerlab_client_page *wanted,
+			      bool await)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long end = jiffies + FAULT_TIMEOUT;
 	int ret;
 
 	do {
-		request_pages(mapping, wanted);
 		range->notifier_seq = mmu_interval_read_begin(range->notifier);
+		request_pages(mapping, wanted);
+		/* Where the requests are, and not what an earlier walk found. */
+		if (await)
+			await_invalidation(mapping, range->notifier_seq);
+		await = false;
 		mmap_read_lock(mm);
 		ret = hmm_range_fault(range);
 		mmap_read_unlock(mm);
@@ -285,14 +295,17 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 #endif
 	begin = ktime_get_ns();
 	if (req->flags & PEERLAB_MAP_PER_PAGE)
-		ret = fault_page_by_page(mapping, &range, wanted);
+		ret = fault_page_by_page(mapping, &range, wanted,
+					 req->flags & PEERLAB_MAP_AWAIT_RETRY &&
+					 !req->retries);
 	else
 		ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
 	faulted = ktime_get_ns();
 	req->fault_ns += faulted - begin;
 	if (ret)
 		return ret;
-	if (req->flags & PEERLAB_MAP_AWAIT_RETRY && !req->retries)
+	if (req->flags & PEERLAB_MAP_AWAIT_RETRY && !req->retries &&
+	    !(req->flags & PEERLAB_MAP_PER_PAGE))
 		await_invalidation(mapping, range.notifier_seq);
 
 	mutex_lock(&mapping->lock);

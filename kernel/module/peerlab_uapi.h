@@ -16,11 +16,10 @@
 #define PEERLAB_PROVIDER_DEVICE2	"/dev/peerlab_provider1"
 #define PEERLAB_CLIENT_DEVICE	"/dev/peerlab_client0"
 
-/* The running kernel has hmm_range.dma_dev and dev_pagemap_ops.dma_alias. */
+/* The running kernel has hmm_range.dma_dev and dev_pagemap_ops.peer_page. */
 #define PEERLAB_FEATURE_DMA_ALIAS	0x0001
 /* What the running kernel can catch, for tests that count on it. */
 #define PEERLAB_FEATURE_ATOMIC_SLEEP	0x0002	/* DEBUG_ATOMIC_SLEEP */
-#define PEERLAB_FEATURE_PROVE_RCU	0x0004
 
 /* ------------------------------------------------------------------ provider */
 
@@ -72,10 +71,11 @@ struct peerlab_migrate {
  * @pages_in: pages migrated to the device
  * @pages_out: pages migrated back, for whatever reason
  * @cpu_faults: calls of migrate_to_ram()
- * @alias_calls: calls of dma_alias() that were granted
- * @alias_refused: calls of dma_alias() that were refused
- * @alias_outside_rcu: calls of dma_alias() without the RCU read lock, as far
- *	as the kernel can tell (PEERLAB_FEATURE_PROVE_RCU)
+ * @alias_calls: calls of peer_page() that were granted
+ * @alias_refused: calls of peer_page() that were refused
+ * @alias_unlocked: calls of peer_page() by the caller of PEERLAB_PROVIDER_BEHAVE
+ *	while the page table entry of struct peerlab_behaviour.watch was not locked
+ * @alias_watched: such calls while it was
  * @used: device pages in use now
  */
 struct peerlab_provider_counters {
@@ -84,7 +84,8 @@ struct peerlab_provider_counters {
 	__u64 cpu_faults;
 	__u64 alias_calls;
 	__u64 alias_refused;
-	__u64 alias_outside_rcu;
+	__u64 alias_unlocked;
+	__u64 alias_watched;
 	__u64 used;
 };
 
@@ -98,6 +99,8 @@ struct peerlab_provider_counters {
  *	the beginning; can only change while no page is in use
  * @refuse_first: first device page (offset in the BAR in pages) to refuse
  * @refuse_count: how many; 0: @refuse_errno is for all pages
+ * @watch: 0, or an address in the one page table that peer_page() is going to be
+ *	called for: is it locked then?
  */
 struct peerlab_behaviour {
 	__u32 refuse_errno;
@@ -106,10 +109,11 @@ struct peerlab_behaviour {
 	__u32 shift_pages;
 	__u64 refuse_first;
 	__u64 refuse_count;
+	__u64 watch;
 };
 
-#define PEERLAB_BEHAVE_NO_OP		0x0001	/* no dma_alias() at all */
-#define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* dma_alias() is wrong */
+#define PEERLAB_BEHAVE_NO_OP		0x0001	/* no peer_page() at all */
+#define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* peer_page() is wrong */
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
 
@@ -285,7 +289,10 @@ struct peerlab_map {
 #define PEERLAB_MAP_DMA_DEV	0x0002	/* set hmm_range.dma_dev */
 #define PEERLAB_MAP_SNAPSHOT	0x0004	/* look, do not fault or map */
 #define PEERLAB_MAP_DISCARD	0x0008	/* unmap at once, for timing */
-/* After the first walk wait (5 s at most) until it has been invalidated. */
+/*
+ * After the first walk wait (5 s at most) until it has been invalidated; with
+ * PEERLAB_MAP_PER_PAGE before it, when the requests are in the entries.
+ */
 #define PEERLAB_MAP_AWAIT_RETRY	0x0010
 /* Request per page: what @pages says on entry, in flags PEERLAB_PAGE_REQ_*. */
 #define PEERLAB_MAP_PER_PAGE	0x0020
@@ -320,6 +327,11 @@ struct peerlab_dma {
  * @invalidated: pages that were taken away
  * @marked: entries that were still marked as mapped after they were unmapped,
  *	since the file was opened
+ * @leaked: entries that were marked as mapped and not unmapped when they were
+ *	given back, since the file was opened: the device can still go there
+ * @orphans: entries that a walk left marked as mapped and not valid, though no
+ *	invalidation had come, since the file was opened: drivers unmap what is
+ *	valid
  */
 struct peerlab_client_state {
 	__u64 pages;
@@ -327,6 +339,8 @@ struct peerlab_client_state {
 	__u64 invalidations;
 	__u64 invalidated;
 	__u64 marked;
+	__u64 leaked;
+	__u64 orphans;
 };
 
 /**

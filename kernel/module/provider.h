@@ -64,7 +64,8 @@ struct provider {
 	atomic64_t cpu_faults;
 	atomic64_t alias_calls;
 	atomic64_t alias_refused;
-	atomic64_t alias_outside_rcu;
+	atomic64_t alias_unlocked;
+	atomic64_t alias_watched;
 };
 
 extern const struct file_operations provider_fops;

@@ -81,7 +81,7 @@ static void describe_own_page(struct provider *prov, unsigned long hmm_pfn,
 #ifdef PEERLAB_DMA_ALIAS
 	if (hmm_pfn & HMM_PFN_DEVICE_PRIVATE)
 		out->flags |= PEERLAB_PAGE_DEVICE_PRIVATE;
-	if (hmm_pfn & HMM_PFN_DMA_ALIAS)
+	if (hmm_pfn & HMM_PFN_PEER_PAGE)
 		out->flags |= PEERLAB_PAGE_DMA_ALIAS;
 #endif
 	index = page_to_pfn(hmm_pfn_to_page(hmm_pfn)) - prov->private_pfn;
@@ -194,8 +194,6 @@ static long provider_ioctl_info(struct provider *prov, void __user *arg)
 #endif
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
 		info.features |= PEERLAB_FEATURE_ATOMIC_SLEEP;
-	if (IS_ENABLED(CONFIG_PROVE_RCU))
-		info.features |= PEERLAB_FEATURE_PROVE_RCU;
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -207,7 +205,8 @@ static long provider_ioctl_counters(struct provider *prov, void __user *arg)
 		.cpu_faults = atomic64_read(&prov->cpu_faults),
 		.alias_calls = atomic64_read(&prov->alias_calls),
 		.alias_refused = atomic64_read(&prov->alias_refused),
-		.alias_outside_rcu = atomic64_read(&prov->alias_outside_rcu),
+		.alias_unlocked = atomic64_read(&prov->alias_unlocked),
+		.alias_watched = atomic64_read(&prov->alias_watched),
 		.used = bitmap_weight(prov->used_map, prov->npages),
 	};
 
@@ -237,6 +236,7 @@ static long provider_ioctl_behave(struct provider *prov, void __user *arg)
 	WRITE_ONCE(prov->behaviour.refuse_count, behaviour.refuse_count);
 	WRITE_ONCE(prov->behaviour.run_pages, behaviour.run_pages);
 	WRITE_ONCE(prov->behaviour.flags, behaviour.flags);
+	WRITE_ONCE(prov->behaviour.watch, behaviour.watch);
 	WRITE_ONCE(prov->behaviour.refuse_errno, behaviour.refuse_errno);
 	WRITE_ONCE(prov->pgmap.ops, behaviour.flags & PEERLAB_BEHAVE_NO_OP ?
 				    &provider_pgmap_ops_no_alias :

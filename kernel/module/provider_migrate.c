@@ -7,7 +7,6 @@
 #include <linux/io.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "provider.h"
@@ -382,7 +381,36 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 }
 
 #ifdef PEERLAB_DMA_ALIAS
-static int provider_dma_alias(struct page *page, unsigned long *pfn,
+/* Is the entry locked by which the page at @address is mapped, large or small? */
+static bool entry_locked(struct mm_struct *mm, unsigned long address)
+{
+	p4d_t *p4d = p4d_offset(pgd_offset(mm, address), address);
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (p4d_none(*p4d) || pud_none(*(pud = pud_offset(p4d, address))))
+		return false;
+	pmd = pmd_offset(pud, address);
+	/* A device private huge page is an entry that is not present. */
+	if (!pmd_present(*pmd))
+		return spin_is_locked(pmd_lockptr(mm, pmd));
+	return spin_is_locked(pte_lockptr(mm, pmd));
+}
+
+/* The entry holds the page only while it is locked. */
+static void watch_the_lock(struct provider *prov)
+{
+	u64 watch = READ_ONCE(prov->behaviour.watch);
+
+	if (!watch || !current->mm)
+		return;
+	if (entry_locked(current->mm, watch))
+		atomic64_inc(&prov->alias_watched);
+	else
+		atomic64_inc(&prov->alias_unlocked);
+}
+
+static int provider_peer_page(struct page *page, unsigned long *pfn,
 			      unsigned int *nr)
 {
 	struct provider *prov = page_provider(page);
@@ -393,9 +421,7 @@ static int provider_dma_alias(struct page *page, unsigned long *pfn,
 	u64 count = READ_ONCE(behaviour->refuse_count);
 	unsigned long index = provider_bar_index(prov, page_index(prov, page));
 
-	/* Says yes whenever the kernel cannot tell. */
-	if (!rcu_read_lock_held())
-		atomic64_inc(&prov->alias_outside_rcu);
+	watch_the_lock(prov);
 	if (READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_MIGHT_SLEEP)
 		might_sleep();
 	if (refuse_errno && (!count || index - first < count)) {
@@ -417,7 +443,7 @@ const struct dev_pagemap_ops provider_pgmap_ops = {
 	.folio_free = provider_folio_free,
 	.migrate_to_ram = provider_migrate_to_ram,
 #ifdef PEERLAB_DMA_ALIAS
-	.dma_alias = provider_dma_alias,
+	.peer_page = provider_peer_page,
 #endif
 };
 

@@ -362,7 +362,7 @@ cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
 features='[]'
-! grep -q 'dma_alias)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'
+! grep -q 'peer_page)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'
 
 {
 	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \

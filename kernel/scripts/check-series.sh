@@ -6,7 +6,10 @@
 #
 # usage: check-series.sh [--cache DIR] [--tree WORKDIR] [--quick|--full] [SERIES]
 #
-#   SERIES   a folder of patches, default kernel/patches
+#   SERIES   a folder of patches, or of folders of patches, each a posting of its
+#            own: then each is also applied with nothing but what its file "needs"
+#            names, and those that need nothing in the opposite order.  Default
+#            kernel/patches
 #   --quick  one configuration: the farm's, with the drivers that the series
 #            touches switched on (default)
 #   --full   allmodconfig as well, and in the end mm/hmm.c without P2PDMA,
@@ -16,8 +19,9 @@
 #            before the first file can be compiled stays there for the next run
 #
 # Compiles the files that a patch touches, and a fixed few when it touches a
-# header; never a whole kernel.  Exit status 0, 1 when a check failed, 2 usage,
-# 12 when something is missing that the checks need.
+# header; never a whole kernel.  A missing Signed-off-by is no finding: who posts
+# the series signs it.  Exit status 0, 1 when a check failed, 2 usage, 12 when
+# something is missing that the checks need.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -28,7 +32,7 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "check-series: $1" >&2
-	sed -n '7,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
@@ -173,7 +177,7 @@ prepare() {
 }
 
 # What shows that a header still fits its users.
-readonly header_users=(mm/hmm.o mm/memremap.o drivers/pci/p2pdma.o lib/test_hmm.o
+readonly header_users=(mm/hmm.o mm/memremap.o drivers/pci/p2pdma.o kernel/dma/mapping.o lib/test_hmm.o
 	drivers/infiniband/core/umem_odp.o drivers/infiniband/hw/mlx5/odp.o)
 
 # objects FILE... -- what to compile because of these files.
@@ -210,10 +214,28 @@ compile() {
 
 # -- the tree --------------------------------------------------------------------
 
-mails=("$series"/*.patch)
-patches=() cover=''
-for mail in "${mails[@]}"; do
-	if grep -q '^diff --git ' "$mail"; then patches+=("$mail"); else cover=$mail; fi
+shopt -s nullglob
+# Folders of mails, relative to the series; "." when it is one posting.
+postings=()
+for folder in "$series"/*/; do
+	mails=("$folder"*.patch)
+	[ ${#mails[@]} -eq 0 ] || postings+=("$(basename "$folder")")
+done
+[ ${#postings[@]} -gt 0 ] || postings=(.)
+
+# mails_of POSTING -- its patches and, in $cover, its cover letter.
+mails_of() {
+	local mail
+	mails=() cover=''
+	for mail in "$series/$1"/*.patch; do
+		if grep -q '^diff --git ' "$mail"; then mails+=("$mail"); else cover=$mail; fi
+	done
+}
+
+patches=()
+for posting in "${postings[@]}"; do
+	mails_of "$posting"
+	patches+=("${mails[@]}")
 done
 [ ${#patches[@]} -gt 0 ] || usage "$series has no *.patch files"
 mapfile -t touched < <(sed -n 's/^diff --git a\/[^ ]* b\///p' "${patches[@]}" | sort -u)
@@ -231,38 +253,79 @@ for file in "${touched[@]}"; do
 done
 git_here add -f -- "${existing[@]}"
 git_here commit -q -m base
+git_here tag base
+
+# apply_postings POSTING... -- on the bare base; what git had to say is in $log.
+apply_postings() {
+	local posting
+	git_here reset -q --hard base
+	for posting in "$@"; do
+		mails_of "$posting"
+		git_here am -q "${mails[@]}" >"$log" 2>&1 || {
+			git_here am --abort >/dev/null 2>&1 || true
+			return 1
+		}
+	done
+}
+
+# needs_of POSTING -- the postings that have to be applied before it.
+needs_of() {
+	cat "$series/$1/needs" 2>/dev/null || true
+}
 
 configurations=(quick)
 [ "$mode" = quick ] || configurations+=(full)
 variants=()
 [ "$mode" = quick ] || variants=(no-p2pdma no-device-private i386)
 echo "KTAP version 1"
-echo "1..$((1 + ${#patches[@]} * (2 + ${#configurations[@]}) + ${#variants[@]}))"
+parts=0
+[ "${postings[0]}" = . ] || parts=$((${#postings[@]} + 1))
+echo "1..$((1 + parts + ${#patches[@]} * (2 + ${#configurations[@]}) + ${#variants[@]}))"
 for configuration in "${configurations[@]}"; do
 	prepare "$configuration" >"$log" 2>&1 || { tail -20 "$log" >&2; fail_infrastructure "make prepare failed for $configuration" "see its output above"; }
 done
 
 # -- the checks --------------------------------------------------------------------
 
-{
+for posting in "${postings[@]}"; do
+	mails_of "$posting"
 	if [ -z "$cover" ]; then
-		echo "there is no cover letter"
+		echo "$posting: there is no cover letter"
 	else
-		! grep -n '\*\*\*' "$cover" || echo "the cover letter has not been filled in"
-		grep -q "^Subject: \[PATCH 0*/${#patches[@]}\]" "$cover" || echo "the cover letter does not count ${#patches[@]} patches"
+		! grep -Hn '\*\*\*' "$cover" || echo "$posting: the cover letter has not been filled in"
+		grep -qE "^Subject: \[(RFC )?PATCH 0*/${#mails[@]}\]" "$cover" ||
+			echo "$posting: the cover letter does not count ${#mails[@]} patches"
 	fi
 	number=0
-	for patch in "${patches[@]}"; do
+	for patch in "${mails[@]}"; do
 		number=$((number + 1))
-		grep -qE "^Subject: \[PATCH 0*$number/${#patches[@]}\]" "$patch" || echo "${patch##*/} is not [PATCH $number/${#patches[@]}]"
+		grep -qE "^Subject: \[(RFC )?PATCH 0*$number/${#mails[@]}\]" "$patch" ||
+			echo "$posting/${patch##*/} is not [PATCH $number/${#mails[@]}]"
 	done
-} >"$log"
+done >"$log"
 result "$([ -s "$log" ] && echo 1 || echo 0)" series.numbered "$log"
+
+if [ "$parts" -gt 0 ]; then
+	alone=()
+	for posting in "${postings[@]}"; do
+		mapfile -t before < <(needs_of "$posting")
+		[ ${#before[@]} -gt 0 ] || alone=("$posting" ${alone[@]+"${alone[@]}"})
+		status=0
+		apply_postings ${before[@]+"${before[@]}"} "$posting" || status=1
+		result "$status" "$posting.applies_with_what_it_needs" "$log"
+	done
+	status=0
+	apply_postings "${alone[@]}" || status=1
+	result "$status" series.applies_in_the_opposite_order "$log"
+	git_here reset -q --hard base
+fi
 
 applied=1
 for patch in "${patches[@]}"; do
-	name=${patch##*/}
-	id=${name%%-*}
+	name=${patch#"$series"/}
+	id=${name##*/}
+	id=${id%%-*}
+	[ "$parts" -eq 0 ] || id=${name%%/*}/$id
 	if [ "$applied" -eq 0 ]; then
 		skip "$id.applies" "a patch before it does not apply"
 		for configuration in checkpatch "${configurations[@]/#/builds.}"; do
@@ -280,7 +343,8 @@ for patch in "${patches[@]}"; do
 	fi
 
 	status=0
-	(cd "$tree" && perl scripts/checkpatch.pl --strict --terse --no-summary -) <"$patch" >"$log" 2>&1 || status=1
+	(cd "$tree" && perl scripts/checkpatch.pl --strict --terse --no-summary \
+		--ignore MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,UNKNOWN_COMMIT_ID -) <"$patch" >"$log" 2>&1 || status=1
 	result "$status" "$id.checkpatch" "$log"
 
 	mapfile -t files < <(sed -n 's/^diff --git a\/[^ ]* b\///p' "$patch" | sort -u)

@@ -152,10 +152,20 @@ sub messages_of {
 	return map { substr $text, $starts[$_], ($starts[$_ + 1] // length $text) - $starts[$_] } 0 .. $#starts;
 }
 
+# The patches of a folder of $source by name, then those of the folders in it: a
+# series that is posted in parts has a folder for each.
+sub patches_in {
+	my ($folder) = @_;
+	opendir my $dir, "$source/$folder" or refuse("$source/$folder", "cannot read it: $!");
+	my @names = sort grep { !/^\./ } readdir $dir;
+	my @files = map { "$folder$_" } grep { /\.(?:patch|diff)$/ && -f "$source/$folder$_" } @names;
+	return @files if $folder ne '';
+	return (@files, map { patches_in("$_/") } grep { -d "$source/$_" && !-l "$source/$_" } @names);
+}
+
 my $before = $number;
 if (-d $source) {
-	opendir my $dir, $source or refuse($source, "cannot read it: $!");
-	my @files = sort grep { /\.(?:patch|diff)$/ && -f "$source/$_" } readdir $dir;
+	my @files = patches_in('');
 	refuse($source, 'the folder holds no *.patch file') unless @files;
 	take($_, slurp("$source/$_")) for @files;
 } else {

@@ -124,6 +124,18 @@ cat "$work/good.patch" >>"$work/cover.mbox"
 text=$("$here/split-series.pl" "$work/cover.mbox" "$work/split" 0 2>&1)
 [ "$(wc -l <<<"$text")" = 1 ]; result mail.cover_letter_is_left_out $? "$text"
 
+# -- a series in postings
+mkdir -p "$work/postings/1-first" "$work/postings/2-second" "$work/postings/notes" "$work/elsewhere"
+cp "$work/good.patch" "$work/postings/2-second/0001-good.patch"
+edit_patch "$work/postings/1-first/0001-header.patch" 's/x/y/' include/linux/memremap.h 'mm: header'
+sed 's/\[PATCH\]/[RFC PATCH 0\/1]/; /^---$/,$d' "$work/good.patch" >"$work/postings/1-first/0000-cover-letter.patch"
+echo 1-first >"$work/postings/2-second/needs"
+cp "$work/good.patch" "$work/elsewhere/"
+ln -s "$work/elsewhere" "$work/postings/3-link"
+text=$("$here/split-series.pl" "$work/postings" "$work/split" 0 2>&1)
+[ "$text" = $'1\t1-first/0001-header.patch\tmm: header\n2\t2-second/0001-good.patch\tmm: good' ]
+result postings.in_the_order_of_their_folders $? "$text"
+
 # -- trees: kept, filled with what differs, never the pristine one
 mkdir -p "$cache/kernel/build-dead"
 sum_of() { (cd "$1" && find . -type f -not -name '.peerlab*' -exec sha256sum {} + | sort -k2) | sha256sum; }

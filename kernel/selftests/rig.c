@@ -250,6 +250,11 @@ void provider_refuse_window(uint64_t bar_offset, uint64_t count)
 	});
 }
 
+void provider_watch(void *address)
+{
+	behave(&(struct peerlab_behaviour){ .watch = (uintptr_t)address });
+}
+
 int provider_shift(unsigned int pages)
 {
 	struct peerlab_behaviour behaviour = { .shift_pages = pages };
@@ -375,9 +380,9 @@ int client_unmap(int fd)
 	struct peerlab_client_state state;
 
 	if (!ret && !ioctl(fd, PEERLAB_CLIENT_STATE, &state))
-		EXPECT(!state.marked,
-		       "%llu entries still marked as mapped after they were unmapped",
-		       state.marked);
+		EXPECT(!state.marked && !state.leaked && !state.orphans,
+		       "of the entries %llu were marked as mapped after they were unmapped, %llu given back without being unmapped, %llu left mapped and not valid by a walk",
+		       state.marked, state.leaked, state.orphans);
 	return ret;
 }
 

@@ -73,6 +73,8 @@ void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
 /* Refuse the aliases of @count device pages from @bar_offset on. */
 void provider_refuse_window(uint64_t bar_offset, uint64_t count);
 void provider_behave_flags(unsigned int flags);
+/* Count in which calls of the provider the entry of @address was locked. */
+void provider_watch(void *address);
 /* See struct peerlab_behaviour; -EBUSY while there are pages in use. */
 int provider_shift(unsigned int pages);
 void provider_snapshot(void *address, size_t length,

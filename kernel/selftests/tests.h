@@ -28,9 +28,14 @@ void f08_request_per_page(void);
 void f08_refused_request_per_page(void);
 void f09_sticky_flags(void);
 void f09_sticky_flags_ram(void);
-void f10_called_under_rcu(void);
+void f10_called_with_the_lock(void);
 void f10_sleeping_provider_is_caught(void);
 void f11_order_of_every_kind(void);
+void f12_refused_while_mapped(void);
+void f12_refused_while_mapped_pmd(void);
+void f12_refused_to_another(void);
+void f12_invalidated_among_requests(void);
+void f13_walk_while_pages_move(void);
 
 /* Permissions */
 void f20_read_only_alias(void);

@@ -56,7 +56,7 @@ void f02_no_dma_dev_migrates(void)
 	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
 	EXPECT(map.alias == 0, "%llu aliases that nobody asked for", map.alias);
 	EXPECT(after.alias_calls == before.alias_calls,
-	       "dma_alias() was called without dma_dev");
+	       "the provider was asked without dma_dev");
 	EXPECT(after.pages_out - before.pages_out == PAGES,
 	       "%llu pages migrated back",
 	       after.pages_out - before.pages_out);
@@ -125,7 +125,7 @@ void f05_own_pages(void)
 	provider_snapshot(p, LENGTH, own);
 	after = provider_counters();
 	EXPECT(after.alias_calls == before.alias_calls,
-	       "dma_alias() was called for the owner");
+	       "the provider was asked by the owner");
 	for (i = 0; i < PAGES; i++) {
 		REQUIRE(own[i].offset != ~0ull, "page %u is not on the device", i);
 		if (have_alias())

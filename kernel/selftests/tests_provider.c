@@ -115,7 +115,7 @@ void f05_own_pages_with_dma_dev(void)
 	provider_snapshot_flags(p, LENGTH, PEERLAB_SNAPSHOT_DMA_DEV, own);
 	after = provider_counters();
 	EXPECT(after.alias_calls == before.alias_calls,
-	       "dma_alias() was called for the owner");
+	       "the provider was asked by the owner");
 	for (i = 0; i < PAGES; i++) {
 		EXPECT(own[i].offset == offsets[i],
 		       "page %u reported at 0x%llx, it is at 0x%lx", i,
@@ -170,30 +170,6 @@ void f06_other_owner_without_operation(void)
 	expect_dma_reads(client_fd, 6 * PAGE, PIECE, 6 * PAGE, 16);
 	client_unmap(client_fd);
 	pattern_expect(p, 0, LENGTH, 16, "CPU");
-}
-
-/* The kernel asks with the RCU read lock held, for small and huge pages. */
-void f10_called_under_rcu(void)
-{
-	struct peerlab_provider_counters before, after;
-	uint8_t *small, *huge;
-	int ret;
-
-	if (!(provider_info.features & PEERLAB_FEATURE_PROVE_RCU))
-		SKIP("needs a kernel with CONFIG_PROVE_RCU");
-	small = device_memory(LENGTH, 17, NULL);
-	huge = huge_device_memory(18, NULL);
-	before = provider_counters();
-	ret = client_map(client_fd, small, LENGTH, MAP_READ, NULL, NULL);
-	REQUIRE(!ret, "map: %s", strerror(-ret));
-	ret = client_map(client_fd, huge, HUGE, MAP_READ, NULL, NULL);
-	REQUIRE(!ret, "map: %s", strerror(-ret));
-	after = provider_counters();
-	EXPECT(after.alias_calls > before.alias_calls, "nobody asked");
-	EXPECT(after.alias_outside_rcu == before.alias_outside_rcu,
-	       "%llu calls without the RCU read lock",
-	       after.alias_outside_rcu - before.alias_outside_rcu);
-	client_unmap(client_fd);
 }
 
 /* A self-test: a provider that sleeps where it must not is caught. */

@@ -53,9 +53,10 @@ const LONG_PATCH = `Subject: [PATCH] a long file\n\n--- /dev/null\n+++ b/long.c\
   (_, line) => `+\tline_${line + 1}();\n`,
 ).join('')}`;
 
+/** In the order of kernel/scripts/split-series.pl: one folder for each posting. */
 const bundledTexts = (): string[] =>
-  readdirSync(PATCHES)
-    .filter((name) => name.endsWith('.patch') && !name.startsWith('0000'))
+  readdirSync(PATCHES, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.patch') && !name.endsWith('0000-cover-letter.patch'))
     .toSorted()
     .map((name) => readFileSync(`${PATCHES}/${name}`, 'utf8'));
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What core, provider and client may rely on while a page is mapped. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "limit.h"
+#include "tests.h"
+
+#define PAGES	8ul
+#define LENGTH	(PAGES * PAGE)
+#define RACE_S	4
+
+static struct peerlab_client_page pages[HUGE_PAGES];
+
+/* Map @p; the provider is asked with the page table entry locked. */
+static void expect_locked(uint8_t *p, size_t length, const char *what)
+{
+	struct peerlab_provider_counters before, after;
+	int ret;
+
+	provider_watch(p);
+	before = provider_counters();
+	ret = client_map(client_fd, p, length, MAP_READ, NULL, NULL);
+	after = provider_counters();
+	provider_behave(0, 0);
+	REQUIRE(!ret, "map %s: %s", what, strerror(-ret));
+	EXPECT(after.alias_watched > before.alias_watched,
+	       "the provider was not asked with the entry of a %s locked", what);
+	EXPECT(after.alias_unlocked == before.alias_unlocked,
+	       "%llu times the entry of a %s was not locked",
+	       after.alias_unlocked - before.alias_unlocked, what);
+	client_unmap(client_fd);
+}
+
+/* Nothing but the locked entry holds the page that the provider is asked for. */
+void f10_called_with_the_lock(void)
+{
+	expect_locked(device_memory(LENGTH, 17, NULL), LENGTH, "small page");
+	expect_locked(huge_device_memory(18, NULL), HUGE, "huge page");
+}
+
+/* All @n pages are aliases and mapped, and the notifier has not run. */
+static void expect_unchanged(const struct peerlab_map *map, unsigned long n,
+			     unsigned int order, const char *when)
+{
+	unsigned long i;
+
+	EXPECT(map->alias == n && map->sticky == n,
+	       "%s: %llu of %lu pages are aliases, %llu are mapped", when,
+	       map->alias, n, map->sticky);
+	for (i = 0; i < n; i++)
+		REQUIRE(pages[i].kind == PEERLAB_KIND_ALIAS &&
+			pages[i].order == order,
+			"%s: page %lu is of kind %u and order %u", when, i,
+			pages[i].kind, pages[i].order);
+}
+
+/* The provider gives an alias, and refuses it while it is mapped. */
+static void refuse_while_mapped(uint8_t *p, size_t length, uint64_t seed,
+				unsigned int order)
+{
+	struct peerlab_provider_counters before;
+	unsigned long n = length / PAGE;
+	struct peerlab_client_state state;
+	struct peerlab_map map;
+	int ret;
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!path_reachable())
+		SKIP("the client cannot reach the provider on this machine");
+	REQUIRE(map.alias == n, "%llu of %lu pages are aliases", map.alias, n);
+
+	before = provider_counters();
+	provider_behave(EBUSY, 0);
+	ret = client_map(client_fd, p, length, MAP_READ | PEERLAB_MAP_SNAPSHOT,
+			 &map, pages);
+	REQUIRE(!ret, "snapshot while refused: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a snapshot while refused");
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map while refused: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a fault while refused");
+	EXPECT(provider_counters().pages_out == before.pages_out,
+	       "pages that are mapped were migrated because they are refused");
+	expect_dma_reads(client_fd, 0, PIECE, 0, seed);
+
+	/* The eviction finds all of them, whatever the provider says. */
+	pattern_expect(p, 0, length, seed, "CPU");
+	state = client_state(client_fd);
+	EXPECT(state.invalidated == n && !state.valid,
+	       "%llu of %lu pages were unmapped when they left the device, %llu are left",
+	       state.invalidated, n, state.valid);
+	EXPECT(!state.orphans, "%llu pages mapped and not valid", state.orphans);
+	EXPECT(!state.leaked, "%llu pages given back and not unmapped",
+	       state.leaked);
+	provider_behave(0, 0);
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map again: %s", strerror(-ret));
+	EXPECT(map.ram == n && !map.map_failed,
+	       "%llu pages in RAM, %llu not mapped", map.ram, map.map_failed);
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+}
+
+void f12_refused_while_mapped(void)
+{
+	refuse_while_mapped(device_memory(LENGTH, 201, NULL), LENGTH, 201, 0);
+}
+
+void f12_refused_while_mapped_pmd(void)
+{
+	refuse_while_mapped(huge_device_memory(202, NULL), HUGE, 202,
+			    HUGE_ORDER);
+}
+
+/* Who comes later is refused and gets RAM; who has it mapped is told. */
+void f12_refused_to_another(void)
+{
+	uint8_t *p = device_memory(LENGTH, 203, NULL);
+	struct peerlab_client_state state;
+	int other = client_open(), ret;
+	struct peerlab_map map;
+
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!path_reachable())
+		SKIP("the client cannot reach the provider on this machine");
+	provider_behave(EBUSY, 0);
+	ret = client_map(other, p, LENGTH, MAP_READ, &map, NULL);
+	provider_behave(0, 0);
+	REQUIRE(!ret, "map by another: %s", strerror(-ret));
+	EXPECT(map.ram == PAGES, "%llu of %lu pages in RAM", map.ram, PAGES);
+	state = client_state(client_fd);
+	EXPECT(state.invalidated == PAGES && !state.valid && !state.leaked,
+	       "of %lu aliases %llu were unmapped, %llu are valid, %llu leaked",
+	       PAGES, state.invalidated, state.valid, state.leaked);
+	expect_dma_reads(other, 0, PIECE, 0, 203);
+	client_unmap(other);
+	client_unmap(client_fd);
+}
+
+struct late {
+	uint8_t *memory;
+	pthread_t thread;
+};
+
+static void *migrate_soon(void *arg)
+{
+	struct late *late = arg;
+
+	usleep(100000);
+	/* All that can be isolated now, and at least one page. */
+	while (!migrate_in(late->memory, LENGTH, false, NULL))
+		;
+	return NULL;
+}
+
+/*
+ * Requests are where HMM_PFN_VALID was: an invalidation that comes then has to
+ * unmap the pages that nothing is requested for.
+ */
+void f12_invalidated_among_requests(void)
+{
+	struct late late = { .memory = memory_alloc(LENGTH, false) };
+	struct peerlab_client_state state;
+	struct peerlab_map map;
+	int ret;
+
+	pattern_fill(late.memory, 0, LENGTH, 204);
+	ret = client_map(client_fd, late.memory, LENGTH, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	REQUIRE(!pthread_create(&late.thread, NULL, migrate_soon, &late),
+		"pthread_create");
+	memset(pages, 0, sizeof(pages));
+	ret = client_map(client_fd, late.memory, LENGTH,
+			 PEERLAB_MAP_DMA_DEV | PEERLAB_MAP_PER_PAGE |
+			 PEERLAB_MAP_AWAIT_RETRY, &map, pages);
+	pthread_join(late.thread, NULL);
+	REQUIRE(!ret, "map page by page: %s", strerror(-ret));
+	state = client_state(client_fd);
+	EXPECT(state.invalidated, "nothing was invalidated");
+	EXPECT(!state.leaked, "%llu pages given back and not unmapped",
+	       state.leaked);
+	client_unmap(client_fd);
+	pattern_expect(late.memory, 0, LENGTH, 204, "CPU");
+}
+
+struct mover {
+	uint8_t *memory;
+	atomic_bool stop;
+	unsigned long rounds;
+	pthread_t thread;
+};
+
+/* In and out, huge and small, taken apart, freed and allocated again. */
+static void *move_about(void *arg)
+{
+	struct mover *mover = arg;
+	uint8_t *p = mover->memory;
+
+	while (!atomic_load(&mover->stop)) {
+		madvise(p, 2 * HUGE, MADV_HUGEPAGE);
+		memset(p, 1, HUGE);
+		migrate_in(p, 2 * HUGE, true, NULL);
+		REQUIRE(!mprotect(p + 16 * PAGE, 16 * PAGE, PROT_READ),
+			"mprotect: %m");
+		REQUIRE(!mprotect(p + 16 * PAGE, 16 * PAGE,
+				  PROT_READ | PROT_WRITE), "mprotect: %m");
+		migrate_out(p + 64 * PAGE, 64 * PAGE, false);
+		REQUIRE(!madvise(p + 128 * PAGE, 300 * PAGE, MADV_DONTNEED),
+			"madvise: %m");
+		migrate_in(p, HUGE, false, NULL);
+		REQUIRE(!madvise(p, 2 * HUGE, MADV_DONTNEED), "madvise: %m");
+		mover->rounds++;
+	}
+	return NULL;
+}
+
+/* Walks that race with all of it: every answer is one of a page that is held. */
+void f13_walk_while_pages_move(void)
+{
+	time_t end = time(NULL) + limit_here(RACE_S);
+	struct mover mover = { .memory = memory_alloc(2 * HUGE, true) };
+	struct peerlab_client_state state;
+	unsigned long walks = 0, aliases = 0;
+	struct peerlab_map map;
+	int ret;
+
+	REQUIRE(!pthread_create(&mover.thread, NULL, move_about, &mover),
+		"pthread_create");
+	while (time(NULL) < end) {
+		ret = client_map(client_fd, mover.memory, 2 * HUGE,
+				 MAP_READ | (walks % 4 ? PEERLAB_MAP_SNAPSHOT : 0),
+				 &map, NULL);
+		REQUIRE(!ret, "walk %lu: %s", walks, strerror(-ret));
+		aliases += map.alias;
+		walks++;
+	}
+	atomic_store(&mover.stop, true);
+	pthread_join(mover.thread, NULL);
+	ktap_note("%lu walks, %lu aliases, %lu rounds of the mover", walks,
+		  aliases, mover.rounds);
+	EXPECT(mover.rounds, "nothing has moved");
+	EXPECT(aliases || !path_reachable(), "no alias was seen");
+	state = client_state(client_fd);
+	EXPECT(!state.orphans, "%llu pages mapped and not valid", state.orphans);
+	client_unmap(client_fd);
+
+	/* And still the right page is found. */
+	pattern_fill(mover.memory, 0, LENGTH, 205);
+	migrate_in_all(mover.memory, LENGTH, false, NULL);
+	ret = client_map(client_fd, mover.memory, LENGTH, MAP_READ, &map, NULL);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 205);
+	client_unmap(client_fd);
+}
