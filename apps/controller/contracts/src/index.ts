@@ -59,6 +59,7 @@ export * from './rules/machine-use.js';
 export * from './rules/patch.js';
 export * from './rules/pci-names.js';
 export * from './rules/peer-paths.js';
+export * from './rules/place.js';
 export * from './rules/queue-order.js';
 export * from './rules/repeats.js';
 export * from './rules/run-standing.js';

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { VERDICT_TABLE, type Grid } from '@peerlab/contracts';
+import { pairText, placeNames, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
@@ -34,6 +34,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
     enabled: verdict !== null && at?.attemptId != null,
   });
   const cell = query.data;
+  const places = placeNames(grid.columns);
   const alike = alikeCells(grid, { row, column }).size;
   if (at === undefined || what === undefined) return null;
   return (
@@ -45,6 +46,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
             {at.machine}
           </Link>
         )}
+        {at.pair !== null && <span className="muted">{pairText(at.pair)}</span>}
         <span>
           kernel{' '}
           <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
@@ -135,7 +137,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
               <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
                 {there === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={there} />}
                 <span>
-                  {other.machine ?? other.combination.label}
+                  {other.machine === null ? other.combination.label : places[index]}
                   <span className="muted"> {other.build.name}</span>
                 </span>
                 <span className="muted">{other.combination.identity.pathKind}</span>

@@ -5,6 +5,7 @@ import { output, quote, script } from '../../machine/command.js';
 import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
+import { deviceArguments } from '../chosen-devices.js';
 import { candidateCommandLine } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
@@ -57,7 +58,10 @@ export async function flash(context: AttemptContext): Promise<string> {
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const root = await rootDevice(session);
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, context.machine.kernelArguments);
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, [
+    ...context.machine.kernelArguments,
+    ...deviceArguments(work),
+  ]);
   await context.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });

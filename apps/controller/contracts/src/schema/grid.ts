@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Name } from './ids.js';
 import { LogStream } from './logs.js';
+import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
@@ -24,6 +25,8 @@ export const GridColumn = z.object({
     aliases: z.array(Name).default([]),
   }),
   machine: Name.nullable(),
+  /** The devices that were tested there. */
+  pair: DevicePair.nullable().default(null),
   runId: z.uuid(),
   runName: z.string(),
   jobId: z.uuid(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
@@ -129,6 +130,8 @@ export const Work = z.discriminatedUnion('kind', [
     manifest: BundleManifest,
     suites: z.array(SuiteEntry).max(LIST_MAX),
     path: PeerPath,
+    /** The machine's other providers: some tests need two. Older controllers do not say. */
+    otherProviders: z.array(PeerPath.shape.provider.shape.address).max(PATH_ENDS_MAX).optional(),
     /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,

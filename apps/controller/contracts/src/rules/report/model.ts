@@ -1,6 +1,7 @@
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
 import { isVirtual } from '../combination.js';
+import { placeNames } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
@@ -58,9 +59,10 @@ const SLOWEST_MAX = 10;
 /** Everything that a run showed, arranged for people. Pure. */
 export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineSummary[]): RunReport {
   const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
+  const names = placeNames(grid.columns);
   const places = grid.columns.map(
-    ({ machine, combination: { identity }, build }): Place => ({
-      machine: machine ?? '?',
+    ({ machine, combination: { identity }, build }, column): Place => ({
+      machine: names[column] ?? '?',
       topology: topology.get(machine ?? '') ?? '',
       pathKind: identity.pathKind,
       iommu: identity.platform.iommu,
