@@ -46,6 +46,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
     verdict: null,
     at: null,
     logLines: {},
+    boot: null,
     busy: null,
   };
 }
@@ -146,6 +147,7 @@ describe('compareMetric', () => {
     name: 'm',
     unit: 'ns/page',
     better,
+    noise: {},
     values,
   });
   /** The columns of one combination. */
