@@ -38,6 +38,20 @@ async function setUp(options: FakeLabOptions = {}): Promise<void> {
   fake = lab.fake;
 }
 
+/** A reset ends a kernel that hangs on its way down. */
+function resetEndsTheHang(): void {
+  const { power } = fake;
+  Object.assign(lab.machine, {
+    power: {
+      ...power,
+      reset: async () => {
+        fake.wayDown = 'boots';
+        await power.reset();
+      },
+    },
+  });
+}
+
 type Finished = Extract<AttemptEvent, { type: 'finished' }>;
 
 async function runAttempt(pace: Partial<Pace> = {}): Promise<Finished & { events: AttemptEvent[]; notes: string }> {
@@ -74,11 +88,7 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
   it('the default kernel hangs on its way down: the reset boots the candidate, which counts', async () => {
     await setUp();
     fake.wayDown = 'hangs';
-    const power = fake.power.reset;
-    lab.machine.power!.reset = async (signal) => {
-      fake.wayDown = 'boots';
-      await power(signal);
-    };
+    resetEndsTheHang();
     const { failure, restored, events, notes } = await runAttempt();
     expect(failure).toBeNull();
     expect(bootResult(events)).toBe('pass');
@@ -90,11 +100,7 @@ describe('a candidate that nothing proves to have been loaded is not blamed', ()
     await setUp();
     fake.wayDown = 'hangs';
     fake.ignoresSelection = true;
-    const power = fake.power.reset;
-    lab.machine.power!.reset = async (signal) => {
-      fake.wayDown = 'boots';
-      await power(signal);
-    };
+    resetEndsTheHang();
     const { failure, restored, events } = await runAttempt();
     expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
     expect(failure?.message).toContain("neither GRUB's mark nor the candidate's first line is on the console");
