@@ -1,7 +1,6 @@
 import {
   fewOf,
   limitProblems,
-  SUITES,
   suitesFor,
   whyNotSelected,
   type Combination,
@@ -14,6 +13,7 @@ import {
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
+import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -25,17 +25,11 @@ export interface PlannableMachine {
 }
 
 /** What is stored already and may be named by a run. */
-export interface PlanningStock {
-  /** The bundles that the run names, by key. */
-  bundles: ReadonlyMap<string, StockedBundle>;
+export interface PlanningStock extends Offer {
+  /** Keys of the bundles whose modules take the devices that they are told to; others test the first pair of a machine. */
+  anyPair: ReadonlySet<string>;
   /** Digests of the artifacts that the run names. */
   artifacts: ReadonlySet<string>;
-}
-
-export interface StockedBundle {
-  suites: readonly string[];
-  /** Its modules take the devices that they are told to; others test the first pair of a machine. */
-  takesAnyPair: boolean;
 }
 
 export interface PlannedJob {
@@ -50,6 +44,8 @@ export interface PlannedJob {
 }
 
 export interface Plan {
+  /** The run as it is stored: with suites where it named none. */
+  spec: RunSpec;
   jobs: PlannedJob[];
   unmatched: { machine: string; why: string }[];
   /** Not empty: the run cannot be done as asked. */
@@ -60,7 +56,8 @@ export interface Plan {
  * builds × selected machines × their pairs of provider and client: one of each combination, or all of them. Pure; offline
  * machines count, their jobs wait.
  */
-export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
+export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
+  const spec = withDefaultSuites(given, stock);
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
@@ -81,7 +78,7 @@ export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], st
     let busy = false;
     if (jobs.length > JOBS_MAX) break;
     for (const [buildIndex, build] of spec.builds.entries()) {
-      const isFree = build.bundle === undefined || stock.bundles.get(build.bundle)?.takesAnyPair === true;
+      const isFree = build.bundle === undefined || stock.anyPair.has(build.bundle);
       const pairs = isFree ? machine.paths : machine.paths.slice(0, 1);
       const testable = pairs.flatMap((pair) => {
         const alone = { ...machine, paths: [pair] };
@@ -104,7 +101,12 @@ export function planRun(spec: RunSpec, machines: readonly PlannableMachine[], st
   ];
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [], unmatched, problems: limitProblems(found) };
+  return {
+    spec,
+    jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [],
+    unmatched,
+    problems: limitProblems(found),
+  };
 }
 
 /** The first pair of each combination. */
@@ -152,21 +154,17 @@ function whyNot(selection: MachineSelection, machine: PlannableMachine): string 
 
 function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   const problems: ProblemItem[] = [];
-  const offered = new Set<string>();
   spec.builds.forEach((build, index) => {
     if (build.bundle !== undefined) {
-      const bundle = stock.bundles.get(build.bundle);
-      if (bundle === undefined) {
+      if (!stock.bundles.has(build.bundle)) {
         problems.push({
           path: `builds.${index}.bundle`,
           message: `no bundle with the key ${build.bundle} is stored`,
           remedy: 'upload and register it first, or give a series',
         });
       }
-      for (const suite of bundle?.suites ?? []) offered.add(suite);
       return;
     }
-    for (const suite of SUITES) offered.add(suite);
     for (const [at, source] of (build.series ?? []).entries()) {
       if (typeof source !== 'object' || !('artifact' in source) || stock.artifacts.has(source.artifact)) continue;
       problems.push({
@@ -178,17 +176,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
-  if (problems.length > 0) return problems;
-  spec.suites.forEach((suite, index) => {
-    if (offered.has(suite)) return;
-    const near = nearestName(suite, [...offered]);
-    problems.push({
-      path: `suites.${index}`,
-      message: `there is no suite "${suite}"`,
-      remedy: near === null ? `suites are ${[...offered].join(', ')}` : `did you mean "${near}"?`,
-    });
-  });
-  return problems;
+  return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 
 /** Names that are held against all machines for the one that was meant; more are named without. */

@@ -20,7 +20,7 @@ import { Job, Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob } from './job.service.js';
-import { planRun, type Plan, type StockedBundle } from './planning.js';
+import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
@@ -71,8 +71,7 @@ export class RunService {
     const submitted = readSubmission(yaml);
     if (!submitted.ok)
       return { ok: false, problems: submitted.problems, plan: [], builds: [], series: [], unmatched: [] };
-    const { spec } = submitted;
-    const { jobs, unmatched, problems } = await this.#plan(spec);
+    const { spec, jobs, unmatched, problems } = await this.#plan(submitted.spec);
     const missing = new Map([...spec.builds.entries()].filter(([, { bundle }]) => bundle === undefined));
     const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
       priority: spec.priority,
@@ -116,14 +115,14 @@ export class RunService {
     if (!submitted.ok) throw refusal('the run is not valid', submitted.problems);
     const plan = await this.#plan(submitted.spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems.map(submitted.locate));
-    return { spec: submitted.spec, yaml, plan };
+    return { spec: plan.spec, yaml, plan };
   }
 
   /** As `examine`, for a run that is not text, such as a template with a series put in. */
   async examineSpec(spec: RunSpec): Promise<FeasibleRun> {
     const plan = await this.#plan(spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems);
-    return { spec, yaml: null, plan };
+    return { spec: plan.spec, yaml: null, plan };
   }
 
   /** Writes run, builds and jobs; returns the run's id. @param retryOf the job that it repeats */
@@ -256,14 +255,19 @@ export class RunService {
   }
 
   async #plan(spec: RunSpec): Promise<Plan> {
-    const bundles = new Map<string, StockedBundle>();
+    const bundles = new Map<string, string[]>();
+    const anyPair = new Set<string>();
     const artifacts = new Set<string>();
     for (const build of spec.builds) {
       if (build.bundle !== undefined) {
         const bundle = await this.#builds.findBundle(build.bundle);
         if (bundle !== null) {
           const { suites, binds } = bundle.manifest;
-          bundles.set(build.bundle, { suites: suites.map(({ name }) => name), takesAnyPair: binds !== undefined });
+          bundles.set(
+            build.bundle,
+            suites.map(({ name }) => name),
+          );
+          if (binds !== undefined) anyPair.add(build.bundle);
         }
       }
       for (const source of build.series ?? []) {
@@ -271,7 +275,8 @@ export class RunService {
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
       }
     }
-    return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
+    const [machines, catalogue] = await Promise.all([this.#fleet.machines(), this.#fleet.catalogue()]);
+    return planRun(spec, machines, { bundles, anyPair, artifacts, catalogue });
   }
 }
 
