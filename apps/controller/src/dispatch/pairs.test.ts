@@ -45,7 +45,7 @@ describe('a machine with a second provider on another path', () => {
     ]);
     const { columns } = await farm.call('getGrid', { query: { run: run.id } });
     expect(new Set(columns.map(({ combination }) => combination.hash)).size).toBe(2);
-    expect(columns.map(({ pair }) => pair?.provider).toSorted()).toEqual([near, far]);
+    expect(new Set(columns.map(({ pair }) => pair?.provider))).toEqual(new Set([near, far]));
   });
 
   it('is repeated as the job of one pair', async () => {
