@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent, TestResult } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_NONCE, FAKE_PACE, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
@@ -98,6 +99,10 @@ describe('a test job on a healthy machine', () => {
         { id: 'F06.quiet', act: 'pass' },
       ],
     });
+    // The kernel's log is another stream, and a warning counts by when it comes: the agent has to know of the test first.
+    fake.programs.set('F05.warns', async () => {
+      await eventually('the announcement of F05', () => lines('test').includes('# test: F05.warns'));
+    });
     await runTestJob(context);
     expect(finished().failure).toBeNull();
     expect(statuses()).toEqual({
@@ -152,9 +157,11 @@ describe('a test job on a healthy machine', () => {
     await setUp();
     await runTestJob(context);
     const line = lines('agent').find((text) => text.includes('command line: ')) ?? '';
-    expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 panic=5 oops=panic');
+    expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 ');
     expect(line).toContain(`peerlab.nonce=${FAKE_NONCE}`);
+    expect(line).toContain(' panic=5 oops=panic ');
     expect(line).not.toContain('quiet');
+    expect(line).toContain(`peerlab_provider.devices=${context.work.path.provider.address}`);
   });
 
   it('reboots a machine that still runs a left-over candidate first', async () => {
@@ -169,7 +176,9 @@ describe('a test job on a healthy machine', () => {
     expect(fake.running).toBe('candidate');
     await runTestJob(context);
     expect(finished().failure).toBeNull();
-    expect(lines('agent').join('\n')).toContain('still runs a kernel under test');
+    expect(lines('agent').join('\n')).toMatch(
+      /prepare: v-switch runs 7\.3\.4-peerlab-\S+, a kernel under test; rebooting/,
+    );
     expectRestored();
   });
 });

@@ -17,6 +17,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   },
   build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [] },
   machine,
+  pair: null,
   runId: uuid,
   runName: 'r',
   jobId: uuid,
@@ -25,6 +26,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   verdict: 'pass',
   at: null,
   logLines: {},
+  boot: null,
   busy: null,
 });
 const value = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median, n: 3 });
@@ -48,6 +50,7 @@ describe('renderGrid', () => {
         name: 'fault',
         unit: 'ns/page',
         better: 'lower',
+        noise: {},
         values: [value(1000), value(20), value(30)],
       },
     ],
