@@ -56,7 +56,7 @@ describe('kernel builds', () => {
     const before = app.farm.calls.get('getPatch') ?? 0;
     await using opened = await app.open(build('dma-alias'));
     const { page } = opened;
-    const first = page.getByRole('button', { name: /^1 ?mm\/hmm: report the right pfn/ });
+    const first = page.getByRole('button', { name: /^1 ?RDMA\/rxe: copy to and from/ });
     await first.waitFor();
     expect(app.farm.calls.get('getPatch') ?? 0).toBe(before);
     await first.click();
