@@ -38,6 +38,7 @@ export * from './schema/text.js';
 export * from './schema/time-cursor.js';
 export * from './schema/tokens.js';
 export * from './schema/trend.js';
+export * from './rules/attest.js';
 export * from './rules/canonical-json.js';
 export * from './rules/change.js';
 export * from './rules/combination.js';
