@@ -285,6 +285,15 @@ exec 6<&-
 [ "$(cat "$work/count")" = 5 ] && [ "$(grep -c '^  GEN' "$work/copied")" = 5 ]
 result progress.counts_files_and_copies_the_log $? "$(cat "$work/copied")"
 
+# The generator of mutants has tests of its own.
+while IFS= read -r line; do
+	case $line in
+	'ok '*) result "generate.${line#ok * }" 0 ;;
+	'not ok '*) result "generate.${line#not ok * }" 1 ;;
+	'#'*) printf '%s\n' "$line" ;;
+	esac
+done < <("$here/mutants/test.sh")
+
 # What the README points at is there: files, and the tests it names.
 missing=$(grep -oE '\]\([^)#:]+\)' "$kernel_dir/README.md" | tr -d '()]' | sort -u | while read -r path; do
 	[ -e "$kernel_dir/$path" ] || echo "$path"

@@ -58,6 +58,7 @@ export function composeMachine(config: MachineConfig): Machine {
     description: config.description,
     labels: config.labels,
     kernelArguments: config.kernelArguments,
+    firmwareMs: config.firmwareSeconds === undefined ? null : config.firmwareSeconds * 1000,
     access: createSshAccess(config.shell),
     power: composePower(config.power),
     disk: composeDisk(config.disk),

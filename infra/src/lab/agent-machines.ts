@@ -13,6 +13,9 @@ export interface PreparedMachine {
   hostKey: string;
 }
 
+/** An emulated machine takes a second for it, on a starved computer a minute. */
+const FIRMWARE_SECONDS = 120;
+
 /** The `machines` part of an agent's config. */
 export function agentMachines(machines: readonly PreparedMachine[]): object[] {
   return machines.map(({ definition, paths, sshPort, privateKeyFile, hostKey }) => ({
@@ -20,6 +23,7 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     description: definition.description,
     labels: definition.labels,
     kernelArguments: definition.kernelArguments,
+    firmwareSeconds: FIRMWARE_SECONDS,
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
     power: { driver: 'qemu', qmpSocket: paths.powerSocket },
     console: { driver: 'qemu', logFile: paths.consoleLog },

@@ -23,6 +23,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
       state: job.state,
       verdict: job.verdict,
       at: attempt.endedAt,
+      boot: null,
       busy: null,
       logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
     })),
@@ -36,6 +37,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
             name,
             unit: 'ns/page',
             better: 'lower' as const,
+            noise: {},
             values: jobs.map(({ attempt }) => {
               const samples = attempt.measurements
                 .find((metric) => metric.name === name)

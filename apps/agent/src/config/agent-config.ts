@@ -53,6 +53,8 @@ export const MachineConfig = z.strictObject({
     )
     .max(32)
     .default([]),
+  /** From a reboot command to the boot loader; learnt after a few boots. 15 minutes when not given. */
+  firmwareSeconds: z.number().int().min(1).max(3600).optional(),
   shell: ShellConfig,
   /** Without it a machine that hangs waits for a person. */
   power: PowerConfig.optional(),

@@ -25,6 +25,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   verdict: 'pass',
   at: null,
   logLines: {},
+  boot: null,
   busy: null,
 });
 const value = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median, n: 3 });
@@ -48,6 +49,7 @@ describe('renderGrid', () => {
         name: 'fault',
         unit: 'ns/page',
         better: 'lower',
+        noise: {},
         values: [value(1000), value(20), value(30)],
       },
     ],

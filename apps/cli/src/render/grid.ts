@@ -1,14 +1,34 @@
-import { figureText, isVirtual, RATIOS_ONLY, unitText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
+import {
+  bootsStanding,
+  bootText,
+  figureText,
+  foldBoots,
+  isVirtual,
+  RATIOS_ONLY,
+  unitText,
+  type Grid,
+  VERDICT_TABLE,
+} from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
-/** The grid for a terminal: a row for each test, a column for each combination × build, and the metrics with ratios. */
-export function renderGrid(grid: Grid, colour: boolean): string {
-  if (grid.columns.length === 0) return 'no results yet';
+/**
+ * The grid for a terminal: a row for each test, a column for each combination × build (one for all boots of it), and the
+ * metrics with ratios.
+ */
+export function renderGrid(source: Grid, colour: boolean): string {
+  if (source.columns.length === 0) return 'no results yet';
+  const { grid, bootsOf } = foldBoots(source);
+  const standingOf = (boots: readonly number[]): string => {
+    const own = boots.flatMap((boot) => source.columns[boot] ?? []);
+    const [only] = own;
+    return only?.boot == null ? '' : own.length > 1 ? bootsStanding(own) : bootText(only.boot);
+  };
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
   const head = [
     ['', ...grid.columns.map((c) => c.machine ?? '?')],
     ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
     ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
+    ...(source.columns.some(({ boot }) => boot !== null) ? [['boots', ...bootsOf.map(standingOf)]] : []),
   ];
   const rows = grid.rows.map((row, r) => [
     `${row.suite}/${row.test}`,

@@ -7,6 +7,7 @@ import { Result } from '../schema/results.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { gridColumn, readColumns } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
+import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
 import { readPlanned } from './planned-tests.js';
 
@@ -58,12 +59,13 @@ export class GridView {
     }
     const columns = found.map((row) => gridColumn(row, newest.get(row.attempt_id ?? '')));
     const { rows, notes } = arrangeRows(columns, verdicts, planned);
+    const noiseOf = await readGridNoise(this.#sql, columns, metrics);
     return {
       columns,
       rows,
       notes,
       cells: arrangeCells(columns, rows, results),
-      metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics),
+      metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
   }

@@ -45,6 +45,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
     verdict: null,
     at: null,
     logLines: {},
+    boot: null,
     busy: null,
   };
 }
@@ -145,6 +146,7 @@ describe('compareMetric', () => {
     name: 'm',
     unit: 'ns/page',
     better,
+    noise: {},
     values,
   });
   /** The columns of one combination. */

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useLocation } from '@tanstack/react-router';
 import {
+  bootText,
   countVerdicts,
   LOG_STREAMS,
   verdictOfAttempt,
@@ -82,8 +83,8 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
         <AttemptStanding attempt={attempt} />
         {attempt.combination !== null && <PathChip kind={attempt.combination.identity.pathKind} />}
         <span className="muted">
-          attempt {attempt.number} by {attempt.agent}, started <Ago at={attempt.startedAt} />,{' '}
-          <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
+          {attempt.boot !== null && `${bootText(attempt.boot)}, `}attempt {attempt.number} by {attempt.agent}, started{' '}
+          <Ago at={attempt.startedAt} />, <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
       <StageStrip

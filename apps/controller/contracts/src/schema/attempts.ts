@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
+import { BootNumber } from './boot-number.js';
 import { FailureClass } from './failure.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
@@ -73,6 +74,8 @@ export const AttemptDetail = AttemptSummary.extend({
   /** Of the build that it makes or tests. */
   buildId: z.uuid(),
   combination: Combination.nullable(),
+  /** Null without `repeat`. */
+  boot: BootNumber.nullable().default(null),
   kernels: z.array(KernelSighting),
   results: z.array(ResultView),
   measurements: z.array(MeasurementView),

@@ -1,14 +1,16 @@
 import { z } from 'zod';
+import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { Name } from './ids.js';
 import { LogStream } from './logs.js';
+import { MetricNoise } from './metric.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
-/** One column of the grid: a kernel build on one hardware combination. */
+/** One column of the grid: a kernel build on one hardware combination, or one boot of it. */
 export const GridColumn = z.object({
   combination: Combination,
   build: z.object({
@@ -34,6 +36,8 @@ export const GridColumn = z.object({
   at: Time.nullable(),
   /** Stored log lines of the attempt by stream. */
   logLines: z.partialRecord(LogStream, z.number().int()),
+  /** Null without `repeat`. The boots of one kernel on one machine are neighbours; foldBoots makes one column of them. */
+  boot: BootNumber.nullable().default(null),
   /** A later job of the same build name and combination that has not ended; null in the grid of a run. */
   busy: z.object({ jobId: z.uuid(), runId: z.uuid(), runName: z.string(), state: JobState }).nullable().default(null),
 });
@@ -57,10 +61,24 @@ export const GridMetricRow = z.object({
   name: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
-  /** By column index; null where it was not measured. Spread = lower and upper quartile. */
+  /**
+   * What is known of its noise, by hash of the combination; only of combinations with so many boots of a kernel that a
+   * verdict may be possible.
+   */
+  noise: z.record(z.string(), MetricNoise).default({}),
+  /** By column index; null where it was not measured. */
   values: z.array(
     z
-      .object({ median: z.number(), lowerQuartile: z.number(), upperQuartile: z.number(), n: z.number().int() })
+      .object({
+        median: z.number(),
+        /** Spread: lower and upper quartile, or with `boots` the lowest and the highest boot. */
+        lowerQuartile: z.number(),
+        upperQuartile: z.number(),
+        /** Samples. */
+        n: z.number().int(),
+        /** Boots that the value stands for, where foldBoots made one of several. */
+        boots: z.number().int().optional(),
+      })
       .nullable(),
   ),
 });

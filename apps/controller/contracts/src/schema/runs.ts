@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AttemptSummary } from './attempts.js';
+import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { BuildEstimate } from './expected-start.js';
 import { Name } from './ids.js';
@@ -86,6 +87,8 @@ export const JobView = z.object({
   verdict: Verdict.nullable(),
   machine: Name.nullable(),
   combination: Combination.nullable(),
+  /** Null without `repeat`. */
+  boot: BootNumber.nullable().default(null),
   /** Why it does not run yet, in words with numbers; null once it runs. */
   waiting: z.string().nullable(),
   /** When it is expected to end, milliseconds from now; null if ended or unknown. */

@@ -36,6 +36,8 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
     verdict: 'fail',
     at: null,
     logLines: {},
+    boot: null,
+    busy: null,
   };
 }
 
@@ -46,6 +48,7 @@ const metric = (name: string, ...values: (number | null)[]): Grid['metrics'][num
   name,
   unit: 'ns/page',
   better: 'lower',
+  noise: {},
   values: values.map((median) => (median === null ? null : measured(median))),
 });
 const cell = (
