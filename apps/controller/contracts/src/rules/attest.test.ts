@@ -84,8 +84,18 @@ describe('a claim of the peer path', () => {
 describe('whatever a suite prints', () => {
   const value = fc.oneof(fc.integer({ min: -2, max: 9 }), fc.boolean(), fc.constantFrom('', 'on', '7', 'x'));
   const name = fc.constantFrom(
-    ...['alias pages', 'RAM pages', 'dma_alias calls', 'pages migrated back', 'bytes compared', 'oracle reads'],
-    ...['ODP page faults', 'NIC bytes', 'PCIe bytes', 'ACS redirect', 'IOMMU', 'other'],
+    'alias pages',
+    'RAM pages',
+    'dma_alias calls',
+    'pages migrated back',
+    'bytes compared',
+    'oracle reads',
+    'ODP page faults',
+    'NIC bytes',
+    'PCIe bytes',
+    'ACS redirect',
+    'IOMMU',
+    'other',
   );
   const any = fc.record({
     test: fc.constant('t'),
