@@ -255,7 +255,7 @@ text=$("$work/suites/mm_kselftest" --replay "$upstream/samples/text.txt")
 ! grep -E '^# (test|proof|metric): [^r]|^@oracle' <<<"$text" &&
 	grep -qx '  ok 1 a test whose name has a # sign in it' <<<"$text"; result upstream.text_never_speaks_for_the_farm $? "$text"
 [ "$("$work/suites/kunit" --list | head -1)" = kunit-test ]; result upstream.lists_without_a_kernel $?
-text=$(. "$here/suites.sh" && suite_entries "$work/suites" 1)
+text=$(. "$here/suites.sh" && suite_entries "$work/suites" 1 "$here/../selftests/suites.json")
 grep -q '"name":"kunit",.*"tests":\["kunit-test",' <<<"$text"; result manifest.names_the_tests_of_its_suites $? "$text"
 text=$("$work/suites/kunit" --only nonsense 2>&1)
 [ $? -eq 2 ]; result upstream.unknown_test $? "$text"

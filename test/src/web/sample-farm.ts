@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import {
   AttemptDetail,
+  defaultSuites,
   desiredInWords,
   type Grid,
   LogPage,
@@ -24,6 +25,7 @@ import {
   type RouteName,
   type RunSummary,
 } from '@peerlab/contracts';
+import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { z } from 'zod';
 import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
@@ -251,6 +253,8 @@ export class SampleFarm {
         return this.failures.answer(name, params, query, body);
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
+      case 'getCatalogue':
+        return { ...SAMPLE_CATALOGUE, isComplete: true, waitsFor: null };
       case 'getFleet':
         return {
           machines: this.machines,
@@ -408,6 +412,7 @@ export class SampleFarm {
           { name: 'base', series: [] },
           { name: 'dma-alias', series: ['bundled'] },
         ],
+        suites: defaultSuites(SAMPLE_CATALOGUE),
       }),
       yaml: YAML,
       jobViews: this.jobs.map(({ job }) => job),

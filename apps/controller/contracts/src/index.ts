@@ -6,6 +6,7 @@ export * from './schema/boot-number.js';
 export * from './schema/build-grid.js';
 export * from './schema/builds.js';
 export * from './schema/bundle.js';
+export * from './schema/catalogue.js';
 export * from './schema/combination.js';
 export * from './schema/compare.js';
 export * from './schema/expected-start.js';

@@ -1,5 +1,6 @@
 import { effectiveTimeouts, type Assignment } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
+import { readCatalogue } from '../fleet/catalogue.js';
 import { columnsOf, integer, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
@@ -34,15 +35,18 @@ export async function readAssignments(queries: Queries, attemptIds: readonly str
      where t.id = any($1) order by t.fence`,
     [attemptIds],
   );
+  const { configs } = await readCatalogue(queries);
+  const bootFactors = new Map(configs.map(({ name, bootFactor }) => [name, bootFactor]));
   return rows.flatMap((row) => {
-    const assignment = assignmentOf(row);
+    const assignment = assignmentOf(row, bootFactors);
     // Its lease expires; the other assignments of its agent are sent.
     if (assignment === null) log.error({ attempt: row.id }, 'attempt-lacks-machine-or-bundle');
     return assignment === null ? [] : [assignment];
   });
 }
 
-function assignmentOf(row: StoredAssignment): Assignment | null {
+/** @param bootFactors by the name of a configuration; 1 where it is not named */
+function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, number>): Assignment | null {
   const { id: attemptId, run_id: runId, fence, build, spec } = row;
   if (row.kind === 'build') {
     return { attemptId, runId, fence, work: buildWork(build, row.submitter) };
@@ -72,7 +76,7 @@ function assignmentOf(row: StoredAssignment): Assignment | null {
       suites,
       path: row.path,
       nonce: row.nonce,
-      timeouts: effectiveTimeouts(spec.timeouts, row.manifest.config.name, suites),
+      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, suites),
     },
   };
 }

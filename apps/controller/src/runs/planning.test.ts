@@ -8,10 +8,12 @@ import {
   type RunSpecInput,
 } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { sampleInventory } from '../testing/samples.js';
-import { nearestSelection, planRun, type PlannableMachine } from './planning.js';
+import { farmCatalogue } from '../fleet/catalogue.js';
+import { SAMPLE_CATALOGUE, sampleInventory } from '../testing/samples.js';
+import { nearestSelection, planRun, type PlannableMachine, type PlanningStock } from './planning.js';
 
-const STOCK = { bundles: new Map<string, string[]>(), artifacts: new Set<string>() };
+const CATALOGUE = farmCatalogue([SAMPLE_CATALOGUE]);
+const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), catalogue: CATALOGUE };
 
 function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
   const inventory = sampleInventory(kind);
@@ -188,8 +190,48 @@ describe('planRun', () => {
     expect(plan({ builds: [{ name: 'b', series: [{ artifact: key }] }] }).problems[0]?.path).toBe(
       'builds.0.series.0.artifact',
     );
-    const stock = { bundles: new Map([[key, ['own-suite']]]), artifacts: new Set<string>() };
+    const stock = { ...STOCK, bundles: new Map([[key, ['own-suite']]]) };
     expect(plan({ builds: [{ name: 'b', bundle: key }], suites: ['own-suite'] }, FLEET, stock).problems).toEqual([]);
+    expect(plan({ builds: [{ name: 'b', series: [], config: 'debgu' }] }).problems).toEqual([
+      { path: 'builds.0.config', message: 'there is no configuration "debgu"', remedy: 'did you mean "debug"?' },
+    ]);
+  });
+
+  it('runs what the farm runs by default where the run names no suites', () => {
+    expect(plan({}).spec.suites).toEqual(['p2p-functional', 'p2p-perf']);
+    const key = 'a'.repeat(64);
+    const bundle = (...suites: string[]) =>
+      plan({ builds: [{ name: 'b', bundle: key }] }, FLEET, { ...STOCK, bundles: new Map([[key, suites]]) });
+    expect(bundle('p2p-perf', 'own').spec.suites).toEqual(['p2p-perf']);
+    expect(bundle('own', 'other').spec.suites).toEqual(['own', 'other']);
+    expect(plan({ suiteMachines: { kunit: {} } }).problems).toEqual([
+      { path: 'suiteMachines.kunit', message: 'the run has no suite "kunit"; add it to suites' },
+    ]);
+  });
+
+  it('says what it waits for while no builder was ever there, and tests bundles all the same', () => {
+    const fresh = { ...STOCK, catalogue: farmCatalogue([]) };
+    expect(plan({ suites: ['p2p-perf'] }, FLEET, fresh).problems).toEqual([
+      {
+        path: 'builds.0',
+        message: expect.stringContaining('the farm waits for a builder'),
+        remedy: 'or name the bundle of a kernel that is built already',
+      },
+    ]);
+    const key = 'a'.repeat(64);
+    const { spec, problems } = plan({ builds: [{ name: 'b', bundle: key }] }, FLEET, {
+      ...fresh,
+      bundles: new Map([[key, ['own']]]),
+    });
+    expect([spec.suites, problems]).toEqual([['own'], []]);
+  });
+
+  it('takes every name while a builder does not tell what it builds', () => {
+    const old = { ...STOCK, catalogue: farmCatalogue([SAMPLE_CATALOGUE, null]) };
+    expect(plan({ suites: ['new-suite'] }, FLEET, old).problems).toEqual([]);
+    expect(plan({}, FLEET, old).spec.suites).toEqual(['p2p-functional', 'p2p-perf']);
+    const silent = { ...STOCK, catalogue: farmCatalogue([null]) };
+    expect(plan({}, FLEET, silent).problems[0]).toMatchObject({ path: 'suites' });
   });
 });
 

@@ -1,7 +1,6 @@
 import {
   fewOf,
   limitProblems,
-  SUITES,
   suitesFor,
   whyNotSelected,
   type Combination,
@@ -14,6 +13,7 @@ import {
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
+import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -25,9 +25,7 @@ export interface PlannableMachine {
 }
 
 /** What is stored already and may be named by a run. */
-export interface PlanningStock {
-  /** Suite names by key of the bundles that the run names. */
-  bundles: ReadonlyMap<string, readonly string[]>;
+export interface PlanningStock extends Offer {
   /** Digests of the artifacts that the run names. */
   artifacts: ReadonlySet<string>;
 }
@@ -44,6 +42,8 @@ export interface PlannedJob {
 }
 
 export interface Plan {
+  /** The run as it is stored: with suites where it named none. */
+  spec: RunSpec;
   jobs: PlannedJob[];
   unmatched: { machine: string; why: string }[];
   /** Not empty: the run cannot be done as asked. */
@@ -54,7 +54,8 @@ export interface Plan {
  * builds × selected machines, on the peer path that the suites use: that of the first provider and the
  * first client. Pure; offline machines count, their jobs wait.
  */
-export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
+export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
+  const spec = withDefaultSuites(given, stock);
   const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
@@ -92,7 +93,12 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
   ];
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [], unmatched, problems: limitProblems(found) };
+  return {
+    spec,
+    jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [],
+    unmatched,
+    problems: limitProblems(found),
+  };
 }
 
 /** Jobs of a run with `repeat`; without it there may be more, as each machine and build has one at most. */
@@ -126,21 +132,17 @@ function whyNot(selection: MachineSelection, machine: PlannableMachine): string 
 
 function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   const problems: ProblemItem[] = [];
-  const offered = new Set<string>();
   spec.builds.forEach((build, index) => {
     if (build.bundle !== undefined) {
-      const suites = stock.bundles.get(build.bundle);
-      if (suites === undefined) {
+      if (!stock.bundles.has(build.bundle)) {
         problems.push({
           path: `builds.${index}.bundle`,
           message: `no bundle with the key ${build.bundle} is stored`,
           remedy: 'upload and register it first, or give a series',
         });
       }
-      for (const suite of suites ?? []) offered.add(suite);
       return;
     }
-    for (const suite of SUITES) offered.add(suite);
     for (const [at, source] of (build.series ?? []).entries()) {
       if (typeof source !== 'object' || !('artifact' in source) || stock.artifacts.has(source.artifact)) continue;
       problems.push({
@@ -152,17 +154,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
-  if (problems.length > 0) return problems;
-  spec.suites.forEach((suite, index) => {
-    if (offered.has(suite)) return;
-    const near = nearestName(suite, [...offered]);
-    problems.push({
-      path: `suites.${index}`,
-      message: `there is no suite "${suite}"`,
-      remedy: near === null ? `suites are ${[...offered].join(', ')}` : `did you mean "${near}"?`,
-    });
-  });
-  return problems;
+  return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 
 /** Names that are held against all machines for the one that was meant; more are named without. */

@@ -64,8 +64,7 @@ export class RunService {
     const submitted = readSubmission(yaml);
     if (!submitted.ok)
       return { ok: false, problems: submitted.problems, plan: [], builds: [], series: [], unmatched: [] };
-    const { spec } = submitted;
-    const { jobs, unmatched, problems } = await this.#plan(spec);
+    const { spec, jobs, unmatched, problems } = await this.#plan(submitted.spec);
     const missing = new Map([...spec.builds.entries()].filter(([, { bundle }]) => bundle === undefined));
     const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
       priority: spec.priority,
@@ -108,14 +107,14 @@ export class RunService {
     if (!submitted.ok) throw refusal('the run is not valid', submitted.problems);
     const plan = await this.#plan(submitted.spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems.map(submitted.locate));
-    return { spec: submitted.spec, yaml, plan };
+    return { spec: plan.spec, yaml, plan };
   }
 
   /** As `examine`, for a run that is not text, such as a template with a series put in. */
   async examineSpec(spec: RunSpec): Promise<FeasibleRun> {
     const plan = await this.#plan(spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems);
-    return { spec, yaml: null, plan };
+    return { spec: plan.spec, yaml: null, plan };
   }
 
   /** Writes run, builds and jobs; returns the run's id. @param retryOf the job that it repeats */
@@ -263,7 +262,8 @@ export class RunService {
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
       }
     }
-    return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
+    const [machines, catalogue] = await Promise.all([this.#fleet.machines(), this.#fleet.catalogue()]);
+    return planRun(spec, machines, { bundles, artifacts, catalogue });
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BundleManifest, Inventory, PathKind, PciFunction, TestResult } from '@peerlab/contracts';
+import type { BundleManifest, Catalogue, Inventory, PathKind, PciFunction, TestResult } from '@peerlab/contracts';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -103,3 +103,26 @@ builds:
   - name: patched
     series: [bundled]
 `;
+
+/** What a builder of kernel/ tells. */
+export const SAMPLE_CATALOGUE: Catalogue = {
+  suites: (
+    [
+      ['p2p-functional', true],
+      ['p2p-perf', true],
+      ['p2p-soak', false],
+      ['p2p-rdma', false],
+      ['hmm-tests', false],
+      ['kunit', false],
+    ] as const
+  ).map(([name, isDefault]) => ({
+    name,
+    about: `about ${name}`,
+    kind: name === 'p2p-perf' ? 'performance' : 'functional',
+    isDefault,
+  })),
+  configs: [
+    { name: 'peerlab', about: 'the fast one', bootFactor: 1 },
+    { name: 'debug', about: 'the slow one', bootFactor: 3 },
+  ],
+};

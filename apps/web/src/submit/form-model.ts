@@ -9,6 +9,7 @@ const FORM_MAX = 200_000;
 export interface RunForm {
   name: string;
   builds: FormBuild[];
+  /** Empty = what the farm runs by default. */
   suites: string[];
   names: string[];
   paths: string[];

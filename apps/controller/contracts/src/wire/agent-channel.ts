@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
+import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
@@ -205,6 +206,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     buildSlots: z.number().int().nonnegative(),
     /** Concurrent test jobs it takes on; null = as many as it has machines. */
     testSlots: z.number().int().positive().nullable().default(null),
+    /** What it can build. Agents that build nothing, and older ones, do not say. */
+    catalogue: Catalogue.optional(),
   }),
   AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),

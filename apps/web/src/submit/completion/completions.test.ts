@@ -8,6 +8,7 @@ import { type Known } from './known.js';
 
 const known: Known = {
   suites: ['p2p-functional', 'p2p-perf', 'kunit'].map((name) => ({ name })),
+  defaultSuites: ['p2p-functional', 'p2p-perf'],
   machines: [{ name: 'v-switch', detail: 'idle' }, { name: '7th' }],
   labels: new Map([['lab', ['virtual', 'true']]]),
   configs: [{ name: 'peerlab' }, { name: 'debug' }],
