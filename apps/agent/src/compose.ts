@@ -15,7 +15,7 @@ export function composeMachine(config: MachineConfig, agent: Pick<AgentConfig, '
       return bmc;
     },
   };
-  const orNull = <F extends 'power' | 'disk' | 'console' | 'deviceMemory'>(
+  const orNull = <F extends 'power' | 'disk' | 'console'>(
     field: F,
     settings: DriverSettings | undefined,
   ): AbilityOf<F> | null => (settings === undefined ? null : createAbility(field, settings, context));
@@ -30,6 +30,6 @@ export function composeMachine(config: MachineConfig, agent: Pick<AgentConfig, '
     disk: orNull('disk', config.disk),
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
-    deviceMemory: orNull('deviceMemory', config.deviceMemory),
+    deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
   };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, type ProblemItem, problemItems } from '@peerlab/contracts';
+import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
@@ -38,8 +38,10 @@ export const MachineConfig = z.strictObject({
   /** Without it crashes have no text. */
   console: CONSOLE.optional(),
   boot: BOOT.default({ driver: 'grub' }),
-  /** The host's own view of the provider's memory. */
-  deviceMemory: DEVICE_MEMORY.optional(),
+  /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
+  deviceMemory: z
+    .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
+    .default([]),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
@@ -121,14 +123,16 @@ function readYaml(file: string, field: string, remedy: string): unknown {
 }
 
 /** Fields of a machine that name a driver. */
-const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot', 'deviceMemory'] as const;
+const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot'] as const;
 
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
+  const from = (path: string): string => resolve(folder, path);
   const made = DRIVER_FIELDS.flatMap((field) => {
     const settings = machine[field];
-    return settings === undefined ? [] : [[field, withPaths(field, settings, (path) => resolve(folder, path))]];
+    return settings === undefined ? [] : [[field, withPaths(field, settings, from)]];
   });
-  return { ...machine, ...(Object.fromEntries(made) as Partial<MachineConfig>) };
+  const deviceMemory = machine.deviceMemory.map((memory) => withPaths('deviceMemory', memory, from));
+  return { ...machine, ...(Object.fromEntries(made) as Partial<MachineConfig>), deviceMemory };
 }
 
 /** What a driver needs its BMC to speak. */

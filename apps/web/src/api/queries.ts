@@ -151,6 +151,10 @@ export const logLinesQuery = (attempt: string, stream: LogStream, from: number, 
 export const fleetQuery = () =>
   queryOptions({ queryKey: ['fleet'], queryFn: ({ signal }) => call('getFleet', {}, signal) });
 
+/** Suites and configurations that a run may name; they change when an agent connects. */
+export const catalogueQuery = () =>
+  queryOptions({ queryKey: ['catalogue'], queryFn: ({ signal }) => call('getCatalogue', {}, signal) });
+
 export const machineQuery = (machine: string) =>
   queryOptions({
     queryKey: ['machine', machine],
@@ -377,7 +381,7 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'runs':
       return [['runs']];
     case 'machines':
-      return [['fleet'], ['machine']];
+      return [['fleet'], ['machine'], ['catalogue']];
     case 'grid':
       return [
         ['grid'],
