@@ -285,6 +285,29 @@ exec 6<&-
 [ "$(cat "$work/count")" = 5 ] && [ "$(grep -c '^  GEN' "$work/copied")" = 5 ]
 result progress.counts_files_and_copies_the_log $? "$(cat "$work/copied")"
 
+# -- who killed a mutant: a message that only moved did not
+verdict() {
+	(
+		set -e
+		store=$work/store work=$work/verdict kernel_dir=$kernel_dir
+		mkdir -p "$store/results" "$work"
+		. "$here/mutants-verdict.sh"
+		log() { printf 'KTAP version 1\n# test: F01.x\n%sok 1 F01.x\n# kernel: F01.x %s\nboot-vm: done 1\n' "$2" "$1"; }
+		proof='# proof: {"test":"F01.x","expected":"peer","taken":"%s"}\n'
+		log "WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77" "$(printf "$proof" BUS_ADDR)"$'\n' >"$work/log"
+		read_log "$work/log" >"$store/results/baseline-switch"
+		log "$1" "$(printf "$proof" "$2")"$'\n' >"$work/log"
+		read_log "$work/log" >"$work/m.switch.result"
+		judge m switch
+	)
+}
+text=$(verdict 'WARNING: mm/hmm.c:1121 at hmm_dma_map_pfn+0x1f/0x99, CPU#0: p2p/83' BUS_ADDR)
+[ -z "$text" ]; result verdict.a_message_that_moved_kills_nothing $? "$text"
+text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_unmap_pfn+0x12/0x99, CPU#1: p2p/77' BUS_ADDR)
+[[ $text == 'F01.x (WARNING: mm/hmm.c at hmm_dma_unmap_pfn'*')' ]]; result verdict.a_new_message_kills $? "$text"
+text=$(verdict 'WARNING: mm/hmm.c:1119 at hmm_dma_map_pfn+0x12/0x99, CPU#1: p2p/77' ram)
+[ "$text" = 'F01.x (went through RAM)' ]; result verdict.another_way_kills $? "$text"
+
 # The generator of mutants has tests of its own.
 while IFS= read -r line; do
 	case $line in
