@@ -31,6 +31,7 @@ suite_entries() {
 		p2p-functional functional 600 60 p2p_functional
 		p2p-perf performance 600 120 p2p_perf
 		p2p-soak functional 900 300 p2p_soak
+		p2p-faults functional 1500 120 p2p_faults
 		p2p-rdma functional 600 120 p2p_rdma
 		hmm-tests functional 900 120 hmm_tests
 		hmm-tests-coherent functional 900 120 hmm_tests --coherent

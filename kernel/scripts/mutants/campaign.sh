@@ -73,24 +73,11 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-mkdir "$work"/{patches,after}
-count=0 build=()
-for one in "${series[@]}"; do
-	build+=(--series "$one")
-	[ "$one" != bundled ] || one=$kernel_dir/patches
-	"$scripts/split-series.pl" "$one" "$work/patches" "$count" >"$work/index" || { cat "$work/index"; exit "$EXIT_APPLY"; }
-	count=$((count + $(wc -l <"$work/index")))
-done
-[ "$count" -gt 0 ] || usage "there is no patch in ${series[*]}"
-sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^rename (from|to) (.*)/\2/p' "$work"/patches/*.patch | sort -u |
-	while read -r name; do
-		mkdir -p "$work/after/$(dirname "$name")"
-		[ ! -f "$base/tree/$name" ] || cp "$base/tree/$name" "$work/after/$name"
-	done
-for patch in "$work"/patches/*.patch; do
-	(cd "$work/after" && patch -p1 --forward --batch --fuzz=0 --no-backup-if-mismatch --reject-file=- <"$patch") >"$work/patch.log" 2>&1 ||
-		fail_infrastructure "$(basename "$patch") does not apply" "$(grep -m1 FAILED "$work/patch.log" || tail -1 "$work/patch.log")"
-done
+# shellcheck source=../series-files.sh disable=SC2154
+. "$scripts/series-files.sh"
+stage_series "$base" "${series[@]}"
+build=()
+for one in "${series[@]}"; do build+=(--series "$one"); done
 generate=("$here/generate.pl" --before "$base/tree" --after "$work/after")
 [ -z "$files" ] || generate+=(--files "$files")
 [ -z "$kinds" ] || generate+=(--kinds "$kinds")

@@ -59,6 +59,7 @@ export type BuildSpec = z.infer<typeof BuildSpec>;
 /** Suites that a bundle made from this farm's kernel/ may have. What a bundle lacks is skipped with that reason. */
 export const SUITES = [
   'p2p-functional',
+  'p2p-faults',
   'p2p-perf',
   'p2p-rdma',
   'p2p-soak',
@@ -68,7 +69,7 @@ export const SUITES = [
   'kunit',
 ] as const;
 /** Kernel configurations of kernel/config. */
-export const KERNEL_CONFIGS = ['peerlab', 'debug'] as const;
+export const KERNEL_CONFIGS = ['peerlab', 'debug', 'coverage'] as const;
 /** What a run asks for that names no suites. */
 export const DEFAULT_SUITES = ['p2p-functional', 'p2p-perf'] as const;
 
