@@ -192,6 +192,7 @@ boot_refuses usage.boot_missing_value '--path: the value is missing' "${vm[@]}" 
 boot_refuses usage.boot_unknown_path '--path ring: expected switch, bridge' "${vm[@]}" --path ring -- p2p_functional
 boot_refuses usage.boot_unknown_iommu '--iommu on: expected none, translated or pt' "${vm[@]}" --iommu on -- p2p_functional
 boot_refuses usage.boot_bar_no_power_of_two '--bar 3G: expected a power of two' "${vm[@]}" --bar 3G -- p2p_functional
+boot_refuses usage.boot_no_such_provider '--provider 1: --path switch has 1, counted from 0' "${vm[@]}" --provider 1 -- p2p_functional
 boot_refuses usage.boot_unknown_suite "the bundle has no suite 'p2p_perf'; it has: p2p_functional" "${vm[@]}" -- p2p_perf
 
 # -- the runner of upstream's tests, fed with what programs once printed
@@ -255,7 +256,7 @@ text=$("$work/suites/mm_kselftest" --replay "$upstream/samples/text.txt")
 ! grep -E '^# (test|proof|metric): [^r]|^@oracle' <<<"$text" &&
 	grep -qx '  ok 1 a test whose name has a # sign in it' <<<"$text"; result upstream.text_never_speaks_for_the_farm $? "$text"
 [ "$("$work/suites/kunit" --list | head -1)" = kunit-test ]; result upstream.lists_without_a_kernel $?
-text=$(. "$here/suites.sh" && suite_entries "$work/suites" 1)
+text=$(. "$here/suites.sh" && suite_entries "$work/suites" 1 "$here/../selftests/suites.json")
 grep -q '"name":"kunit",.*"tests":\["kunit-test",' <<<"$text"; result manifest.names_the_tests_of_its_suites $? "$text"
 text=$("$work/suites/kunit" --only nonsense 2>&1)
 [ $? -eq 2 ]; result upstream.unknown_test $? "$text"

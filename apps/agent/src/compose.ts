@@ -42,10 +42,8 @@ function composeBoot(config: MachineConfig['boot']): BootSelect {
   }
 }
 
-function composeDeviceMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
+function composeDeviceMemory(config: MachineConfig['deviceMemory'][number]): DeviceMemory {
+  switch (config.driver) {
     case 'file':
       return createFileMemory(config);
   }
@@ -58,11 +56,12 @@ export function composeMachine(config: MachineConfig): Machine {
     description: config.description,
     labels: config.labels,
     kernelArguments: config.kernelArguments,
+    firmwareMs: config.firmwareSeconds === undefined ? null : config.firmwareSeconds * 1000,
     access: createSshAccess(config.shell),
     power: composePower(config.power),
     disk: composeDisk(config.disk),
     console: composeConsole(config.console),
     boot: composeBoot(config.boot),
-    deviceMemory: composeDeviceMemory(config.deviceMemory),
+    deviceMemory: config.deviceMemory.map(composeDeviceMemory),
   };
 }

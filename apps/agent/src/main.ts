@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
+import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
@@ -34,6 +35,17 @@ function readOptions(): { config: string; accept: string | null } {
     return { config: values.config ?? usage('--config is missing'), accept: values['accept-fingerprint'] ?? null };
   } catch (error) {
     return usage(messageOf(error));
+  }
+}
+
+/** Told when it connects. Builds go on without it: the controller then takes every name. */
+function catalogueOf({ capabilities, kernelDir }: AgentConfig): { catalogue?: Catalogue } {
+  if (!capabilities.includes('build') || kernelDir === undefined) return {};
+  try {
+    return { catalogue: readKernelCatalogue(kernelDir) };
+  } catch (error) {
+    log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
+    return {};
   }
 }
 
@@ -80,6 +92,7 @@ async function run(config: AgentConfig): Promise<void> {
         capabilities: config.capabilities,
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
+        ...catalogueOf(config),
         machines: fleet.states(),
         ...worker.report(),
       }),

@@ -143,7 +143,11 @@ async function insertHardware(sql: Sql): Promise<SampleEvidence['hardware']> {
 async function insertRun(sql: Sql, run: number, hardware: SampleEvidence['hardware'], at: number): Promise<void> {
   const runId = idOf(`run ${run}`);
   const name = `dma_alias, take ${run + 1}`;
-  const spec = RunSpec.parse({ name, builds: STORY_BUILDS.map((build) => ({ name: build, series: [] })) });
+  const spec = RunSpec.parse({
+    name,
+    builds: STORY_BUILDS.map((build) => ({ name: build, series: [] })),
+    suites: [STORY_SUITE],
+  });
   const [started, ended] = [new Date(at - 600_000), new Date(at)];
   const counts: Record<string, number> = {};
   await sql.run(

@@ -5,12 +5,14 @@ import {
   ToAgent,
   type AgentMachine,
   type AttemptEvent,
+  type Catalogue,
   type FromAgent,
   type HeldAttempt,
   type Inventory,
   type SpoolStream,
 } from '@peerlab/contracts';
 import { WebSocket } from 'ws';
+import { SAMPLE_CATALOGUE } from './samples.js';
 
 type Stream = (typeof SpoolStream)['options'][number];
 type Of<T extends ToAgent['type']> = Extract<ToAgent, { type: T }>;
@@ -32,6 +34,8 @@ export interface FakeAgentOptions {
   token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
+  /** What it tells that it can build; null = nothing, as builders older than the catalogue do. */
+  catalogue?: Catalogue | null;
 }
 
 /** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
@@ -55,6 +59,7 @@ export class FakeAgent {
       site: 'test-site',
       token: {},
       protocol: AGENT_PROTOCOL,
+      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : null,
       ...options,
     };
     socket.on('message', (data: Buffer) => {
@@ -88,7 +93,7 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, site, capabilities, buildSlots, testSlots, protocol } = this.#options;
+    const { name: agent, site, capabilities, buildSlots, testSlots, protocol, catalogue } = this.#options;
     this.send({
       type: 'hello',
       protocol,
@@ -100,6 +105,7 @@ export class FakeAgent {
       testSlots,
       machines: this.machines(),
       attempts,
+      ...(catalogue === null ? {} : { catalogue }),
     });
     return this.next('welcome');
   }
