@@ -35,8 +35,8 @@ export const SWITCH_PACE: SwitchPace = { pollMs: 1_000, reachMs: 120_000, againM
  */
 export function switchedPower(control: PowerSwitch, pace: SwitchPace = SWITCH_PACE): Power {
   const bring = async (wanted: 'on' | 'off', signal?: AbortSignal): Promise<void> => {
-    const order = wanted === 'on' ? control.on : control.off;
-    if (!control.tellsState) return order.call(control, signal);
+    const order = (): Promise<void> => (wanted === 'on' ? control.on(signal) : control.off(signal));
+    if (!control.tellsState) return order();
     const start = performance.now();
     let orderedAt: number | null = null;
     let refusal: unknown = null;
@@ -53,7 +53,7 @@ export function switchedPower(control: PowerSwitch, pace: SwitchPace = SWITCH_PA
       if (orderedAt === null || performance.now() - orderedAt >= pace.againMs) {
         orderedAt = performance.now();
         // A BMC may refuse what it is just doing; the state decides.
-        refusal = await order.call(control, signal).then(
+        refusal = await order().then(
           () => null,
           (error: unknown) => error,
         );

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IpmiBmc, RedfishBmc } from '../bmc.js';
+import { adviceOf } from '../errors.js';
 import type { SwitchPace } from '../switched-power.js';
 import { createCommandPower } from './command-power.js';
 import { createIpmiPower } from './ipmi-power.js';
@@ -60,7 +61,7 @@ describe('IPMI, against a simulated BMC', () => {
     writeFileSync(wrong, 'another password');
     const refused = await createIpmiPower(bmcOf({ passwordFile: wrong, cipherSuite: 3 }), PACE)
       .state()
-      .catch((error: unknown) => String((error as Error).message) + String((error as { remedy?: string }).remedy));
+      .catch((error: unknown) => adviceOf(error));
     expect(refused).toContain(wrong);
     expect(refused).not.toContain('another password');
     await sim.stop();
@@ -197,14 +198,8 @@ describe('Redfish, against a service on loopback', () => {
 
   it('sends the password to nobody but the holder of the pinned certificate', async () => {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
-        ...['-subj', '/CN=bmc', '-keyout', key, '-out', cert],
-      ],
-      { stdio: 'ignore' },
-    );
+    const kind = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=bmc'.split(' ');
+    execFileSync('openssl', [...kind, '-keyout', key, '-out', cert], { stdio: 'ignore' });
     const server = createHttps({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) =>
       service.serve(request, response),
     );

@@ -16,10 +16,8 @@ const keyOf = (bmc: IpmiBmc): string => `${bmc.host}:${bmc.port}`;
 /** Arguments for `ipmitool` that lead to a BMC; the password is in a file. */
 export function ipmitoolArguments(bmc: IpmiBmc, cipherSuite: number): string[] {
   const { host, port, user, passwordFile } = bmc;
-  return [
-    ...['-I', 'lanplus', '-H', host, '-p', String(port), '-U', user, '-f', passwordFile],
-    ...['-C', String(cipherSuite), '-N', '3', '-R', '3'],
-  ];
+  const session = ['-I', 'lanplus', '-H', host, '-p', String(port), '-U', user, '-f', passwordFile];
+  return [...session, '-C', String(cipherSuite), '-N', '3', '-R', '3'];
 }
 
 /** The cipher suites to try, the one that worked last first. */
