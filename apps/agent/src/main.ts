@@ -67,7 +67,7 @@ async function run(config: AgentConfig): Promise<void> {
   mkdirSync(config.cacheDir, { recursive: true });
   const machines = config.machines.map((machine) => {
     try {
-      return composeMachine(machine);
+      return composeMachine(machine, config);
     } catch (error) {
       throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
     }
