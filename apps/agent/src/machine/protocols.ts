@@ -84,10 +84,17 @@ export interface Access {
   connect(options: { timeoutMs: number; signal?: AbortSignal }): Promise<Session>;
 }
 
+export type PowerState = 'on' | 'off' | 'unknown';
+
 export interface Power {
-  /** Hard reset. Resolves when the reset was carried out, not when the machine is up. */
+  /** Hard reset; one that is off is switched on. Resolves when that was carried out, not when the machine is up. */
   reset(signal?: AbortSignal): Promise<void>;
-  status(signal?: AbortSignal): Promise<'on' | 'off' | 'unknown'>;
+  state(signal?: AbortSignal): Promise<PowerState>;
+  /**
+   * Off, a pause, and on again: devices that a reset leaves broken begin anew. Resolves when it is on. null = this
+   * power cannot.
+   */
+  readonly cycle: ((signal?: AbortSignal) => Promise<void>) | null;
 }
 
 /** A disk whose owner can throw away, from outside the machine, all that was written to it. */
@@ -182,5 +189,6 @@ export interface Machine {
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;
   readonly console: Console | null;
-  readonly deviceMemory: DeviceMemory | null;
+  /** Of each provider, in the order of their PCI addresses; of those that are not there the host sees nothing. */
+  readonly deviceMemory: readonly DeviceMemory[];
 }
