@@ -95,22 +95,34 @@ function lineUp(rows: readonly (readonly string[])[]): string {
   return [line(head), rule, ...body.map(line)].join('\n');
 }
 
+const OF_SIDE = ['kernel', 'median', 'lowest', 'highest', 'boots', 'samples'];
 const CSV_HEADS = [
-  ...['suite', 'series', 'unit', 'better', 'combination', 'bytes'],
-  ...['a_kernel', 'a_median', 'a_lowest', 'a_highest', 'a_boots', 'a_samples'],
-  ...['b_kernel', 'b_median', 'b_lowest', 'b_highest', 'b_boots', 'b_samples'],
-  ...['ratio', 'ratio_low', 'ratio_high', 'says', 'why', 'p'],
-];
+  'suite,series,unit,better,combination,bytes'.split(','),
+  OF_SIDE.map((name) => `a_${name}`),
+  OF_SIDE.map((name) => `b_${name}`),
+  'ratio,ratio_low,ratio_high,says,why,p'.split(','),
+].flat();
 
 /** The same as CSV with every digit (RFC 4180), a line for each size; the head alone when no metric has a size. */
 export function sizesCsv({ a, b, combinations, metrics }: Comparison): string {
   const rows = sizeSeries(metrics).flatMap(({ suite, series, unit, better, combination, points }) =>
     points.map(({ bytes, metric }) => [
-      ...[suite, series, unit, better, combinations[combination]?.combination.label ?? '', bytes],
-      ...[a.kernel.name, ...spreadCells(metric.a)],
-      ...[b.kernel.name, ...spreadCells(metric.b)],
-      ...[metric.ratio?.value ?? '', metric.ratio?.low ?? '', metric.ratio?.high ?? ''],
-      ...[metric.says, metric.why ?? '', metric.p ?? ''],
+      suite,
+      series,
+      unit,
+      better,
+      combinations[combination]?.combination.label ?? '',
+      bytes,
+      a.kernel.name,
+      ...spreadCells(metric.a),
+      b.kernel.name,
+      ...spreadCells(metric.b),
+      metric.ratio?.value ?? '',
+      metric.ratio?.low ?? '',
+      metric.ratio?.high ?? '',
+      metric.says,
+      metric.why ?? '',
+      metric.p ?? '',
     ]),
   );
   return [CSV_HEADS, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
