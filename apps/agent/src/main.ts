@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
+import { readRecipe } from './catalogue/recipe.js';
 import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
@@ -42,9 +43,19 @@ function readOptions(): { config: string; accept: string | null } {
 function catalogueOf({ capabilities, kernelDir }: AgentConfig): { catalogue?: Catalogue } {
   if (!capabilities.includes('build') || kernelDir === undefined) return {};
   try {
-    return { catalogue: readKernelCatalogue(kernelDir) };
+    return { catalogue: { ...readKernelCatalogue(kernelDir), ...recipeOf(kernelDir) } };
   } catch (error) {
     log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
+    return {};
+  }
+}
+
+/** Without it the controller cannot tell that kernel/ changed since a kernel was built, and nothing else is lost. */
+function recipeOf(kernelDir: string): { recipe?: string } {
+  try {
+    return { recipe: readRecipe(kernelDir) };
+  } catch (error) {
+    log.warn({ err: error, kernelDir }, 'recipe-unreadable');
     return {};
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name } from './ids.js';
+import { Name, Sha256 } from './ids.js';
 
 /** Suites and configurations that one agent may tell of; a dozen are usual. */
 export const CATALOGUE_SUITES_MAX = 256;
@@ -32,11 +32,16 @@ export type CatalogueConfig = z.infer<typeof CatalogueConfig>;
 export const Catalogue = z.object({
   suites: z.array(CatalogueSuite).max(CATALOGUE_SUITES_MAX),
   configs: z.array(CatalogueConfig).max(CATALOGUE_CONFIGS_MAX),
+  /**
+   * Digest of what goes into every kernel that it builds beside the series: its kernel/ folder, its base and its compiler.
+   * Absent from agents that do not tell.
+   */
+  recipe: Sha256.optional(),
 });
 export type Catalogue = z.infer<typeof Catalogue>;
 
 /** What the farm can build and run: the catalogues of its agents as one. */
-export const FarmCatalogue = Catalogue.extend({
+export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
   /**
    * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue
    * never do: names are not checked then.
