@@ -5,7 +5,7 @@ import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contrac
 import { log } from '@peerlab/runtime';
 import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
 import { readRecipe } from './catalogue/recipe.js';
-import { composeMachine } from './compose.js';
+import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
 import { acceptFingerprint } from './job/accept-fingerprint.js';
@@ -65,9 +65,10 @@ async function run(config: AgentConfig): Promise<void> {
   token();
   await lockStateWhenRoom(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
+  const background: BackgroundWork[] = [];
   const machines = config.machines.map((machine) => {
     try {
-      return composeMachine(machine, config);
+      return composeMachine(machine, config, (work) => background.push(work));
     } catch (error) {
       throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
     }
@@ -119,8 +120,10 @@ async function run(config: AgentConfig): Promise<void> {
       },
     },
   );
+  const life = new AbortController();
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
+    life.abort();
     fleet.stop();
     worker.stop();
     link.stop();
@@ -130,6 +133,9 @@ async function run(config: AgentConfig): Promise<void> {
   process.on('SIGINT', stop);
   surviveFaults();
   startWatchdog();
+  for (const work of background) {
+    work(life.signal).catch((error: unknown) => log.error({ err: error }, 'background-work-failed'));
+  }
   worker.start();
   fleet.start();
   link.start();
