@@ -1,8 +1,9 @@
-import { type KtapEvent, type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
+import { type KtapEvent, type WorkSuite, parseKtapLine } from '@peerlab/contracts';
 import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
 import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import type { SerialCrash } from './serial-recorder.js';
+import { isOwn, ownSuiteCommand } from './own-suite.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -23,7 +24,7 @@ const LOOK_EVERY_MS = 50;
  */
 export async function runSuiteOnce(
   context: AttemptContext,
-  suite: SuiteEntry,
+  suite: WorkSuite,
   progress: SuiteProgress,
   timeLeftMs: number,
 ): Promise<SuiteEnd> {
@@ -31,11 +32,11 @@ export async function runSuiteOnce(
   const session = context.connection.require();
   const crashed = serial.watchFrom(serial.next);
   const skip = progress.finished();
-  progress.restart();
-  spool.appendLine(
+  const first = spool.appendLine(
     'test',
     `# suite ${suite.name} on ${machine.name}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
   );
+  progress.restart(first + 1);
   const desk = new OracleDesk(machine.deviceMemory, () => {
     const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
     progress.leaveOut('oracle reads', `a test has read device memory ${limit}`);
@@ -62,7 +63,9 @@ export async function runSuiteOnce(
   };
   const startedAt = performance.now();
   const command = await session.start(
-    suiteCommand(context.paths.folder, suite, { skip, oracle: machine.deviceMemory !== null }),
+    isOwn(suite)
+      ? ownSuiteCommand(context, suite, {})
+      : suiteCommand(context.paths.folder, suite, { skip, oracle: machine.deviceMemory !== null }),
     handlers,
   );
   desk.open((text) => command.writeLine(text));

@@ -13,7 +13,8 @@ import {
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
-import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
+import { checkOffered, completeRun, type Offer } from './offered.js';
+import { checkOwnSuites } from './own-suites.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -21,6 +22,8 @@ export interface PlannableMachine {
   labels: Labels;
   /** Its agent still has it; otherwise its jobs would wait for ever. */
   configured: boolean;
+  /** Whether its agent runs suites that no bundle has. */
+  runsOwnSuites?: boolean | undefined;
   paths: readonly (PeerPath & { combination: Combination })[];
 }
 
@@ -55,7 +58,7 @@ export interface Plan {
  * first client. Pure; offline machines count, their jobs wait.
  */
 export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
-  const spec = withDefaultSuites(given, stock);
+  const spec = completeRun(given, stock);
   const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
@@ -83,7 +86,7 @@ export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stoc
         busy = true;
       }
     }
-    if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
+    if (!busy) unmatched.push({ machine: machine.name, why: whyNoSuite(spec, machine) });
   }
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
   const found = [
@@ -99,6 +102,12 @@ export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stoc
     unmatched,
     problems: limitProblems(found),
   };
+}
+
+function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMachine): string {
+  return ownSuites.length > 0 && runsOwnSuites === false
+    ? 'has an agent that is too old for suites of a run; update it'
+    : 'has no suite left by suiteMachines, builds and what the suites need';
 }
 
 /** Jobs of a run with `repeat`; without it there may be more, as each machine and build has one at most. */
@@ -154,6 +163,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
+  problems.push(...checkOwnSuites(spec, stock.artifacts));
   return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 

@@ -13,6 +13,7 @@ import { Job, Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob } from './job.service.js';
+import { ownArtifacts } from './own-suites.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
@@ -248,6 +249,7 @@ export class RunService {
   async #plan(spec: RunSpec): Promise<Plan> {
     const bundles = new Map<string, string[]>();
     const artifacts = new Set<string>();
+    for (const sha256 of ownArtifacts(spec)) if (await this.#builds.hasArtifact(sha256)) artifacts.add(sha256);
     for (const build of spec.builds) {
       if (build.bundle !== undefined) {
         const bundle = await this.#builds.findBundle(build.bundle);
@@ -278,9 +280,11 @@ function narrowed({ spec, kind, build_name: name, machine, suites }: RowOf<typeo
       name: build.name,
       ...(build.series === undefined ? {} : { series: build.series }),
       ...(build.config === undefined ? {} : { config: build.config }),
+      ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
       ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
     })),
     suites: wanted,
+    ...(spec.ownSuites === undefined ? {} : { ownSuites: spec.ownSuites }),
     machines: { names: [machine] },
     priority: spec.priority,
     timeouts: spec.timeouts,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FailureMemory, NewKnownFailure, RunFailures } from '../schema/failure-memory.js';
-import { Name } from '../schema/ids.js';
+import { SuiteName } from '../schema/ids.js';
 import type { Route } from './route.js';
 
 const AttemptParams = z.object({ attempt: z.uuid() });
@@ -14,7 +14,7 @@ export const FAILURE_ROUTES = {
     access: 'read',
     isHeavy: true,
     params: AttemptParams,
-    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500) }),
     response: FailureMemory,
   },
   /** The failed results of a run, or of one attempt of it, with how often each failure was seen before. */

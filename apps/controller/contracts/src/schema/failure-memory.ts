@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
@@ -22,7 +22,7 @@ export const KnownFailure = z.object({
 export type KnownFailure = z.infer<typeof KnownFailure>;
 
 export const NewKnownFailure = z.strictObject({
-  suite: Name,
+  suite: SuiteName,
   test: z.string().min(1).max(500),
   reason: z.string().trim().min(1).max(500),
   /** In the future, at most KNOWN_DAYS_MAX days from now. */
@@ -48,7 +48,7 @@ export const FAILURE_PLACES_MAX = 20;
  * title of the crash, or else the reason without its numbers, addresses and ids.
  */
 export const FailureMemory = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   verdict: Verdict,
   /** Title of the crash, or the reason, as this result has it. */
@@ -91,7 +91,7 @@ export const RunFailure = z.object({
   attemptId: z.uuid(),
   machine: Name.nullable(),
   build: Name,
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   verdict: Verdict,
   /** The same for equal failures of a test; nothing else can be read from it. */

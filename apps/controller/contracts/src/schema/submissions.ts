@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BuildEstimate, ExpectedStart } from './expected-start.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
 
@@ -41,7 +41,7 @@ export const SubmissionReport = z.object({
       machine: Name,
       combination: z.string(),
       pathKind: PathKind,
-      suites: z.array(Name),
+      suites: z.array(SuiteName),
       /** How often it is booted, in turns with the other builds. */
       boots: z.number().int().positive(),
       start: ExpectedStart,
