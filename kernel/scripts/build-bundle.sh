@@ -368,7 +368,9 @@ features='[]'
 {
 	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \
 		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$features"
-	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
+	# Which end of a pair a module takes: its parameter "devices" names the function.
+	printf '"modules":["peerlab_provider","peerlab_client"],\n'
+	printf '"binds":{"peerlab_provider":"provider","peerlab_client":"client"},\n"suites":[\n'
 	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" \
 		"$work/inputs/selftests/suites.json" | paste -sd, -
 	printf '],\n"files":{'

@@ -42,10 +42,8 @@ function composeBoot(config: MachineConfig['boot']): BootSelect {
   }
 }
 
-function composeDeviceMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
+function composeDeviceMemory(config: MachineConfig['deviceMemory'][number]): DeviceMemory {
+  switch (config.driver) {
     case 'file':
       return createFileMemory(config);
   }
@@ -64,6 +62,6 @@ export function composeMachine(config: MachineConfig): Machine {
     disk: composeDisk(config.disk),
     console: composeConsole(config.console),
     boot: composeBoot(config.boot),
-    deviceMemory: composeDeviceMemory(config.deviceMemory),
+    deviceMemory: config.deviceMemory.map(composeDeviceMemory),
   };
 }

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MachineDefinition, MachinePaths } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, type MachinePaths } from './definition.js';
 import { labDirectory } from './paths.js';
 
 /** A machine with everything that an agent needs to control it. */
@@ -29,7 +29,7 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     console: { driver: 'qemu', logFile: paths.consoleLog },
     disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
     boot: { driver: 'grub' },
-    deviceMemory: { driver: 'file', path: paths.deviceMemory },
+    deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
   }));
 }
 

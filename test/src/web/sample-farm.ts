@@ -352,11 +352,12 @@ export class SampleFarm {
         fitting.length > 0 ? [] : [{ path: 'machines', message: 'no machine matches', remedy: 'see below why' }],
       plan: spec.builds.flatMap((build) =>
         fitting.flatMap((machine) =>
-          machine.paths.map(({ combination, kind }) => ({
+          machine.paths.map(({ combination, kind, provider, client }) => ({
             build: build.name,
             machine: machine.name,
             combination: combination.label,
             pathKind: kind,
+            pair: { provider: provider.address, client: client.address },
             suites: spec.suites,
             boots: spec.repeat ?? 1,
             start: planStart(machine, build.bundle === undefined),

@@ -16,6 +16,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
         aliases: [],
       },
       machine: job.machine,
+      pair: job.pair,
       runId: attempt.run.id,
       runName: attempt.run.name,
       jobId: job.id,

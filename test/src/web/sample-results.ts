@@ -9,6 +9,7 @@ import {
   type Proof,
   type ResultView,
   type RunDetail,
+  pairOf,
   worstVerdict,
 } from '@peerlab/contracts';
 import { SAMPLE_BUILDS } from './sample-builds.js';
@@ -169,6 +170,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     verdict: worstVerdict(results.map(({ verdict }) => verdict)),
     machine: machine.name,
     combination,
+    pair: pairOf(machine.paths[0] ?? null),
     boot: null,
     waiting: null,
     endsInMs: null,
@@ -246,6 +248,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     verdict: null,
     machine: null,
     combination: null,
+    pair: null,
     boot: null,
     waiting: null,
     endsInMs: 214_000,
@@ -259,6 +262,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     state: 'blocked',
     machine: machine.name,
     combination: combinationOfMachine(machine),
+    pair: pairOf(machine.paths[0] ?? null),
     boot: null,
     waiting: 'the kernel build my-series is at 38 %, about 3 min left',
     endsInMs: 310_000,

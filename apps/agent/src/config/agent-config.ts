@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, type ProblemItem, problemItems } from '@peerlab/contracts';
+import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
@@ -63,8 +63,10 @@ export const MachineConfig = z.strictObject({
   /** Without it crashes have no text. */
   console: ConsoleConfig.optional(),
   boot: BootConfig.default({ driver: 'grub' }),
-  /** The host's own view of the provider's memory. */
-  deviceMemory: DeviceMemoryConfig.optional(),
+  /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
+  deviceMemory: z
+    .union([DeviceMemoryConfig.transform((memory) => [memory]), z.array(DeviceMemoryConfig).max(PATH_ENDS_MAX)])
+    .default([]),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
@@ -156,9 +158,7 @@ function absolute(machine: MachineConfig, folder: string): MachineConfig {
       },
     }),
     ...(machine.console && { console: { ...machine.console, logFile: resolve(folder, machine.console.logFile) } }),
-    ...(machine.deviceMemory && {
-      deviceMemory: { ...machine.deviceMemory, path: resolve(folder, machine.deviceMemory.path) },
-    }),
+    deviceMemory: machine.deviceMemory.map((memory) => ({ ...memory, path: resolve(folder, memory.path) })),
   };
 }
 

@@ -100,7 +100,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     power: options.power === false ? null : fake.power,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
-    deviceMemory: createFileMemory({ path: memoryFile }),
+    deviceMemory: [createFileMemory({ path: memoryFile })],
   };
   return {
     fake,

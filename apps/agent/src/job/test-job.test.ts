@@ -157,9 +157,11 @@ describe('a test job on a healthy machine', () => {
     await setUp();
     await runTestJob(context);
     const line = lines('agent').find((text) => text.includes('command line: ')) ?? '';
-    expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 panic=5 oops=panic');
+    expect(line).toContain('root=/dev/vda1 rw console=ttyS0,115200 net.ifnames=0 ');
     expect(line).toContain(`peerlab.nonce=${FAKE_NONCE}`);
+    expect(line).toContain(' panic=5 oops=panic ');
     expect(line).not.toContain('quiet');
+    expect(line).toContain(`peerlab_provider.devices=${context.work.path.provider.address}`);
   });
 
   it('reboots a machine that still runs a left-over candidate first', async () => {

@@ -182,5 +182,6 @@ export interface Machine {
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;
   readonly console: Console | null;
-  readonly deviceMemory: DeviceMemory | null;
+  /** Of each provider, in the order of their PCI addresses; of those that are not there the host sees nothing. */
+  readonly deviceMemory: readonly DeviceMemory[];
 }

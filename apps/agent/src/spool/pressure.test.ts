@@ -69,7 +69,10 @@ describe('a reader that is held back', () => {
       onStderrLine: () => undefined,
       backpressure,
     };
-    const command = await session.start(suiteCommand('/x', suite, { skip: [], oracle: false }), handlers);
+    const command = await session.start(
+      suiteCommand('/x', suite, { skip: [], oracle: false, environment: {} }),
+      handlers,
+    );
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(100);

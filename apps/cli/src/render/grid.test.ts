@@ -17,6 +17,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   },
   build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [] },
   machine,
+  pair: null,
   runId: uuid,
   runName: 'r',
   jobId: uuid,

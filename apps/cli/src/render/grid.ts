@@ -4,6 +4,7 @@ import {
   figureText,
   foldBoots,
   isVirtual,
+  placeNames,
   RATIOS_ONLY,
   unitText,
   type Grid,
@@ -24,8 +25,9 @@ export function renderGrid(source: Grid, colour: boolean): string {
     return only?.boot == null ? '' : own.length > 1 ? bootsStanding(own) : bootText(only.boot);
   };
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
+  const places = placeNames(grid.columns);
   const head = [
-    ['', ...grid.columns.map((c) => c.machine ?? '?')],
+    ['', ...places],
     ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
     ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
     ...(source.columns.some(({ boot }) => boot !== null) ? [['boots', ...bootsOf.map(standingOf)]] : []),
@@ -47,7 +49,7 @@ export function renderGrid(source: Grid, colour: boolean): string {
     }),
   ]);
   if (metrics.length > 0) {
-    parts.push(table([['metric', ...grid.columns.map((c) => `${c.machine ?? '?'}/${c.build.name}`)], ...metrics]));
+    parts.push(table([['metric', ...grid.columns.map((c, at) => `${places[at] ?? '?'}/${c.build.name}`)], ...metrics]));
     if (grid.columns.some(({ combination }) => isVirtual(combination.identity))) parts.push(RATIOS_ONLY);
   }
   const reasons = grid.cells.filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null);
@@ -57,7 +59,7 @@ export function renderGrid(source: Grid, colour: boolean): string {
         .slice(0, 40)
         .map((cell) => {
           const column = grid.columns[cell.column];
-          return `${verdictText(cell.verdict, colour)}  ${column?.machine ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
+          return `${verdictText(cell.verdict, colour)}  ${places[cell.column] ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
         })
         .join('\n') + (reasons.length > 40 ? `\n… and ${reasons.length - 40} more` : ''),
     );

@@ -71,6 +71,7 @@ export { type PerftestProblem } from './rules/perftest/messages.js';
 export * from './rules/perftest/model.js';
 export * from './rules/perftest/read.js';
 export * from './rules/perftest/reader.js';
+export * from './rules/place.js';
 export * from './rules/queue-order.js';
 export * from './rules/repeats.js';
 export * from './rules/run-standing.js';

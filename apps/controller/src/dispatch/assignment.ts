@@ -1,7 +1,7 @@
 import { effectiveTimeouts, type Assignment } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readCatalogue } from '../fleet/catalogue.js';
-import { columnsOf, integer, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Attempt } from '../schema/attempts.js';
 import { Build, Bundle } from '../schema/builds.js';
@@ -20,6 +20,7 @@ const STORED_ASSIGNMENT = {
   sha256: nullable(text),
   size_bytes: nullable(integer),
   forged_fence: columnsOf(Machine).forged_fence,
+  providers: json<string[]>(),
 };
 type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
@@ -29,7 +30,9 @@ export async function readAssignments(queries: Queries, attemptIds: readonly str
   const rows = await queries.rows(
     STORED_ASSIGNMENT,
     `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, r.submitter, u.manifest, u.sha256,
-       a.size_bytes, m.forged_fence
+       a.size_bytes, m.forged_fence,
+       coalesce((select jsonb_agg(distinct p.path #> '{provider,address}')
+         from machine_path p where p.machine = t.machine), '[]') as providers
      from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
        left join machine m on m.name = t.machine
@@ -61,6 +64,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
   ) {
     return null;
   }
+  const { path } = row;
   const wanted = row.suites ?? spec.suites;
   const suites = [...row.manifest.suites.filter(({ name }) => wanted.includes(name)), ...ownWork(spec, wanted)];
   return {
@@ -75,7 +79,8 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
       bundle: { sha256: row.sha256, sizeBytes: row.size_bytes },
       manifest: row.manifest,
       suites,
-      path: row.path,
+      path,
+      otherProviders: row.providers.filter((address) => address !== path.provider.address),
       nonce: row.nonce,
       timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, suites),
     },

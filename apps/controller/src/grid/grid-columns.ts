@@ -1,4 +1,4 @@
-import type { BootNumber, GridColumn } from '@peerlab/contracts';
+import { pairOf, type BootNumber, type GridColumn } from '@peerlab/contracts';
 import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
@@ -10,7 +10,7 @@ import { IS_OPEN, IS_TESTED } from './tested-jobs.js';
 const JOB_COLUMNS = columnsOf(Job);
 const COLUMN = {
   ...COMBINATION,
-  ...pick(JOB_COLUMNS, 'machine', 'run_id', 'build_id', 'state', 'verdict', 'ended_at'),
+  ...pick(JOB_COLUMNS, 'machine', 'path', 'run_id', 'build_id', 'state', 'verdict', 'ended_at'),
   build: json<Omit<GridColumn['build'], 'aliases'>>(),
   run_name: text,
   job_id: uuid,
@@ -59,7 +59,7 @@ export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn
 const NEVER = new Date(0);
 
 /** What a column shows of a job. */
-const JOB = `job.id, run_id, build_id, build_name, position, machine, combination, state, verdict, ended_at, round`;
+const JOB = `job.id, run_id, build_id, build_name, position, machine, path, combination, state, verdict, ended_at, round`;
 
 /** The newest job, and its newest attempt, of the pair that stands last in job_newest among those with `isBelow`. */
 const lastPair = (isBelow: string): string => `
@@ -112,7 +112,7 @@ function columnsSql(runId: string | null): string {
           'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
           'config', u.manifest #> '{config,name}') as build
       from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
-    select c.hash, c.label, c.identity, built.build, j.machine, j.run_id, r.name as run_name, j.id as job_id,
+    select c.hash, c.label, c.identity, built.build, j.machine, j.path, j.run_id, r.name as run_name, j.id as job_id,
       j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,
       (select jsonb_object_agg(s.stream, s.next) from stream s
        where s.attempt_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
@@ -130,6 +130,7 @@ export function gridColumn(row: FoundColumn, newest: Date | undefined): GridColu
     combination: { hash: row.hash, label: row.label, identity: row.identity },
     build: { ...row.build, aliases: [...row.aliases] },
     machine: row.machine,
+    pair: pairOf(row.path),
     runId: row.run_id,
     runName: row.run_name,
     jobId: row.job_id,

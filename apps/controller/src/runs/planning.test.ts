@@ -13,7 +13,7 @@ import { SAMPLE_CATALOGUE, sampleInventory } from '../testing/samples.js';
 import { nearestSelection, planRun, type PlannableMachine, type PlanningStock } from './planning.js';
 
 const CATALOGUE = farmCatalogue([{ catalogue: SAMPLE_CATALOGUE, builds: true }]);
-const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), catalogue: CATALOGUE };
+const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), anyPair: new Set(), catalogue: CATALOGUE };
 
 function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
   const inventory = sampleInventory(kind);
@@ -22,6 +22,21 @@ function machine(name: string, kind: PathKind, labels: Record<string, string> = 
     return { ...path, combination: { hash: 'f'.repeat(64), label: combinationLabel(identity), identity } };
   });
   return { name, labels, configured: true, paths };
+}
+
+/** A machine with one client and a provider for each kind of path. */
+function manyPairs(name: string, kinds: readonly PathKind[]): PlannableMachine {
+  const paths = kinds.flatMap((kind, at) => {
+    const address = `0000:${at.toString(16).padStart(2, '0')}:00.0`;
+    return machine(name, kind)
+      .paths.slice(0, 1)
+      .map((path) => ({
+        ...path,
+        provider: { ...path.provider, address },
+        combination: { ...path.combination, hash: kind === 'BUS_ADDR' ? 'b'.repeat(64) : 'c'.repeat(64) },
+      }));
+  });
+  return { name, labels: {}, configured: true, paths };
 }
 
 const FLEET = [
@@ -126,13 +141,55 @@ describe('planRun', () => {
     expect(plan({}, [bare]).problems[0]?.message).toMatch(/^bare has no provider and client pair/);
   });
 
-  it('tests the pair that the suites use: the first', () => {
-    const [near] = machine('m', 'BUS_ADDR').paths;
-    const [far] = machine('m', 'NOT_SUPPORTED').paths;
-    if (near === undefined || far === undefined) throw new Error('no path');
-    const mixed = { name: 'v-mixed', labels: {}, configured: true, paths: [near, far] };
-    expect(plan({}, [mixed]).jobs.map(({ path }) => path.kind)).toEqual(['BUS_ADDR', 'BUS_ADDR']);
-    expect(plan({ machines: { paths: ['NOT_SUPPORTED'] } }, [mixed]).problems).not.toEqual([]);
+  describe('of a machine with several providers', () => {
+    const mixed = manyPairs('v-mixed', ['BUS_ADDR', 'NOT_SUPPORTED', 'BUS_ADDR']);
+    const builds = [{ name: 'base', series: [] }];
+    const planned = (more: Partial<RunSpecInput>, stock = STOCK) =>
+      plan({ builds, ...more }, [mixed], stock).jobs.map(({ path }) => `${path.provider.address} ${path.kind}`);
+
+    it('tests one pair of each combination: the first', () => {
+      expect(planned({})).toEqual(['0000:00:00.0 BUS_ADDR', '0000:01:00.0 NOT_SUPPORTED']);
+      expect(planned({ pairs: 'distinct' })).toEqual(planned({}));
+    });
+
+    it('tests every pair of a run that asks for all', () => {
+      expect(planned({ pairs: 'all' })).toEqual([
+        '0000:00:00.0 BUS_ADDR',
+        '0000:01:00.0 NOT_SUPPORTED',
+        '0000:02:00.0 BUS_ADDR',
+      ]);
+    });
+
+    it('selects pairs by the kind of their path', () => {
+      expect(planned({ machines: { paths: ['NOT_SUPPORTED'] } })).toEqual(['0000:01:00.0 NOT_SUPPORTED']);
+      expect(planned({ machines: { paths: ['BUS_ADDR'] }, pairs: 'all' })).toHaveLength(2);
+      const suiteMachines = { 'p2p-perf': { paths: ['BUS_ADDR' as const] } };
+      const { jobs } = plan({ builds, suiteMachines }, [mixed]);
+      expect(jobs.map(({ suites }) => suites.length)).toEqual([2, 1]);
+    });
+
+    it('tests the first pair of a bundle whose modules take what they find', () => {
+      const key = 'a'.repeat(64);
+      const stock = (takesAnyPair: boolean) => ({
+        ...STOCK,
+        bundles: new Map([[key, ['own']]]),
+        anyPair: new Set(takesAnyPair ? [key] : []),
+      });
+      const own = { builds: [{ name: 'b', bundle: key }], suites: ['own'], pairs: 'all' as const };
+      expect(planned(own, stock(false))).toEqual(['0000:00:00.0 BUS_ADDR']);
+      expect(planned(own, stock(true))).toHaveLength(3);
+    });
+
+    it('refuses more pairs than a run may have jobs', () => {
+      const crowded = Array.from({ length: 20 }, (_, at) =>
+        manyPairs(
+          `m${at}`,
+          Array.from({ length: 1000 }, () => 'BUS_ADDR' as const),
+        ),
+      );
+      expect(plan({ builds, pairs: 'all' }, crowded).problems).toMatchObject([{ path: 'machines' }]);
+      expect(plan({ builds }, crowded).jobs).toHaveLength(20);
+    });
   });
 
   it('leaves out a machine that its agent was told to forget', () => {

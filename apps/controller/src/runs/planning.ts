@@ -29,6 +29,8 @@ export interface PlannableMachine {
 
 /** What is stored already and may be named by a run. */
 export interface PlanningStock extends Offer {
+  /** Keys of the bundles whose modules take the devices that they are told to; others test the first pair of a machine. */
+  anyPair: ReadonlySet<string>;
   /** Digests of the artifacts that the run names. */
   artifacts: ReadonlySet<string>;
 }
@@ -54,12 +56,11 @@ export interface Plan {
 }
 
 /**
- * builds × selected machines, on the peer path that the suites use: that of the first provider and the
- * first client. Pure; offline machines count, their jobs wait.
+ * builds × selected machines × their pairs of provider and client: one of each combination, or all of them. Pure; offline
+ * machines count, their jobs wait.
  */
-export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
+export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
   const spec = completeRun(given, stock);
-  const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
@@ -78,10 +79,17 @@ export function planRun(given: RunSpec, fleet: readonly PlannableMachine[], stoc
       continue;
     }
     let busy = false;
-    for (const { combination, ...path } of machine.paths) {
-      for (const [buildIndex, build] of spec.builds.entries()) {
-        const suites = suitesFor(spec, build, machine);
-        if (suites.length === 0) continue;
+    if (jobs.length > JOBS_MAX) break;
+    for (const [buildIndex, build] of spec.builds.entries()) {
+      const isFree = build.bundle === undefined || stock.anyPair.has(build.bundle);
+      const pairs = isFree ? machine.paths : machine.paths.slice(0, 1);
+      const testable = pairs.flatMap((pair) => {
+        const alone = { ...machine, paths: [pair] };
+        const suites = whyNotSelected(spec.machines, alone) === null ? suitesFor(spec, build, alone) : [];
+        return suites.length === 0 ? [] : [{ pair, suites }];
+      });
+      for (const { pair, suites } of spec.pairs === 'all' ? testable : distinct(testable)) {
+        const { combination, ...path } = pair;
         jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites, boot: 1 });
         busy = true;
       }
@@ -110,15 +118,29 @@ function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMac
     : 'has no suite left by suiteMachines, builds and what the suites need';
 }
 
-/** Jobs of a run with `repeat`; without it there may be more, as each machine and build has one at most. */
-const REPEATED_JOBS_MAX = 16_000;
+/** The first pair of each combination. */
+function distinct<T extends { pair: { combination: Combination } }>(testable: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return testable.filter(({ pair: { combination } }) => {
+    if (seen.has(combination.hash)) return false;
+    seen.add(combination.hash);
+    return true;
+  });
+}
+
+/** Test jobs of a run: 8 builds on the 2000 machines that an agent may have. */
+const JOBS_MAX = 16_000;
 
 function tooManyJobs(once: number, repeat = 1): ProblemItem[] {
-  if (repeat === 1 || once * repeat <= REPEATED_JOBS_MAX) return [];
+  if (once * repeat <= JOBS_MAX) return [];
+  if (once > JOBS_MAX) {
+    const message = `there are more than ${JOBS_MAX} pairs of a build and a pair of devices`;
+    return [{ path: 'machines', message, remedy: 'select fewer machines' }];
+  }
   return [
     {
       path: 'repeat',
-      message: `${repeat} boots of ${once} pairs of a build and a machine are more than ${REPEATED_JOBS_MAX}`,
+      message: `${repeat} boots of ${once} pairs of a build and a machine are more than ${JOBS_MAX}`,
       remedy: 'repeat less, or name fewer machines',
     },
   ];
@@ -211,7 +233,7 @@ function nothingMatches(
   }));
 }
 
-function without(selection: MachineSelection, key: 'names' | 'paths'): MachineSelection {
+function without(selection: MachineSelection, key: 'names' | 'paths' | 'combinations'): MachineSelection {
   const rest = { ...selection };
   delete rest[key];
   return rest;
@@ -270,6 +292,11 @@ function conditionsOf(selection: MachineSelection): Condition[] {
   if (selection.paths !== undefined) {
     const { paths } = selection;
     conditions.push({ text: `paths ${paths.join(', ')}`, only: { paths }, drop: (left) => without(left, 'paths') });
+  }
+  if (selection.combinations !== undefined) {
+    const { combinations } = selection;
+    const text = `combinations ${fewOf(combinations.map((hash) => hash.slice(0, 12)))}`;
+    conditions.push({ text, only: { combinations }, drop: (left) => without(left, 'combinations') });
   }
   for (const [key, value] of Object.entries(selection.labels ?? {})) {
     conditions.push({

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  AttemptSummary,
-  BootNumber,
-  Combination,
-  JobView,
-  ListedRun,
-  RunDetail,
-  RunProgress,
-  RunSummary,
+import {
+  pairOf,
+  type AttemptSummary,
+  type BootNumber,
+  type Combination,
+  type JobView,
+  type ListedRun,
+  type RunDetail,
+  type RunProgress,
+  type RunSummary,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
 import { BOOT } from '../platform/database/boot-number.js';
@@ -31,7 +32,7 @@ const PIN = { by: text, reason: nullable(text), at: time };
 type StoredRun = RowOf<typeof RUN>;
 
 const JOB_OF_RUN = {
-  ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'note'),
+  ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'path', 'note'),
   build: text,
   combination: nullable(json<Combination>()),
   boot: nullable(json<BootNumber>()),
@@ -118,7 +119,7 @@ export class RunView {
   async #jobs(runId: string): Promise<JobOfRun[]> {
     return this.#sql.rows(
       JOB_OF_RUN,
-      `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.note,
+      `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.path, j.note,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
          ${BOOT} as boot,
@@ -174,6 +175,7 @@ function jobView(
     verdict,
     machine,
     combination,
+    pair: pairOf(job.path),
     boot: job.boot,
     waiting,
     endsInMs,

@@ -72,6 +72,7 @@ function plan(text: string): unknown {
   return planRun({ ...spec, machines: { names } }, fleet, {
     bundles: new Map(),
     artifacts: new Set(),
+    anyPair: new Set(),
     catalogue: farmCatalogue([{ catalogue: SAMPLE_CATALOGUE, builds: true }]),
   });
 }

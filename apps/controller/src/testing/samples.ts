@@ -55,6 +55,13 @@ export function sampleInventory(kind: PathKind): Inventory {
   };
 }
 
+/** As v-mixed of the virtual lab: a provider below the client's switch, and a second one on an Intel root port. */
+export function mixedInventory(): Inventory {
+  const { cpu } = sampleInventory('NOT_SUPPORTED');
+  const near = sampleInventory('BUS_ADDR');
+  return { ...near, cpu, functions: [...near.functions, pciFunction('0000:05:00.0', '1af4:1110', '050000', [])] };
+}
+
 /** A bundle with a functional suite of three tests and a performance suite. */
 export function sampleManifest(name: string, dmaAlias = true): BundleManifest {
   const suite = (suiteName: string, kind: 'functional' | 'performance', tests: string[]) => ({
@@ -76,6 +83,7 @@ export function sampleManifest(name: string, dmaAlias = true): BundleManifest {
     toolchain: 'gcc 12',
     features: dmaAlias ? ['dma_alias'] : [],
     modules: ['p2pvram'],
+    binds: { p2pvram: 'provider' },
     suites: [suite('p2p-functional', 'functional', ['F01', 'F02', 'F03']), suite('p2p-perf', 'performance', ['P01'])],
     files: {},
   };

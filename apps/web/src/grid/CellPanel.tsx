@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { bootText, foldCell, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
+import { bootText, foldCell, pairText, placeNames, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
@@ -39,6 +39,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
     enabled: verdict !== null && at?.attemptId != null,
   });
   const cell = query.data;
+  const places = placeNames(grid.columns);
   const alike = alikeCells(grid, { row, column }).size;
   if (at === undefined || what === undefined) return null;
   return (
@@ -50,6 +51,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
             {at.machine}
           </Link>
         )}
+        {at.pair !== null && <span className="muted">{pairText(at.pair)}</span>}
         <span>
           kernel{' '}
           <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
@@ -85,7 +87,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
         </QuerySection>
       )}
       {cell !== undefined && at.attemptId !== null && VERDICT_TABLE[cell.verdict].wrong && (
-        <FailureMemory attempt={at.attemptId} suite={what.suite} test={what.test} />
+        <FailureMemory attempt={at.attemptId} subject={{ suite: what.suite, test: what.test }} />
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (
@@ -148,7 +150,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
               <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
                 {there === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={there} />}
                 <span>
-                  {other.machine ?? other.combination.label}
+                  {other.machine === null ? other.combination.label : places[index]}
                   <span className="muted">
                     {' '}
                     {other.build.name}

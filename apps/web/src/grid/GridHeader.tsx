@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { bootsStanding, bootText, cpuFamilyName, type GridColumn } from '@peerlab/contracts';
+import { bootsStanding, bootText, cpuFamilyName, pairText, type GridColumn } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -174,6 +174,7 @@ function columnTitle(column: GridColumn, boots: string | null): string {
     `${build.name}, ${build.release ?? 'release unknown'}`,
     ...(boots === null ? [] : [boots]),
     ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
+    ...(column.pair === null ? [] : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
     ...(build.aliases.length === 0 ? [] : [`the same kernel as ${build.aliases.join(', ')}`]),
     ...(build.features?.length ? [`has ${build.features.join(', ')}`] : []),
     ...(at === null ? [] : [new Date(at).toLocaleString()]),

@@ -37,6 +37,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
       aliases: [],
     },
     machine,
+    pair: null,
     runId: '00000000-0000-4000-8000-000000000000',
     runName: 'r',
     jobId: '00000000-0000-4000-8000-000000000000',

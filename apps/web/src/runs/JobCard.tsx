@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { aboutText, bootText, buildEstimateText, type JobView } from '@peerlab/contracts';
+import { aboutText, bootText, buildEstimateText, pairText, type JobView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { waitingText } from './waiting-text.js';
@@ -47,7 +47,12 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
           {(job.state !== 'ended' || job.verdict === null) && <StateBadge state={job.state} />}
         </span>
       </header>
-      {job.combination !== null && <p className="muted">{job.combination.label}</p>}
+      {job.combination !== null && (
+        <p className="muted">
+          {job.combination.label}
+          {job.pair !== null && ` · ${pairText(job.pair)}`}
+        </p>
+      )}
       {job.waiting !== null && (
         <p className="notice notice-quiet">
           <span aria-hidden="true">◔</span> {waitingText(job.waiting)}

@@ -273,6 +273,14 @@ function Machines({
         problem={problem}
         onChange={(paths) => onChange(setList(yaml, ['machines', 'paths'], paths))}
       />
+      <label>
+        <input
+          type="checkbox"
+          checked={form.allPairs}
+          onChange={({ target }) => onChange(setField(yaml, ['pairs'], target.checked ? 'all' : undefined))}
+        />
+        every provider and client pair, not one of each combination
+      </label>
       {labels.length > 0 && (
         <p className="muted">
           and labels {labels.map(([key, value]) => `${key}=${value}`).join(', ')} (change them in the YAML)

@@ -35,6 +35,7 @@ describe('readForm', () => {
       suites: ['p2p-functional'],
       names: [],
       paths: [],
+      allPairs: false,
       labels: { cpu: 'amd' },
       priority: 50,
       repeat: 1,

@@ -5,6 +5,7 @@ import { output, quote, script } from '../../machine/command.js';
 import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
+import { deviceArguments } from '../chosen-devices.js';
 import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
@@ -63,7 +64,10 @@ export async function flash(context: AttemptContext): Promise<string> {
   const root = await rootDevice(session);
   const noRoot = namesPlainRoot(defaultKernel.commandLine) ? null : whyNoPlainRoot(root);
   if (noRoot !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${noRoot}`);
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, context.machine.kernelArguments);
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, [
+    ...context.machine.kernelArguments,
+    ...deviceArguments(work),
+  ]);
   const tooLong = whyTooLong(commandLine, paths.kernel);
   if (tooLong !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${tooLong}`);
   context.spool.updateRecord({ commandLine });

@@ -9,6 +9,7 @@ const column = (build: string, boot: number | null, more: Partial<GridColumn> = 
   combination: { hash: 'c' } as GridColumn['combination'],
   build: { id: build, name: build, release: null, buildId: build, features: null, config: null, aliases: [] },
   machine: 'm',
+  pair: { provider: '0000:03:00.0', client: '0000:04:00.0' },
   runId: 'run',
   runName: 'run',
   jobId: `${build} ${boot}`,
@@ -76,12 +77,18 @@ describe('the boots of one kernel on one machine', () => {
     expect(bootsStanding(columns)).toBe('3 boots, 1 went wrong');
   });
 
-  it('of other machines, kernels and runs stay apart, and without repeat nothing is folded', () => {
+  it('of other machines, devices, kernels and runs stay apart, and without repeat nothing is folded', () => {
     const apart = grid(
-      [column('base', 1), column('base', 2, { machine: 'n' }), column('new', 1), column('new', 1, { runId: 'other' })],
-      ['PPPP'],
+      [
+        column('base', 1),
+        column('base', 2, { machine: 'n' }),
+        column('base', 2, { pair: { provider: 'b', client: 'c' } }),
+        column('new', 1),
+        column('new', 1, { runId: 'other' }),
+      ],
+      ['PPPPP'],
     );
-    expect(foldBoots(apart).bootsOf).toEqual([[0], [1], [2], [3]]);
+    expect(foldBoots(apart).bootsOf).toEqual([[0], [1], [2], [3], [4]]);
     expect(foldBoots(apart).grid).toBe(apart);
   });
 

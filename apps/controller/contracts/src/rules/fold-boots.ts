@@ -1,5 +1,6 @@
 import type { BootNumber } from '../schema/boot-number.js';
 import { PENDING_LETTER, type Grid, type GridCell, type GridColumn } from '../schema/grid.js';
+import { pairText } from '../schema/paths.js';
 import type { JobState } from '../schema/states.js';
 import { VERDICT_BY_LETTER, VERDICT_TABLE } from '../schema/verdict.js';
 import { judgeRepeats } from './repeats.js';
@@ -66,11 +67,12 @@ export function foldBoots(source: Grid): FoldedGrid {
   return { grid: { ...source, columns, rows, notes, cells, metrics }, bootsOf: groups };
 }
 
-/** The columns of each kernel on each machine. */
+/** The columns of each kernel on each machine and pair of devices. */
 function groupBoots(columns: readonly GridColumn[]): number[][] {
   const groups = new Map<string, number[]>();
-  columns.forEach(({ boot, combination, build, machine, runId }, index) => {
-    const key = boot === null ? String(index) : [runId, combination.hash, build.id, machine].join(' ');
+  columns.forEach(({ boot, combination, build, machine, pair, runId }, index) => {
+    const devices = pair === null ? '' : pairText(pair);
+    const key = boot === null ? String(index) : [runId, combination.hash, build.id, machine, devices].join(' ');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [index]);
     else group.push(index);

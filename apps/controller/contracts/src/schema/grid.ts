@@ -4,6 +4,7 @@ import { Combination } from './combination.js';
 import { Name, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
+import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
@@ -26,6 +27,8 @@ export const GridColumn = z.object({
     aliases: z.array(Name).default([]),
   }),
   machine: Name.nullable(),
+  /** The devices that were tested there. */
+  pair: DevicePair.nullable().default(null),
   runId: z.uuid(),
   runName: z.string(),
   jobId: z.uuid(),

@@ -66,12 +66,20 @@ describe('effectiveTimeouts', () => {
 });
 
 describe('whyNotSelected', () => {
-  const machine = { name: 'v-switch', labels: { lab: 'virtual' }, paths: [{ kind: 'BUS_ADDR' as const }] };
+  const machine = {
+    name: 'v-switch',
+    labels: { lab: 'virtual' },
+    paths: [{ kind: 'BUS_ADDR' as const, combination: { hash: 'a'.repeat(64) } }],
+  };
   it('says which condition fails', () => {
     expect(whyNotSelected({}, machine)).toBeNull();
     expect(whyNotSelected({ names: ['other'] }, machine)).toContain('other');
     expect(whyNotSelected({ labels: { lab: 'real' } }, machine)).toBe('has no label lab=real (it has lab=virtual)');
     expect(whyNotSelected({ paths: ['NOT_SUPPORTED'] }, machine)).toContain('NOT_SUPPORTED');
+    expect(whyNotSelected({ combinations: ['a'.repeat(64)] }, machine)).toBeNull();
+    expect(whyNotSelected({ combinations: ['b'.repeat(64)] }, machine)).toBe(
+      'has no pair of the combination bbbbbbbbbbbb',
+    );
   });
 });
 

@@ -31,11 +31,24 @@ const SelectedLabels = Labels.refine((labels) => Object.keys(labels).length <= S
   error: `at most ${SELECTED_LABELS_MAX} labels`,
 });
 
+/** Combinations that a selection may name. */
+const SELECTED_COMBINATIONS_MAX = 500;
+
 export const MachineSelection = z.strictObject({
   /** Empty or absent means any. All given conditions must hold. */
   names: z.array(Name).max(2000).optional().describe('only these machines; none named = any'),
   labels: SelectedLabels.optional().describe('only machines with all of these labels'),
-  paths: z.array(PathKind).min(1).optional().describe('only machines whose peer path is of one of these kinds'),
+  paths: z
+    .array(PathKind)
+    .min(1)
+    .optional()
+    .describe('only provider and client pairs whose path is of one of these kinds'),
+  combinations: z
+    .array(Sha256)
+    .min(1)
+    .max(SELECTED_COMBINATIONS_MAX)
+    .optional()
+    .describe('only pairs of these hardware combinations, by their hashes'),
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
@@ -133,6 +146,10 @@ const FIELDS = {
     .optional()
     .describe('suites that run only on those of the run’s machines that also match here'),
   machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+  pairs: z
+    .enum(['distinct', 'all'])
+    .optional()
+    .describe('provider and client pairs of a machine: one of each combination (distinct, the default), or all'),
   priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
   repeat: z
     .number()
@@ -219,7 +236,7 @@ export function unknownSuites(
 export interface SelectableMachine {
   name: string;
   labels: Labels;
-  paths: readonly { kind: PathKind }[];
+  paths: readonly { kind: PathKind; combination: { hash: string } }[];
   /** Whether its agent runs suites that no bundle has; those older than the catalogue do not. */
   runsOwnSuites?: boolean | undefined;
 }
@@ -245,6 +262,10 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
   const wanted = selection.paths;
   if (wanted !== undefined && !machine.paths.some((path) => wanted.includes(path.kind))) {
     return `has no path of kind ${wanted.join(' or ')}`;
+  }
+  const { combinations } = selection;
+  if (combinations !== undefined && !machine.paths.some(({ combination }) => combinations.includes(combination.hash))) {
+    return `has no pair of the combination ${fewOf(combinations.map((hash) => hash.slice(0, 12)))}`;
   }
   return null;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
 import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
@@ -137,6 +138,8 @@ export const Work = z.discriminatedUnion('kind', [
     manifest: BundleManifest,
     suites: z.array(WorkSuite).max(LIST_MAX),
     path: PeerPath,
+    /** The machine's other providers: some tests need two. Older controllers do not say. */
+    otherProviders: z.array(PeerPath.shape.provider.shape.address).max(PATH_ENDS_MAX).optional(),
     /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,

@@ -40,7 +40,7 @@ function take(marked: string, label: string): string {
 
 /** A suite may be written out instead of named. */
 const SUITE = Object.keys(SuiteDefinition.shape);
-const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'priority', 'repeat', 'timeouts'];
+const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'pairs', 'priority', 'repeat', 'timeouts'];
 
 describe('keys', () => {
   it('of the run, in its order, without those given before or after', () => {
@@ -48,6 +48,7 @@ describe('keys', () => {
     expect(at('name: x\n▮\nbuilds: []\nsuites: [kunit]\n').labels).toEqual([
       'suiteMachines',
       'machines',
+      'pairs',
       'priority',
       'repeat',
       'timeouts',
@@ -70,9 +71,9 @@ describe('keys', () => {
 
   it('of maps within, also when what follows is given', () => {
     expect(at('timeouts:\n  ▮\n  bootSeconds: 20\n').labels).toEqual(['attemptSeconds']);
-    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels']);
+    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels', 'combinations']);
     expect(at('suites: [kunit]\nsuiteMachines:\n  ▮').labels).toEqual(['kunit']);
-    expect(at('suiteMachines:\n  kunit:\n    na▮').labels).toEqual(['names', 'labels', 'paths']);
+    expect(at('suiteMachines:\n  kunit:\n    na▮').labels).toEqual(['names', 'labels', 'paths', 'combinations']);
     expect(at('machines:\n  labels:\n    ▮').labels).toEqual(['lab']);
   });
 

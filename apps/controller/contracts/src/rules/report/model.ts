@@ -2,6 +2,7 @@ import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
 import { isVirtual } from '../combination.js';
 import { foldBoots } from '../fold-boots.js';
+import { placeNames } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
 import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
@@ -62,15 +63,19 @@ const SLOWEST_MAX = 10;
 export function reportOfRun(run: RunDetail, source: Grid, machines: readonly MachineSummary[]): RunReport {
   const { grid, bootsOf } = foldBoots(source);
   const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
-  const placeOf = ({ machine, combination: { identity }, build }: GridColumn): Place => ({
-    machine: machine ?? '?',
+  const placeOf = ({ machine, combination: { identity }, build }: GridColumn, name: string): Place => ({
+    machine: name,
     topology: topology.get(machine ?? '') ?? '',
     pathKind: identity.pathKind,
     iommu: identity.platform.iommu,
     build: build.name,
     config: build.config ?? '?',
   });
-  const places = grid.columns.map(placeOf);
+  const placesOf = (columns: readonly GridColumn[]): Place[] => {
+    const names = placeNames(columns);
+    return columns.map((column, at) => placeOf(column, names[at] ?? '?'));
+  };
+  const places = placesOf(grid.columns);
   const builds = new Map(
     grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
   );
@@ -104,7 +109,7 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
       const failure = attempts.at(-1)?.failure;
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
     }),
-    machines: machineMetrics(source, source.columns.map(placeOf)),
+    machines: machineMetrics(source, placesOf(source.columns)),
     isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
 }

@@ -28,6 +28,7 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
       config: 'debug',
     },
     machine,
+    pair: null,
     runId: uuid,
     runName: 'r',
     jobId: uuid,
