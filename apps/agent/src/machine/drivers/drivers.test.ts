@@ -215,7 +215,7 @@ describe('qemu power', () => {
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const power = createQemuPower({ qmpSocket: path });
     await power.reset();
-    expect(await power.status()).toBe('on');
+    expect(await power.state()).toBe('on');
     expect(asked).toEqual(['qmp_capabilities', 'system_reset', 'qmp_capabilities', 'query-status']);
     server.close();
   });

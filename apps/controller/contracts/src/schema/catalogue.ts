@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name } from './ids.js';
+import { Name, Sha256 } from './ids.js';
 import { ABOUT_MAX, SuiteDefinition } from './suite.js';
 
 /** Suites and configurations that one agent may tell of; a dozen are usual. */
@@ -38,11 +38,16 @@ export const Catalogue = z.object({
   configs: z.array(CatalogueConfig).max(CATALOGUE_CONFIGS_MAX),
   /** Suites of a lab, as their files say; they run with any kernel. */
   labSuites: z.array(SuiteDefinition).max(LAB_SUITES_MAX).optional(),
+  /**
+   * Digest of what goes into every kernel that it builds beside the series: its kernel/ folder, its base and its compiler.
+   * Absent from agents that do not tell.
+   */
+  recipe: Sha256.optional(),
 });
 export type Catalogue = z.infer<typeof Catalogue>;
 
 /** What the farm can build and run: the catalogues of its agents as one. */
-export const FarmCatalogue = Catalogue.extend({
+export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
   labSuites: z.array(SuiteDefinition).max(FARM_LAB_SUITES_MAX),
   /**
    * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue

@@ -75,6 +75,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
     manifest: BundleManifest,
     bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
     cached: z.boolean(),
+    /** The recipe of the agent's catalogue that it was built by; absent where the agent does not tell. */
+    recipe: Sha256.optional(),
   }),
   z.object({ type: z.literal('build-failed'), error: BuildError }),
   z.object({
