@@ -6,7 +6,7 @@ import { log } from '@peerlab/runtime';
 import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
 import { readLabSuites } from './catalogue/lab-suites.js';
 import { readRecipe } from './catalogue/recipe.js';
-import { composeMachine } from './compose.js';
+import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
 import { acceptFingerprint } from './job/accept-fingerprint.js';
@@ -72,9 +72,10 @@ async function run(config: AgentConfig): Promise<void> {
   const labSuites = config.suitesDir === undefined ? [] : readLabSuites(config.suitesDir);
   await lockStateWhenRoom(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
+  const background: BackgroundWork[] = [];
   const machines = config.machines.map((machine) => {
     try {
-      return composeMachine(machine, config);
+      return composeMachine(machine, config, (work) => background.push(work));
     } catch (error) {
       throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
     }
@@ -126,8 +127,10 @@ async function run(config: AgentConfig): Promise<void> {
       },
     },
   );
+  const life = new AbortController();
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
+    life.abort();
     fleet.stop();
     worker.stop();
     link.stop();
@@ -137,6 +140,9 @@ async function run(config: AgentConfig): Promise<void> {
   process.on('SIGINT', stop);
   surviveFaults();
   startWatchdog();
+  for (const work of background) {
+    work(life.signal).catch((error: unknown) => log.error({ err: error }, 'background-work-failed'));
+  }
   worker.start();
   fleet.start();
   link.start();

@@ -52,7 +52,8 @@ export const GridCell = z.object({
   verdict: Verdict,
   reason: z.string().nullable(),
   durationMs: z.number().nullable(),
-  proof: Proof.nullable(),
+  /** Its place in `proofs` of the grid. */
+  proof: z.number().int().nonnegative().nullable(),
   log: EvidenceLines,
 });
 export type GridCell = z.infer<typeof GridCell>;
@@ -111,6 +112,8 @@ export const Grid = z.object({
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
   /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
+  /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */
+  proofs: z.array(Proof),
   metrics: z.array(GridMetricRow),
   generatedAt: Time,
 });
