@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AttemptEvent, OwnSuite, SCRIPT_FILE, type TestResult } from '@peerlab/contracts';
+import { OwnSuite, SCRIPT_FILE, type TestResult } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, FAKE_SUITE, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
@@ -140,7 +140,7 @@ describe('a job with a suite of its run', () => {
     return spool
       .file('events')
       .read(0, 10_000, 1e9)
-      .flatMap((entry) => ('event' in entry ? [entry.event as AttemptEvent] : []))
+      .flatMap((entry) => ('event' in entry ? [entry.event] : []))
       .flatMap((event) => (event.type === 'result' && event.result.suite !== 'farm' ? [event.result] : []));
   }
   const shown = (all: readonly TestResult[]) =>
