@@ -11,7 +11,7 @@ import {
   type AttemptDetail,
   type LogStream,
 } from '@peerlab/contracts';
-import { useEffect, useEffectEvent, type ReactNode } from 'react';
+import { useEffect, useEffectEvent, useRef, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
@@ -146,11 +146,16 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
     (line) =>
       void navigate({ search: (before) => ({ ...before, view: 'log', line, to: undefined }), hash: '', replace: true }),
   );
+  const tabs = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the tabs are wider than the screen.
+    tabs.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [view, stream]);
   const { q, regex, case: isCase, hits, wrap, time } = search;
   const kept = { q, regex, case: isCase, hits, wrap, time };
   return (
     <>
-      <nav className="tabs" aria-label="Views of the attempt">
+      <nav ref={tabs} className="tabs" aria-label="Views of the attempt">
         <Link
           from={route.id}
           to="."
