@@ -119,17 +119,19 @@ export function LogView(props: LogViewProps): ReactNode {
     if (typeof begin === 'number' && typeof last === 'number' && rows.count > 0) store.ensure(begin, last);
   }, [store, version, from, to, rows, showsHits]);
 
-  /** Lines in view must not vanish below a folded stage when it becomes known where stages begin. */
-  const settle = useEffectEvent(() => {
+  const [settled, setSettled] = useState<typeof starts>(null);
+  if (starts !== settled) {
+    // It became known where stages begin: what the reader looks at must not vanish below a folded one.
+    setSettled(starts);
     const wanted = found !== null ? { first: found + 1, last: found + 1 } : marked;
-    if (wanted === null) return;
-    const hidden = spans.filter((span) => span.from < wanted.last && wanted.first <= span.to);
-    setFolded((before) => new Set([...before].filter((stage) => !hidden.some((span) => span.stage === stage))));
-    setTarget({ line: wanted.first - 1 });
-  });
-  useEffect(() => {
-    if (starts !== null) settle();
-  }, [starts]);
+    if (wanted !== null) {
+      const hidden = new Set(
+        spans.filter((span) => span.from < wanted.last && wanted.first <= span.to).map(({ stage }) => stage),
+      );
+      setFolded((before) => new Set([...before].filter((stage) => !hidden.has(stage))));
+      setTarget({ line: wanted.first - 1 });
+    }
+  }
 
   const isFollowing = pausedAt === null;
   useEffect(() => {

@@ -11,7 +11,7 @@ import {
   type AttemptDetail,
   type LogStream,
 } from '@peerlab/contracts';
-import { useEffect, useEffectEvent, useRef, type ReactNode } from 'react';
+import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
@@ -136,6 +136,9 @@ function AttemptStanding({ attempt }: { attempt: AttemptDetail }): ReactNode {
   );
 }
 
+/** On a phone the tabs are wider than the screen. */
+const revealTab = (tab: HTMLElement | null): void => tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+
 function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
@@ -146,20 +149,16 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
     (line) =>
       void navigate({ search: (before) => ({ ...before, view: 'log', line, to: undefined }), hash: '', replace: true }),
   );
-  const tabs = useRef<HTMLElement>(null);
-  useEffect(() => {
-    // On a phone the tabs are wider than the screen.
-    tabs.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [view, stream]);
   const { q, regex, case: isCase, hits, wrap, time } = search;
   const kept = { q, regex, case: isCase, hits, wrap, time };
   return (
     <>
-      <nav ref={tabs} className="tabs" aria-label="Views of the attempt">
+      <nav className="tabs" aria-label="Views of the attempt">
         <Link
           from={route.id}
           to="."
           search={(before) => ({ ...before, view: 'evidence' as const })}
+          ref={view === 'evidence' ? revealTab : null}
           aria-current={view === 'evidence' ? 'page' : undefined}
           className={view === 'evidence' ? 'tab tab-open' : 'tab'}
         >
@@ -173,6 +172,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
               from={route.id}
               to="."
               search={{ view: 'log', stream: each.stream, ...kept }}
+              ref={isOpen ? revealTab : null}
               aria-current={isOpen ? 'page' : undefined}
               className={`tab stream-${each.stream}${isOpen ? ' tab-open' : ''}`}
             >
@@ -190,6 +190,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
             from={route.id}
             to="."
             search={{ view: 'log', stream: 'all', ...kept }}
+            ref={view === 'log' && stream === 'all' ? revealTab : null}
             aria-current={view === 'log' && stream === 'all' ? 'page' : undefined}
             className={view === 'log' && stream === 'all' ? 'tab tab-open' : 'tab'}
           >
@@ -200,6 +201,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           from={route.id}
           to="."
           search={{ view: 'files', ...kept }}
+          ref={view === 'files' ? revealTab : null}
           aria-current={view === 'files' ? 'page' : undefined}
           className={view === 'files' ? 'tab tab-open' : 'tab'}
         >
