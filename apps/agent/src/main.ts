@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, type Catalogue, type FromAgent, type SuiteDefinition } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
+import { readLabSuites } from './catalogue/lab-suites.js';
 import { readRecipe } from './catalogue/recipe.js';
 import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
@@ -40,10 +41,15 @@ function readOptions(): { config: string; accept: string | null } {
 }
 
 /** Told when it connects. Builds go on without it: the controller then takes every name. */
-function catalogueOf({ capabilities, kernelDir }: AgentConfig): { catalogue?: Catalogue } {
-  if (!capabilities.includes('build') || kernelDir === undefined) return {};
+function catalogueOf(
+  { capabilities, kernelDir }: AgentConfig,
+  labSuites: SuiteDefinition[],
+): { catalogue?: Catalogue } {
+  if (!capabilities.includes('build') || kernelDir === undefined) {
+    return { catalogue: { suites: [], configs: [], labSuites } };
+  }
   try {
-    return { catalogue: { ...readKernelCatalogue(kernelDir), ...recipeOf(kernelDir) } };
+    return { catalogue: { ...readKernelCatalogue(kernelDir), labSuites, ...recipeOf(kernelDir) } };
   } catch (error) {
     log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
     return {};
@@ -63,6 +69,7 @@ function recipeOf(kernelDir: string): { recipe?: string } {
 async function run(config: AgentConfig): Promise<void> {
   const token = (): string => readToken(config.tokenFile);
   token();
+  const labSuites = config.suitesDir === undefined ? [] : readLabSuites(config.suitesDir);
   await lockStateWhenRoom(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
   const background: BackgroundWork[] = [];
@@ -104,7 +111,7 @@ async function run(config: AgentConfig): Promise<void> {
         capabilities: config.capabilities,
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
-        ...catalogueOf(config),
+        ...catalogueOf(config, labSuites),
         machines: fleet.states(),
         ...worker.report(),
       }),
