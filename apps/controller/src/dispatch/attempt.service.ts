@@ -8,6 +8,7 @@ import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
+import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
 import { Result } from '../schema/results.js';
@@ -157,7 +158,7 @@ export function testContext(attempt: LockedAttempt): TestContext {
   return {
     attemptId: attempt.id,
     pathKind: attempt.path_kind ?? 'NOT_SUPPORTED',
-    suites: attempt.suites ?? [],
+    suites: suitesOfJob(attempt.suites ?? [], attempt.own_suites ?? [], attempt.wanted),
     wanted: attempt.wanted,
   };
 }
