@@ -23,7 +23,7 @@ function read(dialect: Dialect, text: string, exit: SuiteExit = OK) {
   const results = events.flatMap((event) => (event.type === 'result' ? [event] : []));
   return {
     results: results.map(({ test, status, reason }) => `${status} ${test}${reason === null ? '' : `: ${reason}`}`),
-    metrics: events.flatMap(({ type, ...event }) => ('metric' in event ? [event.metric] : [])),
+    metrics: events.flatMap((event) => (event.type === 'metric' ? [event.metric] : [])),
     whole: end.whole,
     isPass: results.every(({ status }) => status !== 'fail') && end.whole?.status !== 'fail',
   };
