@@ -139,7 +139,11 @@ export function prepareScript(
 /** A file that the suite left in its folder, as text; null when there is none. What is beyond its maximum is cut. */
 export async function readResultsFile(context: AttemptContext, suite: OwnWork, name: string): Promise<string | null> {
   const path = quote(`${folderOf(context, suite)}/${name}`);
-  const command = script('suite-results', { suite: suite.name }, `[ -f ${path} ] || exit 1; head -c ${JUNIT_MAX} ${path}`);
+  const command = script(
+    'suite-results',
+    { suite: suite.name },
+    `[ -f ${path} ] || exit 1; head -c ${JUNIT_MAX} ${path}`,
+  );
   const result = await context.connection
     .require()
     .exec(command, { signal: context.signal, timeoutMs: 60_000, maxBytes: 2 * JUNIT_MAX });
