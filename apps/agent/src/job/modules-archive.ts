@@ -38,7 +38,8 @@ export async function walkModules(
   try {
     const stream = file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>;
     let files = 0;
-    for await (const { name, kind, sizeBytes, content } of readArchive(stream, LIMITS)) {
+    for await (const entry of readArchive(stream, LIMITS)) {
+      const { name, kind } = entry;
       if (kind === 'folder' && above.has(name)) continue;
       if (!name.startsWith(`${root}/`)) throw new ArchiveError(`entry ${showName(name)} is not below ${root}`);
       if (name === `${root}/${MODULES_MARK}` || name.startsWith(`${root}/${MODULES_MARK}/`)) {
@@ -49,7 +50,7 @@ export async function walkModules(
       if (kind !== 'file' || module === undefined || !names.has(moduleName(module)) || sizeBytes > READ_MAX_BYTES)
         continue;
       const chunks: Buffer[] = [];
-      for await (const chunk of content()) chunks.push(chunk);
+      for await (const chunk of entry.content()) chunks.push(chunk);
       const buildId = buildIdOfElf(Buffer.concat(chunks));
       if (buildId !== '') buildIds.set(moduleName(module), buildId);
     }
