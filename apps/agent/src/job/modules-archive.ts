@@ -47,7 +47,7 @@ export async function walkModules(
       }
       if (kind === 'file') files += 1;
       const module = /([^/]+)\.ko$/.exec(name)?.[1];
-      if (kind !== 'file' || module === undefined || !names.has(moduleName(module)) || sizeBytes > READ_MAX_BYTES)
+      if (kind !== 'file' || module === undefined || !names.has(moduleName(module)) || entry.sizeBytes > READ_MAX_BYTES)
         continue;
       const chunks: Buffer[] = [];
       for await (const chunk of entry.content()) chunks.push(chunk);
