@@ -296,3 +296,37 @@ void f08_refused_request_per_page(void)
 	client_unmap(client_fd);
 	pattern_expect(p, 0, LENGTH, 10, "CPU");
 }
+
+/* What kind of page it was does not stick to the entry when it changes. */
+void f09_type_flags_follow(void)
+{
+	const unsigned int types = PEERLAB_PAGE_DMA_ALIAS |
+				   PEERLAB_PAGE_DEVICE_PRIVATE;
+	struct peerlab_client_page pages[PAGES];
+	uint8_t *p = device_memory(LENGTH, 8, NULL);
+	struct peerlab_map map;
+	unsigned int round, i;
+	int ret;
+
+	for (round = 0; round < 2; round++) {
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		REQUIRE(!ret, "map: %s", strerror(-ret));
+		for (i = 0; i < PAGES; i++)
+			EXPECT((pages[i].flags & types) ==
+			       (path_reachable() ? PEERLAB_PAGE_DMA_ALIAS : 0),
+			       "page %u on the device has the types 0x%x", i,
+			       pages[i].flags & types);
+		pattern_expect(p, 0, LENGTH, 8, "CPU");	/* back to RAM */
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		REQUIRE(!ret, "map again: %s", strerror(-ret));
+		for (i = 0; i < PAGES; i++)
+			EXPECT(!(pages[i].flags & types) &&
+			       pages[i].kind == PEERLAB_KIND_RAM,
+			       "page %u in RAM is of kind %u with the types 0x%x",
+			       i, pages[i].kind, pages[i].flags & types);
+		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 8);
+		migrate_in_all(p, LENGTH, false, NULL);
+	}
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 8, "CPU");
+}

@@ -70,6 +70,52 @@ void f61_bus_address(void)
 	transfer_both_ways(p, 61);
 }
 
+/*
+ * Where a bridge translates, what goes on the wire is not what the CPU uses, and
+ * it is the wire's address that has to be within the mask.  No DMA here: the
+ * translation is a lie.
+ */
+void f61_bus_offset(void)
+{
+	const uint64_t offset = 1ull << 40;
+	struct peerlab_client_page pages[PAGES];
+	uint64_t offsets[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	uint8_t *p = map_by_path(60, PEERLAB_MAP_BUS_ADDR, "BUS_ADDR", offsets,
+				 &map, pages);
+	int ret;
+
+	client_unmap(client_fd);
+	ret = provider_bus_offset(offset);
+	REQUIRE(!ret, "the offset of the bus: %s", strerror(-ret));
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.alias == PAGES && map.map_bus == PAGES,
+	       "%llu aliases, %llu of them by bus address", map.alias,
+	       map.map_bus);
+	for (i = 0; i < PAGES; i++)
+		EXPECT(pages[i].dma == provider_info.bar_bus + offset + offsets[i],
+		       "page %u: DMA address 0x%llx, 0x%llx expected", i,
+		       pages[i].dma,
+		       provider_info.bar_bus + offset + offsets[i]);
+	client_unmap(client_fd);
+
+	/* The BAR's own address would fit. */
+	REQUIRE(!client_set_mask(client_fd, 40), "cannot set a mask of 40 bits");
+	if (provider_info.bar_phys >> 40 == 0) {
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		EXPECT(!ret && map.ram == PAGES,
+		       "40 bits: %s, %llu aliases, %llu pages in RAM",
+		       strerror(-ret), map.alias, map.ram);
+		expect_dma_reads(client_fd, PIECE, PIECE, PIECE, 60);
+		client_unmap(client_fd);
+	}
+	REQUIRE(!client_set_mask(client_fd, 64), "cannot widen the mask again");
+	REQUIRE(!provider_bus_offset(0), "cannot take the offset back");
+	pattern_expect(p, 0, LENGTH, 60, "CPU");
+}
+
 /* Through the host bridge: the CPU's address of the BAR, or an IOVA. */
 void f62_thru_host_bridge(void)
 {
