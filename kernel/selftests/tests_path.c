@@ -71,6 +71,29 @@ void f61_bus_address(void)
 }
 
 /*
+ * The bus sees the first @length bytes of @p end @beyond bytes behind what the
+ * client can reach: are they an alias?
+ */
+static void expect_reach(uint8_t *p, uint64_t end, size_t length,
+			 uint64_t beyond, bool reached)
+{
+	struct peerlab_client_page page;
+	struct peerlab_map map;
+	uint64_t offset;
+	int ret;
+
+	migrate_in_all(p, length, false, &offset);
+	REQUIRE(!provider_bus_offset(end + beyond - length -
+				     provider_info.bar_bus - offset),
+		"the offset of the bus: %m");
+	ret = client_map(client_fd, p, length, MAP_READ, &map, &page);
+	EXPECT(!ret && map.alias == reached,
+	       "%lu bytes beyond the mask: %s, %llu aliases", beyond,
+	       strerror(-ret), map.alias);
+	client_unmap(client_fd);
+}
+
+/*
  * Where a bridge translates, what goes on the wire is not what the CPU uses, and
  * it is the wire's address that has to be within the mask.  No DMA here: the
  * translation is a lie.
@@ -111,6 +134,13 @@ void f61_bus_offset(void)
 		expect_dma_reads(client_fd, PIECE, PIECE, PIECE, 60);
 		client_unmap(client_fd);
 	}
+	/* To the byte: the last one of the page is the last one in reach. */
+	migrate_out(p, LENGTH, false);
+	expect_reach(p, 1ull << 40, PAGE, 0, true);
+	migrate_out(p, PAGE, false);
+	expect_reach(p, 1ull << 40, PAGE, 1, false);
+	expect_reach(p, 1ull << 40, PAGE, PAGE, false);
+	expect_reach(p, 1ull << 40, PAGE, 2 * PAGE, false);
 	REQUIRE(!client_set_mask(client_fd, 64), "cannot widen the mask again");
 	REQUIRE(!provider_bus_offset(0), "cannot take the offset back");
 	pattern_expect(p, 0, LENGTH, 60, "CPU");
