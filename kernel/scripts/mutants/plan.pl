@@ -7,7 +7,8 @@
 #   map-RIG   suite test status seconds way numbers       known-RIG  messages
 #   results   id rig verdict suite:test how     (tabs; killed, lived, unreached)
 #
-# usage: plan.pl FOLDER map RIG LOG        read a machine's console: the tests
+# usage: plan.pl FOLDER unmapped RIG TESTS  the lines of TESTS that were not mapped yet
+#        plan.pl FOLDER map RIG LOG STATUS  read a machine's console: the tests
 #        plan.pl FOLDER read RIG LOG STATUS  ... the mutants; STATUS: ended, hung or stopped
 #        plan.pl FOLDER next RIG COUNT PATIENCE  work for guest.sh; nothing: none left
 #        plan.pl FOLDER drop LOG           give up mutants that the compiler refuses
@@ -51,21 +52,34 @@ for (lines("$folder/results")) {
 	$kills{$rig}{$test}++;
 }
 
-my %commands = (map => \&read_map, read => \&read_results, next => \&next_work, drop => \&drop, report => \&report);
+my %commands = (map => \&read_map, unmapped => \&unmapped, read => \&read_results, next => \&next_work, drop => \&drop, report => \&report);
 ($commands{$command} // die "plan.pl: unknown command $command\n")->(@arguments);
 
+# What was mapped before is kept; a test that ended the machine comes to nothing.
 sub read_map {
-	my ($rig, $log) = @_;
-	my @mapped = map { /^\@campaign mapped (.*)/ ? $1 : () } lines($log);
-	die "no test was mapped, see $log\n" unless @mapped;
-	my %known = map { /^\@campaign known (.*)/ ? ($1 => 1) : () } lines($log);
-	unlink "$folder/map-$rig", "$folder/known-$rig";
+	my ($rig, $log, $status) = @_;
+	my ($open, @mapped, %known);
+	for (lines($log)) {
+		if (/\@campaign maps (\S+ \S+)/) { $open = $1 }
+		elsif (/^\@campaign mapped (.*)/) { push @mapped, $1; undef $open }
+		elsif (/^\@campaign known (.*)/) { $known{$1} = 1 }
+	}
+	push @mapped, "$open died 0 - -" if defined $open && $status ne 'stopped';
+	die "no test was mapped, see $log\n" unless @mapped || $status eq 'stopped';
+	delete @known{ lines("$folder/known-$rig") };
 	append("$folder/known-$rig", sort keys %known);
 	append("$folder/map-$rig", @mapped);
-	my $passed = grep { (split ' ')[2] eq 'pass' } @mapped;
-	my %reached = map { $_ => 1 } map { split /,/, (split ' ')[5] } @mapped;
+	my @all = lines("$folder/map-$rig");
+	my $passed = grep { (split ' ')[2] eq 'pass' } @all;
+	my %reached = map { $_ => 1 } map { split /,/, (split ' ')[5] } @all;
 	delete $reached{'-'};
-	print "# rig $rig: $passed of ", scalar @mapped, ' tests pass, they come to ', scalar keys %reached, ' of ', scalar @list, " mutants\n";
+	print "# rig $rig: $passed of ", scalar @all, ' tests pass, they come to ', scalar keys %reached, ' of ', scalar @list, " mutants\n";
+}
+
+sub unmapped {
+	my ($rig, $tests) = @_;
+	my %mapped = map { (join ' ', (split ' ')[0, 1]) => 1 } lines("$folder/map-$rig");
+	print map { "$_\n" } grep { !$mapped{ s/^map //r } } lines($tests);
 }
 
 sub read_results {

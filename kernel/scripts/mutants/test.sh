@@ -109,8 +109,16 @@ noise
 @campaign mapped suite T.broken fail 1 - 5,
 @campaign mapped suite T.none pass 1 - -
 LOG
-text=$(plan map switch "$work/map.log")
+text=$(plan map switch "$work/map.log" ended)
 [[ $text == *'3 of 4 tests pass, they come to 5 of 6 mutants' ]]; result campaign.map $? "$text"
+printf 'map suite %s\n' T.slow T.quick T.crashes T.later >"$work/tests"
+[ "$(plan unmapped switch "$work/tests" | paste -sd,)" = 'map suite T.crashes,map suite T.later' ]; result campaign.maps_what_is_left $?
+echo '@campaign maps suite T.crashes' >"$work/map.log"
+plan map switch "$work/map.log" ended >/dev/null
+[ "$(plan unmapped switch "$work/tests")" = 'map suite T.later' ]; result campaign.a_test_that_ends_the_machine_is_not_mapped_again $?
+echo '@campaign maps suite T.later' >"$work/map.log"
+plan map switch "$work/map.log" stopped >/dev/null
+[ "$(plan unmapped switch "$work/tests")" = 'map suite T.later' ]; result campaign.one_that_was_stopped_is $?
 text=$(plan next switch 10 0)
 [ "$text" = 'known WARNING: mm/x.c at expected
 mutant 1 suite:T.quick:- suite:T.slow:peer-BUS_ADDR
