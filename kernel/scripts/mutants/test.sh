@@ -94,6 +94,53 @@ rm "$work/after/broken.c"
 "${generate[@]}" --nonsense >/dev/null 2>&1; [ $? -eq 2 ]; result usage.unknown_argument $?
 "$here/generate.pl" --before /nowhere --after "$work/after" >/dev/null 2>&1; [ $? -eq 2 ]; result usage.no_such_folder $?
 
+# -- the part that runs in the machine, with a toy suite and a toy kernel
+machine=$work/machine
+mkdir -p "$machine"/{sys/kernel/debug,suites,tmp}
+echo 0 >"$machine/sys/kernel/debug/peerlab_mutant"
+cat >"$machine/suites/toy" <<TOY
+#!/bin/sh
+number=\$(cat $machine/sys/kernel/debug/peerlab_mutant)
+case "\$2:\$number" in
+T.fails:1) echo '# FAILED x.c:3: bad'; echo 'not ok 1 T.fails'; exit 1 ;;
+T.way:2) echo '# proof: {"test":"T.way","expected":"peer","taken":"ram","detail":{}}' ;;
+T.way:*) echo '# proof: {"test":"T.way","expected":"peer","taken":"BUS_ADDR","detail":{}}' ;;
+T.dies:3) kill -9 \$\$ ;;
+T.splat:4) echo '[    1.0] WARNING: mm/hmm.c:33 at foo+0x3/0x4' >$machine/dmesg ;;
+T.known:5) echo '[    1.0] WARNING: mm/hmm.c:44 at known+0x3/0x4' >$machine/dmesg ;;
+T.stays:6) echo 'not ok 1 T.stays'; : >$machine/broken; exit 1 ;;
+T.stays:*) [ ! -e $machine/broken ] || { echo 'not ok 1 T.stays'; exit 1; } ;;
+esac
+echo "ok 1 \$2"
+TOY
+chmod +x "$machine/suites/toy"
+guest() {
+	{
+		echo "root=$machine; dmesg() { cat $machine/dmesg 2>/dev/null; : >$machine/dmesg; }"
+		cat "$here/guest.sh"
+		printf '%s\n' "$@" WORK
+	} >"$work/guest"
+	busybox sh "$work/guest" | grep -v '@campaign tries'
+}
+if command -v busybox >/dev/null; then
+	[ "$(guest 'map toy T.way' | sed 's/ pass [0-9]* / pass N /')" = '@campaign maps toy T.way
+@campaign mapped toy T.way pass N peer-BUS_ADDR 0,' ]
+	result guest.map $? "$(guest 'map toy T.way')"
+	text=$(guest 'known WARNING: mm/hmm.c at known' 'mutant 1 toy:T.way:peer-BUS_ADDR toy:T.fails:-' 'mutant 2 toy:T.fails:- toy:T.way:peer-BUS_ADDR' \
+		'mutant 3 toy:T.dies:-' 'mutant 5 toy:T.known:- toy:T.dies:-' 'mutant 4 toy:T.splat:-' 'mutant 1 toy:T.fails:-')
+	[ "$text" = '@campaign killed 1 toy:T.fails # FAILED x.c:3: bad
+@campaign killed 2 toy:T.way took the way peer-ram instead of peer-BUS_ADDR
+@campaign killed 3 toy:T.dies its process ended
+@campaign lived 5
+@campaign killed 4 toy:T.splat WARNING: mm/hmm.c at foo
+@campaign again the kernel complained' ]
+	result guest.what_kills_and_what_ends_the_machine $? "$text"
+	text=$(guest 'mutant 6 toy:T.stays:-' 'mutant 1 toy:T.fails:-')
+	[ "$text" = '@campaign killed 6 toy:T.stays failed
+@campaign again toy:T.stays fails now without a mutant' ]
+	result guest.a_test_that_fails_without_a_mutant_ends_the_machine $? "$text"
+fi
+
 # -- what a campaign knows from consoles
 folder=$work/campaign
 mkdir "$folder"
