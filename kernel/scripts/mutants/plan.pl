@@ -5,7 +5,8 @@
 #
 #   list      of generate.pl                    dropped   ids that do not compile
 #   map-RIG   suite test status seconds way numbers       known-RIG  messages
-#   results   id rig verdict suite:test how     (tabs; killed, lived, unreached)
+#   results   id rig verdict suite:test how     (tabs; killed, lived, unreached;
+#             how a mutant lived is the number of tests that it met)
 #
 # usage: plan.pl FOLDER unmapped RIG TESTS  the lines of TESTS that were not mapped yet
 #        plan.pl FOLDER map RIG LOG STATUS  read a machine's console: the tests
@@ -43,10 +44,11 @@ for (lines("$folder/list")) {
 }
 my %dropped = map { (split /\t/)[0] => 1 } lines("$folder/dropped");
 # Last of all: a killed one stays killed.
-my (%verdict, %kills);
+my (%verdict, %kills, %met);
 for (lines("$folder/results")) {
 	my ($id, $rig, $what, $test, $how) = split /\t/;
 	$verdict{$id}{$rig} = $what;
+	$met{$id}{$rig} = $how if $what eq 'lived' && $how =~ /^\d+$/;
 	next if $what ne 'killed';
 	$verdict{$id}{killed} //= [$rig, $test, $how];
 	$kills{$rig}{$test}++;
@@ -84,12 +86,12 @@ sub unmapped {
 
 sub read_results {
 	my ($rig, $log, $status) = @_;
-	my ($open, $test, @results, $crash);
+	my ($open, $test, @results, $crash, %tried);
 	for (lines($log)) {
 		# What a program prints may stand in front of it.
-		if (/\@campaign tries (\d+) (\S+)/) { ($open, $test) = ($1, $2) }
+		if (/\@campaign tries (\d+) (\S+)/) { ($open, $test) = ($1, $2); $tried{$1}++ }
 		elsif (/\@campaign killed (\d+) (\S+) (.*)/) { push @results, [$1, 'killed', $2, $3]; undef $open }
-		elsif (/\@campaign lived (\d+)/) { push @results, [$1, 'lived', '-', '-']; undef $open }
+		elsif (/\@campaign lived (\d+)/) { push @results, [$1, 'lived', '-', $tried{$1} // 0]; undef $open }
 		elsif (/\@campaign again .* without a mutant/ && @results > 1) {
 			# Perhaps an earlier one did it: try the last one in a new machine.
 			pop @results;
@@ -110,11 +112,13 @@ sub next_work {
 		next if $status ne 'pass' || $numbers eq '-';
 		push @{ $tests{$_} }, ["$suite:$test", $seconds, $way] for split /,/, $numbers;
 	}
-	for my $mutant (@list) {
+	# By id, which is as good as at random: what was tried when the time is up says
+	# something about all.
+	for my $mutant (sort { $a->{id} cmp $b->{id} } @list) {
 		my $id = $mutant->{id};
-		next if $dropped{$id} || $verdict{$id}{killed} || $verdict{$id}{$rig};
+		next if $dropped{$id} || $verdict{$id}{killed} || $verdict{$id}{$rig} && $verdict{$id}{$rig} ne 'lived';
 		my $tests = $tests{ $mutant->{number} };
-		if (!$tests) { push @unreached, "$id\t$rig\tunreached\t-\t-"; next }
+		if (!$tests) { push @unreached, "$id\t$rig\tunreached\t-\t-" unless $verdict{$id}{$rig}; next }
 		next if @work >= $count;
 		# What killed most so far first, then what is quick.
 		my ($spent, @chosen) = (0);
@@ -124,6 +128,8 @@ sub next_work {
 			$spent += $_->[1];
 			push @chosen, "$_->[0]:$_->[2]";
 		}
+		# With more patience it may meet more tests than it has.
+		next if $verdict{$id}{$rig} && @chosen <= ($met{$id}{$rig} // 0);
 		push @work, "mutant $mutant->{number} @chosen";
 	}
 	append("$folder/results", @unreached);
@@ -182,10 +188,12 @@ sub report {
 	for (['Alive', \@alive], ['Not reached by any test', \@unreached]) {
 		my ($title, $mutants) = @$_;
 		next unless @$mutants;
-		print "\n$title:\n\n| id | line | kind | what |\n|---|---|---|---|\n";
+		print "\n$title:\n\n| id | line | kind | what | tests met |\n|---|---|---|---|---:|\n";
 		for my $mutant (@$mutants) {
 			(my $what = $mutant->{what}) =~ s/\|/\\|/g;
-			print "| $mutant->{id} | $mutant->{place} | $mutant->{kind} | `$what` |\n";
+			my $met = $met{ $mutant->{id} } // {};
+			print "| $mutant->{id} | $mutant->{place} | $mutant->{kind} | `$what` | ",
+				join(', ', map { "$_ $met->{$_}" } sort keys %$met), " |\n";
 		}
 	}
 	return unless @judged;

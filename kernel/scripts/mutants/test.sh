@@ -106,7 +106,8 @@ T.fails:1) echo '# FAILED x.c:3: bad'; echo 'not ok 1 T.fails'; exit 1 ;;
 T.way:2) echo '# proof: {"test":"T.way","expected":"peer","taken":"ram","detail":{}}' ;;
 T.way:*) echo '# proof: {"test":"T.way","expected":"peer","taken":"BUS_ADDR","detail":{}}' ;;
 T.dies:3) kill -9 \$\$ ;;
-T.splat:4) echo '[    1.0] WARNING: mm/hmm.c:33 at foo+0x3/0x4' >$machine/dmesg ;;
+T.warns:4) echo '[    1.0] WARNING: mm/hmm.c:33 at foo+0x3/0x4' >$machine/dmesg ;;
+T.splat:7) echo '[    1.0] BUG: sleeping function called from invalid context' >$machine/dmesg ;;
 T.known:5) echo '[    1.0] WARNING: mm/hmm.c:44 at known+0x3/0x4' >$machine/dmesg ;;
 T.stays:6) echo 'not ok 1 T.stays'; : >$machine/broken; exit 1 ;;
 T.stays:*) [ ! -e $machine/broken ] || { echo 'not ok 1 T.stays'; exit 1; } ;;
@@ -127,12 +128,13 @@ if command -v busybox >/dev/null; then
 @campaign mapped toy T.way pass N peer-BUS_ADDR 0,' ]
 	result guest.map $? "$(guest 'map toy T.way')"
 	text=$(guest 'known WARNING: mm/hmm.c at known' 'mutant 1 toy:T.way:peer-BUS_ADDR toy:T.fails:-' 'mutant 2 toy:T.fails:- toy:T.way:peer-BUS_ADDR' \
-		'mutant 3 toy:T.dies:-' 'mutant 5 toy:T.known:- toy:T.dies:-' 'mutant 4 toy:T.splat:-' 'mutant 1 toy:T.fails:-')
+		'mutant 3 toy:T.dies:-' 'mutant 5 toy:T.known:- toy:T.dies:-' 'mutant 4 toy:T.warns:-' 'mutant 7 toy:T.splat:-' 'mutant 1 toy:T.fails:-')
 	[ "$text" = '@campaign killed 1 toy:T.fails # FAILED x.c:3: bad
 @campaign killed 2 toy:T.way took the way peer-ram instead of peer-BUS_ADDR
 @campaign killed 3 toy:T.dies its process ended
 @campaign lived 5
-@campaign killed 4 toy:T.splat WARNING: mm/hmm.c at foo
+@campaign killed 4 toy:T.warns WARNING: mm/hmm.c at foo
+@campaign killed 7 toy:T.splat BUG: sleeping function called from invalid context
 @campaign again the kernel complained' ]
 	result guest.what_kills_and_what_ends_the_machine $? "$text"
 	text=$(guest 'mutant 6 toy:T.stays:-' 'mutant 1 toy:T.fails:-')
@@ -193,6 +195,11 @@ plan read switch "$work/run.log" stopped >"$work/said"
 plan read switch "$work/run.log" ended >"$work/said"
 grep -q '^dddddddd.*killed.*T.quick.*crash: BUG: unable' "$folder/results"; result campaign.a_crash_kills $? "$(cat "$folder/results")"
 [ -z "$(plan next switch 10 0)" ]; result campaign.nothing_is_left $?
+sed -i '/^dddddddd/d' "$folder/results"
+printf 'dddddddd\tswitch\tlived\t-\t1\n' >>"$folder/results"
+[ -z "$(plan next switch 10 5)" ] && [[ $(plan next switch 10 0) == *'mutant 4 suite:T.quick:- suite:T.slow:peer-BUS_ADDR' ]]
+result campaign.more_patience_more_tests $? "$(plan next switch 10 0)"
+printf 'dddddddd\tswitch\tkilled\tsuite:T.quick\tcrash\n' >>"$folder/results"
 echo 'boot failed' >"$work/run.log"
 ! plan read switch "$work/run.log" ended >"$work/said"; result campaign.a_machine_that_tried_nothing $?
 echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
@@ -200,7 +207,7 @@ echo mm/a.c >"$work/objects"
 text=$(plan report "$work/judged" "$work/objects")
 contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
 contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
-contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |'
+contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |  |'
 contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'
 printf '%s\n' "mm/a.c:11:7: warning: pointer type mismatch in conditional expression" "mm/a.c:20:1: warning: unused variable" >"$work/cc.log"
 [ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^bbbbbbbb "$folder/dropped"; result campaign.what_is_no_c_is_given_up $?
