@@ -329,7 +329,7 @@ void f41_beyond_4_gib(void)
 	REQUIRE(p != MAP_FAILED && pages, "mmap of 4 GiB: %m");
 	REQUIRE(!madvise(p, length, MADV_NOHUGEPAGE), "madvise: %m");
 	pattern_fill(p, 0, 2 * PAGE, 44);
-	pattern_fill(p + far, far, 4 * PAGE, 44);
+	pattern_fill(p, far, 4 * PAGE, 44);
 	migrate_in_all(p, 2 * PAGE, false, near_offsets);
 	migrate_in_all(p + far, 4 * PAGE, false, far_offsets);
 	/* Nobody asks for what is in between. */

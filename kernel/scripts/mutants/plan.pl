@@ -171,9 +171,9 @@ sub report {
 	my (%count, @alive, @unreached, @judged);
 	for my $mutant (@list) {
 		my ($id, $file) = @$mutant{qw(id file)};
-		my $seen = $verdict{$id};
+		my $seen = $verdict{$id} // {};
 		my $what = $dropped{$id} ? 'no C' : !$object{$file} ? 'not built' : $seen->{killed} ? 'killed' :
-			$judged{$id} ? 'judged' : !$seen ? 'not run' : (grep { $_ eq 'lived' } values %$seen) ? 'alive' : 'not reached';
+			$judged{$id} ? 'judged' : !%$seen ? 'not run' : (grep { $_ eq 'lived' } values %$seen) ? 'alive' : 'not reached';
 		$count{$file}{$what}++;
 		$count{all}{$what}++;
 		push @alive, $mutant if $what eq 'alive';

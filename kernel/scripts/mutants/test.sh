@@ -206,6 +206,9 @@ echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
 echo mm/a.c >"$work/objects"
 text=$(plan report "$work/judged" "$work/objects")
 contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
+printf '7\t77777777\tmm/a.c:50\tcall\tf\twithout j()\t50-50\n' >>"$folder/list"
+contains campaign.not_run_yet "$(plan report "$work/judged" "$work/objects")" '| all | 3 | 0 | 2 | 1 | 1 | 0 | 0 |'
+sed -i '/^7/d' "$folder/list"
 contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
 contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |  |'
 contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'
