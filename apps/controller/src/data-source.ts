@@ -26,6 +26,7 @@ import { RunFilters1765200000000 } from './migrations/1765200000000-run-filters.
 import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
 import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-changes.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
+import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
@@ -110,6 +111,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       OpenJobs1765300000000,
       MachineChanges1765400000000,
       FailureMemory1765410000000,
+      MachineAtDispatch1766300000000,
       Catalogue1766600000000,
     ],
     migrationsTableName: 'schema_migration',

@@ -50,6 +50,15 @@ export const MachineSelection = z.strictObject({
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
+/** Where a run tests. */
+export const RunMachines = MachineSelection.extend({
+  each: z
+    .boolean()
+    .optional()
+    .describe('test every selected machine, also those of one combination; so does a run that names machines'),
+});
+export type RunMachines = z.infer<typeof RunMachines>;
+
 /** A kernel to test: the base plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
@@ -132,7 +141,7 @@ export const RunSpec = z
       .record(Name, MachineSelection)
       .optional()
       .describe('suites that run only on those of the run’s machines that also match here'),
-    machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+    machines: RunMachines.default({}).describe('where to run; all conditions must hold, none = every machine'),
     pairs: z
       .enum(['distinct', 'all'])
       .optional()
