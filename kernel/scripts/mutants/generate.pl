@@ -3,7 +3,8 @@
 # Make mutants of the lines that a series adds.
 #
 # usage: generate.pl --before DIR --after DIR [--files REGEX] [--kinds KIND,...]
-#                    [--without FILE] [--list] [--patches DIR] [--schemata FILE]
+#                    [--without FILE] [--off FILE] [--list] [--patches DIR]
+#                    [--schemata FILE]
 #
 #   --before    the tree without the series
 #   --after     the files that the series touches, patched
@@ -12,6 +13,7 @@
 #   --kinds     negate never always bound operand constant flag call assign jump
 #               return order exchange width (default: all of them)
 #   --without   a file of ids, the first word of each line, to leave out
+#   --off       a file of ids that keep their numbers but are not in --schemata
 #   --list      one line each: number, id, file:line, kind, function, what
 #   --patches   one mail for each mutant, on top of the series
 #   --schemata  one patch on top of the series with all mutants in it; on the
@@ -31,7 +33,7 @@ use File::Temp;
 use Kinds;
 
 my (%option, %known);
-$known{$_} = 1 for qw(before after files kinds without patches schemata);
+$known{$_} = 1 for qw(before after files kinds without off patches schemata);
 while (@ARGV) {
 	my $name = shift @ARGV;
 	if ($name eq '--list') { $option{list} = 1; next }
@@ -42,7 +44,8 @@ while (@ARGV) {
 for (qw(before after)) { usage("--$_ is missing") unless defined $option{$_}; usage("--$_ $option{$_}: no such folder") unless -d $option{$_} }
 my $files = $option{files} // '^(?!tools/|samples/|Documentation/).*\.c$';
 my %kinds = map { $_ => 1 } split /,/, $option{kinds} // '';
-my %without = map { $_ => 1 } map { /^\s*([0-9a-f]{8})\b/ ? $1 : () } defined $option{without} ? lines($option{without}) : ();
+my %without = ids($option{without});
+my %off = ids($option{off});
 
 sub usage {
 	print STDERR "generate: $_[0]\nusage: generate.pl --before DIR --after DIR [--list] [--patches DIR] [--schemata FILE]\n";
@@ -55,7 +58,11 @@ sub content {
 	local $/;
 	return <$file> // '';
 }
-sub lines { return split /\n/, content($_[0]) }
+sub ids {
+	my ($path) = @_;
+	return () unless defined $path;
+	return map { /^\s*([0-9a-f]{8})\b/ ? ($1 => 1) : () } split /\n/, content($path);
+}
 
 sub write_file {
 	my ($path, $text) = @_;
@@ -131,7 +138,7 @@ sub write_patches {
 sub with_all {
 	my ($name) = @_;
 	my @inserts;
-	for my $mutant (grep { $_->{file} eq $name } @mutants) {
+	for my $mutant (grep { $_->{file} eq $name && !$off{ $_->{id} } } @mutants) {
 		for (@{ $mutant->{inserts} }) {
 			my ($from, $to, @text) = @$_;
 			s/\@/peerlab_mutant_is($mutant->{number})/g for @text;

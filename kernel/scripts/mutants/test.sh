@@ -93,5 +93,63 @@ done
 rm "$work/after/broken.c"
 "${generate[@]}" --nonsense >/dev/null 2>&1; [ $? -eq 2 ]; result usage.unknown_argument $?
 "$here/generate.pl" --before /nowhere --after "$work/after" >/dev/null 2>&1; [ $? -eq 2 ]; result usage.no_such_folder $?
+
+# -- what a campaign knows from consoles
+folder=$work/campaign
+mkdir "$folder"
+plan() { "$here/plan.pl" "$folder" "$@"; }
+printf '%s\t%s\tmm/a.c:%s\t%s\tf\t%s\t%s-%s\n' 1 aaaaaaaa 10 negate 'if (x) the other way round' 10 10 \
+	2 bbbbbbbb 11 exchange 'f() with b and a' 11 12  3 cccccccc 12 call 'without g()' 12 12  4 dddddddd 20 call 'without h()' 20 20 \
+	5 eeeeeeee 30 call 'without i()' 30 30  6 ffffffff 40 flag 'A_B instead of A_C' 40 40 >"$folder/list"
+cat >"$work/map.log" <<'LOG'
+noise
+@campaign mapped suite T.slow pass 9 peer-BUS_ADDR 1,2,4,
+@campaign known WARNING: mm/x.c at expected
+@campaign mapped suite T.quick pass 1 - 1,3,4,
+@campaign mapped suite T.broken fail 1 - 5,
+@campaign mapped suite T.none pass 1 - -
+LOG
+text=$(plan map switch "$work/map.log")
+[[ $text == *'3 of 4 tests pass, they come to 5 of 6 mutants' ]]; result campaign.map $? "$text"
+text=$(plan next switch 10 0)
+[ "$text" = 'known WARNING: mm/x.c at expected
+mutant 1 suite:T.quick:- suite:T.slow:peer-BUS_ADDR
+mutant 2 suite:T.slow:peer-BUS_ADDR
+mutant 3 suite:T.quick:-
+mutant 4 suite:T.quick:- suite:T.slow:peer-BUS_ADDR' ]; result campaign.quick_tests_first $? "$text"
+grep -q '^eeeeeeee.*unreached' "$folder/results"; result campaign.a_test_that_fails_anyway_reaches_nothing $?
+[ "$(plan next switch 10 5 | grep '^mutant 1')" = 'mutant 1 suite:T.quick:-' ]; result campaign.patience $?
+# The second one may have been killed by what the first left behind; the last one hangs.
+cat >"$work/run.log" <<'LOG'
+@campaign tries 1 suite:T.quick
+@campaign killed 1 suite:T.quick # FAILED here
+@campaign tries 2 suite:T.slow
+@campaign killed 2 suite:T.slow took the way ram-ram instead of peer-BUS_ADDR
+@campaign again suite:T.slow fails now without a mutant
+LOG
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^aaaaaaaa.*killed' "$folder/results" && ! grep -q '^bbbbbbbb' "$folder/results"; result campaign.in_doubt_it_is_tried_again $? "$(cat "$folder/results")"
+printf '@campaign tries 2 suite:T.slow\n@campaign killed 2 suite:T.slow x\n@campaign again suite:T.slow fails now without a mutant\n' >"$work/run.log"
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^bbbbbbbb.*killed' "$folder/results"; result campaign.alone_in_its_machine_it_did_it $?
+printf '@campaign tries 3 suite:T.quick\n@campaign lived 3\n@campaign tries 4 suite:T.quick\nBUG: unable to handle page fault\n' >"$work/run.log"
+plan read switch "$work/run.log" stopped >"$work/said"
+! grep -q '^dddddddd' "$folder/results"; result campaign.time_that_is_up_kills_nothing $?
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^dddddddd.*killed.*T.quick.*crash: BUG: unable' "$folder/results"; result campaign.a_crash_kills $? "$(cat "$folder/results")"
+[ -z "$(plan next switch 10 0)" ]; result campaign.nothing_is_left $?
+echo 'boot failed' >"$work/run.log"
+! plan read switch "$work/run.log" ended >"$work/said"; result campaign.a_machine_that_tried_nothing $?
+echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
+echo mm/a.c >"$work/objects"
+text=$(plan report "$work/judged" "$work/objects")
+contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
+contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
+contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |'
+contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'
+printf '%s\n' "mm/a.c:11:7: warning: pointer type mismatch in conditional expression" "mm/a.c:20:1: warning: unused variable" >"$work/cc.log"
+[ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^bbbbbbbb "$folder/dropped"; result campaign.what_is_no_c_is_given_up $?
+printf '%s\n' "/x/mm/a.c:12:7: error: no such thing" >"$work/cc.log"
+[ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^cccccccc "$folder/dropped"; result campaign.in_the_end_all_of_the_line $?
 echo "1..$number"
 exit $failed

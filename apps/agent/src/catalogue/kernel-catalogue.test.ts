@@ -17,6 +17,7 @@ describe('the catalogue of a kernel folder', () => {
     expect(defaultSuites(catalogue)).toEqual(['p2p-functional', 'p2p-perf']);
     expect(catalogue.suites.map(({ name }) => name)).toEqual(expect.arrayContaining(['hmm-tests-coherent', 'kunit']));
     expect(catalogue.configs).toEqual([
+      { name: 'coverage', about: expect.any(String), bootFactor: 1 },
       { name: 'debug', about: expect.stringMatching(/slower/), bootFactor: 3 },
       { name: 'peerlab', about: expect.any(String), bootFactor: 1 },
     ]);

@@ -96,6 +96,8 @@ export class FakeMachine {
   ignoresSelection = false;
   /** The boot loader never clears the selection. */
   keepsSelection = false;
+  /** Off and on again; null = the power cannot. */
+  cycle: Power['cycle'] = null;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
@@ -160,7 +162,8 @@ export class FakeMachine {
         this.goDown();
         await this.#boot();
       },
-      status: async () => 'on',
+      state: async () => 'on',
+      cycle: this.cycle,
     };
   }
 

@@ -238,6 +238,23 @@ describe('a machine that', () => {
     expect(reasons[0]).toMatch(/lost devices during the attempt: 0000:04:00\.0 1234:11e8; switch it off and on/);
   });
 
+  it('gets it back by a time without power, where its power can do that', async () => {
+    await setUp();
+    const whole = fake.devices;
+    fake.onCandidateUp = () => {
+      fake.devices = whole.slice(0, 1);
+    };
+    fake.cycle = async () => {
+      fake.devices = whole;
+      await fake.reboot();
+    };
+    Object.assign(lab.machine, { power: fake.power });
+    const { restored, notes } = await runAttempt();
+    expect(restored).toBe(true);
+    expect(fake.resets).toBe(0);
+    expect(notes).toContain('once more after a time without power');
+  });
+
   it.each([
     ['secure-boot    1\nlockdown [none] integrity confidentiality', /Secure Boot is on/],
     ['lockdown none [integrity] confidentiality', /locked down \(integrity\)/],

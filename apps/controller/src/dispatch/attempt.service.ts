@@ -9,6 +9,7 @@ import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
 import { JobQueue } from '../runs/job-queue.js';
+import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
 import { Result } from '../schema/results.js';
@@ -170,7 +171,7 @@ export function testContext(attempt: LockedAttempt): TestContext {
   return {
     attemptId: attempt.id,
     pathKind: attempt.path_kind ?? 'NOT_SUPPORTED',
-    suites: attempt.suites ?? [],
+    suites: suitesOfJob(attempt.suites ?? [], attempt.own_suites ?? [], attempt.wanted),
     wanted: attempt.wanted,
   };
 }

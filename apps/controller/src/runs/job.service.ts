@@ -47,13 +47,13 @@ export class JobService {
     for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
       await tx.run(
         `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, only_machine,
-           combination, pair, labels, path, suites, round, lane)
+           combination, pair, labels, own_suites, path, suites, round, lane)
          select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, w."onlyMachine", w."onlyMachine",
-           w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), n.path, n.suites, n.round, n.lane
+           w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), coalesce(w."ownSuites", false), n.path, n.suites, n.round, n.lane
          from jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
              state text, wish jsonb, path jsonb, suites text[], round int, lane int)
            cross join lateral jsonb_to_record(coalesce(n.wish, '{}'))
-             as w("onlyMachine" text, combination text, pair int, labels jsonb)`,
+             as w("onlyMachine" text, combination text, pair int, labels jsonb, "ownSuites" boolean)`,
         [runId, jsonb(jobs.slice(from, from + INSERTED_AT_ONCE))],
       );
     }

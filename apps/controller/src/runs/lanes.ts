@@ -1,4 +1,6 @@
 import {
+  ownSuiteOf,
+  selectionsOfSuite,
   suitesFor,
   whyNotSelected,
   type Combination,
@@ -65,7 +67,7 @@ export function lanesOf(
   for (const machine of machines) {
     if (lanes.length > max) break;
     for (const testable of testablesOf(spec, machine, stock))
-      lanes.push(laneOf([testable], testable.suites, machine.name, {}));
+      lanes.push(laneOf(spec, { able: [testable], suites: testable.suites, onlyMachine: machine.name, labels: {} }));
   }
   return lanes;
 }
@@ -120,7 +122,7 @@ function cover(spec: RunSpec, group: readonly Testable[]): Lane[] {
     const chosen = rest[sizes.indexOf(most)];
     if (most === 0 || chosen === undefined) return lanes;
     const able = patterns.filter(({ suites }) => includesAll(suites, chosen)).flatMap(({ members }) => members);
-    lanes.push(laneOf(able, chosen, null, labelsOf(spec, chosen)));
+    lanes.push(laneOf(spec, { able, suites: chosen, onlyMachine: null, labels: labelsOf(spec, chosen) }));
     for (const [build, own] of chosen) for (const suite of own) done.add(`${build} ${suite}`);
   }
 }
@@ -138,7 +140,7 @@ const includesAll = (all: ReadonlyMap<number, string[]>, some: ReadonlyMap<numbe
 /** All labels that the run asks of a machine for these suites on these builds. */
 function labelsOf(spec: RunSpec, suites: ReadonlyMap<number, string[]>): Labels {
   const builds = [...suites.keys()].map((index) => spec.builds[index]?.machines);
-  const ofSuites = [...new Set([...suites.values()].flat())].map((suite) => spec.suiteMachines?.[suite]);
+  const ofSuites = [...new Set([...suites.values()].flat())].flatMap((suite) => selectionsOfSuite(spec, suite));
   return Object.assign(
     {},
     ...[spec.machines, ...builds, ...ofSuites].map((selection) => selection?.labels ?? {}),
@@ -146,16 +148,19 @@ function labelsOf(spec: RunSpec, suites: ReadonlyMap<number, string[]>): Labels 
 }
 
 function laneOf(
-  able: readonly Testable[],
-  suites: ReadonlyMap<number, string[]>,
-  onlyMachine: string | null,
-  labels: Labels,
+  spec: RunSpec,
+  {
+    able,
+    suites,
+    ...wish
+  }: { able: readonly Testable[]; suites: Lane['suites'] } & Pick<MachineWish, 'onlyMachine' | 'labels'>,
 ): Lane {
   const [first] = able;
   if (first === undefined) throw new Error('a lane without a machine');
   const { path, combination, ordinal } = first;
+  const ownSuites = [...suites.values()].flat().some((suite) => ownSuiteOf(spec, suite) !== undefined);
   return {
-    wish: { combination: combination.hash, pair: ordinal, onlyMachine, labels },
+    wish: { ...wish, combination: combination.hash, pair: ordinal, ownSuites },
     machines: able.map(({ machine }) => machine.name).toSorted((a, b) => (a < b ? -1 : 1)),
     path,
     combination,

@@ -14,7 +14,8 @@ import { checkSeries } from './checked-series.js';
 import { lanesOf } from './lanes.js';
 import type { MachineWish } from './candidates.js';
 import { nearestName } from './nearest-name.js';
-import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
+import { checkOffered, completeRun, type Offer } from './offered.js';
+import { checkOwnSuites } from './own-suites.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -22,6 +23,8 @@ export interface PlannableMachine {
   labels: Labels;
   /** Its agent still has it; otherwise its jobs would wait for ever. */
   configured: boolean;
+  /** Whether its agent runs suites that no bundle has. */
+  runsOwnSuites?: boolean | undefined;
   paths: readonly (PeerPath & { combination: Combination })[];
 }
 
@@ -63,7 +66,7 @@ export interface Plan {
  * for it, builds × machines × pairs of provider and client. Pure; offline machines count, their jobs wait.
  */
 export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
-  const spec = withDefaultSuites(given, stock);
+  const spec = completeRun(given, stock);
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
@@ -82,12 +85,13 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
   const lanes = lanesOf(spec, selected, stock, JOBS_MAX);
   const used = new Set(lanes.flatMap((lane) => lane.machines));
   const planned = new Map(lanes.map(({ combination, machines: [first] }) => [combination.hash, first ?? '']));
-  for (const { name, paths } of selected) {
+  for (const machine of selected) {
+    const { name, paths } = machine;
     if (used.has(name)) continue;
     const twin = paths.map(({ combination }) => planned.get(combination.hash)).find((each) => each !== undefined);
     const why =
       twin === undefined
-        ? 'has no suite left by suiteMachines and builds'
+        ? whyNoSuite(spec, machine)
         : `has the combination of ${twin}, where all is tested that is asked of it; machines.each tests both`;
     unmatched.push({ machine: name, why });
   }
@@ -112,6 +116,12 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
     unmatched,
     problems: limitProblems(found),
   };
+}
+
+function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMachine): string {
+  return ownSuites.length > 0 && runsOwnSuites === false
+    ? 'has an agent that is too old for suites of a run; update it'
+    : 'has no suite left by suiteMachines, builds and what the suites need';
 }
 
 /** Test jobs of a run: 8 builds on the 2000 machines that an agent may have. */
@@ -171,6 +181,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
+  problems.push(...checkOwnSuites(spec, stock.artifacts));
   return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 

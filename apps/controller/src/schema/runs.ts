@@ -102,6 +102,9 @@ export class Job {
   /** Which of a machine's pairs of the combination it tests, from 0. */
   @Column('int', { default: 0 })
   pair: number;
+  /** It has suites of the run itself, which older agents cannot run. */
+  @Column('boolean', { default: false })
+  ownSuites: boolean;
   /** Of the machine that runs it or ran it last; before that as expected. */
   @Column('jsonb', { nullable: true })
   path: PeerPath | null;

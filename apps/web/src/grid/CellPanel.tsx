@@ -87,7 +87,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
         </QuerySection>
       )}
       {cell !== undefined && at.attemptId !== null && VERDICT_TABLE[cell.verdict].wrong && (
-        <FailureMemory attempt={at.attemptId} suite={what.suite} test={what.test} />
+        <FailureMemory attempt={at.attemptId} subject={{ suite: what.suite, test: what.test }} />
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (

@@ -14,6 +14,7 @@ import {
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
+import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
 import { AttemptFiles } from '../runs/AttemptFiles.js';
 import { FailureNotice } from '../runs/AttemptBox.js';
@@ -94,6 +95,7 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
         ended={attempt.state === 'ended'}
       />
       <FailureNotice attempt={attempt} />
+      <OwnFailure attempt={attempt} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BuildEstimate, ExpectedStart } from './expected-start.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { DevicePair, PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
 
@@ -61,7 +61,7 @@ export const SubmissionReport = z.object({
       pathKind: PathKind,
       /** The devices that it tests on the first of the machines. */
       pair: DevicePair,
-      suites: z.array(Name),
+      suites: z.array(SuiteName),
       /** How often it is booted, in turns with the other builds, on one machine. */
       boots: z.number().int().positive(),
       start: ExpectedStart,
