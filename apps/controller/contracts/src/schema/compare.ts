@@ -116,6 +116,8 @@ export type WhyUnclear = z.infer<typeof WhyUnclear>;
 export const ComparedMetric = z.object({
   suite: SuiteName,
   name: z.string(),
+  /** Of a metric that was measured with messages of several sizes: what all of them are called, and this one's size. */
+  size: z.object({ series: z.string(), bytes: z.number().int().positive() }).nullable(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
   combination: z.number().int().nonnegative(),
