@@ -188,8 +188,8 @@ describe('every command', () => {
     expect(code).toBe(EXIT.done);
     const again = await farm.call('getRun', { params: { run: out.split(' ')[0] ?? '' } });
     expect(again.id).not.toBe(id);
-    const kinds = (jobs: typeof jobViews) => jobs.map(({ kind, combination }) => [kind, combination?.hash]);
-    expect(kinds(again.jobViews)).toEqual(kinds(jobViews));
+    const hash = jobViews.find(({ kind }) => kind === 'test')?.combination?.hash;
+    expect(again.jobViews.map(({ kind, combination }) => [kind, combination?.hash])).toContainEqual(['test', hash]);
   });
 
   it('compares as Markdown, explains verdicts and classes of failures, and says its version', async () => {

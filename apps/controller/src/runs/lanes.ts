@@ -10,7 +10,22 @@ import {
   type RunSpec,
 } from '@peerlab/contracts';
 import type { MachineWish } from './candidates.js';
-import type { PlannableMachine, PlanningStock } from './planning.js';
+
+/** What planning needs of a machine. */
+export interface PlannableMachine {
+  name: string;
+  labels: Labels;
+  /** Its agent still has it; otherwise its jobs would wait for ever. */
+  configured: boolean;
+  /** Whether its agent runs suites that no bundle has. */
+  runsOwnSuites?: boolean | undefined;
+  paths: readonly (PeerPath & { combination: Combination })[];
+}
+
+/** Keys of the bundles whose modules take the devices that they are told to; others test the first pair of a machine. */
+interface BundlesOfAnyPair {
+  anyPair: ReadonlySet<string>;
+}
 
 /** Tests that belong on one machine: those of every build on one pair of devices. */
 export interface Lane {
@@ -49,7 +64,7 @@ function selectionsOf(spec: RunSpec): MachineSelection[] {
 export function lanesOf(
   spec: RunSpec,
   machines: readonly PlannableMachine[],
-  stock: Pick<PlanningStock, 'anyPair'>,
+  stock: BundlesOfAnyPair,
   max: number,
 ): Lane[] {
   if (!isEachMachine(spec)) {
@@ -73,11 +88,7 @@ export function lanesOf(
 }
 
 /** The pairs of a machine that are tested: the first one of each combination, or all. */
-function testablesOf(
-  spec: RunSpec,
-  machine: PlannableMachine,
-  { anyPair }: Pick<PlanningStock, 'anyPair'>,
-): Testable[] {
+function testablesOf(spec: RunSpec, machine: PlannableMachine, { anyPair }: BundlesOfAnyPair): Testable[] {
   const counts = new Map<string, number>();
   return machine.paths.flatMap(({ combination, ...path }, position): Testable[] => {
     const ordinal = counts.get(combination.hash) ?? 0;

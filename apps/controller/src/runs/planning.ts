@@ -3,7 +3,6 @@ import {
   limitProblems,
   whyNotSelected,
   type Combination,
-  type Labels,
   type MachineSelection,
   type PeerPath,
   type ProblemItem,
@@ -11,22 +10,13 @@ import {
 } from '@peerlab/contracts';
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
-import { lanesOf } from './lanes.js';
 import type { MachineWish } from './candidates.js';
+import { lanesOf, type PlannableMachine } from './lanes.js';
 import { nearestName } from './nearest-name.js';
 import { checkOffered, completeRun, type Offer } from './offered.js';
 import { checkOwnSuites } from './own-suites.js';
 
-/** What planning needs of a machine. */
-export interface PlannableMachine {
-  name: string;
-  labels: Labels;
-  /** Its agent still has it; otherwise its jobs would wait for ever. */
-  configured: boolean;
-  /** Whether its agent runs suites that no bundle has. */
-  runsOwnSuites?: boolean | undefined;
-  paths: readonly (PeerPath & { combination: Combination })[];
-}
+export type { PlannableMachine };
 
 /** What is stored already and may be named by a run. */
 export interface PlanningStock extends Offer {
