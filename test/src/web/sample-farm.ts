@@ -251,10 +251,13 @@ export class SampleFarm {
       case 'markKnownFailure':
       case 'endKnownFailure':
         return this.failures.answer(name, params, query, body);
+      case 'getStageLines':
+        // The times of the sample's lines are those of no stage.
+        return { stages: [] };
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
       case 'getCatalogue':
-        return { ...SAMPLE_CATALOGUE, isComplete: true, waitsFor: null };
+        return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
       case 'getFleet':
         return {
           machines: this.machines,
@@ -354,7 +357,8 @@ export class SampleFarm {
         fitting.flatMap((machine) =>
           machine.paths.map(({ combination, kind, provider, client }) => ({
             build: build.name,
-            machine: machine.name,
+            machines: [machine.name],
+            machinesTotal: 1,
             combination: combination.label,
             pathKind: kind,
             pair: { provider: provider.address, client: client.address },

@@ -96,6 +96,8 @@ export class FakeMachine {
   ignoresSelection = false;
   /** The boot loader never clears the selection. */
   keepsSelection = false;
+  /** Off and on again; null = the power cannot. */
+  cycle: Power['cycle'] = null;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
@@ -109,6 +111,8 @@ export class FakeMachine {
   /** Files by path, as uploaded over SFTP. */
   readonly files = new Map<string, Buffer>();
   readonly installedModules = new Set<string>();
+  /** Build-ids of the modules that modprobe finds, by name. */
+  readonly loadedModules = new Map<string, string>();
   /** Releases whose modules are not ours. */
   readonly foreignModules = new Set<string>();
   /** Files that no attempt has to change. */
@@ -160,7 +164,8 @@ export class FakeMachine {
         this.goDown();
         await this.#boot();
       },
-      status: async () => 'on',
+      state: async () => 'on',
+      cycle: this.cycle,
     };
   }
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
-import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { sleepers, ToyBuilder } from '../testing/toy-builder.js';
 
@@ -52,6 +52,17 @@ describe('a build job', () => {
     expect(build.log('build')).toContain('CC      mm/hmm.o');
     // Nothing of an attempt stays but the bundle.
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
+  });
+
+  it('brings the selftests that are asked for, without those that do not build', async () => {
+    const build = await toy.build([], { kselftests: ['toy', 'broken', 'absent'] });
+    const { manifest } = built(build.events);
+    expect(manifest.kselftests?.map(({ target }) => target)).toEqual(['toy']);
+    expect(manifest.files[manifest.kselftests?.[0]?.file ?? '']?.sizeBytes).toBeGreaterThan(0);
+    expect(build.log('build')).toContain('the selftests broken do not build, and are left out');
+    expect(build.log('build')).toContain('there is no tools/testing/selftests/absent');
+    const { manifest: without } = built((await toy.build([])).events);
+    expect([without.kselftests, without.key === manifest.key]).toEqual([[], false]);
   });
 
   it('packs the same bundle into the same bytes, and builds it only once', async () => {
@@ -121,12 +132,9 @@ describe('a build job', () => {
     const minutes = '7283.25';
     const mbox = toyMakefilePatch('slow', `x := $(shell setsid sleep ${minutes} >/dev/null 2>&1 & sleep ${minutes})`);
     const running = toy.build([{ mbox }]);
-    await until('the processes', () => (sleepers(minutes) === 2 ? true : undefined), {
-      everyMs: 20,
-      timeoutMs: 60_000,
-    });
+    await eventually('the processes', () => sleepers(minutes) === 2);
     toy.stop.abort(new JobFailure('canceled', 'never mind'));
     expect((await running).events.at(-1)).toMatchObject({ failure: { class: 'canceled', message: 'never mind' } });
-    await until('their end', () => (sleepers(minutes) === 0 ? true : undefined), { everyMs: 20, timeoutMs: 10_000 });
+    await eventually('their end', () => sleepers(minutes) === 0);
   });
 });

@@ -8,7 +8,6 @@ import { FAKE_NONCE, FAKE_PACE, type FakeLabOptions, startFakeLab } from '../fak
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { customConfig } from '../machine/drivers/grub.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import type { Pace } from './pace.js';
 import { AttemptContext } from './attempt-context.js';
@@ -419,10 +418,7 @@ describe('trouble with the machine', () => {
   it('a default kernel that changed over the job is not restored', async () => {
     await setUp();
     const running = runTestJob(context);
-    await until('the candidate', () => (fake.running === 'candidate' ? true : undefined), {
-      everyMs: 5,
-      timeoutMs: 5_000,
-    });
+    await eventually('the candidate', () => fake.running === 'candidate');
     fake.defaultBuildId = 'ab'.repeat(20);
     await running;
     expect(finished().restored).toBe(false);
@@ -434,10 +430,7 @@ describe('endings from outside', () => {
   it('cancel in a test stops it and restores the machine', async () => {
     await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
     const running = runTestJob(context);
-    await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 5_000,
-    });
+    await eventually('the test', () => lines('test').includes('# test: F01'));
     stop.abort(new JobFailure('canceled', 'a person said so'));
     await running;
     expect(finished().failure).toMatchObject({ class: 'canceled', stage: 'test', message: 'a person said so' });
@@ -447,10 +440,7 @@ describe('endings from outside', () => {
   it('cancel while it reboots restores the machine', async () => {
     await setUp();
     const running = runTestJob(context);
-    await until('the reboot', () => (fake.commands.includes('reboot') ? true : undefined), {
-      everyMs: 1,
-      timeoutMs: 5_000,
-    });
+    await eventually('the reboot', () => fake.commands.includes('reboot'));
     stop.abort(new JobFailure('canceled', 'enough'));
     await running;
     expect(finished().failure).toMatchObject({ class: 'canceled', stage: 'boot' });
@@ -460,10 +450,7 @@ describe('endings from outside', () => {
   it('a restarted agent restores the machine and says where it was', async () => {
     await setUp({ tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
     const abandoned = runTestJob(context).catch(() => undefined);
-    await until('the test', () => (lines('test').includes('# test: F01') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 5_000,
-    });
+    await eventually('the test', () => lines('test').includes('# test: F01'));
     // The first life goes on for a moment; like a killed process, it may not write any more.
     Object.assign(spool, { appendEvent: () => 0, appendLine: () => 0, remember: () => undefined });
     stop.abort(new JobFailure('canceled', 'killed'));

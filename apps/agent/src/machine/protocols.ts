@@ -84,10 +84,17 @@ export interface Access {
   connect(options: { timeoutMs: number; signal?: AbortSignal }): Promise<Session>;
 }
 
+export type PowerState = 'on' | 'off' | 'unknown';
+
 export interface Power {
-  /** Hard reset. Resolves when the reset was carried out, not when the machine is up. */
+  /** Hard reset; one that is off is switched on. Resolves when that was carried out, not when the machine is up. */
   reset(signal?: AbortSignal): Promise<void>;
-  status(signal?: AbortSignal): Promise<'on' | 'off' | 'unknown'>;
+  state(signal?: AbortSignal): Promise<PowerState>;
+  /**
+   * Off, a pause, and on again: devices that a reset leaves broken begin anew. Resolves when it is on. null = this
+   * power cannot.
+   */
+  readonly cycle: ((signal?: AbortSignal) => Promise<void>) | null;
 }
 
 /** A disk whose owner can throw away, from outside the machine, all that was written to it. */
@@ -133,6 +140,8 @@ export interface ConsoleHandlers {
 }
 
 export interface Console {
+  /** Why it is not recorded at this moment; null when it is. Absent = that is not known. */
+  problem?(): string | null;
   follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
 }
 

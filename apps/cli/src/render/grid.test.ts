@@ -39,6 +39,7 @@ describe('renderGrid', () => {
       { suite: 's', test: 't2', verdicts: '...' },
     ],
     notes: [],
+    proofs: [],
     cells: [
       { row: 0, column: 0, verdict: 'skip', reason: 'lacks it', durationMs: 1, proof: null, log: null },
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },

@@ -28,6 +28,8 @@ const LOCKED_ATTEMPT = {
   path_kind: nullable(word<PathKind>()),
   suites: nullable(json<SuiteOutline[]>()),
   wanted: json<string[]>(),
+  /** Suites that the run brings. */
+  own_suites: nullable(json<{ name: string }[]>()),
 };
 
 /** A locked attempt with what its events are judged by. */
@@ -146,6 +148,7 @@ export class AttemptStore {
       LOCKED_ATTEMPT,
       `select t.id, t.number, t.state, t.agent, t.machine, t.fence, t.job_id, j.build_id, j.run_id, b.name as build,
          j.kind, j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted,
+         r.spec -> 'ownSuites' as own_suites,
          t.failure
        from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key where t.id = $1`,

@@ -18,7 +18,7 @@ import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { compareMetrics } from './compare-metrics.js';
-import type { SideMetric } from '../grid/measured-boots.js';
+import { SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
@@ -36,18 +36,19 @@ const METRIC = {
   run_id: uuid,
   machine: text,
   combination: text,
+  ...SIZE_COLUMNS,
 };
 
 /** Newest jobs of a kernel on one combination that are compared. */
 const JOBS_PER_SIDE = 100;
 
-/** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first. */
+/** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first; one more tells of older ones. */
 const ATTEMPTS_SQL = `
   select t.id, coalesce(t.machine, '') as machine
   from (
       select tested.id, tested.ended_at from build b cross join lateral (
         select id, ended_at from job where build_id = b.id and combination = $2 and ${IS_TESTED} offset 0) tested
-      where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE}) j
+      where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE + 1}) j
     cross join lateral (select id, machine from attempt where job_id = j.id order by number desc limit 1) t
   order by j.ended_at, t.id`;
 
@@ -147,15 +148,16 @@ export class HardwareView {
   async #side(
     key: string,
     combination: Combination,
-  ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SideMetric[] }> {
-    const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
+  ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SizedMetric[] }> {
+    const found = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
+    const attempts = found.slice(-JOBS_PER_SIDE);
     const ids = attempts.map(({ id }) => id);
     const placeOf = new Map(ids.map((id, place) => [id, place]));
     const [packed, metrics] = await Promise.all([
       this.#verdicts.read(ids),
       this.#sql.rows(
         METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, j.run_id,
+        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
            coalesce(t.machine, '') as machine, j.combination
          from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
          where m.attempt_id = any($1) order by m.stored_at, m.seq`,
@@ -164,7 +166,7 @@ export class HardwareView {
     ]);
     const machines = [...new Set(attempts.map(({ machine }) => machine))].filter((name) => name !== '').toSorted();
     return {
-      view: { combination, machines, attempts: ids.length },
+      view: { combination, machines, attempts: ids.length, isCut: found.length > ids.length },
       verdicts: packed
         .map((row) => ({ ...row, combination: PAIR }))
         .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
@@ -175,7 +177,7 @@ export class HardwareView {
 
 /** Stands for both combinations, so that what each has is compared with the other. */
 const PAIR = 'pair';
-const asPair = (metric: SideMetric): SideMetric => ({ ...metric, combination: PAIR });
+const asPair = (metric: SizedMetric): SizedMetric => ({ ...metric, combination: PAIR });
 const varianceOf = ({ squares, freedom }: { squares: number; freedom: number }): number =>
   freedom === 0 ? 0 : squares / freedom;
 

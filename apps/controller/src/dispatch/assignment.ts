@@ -8,6 +8,7 @@ import { Build, Bundle } from '../schema/builds.js';
 import { Machine } from '../schema/fleet.js';
 import { Job, Run } from '../schema/runs.js';
 import { buildWork } from '../runs/build-work.js';
+import { ownWork } from '../runs/own-suites.js';
 
 const STORED_ASSIGNMENT = {
   ...pick(columnsOf(Attempt), 'id', 'fence', 'nonce', 'machine'),
@@ -65,7 +66,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
   }
   const { path } = row;
   const wanted = row.suites ?? spec.suites;
-  const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
+  const suites = [...row.manifest.suites.filter(({ name }) => wanted.includes(name)), ...ownWork(spec, wanted)];
   return {
     attemptId,
     runId,

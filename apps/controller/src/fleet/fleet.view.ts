@@ -26,6 +26,7 @@ const MACHINE_ROW = {
   has_inventory: bool,
   site: AGENT.site,
   online: bool,
+  runs_own_suites: bool,
   agent_last_seen_at: AGENT.last_seen_at,
   lease: nullable(json<{ attemptId: string; runId: string; fence: number; expiresAt: string }>()),
   paths: json<(PeerPath & { combination: Combination })[]>(),
@@ -69,7 +70,7 @@ export class FleetView {
       MACHINE_ROW,
       `select m.name, m.agent, m.description, m.labels, m.desired, m.desired_reason, m.desired_by, m.desired_at,
          m.held_attempt, m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
-         a.site, agent_online(a) as online, a.last_seen_at as agent_last_seen_at,
+         a.site, agent_online(a) as online, a.catalogue is not null as runs_own_suites, a.last_seen_at as agent_last_seen_at,
          (select jsonb_build_object('attemptId', l.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
           from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id
@@ -114,6 +115,7 @@ function machineSummary(row: MachineRow): MachineSummary {
     observed: observe(row),
     problem: problemOf(row),
     configured: row.configured,
+    runsOwnSuites: row.runs_own_suites,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
     paths,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Grid, GridCell } from '@peerlab/contracts';
-import { columnsOf, pick, time, type RowOf } from '../platform/database/row-shape.js';
+import type { Grid, GridCell, Proof } from '@peerlab/contracts';
+import { columnsOf, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
@@ -11,17 +11,11 @@ import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
 import { readPlanned } from './planned-tests.js';
 
-const RESULT = pick(
-  columnsOf(Result),
-  'attempt_id',
-  'suite',
-  'test',
-  'verdict',
-  'reason',
-  'duration_ms',
-  'proof',
-  'log',
-);
+const RESULT = {
+  ...pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'verdict', 'reason', 'duration_ms', 'log'),
+  /** As text: many are the same, and only one of each is read. */
+  proof: nullable(text),
+};
 export type ResultRow = RowOf<typeof RESULT>;
 
 /** Results by test and by hardware combination × kernel build. */
@@ -58,13 +52,13 @@ export class GridView {
       if (known === undefined || known < at) newest.set(attemptId, at);
     }
     const columns = found.map((row) => gridColumn(row, newest.get(row.attempt_id ?? '')));
-    const { rows, notes } = arrangeRows(columns, verdicts, planned);
+    const { rows, ...notes } = arrangeRows(columns, verdicts, planned);
     const noiseOf = await readGridNoise(this.#sql, columns, metrics);
     return {
       columns,
       rows,
-      notes,
-      cells: arrangeCells(columns, rows, results),
+      ...notes,
+      ...arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
@@ -73,25 +67,35 @@ export class GridView {
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
     return this.#sql.rows(
       RESULT,
-      `select attempt_id, suite, test, verdict, reason, duration_ms, proof, log from result where attempt_id = any($1)`,
+      `select attempt_id, suite, test, verdict, reason, duration_ms, proof::text as proof, log
+       from result where attempt_id = any($1)`,
       [attemptIds],
     );
   }
 }
 
-/** The cells that have a result. Pure. */
+/** The cells that have a result, and their proofs. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
   rows: readonly { suite: string; test: string }[],
   results: readonly ResultRow[],
-): GridCell[] {
+): Pick<Grid, 'cells' | 'proofs'> {
   const rowOf = new Map(rows.map(({ suite, test }, index) => [`${suite}\n${test}`, index]));
   const columnOf = columnIndex(columns);
-  return results.flatMap((result): GridCell[] => {
+  const proofs: Proof[] = [];
+  const placeOf = new Map<string, number>();
+  const place = (proof: string): number => {
+    const known = placeOf.get(proof);
+    if (known !== undefined) return known;
+    placeOf.set(proof, proofs.length);
+    return proofs.push(JSON.parse(proof) as Proof) - 1;
+  };
+  const cells = results.flatMap((result): GridCell[] => {
     const row = rowOf.get(`${result.suite}\n${result.test}`);
     const column = columnOf.get(result.attempt_id);
     if (row === undefined || column === undefined) return [];
     const { verdict, reason, duration_ms: durationMs, proof, log } = result;
-    return [{ row, column, verdict, reason, durationMs, proof, log }];
+    return [{ row, column, verdict, reason, durationMs, proof: proof === null ? null : place(proof), log }];
   });
+  return { cells, proofs };
 }

@@ -34,7 +34,7 @@ export interface FakeAgentOptions {
   token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
-  /** What it tells that it can build; null = nothing, as builders older than the catalogue do. */
+  /** What it tells that it can build and run; null = nothing, as agents older than the catalogue do. */
   catalogue?: Catalogue | null;
 }
 
@@ -59,7 +59,7 @@ export class FakeAgent {
       site: 'test-site',
       token: {},
       protocol: AGENT_PROTOCOL,
-      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : null,
+      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : { suites: [], configs: [] },
       ...options,
     };
     socket.on('message', (data: Buffer) => {
@@ -96,6 +96,7 @@ export class FakeAgent {
     const { name: agent, site, capabilities, buildSlots, testSlots, protocol, catalogue } = this.#options;
     this.send({
       type: 'hello',
+      bindsPairs: true,
       protocol,
       agent,
       site,

@@ -63,6 +63,7 @@ const grid: Grid = {
     { row: 2, column: 2, reason: 'out of memory' },
   ],
   cells: [],
+  proofs: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 };

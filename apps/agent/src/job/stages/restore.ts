@@ -56,22 +56,7 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
     return { restored, detail };
   };
   try {
-    try {
-      return finish(true, await restoreOnce(context, deadline.signal));
-    } catch (error) {
-      if (deadline.signal.aborted || isFenced(error) || error instanceof MachineChanged) throw error;
-      const { power, disk } = context.machine;
-      if (power === null && disk === null) throw error;
-      context.note(`restore: ${adviceOf(error)}; once more after a reset`);
-      context.connection.leave();
-      // A fresh disk begins with a reset of its own.
-      if (power !== null && disk === null) {
-        await power.reset(deadline.signal);
-        context.connection.forgetReboot();
-        await context.connection.awaitBoot(null, () => context.recoverMs, deadline.signal);
-      }
-      return finish(true, await restoreOnce(context, deadline.signal));
-    }
+    return finish(true, await restoreByLadder(context, deadline.signal));
   } catch (error) {
     if (isFenced(error)) return finish(null, adviceOf(error));
     return finish(false, `${context.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`);
@@ -82,6 +67,49 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
 }
 
 const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
+
+/**
+ * As it is; after a reset; after a time without power, which some devices need to come back. A machine whose files
+ * changed is not reset: that mends nothing.
+ */
+async function restoreByLadder(context: AttemptContext, signal: AbortSignal): Promise<string> {
+  const { power, disk } = context.machine;
+  // A fresh disk begins with a reset of its own.
+  const reset = disk === null && power !== null ? (stop?: AbortSignal) => power.reset(stop) : null;
+  const rungs = [
+    ...(reset !== null || disk !== null ? [{ what: 'a reset', act: reset }] : []),
+    ...(power !== null && power.cycle !== null ? [{ what: 'a time without power', act: power.cycle }] : []),
+  ];
+  for (;;) {
+    try {
+      return await restoreOnce(context, signal);
+    } catch (error) {
+      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw error;
+      if (error instanceof DevicesLost && rungs.length > 1) rungs.shift();
+      const rung = rungs.shift();
+      if (rung === undefined) throw error;
+      context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
+      context.connection.leave();
+      if (rung.act === null) continue;
+      const at = performance.now();
+      await rung.act(signal);
+      context.connection.forgetReboot();
+      await context.connection
+        .awaitBoot(null, () => context.recoverMs, signal)
+        .catch((late: unknown) => {
+          signal.throwIfAborted();
+          if (isFenced(late)) throw late;
+          context.note(`restore: ${adviceOf(late)}`);
+        });
+      context.note(`restore: ${rung.what} took ${formatSeconds(performance.now() - at)}`);
+    }
+  }
+}
+
+/** A reset does not bring every device back. */
+class DevicesLost extends Error {
+  override readonly name = 'DevicesLost';
+}
 
 async function restoreOnce(context: AttemptContext, signal: AbortSignal): Promise<string> {
   return context.machine.disk === null ? restoreInPlace(context, signal) : restoreOnFreshDisk(context, signal);
@@ -148,7 +176,7 @@ async function judgeDefault(context: AttemptContext, { kernel, session }: Booted
   if (hardware === null) return;
   const loss = describeLoss(hardware, await readHardware(session, signal));
   if (loss !== null) {
-    throw new MachineChanged(
+    throw new DevicesLost(
       `${context.machine.name} lost devices during the attempt: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
     );
   }

@@ -2,6 +2,8 @@ import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
 import type { BootEntry, BootSelect, LoaderLine } from '../protocols.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
 const CUSTOM = '/boot/grub/custom.cfg';
@@ -159,3 +161,9 @@ export function createGrubBootSelect(): BootSelect {
     },
   };
 }
+
+export const grubBoot = defineDriver({
+  schema: z.strictObject({ driver: z.literal('grub') }),
+  paths: [],
+  create: () => createGrubBootSelect(),
+});

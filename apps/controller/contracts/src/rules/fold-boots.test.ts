@@ -33,6 +33,7 @@ const grid = (columns: GridColumn[], rows: string[], more: Partial<Grid> = {}): 
   rows: rows.map((verdicts, index) => ({ suite: 's', test: `t${index}`, verdicts })),
   notes: [],
   cells: [],
+  proofs: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00.000Z',
   ...more,

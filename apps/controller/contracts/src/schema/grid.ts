@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
 import { DevicePair } from './paths.js';
@@ -52,13 +52,14 @@ export const GridCell = z.object({
   verdict: Verdict,
   reason: z.string().nullable(),
   durationMs: z.number().nullable(),
-  proof: Proof.nullable(),
+  /** Its place in `proofs` of the grid. */
+  proof: z.number().int().nonnegative().nullable(),
   log: EvidenceLines,
 });
 export type GridCell = z.infer<typeof GridCell>;
 
 export const GridMetricRow = z.object({
-  suite: Name,
+  suite: SuiteName,
   /** The test that measured it. */
   test: z.string(),
   name: z.string(),
@@ -93,7 +94,7 @@ export const PENDING_LETTER = ':';
 export const GRID_NOTES_MAX = 2000;
 
 export const GridRow = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   /** The letter of VERDICT_TABLE for each column; `:` where it is planned and has no result yet, `.` where it never ran. */
   verdicts: z.string(),
@@ -109,8 +110,12 @@ export const Grid = z.object({
   rows: z.array(GridRow),
   /** Why, of cells that say that something is wrong; the first GRID_NOTES_MAX of them. */
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** How many such cells there are; absent = `notes` has all. */
+  notesTotal: z.number().int().optional(),
   /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
+  /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */
+  proofs: z.array(Proof),
   metrics: z.array(GridMetricRow),
   generatedAt: Time,
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name, Sequence } from './ids.js';
+import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
 import { Proof } from './proof.js';
@@ -9,7 +9,7 @@ import { ResultStatus, Verdict } from './verdict.js';
 export const EvidenceLines = z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable();
 
 export const ResultView = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   position: z.number().int(),
   status: ResultStatus,
@@ -23,5 +23,5 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
-export const MeasurementView = Metric.extend({ suite: Name, test: z.string(), median: z.number() });
+export const MeasurementView = Metric.extend({ suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -67,6 +67,7 @@ const grid: Grid = {
     { suite: 'kunit', test: '(suite)', verdicts: '' },
   ],
   notes: [],
+  proofs: [],
   cells: [
     cell(0, 0, 'skip', 'kernel lacks it'),
     cell(1, 0, 'skip', 'kernel lacks it'),
