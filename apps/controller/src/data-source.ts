@@ -29,6 +29,7 @@ import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-m
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
+import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -37,6 +38,7 @@ import { lockSession, unlockSession } from './platform/database/locks.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './schema/retention.js';
 import {
+  AttemptFile,
   AttemptKernel,
   AttemptStage,
   AttemptVerdicts,
@@ -78,6 +80,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       PlannedTest,
       Result,
       Measurement,
+      AttemptFile,
       TestPlan,
       AttemptVerdicts,
       UnpackedAttempt,
@@ -115,6 +118,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
       Catalogue1766600000000,
+      AttemptFiles1766600100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

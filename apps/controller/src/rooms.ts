@@ -22,7 +22,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
   verdicts: {
-    tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan', 'unpacked_attempt'],
+    tables: [
+      'result',
+      'planned_test',
+      'measurement',
+      'attempt_file',
+      'attempt_verdicts',
+      'test_plan',
+      'unpacked_attempt',
+    ],
     imports: ['attempts'],
   },
   grid: { tables: [], imports: ['verdicts'] },

@@ -208,6 +208,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     ],
     results,
     measurements: measurementsOf(kind, alias),
+    files: [],
     streams: [
       { stream: 'serial', lines: 1480, expected: 1480, bytes: 90112, removedAt: null },
       { stream: 'kernel', lines: 912, expected: 912, bytes: 51200, removedAt: null },
@@ -308,6 +309,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     kernels: [],
     results: [],
     measurements: [],
+    files: [],
     streams: [{ stream: 'build', lines: 200_000, expected: null, bytes: 14_000_000, removedAt: null }],
   };
   return { run, attempt };

@@ -73,6 +73,7 @@ const EVENTS: Record<Event['type'], Event> = {
     test: 'P01',
     metric: { name: 'm', unit: 'ns', better: 'lower', samples: [1], params: {} },
   },
+  file: { type: 'file', file: { suite: 'p2p-perf', name: 'forged', sha256: 'a'.repeat(64), sizeBytes: 1 } },
   'build-progress': { type: 'build-progress', percent: 99, text: 'forged' },
   built: {
     type: 'built',

@@ -145,6 +145,9 @@ export class EventIntake {
       case 'measurement':
         await this.#results.putMeasurement(tx, attempt.id, seq, event);
         return true;
+      case 'file':
+        await this.#results.putFile(tx, attempt.id, event.file);
+        return true;
       case 'build-progress':
         await this.#putProgress(tx, attempt, event.percent, event.text, at);
         return false;

@@ -55,7 +55,7 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
   );
 }
 
-/** Runs that use an artifact: it is the bundle of a build, contains its series, or is a file of one of its suites. */
+/** Runs that use an artifact: it is the bundle of a build, contains its series, is a file of one of its suites, or was left by one. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
@@ -63,7 +63,9 @@ const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bun
   where jsonb_typeof(e) = 'object' and e ? 'artifact'
   union
   select f ->> 'artifact', r.id from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s,
-    jsonb_array_elements(coalesce(s -> 'files', '[]')) f`;
+    jsonb_array_elements(coalesce(s -> 'files', '[]')) f
+  union
+  select f.sha256, j.run_id from attempt_file f join attempt t on t.id = f.attempt_id join job j on j.id = t.job_id`;
 
 /** The same, and builds whose bundle contains a patch whose text is the artifact. */
 export const ARTIFACT_USES = `${FILE_USES}

@@ -1,5 +1,6 @@
 import type { AnyStage, KernelSighting, LogStream, Proof, ResultStatus, StageView, Verdict } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
 import { Attempt } from './attempts.js';
 
 @Entity('attempt_stage')
@@ -153,4 +154,21 @@ export class Measurement {
   upperQuartile: number;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   storedAt: Date;
+}
+
+/** A file that a suite of an attempt left; its content is the artifact of that digest. */
+@Entity('attempt_file')
+@Index('attempt_file_content', ['sha256'])
+export class AttemptFile {
+  @ForeignKey(() => Attempt, { name: 'attempt_file_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  suite: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  name: string;
+  @Column('text')
+  sha256: string;
+  @Column('bigint', { transformer: NUMBER })
+  sizeBytes: number;
 }

@@ -116,6 +116,7 @@ function callsOf(
     getFailure: { params: attempt, query: test },
     listRunFailures: { params: { run } },
     getLog: { params: attempt, query: { stream: 'test' } },
+    getAttemptFile: { params: attempt, query: { suite: test.suite, name: 'none' } },
     getRawLog: { params: { ...attempt, stream: 'test' } },
     getStageLines: { params: { ...attempt, stream: 'test' } },
     getGrid: { query: {} },

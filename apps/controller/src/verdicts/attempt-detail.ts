@@ -8,7 +8,7 @@ import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Build } from '../schema/builds.js';
 import { Stream } from '../schema/logs.js';
-import { AttemptKernel, Measurement, Result } from '../schema/results.js';
+import { AttemptFile, AttemptKernel, Measurement, Result } from '../schema/results.js';
 import { Job, Run } from '../schema/runs.js';
 
 const JOB = columnsOf(Job);
@@ -34,6 +34,10 @@ const MEASUREMENT = {
   ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better', 'params', 'median'),
   samples: floats,
 };
+const FILE = {
+  ...pick(columnsOf(AttemptFile), 'suite', 'name', 'sha256'),
+  sizeBytes: columnsOf(AttemptFile).size_bytes,
+};
 const STREAM = {
   ...pick(columnsOf(Stream), 'expected', 'bytes', 'removed_at'),
   stream: word<LogStream>(),
@@ -52,7 +56,7 @@ export class AttemptDetailView {
   }
 
   async read(id: string): Promise<AttemptDetail> {
-    const [summary, context, kernels, results, measurements, streams] = await Promise.all([
+    const [summary, context, kernels, results, measurements, files, streams] = await Promise.all([
       this.#attempts.summary(id),
       this.#sql.one(
         CONTEXT,
@@ -77,6 +81,11 @@ export class AttemptDetailView {
         [id],
       ),
       this.#sql.rows(
+        FILE,
+        `select suite, name, sha256, size_bytes as "sizeBytes" from attempt_file where attempt_id = $1 order by suite, name`,
+        [id],
+      ),
+      this.#sql.rows(
         STREAM,
         `select stream, next as lines, expected, bytes, removed_at from stream
          where attempt_id = $1 and stream <> 'events' and (next > 0 or expected > 0) order by stream`,
@@ -96,6 +105,7 @@ export class AttemptDetailView {
       kernels: kernels.map(({ sighting }) => sighting),
       results,
       measurements,
+      files,
       streams: streams.map(({ stream, lines, expected, bytes, removed_at }) => ({
         stream,
         lines,

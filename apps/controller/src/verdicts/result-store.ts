@@ -3,6 +3,7 @@ import {
   judge,
   verdictOfFailure,
   worstVerdict,
+  type LeftFile,
   type Metric,
   type PathKind,
   type TestResult,
@@ -20,6 +21,9 @@ import { expectedTests, suitePosition, verdictOfUnreached, WHOLE_SUITE, type Exp
 
 const PLANNED = pick(columnsOf(PlannedTest), 'suite', 'test', 'position');
 const SEEN = pick(columnsOf(Result), 'suite', 'test', 'verdict');
+
+/** Files of one attempt: those of some suites. */
+const ATTEMPT_FILES_MAX = 1000;
 
 /** What the results of a test attempt are judged by. */
 export interface TestContext {
@@ -98,12 +102,25 @@ export class ResultStore {
     );
   }
 
+  /** Notes a file that a suite left and that the agent has uploaded; a file that is not stored is not noted. */
+  async putFile(tx: Queries, attemptId: string, { suite, name, sha256, sizeBytes }: LeftFile): Promise<void> {
+    await tx.run(
+      `insert into attempt_file (attempt_id, suite, name, sha256, size_bytes)
+       select $1, $2, $3, a.sha256, $5 from artifact a
+       where a.sha256 = $4 and a.removed_at is null and a.size_bytes = $5
+         and (select count(*) from attempt_file where attempt_id = $1) < $6
+       on conflict (attempt_id, suite, name) do update set sha256 = excluded.sha256, size_bytes = excluded.size_bytes`,
+      [attemptId, storable(suite), storable(name), sha256, sizeBytes, ATTEMPT_FILES_MAX],
+    );
+  }
+
   /** Removes all results of attempts. */
   async remove(tx: Queries, attemptIds: readonly string[]): Promise<void> {
     await removePacked(tx, attemptIds);
     await tx.run('delete from planned_test where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from result where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from measurement where attempt_id = any($1)', [attemptIds]);
+    await tx.run('delete from attempt_file where attempt_id = any($1)', [attemptIds]);
   }
 
   /** Ends the results of an attempt: every expected test without one gets its row. Returns the attempt's verdict. */

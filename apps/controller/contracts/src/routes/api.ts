@@ -24,6 +24,7 @@ import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schem
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
 import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
+import { FileName } from '../schema/suite.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import type { Route } from './route.js';
@@ -215,6 +216,15 @@ export const ROUTES = {
     access: 'read',
     isHeavy: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+  },
+  /** A file that a suite of the attempt left, as a download. 410 when retention removed it. */
+  getAttemptFile: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/file',
+    access: 'read',
+    isHeavy: true,
+    params: AttemptParams,
+    query: z.object({ suite: SuiteName, name: FileName }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
   /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */

@@ -7,6 +7,7 @@ import { KernelSighting } from './kernel-sighting.js';
 import { LogStream } from './logs.js';
 import { MeasurementView, ResultView } from './results.js';
 import { AnyStage, AttemptState, StageStatus } from './states.js';
+import { LeftFile } from './suite.js';
 import { Time } from './time.js';
 
 export const StageView = z.object({
@@ -79,6 +80,8 @@ export const AttemptDetail = AttemptSummary.extend({
   kernels: z.array(KernelSighting),
   results: z.array(ResultView),
   measurements: z.array(MeasurementView),
+  /** What its suites left, by suite and name. */
+  files: z.array(LeftFile).default([]),
   streams: z.array(StreamView),
 });
 export type AttemptDetail = z.infer<typeof AttemptDetail>;

@@ -11,7 +11,7 @@ import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
-import { OwnSuite } from '../schema/suite.js';
+import { LeftFile, OwnSuite } from '../schema/suite.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
 import { ResultStatus } from '../schema/verdict.js';
 
@@ -68,6 +68,7 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
   z.object({ type: z.literal('plan'), suite: SuiteName, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
+  z.object({ type: z.literal('file'), file: LeftFile }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
   z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
   z.object({
