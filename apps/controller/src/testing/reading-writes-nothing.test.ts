@@ -25,6 +25,7 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   getArtifact: 403,
   findBundle: 404,
   getBuildFile: 403,
+  getAttemptFile: 404,
 };
 
 /** The statements of the request in whose context they run: timers of the controller write at any time. */

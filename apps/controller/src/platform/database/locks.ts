@@ -53,6 +53,7 @@ export const LOCK_ORDER: readonly string[] = [
  * have no place in the order. The exceptions are single statements, which hold no other lock: renewing leases is one.
  */
 export const LOCKED_UNDER: Readonly<Record<string, string>> = {
+  attempt_file: 'attempt',
   attempt_kernel: 'attempt',
   attempt_stage: 'attempt',
   attempt_verdicts: 'attempt',
