@@ -11,6 +11,9 @@ import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk, type SpoolDiskOptions, type SpoolFault } from './spool-disk.js';
 
 const ASSIGNMENT: Assignment = {
+  participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+  role: 'main',
+  peers: [],
   attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
   runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
   fence: 3,
@@ -26,7 +29,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const create = (disk: SpoolDisk): AttemptSpool => {
-  rmSync(join(root, ASSIGNMENT.attemptId), { recursive: true, force: true });
+  rmSync(join(root, ASSIGNMENT.participantId), { recursive: true, force: true });
   return AttemptSpool.create(root, ASSIGNMENT, disk);
 };
 const lines = (spool: AttemptSpool, from = 0): LogLine[] => spool.file('serial').read(from, 1e6, 1e12) as LogLine[];
@@ -162,7 +165,7 @@ describe('the limit of the spool', () => {
   it('is shared by all attempts', () => {
     const disk = new SpoolDisk({ maxBytes: 2 * 1024 * 1024 });
     const spool = create(disk);
-    const other = AttemptSpool.create(root, { ...ASSIGNMENT, attemptId: crypto.randomUUID() }, disk);
+    const other = AttemptSpool.create(root, { ...ASSIGNMENT, participantId: crypto.randomUUID() }, disk);
     while (disk.wait() === null) other.appendLine('serial', 'x'.repeat(5000));
     expect(disk.takesBulk(disk.maxBytes / 8)).toBe(false);
     other.remove();
@@ -206,7 +209,7 @@ describe('a full disk', () => {
   it('gives up the bytes it kept back for the last words', () => {
     const disk = new SmallDisk();
     const spool = create(disk);
-    const reserve = join(root, ASSIGNMENT.attemptId, 'reserve');
+    const reserve = join(root, ASSIGNMENT.participantId, 'reserve');
     const kept = statSync(reserve).size;
     expect(kept).toBeGreaterThan(100_000);
     disk.room = 0;

@@ -1,7 +1,7 @@
 import type { FromBrowser, LogStream, ToBrowser } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import type { LogService } from '../logs/log.service.js';
-import { send, type Tail, type Viewer } from './viewer.js';
+import { send, type Tail, type TailedLog, type Viewer } from './viewer.js';
 
 const LINES_PER_FRAME = 1000;
 /** Streams that one connection may tail at a time. */
@@ -17,26 +17,25 @@ export class LogTails {
   }
 
   /** Begins a tail, or moves an existing one to another line. */
-  start(viewer: Viewer, { attemptId, stream, fromSeq: next }: Extract<FromBrowser, { type: 'tail' }>): void {
-    const key = tailKey(attemptId, stream);
+  start(viewer: Viewer, { type: _, fromSeq: next, ...log }: Extract<FromBrowser, { type: 'tail' }>): void {
+    const key = tailKey(log);
     if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
       return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
     }
-    viewer.tails.set(key, { attemptId, stream, next, hinted: true });
+    viewer.tails.set(key, { ...log, participantId: null, next, hinted: true });
     this.#read(viewer);
   }
 
-  stop(viewer: Viewer, attemptId: string, stream: LogStream): void {
-    viewer.tails.delete(tailKey(attemptId, stream));
+  stop(viewer: Viewer, log: TailedLog): void {
+    viewer.tails.delete(tailKey(log));
   }
 
-  /** Lines of this stream may have been stored. */
+  /** Lines of this stream of any participant may have been stored. */
   hint(viewers: Iterable<Viewer>, attemptId: string, stream: LogStream): void {
     for (const viewer of viewers) {
-      const tail = viewer.tails.get(tailKey(attemptId, stream));
-      if (tail === undefined) continue;
-      tail.hinted = true;
-      this.#read(viewer);
+      const tails = [...viewer.tails.values()].filter((tail) => tail.attemptId === attemptId && tail.stream === stream);
+      for (const tail of tails) tail.hinted = true;
+      if (tails.length > 0) this.#read(viewer);
     }
   }
 
@@ -71,21 +70,24 @@ export class LogTails {
   }
 
   async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
-    const { attemptId, stream } = tail;
+    const { attemptId, role, stream } = tail;
     tail.hinted = false;
-    const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
+    tail.participantId ??= await this.#logs.findParticipant(attemptId, role);
+    // There may be no such attempt yet: the next hint looks again.
+    if (tail.participantId === null) return;
+    const lines = await this.#logs.lines(tail.participantId, stream, tail.next, tail.next + LINES_PER_FRAME);
     // The tail may have been moved or stopped meanwhile.
-    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
+    if (lines.length === 0 || viewer.tails.get(tailKey(tail)) !== tail || !viewer.isOpen) return;
     tail.next += lines.length;
     if (lines.length === LINES_PER_FRAME) tail.hinted = true;
-    await sendAll(viewer, { type: 'log', attemptId, stream, lines });
+    await sendAll(viewer, { type: 'log', attemptId, ...(role === undefined ? {} : { role }), stream, lines });
   }
 }
 
 const hintedTails = (viewer: Viewer): Tail[] =>
   viewer.isOpen ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
 
-const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
+const tailKey = ({ attemptId, role = '', stream }: TailedLog): string => `${attemptId} ${role} ${stream}`;
 
 /** Resolves when the frame was handed to the operating system. */
 function sendAll(viewer: Viewer, message: ToBrowser): Promise<void> {

@@ -3,7 +3,7 @@ import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting } from '@p
 import { columnsOf, integer, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { Attempt } from '../schema/attempts.js';
+import { Participant } from '../schema/attempts.js';
 import { Result } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
 import { FAILURE_VERDICTS, failureOf, isFailure, KNOWN, knownView } from './same-failure.js';
@@ -16,7 +16,7 @@ const THIS = {
   submitted_at: time,
 };
 const SIGHTING = {
-  ...pick(columnsOf(Attempt), 'machine'),
+  ...pick(columnsOf(Participant), 'machine'),
   at: RESULT.stored_at,
   attempt_id: RESULT.attempt_id,
   build: text,
@@ -34,10 +34,11 @@ const KERNEL = {
 };
 
 /** Results with the failure $1 of the test $2, $3; $4 = FAILURE_VERDICTS. */
-const SEEN = `result s join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+const SEEN = `result s join participant p on p.attempt_id = s.attempt_id and p.role = s.role
+  join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
   join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
   where ${failureOf('s')} = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}`;
-const COLUMNS = `t.machine, s.stored_at as at, s.attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
+const COLUMNS = `p.machine, s.stored_at as at, s.attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
 /** A kernel is its build-id; a build without one stands for itself. */
 const KERNEL_KEY = `coalesce(u.manifest ->> 'buildId', b.id::text)`;
 
@@ -57,7 +58,8 @@ export class FailureMemoryView {
       `select s.suite, s.test, s.verdict, ${failureOf('s')} as failure, coalesce(s.signature, s.reason) as what,
          r.created_at as submitted_at
        from result s join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
-       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}`,
+       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}
+       order by array_position($4::text[], s.verdict), s.role limit 1`,
       [attempt, suite, test, FAILURE_VERDICTS],
     );
     if (own === null) throw notFound('failed result', `${suite}/${test}`);

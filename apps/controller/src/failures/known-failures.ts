@@ -36,7 +36,8 @@ export class KnownFailures {
     const result = await this.#sql.one(
       { ...pick(columnsOf(Result), 'verdict'), failure: text },
       `select s.verdict, ${failureOf('s')} as failure from result s
-       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}`,
+       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}
+       order by array_position($4::text[], s.verdict), s.role limit 1`,
       [attempt, suite, test, FAILURE_VERDICTS],
     );
     if (result === null) throw notFound('failed result', `${suite}/${test}`);

@@ -3,7 +3,7 @@ import { RUN_FAILURES_MAX, type RunFailures } from '@peerlab/contracts';
 import { columnsOf, integer, json, nullable, pick, text, time } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { Attempt } from '../schema/attempts.js';
+import { Participant } from '../schema/attempts.js';
 import { Result } from '../schema/results.js';
 import { FAILURE_VERDICTS, failureOf, isFailure, knownView } from './same-failure.js';
 
@@ -20,7 +20,7 @@ interface KnownJson {
 
 const FAILURE = {
   ...pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'verdict'),
-  ...pick(columnsOf(Attempt), 'machine'),
+  ...pick(columnsOf(Participant), 'machine'),
   build: text,
   failure: text,
   what: nullable(text),
@@ -46,10 +46,11 @@ export class RunFailuresView {
     const rows = await this.#sql.rows(
       FAILURE,
       `with own as (
-         select s.*, ${failureOf('s')} as failure, t.machine, j.build_name as build, r.created_at as submitted_at,
+         select s.*, ${failureOf('s')} as failure, p.machine, j.build_name as build, r.created_at as submitted_at,
            (count(*) over ())::int as total
          from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
            join result s on s.attempt_id = t.id and ${isFailure('s', '$2')}
+           join participant p on p.attempt_id = t.id and p.role = s.role
          where r.id = $1 and ($3::uuid is null or t.id = $3)
          order by array_position($2::text[], s.verdict), s.suite, s.position, s.test, s.attempt_id limit $4),
        past as (

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { Grid, GridCell } from '@peerlab/contracts';
+import { worstVerdict, type Grid, type GridCell } from '@peerlab/contracts';
 import { columnsOf, pick, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
+import { withRole } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { gridColumn, readColumns } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
@@ -13,6 +14,7 @@ import { readPlanned } from './planned-tests.js';
 const RESULT = pick(
   columnsOf(Result),
   'attempt_id',
+  'role',
   'suite',
   'test',
   'verdict',
@@ -71,13 +73,14 @@ export class GridView {
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
     return this.#sql.rows(
       RESULT,
-      `select attempt_id, suite, test, verdict, reason, duration_ms, proof, log from result where attempt_id = any($1)`,
+      `select attempt_id, role, suite, test, verdict, reason, duration_ms, proof, log from result
+       where attempt_id = any($1) order by attempt_id, suite, role`,
       [attemptIds],
     );
   }
 }
 
-/** The cells that have a result. Pure. */
+/** The cells that have a result, the worst one where several participants report a test. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
   rows: readonly { suite: string; test: string }[],
@@ -85,11 +88,17 @@ export function arrangeCells(
 ): GridCell[] {
   const rowOf = new Map(rows.map(({ suite, test }, index) => [`${suite}\n${test}`, index]));
   const columnOf = columnIndex(columns);
-  return results.flatMap((result): GridCell[] => {
+  const cells = new Map<string, GridCell>();
+  for (const result of results) {
     const row = rowOf.get(`${result.suite}\n${result.test}`);
     const column = columnOf.get(result.attempt_id);
-    if (row === undefined || column === undefined) return [];
-    const { verdict, reason, duration_ms: durationMs, proof, log } = result;
-    return [{ row, column, verdict, reason, durationMs, proof, log }];
-  });
+    if (row === undefined || column === undefined) continue;
+    const { role, verdict, duration_ms: durationMs, proof, log } = result;
+    const key = `${row} ${column}`;
+    const known = cells.get(key);
+    if (known !== undefined && worstVerdict([known.verdict, verdict]) === known.verdict) continue;
+    const reason = result.reason === null ? null : withRole(role, result.reason);
+    cells.set(key, { row, column, verdict, reason, durationMs, proof, log });
+  }
+  return [...cells.values()];
 }

@@ -57,7 +57,7 @@ describe('when a run could start', () => {
     await submit(yaml());
     const attempt = await agent.take('test');
     await farm.sql.run(`update attempt set started_at = clock_timestamp() - interval '2 minutes' where id = $1`, [
-      attempt.attemptId,
+      attempt.participantId,
     ]);
     const second = await submit(yaml());
     expect(await waiting(second)).toEqual(['next in line for m1, about 4 min']);
@@ -88,7 +88,7 @@ describe('when a run could start', () => {
     const report = (seq: number, percent: number, at: number): Promise<void> => {
       const event = { type: 'build-progress', percent, text: 'CC' } as const;
       agent.send({ type: 'events', ...attempt, events: [{ seq, at, event }] });
-      return agent.acked(attempt.attemptId, 'events', seq + 1);
+      return agent.acked(attempt.participantId, 'events', seq + 1);
     };
     // What came before the compiler was quick, and the agent's clock is wrong.
     const began = Date.now() - 86_400_000;
@@ -101,7 +101,7 @@ describe('when a run could start', () => {
     await farm.sql.run(
       `update attempt set progress = jsonb_set(progress, '{storedAtMs}', to_jsonb((progress ->> 'storedAtMs')::float8 - 180000))
        where id = $1`,
-      [attempt.attemptId],
+      [attempt.participantId],
     );
     expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 7 min']);
     const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
@@ -145,7 +145,7 @@ describe('how long a kernel takes that a run needs', () => {
       const built = { type: 'built', manifest, bundle, cached } as const;
       await builder.events(attempt, 0, built, { type: 'finished', failure: null, restored: true, lineCounts: {} });
       await farm.sql.run(`update attempt set started_at = ended_at - make_interval(mins => $2) where id = $1`, [
-        attempt.attemptId,
+        attempt.participantId,
         minutes,
       ]);
       const { jobViews } = await farm.call('getRun', { params: { run: id } });

@@ -17,6 +17,7 @@ import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256 } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
+import { Role } from '../schema/participants.js';
 import { LOG_STREAMS, LogPage, LogStream } from '../schema/logs.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
@@ -45,6 +46,8 @@ export type Submission = z.infer<typeof Submission>;
 
 export const LogQuery = z.object({
   stream: LogStream,
+  /** Whose log, by its role; absent = that of the attempt's first participant. */
+  role: Role.optional(),
   from: z.coerce.number().pipe(Sequence).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1000),
 });
@@ -188,7 +191,7 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/result',
     access: 'read',
     params: AttemptParams,
-    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    query: z.object({ suite: Name, test: z.string().min(1).max(500), role: Role.optional() }),
     response: ResultView,
   },
   ...FAILURE_ROUTES,
@@ -206,6 +209,7 @@ export const ROUTES = {
     access: 'read',
     isHeavy: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    query: LogQuery.pick({ role: true }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
   /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
