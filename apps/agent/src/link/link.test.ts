@@ -188,7 +188,7 @@ describe('Link', () => {
     expect(link.send(frame(FRAME_MAX_BYTES / 2))).toBe(false);
     expect(tooLarge).toEqual([{ type: 'declined', bytes: expect.any(Number) }]);
     expect(entries).toContainEqual(
-      expect.objectContaining({ event: 'frame-too-large', type: 'declined', attempt: held.participantId }),
+      expect.objectContaining({ event: 'frame-too-large', type: 'declined', participant: held.participantId }),
     );
     expect(link.send(frame(1000))).toBe(true);
     await eventually('the next one', () => received.some((each) => each.type === 'declined'));

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
@@ -66,6 +76,18 @@ function arrived(received: readonly LogLine[]): { texts: string[]; missing: numb
 }
 
 describe('AttemptSpool', () => {
+  it('is read when an agent wrote it that knew no participants', () => {
+    create(new SpoolDisk()).close();
+    const path = join(root, ASSIGNMENT.participantId, 'attempt.json');
+    const record = JSON.parse(readFileSync(path, 'utf8')) as { assignment: object };
+    const { attemptId, runId, fence, work } = ASSIGNMENT;
+    writeFileSync(path, JSON.stringify({ ...record, assignment: { attemptId, runId, fence, work } }));
+    const [spool] = AttemptSpool.openAll(root);
+    expect(spool?.record.assignment).toEqual({ ...ASSIGNMENT, participantId: attemptId, role: 'main', peers: [] });
+    expect(spool?.participantId).toBe(attemptId);
+    spool?.remove();
+  });
+
   it('is removed at a start when it was never accepted, and kept when it cannot be read', () => {
     const entries = collectLog();
     onTestFinished(() => void vi.restoreAllMocks());

@@ -62,7 +62,7 @@ it('counts what is spooled, and its age until it is acknowledged', async () => {
 it('has the free space of the file system from the second report on, in a heartbeat that controllers accept', async () => {
   report.report();
   await until('free space', () => report.report().diskFreeBytes, { everyMs: 5, timeoutMs: 3000 });
-  const heartbeat = { type: 'heartbeat', machines: [], attempts: [], ...report.report() };
+  const heartbeat = { type: 'heartbeat', machines: [], participants: [], ...report.report() };
   expect(FromAgent.parse(JSON.parse(JSON.stringify(heartbeat)))).toMatchObject({
     type: 'heartbeat',
     spoolLagSeconds: 0,

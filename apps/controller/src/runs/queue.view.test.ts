@@ -31,10 +31,14 @@ const waiting = async (run: { id: string }) =>
 const finish = (attempt: Awaited<ReturnType<FakeAgent['take']>>) =>
   agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
 /** As if all attempts so far had begun so many minutes before they ended, or before now. */
-const lasted = (minutes: number) =>
-  farm.sql.run('update attempt set started_at = coalesce(ended_at, clock_timestamp()) - make_interval(mins => $1)', [
-    minutes,
-  ]);
+const lasted = async (minutes: number) => {
+  for (const table of ['attempt', 'participant']) {
+    await farm.sql.run(
+      `update ${table} set started_at = coalesce(ended_at, clock_timestamp()) - make_interval(mins => $1)`,
+      [minutes],
+    );
+  }
+};
 
 describe('when a run could start', () => {
   it('is now on a free machine, and unknown in a line before anything comparable ran', async () => {

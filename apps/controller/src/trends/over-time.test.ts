@@ -192,6 +192,7 @@ describe('compare', () => {
     expect(attempts.get('base')).toHaveLength(5);
     const ofRepeats = 'select t.id from attempt t join job j on j.id = t.job_id where j.round is not null';
     await farm.sql.run(`delete from measurement where attempt_id in (${ofRepeats})`);
+    await farm.sql.run(`delete from participant where attempt_id in (${ofRepeats})`);
     await farm.sql.run(`delete from attempt where id in (${ofRepeats})`);
     await farm.sql.run('delete from job where round is not null');
   });
