@@ -131,9 +131,10 @@ export class AttemptStore {
 
   /** Removes attempts whose log lines and results are gone already. */
   async remove(tx: Queries, attempts: readonly string[], participants: readonly string[]): Promise<void> {
-    for (const table of ['stream', 'attempt_stage', 'attempt_kernel', 'lease']) {
-      await tx.run(`delete from ${table} where participant_id = any($1)`, [participants]);
-    }
+    await tx.run('delete from stream where participant_id = any($1)', [participants]);
+    await tx.run('delete from attempt_stage where participant_id = any($1)', [participants]);
+    await tx.run('delete from attempt_kernel where participant_id = any($1)', [participants]);
+    await tx.run('delete from lease where participant_id = any($1)', [participants]);
     await tx.run('delete from participant where attempt_id = any($1)', [attempts]);
     await tx.run('delete from attempt where id = any($1)', [attempts]);
   }
