@@ -16,11 +16,14 @@ export default defineConfig({
     ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.slow.test.ts'],
     globalSetup: ['apps/controller/src/testing/postgres-setup.ts', 'test/src/web/build-setup.ts'],
-    // Eight times the 7 s of the slowest on an idle computer: one that does something else beside it was seen to
-    // take that much longer. What needs more says so in its file: browsers in test/src/web/web-app.ts, builds in
-    // the sandbox.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A test takes 7 s at most on an idle computer. A limit is for what hangs: a busy computer was seen to take eight
+    // times as long. Waits for a condition give up before, after 75 s, so that a failure says what was awaited. What
+    // needs more says so in its file: builds in the sandbox.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 75_000, interval: 50 } },
+    // Files of one worker share their modules: read again for each file they would take half of the processor time.
+    isolate: false,
     // Tests wait more than they compute; by itself vitest would leave one of two cores idle.
     maxWorkers: 2,
   },

@@ -79,7 +79,7 @@ if [ "$purpose" != packages ]; then
 fi
 
 # --- Debian packages -------------------------------------------------------------------------------
-# wanted_packages -- one name a line, from the lists that this purpose needs.
+# wanted_packages -- one a line, from the lists that this purpose needs. In `A|B` one of both will do.
 wanted_packages() {
 	lists="infra/packages.txt kernel/packages.txt"
 	[ "$purpose" = start ] || lists="$lists infra/packages-test.txt"
@@ -88,10 +88,23 @@ wanted_packages() {
 	done | LC_ALL=C sort -u
 }
 
+is_installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# missing_packages -- of alternatives that are all missing, the first that apt knows, or else the last.
 missing_packages() {
-	wanted_packages | while read -r package; do
-		state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || state=
-		[ "$state" = installed ] || printf '%s ' "$package"
+	wanted_packages | while read -r alternatives; do
+		missing=
+		for package in $(printf '%s' "$alternatives" | tr '|' ' '); do
+			if is_installed "$package"; then
+				missing=
+				break
+			fi
+			case $missing in
+			'') missing=$package ;;
+			*) apt-cache show "$missing" >/dev/null 2>&1 || missing=$package ;;
+			esac
+		done
+		[ -z "$missing" ] || printf '%s ' "$missing"
 	done
 }
 
@@ -99,6 +112,8 @@ install_packages() {
 	# shellcheck disable=SC2086 # $1 is "" or a command with its options
 	$1 apt-get -o DPkg::Lock::Timeout=600 -qq update >&2 ||
 		echo "apt-get update failed for some sources; continuing with the package lists that are there" >&2
+	# Of alternatives apt may know the first one now.
+	missing=$(missing_packages)
 	# shellcheck disable=SC2086 # and $missing is a list
 	$1 env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
 		-o Dpkg::Use-Pty=0 install -y -qq --no-install-recommends $missing >&2

@@ -98,6 +98,25 @@ it('stops before npm when Debian packages that "npm test" needs stay missing', a
   if (isRoot) expect(calls.at(-1)).toMatch(/^apt-get .* install .* chromium qemu-system-x86$/);
 });
 
+describe('of alternatives', () => {
+  const missingOf = async (line: string): Promise<string> => {
+    await write('infra/packages-test.txt', `${line}\n`);
+    const { stderr } = await bootstrap('unit', '--', 'sh', '-c', 'exit 7');
+    return /--no-install-recommends (.*)\n/.exec(stderr)?.[1] ?? '';
+  };
+
+  it('one that is installed will do', async () => {
+    expect(await missingOf('clang|gcc')).toBe('qemu-system-x86');
+    expect(await missingOf('gcc|clang')).toBe('qemu-system-x86');
+  });
+
+  it('the first is asked for, or the next one where apt does not know it', async () => {
+    await write('bin/apt-cache', '#!/bin/sh\n[ "$2" != unheard-of ]\n');
+    expect(await missingOf('clang|tcc')).toBe('clang qemu-system-x86');
+    expect(await missingOf('unheard-of|tcc')).toBe('qemu-system-x86 tcc');
+  });
+});
+
 it('refuses an unknown purpose and names the known ones', async () => {
   expect(await bootstrap('strat')).toMatchObject({
     code: 2,

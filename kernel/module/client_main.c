@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "chosen.h"
 #include "client.h"
 
 #define MAX_MAP_BYTES	SZ_1G
@@ -32,20 +33,12 @@ static void client_drop_ref(void *data)
 static long client_ioctl_info(struct client *client, void __user *arg)
 {
 	struct peerlab_client_info info = {
-		.distance = -1,
 		.piece_bytes = EDU_PIECE_BYTES,
 	};
-	struct pci_dev *provider = pci_get_device(0x1af4, 0x1110, NULL);
 
 #ifdef PEERLAB_DMA_ALIAS
 	info.features |= PEERLAB_FEATURE_DMA_ALIAS;
 #endif
-	if (provider) {
-		info.has_provider = 1;
-		info.distance = pci_p2pdma_distance(provider,
-						    &client->pdev->dev, false);
-		pci_dev_put(provider);
-	}
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -309,9 +302,12 @@ static int client_setup_device(struct client *client)
 
 static int client_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct client *client = kzalloc_obj(*client);
+	struct client *client;
 	int ret;
 
+	if (chosen_place(pdev) < 0)
+		return -ENODEV;
+	client = kzalloc_obj(*client);
 	if (!client)
 		return -ENOMEM;
 	kref_init(&client->ref);
@@ -327,7 +323,7 @@ static int client_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret, "cannot set up\n");
 
-	ret = ida_alloc(&client_ids, GFP_KERNEL);
+	ret = chosen_number(pdev, &client_ids);
 	if (ret < 0)
 		return ret;
 	client->id = ret;

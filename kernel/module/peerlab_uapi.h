@@ -176,17 +176,12 @@ struct peerlab_snapshot {
 /* -------------------------------------------------------------------- client */
 
 /**
- * struct peerlab_client_info - what the client is and how far the provider is
+ * struct peerlab_client_info - what the client is
  * @features: PEERLAB_FEATURE_*
- * @distance: pci_p2pdma_distance() to the provider, negative if it cannot be
- *	reached by peer to peer DMA
- * @has_provider: there is a provider at all
  * @piece_bytes: longest single DMA transfer
  */
 struct peerlab_client_info {
 	__u32 features;
-	__s32 distance;
-	__u32 has_provider;
 	__u32 piece_bytes;
 };
 

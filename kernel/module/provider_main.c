@@ -9,6 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "chosen.h"
 #include "provider.h"
 
 /* What is left in the p2p pool for whoever asks. */
@@ -93,6 +94,8 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct provider *prov;
 	int ret;
 
+	if (chosen_place(pdev) < 0)
+		return -ENODEV;
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;
@@ -114,7 +117,7 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	ret = ida_alloc(&provider_ids, GFP_KERNEL);
+	ret = chosen_number(pdev, &provider_ids);
 	if (ret < 0)
 		return ret;
 	prov->id = ret;

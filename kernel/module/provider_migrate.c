@@ -2,6 +2,7 @@
 /* Page allocation, migration in both directions, and the alias operation. */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/fault-inject.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/io.h>
@@ -41,12 +42,25 @@ static void __iomem *page_bar(struct provider *prov, struct page *page)
 	       provider_bar_index(prov, page_index(prov, page)) * PAGE_SIZE;
 }
 
+/* Pages are given out here as well: these are places that can fail, too. */
+static DECLARE_FAULT_ATTR(provider_fault);
+
+static bool provider_should_fail(void)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	provider_fault.verbose = 0;
+#endif
+	return should_fail(&provider_fault, 1);
+}
+
 static struct page *alloc_device_page(struct provider *prov, unsigned int order)
 {
 	unsigned long nr = 1UL << order;
 	unsigned long index;
 	struct page *page;
 
+	if (provider_should_fail())
+		return NULL;
 	spin_lock(&prov->lock);
 	index = bitmap_find_next_zero_area(prov->used_map, prov->npages, 0, nr,
 					   nr - 1);
@@ -190,7 +204,8 @@ static struct page *alloc_ram_page(struct provider *prov,
 	struct folio *folio;
 
 	if (behaviour & PEERLAB_BEHAVE_NO_RAM ||
-	    (order && behaviour & PEERLAB_BEHAVE_NO_HUGE_RAM))
+	    (order && behaviour & PEERLAB_BEHAVE_NO_HUGE_RAM) ||
+	    provider_should_fail())
 		return NULL;
 	if (vma)
 		folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, order, vma,

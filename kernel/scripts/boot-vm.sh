@@ -7,7 +7,7 @@
 # usage: boot-vm.sh --bundle DIR [--path PATH] [--cpu MODEL] [--iommu MODE]
 #                   [--bar SIZE] [--memory SIZE] [--cpus N]
 #                   [--append "KERNEL ARGUMENTS"] [--timeout SECONDS]
-#                   [--clock host|instructions]
+#                   [--clock host|instructions] [--provider N]
 #                   [-- SUITE [ARGUMENT]...]...
 #
 #   --path    where provider and client sit (default switch):
@@ -17,6 +17,7 @@
 #             bus0    both on the root bus                decided by the CPU's maker
 #             two     two providers and the client below one switch
 #             mixed   as two, but the second provider on a root port of its own
+#   --provider  which of two providers is tested, 0 (default) or 1
 #   --cpu     EPYC (default) may go through the host bridge: THRU_HOST_BRIDGE;
 #             Skylake-Client-v4 may not: NOT_SUPPORTED
 #   --iommu   none (default), translated, or pt (present but passing through).
@@ -42,17 +43,17 @@ die() {
 }
 usage() {
 	[ $# -eq 0 ] || echo "boot-vm: $1" >&2
-	sed -n '7,37s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,38s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
-bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300 clock=host
+bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300 clock=host provider=0
 commands=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h) usage ;;
 	--) break ;;
-	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock)
+	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock | --provider)
 		[ $# -gt 1 ] || usage "$1: the value is missing"
 		declare "${1#--}=$2"
 		shift 2 ;;
@@ -108,6 +109,8 @@ mixed) bridges=("${switch[@]}" "$(downstream p0 0)" "$(downstream c 1)" "$(root_
 	providers=(p0 p1) client=c ;;
 *) usage "--path $path: expected switch, bridge, roots, bus0, two or mixed" ;;
 esac
+[[ $provider =~ ^[0-9]$ && $provider -lt ${#providers[@]} ]] ||
+	die "--provider $provider: --path $path has ${#providers[@]}, counted from 0"
 for pair in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio; do
 	command -v "${pair%:*}" >/dev/null || die "${pair%:*} is missing: apt-get install ${pair#*:}"
 done
@@ -165,9 +168,22 @@ done
 		ifconfig lo 127.0.0.1 up
 		ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up 2>/dev/null
 		echo 1 > /proc/sys/kernel/panic_on_oops
-		for m in $(find /lib/modules -name 'peerlab_*.ko'); do insmod $m || echo "boot-vm: insmod $m failed"; done
+		# devices_of IDS -- the PCI addresses of the functions with them, a line each.
+		devices_of() {
+			for d in /sys/bus/pci/devices/*; do
+				[ "$(cat $d/vendor):$(cat $d/device)" != "$1" ] || echo "${d##*/}"
+			done
+		}
 		stty -F /dev/console -echo raw 2>/dev/null
 		failed=0
+	INIT
+	# The one that is tested is number 0.
+	cat <<-INIT
+		export P2P_PROVIDER=\$(devices_of 0x1af4:0x1110 | sed -n $((provider + 1))p)
+		export P2P_CLIENT=\$(devices_of 0x1234:0x11e8)
+		others=\$(devices_of 0x1af4:0x1110 | sed $((provider + 1))d | sed 's/^/,/' | tr -d '\n')
+		insmod \$(find /lib/modules -name peerlab_provider.ko) devices=\$P2P_PROVIDER\$others || echo "boot-vm: insmod peerlab_provider failed"
+		insmod \$(find /lib/modules -name peerlab_client.ko) devices=\$P2P_CLIENT || echo "boot-vm: insmod peerlab_client failed"
 	INIT
 	for command in "${commands[@]}"; do
 		echo "/suites/$command; s=\$?; echo \"boot-vm: $command exit \$s\"; [ \$s = 0 ] || failed=1"
@@ -215,7 +231,7 @@ while IFS= read -r line; do
 	case $line in
 	'@oracle read '*)
 		read -r _ _ offset length <<<"$line"
-		hex=$(od -An -v -tx1 -j "$offset" -N "$length" "$work/bar0" | tr -d ' \n')
+		hex=$(od -An -v -tx1 -j "$offset" -N "$length" "$work/bar$provider" | tr -d ' \n')
 		printf '%s %s\n' "$length" "$hex" >&5 ;;
 	*) printf '%s\n' "$line" ;;
 	esac

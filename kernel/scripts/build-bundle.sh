@@ -158,6 +158,7 @@ for folder in . rdma upstream; do
 	files=("$kernel_dir/selftests/$folder"/{Makefile,*.[chS]})
 	[ ${#files[@]} -eq 0 ] || [ ! -e "${files[0]}" ] || cp "${files[@]}" "$work/inputs/selftests/$folder/"
 done
+cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
 cp "${fragments[@]}" "$work/inputs/config/"
 cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
@@ -367,8 +368,11 @@ features='[]'
 {
 	printf '{\n"schema":1,\n%s,\n"release":%s,\n"buildId":"%s",\n"features":%s,\n' \
 		"$(inputs_json)" "$(json_string "$release")" "$build_id" "$features"
-	printf '"modules":["peerlab_provider","peerlab_client"],\n"suites":[\n'
-	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" | paste -sd, -
+	# Which end of a pair a module takes: its parameter "devices" names the function.
+	printf '"modules":["peerlab_provider","peerlab_client"],\n'
+	printf '"binds":{"peerlab_provider":"provider","peerlab_client":"client"},\n"suites":[\n'
+	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" \
+		"$work/inputs/selftests/suites.json" | paste -sd, -
 	printf '],\n"files":{'
 	separator=''
 	while read -r file; do

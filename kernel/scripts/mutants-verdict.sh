@@ -26,7 +26,8 @@ boot() {
 read_log() {
 	tr -d '\r\000' <"$1" | awk '
 		function plain(text) {
-			sub(/^\[[^]]*\] */, "", text); sub(/\+0x[0-9a-f]+\/.*/, "", text)
+			# A mutant may move the line of a message that is known.
+			sub(/^\[[^]]*\] */, "", text); gsub(/\.c:[0-9]+/, ".c", text); gsub(/\.h:[0-9]+/, ".h", text); sub(/\+0x[0-9a-f]+\/.*/, "", text)
 			gsub(/0x[0-9a-f]+|[0-9a-f]{8,}/, "N", text); gsub(/(pid|CPU)[#:=]? *[0-9]+/, "", text)
 			return text
 		}

@@ -117,39 +117,8 @@ note() {
 	printf '# %s\n' "$*"
 }
 
-# -- rigs ------------------------------------------------------------------------
-
-# rig_of NAME -- its configuration and arguments of boot-vm.sh up to the suites.
-# "lean" is mutants/lean.config on top of peerlab.config, "lean-debug" one more.
-rig_of() {
-	case $1 in
-	switch | provoke) echo "lean --path switch" ;;
-	roots) echo "lean --path roots" ;;
-	roots-intel) echo "lean --path roots --cpu Skylake-Client-v4" ;;
-	two) echo "lean --path two" ;;
-	mixed) echo "lean --path mixed --cpu Skylake-Client-v4" ;;
-	iommu) echo "lean --path roots --iommu translated" ;;
-	debug) echo "lean-debug --path switch" ;;
-	rdma) echo "peerlab --path switch" ;;
-	*) return 1 ;;
-	esac
-}
-
-# suites_of NAME -- what to run there, as boot-vm.sh wants it, which packs only
-# the programs it is told to start: list their tests first.
-suites_of() {
-	case $1 in
-	switch | debug)
-		echo "-- p2p_functional --list -- hmm-tests -l -- marked p2p_functional --oracle=stdio" \
-			"-- marked hmm-tests -T benchmark_thp_migration" ;;
-	# What makes the kernel complain if it is right.
-	provoke)
-		echo "-- p2p_functional --list" \
-			"-- marked p2p_functional --provoke --only F05.own_page_is_no_address" ;;
-	rdma) echo "-- p2p_rdma --list -- marked p2p_rdma" ;;
-	*) echo "-- p2p_functional --list -- marked p2p_functional --oracle=stdio" ;;
-	esac
-}
+# shellcheck source=mutants-rigs.sh
+. "$here/mutants-rigs.sh"
 
 for name in "${mutants[@]}"; do
 	for rig in $(header_of "$name" X-Rig); do
@@ -221,18 +190,23 @@ tests_key=$( (cd "$work/inputs" && hash_tree .) )
 
 # run_baseline RIG -- what the series does; twice, only what passes both times counts.
 run_baseline() {
-	local rig=$1 config key round
+	local rig=$1 config key round bundle
 	read -r config _ < <(rig_of "$rig")
 	key="key $series_key $tests_key"
 	[ "$(head -1 "$store/results/baseline-$rig" 2>/dev/null)" != "$key" ] || return 0
 	note "baseline of rig $rig"
-	set_sources "$config" || fail_infrastructure "the series does not apply" "see above"
-	if [ "$(cat "$work/baseline-$config/manifest.json" 2>/dev/null)" = '' ]; then
-		build "$config" "$work/baseline-$config" >"$logs/baseline.$config.build.log" 2>&1 ||
+	bundle=$store/baseline-$config
+	if [ "$(cat "$bundle.key" 2>/dev/null)" != "$key" ]; then
+		rm -f "$bundle.key"
+		set_sources "$config" || fail_infrastructure "the series does not apply" "see above"
+		build "$config" "$bundle" >"$logs/baseline.$config.build.log" 2>&1 ||
 			fail_infrastructure "the series does not build" "see $logs/baseline.$config.build.log"
+		echo "$key" >"$bundle.key"
 	fi
+	# This machine is one of the --jobs.
+	await $((jobs - 1))
 	for round in 1 2; do
-		boot "$work/baseline-$config" "$rig" "$logs/baseline.$rig.$round.log"
+		boot "$bundle" "$rig" "$logs/baseline.$rig.$round.log"
 		read_log "$logs/baseline.$rig.$round.log" >"$work/baseline.$round"
 	done
 	{

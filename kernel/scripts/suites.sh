@@ -17,26 +17,32 @@ suite_tests() {
 	}' <<<"$text"
 }
 
-# suite_entries DIRECTORY FACTOR -- the manifest's entries for the programs that
-# are there, one a line.  Limits in seconds are for an idle host; FACTOR is for
-# a kernel that checks everything.
+# suite_table FILE -- the suites of selftests/suites.json, one a line: name, kind,
+# seconds, seconds of one test, program, options as a JSON list.
+suite_table() {
+	perl -MJSON::PP -0777 -e '
+		my $json = JSON::PP->new->canonical;
+		for my $suite (@{$json->decode(<STDIN>)->{suites}}) {
+			print join("\t", @$suite{qw(name kind seconds testSeconds program)},
+				$json->encode($suite->{options})), "\n";
+		}' <"$1"
+}
+
+# suite_entries DIRECTORY FACTOR FILE -- the manifest's entries for the programs
+# of FILE that are in DIRECTORY, one a line.  Limits in seconds are for an idle
+# host; FACTOR is for a kernel that checks everything.
 suite_entries() {
-	local name kind program option timeout test_timeout
-	while read -r name kind timeout test_timeout program option; do
+	local name kind timeout test_timeout program options table words
+	table=$(suite_table "$3") || return
+	while IFS=$'\t' read -r name kind timeout test_timeout program options; do
 		[ -x "$1/$program" ] || continue
+		words=$(perl -MJSON::PP -e 'print map { "$_\n" } @{JSON::PP->new->decode($ARGV[0])}' -- "$options")
+		mapfile -t words < <([ -z "$words" ] || printf '%s\n' "$words")
+		options=${options#[}
 		printf '{"name":"%s","kind":"%s","command":["suites/%s"%s],"timeoutSeconds":%d,"testTimeoutSeconds":%d,"tests":[%s]}\n' \
-			"$name" "$kind" "$program" "${option:+,\"$option\"}" $((timeout * $2)) $((test_timeout * $2)) \
-			"$(suite_tests "$1/$program" ${option:+"$option"})"
-	done <<-'TABLE'
-		p2p-functional functional 600 60 p2p_functional
-		p2p-perf performance 600 120 p2p_perf
-		p2p-soak functional 900 300 p2p_soak
-		p2p-rdma functional 600 120 p2p_rdma
-		hmm-tests functional 900 120 hmm_tests
-		hmm-tests-coherent functional 900 120 hmm_tests --coherent
-		mm-kselftest functional 1500 300 mm_kselftest
-		kunit functional 600 180 kunit
-	TABLE
+			"$name" "$kind" "$program" "${words[0]+,${options%]}}" $((timeout * $2)) $((test_timeout * $2)) \
+			"$(suite_tests "$1/$program" "${words[@]}")"
+	done <<<"$table"
 }
 
 # install_headers TREE -- the kernel's headers for user space, which its own

@@ -63,6 +63,24 @@ static void settle_provider(void)
 	REQUIRE(!ret, "the provider is not as it should be: %s", strerror(-ret));
 }
 
+/*
+ * What the one who runs the tests calls the pair, so that the results of
+ * another one cannot stand for it.
+ */
+static void expect_device(const char *variable, const char *node,
+			  const char *module)
+{
+	const char *wanted = getenv(variable);
+	char address[32];
+
+	if (!wanted || !*wanted)
+		return;
+	pci_address_of(node, address, sizeof(address));
+	REQUIRE(!strcmp(address, wanted),
+		"%s is %s, but %s=%s (load %s with devices=%s)", node, address,
+		variable, wanted, module, wanted);
+}
+
 const char *rig_setup(const struct test *test)
 {
 	int i;
@@ -73,6 +91,8 @@ const char *rig_setup(const struct test *test)
 		"open %s: %m (is peerlab_provider loaded?)",
 		PEERLAB_PROVIDER_DEVICE);
 	client_fd = client_open();
+	expect_device("P2P_PROVIDER", "peerlab_provider0", "peerlab_provider");
+	expect_device("P2P_CLIENT", "peerlab_client0", "peerlab_client");
 	REQUIRE(!ioctl(client_fd, PEERLAB_CLIENT_INFO, &client_info),
 		"PEERLAB_CLIENT_INFO: %m");
 	REQUIRE(!client_set_mask(client_fd, 64), "cannot set the DMA mask: %m");

@@ -1,68 +1,35 @@
-import type { MachineConfig } from './config/agent-config.js';
-import { createLogFileConsole } from './machine/drivers/console-log-file.js';
-import { createGrubBootSelect } from './machine/drivers/grub.js';
-import { createFileMemory } from './machine/drivers/memory-file.js';
-import { createQemuDisk } from './machine/drivers/qemu-disk.js';
-import { createQemuPower } from './machine/drivers/qemu-power.js';
-import { createSshAccess } from './machine/drivers/ssh.js';
-import type { BootSelect, Console, DeviceMemory, Disk, Machine, Power } from './machine/protocols.js';
+import type { AgentConfig, MachineConfig } from './config/agent-config.js';
+import type { DriverContext, DriverSettings } from './machine/driver.js';
+import type { Machine } from './machine/protocols.js';
+import { type AbilityOf, createAbility } from './machine/registry.js';
 
-function composePower(config: MachineConfig['power']): Power | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
-    case 'qemu':
-      return createQemuPower(config);
-  }
-}
-
-function composeDisk(config: MachineConfig['disk']): Disk | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
-    case 'qemu':
-      return createQemuDisk(config);
-  }
-}
-
-function composeConsole(config: MachineConfig['console']): Console | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
-    case 'qemu':
-    case 'file':
-      return createLogFileConsole(config);
-  }
-}
-
-function composeBoot(config: MachineConfig['boot']): BootSelect {
-  switch (config.driver) {
-    case 'grub':
-      return createGrubBootSelect();
-  }
-}
-
-function composeDeviceMemory(config: MachineConfig['deviceMemory']): DeviceMemory | null {
-  switch (config?.driver) {
-    case undefined:
-      return null;
-    case 'file':
-      return createFileMemory(config);
-  }
-}
-
-/** The machine that a config describes. The only place where a driver's name is looked at. */
-export function composeMachine(config: MachineConfig): Machine {
+/** The machine that a config describes. */
+export function composeMachine(config: MachineConfig, agent: Pick<AgentConfig, 'bmcs' | 'stateDir'>): Machine {
+  const context: DriverContext = {
+    machine: config.name,
+    stateDir: agent.stateDir,
+    bmc: (name) => {
+      const bmc = agent.bmcs[name];
+      if (bmc === undefined)
+        throw new Error(`${config.name} refers to the BMC ${name}, which the config does not describe`);
+      return bmc;
+    },
+  };
+  const orNull = <F extends 'power' | 'disk' | 'console'>(
+    field: F,
+    settings: DriverSettings | undefined,
+  ): AbilityOf<F> | null => (settings === undefined ? null : createAbility(field, settings, context));
   return {
     name: config.name,
     description: config.description,
     labels: config.labels,
     kernelArguments: config.kernelArguments,
-    access: createSshAccess(config.shell),
-    power: composePower(config.power),
-    disk: composeDisk(config.disk),
-    console: composeConsole(config.console),
-    boot: composeBoot(config.boot),
-    deviceMemory: composeDeviceMemory(config.deviceMemory),
+    firmwareMs: config.firmwareSeconds === undefined ? null : config.firmwareSeconds * 1000,
+    access: createAbility('shell', config.shell, context),
+    power: orNull('power', config.power),
+    disk: orNull('disk', config.disk),
+    console: orNull('console', config.console),
+    boot: createAbility('boot', config.boot, context),
+    deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
   };
 }

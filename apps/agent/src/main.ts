@@ -1,8 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AGENT_PROTOCOL, type FromAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
+import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
+import { readRecipe } from './catalogue/recipe.js';
 import { composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
@@ -37,6 +39,27 @@ function readOptions(): { config: string; accept: string | null } {
   }
 }
 
+/** Told when it connects. Builds go on without it: the controller then takes every name. */
+function catalogueOf({ capabilities, kernelDir }: AgentConfig): { catalogue?: Catalogue } {
+  if (!capabilities.includes('build') || kernelDir === undefined) return {};
+  try {
+    return { catalogue: { ...readKernelCatalogue(kernelDir), ...recipeOf(kernelDir) } };
+  } catch (error) {
+    log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
+    return {};
+  }
+}
+
+/** Without it the controller cannot tell that kernel/ changed since a kernel was built, and nothing else is lost. */
+function recipeOf(kernelDir: string): { recipe?: string } {
+  try {
+    return { recipe: readRecipe(kernelDir) };
+  } catch (error) {
+    log.warn({ err: error, kernelDir }, 'recipe-unreadable');
+    return {};
+  }
+}
+
 async function run(config: AgentConfig): Promise<void> {
   const token = (): string => readToken(config.tokenFile);
   token();
@@ -44,7 +67,7 @@ async function run(config: AgentConfig): Promise<void> {
   mkdirSync(config.cacheDir, { recursive: true });
   const machines = config.machines.map((machine) => {
     try {
-      return composeMachine(machine);
+      return composeMachine(machine, config);
     } catch (error) {
       throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
     }
@@ -80,6 +103,7 @@ async function run(config: AgentConfig): Promise<void> {
         capabilities: config.capabilities,
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
+        ...catalogueOf(config),
         machines: fleet.states(),
         ...worker.report(),
       }),

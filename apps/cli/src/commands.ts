@@ -15,6 +15,7 @@ import {
   parseDesired,
   setMachine,
 } from './commands/machines.js';
+import { showPerftest } from './commands/perftest.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
 import { submit } from './commands/submit.js';
@@ -99,6 +100,18 @@ export const COMMANDS: readonly Command[] = [
     'prints results in KTAP or TAP as a tree with totals, counted as the kernel’s own parser counts them; `-` reads standard input. Needs no controller',
     {},
     (context, [file = '']) => showKtap(context, file),
+  ),
+  command(
+    'perftest <file>',
+    'prints the figures of perftest (`ib_write_bw` and others) by message size, from its tables or its JSON; `-` reads standard input. Needs no controller',
+    {
+      label: {
+        flags: '--label <text>',
+        help: 'stands in every name, such as `odp`: the output does not show all options',
+        kind: 'text',
+      },
+    },
+    (context, [file = ''], options) => showPerftest(context, file, options),
   ),
   command(
     'compare <a> [b]',

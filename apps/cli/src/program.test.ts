@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -157,8 +157,11 @@ describe('every command', () => {
       'retention pin <run>': ['retention', 'pin', run.slice(0, 8), '--reason', 'for the paper'],
       'crash <file>': ['crash', join(folder, 'good.yaml')],
       'ktap <file>': ['ktap', join(folder, 'results.ktap')],
+      'perftest <file>': ['perftest', join(folder, 'write-bw.txt')],
       'retention unpin <run>': ['retention', 'unpin', run.slice(0, 8)],
     };
+    const perftest = new URL('../../controller/contracts/fixtures/perftest/6.06-write-bw-odp.txt', import.meta.url);
+    await copyFile(perftest, join(folder, 'write-bw.txt'));
     await writeFile(join(folder, 'results.ktap'), 'KTAP version 1\n1..1\nok 1 a\n');
     expect(Object.keys(words).toSorted()).toEqual(COMMANDS.map(({ usage }) => usage).toSorted());
     for (const { usage } of COMMANDS) {

@@ -27,6 +27,9 @@ import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
 import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-changes.js';
 import { Participants1766200000000 } from './migrations/1766200000000-participants.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
+import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
+import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
+import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -111,7 +114,10 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       OpenJobs1765300000000,
       MachineChanges1765400000000,
       FailureMemory1765410000000,
+      AttemptFailures1766100000000,
+      BuildRecipe1766100100000,
       Participants1766200000000,
+      Catalogue1766600000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

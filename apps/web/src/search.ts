@@ -45,9 +45,11 @@ export const GridSearch = z.object({
   folded: text,
   /** Content of a cell of a test with metrics; absent = its verdict alone. */
   show: z.literal('metric').optional().catch(undefined),
+  /** Absent = the boots of a run with `repeat` are one column. */
+  boots: z.literal('each').optional().catch(undefined),
   /** Hash of the combination that is to be compared with another. */
   pick: Sha256.optional().catch(undefined),
-  /** Open cell: `suite/test@build@combination`, or `suite/test@build-id` in the grid by builds. */
+  /** Open cell: `suite/test@build@combination`, with `.2` behind for the second boot, or `suite/test@build-id` in the grid by builds. */
   cell: text,
 });
 export type GridSearch = z.infer<typeof GridSearch>;

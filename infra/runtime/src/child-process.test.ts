@@ -14,7 +14,7 @@ async function startShell(script: string) {
 }
 
 const allGone = (processes: { pid: number; startTime: string }[]) =>
-  vi.waitUntil(() => !processes.some(isAlive), { timeout: 10_000, interval: 10 });
+  vi.waitUntil(() => !processes.some(isAlive), { timeout: 75_000, interval: 10 });
 
 it('tells a process from a later one with the same id, and from one that was not reaped', async () => {
   const own = startTimeOf(process.pid);
@@ -24,7 +24,7 @@ it('tells a process from a later one with the same id, and from one that was not
   expect(startTimeOf(4_194_305)).toBeNull();
   // `exec` keeps the shell's child, which nothing reaps, as a zombie.
   const { child, started } = await startShell('sleep 0.01 & echo $!; exec sleep 60');
-  await vi.waitUntil(() => startTimeOf(started[0]?.pid ?? 0) === null, { timeout: 10_000, interval: 10 });
+  await vi.waitUntil(() => startTimeOf(started[0]?.pid ?? 0) === null, { timeout: 75_000, interval: 10 });
   child.kill('SIGKILL');
   await once(child, 'close');
 });

@@ -45,7 +45,7 @@ describe.skipIf(!hasQemu())('the monitor of a QEMU', () => {
   beforeEach(async () => {
     const nothing = ['-machine', 'none', '-nodefaults', '-display', 'none'];
     qemu = spawn(QEMU, [...nothing, '-qmp', `unix:${path},server=on,wait=off`], { stdio: 'inherit' });
-    await vi.waitUntil(() => existsSync(path), { timeout: 30_000, interval: 20 });
+    await vi.waitUntil(() => existsSync(path), { timeout: 75_000, interval: 20 });
   });
   afterEach(() => void qemu.kill('SIGKILL'));
 

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MachineDefinition, MachinePaths } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, type MachinePaths } from './definition.js';
 import { labDirectory } from './paths.js';
 
 /** A machine with everything that an agent needs to control it. */
@@ -13,6 +13,9 @@ export interface PreparedMachine {
   hostKey: string;
 }
 
+/** An emulated machine takes a second for it, on a starved computer a minute. */
+const FIRMWARE_SECONDS = 120;
+
 /** The `machines` part of an agent's config. */
 export function agentMachines(machines: readonly PreparedMachine[]): object[] {
   return machines.map(({ definition, paths, sshPort, privateKeyFile, hostKey }) => ({
@@ -20,12 +23,13 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     description: definition.description,
     labels: definition.labels,
     kernelArguments: definition.kernelArguments,
+    firmwareSeconds: FIRMWARE_SECONDS,
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
     power: { driver: 'qemu', qmpSocket: paths.powerSocket },
     console: { driver: 'qemu', logFile: paths.consoleLog },
     disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
     boot: { driver: 'grub' },
-    deviceMemory: { driver: 'file', path: paths.deviceMemory },
+    deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
   }));
 }
 

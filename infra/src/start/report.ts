@@ -39,7 +39,7 @@ export function reportOf(run: RunDetail, grid: Grid): object {
       verdict: cell.verdict,
       reason: cell.reason,
       durationMs: cell.durationMs,
-      proof: cell.proof,
+      proof: cell.proof === null ? null : grid.proofs[cell.proof],
     })),
     metrics: grid.metrics.flatMap((metric) =>
       metric.values.flatMap((value, index) =>

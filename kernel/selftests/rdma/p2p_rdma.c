@@ -41,6 +41,8 @@ static const struct test tests[] = {
 	{ "F92.copy_on_write", WAY_NONE, 0, test_copy_on_write },
 	{ "F92.read_only_pages", WAY_NONE, 0, test_read_only_pages },
 	{ "F92.written_is_dirty", WAY_NONE, 0, test_written_is_dirty },
+	{ "F92.each_write_is_dirty", WAY_NONE, 0, test_each_write_is_dirty },
+	{ "F92.one_page_missing", WAY_NONE, 0, test_one_page_missing },
 
 	{ "F93.prefetch_read", WAY_NONE, 0, test_prefetch_read },
 	{ "F93.prefetch_write", WAY_NONE, 0, test_prefetch_write },
@@ -58,6 +60,11 @@ static const struct test tests[] = {
 	{ "F96.hugetlb_refused", WAY_NONE, 0, test_hugetlb_refused },
 	{ "F96.dma_device_hugetlb", WAY_NONE, NEEDS_DMA_DEVICE,
 	  test_hugetlb_dma_device },
+
+	{ "F97.flush_range", WAY_NONE, 0, test_flush_range },
+	{ "F97.flush_permission", WAY_NONE, 0, test_flush_permission },
+	{ "F97.flush_long_region", WAY_NONE, 0, test_flush_long_region },
+	{ "F97.atomic_write", WAY_NONE, 0, test_atomic_write },
 
 	/* Last, since a kernel that fails them may not live to tell. */
 	{ "F93.prefetch_refused", WAY_NONE, 0, test_prefetch_refused },

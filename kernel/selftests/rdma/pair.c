@@ -23,6 +23,7 @@ struct ibv_context *device;
 struct ibv_pd *domain;
 uint32_t odp_operations;
 bool odp_implicit;
+uint32_t pair_access = ACCESS_ALL;
 
 static const char *device_use(struct ibv_device *found)
 {
@@ -147,7 +148,7 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 	struct ibv_qp_attr attr = {
 		.qp_state = IBV_QPS_INIT,
 		.port_num = PORT,
-		.qp_access_flags = ACCESS_ALL,
+		.qp_access_flags = pair_access,
 	};
 
 	REQUIRE(!ibv_query_port(device, PORT, &port), "query port: %m");

@@ -27,6 +27,8 @@ extern struct ibv_pd *domain;
 /* What it does with on demand paging, for reliable connections. */
 extern uint32_t odp_operations;
 extern bool odp_implicit;
+/* What the queue pairs of pair_open() grant; ACCESS_ALL unless a test wants more. */
+extern uint32_t pair_access;
 
 /**
  * device_open_rxe() - open the software device

@@ -84,4 +84,12 @@ void test_hugetlb_pages(void);
 void test_hugetlb_refused(void);
 void test_hugetlb_dma_device(void);
 
+/* F97, and what F92 asks of each page by itself */
+void test_flush_range(void);
+void test_flush_permission(void);
+void test_flush_long_region(void);
+void test_atomic_write(void);
+void test_one_page_missing(void);
+void test_each_write_is_dirty(void);
+
 #endif /* TESTS_RDMA_H */

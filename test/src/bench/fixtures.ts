@@ -33,7 +33,7 @@ export async function insertRun(
   const bundle = sha(`bundle ${name}`);
   const [runId, buildId] = [randomUUID(), randomUUID()];
   const build = { name: 'patched', bundle };
-  const spec = RunSpec.parse({ name, builds: [build] });
+  const spec = RunSpec.parse({ name, builds: [build], suites: manifest.suites.map((suite) => suite.name) });
   await client.query('insert into artifact (sha256, size_bytes) values ($1, 1)', [bundle]);
   await client.query('insert into bundle (key, sha256, manifest) values ($1, $2, $3)', [
     manifest.key,

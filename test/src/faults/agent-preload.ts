@@ -20,6 +20,7 @@ Object.assign(PACE, {
   connectTimeoutMs: 20_000,
   pollMs: 300,
   reachMs: 30_000,
+  firmwareMs: 10_000,
   recoverMs: 30_000,
   lateCrashMs: 3_000,
   crashTextMs: 2_000,

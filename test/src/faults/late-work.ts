@@ -21,6 +21,7 @@ const READING = new Set([
   // `true`, which asks for the fence and nothing else.
   '',
   'collect',
+  'boot-policy',
   'df',
   'digest',
   'fence-check',
@@ -29,12 +30,14 @@ const READING = new Set([
   'grub-preflight',
   'grub-read',
   'grub-read-custom',
+  'hardware',
   'identify',
   'inventory',
   'kmsg-dump',
   'kmsg-follow',
   'root-device',
   'suite-list',
+  'package-log',
 ]);
 /** Told by an event of its own once the machine has written the fence down. */
 const CLAIM = 'fence-claim';

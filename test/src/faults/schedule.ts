@@ -98,6 +98,7 @@ const BOOT_WEIGHTS: Record<FakeBoot, number> = {
   garbage: 1,
   'silent-reset': 1,
   'wrong-build': 1,
+  'no-root': 1,
   'lost-forever': 1,
 };
 

@@ -199,7 +199,7 @@ describe('the palette', () => {
     await page.keyboard.press('Escape');
     await field.waitFor({ state: 'detached' });
     expect(errors).toEqual([]);
-  }, 120_000);
+  });
 
   it('knows pages with their keys, themes, ids, and tests of the grid that was looked at', async () => {
     await using opened = await app.open('/');

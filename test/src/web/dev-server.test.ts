@@ -46,9 +46,13 @@ it('passes the live channel on, as a browser opens it', async () => {
   });
   try {
     channel.watch(['runs']);
-    await vi.waitFor(() => expect(channel.state).toBe('open'), 20_000);
+    await farm.until(
+      'the channel to open',
+      () => channel.state,
+      (state) => state === 'open',
+    );
     await farm.changed('runs');
-    await vi.waitFor(() => expect(topics).toContain('runs'), 20_000);
+    await farm.until('news of runs', () => topics.includes('runs'));
   } finally {
     channel.close();
   }

@@ -1,45 +1,53 @@
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessibilityFindings, untilLoaded, type OpenPage, type WebApp } from './web-app.js';
 
-/** Many elements take axe long on a busy computer. */
-export const PATIENCE = { timeout: 120_000 };
 const PHONE = { width: 390, height: 844 };
+
+const WIDE = { width: 1440, height: 900 };
 
 /**
  * Declares the tests that every page has to pass: sound in both themes, and not wider than a phone. `pages` has
- * their addresses by name, made when the app is there; `ready` waits for what comes after a page was loaded.
+ * their addresses by name, made when the app is there; `ready` waits for what comes after a page was loaded. A page is
+ * loaded once; it follows theme and size while it is shown.
  */
 export function checkEveryPage(
   open: WebApp['open'],
   pages: Record<string, () => string>,
   ready: Partial<Record<string, (page: Page) => Promise<unknown>>> = {},
 ): void {
-  const openReady = async (name: string, options: Parameters<WebApp['open']>[1]): Promise<OpenPage> => {
-    const opened = await open(pages[name]?.() ?? '', options);
-    await opened.page.locator('h1').waitFor();
-    await untilLoaded(opened.page);
-    await ready[name]?.(opened.page);
-    return opened;
-  };
-  describe.each(['light', 'dark'] as const)('every page in %s', (colorScheme) => {
-    it.each(Object.keys(pages))(
-      '%s has no accessibility finding, no script error, no policy violation and no part that failed',
-      PATIENCE,
-      async (name) => {
-        await using opened = await openReady(name, { colorScheme });
-        await expectSound(opened);
+  describe.each(Object.keys(pages))('the page %s', (name) => {
+    let opened: OpenPage;
+    /** The page as it is drawn in this theme and size. */
+    const shown = async (colorScheme: 'light' | 'dark', viewport: typeof WIDE): Promise<OpenPage> => {
+      const { page } = opened;
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+      await ready[name]?.(page);
+      return opened;
+    };
+    beforeAll(async () => {
+      opened = await open(pages[name]?.() ?? '', { colorScheme: 'light', viewport: WIDE });
+      await opened.page.locator('h1').waitFor();
+      await untilLoaded(opened.page);
+    });
+    afterAll(() => opened?.[Symbol.asyncDispose]());
+
+    it.each(['light', 'dark'] as const)(
+      'has no accessibility finding in %s, no script error, no policy violation and no part that failed',
+      async (colorScheme) => {
+        await expectSound(await shown(colorScheme, WIDE));
       },
     );
-  });
-  it('no page is wider than a phone', PATIENCE, async () => {
-    for (const name of Object.keys(pages)) {
-      await using opened = await openReady(name, { viewport: PHONE });
-      const widths = await opened.page.evaluate(
+
+    it('is not wider than a phone', async () => {
+      const { page } = await shown('light', PHONE);
+      const widths = await page.evaluate(
         '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
       );
-      expect({ name, widths }).toEqual({ name, widths: [PHONE.width, PHONE.width] });
-    }
+      expect(widths).toEqual([PHONE.width, PHONE.width]);
+    });
   });
 }
 

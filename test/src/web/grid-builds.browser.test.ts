@@ -3,7 +3,7 @@ import type { TestFarm } from '@peerlab/controller/testing/farm';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
-import { checkEveryPage, PATIENCE } from './every-page.js';
+import { checkEveryPage } from './every-page.js';
 import { accessibilityFindings } from './web-app.js';
 
 /** The grid by kernel build, flakiness and metrics in cells over the real controller and Postgres. */
@@ -389,7 +389,7 @@ describe('many kernels', () => {
     expect(opened.errors).toEqual([]);
   });
 
-  it('have their metrics below the verdict, on every page against a kernel that is shown', PATIENCE, async () => {
+  it('have their metrics below the verdict, on every page against a kernel that is shown', async () => {
     await using opened = await open(`${BY_BUILDS}&combination=${on('BUS_ADDR')}&show=metric&q=test_1$`);
     const { page } = opened;
     await page.getByText('the newest kernel here without special features').waitFor();

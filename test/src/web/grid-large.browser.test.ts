@@ -49,22 +49,18 @@ async function open(options: BrowserContextOptions = {}): Promise<OpenPage> {
 const activePlace = '(({ line, column }) => [Number(line), Number(column)])(document.activeElement.dataset)';
 
 describe('a grid of 120 × 400', () => {
-  it.each(['light', 'dark'] as const)(
-    'has no accessibility finding in %s, and names every verdict',
-    { timeout: 120_000 },
-    async (scheme) => {
-      // A small window: every element of a page is looked at.
-      await using opened = await open({ colorScheme: scheme, viewport: { width: 900, height: 560 } });
-      await expectSound(opened);
-      const grid = opened.page.getByRole('grid');
-      expect(await grid.getAttribute('aria-colcount')).toBe(String(COLUMNS + 1));
-      expect(await grid.getAttribute('aria-rowcount')).toBe(String(TESTS + 2));
-      const marks = VERDICTS.map((verdict) => VERDICT_TABLE[verdict]);
-      for (const name of [...marks.map(({ letter, label }) => `${letter}, ${label}`), 'never run']) {
-        expect(await grid.getByRole('gridcell', { name, exact: true }).count()).toBeGreaterThan(0);
-      }
-    },
-  );
+  it.each(['light', 'dark'] as const)('has no accessibility finding in %s, and names every verdict', async (scheme) => {
+    // A small window: every element of a page is looked at.
+    await using opened = await open({ colorScheme: scheme, viewport: { width: 900, height: 560 } });
+    await expectSound(opened);
+    const grid = opened.page.getByRole('grid');
+    expect(await grid.getAttribute('aria-colcount')).toBe(String(COLUMNS + 1));
+    expect(await grid.getAttribute('aria-rowcount')).toBe(String(TESTS + 2));
+    const marks = VERDICTS.map((verdict) => VERDICT_TABLE[verdict]);
+    for (const name of [...marks.map(({ letter, label }) => `${letter}, ${label}`), 'never run']) {
+      expect(await grid.getByRole('gridcell', { name, exact: true }).count()).toBeGreaterThan(0);
+    }
+  });
 
   it('draws what is seen only, each cell below its column', async () => {
     await using opened = await open();

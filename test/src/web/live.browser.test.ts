@@ -9,9 +9,6 @@ import { accessibilityFindings, buildWebUi, startBrowser, untilLoaded, type WebA
 
 /** What a page does while things change: over the sample farm, and over the real controller that is restarted. */
 
-/** Many lines of a log take axe long on a busy computer. */
-const PATIENCE = { timeout: 120_000 };
-
 type Browser = Pick<WebApp, 'open' | 'close'>;
 
 let webDir: string;
@@ -236,7 +233,7 @@ describe('pinning a run', () => {
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  it('the machine page with a log and drift has no accessibility finding', PATIENCE, async () => {
+  it('the machine page with a log and drift has no accessibility finding', async () => {
     await using opened = await onSample.open('/machines/v-switch', { colorScheme });
     const { page } = opened;
     await page.locator('.tail .log-row').first().waitFor();

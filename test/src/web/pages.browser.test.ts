@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkEveryPage, PATIENCE } from './every-page.js';
+import { checkEveryPage } from './every-page.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { startWebApp, untilLoaded, type WebApp } from './web-app.js';
 
@@ -47,7 +47,7 @@ checkEveryPage(
 );
 
 describe('text from outside', () => {
-  it('stays text in names, reasons and logs', PATIENCE, async () => {
+  it('stays text in names, reasons and logs', async () => {
     const { attempt } = firstJob();
     app.farm.pushLines(attempt.id, 'agent', [
       '<img src=x onerror="window.planted=1">',
@@ -180,7 +180,7 @@ describe('failures', () => {
     await using opened = await app.open('/machines');
     const { page } = opened;
     const alert = page.getByRole('alert');
-    await alert.getByText('correlation id').waitFor({ timeout: 15_000 });
+    await alert.getByText('correlation id').waitFor();
     app.farm.broken.delete('getFleet');
     await alert.getByRole('button', { name: 'Try again' }).click();
     await page.getByRole('link', { name: 'v-switch' }).waitFor();

@@ -1,4 +1,5 @@
-import { problemItems, RunSpec, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
+import { defaultSuites, problemItems, RunSpec, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
+import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 
 /** Reads a run from YAML; problems carry the line and column they stand at, both from 1. */
@@ -20,7 +21,11 @@ export function readSpec(yaml: string): { spec: RunSpec | null; problems: Proble
     };
   }
   const parsed = RunSpec.safeParse(document.toJS());
-  if (parsed.success) return { spec: parsed.data, problems: [] };
+  if (parsed.success) {
+    const { suites } = parsed.data;
+    const chosen = suites.length > 0 ? suites : defaultSuites(SAMPLE_CATALOGUE);
+    return { spec: { ...parsed.data, suites: chosen }, problems: [] };
+  }
   return {
     spec: null,
     problems: problemItems(parsed.error).map((item) => ({ ...item, ...place(offsetOfPath(document, item.path)) })),

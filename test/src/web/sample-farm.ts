@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import {
   AttemptDetail,
+  defaultSuites,
   desiredInWords,
   type Grid,
   LogPage,
@@ -24,6 +25,7 @@ import {
   type RouteName,
   type RunSummary,
 } from '@peerlab/contracts';
+import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { z } from 'zod';
 import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
@@ -251,6 +253,8 @@ export class SampleFarm {
         return this.failures.answer(name, params, query, body);
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
+      case 'getCatalogue':
+        return { ...SAMPLE_CATALOGUE, isComplete: true, waitsFor: null };
       case 'getFleet':
         return {
           machines: this.machines,
@@ -348,11 +352,12 @@ export class SampleFarm {
         fitting.length > 0 ? [] : [{ path: 'machines', message: 'no machine matches', remedy: 'see below why' }],
       plan: spec.builds.flatMap((build) =>
         fitting.flatMap((machine) =>
-          machine.paths.map(({ combination, kind }) => ({
+          machine.paths.map(({ combination, kind, provider, client }) => ({
             build: build.name,
             machine: machine.name,
             combination: combination.label,
             pathKind: kind,
+            pair: { provider: provider.address, client: client.address },
             suites: spec.suites,
             boots: spec.repeat ?? 1,
             start: planStart(machine, build.bundle === undefined),
@@ -408,6 +413,7 @@ export class SampleFarm {
           { name: 'base', series: [] },
           { name: 'dma-alias', series: ['bundled'] },
         ],
+        suites: defaultSuites(SAMPLE_CATALOGUE),
       }),
       yaml: YAML,
       jobViews: this.jobs.map(({ job }) => job),

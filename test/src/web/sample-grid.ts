@@ -16,6 +16,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
         aliases: [],
       },
       machine: job.machine,
+      pair: job.pair,
       runId: attempt.run.id,
       runName: attempt.run.name,
       jobId: job.id,
@@ -23,6 +24,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
       state: job.state,
       verdict: job.verdict,
       at: attempt.endedAt,
+      boot: null,
       busy: null,
       logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
     })),
@@ -36,6 +38,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
             name,
             unit: 'ns/page',
             better: 'lower' as const,
+            noise: {},
             values: jobs.map(({ attempt }) => {
               const samples = attempt.measurements
                 .find((metric) => metric.name === name)
@@ -57,7 +60,7 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
 /** What the farm itself says of an attempt. */
 const FARM_CELL = { verdict: 'pass' as const, reason: null, durationMs: null, proof: null, log: null };
 
-function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows' | 'notes' | 'cells'> {
+function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows' | 'notes' | 'cells' | 'proofs'> {
   const tests =
     jobs.length === 0
       ? []
@@ -65,6 +68,7 @@ function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows
           ...['boot', 'restore'].map((test) => ({ suite: 'farm', test })),
           ...TESTS.map((test) => ({ suite: 'p2p-functional', test })),
         ];
+  const proofs: Grid['proofs'] = [];
   const ran = jobs.flatMap(({ attempt }, column) => [
     ...[0, 1].map((row) => ({ ...FARM_CELL, row, column })),
     ...attempt.results.map(({ position, verdict, reason, durationMs, proof, log }) => ({
@@ -73,7 +77,7 @@ function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows
       verdict,
       reason,
       durationMs,
-      proof,
+      proof: proof === null ? null : proofs.push(proof) - 1,
       log,
     })),
   ]);
@@ -87,5 +91,5 @@ function cellsOf(jobs: readonly SampleJob[], isWhole: boolean): Pick<Grid, 'rows
   const notes = ran.flatMap(({ row, column, verdict, reason }) =>
     reason === null || ['pass', 'skip', 'not-reached'].includes(verdict) ? [] : [{ row, column, reason }],
   );
-  return { rows, notes, cells: isWhole ? ran : [] };
+  return { rows, notes, ...(isWhole ? { cells: ran, proofs } : { cells: [], proofs: [] }) };
 }

@@ -10,6 +10,7 @@ import {
   type Proof,
   type ResultView,
   type RunDetail,
+  pairOf,
   worstVerdict,
 } from '@peerlab/contracts';
 import { SAMPLE_BUILDS } from './sample-builds.js';
@@ -186,6 +187,8 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     verdict: worstVerdict(results.map(({ verdict }) => verdict)),
     machine: machine.name,
     combination,
+    pair: pairOf(machine.paths[0] ?? null),
+    boot: null,
     waiting: null,
     endsInMs: null,
     estimate: null,
@@ -207,6 +210,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     build,
     buildId: job.buildId,
     combination,
+    boot: null,
     ...detailed(summary, {
       kernels: [
         { ...kernel, phase: 'default-before', bootId: randomUUID() },
@@ -263,6 +267,8 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     verdict: null,
     machine: null,
     combination: null,
+    pair: null,
+    boot: null,
     waiting: null,
     endsInMs: 214_000,
     estimate: { basis: 'size', ms: 345_000, samples: 3 },
@@ -275,6 +281,8 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     state: 'blocked',
     machine: machine.name,
     combination: combinationOfMachine(machine),
+    pair: pairOf(machine.paths[0] ?? null),
+    boot: null,
     waiting: 'the kernel build my-series is at 38 %, about 3 min left',
     endsInMs: 310_000,
     estimate: null,
@@ -315,6 +323,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     build: 'my-series',
     buildId: build.buildId,
     combination: null,
+    boot: null,
     ...detailed(summary, {
       kernels: [],
       streams: [{ stream: 'build', lines: 200_000, expected: null, bytes: 14_000_000, removedAt: null }],

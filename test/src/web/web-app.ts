@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
-import { vi } from 'vitest';
+import { launchBrowser } from './browser.js';
 import { SHARED_BUILD } from './build-setup.js';
 import { SampleFarm } from './sample-farm.js';
-
-// Chromium on two busy cores; the build of the web UI in the hooks.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const WEB = fileURLToPath(new URL('../../../apps/web', import.meta.url));
 
@@ -95,23 +92,16 @@ async function runBuild(outDir: string): Promise<void> {
   }
 }
 
+/** For whatever a page is awaited to show: below the time limit of a test. */
+const WAIT_MS = 75_000;
+
 /** A real browser whose pages are below `url` (without a final slash). */
 export async function startBrowser(url: string): Promise<Pick<WebApp, 'open' | 'close'>> {
-  const browser: Browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchBrowser();
   return {
     async open(path, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+      context.setDefaultTimeout(WAIT_MS);
       const page = await context.newPage();
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(error.message));

@@ -88,8 +88,27 @@ describe('loadConfig', () => {
     expect(complaint(`${BASE}machines: ${JSON.stringify([bad])}\n`)).toContain(
       'machines.0.shell.hostKey: expected a public key',
     );
-    const other = { ...MACHINE, power: { driver: 'ipmi' } };
+    const other = { ...MACHINE, power: { driver: 'acme' } };
     expect(complaint(`${BASE}machines: ${JSON.stringify([other])}\n`)).toContain('machines.0.power.driver');
+  });
+
+  it('knows BMCs by name, resolves their files, and names a reference to none or to one of another protocol', () => {
+    const bmcs = { 'bmc-1': { protocol: 'ipmi', host: '10.0.0.7', user: 'lab', passwordFile: 'bmc.password' } };
+    const text = (power: object): string =>
+      `${BASE}bmcs: ${JSON.stringify(bmcs)}\nmachines: ${JSON.stringify([{ ...MACHINE, power }])}\n`;
+    const config = loadConfig(write('agent.yaml', text({ driver: 'ipmi', bmc: 'bmc-1' })));
+    expect(config.bmcs['bmc-1']).toMatchObject({ port: 623, passwordFile: join(folder, 'bmc.password') });
+    expect(config.machines[0]?.power).toEqual({ driver: 'ipmi', bmc: 'bmc-1' });
+    expect(complaint(text({ driver: 'ipmi', bmc: 'bmc-2' }))).toContain(
+      'machines v-switch: power.bmc: there is no BMC "bmc-2"; bmcs are bmc-1',
+    );
+    expect(complaint(text({ driver: 'redfish', bmc: 'bmc-1' }))).toContain(
+      '"bmc-1" speaks ipmi, the driver redfish needs',
+    );
+    const option = { 'bmc-1': { ...bmcs['bmc-1'], host: '-v' } };
+    expect(complaint(`${BASE}bmcs: ${JSON.stringify(option)}\nmachines: ${JSON.stringify([MACHINE])}\n`)).toContain(
+      'bmcs.bmc-1.host: expected a host name',
+    );
   });
 
   it('a missing or empty token is said with the command that makes one', () => {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, type ProblemItem, problemItems } from '@peerlab/contracts';
+import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
+import { type Bmc, BmcConfig } from '../machine/bmc.js';
+import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, POWER, SHELL, withPaths } from '../machine/registry.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -11,33 +13,6 @@ const SPOOL_LEAST_BYTES = 16 * 1024 * 1024;
 
 /** Files are relative to the config file. */
 const FilePath = z.string().min(1);
-
-const ShellConfig = z.discriminatedUnion('driver', [
-  z.strictObject({
-    driver: z.literal('ssh'),
-    host: z.string().min(1),
-    port: z.number().int().min(1).max(65535).default(22),
-    user: z.string().min(1).default('root'),
-    privateKeyFile: FilePath,
-    hostKey: z
-      .string()
-      .regex(/^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+/, 'expected a public key in OpenSSH form: "ssh-ed25519 AAAA…"'),
-  }),
-]);
-const PowerConfig = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('qemu'), qmpSocket: FilePath }),
-]);
-const ConsoleConfig = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('qemu'), logFile: FilePath }),
-  z.strictObject({ driver: z.literal('file'), logFile: FilePath }),
-]);
-const DiskConfig = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('qemu'), qmpSocket: FilePath, stateFile: FilePath }),
-]);
-const BootConfig = z.discriminatedUnion('driver', [z.strictObject({ driver: z.literal('grub') })]);
-const DeviceMemoryConfig = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('file'), path: FilePath }),
-]);
 
 export const MachineConfig = z.strictObject({
   name: Name,
@@ -53,16 +28,20 @@ export const MachineConfig = z.strictObject({
     )
     .max(32)
     .default([]),
-  shell: ShellConfig,
+  /** From a reboot command to the boot loader; learnt after a few boots. 15 minutes when not given. */
+  firmwareSeconds: z.number().int().min(1).max(3600).optional(),
+  shell: SHELL,
   /** Without it a machine that hangs waits for a person. */
-  power: PowerConfig.optional(),
+  power: POWER.optional(),
   /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
-  disk: DiskConfig.optional(),
+  disk: DISK.optional(),
   /** Without it crashes have no text. */
-  console: ConsoleConfig.optional(),
-  boot: BootConfig.default({ driver: 'grub' }),
-  /** The host's own view of the provider's memory. */
-  deviceMemory: DeviceMemoryConfig.optional(),
+  console: CONSOLE.optional(),
+  boot: BOOT.default({ driver: 'grub' }),
+  /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
+  deviceMemory: z
+    .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
+    .default([]),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
@@ -88,6 +67,8 @@ const AgentFile = z.strictObject({
   spoolMaxBytes: z.number().int().min(SPOOL_LEAST_BYTES, 'expected 16 MiB or more').default(SPOOL_MAX_BYTES),
   /** How long a suite, a build or a console is held back before lines are left out. */
   spoolHoldSeconds: z.number().min(0).max(3600).default(SPOOL_HOLD_SECONDS),
+  /** Service processors by name, for drivers to refer to. */
+  bmcs: z.record(Name, BmcConfig).default({}),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
 });
@@ -141,23 +122,41 @@ function readYaml(file: string, field: string, remedy: string): unknown {
   return document.toJS() as unknown;
 }
 
+/** Fields of a machine that name a driver. */
+const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot'] as const;
+
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
-  return {
-    ...machine,
-    shell: { ...machine.shell, privateKeyFile: resolve(folder, machine.shell.privateKeyFile) },
-    ...(machine.power && { power: { ...machine.power, qmpSocket: resolve(folder, machine.power.qmpSocket) } }),
-    ...(machine.disk && {
-      disk: {
-        ...machine.disk,
-        qmpSocket: resolve(folder, machine.disk.qmpSocket),
-        stateFile: resolve(folder, machine.disk.stateFile),
-      },
+  const from = (path: string): string => resolve(folder, path);
+  const made = DRIVER_FIELDS.flatMap((field) => {
+    const settings = machine[field];
+    return settings === undefined ? [] : [[field, withPaths(field, settings, from)]];
+  });
+  const deviceMemory = machine.deviceMemory.map((memory) => withPaths('deviceMemory', memory, from));
+  return { ...machine, ...(Object.fromEntries(made) as Partial<MachineConfig>), deviceMemory };
+}
+
+/** What a driver needs its BMC to speak. */
+const BMC_PROTOCOL: Readonly<Record<string, Bmc['protocol']>> = { ipmi: 'ipmi', sol: 'ipmi', redfish: 'redfish' };
+
+/** References to BMCs that are not there, or speak another protocol. */
+function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<string, Bmc>>): ProblemItem[] {
+  const names = Object.keys(bmcs);
+  return machines.flatMap((machine) =>
+    DRIVER_FIELDS.flatMap((field): ProblemItem[] => {
+      const settings = machine[field];
+      if (settings === undefined || !('bmc' in settings)) return [];
+      const path = `machines ${machine.name}: ${field}.bmc`;
+      const wanted = BMC_PROTOCOL[settings.driver];
+      const found = Object.hasOwn(bmcs, settings.bmc) ? bmcs[settings.bmc] : undefined;
+      if (found === undefined) {
+        const remedy = names.length === 0 ? 'describe it under bmcs:' : `bmcs are ${names.slice(0, 20).join(', ')}`;
+        return [{ path, message: `there is no BMC "${settings.bmc}"`, remedy }];
+      }
+      if (found.protocol === wanted) return [];
+      const message = `"${settings.bmc}" speaks ${found.protocol}, the driver ${settings.driver} needs ${wanted ?? 'none'}`;
+      return [{ path, message, remedy: 'name another BMC, or another driver' }];
     }),
-    ...(machine.console && { console: { ...machine.console, logFile: resolve(folder, machine.console.logFile) } }),
-    ...(machine.deviceMemory && {
-      deviceMemory: { ...machine.deviceMemory, path: resolve(folder, machine.deviceMemory.path) },
-    }),
-  };
+  );
 }
 
 /** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
@@ -190,9 +189,15 @@ export function loadConfig(path: string): AgentConfig {
   if (rest.capabilities.includes('build') && rest.kernelDir === undefined) {
     throw single(file, 'kernelDir', 'is missing', 'the capability build needs the path of the kernel/ folder');
   }
+  const bmcs = Object.fromEntries(
+    Object.entries(rest.bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
+  );
+  const wrong = wrongBmcs(machines, bmcs);
+  if (wrong.length > 0) throw new ConfigError(file, wrong);
   const { kernelDir, ...others } = rest;
   return {
     ...others,
+    bmcs,
     tokenFile: resolve(folder, rest.tokenFile),
     stateDir: resolve(folder, rest.stateDir),
     cacheDir: resolve(folder, rest.cacheDir),

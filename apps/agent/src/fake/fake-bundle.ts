@@ -44,6 +44,7 @@ export async function makeFakeBundle(
     toolchain: 'gcc 12',
     features: ['dma_alias'],
     modules: ['peerlab_provider'],
+    binds: { peerlab_provider: 'provider' },
     suites: suites.map((suite) => ({
       name: suite.name,
       kind: 'functional',

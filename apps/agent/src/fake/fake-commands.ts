@@ -137,6 +137,8 @@ const ACTIONS: Record<string, Action> = {
   },
   collect: say('tainted: 0'),
   inventory: say(({ inventory }) => inventory),
+  hardware: say(({ devices }) => devices.join('\n')),
+  'boot-policy': say(({ bootPolicy }) => bootPolicy),
 };
 
 /** What a fake machine does with a command; unknown ones succeed silently. */

@@ -19,6 +19,7 @@ export const FAKE_PACE: Pace = {
   connectTimeoutMs: 5_000,
   pollMs: 20,
   reachMs: 5_000,
+  firmwareMs: 1_000,
   recoverMs: 5_000,
   lateCrashMs: 1_000,
   crashTextMs: 1_000,
@@ -87,6 +88,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     description: 'a machine on script',
     labels: { lab: 'fake' },
     kernelArguments: [],
+    firmwareMs: null,
     access: createSshAccess({
       host: '127.0.0.1',
       port: fake.ssh.port,
@@ -98,7 +100,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     power: options.power === false ? null : fake.power,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
-    deviceMemory: createFileMemory({ path: memoryFile }),
+    deviceMemory: [createFileMemory({ path: memoryFile })],
   };
   return {
     fake,

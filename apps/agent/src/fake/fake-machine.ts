@@ -5,7 +5,15 @@ import type { Disk, Power } from '../machine/protocols.js';
 import type { FakeChannel, FakeSshServer } from './fake-ssh-server.js';
 
 /** What a kernel under test does when it is booted. */
-export type FakeBoot = 'up' | 'panic' | 'hang' | 'garbage' | 'silent-reset' | 'wrong-build' | 'lost-forever';
+export type FakeBoot =
+  | 'up'
+  | 'panic'
+  | 'no-root'
+  | 'hang'
+  | 'garbage'
+  | 'silent-reset'
+  | 'wrong-build'
+  | 'lost-forever';
 
 /** What one test of a fake suite does. */
 export interface FakeTest {
@@ -82,6 +90,14 @@ export class FakeMachine {
   onSftp: (request: 'STAT' | 'OPEN' | 'WRITE' | 'CLOSE') => boolean | 'garbage' = () => true;
   /** Every written chunk has a flipped bit. */
   damageUploads = false;
+  /** What a kernel does that is told to reboot. */
+  wayDown: 'boots' | 'hangs' | 'crashes' = 'boots';
+  /** The boot loader does not see which entry was selected. */
+  ignoresSelection = false;
+  /** The boot loader never clears the selection. */
+  keepsSelection = false;
+  /** Off and on again; null = the power cannot. */
+  cycle: Power['cycle'] = null;
   /** Extra time that the default kernel takes. */
   defaultBootMs = 0;
   /** The machine boots another kernel than before by default. */
@@ -108,6 +124,10 @@ export class FakeMachine {
   diskProblem: Error | null = null;
   /** Purposes of the commands it was given, in order. */
   readonly commands: string[] = [];
+  /** PCI functions that it shows. */
+  devices = ['0000:03:00.0 1af4:1110', '0000:04:00.0 1234:11e8'];
+  /** What it says about Secure Boot and lockdown. */
+  bootPolicy = '';
   /** What the inventory script prints. */
   inventory = '';
   /** Commands that are answered in another way than a machine does, by purpose. */
@@ -142,7 +162,8 @@ export class FakeMachine {
         this.goDown();
         await this.#boot();
       },
-      status: async () => 'on',
+      state: async () => 'on',
+      cycle: this.cycle,
     };
   }
 
@@ -219,8 +240,14 @@ export class FakeMachine {
   }
 
   async reboot(): Promise<void> {
+    if (this.wayDown === 'crashes') {
+      this.console(
+        '[  900.000001] Kernel panic - not syncing: softlockup: hung tasks',
+        '[  900.000002] Rebooting in 10 seconds..',
+      );
+    }
     this.goDown();
-    await this.#boot();
+    if (this.wayDown !== 'hangs') await this.#boot();
   }
 
   /** All connections are gone, the machine does not answer. */
@@ -237,8 +264,8 @@ export class FakeMachine {
     await new Promise((resolve) => setTimeout(resolve, BOOT_MS));
     if (signal.aborted) return;
     this.boots += 1;
-    const entry = this.nextEntry;
-    this.nextEntry = null;
+    const entry = this.ignoresSelection ? null : this.nextEntry;
+    if (!this.ignoresSelection && !this.keepsSelection) this.nextEntry = null;
     this.console(`peerlab-grub: booting ${entry ?? 'peerlab-default'}`);
     if (entry === null || !this.customConfig.includes(`--id ${entry} `)) {
       if (this.defaultIsBroken) return;
@@ -252,6 +279,7 @@ export class FakeMachine {
 
   async #bootCandidate(): Promise<void> {
     const next = this.candidateBoots.length > 1 ? this.candidateBoots.shift() : this.candidateBoots[0];
+    this.console('peerlab-grub: loading /boot/candidate');
     const banner = `[    0.000000] Linux version ${this.settings.candidateRelease} (peerlab@build)`;
     switch (next) {
       case 'garbage':
@@ -263,6 +291,14 @@ export class FakeMachine {
         this.console(
           '[    0.900000] Kernel panic - not syncing: peerlab: panic at boot',
           '[    0.900001] Rebooting in 5 seconds..',
+        );
+        await this.#boot();
+        return;
+      case 'no-root':
+        this.console(
+          banner,
+          '[    1.100000] VFS: Unable to mount root fs on unknown-block(0,0)',
+          '[    1.100001] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
         );
         await this.#boot();
         return;

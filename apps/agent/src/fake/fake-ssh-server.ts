@@ -28,8 +28,13 @@ export interface FakeServices {
   serveFiles: (sftp: SFTPWrapper, connection: FakeConnection) => void;
 }
 
+export interface KeyPair {
+  private: string;
+  public: string;
+}
+
 /** Now and then ssh2 makes a pair that it cannot read itself. */
-function makeKeyPair(): { private: string; public: string } {
+function makeKeyPair(): KeyPair {
   for (;;) {
     const pair = ssh2.utils.generateKeyPairSync('ed25519');
     const halves = [pair.private, pair.public].map((text) => ssh2.utils.parseKey(text));
@@ -44,6 +49,10 @@ export class FakeSshServer {
   #server: ssh2.Server | null = null;
   readonly #connections = new Set<Connection>();
   #boundPort = 0;
+  /** Answers also while no kernel runs, as the sshd of an initramfs does. */
+  answersAlways = false;
+  /** Connections so far. */
+  connectionCount = 0;
 
   readonly #services: FakeServices;
 
@@ -64,11 +73,12 @@ export class FakeSshServer {
     const allowed = ssh2.utils.parseKey(this.clientKey.public);
     if (allowed instanceof Error) throw allowed;
     const server = new ssh2.Server({ hostKeys: [this.#hostKeys.private] }, (connection) => {
+      this.connectionCount += 1;
       this.#connections.add(connection);
       connection.on('close', () => this.#connections.delete(connection));
       connection.on('error', () => undefined);
       // A machine without a kernel does not answer.
-      if (!this.#services.isUp()) {
+      if (!this.#services.isUp() && !this.answersAlways) {
         connection.end();
         return;
       }
@@ -107,10 +117,14 @@ export class FakeSshServer {
     this.#connections.clear();
   }
 
-  /** As if the machine had been reinstalled. */
-  async changeHostKey(): Promise<void> {
+  get hostKeys(): KeyPair {
+    return this.#hostKeys;
+  }
+
+  /** As if the machine had been reinstalled, or as it was before. */
+  async changeHostKey(keys = makeKeyPair()): Promise<void> {
     await this.close();
-    this.#hostKeys = makeKeyPair();
+    this.#hostKeys = keys;
     await this.listen();
   }
 

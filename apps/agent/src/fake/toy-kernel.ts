@@ -46,6 +46,10 @@ const TREE: Readonly<Record<string, string>> = {
   'include/linux/memremap.h': '#define PAGES 1\n',
 };
 
+const SUITES = `{"suites": [{"name": "p2p-functional", "about": "", "kind": "functional", "default": true,
+  "program": "p2p_functional", "options": [], "seconds": 600, "testSeconds": 60}]}
+`;
+
 const KERNEL: Readonly<Record<string, string>> = {
   'base.json': '{\n  "package": "toy-source"\n}\n',
   'config/peerlab.config': 'CONFIG_TOY=y\n',
@@ -55,6 +59,7 @@ const KERNEL: Readonly<Record<string, string>> = {
   'module/peerlab.h': '',
   'mutants/none.patch': '',
   'patches/README': '',
+  'selftests/suites.json': SUITES,
   'selftests/Makefile': 'all:\n\t$(CC) -o $(OUT)/p2p_functional test.c\n',
   'selftests/test.c': 'int main(void)\n{\n\treturn 0;\n}\n',
   'selftests/upstream/Makefile': 'all:\n',

@@ -7,6 +7,7 @@ import type { Machine } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { BundleCache } from './bundle-cache.js';
 import { JobFailure } from './failure.js';
+import { FirmwareTime } from './firmware-time.js';
 import { MachineConnection } from './machine-connection.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
@@ -46,6 +47,7 @@ export class AttemptContext {
   readonly guard: MachineGuard;
   readonly connection: MachineConnection;
   readonly kernelLog: KernelLog;
+  readonly firmware: FirmwareTime;
   readonly paths: InstalledPaths;
   serial!: SerialRecorder;
   /** Aborted by cancel, drop, the attempt's deadline, or a fault of a listener; its reason is the failure. */
@@ -84,6 +86,13 @@ export class AttemptContext {
       fail: (fault) => this.fail('kernel log', fault),
     });
     this.paths = installedPaths(work);
+    const firmwareMs = machine.firmwareMs ?? pace.firmwareMs;
+    this.firmware = new FirmwareTime(machine.name, firmwareMs, records, (text) => this.note(text));
+  }
+
+  /** For the default kernel to come back by itself, and again after a reset: firmware and kernel. */
+  get recoverMs(): number {
+    return this.firmware.allowanceMs + this.pace.recoverMs;
   }
 
   async openSerial(): Promise<void> {

@@ -1,17 +1,39 @@
 import { cleanText, CrashWatch } from '@peerlab/contracts';
+import type { LoaderLine } from '../machine/protocols.js';
 import type { SerialLine } from './serial-recorder.js';
 
-/** Why the default kernel came back instead of the candidate, as the console tells it. */
+/**
+ * How far a candidate came, as the console tells it. All but `nothing` prove that the loader took it: without the
+ * loader's mark or the candidate's banner nothing is known about the candidate, and a failure is the lab's.
+ */
 export type BootEvidence =
   | { kind: 'crash'; signature: string; fromSeq: number }
+  /** It came up to where it mounts its root file system, and could not. */
+  | { kind: 'no-root'; message: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
   | { kind: 'started'; fromSeq: number }
-  | { kind: 'nothing' };
+  /** The loader took it; it printed nothing. */
+  | { kind: 'loaded'; fromSeq: number }
+  /** `crash`: title of a crash of the kernel that was told to reboot. */
+  | { kind: 'nothing'; crash: string | null };
 
-const GRUB_ERROR = /^error: (?!can't find command)(.+?)\.?$/;
-
-/** Longest message of GRUB that is quoted, in characters. */
+/** Longest line that is quoted, in characters. */
 const MESSAGE_MAX = 300;
+
+/** What the kernel, initramfs-tools, dracut and systemd print without a root file system: all words of one row. */
+const NO_ROOT: readonly (readonly string[])[] = [
+  ['VFS: Unable to mount root fs'],
+  ['Kernel panic - not syncing: No working init found'],
+  ['Kernel panic - not syncing: Requested init', 'failed'],
+  ['ALERT!', ' does not exist.', 'Dropping to a shell!'],
+  ['Gave up waiting for root file system device'],
+  ['dracut: FATAL: '],
+  ['dracut-initqueue timeout'],
+  ['Entering emergency mode'],
+];
+
+/** Times that a loader takes an entry that was selected for one boot: more is a loop. */
+const LOADS_MAX = 3;
 
 /**
  * Reads the console lines between the reboot and the return of the default kernel. `release` is the
@@ -19,14 +41,24 @@ const MESSAGE_MAX = 300;
  * again meanwhile: each line is read once.
  */
 export class BootEvidenceReader {
+  /** The kernel before the reboot may crash on its way down: that says nothing about the candidate. */
+  readonly #before = new CrashWatch();
   readonly #watch = new CrashWatch();
+  #loaded: number | null = null;
+  #loads = 0;
   #started: number | null = null;
+  /** Another kernel booted after it: what that one prints is not the candidate's. */
+  #over = false;
+  #noRoot: { message: string; fromSeq: number } | null = null;
+  #error: { message: string; fromSeq: number } | null = null;
   #notLoaded: { message: string; fromSeq: number } | null = null;
 
   readonly #release: string;
+  readonly #readLine: (text: string) => LoaderLine | null;
 
-  constructor(release: string) {
+  constructor(release: string, readLine: (text: string) => LoaderLine | null) {
     this.#release = release;
+    this.#readLine = readLine;
   }
 
   push(lines: readonly SerialLine[]): void {
@@ -35,20 +67,42 @@ export class BootEvidenceReader {
 
   get evidence(): BootEvidence {
     const { crash } = this.#watch;
+    if (this.#noRoot !== null) return { kind: 'no-root', ...this.#noRoot };
     if (crash !== null) return { kind: 'crash', signature: crash.title, fromSeq: crash.startLine };
+    if (this.#started !== null) return { kind: 'started', fromSeq: this.#started };
     if (this.#notLoaded !== null) return { kind: 'not-loaded', ...this.#notLoaded };
-    return this.#started === null ? { kind: 'nothing' } : { kind: 'started', fromSeq: this.#started };
+    if (this.#loaded !== null) return { kind: 'loaded', fromSeq: this.#loaded };
+    return { kind: 'nothing', crash: this.#before.crash?.title ?? null };
+  }
+
+  /** The loader takes the candidate at every boot, although it was selected for one. */
+  get loops(): boolean {
+    return this.#loads > LOADS_MAX;
   }
 
   #pushLine({ seq, text }: SerialLine): void {
+    const line = this.#readLine(text);
+    if (line?.kind === 'loading') {
+      this.#loaded ??= seq;
+      this.#loads += 1;
+    }
+    const isBanner = text.includes(`Linux version ${this.#release} `);
+    if (isBanner) this.#started ??= seq;
+    if (this.#loaded === null && this.#started === null) {
+      this.#before.push(text, seq);
+      return;
+    }
+    if (!isBanner && text.includes('Linux version ')) this.#over = true;
+    if (this.#over) return;
     this.#watch.push(text, seq);
-    const error = GRUB_ERROR.exec(text.trim());
-    if (error !== null && this.#started === null) {
-      this.#notLoaded ??= { message: cleanText(error[1] ?? '', MESSAGE_MAX), fromSeq: seq };
+    if (this.#started !== null) {
+      if (NO_ROOT.some((row) => row.every((words) => text.includes(words)))) {
+        this.#noRoot ??= { message: cleanText(text.trim(), MESSAGE_MAX), fromSeq: seq };
+      }
+      return;
     }
-    if (text.includes('peerlab-grub: the image was not loaded')) {
-      this.#notLoaded ??= { message: 'no reason given', fromSeq: seq };
-    }
-    if (text.includes(`Linux version ${this.#release} `)) this.#started ??= seq;
+    // What GRUB complains of between our mark and the failure is its reason; it complains before good boots, too.
+    if (line?.kind === 'error') this.#error ??= { message: line.message, fromSeq: seq };
+    if (line?.kind === 'not-loaded') this.#notLoaded ??= this.#error ?? { message: 'no reason given', fromSeq: seq };
   }
 }

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startFakeLab } from '../fake/fake-lab.js';
 import { PLACE_BYTES, createLogFileConsole } from '../machine/drivers/console-log-file.js';
 import type { ConsoleGap } from '../machine/protocols.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import { until } from '../timing.js';
 import { SerialRecorder } from './serial-recorder.js';
 
 const LINE_BYTES = 1000;
@@ -43,9 +43,6 @@ function cutTo(bytes: number): void {
 }
 
 const numberOf = (text: string): number => Number(/^line (\d+) x*$/.exec(text)?.[1] ?? Number.NaN);
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 60_000 });
-
 describe('a console whose record is cut while it is read', () => {
   it('loses what was cut and nothing else, says which bytes, and gives no half line', async () => {
     const seen: (number | ConsoleGap)[] = [];

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toyMakefilePatch, toyPatch, toySourcePatch } from '../fake/toy-kernel.js';
-import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { sleepers, ToyBuilder } from '../testing/toy-builder.js';
 
@@ -121,12 +121,9 @@ describe('a build job', () => {
     const minutes = '7283.25';
     const mbox = toyMakefilePatch('slow', `x := $(shell setsid sleep ${minutes} >/dev/null 2>&1 & sleep ${minutes})`);
     const running = toy.build([{ mbox }]);
-    await until('the processes', () => (sleepers(minutes) === 2 ? true : undefined), {
-      everyMs: 20,
-      timeoutMs: 60_000,
-    });
+    await eventually('the processes', () => sleepers(minutes) === 2);
     toy.stop.abort(new JobFailure('canceled', 'never mind'));
     expect((await running).events.at(-1)).toMatchObject({ failure: { class: 'canceled', message: 'never mind' } });
-    await until('their end', () => (sleepers(minutes) === 0 ? true : undefined), { everyMs: 20, timeoutMs: 10_000 });
+    await eventually('their end', () => sleepers(minutes) === 0);
   });
 });

@@ -11,6 +11,7 @@ import {
 } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
+import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
 import type { Artifacts } from './artifacts.js';
 import type { BuildLimits } from './build-limits.js';
@@ -96,6 +97,8 @@ class BuildJob {
   async run(): Promise<void> {
     const builder = await KernelBuilder.open(this.#settings, this.#folder, this.#handlers(), this.#signal);
     if (builder.noSandbox !== null) this.#note(`build: ${builder.noSandbox}`);
+    // Before the scripts copy what they build.
+    const recipe = this.#recipe();
     const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
       const { config, cacheDomain: domain = null } = this.#work;
       const request = { series: await this.#seriesArguments(builder), config, domain };
@@ -112,7 +115,7 @@ class BuildJob {
       this.#note(`build: the controller holds bundle ${inputs.key.slice(0, 12)}… already`);
       const { manifest, bundle, missingPatches } = stored;
       await this.#keepPatches(patches, missingPatches);
-      this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true });
+      this.#spool.appendEvent({ type: 'built', manifest, bundle, cached: true, ...recipe });
       for (const stage of ['build', 'upload'] as const) this.#skip(stage, 'stored already');
       return;
     }
@@ -120,7 +123,7 @@ class BuildJob {
     const here = existsSync(join(out, 'manifest.json'));
     if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
     else await this.#stage('build', () => this.#build(builder, request, base, inputs));
-    await this.#stage('upload', () => this.#upload(out, inputs, patches, here));
+    await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe }));
   }
 
   #handlers(): BuildScriptHandlers {
@@ -190,7 +193,24 @@ class BuildJob {
     if (!existsSync(out)) await rename(made, out);
   }
 
-  async #upload(out: string, inputs: ExpectedBundle, patches: string, cached: boolean): Promise<void> {
+  #recipe(): { recipe?: string } {
+    try {
+      return { recipe: readRecipe(this.#settings.kernelDir) };
+    } catch (error) {
+      this.#note(`build: the recipe is not known, so that estimates will not find this kernel: ${messageOf(error)}`);
+      return {};
+    }
+  }
+
+  async #upload(
+    out: string,
+    {
+      inputs,
+      patches,
+      cached,
+      recipe,
+    }: { inputs: ExpectedBundle; patches: string; cached: boolean; recipe: { recipe?: string } },
+  ): Promise<void> {
     const now = new Date();
     await utimes(out, now, now);
     await trimBuiltBundles(join(this.#settings.cacheDir, 'bundles'));
@@ -223,7 +243,7 @@ class BuildJob {
       patches,
       manifest.series.map((patch) => patch.sha256),
     );
-    this.#spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached });
+    this.#spool.appendEvent({ type: 'built', manifest, bundle: { sha256, sizeBytes: size }, cached, ...recipe });
   }
 
   /** Stores the text of patches for people to read. A kernel is no worse without it, so trouble is only noted. */

@@ -1,56 +1,69 @@
 import { DeadlinePassed, formatSeconds } from '../timing.js';
-import { adviceOf } from '../machine/errors.js';
+import { MachineError, adviceOf } from '../machine/errors.js';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
 import type { Booted } from './machine-connection.js';
 import type { AttemptContext } from './attempt-context.js';
 
-/** How an attempt to boot the candidate ended. */
+/** How an attempt to boot the candidate ended. Each but the first is a finding: the candidate was loaded. */
 type BootOutcome =
   | { kind: 'candidate'; booted: Booted; fromSeq: number }
   | { kind: 'crash'; signature: string; fromSeq: number }
+  | { kind: 'no-root'; message: string; fromSeq: number }
   | { kind: 'not-loaded'; message: string; fromSeq: number }
   | { kind: 'fell-back'; message: string; fromSeq: number }
   | { kind: 'hung'; message: string; fromSeq: number };
 
 /**
- * Boots the candidate once, from the default kernel. Unless it comes up, the machine is on its
- * default kernel again when this returns; throws (infrastructure) when it is on none.
+ * Boots the candidate once, from the default kernel. Throws (infrastructure) when nothing proves that the candidate was
+ * loaded, and when one that hung leaves the machine without an answer. After a crash the machine may not answer either.
  */
 export async function bootCandidate(context: AttemptContext): Promise<BootOutcome> {
-  const { connection, serial, signal, machine, work } = context;
+  const { connection, serial, signal, machine, work, firmware } = context;
   const { kernel: before, session } = await connection.reach(context.pace.reachMs, signal);
   await machine.boot.selectOnce(session);
   const fromSeq = serial.next;
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
   await connection.reboot(signal);
-  const reader = new BootEvidenceReader(work.manifest.release);
+  const reader = new BootEvidenceReader(work.manifest.release, (text) => machine.boot.readLine(text));
   const newLines = serial.newFrom(fromSeq);
+  let loadedAt: number | null = null;
   const evidenceNow = (): BootEvidence => {
     reader.push(newLines());
-    return reader.evidence;
+    const { evidence } = reader;
+    if (evidence.kind !== 'nothing') loadedAt ??= performance.now();
+    return evidence;
   };
-  // A console that shows the end of the candidate promises the default kernel: wait for that one.
-  const patience = (): number => (isOver(evidenceNow()) ? bootMs + context.pace.recoverMs : bootMs);
+  // The firmware has a limit of its own; the kernel's begins when the loader takes it. A console that shows the end of
+  // the candidate promises the default kernel: wait for that one, unless the loader takes the candidate again and again.
+  const patience = (): number => {
+    const evidence = evidenceNow();
+    if (reader.loops) return 0;
+    const firmwareMs = loadedAt === null ? firmware.allowanceMs : loadedAt - rebootAt;
+    return firmwareMs + bootMs + (isOver(evidence) ? context.recoverMs : 0);
+  };
   let booted: Booted;
   try {
     booted = await connection.awaitBoot(before.bootId, patience, signal);
   } catch (error) {
     if (!(error instanceof DeadlinePassed)) throw error;
     const evidence = evidenceNow();
-    const hung = await resetHungMachine(context, before.bootId, fromSeq);
-    return isOver(evidence) ? evidence : hung;
+    const lost = { before: before.bootId, fromSeq, silentMs: performance.now() - rebootAt };
+    return afterDeadline(context, evidence, reader.loops, lost);
   }
   const took = formatSeconds(performance.now() - rebootAt);
-  if (booted.kernel.nonce !== null) {
+  const evidence = evidenceNow();
+  if (loadedAt !== null) firmware.learn(loadedAt - rebootAt);
+  if (booted.kernel.nonce === work.nonce) {
     context.note(`boot: ${booted.kernel.release} answers ${took} after the reboot, boot_id ${booted.kernel.bootId}`);
     return { kind: 'candidate', booted, fromSeq };
   }
+  if (booted.kernel.nonce !== null) throw otherCandidate(context, booted);
   context.note(`boot: the default kernel ${booted.kernel.release} came back ${took} after the reboot`);
-  const evidence = evidenceNow();
   switch (evidence.kind) {
     case 'crash':
+    case 'no-root':
     case 'not-loaded':
       return evidence;
     case 'started':
@@ -59,36 +72,97 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
         message: 'it started and the machine reset without a crash report (triple fault, reset or watchdog)',
         fromSeq: evidence.fromSeq,
       };
+    case 'loaded':
+      return {
+        kind: 'fell-back',
+        message: `${machine.boot.loader} loaded it and the machine reset before it printed anything`,
+        fromSeq: evidence.fromSeq,
+      };
     case 'nothing':
-      return { kind: 'fell-back', message: 'the console shows no sign of it', fromSeq };
+      throw new JobFailure('infrastructure', await whyNotTaken(context, booted, evidence.crash));
   }
 }
 
 const isOver = (
   evidence: BootEvidence,
-): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'not-loaded' }> =>
-  evidence.kind === 'crash' || evidence.kind === 'not-loaded';
+): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'no-root' } | { kind: 'not-loaded' }> =>
+  evidence.kind === 'crash' || evidence.kind === 'no-root' || evidence.kind === 'not-loaded';
 
-async function resetHungMachine(context: AttemptContext, before: string, fromSeq: number): Promise<BootOutcome> {
-  const { serial, work } = context;
-  const lastWords = serial.lastWords(fromSeq);
-  const lastSeq = Math.max(fromSeq, serial.next - 1);
-  const message =
-    lastWords === null
-      ? `silent for ${work.timeouts.bootSeconds} s after the reboot; nothing on the console`
-      : `no answer within ${work.timeouts.bootSeconds} s; last serial line: ${lastWords}`;
-  context.note(`boot: ${message}`);
-  await resetToDefault(context, before);
-  return { kind: 'hung', message, fromSeq: Math.min(fromSeq, lastSeq) };
+/** The candidate or another kernel under test does not belong to this attempt: nothing is known about the candidate. */
+function otherCandidate(context: AttemptContext, { kernel }: Booted): JobFailure {
+  return new JobFailure(
+    'infrastructure',
+    `${context.machine.name} booted ${kernel.release} with the nonce ${kernel.nonce ?? 'none'} of another attempt`,
+  );
 }
 
-/** Hard reset, then the default kernel; throws (infrastructure) when the machine stays away. */
-export async function resetToDefault(
+/** Nothing proves that the candidate was loaded: what is known of the boot loader's selection, and what to do. */
+async function whyNotTaken(context: AttemptContext, { session }: Booted, crash: string | null): Promise<string> {
+  const { machine } = context;
+  const { loader } = machine.boot;
+  if (machine.console === null) {
+    return `${machine.name} came back with its default kernel, and has no console that could say why; configure console: for it`;
+  }
+  const pending = await machine.boot.pending(session);
+  const selection =
+    pending === null
+      ? `${loader} used up the selection and did not take the entry; it may not have found it (another file, or another menu)`
+      : `the selection still stands: ${loader} reads it from another place than the system writes it to`;
+  const crashed = crash === null ? '' : `; the kernel before crashed on its way down: ${crash}`;
+  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${crashed}`;
+}
+
+/** No kernel answered in time. */
+async function afterDeadline(
+  context: AttemptContext,
+  evidence: BootEvidence,
+  loops: boolean,
+  lost: { before: string; fromSeq: number; silentMs: number },
+): Promise<BootOutcome> {
+  const { serial, machine } = context;
+  const lastWords = serial.lastWords(lost.fromSeq);
+  const limit = formatSeconds(lost.silentMs);
+  const message =
+    lastWords === null
+      ? `silent for ${limit} after the reboot; nothing on the console`
+      : `no answer within ${limit}; last serial line: ${lastWords}`;
+  const { loader } = machine.boot;
+  context.note(
+    loops ? `boot: ${loader} takes the candidate at every boot; its selection is not cleared` : `boot: ${message}`,
+  );
+  if (isOver(evidence)) {
+    // What the console proves stands, whether the machine comes back or not: restore tries again.
+    await resetToDefault(context, lost.before).catch((error: unknown) => {
+      context.signal.throwIfAborted();
+      context.note(`boot: ${adviceOf(error)}`);
+    });
+    return evidence;
+  }
+  if (evidence.kind !== 'nothing') {
+    await resetToDefault(context, lost.before);
+    return { kind: 'hung', message, fromSeq: Math.min(lost.fromSeq, Math.max(lost.fromSeq, serial.next - 1)) };
+  }
+  const crashed = evidence.crash === null ? '' : `, which crashed on its way down: ${evidence.crash}`;
+  const booted = await resetMachine(context, lost.before);
+  if (booted.kernel.nonce === context.work.nonce) {
+    context.note(`boot: the kernel before did not reboot by itself${crashed}; the candidate came up after the reset`);
+    return { kind: 'candidate', booted, fromSeq: lost.fromSeq };
+  }
+  if (booted.kernel.nonce !== null) throw otherCandidate(context, booted);
+  const why = `neither ${loader}'s mark nor the candidate's first line is on the console`;
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name} did not come up after the reboot, and ${why}: ${message}; the kernel before may have hung${crashed}`,
+  );
+}
+
+/** Hard reset, then whatever kernel answers; throws (infrastructure) when the machine stays away. */
+async function resetMachine(
   context: AttemptContext,
   notBootId: string | null,
   signal = context.signal,
 ): Promise<Booted> {
-  const { machine, connection, pace } = context;
+  const { machine, connection } = context;
   if (machine.power === null) {
     throw new JobFailure(
       'infrastructure',
@@ -100,11 +174,51 @@ export async function resetToDefault(
   try {
     await machine.power.reset(signal);
     connection.forgetReboot();
-    const booted = await connection.awaitBoot(notBootId, () => pace.recoverMs, signal);
+    const booted = await connection.awaitBoot(notBootId, () => context.recoverMs, signal);
     context.note(`power: ${booted.kernel.release} answers ${formatSeconds(performance.now() - at)} after the reset`);
     return booted;
   } catch (error) {
     signal.throwIfAborted();
     throw new JobFailure('infrastructure', `${machine.name} did not come back after a reset: ${adviceOf(error)}`);
   }
+}
+
+/** Hard reset, then the default kernel; throws (infrastructure) when the machine stays away. */
+export async function resetToDefault(
+  context: AttemptContext,
+  notBootId: string | null,
+  signal = context.signal,
+): Promise<Booted> {
+  const booted = await resetMachine(context, notBootId, signal);
+  return booted.kernel.nonce === null ? booted : leaveCandidate(context, booted, signal);
+}
+
+/**
+ * The machine runs a kernel under test where the default one was expected: the selection is cleared on the running
+ * system, read back, and the machine is rebooted. Throws (infrastructure) when a kernel under test runs again.
+ */
+export async function leaveCandidate(context: AttemptContext, booted: Booted, signal: AbortSignal): Promise<Booted> {
+  const { machine, connection } = context;
+  const stage = context.spool.record.stage ?? 'prepare';
+  context.note(
+    `${stage}: ${machine.name} runs ${booted.kernel.release}, a kernel under test; rebooting to the default`,
+  );
+  try {
+    await machine.boot.remove(booted.session);
+    const pending = await machine.boot.pending(booted.session);
+    if (pending !== null)
+      context.note(`${stage}: the next boot would take "${pending}" although its selection was cleared`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof MachineError && error.kind === 'fenced') throw error;
+    // The kernel under test may refuse anything; the default kernel is asked again.
+    context.note(`${stage}: the selection could not be cleared: ${adviceOf(error)}`);
+  }
+  await connection.reboot(signal);
+  const back = await connection.awaitBoot(booted.kernel.bootId, () => context.recoverMs, signal);
+  if (back.kernel.nonce === null) return back;
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name} boots a kernel under test by default; remove the peerlab entry from its boot menu`,
+  );
 }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
-import { candidateCommandLine } from './command-line.js';
+import { readGrubLine } from '../machine/drivers/grub.js';
+import { candidateCommandLine, whyOtherCommandLine, whyTooLong } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
 import { unwantedPrograms } from './stages/flash.js';
@@ -13,35 +14,79 @@ import { SuiteProgress } from './suite-progress.js';
 import { WHOLE_SUITE } from './suite-results.js';
 
 describe('the evidence of a boot', () => {
-  const read = (...texts: string[]): BootEvidence => {
-    const reader = new BootEvidenceReader('7.3.4-peerlab-ab');
+  const LOADING = 'peerlab-grub: loading /boot/peerlab-ab-vmlinuz';
+  const BANNER = 'Linux version 7.3.4-peerlab-ab (x)';
+  const readerOf = (...texts: string[]): BootEvidenceReader => {
+    const reader = new BootEvidenceReader('7.3.4-peerlab-ab', readGrubLine);
     reader.push(texts.map((text, index) => ({ seq: 100 + index, text })));
-    return reader.evidence;
+    return reader;
   };
+  const read = (...texts: string[]): BootEvidence => readerOf(...texts).evidence;
 
-  it('a crash outranks everything else', () => {
-    expect(
-      read(
-        'Linux version 7.3.4-peerlab-ab (x)',
-        'VFS: Unable to mount root fs',
-        'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
-        'Linux version 6.1.0 (debian)',
-      ),
-    ).toMatchObject({ kind: 'crash', fromSeq: 102 });
-  });
-
-  it('knows what GRUB says about an image', () => {
-    expect(read('error: invalid magic number.', 'peerlab-grub: the image was not loaded')).toEqual({
-      kind: 'not-loaded',
-      message: 'invalid magic number',
+  it('a crash of the candidate outranks its start, and what another kernel prints later', () => {
+    expect(read(BANNER, 'Kernel panic - not syncing: a', 'Linux version 6.1.0 (debian)')).toMatchObject({
+      kind: 'crash',
+      fromSeq: 101,
+    });
+    expect(read(BANNER, 'Linux version 6.1.0 (debian)', 'Kernel panic - not syncing: a')).toEqual({
+      kind: 'started',
       fromSeq: 100,
     });
-    expect(read("error: can't find command `search'.", 'Linux version 6.1.0 (debian)')).toEqual({ kind: 'nothing' });
+  });
+
+  it.each([
+    ['VFS: Unable to mount root fs on unknown-block(0,0)'],
+    ['Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.'],
+    ['ALERT!  UUID=0fa4 does not exist.  Dropping to a shell!'],
+    ['dracut-initqueue[312]: Warning: dracut-initqueue timeout - starting timeout scripts'],
+    ['Gave up waiting for root file system device.  Common problems:'],
+  ])('a candidate without a root file system is not a crash: %s', (text) => {
+    expect(read(LOADING, BANNER, text, 'Kernel panic - not syncing: VFS')).toEqual({
+      kind: 'no-root',
+      message: text,
+      fromSeq: 102,
+    });
+  });
+
+  it('a crash before the loader took the candidate is of the kernel that was told to reboot', () => {
+    expect(read('Kernel panic - not syncing: hung_task: blocked tasks', 'Linux version 6.1.0 (debian)')).toEqual({
+      kind: 'nothing',
+      crash: expect.any(String) as string,
+    });
+    expect(read('Kernel panic - not syncing: a', LOADING, BANNER)).toEqual({ kind: 'started', fromSeq: 102 });
+  });
+
+  it('knows what GRUB says about an image, and believes its errors only when the image was not loaded', () => {
+    expect(read(LOADING, 'error: invalid magic number.', 'peerlab-grub: the image was not loaded')).toEqual({
+      kind: 'not-loaded',
+      message: 'invalid magic number',
+      fromSeq: 101,
+    });
+    expect(
+      read(
+        LOADING,
+        "error: ../../grub-core/loader/i386/linux.c:701:file `/boot/k' not found.",
+        'peerlab-grub: the image was not loaded',
+      ),
+    ).toMatchObject({ kind: 'not-loaded', message: "file `/boot/k' not found" });
+    const harmless = 'error: ../../grub-core/video/video.c:762:no suitable video mode found.';
+    expect(read(LOADING, harmless)).toEqual({ kind: 'loaded', fromSeq: 100 });
+    expect(read(LOADING, harmless, BANNER)).toEqual({ kind: 'started', fromSeq: 102 });
+    expect(read("error: can't find command `search'.", 'Linux version 6.1.0 (debian)')).toEqual({
+      kind: 'nothing',
+      crash: null,
+    });
+  });
+
+  it('counts a loader that takes the candidate at every boot', () => {
+    expect(readerOf(LOADING, BANNER, LOADING, BANNER, LOADING).loops).toBe(false);
+    expect(readerOf(LOADING, BANNER, LOADING, BANNER, LOADING, BANNER, LOADING).loops).toBe(true);
   });
 
   it('tells a start without a report from no start', () => {
-    expect(read('x', 'Linux version 7.3.4-peerlab-ab (x)')).toEqual({ kind: 'started', fromSeq: 101 });
-    expect(read('Linux version 6.1.0 (debian)')).toEqual({ kind: 'nothing' });
+    expect(read('x', BANNER)).toEqual({ kind: 'started', fromSeq: 101 });
+    expect(read(LOADING)).toEqual({ kind: 'loaded', fromSeq: 100 });
+    expect(read('Linux version 6.1.0 (debian)')).toEqual({ kind: 'nothing', crash: null });
   });
 });
 
@@ -117,8 +162,8 @@ describe('candidateCommandLine', () => {
       ids,
     );
     expect(line).toBe(
-      'root=/dev/sda2 ro console=ttyS1,9600 intel_iommu=on iommu=pt net.ifnames=0 panic=5 oops=panic softlockup_panic=1 ' +
-        'hung_task_panic=1 panic_on_warn=0 ignore_loglevel peerlab.nonce=n peerlab.attempt=a',
+      'peerlab.nonce=n peerlab.attempt=a root=/dev/sda2 ro console=ttyS1,9600 intel_iommu=on iommu=pt panic=5 oops=panic ' +
+        'softlockup_panic=1 hung_task_panic=1 panic_on_warn=0 ignore_loglevel',
     );
   });
 
@@ -132,10 +177,30 @@ describe('candidateCommandLine', () => {
   });
 
   it('takes a root that needs no initrd as it is', () => {
-    expect(candidateCommandLine('root=PARTUUID=ab-01 rw', '/dev/sda2', ids)).toMatch(
-      /^root=PARTUUID=ab-01 rw console=ttyS0/,
+    expect(candidateCommandLine('root=PARTUUID=ab-01 rw', '/dev/sda2', ids)).toContain(' root=PARTUUID=ab-01 rw ');
+    expect(candidateCommandLine('root=/dev/mapper/vg-root', '/dev/dm-0', ids)).toContain(' root=/dev/dm-0 ro ');
+  });
+
+  it('adds nothing that gives devices other names than the default kernel gives them', () => {
+    const line = candidateCommandLine('root=/dev/sda2 ro', '/dev/sda2', ids);
+    expect(line).not.toMatch(/net\.ifnames|biosdevname|console=/);
+  });
+
+  it('has the nonce first, and is refused where the kernel would cut it', () => {
+    const long = candidateCommandLine(`root=/dev/sda2 pci=config_acs=${'x'.repeat(2000)}`, '/dev/sda2', ids);
+    expect(long.startsWith('peerlab.nonce=n ')).toBe(true);
+    expect(whyTooLong(long, '/boot/k')).toMatch(/would have 2\d\d\d characters, and the kernel takes 2047; shorten/);
+    expect(whyTooLong('x'.repeat(2047 - 'BOOT_IMAGE=/boot/k '.length), '/boot/k')).toBeNull();
+  });
+
+  it('is compared word for word with what the kernel got', () => {
+    const installed = 'peerlab.nonce=n root=/dev/sda2 ro console=tty0 console=ttyS0';
+    expect(whyOtherCommandLine(installed, `BOOT_IMAGE=/k ${installed} crashkernel=auto`)).toBeNull();
+    expect(whyOtherCommandLine(installed, installed.slice(0, -8))).toContain('console=ttyS0 did not arrive');
+    expect(whyOtherCommandLine(installed, 'peerlab.nonce=n root=/dev/sda2 ro console=ttyS0 console=tty0')).toContain(
+      'console=ttyS0 did not arrive',
     );
-    expect(candidateCommandLine('root=/dev/mapper/vg-root', '/dev/dm-0', ids)).toMatch(/^root=\/dev\/dm-0 ro /);
+    expect(whyOtherCommandLine(null, 'anything')).toBeNull();
   });
 });
 

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { AttemptContext } from './attempt-context.js';
 import { runTestJob } from './test-job.js';
@@ -44,8 +44,7 @@ const events = (): AttemptEvent[] =>
     .read(0, 10_000, 1e9)
     .flatMap((entry) => ('event' in entry ? [entry.event] : []));
 const finished = () => events().find((event) => event.type === 'finished');
-const inTest = (): Promise<true> =>
-  until('the test', () => (lab.fake.commands.includes('suite') ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
+const inTest = (): Promise<boolean> => eventually('the test', () => lab.fake.commands.includes('suite'));
 
 describe('a machine that a newer attempt has', () => {
   it('is left as it is: nothing is flashed, nothing restored, and no person is called', async () => {

@@ -2,13 +2,13 @@ import { CrashWatch, parseKtapLine, plainText, readKernelAlarm, storableLines } 
 import { describe, expect, it } from 'vitest';
 import { parseConfigSpace, parseInventory } from '../inventory/parse.js';
 import { output, purposeOf, quote } from '../machine/command.js';
-import { createGrubBootSelect, customConfig } from '../machine/drivers/grub.js';
+import { createGrubBootSelect, customConfig, readGrubLine } from '../machine/drivers/grub.js';
 import { fenceOf, refusedBy } from '../machine/fence.js';
 import { LineSplitter } from '../machine/lines.js';
 import type { Session } from '../machine/protocols.js';
 import { BootEvidenceReader } from './boot-evidence.js';
 import { parseBuildLine } from './build-script.js';
-import { candidateCommandLine } from './command-line.js';
+import { candidateCommandLine, whyOtherCommandLine } from './command-line.js';
 import { buildIdOfNotes, parseIdentity } from './kernel-identity.js';
 import { parseKmsg } from './kernel-log.js';
 import { parseDf } from './stages/prepare.js';
@@ -65,9 +65,11 @@ const WORST: readonly [name: string, read: (text: string) => unknown, text: (n: 
   ['a line of returns', (text) => pushed([text, '\n']), (n) => '\r'.repeat(n)],
   [
     'a message of GRUB',
-    (text) => new BootEvidenceReader('7.3').push([{ seq: 0, text }]),
+    (text) => new BootEvidenceReader('7.3', readGrubLine).push([{ seq: 0, text }]),
     (n) => `error: ${'.'.repeat(n)}\u2028`,
   ],
+  ['a message of GRUB with a place', readGrubLine, (n) => `error: ${'a/'.repeat(n / 2)}`],
+  ['a command line that arrived', (text) => whyOtherCommandLine(text, text.slice(1)), (n) => 'a '.repeat(n / 2)],
   ['a kernel record without a text', parseKmsg, (n) => `4,1,1,${'-'.repeat(n)}`],
   ['a kernel record of digits', parseKmsg, (n) => '4'.repeat(n)],
   ['the notes of a kernel', buildIdOfNotes, (n) => '00'.repeat(n / 2)],

@@ -7,10 +7,10 @@ import type { AttemptContext } from './attempt-context.js';
  * could not be reset, DeadlinePassed when the machine does not come up.
  */
 export async function bootFreshDisk(context: AttemptContext, signal: AbortSignal): Promise<Booted> {
-  const { connection, machine, pace } = context;
+  const { connection, machine } = context;
   if (machine.disk === null) throw new Error(`${machine.name} has no disk that can be reset`);
   connection.leave();
   await machine.disk.reset(signal);
   connection.forgetReboot();
-  return connection.awaitBoot(null, () => pace.recoverMs, signal);
+  return connection.awaitBoot(null, () => context.recoverMs, signal);
 }

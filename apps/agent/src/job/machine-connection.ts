@@ -12,7 +12,12 @@ export interface Booted {
 }
 
 /** Errors that do not pass by waiting. */
-const LASTING = new Set(['host-key-changed', 'auth-refused', 'settings', 'fenced']);
+const LASTING = new Set(['settings', 'fenced']);
+/**
+ * Nor do these on a machine that runs. While it boots, an sshd of its initramfs may answer with another key, and the
+ * right one may refuse everybody (pam_nologin): after a reboot they are obstacles like a refused connection.
+ */
+const LASTING_UNTIL_REBOOT = new Set(['host-key-changed', 'auth-refused']);
 
 /** Detached, so that the connection of the command does not delay the shutdown. */
 const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
@@ -22,6 +27,8 @@ export class MachineConnection {
   #current: Booted | null = null;
   /** boot_id of the kernel that was told to reboot: its answer does not mean that the machine has rebooted. */
   #leaving: string | null = null;
+  /** It was rebooted or reset, by this attempt or the process before: it may be booting. */
+  #mayBoot = false;
 
   readonly #machine: Machine;
   readonly #pace: Pace;
@@ -79,7 +86,7 @@ export class MachineConnection {
         session?.close();
         signal?.throwIfAborted();
         // A job that lost its lease must not wait for its machine.
-        if (error instanceof JobFailure || (error instanceof MachineError && LASTING.has(error.kind))) throw error;
+        if (error instanceof JobFailure || (error instanceof MachineError && this.#lasts(error))) throw error;
         obstacle = adviceOf(error);
       }
       if (performance.now() - start >= timeoutMs()) {
@@ -92,6 +99,7 @@ export class MachineConnection {
   /** Asks the running kernel to reboot and closes the connection. */
   async reboot(signal?: AbortSignal): Promise<void> {
     const session = this.require();
+    this.#mayBoot = true;
     this.#leaving = this.#current?.kernel.bootId ?? null;
     await session
       .exec(`# peerlab reboot {}\n${REBOOT}`, { timeoutMs: 20_000, ...(signal === undefined ? {} : { signal }) })
@@ -106,6 +114,16 @@ export class MachineConnection {
   /** The machine was reset: whatever answers now has been booted since. */
   forgetReboot(): void {
     this.#leaving = null;
+    this.#mayBoot = true;
+  }
+
+  /** An earlier process may have rebooted the machine. */
+  expectBoot(): void {
+    this.#mayBoot = true;
+  }
+
+  #lasts({ kind }: MachineError): boolean {
+    return LASTING.has(kind) || (!this.#mayBoot && LASTING_UNTIL_REBOOT.has(kind));
   }
 
   /** Closes the connection, if any. */

@@ -28,6 +28,10 @@ export const MachineRecord = z.object({
     .object({ release: z.string(), buildId: z.string(), bootId: z.string(), attemptId: z.string() })
     .nullable()
     .default(null),
+  /** From the reboot command to the boot loader, in milliseconds, the latest last. */
+  firmwareMs: z.array(z.number().nonnegative()).default([]),
+  /** SHA-256 of the kernel configurations that came up here, the latest last: they have what its root needs. */
+  bootedConfigs: z.array(z.string()).default([]),
 });
 export type MachineRecord = z.infer<typeof MachineRecord>;
 

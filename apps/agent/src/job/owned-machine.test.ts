@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent, TestResult } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, FAKE_SUITE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
-import { until } from '../timing.js';
 import { acceptFingerprint } from './accept-fingerprint.js';
 import { JobFailure } from './failure.js';
 import { describeDifference, parseFingerprint } from './fingerprint.js';
@@ -172,10 +172,7 @@ describe('a machine whose disk can be reset', () => {
   it('of a newer attempt is not reset by one that lost its lease', async () => {
     await start({ disk: true, tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
     const running = runTestJob(attempt());
-    await until('the test', () => (fake.commands.includes('suite') ? true : undefined), {
-      everyMs: 5,
-      timeoutMs: 10_000,
-    });
+    await eventually('the test', () => fake.commands.includes('suite'));
     fake.fence = { fence: 99, token: 'newer' };
     leaseProblem = new JobFailure('infrastructure', 'the lease ran out');
     stop.abort(leaseProblem);
@@ -187,10 +184,7 @@ describe('a machine whose disk can be reset', () => {
   it('is reset by an attempt without a lease when nobody newer has it', async () => {
     await start({ disk: true, tests: [{ id: 'F01', act: 'hang' }], testTimeoutSeconds: 60 });
     const running = runTestJob(attempt());
-    await until('the test', () => (fake.commands.includes('suite') ? true : undefined), {
-      everyMs: 5,
-      timeoutMs: 10_000,
-    });
+    await eventually('the test', () => fake.commands.includes('suite'));
     leaseProblem = new JobFailure('infrastructure', 'the lease ran out');
     stop.abort(leaseProblem);
     await running;
@@ -223,7 +217,7 @@ describe('a machine whose disk can be reset', () => {
       return hung;
     };
     void runTestJob(first);
-    await until('the reset', () => (resets > 0 ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
+    await eventually('the reset', () => resets > 0);
     // A killed process writes nothing any more.
     Object.assign(spool, { appendEvent: () => 0, appendLine: () => 0, remember: () => undefined });
     spool.close();

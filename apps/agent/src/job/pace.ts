@@ -6,7 +6,9 @@ export interface Pace {
   pollMs: number;
   /** For a machine to answer at the start of a job; it may just be booting. */
   reachMs: number;
-  /** For the default kernel to come back by itself, and again after a reset. */
+  /** From a reboot command to the boot loader, for machines that do not say and are not known yet. */
+  firmwareMs: number;
+  /** For the default kernel to come up after the firmware. */
   recoverMs: number;
   /** For crash text on the console after a connection was lost. */
   lateCrashMs: number;
@@ -23,6 +25,8 @@ export const PACE: Pace = {
   connectTimeoutMs: 60_000,
   pollMs: 500,
   reachMs: 120_000,
+  // A server with much memory and many devices tests itself for up to fifteen minutes.
+  firmwareMs: 900_000,
   // An emulated machine beside kernel builds has been seen to take four minutes.
   recoverMs: 420_000,
   lateCrashMs: 15_000,

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLine, LogStream, SequencedEvent } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, FAKE_SUITE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import type { FakeTest } from '../fake/fake-machine.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
-import { until } from '../timing.js';
 import { JobFailure } from './failure.js';
 import { LINES_KEPT } from './suite-limits.js';
 import { AttemptContext } from './attempt-context.js';
@@ -26,8 +26,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
 const lines = (stream: LogStream): LogLine[] => spool.file(stream).read(0, 1e6, 1e12) as LogLine[];
 
 describe('a test job', () => {

@@ -18,21 +18,27 @@ function skipList(ids: readonly string[]): string {
   return (count === -1 ? fitting : fitting.slice(0, count)).join(',');
 }
 
-function commandOf(folder: string, suite: SuiteEntry, options: readonly string[]): string {
+function commandOf(
+  folder: string,
+  suite: SuiteEntry,
+  options: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): string {
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)} && `);
   const words = [...suite.command, ...options].map(quote);
   if (words[0] !== undefined && !words[0].startsWith('/')) words[0] = `./${words[0]}`;
-  return `cd ${quote(folder)} && echo $$ > suite.pid && exec ${words.join(' ')}`;
+  return `cd ${quote(folder)} && echo $$ > suite.pid && ${exports.join('')}exec ${words.join(' ')}`;
 }
 
 /** The shell command that runs a suite without the tests in `skip`. */
 export function suiteCommand(
   folder: string,
   suite: SuiteEntry,
-  options: { skip: readonly string[]; oracle: boolean },
+  options: { skip: readonly string[]; oracle: boolean; environment: Readonly<Record<string, string>> },
 ): string {
   const skip = skipList(options.skip);
   const flags = [...(options.oracle ? ['--oracle=stdio'] : []), ...(skip === '' ? [] : ['--skip', skip])];
-  return script('suite', { suite: suite.name, skip }, commandOf(folder, suite, flags));
+  return script('suite', { suite: suite.name, skip }, commandOf(folder, suite, flags, options.environment));
 }
 
 /** Test ids in the order they run, from `--list`; null when the suite does not know that option. */

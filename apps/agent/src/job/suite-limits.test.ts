@@ -1,6 +1,6 @@
 import { type AttemptEvent, parseKtapLine, PLAN_MAX } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { describe, expect, it } from 'vitest';
-import { until } from '../timing.js';
 import { ORACLE_BYTES_PER_TEST, ORACLE_QUEUE_HOLD, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import {
   ANNOUNCEMENTS_PER_SUITE,
@@ -140,11 +140,10 @@ describe('the oracle', () => {
         answers.push(line);
         return isQuick ? Promise.resolve() : new Promise((resolve) => (release = resolve));
       });
-    const takeAll = (count: number): Promise<true> => {
+    const takeAll = (count: number): Promise<boolean> => {
       isQuick = true;
       release();
-      const enough = () => (answers.length >= count ? true : undefined);
-      return until(`${count} answers`, enough, { everyMs: 5, timeoutMs: 30_000 });
+      return eventually(`${count} answers`, () => answers.length >= count);
     };
     return { made, answers, open, takeAll, most: () => mostReading, refused: () => refused };
   }
@@ -153,7 +152,7 @@ describe('the oracle', () => {
     const { made, answers, open, takeAll, most } = desk();
     for (const offset of [1, 13, 2]) made.ask(offset, 2);
     open();
-    await until('the first answer', () => answers[0], { everyMs: 1, timeoutMs: 5_000 });
+    await eventually('the first answer', () => answers[0]);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(answers).toEqual(['2 0101']);
     await takeAll(3);

@@ -3,6 +3,7 @@ import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
 import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import type { SerialCrash } from './serial-recorder.js';
+import { deviceEnvironment, memoryOfProvider } from './chosen-devices.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -31,12 +32,14 @@ export async function runSuiteOnce(
   const session = context.connection.require();
   const crashed = serial.watchFrom(serial.next);
   const skip = progress.finished();
+  const { path } = context.work;
   progress.restart();
   spool.appendLine(
     'test',
-    `# suite ${suite.name} on ${machine.name}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
+    `# suite ${suite.name} on ${machine.name}, provider ${path.provider.address}, client ${path.client.address}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
   );
-  const desk = new OracleDesk(machine.deviceMemory, () => {
+  const memory = memoryOfProvider(machine.deviceMemory, context.work);
+  const desk = new OracleDesk(memory, () => {
     const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
     progress.leaveOut('oracle reads', `a test has read device memory ${limit}`);
   });
@@ -62,7 +65,11 @@ export async function runSuiteOnce(
   };
   const startedAt = performance.now();
   const command = await session.start(
-    suiteCommand(context.paths.folder, suite, { skip, oracle: machine.deviceMemory !== null }),
+    suiteCommand(context.paths.folder, suite, {
+      skip,
+      oracle: memory !== null,
+      environment: deviceEnvironment(context.work),
+    }),
     handlers,
   );
   desk.open((text) => command.writeLine(text));

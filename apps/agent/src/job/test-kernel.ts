@@ -39,7 +39,7 @@ export async function loadModules(context: AttemptContext): Promise<void> {
 export async function recoverDefault(context: AttemptContext, crashedBootId: string): Promise<void> {
   context.kernelLog.detach();
   try {
-    const booted = await context.connection.awaitBoot(crashedBootId, () => context.pace.recoverMs, context.signal);
+    const booted = await context.connection.awaitBoot(crashedBootId, () => context.recoverMs, context.signal);
     context.note(`test: ${context.machine.name} came back with ${booted.kernel.release}`);
   } catch (error) {
     context.signal.throwIfAborted();

@@ -8,10 +8,10 @@ import {
   LEASE_SECONDS,
   type ToAgent,
 } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { collectLog, type LogEntry } from '../testing/log-entries.js';
-import { until } from '../timing.js';
 import { channelUrl, httpBase } from './controller-url.js';
 import { Link, linkPauseMs } from './link.js';
 
@@ -103,9 +103,6 @@ function start(at = port): void {
   );
   link.start();
 }
-
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 5_000 });
 
 describe('Link', () => {
   it('says hello, is welcomed, and then beats', async () => {

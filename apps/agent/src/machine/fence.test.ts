@@ -2,8 +2,8 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { until } from '../timing.js';
 import { script } from './command.js';
 import { claimCommand, FENCE_REFUSED, fenceOf, fencedCommand, type MachineFence, refusedBy } from './fence.js';
 
@@ -147,10 +147,7 @@ describe('a fence that changes hands', () => {
     const go = join(folder, 'go');
     const body = script('clean', {}, `touch ${folder}/begun; until [ -e ${go} ]; do sleep 0.02; done; echo end`);
     const running = own(OLD, body);
-    await until('the command', () => (existsSync(join(folder, 'begun')) ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 5_000,
-    });
+    await eventually('the command', () => existsSync(join(folder, 'begun')));
     let claimed = false;
     const claiming = claim(NEW).then((result) => {
       claimed = true;
@@ -158,7 +155,7 @@ describe('a fence that changes hands', () => {
     });
     // The claim waits in the kernel for the lock: /proc/locks shows a blocked one.
     const blocked = (): true | undefined => (/->.*FLOCK/.test(readFileSync('/proc/locks', 'utf8')) ? true : undefined);
-    await until('the claim to wait', blocked, { everyMs: 10, timeoutMs: 5_000 });
+    await eventually('the claim to wait', blocked);
     expect(claimed).toBe(false);
     expect(readFileSync(file, 'utf8')).toBe('17 aa\n');
     writeFileSync(go, '');

@@ -14,6 +14,7 @@ import type {
   ExecResult,
   LineHandlers,
   Machine,
+  Power,
   RunningCommand,
   Session,
   UploadOptions,
@@ -125,6 +126,14 @@ export class MachineGuard {
   }
 }
 
+function guardedCycle({ cycle }: Power, guard: MachineGuard): Power['cycle'] {
+  if (cycle === null) return null;
+  return async (signal) => {
+    guard.check();
+    await cycle(signal);
+  };
+}
+
 /** The machine with every action behind a guard. */
 export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
   const { access, power, disk } = machine;
@@ -145,7 +154,8 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
               guard.check();
               await power.reset(signal);
             },
-            status: (signal) => power.status(signal),
+            state: (signal) => power.state(signal),
+            cycle: guardedCycle(power, guard),
           },
     disk:
       disk === null

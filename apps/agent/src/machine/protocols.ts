@@ -84,10 +84,17 @@ export interface Access {
   connect(options: { timeoutMs: number; signal?: AbortSignal }): Promise<Session>;
 }
 
+export type PowerState = 'on' | 'off' | 'unknown';
+
 export interface Power {
-  /** Hard reset. Resolves when the reset was carried out, not when the machine is up. */
+  /** Hard reset; one that is off is switched on. Resolves when that was carried out, not when the machine is up. */
   reset(signal?: AbortSignal): Promise<void>;
-  status(signal?: AbortSignal): Promise<'on' | 'off' | 'unknown'>;
+  state(signal?: AbortSignal): Promise<PowerState>;
+  /**
+   * Off, a pause, and on again: devices that a reset leaves broken begin anew. Resolves when it is on. null = this
+   * power cannot.
+   */
+  readonly cycle: ((signal?: AbortSignal) => Promise<void>) | null;
 }
 
 /** A disk whose owner can throw away, from outside the machine, all that was written to it. */
@@ -142,8 +149,15 @@ export interface BootEntry {
   commandLine: string;
 }
 
+/** What a line of the boot loader on the console means. `loading` = it took our entry. */
+export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
+
 /** One-shot boot of a second kernel. The default entry is never touched. */
 export interface BootSelect {
+  /** Its name for messages, for example `GRUB`. */
+  readonly loader: string;
+  /** Reads one console line without control sequences; null = not the loader's, or of no interest. */
+  readLine(text: string): LoaderLine | null;
   /** Throws MachineError('boot-select') with a remedy when one-shot boot would not be safe. */
   preflight(session: Session): Promise<void>;
   install(session: Session, entry: BootEntry): Promise<void>;
@@ -167,11 +181,14 @@ export interface Machine {
   readonly labels: Labels;
   /** Arguments that every kernel is booted with here, the default one too. */
   readonly kernelArguments: readonly string[];
+  /** How long it takes from a reboot command to its boot loader, in milliseconds; null = not said. */
+  readonly firmwareMs: number | null;
   readonly access: Access;
   readonly boot: BootSelect;
   readonly power: Power | null;
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;
   readonly console: Console | null;
-  readonly deviceMemory: DeviceMemory | null;
+  /** Of each provider, in the order of their PCI addresses; of those that are not there the host sees nothing. */
+  readonly deviceMemory: readonly DeviceMemory[];
 }

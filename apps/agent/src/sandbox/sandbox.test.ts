@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../timing.js';
 import { type BuildAccount, buildAccount } from './account.js';
 import { remedyFor, whyNoSandbox } from './probe.js';
 import { type Sandbox, sandboxCommand } from './sandbox.js';
@@ -150,28 +150,19 @@ perl -e '$x = "x" x (3 << 30)' || echo "memory: refused"`,
       sandboxOf(`trap 'echo stopping; exit 3' TERM; echo ready; while :; do sleep 0.05; done`, mode),
       mode,
     );
-    await until('its start', () => (polite.output().includes('ready') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 30_000,
-    });
+    await eventually('its start', () => polite.output().includes('ready'));
     process.kill(-(polite.child.pid ?? 0), 'SIGTERM');
     expect(await polite.ended).toMatchObject({ code: 3, output: expect.stringContaining('stopping') });
 
     for (const name of ['lower', 'out', 'changes', 'scratch'])
       rmSync(join(folder, name), { recursive: true, force: true });
     const stubborn = start(sandboxOf(`trap '' TERM; setsid sleep 600 & echo ready; wait`, mode), mode);
-    await until('its start', () => (stubborn.output().includes('ready') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 30_000,
-    });
+    await eventually('its start', () => stubborn.output().includes('ready'));
     const pids = descendantsOf(stubborn.child.pid ?? 0);
     expect(pids.length).toBeGreaterThanOrEqual(4);
     process.kill(-(stubborn.child.pid ?? 0), 'SIGKILL');
     await stubborn.ended;
-    await until('the end of all', () => (pids.some((pid) => existsSync(`/proc/${pid}`)) ? undefined : true), {
-      everyMs: 10,
-      timeoutMs: 10_000,
-    });
+    await eventually('the end of all', () => !pids.some((pid) => existsSync(`/proc/${pid}`)));
   });
 
   it('ends when the process that started it is killed', async () => {
@@ -182,18 +173,16 @@ perl -e '$x = "x" x (3 << 30)' || echo "memory: refused"`,
     starter.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
-    const waiting = { everyMs: 10, timeoutMs: 30_000 };
-    await until('its start', () => (output.includes('ready') ? true : undefined), waiting);
+    await eventually('its start', () => output.includes('ready'));
     const pids = descendantsOf(starter.pid ?? 0);
     expect(pids.length).toBeGreaterThanOrEqual(5);
     starter.kill('SIGKILL');
-    await until('the end of all', () => (pids.some((pid) => existsSync(`/proc/${pid}`)) ? undefined : true), waiting);
+    await eventually('the end of all', () => !pids.some((pid) => existsSync(`/proc/${pid}`)));
   });
 
   it('is killed so that its outermost process ends last', async () => {
     const sandbox = start(sandboxOf(`trap '' TERM; setsid sleep 600 & echo ready; wait`, mode), mode);
-    const waiting = { everyMs: 10, timeoutMs: 30_000 };
-    await until('its start', () => (sandbox.output().includes('ready') ? true : undefined), waiting);
+    await eventually('its start', () => sandbox.output().includes('ready'));
     const [outermost = 0, ...others] = descendantsOf(sandbox.child.pid ?? 0);
     killSandbox(outermost);
     await new Promise((resolve) => sandbox.child.on('exit', resolve));
@@ -221,22 +210,13 @@ perl -e '$x = "x" x (3 << 30)' || echo "memory: refused"`,
         seccompFile: join(folder, 'seccomp'),
       };
     }
-    await until('the first reader', () => (reader.output().includes('in') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 30_000,
-    });
+    await eventually('the first reader', () => reader.output().includes('in'));
     expect(await others(false).ended).toMatchObject({ code: 0, output: 'in\n' });
     const writer = others(true);
-    await until('the writer', () => (writer.output().includes('waiting') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 30_000,
-    });
+    await eventually('the writer', () => writer.output().includes('waiting'));
     // It waits for its turn, so that readers without end do not keep it out.
     const late = others(false);
-    await until('the late reader', () => (late.output().includes('waiting') ? true : undefined), {
-      everyMs: 10,
-      timeoutMs: 30_000,
-    });
+    await eventually('the late reader', () => late.output().includes('waiting'));
     expect(writer.output()).not.toMatch(/^in$/m);
     writeFileSync(join(folder, 'out/go'), '');
     expect(await reader.ended).toMatchObject({ code: 0 });

@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
 import fc from 'fast-check';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { collectLog } from '../testing/log-entries.js';
-import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk, type SpoolDiskOptions, type SpoolFault } from './spool-disk.js';
 
@@ -218,7 +218,7 @@ describe('a full disk', () => {
     expect(spool.settled).toBe(false);
     expect(events(spool)).toEqual([]);
     disk.room = Infinity;
-    await until('the rest', () => (spool.settled ? true : undefined), { everyMs: 20, timeoutMs: 5000 });
+    await eventually('the rest', () => spool.settled);
     expect(events(spool)).toEqual(['stage', 'finished']);
     expect(arrived(lines(spool))).toEqual({ texts: ['before'], missing: 10 });
     expect(faults).toHaveLength(1);
@@ -274,7 +274,7 @@ describe('a full disk', () => {
       spool.updateRecord({ stage: 'upload' });
       spool.appendEvent({ type: 'finished', failure: null, restored: true, lineCounts: spool.lineCounts() });
       rmSync(join(small, 'of-somebody-else'));
-      await until('the rest', () => (spool.settled ? true : undefined), { everyMs: 20, timeoutMs: 5000 });
+      await eventually('the rest', () => spool.settled);
       spool.close();
       const [again] = AttemptSpool.openAll(small) as [AttemptSpool];
       const { texts, missing } = arrived(lines(again));

@@ -41,6 +41,10 @@ const AttemptRecord = z.object({
   serialStartBytes: z.number().int().nonnegative().nullable(),
   /** Lines of the serial stream before that byte. */
   serialStartLines: z.number().int().nonnegative().default(0),
+  /** PCI functions as seen before anything was done; null = not read, or by an older agent. */
+  hardware: z.array(z.string()).nullable().default(null),
+  /** Command line that was installed for the candidate; null = none was, or by an older agent. */
+  commandLine: z.string().nullable().default(null),
 });
 type AttemptRecord = z.infer<typeof AttemptRecord>;
 
@@ -100,6 +104,8 @@ export class AttemptSpool {
         defaultKernel: null,
         serialStartBytes: null,
         serialStartLines: 0,
+        hardware: null,
+        commandLine: null,
       };
       replaceFile(join(folder, RECORD_FILE), JSON.stringify(record));
       return new AttemptSpool(folder, record, disk);

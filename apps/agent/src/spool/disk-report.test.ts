@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FromAgent, type Assignment } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { DiskReport } from './disk-report.js';
 import { AttemptSender } from './sender.js';
@@ -52,7 +52,7 @@ it('counts what is spooled, and its age until it is acknowledged', async () => {
   expect(report.report(11_000).spoolLagSeconds).toBe(10);
   expect(report.report(11_000).spoolBytes).toBeGreaterThan(4);
   sender.resume({});
-  await until('both lines are sent', () => (frames.length > 0 ? true : undefined), { everyMs: 5, timeoutMs: 3000 });
+  await eventually('both lines are sent', () => frames.length > 0);
   sender.acknowledge('build', 1);
   expect(report.report(11_000).spoolLagSeconds).toBe(8);
   sender.acknowledge('build', 2);
@@ -61,7 +61,7 @@ it('counts what is spooled, and its age until it is acknowledged', async () => {
 
 it('has the free space of the file system from the second report on, in a heartbeat that controllers accept', async () => {
   report.report();
-  await until('free space', () => report.report().diskFreeBytes, { everyMs: 5, timeoutMs: 3000 });
+  await eventually('free space', () => report.report().diskFreeBytes);
   const heartbeat = { type: 'heartbeat', machines: [], participants: [], ...report.report() };
   expect(FromAgent.parse(JSON.parse(JSON.stringify(heartbeat)))).toMatchObject({
     type: 'heartbeat',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { LogLine, LogStream, Work } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_SUITE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
 import { KernelLog } from '../job/kernel-log.js';
@@ -12,7 +13,7 @@ import { suiteCommand } from '../job/suite-command.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
 import { LINE_PIECE_MAX, LineSplitter } from '../machine/lines.js';
 import type { ConsoleHandlers, Backpressure, LineHandlers, Session } from '../machine/protocols.js';
-import { pause, until } from '../timing.js';
+import { pause } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk } from './spool-disk.js';
 
@@ -29,8 +30,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 60_000 });
 const lines = (stream: LogStream): LogLine[] => spool.file(stream).read(0, 1e6, 1e12) as LogLine[];
 const create = (disk = new SpoolDisk()): void => {
   const attemptId = crypto.randomUUID();
@@ -73,7 +72,10 @@ describe('a reader that is held back', () => {
       onStderrLine: () => undefined,
       backpressure,
     };
-    const command = await session.start(suiteCommand('/x', suite, { skip: [], oracle: false }), handlers);
+    const command = await session.start(
+      suiteCommand('/x', suite, { skip: [], oracle: false, environment: {} }),
+      handlers,
+    );
     await eventually('the first chunk', () => seen.length > 0);
     const few = seen.length;
     await pause(100);

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, type AttemptEvent, FRAME_MAX_BYTES, FromAgent } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../timing.js';
 import { AttemptSpool } from './attempt-spool.js';
 import { AttemptSender } from './sender.js';
 
@@ -22,6 +22,8 @@ let folder: string;
 let spool: AttemptSpool;
 let frames: FromAgent[];
 let accepting: boolean;
+/** Frames that the link did not take. */
+let refused: number;
 let sender: AttemptSender;
 
 beforeEach(() => {
@@ -29,10 +31,12 @@ beforeEach(() => {
   spool = AttemptSpool.create(folder, ASSIGNMENT);
   frames = [];
   accepting = true;
+  refused = 0;
   sender = new AttemptSender(
     spool,
     (frame) => {
       if (accepting) frames.push(frame);
+      else refused += 1;
       return accepting;
     },
     (error) => {
@@ -50,9 +54,6 @@ const lineSeqs = (): number[] =>
   frames.flatMap((frame) => (frame.type === 'log' ? frame.lines.map((line) => line.seq) : []));
 const eventTypes = (): string[] =>
   frames.flatMap((frame) => (frame.type === 'events' ? frame.events.map((entry) => entry.event.type) : []));
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 30_000 });
-
 describe('AttemptSender', () => {
   it('sends nothing before the connection, then everything in order and once', async () => {
     for (let i = 0; i < 5000; i += 1) spool.appendLine('build', `cc ${i}`);
@@ -87,7 +88,8 @@ describe('AttemptSender', () => {
     accepting = false;
     sender.resume({});
     spool.appendLine('build', 'one');
-    await until('some tries', () => (frames.length === 0 ? true : undefined), { everyMs: 5, timeoutMs: 100 });
+    await eventually('a second try', () => refused >= 2);
+    expect(frames).toEqual([]);
     accepting = true;
     await eventually('the line', () => lineSeqs().length === 1);
   });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { JobFailure } from '../job/failure.js';
 import { AttemptLease, HeartbeatLog, bootClockMs } from './attempt-lease.js';
@@ -153,5 +154,5 @@ describe('the numbers of reports', () => {
 it('the clock of leases goes on', async () => {
   const before = bootClockMs();
   expect(before).toBeGreaterThan(0);
-  await vi.waitUntil(() => bootClockMs() > before, { timeout: 5_000, interval: 5 });
+  await eventually('the clock to go on', () => bootClockMs() > before);
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Assignment, AttemptEvent, FromAgent, HeldParticipant, SequencedEvent, Work } from '@peerlab/contracts';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
 import { until } from '../timing.js';
@@ -88,9 +89,6 @@ let recorder: Recorder;
 let worker: Worker;
 
 const spools = (): string[] => readdirSync(join(folder, 'state', 'spool'));
-const eventually = (what: string, check: () => boolean): Promise<true> =>
-  until(what, () => (check() ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
-
 function makeWorker(state = 'state', by = recorder): Worker {
   const made = new Worker({
     stateDir: join(folder, state),
@@ -125,7 +123,7 @@ afterEach(async () => {
 });
 
 const HANGING = { tests: [{ id: 'F01', act: 'hang' as const }], testTimeoutSeconds: 60 };
-const inTest = (): Promise<true> =>
+const inTest = (): Promise<boolean> =>
   eventually('the test', () => [...recorder.lines.values()].some((lines) => lines.includes('# test: F01')));
 
 describe('Worker', () => {

@@ -1,10 +1,12 @@
 import {
   FAILURE_POLICY,
   FailureClass,
+  isKnownNow,
   Verdict,
   VERDICT_TABLE,
   type AttemptDetail,
   type AttemptSummary,
+  type FailureMemory,
   type JobView,
 } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
@@ -94,17 +96,34 @@ async function explainAttempt({ api, colour }: Context, id: string): Promise<Ans
   const attempt = await api.call('getAttempt', { params: { attempt: id } });
   const wrong = attempt.results.filter(({ verdict }) => VERDICT_TABLE[verdict].wrong);
   const { failure } = attempt;
-  const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, wrong };
-  return { data, text: describeAttempt(attempt, wrong, colour) };
+  const isFailed = failure !== null && FAILURE_POLICY[failure.class].tone === 'bad';
+  const memory = isFailed ? await api.call('getFailure', { params: { attempt: id }, query: {} }) : null;
+  const data = { kind: 'attempt', id, run: attempt.run, state: attempt.state, failure, memory, wrong };
+  return { data, text: describeAttempt(attempt, memory, wrong, colour) };
 }
 
-function describeAttempt(attempt: AttemptDetail, wrong: AttemptDetail['results'], colour: boolean): string {
+/** Whether the failure was seen before, and what people know of it. */
+function memoryText({ earlier, before, known }: FailureMemory): string {
+  const seen =
+    before === null
+      ? 'new: not seen before this run'
+      : `seen ${earlier} ${earlier === 1 ? 'time' : 'times'} before, last ${before.at} in ${before.run.name}`;
+  return isKnownNow(known, Date.now()) ? `${seen}; known: ${known?.reason ?? ''}` : seen;
+}
+
+function describeAttempt(
+  attempt: AttemptDetail,
+  memory: FailureMemory | null,
+  wrong: AttemptDetail['results'],
+  colour: boolean,
+): string {
   const { failure, results } = attempt;
   const place = `${attempt.machine ?? 'build'} / ${attempt.build}`;
   const stage = failure?.stage == null ? '' : ` in the stage ${failure.stage}`;
   const lines = [
     `attempt ${shortId(attempt.id)} of run ${attempt.run.name}, ${place}: ${attempt.state}`,
     ...(failure === null ? [] : [`${failure.class}${stage}: ${failure.message}`, `  ${failure.help}`]),
+    ...(memory === null ? [] : [`  ${memoryText(memory)}`]),
     ...wrong.slice(0, RESULTS_SHOWN).map(({ verdict, suite, test, reason }) => {
       return `${verdictText(verdict, colour)}  ${suite}/${test}: ${reason ?? VERDICT_TABLE[verdict].help}`;
     }),

@@ -1,13 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { type KtapNode, isAsItShouldBe, readKtap, type KtapTotals } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
-import { EXIT, FileError } from '../exit-codes.js';
-import { codeOf } from '../token.js';
-
-/** Largest file that is read, in bytes: the output of a whole kselftest run has a few megabytes. */
-const FILE_MAX_BYTES = 256 * 1024 * 1024;
+import { EXIT } from '../exit-codes.js';
+import { readLines } from '../lines.js';
 
 /**
  * Reads KTAP or TAP from a file, `-` being standard input, as a tree with totals counted as the kernel's parser does.
@@ -20,27 +14,6 @@ export async function showKtap({ stdin }: Context, file: string): Promise<Answer
     text: [...outline(tree), totalsText(totals)].join('\n'),
     exitCode: isAsItShouldBe(tree.status) ? EXIT.done : EXIT.findings,
   };
-}
-
-async function readLines(file: string, stdin: AsyncIterable<unknown>): Promise<string[]> {
-  const input = file === '-' ? Readable.from(stdin, { objectMode: false }) : createReadStream(file);
-  const lines: string[] = [];
-  let bytes = 0;
-  input.on('data', (piece: Buffer | string) => {
-    bytes += piece.length;
-    if (bytes > FILE_MAX_BYTES)
-      input.destroy(new FileError(`${file}: larger than ${FILE_MAX_BYTES / 1024 / 1024} MiB`));
-  });
-  const failed = new Promise<never>((_, reject) => input.once('error', reject));
-  try {
-    const read = (async () => {
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) lines.push(line);
-    })();
-    await Promise.race([read, failed]);
-  } catch (error) {
-    throw error instanceof FileError ? error : new FileError(`${file}: cannot be read (${codeOf(error)})`);
-  }
-  return lines;
 }
 
 /** Each test on a line of its own, sub-tests indented, what is wrong with it below it. */

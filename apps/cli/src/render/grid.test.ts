@@ -17,6 +17,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   },
   build: { id: uuid, name: build, release: null, buildId: null, features: null, config: null, aliases: [] },
   machine,
+  pair: null,
   runId: uuid,
   runName: 'r',
   jobId: uuid,
@@ -25,6 +26,7 @@ const column = (machine: string, build: string, hash: string): Grid['columns'][n
   verdict: 'pass',
   at: null,
   logLines: {},
+  boot: null,
   busy: null,
 });
 const value = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median, n: 3 });
@@ -37,6 +39,7 @@ describe('renderGrid', () => {
       { suite: 's', test: 't2', verdicts: '...' },
     ],
     notes: [],
+    proofs: [],
     cells: [
       { row: 0, column: 0, verdict: 'skip', reason: 'lacks it', durationMs: 1, proof: null, log: null },
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },
@@ -48,6 +51,7 @@ describe('renderGrid', () => {
         name: 'fault',
         unit: 'ns/page',
         better: 'lower',
+        noise: {},
         values: [value(1000), value(20), value(30)],
       },
     ],

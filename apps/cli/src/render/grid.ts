@@ -1,14 +1,36 @@
-import { figureText, isVirtual, RATIOS_ONLY, unitText, type Grid, VERDICT_TABLE } from '@peerlab/contracts';
+import {
+  bootsStanding,
+  bootText,
+  figureText,
+  foldBoots,
+  isVirtual,
+  placeNames,
+  RATIOS_ONLY,
+  unitText,
+  type Grid,
+  VERDICT_TABLE,
+} from '@peerlab/contracts';
 import { table, verdictText } from './text.js';
 
-/** The grid for a terminal: a row for each test, a column for each combination × build, and the metrics with ratios. */
-export function renderGrid(grid: Grid, colour: boolean): string {
-  if (grid.columns.length === 0) return 'no results yet';
+/**
+ * The grid for a terminal: a row for each test, a column for each combination × build (one for all boots of it), and the
+ * metrics with ratios.
+ */
+export function renderGrid(source: Grid, colour: boolean): string {
+  if (source.columns.length === 0) return 'no results yet';
+  const { grid, bootsOf } = foldBoots(source);
+  const standingOf = (boots: readonly number[]): string => {
+    const own = boots.flatMap((boot) => source.columns[boot] ?? []);
+    const [only] = own;
+    return only?.boot == null ? '' : own.length > 1 ? bootsStanding(own) : bootText(only.boot);
+  };
   const cells = new Map(grid.cells.map((cell) => [`${cell.row}:${cell.column}`, cell]));
+  const places = placeNames(grid.columns);
   const head = [
-    ['', ...grid.columns.map((c) => c.machine ?? '?')],
+    ['', ...places],
     ['path', ...grid.columns.map((c) => c.combination.identity.pathKind)],
     ['build', ...grid.columns.map((c) => [c.build.name, ...c.build.aliases].join(' = '))],
+    ...(source.columns.some(({ boot }) => boot !== null) ? [['boots', ...bootsOf.map(standingOf)]] : []),
   ];
   const rows = grid.rows.map((row, r) => [
     `${row.suite}/${row.test}`,
@@ -27,7 +49,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
     }),
   ]);
   if (metrics.length > 0) {
-    parts.push(table([['metric', ...grid.columns.map((c) => `${c.machine ?? '?'}/${c.build.name}`)], ...metrics]));
+    parts.push(table([['metric', ...grid.columns.map((c, at) => `${places[at] ?? '?'}/${c.build.name}`)], ...metrics]));
     if (grid.columns.some(({ combination }) => isVirtual(combination.identity))) parts.push(RATIOS_ONLY);
   }
   const reasons = grid.cells.filter((cell) => VERDICT_TABLE[cell.verdict].exitCode !== 0 && cell.reason !== null);
@@ -37,7 +59,7 @@ export function renderGrid(grid: Grid, colour: boolean): string {
         .slice(0, 40)
         .map((cell) => {
           const column = grid.columns[cell.column];
-          return `${verdictText(cell.verdict, colour)}  ${column?.machine ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
+          return `${verdictText(cell.verdict, colour)}  ${places[cell.column] ?? '?'}/${column?.build.name ?? '?'}  ${grid.rows[cell.row]?.test ?? '?'}: ${cell.reason}`;
         })
         .join('\n') + (reasons.length > 40 ? `\n… and ${reasons.length - 40} more` : ''),
     );

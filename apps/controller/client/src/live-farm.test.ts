@@ -1,5 +1,5 @@
 import { TestFarm } from '@peerlab/controller/testing/farm';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { LiveChannel } from './live-channel.js';
 
@@ -21,23 +21,30 @@ describe('with a controller', () => {
       onChanged: (topic) => topics.push(topic),
       onReturn: () => (returns += 1),
     });
+    const inState = (wanted: typeof channel.state) =>
+      farm.until(
+        `the channel to be ${wanted}`,
+        () => channel.state,
+        (state) => state === wanted,
+      );
     const stop = channel.watch(['runs', 'grid']);
     try {
-      await vi.waitFor(() => expect(channel.state).toBe('open'), 20_000);
+      await inState('open');
       // It knew of no moment, so anything may have changed.
       expect(topics).toContain(null);
       await farm.changed('runs');
-      await vi.waitFor(() => expect(topics).toContain('runs'), 20_000);
+      await farm.until('news of runs', () => topics.includes('runs'));
 
       farm.settings.port = Number(new URL(farm.server.url).port);
       topics.length = 0;
       const restarted = farm.restart();
-      await vi.waitFor(() => expect(channel.state).toBe('paused'), 20_000);
+      await inState('paused');
       expect(channel.lostAt).toBeGreaterThan(0);
       await restarted;
       await farm.changed('grid');
-      await vi.waitFor(() => expect(channel.state).toBe('open'), 20_000);
-      await vi.waitFor(() => expect(topics).toEqual(['grid']), 20_000);
+      await inState('open');
+      await farm.until('news of the grid', () => topics.length > 0);
+      expect(topics).toEqual(['grid']);
       expect(returns).toBe(1);
     } finally {
       stop();

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import type { AttemptEvent } from '@peerlab/contracts';
+import type { AttemptEvent, Grid } from '@peerlab/contracts';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { pgOptions, type DatabaseAddress } from '../platform/database/connection.js';
@@ -64,6 +64,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What the grid has of each cell. */
+async function cellsOf(id: string): Promise<Pick<Grid, 'cells' | 'proofs'>> {
+  const { cells, proofs } = await farm.call('getGrid', { query: { run: id } });
+  return { cells, proofs };
+}
+
 /** A database without any table. */
 async function emptyDatabase(): Promise<DatabaseAddress> {
   const database = await createTestDatabase();
@@ -90,7 +96,7 @@ it('brings a farm back on a fresh database, with every row, artifact and answer 
   const before = {
     run: await farm.call('getRun', { params: { run } }),
     attempt: await farm.call('getAttempt', { params: { attempt } }),
-    grid: (await farm.call('getGrid', { query: { run } })).cells,
+    grid: await cellsOf(run),
     log: await farm.call('getRawLog', { params: { attempt, stream: 'serial' } }),
     fence: (await farm.sql.one<{ fence: number }>('select max(fence) as fence from lease'))?.fence ?? 0,
   };
@@ -100,7 +106,7 @@ it('brings a farm back on a fresh database, with every row, artifact and answer 
   try {
     expect(await farm.call('getRun', { params: { run } })).toEqual(before.run);
     expect(await farm.call('getAttempt', { params: { attempt } })).toEqual(before.attempt);
-    expect((await farm.call('getGrid', { query: { run } })).cells).toEqual(before.grid);
+    expect(await cellsOf(run)).toEqual(before.grid);
     expect(await farm.call('getRawLog', { params: { attempt, stream: 'serial' } })).toBe(before.log);
     expect((await farm.call('getRetention', {})).pins).toHaveLength(1);
     const artifact = await farm.request('getArtifact', { params: { sha256 } });

@@ -193,7 +193,11 @@ export class BuildService {
   async markReady(
     tx: Queries,
     id: string,
-    { manifest, bundle }: { manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number } },
+    {
+      manifest,
+      bundle,
+      recipe,
+    }: { manifest: BundleManifest; bundle: { sha256: string; sizeBytes: number }; recipe?: string | undefined },
     agent: string,
   ): Promise<string | null> {
     if (!(await tx.exists(`select 1 from build where id = $1 and state <> 'ready' for update`, [id]))) return null;
@@ -204,7 +208,11 @@ export class BuildService {
     }
     const problem = await storeBuilt(tx, manifest, bundle.sha256, agent);
     if (problem !== null) return problem;
-    await tx.run(`update build set state = 'ready', bundle_key = $2, error = null where id = $1`, [id, manifest.key]);
+    await tx.run(`update build set state = 'ready', bundle_key = $2, recipe = $3, error = null where id = $1`, [
+      id,
+      manifest.key,
+      recipe ?? null,
+    ]);
     return null;
   }
 

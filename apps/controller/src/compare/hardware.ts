@@ -17,10 +17,11 @@ import type { InputOf } from '../platform/http/serve.js';
 import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
-import { compareMetrics, type SideMetric } from './compare-metrics.js';
+import { compareMetrics } from './compare-metrics.js';
+import type { SideMetric } from '../grid/measured-boots.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
-import { readNoise } from './stored-noise.js';
+import { readNoise } from '../grid/stored-noise.js';
 
 const KERNEL = {
   ...pick(columnsOf(Build), 'id', 'name'),

@@ -1,5 +1,6 @@
 import { effectiveTimeouts, type Assignment, type Peer } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
+import { readCatalogue } from '../fleet/catalogue.js';
 import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Participant } from '../schema/attempts.js';
@@ -19,6 +20,7 @@ const STORED_ASSIGNMENT = {
   sha256: nullable(text),
   size_bytes: nullable(integer),
   forged_fence: columnsOf(Machine).forged_fence,
+  providers: json<string[]>(),
 };
 type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
@@ -30,7 +32,9 @@ export async function readAssignments(queries: Queries, participantIds: readonly
     `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, j.path, j.suites,
        b.spec as build, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
        coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine) order by o.position)
-                 from participant o where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers
+                 from participant o where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
+       coalesce((select jsonb_agg(distinct h.path #> '{provider,address}')
+                 from machine_path h where h.machine = p.machine), '[]') as providers
      from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
        join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
@@ -38,15 +42,18 @@ export async function readAssignments(queries: Queries, participantIds: readonly
      where p.id = any($1) order by p.fence`,
     [participantIds],
   );
+  const { configs } = await readCatalogue(queries);
+  const bootFactors = new Map(configs.map(({ name, bootFactor }) => [name, bootFactor]));
   return rows.flatMap((row) => {
-    const assignment = assignmentOf(row);
+    const assignment = assignmentOf(row, bootFactors);
     // Its lease expires; the other assignments of its agent are sent.
     if (assignment === null) log.error({ participant: row.id }, 'participant-lacks-machine-or-bundle');
     return assignment === null ? [] : [assignment];
   });
 }
 
-function assignmentOf(row: StoredAssignment): Assignment | null {
+/** @param bootFactors by the name of a configuration; 1 where it is not named */
+function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, number>): Assignment | null {
   const { fence, build, spec, role, peers } = row;
   const place = { participantId: row.id, attemptId: row.attempt_id, runId: row.run_id, role, peers, fence };
   if (row.kind === 'build') return { ...place, work: buildWork(build, row.submitter) };
@@ -59,6 +66,7 @@ function assignmentOf(row: StoredAssignment): Assignment | null {
   ) {
     return null;
   }
+  const { path } = row;
   const wanted = row.suites ?? spec.suites;
   const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
   return {
@@ -71,9 +79,10 @@ function assignmentOf(row: StoredAssignment): Assignment | null {
       bundle: { sha256: row.sha256, sizeBytes: row.size_bytes },
       manifest: row.manifest,
       suites,
-      path: row.path,
+      path,
+      otherProviders: row.providers.filter((address) => address !== path.provider.address),
       nonce: row.nonce,
-      timeouts: effectiveTimeouts(spec.timeouts, row.manifest.config.name, suites),
+      timeouts: effectiveTimeouts(spec.timeouts, bootFactors.get(row.manifest.config.name) ?? 1, suites),
     },
   };
 }

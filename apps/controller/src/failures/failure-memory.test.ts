@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
 import { STORY_SUITE } from '../testing/evidence-story.js';
 import { TestFarm } from '../testing/farm.js';
-import { FAILURE_VERDICTS, failureOf, isFailure } from './same-failure.js';
+import { FAILURE_VERDICTS, RESULTS } from './same-failure.js';
 
 const THP = { suite: STORY_SUITE, test: 'thp_alias' };
 const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
@@ -87,8 +87,8 @@ describe('the memory of failures', () => {
   it('reads it by the index of failures', async () => {
     await farm.sql.run('analyze result');
     const [plan] = await farm.sql.rows<{ 'QUERY PLAN': string }>(
-      `explain (format json) select 1 from result s where ${failureOf('s')} = $1 and s.suite = $2 and s.test = $3
-       and ${isFailure('s', '$4')}`,
+      `explain (format json) select 1 from ${RESULTS.rows} where ${RESULTS.key} = $1 and s.suite = $2 and s.test = $3
+       and ${RESULTS.isFailure('$4')}`,
       ['0'.repeat(32), STORY_SUITE, 'thp_alias', FAILURE_VERDICTS],
     );
     expect(JSON.stringify(plan)).toContain('result_failure');

@@ -1,24 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting } from '@peerlab/contracts';
-import { columnsOf, integer, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, integer, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { notFound } from '../platform/http/problem.js';
 import { Participant } from '../schema/attempts.js';
-import { Result } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
-import { FAILURE_VERDICTS, failureOf, isFailure, KNOWN, knownView } from './same-failure.js';
+import { failedView } from './failed-view.js';
+import {
+  ATTEMPTS,
+  isSubject,
+  KNOWN,
+  knownView,
+  noFailure,
+  type FailureSource,
+  type NamedFailure,
+} from './same-failure.js';
 
-const RESULT = columnsOf(Result);
 const THIS = {
-  ...pick(RESULT, 'suite', 'test', 'verdict'),
+  suite: text,
+  test: text,
+  kind: text,
   failure: text,
   what: nullable(text),
   submitted_at: time,
 };
 const SIGHTING = {
   ...pick(columnsOf(Participant), 'machine'),
-  at: RESULT.stored_at,
-  attempt_id: RESULT.attempt_id,
+  at: time,
+  attempt_id: uuid,
   build: text,
   run_id: columnsOf(Run).id,
   run_name: columnsOf(Run).name,
@@ -27,18 +35,17 @@ const COUNTS = { count: integer, earlier: integer, combinations: integer, kernel
 const PLACE = { hash: nullable(text), label: nullable(text), count: integer };
 const KERNEL = {
   build: text,
-  build_uuid: RESULT.attempt_id,
+  build_uuid: uuid,
   release: nullable(text),
   build_id: nullable(text),
   count: integer,
 };
 
-/** Results with the failure $1 of the test $2, $3; $4 = FAILURE_VERDICTS. */
-const SEEN = `result s join participant p on p.attempt_id = s.attempt_id and p.role = s.role
-  join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+/** What has the failure $1 of the test $2, $3; $4 = the kinds of the source. */
+const seen = ({ rows, key, suite, test, attempt, isFailure }: FailureSource): string => `${rows}
+  join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
   join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
-  where ${failureOf('s')} = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}`;
-const COLUMNS = `p.machine, s.stored_at as at, s.attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
+  where ${key} = $1 and ${suite} = $2 and ${test} = $3 and ${isFailure('$4')}`;
 /** A kernel is its build-id; a build without one stands for itself. */
 const KERNEL_KEY = `coalesce(u.manifest ->> 'buildId', b.id::text)`;
 
@@ -51,19 +58,22 @@ export class FailureMemoryView {
     this.#sql = sql;
   }
 
-  /** What is known of the failure of a result. Throws a 404 problem when there is no such result or it is no failure. */
-  async of(attempt: string, suite: string, test: string): Promise<FailureMemory> {
+  /** What is known of a failure of an attempt. Throws a 404 problem when there is no such failure. */
+  async of(attemptId: string, subject: NamedFailure): Promise<FailureMemory> {
+    const { source } = subject;
+    const { rows, key, suite, test, kind, signature, reason, attempt, machine, at, isFailure } = source;
     const own = await this.#sql.one(
       THIS,
-      `select s.suite, s.test, s.verdict, ${failureOf('s')} as failure, coalesce(s.signature, s.reason) as what,
-         r.created_at as submitted_at
-       from result s join attempt t on t.id = s.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
-       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}
-       order by array_position($4::text[], s.verdict), s.role limit 1`,
-      [attempt, suite, test, FAILURE_VERDICTS],
+      `select ${suite} as suite, ${test} as test, ${kind} as kind, ${key} as failure,
+         coalesce(${signature}, ${reason}) as what, r.created_at as submitted_at
+       from ${rows} join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
+       where ${isSubject(source)} order by array_position($4::text[], ${kind}) limit 1`,
+      [attemptId, subject.suite, subject.test, source.kinds],
     );
-    if (own === null) throw notFound('failed result', `${suite}/${test}`);
-    const same = [own.failure, suite, test, FAILURE_VERDICTS];
+    if (own === null) throw noFailure(subject, attemptId);
+    const same = [own.failure, own.suite, own.test, source.kinds];
+    const SEEN = seen(source);
+    const COLUMNS = `${machine} as machine, ${at} as at, t.id as attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
     const isEarlier = 'r.created_at < $5';
     const [counts, first, last, before, combinations, kernels, others, known] = await Promise.all([
       this.#sql.one(
@@ -73,15 +83,11 @@ export class FailureMemoryView {
          from ${SEEN}`,
         [...same, own.submitted_at],
       ),
-      this.#sql.one(SIGHTING, `select ${COLUMNS} from ${SEEN} order by s.stored_at, s.attempt_id limit 1`, same),
+      this.#sql.one(SIGHTING, `select ${COLUMNS} from ${SEEN} order by ${at}, t.id limit 1`, same),
+      this.#sql.one(SIGHTING, `select ${COLUMNS} from ${SEEN} order by ${at} desc, t.id desc limit 1`, same),
       this.#sql.one(
         SIGHTING,
-        `select ${COLUMNS} from ${SEEN} order by s.stored_at desc, s.attempt_id desc limit 1`,
-        same,
-      ),
-      this.#sql.one(
-        SIGHTING,
-        `select ${COLUMNS} from ${SEEN} and ${isEarlier} order by s.stored_at desc, s.attempt_id desc limit 1`,
+        `select ${COLUMNS} from ${SEEN} and ${isEarlier} order by ${at} desc, t.id desc limit 1`,
         [...same, own.submitted_at],
       ),
       this.#sql.rows(
@@ -94,18 +100,21 @@ export class FailureMemoryView {
       ),
       this.#sql.rows(
         KERNEL,
-        `select (array_agg(b.name order by s.stored_at desc))[1] as build,
-           (array_agg(b.id order by s.stored_at desc))[1] as build_uuid, min(u.manifest ->> 'release') as release,
+        `select (array_agg(b.name order by ${at} desc))[1] as build,
+           (array_agg(b.id order by ${at} desc))[1] as build_uuid, min(u.manifest ->> 'release') as release,
            min(u.manifest ->> 'buildId') as build_id, count(*)::int as count
-         from ${SEEN} group by ${KERNEL_KEY} order by max(s.stored_at) desc limit $5`,
+         from ${SEEN} group by ${KERNEL_KEY} order by max(${at}) desc limit $5`,
         [...same, FAILURE_PLACES_MAX],
       ),
-      this.#sql.one(
-        { count: integer },
-        `select count(distinct (s.suite, s.test))::int as count from result s
-         where ${failureOf('s')} = $1 and (s.suite, s.test) <> ($2, $3) and ${isFailure('s', '$4')}`,
-        same,
-      ),
+      // Attempts fail once each: other stages with the same message are no other tests.
+      source === ATTEMPTS
+        ? null
+        : this.#sql.one(
+            { count: integer },
+            `select count(distinct (${suite}, ${test}))::int as count from ${rows}
+             where ${key} = $1 and (${suite}, ${test}) <> ($2, $3) and ${isFailure('$4')}`,
+            same,
+          ),
       this.#sql.one(
         KNOWN,
         `select id, reason, by, at, until, ended_by, ended_at from known_failure
@@ -114,11 +123,9 @@ export class FailureMemoryView {
       ),
     ]);
     // Retention may remove the result between two of the statements.
-    if (counts === null || first === null || last === null) throw notFound('failed result', `${suite}/${test}`);
+    if (counts === null || first === null || last === null) throw noFailure(subject, attemptId);
     return {
-      suite: own.suite,
-      test: own.test,
-      verdict: own.verdict,
+      ...failedView(own),
       what: own.what,
       count: counts.count,
       earlier: counts.earlier,

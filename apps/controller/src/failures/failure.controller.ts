@@ -7,6 +7,7 @@ import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { FailureMemoryView } from './failure-memory.js';
 import { KnownFailures } from './known-failures.js';
 import { RunFailuresView } from './run-failures.js';
+import { subjectOf } from './same-failure.js';
 
 @Controller()
 export class FailureController {
@@ -22,7 +23,7 @@ export class FailureController {
 
   @Serve('getFailure')
   getFailure(@Input() { params, query }: InputOf<'getFailure'>): Promise<FailureMemory> {
-    return this.#memory.of(params.attempt, query.suite, query.test);
+    return this.#memory.of(params.attempt, subjectOf(query));
   }
 
   @Serve('listRunFailures')
@@ -35,9 +36,10 @@ export class FailureController {
     @Input() { params, body }: InputOf<'markKnownFailure'>,
     @Caller() { name }: Identity,
   ): Promise<FailureMemory> {
-    await this.#known.mark(params.attempt, body, name);
+    const subject = subjectOf(body);
+    await this.#known.mark(params.attempt, subject, body, name);
     log.info({ by: name, ...params, ...body }, 'failure-marked-known');
-    return this.#memory.of(params.attempt, body.suite, body.test);
+    return this.#memory.of(params.attempt, subject);
   }
 
   @Serve('endKnownFailure')

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { KNOWN_DAYS_MAX, type NewKnownFailure } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, pick, text } from '../platform/database/row-shape.js';
+import { text } from '../platform/database/row-shape.js';
 import { storable } from '../platform/database/storable.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { Result } from '../schema/results.js';
-import { FAILURE_VERDICTS, failureOf, isFailure } from './same-failure.js';
+import { failedView } from './failed-view.js';
+import { isSubject, noFailure, type NamedFailure } from './same-failure.js';
 
 const DAY_MS = 86_400_000;
 
@@ -21,10 +21,15 @@ export class KnownFailures {
   }
 
   /**
-   * Marks the failure of a result as known; a mark that stands is replaced. Throws a 404 problem when there is no such
-   * failed result, and 422 for an end in the past or too far ahead.
+   * Marks a failure of an attempt as known; a mark that stands is replaced. Throws a 404 problem when there is no such
+   * failure, and 422 for an end in the past or too far ahead.
    */
-  async mark(attempt: string, { suite, test, reason, until }: NewKnownFailure, by: string): Promise<void> {
+  async mark(
+    attempt: string,
+    subject: NamedFailure,
+    { reason, until }: Pick<NewKnownFailure, 'reason' | 'until'>,
+    by: string,
+  ): Promise<void> {
     const end = Date.parse(until);
     if (end <= Date.now() || end > Date.now() + KNOWN_DAYS_MAX * DAY_MS) {
       const message = `it has to end in the future, within ${KNOWN_DAYS_MAX} days`;
@@ -33,20 +38,22 @@ export class KnownFailures {
         errors: [{ path: 'until', message }],
       });
     }
-    const result = await this.#sql.one(
-      { ...pick(columnsOf(Result), 'verdict'), failure: text },
-      `select s.verdict, ${failureOf('s')} as failure from result s
-       where s.attempt_id = $1 and s.suite = $2 and s.test = $3 and ${isFailure('s', '$4')}
-       order by array_position($4::text[], s.verdict), s.role limit 1`,
-      [attempt, suite, test, FAILURE_VERDICTS],
+    const { source } = subject;
+    const failed = await this.#sql.one(
+      { suite: text, test: text, kind: text, failure: text },
+      `select ${source.suite} as suite, ${source.test} as test, ${source.kind} as kind, ${source.key} as failure
+       from ${source.rows} where ${isSubject(source)} order by array_position($4::text[], ${source.kind}) limit 1`,
+      [attempt, subject.suite, subject.test, source.kinds],
     );
-    if (result === null) throw notFound('failed result', `${suite}/${test}`);
+    if (failed === null) throw noFailure(subject, attempt);
+    const { suite, test, failure } = failed;
+    const { verdict } = failedView(failed);
     await this.#sql.run(
       `insert into known_failure (id, suite, test, failure, verdict, reason, by, until)
        values ($1, $2, $3, $4, $5, $6, $7, $8)
        on conflict (suite, test, failure) where ended_at is null do update set reason = excluded.reason,
          by = excluded.by, until = excluded.until, at = clock_timestamp()`,
-      [randomUUID(), suite, test, result.failure, result.verdict, storable(reason), by, new Date(end)],
+      [randomUUID(), suite, test, failure, verdict, storable(reason), by, new Date(end)],
     );
     await announce(this.#sql, { type: 'changed', topics: ['grid'] });
   }

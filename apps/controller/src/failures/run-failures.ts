@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { RUN_FAILURES_MAX, type RunFailures } from '@peerlab/contracts';
-import { columnsOf, integer, json, nullable, pick, text, time } from '../platform/database/row-shape.js';
+import { bySeverity, RUN_FAILURES_MAX, type RunFailures } from '@peerlab/contracts';
+import { columnsOf, integer, json, nullable, pick, text, time, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Participant } from '../schema/attempts.js';
-import { Result } from '../schema/results.js';
-import { FAILURE_VERDICTS, failureOf, isFailure, knownView } from './same-failure.js';
+import { failedView } from './failed-view.js';
+import { ATTEMPTS, knownView, RESULTS, type FailureSource } from './same-failure.js';
 
 /** A mark as JSON: its times are texts. */
 interface KnownJson {
@@ -19,8 +19,11 @@ interface KnownJson {
 }
 
 const FAILURE = {
-  ...pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'verdict'),
   ...pick(columnsOf(Participant), 'machine'),
+  attempt_id: uuid,
+  suite: text,
+  test: text,
+  kind: text,
   build: text,
   failure: text,
   what: nullable(text),
@@ -28,6 +31,37 @@ const FAILURE = {
   first_at: time,
   known: nullable(json<KnownJson>()),
   total: integer,
+};
+
+/**
+ * The first $4 failures of a source in run $1, or in its attempt $3, by the order of $2 = source.kinds, each with how often
+ * it was seen before.
+ */
+const failuresOf = (own: FailureSource): string => {
+  const past = own.as('o');
+  return `
+    with own as (
+      select ${own.attempt} as attempt_id, ${own.suite} as suite, ${own.test} as test, ${own.kind} as kind,
+        coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, ${own.machine} as machine,
+        j.build_name as build, r.created_at as submitted_at, (count(*) over ())::int as total
+      from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
+        join ${own.rows} on ${own.attempt} = t.id and ${own.isFailure('$2')}
+      where r.id = $1 and ($3::uuid is null or t.id = $3)
+      order by array_position($2::text[], ${own.kind}), ${own.suite}, ${own.position}, ${own.test}, ${own.attempt} limit $4),
+    past as (
+      select same.failure, same.suite, same.test, min(${past.at}) as first_at,
+        (count(*) filter (where orun.created_at < same.submitted_at))::int as earlier
+      from (select distinct failure, suite, test, submitted_at from own) same
+        join ${past.rows} on ${past.key} = same.failure and ${past.suite} = same.suite and ${past.test} = same.test
+          and ${past.isFailure('$2')}
+        join attempt ot on ot.id = ${past.attempt} join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id
+      group by same.failure, same.suite, same.test)
+    select own.attempt_id, own.suite, own.test, own.kind, own.machine, own.build, own.failure, own.total, own.what,
+      past.earlier, past.first_at,
+      (select to_jsonb(k) from known_failure k
+       where k.suite = own.suite and k.test = own.test and k.failure = own.failure order by k.at desc limit 1) as known
+    from own join past using (failure, suite, test)
+    order by array_position($2::text[], own.kind), own.suite, own.position, own.test, own.attempt_id`;
 };
 
 /** Reads the failures of a run, each with how often it was seen before. */
@@ -39,51 +73,32 @@ export class RunFailuresView {
     this.#sql = sql;
   }
 
-  /** The first RUN_FAILURES_MAX failed results of a run, or of one attempt of it. Throws a 404 problem. */
+  /**
+   * The first RUN_FAILURES_MAX failed attempts and results of a run, or of one attempt of it, the worst first and of equals
+   * the attempts. Throws a 404 problem.
+   */
   async of(run: string, attempt: string | null): Promise<RunFailures> {
     const isKnown = await this.#sql.exists('select 1 from run where id = $1', [run]);
     if (!isKnown) throw notFound('run', run);
-    const rows = await this.#sql.rows(
-      FAILURE,
-      `with own as (
-         select s.*, ${failureOf('s')} as failure, p.machine, j.build_name as build, r.created_at as submitted_at,
-           (count(*) over ())::int as total
-         from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
-           join result s on s.attempt_id = t.id and ${isFailure('s', '$2')}
-           join participant p on p.attempt_id = t.id and p.role = s.role
-         where r.id = $1 and ($3::uuid is null or t.id = $3)
-         order by array_position($2::text[], s.verdict), s.suite, s.position, s.test, s.attempt_id limit $4),
-       past as (
-         select kind.failure, kind.suite, kind.test, min(o.stored_at) as first_at,
-           (count(*) filter (where orun.created_at < kind.submitted_at))::int as earlier
-         from (select distinct failure, suite, test, submitted_at from own) kind
-           join result o on ${failureOf('o')} = kind.failure and o.suite = kind.suite and o.test = kind.test
-             and ${isFailure('o', '$2')}
-           join attempt ot on ot.id = o.attempt_id join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id
-         group by kind.failure, kind.suite, kind.test)
-       select own.attempt_id, own.suite, own.test, own.verdict, own.machine, own.build, own.failure, own.total,
-         coalesce(own.signature, own.reason) as what, past.earlier, past.first_at,
-         (select to_jsonb(k) from known_failure k
-          where k.suite = own.suite and k.test = own.test and k.failure = own.failure order by k.at desc limit 1) as known
-       from own join past using (failure, suite, test)
-       order by array_position($2::text[], own.verdict), own.suite, own.position, own.test, own.attempt_id`,
-      [run, FAILURE_VERDICTS, attempt, RUN_FAILURES_MAX],
+    const found = await Promise.all(
+      [ATTEMPTS, RESULTS].map((source) =>
+        this.#sql.rows(FAILURE, failuresOf(source), [run, source.kinds, attempt, RUN_FAILURES_MAX]),
+      ),
     );
+    const failures = found.flat().map((row) => ({
+      ...failedView(row),
+      attemptId: row.attempt_id,
+      machine: row.machine,
+      build: row.build,
+      key: row.failure,
+      what: row.what,
+      earlier: row.earlier,
+      firstAt: row.first_at.toISOString(),
+      known: row.known === null ? null : knownView(withDates(row.known)),
+    }));
     return {
-      total: rows[0]?.total ?? 0,
-      failures: rows.map((row) => ({
-        attemptId: row.attempt_id,
-        machine: row.machine,
-        build: row.build,
-        suite: row.suite,
-        test: row.test,
-        verdict: row.verdict,
-        failure: row.failure,
-        what: row.what,
-        earlier: row.earlier,
-        firstAt: row.first_at.toISOString(),
-        known: row.known === null ? null : knownView(withDates(row.known)),
-      })),
+      total: found.reduce((sum, rows) => sum + (rows[0]?.total ?? 0), 0),
+      failures: failures.toSorted((x, y) => bySeverity(x.verdict, y.verdict)).slice(0, RUN_FAILURES_MAX),
     };
   }
 }

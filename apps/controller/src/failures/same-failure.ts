@@ -1,21 +1,122 @@
-import { VERDICT_TABLE, VERDICTS, type KnownFailure } from '@peerlab/contracts';
+import {
+  bySeverity,
+  FAILURE_POLICY,
+  FailureClass,
+  VERDICT_TABLE,
+  verdictOfFailure,
+  VERDICTS,
+  type FailureSubject,
+  type KnownFailure,
+} from '@peerlab/contracts';
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
+import { notFound, ProblemError } from '../platform/http/problem.js';
 import { KnownFailureRow } from '../schema/failures.js';
 
 /** Verdicts that are failures of their own: someone has to look at them. */
 export const FAILURE_VERDICTS = VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].wrong);
-
-/** Which failure a row of `result` is: the expression of the index result_failure. @param result alias of the table */
-export const failureOf = (result: string): string =>
-  `failure_key(${result}.verdict, ${result}.signature, ${result}.reason)`;
+/** Classes of attempts that failed; those that were stopped on request did not. */
+const FAILURE_CLASSES = FailureClass.options
+  .filter((each) => FAILURE_POLICY[each].tone === 'bad')
+  .toSorted((x, y) => bySeverity(verdictOfFailure(x), verdictOfFailure(y)));
 
 /**
- * Condition: the row of `result` is a failure, so that the index result_failure has it.
- * @param result alias of the table
- * @param verdicts placeholder of FAILURE_VERDICTS
+ * Stands for the suite where an attempt failed and not a test; the stage stands for the test. No suite has this name: it is
+ * no Name.
  */
-export const isFailure = (result: string, verdicts: string): string =>
-  `${result}.verdict <> 'pass' and ${result}.verdict = any(${verdicts}::text[])`;
+export const ATTEMPT_SUITE = '(attempt)';
+
+/** A table with failures, and where its rows have what the statements of this room need; all parts are SQL. */
+export interface FailureSource {
+  /** The table with an alias. */
+  rows: string;
+  /** Which failure a row is: the expression of an index. */
+  key: string;
+  suite: string;
+  test: string;
+  /** Verdict of a result, class of an attempt. */
+  kind: string;
+  signature: string;
+  reason: string;
+  attempt: string;
+  /** Of the participant that failed. */
+  machine: string;
+  at: string;
+  position: string;
+  /** Condition that a row is a failure, as the index has it. @param kinds placeholder of `kinds` */
+  isFailure: (kinds: string) => string;
+  /** Those that are failures, the worst first. */
+  kinds: readonly string[];
+  /** The same with another alias. */
+  as: (alias: string) => FailureSource;
+}
+
+const resultsAs = (alias: string): FailureSource => ({
+  rows: `result ${alias}`,
+  key: `failure_key(${alias}.verdict, ${alias}.signature, ${alias}.reason)`,
+  suite: `${alias}.suite`,
+  test: `${alias}.test`,
+  kind: `${alias}.verdict`,
+  signature: `${alias}.signature`,
+  reason: `${alias}.reason`,
+  attempt: `${alias}.attempt_id`,
+  machine: `(select p.machine from participant p where p.attempt_id = ${alias}.attempt_id and p.role = ${alias}.role)`,
+  at: `${alias}.stored_at`,
+  position: `${alias}.position`,
+  isFailure: (kinds) => `${alias}.verdict <> 'pass' and ${alias}.verdict = any(${kinds}::text[])`,
+  kinds: FAILURE_VERDICTS,
+  as: resultsAs,
+});
+
+const attemptsAs = (alias: string): FailureSource => ({
+  rows: `attempt ${alias}`,
+  key: `failure_key(${alias}.failure ->> 'class', ${alias}.failure ->> 'signature', ${alias}.failure ->> 'message')`,
+  suite: `'${ATTEMPT_SUITE}'::text`,
+  test: `coalesce(${alias}.failure ->> 'stage', '')`,
+  kind: `${alias}.failure ->> 'class'`,
+  signature: `${alias}.failure ->> 'signature'`,
+  reason: `${alias}.failure ->> 'message'`,
+  attempt: `${alias}.id`,
+  machine: `(select p.machine from participant p where p.attempt_id = ${alias}.id
+    order by p.role <> coalesce(${alias}.failure ->> 'role', p.role), p.position limit 1)`,
+  at: `coalesce(${alias}.ended_at, ${alias}.started_at)`,
+  position: `${alias}.number`,
+  isFailure: (kinds) => `${alias}.failure is not null and ${alias}.failure ->> 'class' = any(${kinds}::text[])`,
+  kinds: FAILURE_CLASSES,
+  as: attemptsAs,
+});
+
+/** Failed results of tests. */
+export const RESULTS = resultsAs('s');
+/** Attempts that failed themselves: their kernel did not build or boot, or the lab failed. */
+export const ATTEMPTS = attemptsAs('s');
+
+/** A failure in the words of the tables. */
+export interface NamedFailure {
+  source: FailureSource;
+  /** Null = the only failure that the attempt has. */
+  suite: string | null;
+  test: string | null;
+}
+
+/** Throws a 422 problem when only one of suite and test is given. */
+export function subjectOf({ suite, test }: FailureSubject): NamedFailure {
+  if ((suite === undefined) !== (test === undefined)) {
+    const path = suite === undefined ? 'suite' : 'test';
+    const message = 'suite and test are given together, or neither for the failure of the attempt';
+    throw new ProblemError(422, 'incomplete-subject', 'a failure needs both suite and test', {
+      detail: message,
+      errors: [{ path, message }],
+    });
+  }
+  return { source: suite === undefined ? ATTEMPTS : RESULTS, suite: suite ?? null, test: test ?? null };
+}
+
+/** Condition: `s` is the failure of attempt $1 in the test $2, $3, or (null) of the attempt itself. $4 = source.kinds */
+export const isSubject = ({ attempt, suite, test, isFailure }: FailureSource): string =>
+  `${attempt} = $1 and ($2::text is null or ${suite} = $2) and ($3::text is null or ${test} = $3) and ${isFailure('$4')}`;
+
+export const noFailure = ({ suite, test }: NamedFailure, attempt: string): ProblemError =>
+  suite === null ? notFound('failed attempt', attempt) : notFound('failed result', `${suite}/${test}`);
 
 /** Columns of a mark. */
 export const KNOWN = pick(columnsOf(KnownFailureRow), 'id', 'reason', 'by', 'at', 'until', 'ended_by', 'ended_at');

@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type {
   AnswerOf,
+  FarmCatalogue,
   Fleet,
   InventoryHistory,
   MachineAttempt,
@@ -37,6 +38,11 @@ export class FleetController {
   @Serve('getFleet')
   getFleet(): Promise<Fleet> {
     return this.#view.fleet();
+  }
+
+  @Serve('getCatalogue')
+  getCatalogue(): Promise<FarmCatalogue> {
+    return this.#view.catalogue();
   }
 
   @Serve('getMachine')

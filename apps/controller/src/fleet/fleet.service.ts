@@ -51,11 +51,11 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at, site_confirmed)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8)
+           last_seen_at, site_confirmed, catalogue)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9)
          on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
-           test_slots = excluded.test_slots, connected = true,
+           test_slots = excluded.test_slots, catalogue = excluded.catalogue, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at,
            site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
         [
@@ -67,6 +67,7 @@ export class FleetService {
           hello.testSlots === null ? null : Math.min(hello.testSlots, SLOTS_MAX),
           connection,
           siteConfirmed,
+          hello.catalogue === undefined ? null : jsonb(hello.catalogue),
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);

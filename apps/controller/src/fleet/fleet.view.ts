@@ -3,6 +3,7 @@ import {
   desiredInWords,
   type AgentView,
   type Combination,
+  type FarmCatalogue,
   type Fleet,
   type MachineObserved,
   type MachineSummary,
@@ -14,6 +15,7 @@ import { bool, columnsOf, json, nullable, pick, uuid, type RowOf } from '../plat
 import { Sql } from '../platform/database/sql.js';
 import { Agent, Machine } from '../schema/fleet.js';
 import { notFound } from '../platform/http/problem.js';
+import { readCatalogue } from './catalogue.js';
 
 const MACHINE = columnsOf(Machine);
 const AGENT = columnsOf(Agent);
@@ -46,6 +48,11 @@ export class FleetView {
   async fleet(): Promise<Fleet> {
     const [machines, agents] = await Promise.all([this.machines(), this.#agents()]);
     return { machines, agents };
+  }
+
+  /** Suites and configurations that runs may name. */
+  catalogue(): Promise<FarmCatalogue> {
+    return readCatalogue(this.#sql);
   }
 
   async machine(name: string): Promise<MachineView> {

@@ -1,7 +1,8 @@
-import type { GridColumn } from '@peerlab/contracts';
+import { pairOf, type BootNumber, type GridColumn } from '@peerlab/contracts';
 import { columnsOf, json, nullable, pick, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
+import { BOOT } from '../platform/database/boot-number.js';
 import { COMBINATION } from './combinations.js';
 import { compare } from './grid-rows.js';
 import { IS_OPEN, IS_TESTED } from './tested-jobs.js';
@@ -9,13 +10,14 @@ import { IS_OPEN, IS_TESTED } from './tested-jobs.js';
 const JOB_COLUMNS = columnsOf(Job);
 const COLUMN = {
   ...COMBINATION,
-  ...pick(JOB_COLUMNS, 'machine', 'run_id', 'build_id', 'state', 'verdict', 'ended_at'),
+  ...pick(JOB_COLUMNS, 'machine', 'path', 'run_id', 'build_id', 'state', 'verdict', 'ended_at'),
   build: json<Omit<GridColumn['build'], 'aliases'>>(),
   run_name: text,
   job_id: uuid,
   attempt_id: nullable(uuid),
   log_lines: nullable(json<GridColumn['logLines']>()),
   busy: nullable(json<NonNullable<GridColumn['busy']>>()),
+  boot: nullable(json<BootNumber>()),
 };
 
 export type FoundColumn = RowOf<typeof COLUMN> & { aliases: readonly string[] };
@@ -29,7 +31,8 @@ export async function readColumns(sql: Queries, runId: string | null): Promise<F
 
 /**
  * Columns of the same kernel, by its build-id, on the same combination become one: that of the job that ended last, which
- * takes over the other names as aliases. What is not built, or not ended, stays as it is. Pure.
+ * takes over the other names as aliases; with it stay the other boots of its build. What is not built, or not ended, stays
+ * as it is. Pure.
  */
 export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn[] {
   const groups = new Map<string, RowOf<typeof COLUMN>[]>();
@@ -39,12 +42,15 @@ export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   const kept = new Map(
-    [...groups.values()].map((rows) => {
+    [...groups.values()].flatMap((rows) => {
       const newest = rows.reduce((a, b) => ((b.ended_at ?? NEVER) > (a.ended_at ?? NEVER) ? b : a));
       const names = new Set(rows.map(({ build }) => build.name));
       names.delete(newest.build.name);
       const busy = newest.busy ?? rows.find((row) => row.busy !== null)?.busy ?? null;
-      return [newest.job_id, { ...newest, busy, aliases: [...names].toSorted(compare) }];
+      const aliases = [...names].toSorted(compare);
+      const isShown = (row: RowOf<typeof COLUMN>): boolean =>
+        row === newest || (newest.boot !== null && row.boot !== null && row.build_id === newest.build_id);
+      return rows.filter(isShown).map((row): [string, FoundColumn] => [row.job_id, { ...row, busy, aliases }]);
     }),
   );
   return found.flatMap(({ job_id: id }) => kept.get(id) ?? []);
@@ -53,7 +59,7 @@ export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn
 const NEVER = new Date(0);
 
 /** What a column shows of a job. */
-const JOB = `job.id, run_id, build_id, build_name, position, machine, combination, state, verdict, ended_at`;
+const JOB = `job.id, run_id, build_id, build_name, position, machine, path, combination, state, verdict, ended_at, round`;
 
 /** The newest job, and its newest attempt, of the pair that stands last in job_newest among those with `isBelow`. */
 const lastPair = (isBelow: string): string => `
@@ -64,7 +70,8 @@ const lastPair = (isBelow: string): string => `
 
 /**
  * The newest job of each combination × build name that came to an attempt: hops down along job_newest. With each, the
- * job of the pair that has not ended; a pair that has only such a job is represented by it.
+ * job of the pair that has not ended; a pair that has only such a job is represented by it. Of a run with `repeat` also the
+ * other boots of the same build.
  */
 const NEWEST_JOBS = `
   with recursive open as materialized (
@@ -76,6 +83,11 @@ const NEWEST_JOBS = `
     select following.* from newest cross join lateral
       ${lastPair('(combination, build_name) < (newest.combination, newest.build_name)')} following)
   select newest.*, open.id as open_id from newest left join open using (combination, build_name)
+  union all
+  select boot.*, (select id from attempt where job_id = boot.id order by number desc limit 1), null
+  from newest cross join lateral (
+    select ${JOB} from job where newest.round is not null and round is not null and job.id <> newest.id
+      and build_id = newest.build_id and combination = newest.combination and verdict is distinct from 'canceled') boot
   union all
   select open.*, (select id from attempt where job_id = open.id order by number desc limit 1), null from open
   where not exists (select 1 from newest where (combination, build_name) = (open.combination, open.build_name))`;
@@ -100,11 +112,12 @@ function columnsSql(runId: string | null): string {
           'buildId', u.manifest -> 'buildId', 'features', u.manifest -> 'features',
           'config', u.manifest #> '{config,name}') as build
       from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
-    select c.hash, c.label, c.identity, built.build, j.machine, j.run_id, r.name as run_name, j.id as job_id,
+    select c.hash, c.label, c.identity, built.build, j.machine, j.path, j.run_id, r.name as run_name, j.id as job_id,
       j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,
       -- Of the first participant, which has the id of its attempt.
       (select jsonb_object_agg(s.stream, s.next) from stream s
        where s.participant_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
+      ${BOOT} as boot,
       (select jsonb_build_object('jobId', o.id, 'runId', o.run_id, 'runName', q.name, 'state', o.state)
        from job o join run q on q.id = o.run_id where o.id = j.open_id) as busy
     from j join run r on r.id = j.run_id join combination c on c.hash = j.combination
@@ -118,10 +131,12 @@ export function gridColumn(row: FoundColumn, newest: Date | undefined): GridColu
     combination: { hash: row.hash, label: row.label, identity: row.identity },
     build: { ...row.build, aliases: [...row.aliases] },
     machine: row.machine,
+    pair: pairOf(row.path),
     runId: row.run_id,
     runName: row.run_name,
     jobId: row.job_id,
     attemptId: row.attempt_id,
+    boot: row.boot,
     state: row.state,
     verdict: row.verdict,
     at: newest?.toISOString() ?? null,

@@ -49,11 +49,16 @@ export function arrangeMetrics(
   /** By attempt. */
   columnOf: ReadonlyMap<string, number>,
   metrics: readonly MetricRow[],
+  noiseOf: (metric: Omit<GridMetric, 'values' | 'noise'>) => GridMetric['noise'] = () => ({}),
 ): GridMetric[] {
   const rows = new Map<string, GridMetric>();
   for (const { values, ...metric } of metrics) {
     const key = [metric.suite, metric.name, metric.unit, metric.better].join('\n');
-    const row = rows.get(key) ?? { ...metric, values: Array.from({ length: columns }, () => null) };
+    const row = rows.get(key) ?? {
+      ...metric,
+      noise: noiseOf(metric),
+      values: Array.from({ length: columns }, () => null),
+    };
     rows.set(key, row);
     for (const { attemptId, ...value } of values) {
       const column = columnOf.get(attemptId);

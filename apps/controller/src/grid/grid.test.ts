@@ -6,7 +6,9 @@ import type { VerdictRow } from '../verdicts/packed-verdicts.js';
 import { quartiles } from '../verdicts/statistics.js';
 import { expectedTests, suitePosition, verdictOfUnreached } from '../verdicts/unreached.js';
 
-const result = (attempt: string, test: string): ResultRow => ({
+const proof = (pages: number): string =>
+  JSON.stringify({ test: 't', expected: 'peer', taken: 'BUS_ADDR', detail: { 'alias pages': pages } });
+const result = (attempt: string, test: string, stored: string | null = null): ResultRow => ({
   attempt_id: attempt,
   role: 'main',
   suite: 's',
@@ -14,7 +16,7 @@ const result = (attempt: string, test: string): ResultRow => ({
   verdict: 'pass',
   reason: null,
   duration_ms: 1,
-  proof: null,
+  proof: stored,
   log: null,
 });
 const verdicts = (attemptId: string, tests: string[], positions: number[], letters: string): VerdictRow => ({
@@ -39,12 +41,21 @@ describe('the grid', () => {
       { suite: 's', test: 'late', verdicts: '..F' },
     ]);
     expect(notes).toEqual([{ row: 1, column: 2, reason: 'why' }]);
-    const cells = arrangeCells(columns, rows, [result('b', 'late'), result('a', 'early'), result('b', 'early')]);
+    const { cells, proofs } = arrangeCells(columns, rows, [
+      result('b', 'late'),
+      result('a', 'early', proof(4)),
+      result('b', 'early', proof(4)),
+      result('b', 'late', proof(5)),
+    ]);
     expect(cells.map(({ row, column }) => [row, column])).toEqual([
       [1, 2],
       [0, 0],
       [0, 2],
+      [1, 2],
     ]);
+    // A proof that several cells have is there once.
+    expect(cells.map((cell) => cell.proof)).toEqual([null, 0, 0, 1]);
+    expect(proofs.map(({ detail }) => detail['alias pages'])).toEqual([4, 5]);
   });
 
   it('has the planned tests without a result as pending', () => {

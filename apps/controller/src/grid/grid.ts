@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { worstVerdict, type Grid, type GridCell } from '@peerlab/contracts';
-import { columnsOf, pick, time, type RowOf } from '../platform/database/row-shape.js';
+import { worstVerdict, type Grid, type GridCell, type Proof } from '@peerlab/contracts';
+import { columnsOf, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
@@ -8,21 +8,15 @@ import { withRole } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { gridColumn, readColumns } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
+import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
 import { readPlanned } from './planned-tests.js';
 
-const RESULT = pick(
-  columnsOf(Result),
-  'attempt_id',
-  'role',
-  'suite',
-  'test',
-  'verdict',
-  'reason',
-  'duration_ms',
-  'proof',
-  'log',
-);
+const RESULT = {
+  ...pick(columnsOf(Result), 'attempt_id', 'role', 'suite', 'test', 'verdict', 'reason', 'duration_ms', 'log'),
+  /** As text: many are the same, and only one of each is read. */
+  proof: nullable(text),
+};
 export type ResultRow = RowOf<typeof RESULT>;
 
 /** Results by test and by hardware combination × kernel build. */
@@ -60,12 +54,13 @@ export class GridView {
     }
     const columns = found.map((row) => gridColumn(row, newest.get(row.attempt_id ?? '')));
     const { rows, notes } = arrangeRows(columns, verdicts, planned);
+    const noiseOf = await readGridNoise(this.#sql, columns, metrics);
     return {
       columns,
       rows,
       notes,
-      cells: arrangeCells(columns, rows, results),
-      metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics),
+      ...arrangeCells(columns, rows, results),
+      metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
   }
@@ -73,21 +68,29 @@ export class GridView {
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
     return this.#sql.rows(
       RESULT,
-      `select attempt_id, role, suite, test, verdict, reason, duration_ms, proof, log from result
-       where attempt_id = any($1) order by attempt_id, suite, role`,
+      `select attempt_id, role, suite, test, verdict, reason, duration_ms, proof::text as proof, log
+       from result where attempt_id = any($1) order by attempt_id, suite, role`,
       [attemptIds],
     );
   }
 }
 
-/** The cells that have a result, the worst one where several participants report a test. Pure. */
+/** The cells that have a result, the worst one where several participants report a test, and their proofs. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
   rows: readonly { suite: string; test: string }[],
   results: readonly ResultRow[],
-): GridCell[] {
+): Pick<Grid, 'cells' | 'proofs'> {
   const rowOf = new Map(rows.map(({ suite, test }, index) => [`${suite}\n${test}`, index]));
   const columnOf = columnIndex(columns);
+  const proofs: Proof[] = [];
+  const placeOf = new Map<string, number>();
+  const place = (proof: string): number => {
+    const known = placeOf.get(proof);
+    if (known !== undefined) return known;
+    placeOf.set(proof, proofs.length);
+    return proofs.push(JSON.parse(proof) as Proof) - 1;
+  };
   const cells = new Map<string, GridCell>();
   for (const result of results) {
     const row = rowOf.get(`${result.suite}\n${result.test}`);
@@ -98,7 +101,7 @@ export function arrangeCells(
     const known = cells.get(key);
     if (known !== undefined && worstVerdict([known.verdict, verdict]) === known.verdict) continue;
     const reason = result.reason === null ? null : withRole(role, result.reason);
-    cells.set(key, { row, column, verdict, reason, durationMs, proof, log });
+    cells.set(key, { row, column, verdict, reason, durationMs, proof: proof === null ? null : place(proof), log });
   }
-  return [...cells.values()];
+  return { cells: [...cells.values()], proofs };
 }

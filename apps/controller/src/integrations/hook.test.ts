@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(join(templates, 'base.yaml'), 'name: base\nbuilds: [{name: base, series: []}]\n');
   await writeFile(join(templates, 'secret.yaml'), 'name: secret\nbuilds: [{name: base, series: []}]\n');
   farm = await TestFarm.start({ templatesDir: templates });
-  agent = await farm.agent({ m1: 'BUS_ADDR' }, { capabilities: ['test'] });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0 });
 });
 afterAll(async () => {
   agent.vanish();

@@ -8,10 +8,12 @@ import {
   type RunSpecInput,
 } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { sampleInventory } from '../testing/samples.js';
-import { nearestSelection, planRun, type PlannableMachine } from './planning.js';
+import { farmCatalogue } from '../fleet/catalogue.js';
+import { SAMPLE_CATALOGUE, sampleInventory } from '../testing/samples.js';
+import { nearestSelection, planRun, type PlannableMachine, type PlanningStock } from './planning.js';
 
-const STOCK = { bundles: new Map<string, string[]>(), artifacts: new Set<string>() };
+const CATALOGUE = farmCatalogue([SAMPLE_CATALOGUE]);
+const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), anyPair: new Set(), catalogue: CATALOGUE };
 
 function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
   const inventory = sampleInventory(kind);
@@ -20,6 +22,21 @@ function machine(name: string, kind: PathKind, labels: Record<string, string> = 
     return { ...path, combination: { hash: 'f'.repeat(64), label: combinationLabel(identity), identity } };
   });
   return { name, labels, configured: true, paths };
+}
+
+/** A machine with one client and a provider for each kind of path. */
+function manyPairs(name: string, kinds: readonly PathKind[]): PlannableMachine {
+  const paths = kinds.flatMap((kind, at) => {
+    const address = `0000:${at.toString(16).padStart(2, '0')}:00.0`;
+    return machine(name, kind)
+      .paths.slice(0, 1)
+      .map((path) => ({
+        ...path,
+        provider: { ...path.provider, address },
+        combination: { ...path.combination, hash: kind === 'BUS_ADDR' ? 'b'.repeat(64) : 'c'.repeat(64) },
+      }));
+  });
+  return { name, labels: {}, configured: true, paths };
 }
 
 const FLEET = [
@@ -124,13 +141,55 @@ describe('planRun', () => {
     expect(plan({}, [bare]).problems[0]?.message).toMatch(/^bare has no provider and client pair/);
   });
 
-  it('tests the pair that the suites use: the first', () => {
-    const [near] = machine('m', 'BUS_ADDR').paths;
-    const [far] = machine('m', 'NOT_SUPPORTED').paths;
-    if (near === undefined || far === undefined) throw new Error('no path');
-    const mixed = { name: 'v-mixed', labels: {}, configured: true, paths: [near, far] };
-    expect(plan({}, [mixed]).jobs.map(({ path }) => path.kind)).toEqual(['BUS_ADDR', 'BUS_ADDR']);
-    expect(plan({ machines: { paths: ['NOT_SUPPORTED'] } }, [mixed]).problems).not.toEqual([]);
+  describe('of a machine with several providers', () => {
+    const mixed = manyPairs('v-mixed', ['BUS_ADDR', 'NOT_SUPPORTED', 'BUS_ADDR']);
+    const builds = [{ name: 'base', series: [] }];
+    const planned = (more: Partial<RunSpecInput>, stock = STOCK) =>
+      plan({ builds, ...more }, [mixed], stock).jobs.map(({ path }) => `${path.provider.address} ${path.kind}`);
+
+    it('tests one pair of each combination: the first', () => {
+      expect(planned({})).toEqual(['0000:00:00.0 BUS_ADDR', '0000:01:00.0 NOT_SUPPORTED']);
+      expect(planned({ pairs: 'distinct' })).toEqual(planned({}));
+    });
+
+    it('tests every pair of a run that asks for all', () => {
+      expect(planned({ pairs: 'all' })).toEqual([
+        '0000:00:00.0 BUS_ADDR',
+        '0000:01:00.0 NOT_SUPPORTED',
+        '0000:02:00.0 BUS_ADDR',
+      ]);
+    });
+
+    it('selects pairs by the kind of their path', () => {
+      expect(planned({ machines: { paths: ['NOT_SUPPORTED'] } })).toEqual(['0000:01:00.0 NOT_SUPPORTED']);
+      expect(planned({ machines: { paths: ['BUS_ADDR'] }, pairs: 'all' })).toHaveLength(2);
+      const suiteMachines = { 'p2p-perf': { paths: ['BUS_ADDR' as const] } };
+      const { jobs } = plan({ builds, suiteMachines }, [mixed]);
+      expect(jobs.map(({ suites }) => suites.length)).toEqual([2, 1]);
+    });
+
+    it('tests the first pair of a bundle whose modules take what they find', () => {
+      const key = 'a'.repeat(64);
+      const stock = (takesAnyPair: boolean) => ({
+        ...STOCK,
+        bundles: new Map([[key, ['own']]]),
+        anyPair: new Set(takesAnyPair ? [key] : []),
+      });
+      const own = { builds: [{ name: 'b', bundle: key }], suites: ['own'], pairs: 'all' as const };
+      expect(planned(own, stock(false))).toEqual(['0000:00:00.0 BUS_ADDR']);
+      expect(planned(own, stock(true))).toHaveLength(3);
+    });
+
+    it('refuses more pairs than a run may have jobs', () => {
+      const crowded = Array.from({ length: 20 }, (_, at) =>
+        manyPairs(
+          `m${at}`,
+          Array.from({ length: 1000 }, () => 'BUS_ADDR' as const),
+        ),
+      );
+      expect(plan({ builds, pairs: 'all' }, crowded).problems).toMatchObject([{ path: 'machines' }]);
+      expect(plan({ builds }, crowded).jobs).toHaveLength(20);
+    });
   });
 
   it('leaves out a machine that its agent was told to forget', () => {
@@ -188,8 +247,48 @@ describe('planRun', () => {
     expect(plan({ builds: [{ name: 'b', series: [{ artifact: key }] }] }).problems[0]?.path).toBe(
       'builds.0.series.0.artifact',
     );
-    const stock = { bundles: new Map([[key, ['own-suite']]]), artifacts: new Set<string>() };
+    const stock = { ...STOCK, bundles: new Map([[key, ['own-suite']]]) };
     expect(plan({ builds: [{ name: 'b', bundle: key }], suites: ['own-suite'] }, FLEET, stock).problems).toEqual([]);
+    expect(plan({ builds: [{ name: 'b', series: [], config: 'debgu' }] }).problems).toEqual([
+      { path: 'builds.0.config', message: 'there is no configuration "debgu"', remedy: 'did you mean "debug"?' },
+    ]);
+  });
+
+  it('runs what the farm runs by default where the run names no suites', () => {
+    expect(plan({}).spec.suites).toEqual(['p2p-functional', 'p2p-perf']);
+    const key = 'a'.repeat(64);
+    const bundle = (...suites: string[]) =>
+      plan({ builds: [{ name: 'b', bundle: key }] }, FLEET, { ...STOCK, bundles: new Map([[key, suites]]) });
+    expect(bundle('p2p-perf', 'own').spec.suites).toEqual(['p2p-perf']);
+    expect(bundle('own', 'other').spec.suites).toEqual(['own', 'other']);
+    expect(plan({ suiteMachines: { kunit: {} } }).problems).toEqual([
+      { path: 'suiteMachines.kunit', message: 'the run has no suite "kunit"; add it to suites' },
+    ]);
+  });
+
+  it('says what it waits for while no builder was ever there, and tests bundles all the same', () => {
+    const fresh = { ...STOCK, catalogue: farmCatalogue([]) };
+    expect(plan({ suites: ['p2p-perf'] }, FLEET, fresh).problems).toEqual([
+      {
+        path: 'builds.0',
+        message: expect.stringContaining('the farm waits for a builder'),
+        remedy: 'or name the bundle of a kernel that is built already',
+      },
+    ]);
+    const key = 'a'.repeat(64);
+    const { spec, problems } = plan({ builds: [{ name: 'b', bundle: key }] }, FLEET, {
+      ...fresh,
+      bundles: new Map([[key, ['own']]]),
+    });
+    expect([spec.suites, problems]).toEqual([['own'], []]);
+  });
+
+  it('takes every name while a builder does not tell what it builds', () => {
+    const old = { ...STOCK, catalogue: farmCatalogue([SAMPLE_CATALOGUE, null]) };
+    expect(plan({ suites: ['new-suite'] }, FLEET, old).problems).toEqual([]);
+    expect(plan({}, FLEET, old).spec.suites).toEqual(['p2p-functional', 'p2p-perf']);
+    const silent = { ...STOCK, catalogue: farmCatalogue([null]) };
+    expect(plan({}, FLEET, silent).problems[0]).toMatchObject({ path: 'suites' });
   });
 });
 

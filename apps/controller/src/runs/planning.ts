@@ -1,7 +1,6 @@
 import {
   fewOf,
   limitProblems,
-  SUITES,
   suitesFor,
   whyNotSelected,
   type Combination,
@@ -14,6 +13,7 @@ import {
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
+import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -25,9 +25,9 @@ export interface PlannableMachine {
 }
 
 /** What is stored already and may be named by a run. */
-export interface PlanningStock {
-  /** Suite names by key of the bundles that the run names. */
-  bundles: ReadonlyMap<string, readonly string[]>;
+export interface PlanningStock extends Offer {
+  /** Keys of the bundles whose modules take the devices that they are told to; others test the first pair of a machine. */
+  anyPair: ReadonlySet<string>;
   /** Digests of the artifacts that the run names. */
   artifacts: ReadonlySet<string>;
 }
@@ -44,6 +44,8 @@ export interface PlannedJob {
 }
 
 export interface Plan {
+  /** The run as it is stored: with suites where it named none. */
+  spec: RunSpec;
   jobs: PlannedJob[];
   unmatched: { machine: string; why: string }[];
   /** Not empty: the run cannot be done as asked. */
@@ -51,11 +53,11 @@ export interface Plan {
 }
 
 /**
- * builds × selected machines, on the peer path that the suites use: that of the first provider and the
- * first client. Pure; offline machines count, their jobs wait.
+ * builds × selected machines × their pairs of provider and client: one of each combination, or all of them. Pure; offline
+ * machines count, their jobs wait.
  */
-export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock: PlanningStock): Plan {
-  const machines = fleet.map((machine) => ({ ...machine, paths: machine.paths.slice(0, 1) }));
+export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
+  const spec = withDefaultSuites(given, stock);
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
@@ -74,10 +76,17 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
       continue;
     }
     let busy = false;
-    for (const { combination, ...path } of machine.paths) {
-      for (const [buildIndex, build] of spec.builds.entries()) {
-        const suites = suitesFor(spec, build, machine);
-        if (suites.length === 0) continue;
+    if (jobs.length > JOBS_MAX) break;
+    for (const [buildIndex, build] of spec.builds.entries()) {
+      const isFree = build.bundle === undefined || stock.anyPair.has(build.bundle);
+      const pairs = isFree ? machine.paths : machine.paths.slice(0, 1);
+      const testable = pairs.flatMap((pair) => {
+        const alone = { ...machine, paths: [pair] };
+        const suites = whyNotSelected(spec.machines, alone) === null ? suitesFor(spec, build, alone) : [];
+        return suites.length === 0 ? [] : [{ pair, suites }];
+      });
+      for (const { pair, suites } of spec.pairs === 'all' ? testable : distinct(testable)) {
+        const { combination, ...path } = pair;
         jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites, boot: 1 });
         busy = true;
       }
@@ -92,18 +101,37 @@ export function planRun(spec: RunSpec, fleet: readonly PlannableMachine[], stock
   ];
   // Builds in the order written: the first one is ready first, and its jobs come first.
   jobs.sort((a, b) => a.buildIndex - b.buildIndex);
-  return { jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [], unmatched, problems: limitProblems(found) };
+  return {
+    spec,
+    jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [],
+    unmatched,
+    problems: limitProblems(found),
+  };
 }
 
-/** Jobs of a run with `repeat`; without it there may be more, as each machine and build has one at most. */
-const REPEATED_JOBS_MAX = 16_000;
+/** The first pair of each combination. */
+function distinct<T extends { pair: { combination: Combination } }>(testable: readonly T[]): T[] {
+  const seen = new Set<string>();
+  return testable.filter(({ pair: { combination } }) => {
+    if (seen.has(combination.hash)) return false;
+    seen.add(combination.hash);
+    return true;
+  });
+}
+
+/** Test jobs of a run: 8 builds on the 2000 machines that an agent may have. */
+const JOBS_MAX = 16_000;
 
 function tooManyJobs(once: number, repeat = 1): ProblemItem[] {
-  if (repeat === 1 || once * repeat <= REPEATED_JOBS_MAX) return [];
+  if (once * repeat <= JOBS_MAX) return [];
+  if (once > JOBS_MAX) {
+    const message = `there are more than ${JOBS_MAX} pairs of a build and a pair of devices`;
+    return [{ path: 'machines', message, remedy: 'select fewer machines' }];
+  }
   return [
     {
       path: 'repeat',
-      message: `${repeat} boots of ${once} pairs of a build and a machine are more than ${REPEATED_JOBS_MAX}`,
+      message: `${repeat} boots of ${once} pairs of a build and a machine are more than ${JOBS_MAX}`,
       remedy: 'repeat less, or name fewer machines',
     },
   ];
@@ -126,21 +154,17 @@ function whyNot(selection: MachineSelection, machine: PlannableMachine): string 
 
 function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   const problems: ProblemItem[] = [];
-  const offered = new Set<string>();
   spec.builds.forEach((build, index) => {
     if (build.bundle !== undefined) {
-      const suites = stock.bundles.get(build.bundle);
-      if (suites === undefined) {
+      if (!stock.bundles.has(build.bundle)) {
         problems.push({
           path: `builds.${index}.bundle`,
           message: `no bundle with the key ${build.bundle} is stored`,
           remedy: 'upload and register it first, or give a series',
         });
       }
-      for (const suite of suites ?? []) offered.add(suite);
       return;
     }
-    for (const suite of SUITES) offered.add(suite);
     for (const [at, source] of (build.series ?? []).entries()) {
       if (typeof source !== 'object' || !('artifact' in source) || stock.artifacts.has(source.artifact)) continue;
       problems.push({
@@ -152,17 +176,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
-  if (problems.length > 0) return problems;
-  spec.suites.forEach((suite, index) => {
-    if (offered.has(suite)) return;
-    const near = nearestName(suite, [...offered]);
-    problems.push({
-      path: `suites.${index}`,
-      message: `there is no suite "${suite}"`,
-      remedy: near === null ? `suites are ${[...offered].join(', ')}` : `did you mean "${near}"?`,
-    });
-  });
-  return problems;
+  return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 
 /** Names that are held against all machines for the one that was meant; more are named without. */
@@ -209,7 +223,7 @@ function nothingMatches(
   }));
 }
 
-function without(selection: MachineSelection, key: 'names' | 'paths'): MachineSelection {
+function without(selection: MachineSelection, key: 'names' | 'paths' | 'combinations'): MachineSelection {
   const rest = { ...selection };
   delete rest[key];
   return rest;
@@ -268,6 +282,11 @@ function conditionsOf(selection: MachineSelection): Condition[] {
   if (selection.paths !== undefined) {
     const { paths } = selection;
     conditions.push({ text: `paths ${paths.join(', ')}`, only: { paths }, drop: (left) => without(left, 'paths') });
+  }
+  if (selection.combinations !== undefined) {
+    const { combinations } = selection;
+    const text = `combinations ${fewOf(combinations.map((hash) => hash.slice(0, 12)))}`;
+    conditions.push({ text, only: { combinations }, drop: (left) => without(left, 'combinations') });
   }
   for (const [key, value] of Object.entries(selection.labels ?? {})) {
     conditions.push({

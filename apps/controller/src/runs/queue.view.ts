@@ -36,9 +36,16 @@ const LINE_MAX = 2000;
 const SAMPLED_MACHINES = 64;
 const SAMPLES = 10;
 const BUILD_SAMPLES = 60;
-/** Whether a bundle of the same inputs is stored, which SQL looks up for builds `b`. */
+/**
+ * Whether a bundle of the same inputs is stored, which SQL looks up for builds `b`: of the same series and configuration, by
+ * the recipe that a connected builder has (any builder while none is). A builder that tells none, as older ones, is taken for unchanged; a build from before
+ * recipes were recorded is not, as kernel/ may have changed since.
+ */
 const IS_STORED = `exists (select 1 from build o join bundle u on u.key = o.bundle_key join artifact a on a.sha256 = u.sha256
-  where o.inputs = b.inputs and o.inputs <> '' and o.state = 'ready' and a.removed_at is null)`;
+  where o.inputs = b.inputs and o.inputs <> '' and o.state = 'ready' and a.removed_at is null
+    and exists (select 1 from agent g where 'build' = any(g.capabilities)
+      and (agent_online(g) or not exists (select 1 from agent h where 'build' = any(h.capabilities) and agent_online(h)))
+      and (g.catalogue ->> 'recipe' is null or g.catalogue ->> 'recipe' = o.recipe)))`;
 
 /** A job in the queue, or planned for it. */
 interface LineJob extends QueuedJob {

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { ProblemItem, RunSpec, RunSummary, SubmissionReport } from '@peerlab/contracts';
+import {
+  pairOf,
+  type PeerPath,
+  type ProblemItem,
+  type RunSpec,
+  type RunSummary,
+  type SubmissionReport,
+} from '@peerlab/contracts';
 import { BuildService, type NewBuild } from '../builds/build.service.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
@@ -20,7 +27,7 @@ import { RunView } from './run.view.js';
 import { readSubmission } from './submission.js';
 
 const RETRIED_JOB = {
-  ...pick(columnsOf(Job), 'run_id', 'kind', 'build_name', 'machine', 'suites'),
+  ...pick(columnsOf(Job), 'run_id', 'kind', 'build_name', 'machine', 'combination', 'path', 'suites'),
   ...pick(columnsOf(Run), 'spec', 'submitter'),
 };
 
@@ -64,8 +71,7 @@ export class RunService {
     const submitted = readSubmission(yaml);
     if (!submitted.ok)
       return { ok: false, problems: submitted.problems, plan: [], builds: [], series: [], unmatched: [] };
-    const { spec } = submitted;
-    const { jobs, unmatched, problems } = await this.#plan(spec);
+    const { spec, jobs, unmatched, problems } = await this.#plan(submitted.spec);
     const missing = new Map([...spec.builds.entries()].filter(([, { bundle }]) => bundle === undefined));
     const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
       priority: spec.priority,
@@ -82,6 +88,7 @@ export class RunService {
           machine,
           combination: combination.label,
           pathKind: path.kind,
+          pair: pairOf(path),
           suites,
           boots: spec.repeat ?? 1,
           start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
@@ -108,14 +115,14 @@ export class RunService {
     if (!submitted.ok) throw refusal('the run is not valid', submitted.problems);
     const plan = await this.#plan(submitted.spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems.map(submitted.locate));
-    return { spec: submitted.spec, yaml, plan };
+    return { spec: plan.spec, yaml, plan };
   }
 
   /** As `examine`, for a run that is not text, such as a template with a series put in. */
   async examineSpec(spec: RunSpec): Promise<FeasibleRun> {
     const plan = await this.#plan(spec);
     if (plan.problems.length > 0) throw refusal('the run cannot be done', plan.problems);
-    return { spec, yaml: null, plan };
+    return { spec: plan.spec, yaml: null, plan };
   }
 
   /** Writes run, builds and jobs; returns the run's id. @param retryOf the job that it repeats */
@@ -209,12 +216,13 @@ export class RunService {
   async retryJob(jobId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
     const job = await this.#sql.one(
       RETRIED_JOB,
-      `select j.run_id, j.kind, j.build_name, j.machine, j.suites, r.spec, r.submitter from job j join run r on r.id = j.run_id
+      `select j.run_id, j.kind, j.build_name, j.machine, j.combination, j.path, j.suites, r.spec, r.submitter from job j join run r on r.id = j.run_id
        where j.id = $1`,
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
     const feasible = await this.examineSpec(narrowed(job));
+    if (job.path !== null) keepPair(feasible.plan, job.path);
     const what = job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? '?'}/${job.build_name}`;
     const trigger: Trigger = {
       kind: 'user',
@@ -248,27 +256,33 @@ export class RunService {
 
   async #plan(spec: RunSpec): Promise<Plan> {
     const bundles = new Map<string, string[]>();
+    const anyPair = new Set<string>();
     const artifacts = new Set<string>();
     for (const build of spec.builds) {
       if (build.bundle !== undefined) {
         const bundle = await this.#builds.findBundle(build.bundle);
-        if (bundle !== null)
+        if (bundle !== null) {
+          const { suites, binds } = bundle.manifest;
           bundles.set(
             build.bundle,
-            bundle.manifest.suites.map(({ name }) => name),
+            suites.map(({ name }) => name),
           );
+          if (binds !== undefined) anyPair.add(build.bundle);
+        }
       }
       for (const source of build.series ?? []) {
         if (typeof source !== 'object' || !('artifact' in source)) continue;
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
       }
     }
-    return planRun(spec, await this.#fleet.machines(), { bundles, artifacts });
+    const [machines, catalogue] = await Promise.all([this.#fleet.machines(), this.#fleet.catalogue()]);
+    return planRun(spec, machines, { bundles, anyPair, artifacts, catalogue });
   }
 }
 
 /** The spec of a run with one of its jobs alone. A build is made and tested wherever the run tested it. */
-function narrowed({ spec, kind, build_name: name, machine, suites }: RowOf<typeof RETRIED_JOB>): RunSpec {
+function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED_JOB>): RunSpec {
+  const { machine, combination, suites } = job;
   const builds = spec.builds.filter((build) => build.name === name);
   if (kind === 'build' || machine === null) return { ...spec, builds };
   const wanted = suites ?? spec.suites;
@@ -281,10 +295,19 @@ function narrowed({ spec, kind, build_name: name, machine, suites }: RowOf<typeo
       ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
     })),
     suites: wanted,
-    machines: { names: [machine] },
+    machines: { names: [machine], ...(combination === null ? {} : { combinations: [combination] }) },
+    ...(spec.pairs === undefined ? {} : { pairs: spec.pairs }),
     priority: spec.priority,
     timeouts: spec.timeouts,
   };
+}
+
+/** Of several pairs of one combination a job tested one; all are kept where that one is not there any more. */
+function keepPair(plan: Plan, { provider, client }: PeerPath): void {
+  const same = plan.jobs.filter(
+    ({ path }) => path.provider.address === provider.address && path.client.address === client.address,
+  );
+  if (same.length > 0) plan.jobs = same;
 }
 
 /** The job of each build that no stored bundle is named for. */

@@ -1,14 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import type {
-  AttemptSummary,
-  Combination,
-  JobView,
-  ListedRun,
-  RunDetail,
-  RunProgress,
-  RunSummary,
+import {
+  pairOf,
+  type AttemptSummary,
+  type BootNumber,
+  type Combination,
+  type JobView,
+  type ListedRun,
+  type RunDetail,
+  type RunProgress,
+  type RunSummary,
 } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { BOOT } from '../platform/database/boot-number.js';
 import { goesBefore } from './order.js';
 import { columnsOf, integer, json, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
@@ -29,9 +32,10 @@ const PIN = { by: text, reason: nullable(text), at: time };
 type StoredRun = RowOf<typeof RUN>;
 
 const JOB_OF_RUN = {
-  ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'note'),
+  ...pick(columnsOf(Job), 'id', 'kind', 'build_id', 'state', 'verdict', 'machine', 'path', 'note'),
   build: text,
   combination: nullable(json<Combination>()),
+  boot: nullable(json<BootNumber>()),
   /** ISO 8601; null when it is not paused. */
   paused_until: nullable(text),
   ahead: integer,
@@ -115,21 +119,22 @@ export class RunView {
   async #jobs(runId: string): Promise<JobOfRun[]> {
     return this.#sql.rows(
       JOB_OF_RUN,
-      `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.note,
+      `select j.id, j.kind, b.name as build, b.id as build_id, j.state, j.verdict, j.machine, j.path, j.note,
          case when c.hash is not null
            then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
+         ${BOOT} as boot,
          case when j.not_before > clock_timestamp()
            then to_char(j.not_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end as paused_until,
          case when j.state <> 'queued' then 0 else (
-           select count(*) from job o join run r on r.id = o.run_id
+           select count(*) from job o join run other on other.id = o.run_id
            where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
-             and ${goesBefore({ job: 'o', run: 'r' }, { job: 'j', run: 'run' })}) end as ahead,
+             and ${goesBefore({ job: 'o', run: 'other' }, { job: 'j', run: 'r' })}) end as ahead,
          case when j.round is not null and j.state = 'queued' then (
            select e.build_name from job e where e.run_id = j.run_id and e.machine = j.machine and e.position < j.position
              and e.round is not null and e.state = 'blocked' order by e.position limit 1) end as turn_of,
          ${BUILDERS} as builders,
          case when m.name is not null then ${MACHINE_FACTS} end as facts
-       from job j join run on run.id = j.run_id join build b on b.id = j.build_id
+       from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination
          left join machine m on m.name = j.machine left join agent a on a.name = m.agent
        where j.run_id = $1 order by j.position, j.id`,
@@ -170,6 +175,8 @@ function jobView(
     verdict,
     machine,
     combination,
+    pair: pairOf(job.path),
+    boot: job.boot,
     waiting,
     endsInMs,
     estimate,

@@ -26,7 +26,7 @@ function counting(tx: Queries): { queries: Queries; count: () => number } {
 }
 
 it('a run is stored in as many statements for 600 jobs as for one, and all of them are there', async () => {
-  const agent = await farm.agent({ m0: 'BUS_ADDR' }, { capabilities: ['test'] });
+  const agent = await farm.agent({ m0: 'BUS_ADDR' }, { buildSlots: 0 });
   await farm.sql.run(`update machine set desired = 'drained'`);
   for (const [table, columns] of [
     ['machine', 'agent, description, labels, desired, reachable, inventory'],

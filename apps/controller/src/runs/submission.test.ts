@@ -12,7 +12,7 @@ const problemsOf = (yaml: string) => {
 describe('readSubmission', () => {
   it('fills in defaults', () => {
     const submitted = readSubmission('name: x\nbuilds: [{name: base, series: []}]\n');
-    expect(submitted).toMatchObject({ ok: true, spec: { priority: 50, suites: ['p2p-functional', 'p2p-perf'] } });
+    expect(submitted).toMatchObject({ ok: true, spec: { priority: 50, suites: [] } });
   });
 
   it('gives line and column of malformed YAML', () => {

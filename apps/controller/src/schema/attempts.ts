@@ -36,6 +36,8 @@ export type StoredProgress = Pick<BuildProgress, 'percent' | 'text'> & Partial<B
 
 @Entity('attempt')
 @Unique('attempt_job_number', ['jobId', 'number'])
+// Of an expression, which entities cannot say: only the migration makes it.
+@Index('attempt_failure', { synchronize: false })
 export class Attempt {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_pkey' })
   id: string;

@@ -84,6 +84,9 @@ export class Build {
   inputs: string;
   @Column('text', { default: '' })
   size: string;
+  /** The recipe of its agent's catalogue that it was built by; null where that was not told. */
+  @Column('text', { nullable: true })
+  recipe: string | null;
   @Column('text')
   state: BuildState;
   @ForeignKey(() => Bundle, { name: 'build_bundle_fkey' })

@@ -1,4 +1,4 @@
-import type { CombinationIdentity, Inventory, Labels, MachineDesired, PeerPath } from '@peerlab/contracts';
+import type { Catalogue, CombinationIdentity, Inventory, Labels, MachineDesired, PeerPath } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 
@@ -22,6 +22,9 @@ export class Agent {
   /** Test jobs it takes on at the same time; null = as many as it has machines. */
   @Column('int', { nullable: true })
   testSlots: number | null;
+  /** What it can build, as it said when it connected; null = nothing, or it is older than the catalogue. */
+  @Column('jsonb', { nullable: true })
+  catalogue: Catalogue | null;
   @Column('boolean')
   connected: boolean;
   /** Names the connection that speaks for it; an older one is closed. */

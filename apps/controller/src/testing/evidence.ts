@@ -50,7 +50,7 @@ function attemptId(run: number, build: string, kind: PathKind): string {
 
 /**
  * Boots the builds of an ended run again on the machine of a path kind, as a run with `repeat` does: `count` boots of each in
- * all. The same numbers, each boot up to 2 % off; returns the attempts by build.
+ * all. The same results without logs, and the same numbers, each boot up to 2 % off; returns the attempts by build.
  */
 export async function insertBoots(
   sql: Sql,
@@ -59,6 +59,13 @@ export async function insertBoots(
   count: number,
 ): Promise<Map<string, string[]>> {
   const attempts = new Map(STORY_BUILDS.map((build) => [build as string, [attemptId(run, build, kind)]]));
+  await sql.run(`update run set spec = jsonb_set(spec, '{repeat}', to_jsonb($2::int)) where id = $1`, [
+    idOf(`run ${run}`),
+    count,
+  ]);
+  await sql.run(`update job set round = 1 where id = any($1)`, [
+    STORY_BUILDS.map((build) => idOf(`job ${run} ${build} ${kind}`)),
+  ]);
   for (const build of STORY_BUILDS) {
     for (let boot = 2; boot <= count; boot += 1) {
       const [job, attempt] = [
@@ -78,6 +85,12 @@ export async function insertBoots(
         [first, job, attempt],
       );
       await insertSoleParticipants(sql, [attempt]);
+      await sql.run(
+        `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, warnings, stored_at)
+         select $2, suite, test, position, status, verdict, reason, duration_ms, warnings, stored_at
+         from result where attempt_id = $1`,
+        [attemptId(run, build, kind), attempt],
+      );
       // Up to 2 % off, in turns above and below, and each build the other way.
       const factor = 1 + ((build === 'base' ? 1 : -1) * (boot % 2 === 0 ? boot : -boot)) / 250;
       await sql.run(
@@ -130,7 +143,11 @@ async function insertHardware(sql: Sql): Promise<SampleEvidence['hardware']> {
 async function insertRun(sql: Sql, run: number, hardware: SampleEvidence['hardware'], at: number): Promise<void> {
   const runId = idOf(`run ${run}`);
   const name = `dma_alias, take ${run + 1}`;
-  const spec = RunSpec.parse({ name, builds: STORY_BUILDS.map((build) => ({ name: build, series: [] })) });
+  const spec = RunSpec.parse({
+    name,
+    builds: STORY_BUILDS.map((build) => ({ name: build, series: [] })),
+    suites: [STORY_SUITE],
+  });
   const [started, ended] = [new Date(at - 600_000), new Date(at)];
   const counts: Record<string, number> = {};
   await sql.run(

@@ -7,12 +7,14 @@ import {
   type AgentMachine,
   type Assignment,
   type AttemptEvent,
+  type Catalogue,
   type FromAgent,
   type HeldParticipant,
   type Inventory,
   type SpoolStream,
 } from '@peerlab/contracts';
 import { WebSocket } from 'ws';
+import { SAMPLE_CATALOGUE } from './samples.js';
 
 type Stream = (typeof SpoolStream)['options'][number];
 type Of<T extends ToAgent['type']> = Extract<ToAgent, { type: T }>;
@@ -34,6 +36,8 @@ export interface FakeAgentOptions {
   token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
+  /** What it tells that it can build; null = nothing, as builders older than the catalogue do. */
+  catalogue?: Catalogue | null;
 }
 
 /** Speaks the agent channel over a real WebSocket; what it "does" is up to the test. */
@@ -57,6 +61,7 @@ export class FakeAgent {
       site: 'test-site',
       token: {},
       protocol: AGENT_PROTOCOL,
+      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : null,
       ...options,
     };
     socket.on('message', (data: Buffer) => {
@@ -95,7 +100,7 @@ export class FakeAgent {
 
   /** Introduces itself and waits for the welcome. */
   async hello(held: HeldParticipant[] = []): Promise<Of<'welcome'>> {
-    const { name: agent, site, capabilities, buildSlots, testSlots, protocol } = this.#options;
+    const { name: agent, site, capabilities, buildSlots, testSlots, protocol, catalogue } = this.#options;
     this.send({
       type: 'hello',
       protocol,
@@ -107,6 +112,7 @@ export class FakeAgent {
       testSlots,
       machines: this.machines(),
       participants: held,
+      ...(catalogue === null ? {} : { catalogue }),
     });
     return this.next('welcome');
   }

@@ -7,4 +7,4 @@ export { backUp } from '../backup/backup.js';
 export { insertBoots, insertEvidence, type SampleEvidence } from './evidence.js';
 export { insertKernels } from './evidence-kernels.js';
 export { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
-export { sampleInventory, sampleManifest, sampleResult } from './samples.js';
+export { SAMPLE_CATALOGUE, sampleInventory, sampleManifest, sampleResult } from './samples.js';

@@ -13,6 +13,7 @@ import { growthOf } from '@peerlab/contracts/testing';
 import { describe, expect, it } from 'vitest';
 import { joinMbox, readMbox, splitMbox } from '../builds/series-text.js';
 import { snapshotOf } from '../channels/change-feed.js';
+import { farmCatalogue } from '../fleet/catalogue.js';
 import { bearerOf } from '../platform/auth/token.service.js';
 import { AllowedHosts } from '../platform/http/allowed-hosts.js';
 import { readHost } from '../platform/http/host-name.js';
@@ -22,6 +23,7 @@ import { nearestName } from '../runs/nearest-name.js';
 import { planRun } from '../runs/planning.js';
 import { readSubmission } from '../runs/submission.js';
 import { leadingComment } from '../runs/templates.js';
+import { SAMPLE_CATALOGUE } from './samples.js';
 
 /** Twice is linear; more than three times is not, whatever else the computer does. */
 const GROWTH_MAX = 3;
@@ -67,7 +69,12 @@ function plan(text: string): unknown {
   const names = text.split(',');
   const fleet = names.map((name) => ({ name: name.toUpperCase(), labels: {}, configured: true, paths: [] }));
   const spec = RunSpec.parse({ name: 'x', builds: [{ name: 'a', series: [] }] });
-  return planRun({ ...spec, machines: { names } }, fleet, { bundles: new Map(), artifacts: new Set() });
+  return planRun({ ...spec, machines: { names } }, fleet, {
+    bundles: new Map(),
+    artifacts: new Set(),
+    anyPair: new Set(),
+    catalogue: farmCatalogue([SAMPLE_CATALOGUE]),
+  });
 }
 const FROM = 'From 0123 Mon Sep 17 00:00:00 2001\n';
 const DIFF = '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n';

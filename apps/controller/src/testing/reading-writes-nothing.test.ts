@@ -125,6 +125,7 @@ function callsOf(
     getHistory: { query: test },
     getCompare: { query: { a: run } },
     getHardware: {},
+    getCatalogue: {},
     listMetrics: {},
     getTrendOverview: {},
     listTests: {},

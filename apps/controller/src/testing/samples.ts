@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BundleManifest, Inventory, PathKind, PciFunction, TestResult } from '@peerlab/contracts';
+import type { BundleManifest, Catalogue, Inventory, PathKind, PciFunction, TestResult } from '@peerlab/contracts';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -55,6 +55,13 @@ export function sampleInventory(kind: PathKind): Inventory {
   };
 }
 
+/** As v-mixed of the virtual lab: a provider below the client's switch, and a second one on an Intel root port. */
+export function mixedInventory(): Inventory {
+  const { cpu } = sampleInventory('NOT_SUPPORTED');
+  const near = sampleInventory('BUS_ADDR');
+  return { ...near, cpu, functions: [...near.functions, pciFunction('0000:05:00.0', '1af4:1110', '050000', [])] };
+}
+
 /** A bundle with a functional suite of three tests and a performance suite. */
 export function sampleManifest(name: string, dmaAlias = true): BundleManifest {
   const suite = (suiteName: string, kind: 'functional' | 'performance', tests: string[]) => ({
@@ -76,6 +83,7 @@ export function sampleManifest(name: string, dmaAlias = true): BundleManifest {
     toolchain: 'gcc 12',
     features: dmaAlias ? ['dma_alias'] : [],
     modules: ['p2pvram'],
+    binds: { p2pvram: 'provider' },
     suites: [suite('p2p-functional', 'functional', ['F01', 'F02', 'F03']), suite('p2p-perf', 'performance', ['P01'])],
     files: {},
   };
@@ -103,3 +111,26 @@ builds:
   - name: patched
     series: [bundled]
 `;
+
+/** What a builder of kernel/ tells. */
+export const SAMPLE_CATALOGUE: Catalogue = {
+  suites: (
+    [
+      ['p2p-functional', true],
+      ['p2p-perf', true],
+      ['p2p-soak', false],
+      ['p2p-rdma', false],
+      ['hmm-tests', false],
+      ['kunit', false],
+    ] as const
+  ).map(([name, isDefault]) => ({
+    name,
+    about: `about ${name}`,
+    kind: name === 'p2p-perf' ? 'performance' : 'functional',
+    isDefault,
+  })),
+  configs: [
+    { name: 'peerlab', about: 'the fast one', bootFactor: 1 },
+    { name: 'debug', about: 'the slow one', bootFactor: 3 },
+  ],
+};

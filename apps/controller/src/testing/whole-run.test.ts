@@ -107,7 +107,7 @@ it('drives a run from submission over build and test to its verdict', async () =
   expect(grid.notes).toEqual([{ row: 2, column: 0, reason: expect.stringContaining('went through RAM') }]);
   // The same when it is read again, without the cells.
   const again = await farm.call('getGrid', { query: { run: run.id, cells: 'none' } });
-  expect(again).toEqual({ ...grid, cells: [], generatedAt: again.generatedAt });
+  expect(again).toEqual({ ...grid, cells: [], proofs: [], generatedAt: again.generatedAt });
   const newest = await farm.call('getGrid', { query: {} });
   expect(newest).toEqual({ ...grid, generatedAt: newest.generatedAt });
   expect(grid.cells.map(({ verdict }) => verdict).toSorted()).toEqual(

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { AttemptDetail, Combination, LogStream, ResultView, StreamView } from '@peerlab/contracts';
+import type { AttemptDetail, BootNumber, Combination, LogStream, ResultView, StreamView } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { BOOT } from '../platform/database/boot-number.js';
 import { rawLogBytes } from '../attempts/stream-store.js';
 import { columnsOf, floats, json, nullable, pick, word, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
@@ -17,6 +18,7 @@ const CONTEXT = {
   job_id: JOB.id,
   build: columnsOf(Build).name,
   combination: nullable(json<Combination>()),
+  boot: nullable(json<BootNumber>()),
 };
 
 const RESULT = columnsOf(Result);
@@ -69,7 +71,8 @@ export class AttemptDetailView {
         CONTEXT,
         `select j.run_id, r.name as run_name, j.id as job_id, j.kind, b.name as build, b.id as build_id,
            case when c.hash is not null
-             then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination
+             then jsonb_build_object('hash', c.hash, 'label', c.label, 'identity', c.identity) end as combination,
+           ${BOOT} as boot
          from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
            left join combination c on c.hash = j.combination where t.id = $1`,
         [id],
@@ -114,6 +117,7 @@ export class AttemptDetailView {
       build: context.build,
       buildId: context.build_id,
       combination: context.combination,
+      boot: context.boot,
       kernels: participants[0]?.kernels ?? [],
       results,
       measurements,

@@ -1,6 +1,6 @@
 import { ApiError } from '@peerlab/client';
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
-import type { LogStream, RunFilter } from '@peerlab/contracts';
+import type { FailureSubject, LogStream, RunFilter } from '@peerlab/contracts';
 import type { HistorySearch, TrendsSearch } from '../search.js';
 import { call } from './client.js';
 
@@ -97,11 +97,11 @@ export const resultQuery = (attempt: string, suite: string, test: string) =>
     queryFn: ({ signal }) => call('getResult', { params: { attempt }, query: { suite, test } }, signal),
   });
 
-/** Where and when a failed result failed in the same way before. */
-export const failureQuery = (attempt: string, suite: string, test: string) =>
+/** Where and when a failed result, or (an empty subject) the attempt itself, failed in the same way before. */
+export const failureQuery = (attempt: string, subject: FailureSubject) =>
   queryOptions({
-    queryKey: ['failure', attempt, suite, test],
-    queryFn: ({ signal }) => call('getFailure', { params: { attempt }, query: { suite, test } }, signal),
+    queryKey: ['failure', attempt, subject],
+    queryFn: ({ signal }) => call('getFailure', { params: { attempt }, query: subject }, signal),
   });
 
 /** Failed results of a run, or of one attempt of it, with how often each failure was seen before. */
@@ -150,6 +150,10 @@ export const logLinesQuery = (attempt: string, stream: LogStream, from: number, 
 
 export const fleetQuery = () =>
   queryOptions({ queryKey: ['fleet'], queryFn: ({ signal }) => call('getFleet', {}, signal) });
+
+/** Suites and configurations that a run may name; they change when an agent connects. */
+export const catalogueQuery = () =>
+  queryOptions({ queryKey: ['catalogue'], queryFn: ({ signal }) => call('getCatalogue', {}, signal) });
 
 export const machineQuery = (machine: string) =>
   queryOptions({
@@ -377,7 +381,7 @@ export function keysOfTopic(topic: string): readonly (readonly string[])[] {
     case 'runs':
       return [['runs']];
     case 'machines':
-      return [['fleet'], ['machine']];
+      return [['fleet'], ['machine'], ['catalogue']];
     case 'grid':
       return [
         ['grid'],

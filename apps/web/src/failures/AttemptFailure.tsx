@@ -1,5 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
-import { VERDICT_TABLE, type AttemptDetail, type ResultView } from '@peerlab/contracts';
+import {
+  FAILURE_POLICY,
+  VERDICT_TABLE,
+  type AttemptDetail,
+  type FailureSubject,
+  type ResultView,
+  type RunFailure,
+} from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
 import { runFailuresQuery } from '../api/queries.js';
 import { FailureMemory } from './FailureMemory.js';
@@ -15,18 +22,39 @@ export function AttemptFailure({
   result: ResultView;
 }): ReactNode {
   const isFailure = VERDICT_TABLE[result.verdict].wrong;
-  const [isOpen, setOpen] = useState(false);
   const { data } = useQuery({ ...runFailuresQuery(attempt.run.id, attempt.id), enabled: isFailure });
   if (!isFailure) return null;
   const { suite, test } = result;
   const failure = data?.failures.find((each) => each.suite === suite && each.test === test);
+  return <SeenBeforeDetails attempt={attempt.id} subject={{ suite, test }} failure={failure} />;
+}
+
+/** The same for the failure of the attempt itself, such as a kernel that did not boot. Nothing for one that was canceled. */
+export function OwnFailure({ attempt }: { attempt: Pick<AttemptDetail, 'id' | 'run' | 'failure'> }): ReactNode {
+  const isFailure = attempt.failure !== null && FAILURE_POLICY[attempt.failure.class].tone === 'bad';
+  const { data } = useQuery({ ...runFailuresQuery(attempt.run.id, attempt.id), enabled: isFailure });
+  if (!isFailure) return null;
+  const failure = data?.failures.find(({ suite }) => suite === null);
+  return <SeenBeforeDetails attempt={attempt.id} subject={{}} failure={failure} />;
+}
+
+function SeenBeforeDetails({
+  attempt,
+  subject,
+  failure,
+}: {
+  attempt: string;
+  subject: FailureSubject;
+  failure: RunFailure | undefined;
+}): ReactNode {
+  const [isOpen, setOpen] = useState(false);
   return (
     <details className="seen-before" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         Seen before: {failure === undefined ? '…' : <SeenBefore failure={failure} />}{' '}
         <KnownMark known={failure?.known ?? null} />
       </summary>
-      {isOpen && <FailureMemory attempt={attempt.id} suite={suite} test={test} />}
+      {isOpen && <FailureMemory attempt={attempt} subject={subject} />}
     </details>
   );
 }

@@ -1,6 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { isKnownNow, type FailureMemory as Memory, type FailureSighting } from '@peerlab/contracts';
+import {
+  isKnownNow,
+  type FailureMemory as Memory,
+  type FailureSighting,
+  type FailureSubject,
+} from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
@@ -9,28 +14,35 @@ import { shortBuildId } from '../runs/evidence.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago, useNow } from '../ui/time.js';
+import { failedText } from './failed-text.js';
 import { KnownMark } from './KnownMark.js';
 import { MarkDialog } from './MarkDialog.js';
 
-/** Whether this failure was seen before: when, how often, where, on which kernels; and whether people know it. */
-export function FailureMemory({ attempt, suite, test }: { attempt: string; suite: string; test: string }): ReactNode {
+/** Whether this failure of a test, or of the attempt itself (an empty subject), was seen before: when, how often, where, on which kernels; and whether people know it. */
+export function FailureMemory({ attempt, subject }: { attempt: string; subject: FailureSubject }): ReactNode {
   useTopics('grid');
-  const query = useQuery(failureQuery(attempt, suite, test));
+  const query = useQuery(failureQuery(attempt, subject));
   return (
     <section className="failure-memory" aria-label="The same failure before">
       <QuerySection query={query} what="the memory of this failure">
-        {(memory) => <Remembered memory={memory} attempt={attempt} />}
+        {(memory) => <Remembered memory={memory} attempt={attempt} subject={subject} />}
       </QuerySection>
     </section>
   );
 }
 
-function Remembered({ memory, attempt }: { memory: Memory; attempt: string }): ReactNode {
+interface RememberedProps {
+  memory: Memory;
+  attempt: string;
+  subject: FailureSubject;
+}
+
+function Remembered({ memory, attempt, subject }: RememberedProps): ReactNode {
   const { before, earlier, count, first, last } = memory;
   return (
     <>
       <h3>{before === null ? 'New: not seen before this run' : `Seen ${countOf(earlier, 'time')} before this run`}</h3>
-      <KnownLine memory={memory} attempt={attempt} />
+      <KnownLine memory={memory} attempt={attempt} subject={subject} />
       <dl className="facts">
         {before !== null && (
           <>
@@ -51,19 +63,20 @@ function Remembered({ memory, attempt }: { memory: Memory; attempt: string }): R
               <Sighting at={last} />
             </dd>
             <dt>In all</dt>
-            <dd>{countOf(count, 'result')}</dd>
+            <dd>{countOf(count, memory.suite === null ? 'attempt' : 'result')}</dd>
           </>
         )}
         <dt>On</dt>
         <dd>
           {memory.combinations.map(({ combination, count: times }) => (
             <div key={combination?.hash ?? ''}>
-              {combination?.label ?? 'no combination'} <span className="muted">× {countText(times)}</span>
+              {combination?.label ?? (memory.suite === null ? 'a build, on no machine' : 'no combination')}{' '}
+              <span className="muted">× {countText(times)}</span>
             </div>
           ))}
           <More shown={memory.combinations.length} all={memory.combinationCount} of="combination" />
         </dd>
-        <dt>Kernels</dt>
+        <dt>{memory.failure?.class === 'build' ? 'Builds' : 'Kernels'}</dt>
         <dd>
           {memory.kernels.map(({ build, release, buildId, count: times }) => (
             <div key={build.id}>
@@ -110,10 +123,10 @@ function More({ shown, all, of }: { shown: number; all: number; of: string }): R
   return all > shown ? <div className="muted">and {countOf(all - shown, `more ${of}`)}</div> : null;
 }
 
-function KnownLine({ memory, attempt }: { memory: Memory; attempt: string }): ReactNode {
+function KnownLine({ memory, attempt, subject }: RememberedProps): ReactNode {
   const queries = useQueryClient();
   const [isAsking, setAsking] = useState(false);
-  const { suite, test, known } = memory;
+  const { known } = memory;
   const isKnown = isKnownNow(known, useNow());
   const refresh = () =>
     Promise.all([
@@ -122,7 +135,7 @@ function KnownLine({ memory, attempt }: { memory: Memory; attempt: string }): Re
     ]);
   const mark = useMutation({
     mutationFn: (body: { reason: string; until: string }) =>
-      call('markKnownFailure', { params: { attempt }, body: { suite, test, ...body } }),
+      call('markKnownFailure', { params: { attempt }, body: { ...subject, ...body } }),
     onSuccess: refresh,
   });
   const end = useMutation({
@@ -167,7 +180,7 @@ function KnownLine({ memory, attempt }: { memory: Memory; attempt: string }): Re
       <WriteError error={mark.error ?? end.error} />
       {isAsking && (
         <MarkDialog
-          test={`${suite}/${test}`}
+          what={failedText(memory)}
           onClose={() => setAsking(false)}
           onConfirm={(given) => mark.mutate(given)}
         />

@@ -8,11 +8,12 @@ const USUAL_DAYS = 30;
 
 /** Asks why a failure is known and until when it counts as known. */
 export function MarkDialog({
-  test,
+  what,
   onConfirm,
   onClose,
 }: {
-  test: string;
+  /** What fails: a test, or a stage of an attempt. */
+  what: string;
   onConfirm: (given: { reason: string; until: string }) => void;
   onClose: () => void;
 }): ReactNode {
@@ -31,8 +32,8 @@ export function MarkDialog({
     <Dialog title="Mark this failure as known?" onClose={onClose}>
       <form onSubmit={submit} className="stack">
         <p>
-          Every result of <strong>{test}</strong> that fails in this way shows the mark, with your name. Verdicts stay
-          as they are.
+          Wherever <strong>{what}</strong> fails in this way, it shows the mark, with your name. Verdicts stay as they
+          are.
         </p>
         <label>
           Reason, such as the bug report

@@ -9,6 +9,7 @@ import { countOf } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago, useNow } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
+import { failedText } from './failed-text.js';
 import { foldFailures } from './fold.js';
 import { KnownMark } from './KnownMark.js';
 
@@ -31,7 +32,7 @@ export function RunFailures({ run }: { run: string }): ReactNode {
               <p className="list-lead">
                 {countOf(folded.length, 'different failure')}: {fresh} new, {folded.length - fresh} seen before, {known}{' '}
                 marked as known.
-                {total > failures.length && ` Only the first ${failures.length} of ${total} failed results are listed.`}
+                {total > failures.length && ` Only the first ${failures.length} of ${total} are listed.`}
               </p>
               <FailureTable failures={folded} />
             </>
@@ -46,20 +47,21 @@ function FailureTable({ failures }: { failures: readonly (RunFailure & { count: 
   return (
     <ListTable
       rows={failures}
-      keyOf={({ failure, suite, test }) => `${failure} ${suite}/${test}`}
+      keyOf={(failure) => `${failure.key} ${failedText(failure)}`}
       columns={[
         { name: 'Verdict', render: ({ verdict }) => <VerdictMark verdict={verdict} long /> },
         {
-          name: 'Test',
-          render: ({ suite, test, attemptId, what }) => (
+          name: 'What failed',
+          render: (failure) => (
             <>
               <span>
-                <span className="muted">{suite}/</span>
-                <Link to="/attempts/$attempt" params={{ attempt: attemptId }}>
-                  {test}
+                {failure.suite !== null && <span className="muted">{failure.suite}/</span>}
+                <Link to="/attempts/$attempt" params={{ attempt: failure.attemptId }}>
+                  {failure.test ?? failedText(failure)}
                 </Link>
+                {failure.failure !== null && <span className="muted"> {failure.failure.class}</span>}
               </span>
-              {what !== null && <div className="reason">{what}</div>}
+              {failure.what !== null && <div className="reason">{failure.what}</div>}
             </>
           ),
         },

@@ -10,7 +10,8 @@ const failure = (test: string, key: string, machine: string): RunFailure => ({
   suite: 's',
   test,
   verdict: 'fail',
-  failure: key,
+  failure: null,
+  key,
   what: null,
   earlier: 0,
   firstAt: '2026-01-01T00:00:00Z',
@@ -25,7 +26,7 @@ describe('failures of a run', () => {
       failure('a', 'x', 'm2'),
       failure('a', 'y', 'm3'),
     ]);
-    expect(folded.map(({ test, failure: key, count }) => [test, key, count])).toEqual([
+    expect(folded.map(({ test, key, count }) => [test, key, count])).toEqual([
       ['a', 'x', 2],
       ['b', 'x', 1],
       ['a', 'y', 1],

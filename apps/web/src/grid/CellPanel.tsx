@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { VERDICT_TABLE, type Grid } from '@peerlab/contracts';
+import { bootText, foldCell, pairText, placeNames, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
@@ -12,11 +12,14 @@ import { PathChip, VerdictMark } from '../ui/verdict.js';
 import { Evidence } from './Evidence.js';
 import { Measured } from './Measured.js';
 import type { MetricFrame } from './metrics.js';
-import { alikeCells, isPending, metricsOf, verdictAt } from './model.js';
+import { alikeCells, isPending, metricsOf, reasonLookup, verdictAt } from './model.js';
 import { PanelFrame } from './PanelFrame.js';
 
 interface CellPanelProps {
   grid: Grid;
+  /** The grid with a column for each boot, and those that this column stands for. */
+  source: Grid;
+  boots: readonly number[];
   frame: MetricFrame;
   row: number;
   column: number;
@@ -25,8 +28,10 @@ interface CellPanelProps {
 }
 
 /** The evidence behind one cell of the grid, and the same test on the other columns. */
-export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
-  const at = grid.columns[column];
+export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onClose }: CellPanelProps): ReactNode {
+  const shown = evidenceOf(source, row, boots);
+  const at = shown === null ? grid.columns[column] : source.columns[shown];
+  const reason = reasonLookup(grid).get(`${row}:${column}`);
   const what = grid.rows[row];
   const verdict = verdictAt(grid, row, column);
   const query = useQuery({
@@ -34,6 +39,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
     enabled: verdict !== null && at?.attemptId != null,
   });
   const cell = query.data;
+  const places = placeNames(grid.columns);
   const alike = alikeCells(grid, { row, column }).size;
   if (at === undefined || what === undefined) return null;
   return (
@@ -45,6 +51,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
             {at.machine}
           </Link>
         )}
+        {at.pair !== null && <span className="muted">{pairText(at.pair)}</span>}
         <span>
           kernel{' '}
           <Link to="/builds/$build" params={{ build: at.build.id }} className="strong">
@@ -53,6 +60,13 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
           {at.build.aliases.length > 0 && <span className="muted"> also {at.build.aliases.join(', ')}</span>}
         </span>
       </p>
+      {at.boot !== null && (
+        <p>
+          {boots.length > 1 && reason !== undefined && `${reason}. `}
+          {boots.length > 1 && 'The evidence is that of '}
+          <strong>{bootText(at.boot)}</strong>.
+        </p>
+      )}
       {at.busy !== null && (
         <p>
           A later job of this column is {at.busy.state}:{' '}
@@ -73,7 +87,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
         </QuerySection>
       )}
       {cell !== undefined && at.attemptId !== null && VERDICT_TABLE[cell.verdict].wrong && (
-        <FailureMemory attempt={at.attemptId} suite={what.suite} test={what.test} />
+        <FailureMemory attempt={at.attemptId} subject={{ suite: what.suite, test: what.test }} />
       )}
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (
@@ -126,6 +140,7 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
           </span>
         </li>
       </ul>
+      {boots.length > 1 && <Boots source={source} row={row} boots={boots} />}
       <h3>The same test elsewhere</h3>
       <ul className="neighbours">
         {grid.columns.map((other, index) => {
@@ -135,8 +150,12 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
               <button type="button" aria-current={index === column} onClick={() => onOpen(index)}>
                 {there === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={there} />}
                 <span>
-                  {other.machine ?? other.combination.label}
-                  <span className="muted"> {other.build.name}</span>
+                  {other.machine === null ? other.combination.label : places[index]}
+                  <span className="muted">
+                    {' '}
+                    {other.build.name}
+                    {other.boot !== null && source === grid && `, ${bootText(other.boot)}`}
+                  </span>
                 </span>
                 <span className="muted">{other.combination.identity.pathKind}</span>
               </button>
@@ -145,5 +164,40 @@ export function CellPanel({ grid, frame, row, column, onOpen, onClose }: CellPan
         })}
       </ul>
     </PanelFrame>
+  );
+}
+
+/** The boot that shows what a cell says: the first with the verdict that the boots come to; null where none has one. */
+function evidenceOf(source: Grid, row: number, boots: readonly number[]): number | null {
+  const letters = source.rows[row]?.verdicts ?? '';
+  const judged = foldCell(boots.map((boot) => ({ letter: letters[boot] ?? '', reason: null })));
+  return judged === null ? null : (boots[judged.evidence] ?? null);
+}
+
+/** What each boot of the cell says, with a link to its attempt. */
+function Boots({ source, row, boots }: Pick<CellPanelProps, 'source' | 'row' | 'boots'>): ReactNode {
+  return (
+    <>
+      <h3>Each boot</h3>
+      <ul className="links">
+        {boots.map((boot) => {
+          const [column, verdict] = [source.columns[boot], verdictAt(source, row, boot)];
+          if (column?.boot == null) return null;
+          const text = bootText(column.boot);
+          return (
+            <li key={boot}>
+              {verdict === null ? <span className="verdict verdict-none">·</span> : <VerdictMark verdict={verdict} />}{' '}
+              {column.attemptId === null ? (
+                <span className="muted">{text}: not started</span>
+              ) : (
+                <Link to="/attempts/$attempt" params={{ attempt: column.attemptId }}>
+                  {text}
+                </Link>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </>
   );
 }

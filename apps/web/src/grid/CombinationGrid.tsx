@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { isVirtual, type Grid } from '@peerlab/contracts';
+import { foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { Empty } from '../ui/section.js';
@@ -7,7 +7,7 @@ import { NothingMatches } from './NothingMatches.js';
 import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
-import { clearChanges } from './grid-verdicts.js';
+import { clearInFolded } from './grid-verdicts.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
 import { CellMetric, denseRoom, metricFacts, type MetricFrame } from './metrics.js';
@@ -31,7 +31,12 @@ import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
 /** Tests × hardware combinations and the kernel builds tried on them. */
-export function CombinationGrid({ data: grid, search, matches, change }: GridViewProps<Grid>): ReactNode {
+export function CombinationGrid({ data: source, search, matches, change }: GridViewProps<Grid>): ReactNode {
+  const isFolded = search.boots === undefined;
+  const { grid, bootsOf } = useMemo(
+    () => (isFolded ? foldBoots(source) : { grid: source, bootsOf: source.columns.map((_, index) => [index]) }),
+    [source, isFolded],
+  );
   const { folded, fold } = useFolded(search, change);
   const order = search.sort ?? 'suite';
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
@@ -43,11 +48,11 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
     return {
       againstOf,
       isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
-      isClear: clearChanges(grid.metrics, grid.columns, againstOf),
+      isClear: clearInFolded({ grid, bootsOf }, source),
       nameOf: (column) => `build ${grid.columns[column]?.build.name ?? ''}`,
       combinationOf: (column) => groupAt[column]?.combination.hash ?? '',
     };
-  }, [grid, groups]);
+  }, [grid, groups, bootsOf, source]);
   const starts = useMemo(() => groupStarts(groups), [groups]);
   const reasons = useMemo(() => reasonLookup(grid), [grid]);
   const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
@@ -90,7 +95,19 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           at={grid.generatedAt}
           search={search}
           change={change}
-        />
+        >
+          {source.columns.some(({ boot }) => boot !== null) && (
+            <button
+              type="button"
+              className="count"
+              aria-pressed={!isFolded}
+              title="a run with repeat boots each kernel several times on a machine"
+              onClick={() => change({ boots: isFolded ? 'each' : undefined, cell: undefined }, false)}
+            >
+              a column for each boot
+            </button>
+          )}
+        </Totals>
         {notice}
         <PickedHardware combinations={groups.map(({ combination }) => combination)} />
         {suites.length === 0 && <NothingMatches search={search} change={change} />}
@@ -104,7 +121,13 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
           open={open}
           isRoomy={showMetrics}
           renderHead={(frame) => (
-            <GridHeader columns={grid.columns} groups={groups} showRun={search.run === undefined} {...frame} />
+            <GridHeader
+              columns={grid.columns}
+              bootsOf={(column) => (bootsOf[column] ?? []).flatMap((boot) => source.columns[boot] ?? [])}
+              groups={groups}
+              showRun={search.run === undefined}
+              {...frame}
+            />
           )}
           renderFoot={({ dense, shown }) => (
             <MetricRows
@@ -148,6 +171,8 @@ export function CombinationGrid({ data: grid, search, matches, change }: GridVie
       {open !== null && (
         <CellPanel
           grid={grid}
+          source={source}
+          boots={bootsOf[open.column] ?? []}
           frame={frame}
           row={open.row}
           column={open.column}

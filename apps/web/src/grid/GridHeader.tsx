@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { cpuFamilyName, type GridColumn } from '@peerlab/contracts';
+import { bootsStanding, bootText, cpuFamilyName, pairText, type GridColumn } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
@@ -10,18 +10,21 @@ import { WIDE_COLUMNS, type ColumnWindow } from './window.js';
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
 export function GridHeader({
   columns,
+  bootsOf,
   groups,
   showRun,
   dense,
   shown,
 }: {
   columns: readonly GridColumn[];
+  /** The boots that a column stands for. */
+  bootsOf: (column: number) => readonly GridColumn[];
   groups: readonly ColumnGroup[];
   showRun: boolean;
   dense: boolean;
   shown: ColumnWindow;
 }): ReactNode {
-  if (dense) return <DenseHeader columns={columns} groups={groups} shown={shown} />;
+  if (dense) return <DenseHeader columns={columns} bootsOf={bootsOf} groups={groups} shown={shown} />;
   return (
     <thead>
       <tr>
@@ -52,7 +55,7 @@ export function GridHeader({
             return (
               column !== undefined && (
                 <th key={index} scope="col" className={place === 0 ? 'build group-start' : 'build'}>
-                  <Build column={column} showRun={showRun} />
+                  <Build column={column} boots={bootsTextOf(column, bootsOf(index))} showRun={showRun} />
                 </th>
               )
             );
@@ -66,10 +69,12 @@ export function GridHeader({
 /** The header of a dense grid: one upright word for each build, and for each combination where it has little room; the rest is in its tooltip and in the evidence. */
 function DenseHeader({
   columns,
+  bootsOf,
   groups,
   shown: { fromColumn, toColumn },
 }: {
   columns: readonly GridColumn[];
+  bootsOf: (column: number) => readonly GridColumn[];
   groups: readonly ColumnGroup[];
   shown: ColumnWindow;
 }): ReactNode {
@@ -118,12 +123,13 @@ function DenseHeader({
         {columns.slice(fromColumn, toColumn).map((column, index) => {
           const { build } = column;
           const work = workText(column);
+          const boots = bootsTextOf(column, bootsOf(fromColumn + index));
           const isStart = groups.some(({ columns: own }) => own[0] === fromColumn + index);
           return (
             <th
               key={fromColumn + index}
               scope="col"
-              title={columnTitle(column)}
+              title={columnTitle(column, boots)}
               aria-colindex={fromColumn + index + 2}
               className={`${isStart ? 'group-start' : ''} ${work === null ? '' : 'column-busy'}`}
             >
@@ -131,6 +137,7 @@ function DenseHeader({
                 {work !== null && <span aria-hidden="true">◐ </span>}
                 {build.name}
                 {build.aliases.length > 0 && <span className="muted"> +{build.aliases.length}</span>}
+                {boots !== null && <span className="muted"> {shortBoots(column, bootsOf(fromColumn + index))}</span>}
               </Link>
               {work !== null && <span className="unseen">, {work}</span>}
             </th>
@@ -148,13 +155,26 @@ function workText({ state, busy, runName }: GridColumn): string | null {
   return busy === null ? null : `busy: a later job is ${busy.state}, run ${busy.runName}`;
 }
 
+/** Which boot of a run with `repeat` a column is, or how the boots that it stands for are; null without `repeat`. */
+function bootsTextOf(column: GridColumn, boots: readonly GridColumn[]): string | null {
+  if (column.boot === null) return null;
+  return boots.length > 1 ? bootsStanding(boots) : bootText(column.boot);
+}
+
+/** The same where one word fits: `×5`, `#2`. */
+function shortBoots({ boot }: GridColumn, boots: readonly GridColumn[]): string {
+  return boots.length > 1 ? `×${boots.length}` : `#${boot?.number ?? ''}`;
+}
+
 /** All that a narrow header has no room for. */
-function columnTitle(column: GridColumn): string {
+function columnTitle(column: GridColumn, boots: string | null): string {
   const { build, at } = column;
   const work = workText(column);
   return [
     `${build.name}, ${build.release ?? 'release unknown'}`,
+    ...(boots === null ? [] : [boots]),
     ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
+    ...(column.pair === null ? [] : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
     ...(build.aliases.length === 0 ? [] : [`the same kernel as ${build.aliases.join(', ')}`]),
     ...(build.features?.length ? [`has ${build.features.join(', ')}`] : []),
     ...(at === null ? [] : [new Date(at).toLocaleString()]),
@@ -183,7 +203,7 @@ function Combination({ group: { combination, machines } }: { group: ColumnGroup 
   );
 }
 
-function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): ReactNode {
+function Build({ column, boots, showRun }: { column: GridColumn; boots: string | null; showRun: boolean }): ReactNode {
   const { build, state, busy } = column;
   const features = build.features?.map((feature) => (
     <span key={feature} className="chip chip-good" title="what this kernel can do that the base cannot">
@@ -205,6 +225,7 @@ function Build({ column, showRun }: { column: GridColumn; showRun: boolean }): R
         </span>
       )}
       <span className="muted">{build.release ?? 'release unknown'}</span>
+      {boots !== null && <span>{boots}</span>}
       {features}
       <span className="muted">
         <Ago at={column.at} />

@@ -119,7 +119,7 @@ function Results({
       <QuerySection query={query} what="the result">
         {(result) => <Evidence cell={result} kind={combination.identity.pathKind} />}
       </QuerySection>
-      {VERDICT_TABLE[chosen.verdict].wrong && <FailureMemory attempt={attemptId} suite={suite} test={test} />}
+      {VERDICT_TABLE[chosen.verdict].wrong && <FailureMemory attempt={attemptId} subject={{ suite, test }} />}
       {grid.combination === null && (
         <p className="muted">
           {same === results.length

@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { countText, numberText } from '../ui/numbers.js';
-import type { MetricFrame } from './metrics.js';
+import { numberText } from '../ui/numbers.js';
+import { samplesText, type MetricFrame } from './metrics.js';
 import { changeThanText, compareMetric, type GridMetricRow } from './model.js';
 
 /** Metrics of a test in one column, each with a link to its trend. */
@@ -37,7 +37,7 @@ export function Measured({
               </Link>{' '}
               <span className="number strong">{numberText(value.median)}</span> {unitText(metric.unit)}{' '}
               <span className="muted">
-                [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], n = {countText(value.n)}
+                [{numberText(value.lowerQuartile)} … {numberText(value.upperQuartile)}], {samplesText(value)}
                 {change !== null && `, ${changeThanText(change, frame.nameOf(change.against))}`}
               </span>
             </li>

@@ -14,6 +14,7 @@ export function Totals({
   at,
   search,
   change,
+  children,
 }: Pick<GridViewProps<unknown>, 'search' | 'change'> & {
   grid: GridRows;
   /** Those that are shown. */
@@ -21,6 +22,8 @@ export function Totals({
   columns: number;
   /** When the controller made the answer. */
   at: string;
+  /** Further buttons. */
+  children?: ReactNode;
 }): ReactNode {
   const counts = useMemo(() => countMarks(grid), [grid]);
   const chosen = chosenMarks(search.verdict);
@@ -46,6 +49,7 @@ export function Totals({
       >
         only rows that differ
       </button>
+      {children}
       <span className="muted">
         {countText(shown)} of {countOf(grid.rows.length, 'test')} × {countOf(columns, 'column')} · as of <Ago at={at} />
       </span>

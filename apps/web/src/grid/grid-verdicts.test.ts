@@ -15,6 +15,7 @@ const metric = (name: string, ...medians: number[]): GridMetricRow => ({
   name,
   unit: 'ns',
   better: 'lower',
+  noise: {},
   values: medians.map((median) => ({ median, lowerQuartile: median, upperQuartile: median, n: 5 })),
 });
 const BOOTS = [0, 1, 2, 3, 4];

@@ -1,5 +1,14 @@
-import { BOOTS_MIN, judgeMetrics, NO_NOISE, type Boot, type GridColumn, type MetricSides } from '@peerlab/contracts';
-import type { GridMetricRow } from './model.js';
+import {
+  BOOTS_MIN,
+  judgeMetrics,
+  NO_NOISE,
+  type Boot,
+  type FoldedGrid,
+  type Grid,
+  type GridColumn,
+  type MetricSides,
+} from '@peerlab/contracts';
+import { groupColumns, type GridMetricRow } from './model.js';
 
 type Column = Pick<GridColumn, 'attemptId' | 'runId' | 'machine'> & {
   combination: Pick<GridColumn['combination'], 'hash'>;
@@ -36,9 +45,15 @@ export function clearChanges(
       if (other === undefined || other === key || pairs.has(`${at} ${key}`)) return;
       // Most grids have hundreds of columns of one boot each.
       if ([key, other].some((side) => (groups.get(side)?.length ?? 0) < BOOTS_MIN)) return;
-      const { buildId } = columns[column]?.build ?? {};
+      const { build: { buildId } = {}, combination: { hash } = { hash: '' } } = columns[column] ?? {};
       const isSameKernel = buildId != null && buildId === columns[against ?? -1]?.build.buildId;
-      const sides = { better: row.better, a: bootsOf(row, other), b: bootsOf(row, key), noise: NO_NOISE, isSameKernel };
+      const sides = {
+        better: row.better,
+        a: bootsOf(row, other),
+        b: bootsOf(row, key),
+        noise: row.noise[hash] ?? NO_NOISE,
+        isSameKernel,
+      };
       pairs.set(`${at} ${key}`, { row, key, sides });
     }),
   );
@@ -53,4 +68,22 @@ export function clearChanges(
     clear.set(row, (clear.get(row) ?? new Set<string>()).add(key));
   });
   return (row, column) => clear.get(row)?.has(keys[column] ?? '') === true;
+}
+
+/**
+ * The same for the metrics and columns of a folded grid: its columns stand for boots of the source, which are judged against
+ * those of the first kernel on their combination that has a value. Pure.
+ */
+export function clearInFolded(
+  { grid, bootsOf }: FoldedGrid,
+  source: Grid,
+): (row: GridMetricRow, column: number) => boolean {
+  const groups = groupColumns(source.columns);
+  const groupAt = groups.flatMap((group) => group.columns.map(() => group.columns));
+  const isClear = clearChanges(source.metrics, source.columns, (column) => groupAt[column] ?? []);
+  const sourceOf = new Map(grid.metrics.map((row, index) => [row, source.metrics[index]]));
+  return (row, column) => {
+    const [own, boot] = [sourceOf.get(row), bootsOf[column]?.[0]];
+    return own !== undefined && boot !== undefined && isClear(own, boot);
+  };
 }

@@ -83,6 +83,7 @@ describe('metrics of kernels', () => {
     name: 'm',
     unit: 'ns',
     better: 'lower',
+    noise: {},
     values: medians.map((median) =>
       median === null ? null : { median, lowerQuartile: median, upperQuartile: median, n: 1 },
     ),

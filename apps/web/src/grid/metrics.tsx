@@ -1,6 +1,6 @@
-import { unitText } from '@peerlab/contracts';
+import { bootsText, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { numberText } from '../ui/numbers.js';
+import { countText, numberText } from '../ui/numbers.js';
 import {
   changeText,
   changeThanText,
@@ -37,10 +37,15 @@ export function metricFacts(row: GridMetricRow, column: number, frame: MetricFra
   if (value == null) return [];
   const change = compareMetric(row, column, frame.againstOf(column), frame.isClear);
   return [
-    `${row.name}: median ${numberText(value.median)} ${unitText(row.unit)}, n = ${value.n}`,
-    `quartiles ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
+    `${row.name}: median ${numberText(value.median)} ${unitText(row.unit)}, ${samplesText(value)}`,
+    `${value.boots === undefined ? 'quartiles' : 'boots'} ${numberText(value.lowerQuartile)} … ${numberText(value.upperQuartile)}, ${row.better} is better`,
     ...(change === null ? [] : [changeThanText(change, frame.nameOf(change.against))]),
   ];
+}
+
+/** `n = 11`, and `5 boots, n = 55` of a value that stands for several. */
+export function samplesText({ n, boots }: { n: number; boots?: number | undefined }): string {
+  return `${boots === undefined ? '' : `${bootsText(boots)}, `}n = ${countText(n)}`;
 }
 
 /** CSS class for the colour of a change; an unclear change has no colour. */

@@ -37,6 +37,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
       aliases: [],
     },
     machine,
+    pair: null,
     runId: '00000000-0000-4000-8000-000000000000',
     runName: 'r',
     jobId: '00000000-0000-4000-8000-000000000000',
@@ -45,6 +46,7 @@ function column(hash: string, build: string, machine: string): Grid['columns'][n
     verdict: null,
     at: null,
     logLines: {},
+    boot: null,
     busy: null,
   };
 }
@@ -61,6 +63,7 @@ const grid: Grid = {
     { row: 2, column: 2, reason: 'out of memory' },
   ],
   cells: [],
+  proofs: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 };
@@ -145,6 +148,7 @@ describe('compareMetric', () => {
     name: 'm',
     unit: 'ns/page',
     better,
+    noise: {},
     values,
   });
   /** The columns of one combination. */

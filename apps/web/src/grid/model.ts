@@ -167,11 +167,28 @@ export function isDiffering(grid: GridRows, row: number): boolean {
   return new Set(letters).size > 1;
 }
 
+/** Whether a column is one of several boots, each of which has a column of its own. */
+function isOneBoot({ columns }: Pick<Grid, 'columns'>, column: number): boolean {
+  const at = columns[column];
+  return (
+    at?.boot != null &&
+    columns.some(
+      (other, index) =>
+        index !== column &&
+        other.boot !== null &&
+        other.build.id === at.build.id &&
+        other.machine === at.machine &&
+        other.combination.hash === at.combination.hash,
+    )
+  );
+}
+
 /** The stable name of a cell in the address. */
 export function cellName(grid: Grid, row: number, column: number): string {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
   const at = grid.columns[column];
-  return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}`;
+  const boot = isOneBoot(grid, column) ? `.${at?.boot?.number ?? ''}` : '';
+  return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}${boot}`;
 }
 
 /** The cell that a name in the address stands for; null when this grid has no such cell. */
@@ -179,11 +196,15 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
   if (name === undefined) return null;
   const parts = /^([^/]*)\/(.*)@([^@]*)@([^@]*)$/.exec(name);
   if (parts === null) return null;
-  const [, suite, test, build, hash = ''] = parts;
+  const [, suite, test, build, place = ''] = parts;
+  const [hash = '', boot] = place.split('.');
   const row = grid.rows.findIndex((each) => each.suite === suite && each.test === test);
   const column = grid.columns.findIndex(
-    ({ build: { name, aliases }, combination }) =>
-      (name === build || aliases.includes(build ?? '')) && hash !== '' && combination.hash.startsWith(hash),
+    ({ build: { name, aliases }, combination, boot: own }, index) =>
+      (name === build || aliases.includes(build ?? '')) &&
+      hash !== '' &&
+      combination.hash.startsWith(hash) &&
+      (boot === undefined || !isOneBoot(grid, index) || String(own?.number) === boot),
   );
   return row < 0 || column < 0 ? null : { row, column };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { LongList, longScale, placeAt, scrolled, type LongPlace } from './long-scroll.js';
 
 const LINE = 18;
@@ -76,6 +76,7 @@ describe('a list of five million lines', () => {
     count = lines;
     list.setCount(lines);
   };
+  afterAll(() => void vi.unstubAllGlobals());
   vi.stubGlobal(
     'ResizeObserver',
     class {

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useLocation } from '@tanstack/react-router';
 import {
+  bootText,
   countVerdicts,
   LOG_STREAMS,
   verdictOfAttempt,
@@ -13,6 +14,7 @@ import {
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
+import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
 import { AttemptFiles } from '../runs/AttemptFiles.js';
 import { FailureNotice } from '../runs/AttemptBox.js';
@@ -82,8 +84,8 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
         <AttemptStanding attempt={attempt} />
         {attempt.combination !== null && <PathChip kind={attempt.combination.identity.pathKind} />}
         <span className="muted">
-          attempt {attempt.number} by {attempt.agent}, started <Ago at={attempt.startedAt} />,{' '}
-          <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
+          {attempt.boot !== null && `${bootText(attempt.boot)}, `}attempt {attempt.number} by {attempt.agent}, started{' '}
+          <Ago at={attempt.startedAt} />, <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
       <StageStrip
@@ -93,6 +95,7 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
         ended={attempt.state === 'ended'}
       />
       <FailureNotice attempt={attempt} />
+      <OwnFailure attempt={attempt} />
     </>
   );
 }

@@ -8,6 +8,7 @@ const grid = (count: number): Stock['grids'][number] => ({
   rows: Array.from({ length: count }, (_, index) => ({ suite: 'p2p', test: `t.${index}(`, verdicts: '' })),
   notes: [],
   cells: [],
+  proofs: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 });

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { aboutText, buildEstimateText, type JobView } from '@peerlab/contracts';
+import { aboutText, bootText, buildEstimateText, pairText, type JobView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { waitingText } from './waiting-text.js';
@@ -12,7 +12,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
   return (
     <article
       className="card job"
-      aria-label={`${job.kind} ${job.build}${job.machine === null ? '' : ` on ${job.machine}`}`}
+      aria-label={`${job.kind} ${job.build}${job.machine === null ? '' : ` on ${job.machine}`}${job.boot === null ? '' : `, ${bootText(job.boot)}`}`}
     >
       <header className="row">
         <h3>
@@ -39,6 +39,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
             </>
           )}
         </h3>
+        {job.boot !== null && <span className="muted">{bootText(job.boot)}</span>}
         {job.combination !== null && <PathChip kind={job.combination.identity.pathKind} />}
         <span className="push row">
           {job.state === 'ended' && <RetryJob job={job} />}
@@ -46,7 +47,12 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
           {(job.state !== 'ended' || job.verdict === null) && <StateBadge state={job.state} />}
         </span>
       </header>
-      {job.combination !== null && <p className="muted">{job.combination.label}</p>}
+      {job.combination !== null && (
+        <p className="muted">
+          {job.combination.label}
+          {job.pair !== null && ` · ${pairText(job.pair)}`}
+        </p>
+      )}
       {job.waiting !== null && (
         <p className="notice notice-quiet">
           <span aria-hidden="true">◔</span> {waitingText(job.waiting)}

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import {
+  bootsText,
   wrongText,
   type MachineSummary,
   type RunDetail,
@@ -152,7 +153,11 @@ function Matrix({ report }: { report: Report }): ReactNode {
               );
             },
           },
-          { name: 'Build', render: ({ build, config }) => `${build}, config ${config}` },
+          {
+            name: 'Build',
+            render: ({ build, config, boots }) =>
+              `${build}, config ${config}${boots > 1 ? `, ${bootsText(boots)}` : ''}`,
+          },
           {
             name: 'Path',
             render: ({ pathKind, iommu }) => (

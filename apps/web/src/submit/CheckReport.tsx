@@ -1,5 +1,6 @@
 import {
   buildEstimateText,
+  pairText,
   seriesText,
   type ExpectedStart,
   type ProblemItem,
@@ -110,7 +111,7 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
             <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
             {job.boots > 1 && <span className="chip">{job.boots} boots, in turns</span>}
             <div className="muted">
-              {job.combination} · {job.suites.join(', ')}
+              {job.combination} · {pairText(job.pair)} · {job.suites.join(', ')}
             </div>
             <div className={`start start-${job.start.when}`}>
               <span aria-hidden="true">{START_ICONS[job.start.when]}</span> {job.start.text}

@@ -1,15 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
 import {
+  defaultSuites,
   PathKind,
   RunSpec,
   seriesText,
-  SUITES,
   Timeouts,
   type CheckedSeries,
   type ProblemItem,
 } from '@peerlab/contracts';
 import { useId, useMemo, useState, type ReactNode } from 'react';
-import { fleetQuery } from '../api/queries.js';
+import { catalogueQuery, fleetQuery } from '../api/queries.js';
 import {
   addBuild,
   readForm,
@@ -61,13 +61,7 @@ export function RunForm({ yaml, problems, series, onChange }: RunFormProps): Rea
             )}
           </Field>
           <Builds form={form} yaml={yaml} series={series} problemAt={problemAt} onChange={onChange} />
-          <Choices
-            title="Suites"
-            all={[...new Set([...SUITES, ...form.suites])]}
-            chosen={form.suites}
-            problem={problemAt('suites')}
-            onChange={(suites) => onChange(setList(yaml, ['suites'], suites))}
-          />
+          <Suites form={form} yaml={yaml} problem={problemAt('suites')} onChange={onChange} />
           <Machines form={form} yaml={yaml} problem={problemAt('machines')} onChange={onChange} />
           <div className="form-numbers">
             <NumberField
@@ -198,6 +192,36 @@ function Builds({
   );
 }
 
+/** The suites that there are; where the run names none, those that the farm runs by default are ticked. */
+function Suites({
+  form,
+  yaml,
+  problem,
+  onChange,
+}: {
+  form: Form;
+  yaml: string;
+  problem: string | null;
+  onChange: (yaml: string) => void;
+}): ReactNode {
+  const catalogue = useQuery(catalogueQuery()).data;
+  const known = catalogue?.suites ?? [];
+  const waitsFor = catalogue?.waitsFor ?? null;
+  return (
+    <>
+      <Choices
+        title="Suites"
+        all={[...new Set([...known.map(({ name }) => name), ...form.suites])]}
+        about={new Map(known.map(({ name, about }) => [name, about]))}
+        chosen={form.suites.length > 0 ? form.suites : defaultSuites({ suites: known })}
+        problem={problem}
+        onChange={(suites) => onChange(setList(yaml, ['suites'], suites))}
+      />
+      {waitsFor !== null && <p className="muted">The farm waits for {waitsFor}.</p>}
+    </>
+  );
+}
+
 function Machines({
   form,
   yaml,
@@ -248,6 +272,14 @@ function Machines({
         problem={problem}
         onChange={(paths) => onChange(setList(yaml, ['machines', 'paths'], paths))}
       />
+      <label>
+        <input
+          type="checkbox"
+          checked={form.allPairs}
+          onChange={({ target }) => onChange(setField(yaml, ['pairs'], target.checked ? 'all' : undefined))}
+        />
+        every provider and client pair, not one of each combination
+      </label>
       {labels.length > 0 && (
         <p className="muted">
           and labels {labels.map(([key, value]) => `${key}=${value}`).join(', ')} (change them in the YAML)
@@ -260,12 +292,15 @@ function Machines({
 function Choices({
   title,
   all,
+  about,
   chosen,
   problem,
   onChange,
 }: {
   title: string;
   all: readonly string[];
+  /** Descriptions by value, shown at the pointer. */
+  about?: ReadonlyMap<string, string>;
   chosen: readonly string[];
   problem: string | null;
   onChange: (chosen: string[]) => void;
@@ -275,7 +310,7 @@ function Choices({
       <legend>{title}</legend>
       <div className="form-choices">
         {all.map((value) => (
-          <label key={value}>
+          <label key={value} title={about?.get(value)}>
             <input
               type="checkbox"
               checked={chosen.includes(value)}

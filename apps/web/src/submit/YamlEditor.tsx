@@ -3,7 +3,7 @@ import { EditorView } from '@codemirror/view';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import type { ProblemItem } from '@peerlab/contracts';
 import { useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, type ReactNode, type Ref } from 'react';
-import { buildsQuery, fleetQuery } from '../api/queries.js';
+import { buildsQuery, catalogueQuery, fleetQuery } from '../api/queries.js';
 import { knownOf } from './completion/known.js';
 import { diagnosticsOf, editorSetup } from './editor-setup.js';
 import { changeBetween } from './text-change.js';
@@ -22,11 +22,18 @@ interface YamlEditorProps {
   onFile: (file: File) => void;
 }
 
+/** Until it is known. */
+const NO_CATALOGUE = { suites: [], configs: [] };
+
 /** A text field for YAML: completion over the schema and the farm's names, problems where they stand, files by drop. */
 export function YamlEditor({ handle, value, problems, onChange, onSubmit, onFile }: YamlEditorProps): ReactNode {
   const fleet = useQuery(fleetQuery()).data;
   const builds = useInfiniteQuery(buildsQuery()).data;
-  const known = useMemo(() => knownOf(fleet?.machines ?? [], builds?.pages.flat() ?? []), [fleet, builds]);
+  const catalogue = useQuery(catalogueQuery()).data;
+  const known = useMemo(
+    () => knownOf(catalogue ?? NO_CATALOGUE, fleet?.machines ?? [], builds?.pages.flat() ?? []),
+    [catalogue, fleet, builds],
+  );
   const place = useRef<HTMLDivElement>(null);
   const editor = useRef<EditorView | null>(null);
   const links = useRef({ value, known, onChange, onSubmit });

@@ -9,11 +9,14 @@ const FORM_MAX = 200_000;
 export interface RunForm {
   name: string;
   builds: FormBuild[];
+  /** Empty = what the farm runs by default. */
   suites: string[];
   names: string[];
   paths: string[];
   labels: Record<string, string>;
   priority: number;
+  /** Every provider and client pair of a machine is tested, and not one of each combination. */
+  allPairs: boolean;
   /** Boots of every build on every machine. */
   repeat: number;
   bootSeconds: number | null;
@@ -40,7 +43,7 @@ export function readForm(yaml: string): FormReading {
   if (document.errors.length > 0) return { ok: false, why: 'The YAML does not parse; correct it to use the form.' };
   const raw = z.record(z.string(), z.unknown()).safeParse(safeValue(document) ?? {});
   if (!raw.success) return { ok: false, why: 'The YAML has no fields; begin with one such as “name: my run”.' };
-  const { name, builds, suites, machines, priority, repeat, timeouts } = raw.data;
+  const { name, builds, suites, machines, pairs, priority, repeat, timeouts } = raw.data;
   const selection = z.record(z.string(), z.unknown()).catch({}).parse(machines);
   const limits = z.record(z.string(), z.unknown()).catch({}).parse(timeouts);
   return {
@@ -55,6 +58,7 @@ export function readForm(yaml: string): FormReading {
       names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
       paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
       labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
+      allPairs: pairs === 'all',
       // Values out of range are kept: someone who types 90 types a 9 first, and the check reports the range.
       priority: z.number().catch(DEFAULT_PRIORITY).parse(priority),
       repeat: z.number().catch(1).parse(repeat),

@@ -1,4 +1,5 @@
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
+import { launchBrowser } from '../../web/browser.js';
 import { median, percentile } from '../measure.js';
 import type { Landmarks } from './seed.js';
 
@@ -17,10 +18,7 @@ const FRAMES = 90;
 /** Opens the grid and a log of a large farm, types and scrolls in them. */
 export async function measureBrowser(url: string, at: Landmarks, logLines: number): Promise<BrowserTime[]> {
   const middle = Math.floor(logLines / 2);
-  const browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
+  const browser = await launchBrowser();
   try {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     const page = await context.newPage();

@@ -35,8 +35,19 @@ export async function boot(context: AttemptContext): Promise<string> {
         `${manifest.release} crashed while it booted: ${outcome.signature}`,
         outcome.signature,
       );
+    case 'no-root': {
+      const message = `${manifest.release} found no root file system: ${outcome.message}`;
+      if (!hasBootedConfig(context)) {
+        throw new JobFailure(
+          'infrastructure',
+          `${message}; no kernel of this configuration has come up on ${context.machine.name} yet, so it may lack a driver that the root of this machine needs`,
+        );
+      }
+      context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
+      throw new JobFailure('provisioning', message);
+    }
     case 'not-loaded': {
-      const message = `GRUB could not load the image: ${outcome.message}`;
+      const message = `${context.machine.boot.loader} could not load the image: ${outcome.message}`;
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });
       throw new JobFailure('provisioning', message);
     }
@@ -52,6 +63,10 @@ export async function boot(context: AttemptContext): Promise<string> {
     }
   }
 }
+
+/** A kernel of the same configuration came up here before: the machine's root needs nothing else. */
+const hasBootedConfig = (context: AttemptContext): boolean =>
+  context.records?.read(context.machine.name).bootedConfigs.includes(context.work.manifest.config.sha256) ?? false;
 
 /** Nonce and build-id are those of this attempt and this bundle. */
 export function isProven(

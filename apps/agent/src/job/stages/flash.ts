@@ -5,7 +5,8 @@ import { output, quote, script } from '../../machine/command.js';
 import { MachineError } from '../../machine/errors.js';
 import type { Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
-import { candidateCommandLine } from '../command-line.js';
+import { deviceArguments } from '../chosen-devices.js';
+import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-line.js';
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { AttemptContext } from '../attempt-context.js';
@@ -57,7 +58,15 @@ export async function flash(context: AttemptContext): Promise<string> {
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const root = await rootDevice(session);
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, context.machine.kernelArguments);
+  const noRoot = namesPlainRoot(defaultKernel.commandLine) ? null : whyNoPlainRoot(root);
+  if (noRoot !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${noRoot}`);
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, [
+    ...context.machine.kernelArguments,
+    ...deviceArguments(work),
+  ]);
+  const tooLong = whyTooLong(commandLine, paths.kernel);
+  if (tooLong !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${tooLong}`);
+  context.spool.updateRecord({ commandLine });
   await context.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
@@ -98,6 +107,19 @@ async function uploadFile(
     }
     throw error;
   }
+}
+
+/** A partition that a kernel mounts without an initramfs. */
+const PLAIN_PARTITION =
+  /^\/dev\/(?:[svhx]v?d[a-z]{1,2}\d{0,3}|nvme\d{1,3}n\d{1,3}(?:p\d{1,3})?|mmcblk\d{1,2}p\d{1,2})$/;
+
+/** Why a kernel without an initramfs finds no root there; null when it does. `source` as findmnt prints it. */
+export function whyNoPlainRoot(source: string): string | null {
+  if (PLAIN_PARTITION.test(source)) return null;
+  return (
+    `the root file system lies on ${source.slice(0, 200) || 'something that findmnt does not name'}, which a kernel finds only with an ` +
+    'initramfs, and the agent makes none yet; use a machine with its root on a plain partition, or name that with root=PARTUUID='
+  );
 }
 
 async function rootDevice(session: Session): Promise<string> {

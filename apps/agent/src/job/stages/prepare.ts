@@ -3,8 +3,11 @@ import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
+import { readBootPolicy, whyRefused } from '../boot-policy.js';
+import { readHardware } from '../hardware.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -96,18 +99,8 @@ export async function prepare(context: AttemptContext): Promise<string> {
   let { kernel } = await connection.reach(pace.reachMs, signal);
   await context.guard.claim(connection.require(), signal);
   if (kernel.nonce !== null) {
-    context.note(
-      `prepare: ${context.machine.name} still runs a kernel under test (${kernel.release}); rebooting to the default`,
-    );
     context.spool.updateRecord({ touched: true });
-    await connection.reboot(signal);
-    ({ kernel } = await connection.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
-    if (kernel.nonce !== null) {
-      throw new JobFailure(
-        'infrastructure',
-        `${context.machine.name} boots a kernel under test by default; remove the peerlab entry from its boot menu`,
-      );
-    }
+    ({ kernel } = await leaveCandidate(context, { session: connection.require(), kernel }, signal));
   }
   const problem = whyOtherMachine(context.machine, kernel.commandLine);
   if (problem !== null) throw new JobFailure('infrastructure', problem);
@@ -128,6 +121,9 @@ export async function prepare(context: AttemptContext): Promise<string> {
     },
   });
   const session = connection.require();
+  context.spool.updateRecord({ hardware: await readHardware(session, signal) });
+  const refused = whyRefused(await readBootPolicy(session, signal));
+  if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
   try {
     await context.machine.boot.preflight(session);
   } catch (error) {

@@ -3,13 +3,19 @@ import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatSeconds } from '../../timing.js';
 import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
+import { leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
-import type { KernelIdentity } from '../kernel-identity.js';
+import { describeLoss, readHardware } from '../hardware.js';
+import type { Booted } from '../machine-connection.js';
+import { kernelPackageNote } from '../package-log.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { cleanMachine } from './clean.js';
 
 /** Longest reason of a result, in characters; the controller takes no longer one. */
 const REASON_MAX = 2000;
+
+/** Boots of one restore: from the candidate, after a reset, and once more. */
+const BOOTS = 3;
 
 /** Build-id of the default kernel as it was found; null when the attempt ended before it was seen. */
 function expectedBuildId(context: AttemptContext): string | null {
@@ -30,10 +36,12 @@ interface Restoration {
 export async function restore(context: AttemptContext): Promise<Restoration> {
   context.guard.beginRestore();
   context.kernelLog.detach();
+  context.connection.expectBoot();
   const deadline = new AbortController();
+  const limitMs = context.pace.restoreMs + BOOTS * context.firmware.allowanceMs;
   const timer = setTimeout(
-    () => deadline.abort(new Error(`restore ran past its limit of ${formatSeconds(context.pace.restoreMs)}`)),
-    context.pace.restoreMs,
+    () => deadline.abort(new Error(`restore ran past its limit of ${formatSeconds(limitMs)}`)),
+    limitMs,
   );
   const at = performance.now();
   const fromSeq = context.serial.next;
@@ -48,22 +56,7 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
     return { restored, detail };
   };
   try {
-    try {
-      return finish(true, await restoreOnce(context, deadline.signal));
-    } catch (error) {
-      if (deadline.signal.aborted || isFenced(error) || error instanceof MachineChanged) throw error;
-      const { power, disk } = context.machine;
-      if (power === null && disk === null) throw error;
-      context.note(`restore: ${adviceOf(error)}; once more after a reset`);
-      context.connection.leave();
-      // A fresh disk begins with a reset of its own.
-      if (power !== null && disk === null) {
-        await power.reset(deadline.signal);
-        context.connection.forgetReboot();
-        await context.connection.awaitBoot(null, () => context.pace.recoverMs, deadline.signal);
-      }
-      return finish(true, await restoreOnce(context, deadline.signal));
-    }
+    return finish(true, await restoreByLadder(context, deadline.signal));
   } catch (error) {
     if (isFenced(error)) return finish(null, adviceOf(error));
     return finish(false, `${context.machine.name} was not restored: ${adviceOf(error) || messageOf(error)}`);
@@ -75,6 +68,49 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
 
 const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
+/**
+ * As it is; after a reset; after a time without power, which some devices need to come back. A machine whose files
+ * changed is not reset: that mends nothing.
+ */
+async function restoreByLadder(context: AttemptContext, signal: AbortSignal): Promise<string> {
+  const { power, disk } = context.machine;
+  // A fresh disk begins with a reset of its own.
+  const reset = disk === null && power !== null ? (stop?: AbortSignal) => power.reset(stop) : null;
+  const rungs = [
+    ...(reset !== null || disk !== null ? [{ what: 'a reset', act: reset }] : []),
+    ...(power !== null && power.cycle !== null ? [{ what: 'a time without power', act: power.cycle }] : []),
+  ];
+  for (;;) {
+    try {
+      return await restoreOnce(context, signal);
+    } catch (error) {
+      if (signal.aborted || isFenced(error) || error instanceof MachineChanged) throw error;
+      if (error instanceof DevicesLost && rungs.length > 1) rungs.shift();
+      const rung = rungs.shift();
+      if (rung === undefined) throw error;
+      context.note(`restore: ${adviceOf(error)}; once more after ${rung.what}`);
+      context.connection.leave();
+      if (rung.act === null) continue;
+      const at = performance.now();
+      await rung.act(signal);
+      context.connection.forgetReboot();
+      await context.connection
+        .awaitBoot(null, () => context.recoverMs, signal)
+        .catch((late: unknown) => {
+          signal.throwIfAborted();
+          if (isFenced(late)) throw late;
+          context.note(`restore: ${adviceOf(late)}`);
+        });
+      context.note(`restore: ${rung.what} took ${formatSeconds(performance.now() - at)}`);
+    }
+  }
+}
+
+/** A reset does not bring every device back. */
+class DevicesLost extends Error {
+  override readonly name = 'DevicesLost';
+}
+
 async function restoreOnce(context: AttemptContext, signal: AbortSignal): Promise<string> {
   return context.machine.disk === null ? restoreInPlace(context, signal) : restoreOnFreshDisk(context, signal);
 }
@@ -84,7 +120,7 @@ async function restoreOnFreshDisk(context: AttemptContext, signal: AbortSignal):
   await assertNotTaken(context, signal);
   context.note(`restore: ${context.machine.name} gets a fresh disk`);
   const { kernel, session } = await bootFreshDisk(context, signal);
-  judgeDefault(context, kernel);
+  await judgeDefault(context, { kernel, session }, signal);
   // The fence went with the old disk; an older attempt is to find it again.
   await context.guard.claim(session, signal);
   return `${kernel.release} runs on a fresh disk`;
@@ -111,11 +147,9 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
   const expected = expectedBuildId(context);
   let { kernel } = await connection.reach(pace.reachMs, signal);
   if (kernel.nonce !== null || (expected !== null && kernel.buildId !== expected)) {
-    context.note(`restore: ${machine.name} runs ${kernel.release}; rebooting to its default kernel`);
-    await connection.reboot(signal);
-    ({ kernel } = await connection.awaitBoot(kernel.bootId, () => pace.recoverMs, signal));
+    ({ kernel } = await leaveCandidate(context, { session: connection.require(), kernel }, signal));
   }
-  judgeDefault(context, kernel);
+  await judgeDefault(context, { kernel, session: connection.require() }, signal);
   await cleanMachine(machine, connection.require(), signal);
   const pending = await machine.boot.pending(connection.require());
   if (pending !== null) throw new Error(`the next boot would take "${pending}" instead of the default`);
@@ -123,15 +157,27 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
   return `${kernel.release} runs, nothing of ours is left`;
 }
 
-/** Reports the kernel that runs in the end; throws unless it is the default one that was found. */
-function judgeDefault(context: AttemptContext, kernel: KernelIdentity): void {
+/**
+ * Reports the kernel that runs in the end; throws unless it is the default one that was found, on a machine that has
+ * all the devices that it had.
+ */
+async function judgeDefault(context: AttemptContext, { kernel, session }: Booted, signal: AbortSignal): Promise<void> {
   const expected = expectedBuildId(context);
   const right = kernel.nonce === null && (expected === null || kernel.buildId === expected);
   const { release, buildId, bootId, nonce, commandLine } = kernel;
-  const detail = right ? null : `expected build-id ${expected ?? 'of a default kernel'}, found ${buildId}`;
+  const replaced = right || nonce !== null ? '' : await kernelPackageNote(session, signal);
+  const detail = right ? null : `expected build-id ${expected ?? 'of a default kernel'}, found ${buildId}${replaced}`;
   context.emit({
     type: 'kernel',
     sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine },
   });
   if (!right) throw new Error(`another kernel than before runs: ${release}, ${detail ?? ''}`);
+  const { hardware } = context.spool.record;
+  if (hardware === null) return;
+  const loss = describeLoss(hardware, await readHardware(session, signal));
+  if (loss !== null) {
+    throw new DevicesLost(
+      `${context.machine.name} lost devices during the attempt: ${loss}; switch it off and on again (a reset is not enough for some), then activate it`,
+    );
+  }
 }

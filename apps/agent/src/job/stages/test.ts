@@ -150,7 +150,7 @@ async function takeInterruption(
     case 'lost': {
       const serialBefore = context.serial.next;
       const booted = await context.connection
-        .awaitBoot(null, () => context.pace.recoverMs, context.signal)
+        .awaitBoot(null, () => context.recoverMs, context.signal)
         .catch((error: unknown) => {
           context.signal.throwIfAborted();
           context.note(`test: ${messageOf(error)}`);

@@ -1,7 +1,25 @@
 import { JobFailure } from '../failure.js';
 import { identifyKernel } from '../kernel-identity.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { messageOf } from '../../error-message.js';
+import { whyOtherCommandLine } from '../command-line.js';
 import { isProven } from './boot.js';
+
+/** Configurations that are remembered of a machine. */
+const CONFIGS_KEPT = 20;
+
+function rememberConfig(context: AttemptContext): void {
+  const { records, machine, work } = context;
+  const { sha256 } = work.manifest.config;
+  try {
+    const known = records?.read(machine.name).bootedConfigs ?? [];
+    if (known.at(-1) === sha256) return;
+    const bootedConfigs = [...known.filter((config) => config !== sha256), sha256].slice(-CONFIGS_KEPT);
+    records?.update(machine.name, { bootedConfigs });
+  } catch (error) {
+    context.note(`the record of ${machine.name} could not be written: ${messageOf(error)}`);
+  }
+}
 
 /** Proves that the kernel that runs is the one that was flashed; starts to follow its log. */
 export async function verify(context: AttemptContext): Promise<string> {
@@ -40,7 +58,10 @@ export async function verify(context: AttemptContext): Promise<string> {
     });
     throw new JobFailure('provisioning', `wrong kernel: ${release} runs, but ${detail}`);
   }
+  const changed = whyOtherCommandLine(context.spool.record.commandLine, commandLine);
+  if (changed !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${changed}`);
   context.candidate = kernel;
+  rememberConfig(context);
   await context.kernelLog.attach(session, kernel);
   return `nonce, build-id and boot_id agree: ${release}, ${buildId.slice(0, 12)}…`;
 }

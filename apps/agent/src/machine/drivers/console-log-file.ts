@@ -4,6 +4,8 @@ import { pause } from '../../timing.js';
 import { MachineError } from '../errors.js';
 import { LINE_PIECE_MAX, LineSplitter } from '../lines.js';
 import type { Console, ConsoleFollower, ConsoleHandlers } from '../protocols.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 const READ_BYTES = 64 * 1024;
 /** Longest rest between two full chunks, in ms. */
@@ -260,3 +262,13 @@ async function countLines(path: string, from: number, to: number): Promise<numbe
   }
   return lines;
 }
+
+/** A console that something else records: QEMU of the virtual lab, or any program of the lab. */
+const recorded = <Name extends 'qemu' | 'file'>(name: Name) =>
+  defineDriver({
+    schema: z.strictObject({ driver: z.literal(name), logFile: z.string().min(1) }),
+    paths: ['logFile'],
+    create: (settings) => createLogFileConsole({ logFile: settings.logFile }),
+  });
+export const qemuConsole = recorded('qemu');
+export const fileConsole = recorded('file');

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pause, until } from '../../timing.js';
+import { pause } from '../../timing.js';
 import { createLogFileConsole, LAST_BYTES } from './console-log-file.js';
 import { CANDIDATE_ENTRY, customConfig, printIfThere } from './grub.js';
 import { createFileMemory } from './memory-file.js';
@@ -17,9 +18,6 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('log file console', () => {
-  const eventually = (what: string, check: () => boolean): Promise<true> =>
-    until(what, () => (check() ? true : undefined), { everyMs: 5, timeoutMs: 30_000 });
-
   it('gives each line once, whole, from the offset on', async () => {
     const logFile = join(folder, 'console.log');
     writeFileSync(logFile, 'old\r\nnew\r\n');
@@ -215,7 +213,7 @@ describe('qemu power', () => {
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const power = createQemuPower({ qmpSocket: path });
     await power.reset();
-    expect(await power.status()).toBe('on');
+    expect(await power.state()).toBe('on');
     expect(asked).toEqual(['qmp_capabilities', 'system_reset', 'qmp_capabilities', 'query-status']);
     server.close();
   });

@@ -1,6 +1,9 @@
+import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
-import type { BootEntry, BootSelect } from '../protocols.js';
+import type { BootEntry, BootSelect, LoaderLine } from '../protocols.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
 const CUSTOM = '/boot/grub/custom.cfg';
@@ -9,6 +12,9 @@ const CUSTOM = '/boot/grub/custom.cfg';
  * output, and entries that are not ours would be lost.
  */
 export const printIfThere = (path: string): string => `[ ! -e ${path} ] || cat ${path}`;
+/** What our entry prints when GRUB took it, and when `linux` failed. */
+const LOADING = 'peerlab-grub: loading ';
+const NOT_LOADED = 'peerlab-grub: the image was not loaded';
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
 
@@ -30,8 +36,8 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
   const lines = [
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
-    `  echo "peerlab-grub: loading ${entry.grubPath}"`,
-    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi`,
+    `  echo "${LOADING}${entry.grubPath}"`,
+    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
     '}',
     END,
     '',
@@ -71,15 +77,39 @@ grep -q 'set default=' /boot/grub/grub.cfg || fail "grub.cfg sets no default|set
 [ -f /boot/grub/grubenv ] || fail "/boot/grub/grubenv is missing|run grub-editenv /boot/grub/grubenv create"
 grub-editenv /boot/grub/grubenv set peerlab_check=1 && grub-editenv /boot/grub/grubenv unset peerlab_check ||
   fail "/boot/grub/grubenv cannot be written|check that /boot is mounted read-write and has space"
-if command -v grub-probe >/dev/null; then
-  abstraction=$(grub-probe --target=abstraction /boot/grub 2>/dev/null)
-  [ -z "$abstraction" ] || fail "/boot/grub lies on $abstraction, where GRUB cannot clear next_entry|move /boot to a plain partition"
-fi
+command -v grub-probe >/dev/null || fail "grub-probe is missing|install grub-common"
+probe() { grub-probe --target=$1 /boot/grub 2>/dev/null || {
+  echo "grub-probe: $(grub-probe --target=$1 /boot/grub 2>&1 | head -c 200 | tr '|\\n' '  ')|grub-probe must know the disk below /boot/grub: move /boot to a plain partition" >&2; exit 1; }; }
+abstraction=$(probe abstraction) || exit 1
+[ -z "$abstraction" ] || fail "/boot/grub lies on $abstraction, where GRUB cannot clear next_entry|move /boot to a plain partition"
+fs=$(probe fs) || exit 1
+case $fs in
+  ext2|xfs|fat) ;;
+  *) fail "/boot/grub lies on $fs, where GRUB cannot clear next_entry: the candidate would boot for ever|move /boot to an ext4 partition" ;;
+esac
 exit 0`;
+
+/** Longest message of GRUB that is quoted, in characters. */
+const MESSAGE_MAX = 300;
+/** GRUB 2.12 and later put the place in its source before a message. */
+const ERROR = /^error: (?:[\w./-]{1,200}:\d{1,6}:)?(.+)$/;
+
+/** What one console line of GRUB means for our entry; its errors alone say nothing, it prints some before good boots. */
+export function readGrubLine(text: string): LoaderLine | null {
+  const line = text.trim();
+  if (line.startsWith(LOADING)) return { kind: 'loading' };
+  if (line.startsWith(NOT_LOADED)) return { kind: 'not-loaded' };
+  const message = ERROR.exec(line)?.[1]?.trim();
+  if (message === undefined) return null;
+  return { kind: 'error', message: cleanText(message.endsWith('.') ? message.slice(0, -1) : message, MESSAGE_MAX) };
+}
 
 /** One-shot boot through GRUB's custom.cfg and grubenv. */
 export function createGrubBootSelect(): BootSelect {
   return {
+    loader: 'GRUB',
+    readLine: readGrubLine,
+
     async preflight(session) {
       const result = await session.exec(script('grub-preflight', {}, PREFLIGHT));
       if (result.code === 0) return;
@@ -131,3 +161,9 @@ export function createGrubBootSelect(): BootSelect {
     },
   };
 }
+
+export const grubBoot = defineDriver({
+  schema: z.strictObject({ driver: z.literal('grub') }),
+  paths: [],
+  create: () => createGrubBootSelect(),
+});

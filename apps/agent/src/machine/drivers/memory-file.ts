@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
 import { MachineError } from '../errors.js';
 import type { DeviceMemory } from '../protocols.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 /** The file behind a QEMU `memory-backend-file`: device memory without asking the guest. */
 export function createFileMemory(settings: { path: string }): DeviceMemory {
@@ -25,3 +27,9 @@ export function createFileMemory(settings: { path: string }): DeviceMemory {
     },
   };
 }
+
+export const fileMemory = defineDriver({
+  schema: z.strictObject({ driver: z.literal('file'), path: z.string().min(1) }),
+  paths: ['path'],
+  create: (settings) => createFileMemory(settings),
+});

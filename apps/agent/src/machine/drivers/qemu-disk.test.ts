@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type Server, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../../timing.js';
 import { createQemuDisk } from './qemu-disk.js';
 
 let folder: string;
@@ -71,7 +71,7 @@ describe('the disk of a machine of the lab', () => {
   it('is reset when its QEMU has ended already, and the lab starts it late', async () => {
     const disk = createQemuDisk({ qmpSocket, stateFile });
     const reset = disk.reset();
-    await until('the order', () => (state() === 'discard' ? true : undefined), { everyMs: 5, timeoutMs: 5_000 });
+    await eventually('the order', () => state() === 'discard');
     await startOnFreshDisk();
     await reset;
     expect(asked).toEqual([['query-status', 'fresh']]);

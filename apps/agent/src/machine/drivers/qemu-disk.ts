@@ -4,6 +4,8 @@ import { pause } from '../../timing.js';
 import { MachineError, adviceOf } from '../errors.js';
 import type { Disk } from '../protocols.js';
 import { runMonitorCommand } from './qemu-power.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 /** The lab starts QEMU within a second; after its own death the farm starts it again within a minute. */
 const RESET_MS = 120_000;
@@ -77,3 +79,9 @@ export function createQemuDisk(settings: { qmpSocket: string; stateFile: string;
     },
   };
 }
+
+export const qemuDisk = defineDriver({
+  schema: z.strictObject({ driver: z.literal('qemu'), qmpSocket: z.string().min(1), stateFile: z.string().min(1) }),
+  paths: ['qmpSocket', 'stateFile'],
+  create: (settings) => createQemuDisk(settings),
+});

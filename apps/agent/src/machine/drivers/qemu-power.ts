@@ -1,4 +1,6 @@
 import { QmpError, runQmpCommand } from '@peerlab/runtime';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 import { MachineError } from '../errors.js';
 import type { Power } from '../protocols.js';
 
@@ -23,9 +25,17 @@ export function createQemuPower(settings: { qmpSocket: string }): Power {
     async reset(signal) {
       await runMonitorCommand(settings.qmpSocket, 'system_reset', signal);
     },
-    async status(signal) {
+    async state(signal) {
       const answer = (await runMonitorCommand(settings.qmpSocket, 'query-status', signal)) as { running?: boolean };
       return answer.running === true ? 'on' : 'off';
     },
+    // QEMU ends when it is switched off; the lab's disk driver does that.
+    cycle: null,
   };
 }
+
+export const qemuPower = defineDriver({
+  schema: z.strictObject({ driver: z.literal('qemu'), qmpSocket: z.string().min(1) }),
+  paths: ['qmpSocket'],
+  create: (settings) => createQemuPower(settings),
+});

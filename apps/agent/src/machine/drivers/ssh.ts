@@ -5,6 +5,8 @@ import { MachineError } from '../errors.js';
 import type { Access, Session } from '../protocols.js';
 import { openSpeakingSocket } from './speaking-socket.js';
 import { SshSession } from './ssh-session.js';
+import { z } from 'zod';
+import { defineDriver } from '../driver.js';
 
 interface SshSettings {
   host: string;
@@ -148,3 +150,18 @@ function unreachable(address: string, why: string, cause: Error | null): Machine
     cause ?? undefined,
   );
 }
+
+export const sshAccess = defineDriver({
+  schema: z.strictObject({
+    driver: z.literal('ssh'),
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65535).default(22),
+    user: z.string().min(1).default('root'),
+    privateKeyFile: z.string().min(1),
+    hostKey: z
+      .string()
+      .regex(/^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+/, 'expected a public key in OpenSSH form: "ssh-ed25519 AAAA…"'),
+  }),
+  paths: ['privateKeyFile'],
+  create: (settings) => createSshAccess(settings),
+});

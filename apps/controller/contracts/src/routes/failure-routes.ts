@@ -1,23 +1,25 @@
 import { z } from 'zod';
-import { FailureMemory, NewKnownFailure, RunFailures } from '../schema/failure-memory.js';
-import { Name } from '../schema/ids.js';
+import { FailureMemory, FailureSubject, NewKnownFailure, RunFailures } from '../schema/failure-memory.js';
 import type { Route } from './route.js';
 
 const AttemptParams = z.object({ attempt: z.uuid() });
 
 /** Routes of failures: where they were seen before, and which of them people know. */
 export const FAILURE_ROUTES = {
-  /** Where and when a failed result failed in the same way before. 404 for a result that is no failure. */
+  /**
+   * Where and when a failed result failed in the same way before; without suite and test, the attempt itself. 404 for what is
+   * no failure.
+   */
   getFailure: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/failure',
     access: 'read',
     isHeavy: true,
     params: AttemptParams,
-    query: z.object({ suite: Name, test: z.string().min(1).max(500) }),
+    query: FailureSubject,
     response: FailureMemory,
   },
-  /** The failed results of a run, or of one attempt of it, with how often each failure was seen before. */
+  /** The failed results and attempts of a run, or of one attempt of it, with how often each failure was seen before. */
   listRunFailures: {
     method: 'GET',
     path: '/api/v1/runs/:run/failures',
@@ -27,7 +29,7 @@ export const FAILURE_ROUTES = {
     query: z.object({ attempt: z.uuid().optional() }),
     response: RunFailures,
   },
-  /** Marks a failure of a test as known until a date. Verdicts stay as they are. */
+  /** Marks a failure of a test, or without suite and test of an attempt, as known until a date. Verdicts stay as they are. */
   markKnownFailure: {
     method: 'POST',
     path: '/api/v1/attempts/:attempt/failure/known',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
+import { BootNumber } from './boot-number.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
 import { FailureView, ParticipantDetail, ParticipantSummary, StageView, StreamView } from './participants.js';
@@ -43,6 +44,8 @@ export const AttemptDetail = AttemptSummary.extend({
   /** Of the build that it makes or tests. */
   buildId: z.uuid(),
   combination: Combination.nullable(),
+  /** Null without `repeat`. */
+  boot: BootNumber.nullable().default(null),
   /** Of the first participant, as the streams. */
   kernels: z.array(KernelSighting),
   results: z.array(ResultView),

@@ -27,6 +27,8 @@ export const BUNDLE_FILE_MAX_BYTES = 512 * 1024 * 1024;
 export const BUNDLE_MAX_BYTES = 1024 * 1024 * 1024;
 /** Largest manifest.json, in bytes: a dozen files and thousands of test names take a tenth of it. */
 export const MANIFEST_MAX_BYTES = 1024 * 1024;
+/** Modules of a bundle that take devices: a provider and a client are usual. */
+const BINDS_MAX = 16;
 /** Name of the manifest in a bundle. It names all files but itself. */
 export const MANIFEST_FILE = 'manifest.json';
 
@@ -82,6 +84,14 @@ export const BundleManifest = z.object({
   toolchain: text(LINE_MAX),
   features: Features,
   modules: z.array(Name).max(256),
+  /**
+   * Which end of a pair a module takes: its parameter `devices` names the PCI functions. Absent from bundles whose modules
+   * take what they find; those test the first pair of a machine and no other.
+   */
+  binds: z
+    .record(Name, z.enum(['provider', 'client']))
+    .refine((binds) => Object.keys(binds).length <= BINDS_MAX, { error: `at most ${BINDS_MAX} modules` })
+    .optional(),
   suites: z.array(SuiteEntry).min(1).max(256),
   files: z
     .record(z.string().max(1000), z.object({ sha256: Sha256, sizeBytes: z.number().int().nonnegative() }))

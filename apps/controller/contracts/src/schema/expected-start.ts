@@ -15,7 +15,7 @@ export type ExpectedStart = z.infer<typeof ExpectedStart>;
 
 /** How long a kernel will take that a run needs, by what builds before it took. */
 export const BuildEstimate = z.object({
-  /** `stored`: a kernel of the same series and configuration is stored · `size`: from builds of this size · `other`: from builds of other sizes · `none`: no build has ended yet. */
+  /** `stored`: a kernel of the same series, configuration and recipe is stored · `size`: from builds of this size · `other`: from builds of other sizes · `none`: no build has ended yet. */
   basis: z.enum(['stored', 'size', 'other', 'none']),
   /** Milliseconds; null = unknown. */
   ms: z.number().nonnegative().nullable(),

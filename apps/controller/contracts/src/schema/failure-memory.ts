@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
+import { FailureClass } from './failure.js';
 import { Name } from './ids.js';
+import { AnyStage } from './states.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
@@ -21,9 +23,12 @@ export const KnownFailure = z.object({
 });
 export type KnownFailure = z.infer<typeof KnownFailure>;
 
+/** Which failure of an attempt is meant: that of a test, or without both fields that of the attempt itself. */
+export const FailureSubject = z.object({ suite: Name.optional(), test: z.string().min(1).max(500).optional() });
+export type FailureSubject = z.infer<typeof FailureSubject>;
+
 export const NewKnownFailure = z.strictObject({
-  suite: Name,
-  test: z.string().min(1).max(500),
+  ...FailureSubject.shape,
   reason: z.string().trim().min(1).max(500),
   /** In the future, at most KNOWN_DAYS_MAX days from now. */
   until: z.iso.datetime(),
@@ -43,17 +48,25 @@ export type FailureSighting = z.infer<typeof FailureSighting>;
 /** Combinations and kernels that an answer lists; the counts beside them are of all. */
 export const FAILURE_PLACES_MAX = 20;
 
-/**
- * What is stored of one failure of one test. Two failures are the same when test, verdict and signature are: the
- * title of the crash, or else the reason without its numbers, addresses and ids.
- */
-export const FailureMemory = z.object({
-  suite: Name,
-  test: z.string(),
+/** What failed: a test, or an attempt as a whole, such as one whose kernel did not boot. */
+const Failed = z.object({
+  /** Suite and test; null for the failure of an attempt. */
+  suite: Name.nullable(),
+  test: z.string().nullable(),
+  /** Of the failure of an attempt: where and why it ended; null for a test. */
+  failure: z.object({ class: FailureClass, stage: AnyStage.nullable() }).nullable(),
   verdict: Verdict,
-  /** Title of the crash, or the reason, as this result has it. */
+  /** Title of the crash, or else the reason, as this result or attempt has it. */
   what: z.string().nullable(),
-  /** Results with this failure, this one included. */
+});
+
+/**
+ * What is stored of one failure of one test, or of one stage of attempts. Two failures are the same when test, verdict and
+ * signature are, or stage, class and signature. The signature is the title of the crash, or else the reason without its
+ * numbers, addresses and ids.
+ */
+export const FailureMemory = Failed.extend({
+  /** Results or attempts with this failure, this one included. */
   count: z.number().int().positive(),
   /** Of these, the ones of runs that were submitted before the run of this result. */
   earlier: z.number().int().nonnegative(),
@@ -79,24 +92,20 @@ export const FailureMemory = z.object({
     )
     .max(FAILURE_PLACES_MAX),
   kernelCount: z.number().int(),
-  /** Other tests in which the same signature was seen with the same verdict. */
+  /** Other tests in which the same signature was seen with the same verdict; 0 for the failure of an attempt. */
   otherTests: z.number().int().nonnegative(),
   /** The newest mark, also one that has ended or run out. */
   known: KnownFailure.nullable(),
 });
 export type FailureMemory = z.infer<typeof FailureMemory>;
 
-/** A failed result of a run with what is known of its failure. */
-export const RunFailure = z.object({
+/** A failed result or attempt of a run with what is known of its failure. */
+export const RunFailure = Failed.extend({
   attemptId: z.uuid(),
   machine: Name.nullable(),
   build: Name,
-  suite: Name,
-  test: z.string(),
-  verdict: Verdict,
-  /** The same for equal failures of a test; nothing else can be read from it. */
-  failure: z.string(),
-  what: z.string().nullable(),
+  /** The same for equal failures of a test or a stage; nothing else can be read from it. */
+  key: z.string(),
   /** As in FailureMemory. */
   earlier: z.number().int().nonnegative(),
   firstAt: Time,
@@ -104,7 +113,7 @@ export const RunFailure = z.object({
 });
 export type RunFailure = z.infer<typeof RunFailure>;
 
-/** Failed results in one answer. */
+/** Failed results and attempts in one answer. */
 export const RUN_FAILURES_MAX = 500;
 
 export const RunFailures = z.object({

@@ -1,14 +1,17 @@
 import { z } from 'zod';
+import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { Name } from './ids.js';
 import { LogStream } from './logs.js';
+import { MetricNoise } from './metric.js';
+import { DevicePair } from './paths.js';
 import { Proof } from './proof.js';
 import { EvidenceLines } from './results.js';
 import { JobState } from './states.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
-/** One column of the grid: a kernel build on one hardware combination. */
+/** One column of the grid: a kernel build on one hardware combination, or one boot of it. */
 export const GridColumn = z.object({
   combination: Combination,
   build: z.object({
@@ -24,6 +27,8 @@ export const GridColumn = z.object({
     aliases: z.array(Name).default([]),
   }),
   machine: Name.nullable(),
+  /** The devices that were tested there. */
+  pair: DevicePair.nullable().default(null),
   runId: z.uuid(),
   runName: z.string(),
   jobId: z.uuid(),
@@ -34,6 +39,8 @@ export const GridColumn = z.object({
   at: Time.nullable(),
   /** Stored log lines of the attempt by stream. */
   logLines: z.partialRecord(LogStream, z.number().int()),
+  /** Null without `repeat`. The boots of one kernel on one machine are neighbours; foldBoots makes one column of them. */
+  boot: BootNumber.nullable().default(null),
   /** A later job of the same build name and combination that has not ended; null in the grid of a run. */
   busy: z.object({ jobId: z.uuid(), runId: z.uuid(), runName: z.string(), state: JobState }).nullable().default(null),
 });
@@ -45,7 +52,8 @@ export const GridCell = z.object({
   verdict: Verdict,
   reason: z.string().nullable(),
   durationMs: z.number().nullable(),
-  proof: Proof.nullable(),
+  /** Its place in `proofs` of the grid. */
+  proof: z.number().int().nonnegative().nullable(),
   log: EvidenceLines,
 });
 export type GridCell = z.infer<typeof GridCell>;
@@ -57,10 +65,24 @@ export const GridMetricRow = z.object({
   name: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
-  /** By column index; null where it was not measured. Spread = lower and upper quartile. */
+  /**
+   * What is known of its noise, by hash of the combination; only of combinations with so many boots of a kernel that a
+   * verdict may be possible.
+   */
+  noise: z.record(z.string(), MetricNoise).default({}),
+  /** By column index; null where it was not measured. */
   values: z.array(
     z
-      .object({ median: z.number(), lowerQuartile: z.number(), upperQuartile: z.number(), n: z.number().int() })
+      .object({
+        median: z.number(),
+        /** Spread: lower and upper quartile, or with `boots` the lowest and the highest boot. */
+        lowerQuartile: z.number(),
+        upperQuartile: z.number(),
+        /** Samples. */
+        n: z.number().int(),
+        /** Boots that the value stands for, where foldBoots made one of several. */
+        boots: z.number().int().optional(),
+      })
       .nullable(),
   ),
 });
@@ -90,6 +112,8 @@ export const Grid = z.object({
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
   /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
+  /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */
+  proofs: z.array(Proof),
   metrics: z.array(GridMetricRow),
   generatedAt: Time,
 });

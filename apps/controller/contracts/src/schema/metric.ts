@@ -22,3 +22,16 @@ export const Metric = z.object({
     .default({}),
 });
 export type Metric = z.infer<typeof Metric>;
+
+const Variance = z.object({ squares: z.number(), freedom: z.number() });
+/** A variance of logarithms, as a sum of squares and how many independent differences it was learnt from. */
+export type Variance = z.infer<typeof Variance>;
+
+/** How much one metric on one combination differs where nothing was changed: between boots of one build-id. */
+export const MetricNoise = z.object({
+  /** Between boots of one run, on one machine. */
+  boots: Variance,
+  /** Between the medians of runs, on one machine. */
+  runs: Variance,
+});
+export type MetricNoise = z.infer<typeof MetricNoise>;

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { plainMessage } from './plain-issue.js';
 
 /** One thing that is wrong, where, and what to do about it. */
 export const ProblemItem = z.object({
@@ -60,7 +59,7 @@ export function problemItems(error: z.ZodError): ProblemItem[] {
     const shown = keys.slice(0, PROBLEMS_MAX - items.length);
     left += keys.length - shown.length;
     for (const key of shown) {
-      if (key === null) items.push({ path, message: plainMessage(issue) });
+      if (key === null) items.push({ path, message: issue.message });
       else items.push(unknownField(path, echoed(key)));
     }
   }

@@ -1,9 +1,7 @@
-import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   effectiveTimeouts,
-  KERNEL_CONFIGS,
   LOG_LINE_MAX,
   mayMove,
   problemItems,
@@ -20,7 +18,7 @@ const errorsOf = (value: unknown) => {
 describe('RunSpec', () => {
   it('fills in defaults', () => {
     expect(RunSpec.parse({ name: 'x', builds: [{ name: 'patched', series: ['bundled'] }] })).toMatchObject({
-      suites: ['p2p-functional', 'p2p-perf'],
+      suites: [],
       machines: {},
       priority: 50,
       timeouts: {},
@@ -43,39 +41,45 @@ describe('RunSpec', () => {
 describe('suites by build and machine', () => {
   const builds = [{ name: 'a', series: [], suites: ['p2p-perf', 'kunit'] }];
   it('are suites of the run', () => {
-    expect(errorsOf({ name: 'x', builds, suiteMachines: { 'hmm-tests': {} } })).toEqual([
+    expect(errorsOf({ name: 'x', builds, suites: ['p2p-perf'], suiteMachines: { 'hmm-tests': {} } })).toEqual([
       { path: 'builds.0.suites.1', message: 'the run has no suite "kunit"; add it to suites' },
       { path: 'suiteMachines.hmm-tests', message: 'the run has no suite "hmm-tests"; add it to suites' },
     ]);
+    // Which suites the farm runs by default is not known here.
+    expect(errorsOf({ name: 'x', builds })).toEqual([]);
+    expect(errorsOf({ name: 'x', builds, suites: [] })[0]).toMatchObject({ path: 'suites' });
     expect(errorsOf({ name: 'x', builds, suites: ['p2p-perf', 'kunit'], suiteMachines: { kunit: {} } })).toEqual([]);
   });
 });
 
 describe('effectiveTimeouts', () => {
   const suites = [{ timeoutSeconds: 300 }, { timeoutSeconds: 3600 }];
-  it('gives a debug kernel longer to boot, and an attempt what its suites may take', () => {
-    expect(effectiveTimeouts({}, 'peerlab', [])).toEqual({ bootSeconds: 300, attemptSeconds: 1800 });
-    expect(effectiveTimeouts({}, 'peerlab', suites)).toEqual({ bootSeconds: 300, attemptSeconds: 4800 });
-    expect(effectiveTimeouts({}, 'debug', suites)).toEqual({ bootSeconds: 900, attemptSeconds: 6600 });
+  it('gives a slow kernel longer to boot, and an attempt what its suites may take', () => {
+    expect(effectiveTimeouts({}, 1, [])).toEqual({ bootSeconds: 300, attemptSeconds: 1800 });
+    expect(effectiveTimeouts({}, 1, suites)).toEqual({ bootSeconds: 300, attemptSeconds: 4800 });
+    expect(effectiveTimeouts({}, 3, suites)).toEqual({ bootSeconds: 900, attemptSeconds: 6600 });
   });
   it('leaves what a person has set', () => {
     const given = { bootSeconds: 60, attemptSeconds: 120 };
-    expect(effectiveTimeouts(given, 'debug', suites)).toEqual(given);
+    expect(effectiveTimeouts(given, 3, suites)).toEqual(given);
   });
 });
 
-it('knows the kernel configurations that there are', () => {
-  const files = readdirSync(new URL('../../../../../kernel/config/', import.meta.url));
-  expect(files.map((file) => file.replace('.config', '')).toSorted()).toEqual([...KERNEL_CONFIGS].toSorted());
-});
-
 describe('whyNotSelected', () => {
-  const machine = { name: 'v-switch', labels: { lab: 'virtual' }, paths: [{ kind: 'BUS_ADDR' as const }] };
+  const machine = {
+    name: 'v-switch',
+    labels: { lab: 'virtual' },
+    paths: [{ kind: 'BUS_ADDR' as const, combination: { hash: 'a'.repeat(64) } }],
+  };
   it('says which condition fails', () => {
     expect(whyNotSelected({}, machine)).toBeNull();
     expect(whyNotSelected({ names: ['other'] }, machine)).toContain('other');
     expect(whyNotSelected({ labels: { lab: 'real' } }, machine)).toBe('has no label lab=real (it has lab=virtual)');
     expect(whyNotSelected({ paths: ['NOT_SUPPORTED'] }, machine)).toContain('NOT_SUPPORTED');
+    expect(whyNotSelected({ combinations: ['a'.repeat(64)] }, machine)).toBeNull();
+    expect(whyNotSelected({ combinations: ['b'.repeat(64)] }, machine)).toBe(
+      'has no pair of the combination bbbbbbbbbbbb',
+    );
   });
 });
 

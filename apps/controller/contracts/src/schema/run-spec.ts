@@ -29,11 +29,24 @@ const SelectedLabels = Labels.refine((labels) => Object.keys(labels).length <= S
   error: `at most ${SELECTED_LABELS_MAX} labels`,
 });
 
+/** Combinations that a selection may name. */
+const SELECTED_COMBINATIONS_MAX = 500;
+
 export const MachineSelection = z.strictObject({
   /** Empty or absent means any. All given conditions must hold. */
   names: z.array(Name).max(2000).optional().describe('only these machines; none named = any'),
   labels: SelectedLabels.optional().describe('only machines with all of these labels'),
-  paths: z.array(PathKind).min(1).optional().describe('only machines whose peer path is of one of these kinds'),
+  paths: z
+    .array(PathKind)
+    .min(1)
+    .optional()
+    .describe('only provider and client pairs whose path is of one of these kinds'),
+  combinations: z
+    .array(Sha256)
+    .min(1)
+    .max(SELECTED_COMBINATIONS_MAX)
+    .optional()
+    .describe('only pairs of these hardware combinations, by their hashes'),
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
@@ -55,22 +68,6 @@ export const BuildSpec = z
     error: 'give either series (an empty list is the untouched base) or bundle (the content key of an uploaded one)',
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
-
-/** Suites that a bundle made from this farm's kernel/ may have. What a bundle lacks is skipped with that reason. */
-export const SUITES = [
-  'p2p-functional',
-  'p2p-perf',
-  'p2p-rdma',
-  'p2p-soak',
-  'hmm-tests',
-  'hmm-tests-coherent',
-  'mm-kselftest',
-  'kunit',
-] as const;
-/** Kernel configurations of kernel/config. */
-export const KERNEL_CONFIGS = ['peerlab', 'debug'] as const;
-/** What a run asks for that names no suites. */
-export const DEFAULT_SUITES = ['p2p-functional', 'p2p-perf'] as const;
 
 /** Limits as a person may set them; `effectiveTimeouts` gives those that are not set. */
 export const Timeouts = z.strictObject({
@@ -95,22 +92,21 @@ export type EffectiveTimeouts = z.infer<typeof EffectiveTimeouts>;
 
 /** A machine under software emulation beside a kernel build has been seen to take four minutes. */
 const BOOT_SECONDS = 300;
-/** How many times longer a kernel boots with this configuration; 1 when not named. */
-const BOOT_FACTOR: Readonly<Record<string, number>> = { debug: 3 };
 /** First boot and two more after crashes; a crash loop may run into the limit. */
 const BOOTS_PER_ATTEMPT = 3;
 const LEAST_ATTEMPT_SECONDS = 1800;
 
 /**
- * The limits of one attempt, in seconds. What the run does not say follows from the kernel's
- * configuration and from the limits that its suites set themselves.
+ * The limits of one attempt, in seconds. What the run does not say follows from the limits that its suites set
+ * themselves.
+ * @param bootFactor how many times longer the kernel's configuration boots than the fastest one
  */
 export function effectiveTimeouts(
   given: Timeouts,
-  config: string,
+  bootFactor: number,
   suites: readonly { timeoutSeconds: number }[],
 ): EffectiveTimeouts {
-  const bootSeconds = given.bootSeconds ?? Math.min(3600, BOOT_SECONDS * (BOOT_FACTOR[config] ?? 1));
+  const bootSeconds = given.bootSeconds ?? Math.min(3600, Math.round(BOOT_SECONDS * bootFactor));
   const needed = BOOTS_PER_ATTEMPT * bootSeconds + suites.reduce((sum, { timeoutSeconds }) => sum + timeoutSeconds, 0);
   return {
     bootSeconds,
@@ -130,13 +126,17 @@ export const RunSpec = z
       .array(Name)
       .min(1)
       .max(32)
-      .default([...DEFAULT_SUITES])
-      .describe('what to run on each kernel'),
+      .default(() => [])
+      .describe('what to run on each kernel; without it what the farm runs by default'),
     suiteMachines: z
       .record(Name, MachineSelection)
       .optional()
       .describe('suites that run only on those of the run’s machines that also match here'),
     machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+    pairs: z
+      .enum(['distinct', 'all'])
+      .optional()
+      .describe('provider and client pairs of a machine: one of each combination (distinct, the default), or all'),
     priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
     repeat: z
       .number()
@@ -157,28 +157,36 @@ export const RunSpec = z
           message: `the name "${build.name}" is used twice`,
         });
       seen.add(build.name);
-      build.suites?.forEach((suite, at) => {
-        if (!spec.suites.includes(suite)) {
-          const message = `the run has no suite "${suite}"; add it to suites`;
-          context.addIssue({ code: 'custom', path: ['builds', index, 'suites', at], message });
-        }
-      });
     });
-    for (const suite of Object.keys(spec.suiteMachines ?? {})) {
-      if (spec.suites.includes(suite)) continue;
-      const message = `the run has no suite "${suite}"; add it to suites`;
-      context.addIssue({ code: 'custom', path: ['suiteMachines', suite], message });
-    }
+    // Where the farm's own choice is asked for, this is checked when that is known.
+    if (spec.suites.length === 0) return;
+    for (const { path, message } of unknownSuites(spec)) context.addIssue({ code: 'custom', path, message });
   });
 export type RunSpec = z.infer<typeof RunSpec>;
 /** As written, before defaults are filled in. */
 export type RunSpecInput = z.input<typeof RunSpec>;
 
+/** Suites that builds and selections of a run name, but not the run itself. */
+export function unknownSuites(
+  spec: Pick<RunSpec, 'suites' | 'suiteMachines'> & { builds: readonly Pick<BuildSpec, 'suites'>[] },
+): { path: (string | number)[]; message: string }[] {
+  const own = new Set(spec.suites);
+  const named = [
+    ...spec.builds.flatMap(({ suites }, index) =>
+      (suites ?? []).map((suite, at) => ({ suite, path: ['builds', index, 'suites', at] })),
+    ),
+    ...Object.keys(spec.suiteMachines ?? {}).map((suite) => ({ suite, path: ['suiteMachines', suite] })),
+  ];
+  return named
+    .filter(({ suite }) => !own.has(suite))
+    .map(({ suite, path }) => ({ path, message: `the run has no suite "${suite}"; add it to suites` }));
+}
+
 /** The parts of a machine that selection looks at. */
 export interface SelectableMachine {
   name: string;
   labels: Labels;
-  paths: readonly { kind: PathKind }[];
+  paths: readonly { kind: PathKind; combination: { hash: string } }[];
 }
 
 const nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
@@ -202,6 +210,10 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
   const wanted = selection.paths;
   if (wanted !== undefined && !machine.paths.some((path) => wanted.includes(path.kind))) {
     return `has no path of kind ${wanted.join(' or ')}`;
+  }
+  const { combinations } = selection;
+  if (combinations !== undefined && !machine.paths.some(({ combination }) => combinations.includes(combination.hash))) {
+    return `has no pair of the combination ${fewOf(combinations.map((hash) => hash.slice(0, 12)))}`;
   }
   return null;
 }

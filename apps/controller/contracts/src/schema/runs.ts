@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { AttemptSummary } from './attempts.js';
+import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { BuildEstimate } from './expected-start.js';
 import { Name } from './ids.js';
+import { DevicePair } from './paths.js';
 import { RunSpec } from './run-spec.js';
 import { JobState, RunState } from './states.js';
 import { Time } from './time.js';
@@ -86,6 +88,10 @@ export const JobView = z.object({
   verdict: Verdict.nullable(),
   machine: Name.nullable(),
   combination: Combination.nullable(),
+  /** The devices that it tests; null for builds. */
+  pair: DevicePair.nullable(),
+  /** Null without `repeat`. */
+  boot: BootNumber.nullable().default(null),
   /** Why it does not run yet, in words with numbers; null once it runs. */
   waiting: z.string().nullable(),
   /** When it is expected to end, milliseconds from now; null if ended or unknown. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BuildEstimate, ExpectedStart } from './expected-start.js';
 import { Name } from './ids.js';
-import { PathKind } from './paths.js';
+import { DevicePair, PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
 
 export const TemplateView = z.object({ name: Name, description: z.string(), yaml: z.string() });
@@ -41,6 +41,7 @@ export const SubmissionReport = z.object({
       machine: Name,
       combination: z.string(),
       pathKind: PathKind,
+      pair: DevicePair,
       suites: z.array(Name),
       /** How often it is booted, in turns with the other builds. */
       boots: z.number().int().positive(),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
+import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
@@ -73,6 +75,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
     manifest: BundleManifest,
     bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
     cached: z.boolean(),
+    /** The recipe of the agent's catalogue that it was built by; absent where the agent does not tell. */
+    recipe: Sha256.optional(),
   }),
   z.object({ type: z.literal('build-failed'), error: BuildError }),
   z.object({
@@ -130,6 +134,8 @@ export const Work = z.discriminatedUnion('kind', [
     manifest: BundleManifest,
     suites: z.array(SuiteEntry).max(LIST_MAX),
     path: PeerPath,
+    /** The machine's other providers: some tests need two. Older controllers do not say. */
+    otherProviders: z.array(PeerPath.shape.provider.shape.address).max(PATH_ENDS_MAX).optional(),
     /** Random per participant; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,
@@ -213,6 +219,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     buildSlots: z.number().int().nonnegative(),
     /** Concurrent test jobs it takes on; null = as many as it has machines. */
     testSlots: z.number().int().positive().nullable().default(null),
+    /** What it can build. Agents that build nothing, and older ones, do not say. */
+    catalogue: Catalogue.optional(),
   }),
   AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),

@@ -44,12 +44,15 @@ export async function noteChanges(queries: Queries, topics: readonly string[]): 
 
 /**
  * Forgets changes that are older than `keptSeconds`, except the newest of them, which says how far back the rest
- * goes. Changes of future transactions were brought by a copy of another cluster.
+ * goes. That one is of a transaction that began before all that run now, in any database of the cluster: every later
+ * snapshot is then known to include what was forgotten. Changes of future transactions were brought by a copy of
+ * another cluster.
  */
 export async function forgetChanges(queries: Queries, keptSeconds: number): Promise<void> {
   await queries.run(
     `delete from change where xact >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-       or xact < (select max(xact) from change where at < clock_timestamp() - make_interval(secs => $1))`,
+       or xact < (select max(xact) from change where at < clock_timestamp() - make_interval(secs => $1)
+         and xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)`,
     [keptSeconds],
   );
 }

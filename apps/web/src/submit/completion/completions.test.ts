@@ -8,6 +8,7 @@ import { type Known } from './known.js';
 
 const known: Known = {
   suites: ['p2p-functional', 'p2p-perf', 'kunit'].map((name) => ({ name })),
+  defaultSuites: ['p2p-functional', 'p2p-perf'],
   machines: [{ name: 'v-switch', detail: 'idle' }, { name: '7th' }],
   labels: new Map([['lab', ['virtual', 'true']]]),
   configs: [{ name: 'peerlab' }, { name: 'debug' }],
@@ -37,7 +38,7 @@ function take(marked: string, label: string): string {
   return `${next.slice(0, caret)}▮${next.slice(caret)}`;
 }
 
-const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'priority', 'repeat', 'timeouts'];
+const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'pairs', 'priority', 'repeat', 'timeouts'];
 
 describe('keys', () => {
   it('of the run, in its order, without those given before or after', () => {
@@ -45,6 +46,7 @@ describe('keys', () => {
     expect(at('name: x\n▮\nbuilds: []\nsuites: [kunit]\n').labels).toEqual([
       'suiteMachines',
       'machines',
+      'pairs',
       'priority',
       'repeat',
       'timeouts',
@@ -67,9 +69,9 @@ describe('keys', () => {
 
   it('of maps within, also when what follows is given', () => {
     expect(at('timeouts:\n  ▮\n  bootSeconds: 20\n').labels).toEqual(['attemptSeconds']);
-    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels']);
+    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels', 'combinations']);
     expect(at('suites: [kunit]\nsuiteMachines:\n  ▮').labels).toEqual(['kunit']);
-    expect(at('suiteMachines:\n  kunit:\n    na▮').labels).toEqual(['names', 'labels', 'paths']);
+    expect(at('suiteMachines:\n  kunit:\n    na▮').labels).toEqual(['names', 'labels', 'paths', 'combinations']);
     expect(at('machines:\n  labels:\n    ▮').labels).toEqual(['lab']);
   });
 

@@ -1,4 +1,4 @@
-import { DEFAULT_SUITES, RunSpec } from '@peerlab/contracts';
+import { RunSpec } from '@peerlab/contracts';
 import type { z } from 'zod';
 import type { FieldPath } from '../form-model.js';
 import { knownNames, type Known, type Named } from './known.js';
@@ -102,7 +102,7 @@ function afterKey(schema: z.core.$ZodType, isWithinBraces: boolean, indent: numb
 function namesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   const last = path.at(-1);
   if (last === 'labels') return knownNames(known, 'label');
-  return path.length === 1 && last === 'suiteMachines' ? suitesOfRun(cursor) : [];
+  return path.length === 1 && last === 'suiteMachines' ? suitesOfRun(cursor, known) : [];
 }
 
 function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
@@ -110,7 +110,7 @@ function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
   const [last, parent, grand] = path.toReversed();
   if (typeof last === 'number') {
     if (parent === 'names') return knownNames(known, 'machine');
-    if (parent === 'suites') return grand === undefined ? knownNames(known, 'suite') : suitesOfRun(cursor);
+    if (parent === 'suites') return grand === undefined ? knownNames(known, 'suite') : suitesOfRun(cursor, known);
   }
   if (parent === 'labels' && typeof last === 'string') return knownNames(known, 'label', last);
   if (last === 'config') return knownNames(known, 'config');
@@ -119,9 +119,9 @@ function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
 }
 
 /** A build or a selection by suite may only name suites of the run. */
-function suitesOfRun(cursor: Cursor): Named[] {
+function suitesOfRun(cursor: Cursor, known: Known): Named[] {
   const listed = cursor.listAt(['suites']);
-  return (listed.length > 0 ? listed : DEFAULT_SUITES).map((name) => ({ name, about: 'a suite of this run' }));
+  return (listed.length > 0 ? listed : known.defaultSuites).map((name) => ({ name, about: 'a suite of this run' }));
 }
 
 function valueOption({ name, detail = '', about }: Named): Completion {

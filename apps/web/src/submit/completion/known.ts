@@ -1,4 +1,4 @@
-import { KERNEL_CONFIGS, SUITES, type BuildSummary, type MachineSummary } from '@peerlab/contracts';
+import { defaultSuites, type BuildSummary, type Catalogue, type MachineSummary } from '@peerlab/contracts';
 
 /** A name that can be completed, with a description. */
 export interface Named {
@@ -10,6 +10,8 @@ export interface Named {
 /** Names of this farm's machines, labels, configs and bundles, which are not in the schema. */
 export interface Known {
   suites: readonly Named[];
+  /** Names of those that a run gets that names none. */
+  defaultSuites: readonly string[];
   machines: readonly Named[];
   /** Values by label that some machine has. */
   labels: ReadonlyMap<string, readonly string[]>;
@@ -17,8 +19,9 @@ export interface Known {
   bundles: readonly Named[];
 }
 
-/** Names that a run can use, from the farm's machines and its newest builds. */
+/** Names that a run can use, from what the farm can build, its machines and its newest builds. */
 export function knownOf(
+  catalogue: Catalogue,
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
   builds: readonly BuildSummary[],
 ): Known {
@@ -28,14 +31,15 @@ export function knownOf(
     if (!values.includes(value)) labels.set(key, [...values, value]);
   }
   return {
-    suites: SUITES.map((name) => ({ name })),
+    suites: catalogue.suites.map(({ name, about }) => ({ name, about })),
+    defaultSuites: defaultSuites(catalogue),
     machines: machines.map(({ name, observed, paths }) => {
       const kind = paths[0]?.kind;
       return { name, detail: kind === undefined ? observed : `${observed} · ${kind}` };
     }),
     labels,
     configs: namedOnce([
-      ...KERNEL_CONFIGS.map((name) => ({ name })),
+      ...catalogue.configs.map(({ name, about }) => ({ name, about })),
       ...builds.flatMap(({ manifest }) => (manifest === null ? [] : [{ name: manifest.config.name }])),
     ]),
     bundles: namedOnce(
@@ -49,7 +53,12 @@ export function knownOf(
   };
 }
 
-const namedOnce = (all: readonly Named[]): Named[] => [...new Map(all.map((each) => [each.name, each])).values()];
+/** Each name once, as it stands first. */
+function namedOnce(all: readonly Named[]): Named[] {
+  const byName = new Map<string, Named>();
+  for (const each of all) if (!byName.has(each.name)) byName.set(each.name, each);
+  return [...byName.values()];
+}
 
 /** Names of a kind; for labels their keys, or the values of the given label. */
 export function knownNames(

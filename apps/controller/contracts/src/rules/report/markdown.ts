@@ -78,8 +78,9 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 }
 
 function matrix({ suites, matrix: rows }: RunReport): string {
+  const isRepeated = rows.some(({ boots }) => boots > 1);
   return markdownTable(
-    ['machine', 'topology', 'path', 'IOMMU', 'build', 'config', ...suites, 'verdict'],
+    ['machine', 'topology', 'path', 'IOMMU', 'build', 'config', ...(isRepeated ? ['boots'] : []), ...suites, 'verdict'],
     rows.map((row) => [
       row.machine,
       row.topology,
@@ -87,6 +88,7 @@ function matrix({ suites, matrix: rows }: RunReport): string {
       row.iommu,
       row.build,
       row.config,
+      ...(isRepeated ? [String(row.boots)] : []),
       ...suites.map((suite) => countsText(row.suites.get(suite))),
       row.verdict ?? 'running',
     ]),

@@ -1,7 +1,8 @@
 import type { Grid } from '../../schema/grid.js';
+import type { MetricNoise } from '../../schema/metric.js';
 import { medianOf, type Boot } from '../significance/boots.js';
 import { judgeMetrics, type Judgement, type MetricSides } from '../significance/judge.js';
-import { NO_NOISE } from '../significance/noise.js';
+import { NO_NOISE, noisier } from '../significance/noise.js';
 
 /** Where a result was obtained: one column of the grid. */
 export interface Place {
@@ -110,6 +111,9 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
     });
   const valuesOf = (suite: string, name: string | null): Values | undefined =>
     grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.values;
+  const hash = grid.columns[measured[0] ?? -1]?.combination.hash ?? '';
+  const noiseOf = (suite: string, name: string | null): MetricNoise =>
+    grid.metrics.find((metric) => metric.suite === suite && metric.name === name)?.noise[hash] ?? NO_NOISE;
   const rows = grid.metrics.flatMap(({ suite, name, unit, better, values }) => {
     const fallback = counterpart(name, 'fallback');
     const ofRam = valuesOf(suite, counterpart(name, 'ram'));
@@ -129,7 +133,14 @@ function ofMachine(grid: Grid, places: readonly Place[], machine: string): Unjud
         sides:
           isBase || before.length === 0
             ? null
-            : { better, a: before, b: boots, noise: NO_NOISE, isSameKernel: isBaseKernel(build) },
+            : {
+                better,
+                a: before,
+                b: boots,
+                // An alias is compared with the fallback: the noisier of the two.
+                noise: noisier(noiseOf(suite, name), noiseOf(suite, name.includes('.alias') ? fallback : name)),
+                isSameKernel: isBaseKernel(build),
+              },
       };
     });
     return own.some((value) => value !== null) ? [{ name, unit, better, values: own }] : [];

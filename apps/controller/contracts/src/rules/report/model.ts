@@ -1,13 +1,17 @@
 import { type Verdict, VERDICT_TABLE } from '../../schema/verdict.js';
 import { bySeverity } from '../verdict.js';
 import { isVirtual } from '../combination.js';
+import { foldBoots } from '../fold-boots.js';
+import { placeNames } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
-import type { Grid } from '../../schema/grid.js';
+import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
 import type { RunDetail } from '../../schema/runs.js';
 
 export interface MatrixRow extends Place {
   verdict: Verdict | null;
+  /** Boots of the build on the machine. */
+  boots: number;
   /** By suite; absent where the suite did not run. */
   suites: Map<string, Partial<Record<Verdict, number>>>;
 }
@@ -43,7 +47,7 @@ export interface RunReport {
   slowest: { suite: string; test: string; place: string; durationMs: number }[];
   /** How many tests have a duration. */
   timed: number;
-  /** Attempt by place, as findings and skips name the places. */
+  /** Attempt by place, as findings and skips name the places; of several boots that with the worst verdict. */
   attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
   failures: { build: string; machine: string | null; class: string; message: string }[];
@@ -56,18 +60,22 @@ export interface RunReport {
 const SLOWEST_MAX = 10;
 
 /** Everything that a run showed, arranged for people. Pure. */
-export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly MachineSummary[]): RunReport {
+export function reportOfRun(run: RunDetail, source: Grid, machines: readonly MachineSummary[]): RunReport {
+  const { grid, bootsOf } = foldBoots(source);
   const topology = new Map(machines.map(({ name, labels }) => [name, labels['topology'] ?? '']));
-  const places = grid.columns.map(
-    ({ machine, combination: { identity }, build }): Place => ({
-      machine: machine ?? '?',
-      topology: topology.get(machine ?? '') ?? '',
-      pathKind: identity.pathKind,
-      iommu: identity.platform.iommu,
-      build: build.name,
-      config: build.config ?? '?',
-    }),
-  );
+  const placeOf = ({ machine, combination: { identity }, build }: GridColumn, name: string): Place => ({
+    machine: name,
+    topology: topology.get(machine ?? '') ?? '',
+    pathKind: identity.pathKind,
+    iommu: identity.platform.iommu,
+    build: build.name,
+    config: build.config ?? '?',
+  });
+  const placesOf = (columns: readonly GridColumn[]): Place[] => {
+    const names = placeNames(columns);
+    return columns.map((column, at) => placeOf(column, names[at] ?? '?'));
+  };
+  const places = placesOf(grid.columns);
   const builds = new Map(
     grid.columns.map(({ build: { name, release, config } }) => [name, { name, release, config: config ?? '?' }]),
   );
@@ -85,7 +93,10 @@ export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly Machi
     },
     builds: [...builds.values()],
     suites: [...new Set(grid.rows.map(({ suite }) => suite))],
-    matrix: places.map((place, column) => matrixRow(grid, place, column)),
+    matrix: places.map((place, column) => ({
+      ...matrixRow(grid, place, column),
+      boots: bootsOf[column]?.length ?? 1,
+    })),
     ...groupResults(grid, places),
     ...slowestOf(grid, places),
     attempts: Object.fromEntries(
@@ -98,12 +109,12 @@ export function reportOfRun(run: RunDetail, grid: Grid, machines: readonly Machi
       const failure = attempts.at(-1)?.failure;
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
     }),
-    machines: machineMetrics(grid, places),
+    machines: machineMetrics(source, placesOf(source.columns)),
     isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
 }
 
-function matrixRow(grid: Grid, place: Place, column: number): MatrixRow {
+function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'boots'> {
   const suites: MatrixRow['suites'] = new Map();
   for (const cell of grid.cells) {
     const suite = grid.rows[cell.row]?.suite;

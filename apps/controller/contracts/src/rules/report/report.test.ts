@@ -28,6 +28,7 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
       config: 'debug',
     },
     machine,
+    pair: null,
     runId: uuid,
     runName: 'r',
     jobId: uuid,
@@ -36,6 +37,8 @@ function column(machine: string, build: string, dmaAlias: boolean): Grid['column
     verdict: 'fail',
     at: null,
     logLines: {},
+    boot: null,
+    busy: null,
   };
 }
 
@@ -46,6 +49,7 @@ const metric = (name: string, ...values: (number | null)[]): Grid['metrics'][num
   name,
   unit: 'ns/page',
   better: 'lower',
+  noise: {},
   values: values.map((median) => (median === null ? null : measured(median))),
 });
 const cell = (
@@ -63,6 +67,7 @@ const grid: Grid = {
     { suite: 'kunit', test: '(suite)', verdicts: '' },
   ],
   notes: [],
+  proofs: [],
   cells: [
     cell(0, 0, 'skip', 'kernel lacks it'),
     cell(1, 0, 'skip', 'kernel lacks it'),

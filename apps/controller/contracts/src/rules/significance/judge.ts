@@ -1,7 +1,8 @@
 import type { WhyUnclear } from '../../schema/compare.js';
+import type { MetricNoise } from '../../schema/metric.js';
 import { effectOf, type Effect } from './effect.js';
 import { BOOTS_MIN, leastP, LEVEL, moreBootsNeeded, RELEVANCE, type Boot, type Shares } from './boots.js';
-import { noiseFloor, noiseOfSides, noiseP, pairNoise, type MetricNoise } from './noise.js';
+import { noiseFloor, noiseOfSides, noiseP, pairNoise } from './noise.js';
 import { adjustedPValues, type Deal } from './permutation.js';
 
 /** One metric of a page: the boots of both sides, and what is known of its noise. */

@@ -1,22 +1,9 @@
+import type { MetricNoise, Variance } from '../../schema/metric.js';
 import type { Boot } from './boots.js';
 
 /** A stored boot of a known kernel. */
 export interface StoredBoot extends Boot {
   buildId: string;
-}
-
-/** A variance of logarithms, and of how many independent differences it was learnt. */
-interface Variance {
-  squares: number;
-  freedom: number;
-}
-
-/** How much one metric on one combination differs where nothing was changed: between boots of one build-id. */
-export interface MetricNoise {
-  /** Between boots of one run, on one machine. */
-  boots: Variance;
-  /** Between the medians of runs, on one machine. */
-  runs: Variance;
 }
 
 export const NO_NOISE: MetricNoise = { boots: { squares: 0, freedom: 0 }, runs: { squares: 0, freedom: 0 } };
@@ -46,6 +33,13 @@ export function learnNoise(boots: readonly StoredBoot[]): MetricNoise {
   }
   return noise;
 }
+
+/** The noisier of two metrics that are compared with each other, by what differs between boots. */
+export function noisier(one: MetricNoise, other: MetricNoise): MetricNoise {
+  return varianceOf(one.boots) >= varianceOf(other.boots) ? one : other;
+}
+
+const varianceOf = ({ squares, freedom }: Variance): number => (freedom === 0 ? 0 : squares / freedom);
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;

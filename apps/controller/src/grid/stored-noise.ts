@@ -1,9 +1,9 @@
 import { learnNoise, type MetricNoise, type StoredBoot } from '@peerlab/contracts';
 import { columnsOf, integer, pick, text, uuid } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { IS_TESTED } from '../grid/tested-jobs.js';
+import { IS_TESTED } from './tested-jobs.js';
 import { Measurement } from '../schema/results.js';
-import { bootsOf, metricKey, type MetricKey, type SideMetric } from './compare-metrics.js';
+import { bootsOf, metricKey, type MetricKey, type SideMetric } from './measured-boots.js';
 
 /** Newest jobs whose boots teach the noise, of all combinations of an answer together. */
 const JOBS_MAX = 600;

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ABOUT_MAX, BOOT_FACTOR_MAX, type Catalogue, CatalogueConfig, cutText, Name } from '@peerlab/contracts';
+import { z } from 'zod';
+
+/** kernel/selftests/suites.json: suites.sh makes the entries of a bundle from the same file. */
+const SuitesFile = z.strictObject({
+  suites: z
+    .array(
+      z.strictObject({
+        name: Name,
+        about: z.string().max(ABOUT_MAX),
+        kind: z.enum(['functional', 'performance']),
+        default: z.boolean(),
+        /** Its file in the bundle's suites/. */
+        program: z.string().regex(/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,63}$/),
+        /** Passed to the program. */
+        options: z.array(z.string().regex(/^[!-~]{1,100}$/)).max(16),
+        /** Limits on an idle host. */
+        seconds: z.number().int().positive(),
+        testSeconds: z.number().int().positive(),
+      }),
+    )
+    .max(256),
+});
+
+const CONFIG = /^([a-z0-9-]{1,64})\.config$/;
+/** Comment lines at the start of a configuration, as far as they are looked at. */
+const HEADER_LINES = 10;
+
+/** What `# about: …` and `# boot factor: …` at the start of a configuration say. */
+function readConfig(name: string, text: string): CatalogueConfig {
+  const header = text.split('\n', HEADER_LINES).filter((line) => line.startsWith('#'));
+  const value = (field: string): string | undefined =>
+    header
+      .find((line) => line.startsWith(`# ${field}: `))
+      ?.slice(field.length + 4)
+      .trim();
+  const factor = Number(value('boot factor') ?? 1);
+  const bootFactor = factor >= 1 && factor <= BOOT_FACTOR_MAX ? factor : 1;
+  return { name, about: cutText(value('about') ?? '', ABOUT_MAX), bootFactor };
+}
+
+/** The suites and configurations of a kernel/ folder. Throws where it cannot be read. */
+export function readKernelCatalogue(kernelDir: string): Catalogue {
+  const { suites } = SuitesFile.parse(JSON.parse(readFileSync(join(kernelDir, 'selftests', 'suites.json'), 'utf8')));
+  const folder = join(kernelDir, 'config');
+  const configs = readdirSync(folder)
+    .toSorted()
+    .flatMap((file) => {
+      const name = CONFIG.exec(file)?.[1];
+      return name === undefined ? [] : [readConfig(name, readFileSync(join(folder, file), 'utf8'))];
+    });
+  return {
+    suites: suites.map(({ name, about, kind, default: isDefault }) => ({ name, about, kind, isDefault })),
+    configs,
+  };
+}

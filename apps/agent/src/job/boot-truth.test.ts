@@ -1,0 +1,301 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AttemptEvent } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
+import type { FakeMachine } from '../fake/fake-machine.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import { AttemptContext } from './attempt-context.js';
+import { FirmwareTime } from './firmware-time.js';
+import { MachineRecords } from './machine-record.js';
+import type { Pace } from './pace.js';
+import { whyNoPlainRoot } from './stages/flash.js';
+import { runTestJob } from './test-job.js';
+import { until } from '../timing.js';
+
+/** No finding without proof that the candidate was loaded: what a boot's failure is called, and what is done about it. */
+
+let folder: string;
+let lab: FakeLab;
+let fake: FakeMachine;
+let records: MachineRecords;
+let spool: AttemptSpool;
+let attempts = 0;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'peerlab-test-truth-'));
+  records = new MachineRecords(folder);
+  attempts = 0;
+});
+afterEach(async () => {
+  await fake.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function setUp(options: FakeLabOptions = {}): Promise<void> {
+  lab = await startFakeLab(folder, { bootSeconds: 1, ...options });
+  fake = lab.fake;
+}
+
+/** A reset ends a kernel that hangs on its way down. */
+function resetEndsTheHang(): void {
+  const { power } = fake;
+  Object.assign(lab.machine, {
+    power: {
+      ...power,
+      reset: async () => {
+        fake.wayDown = 'boots';
+        await power.reset();
+      },
+    },
+  });
+}
+
+type Finished = Extract<AttemptEvent, { type: 'finished' }>;
+
+async function runAttempt(pace: Partial<Pace> = {}): Promise<Finished & { events: AttemptEvent[]; notes: string }> {
+  attempts += 1;
+  const assignment = { ...lab.assign(), fence: 6 + attempts };
+  spool = AttemptSpool.create(join(folder, `spool-${attempts}`), assignment);
+  const lease = { check: () => undefined };
+  const stop = new AbortController().signal;
+  const paced = { ...FAKE_PACE, firmwareMs: 300, ...pace };
+  await runTestJob(
+    new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, paced, stop, lease, records),
+  );
+  const events = spool
+    .file('events')
+    .read(0, 10_000, 1e9)
+    .flatMap((entry) => ('event' in entry ? [entry.event] : []));
+  const notes = spool
+    .file('agent')
+    .read(0, 100_000, 1e9)
+    .flatMap((entry) => ('text' in entry ? [entry.text] : []))
+    .join('\n');
+  const finished = events.find((event) => event.type === 'finished');
+  if (finished?.type !== 'finished') throw new Error('the attempt did not finish');
+  return { ...finished, events, notes };
+}
+
+/** The farm's own result of the boot; null = it says nothing about the candidate. */
+const bootResult = (events: readonly AttemptEvent[]): string | null =>
+  events.flatMap((event) =>
+    event.type === 'result' && event.result.test === 'boot' ? [event.result.status] : [],
+  )[0] ?? null;
+
+describe('a candidate that nothing proves to have been loaded is not blamed', () => {
+  it('the default kernel hangs on its way down: the reset boots the candidate, which counts', async () => {
+    await setUp();
+    fake.wayDown = 'hangs';
+    resetEndsTheHang();
+    const { failure, restored, events, notes } = await runAttempt();
+    expect(failure).toBeNull();
+    expect(bootResult(events)).toBe('pass');
+    expect(restored).toBe(true);
+    expect(notes).toContain('the candidate came up after the reset');
+  });
+
+  it('the default kernel hangs on its way down, and the selection is lost: infrastructure', async () => {
+    await setUp();
+    fake.wayDown = 'hangs';
+    fake.ignoresSelection = true;
+    resetEndsTheHang();
+    const { failure, restored, events } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(failure?.message).toContain("neither GRUB's mark nor the candidate's first line is on the console");
+    expect(bootResult(events)).toBeNull();
+    expect(restored).toBe(true);
+    expect(fake.nextEntry).toBeNull();
+  });
+
+  it('GRUB does not see the selection: infrastructure that says so', async () => {
+    await setUp();
+    fake.ignoresSelection = true;
+    const { failure, events } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(failure?.message).toContain('the selection still stands');
+    expect(bootResult(events)).toBeNull();
+    expect(fake.nextEntry).toBeNull();
+  });
+
+  it('the default kernel crashes on its way down: infrastructure that names the crash', async () => {
+    await setUp();
+    fake.wayDown = 'crashes';
+    fake.ignoresSelection = true;
+    const { failure, events } = await runAttempt();
+    expect(failure?.class).toBe('infrastructure');
+    expect(failure?.message).toMatch(/the kernel before crashed on its way down: .*softlockup/);
+    expect(bootResult(events)).toBeNull();
+  });
+
+  it('there is no console: infrastructure that asks for one', async () => {
+    await setUp();
+    Object.assign(lab.machine, { console: null });
+    fake.candidateBoots = ['silent-reset'];
+    const { failure } = await runAttempt();
+    expect(failure?.class).toBe('infrastructure');
+    expect(failure?.message).toContain('configure console:');
+  });
+});
+
+describe('a candidate that finds no root file system', () => {
+  it('is the lab’s until a kernel of its configuration has come up there, and a finding then', async () => {
+    await setUp();
+    fake.candidateBoots = ['no-root'];
+    const first = await runAttempt();
+    expect(first.failure).toMatchObject({ class: 'infrastructure', stage: 'boot' });
+    expect(first.failure?.message).toContain('may lack a driver that the root of this machine needs');
+    expect(bootResult(first.events)).toBeNull();
+    fake.candidateBoots = ['up'];
+    expect((await runAttempt()).failure).toBeNull();
+    fake.candidateBoots = ['no-root'];
+    const third = await runAttempt();
+    expect(third.failure).toMatchObject({ class: 'provisioning', stage: 'boot' });
+    expect(bootResult(third.events)).toBe('fail');
+  });
+});
+
+describe('a selection that the loader does not clear', () => {
+  it('is cleared on the running candidate before anything reboots, and the machine is restored', async () => {
+    await setUp();
+    fake.keepsSelection = true;
+    const { failure, restored } = await runAttempt();
+    expect(failure).toBeNull();
+    expect(restored).toBe(true);
+    expect(fake.running).toBe('default');
+    expect(fake.nextEntry).toBeNull();
+  });
+
+  it('ends before the machine’s time is up; the crash stands, and the machine goes into quarantine', async () => {
+    await setUp({ bootSeconds: 60 });
+    fake.keepsSelection = true;
+    fake.candidateBoots = ['panic', 'panic', 'panic', 'panic', 'hang'];
+    const { failure, restored, notes } = await runAttempt({ recoverMs: 500, firmwareMs: 200, restoreMs: 3_000 });
+    expect(failure?.class).toBe('kernel-crash');
+    expect(restored).toBe(false);
+    expect(notes).toContain('GRUB takes the candidate at every boot');
+  });
+});
+
+describe('a machine that is booting', () => {
+  it('may answer with another host key, from its initramfs, and is waited for', async () => {
+    await setUp();
+    const { ssh } = fake;
+    const right = ssh.hostKeys;
+    const seen: number[] = [];
+    fake.answers.set('reboot', (channel) => {
+      fake.answers.delete('reboot');
+      channel.exit(0);
+      void (async () => {
+        fake.goDown();
+        ssh.answersAlways = true;
+        await ssh.changeHostKey();
+        const before = ssh.connectionCount;
+        await until('two refused connections', () => (ssh.connectionCount >= before + 2 ? true : undefined), {
+          everyMs: 5,
+          timeoutMs: 20_000,
+        });
+        seen.push(ssh.connectionCount - before);
+        ssh.answersAlways = false;
+        await ssh.changeHostKey(right);
+        await fake.reboot();
+      })();
+    });
+    const { failure, restored } = await runAttempt();
+    expect(failure).toBeNull();
+    expect(restored).toBe(true);
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('the time that the firmware takes', () => {
+  it('is learnt from each boot, and is the limit after five', async () => {
+    await setUp();
+    const allowance = (): number => new FirmwareTime('v-switch', 900_000, records, () => undefined).allowanceMs;
+    await runAttempt();
+    expect(records.read('v-switch').firmwareMs).toHaveLength(1);
+    expect(allowance()).toBe(900_000);
+    records.update('v-switch', { firmwareMs: [1, 2, 3, 4, 5] });
+    expect(allowance()).toBe(30_000);
+    records.update('v-switch', { firmwareMs: [100_000, 200_000, 150_000, 120_000, 110_000] });
+    expect(allowance()).toBe(300_000);
+  });
+});
+
+describe('a machine that', () => {
+  it('lost a device under the candidate is not called restored', async () => {
+    await setUp();
+    fake.onCandidateUp = () => {
+      fake.devices = fake.devices.slice(0, 1);
+    };
+    const { failure, restored, events } = await runAttempt();
+    expect(failure).toBeNull();
+    expect(restored).toBe(false);
+    const reasons = events.flatMap((event) =>
+      event.type === 'result' && event.result.test === 'restore' ? [event.result.reason] : [],
+    );
+    expect(reasons[0]).toMatch(/lost devices during the attempt: 0000:04:00\.0 1234:11e8; switch it off and on/);
+  });
+
+  it('gets it back by a time without power, where its power can do that', async () => {
+    await setUp();
+    const whole = fake.devices;
+    fake.onCandidateUp = () => {
+      fake.devices = whole.slice(0, 1);
+    };
+    fake.cycle = async () => {
+      fake.devices = whole;
+      await fake.reboot();
+    };
+    Object.assign(lab.machine, { power: fake.power });
+    const { restored, notes } = await runAttempt();
+    expect(restored).toBe(true);
+    expect(fake.resets).toBe(0);
+    expect(notes).toContain('once more after a time without power');
+  });
+
+  it.each([
+    ['secure-boot    1\nlockdown [none] integrity confidentiality', /Secure Boot is on/],
+    ['lockdown none [integrity] confidentiality', /locked down \(integrity\)/],
+  ])('refuses unsigned kernels is named before anything is written: %s', async (policy, message) => {
+    await setUp();
+    fake.bootPolicy = policy;
+    const { failure, restored } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'prepare' });
+    expect(failure?.message).toMatch(message);
+    expect(restored).toBe(true);
+    expect(fake.commands).not.toContain('grub-install');
+  });
+
+  it('was upgraded meanwhile names the package', async () => {
+    await setUp();
+    fake.onCandidateUp = () => {
+      fake.defaultBuildId = 'ab'.repeat(20);
+    };
+    fake.answers.set('package-log', (channel) => {
+      channel.write('2026-11-30 06:12:01 upgrade linux-image-amd64:amd64 6.1.158-1 6.1.162-1\n');
+      channel.exit(0);
+    });
+    const { restored, events } = await runAttempt();
+    expect(restored).toBe(false);
+    const details = events.flatMap((event) =>
+      event.type === 'kernel' && !event.sighting.proven ? [event.sighting.detail] : [],
+    );
+    expect(details[0]).toContain('2026-11-30 06:12:01 upgrade linux-image-amd64');
+  });
+});
+
+it.each([
+  ['/dev/vda1', true],
+  ['/dev/nvme0n1p3', true],
+  ['/dev/sdaa12', true],
+  ['/dev/nvme0n1p3[/root]', false],
+  ['/dev/mapper/rhel-root', false],
+  ['rpool/ROOT/ubuntu', false],
+  ['/dev/md127', false],
+  ['overlay', false],
+  ['', false],
+])('root on %j needs no initramfs: %s', (source, plain) => {
+  expect(whyNoPlainRoot(source) === null).toBe(plain);
+});

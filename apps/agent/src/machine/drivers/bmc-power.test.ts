@@ -1,0 +1,247 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { IpmiBmc, RedfishBmc } from '../bmc.js';
+import { adviceOf } from '../errors.js';
+import type { SwitchPace } from '../switched-power.js';
+import { createCommandPower } from './command-power.js';
+import { createIpmiPower } from './ipmi-power.js';
+import { type IpmiSim, startIpmiSim } from '../../testing/ipmi-sim.js';
+import { createRedfishPower } from './redfish-power.js';
+
+const PACE: SwitchPace = { pollMs: 10, reachMs: 20_000, againMs: 5_000, coldMs: 10 };
+
+let folder: string;
+const atEnd: (() => Promise<void>)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'peerlab-test-bmc-'));
+});
+afterEach(async () => {
+  for (const end of atEnd.splice(0)) await end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('IPMI, against a simulated BMC', () => {
+  let sim: IpmiSim;
+  const bmcOf = (change: Partial<IpmiBmc> = {}): IpmiBmc => ({
+    protocol: 'ipmi',
+    host: '127.0.0.1',
+    port: sim.port,
+    user: sim.user,
+    passwordFile: sim.passwordFile,
+    ...change,
+  });
+  beforeEach(async () => {
+    sim = await startIpmiSim(folder);
+    atEnd.push(() => sim.stop());
+  });
+
+  it('reads the state, resets what is on, switches on what is off, and cycles', async () => {
+    const power = createIpmiPower(bmcOf(), PACE);
+    expect(await power.state()).toBe('on');
+    await power.reset();
+    expect(sim.orders().join()).toContain('reset');
+    sim.setPower('0');
+    expect(await power.state()).toBe('off');
+    await power.reset();
+    expect(sim.power()).toBe('1');
+    await power.cycle?.();
+    expect(sim.power()).toBe('1');
+    expect(sim.orders().slice(-2)).toEqual(['power 0', 'power 1']);
+  });
+
+  it('names the remedy for a wrong password and for no answer, and shows no password', async () => {
+    const wrong = join(folder, 'wrong');
+    writeFileSync(wrong, 'another password');
+    const refused = await createIpmiPower(bmcOf({ passwordFile: wrong, cipherSuite: 3 }), PACE)
+      .state()
+      .catch((error: unknown) => adviceOf(error));
+    expect(refused).toContain(wrong);
+    expect(refused).not.toContain('another password');
+    await sim.stop();
+    atEnd.length = 0;
+    await expect(createIpmiPower(bmcOf({ cipherSuite: 3 }), PACE).state()).rejects.toThrow(/BMC 127\.0\.0\.1:\d+/);
+  }, 120_000);
+});
+
+/** A Redfish service with one system, as strict as real ones. */
+class RedfishService {
+  power: 'On' | 'Off' = 'On';
+  allowed: string[] | null = ['On', 'ForceOff', 'ForceRestart'];
+  /** In an ActionInfo of its own instead. */
+  byInfo = false;
+  systems = ['1'];
+  readonly orders: string[] = [];
+  readonly authorizations = new Set<string | undefined>();
+
+  serve(request: IncomingMessage, response: ServerResponse): void {
+    this.authorizations.add(request.headers.authorization);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const answer = this.#answer(request, Buffer.concat(chunks).toString());
+      response.writeHead(answer.status, { 'Content-Type': 'application/json' });
+      response.end(answer.body === null ? '' : JSON.stringify(answer.body));
+    });
+  }
+
+  #answer({ method, url = '', headers }: IncomingMessage, text: string): { status: number; body: object | null } {
+    if (headers.authorization !== `Basic ${Buffer.from('lab:a password').toString('base64')}`)
+      return { status: 401, body: null };
+    const system = `/redfish/v1/Systems/${this.systems[0]}`;
+    if (method === 'GET' && url === '/redfish/v1/Systems') {
+      return {
+        status: 200,
+        body: { Members: this.systems.map((id) => ({ '@odata.id': `/redfish/v1/Systems/${id}` })) },
+      };
+    }
+    const action = `${system}/Actions/ComputerSystem.Reset`;
+    if (method === 'GET' && url === system) {
+      const how = this.byInfo
+        ? { '@Redfish.ActionInfo': `${system}/ResetActionInfo` }
+        : this.allowed === null
+          ? {}
+          : { 'ResetType@Redfish.AllowableValues': this.allowed };
+      return {
+        status: 200,
+        body: { PowerState: this.power, Actions: { '#ComputerSystem.Reset': { target: action, ...how } } },
+      };
+    }
+    if (method === 'GET' && url === `${system}/ResetActionInfo`) {
+      return { status: 200, body: { Parameters: [{ Name: 'ResetType', AllowableValues: this.allowed }] } };
+    }
+    if (method === 'POST' && url === action) {
+      const { ResetType } = JSON.parse(text) as { ResetType: string };
+      if (this.allowed !== null && !this.allowed.includes(ResetType))
+        return { status: 400, body: { error: { message: 'not allowed' } } };
+      if (ResetType === 'On' && this.power === 'On') {
+        return {
+          status: 409,
+          body: { error: { '@Message.ExtendedInfo': [{ Message: 'The system is on already.' }] } },
+        };
+      }
+      this.orders.push(ResetType);
+      if (ResetType === 'ForceOff') this.power = 'Off';
+      if (ResetType === 'On' || ResetType === 'ForceOn' || (ResetType === 'PowerCycle' && this.power === 'Off'))
+        this.power = 'On';
+      return { status: 204, body: null };
+    }
+    return { status: 404, body: { error: { message: `no ${url}` } } };
+  }
+}
+
+describe('Redfish, against a service on loopback', () => {
+  let service: RedfishService;
+  const passwordFile = (): string => {
+    const file = join(folder, 'password');
+    writeFileSync(file, 'a password\n');
+    return file;
+  };
+  const listen = async (server: Server): Promise<number> => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    atEnd.push(() => new Promise((resolve) => server.close(() => resolve())));
+    return (server.address() as AddressInfo).port;
+  };
+  const bmcOf = async (change: Partial<RedfishBmc> = {}): Promise<RedfishBmc> => {
+    const port = await listen(createHttp((request, response) => service.serve(request, response)));
+    const bmc = {
+      protocol: 'redfish' as const,
+      url: `http://127.0.0.1:${port}`,
+      user: 'lab',
+      passwordFile: passwordFile(),
+    };
+    return { ...bmc, ...change };
+  };
+  beforeEach(() => {
+    service = new RedfishService();
+  });
+
+  it.each([false, true])(
+    'reads the state, resets, switches on and cycles; allowed values by an ActionInfo: %s',
+    async (byInfo) => {
+      service.byInfo = byInfo;
+      const power = createRedfishPower(await bmcOf(), PACE);
+      expect(await power.state()).toBe('on');
+      await power.reset();
+      expect(service.orders).toEqual(['ForceRestart']);
+      await power.cycle?.();
+      expect(service.orders).toEqual(['ForceRestart', 'ForceOff', 'On']);
+      service.power = 'Off';
+      await power.reset();
+      expect(service.power).toBe('On');
+      expect(service.orders.slice(3)).toEqual(['On']);
+    },
+  );
+
+  it('takes what the service allows, and says what that is when it is of no use', async () => {
+    service.allowed = ['ForceOff', 'ForceOn', 'PowerCycle'];
+    const power = createRedfishPower(await bmcOf(), PACE);
+    await power.reset();
+    expect(service.orders).toEqual(['PowerCycle']);
+    service.allowed = ['GracefulShutdown'];
+    await expect(power.reset()).rejects.toThrow('none of ForceRestart, PowerCycle is allowed (GracefulShutdown)');
+  });
+
+  it('asks which system is meant', async () => {
+    service.systems = ['Node1', 'Node2'];
+    const bmc = await bmcOf();
+    await expect(createRedfishPower(bmc, PACE).state()).rejects.toThrow('it has 2 systems (Node1, Node2)');
+    expect(await createRedfishPower({ ...bmc, system: 'Node1' }, PACE).state()).toBe('on');
+    await expect(createRedfishPower({ ...bmc, system: 'x' }, PACE).state()).rejects.toThrow('it has no system x');
+  });
+
+  it('sends the password to nobody but the holder of the pinned certificate', async () => {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const kind = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=bmc'.split(' ');
+    execFileSync('openssl', [...kind, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const server = createHttps({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) =>
+      service.serve(request, response),
+    );
+    const url = `https://127.0.0.1:${await listen(server)}`;
+    const pin = createHash('sha256')
+      .update(new X509Certificate(readFileSync(cert)).raw)
+      .digest('hex');
+    const bmc: RedfishBmc = { protocol: 'redfish', url, user: 'lab', passwordFile: passwordFile() };
+    expect(await createRedfishPower({ ...bmc, certificateSha256: pin }, PACE).state()).toBe('on');
+    service.authorizations.clear();
+    await expect(createRedfishPower({ ...bmc, certificateSha256: '0'.repeat(64) }, PACE).state()).rejects.toThrow(
+      'not the pinned one',
+    );
+    await expect(createRedfishPower(bmc, PACE).state()).rejects.toThrow(/self-signed certificate/);
+    expect(service.authorizations.size).toBe(0);
+  });
+
+  it('names file and user for a refusal, and never the password', async () => {
+    const bmc = await bmcOf({ user: 'somebody' });
+    const message = await createRedfishPower(bmc, PACE)
+      .state()
+      .catch((error: unknown) => (error as Error).message);
+    expect(message).toContain('is refused (401)');
+    expect(message).not.toContain('a password');
+  });
+});
+
+describe('commands of the lab', () => {
+  it('are run without a shell; the state is their last word', async () => {
+    const state = join(folder, 'state');
+    writeFileSync(state, 'on');
+    const write = (word: string): string[] => ['sh', '-c', 'printf %s "$1" > "$2"', 'sh', word, state];
+    const power = createCommandPower('m1', { on: write('on'), off: write('off'), state: ['cat', state] }, PACE);
+    await power.cycle?.();
+    expect(await power.state()).toBe('on');
+    writeFileSync(state, 'outlet 7: OFF\n');
+    expect(await power.state()).toBe('off');
+    await expect(createCommandPower('m1', { on: ['false'], off: ['false'] }, PACE).reset()).rejects.toThrow(
+      'the power command false of m1 exited with 1',
+    );
+    await expect(
+      createCommandPower('m1', { on: ['no-such-program'], off: ['no-such-program'] }, PACE).reset(),
+    ).rejects.toThrow('could not be run');
+  });
+});

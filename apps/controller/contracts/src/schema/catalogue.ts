@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { Name, Sha256 } from './ids.js';
+
+/** Suites and configurations that one agent may tell of; a dozen are usual. */
+export const CATALOGUE_SUITES_MAX = 256;
+export const CATALOGUE_CONFIGS_MAX = 64;
+/** Longest description of one of them, in characters. */
+export const ABOUT_MAX = 200;
+/** How many times longer than the fastest kernel one may boot. */
+export const BOOT_FACTOR_MAX = 20;
+
+/** A suite that the kernels of a builder bring with them. */
+export const CatalogueSuite = z.object({
+  name: Name,
+  about: z.string().max(ABOUT_MAX),
+  kind: z.enum(['functional', 'performance']),
+  /** A run that names no suites gets this one. */
+  isDefault: z.boolean(),
+});
+export type CatalogueSuite = z.infer<typeof CatalogueSuite>;
+
+/** A kernel configuration that a builder can build. */
+export const CatalogueConfig = z.object({
+  name: Name,
+  about: z.string().max(ABOUT_MAX),
+  /** How many times longer a kernel boots with it than with the fastest one. */
+  bootFactor: z.number().min(1).max(BOOT_FACTOR_MAX),
+});
+export type CatalogueConfig = z.infer<typeof CatalogueConfig>;
+
+/** What an agent can build and run, as it says itself when it connects. */
+export const Catalogue = z.object({
+  suites: z.array(CatalogueSuite).max(CATALOGUE_SUITES_MAX),
+  configs: z.array(CatalogueConfig).max(CATALOGUE_CONFIGS_MAX),
+  /**
+   * Digest of what goes into every kernel that it builds beside the series: its kernel/ folder, its base and its compiler.
+   * Absent from agents that do not tell.
+   */
+  recipe: Sha256.optional(),
+});
+export type Catalogue = z.infer<typeof Catalogue>;
+
+/** What the farm can build and run: the catalogues of its agents as one. */
+export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
+  /**
+   * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue
+   * never do: names are not checked then.
+   */
+  isComplete: z.boolean(),
+  /** What the farm waits for, with the remedy; null when it waits for nothing. */
+  waitsFor: z.string().nullable(),
+});
+export type FarmCatalogue = z.infer<typeof FarmCatalogue>;
+
+/** What a run gets that names no suites. */
+export const defaultSuites = ({ suites }: Pick<Catalogue, 'suites'>): string[] =>
+  suites.filter(({ isDefault }) => isDefault).map(({ name }) => name);

@@ -1,0 +1,34 @@
+import { medianOf, type Boot } from '@peerlab/contracts';
+
+/** What identifies a metric on a combination: values of other units or directions are not compared. */
+export interface MetricKey {
+  suite: string;
+  name: string;
+  unit: string;
+  better: 'lower' | 'higher';
+  combination: string;
+}
+
+/** A measurement of one boot on one side; those that came later stand later. */
+export interface SideMetric extends MetricKey {
+  median: number;
+  /** Samples. */
+  n: number;
+  attempt_id: string;
+  run_id: string;
+  machine: string;
+}
+
+export const metricKey = ({ suite, name, unit, better, combination }: MetricKey): string =>
+  [suite, name, unit, better, combination].join('\n');
+
+/** One value for each boot: a boot that measured a metric more than once counts once. */
+export function bootsOf(metrics: readonly Pick<SideMetric, 'attempt_id' | 'run_id' | 'machine' | 'median'>[]): Boot[] {
+  const boots = new Map<string, { run: string; machine: string; values: number[] }>();
+  for (const { attempt_id: attempt, run_id: run, machine, median } of metrics) {
+    const boot = boots.get(attempt) ?? { run, machine, values: [] };
+    boots.set(attempt, boot);
+    boot.values.push(median);
+  }
+  return [...boots].map(([attempt, { run, machine, values }]) => ({ attempt, run, machine, value: medianOf(values) }));
+}

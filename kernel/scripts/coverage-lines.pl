@@ -1,0 +1,142 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+# For coverage.sh: from what gcov counted, which added lines of a series ran.
+#
+# usage: coverage-lines.pl profile BEFORE AFTER >PATCH
+#            a patch on top of the series that has its files counted
+#        coverage-lines.pl unpack LOG FOLDER
+#            the counters that a machine printed, as FOLDER/N.gcda and .name
+#        coverage-lines.pl report BEFORE AFTER COUNTS...
+#            Markdown; COUNTS: gcov --json-format --stdout, one after the other
+use strict;
+use warnings;
+use File::Basename qw(basename dirname);
+use File::Find;
+use File::Temp;
+use JSON::PP;
+use MIME::Base64;
+
+my ($command, @arguments) = @ARGV;
+my %commands = (profile => \&profile, unpack => \&unpack_log, report => \&report);
+($commands{ $command // '' } // sub { die "usage: coverage-lines.pl profile|unpack|report ...\n" })->(@arguments);
+
+sub content {
+	my ($path) = @_;
+	open my $file, '<:raw', $path or return undef;
+	local $/;
+	return <$file> // '';
+}
+
+# c_files(AFTER) -- the C files of the kernel among those that the series touches.
+sub c_files {
+	my ($after) = @_;
+	my @names;
+	find({ no_chdir => 1, wanted => sub { push @names, substr $_, 1 + length $after if -f && /\.[ch]$/ } }, $after);
+	return grep { !m{^(?:tools|samples|Documentation)/} } sort @names;
+}
+
+sub profile {
+	my ($before, $after) = @_;
+	my %lines;
+	for (grep { /\.c$/ } c_files($after)) {
+		$lines{ dirname($_) } .= 'GCOV_PROFILE_' . (basename($_) =~ s/\.c$//r) . ".o := y\n";
+	}
+	print "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n" .
+		"From: Peerlab <peerlab\@example.org>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n" .
+		"Subject: [PATCH] COVERAGE: count the lines of the files above\n\nWritten by coverage-lines.pl.\n---\n";
+	for my $folder (sort keys %lines) {
+		my $name = "$folder/Makefile";
+		my $old = content("$after/$name") // content("$before/$name") // next;
+		my ($a, $b) = (File::Temp->new, File::Temp->new);
+		print $a $old;
+		print $b $old, $lines{$folder};
+		close $_ for $a, $b;
+		open my $diff, '-|', 'diff', '-u', '--label', "a/$name", '--label', "b/$name", $a->filename, $b->filename or die "diff: $!";
+		print <$diff>;
+	}
+	print "-- \n2.39\n\n";
+}
+
+sub unpack_log {
+	my ($log, $folder) = @_;
+	my ($number, $name, $text) = (0, undef, '');
+	open my $file, '<', $log or die "$log: $!\n";
+	while (<$file>) {
+		tr/\r\0//d;
+		if (/^\@coverage begin (\S+)$/) { ($name, $text) = ($1, '') }
+		elsif (/^\@coverage end (\d+)$/ && defined $name) {
+			my $data = decode_base64($text);
+			# A line that was lost would be counted as one that did not run.
+			die "$name: " . length($data) . " bytes instead of $1\n" if length $data != $1;
+			$number++;
+			for (["$folder/$number.gcda", $data], ["$folder/$number.name", "$name\n"]) {
+				open my $out, '>:raw', $_->[0] or die "$_->[0]: $!\n";
+				print $out $_->[1];
+				close $out or die "$_->[0]: $!\n";
+			}
+			undef $name;
+		} elsif (defined $name && m{^[A-Za-z0-9+/=]+$}) { $text .= $_ }
+	}
+	die "$log: no counters\n" unless $number;
+	print "$number\n";
+}
+
+# added_lines(BEFORE, AFTER, NAME) -- number => text.
+sub added_lines {
+	my ($before, $after, $name) = @_;
+	my @text = split /\n/, content("$after/$name");
+	return { map { $_ => $text[$_ - 1] } 1 .. @text } unless -f "$before/$name";
+	open my $diff, '-|', 'diff', '-a', '--unchanged-line-format=', '--old-line-format=', "--new-line-format=%dn\n",
+		"$before/$name", "$after/$name" or die "diff: $!";
+	return { map { /^(\d+)/ ? ($1 => $text[$1 - 1]) : () } <$diff> };
+}
+
+sub report {
+	my ($before, $after, @counts) = @_;
+	my (%count, %compiled);
+	my @names = c_files($after);
+	for my $path (@counts) {
+		for my $text (split /\n/, content($path) // '') {
+			next unless $text =~ /^\{/;
+			for my $file (@{ decode_json($text)->{files} }) {
+				# With or without the folder of the tree in front.
+				my ($name) = grep { $file->{file} =~ m{(?:^|/)\Q$_\E$} } @names or next;
+				$compiled{$name} = 1;
+				$count{$name}{ $_->{line_number} } += $_->{count} for @{ $file->{lines} };
+			}
+		}
+	}
+	my (@rows, @missed, %total);
+	for my $name (@names) {
+		my $added = added_lines($before, $after, $name);
+		my @code = grep { defined $count{$name}{$_} } sort { $a <=> $b } keys %$added;
+		my @ran = grep { $count{$name}{$_} } @code;
+		if (!$compiled{$name}) {
+			push @rows, sprintf '| %s | %d | not built | | |', $name, scalar keys %$added;
+			next;
+		}
+		$total{added} += keys %$added;
+		$total{code} += @code;
+		$total{ran} += @ran;
+		push @rows, sprintf '| %s | %d | %d | %d | %s |', $name, scalar keys %$added, scalar @code, scalar @ran,
+			@code ? sprintf('%.0f %%', 100 * @ran / @code) : '–';
+		push @missed, map { [$name, $_, $added->{$_}] } grep { !$count{$name}{$_} } @code;
+	}
+	print "| file | added lines | of them code | run | |\n|---|---:|---:|---:|---:|\n", map { "$_\n" } @rows;
+	printf "| built | %d | %d | %d | %s |\n", map({ $total{$_} // 0 } qw(added code ran)),
+		$total{code} ? sprintf('%.0f %%', 100 * $total{ran} / $total{code}) : '–';
+	return unless @missed;
+	print "\nAdded code that did not run:\n\n";
+	my $last = '';
+	for (@missed) {
+		my ($name, $line, $text) = @$_;
+		print "```c\n" if $last eq '';
+		print "/* $name */\n" if $name ne $last;
+		$text =~ s/^\s+//;
+		# Text of a stranger's series must not end the block.
+		$text =~ s/`/'/g;
+		print "$line: $text\n";
+		$last = $name;
+	}
+	print "```\n";
+}

@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Which of the lines that a series adds do the suites run?  Builds the series with
+# the configuration "coverage" (gcov for the files that it touches), runs the
+# suites on one machine after the other, adds up what they counted, and prints
+# the lines that did not run.
+#
+# usage: coverage.sh --cache DIR [--series bundled|PATH]... [--rigs NAME,...]
+#                    [--suites NAME,...] [--seconds N] [--report FILE] [--fresh]
+#
+#   --series   a folder of patches or an mbox, in order (default bundled)
+#   --rigs     machines, see mutants-rigs.sh (default switch)
+#   --suites   programs to run on each (default p2p_functional,hmm_tests,
+#              p2p_rdma,p2p_faults)
+#   --seconds  the longest a machine may run (1800)
+#   --report   write the Markdown into FILE
+#   --fresh    forget what was counted before; otherwise it is added up for as long
+#              as the kernel is the same
+#
+# stdout: the Markdown.  Exit status 0, or that of what failed.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+kernel_dir=$(dirname "$scripts")
+# shellcheck source=report.sh
+. "$scripts/report.sh"
+# shellcheck source=mutants-rigs.sh
+. "$scripts/mutants-rigs.sh"
+
+usage() {
+	[ $# -eq 0 ] || echo "coverage: $1" >&2
+	sed -n '8,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit "$EXIT_USAGE"
+}
+cache='' rigs=switch suites=p2p_functional,hmm_tests,p2p_rdma,p2p_faults seconds=1800 report='' fresh='' series=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--fresh) fresh=1; shift; continue ;;
+	--cache | --series | --rigs | --suites | --seconds | --report) ;;
+	*) usage "unknown argument $1" ;;
+	esac
+	[ $# -gt 1 ] || usage "$1: the value is missing"
+	case $1 in
+	--series) series+=("$2") ;;
+	*) declare "${1#--}=$2" ;;
+	esac
+	shift 2
+done
+[ -n "$cache" ] || usage "--cache is missing"
+for rig in ${rigs//,/ }; do rig_of "$rig" >/dev/null || usage "there is no rig $rig"; done
+[ ${#series[@]} -gt 0 ] || series=(bundled)
+[ -z "$report" ] || report=$(realpath -m -- "$report")
+need gcov gcc
+
+fetch_out=$("$scripts/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetch_out"; exit "$EXIT_INFRASTRUCTURE"; }
+base=${fetch_out##*$'\n'}
+mkdir -p "$cache/kernel/coverage"
+work=$(mktemp -d "$cache/kernel/coverage/.work.XXXXXX")
+machine=''
+# shellcheck disable=SC2329 # called by the trap
+clean_up() {
+	[ -z "$machine" ] || kill "$machine" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+# shellcheck source=series-files.sh
+. "$scripts/series-files.sh"
+stage_series "$base" "${series[@]}"
+"$scripts/coverage-lines.pl" profile "$base/tree" "$work/after" >"$work/profile.patch"
+
+# -- the kernel, and the notes of its compiler ----------------------------------------
+
+build=(--cache "$cache" --config coverage --base "$base")
+for one in "${series[@]}"; do build+=(--series "$one"); done
+build+=(--series "$work/profile.patch")
+key=$("$scripts/build-bundle.sh" "${build[@]}" --key)
+key=${key##*$'\n'}
+folder=$cache/kernel/coverage/$key
+[ -z "$fresh" ] || rm -rf "$folder/counts"
+mkdir -p "$folder/counts"
+if [ ! -f "$folder/notes/.complete" ]; then
+	"$scripts/build-bundle.sh" "${build[@]}" --out "$folder/bundle" 2>"$folder/build.log" >"$folder/build.out" ||
+		{ status=$?; grep '^@error' "$folder/build.out"; exit $status; }
+	rm -rf "$folder/notes"
+	# The tree that was just built says so in its name of the release.
+	for tree in "$cache"/kernel/tree-coverage-*; do
+		grep -qx -- ".*-peerlab-${key:0:8}" "$tree/include/config/kernel.release" 2>/dev/null || continue
+		while read -r name; do
+			mkdir -p "$folder/notes/$(dirname "$name")"
+			cp "$tree/$name" "$folder/notes/$name"
+		done < <(cd "$tree" && find . -name '*.gcno' -printf '%P\n')
+	done
+	[ -d "$folder/notes" ] || fail_infrastructure "the compiler left no notes for gcov" "see $folder/build.log"
+	touch "$folder/notes/.complete"
+fi
+
+# -- machines ----------------------------------------------------------------------------
+
+cp -al "$folder/bundle" "$work/bundle"
+cat >"$work/bundle/suites/counters" <<-'GUEST'
+	#!/bin/busybox sh
+	# What the kernel counted, as text.
+	find /sys/kernel/debug/gcov -name '*.gcda' | while read -r file; do
+		cat "$file" >/tmp/counters
+		echo "@coverage begin $file"
+		base64 /tmp/counters
+		echo "@coverage end $(wc -c </tmp/counters)"
+	done
+GUEST
+chmod +x "$work/bundle/suites/counters"
+commands=()
+for suite in ${suites//,/ }; do commands+=(-- "$suite"); done
+for rig in ${rigs//,/ }; do
+	read -r _ arguments < <(rig_of "$rig")
+	read -r -a arguments <<<"$arguments"
+	echo "coverage: ${suites//,/, } on rig $rig" >&2
+	"$scripts/boot-vm.sh" --bundle "$work/bundle" "${arguments[@]}" --timeout "$seconds" "${commands[@]}" -- counters \
+		>"$folder/$rig.log" 2>&1 &
+	machine=$!
+	# A test that fails is for others to report.
+	wait "$machine" || true
+	machine=''
+	rm -rf "$work/gcda"
+	mkdir "$work/gcda"
+	"$scripts/coverage-lines.pl" unpack "$folder/$rig.log" "$work/gcda" >/dev/null ||
+		fail_infrastructure "rig $rig did not come to its end" "see $folder/$rig.log"
+	for file in "$work"/gcda/*.gcda; do
+		name=$(sed 's/\.gcda$//; s/.*\/tree-coverage-[0-9]*\///' "${file%.gcda}.name")
+		[ -f "$folder/notes/$name.gcno" ] || continue
+		cp "$folder/notes/$name.gcno" "${file%.gcda}.gcno"
+		(cd "$work/gcda" && gcov --json-format --stdout "$(basename "$file")" 2>/dev/null) >>"$folder/counts/$rig.$(date +%s).json"
+	done
+done
+"$scripts/coverage-lines.pl" report "$base/tree" "$work/after" "$folder"/counts/*.json >"$work/report"
+cat "$work/report"
+[ -z "$report" ] || cp "$work/report" "$report"

@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Tests of the generator of mutants, on small programs: KTAP on stdout, seconds.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+number=0 failed=0
+# result NAME STATUS [DETAIL]
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		failed=1
+		[ -z "${3-}" ] || printf '%s\n' "$3" | sed 's/^/# /'
+		echo "not ok $number $1"
+	fi
+}
+mkdir -p "$work"/{before/lib,after,patches}
+echo 'obj-y += other.o' >"$work/before/lib/Makefile"
+cp "$here"/samples/*.c "$work/after/"
+generate=("$here/generate.pl" --before "$work/before" --after "$work/after")
+
+echo 'KTAP version 1'
+# -- what is made of a file: the list of all of them is a golden file
+"${generate[@]}" --list --patches "$work/patches" --schemata "$work/all.patch" >"$work/list" 2>"$work/errors"
+[ ! -s "$work/errors" ]; result mutants.no_complaint $? "$(cat "$work/errors")"
+[ "${UPDATE_SAMPLES-}" = '' ] || cp "$work/list" "$here/samples/list.tsv"
+text=$(diff -u "$here/samples/list.tsv" "$work/list"); result mutants.list_as_before $? "$text"
+"${generate[@]}" --list >"$work/again"; cmp -s "$work/list" "$work/again"; result mutants.same_input_same_output $?
+for kind in negate never always bound operand constant flag call assign jump return order exchange width; do
+	cut -f4 "$work/list" | grep -qx "$kind" || missing+=" $kind"
+done
+[ -z "${missing-}" ]; result mutants.every_kind $? "none of:${missing-}"
+
+# -- the kernel with all mutants does for each number what the patch of it does
+cp -r "$work/after" "$work/schemata"
+(cd "$work/schemata" && mkdir lib && cp ../before/lib/Makefile lib/ && patch -s -p1 <"$work/all.patch"); result schemata.applies $?
+cat >"$work/choose.c" <<'C'
+#include <stdlib.h>
+unsigned int peerlab_mutant;
+unsigned char peerlab_mutants_reached[4096];
+__attribute__((constructor)) static void choose(void) { peerlab_mutant = atoi(getenv("MUTANT")); }
+C
+compile() { gcc -w -O1 -fno-strict-overflow -I"$work/schemata/include" -o "$@" 2>&1; }
+text=$(compile "$work/all" "$work/schemata/kinds.c" "$work/choose.c"); result schemata.compiles $? "$text"
+text=$(compile "$work/plain" "$work/after/kinds.c"); result sample.compiles $? "$text"
+# observe PROGRAM -- its output and exit status; what a signal ends says only that.
+observe() {
+	local output status
+	output=$(timeout 5 "$@" 2>&1 | od -An -c | head -c 4000; exit "${PIPESTATUS[0]}")
+	status=$?
+	[ $status -lt 124 ] && printf '%s\n' "$output" || echo ended
+	echo "status $status"
+}
+[ "$(MUTANT=0 observe "$work/all")" = "$(observe "$work/plain")" ]; result schemata.number_0_is_the_series $?
+differ='' same=0 total=0
+while IFS=$'\t' read -r n id _; do
+	cp "$work/after/kinds.c" "$work/one.c"
+	(cd "$work" && patch -s one.c "$work/patches/$(printf '%04d' "$n")-$id.patch") && compile "$work/one" "$work/one.c" >"$work/compile.log" ||
+		{ differ+="$n does not compile: $(head -3 "$work/compile.log")"$'\n'; continue; }
+	total=$((total + 1))
+	expected=$(observe "$work/one")
+	[ "$(MUTANT=$n observe "$work/all")" = "$expected" ] || differ+="$n $(sed -n "${n}p" "$work/list")"$'\n'
+	[ "$expected" != "$(observe "$work/plain")" ] || same=$((same + 1))
+done < <(grep -P '\tkinds\.c:' "$work/list")
+[ -z "$differ" ] && [ $total -gt 50 ]; result schemata.each_number_is_its_patch $? "$differ"
+# If the mutants did nothing, the test above would pass as well.
+[ $((same * 3)) -lt $total ]; result mutants.most_of_them_show $? "$same of $total do what the original does"
+
+# -- only what the series adds, and names that outlive a move
+sed '/limit)$/,/-34;/d' "$work/after/kinds.c" >"$work/before/kinds.c"
+text=$("${generate[@]}" --list | cut -f3 | sort -u | paste -sd' ')
+# The range that is missing in the file before.
+text=$(awk -v from="$(grep -n 'limit)$' "$work/after/kinds.c" | cut -d: -f1)" -v to="$(grep -n -e '-34;' "$work/after/kinds.c" | cut -d: -f1)" -v RS=' ' \
+	'{ split($1, at, ":"); count++; if (at[2] < from || at[2] > to) print "outside: " $1 } END { if (count < 4) print "only " count }' <<<"$text")
+[ -z "$text" ]; result mutants.of_added_lines_only $? "$text"
+rm "$work/before/kinds.c"
+sed -i '1i /* one more line */' "$work/after/kinds.c"
+[ "$("${generate[@]}" --list | cut -f2)" = "$(cut -f2 "$work/list")" ]; result mutants.an_id_outlives_a_move $?
+first=$(sed -n 1p "$work/list" | cut -f2)
+echo "$first  equivalent: why" >"$work/leave-out"
+! "${generate[@]}" --list --without "$work/leave-out" | grep -q "	$first	"; result mutants.left_out_by_id $?
+[ "$("${generate[@]}" --list --kinds jump | cut -f4 | sort -u)" = jump ]; result mutants.of_one_kind $?
+
+# -- text that is no C, or that ends in the middle
+for sample in 'int f(void) { if (x' 'void f(void) { "' '}}}) (((' 'int f(void) { return ({ if (a) }); }' '/* never closed' $'#define X \\'; do
+	printf '%s' "$sample" >"$work/after/broken.c"
+	timeout 10 "${generate[@]}" --list >/dev/null 2>"$work/errors" && [ ! -s "$work/errors" ] || broken+=" [$sample: $(cat "$work/errors")]"
+done
+[ -z "${broken-}" ]; result source.broken_text_is_left_alone $? "${broken-}"
+rm "$work/after/broken.c"
+"${generate[@]}" --nonsense >/dev/null 2>&1; [ $? -eq 2 ]; result usage.unknown_argument $?
+"$here/generate.pl" --before /nowhere --after "$work/after" >/dev/null 2>&1; [ $? -eq 2 ]; result usage.no_such_folder $?
+
+# -- what a campaign knows from consoles
+folder=$work/campaign
+mkdir "$folder"
+plan() { "$here/plan.pl" "$folder" "$@"; }
+printf '%s\t%s\tmm/a.c:%s\t%s\tf\t%s\t%s-%s\n' 1 aaaaaaaa 10 negate 'if (x) the other way round' 10 10 \
+	2 bbbbbbbb 11 exchange 'f() with b and a' 11 12  3 cccccccc 12 call 'without g()' 12 12  4 dddddddd 20 call 'without h()' 20 20 \
+	5 eeeeeeee 30 call 'without i()' 30 30  6 ffffffff 40 flag 'A_B instead of A_C' 40 40 >"$folder/list"
+cat >"$work/map.log" <<'LOG'
+noise
+@campaign mapped suite T.slow pass 9 peer-BUS_ADDR 1,2,4,
+@campaign known WARNING: mm/x.c at expected
+@campaign mapped suite T.quick pass 1 - 1,3,4,
+@campaign mapped suite T.broken fail 1 - 5,
+@campaign mapped suite T.none pass 1 - -
+LOG
+text=$(plan map switch "$work/map.log")
+[[ $text == *'3 of 4 tests pass, they come to 5 of 6 mutants' ]]; result campaign.map $? "$text"
+text=$(plan next switch 10 0)
+[ "$text" = 'known WARNING: mm/x.c at expected
+mutant 1 suite:T.quick:- suite:T.slow:peer-BUS_ADDR
+mutant 2 suite:T.slow:peer-BUS_ADDR
+mutant 3 suite:T.quick:-
+mutant 4 suite:T.quick:- suite:T.slow:peer-BUS_ADDR' ]; result campaign.quick_tests_first $? "$text"
+grep -q '^eeeeeeee.*unreached' "$folder/results"; result campaign.a_test_that_fails_anyway_reaches_nothing $?
+[ "$(plan next switch 10 5 | grep '^mutant 1')" = 'mutant 1 suite:T.quick:-' ]; result campaign.patience $?
+# The second one may have been killed by what the first left behind; the last one hangs.
+cat >"$work/run.log" <<'LOG'
+@campaign tries 1 suite:T.quick
+@campaign killed 1 suite:T.quick # FAILED here
+@campaign tries 2 suite:T.slow
+@campaign killed 2 suite:T.slow took the way ram-ram instead of peer-BUS_ADDR
+@campaign again suite:T.slow fails now without a mutant
+LOG
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^aaaaaaaa.*killed' "$folder/results" && ! grep -q '^bbbbbbbb' "$folder/results"; result campaign.in_doubt_it_is_tried_again $? "$(cat "$folder/results")"
+printf '@campaign tries 2 suite:T.slow\n@campaign killed 2 suite:T.slow x\n@campaign again suite:T.slow fails now without a mutant\n' >"$work/run.log"
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^bbbbbbbb.*killed' "$folder/results"; result campaign.alone_in_its_machine_it_did_it $?
+printf '@campaign tries 3 suite:T.quick\n@campaign lived 3\n@campaign tries 4 suite:T.quick\nBUG: unable to handle page fault\n' >"$work/run.log"
+plan read switch "$work/run.log" stopped >"$work/said"
+! grep -q '^dddddddd' "$folder/results"; result campaign.time_that_is_up_kills_nothing $?
+plan read switch "$work/run.log" ended >"$work/said"
+grep -q '^dddddddd.*killed.*T.quick.*crash: BUG: unable' "$folder/results"; result campaign.a_crash_kills $? "$(cat "$folder/results")"
+[ -z "$(plan next switch 10 0)" ]; result campaign.nothing_is_left $?
+echo 'boot failed' >"$work/run.log"
+! plan read switch "$work/run.log" ended >"$work/said"; result campaign.a_machine_that_tried_nothing $?
+echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
+echo mm/a.c >"$work/objects"
+text=$(plan report "$work/judged" "$work/objects")
+contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
+contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
+contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |'
+contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'
+printf '%s\n' "mm/a.c:11:7: warning: pointer type mismatch in conditional expression" "mm/a.c:20:1: warning: unused variable" >"$work/cc.log"
+[ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^bbbbbbbb "$folder/dropped"; result campaign.what_is_no_c_is_given_up $?
+printf '%s\n' "/x/mm/a.c:12:7: error: no such thing" >"$work/cc.log"
+[ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^cccccccc "$folder/dropped"; result campaign.in_the_end_all_of_the_line $?
+echo "1..$number"
+exit $failed
