@@ -3,11 +3,19 @@ import type { DriverContext, DriverSettings } from './machine/driver.js';
 import type { Machine } from './machine/protocols.js';
 import { type AbilityOf, createAbility } from './machine/registry.js';
 
-/** The machine that a config describes. */
-export function composeMachine(config: MachineConfig, agent: Pick<AgentConfig, 'bmcs' | 'stateDir'>): Machine {
+/** Work that goes on for the agent's life; ends when the signal is aborted. */
+export type BackgroundWork = (signal: AbortSignal) => Promise<void>;
+
+/** The machine that a config describes. What its drivers do in the background is handed to `background`. */
+export function composeMachine(
+  config: MachineConfig,
+  agent: Pick<AgentConfig, 'bmcs' | 'stateDir'>,
+  background: (work: BackgroundWork) => void,
+): Machine {
   const context: DriverContext = {
     machine: config.name,
     stateDir: agent.stateDir,
+    runInBackground: background,
     bmc: (name) => {
       const bmc = agent.bmcs[name];
       if (bmc === undefined)

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AGENT_PROTOCOL, type Catalogue, type FromAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, type Catalogue, type FromAgent, type SuiteDefinition } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readKernelCatalogue } from './catalogue/kernel-catalogue.js';
+import { readLabSuites } from './catalogue/lab-suites.js';
 import { readRecipe } from './catalogue/recipe.js';
-import { composeMachine } from './compose.js';
+import { type BackgroundWork, composeMachine } from './compose.js';
 import { type AgentConfig, ConfigError, loadConfig, readToken } from './config/agent-config.js';
 import { lockStateWhenRoom } from './config/state-lock.js';
 import { acceptFingerprint } from './job/accept-fingerprint.js';
@@ -40,10 +41,15 @@ function readOptions(): { config: string; accept: string | null } {
 }
 
 /** Told when it connects. Builds go on without it: the controller then takes every name. */
-function catalogueOf({ capabilities, kernelDir }: AgentConfig): { catalogue?: Catalogue } {
-  if (!capabilities.includes('build') || kernelDir === undefined) return {};
+function catalogueOf(
+  { capabilities, kernelDir }: AgentConfig,
+  labSuites: SuiteDefinition[],
+): { catalogue?: Catalogue } {
+  if (!capabilities.includes('build') || kernelDir === undefined) {
+    return { catalogue: { suites: [], configs: [], labSuites } };
+  }
   try {
-    return { catalogue: { ...readKernelCatalogue(kernelDir), ...recipeOf(kernelDir) } };
+    return { catalogue: { ...readKernelCatalogue(kernelDir), labSuites, ...recipeOf(kernelDir) } };
   } catch (error) {
     log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
     return {};
@@ -63,11 +69,13 @@ function recipeOf(kernelDir: string): { recipe?: string } {
 async function run(config: AgentConfig): Promise<void> {
   const token = (): string => readToken(config.tokenFile);
   token();
+  const labSuites = config.suitesDir === undefined ? [] : readLabSuites(config.suitesDir);
   await lockStateWhenRoom(config.stateDir);
   mkdirSync(config.cacheDir, { recursive: true });
+  const background: BackgroundWork[] = [];
   const machines = config.machines.map((machine) => {
     try {
-      return composeMachine(machine, config);
+      return composeMachine(machine, config, (work) => background.push(work));
     } catch (error) {
       throw new Error(`machine ${machine.name}: ${adviceOf(error)}`, { cause: error });
     }
@@ -103,7 +111,7 @@ async function run(config: AgentConfig): Promise<void> {
         capabilities: config.capabilities,
         buildSlots: config.buildSlots,
         testSlots: config.testSlots ?? null,
-        ...catalogueOf(config),
+        ...catalogueOf(config, labSuites),
         machines: fleet.states(),
         ...worker.report(),
       }),
@@ -119,8 +127,10 @@ async function run(config: AgentConfig): Promise<void> {
       },
     },
   );
+  const life = new AbortController();
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
+    life.abort();
     fleet.stop();
     worker.stop();
     link.stop();
@@ -130,6 +140,9 @@ async function run(config: AgentConfig): Promise<void> {
   process.on('SIGINT', stop);
   surviveFaults();
   startWatchdog();
+  for (const work of background) {
+    work(life.signal).catch((error: unknown) => log.error({ err: error }, 'background-work-failed'));
+  }
   worker.start();
   fleet.start();
   link.start();

@@ -1,7 +1,7 @@
 import { LOG_STREAMS } from '@peerlab/contracts';
 import { command, type Command } from './command.js';
 import { listBuilds, showBuild } from './commands/builds.js';
-import { compare } from './commands/compare.js';
+import { COMPARED_AS, compare } from './commands/compare.js';
 import { listCrashes } from './commands/crash.js';
 import { explain } from './commands/explain.js';
 import { showKtap } from './commands/ktap.js';
@@ -119,6 +119,13 @@ export const COMMANDS: readonly Command[] = [
     {
       all: { flags: '--all', help: 'also tests that are the same on both sides', kind: 'flag' },
       combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
+      as: {
+        flags: '--as <form>',
+        help: '`sizes`: the metrics by message size, for a cover letter; `sizes-csv`: the same as CSV',
+        kind: 'choice',
+        of: COMPARED_AS,
+        preset: 'all',
+      },
     },
     (context, [a = '', b], options) => compare(context, a, b, options),
   ),

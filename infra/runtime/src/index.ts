@@ -1,4 +1,5 @@
 export { isAbsent, orIfAbsent } from './absent-file.js';
+export { boundLog, CUT_BYTES, logStart, logTail, rotateLog, startFileOf } from './bounded-log.js';
 export {
   endChild,
   endProcess,

@@ -1,9 +1,9 @@
+import { rotateLog, boundLog } from '@peerlab/runtime';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
-import { rotateLog, boundLog } from './bounded-log.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
 import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';

@@ -1,4 +1,12 @@
-import { defaultSuites, problemItems, RunSpec, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
+import {
+  defaultSuites,
+  problemItems,
+  RunFile,
+  type RunSpec,
+  specOfFile,
+  type CheckedSeries,
+  type ProblemItem,
+} from '@peerlab/contracts';
 import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 
@@ -20,11 +28,11 @@ export function readSpec(yaml: string): { spec: RunSpec | null; problems: Proble
       })),
     };
   }
-  const parsed = RunSpec.safeParse(document.toJS());
+  const parsed = RunFile.safeParse(document.toJS());
   if (parsed.success) {
-    const { suites } = parsed.data;
-    const chosen = suites.length > 0 ? suites : defaultSuites(SAMPLE_CATALOGUE);
-    return { spec: { ...parsed.data, suites: chosen }, problems: [] };
+    const spec = specOfFile(parsed.data);
+    const suites = spec.suites.length > 0 ? spec.suites : defaultSuites(SAMPLE_CATALOGUE);
+    return { spec: { ...spec, suites }, problems: [] };
   }
   return {
     spec: null,

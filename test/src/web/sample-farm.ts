@@ -254,7 +254,7 @@ export class SampleFarm {
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
       case 'getCatalogue':
-        return { ...SAMPLE_CATALOGUE, isComplete: true, waitsFor: null };
+        return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
       case 'getFleet':
         return {
           machines: this.machines,

@@ -54,6 +54,8 @@ const AgentFile = z.strictObject({
   cacheDir: FilePath,
   /** The repository's kernel/ folder; needed with the capability `build`. */
   kernelDir: FilePath.optional(),
+  /** A folder with suites of this lab, one in each NAME.yaml. */
+  suitesDir: FilePath.optional(),
   capabilities: z
     .array(z.enum(['test', 'build']))
     .min(1)
@@ -106,7 +108,8 @@ function readText(file: string, field: string, remedy: string): string {
   }
 }
 
-function readYaml(file: string, field: string, remedy: string): unknown {
+/** The value of a YAML file; throws ConfigError. */
+export function readYaml(file: string, field: string, remedy: string): unknown {
   const document = parseDocument(readText(file, field, remedy), { prettyErrors: true });
   const [problem] = document.errors;
   if (problem !== undefined) {
@@ -194,7 +197,7 @@ export function loadConfig(path: string): AgentConfig {
   );
   const wrong = wrongBmcs(machines, bmcs);
   if (wrong.length > 0) throw new ConfigError(file, wrong);
-  const { kernelDir, ...others } = rest;
+  const { kernelDir, suitesDir, ...others } = rest;
   return {
     ...others,
     bmcs,
@@ -202,6 +205,7 @@ export function loadConfig(path: string): AgentConfig {
     stateDir: resolve(folder, rest.stateDir),
     cacheDir: resolve(folder, rest.cacheDir),
     ...(kernelDir === undefined ? {} : { kernelDir: resolve(folder, kernelDir) }),
+    ...(suitesDir === undefined ? {} : { suitesDir: resolve(folder, suitesDir) }),
     machines,
   };
 }

@@ -80,6 +80,11 @@ export class BundleCache {
     return folder;
   }
 
+  /** Writes another file of the controller's store to `path`; it is not kept here. */
+  download(sha256: string, path: string, maxBytes: number, signal?: AbortSignal): Promise<void> {
+    return this.#artifacts.download(sha256, path, signal, maxBytes);
+  }
+
   /** Removes the bundles that were not asked for in the longest time. */
   async #evict(): Promise<void> {
     const names = (await readdir(this.#root)).filter((name) => /^[0-9a-f]{64}$/.test(name));

@@ -1,5 +1,6 @@
 import type { SuiteEntry } from '@peerlab/contracts';
 import { messageOf } from '../error-message.js';
+import { isOwn } from './own-suite.js';
 import { listTests } from './suite-command.js';
 import type { AttemptContext } from './attempt-context.js';
 
@@ -18,7 +19,7 @@ export function planSuite(context: AttemptContext, suite: SuiteEntry, tests: rea
 export async function planUnknownSuites(context: AttemptContext): Promise<void> {
   for (const suite of context.work.suites) {
     const { session } = context.connection;
-    if (session === null || context.plans.has(suite.name)) continue;
+    if (session === null || isOwn(suite) || context.plans.has(suite.name)) continue;
     try {
       planSuite(context, suite, (await listTests(session, context.paths.folder, suite, context.signal)) ?? []);
     } catch (error) {

@@ -1,6 +1,8 @@
 import {
   type AttemptEvent,
   cutText,
+  type DialectEvent,
+  type DialectReader,
   type KtapEvent,
   type KtapNode,
   KtapReader,
@@ -53,6 +55,12 @@ interface PendingResult {
   endedAt: number;
 }
 
+/** What a result is about: the kernel's warnings and the lines since then. */
+interface Window {
+  startedAt: number;
+  fromSeq: number;
+}
+
 interface ProgressSurroundings {
   emit(event: AttemptEvent): void;
   /** Titles of kernel warnings that arrived between two `performance.now()` moments. */
@@ -83,6 +91,11 @@ export class SuiteProgress {
   #hasFailed = false;
   #current: RunningTest | null = null;
   #last: string | null = null;
+  /** Sequence of the last line. */
+  #seq = 0;
+  /** Where this invocation began, and where its last result came: a result of a dialect is about what came since. */
+  #begun: Window = { startedAt: 0, fromSeq: 0 };
+  #since: Window = this.#begun;
   #lines = 0;
   #bytes = 0;
   #meaningful = 0;
@@ -97,17 +110,21 @@ export class SuiteProgress {
   readonly #around: ProgressSurroundings;
   /** Measurements of the whole attempt. */
   readonly #attemptMetrics: Quota;
+  /** Reads output that is no KTAP. */
+  readonly #dialect: DialectReader | null;
 
   constructor(
     suite: string,
     plan: readonly string[],
     around: ProgressSurroundings,
     attemptMetrics = new Quota(METRICS_PER_ATTEMPT),
+    dialect: DialectReader | null = null,
   ) {
     this.#suite = suite;
     this.#plan = plan;
     this.#around = around;
     this.#attemptMetrics = attemptMetrics;
+    this.#dialect = dialect;
   }
 
   /** The announced test without a result. */
@@ -126,17 +143,24 @@ export class SuiteProgress {
 
   /**
    * Whom a crash belongs to: the running test, else the next one of the plan, whose announcement
-   * may have died with the machine; null when all are through.
+   * may have died with the machine; null when all are through. Only KTAP announces tests.
    */
   suspect(): { test: string; announced: boolean } | null {
     if (this.#current !== null) return { test: this.#current.test, announced: true };
+    if (this.#dialect !== null) return { test: WHOLE_SUITE, announced: true };
     const next = this.remaining()[0];
     return next === undefined ? null : { test: next, announced: false };
   }
 
-  /** A new invocation: nothing is running. What the one before has left half done is taken as it is. */
-  restart(): void {
+  /**
+   * A new invocation: nothing is running. What the one before has left half done is taken as it is.
+   * @param fromSeq number of its first line
+   */
+  restart(fromSeq = 0, now = performance.now()): void {
     this.endOutput();
+    this.#begun = { startedAt: now, fromSeq };
+    this.#since = this.#begun;
+    this.#seq = fromSeq;
     this.#current = null;
     this.#names = new SiblingNames(TEST_ID_MAX);
   }
@@ -154,6 +178,10 @@ export class SuiteProgress {
    * killed, gave up, left planned tests out, or ran none.
    */
   endSuite(end: { code: number | null; how: string }): void {
+    if (this.#dialect !== null) {
+      this.#endDialect(this.#dialect, end);
+      return;
+    }
     const { running } = this;
     const summary = this.endOutput();
     this.flush(0, Number.POSITIVE_INFINITY);
@@ -164,6 +192,27 @@ export class SuiteProgress {
     }
     const fault = faultOfSuite(summary, end, this.#hasFailed);
     if (fault !== null) this.conclude(WHOLE_SUITE, 'fail', { reason: fault });
+  }
+
+  #endDialect(dialect: DialectReader, exit: { code: number | null; how: string }): void {
+    const { events, whole } = dialect.end(exit);
+    for (const event of events) this.#takeDialect(event, this.#seq, performance.now());
+    if (whole !== null) {
+      const flat = { test: WHOLE_SUITE, status: whole.status, reason: whole.reason, seq: this.#seq };
+      this.#takeResult(flat, null, performance.now(), this.#begun);
+    }
+    this.flush(0, Number.POSITIVE_INFINITY);
+  }
+
+  #takeDialect(event: DialectEvent, seq: number, now: number): void {
+    if (event.type === 'metric') {
+      this.#takeMetric(event.metric);
+      return;
+    }
+    const test = event.test === '' ? UNNAMED : event.test;
+    this.#takeResult({ test, status: event.status, reason: event.reason, seq }, null, now, this.#since);
+    this.#since = { startedAt: now, fromSeq: seq + 1 };
+    this.#last = test;
   }
 
   #newReader(): KtapReader {
@@ -221,6 +270,13 @@ export class SuiteProgress {
 
   /** One line of output; `seq` is its number in the test stream. */
   take(event: KtapEvent | null, line: string, seq: number, now = performance.now()): void {
+    this.#seq = seq;
+    if (this.#dialect !== null) {
+      for (const found of this.#dialect.line(line)) this.#takeDialect(found, seq, now);
+      if (event?.type === 'metric') this.#takeMetric(event.metric);
+      if (event?.type === 'malformed') this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
+      return;
+    }
     this.#reader.push(line, seq);
     for (const node of this.#complete.splice(0)) this.#takeTest(node, now);
     if (event === null) {
@@ -360,7 +416,7 @@ export class SuiteProgress {
     }
   }
 
-  #takeResult(flat: FlatResult, announced: string | null, now: number): void {
+  #takeResult(flat: FlatResult, announced: string | null, now: number, window: Window | null = null): void {
     const running = announced !== null && this.#current?.test === announced ? this.#current : null;
     const test = this.#names.take(flat.test);
     // An excluded test reports that it was skipped; its real result is known already.
@@ -374,18 +430,22 @@ export class SuiteProgress {
     const remarks = running === null ? '' : summarise(running);
     const reason = flat.reason ?? (flat.status === 'pass' || remarks === '' ? null : remarks);
     this.#waiting.push({
-      startedAt: running?.startedAt ?? now,
+      startedAt: running?.startedAt ?? window?.startedAt ?? now,
       endedAt: now,
       result: {
         suite: this.#suite,
         test,
         status: flat.status,
         reason: reason === null ? null : cutText(reason, REASON_MAX),
-        durationMs: running === null ? null : now - running.startedAt,
+        durationMs: running !== null ? now - running.startedAt : window !== null ? now - window.startedAt : null,
         proof: running?.proof ?? null,
         warnings: [],
         signature: null,
-        log: { stream: 'test', fromSeq: running?.fromSeq ?? flat.seq, toSeq: flat.seq },
+        log: {
+          stream: 'test',
+          fromSeq: running?.fromSeq ?? Math.min(window?.fromSeq ?? flat.seq, flat.seq),
+          toSeq: flat.seq,
+        },
       },
     });
   }

@@ -1,9 +1,10 @@
-import { type KtapEvent, type SuiteEntry, parseKtapLine } from '@peerlab/contracts';
+import { type KtapEvent, type WorkSuite, parseKtapLine } from '@peerlab/contracts';
 import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
 import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
 import type { SerialCrash } from './serial-recorder.js';
 import { deviceEnvironment, memoryOfProvider } from './chosen-devices.js';
+import { isOwn, ownSuiteCommand } from './own-suite.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -24,7 +25,7 @@ const LOOK_EVERY_MS = 50;
  */
 export async function runSuiteOnce(
   context: AttemptContext,
-  suite: SuiteEntry,
+  suite: WorkSuite,
   progress: SuiteProgress,
   timeLeftMs: number,
 ): Promise<SuiteEnd> {
@@ -33,11 +34,11 @@ export async function runSuiteOnce(
   const crashed = serial.watchFrom(serial.next);
   const skip = progress.finished();
   const { path } = context.work;
-  progress.restart();
-  spool.appendLine(
+  const first = spool.appendLine(
     'test',
     `# suite ${suite.name} on ${machine.name}, provider ${path.provider.address}, client ${path.client.address}${skip.length > 0 ? `, without ${skip.join(', ')}` : ''}`,
   );
+  progress.restart(first + 1);
   const memory = memoryOfProvider(machine.deviceMemory, context.work);
   const desk = new OracleDesk(memory, () => {
     const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
@@ -65,11 +66,13 @@ export async function runSuiteOnce(
   };
   const startedAt = performance.now();
   const command = await session.start(
-    suiteCommand(context.paths.folder, suite, {
-      skip,
-      oracle: memory !== null,
-      environment: deviceEnvironment(context.work),
-    }),
+    isOwn(suite)
+      ? ownSuiteCommand(context, suite, deviceEnvironment(context.work))
+      : suiteCommand(context.paths.folder, suite, {
+          skip,
+          oracle: memory !== null,
+          environment: deviceEnvironment(context.work),
+        }),
     handlers,
   );
   desk.open((text) => command.writeLine(text));

@@ -7,8 +7,10 @@ export interface DriverContext {
   machine: string;
   /** A BMC by its name; the config was checked: there is one. */
   bmc(name: string): Bmc;
-  /** Folder of the agent's own files about machines. */
+  /** The agent's own folder. */
   stateDir: string;
+  /** Work for the agent's whole life: it begins when the agent runs, and ends when the signal is aborted. */
+  runInBackground(work: (signal: AbortSignal) => Promise<void>): void;
 }
 
 /** Settings of any driver: `driver` says which one. */

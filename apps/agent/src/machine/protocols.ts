@@ -140,6 +140,8 @@ export interface ConsoleHandlers {
 }
 
 export interface Console {
+  /** Why it is not recorded at this moment; null when it is. Absent = that is not known. */
+  problem?(): string | null;
   follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
 }
 

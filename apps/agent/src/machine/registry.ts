@@ -7,6 +7,7 @@ import { ipmiPower } from './drivers/ipmi-power.js';
 import { fileMemory } from './drivers/memory-file.js';
 import { qemuDisk } from './drivers/qemu-disk.js';
 import { qemuPower } from './drivers/qemu-power.js';
+import { commandConsole, solConsole, tcpConsole } from './drivers/recorded-consoles.js';
 import { redfishPower } from './drivers/redfish-power.js';
 import { sshAccess } from './drivers/ssh.js';
 
@@ -15,7 +16,7 @@ export const DRIVERS = {
   shell: { ssh: sshAccess },
   power: { qemu: qemuPower, ipmi: ipmiPower, redfish: redfishPower, command: commandPower },
   disk: { qemu: qemuDisk },
-  console: { qemu: qemuConsole, file: fileConsole },
+  console: { qemu: qemuConsole, file: fileConsole, sol: solConsole, tcp: tcpConsole, command: commandConsole },
   boot: { grub: grubBoot },
   deviceMemory: { file: fileMemory },
 } as const;
@@ -29,7 +30,13 @@ export const POWER = z.discriminatedUnion('driver', [
   commandPower.schema,
 ]);
 export const DISK = z.discriminatedUnion('driver', [qemuDisk.schema]);
-export const CONSOLE = z.discriminatedUnion('driver', [qemuConsole.schema, fileConsole.schema]);
+export const CONSOLE = z.discriminatedUnion('driver', [
+  qemuConsole.schema,
+  fileConsole.schema,
+  solConsole.schema,
+  tcpConsole.schema,
+  commandConsole.schema,
+]);
 export const BOOT = z.discriminatedUnion('driver', [grubBoot.schema]);
 export const DEVICE_MEMORY = z.discriminatedUnion('driver', [fileMemory.schema]);
 

@@ -30,6 +30,8 @@ const LOCKED_PARTICIPANT = {
   path_kind: nullable(word<PathKind>()),
   suites: nullable(json<SuiteOutline[]>()),
   wanted: json<string[]>(),
+  /** Suites that the run brings. */
+  own_suites: nullable(json<{ name: string }[]>()),
 };
 
 /** A participant whose attempt is locked, with what its events are judged by. */
@@ -100,7 +102,7 @@ export class ParticipantStore {
       `select p.id, p.attempt_id, p.role, p.state, p.agent, p.machine, p.fence, p.failure, t.number,
          t.state as attempt_state, t.job_id, j.build_id, j.run_id, b.name as build, j.kind,
          j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites,
-         coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted
+         coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites
        from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
          join run r on r.id = j.run_id join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
        where p.id = $1`,

@@ -7,11 +7,11 @@ import {
   type MetricNoise,
 } from '@peerlab/contracts';
 import { compare } from '../grid/grid-rows.js';
-import { bootsOf, metricKey, type SideMetric } from '../grid/measured-boots.js';
+import { bootsOf, metricKey, sizeOfMetric, type SizedMetric } from '../grid/measured-boots.js';
 
 interface ComparedSides {
-  a: readonly SideMetric[];
-  b: readonly SideMetric[];
+  a: readonly SizedMetric[];
+  b: readonly SizedMetric[];
   /** By metricKey. */
   noise: ReadonlyMap<string, MetricNoise>;
   isSameKernel: boolean;
@@ -31,7 +31,7 @@ export function compareMetrics(
     const combination = indexOf.get(first?.combination ?? '');
     if (first === undefined || combination === undefined) return [];
     const { suite, name, unit, better } = first;
-    return [{ key, pair, metric: { suite, name, unit, better, combination } }];
+    return [{ key, pair, metric: { suite, name, size: sizeOfMetric(first), unit, better, combination } }];
   });
   const judged = judgeMetrics(
     compared.map(({ key, pair, metric: { better } }) => ({
@@ -52,13 +52,13 @@ export function compareMetrics(
 }
 
 interface Pair {
-  a: SideMetric[];
-  b: SideMetric[];
+  a: SizedMetric[];
+  b: SizedMetric[];
 }
 
-function pairUp(a: readonly SideMetric[], b: readonly SideMetric[]): Map<string, Pair> {
+function pairUp(a: readonly SizedMetric[], b: readonly SizedMetric[]): Map<string, Pair> {
   const pairs = new Map<string, Pair>();
-  const put = (side: 'a' | 'b', each: SideMetric): void => {
+  const put = (side: 'a' | 'b', each: SizedMetric): void => {
     const key = metricKey(each);
     const pair = pairs.get(key) ?? { a: [], b: [] };
     pairs.set(key, pair);
@@ -69,7 +69,7 @@ function pairUp(a: readonly SideMetric[], b: readonly SideMetric[]): Map<string,
   return pairs;
 }
 
-function spreadOf(metrics: readonly SideMetric[]): BootSpread | null {
+function spreadOf(metrics: readonly SizedMetric[]): BootSpread | null {
   const newest = metrics.at(-1);
   if (newest === undefined) return null;
   const values = bootsOf(metrics).map(({ value }) => value);

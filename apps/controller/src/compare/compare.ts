@@ -18,7 +18,7 @@ import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
 import { compareMetrics } from './compare-metrics.js';
-import type { SideMetric } from '../grid/measured-boots.js';
+import { SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
@@ -36,7 +36,7 @@ interface ComparedRun {
 interface Side {
   view: ComparedSide;
   verdicts: SideVerdicts[];
-  metrics: SideMetric[];
+  metrics: SizedMetric[];
 }
 
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
@@ -48,6 +48,7 @@ const METRIC = {
   run_id: uuid,
   machine: text,
   combination: text,
+  ...SIZE_COLUMNS,
 };
 
 /** The newest attempt of every test job of build `$2` of run `$1`, as in the grid. */
@@ -142,7 +143,7 @@ export class CompareView {
       this.#verdicts.read([...combinationOf.keys()]),
       this.#sql.rows(
         METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, j.run_id,
+        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
            coalesce(j.machine, '') as machine, j.combination
          from ${ATTEMPTS} join measurement m on m.attempt_id = t.id where ${OF_SIDE} order by m.stored_at, m.seq`,
         [run.id, kernel.name],

@@ -18,7 +18,7 @@ import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { compareMetrics } from './compare-metrics.js';
-import type { SideMetric } from '../grid/measured-boots.js';
+import { SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
@@ -36,6 +36,7 @@ const METRIC = {
   run_id: uuid,
   machine: text,
   combination: text,
+  ...SIZE_COLUMNS,
 };
 
 /** Newest jobs of a kernel on one combination that are compared. */
@@ -148,7 +149,7 @@ export class HardwareView {
   async #side(
     key: string,
     combination: Combination,
-  ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SideMetric[] }> {
+  ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SizedMetric[] }> {
     const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
     const ids = attempts.map(({ id }) => id);
     const placeOf = new Map(ids.map((id, place) => [id, place]));
@@ -156,7 +157,7 @@ export class HardwareView {
       this.#verdicts.read(ids),
       this.#sql.rows(
         METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, j.run_id,
+        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
            coalesce(p.machine, '') as machine, j.combination
          from measurement m join participant p on p.attempt_id = m.attempt_id and p.role = m.role
            join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
@@ -177,7 +178,7 @@ export class HardwareView {
 
 /** Stands for both combinations, so that what each has is compared with the other. */
 const PAIR = 'pair';
-const asPair = (metric: SideMetric): SideMetric => ({ ...metric, combination: PAIR });
+const asPair = (metric: SizedMetric): SizedMetric => ({ ...metric, combination: PAIR });
 const varianceOf = ({ squares, freedom }: { squares: number; freedom: number }): number =>
   freedom === 0 ? 0 : squares / freedom;
 

@@ -8,6 +8,7 @@ import { Build, Bundle } from '../schema/builds.js';
 import { Machine } from '../schema/fleet.js';
 import { Job, Run } from '../schema/runs.js';
 import { buildWork } from '../runs/build-work.js';
+import { ownWork } from '../runs/own-suites.js';
 
 const STORED_ASSIGNMENT = {
   ...pick(columnsOf(Participant), 'id', 'attempt_id', 'role', 'fence', 'nonce', 'machine'),
@@ -68,7 +69,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
   }
   const { path } = row;
   const wanted = row.suites ?? spec.suites;
-  const suites = row.manifest.suites.filter(({ name }) => wanted.includes(name));
+  const suites = [...row.manifest.suites.filter(({ name }) => wanted.includes(name)), ...ownWork(spec, wanted)];
   return {
     ...place,
     ...(row.forged_fence === null ? {} : { forgedFence: row.forged_fence }),

@@ -17,6 +17,7 @@ import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
+import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
 import { Result } from '../schema/results.js';
@@ -226,7 +227,7 @@ export function testContext(participant: LockedParticipant): TestContext {
     attemptId: participant.attempt_id,
     role: participant.role,
     pathKind: participant.path_kind ?? 'NOT_SUPPORTED',
-    suites: participant.suites ?? [],
+    suites: suitesOfJob(participant.suites ?? [], participant.own_suites ?? [], participant.wanted),
     wanted: participant.wanted,
   };
 }

@@ -26,6 +26,7 @@ it('is told by builders, kept while none is connected, and replaced by what the 
   expect(await catalogue()).toEqual({
     suites: [suite('old', 'told first')],
     configs: [],
+    labSuites: [],
     isComplete: true,
     waitsFor: null,
   });
@@ -39,9 +40,9 @@ it('is told by builders, kept while none is connected, and replaced by what the 
   expect((await catalogue()).suites).toEqual([suite('old', 'told first')]);
 
   await farm.agent({}, { name: 'second', catalogue: SAMPLE_CATALOGUE });
-  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, isComplete: true, waitsFor: null });
+  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null });
   await farm.agent({}, { name: 'third', catalogue: null });
-  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, isComplete: false, waitsFor: null });
+  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, labSuites: [], isComplete: false, waitsFor: null });
 });
 
 it('believes of two builders the one that comes first, name by name', () => {
@@ -50,5 +51,9 @@ it('believes of two builders the one that comes first, name by name', () => {
     { suites: [a], configs: [{ name: 'peerlab', about: '', bootFactor: 2 }] },
     { suites: [suite('a', 'elsewhere'), b], configs: [{ name: 'peerlab', about: '', bootFactor: 1 }] },
   ];
-  expect(farmCatalogue(told)).toMatchObject({ suites: [a, b], configs: [{ bootFactor: 2 }], isComplete: true });
+  expect(farmCatalogue(told.map((catalogue) => ({ catalogue, builds: true })))).toMatchObject({
+    suites: [a, b],
+    configs: [{ bootFactor: 2 }],
+    isComplete: true,
+  });
 });

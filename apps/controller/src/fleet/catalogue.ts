@@ -1,33 +1,46 @@
-import type { Catalogue, FarmCatalogue } from '@peerlab/contracts';
+import { FARM_LAB_SUITES_MAX, type Catalogue, type FarmCatalogue } from '@peerlab/contracts';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Agent } from '../schema/fleet.js';
 
-const BUILDER = { ...pick(columnsOf(Agent), 'catalogue'), online: bool };
+const TELLER = { ...pick(columnsOf(Agent), 'catalogue'), online: bool, builds: bool };
+
+/** What an agent told, and whether it builds kernels; null = it is older than the catalogue. */
+export interface Told {
+  catalogue: Catalogue | null;
+  builds: boolean;
+}
 
 /**
  * What the farm can build: what its builders say that are connected; while none is, what the one said that was
- * connected last. Where two say different things of one name, the one that was seen last is believed.
+ * connected last. Suites of labs are those that their agents named last. Where two say different things of one name,
+ * the one that was seen last is believed.
  */
 export async function readCatalogue(queries: Queries): Promise<FarmCatalogue> {
-  const builders = await queries.rows(
-    BUILDER,
-    `select a.catalogue, agent_online(a) as online from agent a where 'build' = any(a.capabilities)
+  const agents = await queries.rows(
+    TELLER,
+    `select a.catalogue, agent_online(a) as online, 'build' = any(a.capabilities) as builds from agent a
+     where a.catalogue is not null or 'build' = any(a.capabilities)
      order by online desc, a.last_seen_at desc, a.name`,
   );
+  const builders = agents.filter(({ builds }) => builds);
   const online = builders.filter((builder) => builder.online);
-  return farmCatalogue((online.length > 0 ? online : builders.slice(0, 1)).map(({ catalogue }) => catalogue));
+  const believed = new Set(online.length > 0 ? online : builders.slice(0, 1));
+  return farmCatalogue(agents.map((agent) => ({ catalogue: agent.catalogue, builds: believed.has(agent) })));
 }
 
-/** The catalogues of several builders as one, the most credible first; null = a builder that tells none. */
-export function farmCatalogue(told: readonly (Catalogue | null)[]): FarmCatalogue {
-  const known = told.flatMap((catalogue) => catalogue ?? []);
+/** The catalogues of several agents as one, the most credible first. */
+export function farmCatalogue(told: readonly Told[]): FarmCatalogue {
+  const builders = told.filter(({ builds }) => builds);
+  const known = builders.flatMap(({ catalogue }) => catalogue ?? []);
+  const labSuites = firstOfEachName(told.flatMap(({ catalogue }) => catalogue?.labSuites ?? []));
   return {
     suites: firstOfEachName(known.flatMap(({ suites }) => suites)),
     configs: firstOfEachName(known.flatMap(({ configs }) => configs)),
-    isComplete: told.length > 0 && known.length === told.length,
+    labSuites: labSuites.slice(0, FARM_LAB_SUITES_MAX),
+    isComplete: builders.length > 0 && known.length === builders.length,
     waitsFor:
-      told.length > 0
+      builders.length > 0
         ? null
         : 'a builder, which tells what can be built and run: start an agent with the capability build',
   };

@@ -27,6 +27,7 @@ const MACHINE_ROW = {
   has_inventory: bool,
   site: AGENT.site,
   online: bool,
+  runs_own_suites: bool,
   agent_last_seen_at: AGENT.last_seen_at,
   lease: nullable(json<{ attemptId: string; runId: string; fence: number; expiresAt: string }>()),
   paths: json<(PeerPath & { combination: Combination })[]>(),
@@ -72,7 +73,7 @@ export class FleetView {
          coalesce((select p.attempt_id from participant p where p.id = m.held_participant), m.held_participant)
            as held_attempt,
          m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
-         a.site, agent_online(a) as online, a.last_seen_at as agent_last_seen_at,
+         a.site, agent_online(a) as online, a.catalogue is not null as runs_own_suites, a.last_seen_at as agent_last_seen_at,
          (select jsonb_build_object('attemptId', p.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
           from lease l join participant p on p.id = l.participant_id join attempt t on t.id = p.attempt_id
@@ -118,6 +119,7 @@ function machineSummary(row: MachineRow): MachineSummary {
     observed: observe(row),
     problem: problemOf(row),
     configured: row.configured,
+    runsOwnSuites: row.runs_own_suites,
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
     lease: lease === null ? null : { ...lease, expiresAt: new Date(lease.expiresAt).toISOString() },
     paths,

@@ -1,4 +1,5 @@
-import { medianOf, type Boot } from '@peerlab/contracts';
+import { medianOf, messageSizeOf, type Boot, type MessageSize } from '@peerlab/contracts';
+import { nullable, text } from '../platform/database/row-shape.js';
 
 /** What identifies a metric on a combination: values of other units or directions are not compared. */
 export interface MetricKey {
@@ -17,6 +18,25 @@ export interface SideMetric extends MetricKey {
   attempt_id: string;
   run_id: string;
   machine: string;
+}
+
+/** With the parameters that may name a message size. */
+export interface SizedMetric extends SideMetric {
+  bytes: string | null;
+  pages: string | null;
+}
+
+/** The columns of `SizedMetric`: all parameters would be much to read. Needs `measurement` as `m`. */
+export const SIZE_SQL = `left(m.params ->> 'bytes', 20) as bytes, left(m.params ->> 'pages', 20) as pages`;
+export const SIZE_COLUMNS = { bytes: nullable(text), pages: nullable(text) };
+
+/** The message size of a metric, where it has one. */
+export function sizeOfMetric({
+  name,
+  bytes,
+  pages,
+}: Pick<SizedMetric, 'name' | 'bytes' | 'pages'>): MessageSize | null {
+  return messageSizeOf({ name, params: { bytes: Number(bytes ?? 0), pages: Number(pages ?? 0) } });
 }
 
 export const metricKey = ({ suite, name, unit, better, combination }: MetricKey): string =>

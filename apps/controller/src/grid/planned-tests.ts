@@ -1,11 +1,16 @@
 import { columnsOf, json, nullable, pick, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { PlannedTest } from '../schema/results.js';
-import { expectedTests } from '../verdicts/unreached.js';
+import { expectedTests, suitesOfJob } from '../verdicts/unreached.js';
 
 type SuiteOutline = Parameters<typeof expectedTests>[1][number];
 
-const WANTED = { job_id: uuid, build_id: uuid, wanted: json<string[]>() };
+const WANTED = {
+  job_id: uuid,
+  build_id: uuid,
+  wanted: json<string[]>(),
+  own_suites: nullable(json<{ name: string }[]>()),
+};
 const SUITES = { build_id: uuid, suites: nullable(json<SuiteOutline[]>()) };
 const PLANNED = pick(columnsOf(PlannedTest), 'attempt_id', 'suite', 'test', 'position');
 
@@ -26,7 +31,7 @@ export async function readPlanned(
   if (open.length === 0) return [];
   const wanted = await sql.rows(
     WANTED,
-    `select j.id as job_id, j.build_id, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted
+    `select j.id as job_id, j.build_id, coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites
      from job j join run r on r.id = j.run_id where j.id = any($1)`,
     [open.map(({ job_id: id }) => id)],
   );
@@ -50,7 +55,7 @@ export async function readPlanned(
   return open.flatMap(({ column, job_id: id, attempt_id: attempt }): PlannedColumn[] => {
     const job = jobOf.get(id);
     if (job === undefined) return [];
-    const suites = suitesOf.get(job.build_id) ?? [];
+    const suites = suitesOfJob(suitesOf.get(job.build_id) ?? [], job.own_suites ?? [], job.wanted);
     const expected = expectedTests(job.wanted, suites, announcedBy.get(attempt ?? '') ?? []);
     return [...new Set(expected.map(({ suite }) => suite))].map((suite) => {
       const own = expected.filter((test) => test.suite === suite);

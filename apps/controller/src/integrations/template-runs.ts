@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { RunSpec } from '@peerlab/contracts';
+import { fileOfSpec, type RunSpec } from '@peerlab/contracts';
 import { stringify } from 'yaml';
 import { ProblemError } from '../platform/http/problem.js';
 import { RunService, type FeasibleRun } from '../runs/run.service.js';
@@ -37,7 +37,7 @@ export class TemplateRuns {
     const submitted = readSubmission(template.yaml);
     if (!submitted.ok) return this.#runs.examine(template.yaml);
     const spec = withSeries(submitted.spec, mbox, name);
-    return { ...(await this.#runs.examineSpec(spec)), yaml: stringify(spec) };
+    return { ...(await this.#runs.examineSpec(spec)), yaml: stringify(fileOfSpec(spec)) };
   }
 }
 

@@ -56,12 +56,15 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
   );
 }
 
-/** Builds that use an artifact: it is the bundle of the build, or contains its series. */
+/** Runs that use an artifact: it is the bundle of a build, contains its series, or is a file of one of its suites. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
     case when jsonb_typeof(b.spec -> 'series') = 'array' then b.spec -> 'series' else '[]' end) e
-  where jsonb_typeof(e) = 'object' and e ? 'artifact'`;
+  where jsonb_typeof(e) = 'object' and e ? 'artifact'
+  union
+  select f ->> 'artifact', r.id from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s,
+    jsonb_array_elements(coalesce(s -> 'files', '[]')) f`;
 
 /** The same, and builds whose bundle contains a patch whose text is the artifact. */
 export const ARTIFACT_USES = `${FILE_USES}

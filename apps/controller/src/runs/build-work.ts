@@ -25,6 +25,7 @@ export function buildWork(build: BuildSpec, submitter: string | null): Extract<W
     buildName: build.name,
     series: build.series ?? [],
     config: build.config ?? DEFAULT_CONFIG,
+    ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
     ...(submitter === null ? {} : { cacheDomain: submitter }),
   };
 }

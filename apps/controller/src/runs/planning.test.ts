@@ -12,7 +12,7 @@ import { farmCatalogue } from '../fleet/catalogue.js';
 import { SAMPLE_CATALOGUE, sampleInventory } from '../testing/samples.js';
 import { nearestSelection, planRun, type PlannableMachine, type PlanningStock } from './planning.js';
 
-const CATALOGUE = farmCatalogue([SAMPLE_CATALOGUE]);
+const CATALOGUE = farmCatalogue([{ catalogue: SAMPLE_CATALOGUE, builds: true }]);
 const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), anyPair: new Set(), catalogue: CATALOGUE };
 
 function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
@@ -283,11 +283,64 @@ describe('planRun', () => {
     expect([spec.suites, problems]).toEqual([['own'], []]);
   });
 
+  it('takes suites of the run and of labs, and stores what they are', () => {
+    const lab = { name: 'lab-io', script: 'x', matrix: { SIZE: ['4k', '1M'] } };
+    const stock = { ...STOCK, catalogue: { ...CATALOGUE, labSuites: [lab] } };
+    const mine = { name: 'mine', kselftest: 'timers', needs: { labels: { cpu: 'intel' } } };
+    const { spec, jobs, problems } = plan({ suites: ['lab-io', 'mine', 'kunit'], ownSuites: [mine] }, FLEET, stock);
+    expect(problems).toEqual([]);
+    expect(spec.suites).toEqual(['lab-io[SIZE=4k]', 'lab-io[SIZE=1M]', 'mine', 'kunit']);
+    expect(spec.ownSuites).toEqual([mine, lab]);
+    expect(spec.builds.map(({ kselftests }) => kselftests)).toEqual([['timers'], ['timers']]);
+    expect(jobs.filter(({ suites }) => suites.includes('mine')).map(({ machine: name }) => name)).toEqual([
+      'v-intel-roots',
+      'v-intel-roots',
+    ]);
+  });
+
+  it('refuses a suite of the run that has the name of one of the kernel, lacks a file, or is too much', () => {
+    const own = (suite: object, stock = STOCK) =>
+      plan({ suites: ['p2p-perf', 'kunit'], ownSuites: [{ name: 'kunit', script: 'x', ...suite }] }, FLEET, stock)
+        .problems;
+    expect(own({})).toEqual([
+      {
+        path: 'suites.1.name',
+        message: 'the name "kunit" is that of a suite of the kernel',
+        remedy: expect.any(String),
+      },
+    ]);
+    const files = [{ name: 'data', artifact: 'b'.repeat(64) }];
+    expect(own({ files })[0]?.path).toBe('suites.1.files.0.artifact');
+    expect(own({ files }, { ...STOCK, artifacts: new Set(['b'.repeat(64)]) })[0]?.path).toBe('suites.1.name');
+    const matrix = { A: Array.from({ length: 32 }, (_, index) => index) };
+    const big = { name: 'big', script: '\u0001'.repeat(60_000), matrix };
+    const names = matrix.A.map((value) => `big[A=${value}]`);
+    expect(plan({ suites: names, ownSuites: [big] }).problems[0]).toMatchObject({
+      path: 'suites',
+      remedy: 'upload long scripts as files, or give fewer variants',
+    });
+    expect(plan({ suites: ['big[A=33]'], ownSuites: [{ ...big, script: 'x' }] }).problems[0]?.message).toBe(
+      'there is no suite "big[A=33]"',
+    );
+  });
+
+  it('leaves out machines whose agent is too old for suites of a run', () => {
+    const fleet = FLEET.map((each) => ({ ...each, runsOwnSuites: each.name !== 'v-switch' }));
+    const { jobs, unmatched } = plan({ suites: ['mine'], ownSuites: [{ name: 'mine', script: 'x' }] }, fleet);
+    expect(jobs.some(({ machine: name }) => name === 'v-switch')).toBe(false);
+    expect(unmatched).toEqual([
+      { machine: 'v-switch', why: 'has an agent that is too old for suites of a run; update it' },
+    ]);
+  });
+
   it('takes every name while a builder does not tell what it builds', () => {
-    const old = { ...STOCK, catalogue: farmCatalogue([SAMPLE_CATALOGUE, null]) };
+    const old = {
+      ...STOCK,
+      catalogue: farmCatalogue([SAMPLE_CATALOGUE, null].map((catalogue) => ({ catalogue, builds: true }))),
+    };
     expect(plan({ suites: ['new-suite'] }, FLEET, old).problems).toEqual([]);
     expect(plan({}, FLEET, old).spec.suites).toEqual(['p2p-functional', 'p2p-perf']);
-    const silent = { ...STOCK, catalogue: farmCatalogue([null]) };
+    const silent = { ...STOCK, catalogue: farmCatalogue([{ catalogue: null, builds: true }]) };
     expect(plan({}, FLEET, silent).problems[0]).toMatchObject({ path: 'suites' });
   });
 });

@@ -13,7 +13,8 @@ import {
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
 import { nearestName } from './nearest-name.js';
-import { checkOffered, withDefaultSuites, type Offer } from './offered.js';
+import { checkOffered, completeRun, type Offer } from './offered.js';
+import { checkOwnSuites } from './own-suites.js';
 
 /** What planning needs of a machine. */
 export interface PlannableMachine {
@@ -21,6 +22,8 @@ export interface PlannableMachine {
   labels: Labels;
   /** Its agent still has it; otherwise its jobs would wait for ever. */
   configured: boolean;
+  /** Whether its agent runs suites that no bundle has. */
+  runsOwnSuites?: boolean | undefined;
   paths: readonly (PeerPath & { combination: Combination })[];
 }
 
@@ -57,7 +60,7 @@ export interface Plan {
  * machines count, their jobs wait.
  */
 export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
-  const spec = withDefaultSuites(given, stock);
+  const spec = completeRun(given, stock);
   const checkNames = nameChecker(machines.map(({ name }) => name));
   const problems = [
     ...checkBuilds(spec, stock),
@@ -91,7 +94,7 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
         busy = true;
       }
     }
-    if (!busy) unmatched.push({ machine: machine.name, why: 'has no suite left by suiteMachines and builds' });
+    if (!busy) unmatched.push({ machine: machine.name, why: whyNoSuite(spec, machine) });
   }
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
   const found = [
@@ -107,6 +110,12 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
     unmatched,
     problems: limitProblems(found),
   };
+}
+
+function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMachine): string {
+  return ownSuites.length > 0 && runsOwnSuites === false
+    ? 'has an agent that is too old for suites of a run; update it'
+    : 'has no suite left by suiteMachines, builds and what the suites need';
 }
 
 /** The first pair of each combination. */
@@ -176,6 +185,7 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
   });
   problems.push(...tooLargeBuilds(spec));
   if (problems.length === 0) problems.push(...checkSeries(spec).problems);
+  problems.push(...checkOwnSuites(spec, stock.artifacts));
   return problems.length > 0 ? problems : checkOffered(spec, stock);
 }
 

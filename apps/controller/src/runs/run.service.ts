@@ -20,6 +20,7 @@ import { Job, Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
 import { JobService, type NewJob } from './job.service.js';
+import { ownArtifacts } from './own-suites.js';
 import { planRun, type Plan } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
@@ -258,6 +259,7 @@ export class RunService {
     const bundles = new Map<string, string[]>();
     const anyPair = new Set<string>();
     const artifacts = new Set<string>();
+    for (const sha256 of ownArtifacts(spec)) if (await this.#builds.hasArtifact(sha256)) artifacts.add(sha256);
     for (const build of spec.builds) {
       if (build.bundle !== undefined) {
         const bundle = await this.#builds.findBundle(build.bundle);
@@ -292,9 +294,11 @@ function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED
       name: build.name,
       ...(build.series === undefined ? {} : { series: build.series }),
       ...(build.config === undefined ? {} : { config: build.config }),
+      ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
       ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
     })),
     suites: wanted,
+    ...(spec.ownSuites === undefined ? {} : { ownSuites: spec.ownSuites }),
     machines: { names: [machine], ...(combination === null ? {} : { combinations: [combination] }) },
     ...(spec.pairs === undefined ? {} : { pairs: spec.pairs }),
     priority: spec.priority,

@@ -5,9 +5,14 @@ import {
   MachineSelection,
   problemItems,
   PROBLEMS_MAX,
-  RunSpec,
+  RunFile,
+  SuiteDefinition,
+  SuiteFile,
+  SuiteNeeds,
+  specOfFile,
   Timeouts,
   type ProblemItem,
+  type RunSpec,
 } from '@peerlab/contracts';
 import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { nearestName } from './nearest-name.js';
@@ -20,10 +25,13 @@ export type Locator = (item: ProblemItem) => ProblemItem;
 
 /** Fields by the path they stand in; array indexes and names of suites are written `*`. */
 const KNOWN_FIELDS: Record<string, readonly string[]> = {
-  '': Object.keys(RunSpec.shape),
+  '': Object.keys(RunFile.shape),
   'builds.*': Object.keys(BuildSpec.shape),
   'builds.*.machines': Object.keys(MachineSelection.shape),
   'builds.*.series.*': ['mutant', 'mbox', 'artifact'],
+  'suites.*': Object.keys(SuiteDefinition.shape),
+  'suites.*.needs': Object.keys(SuiteNeeds.shape),
+  'suites.*.files.*': Object.keys(SuiteFile.shape),
   machines: Object.keys(MachineSelection.shape),
   'suiteMachines.*': Object.keys(MachineSelection.shape),
   timeouts: Object.keys(Timeouts.shape),
@@ -72,8 +80,8 @@ function read(yaml: string): Submitted {
     const message = 'expected fields such as "name: …" and "builds: …"';
     return refused([locate({ path: '', message, remedy: 'start from one of the templates' })]);
   }
-  const parsed = RunSpec.safeParse(value);
-  if (parsed.success) return { ok: true, spec: parsed.data, locate };
+  const parsed = RunFile.safeParse(value);
+  if (parsed.success) return { ok: true, spec: specOfFile(parsed.data), locate };
   return { ok: false, problems: problemItems(parsed.error).map(suggestField).map(locate) };
 }
 

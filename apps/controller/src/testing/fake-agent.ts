@@ -36,7 +36,7 @@ export interface FakeAgentOptions {
   token?: { site?: string; only?: 'test' | 'build' };
   /** What it says it speaks. Default: the newest. */
   protocol?: number;
-  /** What it tells that it can build; null = nothing, as builders older than the catalogue do. */
+  /** What it tells that it can build and run; null = nothing, as agents older than the catalogue do. */
   catalogue?: Catalogue | null;
 }
 
@@ -61,7 +61,7 @@ export class FakeAgent {
       site: 'test-site',
       token: {},
       protocol: AGENT_PROTOCOL,
-      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : null,
+      catalogue: (options.capabilities ?? ['build']).includes('build') ? SAMPLE_CATALOGUE : { suites: [], configs: [] },
       ...options,
     };
     socket.on('message', (data: Buffer) => {

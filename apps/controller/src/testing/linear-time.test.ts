@@ -73,7 +73,7 @@ function plan(text: string): unknown {
     bundles: new Map(),
     artifacts: new Set(),
     anyPair: new Set(),
-    catalogue: farmCatalogue([SAMPLE_CATALOGUE]),
+    catalogue: farmCatalogue([{ catalogue: SAMPLE_CATALOGUE, builds: true }]),
   });
 }
 const FROM = 'From 0123 Mon Sep 17 00:00:00 2001\n';

@@ -1,4 +1,4 @@
-import { FAILURE_POLICY, FARM_SUITE, verdictOfFailure, type Verdict } from '@peerlab/contracts';
+import { FAILURE_POLICY, FARM_SUITE, suiteOfVariant, verdictOfFailure, type Verdict } from '@peerlab/contracts';
 import type { SuiteOutline } from '../attempts/participant-store.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
@@ -13,6 +13,17 @@ export interface ExpectedTest {
   suite: string;
   test: string;
   position: number;
+}
+
+/** All suites of a job: those of the bundle, in its order, and then those that the run brings. */
+export function suitesOfJob(
+  ofBundle: readonly SuiteOutline[],
+  ofRun: readonly { name: string }[],
+  wanted: readonly string[],
+): SuiteOutline[] {
+  const own = new Set(ofRun.map(({ name }) => name));
+  const names = [...new Set(wanted)].filter((name) => own.has(suiteOfVariant(name)));
+  return [...ofBundle, ...names.map((name) => ({ name, tests: [] }))];
 }
 
 /** Position of a suite's first test in the grid; the tests of `farm` stand before and after the suites. */

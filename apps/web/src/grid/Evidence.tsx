@@ -1,6 +1,7 @@
 import { proofText, VERDICT_TABLE, type PathKind, type Proof, type ResultView } from '@peerlab/contracts';
 import { Fragment, type ReactNode } from 'react';
 import { proofDetailText } from '../runs/evidence.js';
+import { EvidenceList } from '../runs/EvidenceList.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
 
@@ -40,6 +41,7 @@ function ProofFacts({ proof, kind }: { proof: Proof; kind: PathKind }): ReactNod
           </Fragment>
         ))}
       </dl>
+      <EvidenceList proof={proof} kind={kind} />
     </section>
   );
 }

@@ -7,6 +7,7 @@ import { compareQuery, runsQuery } from '../api/queries.js';
 import { ChangeCounts } from '../compare/ChangeCounts.js';
 import { CompareModes } from '../compare/CompareModes.js';
 import { ChangeTable } from '../compare/ChangeTable.js';
+import { MessageSizes } from '../compare/MessageSizes.js';
 import { MetricChanges } from '../compare/MetricChanges.js';
 import { SidePicker } from '../compare/SidePicker.js';
 import { useKeys } from '../keys.js';
@@ -164,6 +165,7 @@ function Differences({
         rows={rows.filter((row) => matches(`${row.suite}/${row.test} ${labelOf(row.combination)}`))}
         isAll={isAll}
       />
+      <MessageSizes comparison={comparison} matches={matches} />
       <MetricChanges
         all={metrics}
         total={comparison.metricsTotal}

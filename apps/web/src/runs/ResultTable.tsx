@@ -19,6 +19,7 @@ import { countText, numberText } from '../ui/numbers.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
 import { evidenceSearch, proofDetailText } from './evidence.js';
+import { EvidenceList } from './EvidenceList.js';
 import { arrangeResults } from './result-order.js';
 import { TestNames } from './TestNames.js';
 
@@ -76,7 +77,11 @@ export function ResultTable({
             name: 'Way of the data',
             render: (result) =>
               result.proof !== null && (
-                <ProofLine proof={result.proof} kind={attempt.combination?.identity.pathKind ?? null} />
+                <ProofLine
+                  proof={result.proof}
+                  kind={attempt.combination?.identity.pathKind ?? null}
+                  isBounced={result.verdict === 'bounced'}
+                />
               ),
           },
           {
@@ -170,13 +175,14 @@ function LogLink({ result: { log }, attempt }: { result: ResultView; attempt: st
   );
 }
 
-/** The way that the data took, beside the one that was expected, and what was counted. */
-function ProofLine({ proof, kind }: { proof: Proof; kind: PathKind | null }): ReactNode {
+/** The way that the data took, beside the one that was expected, what was counted, and what speaks against a bounced one. */
+function ProofLine({ proof, kind, isBounced }: { proof: Proof; kind: PathKind | null; isBounced: boolean }): ReactNode {
   const counted = Object.entries(proof.detail).map(([name, value]) => `${name} ${proofDetailText(name, value)}`);
   return (
     <>
       <span>{proofText(proof, kind)}</span>
       {counted.length > 0 && <div className="muted proof-counts">{counted.join(' · ')}</div>}
+      {isBounced && <EvidenceList proof={proof} kind={kind} only={['contradicts', 'missing']} />}
     </>
   );
 }

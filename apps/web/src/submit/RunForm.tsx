@@ -206,13 +206,14 @@ function Suites({
 }): ReactNode {
   const catalogue = useQuery(catalogueQuery()).data;
   const known = catalogue?.suites ?? [];
+  const all = [...known, ...(catalogue?.labSuites ?? [])];
   const waitsFor = catalogue?.waitsFor ?? null;
   return (
     <>
       <Choices
         title="Suites"
-        all={[...new Set([...known.map(({ name }) => name), ...form.suites])]}
-        about={new Map(known.map(({ name, about }) => [name, about]))}
+        all={[...new Set([...all.map(({ name }) => name), ...form.suites])]}
+        about={new Map(all.map(({ name, about = '' }) => [name, about]))}
         chosen={form.suites.length > 0 ? form.suites : defaultSuites({ suites: known })}
         problem={problem}
         onChange={(suites) => onChange(setList(yaml, ['suites'], suites))}

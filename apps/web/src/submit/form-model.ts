@@ -1,4 +1,4 @@
-import { MachineSelection, RunSpec, SeriesSource } from '@peerlab/contracts';
+import { MachineSelection, RunFile, RunSpec, SeriesSource } from '@peerlab/contracts';
 import { isMap, isSeq, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
@@ -54,7 +54,10 @@ export function readForm(yaml: string): FormReading {
         .catch('')
         .parse(name ?? ''),
       builds: z.array(z.unknown()).catch([]).parse(builds).map(readBuild),
-      suites: RunSpec.shape.suites.catch([]).parse(suites),
+      suites: RunFile.shape.suites
+        .catch([])
+        .parse(suites)
+        .map((suite) => (typeof suite === 'string' ? suite : suite.name)),
       names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
       paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
       labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
@@ -120,12 +123,16 @@ export function setList(yaml: string, path: FieldPath, values: readonly string[]
       document.setIn(path, document.createNode([...values], { flow: true }));
       return;
     }
-    const have = held.items.map((item) =>
-      String(z.object({ value: z.unknown() }).catch({ value: item }).parse(item).value),
-    );
+    const have = held.items.map(nameOfItem);
     held.items = held.items.filter((_item, at) => values.includes(have[at] ?? ''));
     for (const value of values) if (!have.includes(value)) held.add(document.createNode(value));
   });
+}
+
+/** What an item of a list is called: the name of a map, the text of anything else. */
+function nameOfItem(item: unknown): string {
+  const held: unknown = isMap(item) ? item.get('name') : item;
+  return String(z.object({ value: z.unknown() }).catch({ value: held }).parse(held).value);
 }
 
 /** Adds a build with a unique name. */

@@ -10,6 +10,7 @@ import { candidateCommandLine, namesPlainRoot, whyTooLong } from '../command-lin
 import { JobFailure } from '../failure.js';
 import { MODULES_FILE, checkModules } from '../modules-archive.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
 import { checkFreeSpace } from './prepare.js';
@@ -46,6 +47,8 @@ export async function flash(context: AttemptContext): Promise<string> {
   context.spool.updateRecord({ touched: true });
   const session = context.connection.require();
   const unwanted = unwantedPrograms(manifest.suites, work.suites);
+  const archives = new Set(ownBundleFiles(context));
+  for (const { file } of manifest.kselftests ?? []) if (!archives.has(file)) unwanted.add(file);
   const folderWord = quote(paths.folder);
   await output(
     session,
@@ -55,6 +58,7 @@ export async function flash(context: AttemptContext): Promise<string> {
     const target = remotePath(path, paths);
     if (target !== null && !unwanted.has(path)) await uploadFile(context, session, join(folder, path), path, target);
   }
+  await placeOwnSuites(context, session);
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const root = await rootDevice(session);

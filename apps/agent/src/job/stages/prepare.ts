@@ -120,6 +120,10 @@ export async function prepare(context: AttemptContext): Promise<string> {
       commandLine,
     },
   });
+  const silent = context.machine.console?.problem?.() ?? null;
+  if (silent !== null) {
+    throw new JobFailure('infrastructure', `the console of ${context.machine.name} is not recorded: ${silent}`);
+  }
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
   const refused = whyRefused(await readBootPolicy(session, signal));

@@ -1,7 +1,9 @@
-import { type AttemptEvent, PLAN_MAX, type SuiteEntry } from '@peerlab/contracts';
+import { type AttemptEvent, dialectReader, PLAN_MAX, type WorkSuite } from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
+import { JobFailure } from '../failure.js';
+import { isOwn, prepareOwnSuite } from '../own-suite.js';
 import { killSuite } from '../suite-command.js';
 import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';
@@ -27,7 +29,7 @@ export async function test(context: AttemptContext): Promise<string> {
 }
 
 /** Resolves to the number of interruptions. */
-async function runSuite(context: AttemptContext, suite: SuiteEntry, metrics: Quota): Promise<number> {
+async function runSuite(context: AttemptContext, suite: WorkSuite, metrics: Quota): Promise<number> {
   const around = {
     emit: (event: AttemptEvent) => context.emit(event),
     warningsBetween: (from: number, to: number) => context.kernelLog.warningsBetween(from, to),
@@ -38,7 +40,7 @@ async function runSuite(context: AttemptContext, suite: SuiteEntry, metrics: Quo
     },
   };
   const plan = (context.plans.get(suite.name) ?? suite.tests).slice(0, PLAN_MAX);
-  const progress = new SuiteProgress(suite.name, plan, around, metrics);
+  const progress = new SuiteProgress(suite.name, plan, around, metrics, dialectReader(suite.own?.dialect ?? 'ktap'));
   try {
     return await runToEnd(context, suite, progress);
   } finally {
@@ -47,10 +49,16 @@ async function runSuite(context: AttemptContext, suite: SuiteEntry, metrics: Quo
   }
 }
 
-async function runToEnd(context: AttemptContext, suite: SuiteEntry, progress: SuiteProgress): Promise<number> {
+async function runToEnd(context: AttemptContext, suite: WorkSuite, progress: SuiteProgress): Promise<number> {
   let timeLeftMs = suite.timeoutSeconds * 1000;
   for (let interruptions = 0; ; interruptions += 1) {
     if (context.connection.session === null) await rebootCandidate(context);
+    const lacks = isOwn(suite) ? await prepareOwnSuite(context, suite) : null;
+    if (lacks !== null) {
+      context.note(`test: ${suite.name} is skipped: ${lacks}`);
+      progress.conclude(WHOLE_SUITE, 'skip', { reason: lacks });
+      return interruptions;
+    }
     const startedAt = performance.now();
     const end = await runSuiteOnce(context, suite, progress, timeLeftMs);
     timeLeftMs -= performance.now() - startedAt;
@@ -77,7 +85,7 @@ async function runToEnd(context: AttemptContext, suite: SuiteEntry, progress: Su
 
 async function finishSuite(
   context: AttemptContext,
-  suite: SuiteEntry,
+  suite: WorkSuite,
   progress: SuiteProgress,
   end: Extract<SuiteEnd, { kind: 'exited' }>,
 ): Promise<void> {
@@ -100,7 +108,7 @@ async function finishSuite(
 /** Gives the interrupting test its result and brings the machine to its default kernel where needed. */
 async function takeInterruption(
   context: AttemptContext,
-  suite: SuiteEntry,
+  suite: WorkSuite,
   progress: SuiteProgress,
   end: Exclude<SuiteEnd, { kind: 'exited' }>,
 ): Promise<void> {
@@ -161,6 +169,10 @@ async function takeInterruption(
           'test: the machine kept running; only the connection broke. Going on with the tests that are left',
         );
         await killSuite(booted.session, context.paths.folder);
+        if (isOwn(suite)) {
+          const message = `the connection to ${context.machine.name} broke while ${suite.name} ran, which cannot go on where it was`;
+          throw new JobFailure('infrastructure', message);
+        }
         await context.kernelLog.attach(booted.session, booted.kernel);
         return;
       }
@@ -188,11 +200,11 @@ function concludeCrash(
   progress.conclude(test, 'crash', { reason, signature, log });
 }
 
-const hasNextSuite = (context: AttemptContext, suite: SuiteEntry): boolean =>
+const hasNextSuite = (context: AttemptContext, suite: WorkSuite): boolean =>
   context.work.suites.at(-1)?.name !== suite.name;
 
 /** Nothing is left to run: restore starts from the default kernel, which is there already. */
-async function rebootUnlessLast(context: AttemptContext, suite: SuiteEntry, progress: SuiteProgress): Promise<void> {
+async function rebootUnlessLast(context: AttemptContext, suite: WorkSuite, progress: SuiteProgress): Promise<void> {
   if (progress.remaining().length > 0 || hasNextSuite(context, suite)) await rebootCandidate(context);
 }
 

@@ -15,7 +15,7 @@ import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
-import { Name, Sequence, Sha256 } from '../schema/ids.js';
+import { Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { Role } from '../schema/participants.js';
 import { LOG_STREAMS, LogPage, LogStream } from '../schema/logs.js';
@@ -191,7 +191,7 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/result',
     access: 'read',
     params: AttemptParams,
-    query: z.object({ suite: Name, test: z.string().min(1).max(500), role: Role.optional() }),
+    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
     response: ResultView,
   },
   ...FAILURE_ROUTES,

@@ -20,7 +20,7 @@ const proof = (part: Partial<Proof>): Proof => ({
   test: 't',
   expected: 'peer',
   taken: 'BUS_ADDR',
-  detail: {},
+  detail: { 'alias pages': 4 },
   ...part,
 });
 const passed = (p: Proof | null, warnings: string[] = []) => ({

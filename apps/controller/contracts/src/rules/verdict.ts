@@ -3,6 +3,7 @@ import type { PathKind } from '../schema/paths.js';
 import type { Proof } from '../schema/proof.js';
 import type { AttemptState } from '../schema/states.js';
 import { type ResultStatus, type Verdict, VERDICT_TABLE, type VerdictExitCode } from '../schema/verdict.js';
+import { attestPath } from './attest.js';
 
 export interface Judged {
   verdict: Verdict;
@@ -11,7 +12,8 @@ export interface Judged {
 
 /**
  * Judges one result. A pass is believed only when the proof agrees with the path that the farm
- * predicted from the inventory: the kernel under test does not get to say which path is right.
+ * predicted from the inventory, and its counters show that path (`attest.ts`): the kernel under test
+ * does not get to say which path is right.
  */
 export function judge(
   result: {
@@ -48,7 +50,8 @@ export function judge(
  * one test and the fault that the farm looks for in another. By the rule of `judgePath`.
  * @param pathKind what the farm predicts from the inventory
  */
-export function proofText({ expected, taken }: Pick<Proof, 'expected' | 'taken'>, pathKind: PathKind | null): string {
+export function proofText(proof: Proof, pathKind: PathKind | null): string {
+  const { expected, taken } = proof;
   const way = taken === 'ram' ? 'RAM' : taken;
   if (expected === 'any') return `${way}; the test expects no particular way`;
   if (expected === 'ram') return taken === 'ram' ? 'RAM, as the test expects' : `${way}, but the test expects RAM`;
@@ -56,7 +59,9 @@ export function proofText({ expected, taken }: Pick<Proof, 'expected' | 'taken'>
   if (pathKind === 'NOT_SUPPORTED') {
     return taken === 'ram' ? 'RAM, as expected: no peer path exists here' : `${way}, a path that does not exist here`;
   }
-  return taken === pathKind ? `${way}, as the topology predicts` : `${way}, but the topology predicts ${pathKind}`;
+  if (taken !== pathKind) return `${way}, but the topology predicts ${pathKind}`;
+  const { reason } = attestPath(proof, pathKind);
+  return reason === null ? `${way}, as the topology predicts` : `${way} is claimed, but not proven: ${reason}`;
 }
 
 function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
@@ -72,7 +77,8 @@ function judgePath(proof: Proof | null, pathKind: PathKind): Judged | null {
   if (isRam) return { verdict: 'bounced', reason: `data right, but all of it went through RAM; expected ${pathKind}` };
   if (taken !== pathKind)
     return { verdict: 'bounced', reason: `the data took ${taken}; the topology says ${pathKind}` };
-  return null;
+  const { reason } = attestPath(proof, pathKind);
+  return reason === null ? null : { verdict: 'bounced', reason: `data right, but not proven to be direct: ${reason}` };
 }
 
 /** The verdict of many: the one with the lowest rank. Null when there is nothing to sum up. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { GridRow } from './grid.js';
-import { Name, Sha256 } from './ids.js';
+import { Name, Sha256, SuiteName } from './ids.js';
 import { KernelCursor, KernelsBeyond } from './kernel-pages.js';
 import { EvidenceLines } from './results.js';
 import { Verdict } from './verdict.js';
@@ -69,7 +69,7 @@ export const BuildGrid = z.object({
 });
 export type BuildGrid = z.infer<typeof BuildGrid>;
 
-export const KernelResultsQuery = z.object({ suite: Name, test: z.string().min(1).max(200) });
+export const KernelResultsQuery = z.object({ suite: SuiteName, test: z.string().min(1).max(200) });
 
 /** What a test says on one kernel and one combination, as its cell shows it; the evidence is of the attempt that is named. */
 export const KernelResult = z.object({
@@ -98,7 +98,7 @@ export type Flips = z.infer<typeof Flips>;
 
 export const Flakiness = z.object({
   /** Tests that had a chance to flip, the most flips first. */
-  tests: z.array(Flips.extend({ suite: Name, test: z.string() })),
+  tests: z.array(Flips.extend({ suite: SuiteName, test: z.string() })),
   /** Attempts that were looked at. */
   attempts: z.number().int().nonnegative(),
   /** Those whose results are missing here because they are not summed up yet, as in BuildGrid. */

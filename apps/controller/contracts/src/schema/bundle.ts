@@ -62,6 +62,9 @@ export const SuiteEntry = z.object({
 });
 export type SuiteEntry = z.infer<typeof SuiteEntry>;
 
+/** Targets of the kernel's selftests that one bundle may carry. */
+export const KSELFTESTS_MAX = 32;
+
 /** What a kernel can do that others cannot, by name; bundles built before features were a set say it of one. */
 const Features = z.union([
   z.array(z.string().min(1).max(64)).max(64),
@@ -93,6 +96,11 @@ export const BundleManifest = z.object({
     .refine((binds) => Object.keys(binds).length <= BINDS_MAX, { error: `at most ${BINDS_MAX} modules` })
     .optional(),
   suites: z.array(SuiteEntry).min(1).max(256),
+  /** Targets of tools/testing/selftests, each installed into an archive that `file` names. Bundles without any have none. */
+  kselftests: z
+    .array(z.object({ target: z.string().max(200), file: z.string().max(BUNDLE_PATH_MAX) }))
+    .max(KSELFTESTS_MAX)
+    .optional(),
   files: z
     .record(z.string().max(1000), z.object({ sha256: Sha256, sizeBytes: z.number().int().nonnegative() }))
     .refine((files) => Object.keys(files).length <= BUNDLE_FILES_MAX, {

@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { Name, Sha256 } from './ids.js';
+import { ABOUT_MAX, SuiteDefinition } from './suite.js';
 
 /** Suites and configurations that one agent may tell of; a dozen are usual. */
 export const CATALOGUE_SUITES_MAX = 256;
 export const CATALOGUE_CONFIGS_MAX = 64;
-/** Longest description of one of them, in characters. */
-export const ABOUT_MAX = 200;
+/** Suites that one lab may bring. */
+export const LAB_SUITES_MAX = 64;
 /** How many times longer than the fastest kernel one may boot. */
 export const BOOT_FACTOR_MAX = 20;
+
+/** Suites of all labs that are known; of more the ones of the labs that were seen first are left out. */
+export const FARM_LAB_SUITES_MAX = 1000;
 
 /** A suite that the kernels of a builder bring with them. */
 export const CatalogueSuite = z.object({
@@ -32,6 +36,8 @@ export type CatalogueConfig = z.infer<typeof CatalogueConfig>;
 export const Catalogue = z.object({
   suites: z.array(CatalogueSuite).max(CATALOGUE_SUITES_MAX),
   configs: z.array(CatalogueConfig).max(CATALOGUE_CONFIGS_MAX),
+  /** Suites of a lab, as their files say; they run with any kernel. */
+  labSuites: z.array(SuiteDefinition).max(LAB_SUITES_MAX).optional(),
   /**
    * Digest of what goes into every kernel that it builds beside the series: its kernel/ folder, its base and its compiler.
    * Absent from agents that do not tell.
@@ -42,6 +48,7 @@ export type Catalogue = z.infer<typeof Catalogue>;
 
 /** What the farm can build and run: the catalogues of its agents as one. */
 export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
+  labSuites: z.array(SuiteDefinition).max(FARM_LAB_SUITES_MAX),
   /**
    * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue
    * never do: names are not checked then.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { TestedKernel } from './history.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { EvidenceLines } from './results.js';
 import { RunState } from './states.js';
 import { Verdict } from './verdict.js';
@@ -75,7 +75,7 @@ export const Outcome = z.object({
 export type Outcome = z.infer<typeof Outcome>;
 
 export const ComparedRow = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   /** Index into `combinations`. */
   combination: z.number().int().nonnegative(),
@@ -114,8 +114,10 @@ export type WhyUnclear = z.infer<typeof WhyUnclear>;
 
 /** A metric on both sides, judged by rules/significance together with all others of the answer. */
 export const ComparedMetric = z.object({
-  suite: Name,
+  suite: SuiteName,
   name: z.string(),
+  /** Of a metric that was measured with messages of several sizes: what all of them are called, and this one's size. */
+  size: z.object({ series: z.string(), bytes: z.number().int().positive() }).nullable(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
   combination: z.number().int().nonnegative(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { FailureClass } from './failure.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { AnyStage } from './states.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
@@ -24,7 +24,7 @@ export const KnownFailure = z.object({
 export type KnownFailure = z.infer<typeof KnownFailure>;
 
 /** Which failure of an attempt is meant: that of a test, or without both fields that of the attempt itself. */
-export const FailureSubject = z.object({ suite: Name.optional(), test: z.string().min(1).max(500).optional() });
+export const FailureSubject = z.object({ suite: SuiteName.optional(), test: z.string().min(1).max(500).optional() });
 export type FailureSubject = z.infer<typeof FailureSubject>;
 
 export const NewKnownFailure = z.strictObject({
@@ -51,7 +51,7 @@ export const FAILURE_PLACES_MAX = 20;
 /** What failed: a test, or an attempt as a whole, such as one whose kernel did not boot. */
 const Failed = z.object({
   /** Suite and test; null for the failure of an attempt. */
-  suite: Name.nullable(),
+  suite: SuiteName.nullable(),
   test: z.string().nullable(),
   /** Of the failure of an attempt: where and why it ended; null for a test. */
   failure: z.object({ class: FailureClass, stage: AnyStage.nullable() }).nullable(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { MetricNoise } from './metric.js';
 import { DevicePair } from './paths.js';
@@ -59,7 +59,7 @@ export const GridCell = z.object({
 export type GridCell = z.infer<typeof GridCell>;
 
 export const GridMetricRow = z.object({
-  suite: Name,
+  suite: SuiteName,
   /** The test that measured it. */
   test: z.string(),
   name: z.string(),
@@ -94,7 +94,7 @@ export const PENDING_LETTER = ':';
 export const GRID_NOTES_MAX = 2000;
 
 export const GridRow = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   /** The letter of VERDICT_TABLE for each column; `:` where it is planned and has no result yet, `.` where it never ran. */
   verdicts: z.string(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
-import { Name, Sha256 } from './ids.js';
+import { Name, Sha256, SuiteName } from './ids.js';
 import { EvidenceLines } from './results.js';
 import { timeCursor } from './time-cursor.js';
 import { Verdict } from './verdict.js';
@@ -19,7 +19,7 @@ export type TestedKernel = z.infer<typeof TestedKernel>;
 export const HistoryCursor = timeCursor(z.uuid());
 
 export const HistoryQuery = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string().min(1).max(200),
   combination: Sha256.optional(),
   /** Name of a build, as runs call it. */

@@ -10,6 +10,17 @@ export const Name = z
     'use letters, digits, dot, dash and underscore, starting with a letter or digit',
   );
 
+export const SUITE_NAME_MAX = 128;
+/** A suite: a name, for a variant with the values of its matrix: `name[PARAM=VALUE,…]`. */
+export const SuiteName = z
+  .string()
+  .min(1)
+  .max(SUITE_NAME_MAX)
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]*(\[[a-zA-Z0-9_.:+=,-]+\])?$/,
+    'use letters, digits, dot, dash and underscore, starting with a letter or digit',
+  );
+
 /** Lower-case hex SHA-256: names every artifact and content key. */
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 

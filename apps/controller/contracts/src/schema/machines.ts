@@ -20,6 +20,8 @@ export const MachineView = z.object({
   problem: z.string().nullable(),
   /** Its agent still has it in its configuration; if not, new runs leave it out. */
   configured: z.boolean(),
+  /** Whether its agent runs suites that no bundle has. */
+  runsOwnSuites: z.boolean().optional(),
   lastSeenAt: Time.nullable(),
   lease: z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, expiresAt: Time }).nullable(),
   inventory: Inventory.nullable(),

@@ -53,7 +53,7 @@ export function fewOf(texts: readonly string[], most = 10): string {
 export function problemItems(error: z.ZodError): ProblemItem[] {
   const items: ProblemItem[] = [];
   let left = 0;
-  for (const issue of error.issues) {
+  for (const issue of error.issues.flatMap(closerIssues)) {
     const path = issue.path.map((step) => echoed(String(step))).join('.');
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : [null];
     const shown = keys.slice(0, PROBLEMS_MAX - items.length);
@@ -64,6 +64,20 @@ export function problemItems(error: z.ZodError): ProblemItem[] {
     }
   }
   return limitProblems(items, left);
+}
+
+/** The issues of the one alternative of a union that was meant, with whole paths; otherwise the issue itself. */
+function closerIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const fitting = issue.errors.filter(
+    (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
+  );
+  const [meant] = fitting;
+  const isDetailed = meant?.some(
+    ({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom',
+  );
+  if (fitting.length !== 1 || meant === undefined || isDetailed !== true) return [issue];
+  return meant.flatMap((inner) => closerIssues({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 const unknownField = (path: string, key: string): ProblemItem => ({

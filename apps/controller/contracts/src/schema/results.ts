@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name, Sequence } from './ids.js';
+import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
 import { Role } from './participants.js';
@@ -17,7 +17,7 @@ export const EvidenceLines = z
 export const ResultView = z.object({
   /** Of the participant that reported it. */
   role: Role,
-  suite: Name,
+  suite: SuiteName,
   test: z.string(),
   position: z.number().int(),
   status: ResultStatus,
@@ -31,5 +31,5 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
-export const MeasurementView = Metric.extend({ role: Role, suite: Name, test: z.string(), median: z.number() });
+export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { Labels, Name, Sha256 } from './ids.js';
+import { Labels, Name, Sha256, SuiteName } from './ids.js';
 import { PathKind } from './paths.js';
 import { fewOf } from './problem.js';
+import { KSELFTESTS_MAX } from './bundle.js';
+import { Kselftest, SuiteDefinition, suiteOfVariant } from './suite.js';
 
 /** Largest series accepted as mbox text, in characters. */
 export const MBOX_MAX = 4 * 1024 * 1024;
@@ -50,6 +52,9 @@ export const MachineSelection = z.strictObject({
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
+/** Suites of one run, each variant counted. */
+export const RUN_SUITES_MAX = 64;
+
 /** A kernel to test: the base plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
@@ -60,8 +65,18 @@ export const BuildSpec = z
       .optional()
       .describe('patches on the base, applied in this order; an empty list is the untouched base'),
     config: Name.optional().describe('kernel configuration, by its name in kernel/config'),
-    suites: z.array(Name).min(1).max(32).optional().describe('only these of the run’s suites on this build'),
+    suites: z
+      .array(SuiteName)
+      .min(1)
+      .max(RUN_SUITES_MAX)
+      .optional()
+      .describe('only these of the run’s suites on this build'),
     machines: MachineSelection.optional().describe('only those of the run’s machines that also match here'),
+    kselftests: z
+      .array(Kselftest)
+      .max(KSELFTESTS_MAX)
+      .optional()
+      .describe('targets of the kernel’s own selftests that are built with it, besides those that suites name'),
     bundle: Sha256.optional().describe('content key of a kernel that is built already, instead of a series'),
   })
   .refine((build) => (build.bundle === undefined) !== (build.series === undefined), {
@@ -117,52 +132,86 @@ export function effectiveTimeouts(
 /** Boots of each build on each machine that a run may ask for. */
 export const REPEAT_MAX = 20;
 
-/** A run as people write it in YAML. */
-export const RunSpec = z
-  .strictObject({
-    name: z.string().trim().min(1).max(120).describe('what the run is for, in a few words'),
-    builds: z.array(BuildSpec).min(1).max(8).describe('the kernels to test'),
-    suites: z
-      .array(Name)
-      .min(1)
-      .max(32)
-      .default(() => [])
-      .describe('what to run on each kernel; without it what the farm runs by default'),
-    suiteMachines: z
-      .record(Name, MachineSelection)
-      .optional()
-      .describe('suites that run only on those of the run’s machines that also match here'),
-    machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
-    pairs: z
-      .enum(['distinct', 'all'])
-      .optional()
-      .describe('provider and client pairs of a machine: one of each combination (distinct, the default), or all'),
-    priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
-    repeat: z
-      .number()
-      .int()
-      .min(1)
-      .max(REPEAT_MAX)
-      .optional()
-      .describe('boots of each build on each machine, in turns (A B A B …); 5 make a comparison of metrics possible'),
-    timeouts: Timeouts.default({}).describe('limits of an attempt, where those that follow from the run do not fit'),
-  })
-  .superRefine((spec, context) => {
-    const seen = new Set<string>();
-    spec.builds.forEach((build, index) => {
-      if (seen.has(build.name))
-        context.addIssue({
-          code: 'custom',
-          path: ['builds', index, 'name'],
-          message: `the name "${build.name}" is used twice`,
-        });
-      seen.add(build.name);
-    });
-    // Where the farm's own choice is asked for, this is checked when that is known.
-    if (spec.suites.length === 0) return;
-    for (const { path, message } of unknownSuites(spec)) context.addIssue({ code: 'custom', path, message });
+const FIELDS = {
+  name: z.string().trim().min(1).max(120).describe('what the run is for, in a few words'),
+  builds: z.array(BuildSpec).min(1).max(8).describe('the kernels to test'),
+  suites: z
+    .array(SuiteName)
+    .min(1)
+    .max(RUN_SUITES_MAX)
+    .default(() => [])
+    .describe('what to run on each kernel; without it what the farm runs by default'),
+  suiteMachines: z
+    .record(SuiteName, MachineSelection)
+    .optional()
+    .describe('suites that run only on those of the run’s machines that also match here'),
+  machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+  pairs: z
+    .enum(['distinct', 'all'])
+    .optional()
+    .describe('provider and client pairs of a machine: one of each combination (distinct, the default), or all'),
+  priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
+  repeat: z
+    .number()
+    .int()
+    .min(1)
+    .max(REPEAT_MAX)
+    .optional()
+    .describe('boots of each build on each machine, in turns (A B A B …); 5 make a comparison of metrics possible'),
+  timeouts: Timeouts.default({}).describe('limits of an attempt, where those that follow from the run do not fit'),
+};
+
+/** Names that stand twice, or that nothing has. */
+function checkNames(
+  spec: Pick<RunSpec, 'suites' | 'suiteMachines'> & { builds: readonly Pick<BuildSpec, 'name' | 'suites'>[] },
+  wrong: (path: (string | number)[], message: string) => void,
+): void {
+  const seen = new Set<string>();
+  spec.builds.forEach(({ name }, index) => {
+    if (seen.has(name)) wrong(['builds', index, 'name'], `the name "${name}" is used twice`);
+    seen.add(name);
   });
+  // Where the farm's own choice is asked for, this is checked when that is known.
+  if (spec.suites.length === 0) return;
+  for (const { path, message } of unknownSuites(spec)) wrong(path, message);
+}
+
+/** A run as it is stored: suites by their names, with the definitions of those that no bundle has. */
+export const RunSpec = z
+  .strictObject({ ...FIELDS, ownSuites: z.array(SuiteDefinition).max(RUN_SUITES_MAX).optional() })
+  .superRefine((spec, context) =>
+    checkNames(spec, (path, message) => context.addIssue({ code: 'custom', path, message })),
+  );
 export type RunSpec = z.infer<typeof RunSpec>;
+
+/** A suite of a run file: the name of one that the farm knows, or what it is. */
+export const SuiteChoice = z.union([SuiteName, SuiteDefinition], {
+  error: 'expected the name of a suite, or what it is: name, script and so on',
+});
+export type SuiteChoice = z.infer<typeof SuiteChoice>;
+
+/** A run as people write it in YAML. */
+export const RunFile = z
+  .strictObject({
+    ...FIELDS,
+    suites: z
+      .array(SuiteChoice)
+      .min(1)
+      .max(RUN_SUITES_MAX)
+      .default(() => [])
+      .describe('what to run on each kernel: names, or suites of your own; without it what the farm runs by default'),
+  })
+  .superRefine((file, context) => {
+    const wrong = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    const names = file.suites.map((suite) => (typeof suite === 'string' ? suite : suite.name));
+    checkNames({ ...file, suites: names }, wrong);
+    file.suites.forEach((suite, index) => {
+      if (typeof suite === 'string' || names.indexOf(suite.name) === index) return;
+      wrong(['suites', index, 'name'], `the name "${suite.name}" is used twice`);
+    });
+  });
+export type RunFile = z.infer<typeof RunFile>;
 /** As written, before defaults are filled in. */
 export type RunSpecInput = z.input<typeof RunSpec>;
 
@@ -170,7 +219,8 @@ export type RunSpecInput = z.input<typeof RunSpec>;
 export function unknownSuites(
   spec: Pick<RunSpec, 'suites' | 'suiteMachines'> & { builds: readonly Pick<BuildSpec, 'suites'>[] },
 ): { path: (string | number)[]; message: string }[] {
-  const own = new Set(spec.suites);
+  // Variants of a suite may be named together by the name of the suite.
+  const own = new Set(spec.suites.flatMap((suite) => [suite, suiteOfVariant(suite)]));
   const named = [
     ...spec.builds.flatMap(({ suites }, index) =>
       (suites ?? []).map((suite, at) => ({ suite, path: ['builds', index, 'suites', at] })),
@@ -178,7 +228,7 @@ export function unknownSuites(
     ...Object.keys(spec.suiteMachines ?? {}).map((suite) => ({ suite, path: ['suiteMachines', suite] })),
   ];
   return named
-    .filter(({ suite }) => !own.has(suite))
+    .filter(({ suite }) => !own.has(suite) && !own.has(suiteOfVariant(suite)))
     .map(({ suite, path }) => ({ path, message: `the run has no suite "${suite}"; add it to suites` }));
 }
 
@@ -187,6 +237,8 @@ export interface SelectableMachine {
   name: string;
   labels: Labels;
   paths: readonly { kind: PathKind; combination: { hash: string } }[];
+  /** Whether its agent runs suites that no bundle has; those older than the catalogue do not. */
+  runsOwnSuites?: boolean | undefined;
 }
 
 const nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
@@ -218,15 +270,28 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
   return null;
 }
 
+/** What a run, or a build of it, says of a suite: under the name of the variant, or of the suite. */
+const named = (names: readonly string[], suite: string): boolean =>
+  names.includes(suite) || names.includes(suiteOfVariant(suite));
+
 /** The run's suites that a build runs on a machine, in the order of the run; empty = nothing to do there. */
 export function suitesFor(
-  spec: Pick<RunSpec, 'suites' | 'suiteMachines'>,
+  spec: Pick<RunSpec, 'suites' | 'suiteMachines' | 'ownSuites'>,
   build: Pick<BuildSpec, 'suites' | 'machines'>,
   machine: SelectableMachine,
 ): string[] {
   if (whyNotSelected(build.machines ?? {}, machine) !== null) return [];
-  return spec.suites.filter(
-    (suite) =>
-      (build.suites?.includes(suite) ?? true) && whyNotSelected(spec.suiteMachines?.[suite] ?? {}, machine) === null,
-  );
+  const own = new Map(spec.ownSuites?.map((suite) => [suite.name, suite]));
+  return spec.suites.filter((suite) => {
+    const definition = own.get(suiteOfVariant(suite));
+    if (definition !== undefined && machine.runsOwnSuites === false) return false;
+    const selections = [
+      spec.suiteMachines?.[suite] ?? spec.suiteMachines?.[suiteOfVariant(suite)] ?? {},
+      definition?.needs?.labels === undefined ? {} : { labels: definition.needs.labels },
+    ];
+    return (
+      (build.suites === undefined || named(build.suites, suite)) &&
+      selections.every((selection) => whyNotSelected(selection, machine) === null)
+    );
+  });
 }

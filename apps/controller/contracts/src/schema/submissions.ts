@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BuildEstimate, ExpectedStart } from './expected-start.js';
-import { Name } from './ids.js';
+import { Name, SuiteName } from './ids.js';
 import { DevicePair, PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
 
@@ -42,7 +42,7 @@ export const SubmissionReport = z.object({
       combination: z.string(),
       pathKind: PathKind,
       pair: DevicePair,
-      suites: z.array(Name),
+      suites: z.array(SuiteName),
       /** How often it is booted, in turns with the other builds. */
       boots: z.number().int().positive(),
       start: ExpectedStart,

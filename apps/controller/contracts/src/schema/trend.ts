@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { TestedKernel } from './history.js';
-import { Name, Sha256 } from './ids.js';
+import { Name, Sha256, SuiteName } from './ids.js';
 import { Combination } from './combination.js';
 
 /** Points of a trend at most: the newest ones. */
 export const TREND_POINTS_MAX = 500;
 
 export const TrendQuery = z.object({
-  suite: Name,
+  suite: SuiteName,
   metric: z.string().min(1).max(128),
   combination: Sha256.optional(),
   /** Name of a build, as runs call it. */
@@ -52,7 +52,7 @@ export const OVERVIEW_LINES_MAX = 400;
 
 /** One metric of one build's name on one combination, in short. */
 export const OverviewLine = z.object({
-  suite: Name,
+  suite: SuiteName,
   metric: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
@@ -88,7 +88,7 @@ export type TrendOverview = z.infer<typeof TrendOverview>;
 
 /** A metric that was measured, as its newest measurement describes it. */
 export const MetricView = z.object({
-  suite: Name,
+  suite: SuiteName,
   name: z.string(),
   unit: z.string(),
   better: z.enum(['lower', 'higher']),
@@ -101,7 +101,7 @@ export const TESTS_MAX = 10_000;
 
 /** Every test that some attempt planned, by suite and name; `isCut`: there are more than TESTS_MAX. */
 export const TestList = z.object({
-  tests: z.array(z.object({ suite: Name, test: z.string() })).max(TESTS_MAX),
+  tests: z.array(z.object({ suite: SuiteName, test: z.string() })).max(TESTS_MAX),
   isCut: z.boolean(),
 });
 export type TestList = z.infer<typeof TestList>;

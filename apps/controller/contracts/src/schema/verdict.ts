@@ -66,7 +66,7 @@ export const VERDICT_TABLE: Readonly<Record<Verdict, Readonly<VerdictRow>>> = {
     letter: 'B',
     icon: '↩',
     label: 'bounced',
-    help: 'data right, but it did not take the peer path',
+    help: 'data right, but it did not take the peer path, or nothing proves that it did',
     rank: 2,
     conclusive: true,
     wrong: true,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
-import { BuildError, BundleManifest, SuiteEntry } from '../schema/bundle.js';
+import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
 import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
-import { EpochMs, Fence, Labels, Name, Sequence, Sha256 } from '../schema/ids.js';
+import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
@@ -12,6 +12,7 @@ import { Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
+import { OwnSuite } from '../schema/suite.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
 import { ResultStatus } from '../schema/verdict.js';
 
@@ -42,7 +43,7 @@ const Text = z.string().max(TEXT_MAX);
 const Id = z.string().max(ID_MAX);
 
 export const TestResult = z.object({
-  suite: Name,
+  suite: SuiteName,
   test: z.string().min(1).max(TEST_ID_MAX),
   status: ResultStatus,
   reason: z.string().max(REASON_MAX).nullable(),
@@ -66,9 +67,9 @@ export const FARM_SUITE = 'farm';
 export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: Text.nullable() }),
   z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
-  z.object({ type: z.literal('plan'), suite: Name, tests: z.array(Id).max(PLAN_MAX) }),
+  z.object({ type: z.literal('plan'), suite: SuiteName, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
-  z.object({ type: z.literal('measurement'), suite: Name, test: Id, metric: Metric }),
+  z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
   z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
   z.object({
     type: z.literal('built'),
@@ -110,6 +111,10 @@ export type SequencedEvent = z.infer<typeof SequencedEvent>;
 export const SpoolStream = z.enum([...LogStream.options, 'events']);
 export type SpoolStream = z.infer<typeof SpoolStream>;
 
+/** A suite of the bundle, or with `own` one that the run or a lab brings. */
+export const WorkSuite = SuiteEntry.extend({ name: SuiteName, own: OwnSuite.optional() });
+export type WorkSuite = z.infer<typeof WorkSuite>;
+
 /** What a participant does in its attempt. */
 export const Work = z.discriminatedUnion('kind', [
   z.object({
@@ -125,6 +130,8 @@ export const Work = z.discriminatedUnion('kind', [
       .string()
       .regex(/^[0-9a-z-]{1,64}$/)
       .optional(),
+    /** Targets of tools/testing/selftests that are built with it. Older builders build none. */
+    kselftests: z.array(z.string().max(200)).max(KSELFTESTS_MAX).optional(),
   }),
   z.object({
     kind: z.literal('test'),
@@ -132,7 +139,7 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     bundle: z.object({ sha256: Sha256, sizeBytes: z.number().int().positive() }),
     manifest: BundleManifest,
-    suites: z.array(SuiteEntry).max(LIST_MAX),
+    suites: z.array(WorkSuite).max(LIST_MAX),
     path: PeerPath,
     /** The machine's other providers: some tests need two. Older controllers do not say. */
     otherProviders: z.array(PeerPath.shape.provider.shape.address).max(PATH_ENDS_MAX).optional(),

@@ -1,4 +1,4 @@
-import { problemItems, RunSpec } from '@peerlab/contracts';
+import { problemItems, RunFile, SuiteDefinition } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
@@ -38,6 +38,8 @@ function take(marked: string, label: string): string {
   return `${next.slice(0, caret)}▮${next.slice(caret)}`;
 }
 
+/** A suite may be written out instead of named. */
+const SUITE = Object.keys(SuiteDefinition.shape);
 const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'pairs', 'priority', 'repeat', 'timeouts'];
 
 describe('keys', () => {
@@ -56,7 +58,7 @@ describe('keys', () => {
   });
 
   it('of a build, wherever its first line stands', () => {
-    const rest = ['series', 'config', 'suites', 'machines', 'bundle'];
+    const rest = ['series', 'config', 'suites', 'machines', 'kselftests', 'bundle'];
     expect(at('builds:\n  - name: a\n    ▮').labels).toEqual(rest);
     expect(at('builds:\n- name: a\n  ▮').labels).toEqual(rest);
     expect(at('builds:\n  - ▮\n    name: a\n').labels).toEqual(rest);
@@ -99,8 +101,8 @@ describe('values', () => {
   });
 
   it('are not those in the list already', () => {
-    expect(at('suites:\n  - kunit\n  - ▮\n  - p2p-perf\n').labels).toEqual(['p2p-functional']);
-    expect(at('suites: [kunit, ▮, p2p-perf]').labels).toEqual(['p2p-functional']);
+    expect(at('suites:\n  - kunit\n  - ▮\n  - p2p-perf\n').labels).toEqual(['p2p-functional', ...SUITE]);
+    expect(at('suites: [kunit, ▮, p2p-perf]').labels).toEqual(['p2p-functional', ...SUITE]);
   });
 
   it('of a build are the suites of its run', () => {
@@ -125,7 +127,7 @@ it.each([
 
 it('goes on after a list that is not closed yet', () => {
   expect(at('suites: [kunit\nmachines:\n  names: [▮').labels).toEqual(['v-switch', '7th']);
-  expect(at('suites: [kun▮\nname: x\n').labels).toEqual(['p2p-functional', 'p2p-perf', 'kunit']);
+  expect(at('suites: [kun▮\nname: x\n').labels).toEqual(['p2p-functional', 'p2p-perf', 'kunit', ...SUITE]);
 });
 
 describe('taking one', () => {
@@ -188,7 +190,7 @@ timeouts: {bootSeconds: 20}
 function misplaced(yaml: string): string[] {
   const document = parseDocument(yaml);
   if (document.errors.length > 0) return [];
-  const parsed = RunSpec.safeParse(document.toJS());
+  const parsed = RunFile.safeParse(document.toJS());
   return parsed.success
     ? []
     : problemItems(parsed.error)

@@ -1,4 +1,4 @@
-import { RunSpec } from '@peerlab/contracts';
+import { RunFile } from '@peerlab/contracts';
 import type { z } from 'zod';
 import type { FieldPath } from '../form-model.js';
 import { knownNames, type Known, type Named } from './known.js';
@@ -41,7 +41,7 @@ export function completions(text: string, cursor: number, known: Known): Complet
 
 function optionsAt(place: Place, cursor: Cursor, known: Known): Completion[] {
   if (place.role === 'key') return keysAt(place, cursor, known);
-  const shapes = shapesAt(RunSpec, place.path);
+  const shapes = shapesAt(RunFile, place.path);
   const isLine = place.role === 'node';
   const values = valuesAt(place.path, cursor, known)
     .filter(({ name }) => !place.given.has(name))
@@ -64,13 +64,13 @@ const around = (before: string, option: Completion, after: string): Completion =
 function keysAt(place: Place, cursor: Cursor, known: Known): Completion[] {
   const { path } = place;
   const isWithinBraces = place.isFlow || place.role === 'value';
-  const named = keysOf(shapesAt(RunSpec, path), place.given).map(([name, schema]) => ({
+  const named = keysOf(shapesAt(RunFile, path), place.given).map(([name, schema]) => ({
     name,
     schema,
     about: aboutOf(schema),
   }));
   const free = namesAt(path, cursor, known).flatMap(({ name, about }) =>
-    shapesAt(RunSpec, [...path, name])
+    shapesAt(RunFile, [...path, name])
       .slice(0, 1)
       .map((schema) => ({ name, schema, about })),
   );
@@ -106,7 +106,7 @@ function namesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
 }
 
 function valuesAt(path: FieldPath, cursor: Cursor, known: Known): Named[] {
-  const listed = valuesOf(shapesAt(RunSpec, path)).map((name): Named => ({ name }));
+  const listed = valuesOf(shapesAt(RunFile, path)).map((name): Named => ({ name }));
   const [last, parent, grand] = path.toReversed();
   if (typeof last === 'number') {
     if (parent === 'names') return knownNames(known, 'machine');

@@ -31,7 +31,12 @@ export function knownOf(
     if (!values.includes(value)) labels.set(key, [...values, value]);
   }
   return {
-    suites: catalogue.suites.map(({ name, about }) => ({ name, about })),
+    suites: namedOnce(
+      [...catalogue.suites, ...(catalogue.labSuites ?? [])].map(({ name, about }) => ({
+        name,
+        ...(about === undefined ? {} : { about }),
+      })),
+    ),
     defaultSuites: defaultSuites(catalogue),
     machines: machines.map(({ name, observed, paths }) => {
       const kind = paths[0]?.kind;

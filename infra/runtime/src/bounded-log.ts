@@ -1,11 +1,15 @@
 import { open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { runTool } from './command.js';
+import { runProgram } from './child-process.js';
 
 /**
- * Logs that QEMU appends to are cut at multiples of this many bytes; agents keep their position in the console log
- * at the same multiples.
+ * Logs of consoles are cut at multiples of this many bytes; agents keep their position in them at the same
+ * multiples.
  */
 export const CUT_BYTES = 16 << 20;
+
+const TOOL_MS = 120_000;
+/** A user's PATH may lack the folders of system tools. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/sbin';
 
 /** Name of the file with the offset of the first byte that was not cut from `file`; see `boundLog`. */
 export const startFileOf = (file: string): string => `${file}.start`;
@@ -18,7 +22,7 @@ export async function logStart(file: string): Promise<number> {
 
 /**
  * Frees the space of the oldest text when the log takes more than `maxBytes`; between half of that and all of it is
- * kept. QEMU continues to write to the same file and offsets stay valid: the file gets a hole at its start. The
+ * kept. A program that has it open continues to write to the same file and offsets stay valid: the file gets a hole at its start. The
  * offset of the first kept byte is written to `<file>.start` *before* the cut, so that a reader that checks it after
  * reading knows whether what it read was complete.
  *
@@ -36,15 +40,20 @@ export async function boundLog(
   const toBytes = Math.floor((size - maxBytes / 2) / cutBytes) * cutBytes;
   if (toBytes <= fromBytes) return null;
   await writeStart(file, toBytes);
-  try {
-    await runTool('fallocate', ['--punch-hole', '--offset', '0', '--length', String(toBytes), file], {
-      debianPackage: 'util-linux',
-    });
-  } catch {
+  if (!(await punchHole(file, toBytes))) {
     await forgetStart(file);
     await truncate(file, 0);
   }
   return { fromBytes, toBytes };
+}
+
+async function punchHole(file: string, lengthBytes: number): Promise<boolean> {
+  const args = ['--punch-hole', '--offset', '0', '--length', String(lengthBytes), file];
+  const env = { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:${SYSTEM_PATH}` };
+  return runProgram('fallocate', args, { timeoutMs: TOOL_MS, env }).then(
+    ({ code }) => code === 0,
+    () => false,
+  );
 }
 
 async function writeStart(file: string, start: number): Promise<void> {

@@ -1,0 +1,203 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OwnSuite, SCRIPT_FILE, type TestResult } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAKE_PACE, FAKE_SUITE, startFakeLab } from '../fake/fake-lab.js';
+import type { FakeMachine } from '../fake/fake-machine.js';
+import type { FakeChannel } from '../fake/fake-ssh-server.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import { AttemptContext } from './attempt-context.js';
+import { folderOf, type OwnWork, ownSuiteCommand, prepareScript } from './own-suite.js';
+import { runTestJob } from './test-job.js';
+
+function ownSuite(own: Partial<OwnSuite>, more: Partial<OwnWork> = {}): OwnWork {
+  return {
+    name: 'mine',
+    kind: 'functional',
+    command: [SCRIPT_FILE],
+    timeoutSeconds: 20,
+    testTimeoutSeconds: 20,
+    tests: [],
+    ...more,
+    own: OwnSuite.parse({ dialect: 'exit-code', ...own }),
+  };
+}
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'own-suite-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const shell = (command: string) => spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8', timeout: 20_000 });
+
+describe('the commands for a machine, run by a shell', () => {
+  /** What the suite prints, its exit status, and its folder. */
+  function run(suite: OwnWork) {
+    const context = {
+      paths: { folder, kernel: '', modules: '' },
+      work: { suites: [suite] },
+    } as unknown as AttemptContext;
+    const own = folderOf(context, suite);
+    mkdirSync(join(own, 'artifacts'), { recursive: true });
+    if (suite.own.script !== undefined) writeFileSync(join(own, SCRIPT_FILE), suite.own.script, { mode: 0o755 });
+    const { stdout, stderr, status } = shell(ownSuiteCommand(context, suite, { P2P_CLIENT: '0000:04:00.0' }));
+    return { stdout, stderr, status, own };
+  }
+
+  it('start a script in its folder with its parameters, and everything it prints comes in order', () => {
+    const { stdout, stderr, status, own } = run(
+      ownSuite({
+        script:
+          'pwd; echo "$SIZE|$PEERLAB_SUITE|$P2P_CLIENT"; echo oops >&2; echo kept > "$PEERLAB_ARTIFACTS/file"; exit 3\n',
+        parameters: { SIZE: `4 "k" 'b' $(id) \`id\`` },
+      }),
+    );
+    expect(stdout).toBe(`${own}\n4 "k" 'b' $(id) \`id\`|mine|0000:04:00.0\noops\n`);
+    expect([stderr, status]).toEqual(['', 3]);
+    expect(readFileSync(join(own, 'artifacts', 'file'), 'utf8')).toBe('kept\n');
+    expect(existsSync(join(folder, 'suite.pid'))).toBe(true);
+  });
+
+  it('run a script by what its first line names, and a command with all its words', () => {
+    expect(run(ownSuite({ script: '#!/bin/sh -e\nfalse\necho not here\n' }))).toMatchObject({ stdout: '', status: 1 });
+    expect(run(ownSuite({}, { command: ['printf', '%s,', 'a b', "it's", ''] })).stdout).toBe("a b,it's,,");
+  });
+
+  const lacks = (own: Partial<OwnSuite>) => {
+    const { stdout, status } = shell(prepareScript(ownSuite(own), { folder, archive: null, mayInstall: false }));
+    return { said: stdout.trim(), status };
+  };
+
+  it('say what is missing', () => {
+    expect(lacks({})).toEqual({ said: '', status: 0 });
+    expect(lacks({ needs: { devices: ['/dev/null'] }, path: '/bin/sh' })).toEqual({ said: '', status: 0 });
+    expect(lacks({ needs: { devices: ['/dev/null', '/dev/no such'] } })).toEqual({
+      said: 'it needs /dev/no such, which is not there',
+      status: 79,
+    });
+    expect(lacks({ path: '/no/program' }).said).toBe('there is no program /no/program on the machine');
+    expect(lacks({ packages: ['no-such-package-here'] }).said).toBe(
+      'it needs the package no-such-package-here, which is not installed on the machine; install it there',
+    );
+    expect(lacks({ packages: ['dpkg'] })).toEqual({ said: '', status: 0 });
+  });
+
+  it('unpack archives, and refuse what is none', () => {
+    writeFileSync(join(folder, 'inside'), 'text');
+    spawnSync('tar', ['-cf', join(folder, 'data.tar'), '-C', folder, 'inside']);
+    rmSync(join(folder, 'inside'));
+    const file = { name: 'data.tar', artifact: 'a'.repeat(64), unpack: true };
+    expect(lacks({ files: [file] })).toEqual({ said: '', status: 0 });
+    expect(readFileSync(join(folder, 'inside'), 'utf8')).toBe('text');
+    writeFileSync(join(folder, 'data.tar'), 'no archive at all');
+    expect(lacks({ files: [file] }).said).toBe('data.tar cannot be unpacked: it is no tar archive');
+  });
+});
+
+describe('a job with a suite of its run', () => {
+  let fake: FakeMachine;
+  let spool: AttemptSpool;
+  afterEach(async () => {
+    await fake.stop();
+    spool.close();
+  });
+
+  /** Runs the job of a machine on which the suite does this. */
+  async function results(
+    suite: OwnWork,
+    act: (channel: FakeChannel) => void,
+    prepare?: (channel: FakeChannel) => void,
+  ): Promise<TestResult[]> {
+    const lab = await startFakeLab(folder, { tests: [{ id: 'F01', act: 'pass' }] });
+    fake = lab.fake;
+    const assignment = lab.assign();
+    const work = { ...assignment.work, suites: [suite, ...assignment.work.suites] };
+    spool = AttemptSpool.create(join(folder, 'spool'), assignment);
+    const { signal } = new AbortController();
+    const lease = { check: () => undefined };
+    const context = new AttemptContext(
+      { ...assignment, work },
+      work,
+      lab.machine,
+      lab.bundles,
+      spool,
+      FAKE_PACE,
+      signal,
+      lease,
+    );
+    const usual = fake.answers.get('suite');
+    fake.answers.set('suite', (channel, args) => {
+      if (args['suite'] === suite.name) return act(channel);
+      if (usual !== undefined) return usual(channel, args);
+      channel.write('KTAP version 1\n1..1\n# test: F01\nok 1 F01\n');
+      channel.exit(0);
+    });
+    if (prepare !== undefined) fake.answers.set('suite-prepare', (channel) => prepare(channel));
+    await runTestJob(context);
+    return spool
+      .file('events')
+      .read(0, 10_000, 1e9)
+      .flatMap((entry) => ('event' in entry ? [entry.event] : []))
+      .flatMap((event) => (event.type === 'result' && event.result.suite !== 'farm' ? [event.result] : []));
+  }
+  const shown = (all: readonly TestResult[]) =>
+    all.map(({ suite, test, status, reason }) => [suite, test, status, reason]);
+
+  it('reads its exit status, whatever it prints, and its metrics', async () => {
+    const metric = '# metric: {"name":"bandwidth","unit":"GB/s","better":"higher","samples":[12.5]}';
+    const all = await results(ownSuite({ script: 'x' }), (channel) => {
+      channel.write(`KTAP version 1\n1..2\nnot ok 1 fake\n${metric}\nlast words\n`);
+      channel.exit(0);
+    });
+    expect(shown(all)).toEqual([
+      ['mine', 'whole suite', 'pass', null],
+      [FAKE_SUITE, 'F01', 'pass', null],
+    ]);
+    expect(all[0]?.log).toMatchObject({ stream: 'test' });
+    const events = spool.file('events').read(0, 10_000, 1e9);
+    expect(JSON.stringify(events)).toContain('"name":"bandwidth"');
+    expect(fake.commands).toContain('suite-script');
+  });
+
+  it('gives the last line as the reason of a failure, and a skip for status 4', async () => {
+    const failed = await results(ownSuite({ script: 'x' }), (channel) => {
+      channel.write('working\nno such device\n\n');
+      channel.exit(3);
+    });
+    expect(shown(failed)[0]).toEqual(['mine', 'whole suite', 'fail', 'it exited with 3: no such device']);
+  });
+
+  it('skips it with the reason when something is missing, and runs the others', async () => {
+    const all = await results(
+      ownSuite({ script: 'x' }),
+      () => expect.unreachable('it must not be started'),
+      (channel) => {
+        channel.write('it needs /dev/x, which is not there\n');
+        channel.exit(79);
+      },
+    );
+    expect(shown(all)).toEqual([
+      ['mine', 'whole suite', 'skip', 'it needs /dev/x, which is not there'],
+      [FAKE_SUITE, 'F01', 'pass', null],
+    ]);
+  });
+
+  it('gives it the crash that it causes, and runs the others', async () => {
+    const all = await results(ownSuite({ script: 'x' }), () => fake.oops('peerlab_broken'));
+    expect(all[0]).toMatchObject({ suite: 'mine', test: 'whole suite', status: 'crash' });
+    expect(shown(all)[1]).toEqual([FAKE_SUITE, 'F01', 'pass', null]);
+  });
+
+  it('ends it at its limit', async () => {
+    const all = await results(ownSuite({ script: 'x' }, { timeoutSeconds: 1 }), () => undefined);
+    expect(all[0]).toMatchObject({ suite: 'mine', test: 'whole suite', status: 'timeout' });
+  });
+
+  it('skips selftests that the bundle lacks', async () => {
+    const all = await results(ownSuite({ kselftest: 'timers', dialect: 'ktap' }), () => expect.unreachable('started'));
+    expect(all[0]).toMatchObject({ status: 'skip', reason: expect.stringContaining('no selftests "timers"') });
+  });
+});

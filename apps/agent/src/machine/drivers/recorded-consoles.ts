@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { IpmiBmc } from '../bmc.js';
+import { programSource } from '../console/program-source.js';
+import { ConsoleRecorder } from '../console/recorder.js';
+import type { ConsoleSource } from '../console/source.js';
+import { tcpSource } from '../console/tcp-source.js';
+import { defineDriver, type DriverContext } from '../driver.js';
+import type { Console } from '../protocols.js';
+import { createLogFileConsole } from './console-log-file.js';
+import { cipherSuitesFor, ipmitoolArguments } from './ipmitool.js';
+
+/** The console that a source gives: recorded for the agent's life, followed by attempts. */
+function recorded(source: ConsoleSource, context: DriverContext): Console {
+  const file = join(context.stateDir, 'consoles', `${context.machine}.log`);
+  const recorder = new ConsoleRecorder({ machine: context.machine, source, file });
+  context.runInBackground((signal) => recorder.run(signal));
+  return { ...createLogFileConsole({ logFile: file }), problem: () => recorder.problem };
+}
+
+/** Serial over LAN of a BMC. One session a BMC: while somebody else has it, the record has a gap. */
+export function solSource(bmc: IpmiBmc): ConsoleSource {
+  const name = `serial over LAN of BMC ${bmc.host}`;
+  return {
+    name,
+    async read(handlers, signal) {
+      let why = '';
+      for (const cipherSuite of cipherSuitesFor(bmc)) {
+        let wasOpen = false;
+        why = await programSource({
+          name,
+          program: 'ipmitool',
+          args: [...ipmitoolArguments(bmc, cipherSuite), 'sol', 'activate'],
+          terminal: true,
+          openMark: 'SOL Session operational',
+        }).read(
+          {
+            ...handlers,
+            onOpen: () => {
+              wasOpen = true;
+              handlers.onOpen();
+            },
+          },
+          signal,
+        );
+        // Only a session that never opened may be due to the cipher suite.
+        if (wasOpen || signal.aborted) break;
+      }
+      return why;
+    },
+  };
+}
+
+export const solConsole = defineDriver({
+  schema: z.strictObject({ driver: z.literal('sol'), bmc: z.string().min(1) }),
+  paths: [],
+  create: ({ bmc }, context) => recorded(solSource(context.bmc(bmc) as IpmiBmc), context),
+});
+
+export const tcpConsole = defineDriver({
+  schema: z.strictObject({
+    driver: z.literal('tcp'),
+    host: z.string().min(1).max(253),
+    port: z.number().int().min(1).max(65535),
+  }),
+  paths: [],
+  create: ({ host, port }, context) => recorded(tcpSource({ host, port }), context),
+});
+
+export const commandConsole = defineDriver({
+  schema: z.strictObject({
+    driver: z.literal('command'),
+    command: z.array(z.string().min(1).max(1000)).min(1).max(64).describe('prints the console; run without a shell'),
+    terminal: z.boolean().default(false).describe('it wants a terminal'),
+  }),
+  paths: [],
+  create: ({ command: [program = '', ...args], terminal }, context) =>
+    recorded(programSource({ name: program, program, args, terminal, openMark: null }), context),
+});

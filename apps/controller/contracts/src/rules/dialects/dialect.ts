@@ -1,0 +1,32 @@
+import type { Metric } from '../../schema/metric.js';
+
+/** What a reader finds in the output of a suite. */
+export type DialectEvent =
+  | { type: 'result'; test: string; status: 'pass' | 'fail' | 'skip'; reason: string | null }
+  | { type: 'metric'; metric: Metric };
+
+/** How the program of a suite ended; `code` null = by a signal. */
+export interface SuiteExit {
+  code: number | null;
+  /** In words: `exited with 3`. */
+  how: string;
+}
+
+/** What is known when a suite has ended. */
+export interface DialectEnd {
+  events: DialectEvent[];
+  /** The result of the suite itself; null where its tests say everything. */
+  whole: { status: 'pass' | 'fail' | 'skip'; reason: string | null } | null;
+}
+
+/**
+ * Reads the output of one suite, line by line. What it reads comes from the kernel under test: readers take time in
+ * proportion to a line, keep a bounded state, and never throw. Output that ends too early gives no pass.
+ */
+export interface DialectReader {
+  line(text: string): DialectEvent[];
+  end(exit: SuiteExit): DialectEnd;
+}
+
+/** Exit status by which kselftest says that a test was skipped. */
+export const EXIT_SKIP = 4;
