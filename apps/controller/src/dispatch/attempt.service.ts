@@ -17,6 +17,7 @@ import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
+import { JobQueue } from '../runs/job-queue.js';
 import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
@@ -44,6 +45,7 @@ export class AttemptService {
   readonly #builds: BuildService;
   readonly #results: ResultStore;
   readonly #fleet: FleetService;
+  readonly #queue: JobQueue;
 
   constructor(
     store: AttemptStore,
@@ -53,6 +55,7 @@ export class AttemptService {
     builds: BuildService,
     results: ResultStore,
     fleet: FleetService,
+    queue: JobQueue,
   ) {
     this.#store = store;
     this.#participants = participants;
@@ -61,6 +64,7 @@ export class AttemptService {
     this.#builds = builds;
     this.#results = results;
     this.#fleet = fleet;
+    this.#queue = queue;
   }
 
   /**
@@ -90,7 +94,7 @@ export class AttemptService {
     await this.#store.close(tx, last.attempt_id, failure);
     last.attempt_state = 'ended';
     const verdict = last.kind === 'test' ? await this.#settle(tx, sides, failure) : null;
-    if (mayRetry(last.number, job, sides, failure)) {
+    if (await this.#mayRetry(tx, last.number, job, sides, failure)) {
       if (last.kind === 'build') await this.#builds.markBuilding(tx, last.build_id, false);
       await this.#jobs.requeue(tx, job, last.number);
     } else {
@@ -207,18 +211,24 @@ export class AttemptService {
     };
   }
 
+  /** Retries are bounded by class; nothing is repeated on a machine that could not be restored, but another may take it. */
+  async #mayRetry(
+    tx: Queries,
+    number: number,
+    job: LockedJob,
+    sides: readonly Side[],
+    failure: StoredFailure | null,
+  ): Promise<boolean> {
+    if (failure === null || job.cancel_requested || number > FAILURE_POLICY[failure.class].retries) return false;
+    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachine(tx, job.id);
+  }
+
   async #giveUpBuild(tx: Queries, participant: LockedParticipant, failure: StoredFailure): Promise<void> {
     const { build_id: buildId, build } = participant;
     await this.#builds.markFailed(tx, buildId, null);
     const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
     await this.#jobs.abandon(tx, buildId, verdict, `the build ${build} failed: ${failure.message}`);
   }
-}
-
-/** Retries are bounded by class; nothing is repeated on a machine that could not be restored. */
-function mayRetry(number: number, job: LockedJob, sides: readonly Side[], failure: StoredFailure | null): boolean {
-  if (failure === null || job.cancel_requested || sides.some(({ restored }) => restored === false)) return false;
-  return number <= FAILURE_POLICY[failure.class].retries;
 }
 
 /** The context of a participant's results. */
