@@ -94,6 +94,33 @@ void f51_pmd_not_contiguous(void)
 	pattern_expect(p, 0, HUGE, 52, "CPU");
 }
 
+/*
+ * A run that is as long as the range, and shorter than the huge page: the order
+ * would say more than is known.
+ */
+void f51_run_covers_the_range(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct peerlab_client_page *pages;
+	uint8_t *p = huge_device_memory(58, offsets);
+	struct peerlab_map map;
+
+	provider_behave(0, 64);
+	pages = map_huge(p, 0, 64, &map);
+	expect_alias_pages(&map, pages, offsets, 64, 0);
+	pages = map_huge(p, 8, 16, &map);
+	expect_alias_pages(&map, pages, offsets + 8, 16, 0);
+	pages = map_huge(p, 448, 64, &map);
+	expect_alias_pages(&map, pages, offsets + 448, 64, 0);
+	expect_dma_reads(client_fd, 63 * PAGE, PIECE, 511 * PAGE, 58);
+	provider_behave(0, 256);
+	pages = map_huge(p, 0, 256, &map);
+	expect_alias_pages(&map, pages, offsets, 256, 0);
+	provider_behave(0, 0);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 58, "CPU");
+}
+
 void f52_pmd_partial_range(void)
 {
 	static uint64_t offsets[HUGE_PAGES];
