@@ -86,6 +86,8 @@ static const struct test tests[] = {
 	{ "F51.pmd_misaligned_alias", WAY_PEER, NEEDS_ALIAS, f51_pmd_misaligned_alias },
 	{ "F51.refused_in_the_middle", WAY_ANY, NEEDS_ALIAS, f51_refused_in_the_middle },
 	{ "F51.run_covers_the_range", WAY_PEER, NEEDS_ALIAS, f51_run_covers_the_range },
+	{ "F51.asked_once_per_run", WAY_PEER, NEEDS_ALIAS | NEEDS_PATH,
+	  f51_asked_once_per_run },
 	{ "F52.pmd_partial_range", WAY_PEER, NEEDS_ALIAS, f52_pmd_partial_range },
 	{ "F52.own_pmd_partial_range", WAY_NONE, 0, f52_own_pmd_partial_range },
 	{ "F53.pmd_partial_munmap", WAY_ANY, 0, f53_pmd_partial_munmap },

@@ -94,6 +94,7 @@ void f50_head_refused_write(void);
 void f51_pmd_not_contiguous(void);
 void f51_refused_in_the_middle(void);
 void f51_run_covers_the_range(void);
+void f51_asked_once_per_run(void);
 void f52_pmd_partial_range(void);
 void f52_own_pmd_partial_range(void);
 void f53_pmd_partial_munmap(void);
