@@ -28,7 +28,8 @@ export class LogTails {
   }
 
   /** Begins a tail, or moves an existing one to another line. */
-  start(viewer: Viewer, { type: _, fromSeq: next, ...log }: Extract<FromBrowser, { type: 'tail' }>): void {
+  start(viewer: Viewer, { attemptId, role, stream, fromSeq: next }: Extract<FromBrowser, { type: 'tail' }>): void {
+    const log: TailedLog = { attemptId, role, stream };
     const key = tailKey(log);
     if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
       return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });

@@ -19,7 +19,7 @@ const fixture = (name: string): Record<string, Record<string, unknown>> =>
     Record<string, unknown>
   >;
 /** What an agent of protocol 3 can read: it hangs up on anything else. */
-const readable = z.fromJSONSchema(fixture('to-agent.schema.json') as Parameters<typeof z.fromJSONSchema>[0]);
+const readable = z.fromJSONSchema(fixture('to-agent.schema.json'));
 
 /** Values of `type` anywhere in a JSON Schema. */
 function typesIn(schema: unknown, found = new Set<string>()): Set<string> {

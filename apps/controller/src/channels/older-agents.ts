@@ -48,7 +48,7 @@ export function inVersion3(message: ToAgent): object | null {
   }
 }
 
-function named<T extends { participantId: string }>({ participantId, ...rest }: T): object {
+function named({ participantId, ...rest }: { participantId: string }): object {
   return { attemptId: participantId, ...rest };
 }
 
