@@ -67,6 +67,13 @@ export async function insertRun(
      on conflict do nothing`,
     [JSON.stringify(jobs)],
   );
+  await client.query(
+    `insert into machine_path (machine, position, combination, path)
+     select j.machine, (select count(*) from machine_path p where p.machine = j.machine), j.combination, $2
+     from jsonb_to_recordset($1) as j(machine text, combination text) join machine m on m.name = j.machine
+     where not exists (select 1 from machine_path p where p.machine = j.machine and p.combination = j.combination)`,
+    [JSON.stringify(jobs), path],
+  );
   const ended = state === 'ended';
   await client.query(
     `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, verdict, ended_at)
@@ -87,13 +94,18 @@ export async function insertEndedAttempts(
 ): Promise<string[]> {
   const attemptIds = jobIds.map(() => randomUUID());
   await client.query(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, ended_at)
-     select p.id, p.job_id, 1, 'ended', $3, j.machine, nextval('lease_fence'), repeat('0', 32), true, clock_timestamp()
-     from unnest($1::uuid[], $2::uuid[]) as p(id, job_id) join job j on j.id = p.job_id`,
-    [attemptIds, jobIds, agent],
+    `insert into attempt (id, job_id, number, state, ended_at)
+     select a.id, a.job_id, 1, 'ended', clock_timestamp() from unnest($1::uuid[], $2::uuid[]) as a(id, job_id)`,
+    [attemptIds, jobIds],
   );
   await client.query(
-    `insert into stream (attempt_id, stream, next, expected) select unnest($1::uuid[]), 'test', $2::bigint, $2::bigint`,
+    `insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce, restored, ended_at)
+     select t.id, t.id, 'main', 0, 'ended', $2, j.machine, nextval('lease_fence'), repeat('0', 32), true, t.ended_at
+     from attempt t join job j on j.id = t.job_id where t.id = any($1)`,
+    [attemptIds, agent],
+  );
+  await client.query(
+    `insert into stream (participant_id, stream, next, expected) select unnest($1::uuid[]), 'test', $2::bigint, $2::bigint`,
     [attemptIds, lines],
   );
   return attemptIds;

@@ -45,7 +45,7 @@ suites:
   await farm.upload(sha256, content);
   const token = await farm.token('agent', 'stranger');
   const run = await farm.call('submitRun', { body: { yaml } });
-  const { work, attemptId, fence } = await testWork();
+  const { work, participantId, attemptId, fence } = await testWork();
   expect(work.suites.map(({ name }) => name)).toEqual(['p2p-perf', 'mine[SIZE=4k]', 'mine[SIZE=1M]']);
   expect(work.suites[0]?.own).toBeUndefined();
   expect(work.suites[2]).toMatchObject({
@@ -74,7 +74,7 @@ suites:
   expect((await farm.upload(digest, left, own)).status).toBe(200);
   const file = { suite: 'mine[SIZE=1M]', name: 'page.html', sha256: digest, sizeBytes: left.length };
   await agent.events(
-    { attemptId, fence },
+    { participantId, fence },
     0,
     { type: 'file', file },
     { type: 'file', file: { ...file, name: 'not-stored', sha256: 'f'.repeat(64) } },

@@ -25,6 +25,9 @@ export class Agent {
   /** What it can build, as it said when it connected; null = nothing, or it is older than the catalogue. */
   @Column('jsonb', { nullable: true })
   catalogue: Catalogue | null;
+  /** It tells the modules of a bundle which pair to take; others test the first pair of a machine. */
+  @Column('boolean', { default: false })
+  bindsPairs: boolean;
   @Column('boolean')
   connected: boolean;
   /** Names the connection that speaks for it; an older one is closed. */
@@ -67,9 +70,9 @@ export class Machine {
   reachable: boolean;
   @Column('text', { nullable: true })
   problem: string | null;
-  /** The attempt that its agent has on it, as that one reports: also one that has no lease any more. */
+  /** The participant that its agent has on it, as that one reports: also one that has no lease any more. */
   @Column('uuid', { nullable: true })
-  heldAttempt: string | null;
+  heldParticipant: string | null;
   /** Its agent names it; false after it was taken out of the agent's configuration. */
   @Column('boolean', { default: true })
   configured: boolean;
@@ -97,6 +100,7 @@ export class CombinationRow {
 
 /** A peer path of a machine, predicted from its inventory. */
 @Entity('machine_path')
+@Index('machine_path_combination', ['combination', 'ordinal', 'machine'])
 export class MachinePath {
   @ForeignKey(() => Machine, { name: 'machine_path_machine_fkey' })
   @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_path_pkey' })
@@ -106,6 +110,9 @@ export class MachinePath {
   @ForeignKey(() => CombinationRow, { name: 'machine_path_combination_fkey' })
   @Column('text')
   combination: string;
+  /** Which of the machine's pairs of this combination it is, from 0. */
+  @Column('int', { default: 0 })
+  ordinal: number;
   @Column('jsonb')
   path: PeerPath;
 }
