@@ -16,7 +16,7 @@ const WORDS_MAX = 64;
 const WORD_MAX = 1000;
 
 /** How the output of a suite is read. */
-export const Dialect = z.enum(['exit-code', 'ktap']);
+export const Dialect = z.enum(['exit-code', 'ktap', 'perftest']);
 export type Dialect = z.infer<typeof Dialect>;
 
 const PLAIN = 'use printable characters';
