@@ -126,7 +126,7 @@ describe('log viewer', () => {
     await using opened = await app.open(`/attempts/${attempt}?view=log&stream=serial`);
     const { page } = opened;
     await page.locator('.log-found').getByText('BUG: KASAN').waitFor();
-    await page.getByText('first problem: line 701 · 1 480 lines, ended').waitFor();
+    await page.getByText('first error: line 701 · 1 480 lines, ended').waitFor();
     await page.getByRole('link', { name: 'all by time' }).click();
     await page.locator('.log-found').waitFor();
     expect(new Set(await page.locator('.log-stream').allTextContents()).size).toBeGreaterThan(2);

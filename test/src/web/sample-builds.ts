@@ -225,6 +225,7 @@ export class SampleBuilds {
         ? `The text of 1 of ${texts.length} patches is not stored: the kernel was built before agents kept it, or retention removed it. Retry the run: its build finds the kernel ready and adds the text.`
         : null,
       same: [],
+      sameTotal: 0,
     };
   }
 }

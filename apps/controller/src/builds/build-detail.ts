@@ -8,7 +8,7 @@ import {
   type PatchSummary,
   type SeriesSource,
 } from '@peerlab/contracts';
-import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Attempt } from '../schema/attempts.js';
@@ -40,7 +40,7 @@ const BUILD_JOB = {
   combination: nullable(json<NonNullable<BuildJob['combination']>>()),
   attempt_id: nullable(columnsOf(Attempt).id),
 };
-const SAME_BUNDLE = { ...pick(BUILD, 'id', 'name', 'run_id', 'created_at'), run_name: RUN.name };
+const SAME_BUNDLE = { ...pick(BUILD, 'id', 'name', 'run_id', 'created_at'), run_name: RUN.name, total: integer };
 
 type BuildDetailRow = RowOf<typeof BUILD_DETAIL>;
 
@@ -86,7 +86,7 @@ export class BuildDetailView {
       jobs,
       patches,
       missing: whyMissing(row, patches.filter(({ content }) => content === null).length),
-      same,
+      ...same,
     };
   }
 
@@ -144,21 +144,22 @@ export class BuildDetailView {
     return rows.map(({ attempt_id: attemptId, ...job }) => ({ ...job, attemptId }));
   }
 
-  async #same(id: string, key: string | null): Promise<BuildDetail['same']> {
-    if (key === null) return [];
+  async #same(id: string, key: string | null): Promise<Pick<BuildDetail, 'same' | 'sameTotal'>> {
+    if (key === null) return { same: [], sameTotal: 0 };
     const rows = await this.#sql.rows(
       SAME_BUNDLE,
-      `select b.id, b.name, b.run_id, r.name as run_name, b.created_at from build b join run r on r.id = b.run_id
+      `select b.id, b.name, b.run_id, r.name as run_name, b.created_at, (count(*) over ())::int as total from build b join run r on r.id = b.run_id
        where b.bundle_key = $1 and b.id <> $2 order by b.created_at desc limit 10`,
       [key, id],
     );
-    return rows.map((row) => ({
+    const same = rows.map((row) => ({
       id: row.id,
       name: row.name,
       runId: row.run_id,
       runName: row.run_name,
       createdAt: row.created_at.toISOString(),
     }));
+    return { same, sameTotal: rows[0]?.total ?? 0 };
   }
 
   async #patches(row: BuildDetailRow): Promise<PatchSummary[]> {

@@ -42,13 +42,13 @@ const METRIC = {
 /** Newest jobs of a kernel on one combination that are compared. */
 const JOBS_PER_SIDE = 100;
 
-/** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first. */
+/** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first; one more tells of older ones. */
 const ATTEMPTS_SQL = `
   select t.id, coalesce(t.machine, '') as machine
   from (
       select tested.id, tested.ended_at from build b cross join lateral (
         select id, ended_at from job where build_id = b.id and combination = $2 and ${IS_TESTED} offset 0) tested
-      where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE}) j
+      where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE + 1}) j
     cross join lateral (select id, machine from attempt where job_id = j.id order by number desc limit 1) t
   order by j.ended_at, t.id`;
 
@@ -149,7 +149,8 @@ export class HardwareView {
     key: string,
     combination: Combination,
   ): Promise<{ view: HardwareSide; verdicts: SideVerdicts[]; metrics: SizedMetric[] }> {
-    const attempts = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
+    const found = await this.#sql.rows(ATTEMPT, ATTEMPTS_SQL, [key, combination.hash]);
+    const attempts = found.slice(-JOBS_PER_SIDE);
     const ids = attempts.map(({ id }) => id);
     const placeOf = new Map(ids.map((id, place) => [id, place]));
     const [packed, metrics] = await Promise.all([
@@ -165,7 +166,7 @@ export class HardwareView {
     ]);
     const machines = [...new Set(attempts.map(({ machine }) => machine))].filter((name) => name !== '').toSorted();
     return {
-      view: { combination, machines, attempts: ids.length },
+      view: { combination, machines, attempts: ids.length, isCut: found.length > ids.length },
       verdicts: packed
         .map((row) => ({ ...row, combination: PAIR }))
         .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),

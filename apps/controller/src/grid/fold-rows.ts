@@ -1,12 +1,15 @@
-import { GRID_NOTES_MAX, VERDICT_TABLE, type BuildGrid } from '@peerlab/contracts';
+import { VERDICT_TABLE, type BuildGrid } from '@peerlab/contracts';
 import { NO_RANK, rankOf, verdictOfRank } from '../verdicts/verdict-letters.js';
-import { placeRows } from './grid-rows.js';
+import { cutNotes, placeRows } from './grid-rows.js';
 import type { KernelLine } from './kernel-lines.js';
 
 const NEVER_RAN = '.';
 
 /** Rows in the order of the suites: of every cell the worst verdict, and where combinations disagree. Pure. */
-export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<BuildGrid, 'rows' | 'differs' | 'notes'> {
+export function foldRows(
+  columns: number,
+  lines: readonly KernelLine[],
+): Pick<BuildGrid, 'rows' | 'differs' | 'notes' | 'notesTotal'> {
   const { rows, rowsOf } = placeRows(lines);
   const ranks = NO_RANK + 1;
   /** How many combinations have each verdict: by row, then column, then rank. */
@@ -44,6 +47,6 @@ export function foldRows(columns: number, lines: readonly KernelLine[]): Pick<Bu
       verdicts: letters.slice(index * columns, (index + 1) * columns).join(''),
     })),
     differs,
-    notes: notes.toSorted((a, b) => a.row - b.row || a.column - b.column).slice(0, GRID_NOTES_MAX),
+    ...cutNotes(notes),
   };
 }

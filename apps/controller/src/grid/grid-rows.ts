@@ -24,7 +24,7 @@ export function arrangeRows(
   columns: readonly { attemptId: string | null }[],
   verdicts: readonly VerdictRow[],
   planned: readonly PlannedColumn[] = [],
-): Pick<Grid, 'rows' | 'notes'> {
+): Pick<Grid, 'rows' | 'notes' | 'notesTotal'> {
   const columnOf = columnIndex(columns);
   const shown = verdicts.flatMap((row) => {
     const column = columnOf.get(row.attemptId);
@@ -56,8 +56,15 @@ export function arrangeRows(
       test,
       verdicts: letters.toString('latin1', index * columns.length, (index + 1) * columns.length),
     })),
-    notes: notes.toSorted((a, b) => a.row - b.row || a.column - b.column).slice(0, GRID_NOTES_MAX),
+    ...cutNotes(notes),
   };
+}
+
+/** The first GRID_NOTES_MAX notes by row and column, and how many there are when that leaves some out. Pure. */
+export function cutNotes(notes: readonly Grid['notes'][number][]): Pick<Grid, 'notes' | 'notesTotal'> {
+  const sorted = notes.toSorted((a, b) => a.row - b.row || a.column - b.column);
+  if (sorted.length <= GRID_NOTES_MAX) return { notes: sorted };
+  return { notes: sorted.slice(0, GRID_NOTES_MAX), notesTotal: sorted.length };
 }
 
 /** Whether the tests of a suite are known by name. */

@@ -52,12 +52,12 @@ export class GridView {
       if (known === undefined || known < at) newest.set(attemptId, at);
     }
     const columns = found.map((row) => gridColumn(row, newest.get(row.attempt_id ?? '')));
-    const { rows, notes } = arrangeRows(columns, verdicts, planned);
+    const { rows, ...notes } = arrangeRows(columns, verdicts, planned);
     const noiseOf = await readGridNoise(this.#sql, columns, metrics);
     return {
       columns,
       rows,
-      notes,
+      ...notes,
       ...arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Controller, StreamableFile } from '@nestjs/common';
-import type { LogPage } from '@peerlab/contracts';
+import type { LogPage, StageLines } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { ProblemError } from '../platform/http/problem.js';
 import { LogService } from './log.service.js';
@@ -16,6 +16,11 @@ export class LogController {
   @Serve('getLog')
   getLog(@Input() { params, query }: InputOf<'getLog'>): Promise<LogPage> {
     return this.#logs.page(params.attempt, query.stream, query.from, query.limit);
+  }
+
+  @Serve('getStageLines')
+  getStageLines(@Input() { params }: InputOf<'getStageLines'>): Promise<StageLines> {
+    return this.#logs.stageLines(params.attempt, params.stream);
   }
 
   /** As plain text; `nosniff` keeps browsers from interpreting a log as a page. */

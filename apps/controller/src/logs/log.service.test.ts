@@ -113,6 +113,35 @@ describe('append', () => {
     expect(page).toMatchObject({ total: 500, complete: false, lines: [line(498), line(499)] });
   });
 
+  it('knows the first line of each stage by its time, and that some stages have none', async () => {
+    const lines = Array.from({ length: 30 }, (_, seq) => ({ seq, at: 10_000 + seq * 100, text: `line ${seq}` }));
+    await logs.append('lab', frame(lines, 'agent'));
+    const begin = (stage: string, ms: number) =>
+      farm.sql.run(
+        `insert into attempt_stage (attempt_id, stage, status, started_at) values ($1, $2, 'passed', to_timestamp($3))
+         on conflict (attempt_id, stage) do update set started_at = excluded.started_at`,
+        [attempt.attemptId, stage, ms / 1000],
+      );
+    await farm.sql.run('delete from attempt_stage where attempt_id = $1', [attempt.attemptId]);
+    await begin('prepare', 9000);
+    await begin('boot', 10_950);
+    await begin('verify', 10_960);
+    await begin('test', 12_000);
+    await begin('restore', 99_000);
+    const { stages } = await farm.call('getStageLines', { params: { attempt: attempt.attemptId, stream: 'agent' } });
+    expect(stages.map(({ stage, fromSeq }) => [stage, fromSeq])).toEqual([
+      // The lines before are those of other tests, of a time before every stage.
+      ['prepare', 5],
+      ['boot', 10],
+      ['verify', 10],
+      ['test', 20],
+      ['restore', 30],
+    ]);
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    const answer = await farm.request('getStageLines', { params: { attempt: unknown, stream: 'agent' } });
+    expect(answer.status).toBe(404);
+  });
+
   it('counts what its lines weigh, close to what Postgres needs for them', async () => {
     const stored = Array.from({ length: 20_000 }, (_, seq) => ({
       seq,

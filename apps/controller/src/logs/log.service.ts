@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { joinedText, type FromAgent, type LogLine, type LogPage, type LogStream } from '@peerlab/contracts';
+import {
+  joinedText,
+  type FromAgent,
+  type LogLine,
+  type LogPage,
+  type LogStream,
+  type StageLines,
+} from '@peerlab/contracts';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { LINE_ROW_BYTES, StreamStore } from '../attempts/stream-store.js';
 import { announce } from '../platform/database/bus.js';
@@ -8,6 +15,7 @@ import { bool, columnsOf, pick, type RowOf } from '../platform/database/row-shap
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { LogLineRow, Stream } from '../schema/logs.js';
+import { AttemptStage } from '../schema/results.js';
 
 type LogFrame = Pick<Extract<FromAgent, { type: 'log' }>, 'attemptId' | 'fence' | 'stream' | 'lines'>;
 
@@ -25,6 +33,7 @@ export function extendingLines(next: number, lines: readonly LogLine[]): LogLine
 const LATE_EVIDENCE_SECONDS = 3600;
 
 const STREAM = columnsOf(Stream);
+const STAGE = pick(columnsOf(AttemptStage), 'stage', 'started_at');
 const STORED_LINE = pick(columnsOf(LogLineRow), 'seq', 'at', 'text', 'continues', 'gap');
 
 /** Estimated size of a stored line in the database, in bytes. */
@@ -99,6 +108,29 @@ export class LogService {
       [attemptId, stream, from, to],
     );
     return rows.map(lineOf);
+  }
+
+  /** Where each stage of the attempt begins in the stream: one pass over its lines, which have no index of their times. */
+  async stageLines(attemptId: string, stream: LogStream): Promise<StageLines> {
+    const { total } = await this.page(attemptId, stream, 0, 0);
+    const begun = await this.#sql.rows(
+      STAGE,
+      'select stage, started_at from attempt_stage where attempt_id = $1 order by started_at, stage',
+      [attemptId],
+    );
+    const stages: StageLines['stages'] = [];
+    let fromSeq = 0;
+    for (const { stage, started_at: at } of begun) {
+      const first = await this.#sql.one(
+        pick(columnsOf(LogLineRow), 'seq'),
+        `select seq from log_line where attempt_id = $1 and stream = $2 and seq >= $3 and at >= $4
+         order by seq limit 1`,
+        [attemptId, stream, fromSeq, at.getTime()],
+      );
+      fromSeq = first?.seq ?? total;
+      stages.push({ stage, fromSeq });
+    }
+    return { stages };
   }
 
   /** The whole stream as text, in pieces of some thousand lines; the parts of a long line are joined. */

@@ -117,6 +117,7 @@ function callsOf(
     listRunFailures: { params: { run } },
     getLog: { params: attempt, query: { stream: 'test' } },
     getRawLog: { params: { ...attempt, stream: 'test' } },
+    getStageLines: { params: { ...attempt, stream: 'test' } },
     getGrid: { query: {} },
     getBuildGrid: { query: { combination: 'all' } },
     getKernelResults: { params: { key }, query: test },

@@ -90,6 +90,14 @@ function pendingPause(data: { pending: number } | undefined): number | false {
   return data !== undefined && data.pending > 0 ? PENDING_MS : false;
 }
 
+/** Where the stages of an ended attempt begin in one of its streams. */
+export const stageLinesQuery = (attempt: string, stream: LogStream) =>
+  queryOptions({
+    queryKey: ['stage-lines', attempt, stream],
+    queryFn: ({ signal }) => call('getStageLines', { params: { attempt, stream } }, signal),
+    staleTime: Infinity,
+  });
+
 /** One cell of the grid with all its evidence. */
 export const resultQuery = (attempt: string, suite: string, test: string) =>
   queryOptions({

@@ -81,7 +81,7 @@ export function Digests({ manifest, bundle }: { manifest: BundleManifest; bundle
 }
 
 /** Other builds with the same bundle. */
-export function SameKernel({ same }: { same: BuildDetail['same'] }): ReactNode {
+export function SameKernel({ same, sameTotal }: Pick<BuildDetail, 'same' | 'sameTotal'>): ReactNode {
   if (same.length === 0) return null;
   return (
     <section aria-labelledby="same-head">
@@ -100,6 +100,11 @@ export function SameKernel({ same }: { same: BuildDetail['same'] }): ReactNode {
           </li>
         ))}
       </ul>
+      {sameTotal > same.length && (
+        <p className="muted">
+          The newest {same.length} of {countText(sameTotal)}.
+        </p>
+      )}
     </section>
   );
 }

@@ -15,6 +15,7 @@ const side = (pathKind: 'BUS_ADDR' | 'THRU_HOST_BRIDGE', system: string): Hardwa
   },
   machines: [],
   attempts: 1,
+  isCut: false,
 });
 
 it('names first what differs', () => {

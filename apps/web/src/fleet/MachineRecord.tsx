@@ -1,6 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { desiredInWords, type MachineChange, type MachineSummary, type MachineUse } from '@peerlab/contracts';
+import {
+  desiredInWords,
+  MACHINE_CHANGES_MAX,
+  type MachineChange,
+  type MachineSummary,
+  type MachineUse,
+} from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { machineChangesQuery, machineQueueQuery, machineUseQuery } from '../api/queries.js';
 import { ListTable } from '../ui/ListTable.js';
@@ -95,21 +101,26 @@ export function MachineChanges({ machine }: { machine: string }): ReactNode {
       <h2 id="changes-head">Who changed its state</h2>
       <QuerySection query={query} what="the changes of the machine">
         {(changes) => (
-          <ListTable
-            rows={changes}
-            keyOf={(_, index) => index}
-            empty={<p className="muted">No change yet.</p>}
-            columns={[
-              { name: 'Set to', render: ({ desired }) => <StateBadge state={desired} /> },
-              { name: 'By', render: (change) => <ChangedBy change={change} /> },
-              { name: 'When', render: ({ at }) => <Ago at={at} /> },
-              {
-                name: 'Reason',
-                className: 'reason',
-                render: ({ reason }) => reason ?? <span className="muted">none was given</span>,
-              },
-            ]}
-          />
+          <>
+            <ListTable
+              rows={changes}
+              keyOf={(_, index) => index}
+              empty={<p className="muted">No change yet.</p>}
+              columns={[
+                { name: 'Set to', render: ({ desired }) => <StateBadge state={desired} /> },
+                { name: 'By', render: (change) => <ChangedBy change={change} /> },
+                { name: 'When', render: ({ at }) => <Ago at={at} /> },
+                {
+                  name: 'Reason',
+                  className: 'reason',
+                  render: ({ reason }) => reason ?? <span className="muted">none was given</span>,
+                },
+              ]}
+            />
+            {changes.length >= MACHINE_CHANGES_MAX && (
+              <p className="muted">The newest {MACHINE_CHANGES_MAX} changes are kept; older ones are gone.</p>
+            )}
+          </>
         )}
       </QuerySection>
     </section>

@@ -13,6 +13,7 @@ import { Evidence } from './Evidence.js';
 import { Measured } from './Measured.js';
 import type { MetricFrame } from './metrics.js';
 import { alikeCells, isPending, metricsOf, reasonLookup, verdictAt } from './model.js';
+import { hasAllNotes } from './NotesCut.js';
 import { PanelFrame } from './PanelFrame.js';
 
 interface CellPanelProps {
@@ -92,6 +93,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
       <Measured metrics={metricsOf(grid, grid.metrics, row)} column={column} frame={frame} />
       {alike > 0 && (
         <p>
+          {hasAllNotes(grid) ? '' : 'At least '}
           {countText(alike)} {alike === 1 ? 'other cell fails' : 'other cells fail'} in the same way, with a red frame
           in the grid.
         </p>

@@ -3,6 +3,7 @@ import { foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { Empty } from '../ui/section.js';
+import { NotesCut } from './NotesCut.js';
 import { NothingMatches } from './NothingMatches.js';
 import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
@@ -108,6 +109,7 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
             </button>
           )}
         </Totals>
+        <NotesCut grid={source} />
         {notice}
         <PickedHardware combinations={groups.map(({ combination }) => combination)} />
         {suites.length === 0 && <NothingMatches search={search} change={change} />}

@@ -13,6 +13,7 @@ import {
 import { useKeys } from '../keys.js';
 import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
+import { useIsPrinting } from '../ui/printing.js';
 import { focusPanel } from './PanelFrame.js';
 import { FramePart, SuiteLine, TestLine, type CellLook, type GridFrame } from './rows.js';
 import { denseSizes, isCoarsePointer, isLarge, useGridWindow, type GridSizes } from './window.js';
@@ -65,8 +66,11 @@ export function GridTable(props: GridTableProps): ReactNode {
   const rowsOf = useMemo(() => new Map(suites.map(({ suite, rows }) => [suite, rows])), [suites]);
   const lastLine = lines.length - 1;
   const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
-  const large = isLarge(lines.length, lastColumn, props.wholeCells);
-  const dense = large || !props.isRoomy;
+  const isLong = isLarge(lines.length, lastColumn, props.wholeCells);
+  const dense = isLong || !props.isRoomy;
+  // Paper cannot be scrolled.
+  const isPrinted = useIsPrinting() && lines.length * lastColumn <= PRINTED_CELLS;
+  const large = isLong && !isPrinted;
   const [isCoarse] = useState(isCoarsePointer);
   const sizes = denseSizes(lastColumn, isCoarse);
   const shown = useGridWindow(scroller, lines.length, lastColumn, large, sizes);
@@ -155,76 +159,84 @@ export function GridTable(props: GridTableProps): ReactNode {
     (focused.column === 0 || (focused.column > shown.fromColumn && focused.column <= shown.toColumn));
 
   return (
-    <div
-      className={`grid-scroll${dense ? ' grid-scroll-dense' : ''}${isCoarse ? ' grid-scroll-coarse' : ''}`}
-      ref={scroller}
-      style={dense ? sizeVariables(sizes) : undefined}
-      {...(isTabStopDrawn
-        ? {}
-        : {
-            tabIndex: 0,
-            onFocus: () => {
-              wanted.current = focused;
-              if (large) scrollToPlace(focused.line, focused.column);
-            },
-          })}
-    >
-      <table
-        role="grid"
-        aria-label={props.label}
-        aria-rowcount={lines.length}
-        aria-colcount={lastColumn + 1}
-        className={dense ? 'grid grid-dense' : 'grid'}
-        style={dense ? { width: `calc(var(--row-head) + ${lastColumn * sizes.columnWidth}px)` } : undefined}
-        onKeyDown={move}
-        onFocus={followFocus}
-        onClick={click}
+    <>
+      {lines.length * lastColumn > PRINTED_CELLS && (
+        <p className="paper-only">The part of the grid that was in view; filter the tests to print all of them.</p>
+      )}
+      <div
+        className={`grid-scroll${dense ? ' grid-scroll-dense' : ''}${isCoarse ? ' grid-scroll-coarse' : ''}`}
+        ref={scroller}
+        style={dense ? sizeVariables(sizes) : undefined}
+        {...(isTabStopDrawn
+          ? {}
+          : {
+              tabIndex: 0,
+              onFocus: () => {
+                wanted.current = focused;
+                if (large) scrollToPlace(focused.line, focused.column);
+              },
+            })}
       >
-        {dense && (
-          <colgroup>
-            <col style={{ width: 'var(--row-head)' }} />
-            <col span={lastColumn} style={{ width: sizes.columnWidth }} />
-          </colgroup>
-        )}
-        <FramePart render={props.renderHead} dense={dense} shown={columnsShown} />
-        <tbody>
-          <Gap px={shown.fromLine * sizes.lineHeight} columns={lastColumn} />
-          {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
-            const line = shown.fromLine + index;
-            const focusedHere = line === focused.line ? focused.column : -1;
-            const common = { line, fromColumn, toColumn, columns: lastColumn, focused: focusedHere, starts, dense };
-            if (typeof what === 'string') {
+        <table
+          role="grid"
+          aria-label={props.label}
+          aria-rowcount={lines.length}
+          aria-colcount={lastColumn + 1}
+          className={dense ? 'grid grid-dense' : 'grid'}
+          style={dense ? { width: `calc(var(--row-head) + ${lastColumn * sizes.columnWidth}px)` } : undefined}
+          onKeyDown={move}
+          onFocus={followFocus}
+          onClick={click}
+        >
+          {dense && (
+            <colgroup>
+              <col style={{ width: 'var(--row-head)' }} />
+              <col span={lastColumn} style={{ width: sizes.columnWidth }} />
+            </colgroup>
+          )}
+          <FramePart render={props.renderHead} dense={dense} shown={columnsShown} />
+          <tbody>
+            <Gap px={shown.fromLine * sizes.lineHeight} columns={lastColumn} />
+            {lines.slice(shown.fromLine, shown.toLine).map((what, index) => {
+              const line = shown.fromLine + index;
+              const focusedHere = line === focused.line ? focused.column : -1;
+              const common = { line, fromColumn, toColumn, columns: lastColumn, focused: focusedHere, starts, dense };
+              if (typeof what === 'string') {
+                return (
+                  <SuiteLine
+                    key={what}
+                    {...common}
+                    grid={grid}
+                    suite={what}
+                    rows={rowsOf.get(what) ?? NO_ROWS}
+                    isFolded={folded.has(what)}
+                    isNarrow={props.isNarrow === true}
+                  />
+                );
+              }
               return (
-                <SuiteLine
+                <TestLine
                   key={what}
                   {...common}
-                  grid={grid}
-                  suite={what}
-                  rows={rowsOf.get(what) ?? NO_ROWS}
-                  isFolded={folded.has(what)}
-                  isNarrow={props.isNarrow === true}
+                  row={what}
+                  test={all[what]?.test ?? ''}
+                  openColumn={open?.row === what ? open.column : -1}
+                  renderCell={props.renderCell}
+                  renderRowNote={props.renderRowNote}
                 />
               );
-            }
-            return (
-              <TestLine
-                key={what}
-                {...common}
-                row={what}
-                test={all[what]?.test ?? ''}
-                openColumn={open?.row === what ? open.column : -1}
-                renderCell={props.renderCell}
-                renderRowNote={props.renderRowNote}
-              />
-            );
-          })}
-          <Gap px={(lines.length - shown.toLine) * sizes.lineHeight} columns={lastColumn} />
-        </tbody>
-        {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={columnsShown} />}
-      </table>
-    </div>
+            })}
+            <Gap px={(lines.length - shown.toLine) * sizes.lineHeight} columns={lastColumn} />
+          </tbody>
+          {props.renderFoot !== undefined && <FramePart render={props.renderFoot} dense={dense} shown={columnsShown} />}
+        </table>
+      </div>
+    </>
   );
 }
+
+/** Of a larger grid only the part in view is printed, as the browser could not draw all of it at once. */
+const PRINTED_CELLS = 200_000;
 
 const NO_ROWS: readonly number[] = [];
 

@@ -4,6 +4,7 @@ import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
 import { Empty } from '../ui/section.js';
+import { NotesCut } from './NotesCut.js';
 import { NothingMatches } from './NothingMatches.js';
 import { exactText } from '../ui/time.js';
 import { TestCell } from './cells.js';
@@ -83,6 +84,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
             summarised; cells fill in by themselves.
           </p>
         )}
+        <NotesCut grid={grid} />
         {notice}
         {metricNotice}
         {suites.length === 0 && <NothingMatches search={search} change={change} />}

@@ -1,5 +1,6 @@
 import { observeElementRect, useVirtualizer, type Range, type Rect, type Virtualizer } from '@tanstack/react-virtual';
 import { useCallback, type RefObject } from 'react';
+import { REM_PX } from '../ui/root-font.js';
 
 /** Half-open range of the columns that are drawn. */
 export interface ColumnWindow {
@@ -24,12 +25,16 @@ export const WIDE_COLUMNS = 24;
 
 /**
  * Lines as low as a line of small text, so that 40 tests fit a laptop's screen; where a finger is the pointer, cells are
- * large enough for it.
+ * large enough for it. They grow with the font size of the browser.
  */
-export function denseSizes(columns: number, isCoarse: boolean): GridSizes {
+export function denseSizes(columns: number, isCoarse: boolean, remPx = REM_PX): GridSizes {
   const isWide = columns <= WIDE_COLUMNS;
-  if (isCoarse) return { lineHeight: 28, columnWidth: isWide ? 64 : 34 };
-  return { lineHeight: 13, columnWidth: isWide ? 46 : 30 };
+  const rems = isCoarse ? { line: 1.75, wide: 4, narrow: 2.125 } : { line: 0.8125, wide: 2.875, narrow: 1.875 };
+  // Whole pixels, or the lines of the table would lie between those of the screen.
+  return {
+    lineHeight: Math.round(rems.line * remPx),
+    columnWidth: Math.round((isWide ? rems.wide : rems.narrow) * remPx),
+  };
 }
 
 /** Whether a finger is the pointer. */

@@ -1,12 +1,13 @@
+import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import type { AttemptDetail, LogStream } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
+import { stageLinesQuery } from '../api/queries.js';
 import type { AttemptSearch } from '../search.js';
 import { LogView, type MarkedLines } from './LogView.js';
 import { useLogStore, useMergedStore } from './use-log-store.js';
 
 const route = getRouteApi('/attempts/$attempt');
-const NO_STAGES: AttemptDetail['stages'] = [];
 
 /** A log of an attempt as the address says: one stream, or all of them by time. */
 export function AttemptLog({
@@ -39,8 +40,18 @@ function StreamLog({
   const view = useLogAddress();
   const hasEnded = attempt.state === 'ended';
   const store = useLogStore(attempt.id, stream, Math.max(0, (view.marked?.first ?? lines) - 1), hasEnded);
+  // While it runs, lines and stages come and go; where they belong is asked once, at the end.
+  const starts = useQuery({ ...stageLinesQuery(attempt.id, stream), enabled: hasEnded });
   return (
-    <LogView attemptId={attempt.id} store={store} lines={lines} hasEnded={hasEnded} stages={NO_STAGES} {...view} />
+    <LogView
+      attemptId={attempt.id}
+      store={store}
+      lines={lines}
+      hasEnded={hasEnded}
+      stages={attempt.stages}
+      starts={starts.data?.stages ?? null}
+      {...view}
+    />
   );
 }
 

@@ -1,4 +1,4 @@
-import type { AttemptSummary, LogStream } from '@peerlab/contracts';
+import type { AttemptSummary, LogStream, StageLines } from '@peerlab/contracts';
 import {
   useEffect,
   useEffectEvent,
@@ -21,7 +21,7 @@ import type { LogStore } from './log-store.js';
 import { LogRows } from './LogRows.js';
 import { LogTools, type LogOptions } from './LogTools.js';
 import { LongList, longScale } from './long-scroll.js';
-import { allRows, firstLine, foldedAtFirst, hitRows, stageRows, stageSpans } from './row-map.js';
+import { allRows, firstLine, foldedAtFirst, hitRows, stageRows, stageSpans, streamSpans } from './row-map.js';
 import { useFinder } from './use-finder.js';
 import { useHitSteps } from './use-hit-steps.js';
 import { useLogSearch } from './use-log-search.js';
@@ -45,8 +45,10 @@ interface LogViewProps {
   lines: number;
   /** Whether the attempt has ended: then its log opens at its first problem. */
   hasEnded: boolean;
-  /** Stages that fold; none in a log of one stream. */
+  /** Stages that fold. */
   stages: AttemptSummary['stages'];
+  /** Of a log of one stream: their first lines; null while those are not known, and in a merged log. */
+  starts?: StageLines['stages'] | null;
   marked: MarkedLines | null;
   onMark: (stream: LogStream, marked: MarkedLines) => void;
   options: LogOptions;
@@ -58,7 +60,7 @@ interface LogViewProps {
  * scrolled up it pauses and counts what arrives.
  */
 export function LogView(props: LogViewProps): ReactNode {
-  const { attemptId, store, lines, hasEnded, stages, marked, onMark, options, onOptions } = props;
+  const { attemptId, store, lines, hasEnded, stages, starts = null, marked, onMark, options, onOptions } = props;
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const query = useMemo(
@@ -79,8 +81,13 @@ export function LogView(props: LogViewProps): ReactNode {
   useLayoutEffect(() => list.attach(frame.current), [list]);
 
   const spans = useMemo(
-    () => (version >= 0 && stages.length > 0 ? stageSpans(stages, store) : []),
-    [stages, store, version],
+    () =>
+      starts !== null
+        ? streamSpans(stages, starts, total)
+        : version >= 0 && store.stream === 'all'
+          ? stageSpans(stages, store)
+          : [],
+    [stages, starts, store, total, version],
   );
   const allLines = useMemo(
     () => (spans.length > 0 ? stageRows(spans, folded, total) : allRows(total)),
@@ -112,6 +119,20 @@ export function LogView(props: LogViewProps): ReactNode {
     if (typeof begin === 'number' && typeof last === 'number' && rows.count > 0) store.ensure(begin, last);
   }, [store, version, from, to, rows, showsHits]);
 
+  const [settled, setSettled] = useState<typeof starts>(null);
+  if (starts !== settled) {
+    // It became known where stages begin: what the reader looks at must not vanish below a folded one.
+    setSettled(starts);
+    const wanted = found !== null ? { first: found + 1, last: found + 1 } : marked;
+    if (wanted !== null) {
+      const hidden = new Set(
+        spans.filter((span) => span.from < wanted.last && wanted.first <= span.to).map(({ stage }) => stage),
+      );
+      setFolded((before) => new Set([...before].filter((stage) => !hidden.has(stage))));
+      setTarget({ line: wanted.first - 1 });
+    }
+  }
+
   const isFollowing = pausedAt === null;
   useEffect(() => {
     if (isFollowing && count > 0) list.scrollToLine(count - 1, 'end');
@@ -130,11 +151,11 @@ export function LogView(props: LogViewProps): ReactNode {
     else if (hasEnded && query.text === '') {
       void firstProblem(store, signal)
         .catch(() => null)
-        .then((line) => {
+        .then((problem) => {
           // A person who scrolled or searched meanwhile is left alone.
-          if (line === null || signal.aborted || hasActed.current) return;
-          setOpened(`first problem: line ${countText(line + 1)}`);
-          jump(line);
+          if (problem === null || signal.aborted || hasActed.current) return;
+          if (problem.text !== '') setOpened(problem.text);
+          if (problem.line !== null) jump(problem.line);
         });
     }
   });

@@ -9,7 +9,7 @@ const WARNING = '[ 1.0] WARNING: CPU: 1 PID: 4 at mm/memremap.c:412 memremap_pag
 async function problemOf(
   texts: Record<number, string>,
   total = 30_000,
-): Promise<{ found: number | null; asked: number }> {
+): Promise<{ found: number | null | undefined; text: string | undefined; asked: number }> {
   let asked = 0;
   const fetchLines = async (from: number, limit: number): Promise<LogPage> => {
     asked += 1;
@@ -27,19 +27,23 @@ async function problemOf(
     store.subscribe(resolve);
     store.refresh();
   });
-  return { found: await firstProblem(store, new AbortController().signal), asked };
+  const problem = await firstProblem(store, new AbortController().signal);
+  return { found: problem?.line, text: problem?.text, asked };
 }
 
 it.each([
-  ['the first error', { 12_000: ERROR, 25_000: ERROR }, 12_000],
-  ['an error before a warning that came earlier', { 3: WARNING, 25_000: ERROR }, 25_000],
-  ['a warning when there is no error', { 7: WARNING, 9: WARNING }, 7],
-  ['nothing when nothing is wrong', {}, null],
-])('is %s', async (_, texts: Record<number, string>, line) => {
-  expect((await problemOf(texts)).found).toBe(line);
+  ['the first error', { 12_000: ERROR, 25_000: ERROR }, 12_000, /^first error: line 12.001$/],
+  ['an error before a warning that came earlier', { 3: WARNING, 25_000: ERROR }, 25_000, /^first error: line 25.001$/],
+  ['a warning when there is no error', { 7: WARNING, 9: WARNING }, 7, /^first warning: line 8, no error$/],
+  ['nothing when nothing is wrong', {}, null, /^$/],
+])('is %s', async (_, texts: Record<number, string>, line, said) => {
+  const { found, text } = await problemOf(texts);
+  expect(found).toBe(line);
+  expect(text).toMatch(said);
 });
-it('does not read a log of a million lines to its end', async () => {
-  const { found, asked } = await problemOf({ 999_000: ERROR }, 1_000_000);
+it('does not read a log of a million lines to its end, and says so', async () => {
+  const { found, text, asked } = await problemOf({ 999_000: ERROR }, 1_000_000);
   expect(found).toBeNull();
+  expect(text).toMatch(/^no error in the first 50.000 lines, n looks at all$/);
   expect(asked).toBeLessThan(8);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { foldedAtFirst, hitRows, stageRows, stageSpans } from './row-map.js';
+import { foldedAtFirst, hitRows, stageRows, stageSpans, streamSpans } from './row-map.js';
 
 const at = (seconds: number): string => new Date(seconds * 1000).toISOString();
 const stage = (name: 'prepare' | 'boot' | 'test', status: 'passed' | 'failed', seconds: number) => ({
@@ -45,6 +45,19 @@ describe('the rows of a log', () => {
     expect(rows.count).toBe(13);
     for (let line = 0; line < 10; line += 1) expect(rows.at(rows.rowOf(line))).toBe(line);
     expect(stageRows([], new Set(), 10).count).toBe(10);
+  });
+  it('belong in a log of one stream to the stages that have lines there', () => {
+    const starts = [
+      { stage: 'prepare', fromSeq: 0 },
+      { stage: 'boot', fromSeq: 0 },
+      { stage: 'test', fromSeq: 7 },
+      { stage: 'unknown', fromSeq: 9 },
+    ];
+    expect(streamSpans(stages, starts, 10)).toEqual([
+      { stage: 'boot', status: 'passed', from: 0, to: 7 },
+      { stage: 'test', status: 'failed', from: 7, to: 9 },
+    ]);
+    expect(streamSpans(stages, [{ stage: 'test', fromSeq: 4 }], 4)).toEqual([]);
   });
   it('are folded only where something failed', () => {
     expect(foldedAtFirst(stages.slice(0, 2)).size).toBe(0);

@@ -60,6 +60,19 @@ export function stageSpans(stages: readonly StageView[], store: Pick<LogStore, '
   }));
 }
 
+/** The same in a log of one stream, where the controller knows their first lines. Stages without a line there have no span. Pure. */
+export function streamSpans(
+  stages: readonly StageView[],
+  starts: readonly { stage: string; fromSeq: number }[],
+  total: number,
+): StageSpan[] {
+  const statusOf = new Map<string, StageView['status']>(stages.map(({ stage, status }) => [stage, status]));
+  return starts.flatMap(({ stage, fromSeq: from }, index) => {
+    const [status, to] = [statusOf.get(stage), starts[index + 1]?.fromSeq ?? total];
+    return status === undefined || to <= from ? [] : [{ stage, status, from, to }];
+  });
+}
+
 /** Stages folded at first: when one failed, those that passed. */
 export function foldedAtFirst(stages: readonly StageView[]): ReadonlySet<string> {
   if (!stages.some(({ status }) => status === 'failed')) return new Set();

@@ -136,6 +136,9 @@ function AttemptStanding({ attempt }: { attempt: AttemptDetail }): ReactNode {
   );
 }
 
+/** On a phone the tabs are wider than the screen. */
+const revealTab = (tab: HTMLElement | null): void => tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+
 function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
@@ -155,6 +158,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           from={route.id}
           to="."
           search={(before) => ({ ...before, view: 'evidence' as const })}
+          ref={view === 'evidence' ? revealTab : null}
           aria-current={view === 'evidence' ? 'page' : undefined}
           className={view === 'evidence' ? 'tab tab-open' : 'tab'}
         >
@@ -168,6 +172,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
               from={route.id}
               to="."
               search={{ view: 'log', stream: each.stream, ...kept }}
+              ref={isOpen ? revealTab : null}
               aria-current={isOpen ? 'page' : undefined}
               className={`tab stream-${each.stream}${isOpen ? ' tab-open' : ''}`}
             >
@@ -185,6 +190,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
             from={route.id}
             to="."
             search={{ view: 'log', stream: 'all', ...kept }}
+            ref={view === 'log' && stream === 'all' ? revealTab : null}
             aria-current={view === 'log' && stream === 'all' ? 'page' : undefined}
             className={view === 'log' && stream === 'all' ? 'tab tab-open' : 'tab'}
           >
@@ -195,6 +201,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           from={route.id}
           to="."
           search={{ view: 'files', ...kept }}
+          ref={view === 'files' ? revealTab : null}
           aria-current={view === 'files' ? 'page' : undefined}
           className={view === 'files' ? 'tab tab-open' : 'tab'}
         >

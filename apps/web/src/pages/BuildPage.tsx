@@ -38,7 +38,7 @@ export function BuildPage(): ReactNode {
               <Digests manifest={data.manifest} bundle={data.bundle} />
             </>
           )}
-          <SameKernel same={data.same} />
+          <SameKernel same={data.same} sameTotal={data.sameTotal} />
         </>
       )}
     </QuerySection>

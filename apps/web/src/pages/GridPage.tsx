@@ -186,7 +186,7 @@ function RunSelect({
   run: string | undefined;
   onSelect: (run: string | undefined) => void;
 }): ReactNode {
-  const { data } = useInfiniteQuery(runsQuery());
+  const { data, hasNextPage } = useInfiniteQuery(runsQuery());
   const runs = data?.pages.flat() ?? [];
   const isListed = run === undefined || runs.some(({ id }) => id === run);
   return (
@@ -200,6 +200,7 @@ function RunSelect({
             {name} · {shortText(Date.parse(createdAt))}
           </option>
         ))}
+        {hasNextPage && <option disabled>older runs: “Grid” on their own pages</option>}
       </select>
     </label>
   );

@@ -208,6 +208,7 @@ function SideChoice({
           </Link>
         ))}
         <span className="muted">
+          {side.isCut && 'the newest '}
           {side.attempts} {side.attempts === 1 ? 'attempt' : 'attempts'}
         </span>
       </p>

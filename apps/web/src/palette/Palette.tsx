@@ -11,8 +11,17 @@ import {
   templatesQuery,
   testsQuery,
 } from '../api/queries.js';
+import { countText } from '../ui/numbers.js';
 import { setAppearance, useAppearance } from '../ui/theme.js';
-import { buildIdEntries, buildIdTyped, chooseEntries, paletteEntries, type Deed, type Entry } from './entries.js';
+import {
+  buildIdEntries,
+  buildIdTyped,
+  ENTRIES_SHOWN,
+  matchingEntries,
+  paletteEntries,
+  type Deed,
+  type Entry,
+} from './entries.js';
 
 const LIST_ID = 'palette-list';
 const optionId = (index: number): string => `palette-option-${index}`;
@@ -21,9 +30,10 @@ const optionId = (index: number): string => `palette-option-${index}`;
 export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }): ReactNode {
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState(0);
-  const entries = useEntries();
+  const { entries, left } = useEntries();
   const found = useBuildIds(typed);
-  const shown = useMemo(() => [...found, ...chooseEntries(entries, typed)], [entries, found, typed]);
+  const matching = useMemo(() => [...found, ...matchingEntries(entries, typed)], [entries, found, typed]);
+  const shown = matching.slice(0, ENTRIES_SHOWN);
   const at = Math.min(chosen, shown.length - 1);
   const perform = useDeed(onHelp);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -104,6 +114,13 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
           ? 'No match. You can also enter the id of a run, an attempt or a build, or the start of a build-id.'
           : `${shown.length} entries`}
       </p>
+      {(matching.length > shown.length || left !== '') && (
+        <p className="palette-cut muted">
+          {matching.length > shown.length &&
+            `The first ${shown.length} of ${countText(matching.length)} matches: type more to narrow them. `}
+          {left}
+        </p>
+      )}
     </dialog>
   );
 }
@@ -120,15 +137,21 @@ function stepOf(event: KeyboardEvent, at: number, count: number): number | null 
   return null;
 }
 
-function useEntries(): Entry[] {
+/** All entries, and what is not among them, in a sentence. */
+function useEntries(): { entries: Entry[]; left: string } {
   const queries = useQueryClient();
-  const runs = useInfiniteQuery(runsQuery()).data;
-  const builds = useInfiniteQuery(buildsQuery()).data;
+  const { data: runs, hasNextPage: hasMoreRuns } = useInfiniteQuery(runsQuery());
+  const { data: builds, hasNextPage: hasMoreBuilds } = useInfiniteQuery(buildsQuery());
   const fleet = useQuery(fleetQuery()).data;
   const templates = useQuery(templatesQuery()).data;
   const metrics = useQuery(metricsQuery()).data;
   const tests = useQuery(testsQuery()).data;
-  return useMemo(() => {
+  const left = [
+    ...(hasMoreRuns ? ['older runs'] : []),
+    ...(hasMoreBuilds ? ['older builds'] : []),
+    ...(tests?.isCut === true ? ['further tests'] : []),
+  ].join(', ');
+  const entries = useMemo(() => {
     // Only grids in the cache; none is fetched for the names of its tests.
     const grids = queries.getQueriesData<Grid>({ queryKey: ['grid'] }).flatMap(([, grid]) => grid ?? []);
     return paletteEntries({
@@ -141,6 +164,7 @@ function useEntries(): Entry[] {
       tests: tests?.tests ?? [],
     });
   }, [queries, runs, builds, fleet, templates, metrics, tests]);
+  return { entries, left: left === '' ? '' : `Not searched by name: ${left}.` };
 }
 
 /** Pause after the last letter before the farm is asked, in milliseconds. */

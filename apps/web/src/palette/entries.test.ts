@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KEY_MAP } from '../keys.js';
-import { buildIdTyped, chooseEntries, ENTRIES_SHOWN, paletteEntries, type Stock } from './entries.js';
+import { buildIdTyped, matchingEntries, paletteEntries, type Stock } from './entries.js';
 
 const NOTHING: Stock = { runs: [], machines: [], builds: [], templates: [], grids: [], metrics: [], tests: [] };
 const grid = (count: number): Stock['grids'][number] => ({
@@ -69,19 +69,19 @@ describe('what the farm has', () => {
   });
 });
 
-describe('chooseEntries', () => {
+describe('matchingEntries', () => {
   it('puts the best first, marks letters of the name only, and never shows too many', () => {
     const entries = paletteEntries({ ...NOTHING, grids: [grid(500)] });
-    expect(chooseEntries(entries, '')).toHaveLength(ENTRIES_SHOWN);
-    const [first] = chooseEntries(entries, 'dark');
+    expect(matchingEntries(entries, '')).toHaveLength(entries.length);
+    const [first] = matchingEntries(entries, 'dark');
     expect(first?.entry.name).toBe('dark theme');
     expect(first?.at).toEqual([0, 1, 2, 3]);
-    expect(chooseEntries(entries, 'zzzz')).toEqual([]);
+    expect(matchingEntries(entries, 'zzzz')).toEqual([]);
   });
 
   it('takes an id for a run, an attempt or a build', () => {
     const id = '00000000-0000-4000-8000-000000000000';
-    expect(chooseEntries([], ` ${id} `).map(({ entry }) => entry.deed)).toEqual([
+    expect(matchingEntries([], ` ${id} `).map(({ entry }) => entry.deed)).toEqual([
       { type: 'go', to: `/runs/${id}` },
       { type: 'go', to: `/attempts/${id}` },
       { type: 'go', to: `/builds/${id}` },

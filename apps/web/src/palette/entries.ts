@@ -179,7 +179,7 @@ export function buildIdEntries(builds: readonly BuildSummary[]): { entry: Entry;
 }
 
 /** Entries that match the typed text, best first; an id matches every kind of thing that may have it. */
-export function chooseEntries(entries: readonly Entry[], typed: string): { entry: Entry; at: number[] }[] {
+export function matchingEntries(entries: readonly Entry[], typed: string): { entry: Entry; at: number[] }[] {
   const text = typed.trim();
   if (UUID.test(text)) {
     const id = text.toLowerCase();
@@ -201,6 +201,5 @@ export function chooseEntries(entries: readonly Entry[], typed: string): { entry
       if (match === null) return [];
       return [{ entry, order, score: match.score, at: match.at.filter((index) => index < entry.name.length) }];
     })
-    .toSorted((a, b) => (text === '' ? a.order - b.order : b.score - a.score || a.order - b.order))
-    .slice(0, ENTRIES_SHOWN);
+    .toSorted((a, b) => (text === '' ? a.order - b.order : b.score - a.score || a.order - b.order));
 }

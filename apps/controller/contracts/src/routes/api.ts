@@ -17,7 +17,7 @@ import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
-import { LOG_STREAMS, LogPage, LogStream } from '../schema/logs.js';
+import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
@@ -199,6 +199,15 @@ export const ROUTES = {
     params: AttemptParams,
     query: LogQuery,
     response: LogPage,
+  },
+  /** The first line of each stage in a stream, by the times of both. */
+  getStageLines: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/log/:stream/stages',
+    access: 'read',
+    isHeavy: true,
+    params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    response: StageLines,
   },
   getRawLog: {
     method: 'GET',

@@ -60,6 +60,8 @@ export const BuildGrid = z.object({
   differs: z.array(z.tuple([z.number().int(), z.number().int(), z.number().int(), z.number().int()])),
   /** Why, of cells that say that something is wrong, on one combination; the first GRID_NOTES_MAX of them. */
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** How many such cells there are; absent = `notes` has all. */
+  notesTotal: z.number().int().optional(),
   /**
    * Ended attempts whose results are missing here because they are not summed up yet. The controller sums them up in
    * the background and then announces a change of the topic `grid`; asking again earlier shows nothing new.

@@ -98,8 +98,9 @@ export const BuildDetail = BuildHead.extend({
   patches: z.array(PatchSummary),
   /** Why text of patches is missing, and what brings it; null when all of it is there. */
   missing: z.string().nullable(),
-  /** Other builds that became the same bundle, newest first; at most ten. */
+  /** Other builds that became the same bundle, newest first; at most ten of `sameTotal`. */
   same: z.array(z.object({ id: z.uuid(), name: Name, runId: z.uuid(), runName: z.string(), createdAt: Time })),
+  sameTotal: z.number().int().nonnegative(),
 });
 export type BuildDetail = z.infer<typeof BuildDetail>;
 

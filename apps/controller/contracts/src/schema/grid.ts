@@ -110,6 +110,8 @@ export const Grid = z.object({
   rows: z.array(GridRow),
   /** Why, of cells that say that something is wrong; the first GRID_NOTES_MAX of them. */
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
+  /** How many such cells there are; absent = `notes` has all. */
+  notesTotal: z.number().int().optional(),
   /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
   /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */

@@ -24,8 +24,9 @@ export const HardwareSide = z.object({
   combination: Combination,
   /** That ran the kernel. */
   machines: z.array(Name),
-  /** Attempts that are compared: the newest ones. */
+  /** Attempts that are compared: the newest ones; `isCut`: there are older ones. */
   attempts: z.number().int().nonnegative(),
+  isCut: z.boolean(),
 });
 export type HardwareSide = z.infer<typeof HardwareSide>;
 

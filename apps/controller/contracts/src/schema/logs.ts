@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EpochMs, Sequence } from './ids.js';
+import { AnyStage } from './states.js';
 import { Time } from './time.js';
 
 /** serial = console · kernel = /dev/kmsg · test = suite output · agent = what the agent did · build = build log */
@@ -82,6 +83,18 @@ export function storableLines(text: string): string[] {
   }
   return parts;
 }
+
+/** Where the stages of an attempt begin in one of its streams. */
+export const StageLines = z.object({
+  stages: z.array(
+    z.object({
+      stage: AnyStage,
+      /** Its first line, or the number of all lines when none came since. */
+      fromSeq: z.number().int().nonnegative(),
+    }),
+  ),
+});
+export type StageLines = z.infer<typeof StageLines>;
 
 export const LogPage = z.object({
   attemptId: z.uuid(),
