@@ -28,6 +28,7 @@ import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
+import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { Token } from './schema/tokens.js';
@@ -114,6 +115,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      MachineAtDispatch1766300000000,
       Catalogue1766600000000,
     ],
     migrationsTableName: 'schema_migration',

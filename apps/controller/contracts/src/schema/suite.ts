@@ -16,7 +16,19 @@ const WORDS_MAX = 64;
 const WORD_MAX = 1000;
 
 /** How the output of a suite is read. */
-export const Dialect = z.enum(['exit-code', 'ktap', 'perftest']);
+export const Dialect = z.enum([
+  'exit-code',
+  'ktap',
+  'pytest',
+  'unittest',
+  'gtest',
+  'junit',
+  'fio',
+  'nccl-tests',
+  'nvbandwidth',
+  'gdrcopy',
+  'perftest',
+]);
 export type Dialect = z.infer<typeof Dialect>;
 
 const PLAIN = 'use printable characters';

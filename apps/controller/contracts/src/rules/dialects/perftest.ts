@@ -4,6 +4,7 @@ import { PerftestReader } from '../perftest/reader.js';
 import { type DialectEnd, type DialectEvent, type DialectReader, EXIT_SKIP, type SuiteExit } from './dialect.js';
 
 const REASON_KEPT = 500;
+const CUT = 'its output has no end';
 
 /**
  * perftest: each program (and label) that printed figures is a test, its figures are metrics. All of it is known at the
@@ -25,14 +26,14 @@ export class PerftestDialect implements DialectReader {
     for (const [index, run] of runs.entries()) {
       const name = testName(run);
       // The one that ran last is the one that was cut off.
-      const isWhole = run.rows.length > 0 && (code === 0 || index < runs.length - 1);
+      const isWhole = run.isWhole && (code === 0 || index < runs.length - 1);
       tests.set(name, (tests.get(name) ?? true) && isWhole);
     }
     const events: DialectEvent[] = [...tests].map(([test, isWhole]) => ({
       type: 'result',
       test,
       status: isWhole ? 'pass' : 'fail',
-      reason: isWhole ? null : (why ?? `it ${how}`),
+      reason: isWhole ? null : (why ?? (code === 0 ? CUT : `it ${how}`)),
     }));
     for (const metric of metrics) events.push({ type: 'metric', metric });
     return { events, whole: wholeOf(code, how, outcome, why) };

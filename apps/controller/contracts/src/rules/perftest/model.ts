@@ -25,6 +25,8 @@ export interface PerftestRun {
   dialect: '6.06' | 'later' | null;
   /** By the names that perftest prints, such as `Device`, `Mtu`, `Connection type`. */
   settings: Record<string, string>;
+  /** Whether its end was seen: the rule below the table, or the last bracket. */
+  isWhole: boolean;
   rows: PerftestRow[];
 }
 

@@ -74,7 +74,7 @@ export class PerftestReader {
     this.#run = null;
     if (this.runs.length >= PERFTEST_RUNS_MAX) this.#complain('left-out', `more than ${PERFTEST_RUNS_MAX} tests`);
     else {
-      this.#run = { ...begun, label: this.#label, dialect: null, settings: {}, rows: [] };
+      this.#run = { ...begun, label: this.#label, dialect: null, settings: {}, isWhole: false, rows: [] };
       this.runs.push(this.#run);
     }
     return this.#run;
@@ -101,6 +101,7 @@ export class PerftestReader {
     }
     if (this.#columns === null) return false;
     if (line.startsWith('---')) {
+      if (this.#run !== null) this.#run.isWhole = this.#run.rows.length > 0;
       this.#columns = null;
       return true;
     }
@@ -150,6 +151,7 @@ export class PerftestReader {
     run.dialect = json.hasQuotedKeys ? 'later' : '6.06';
     for (const [name, value] of json.settings) addSetting(run, name.replaceAll('_', ' '), value);
     for (const row of rows) this.#store(row);
+    run.isWhole = run.rows.length > 0;
     this.#run = null;
   }
 
