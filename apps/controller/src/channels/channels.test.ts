@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { AGENT_PATH, AGENT_PROTOCOL, FromBrowser, LIVE_PATH, ToBrowser, type LogStream } from '@peerlab/contracts';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { LogService } from '../logs/log.service.js';
 import { announce } from '../platform/database/bus.js';
 import { eventually } from '../testing/eventually.js';
 import { FakeAgent } from '../testing/fake-agent.js';
@@ -180,6 +181,21 @@ describe('the live channel', () => {
     const all = await page.until((seen) => texts(seen, 'serial').length >= 2900);
     expect(texts(all, 'serial').map(({ seq }) => seq)).toEqual(Array.from({ length: 2900 }, (_, i) => 100 + i));
     expect(texts(all, 'kernel')).toEqual([]);
+
+    // Pages that have seen the same lines share what is read for them.
+    const pages = await Promise.all(Array.from({ length: 20 }, () => browser()));
+    for (const { send } of pages) {
+      send({ type: 'tail', attemptId: attempt.attemptId, stream: 'serial', fromSeq: 2999 });
+    }
+    for (const each of pages) await each.until((seen) => texts(seen, 'serial').length === 1);
+    const reads = vi.spyOn(farm.server.app.get(LogService), 'lines');
+    await agent.log(attempt, 'serial', 3000, ['for all']);
+    for (const each of pages) {
+      const seen = await each.until((messages) => texts(messages, 'serial').length === 2);
+      expect(texts(seen, 'serial').at(-1)?.text).toBe('for all');
+    }
+    expect(reads.mock.calls.length).toBeLessThan(pages.length);
+    reads.mockRestore();
     agent.vanish();
   });
 });

@@ -8,9 +8,20 @@ const LINES_PER_FRAME = 1000;
 const TAILS_MAX = 20;
 const CLOSE_INTERNAL = 1011;
 
+/** Lines, and the frame that carries them. */
+interface TailPage {
+  count: number;
+  frame: string;
+}
+
 /** Streams stored log lines to the viewers that tail them. */
 export class LogTails {
   readonly #logs: LogService;
+  /**
+   * Reads that run now, by what is read: viewers who have seen the same lines share one. A hint empties it, since a read
+   * from before the hint may miss what the hint is about.
+   */
+  readonly #reads = new Map<string, Promise<TailPage>>();
 
   constructor(logs: LogService) {
     this.#logs = logs;
@@ -32,6 +43,7 @@ export class LogTails {
 
   /** Lines of this stream may have been stored. */
   hint(viewers: Iterable<Viewer>, attemptId: string, stream: LogStream): void {
+    this.#reads.clear();
     for (const viewer of viewers) {
       const tail = viewer.tails.get(tailKey(attemptId, stream));
       if (tail === undefined) continue;
@@ -42,6 +54,7 @@ export class LogTails {
 
   /** Lines of any stream may have been stored. */
   hintAll(viewers: Iterable<Viewer>): void {
+    this.#reads.clear();
     for (const viewer of viewers) {
       for (const tail of viewer.tails.values()) tail.hinted = true;
       this.#read(viewer);
@@ -73,12 +86,29 @@ export class LogTails {
   async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
     const { attemptId, stream } = tail;
     tail.hinted = false;
-    const lines = await this.#logs.lines(attemptId, stream, tail.next, tail.next + LINES_PER_FRAME);
+    const { count, frame } = await this.#page(attemptId, stream, tail.next);
     // The tail may have been moved or stopped meanwhile.
-    if (lines.length === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
-    tail.next += lines.length;
-    if (lines.length === LINES_PER_FRAME) tail.hinted = true;
-    await sendAll(viewer, { type: 'log', attemptId, stream, lines });
+    if (count === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
+    tail.next += count;
+    if (count === LINES_PER_FRAME) tail.hinted = true;
+    await sendAll(viewer, frame);
+  }
+
+  #page(attemptId: string, stream: LogStream, from: number): Promise<TailPage> {
+    const key = `${tailKey(attemptId, stream)} ${from}`;
+    const running = this.#reads.get(key);
+    if (running !== undefined) return running;
+    const page = this.#readPage(attemptId, stream, from).finally(() => {
+      if (this.#reads.get(key) === page) this.#reads.delete(key);
+    });
+    this.#reads.set(key, page);
+    return page;
+  }
+
+  async #readPage(attemptId: string, stream: LogStream, from: number): Promise<TailPage> {
+    const lines = await this.#logs.lines(attemptId, stream, from, from + LINES_PER_FRAME);
+    const message: ToBrowser = { type: 'log', attemptId, stream, lines };
+    return { count: lines.length, frame: JSON.stringify(message) };
   }
 }
 
@@ -88,8 +118,8 @@ const hintedTails = (viewer: Viewer): Tail[] =>
 const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
 
 /** Resolves when the frame was handed to the operating system. */
-function sendAll(viewer: Viewer, message: ToBrowser): Promise<void> {
+function sendAll(viewer: Viewer, frame: string): Promise<void> {
   return new Promise((done, fail) => {
-    viewer.socket.send(JSON.stringify(message), (error) => (error == null ? done() : fail(error)));
+    viewer.socket.send(frame, (error) => (error == null ? done() : fail(error)));
   });
 }
