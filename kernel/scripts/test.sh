@@ -341,6 +341,43 @@ text=$("$here/coverage-lines.pl" report "$work/cover/before" "$work/cover/after"
 contains coverage.report "$text" '| mm/a.c | 5 | 4 | 3 | 75 % |' '| mm/not-built.c | 1 | not built | | |' '6: return 8;'
 [[ $text != *'4: return 7'* && $text != *'7: return x'* ]]; result coverage.only_added_lines_that_did_not_run $? "$text"
 
+# Two machines that meet, without machines: what stands in for boot-vm.sh speaks
+# as one does.
+mkdir "$work/pair"
+cp "$here/boot-pair.sh" "$work/pair/"
+cat >"$work/pair/boot-vm.sh" <<'MACHINE'
+#!/bin/bash
+while [ $# -gt 0 ]; do [ "$1" = --link ] && link=$2; shift; done
+role=${link%%:*}
+meet() { echo "@meet $1 $2 $3"; IFS= read -r answer; echo "$1.$2: $answer"; }
+if [ "$role" = server ]; then
+	meet 0 0 lent
+	meet 1 0 "left alone"
+	meet 2 0 two
+	echo "boot-vm: one exit 0"
+	meet 0 0 second
+	exit 0
+fi
+meet 0 0 "a value with blanks"
+# The client skips test 1 and is at test 2 at once.
+meet 2 0 zwei
+echo "boot-vm: one exit 0"
+meet 0 0 zweite
+meet 0 1 more
+echo '@meet nonsense'; IFS= read -r answer; echo "nonsense: $answer"
+exit 1
+MACHINE
+chmod +x "$work/pair/boot-vm.sh"
+text=$(timeout 60 "$work/pair/boot-pair.sh" --bundle x 2>&1)
+result pair.exit_status $(($? != 1))
+contains pair.values_are_exchanged "$text" 'server 0.0: met a value with blanks' 'client 0.0: met lent' \
+	'server 2.0: met zwei' 'client 2.0: met two'
+contains pair.who_is_left_behind_gets_an_error "$text" 'server 1.0: error the other side is beyond this place'
+contains pair.places_count_from_each_suite "$text" 'server 0.0: met zweite' 'client 0.0: met second'
+contains pair.the_end_of_one_is_told_the_other "$text" 'client 0.1: error the other machine has ended'
+contains pair.nonsense_is_answered "$text" 'client nonsense: error expected'
+! "$work/pair/boot-pair.sh" 2>/dev/null; result pair.bundle_is_wanted $?
+
 # The generator of mutants has tests of its own.
 while IFS= read -r line; do
 	case $line in
