@@ -4,13 +4,16 @@
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
 #                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
+#                        [--kselftest TARGET]...
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
-#                        [--config NAME] [--domain NAME]
+#                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top.
 # --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+# --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
+# the bundle has it as an archive.  One that does not build is left out.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
 # NAME's own are taken for NAME's alone.
 #
@@ -45,7 +48,7 @@ usage() {
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' series=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' series=() kselftests=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -56,6 +59,7 @@ while [ $# -gt 0 ]; do
 	--base) base=${2-}; shift 2 || usage ;;
 	--patches) patches=${2-}; shift 2 || usage ;;
 	--domain) domain=${2-}; shift 2 || usage ;;
+	--kselftest) kselftests+=("${2-}"); shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
 	esac
@@ -70,6 +74,11 @@ for s in ${series[@]+"${series[@]}"}; do
 	*) [ -e "$s" ] || usage "--series $s: no such file or folder" ;;
 	esac
 done
+
+for target in ${kselftests[@]+"${kselftests[@]}"}; do
+	[[ $target =~ ^[a-zA-Z0-9_-]{1,40}(/[a-zA-Z0-9_-]{1,40}){0,3}$ ]] || usage "--kselftest $target: no folder of tools/testing/selftests"
+done
+[ ${#kselftests[@]} -eq 0 ] || mapfile -t kselftests < <(printf '%s\n' "${kselftests[@]}" | sort -u)
 
 for pair in gcc:gcc make:make ld:binutils perl:perl patch:patch sha256sum:coreutils flock:util-linux; do
 	need "${pair%%:*}" "${pair#*:}"
@@ -176,6 +185,7 @@ key=$(
 		echo "selftests $(hash_tree "$work/inputs/selftests")"
 		echo "scripts $(hash_tree "$work/inputs/scripts")"
 		[ -z "$domain" ] || echo "domain $domain"
+		[ ${#kselftests[@]} -eq 0 ] || printf 'kselftest %s\n' "${kselftests[@]}"
 	} | sha256sum | cut -d' ' -f1
 )
 
@@ -223,6 +233,7 @@ for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils cpio:cpio; 
 done
 [ -f /usr/include/infiniband/verbs.h ] ||
 	fail_infrastructure "the headers of libibverbs are missing" "apt-get install libibverbs-dev"
+[ ${#kselftests[@]} -eq 0 ] || need rsync rsync
 
 # -- the tree -----------------------------------------------------------------
 
@@ -355,6 +366,17 @@ progress 94 "building the test suites"
 install_headers "$tree"
 build_suites "$tree" "$staging/suites" "$compiler" >>"$log" 2>&1 || { cat "$log" >&2; explain_failure; }
 
+built_kselftests=()
+for target in ${kselftests[@]+"${kselftests[@]}"}; do
+	progress 96 "building the selftests $target"
+	if build_kselftest "$tree" "$target" "$staging/suites/$(kselftest_file "$target")" >>"$log" 2>&1; then
+		built_kselftests+=("$target")
+	else
+		tail -n 40 "$log" >&2
+		echo "the selftests $target do not build, and are left out" >&2
+	fi
+done
+
 # -- manifest -----------------------------------------------------------------------
 
 progress 97 "writing the manifest"
@@ -373,6 +395,12 @@ features='[]'
 	printf '"binds":{"peerlab_provider":"provider","peerlab_client":"client"},\n"suites":[\n'
 	suite_entries "$staging/suites" "$(grep -q '^CONFIG_KASAN=y' "$tree/.config" && echo 4 || echo 1)" \
 		"$work/inputs/selftests/suites.json" | paste -sd, -
+	printf '],\n"kselftests":['
+	separator=''
+	for target in ${built_kselftests[@]+"${built_kselftests[@]}"}; do
+		printf '%s{"target":"%s","file":"suites/%s"}' "$separator" "$target" "$(kselftest_file "$target")"
+		separator=,
+	done
 	printf '],\n"files":{'
 	separator=''
 	while read -r file; do

@@ -65,3 +65,21 @@ build_suites() {
 	fi
 	make -C "$inputs/selftests/upstream" CC="$3" TREE="$1" OUT="$2" BUILD="$inputs/upstream" -j"$(nproc)"
 }
+
+# kselftest_file TARGET -- the name of its archive: a target may be longer than a
+# file of a bundle may be called.
+kselftest_file() {
+	echo "kselftest-$(printf %s "$1" | sha256sum | head -c 16).tar"
+}
+
+# build_kselftest TREE TARGET FILE -- one folder of tools/testing/selftests with
+# what runs it, as an archive.  Built beside the tree, which stays as it is.
+build_kselftest() {
+	local out=$1/peerlab/kselftest/${2//\//__}
+	[ -f "$1/tools/testing/selftests/$2/Makefile" ] || { echo "there is no tools/testing/selftests/$2" >&2; return 1; }
+	# Without git's version of the tree, which differs from clone to clone.
+	GIT_DIR=/nonexistent nice make -C "$1/tools/testing/selftests" O="$out" TARGETS="$2" FORCE_TARGETS=1 \
+		KHDR_INCLUDES="-isystem $1/usr/include" INSTALL_PATH="$out/install" install || return
+	[ -d "$out/install/$2" ] || { echo "$2 has nothing to install" >&2; return 1; }
+	tar -C "$out/install" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf "$3" .
+}

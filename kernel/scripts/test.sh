@@ -74,6 +74,11 @@ cp "$work/good.patch" "$work/other-name.patch"
 [ "$key_none" != "$("${build[@]}" --key --config debug | tail -1)" ]; result key.a_configuration_changes_it $?
 "${build[@]}" --key --series bundled >/dev/null 2>&1; result key.of_the_bundled_series $?
 
+[ "$key_none" != "$("${build[@]}" --key --kselftest timers | tail -1)" ]; result key.selftests_change_it $?
+[ "$("${build[@]}" --key --kselftest b --kselftest a | tail -1)" = "$("${build[@]}" --key --kselftest a --kselftest b --kselftest a | tail -1)" ]
+result key.the_order_of_selftests_does_not $?
+! "${build[@]}" --key --kselftest ../mm >/dev/null 2>&1; result usage.no_selftests_outside_of_their_folder $?
+
 # -- refusals: apply SERIES WORD...
 refusal() {
 	local name=$1 series=$2 text status

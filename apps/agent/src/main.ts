@@ -104,6 +104,7 @@ async function run(config: AgentConfig): Promise<void> {
     {
       hello: () => ({
         type: 'hello',
+        bindsPairs: true,
         protocol: AGENT_PROTOCOL,
         agent: config.name,
         site: config.site,

@@ -29,6 +29,7 @@ import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-m
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
 import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
+import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
@@ -117,6 +118,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
       DownloadTickets1766100200000,
+      MachineAtDispatch1766300000000,
       Catalogue1766600000000,
     ],
     migrationsTableName: 'schema_migration',

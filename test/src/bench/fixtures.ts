@@ -67,6 +67,13 @@ export async function insertRun(
      on conflict do nothing`,
     [JSON.stringify(jobs)],
   );
+  await client.query(
+    `insert into machine_path (machine, position, combination, path)
+     select j.machine, (select count(*) from machine_path p where p.machine = j.machine), j.combination, $2
+     from jsonb_to_recordset($1) as j(machine text, combination text) join machine m on m.name = j.machine
+     where not exists (select 1 from machine_path p where p.machine = j.machine and p.combination = j.combination)`,
+    [JSON.stringify(jobs), path],
+  );
   const ended = state === 'ended';
   await client.query(
     `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, verdict, ended_at)

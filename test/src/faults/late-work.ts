@@ -37,6 +37,7 @@ const READING = new Set([
   'kmsg-follow',
   'root-device',
   'suite-list',
+  'module-identity',
   'package-log',
 ]);
 /** Told by an event of its own once the machine has written the fence down. */

@@ -359,7 +359,8 @@ export class SampleFarm {
         fitting.flatMap((machine) =>
           machine.paths.map(({ combination, kind, provider, client }) => ({
             build: build.name,
-            machine: machine.name,
+            machines: [machine.name],
+            machinesTotal: 1,
             combination: combination.label,
             pathKind: kind,
             pair: { provider: provider.address, client: client.address },

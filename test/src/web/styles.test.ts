@@ -21,7 +21,8 @@ it('paper, which is narrow, is no phone, and is never dark', () => {
   const media = /^@media \((?:max-width|prefers-color-scheme)/;
   expect(offending((text) => media.test(text))).toEqual([]);
   const tokens = readFileSync(join(STYLES, 'tokens.css'), 'utf8');
-  for (const [, before = ''] of tokens.matchAll(/([^\n]*)\n[ ]*:root\[data-theme='dark'\][^\n]*\{/g)) {
-    expect(before).toMatch(/^@media screen/);
+  expect(tokens).toMatch(/@media print \{\s*:root \{\s*color-scheme: light;/);
+  for (const [, before = ''] of tokens.matchAll(/([^\n]*)\n[ ]*:root\[data-theme[^\n]*\{/g)) {
+    expect(before).toMatch(/^(?:@media screen \{| {2}\})$/);
   }
 });

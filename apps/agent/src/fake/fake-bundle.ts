@@ -16,6 +16,22 @@ const fakeModules = (release: string, noise: Buffer): Buffer =>
     tarEntry({ name: `lib/modules/${release}/peerlab_provider.ko` }, noise),
   );
 
+/** As little of an ELF-64 file as a build-id needs: a header, one section of notes, and the notes. */
+export function elfWithBuildId(buildId: string): Buffer {
+  const id = Buffer.from(buildId, 'hex');
+  const note = Buffer.concat([Buffer.from([4, 0, 0, 0, id.length, 0, 0, 0, 3, 0, 0, 0]), Buffer.from('GNU\0'), id]);
+  const header = Buffer.alloc(64);
+  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]).copy(header);
+  header.writeBigUInt64LE(64n, 0x28);
+  header.writeUInt16LE(64, 0x3a);
+  header.writeUInt16LE(1, 0x3c);
+  const section = Buffer.alloc(64);
+  section.writeUInt32LE(7, 4);
+  section.writeBigUInt64LE(128n, 0x18);
+  section.writeBigUInt64LE(BigInt(note.length), 0x20);
+  return Buffer.concat([header, section, note]);
+}
+
 /** A bundle whose kernel and suites are noise; fake machines do not look into them. */
 export async function makeFakeBundle(
   folder: string,

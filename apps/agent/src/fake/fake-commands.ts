@@ -130,6 +130,10 @@ const ACTIONS: Record<string, Action> = {
     channel.exit(0);
     await machine.reboot();
   },
+  'module-identity': say(({ loadedModules }, { module }) => {
+    const buildId = loadedModules.get(String(module));
+    return `/lib/modules/x/updates/${String(module)}.ko\n${buildId === undefined ? '' : notesOf(buildId)}`;
+  }),
   'suite-list': say(({ suites }, { suite }) => (suites[String(suite)] ?? []).map((test) => test.id).join('\n')),
   suite: async (machine, channel, { suite, skip }) => {
     const skipped = String(skip).split(',');

@@ -111,6 +111,8 @@ export class FakeMachine {
   /** Files by path, as uploaded over SFTP. */
   readonly files = new Map<string, Buffer>();
   readonly installedModules = new Set<string>();
+  /** Build-ids of the modules that modprobe finds, by name. */
+  readonly loadedModules = new Map<string, string>();
   /** Releases whose modules are not ours. */
   readonly foreignModules = new Set<string>();
   /** Files that no attempt has to change. */

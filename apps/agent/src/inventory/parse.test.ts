@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { INVENTORY_TEXT_MAX, peerPaths } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { acsControlOf, parseConfigSpace, parseInventory } from './parse.js';
+import { acsControlOf, parseConfigSpace, parseInventory, pcieTypeOf } from './parse.js';
 
 const sample = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`./samples/${name}.txt`, import.meta.url)), 'utf8');
@@ -72,6 +72,29 @@ describe('parseInventory', () => {
     expect(port).toMatchObject({ driver: 'pcieport', acsControl: 0, link: { speed: '2.5 GT/s PCIe', width: 1 } });
   });
 
+  it('knows what is a root port, and what newer scripts read of a function', () => {
+    const types = Object.fromEntries(inventory.functions.map((each) => [each.address, each.pcieType]));
+    expect(types).toMatchObject({
+      '0000:00:05.0': 'root-port',
+      '0000:01:00.0': 'upstream',
+      '0000:02:00.0': 'downstream',
+    });
+    expect(
+      inventory.functions.every((each) => each.rdmaDevices === undefined && each.link?.maxSpeed === undefined),
+    ).toBe(true);
+    const newer = parseInventory(
+      sample('v-switch').replace(
+        /^(\/.*0000:03:00\.0\|.*)$/m,
+        '$1|16.0 GT/s PCIe| mlx5_0 mlx5_1|0000:02:00.1|management',
+      ),
+    );
+    expect(newer.functions.find(({ address }) => address === '0000:03:00.0')).toMatchObject({
+      rdmaDevices: ['mlx5_0', 'mlx5_1'],
+      physicalFunction: '0000:02:00.1',
+      management: true,
+    });
+  });
+
   it('leads to the path that the kernel takes', () => {
     expect(peerPaths(inventory)).toMatchObject([{ kind: 'BUS_ADDR', distance: 4 }]);
   });
@@ -92,6 +115,19 @@ describe('configuration space', () => {
     expect(acsControlOf(config)).toBeNull();
     expect(acsControlOf(Buffer.alloc(64))).toBeNull();
     expect(acsControlOf(undefined)).toBeNull();
+  });
+
+  it('finds the kind of a PCIe device behind other capabilities, and survives loops', () => {
+    const config = Buffer.alloc(256);
+    config[0x34] = 0x40;
+    config.writeUInt16LE(0x5005, 0x40);
+    config.writeUInt16LE(0x0010, 0x50);
+    config.writeUInt16LE(0x0042, 0x52);
+    expect(pcieTypeOf(config)).toBe('root-port');
+    config.writeUInt16LE(0x4005, 0x50);
+    expect(pcieTypeOf(config)).toBeNull();
+    expect(pcieTypeOf(Buffer.alloc(256))).toBeNull();
+    expect(pcieTypeOf(Buffer.alloc(16))).toBeUndefined();
   });
 
   it('splits lspci output by function', () => {

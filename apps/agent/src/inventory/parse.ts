@@ -7,6 +7,7 @@ import {
   INVENTORY_WORD_MAX,
   PARENTS_MAX,
   type PciFunction,
+  RDMA_DEVICES_MAX,
 } from '@peerlab/contracts';
 import { buildIdOfNotes } from '../job/kernel-identity.js';
 
@@ -76,8 +77,35 @@ export function acsControlOf(config: Buffer | undefined): number | null {
   return null;
 }
 
+/** Offset of the first capability, and where the capabilities of a device lie. */
+const CAPABILITY_POINTER = 0x34;
+const CAPABILITIES_FROM = 0x40;
+const PCIE_CAPABILITY = 0x10;
+/** Device/port types of PCIe r6 7.5.3.2. */
+const PCIE_TYPES: Readonly<Record<number, PciFunction['pcieType']>> = {
+  0: 'endpoint',
+  1: 'endpoint',
+  4: 'root-port',
+  5: 'upstream',
+  6: 'downstream',
+};
+
+/** The kind of a PCIe device; null without that capability, undefined when the space was not read. */
+export function pcieTypeOf(config: Buffer | undefined): PciFunction['pcieType'] {
+  if (config === undefined || config.length <= CAPABILITY_POINTER) return undefined;
+  const seen = new Set<number>();
+  for (let at = (config[CAPABILITY_POINTER] ?? 0) & 0xfc; at >= CAPABILITIES_FROM && at + 4 <= config.length; ) {
+    if (seen.has(at) || at > 0xfc) return null;
+    seen.add(at);
+    if (config[at] === PCIE_CAPABILITY) return PCIE_TYPES[(config.readUInt16LE(at + 2) >> 4) & 0xf] ?? 'other';
+    at = (config[at + 1] ?? 0) & 0xfc;
+  }
+  return null;
+}
+
 const hex = (value: string, digits: number): string => value.replace(/^0x/, '').toLowerCase().padStart(digits, '0');
 
+const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 const BAR = /^(0x[0-9a-f]{1,16})-(0x[0-9a-f]{1,16})$/i;
 
 function barSizes(field: string): number[] {
@@ -97,6 +125,7 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
   const [path = '', vendor = '', device = '', subVendor = '', subDevice = '', classCode = '', revision = '', ...rest] =
     line.split('|');
   const [driver = '', speed = '', width = '', numa = '', group = '', bars = ''] = rest;
+  const [maxSpeed, rdma, physical, management] = rest.slice(6);
   const chain = path.split('/').filter((part) => /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(part));
   const address = chain.at(-1) ?? '';
   const lanes = smallNumber(width);
@@ -110,11 +139,29 @@ function parseFunction(line: string, config: Map<string, Buffer>): PciFunction {
     revision: hex(revision, 2),
     parents: chain.slice(0, -1).slice(-PARENTS_MAX),
     driver: driver === '' ? null : word(driver),
-    link: lanes === null || lanes === 0 ? null : { speed: word(speed), width: lanes },
+    link:
+      lanes === null || lanes === 0
+        ? null
+        : { speed: word(speed), width: lanes, ...(maxSpeed === undefined ? {} : { maxSpeed: word(maxSpeed) }) },
     numaNode: smallNumber(numa),
     acsControl: acsControlOf(config.get(address)),
     iommuGroup: group === '' ? null : word(group),
     barSizesBytes: barSizes(bars),
+    ...extras({ rdma, physical, management }, pcieTypeOf(config.get(address))),
+  };
+}
+
+/** What older agents do not read: absent where the line has none of it. */
+function extras(
+  { rdma, physical, management }: Record<'rdma' | 'physical' | 'management', string | undefined>,
+  pcieType: PciFunction['pcieType'],
+): Partial<PciFunction> {
+  const names = rdma?.split(' ').filter((name) => name !== '') ?? null;
+  return {
+    ...(pcieType === undefined ? {} : { pcieType }),
+    ...(names === null ? {} : { rdmaDevices: names.slice(0, RDMA_DEVICES_MAX).map(word) }),
+    ...(physical === undefined || !PCI_ADDRESS.test(physical) ? {} : { physicalFunction: physical }),
+    ...(management === 'management' ? { management: true } : {}),
   };
 }
 

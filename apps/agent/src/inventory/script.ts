@@ -33,10 +33,16 @@ for name in sys_vendor product_name board_name bios_version; do
 done
 echo @iommu
 for file in /sys/kernel/iommu_groups/*/type; do [ -r "$file" ] && { read_file "$file"; echo "$value"; break; }; done
+# The interface of the address that the agent reached, as SSH tells it.
+management=
+if [ -n "$SSH_CONNECTION" ]; then
+  set -- $SSH_CONNECTION
+  management=$(ip -o addr show to "$3" 2>/dev/null | awk 'NR == 1 { sub(/@.*/, "", $2); print $2 }')
+fi
 echo @functions
-for link in /sys/bus/pci/devices/*; do
-  [ -e "$link" ] || continue
-  cd -P "$link" || fail "$link cannot be entered"
+for device in /sys/bus/pci/devices/*; do
+  [ -e "$device" ] || continue
+  cd -P "$device" || fail "$device cannot be entered"
   line=$PWD
   for name in vendor device subsystem_vendor subsystem_device class revision; do
     read_file "$name"; [ -n "$value" ] || fail "$PWD/$name cannot be read"
@@ -53,7 +59,12 @@ for link in /sys/bus/pci/devices/*; do
   while [ $count -lt 6 ] && read -r start end flags; do
     bars="$bars $start-$end"; count=$((count + 1))
   done < resource || fail "$PWD/resource cannot be read"
-  echo "$line|$bars"
+  read_file max_link_speed; line="$line|$bars|$value"
+  rdma=; for link in infiniband/*; do [ ! -e "$link" ] || rdma="$rdma \${link##*/}"; done
+  value=; [ ! -e physfn ] || value=$(cd -P physfn && echo "\${PWD##*/}") || fail "$PWD/physfn cannot be read"
+  line="$line|$rdma|$value"
+  value=; for link in net/*; do [ "\${link##*/}" != "$management" ] || value=management; done
+  echo "$line|$value"
 done
 cd /
 echo @config

@@ -57,6 +57,8 @@ export class AttemptContext {
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
   candidate: KernelIdentity | null = null;
+  /** Build-ids of the modules that the run loads, by the kernel's name for them. */
+  moduleBuildIds: ReadonlyMap<string, string> = new Map();
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */
   distrust: string | null = null;
   /** Tests by suite, as its manifest or `--list` on the candidate names them. */

@@ -2,11 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttemptEvent } from '@peerlab/contracts';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
+import { elfWithBuildId } from '../fake/fake-bundle.js';
 import type { FakeMachine } from '../fake/fake-machine.js';
+import { tarEntry, tarFolder, tarOf } from '../fake/tar-bytes.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { AttemptContext } from './attempt-context.js';
+import { buildIdOfElf } from './elf-build-id.js';
 import { FirmwareTime } from './firmware-time.js';
 import { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
@@ -298,4 +302,48 @@ it.each([
   ['', false],
 ])('root on %j needs no initramfs: %s', (source, plain) => {
   expect(whyNoPlainRoot(source) === null).toBe(plain);
+});
+
+describe('a module of the run', () => {
+  const ID = 'c0'.repeat(20);
+  const modules = (release: string): Buffer =>
+    tarOf(
+      tarFolder(`lib/modules/${release}`),
+      tarEntry({ name: `lib/modules/${release}/peerlab_provider.ko` }, elfWithBuildId(ID)),
+    );
+
+  it('is the bundle’s by its build-id', async () => {
+    await setUp({ modules });
+    fake.loadedModules.set('peerlab_provider', ID);
+    expect((await runAttempt()).failure).toBeNull();
+  });
+
+  it('that another one shadows is the lab’s fault, with the file that modprobe takes', async () => {
+    await setUp({ modules });
+    fake.loadedModules.set('peerlab_provider', 'dd'.repeat(20));
+    const { failure, restored } = await runAttempt();
+    expect(failure).toMatchObject({ class: 'infrastructure', stage: 'test' });
+    expect(failure?.message).toMatch(
+      /is not that of the bundle: its build-id is (dd){20}, not (c0){20}; modprobe takes \/lib\/modules\/x\/updates/,
+    );
+    expect(restored).toBe(true);
+  });
+
+  it('has a build-id that is read from any ELF file, and from nothing else', () => {
+    const elf = elfWithBuildId(ID);
+    expect(buildIdOfElf(elf)).toBe(ID);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: elf.length }),
+        fc.integer({ min: 0, max: elf.length - 1 }),
+        fc.nat(255),
+        (length, at, value) => {
+          const damaged = Buffer.from(elf.subarray(0, length));
+          if (at < length) damaged[at] = value;
+          expect(buildIdOfElf(damaged)).toMatch(/^(?:[0-9a-f]{2}){0,32}$/);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
 });

@@ -54,6 +54,17 @@ describe('a build job', () => {
     expect(readdirSync(join(toy.settings.cacheDir, 'agent', 'builds'))).toEqual([]);
   });
 
+  it('brings the selftests that are asked for, without those that do not build', async () => {
+    const build = await toy.build([], { kselftests: ['toy', 'broken', 'absent'] });
+    const { manifest } = built(build.events);
+    expect(manifest.kselftests?.map(({ target }) => target)).toEqual(['toy']);
+    expect(manifest.files[manifest.kselftests?.[0]?.file ?? '']?.sizeBytes).toBeGreaterThan(0);
+    expect(build.log('build')).toContain('the selftests broken do not build, and are left out');
+    expect(build.log('build')).toContain('there is no tools/testing/selftests/absent');
+    const { manifest: without } = built((await toy.build([])).events);
+    expect([without.kselftests, without.key === manifest.key]).toEqual([[], false]);
+  });
+
   it('packs the same bundle into the same bytes, and builds it only once', async () => {
     const first = built((await toy.build([])).events);
     const { events } = await toy.build([]);

@@ -101,7 +101,12 @@ class BuildJob {
     const recipe = this.#recipe();
     const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
       const { config, cacheDomain: domain = null } = this.#work;
-      const request = { series: await this.#seriesArguments(builder), config, domain };
+      const request = {
+        series: await this.#seriesArguments(builder),
+        config,
+        domain,
+        kselftests: this.#work.kselftests ?? [],
+      };
       if (builder.noSandbox !== null && !isTrusted(request)) {
         const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
         throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);

@@ -142,7 +142,13 @@ function checkOrigin(manifest: BundleManifest, expect: ExpectedBundle): void {
 }
 
 /** A suite is a program of the bundle, not of the machine. */
-function checkSuites({ suites, files }: BundleManifest): void {
+function checkSuites({ suites, kselftests = [], files }: BundleManifest): void {
+  for (const { target, file } of kselftests) {
+    if (SUITE.test(file) && files[file] !== undefined) continue;
+    throw new ArchiveError(
+      `the selftests ${showName(target)} are in ${showName(file)}, which is no file of the bundle`,
+    );
+  }
   for (const { name, command } of suites) {
     const [program = ''] = command;
     if (!SUITE.test(program) || files[program] === undefined) {

@@ -19,6 +19,8 @@ export interface KernelRequest {
   config: string;
   /** Names who submitted it, for a compiler cache of their own; null keeps nothing. */
   domain: string | null;
+  /** Targets of tools/testing/selftests that are built too. */
+  kselftests?: readonly string[];
 }
 
 /**
@@ -188,6 +190,7 @@ export class KernelBuilder {
       request.config,
       // What was built with one submitter's cache is not what another one's key may lead to.
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
+      ...(request.kselftests ?? []).flatMap((target) => ['--kselftest', target]),
       ...args,
       ...this.#seriesArguments(request),
     ];

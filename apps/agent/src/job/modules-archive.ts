@@ -1,5 +1,6 @@
 import { BUNDLE_FILE_MAX_BYTES } from '@peerlab/contracts';
 import { type ArchiveLimits, ArchiveError, openPlainFile, readArchive, showName } from '../archive/index.js';
+import { buildIdOfElf } from './elf-build-id.js';
 import { JobFailure } from './failure.js';
 
 /** A kernel's modules in a bundle: a tar of `lib/modules/RELEASE`. */
@@ -16,35 +17,64 @@ const LIMITS: ArchiveLimits = {
   depth: 24,
 };
 
+/** Largest module that is read for its build-id. */
+const READ_MAX_BYTES = 64 * 1024 * 1024;
+
 /**
  * Walks modules.tar as a machine's tar will unpack it, without writing anything: plain files and folders only,
- * all below lib/modules/RELEASE. Throws ArchiveError.
+ * all below lib/modules/RELEASE. Resolves to the build-ids of the modules called `wanted` that have one, by name. Throws
+ * ArchiveError.
  */
-export async function walkModules(tarFile: string, release: string): Promise<void> {
+export async function walkModules(
+  tarFile: string,
+  release: string,
+  wanted: readonly string[] = [],
+): Promise<Map<string, string>> {
+  const buildIds = new Map<string, string>();
+  const names = new Set(wanted.map(moduleName));
   const root = `lib/modules/${release}`;
   const above = new Set(['lib', 'lib/modules', root]);
   const file = await openPlainFile(tarFile);
   try {
     const stream = file.createReadStream({ autoClose: false, start: 0 }) as AsyncIterable<Buffer>;
     let files = 0;
-    for await (const { name, kind } of readArchive(stream, LIMITS)) {
+    for await (const entry of readArchive(stream, LIMITS)) {
+      const { name, kind } = entry;
       if (kind === 'folder' && above.has(name)) continue;
       if (!name.startsWith(`${root}/`)) throw new ArchiveError(`entry ${showName(name)} is not below ${root}`);
       if (name === `${root}/${MODULES_MARK}` || name.startsWith(`${root}/${MODULES_MARK}/`)) {
         throw new ArchiveError(`entry ${showName(name)} has the name of the agent's own mark`);
       }
       if (kind === 'file') files += 1;
+      const module = /([^/]+)\.ko$/.exec(name)?.[1];
+      if (kind !== 'file' || module === undefined || !names.has(moduleName(module)) || entry.sizeBytes > READ_MAX_BYTES)
+        continue;
+      const chunks: Buffer[] = [];
+      for await (const chunk of entry.content()) chunks.push(chunk);
+      const buildId = buildIdOfElf(Buffer.concat(chunks));
+      if (buildId !== '') buildIds.set(moduleName(module), buildId);
     }
     if (files === 0) throw new ArchiveError(`it has no file below ${root}`);
+    return buildIds;
   } finally {
     await file.close();
   }
 }
 
-/** Checks the modules of a bundle before they go to a machine. Throws JobFailure `request`. */
-export async function checkModules(tarFile: string, release: string): Promise<void> {
+/** As the kernel names a module: it takes - and _ for the same. */
+export const moduleName = (name: string): string => name.replaceAll('-', '_');
+
+/**
+ * Checks the modules of a bundle before they go to a machine; resolves to the build-ids of those called `wanted`, see
+ * `walkModules`. Throws JobFailure `request`.
+ */
+export async function checkModules(
+  tarFile: string,
+  release: string,
+  wanted: readonly string[],
+): Promise<Map<string, string>> {
   try {
-    await walkModules(tarFile, release);
+    return await walkModules(tarFile, release, wanted);
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     throw new JobFailure(

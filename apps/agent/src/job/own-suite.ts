@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type OwnSuite, SCRIPT_FILE, SUITE_FILE_MAX_BYTES, type WorkSuite } from '@peerlab/contracts';
+import { JUNIT_MAX, type OwnSuite, SCRIPT_FILE, SUITE_FILE_MAX_BYTES, type WorkSuite } from '@peerlab/contracts';
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -134,6 +134,22 @@ export function prepareScript(
     ...(archive === null ? [] : [`tar -xf ${quote(archive)} || exit 1`]),
     'exit 0',
   ].join('\n');
+}
+
+/** A file that the suite left in its folder, as text; null when there is none. What is beyond its maximum is cut. */
+export async function readResultsFile(context: AttemptContext, suite: OwnWork, name: string): Promise<string | null> {
+  const path = quote(`${folderOf(context, suite)}/${name}`);
+  const command = script(
+    'suite-results',
+    { suite: suite.name },
+    `[ -f ${path} ] || exit 1; head -c ${JUNIT_MAX} ${path}`,
+  );
+  const result = await context.connection
+    .require()
+    .exec(command, { signal: context.signal, timeoutMs: 60_000, maxBytes: 2 * JUNIT_MAX });
+  if (result.code === 0) return result.stdout;
+  context.note(`test: ${suite.name} left no ${name}`);
+  return null;
 }
 
 /** How a suite that no bundle has is started: standard error goes where its output goes, in order. */

@@ -132,6 +132,16 @@ export class SuiteProgress {
     return this.#current;
   }
 
+  /** A file in the suite's folder that has its results; null when its output has them. */
+  get resultsFile(): string | null {
+    return this.#dialect?.resultsFile ?? null;
+  }
+
+  /** The text of that file, before the end of the suite. */
+  takeFile(text: string): void {
+    this.#dialect?.file?.(text);
+  }
+
   /** Tests that have their result, in the order they got it. */
   finished(): string[] {
     return [...this.#done];

@@ -3,6 +3,7 @@ import { MachineError, adviceOf } from '../machine/errors.js';
 import { DeadlinePassed, until } from '../timing.js';
 import { bootCandidate, resetToDefault } from './candidate-boot.js';
 import { JobFailure } from './failure.js';
+import { proveModule } from './module-proof.js';
 import { verify } from './stages/verify.js';
 import type { AttemptContext } from './attempt-context.js';
 
@@ -15,7 +16,10 @@ export async function loadModules(context: AttemptContext): Promise<void> {
       const result = await context.connection
         .require()
         .exec(script('modprobe', { module: name }, `modprobe ${quote(name)}`), { signal: context.signal });
-      if (result.code === 0) continue;
+      if (result.code === 0) {
+        await proveModule(context, name);
+        continue;
+      }
       throw new JobFailure(
         'harness',
         `modprobe ${name} failed on ${manifest.release}: ${result.stderr.trim() || `exit ${result.code}`}`,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { buildEstimateText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
+import { buildEstimateText, machinesText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { EXIT, FileError, RunFileError } from '../exit-codes.js';
 import { table } from '../render/text.js';
@@ -55,7 +55,7 @@ function reportText(file: string, { problems, plan, builds, series, unmatched }:
     return `${where === '' ? file : where}: ${message}${remedy === undefined ? '' : ` — ${remedy}`}`;
   });
   if (plan.length > 0) {
-    const rows = plan.map((p) => [p.build, p.machine, p.combination, p.suites.join(' '), startText(p.start)]);
+    const rows = plan.map((p) => [p.build, machinesText(p), p.combination, p.suites.join(' '), startText(p.start)]);
     lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
   }
   lines.push(...builds.map((each) => `${each.build}: ${buildEstimateText(each)}`));

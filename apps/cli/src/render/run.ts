@@ -3,7 +3,7 @@ import { seconds, verdictText } from './text.js';
 
 /** One line about where a job is now. */
 export function jobLine(job: JobView, colour: boolean, nowMs: number): string {
-  const name = job.kind === 'build' ? `build ${job.build}` : `${job.machine ?? '?'} / ${job.build}`;
+  const name = job.kind === 'build' ? `build ${job.build}` : `${job.machine ?? 'any machine'} / ${job.build}`;
   const attempt = job.attempts.at(-1);
   if (job.state === 'blocked' || job.state === 'queued') return `${name}: ${job.waiting ?? 'queued'}`;
   if (job.state === 'ended') {

@@ -46,6 +46,7 @@ export * from './rules/attest.js';
 export * from './rules/run-file.js';
 export * from './rules/dialects/dialect.js';
 export * from './rules/dialects/index.js';
+export { JUNIT_MAX } from './rules/dialects/junit.js';
 export * from './rules/canonical-json.js';
 export * from './rules/change.js';
 export * from './rules/combination.js';

@@ -8,6 +8,7 @@ import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
+import { JobQueue } from '../runs/job-queue.js';
 import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
@@ -34,6 +35,7 @@ export class AttemptService {
   readonly #builds: BuildService;
   readonly #results: ResultStore;
   readonly #fleet: FleetService;
+  readonly #queue: JobQueue;
 
   constructor(
     store: AttemptStore,
@@ -42,6 +44,7 @@ export class AttemptService {
     builds: BuildService,
     results: ResultStore,
     fleet: FleetService,
+    queue: JobQueue,
   ) {
     this.#store = store;
     this.#leases = leases;
@@ -49,6 +52,7 @@ export class AttemptService {
     this.#builds = builds;
     this.#results = results;
     this.#fleet = fleet;
+    this.#queue = queue;
   }
 
   /** Ends an attempt once: releases its lease, settles its results, and ends or repeats its job. */
@@ -61,7 +65,7 @@ export class AttemptService {
     if (!ending.revoked) await this.#clearHeldAttempt(tx, attempt);
     if (ending.restored === false) await this.#quarantine(tx, attempt, ending.quarantineReason);
     const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
-    if (mayRetry(attempt, job, ending, failure)) {
+    if (await this.#mayRetry(tx, { attempt, job, ending, failure })) {
       if (attempt.kind === 'build') await this.#builds.markBuilding(tx, attempt.build_id, false);
       await this.#jobs.requeue(tx, job, attempt.number);
     } else {
@@ -140,17 +144,26 @@ export class AttemptService {
     };
   }
 
+  /** Retries are bounded by class; nothing is repeated on a machine that could not be restored, but another may take it. */
+  async #mayRetry(
+    tx: Queries,
+    {
+      attempt,
+      job,
+      ending,
+      failure,
+    }: { attempt: LockedAttempt; job: LockedJob; ending: Ending; failure: StoredFailure | null },
+  ): Promise<boolean> {
+    if (failure === null || job.cancel_requested || attempt.number > FAILURE_POLICY[failure.class].retries)
+      return false;
+    return ending.restored !== false || this.#queue.hasActiveMachine(tx, job.id);
+  }
+
   async #giveUpBuild(tx: Queries, attempt: LockedAttempt, failure: StoredFailure): Promise<void> {
     await this.#builds.markFailed(tx, attempt.build_id, null);
     const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
     await this.#jobs.abandon(tx, attempt.build_id, verdict, `the build ${attempt.build} failed: ${failure.message}`);
   }
-}
-
-/** Retries are bounded by class; nothing is repeated on a machine that could not be restored. */
-function mayRetry(attempt: LockedAttempt, job: LockedJob, ending: Ending, failure: StoredFailure | null): boolean {
-  if (failure === null || job.cancel_requested || ending.restored === false) return false;
-  return attempt.number <= FAILURE_POLICY[failure.class].retries;
 }
 
 /** The context of a test attempt's results. */

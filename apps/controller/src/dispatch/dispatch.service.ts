@@ -89,7 +89,8 @@ export class DispatchService {
     });
     await this.#streams.open(tx, attemptId);
     if (job.machine === null) await this.#builds.begin(tx, job.build_id);
-    await this.#jobs.start(tx, { id: job.job_id, runId: job.run_id }, number);
+    const place = job.machine === null || job.path === null ? null : { machine: job.machine, path: job.path };
+    await this.#jobs.start(tx, { id: job.job_id, runId: job.run_id, place }, number);
     await announce(tx, { type: 'agent-work', agent: job.agent }, { type: 'changed', topics: ['machines', 'builds'] });
     return true;
   }

@@ -346,8 +346,9 @@ describe('several controllers', () => {
     const machines = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}`, 'BUS_ADDR' as const]));
     const agent = await farm.agent(machines, { buildSlots: 2 });
     const { manifest } = await farm.bundle('many');
-    const yaml = `name: many\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
-    const builds = 'name: builds\nbuilds: [{name: a, series: []}, {name: b, series: []}, {name: c, series: []}]\n';
+    const yaml = `name: many\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {each: true}\n`;
+    const builds =
+      'name: builds\nbuilds: [{name: a, series: []}, {name: b, series: []}, {name: c, series: []}]\nmachines: {each: true}\n';
     for (let i = 0; i < 5; i += 1) await farm.call('submitRun', { body: { yaml } });
     await farm.call('submitRun', { body: { yaml: builds } });
     const replicas = Array.from({ length: 5 }, () => new Sql(farm.database.address, 2));

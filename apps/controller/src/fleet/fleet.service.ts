@@ -51,11 +51,11 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at, site_confirmed, catalogue)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9)
+           last_seen_at, site_confirmed, catalogue, binds_pairs)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10)
          on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
-           test_slots = excluded.test_slots, catalogue = excluded.catalogue, connected = true,
+           test_slots = excluded.test_slots, catalogue = excluded.catalogue, binds_pairs = excluded.binds_pairs, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at,
            site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
         [
@@ -68,6 +68,7 @@ export class FleetService {
           connection,
           siteConfirmed,
           hello.catalogue === undefined ? null : jsonb(hello.catalogue),
+          hello.bindsPairs === true,
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);
@@ -155,11 +156,13 @@ export class FleetService {
       await tx.run('delete from machine_path where machine = $1', [machine]);
       const rows = paths.map(({ hash, path }, position) => ({ position, hash, path }));
       await tx.run(
-        `insert into machine_path (machine, position, combination, path)
-         select $1, p.position, p.hash, p.path from jsonb_to_recordset($2) as p(position int, hash text, path jsonb)`,
+        `insert into machine_path (machine, position, combination, path, ordinal)
+         select $1, p.position, p.hash, p.path, row_number() over (partition by p.hash order by p.position) - 1
+         from jsonb_to_recordset($2) as p(position int, hash text, path jsonb)`,
         [machine, jsonb(rows)],
       );
-      await announce(tx, { type: 'changed', topics: ['machines'] });
+      // Jobs may wait for what the machine has now.
+      await announce(tx, { type: 'changed', topics: ['machines', 'runs'] }, { type: 'dispatch' });
     });
   }
 

@@ -5,6 +5,7 @@ import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job, Run } from '../schema/runs.js';
+import type { MachineWish } from './candidates.js';
 import { announceRun, rollUpRun } from './rollup.js';
 
 /** Pause before a further attempt grows with their number; what broke needs a moment. */
@@ -18,7 +19,7 @@ const LOCKED_JOB = {
 /** A job whose row is locked, with whether its run is to be canceled. */
 export type LockedJob = RowOf<typeof LOCKED_JOB>;
 
-/** A job to be stored. Builds have no machine, combination, path and suites. */
+/** A job to be stored. Builds ask for no machine, and have no path and suites. */
 export interface NewJob {
   id: string;
   buildId: string;
@@ -27,12 +28,12 @@ export interface NewJob {
   position: number;
   kind: 'build' | 'test';
   state: 'blocked' | 'queued';
-  machine: string | null;
-  combination: string | null;
+  wish: MachineWish | null;
   path: PeerPath | null;
   suites: readonly string[] | null;
   /** As in the table. */
   round: number | null;
+  lane: number | null;
 }
 
 /** Jobs of one insert: a row of 16 000 has some 500 bytes of JSON. */
@@ -45,12 +46,14 @@ export class JobService {
   async add(tx: Queries, runId: string, jobs: readonly NewJob[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
       await tx.run(
-        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, combination, path, suites,
-           round)
-         select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, n.machine, n.combination,
-           n.path, n.suites, n.round
+        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, only_machine,
+           combination, pair, labels, own_suites, path, suites, round, lane)
+         select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, w."onlyMachine", w."onlyMachine",
+           w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), coalesce(w."ownSuites", false), n.path, n.suites, n.round, n.lane
          from jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
-           state text, machine text, combination text, path jsonb, suites text[], round int)`,
+             state text, wish jsonb, path jsonb, suites text[], round int, lane int)
+           cross join lateral jsonb_to_record(coalesce(n.wish, '{}'))
+             as w("onlyMachine" text, combination text, pair int, labels jsonb, "ownSuites" boolean)`,
         [runId, jsonb(jobs.slice(from, from + INSERTED_AT_ONCE))],
       );
     }
@@ -73,23 +76,29 @@ export class JobService {
 
   /**
    * queued → running; its run runs from the first one on. The row of the run is locked only when that changes.
+   * @param place the machine that runs it and its devices there; null for builds
    * @param attemptNumber from 1; the results of an earlier attempt count no more, so the run is summed up again
    */
-  async start(tx: Queries, { id, runId }: { id: string; runId: string }, attemptNumber: number): Promise<void> {
+  async start(
+    tx: Queries,
+    { id, runId, place }: { id: string; runId: string; place: { machine: string; path: PeerPath } | null },
+    attemptNumber: number,
+  ): Promise<void> {
     await tx.run(
-      `with started as (update job set state = 'running', not_before = null where id = $1)
+      `with started as (
+         update job set state = 'running', not_before = null, machine = $3, path = $4 where id = $1)
        update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
        where id = $2 and state = 'queued'`,
-      [id, runId],
+      [id, runId, place?.machine ?? null, place === null ? null : jsonb(place.path)],
     );
     if (attemptNumber > 1) await rollUpRun(tx, runId);
     else await announceRun(tx, runId);
   }
 
-  /** running → queued, keeping its age in the queue. */
+  /** running → queued, keeping its age in the queue. Another machine may take it, where it is not for one alone. */
   async requeue(tx: Queries, job: LockedJob, attemptNumber: number): Promise<void> {
     await tx.run(
-      `update job set state = 'queued', verdict = null,
+      `update job set state = 'queued', verdict = null, machine = only_machine,
          not_before = clock_timestamp() + make_interval(secs => $2) where id = $1`,
       [job.id, RETRY_PAUSE_SECONDS * attemptNumber],
     );

@@ -4,6 +4,7 @@ import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Job, Run } from '../schema/runs.js';
+import { fitsWish, laneMachine } from './candidates.js';
 import { queueOrder } from './order.js';
 
 const JOB = columnsOf(Job);
@@ -16,7 +17,7 @@ const QUEUED = {
   priority: RUN.priority,
 };
 
-/** Reads which jobs wait for a machine. */
+/** Reads which jobs wait for a machine, or for any of those that it is one of. */
 @Injectable()
 export class MachineQueue {
   readonly #sql: Sql;
@@ -32,8 +33,11 @@ export class MachineQueue {
     const rows = await this.#sql.rows(
       QUEUED,
       `select j.id as job_id, j.run_id, j.queued_at, j.build_name as build, r.name as run_name, r.priority
-       from job j join run r on r.id = j.run_id
-       where j.kind = 'test' and j.machine = $1 and j.state = 'queued' order by ${queueOrder('j', 'r')} limit $2`,
+       from machine m join machine_path p on p.machine = m.name
+         join job j on ${fitsWish('j')} join run r on r.id = j.run_id
+       where m.name = $1 and j.kind = 'test' and j.state = 'queued'
+         and (j.lane is null or m.name = coalesce(${laneMachine('j')}, m.name))
+       order by ${queueOrder('j', 'r')} limit $2`,
       [machine, MACHINE_QUEUE_MAX],
     );
     return rows.map((row) => ({

@@ -15,11 +15,13 @@ import { nearestSelection, planRun, type PlannableMachine, type PlanningStock } 
 const CATALOGUE = farmCatalogue([{ catalogue: SAMPLE_CATALOGUE, builds: true }]);
 const STOCK: PlanningStock = { bundles: new Map(), artifacts: new Set(), anyPair: new Set(), catalogue: CATALOGUE };
 
+const HASHES = { BUS_ADDR: 'b'.repeat(64), NOT_SUPPORTED: 'c'.repeat(64), THRU_HOST_BRIDGE: 'd'.repeat(64) };
+
 function machine(name: string, kind: PathKind, labels: Record<string, string> = {}): PlannableMachine {
   const inventory = sampleInventory(kind);
   const paths = peerPaths(inventory).map((path) => {
     const identity = combinationOf(inventory, path);
-    return { ...path, combination: { hash: 'f'.repeat(64), label: combinationLabel(identity), identity } };
+    return { ...path, combination: { hash: HASHES[kind], label: combinationLabel(identity), identity } };
   });
   return { name, labels, configured: true, paths };
 }
@@ -33,7 +35,6 @@ function manyPairs(name: string, kinds: readonly PathKind[]): PlannableMachine {
       .map((path) => ({
         ...path,
         provider: { ...path.provider, address },
-        combination: { ...path.combination, hash: kind === 'BUS_ADDR' ? 'b'.repeat(64) : 'c'.repeat(64) },
       }));
   });
   return { name, labels: {}, configured: true, paths };
@@ -84,7 +85,7 @@ describe('planRun', () => {
   it('crosses builds with the paths of all machines, the first build first', () => {
     const { jobs, problems } = plan({});
     expect(problems).toEqual([]);
-    expect(jobs.map(({ build, machine: name, path }) => `${build} ${name} ${path.kind}`)).toEqual([
+    expect(jobs.map(({ build, machines, path }) => `${build} ${machines.join()} ${path.kind}`)).toEqual([
       'base v-amd-roots THRU_HOST_BRIDGE',
       'base v-intel-roots NOT_SUPPORTED',
       'base v-switch BUS_ADDR',
@@ -97,7 +98,7 @@ describe('planRun', () => {
   it('boots builds in turns on each machine, as often as the run says', () => {
     const { jobs } = plan({ repeat: 3, machines: { names: ['v-switch', 'v-amd-roots'] } });
     const on = (name: string) =>
-      jobs.filter((job) => job.machine === name).map(({ build, boot }) => `${build} ${boot}`);
+      jobs.filter((job) => job.machines.join() === name).map(({ build, boot }) => `${build} ${boot}`);
     const turns = ['base 1', 'patched 1', 'base 2', 'patched 2', 'base 3', 'patched 3'];
     expect([on('v-switch'), on('v-amd-roots')]).toEqual([turns, turns]);
     expect(plan({}).jobs.every(({ boot }) => boot === 1)).toBe(true);
@@ -105,13 +106,14 @@ describe('planRun', () => {
 
   it('refuses more boots than a farm can have in its queue', () => {
     const many = Array.from({ length: 500 }, (_, index) => machine(`m${index}`, 'BUS_ADDR'));
-    expect(plan({ repeat: 16 }, many).jobs).toHaveLength(16_000);
-    expect(plan({ repeat: 17 }, many).problems).toMatchObject([{ path: 'repeat' }]);
+    const each = { machines: { each: true } };
+    expect(plan({ ...each, repeat: 16 }, many).jobs).toHaveLength(16_000);
+    expect(plan({ ...each, repeat: 17 }, many).problems).toMatchObject([{ path: 'repeat' }]);
   });
 
   it('says of every machine left out why', () => {
     const { jobs, unmatched } = plan({ machines: { labels: { cpu: 'amd' }, paths: ['BUS_ADDR'] } });
-    expect(new Set(jobs.map(({ machine: name }) => name))).toEqual(new Set(['v-switch']));
+    expect(new Set(jobs.flatMap(({ machines }) => machines))).toEqual(new Set(['v-switch']));
     expect(unmatched).toEqual([
       { machine: 'v-amd-roots', why: 'has no path of kind BUS_ADDR' },
       { machine: 'v-intel-roots', why: 'has no label cpu=amd (it has cpu=intel)' },
@@ -188,7 +190,76 @@ describe('planRun', () => {
         ),
       );
       expect(plan({ builds, pairs: 'all' }, crowded).problems).toMatchObject([{ path: 'machines' }]);
-      expect(plan({ builds }, crowded).jobs).toHaveLength(20);
+      expect(plan({ builds, machines: { each: true } }, crowded).jobs).toHaveLength(20);
+    });
+  });
+
+  describe('of machines with one combination', () => {
+    const twins = [
+      machine('v-a', 'BUS_ADDR', { rack: '1', upstream: 'yes' }),
+      machine('v-b', 'BUS_ADDR', { rack: '2' }),
+      machine('v-c', 'BUS_ADDR', { rack: '2', upstream: 'yes' }),
+    ];
+    const planned = (more: Partial<RunSpecInput>) =>
+      plan(more, twins).jobs.map(
+        ({ build, machines, suites }) => `${build} ${machines.join('|')}: ${suites.join(' ')}`,
+      );
+
+    it('tests each build once, on any of them', () => {
+      const any = ['base v-a|v-b|v-c: p2p-functional p2p-perf', 'patched v-a|v-b|v-c: p2p-functional p2p-perf'];
+      expect(planned({})).toEqual(any);
+      const { jobs } = plan({ machines: { labels: { rack: '2' } } }, twins);
+      expect(jobs.map(({ wish }) => wish)).toEqual(
+        jobs.map(() => ({
+          combination: HASHES.BUS_ADDR,
+          pair: 0,
+          onlyMachine: null,
+          labels: { rack: '2' },
+          ownSuites: false,
+        })),
+      );
+    });
+
+    it('tests every one that is named anywhere, or that the run asks for', () => {
+      const each = (...names: string[]) =>
+        ['base', 'patched'].flatMap((build) => names.map((name) => `${build} ${name}: p2p-functional p2p-perf`));
+      expect(planned({ machines: { each: true } })).toEqual(each('v-a', 'v-b', 'v-c'));
+      expect(planned({ machines: { names: ['v-a', 'v-c'] } })).toEqual(each('v-a', 'v-c'));
+      expect(planned({ pairs: 'all' })).toEqual(each('v-a', 'v-b', 'v-c'));
+      const named = { 'p2p-perf': { names: ['v-b'] } };
+      expect(planned({ suiteMachines: named })).toContain('patched v-a: p2p-functional');
+      expect(plan({ machines: { each: true } }, twins).jobs.map(({ wish }) => wish.onlyMachine)).not.toContain(null);
+    });
+
+    it('runs a suite that few of them may run on those, with all the others', () => {
+      const { jobs, unmatched } = plan({ suiteMachines: { 'p2p-perf': { labels: { upstream: 'yes' } } } }, twins);
+      expect(jobs.map(({ build, machines }) => `${build} ${machines.join('|')}`)).toEqual([
+        'base v-a|v-c',
+        'patched v-a|v-c',
+      ]);
+      expect(unmatched).toEqual([
+        { machine: 'v-b', why: expect.stringContaining('has the combination of v-a, where all is tested') },
+      ]);
+    });
+
+    it('splits what no single one may run, and tests nothing twice', () => {
+      const suiteMachines = { 'p2p-functional': { labels: { upstream: 'yes' } }, kunit: { labels: { rack: '2' } } };
+      const suites = ['p2p-functional', 'p2p-perf', 'kunit'];
+      const apart = twins.slice(0, 2);
+      const { jobs } = plan({ suites, suiteMachines, builds: [{ name: 'b', series: [] }] }, apart);
+      expect(jobs.map(({ machines, suites: own }) => `${machines.join('|')}: ${own.join(' ')}`)).toEqual([
+        'v-a: p2p-functional p2p-perf',
+        'v-b: kunit',
+      ]);
+    });
+
+    it('puts the builds that are compared into one lane, on one machine', () => {
+      const builds = [
+        { name: 'base', series: [] },
+        { name: 'patched', series: ['bundled' as const], machines: { labels: { rack: '2' } } },
+      ];
+      const { jobs } = plan({ builds, repeat: 2 }, twins);
+      expect(jobs.map(({ lane, machines }) => `${lane} ${machines.join('|')}`)).toEqual(jobs.map(() => '1 v-b|v-c'));
     });
   });
 
@@ -196,7 +267,7 @@ describe('planRun', () => {
     const [first, ...others] = FLEET;
     if (first === undefined) throw new Error('no machine');
     const { jobs, unmatched } = plan({}, [{ ...first, configured: false }, ...others]);
-    expect(jobs.some((job) => job.machine === first.name)).toBe(false);
+    expect(jobs.some((job) => job.machines.includes(first.name))).toBe(false);
     expect(unmatched).toEqual([{ machine: first.name, why: 'is no longer in the configuration of its agent' }]);
   });
 
@@ -215,7 +286,7 @@ describe('planRun', () => {
       ],
     });
     expect(problems).toEqual([]);
-    expect(jobs.map(({ build, machine: name, suites }) => `${build} ${name}: ${suites.join(' ')}`)).toEqual([
+    expect(jobs.map(({ build, machines, suites }) => `${build} ${machines.join()}: ${suites.join(' ')}`)).toEqual([
       'base v-amd-roots: p2p-functional',
       'base v-switch: p2p-functional hmm-tests',
       'patched v-amd-roots: p2p-functional p2p-perf',
@@ -229,7 +300,7 @@ describe('planRun', () => {
         { name: 'debug', series: ['bundled'], machines: { labels: { cpu: 'intel' } } },
       ],
     });
-    expect(some.jobs.filter(({ build }) => build === 'debug').map(({ machine: name }) => name)).toEqual([
+    expect(some.jobs.filter(({ build }) => build === 'debug').flatMap(({ machines }) => machines)).toEqual([
       'v-intel-roots',
     ]);
     const typo = plan({ builds: [{ name: 'b', series: [], machines: { names: ['v-swich'] } }] });
@@ -292,7 +363,7 @@ describe('planRun', () => {
     expect(spec.suites).toEqual(['lab-io[SIZE=4k]', 'lab-io[SIZE=1M]', 'mine', 'kunit']);
     expect(spec.ownSuites).toEqual([mine, lab]);
     expect(spec.builds.map(({ kselftests }) => kselftests)).toEqual([['timers'], ['timers']]);
-    expect(jobs.filter(({ suites }) => suites.includes('mine')).map(({ machine: name }) => name)).toEqual([
+    expect(jobs.filter(({ suites }) => suites.includes('mine')).flatMap(({ machines }) => machines)).toEqual([
       'v-intel-roots',
       'v-intel-roots',
     ]);
@@ -327,7 +398,7 @@ describe('planRun', () => {
   it('leaves out machines whose agent is too old for suites of a run', () => {
     const fleet = FLEET.map((each) => ({ ...each, runsOwnSuites: each.name !== 'v-switch' }));
     const { jobs, unmatched } = plan({ suites: ['mine'], ownSuites: [{ name: 'mine', script: 'x' }] }, fleet);
-    expect(jobs.some(({ machine: name }) => name === 'v-switch')).toBe(false);
+    expect(jobs.some(({ machines }) => machines.includes('v-switch'))).toBe(false);
     expect(unmatched).toEqual([
       { machine: 'v-switch', why: 'has an agent that is too old for suites of a run; update it' },
     ]);

@@ -1,10 +1,8 @@
 import {
   fewOf,
   limitProblems,
-  suitesFor,
   whyNotSelected,
   type Combination,
-  type Labels,
   type MachineSelection,
   type PeerPath,
   type ProblemItem,
@@ -12,20 +10,13 @@ import {
 } from '@peerlab/contracts';
 import { tooLargeBuilds } from './build-work.js';
 import { checkSeries } from './checked-series.js';
+import type { MachineWish } from './candidates.js';
+import { lanesOf, type PlannableMachine } from './lanes.js';
 import { nearestName } from './nearest-name.js';
 import { checkOffered, completeRun, type Offer } from './offered.js';
 import { checkOwnSuites } from './own-suites.js';
 
-/** What planning needs of a machine. */
-export interface PlannableMachine {
-  name: string;
-  labels: Labels;
-  /** Its agent still has it; otherwise its jobs would wait for ever. */
-  configured: boolean;
-  /** Whether its agent runs suites that no bundle has. */
-  runsOwnSuites?: boolean | undefined;
-  paths: readonly (PeerPath & { combination: Combination })[];
-}
+export type { PlannableMachine };
 
 /** What is stored already and may be named by a run. */
 export interface PlanningStock extends Offer {
@@ -38,10 +29,15 @@ export interface PlanningStock extends Offer {
 export interface PlannedJob {
   buildIndex: number;
   build: string;
-  machine: string;
+  /** Names of the machines that may take it, as the fleet is now. */
+  machines: readonly string[];
+  wish: MachineWish;
+  /** Of the first of the machines. */
   path: PeerPath;
   combination: Combination;
   suites: string[];
+  /** Jobs of one lane run on one machine, in turns, where a run has several boots. From 1. */
+  lane: number;
   /** Which of the run's `repeat` boots it is, from 1. */
   boot: number;
 }
@@ -56,8 +52,8 @@ export interface Plan {
 }
 
 /**
- * builds × selected machines × their pairs of provider and client: one of each combination, or all of them. Pure; offline
- * machines count, their jobs wait.
+ * builds × combinations of hardware that the selected machines have, each on any machine that has it; or, where the run asks
+ * for it, builds × machines × pairs of provider and client. Pure; offline machines count, their jobs wait.
  */
 export function planRun(given: RunSpec, machines: readonly PlannableMachine[], stock: PlanningStock): Plan {
   const spec = completeRun(given, stock);
@@ -71,39 +67,39 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
     ...spec.builds.flatMap((build, index) => checkNames(`builds.${index}.machines`, build.machines ?? {})),
   ];
   const unmatched: Plan['unmatched'] = [];
-  const jobs: PlannedJob[] = [];
-  for (const machine of machines) {
+  const selected = machines.filter((machine) => {
     const why = whyNot(spec.machines, machine);
-    if (why !== null) {
-      unmatched.push({ machine: machine.name, why });
-      continue;
-    }
-    let busy = false;
-    if (jobs.length > JOBS_MAX) break;
-    for (const [buildIndex, build] of spec.builds.entries()) {
-      const isFree = build.bundle === undefined || stock.anyPair.has(build.bundle);
-      const pairs = isFree ? machine.paths : machine.paths.slice(0, 1);
-      const testable = pairs.flatMap((pair) => {
-        const alone = { ...machine, paths: [pair] };
-        const suites = whyNotSelected(spec.machines, alone) === null ? suitesFor(spec, build, alone) : [];
-        return suites.length === 0 ? [] : [{ pair, suites }];
-      });
-      for (const { pair, suites } of spec.pairs === 'all' ? testable : distinct(testable)) {
-        const { combination, ...path } = pair;
-        jobs.push({ buildIndex, build: build.name, machine: machine.name, path, combination, suites, boot: 1 });
-        busy = true;
-      }
-    }
-    if (!busy) unmatched.push({ machine: machine.name, why: whyNoSuite(spec, machine) });
+    if (why !== null) unmatched.push({ machine: machine.name, why });
+    return why === null;
+  });
+  const lanes = lanesOf(spec, selected, stock, JOBS_MAX);
+  const used = new Set(lanes.flatMap((lane) => lane.machines));
+  const planned = new Map(lanes.map(({ combination, machines: [first] }) => [combination.hash, first ?? '']));
+  for (const machine of selected) {
+    const { name, paths } = machine;
+    if (used.has(name)) continue;
+    const twin = paths.map(({ combination }) => planned.get(combination.hash)).find((each) => each !== undefined);
+    const why =
+      twin === undefined
+        ? whyNoSuite(spec, machine)
+        : `has the combination of ${twin}, where all is tested that is asked of it; machines.each tests both`;
+    unmatched.push({ machine: name, why });
   }
+  const jobs = spec.builds.flatMap(({ name }, buildIndex) =>
+    lanes.flatMap(({ wish, machines: able, path, combination, suites }, lane): PlannedJob[] => {
+      const own = suites.get(buildIndex);
+      if (own === undefined) return [];
+      return [
+        { buildIndex, build: name, machines: able, wish, path, combination, suites: own, lane: lane + 1, boot: 1 },
+      ];
+    }),
+  );
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
   const found = [
     ...problems,
     ...(jobs.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
     ...tooManyJobs(jobs.length, spec.repeat),
   ];
-  // Builds in the order written: the first one is ready first, and its jobs come first.
-  jobs.sort((a, b) => a.buildIndex - b.buildIndex);
   return {
     spec,
     jobs: found.length === 0 ? inTurns(jobs, spec.repeat) : [],
@@ -116,16 +112,6 @@ function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMac
   return ownSuites.length > 0 && runsOwnSuites === false
     ? 'has an agent that is too old for suites of a run; update it'
     : 'has no suite left by suiteMachines, builds and what the suites need';
-}
-
-/** The first pair of each combination. */
-function distinct<T extends { pair: { combination: Combination } }>(testable: readonly T[]): T[] {
-  const seen = new Set<string>();
-  return testable.filter(({ pair: { combination } }) => {
-    if (seen.has(combination.hash)) return false;
-    seen.add(combination.hash);
-    return true;
-  });
 }
 
 /** Test jobs of a run: 8 builds on the 2000 machines that an agent may have. */
@@ -147,7 +133,7 @@ function tooManyJobs(once: number, repeat = 1): ProblemItem[] {
 }
 
 /**
- * All jobs once for each boot. Every machine boots the builds in turns, A B A B …, so that what changes over the run (a
+ * All jobs once for each boot. The machine of a lane boots the builds in turns, A B A B …, so that what changes over the run (a
  * machine that warms up) meets all builds alike and is no difference between them.
  */
 function inTurns(jobs: readonly PlannedJob[], repeat = 1): PlannedJob[] {

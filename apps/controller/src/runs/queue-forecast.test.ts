@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { aboutText } from '@peerlab/contracts';
 import { describe, expect, it } from 'vitest';
-import { durationsBySuites, forecastStarts, leftMs, medianMs, type WaitingWork } from './queue-forecast.js';
+import {
+  durationsBySuites,
+  forecastStarts,
+  leftMs,
+  medianMs,
+  sharedSlots,
+  type WaitingWork,
+} from './queue-forecast.js';
 
 const MACHINES = ['a', 'b', 'c'];
 const work = fc.record({
-  machine: fc.constantFrom<string | null>(...MACHINES, null),
+  machines: fc.subarray(MACHINES),
   durationMs: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 1, max: 900 }) }, fc.constant(Infinity)),
   readyInMs: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 900 })),
 });
@@ -22,8 +29,12 @@ const slots = fc.constantFrom(2, 3, 4, Infinity);
 
 describe('forecastStarts', () => {
   it('says when it is the turn of a job on one machine: what runs, then what is ahead', () => {
-    const on = (id: string, durationMs: number): WaitingWork => ({ id, machine: 'a', durationMs, readyInMs: 0 });
-    const starts = forecastStarts([on('x', 50), on('y', 60), on('z', 10)], [{ machine: 'a', leftMs: 30 }], Infinity);
+    const on = (id: string, durationMs: number): WaitingWork => ({ id, machines: ['a'], durationMs, readyInMs: 0 });
+    const starts = forecastStarts(
+      [on('x', 50), on('y', 60), on('z', 10)],
+      [{ machine: 'a', leftMs: 30 }],
+      sharedSlots(Infinity),
+    );
     expect([...starts]).toEqual([
       ['x', 30],
       ['y', 80],
@@ -31,10 +42,24 @@ describe('forecastStarts', () => {
     ]);
   });
 
+  it('starts a job on any of its machines that is free', () => {
+    const any = (id: string): WaitingWork => ({ id, machines: ['a', 'b'], durationMs: 100, readyInMs: 0 });
+    const starts = forecastStarts(
+      [any('x'), any('y'), any('z')],
+      [{ machine: 'a', leftMs: 30 }],
+      sharedSlots(Infinity),
+    );
+    expect([...starts]).toEqual([
+      ['x', 0],
+      ['y', 30],
+      ['z', 100],
+    ]);
+  });
+
   it('says it of every job, and never before that is ready', () => {
     fc.assert(
       fc.property(line(work), running, slots, (waiting, busy, limit) => {
-        const starts = forecastStarts(waiting, busy, limit);
+        const starts = forecastStarts(waiting, busy, sharedSlots(limit));
         expect([...starts.keys()].toSorted()).toEqual(waiting.map(({ id }) => id).toSorted());
         for (const { id, readyInMs } of waiting) expect(starts.get(id)).toBeGreaterThanOrEqual(readyInMs);
       }),
@@ -44,19 +69,22 @@ describe('forecastStarts', () => {
   it('never puts two on a machine, nor more than there are slots', () => {
     fc.assert(
       fc.property(line(known), running, slots, (waiting, busy, limit) => {
-        const starts = forecastStarts(waiting, busy, limit);
+        const starts = forecastStarts(waiting, busy, sharedSlots(limit));
         const spans = [
-          ...busy.map(({ machine, leftMs: end }) => ({ machine, start: 0, end })),
-          ...waiting.map(({ id, machine, durationMs }) => {
+          ...busy.map(({ machine, leftMs: end }) => ({ machines: [machine], start: 0, end })),
+          ...waiting.map(({ id, machines, durationMs }) => {
             const start = starts.get(id) ?? NaN;
-            return { machine, start, end: start + durationMs };
+            return { machines, start, end: start + durationMs };
           }),
         ];
         for (const { start } of spans) {
           const now = spans.filter((span) => span.start <= start && start < span.end);
           expect(now.length).toBeLessThanOrEqual(limit);
-          const held = now.flatMap(({ machine }) => machine ?? []);
-          expect(new Set(held).size).toBe(held.length);
+          // Any number of those that need a machine has as many machines among them.
+          for (const some of [...fc.sample(fc.subarray(now), 5), now]) {
+            const needing = some.filter(({ machines }) => machines.length > 0);
+            expect(new Set(needing.flatMap(({ machines }) => machines)).size).toBeGreaterThanOrEqual(needing.length);
+          }
         }
       }),
     );
@@ -65,7 +93,7 @@ describe('forecastStarts', () => {
   it('leaves no ready job waiting while its machine and a slot are free, and keeps the order on a machine', () => {
     fc.assert(
       fc.property(line(known), running, slots, (waiting, busy, limit) => {
-        const starts = forecastStarts(waiting, busy, limit);
+        const starts = forecastStarts(waiting, busy, sharedSlots(limit));
         const startOf = ({ id }: WaitingWork): number => starts.get(id) ?? NaN;
         const ends = [
           0,
@@ -78,7 +106,7 @@ describe('forecastStarts', () => {
         }
         waiting.forEach((job, at) => {
           for (const later of waiting.slice(at + 1)) {
-            if (later.machine !== job.machine || later.readyInMs < job.readyInMs) continue;
+            if (later.machines.join() !== job.machines.join() || later.readyInMs < job.readyInMs) continue;
             expect(startOf(later)).toBeGreaterThanOrEqual(startOf(job));
           }
         });
@@ -89,20 +117,22 @@ describe('forecastStarts', () => {
   it('does not know what comes after something of unknown duration', () => {
     fc.assert(
       fc.property(line(known), (waiting) => {
-        const first: WaitingWork = { id: 'first', machine: 'a', durationMs: Infinity, readyInMs: 0 };
-        const starts = forecastStarts([first, ...waiting], [], Infinity);
-        for (const { id, machine } of waiting) if (machine === 'a') expect(starts.get(id)).toBe(Infinity);
-        for (const { id, machine } of waiting) if (machine !== 'a') expect(starts.get(id)).toBeLessThan(Infinity);
+        const first: WaitingWork = { id: 'first', machines: ['a'], durationMs: Infinity, readyInMs: 0 };
+        const starts = forecastStarts([first, ...waiting], [], sharedSlots(Infinity));
+        for (const { id, machines } of waiting) {
+          if (machines.join() === 'a') expect(starts.get(id)).toBe(Infinity);
+          if (!machines.includes('a')) expect(starts.get(id)).toBeLessThan(Infinity);
+        }
         // Where slots are shared, the end of it could let any of them start.
-        const shared = forecastStarts([first, ...waiting], [], 2);
+        const shared = forecastStarts([first, ...waiting], [], sharedSlots(2));
         for (const { id } of waiting) expect([0, Infinity]).toContain(shared.get(id));
       }),
     );
   });
 
   it('tells nobody when there is no slot at all', () => {
-    const waiting = [{ id: 'x', machine: null, durationMs: 5, readyInMs: 0 }];
-    expect([...forecastStarts(waiting, [], 0)]).toEqual([['x', Infinity]]);
+    const waiting = [{ id: 'x', machines: [], durationMs: 5, readyInMs: 0 }];
+    expect([...forecastStarts(waiting, [], sharedSlots(0))]).toEqual([['x', Infinity]]);
   });
 });
 

@@ -1,8 +1,8 @@
-/** A job that waits. Times in milliseconds from now; Infinity = nobody knows. */
+/** A job that waits. Times in milliseconds from now; Infinity = unknown. */
 export interface WaitingWork {
   id: string;
-  /** Which it needs for itself; null = a slot is enough. */
-  machine: string | null;
+  /** Any of these will do; none where a slot is enough. The same array stands for the same machines. */
+  machines: readonly string[];
   /** How long it is expected to take. */
   durationMs: number;
   /** It cannot start before, e.g. because of its build. */
@@ -15,17 +15,26 @@ export interface RunningWork {
   leftMs: number;
 }
 
+/** How much runs at once: by machine the group that it shares slots with, and how many that one has. */
+export interface Slots {
+  groupOf: (machine: string | null) => string;
+  /** Infinity = no limit but the machines. */
+  of: (group: string) => number;
+}
+
+/** Only one group, with so many slots. */
+export const sharedSlots = (slots: number): Slots => ({ groupOf: () => '', of: () => slots });
+
 /**
  * When each job would start if nothing else came: milliseconds from now by id, Infinity where it cannot be
- * said. Plays dispatch forward: whenever something ends or gets ready, the first job in the line whose
- * machine is free starts, as long as there is a slot.
+ * said. Plays dispatch forward: whenever something ends or gets ready, the first job in the line of which a
+ * machine is free starts, where there is a slot for it.
  * @param waiting in the order in which they are taken
- * @param slots how much runs at once on the machines together; Infinity = no limit but the machines
  */
 export function forecastStarts(
   waiting: readonly WaitingWork[],
   running: readonly RunningWork[],
-  slots: number,
+  slots: Slots,
 ): Map<string, number> {
   const starts = new Map<string, number>();
   let pending = [...waiting];
@@ -33,13 +42,36 @@ export function forecastStarts(
   let nowMs = 0;
   while (pending.length > 0) {
     busy = busy.filter(({ untilMs }) => untilMs > nowMs);
+    const taken = new Set(busy.map(({ machine }) => machine));
+    const used = new Map<string, number>();
+    for (const { machine } of busy) add(used, slots.groupOf(machine));
+    // Many jobs want the same machines: where one found none, the others find none.
+    const full = new Set<readonly string[]>();
     pending = pending.filter((work) => {
-      const isTaken = work.machine !== null && busy.some(({ machine }) => machine === work.machine);
-      if (work.readyInMs > nowMs || isTaken || busy.length >= slots) return true;
-      // A slot that nobody knows the end of could have come free before.
-      const isSure = nowMs === 0 || slots === Infinity || busy.every(({ untilMs }) => untilMs < Infinity);
+      if (work.readyInMs > nowMs || full.has(work.machines)) return true;
+      const choices = work.machines.length === 0 ? [null] : work.machines;
+      const machine = choices.find((each) => {
+        const group = slots.groupOf(each);
+        return (each === null || !taken.has(each)) && (used.get(group) ?? 0) < slots.of(group);
+      });
+      if (machine === undefined) {
+        full.add(work.machines);
+        return true;
+      }
+      const group = slots.groupOf(machine);
+      // A slot or a machine of which the end is not known could have come free before.
+      const isSure =
+        nowMs === 0 ||
+        busy.every(
+          ({ machine: other, untilMs }) =>
+            untilMs < Infinity ||
+            ((slots.of(group) === Infinity || slots.groupOf(other) !== group) &&
+              (other === null || !work.machines.includes(other))),
+        );
       starts.set(work.id, isSure ? nowMs : Infinity);
-      busy.push({ machine: work.machine, untilMs: nowMs + atLeastOneMs(work.durationMs) });
+      busy.push({ machine, untilMs: nowMs + atLeastOneMs(work.durationMs) });
+      if (machine !== null) taken.add(machine);
+      add(used, group);
       return false;
     });
     const nextMs = Math.min(
@@ -52,6 +84,8 @@ export function forecastStarts(
   for (const { id } of pending) starts.set(id, Infinity);
   return starts;
 }
+
+const add = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
 
 const atLeastOneMs = (ms: number): number => Math.max(1, ms);
 

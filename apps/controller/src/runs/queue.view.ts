@@ -26,9 +26,17 @@ import { StorageMeter } from '../storage/storage.js';
 import { estimateBuild, type BuildSample } from './build-durations.js';
 import { leftOfBuildMs } from './build-forecast.js';
 import type { PlannedJob } from './planning.js';
-import { type DurationSample, durationsBySuites, forecastStarts, leftMs } from './queue-forecast.js';
-import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
-import { expectedStart, type MachineFacts } from './waiting.js';
+import { fitsWish, readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import {
+  type DurationSample,
+  durationsBySuites,
+  forecastStarts,
+  leftMs,
+  sharedSlots,
+  type Slots,
+} from './queue-forecast.js';
+import { BUILDERS } from './waiting-facts.js';
+import { expectedStart } from './waiting.js';
 
 /** With more jobs than this in the queue no start is forecast. */
 const LINE_MAX = 2000;
@@ -51,7 +59,8 @@ const IS_STORED = `exists (select 1 from build o join bundle u on u.key = o.bund
 interface LineJob extends QueuedJob {
   kind: 'build' | 'test';
   buildId: string;
-  machine: string | null;
+  /** Names of the machines that may take it; none for builds, and for tests that no machine may take any more. */
+  machines: readonly string[];
   suites: string[];
   readyInMs: number;
   /** It waits for its build, which is queued or runs. */
@@ -65,7 +74,7 @@ const LINE_JOB = {
   id: uuid,
   kind: columnsOf(Job).kind,
   buildId: uuid,
-  machine: nullable(text),
+  wish: nullable(json<MachineWish>()),
   suites: json<string[]>(),
   priority: integer,
   position: integer,
@@ -107,7 +116,7 @@ interface QueueState {
 const SUITES = `coalesce(to_jsonb(j.suites), r.spec -> 'suites')`;
 /** What of a job's build the estimates need. */
 const BUILD_COLUMNS = `b.size, ${IS_STORED} as "isStored"`;
-const LINE_COLUMNS = `${BUILD_COLUMNS}, j.id, j.kind, j.build_id as "buildId", j.machine, ${SUITES} as suites, r.priority, j.position,
+const LINE_COLUMNS = `${BUILD_COLUMNS}, j.id, j.kind, j.build_id as "buildId", ${wishColumn('j')} as wish, ${SUITES} as suites, r.priority, j.position,
   (extract(epoch from j.queued_at) * 1000)::float8 as "queuedAtMs", j.state = 'blocked' as "isBlocked",
   greatest(0, coalesce(extract(epoch from j.not_before - clock_timestamp()) * 1000, 0))::float8 as "readyInMs"`;
 
@@ -130,9 +139,13 @@ export class QueueView {
   }
 
   /** When jobs of a run that have not ended are expected to start and to end, by id. */
-  async forecastOf(runId: string, jobs: readonly { machine: string | null }[]): Promise<Map<string, JobForecast>> {
+  async forecastOf(
+    runId: string,
+    jobs: readonly { machine: string | null }[],
+    candidates: Candidates,
+  ): Promise<Map<string, JobForecast>> {
     if (jobs.length === 0) return new Map();
-    const machines = jobs.flatMap(({ machine }) => (machine === null ? [] : [machine]));
+    const machines = [...jobs.flatMap(({ machine }) => machine ?? []), ...namesOf(candidates)];
     return forecast(await this.#state([...new Set(machines)], runId));
   }
 
@@ -146,10 +159,14 @@ export class QueueView {
     { priority, submitter }: { priority: number; submitter: string | null },
   ): Promise<{ starts: ExpectedStart[]; builds: Map<number, BuildEstimate> }> {
     if (jobs.length === 0) return { starts: [], builds: new Map() };
-    const machines = [...new Set(jobs.map(({ machine }) => machine))];
+    const candidates = await readCandidates(
+      this.#sql,
+      jobs.map(({ wish }) => wish),
+    );
+    const machinesOf = namesByWish(candidates);
     const [state, facts, stored] = await Promise.all([
-      this.#state(machines, null),
-      this.#facts(machines),
+      this.#state([...new Set(namesOf(candidates))], null),
+      this.#facts(),
       this.#stored([...missing.values()].map((spec) => inputsOf(spec, submitter))),
     ]);
     const common = { priority, queuedAtMs: facts.nowMs, readyInMs: 0 };
@@ -166,7 +183,7 @@ export class QueueView {
         id,
         kind: 'build',
         buildId: id,
-        machine: null,
+        machines: [],
         suites: [],
         position: index,
         isBlocked: false,
@@ -174,12 +191,12 @@ export class QueueView {
       };
     });
     const planned = jobs.map(
-      ({ machine, suites, buildIndex }, index): LineJob => ({
+      ({ wish, suites, buildIndex }, index): LineJob => ({
         ...common,
         id: `test ${index}`,
         kind: 'test',
         buildId: `build ${buildIndex}`,
-        machine,
+        machines: machinesOf(wish),
         suites,
         position: missing.size + index,
         isBlocked: missing.has(buildIndex),
@@ -192,19 +209,17 @@ export class QueueView {
     const estimates = new Map(
       [...missing.keys()].map((index) => [index, estimateBuild(kernelOf(index), state.built)] as const),
     );
-    const starts = planned.map((job): ExpectedStart => {
-      const machine = facts.machines.get(job.machine ?? '');
-      if (machine === undefined) {
-        return { when: 'blocked', inMs: null, text: `${job.machine} is not known any more`, lastSeenAt: null };
-      }
+    const starts = planned.map((job, index): ExpectedStart => {
+      const { wish, combination } = jobs[index] ?? {};
       return expectedStart({
         kind: 'test',
         state: job.isBlocked ? 'blocked' : 'queued',
         build: job.buildId,
+        combination: combination?.label ?? null,
         ahead: ahead.get(job.id) ?? 0,
         startsInMs: forecasts.get(job.id)?.startsInMs ?? null,
         pausedUntil: null,
-        machine,
+        machines: wish === undefined ? [] : (candidates.get(wishKey(wish)) ?? []),
         storageFull: facts.storageFull,
         builders: facts.builders,
         note: null,
@@ -224,51 +239,42 @@ export class QueueView {
     return new Set(rows.map((row) => row.inputs));
   }
 
-  async #facts(machines: readonly string[]): Promise<{
-    machines: Map<string, MachineFacts>;
-    builders: number;
-    storageFull: boolean;
-    nowMs: number;
-  }> {
+  async #facts(): Promise<{ builders: number; storageFull: boolean; nowMs: number }> {
     const row = await this.#sql.one(
-      { now: float, builders: integer, facts: json<MachineFacts[]>() },
-      `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, ${BUILDERS} as builders,
-         (select coalesce(jsonb_agg(${MACHINE_FACTS}), '[]')
-           from machine m join agent a on a.name = m.agent where m.name = any($1)) as facts`,
-      [machines],
+      { now: float, builders: integer },
+      `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now, ${BUILDERS} as builders`,
     );
     if (row === null) throw new Error('a select without from has one row');
-    const { now: nowMs, builders, facts } = row;
-    const storageFull = !(await this.#storage.hasRoom());
-    return { machines: new Map(facts.map((each) => [each.name, each])), builders, storageFull, nowMs };
+    return { builders: row.builders, storageFull: !(await this.#storage.hasRoom()), nowMs: row.now };
   }
 
   /** All that decides when jobs on these machines start. `runId`: also its jobs that wait for a build. */
   async #state(named: readonly string[], runId: string | null): Promise<QueueState> {
     // Where an agent limits how much it runs at once, its other machines matter too.
-    const machines = await this.#sql.rows(
-      QUEUE_MACHINE,
-      `select m.name, m.agent, a.test_slots as "testSlots" from machine m join agent a on a.name = m.agent
-       where m.name = any($1) or (a.test_slots is not null and m.agent in (select agent from machine where name = any($1)))
-       order by m.name`,
-      [named],
+    const near = await this.#machines(named);
+    const line = await this.#sql.rows(
+      LINE_JOB,
+      `select * from (
+         select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
+         where j.state = 'queued' and j.kind = 'test' and not r.cancel_requested and exists (
+           select 1 from machine_path p join machine m on m.name = p.machine where m.name = any($1) and ${fitsWish('j')})
+         union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
+         where j.state = 'queued' and j.kind = 'build' and not r.cancel_requested
+         union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
+         where j.state = 'blocked' and j.run_id = $2) line limit $3`,
+      [near.map(({ name }) => name), runId, LINE_MAX + 1],
     );
+    const candidates = await readCandidates(
+      this.#sql,
+      line.flatMap(({ wish }) => wish ?? []),
+    );
+    const machinesOf = namesByWish(candidates);
+    const machines = await this.#machines([...new Set([...near.map(({ name }) => name), ...namesOf(candidates)])]);
     const names = machines.map(({ name }) => name);
-    const [slots, line, leased, samples, built] = await Promise.all([
+    const [slots, leased, samples, built] = await Promise.all([
       this.#sql.one(
         { n: integer },
         `select coalesce(sum(build_slots), 0)::int as n from agent a where 'build' = any(a.capabilities) and agent_online(a)`,
-      ),
-      this.#sql.rows(
-        LINE_JOB,
-        `select * from (
-           select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
-           where j.state = 'queued' and j.kind = 'test' and j.machine = any($1) and not r.cancel_requested
-           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
-           where j.state = 'queued' and j.kind = 'build' and not r.cancel_requested
-           union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
-           where j.state = 'blocked' and j.run_id = $2) line limit $3`,
-        [names, runId, LINE_MAX + 1],
       ),
       this.#sql.rows(
         LEASED_WORK,
@@ -300,12 +306,33 @@ export class QueueView {
     return {
       machines,
       buildSlots: slots?.n ?? 0,
-      line,
+      line: line.map(({ wish, ...job }) => ({ ...job, machines: wish === null ? [] : machinesOf(wish) })),
       leased,
       samples,
       built,
     };
   }
+
+  /** These machines, and those that share slots with one of them. */
+  #machines(named: readonly string[]): Promise<QueueState['machines']> {
+    return this.#sql.rows(
+      QUEUE_MACHINE,
+      `select m.name, m.agent, a.test_slots as "testSlots" from machine m join agent a on a.name = m.agent
+       where m.name = any($1) or (a.test_slots is not null and m.agent in (select agent from machine where name = any($1)))
+       order by m.name`,
+      [named],
+    );
+  }
+}
+
+type Candidates = Awaited<ReturnType<typeof readCandidates>>;
+
+const namesOf = (candidates: Candidates): string[] => [...candidates.values()].flat().map(({ name }) => name);
+
+/** The names for a wish; of equal wishes one and the same array. */
+function namesByWish(candidates: Candidates): (wish: MachineWish) => readonly string[] {
+  const names = new Map([...candidates].map(([key, machines]) => [key, machines.map(({ name }) => name)]));
+  return (wish) => names.get(wishKey(wish)) ?? [];
 }
 
 /** When everything in the line is expected to start and all that is open to end, by id, as far as it is known. Pure. */
@@ -321,9 +348,9 @@ function forecast({ machines, buildSlots, line, leased, samples, built }: QueueS
     .filter(({ machine }) => machine === null)
     .map((each) => ({ ...each, leftMs: leftOfBuildMs(each.progress, { ...each, buildMs: buildMs(each) }) }));
   const ofBuilds = forecastStarts(
-    builds.map((each) => ({ id: each.id, machine: null, durationMs: buildMs(each), readyInMs: each.readyInMs })),
+    builds.map((each) => ({ id: each.id, machines: [], durationMs: buildMs(each), readyInMs: each.readyInMs })),
     building.map(({ leftMs: ms }) => ({ machine: null, leftMs: ms })),
-    buildSlots,
+    sharedSlots(buildSlots),
   );
   const builtInMs = new Map<string, number>();
   for (const each of building) {
@@ -337,65 +364,60 @@ function forecast({ machines, buildSlots, line, leased, samples, built }: QueueS
     found.set(each.id, { startsInMs: known(startsInMs), endsInMs: known(endsInMs), estimate: estimateOf(each) });
   }
   const durationOf = durationsBySuites(samples);
-  const groups = groupsOf(machines);
-  for (const job of ordered) groups.of(job)?.tests.push(job);
-  for (const each of leased) groups.of(each)?.leased.push(each);
-  for (const group of groups.all) {
-    const durations = new Map(group.tests.map(({ id, machine, suites }) => [id, durationOf(machine ?? '', suites)]));
-    const running = group.leased.map(({ id, machine, suites, elapsedMs }) => ({
+  const tests = ordered.filter(({ kind, machines: able }) => kind === 'test' && able.length > 0);
+  const durations = new Map(tests.map(({ id, machines: able, suites }) => [id, durationOf(able[0] ?? '', suites)]));
+  const running = leased
+    .filter(({ machine }) => machine !== null)
+    .map(({ id, machine, suites, elapsedMs }) => ({
       id,
       machine,
       leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
     }));
-    const starts = forecastStarts(
-      group.tests.map(({ id, machine, readyInMs, isBlocked, buildId }) => ({
-        id,
-        machine,
-        durationMs: durations.get(id) ?? Infinity,
-        readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
-      })),
-      running,
-      group.slots,
-    );
-    for (const [id, ms] of starts) {
-      const endsInMs = known(ms + (durations.get(id) ?? Infinity));
-      found.set(id, { startsInMs: known(ms), endsInMs, estimate: null });
-    }
-    for (const { id, leftMs: ms } of running) found.set(id, { startsInMs: null, endsInMs: known(ms), estimate: null });
+  const starts = forecastStarts(
+    tests.map(({ id, machines: able, readyInMs, isBlocked, buildId }) => ({
+      id,
+      machines: able,
+      durationMs: durations.get(id) ?? Infinity,
+      readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
+    })),
+    running,
+    slotsOf(machines),
+  );
+  for (const [id, ms] of starts) {
+    const endsInMs = known(ms + (durations.get(id) ?? Infinity));
+    found.set(id, { startsInMs: known(ms), endsInMs, estimate: null });
   }
+  for (const { id, leftMs: ms } of running) found.set(id, { startsInMs: null, endsInMs: known(ms), estimate: null });
   return found;
 }
 
-interface Group {
-  slots: number;
-  tests: LineJob[];
-  leased: LeasedWork[];
+/** Machines of an agent with a limit share its slots; any other one has its own. */
+function slotsOf(machines: QueueState['machines']): Slots {
+  const groups = new Map(
+    machines.map(({ name, agent, testSlots }) => [name, testSlots === null ? `machine ${name}` : `agent ${agent}`]),
+  );
+  const limits = new Map<string, number>(
+    machines.flatMap(({ agent, testSlots }) => (testSlots === null ? [] : [[`agent ${agent}`, testSlots] as const])),
+  );
+  return {
+    groupOf: (machine) => groups.get(machine ?? '') ?? `machine ${machine ?? ''}`,
+    of: (group) => limits.get(group) ?? Infinity,
+  };
 }
 
-/** Machines that share slots; each alone where there is no limit. */
-function groupsOf(machines: QueueState['machines']): {
-  all: Iterable<Group>;
-  of: (work: { machine: string | null }) => Group | undefined;
-} {
-  const groups = new Map<string, Group>();
-  const byMachine = new Map<string, Group>();
-  for (const { name, agent, testSlots } of machines) {
-    const key = testSlots === null ? `machine ${name}` : `agent ${agent}`;
-    const group = groups.get(key) ?? { slots: testSlots ?? Infinity, tests: [], leased: [] };
-    groups.set(key, group);
-    byMachine.set(name, group);
-  }
-  return { all: groups.values(), of: ({ machine }) => (machine === null ? undefined : byMachine.get(machine)) };
-}
-
-/** How many jobs go before each one on the same machine, by id. */
+/** How many jobs go before each one that may take one of the same machines, by id. */
 function placesOf(line: readonly LineJob[]): Map<string, number> {
   const places = new Map<string, number>();
-  const counted = new Map<string | null, number>();
-  for (const { id, machine } of line.toSorted(compareQueued)) {
-    const place = counted.get(machine) ?? 0;
-    places.set(id, place);
-    counted.set(machine, place + 1);
+  const counted = new Map<readonly string[], { machines: ReadonlySet<string>; jobs: number }>();
+  for (const { id, kind, machines } of line.toSorted(compareQueued)) {
+    if (kind === 'build') continue;
+    const before = [...counted.values()].filter((each) => machines.some((name) => each.machines.has(name)));
+    places.set(
+      id,
+      before.reduce((sum, { jobs }) => sum + jobs, 0),
+    );
+    const own = counted.get(machines) ?? { machines: new Set(machines), jobs: 0 };
+    counted.set(machines, { ...own, jobs: own.jobs + 1 });
   }
   return places;
 }

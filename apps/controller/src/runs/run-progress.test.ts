@@ -13,7 +13,7 @@ it('a run says how far it is, and has no verdict before its end', async () => {
   const agent = await farm.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
   const { manifest } = await farm.bundle('progress');
   await farm.call('setMachine', { params: { machine: 'm2' }, body: { desired: 'drained', reason: 'new cables' } });
-  const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+  const yaml = `name: r\nbuilds: [{name: b, bundle: ${manifest.key}}]\nmachines: {each: true}\n`;
   const { id: run } = await farm.call('submitRun', { body: { yaml } });
   const look = async () => {
     const [listed] = await farm.call('listRuns', { query: { limit: 1 } });

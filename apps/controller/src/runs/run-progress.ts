@@ -1,8 +1,9 @@
 import { FARM_SUITE, type RunProgress } from '@peerlab/contracts';
 import { integer, json, nullable, text, uuid } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
-import { whyStuck, type MachineFacts } from './waiting.js';
+import { readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import { BUILDERS } from './waiting-facts.js';
+import { whyStuck } from './waiting.js';
 
 const COUNTED = { id: uuid, running: integer, queued_builds: integer, reported: integer, planned: nullable(integer) };
 
@@ -80,23 +81,24 @@ async function obstaclesOf(
   if (runIds.length === 0) return found;
   const [waiting, row] = await Promise.all([
     queries.rows(
-      { run: uuid, machine: text },
-      `select distinct run_id as run, machine from job
-       where run_id = any($1) and state = 'queued' and kind = 'test' and machine is not null order by 1, 2`,
+      { run: uuid, wish: json<MachineWish>(), label: nullable(text) },
+      `select distinct j.run_id as run, ${wishColumn('j')} as wish, c.label
+       from job j join combination c on c.hash = j.combination
+       where j.run_id = any($1) and j.state = 'queued' and j.kind = 'test' order by 1, 2`,
       [runIds],
     ),
     queries.one({ builders: integer }, `select ${BUILDERS} as builders`),
   ]);
-  const facts = await queries.rows(
-    { facts: json<MachineFacts>() },
-    `select ${MACHINE_FACTS} as facts from machine m join agent a on a.name = m.agent where m.name = any($1)`,
-    [[...new Set(waiting.map(({ machine }) => machine))]],
+  const candidates = await readCandidates(
+    queries,
+    waiting.map(({ wish }) => wish),
   );
-  const byName = new Map(facts.map(({ facts: each }) => [each.name, each]));
   const builds = new Map(counted.map(({ id, queued_builds }) => [id, queued_builds]));
   for (const id of runIds) {
-    const machines = waiting.flatMap(({ run, machine }) => (run === id ? (byName.get(machine) ?? []) : []));
-    const why = whyStuck({ machines, builds: builds.get(id) ?? 0, builders: row?.builders ?? 0, storageFull });
+    const tests = waiting
+      .filter(({ run }) => run === id)
+      .map(({ wish, label }) => ({ combination: label, machines: candidates.get(wishKey(wish)) ?? [] }));
+    const why = whyStuck({ tests, builds: builds.get(id) ?? 0, builders: row?.builders ?? 0, storageFull });
     if (why !== null) found.set(id, why);
   }
   return found;

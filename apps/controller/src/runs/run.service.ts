@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   pairOf,
-  type PeerPath,
+  PLAN_MACHINES_MAX,
   type ProblemItem,
   type RunSpec,
   type RunSummary,
@@ -28,7 +28,18 @@ import { RunView } from './run.view.js';
 import { readSubmission } from './submission.js';
 
 const RETRIED_JOB = {
-  ...pick(columnsOf(Job), 'run_id', 'kind', 'build_name', 'machine', 'combination', 'path', 'suites'),
+  ...pick(
+    columnsOf(Job),
+    'run_id',
+    'kind',
+    'build_name',
+    'machine',
+    'only_machine',
+    'combination',
+    'labels',
+    'pair',
+    'suites',
+  ),
   ...pick(columnsOf(Run), 'spec', 'submitter'),
 };
 
@@ -84,9 +95,10 @@ export class RunService {
       // The first boots come first; the others follow them in turns.
       plan: jobs
         .filter(({ boot }) => boot === 1)
-        .map(({ build, machine, combination, path, suites }, index) => ({
+        .map(({ build, machines, combination, path, suites }, index) => ({
           build,
-          machine,
+          machines: machines.slice(0, PLAN_MACHINES_MAX),
+          machinesTotal: machines.length,
           combination: combination.label,
           pathKind: path.kind,
           pair: pairOf(path),
@@ -217,14 +229,17 @@ export class RunService {
   async retryJob(jobId: string, user: Pick<Identity, 'id' | 'name'>): Promise<RunSummary> {
     const job = await this.#sql.one(
       RETRIED_JOB,
-      `select j.run_id, j.kind, j.build_name, j.machine, j.combination, j.path, j.suites, r.spec, r.submitter from job j join run r on r.id = j.run_id
+      `select j.run_id, j.kind, j.build_name, j.machine, j.only_machine, j.combination, j.labels, j.pair, j.suites, r.spec,
+         r.submitter from job j join run r on r.id = j.run_id
        where j.id = $1`,
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
     const feasible = await this.examineSpec(narrowed(job));
-    if (job.path !== null) keepPair(feasible.plan, job.path);
-    const what = job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? '?'}/${job.build_name}`;
+    // Of several pairs of the combination it tested one.
+    if (job.kind === 'test') feasible.plan.jobs = feasible.plan.jobs.filter(({ wish }) => wish.pair === job.pair);
+    const what =
+      job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? 'any machine'}/${job.build_name}`;
     const trigger: Trigger = {
       kind: 'user',
       detail: `${user.name}, ${what} again after ${job.run_id}`,
@@ -282,12 +297,14 @@ export class RunService {
   }
 }
 
-/** The spec of a run with one of its jobs alone. A build is made and tested wherever the run tested it. */
+/**
+ * The spec of a run with one of its jobs alone: on the machine that it was for, or on any with its combination. A build is
+ * made and tested wherever the run tested it.
+ */
 function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED_JOB>): RunSpec {
-  const { machine, combination, suites } = job;
+  const { only_machine: onlyMachine, combination, labels, suites } = job;
   const builds = spec.builds.filter((build) => build.name === name);
-  if (kind === 'build' || machine === null) return { ...spec, builds };
-  const wanted = suites ?? spec.suites;
+  if (kind === 'build' || combination === null) return { ...spec, builds };
   return {
     name: spec.name,
     builds: builds.map((build) => ({
@@ -297,21 +314,13 @@ function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED
       ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
       ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
     })),
-    suites: wanted,
+    suites: suites ?? spec.suites,
     ...(spec.ownSuites === undefined ? {} : { ownSuites: spec.ownSuites }),
-    machines: { names: [machine], ...(combination === null ? {} : { combinations: [combination] }) },
+    machines: { ...(onlyMachine === null ? { labels } : { names: [onlyMachine] }), combinations: [combination] },
     ...(spec.pairs === undefined ? {} : { pairs: spec.pairs }),
     priority: spec.priority,
     timeouts: spec.timeouts,
   };
-}
-
-/** Of several pairs of one combination a job tested one; all are kept where that one is not there any more. */
-function keepPair(plan: Plan, { provider, client }: PeerPath): void {
-  const same = plan.jobs.filter(
-    ({ path }) => path.provider.address === provider.address && path.client.address === client.address,
-  );
-  if (same.length > 0) plan.jobs = same;
 }
 
 /** The job of each build that no stored bundle is named for. */
@@ -325,16 +334,16 @@ function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
       position,
       kind: 'build',
       state: 'queued',
-      machine: null,
-      combination: null,
+      wish: null,
       path: null,
       suites: null,
       round: null,
+      lane: null,
     }));
 }
 
 function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[], repeat = 1): NewJob[] {
-  return jobs.map(({ buildIndex, machine, combination, path, suites, boot }, index) => {
+  return jobs.map(({ buildIndex, wish, path, suites, lane, boot }, index) => {
     const build = builds[buildIndex];
     if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
     return {
@@ -344,11 +353,11 @@ function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[], repeat = 1): Ne
       position: builds.length + index,
       kind: 'test',
       state: build.spec.bundle === undefined ? 'blocked' : 'queued',
-      machine,
-      combination: combination.hash,
+      wish,
       path,
       suites,
       round: repeat > 1 ? boot : null,
+      lane: repeat > 1 ? lane : null,
     };
   });
 }

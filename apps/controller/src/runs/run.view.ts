@@ -23,8 +23,9 @@ import { StorageMeter } from '../storage/storage.js';
 import { QueueView, type JobForecast } from './queue.view.js';
 import { runConditions } from './run-filter.js';
 import { progressOf } from './run-progress.js';
-import { BUILDERS, MACHINE_FACTS } from './waiting-facts.js';
-import { whyWaiting, type MachineFacts } from './waiting.js';
+import { competes, readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import { BUILDERS } from './waiting-facts.js';
+import { whyWaiting, type CandidateFacts } from './waiting.js';
 
 const RUN = columnsOf(Run);
 const LISTED_RUN = { ...RUN, cursor: text };
@@ -42,7 +43,8 @@ const JOB_OF_RUN = {
   /** A build that is not there yet and whose turn comes before; null when none has. */
   turn_of: nullable(text),
   builders: integer,
-  facts: nullable(json<MachineFacts>()),
+  /** Null for builds. */
+  wish: nullable(json<MachineWish>()),
 };
 type JobOfRun = RowOf<typeof JOB_OF_RUN>;
 
@@ -89,13 +91,24 @@ export class RunView {
       this.#progress([row]),
     ]);
     const open = jobs.filter(({ state }) => state !== 'ended');
-    const forecasts = await this.#queue.forecastOf(id, open);
+    const candidates = await readCandidates(
+      this.#sql,
+      open.flatMap(({ wish }) => wish ?? []),
+    );
+    const forecasts = await this.#queue.forecastOf(id, open, candidates);
     const ends = open.map((job) => forecasts.get(job.id)?.endsInMs ?? null);
     return {
       ...runSummary(row, progress),
       spec: row.spec,
       yaml: row.yaml,
-      jobViews: jobs.map((job) => jobView(job, attempts.get(job.id) ?? [], forecasts.get(job.id) ?? UNKNOWN, !hasRoom)),
+      jobViews: jobs.map((job) =>
+        jobView(job, {
+          attempts: attempts.get(job.id) ?? [],
+          forecast: forecasts.get(job.id) ?? UNKNOWN,
+          machines: job.wish === null ? [] : (candidates.get(wishKey(job.wish)) ?? []),
+          storageFull: !hasRoom,
+        }),
+      ),
       endsInMs: open.length === 0 || ends.includes(null) ? null : Math.max(...ends.map((ms) => ms ?? 0)),
       pin: pin === null ? null : { ...pin, at: pin.at.toISOString() },
     };
@@ -127,16 +140,15 @@ export class RunView {
            then to_char(j.not_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end as paused_until,
          case when j.state <> 'queued' then 0 else (
            select count(*) from job o join run other on other.id = o.run_id
-           where o.state = 'queued' and o.kind = j.kind and o.machine is not distinct from j.machine
+           where o.state = 'queued' and o.kind = j.kind and ${competes('o', 'j')}
              and ${goesBefore({ job: 'o', run: 'other' }, { job: 'j', run: 'r' })}) end as ahead,
          case when j.round is not null and j.state = 'queued' then (
-           select e.build_name from job e where e.run_id = j.run_id and e.machine = j.machine and e.position < j.position
+           select e.build_name from job e where e.run_id = j.run_id and e.lane = j.lane and e.position < j.position
              and e.round is not null and e.state = 'blocked' order by e.position limit 1) end as turn_of,
          ${BUILDERS} as builders,
-         case when m.name is not null then ${MACHINE_FACTS} end as facts
+         case when j.state <> 'ended' then ${wishColumn('j')} end as wish
        from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination
-         left join machine m on m.name = j.machine left join agent a on a.name = m.agent
        where j.run_id = $1 order by j.position, j.id`,
       [runId],
     );
@@ -147,9 +159,12 @@ const UNKNOWN: JobForecast = { startsInMs: null, endsInMs: null, estimate: null 
 
 function jobView(
   job: JobOfRun,
-  attempts: AttemptSummary[],
-  { startsInMs, endsInMs, estimate }: JobForecast,
-  storageFull: boolean,
+  {
+    attempts,
+    forecast: { startsInMs, endsInMs, estimate },
+    machines,
+    storageFull,
+  }: { attempts: AttemptSummary[]; forecast: JobForecast; machines: readonly CandidateFacts[]; storageFull: boolean },
 ): JobView {
   const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
@@ -162,7 +177,8 @@ function jobView(
     builders,
     storageFull,
     note,
-    machine: job.facts,
+    combination: combination?.label ?? null,
+    machines,
     pausedUntil: job.paused_until,
     attempts: attempts.length,
   });

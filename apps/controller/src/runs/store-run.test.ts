@@ -50,7 +50,7 @@ it('a run is stored in as many statements for 600 jobs as for one, and all of th
   };
   const small = await store([{ name: 'b0', bundle: manifest.key }], { names: ['m0'] });
   const bundles = Array.from({ length: 5 }, (_, index) => ({ name: `b${index}`, bundle: manifest.key }));
-  const large = await store([...bundles, { name: 'built', series: [] }], {});
+  const large = await store([...bundles, { name: 'built', series: [] }], { each: true });
   expect(large.count).toBe(small.count);
   const { jobViews, jobs } = await farm.call('getRun', { params: { run: large.id } });
   expect(jobs).toEqual({ total: 607, ended: 0 });

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
-import { expectedStart, ordinal, whyWaiting, type MachineFacts, type WaitingFacts } from './waiting.js';
+import { describe, expect, it } from 'vitest';
+import { expectedStart, ordinal, whyStuck, whyWaiting, type CandidateFacts, type WaitingFacts } from './waiting.js';
 
-const machine: MachineFacts = {
+const machine: CandidateFacts = {
   name: 'v-switch',
   desired: 'active',
   agent: 'lab',
@@ -11,15 +11,17 @@ const machine: MachineFacts = {
   problem: null,
   leased: false,
   slots: null,
+  takesPair: true,
 };
 const queued: WaitingFacts = {
   kind: 'test',
   state: 'queued',
   build: 'patched',
+  combination: 'ivshmem → edu · BUS_ADDR',
   ahead: 0,
   startsInMs: null,
   pausedUntil: null,
-  machine,
+  machines: [machine],
   storageFull: false,
   builders: 1,
   note: null,
@@ -27,16 +29,18 @@ const queued: WaitingFacts = {
 };
 
 it('says why a test job waits', () => {
-  const on = (more: Partial<typeof machine>) => whyWaiting({ ...queued, machine: { ...machine, ...more } });
+  const on = (more: Partial<typeof machine>) => whyWaiting({ ...queued, machines: [{ ...machine, ...more }] });
   expect(whyWaiting({ ...queued, state: 'blocked' })).toBe('waiting for the build patched');
   expect(on({ agentOnline: false })).toBe(
     'v-switch is offline: its agent lab is silent, last seen 2026-11-22 08:00 UTC',
   );
   expect(on({ reachable: false })).toBe('v-switch is offline: its agent cannot reach it');
-  expect(whyWaiting({ ...queued, machine: { ...machine, desired: 'drained' } })).toBe(
+  expect(whyWaiting({ ...queued, machines: [{ ...machine, desired: 'drained' }] })).toBe(
     'v-switch is drained; activate it to go on',
   );
-  expect(whyWaiting({ ...queued, machine: { ...machine, leased: true }, ahead: 2 })).toBe('3rd in line for v-switch');
+  expect(whyWaiting({ ...queued, machines: [{ ...machine, leased: true }], ahead: 2 })).toBe(
+    '3rd in line for v-switch',
+  );
   expect(on({ leased: true, reachable: false })).toBe('next in line for v-switch');
   expect(whyWaiting(queued)).toBe('about to start on v-switch');
   expect(whyWaiting({ ...queued, storageFull: true })).toMatch(/^the storage is full/);
@@ -45,8 +49,45 @@ it('says why a test job waits', () => {
   expect(whyWaiting({ ...queued, state: 'running' })).toBeNull();
 });
 
+describe('a job that any machine of a combination may take', () => {
+  const named = (name: string, more: Partial<CandidateFacts> = {}): CandidateFacts => ({ ...machine, name, ...more });
+  const among =
+    (...machines: CandidateFacts[]) =>
+    (more: Partial<WaitingFacts> = {}) =>
+      whyWaiting({ ...queued, machines, ...more });
+  const drained = named('v-b', { desired: 'drained' });
+
+  it('waits for one of them, and says what each does', () => {
+    const waiting = among(named('v-a', { leased: true }), drained, named('v-c', { agentOnline: false }));
+    expect(waiting({ ahead: 1, startsInMs: 360_000 })).toBe(
+      '2nd in line for a machine of ivshmem → edu · BUS_ADDR (v-a: busy, v-b: drained, v-c: offline), about 6 min',
+    );
+  });
+
+  it('starts where one is free, as many as there are free ones', () => {
+    const waiting = among(named('v-a'), drained, named('v-c'));
+    expect(waiting({ ahead: 1 })).toBe('about to start on one of v-a, v-c');
+    expect(waiting({ ahead: 2 })).toContain('3rd in line');
+    expect(among(named('v-a'), drained)()).toBe('about to start on v-a');
+    expect(expectedStart({ ...queued, machines: [drained, named('v-c')] })).toMatchObject({ text: 'now on v-c' });
+  });
+
+  it('needs a person when none can take it, or there is none', () => {
+    const offline = named('v-a', { reachable: false, problem: 'no answer' });
+    expect(among(offline, drained)()).toBe(
+      'no machine of ivshmem → edu · BUS_ADDR can take it: v-a is offline: no answer, v-b is drained; activate it to go on',
+    );
+    expect(among()()).toBe('no machine that may take it has ivshmem → edu · BUS_ADDR any more');
+    const tests = [{ combination: null, machines: [offline, drained] }];
+    expect(whyStuck({ tests, builds: 0, builders: 1, storageFull: false })).toContain('can take it');
+    const one = [...tests, { combination: null, machines: [drained, named('v-c')] }];
+    expect(whyStuck({ tests: one, builds: 0, builders: 1, storageFull: false })).toBeNull();
+    expect(among(named('v-a', { takesPair: false }))()).toContain('cannot choose one');
+  });
+});
+
 it('says why a build job waits, and why a job never ran', () => {
-  const build: WaitingFacts = { ...queued, kind: 'build', machine: null };
+  const build: WaitingFacts = { ...queued, kind: 'build', machines: [] };
   expect(whyWaiting({ ...build, builders: 0 })).toMatch(/no connected agent has the capability "build"/);
   expect(whyWaiting({ ...build, ahead: 1 })).toBe('2nd in line for a build slot');
   expect(whyWaiting({ ...queued, state: 'ended', note: 'the build failed' })).toBe('the build failed');
@@ -54,13 +95,13 @@ it('says why a build job waits, and why a job never ran', () => {
 });
 
 it('adds when it is expected to start, where that is known', () => {
-  const busy = { ...queued, machine: { ...machine, leased: true } };
+  const busy = { ...queued, machines: [{ ...machine, leased: true }] };
   expect(whyWaiting({ ...busy, ahead: 2, startsInMs: 370_000 })).toBe('3rd in line for v-switch, about 6 min');
   expect(whyWaiting({ ...busy, startsInMs: 20_000 })).toBe('next in line for v-switch, less than a minute');
   expect(whyWaiting({ ...queued, state: 'blocked', startsInMs: 7_200_000 })).toBe(
     'waiting for the build patched, about 2 h',
   );
-  const build: WaitingFacts = { ...queued, kind: 'build', machine: null };
+  const build: WaitingFacts = { ...queued, kind: 'build', machines: [] };
   expect(whyWaiting({ ...build, ahead: 1, startsInMs: 60_000 })).toBe('2nd in line for a build slot, about 1 min');
 });
 
@@ -68,14 +109,14 @@ it('says whose boot comes first while builds take turns', () => {
   expect(whyWaiting({ ...queued, turnOf: 'base' })).toBe(
     'waiting for its turn: builds take turns on v-switch, and base is not built yet',
   );
-  expect(whyWaiting({ ...queued, turnOf: 'base', machine: { ...machine, leased: true } })).toBe(
+  expect(whyWaiting({ ...queued, turnOf: 'base', machines: [{ ...machine, leased: true }] })).toBe(
     'next in line for v-switch',
   );
 });
 
 it('says when a planned job could start', () => {
-  const planned = (more: Partial<WaitingFacts>, on: Partial<MachineFacts> = {}) =>
-    expectedStart({ ...queued, ...more, machine: { ...machine, ...on } });
+  const planned = (more: Partial<WaitingFacts>, on: Partial<CandidateFacts> = {}) =>
+    expectedStart({ ...queued, ...more, machines: [{ ...machine, ...on }] });
   expect(planned({})).toEqual({ when: 'now', inMs: 0, text: 'now on v-switch', lastSeenAt: null });
   expect(planned({}, { agentOnline: false })).toEqual({
     when: 'blocked',

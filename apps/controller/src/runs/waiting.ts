@@ -23,12 +23,20 @@ export interface MachineFacts {
   slots: { taken: number; total: number } | null;
 }
 
+/** A machine that a job may run on. */
+export interface CandidateFacts extends MachineFacts {
+  /** Its agent can test the pair that the job is about: any, or the first one of the machine alone. */
+  takesPair: boolean;
+}
+
 /** What decides whether a job can start, as read from the database. */
 export interface WaitingFacts {
   kind: 'build' | 'test';
   state: JobState;
   build: string;
-  /** Jobs that come before it on the same machine, or for the same build slots. */
+  /** Label of its combination; null for builds. */
+  combination: string | null;
+  /** Jobs that come before it for the same machines, or for the same build slots. */
   ahead: number;
   /** A build that is not there yet and whose boot comes before this one on the machine, in a run with `repeat`. */
   turnOf?: string | null;
@@ -36,7 +44,8 @@ export interface WaitingFacts {
   startsInMs: number | null;
   /** Until when a further attempt is put off, ISO 8601; null when it is not. */
   pausedUntil: string | null;
-  machine: MachineFacts | null;
+  /** Machines that may take it, by name; none for builds. */
+  machines: readonly CandidateFacts[];
   /** Nothing new is begun until retention has made room. */
   storageFull: boolean;
   /** Agents that build, and are online. */
@@ -61,47 +70,45 @@ export function whyWaiting(facts: WaitingFacts): string | null {
 }
 
 /** When a job that is only planned could start; one whose kernel has to be built is in the state `blocked`. Pure. */
-export function expectedStart(facts: WaitingFacts & { machine: MachineFacts }): ExpectedStart {
-  const { machine } = facts;
-  const obstacle = facts.storageFull ? { text: STORAGE_FULL, lastSeenAt: null } : obstacleOf(machine);
+export function expectedStart(facts: WaitingFacts): ExpectedStart {
+  const obstacle = facts.storageFull ? { text: STORAGE_FULL, lastSeenAt: null } : obstacleOfAll(facts);
   if (obstacle !== null) return { when: 'blocked', inMs: null, ...obstacle };
   const inMs = facts.startsInMs;
   if (facts.state === 'blocked') {
     if (facts.builders === 0) return { when: 'blocked', inMs: null, text: NO_BUILDER, lastSeenAt: null };
     return { when: 'build', inMs, text: `after its build${soon(facts)}`, lastSeenAt: null };
   }
-  if (facts.ahead === 0 && !machine.leased && !isFull(machine)) {
-    return { when: 'now', inMs: 0, text: `now on ${machine.name}`, lastSeenAt: null };
-  }
+  const free = freeOf(facts);
+  if (facts.ahead < free.length) return { when: 'now', inMs: 0, text: `now on ${oneOf(free)}`, lastSeenAt: null };
   return { when: 'queue', inMs, text: whyTestWaits(facts), lastSeenAt: null };
 }
 
 /**
  * Why none of a run's jobs can start without intervention; null if one can, or only waits its turn.
- * @param machines of its queued tests
+ * @param tests its queued tests, each kind of them once: what they are for, and the machines that may take them
  * @param builds how many builds of it are queued
  */
 export function whyStuck({
-  machines,
+  tests,
   builds,
   builders,
   storageFull,
 }: {
-  machines: readonly MachineFacts[];
+  tests: readonly Pick<WaitingFacts, 'combination' | 'machines'>[];
   builds: number;
   builders: number;
   storageFull: boolean;
 }): string | null {
-  if (machines.length === 0 && builds === 0) return null;
+  if (tests.length === 0 && builds === 0) return null;
   if (storageFull) return STORAGE_FULL;
   if (builds > 0 && builders > 0) return null;
-  const obstacles = machines.map(obstacleOf);
+  const obstacles = tests.map(obstacleOfAll);
   if (obstacles.includes(null)) return null;
   const texts = [
     ...(builds > 0 ? [NO_BUILDER] : []),
     ...obstacles.map((each) => (each === null ? '' : startText(each))),
   ];
-  return fewOf(texts, 1);
+  return fewOf([...new Set(texts)], 1);
 }
 
 const STORAGE_FULL = 'the storage is full: nothing is started until there is room (peerlab retention)';
@@ -112,8 +119,10 @@ function whyBuildWaits(facts: WaitingFacts): string {
   return facts.pausedUntil === null ? line(facts, 'a build slot') : paused(facts.pausedUntil);
 }
 
+type Obstacle = Pick<ExpectedStart, 'text' | 'lastSeenAt'>;
+
 /** Why a machine takes nothing at all without intervention; null if it does take jobs. */
-function obstacleOf({ name, agent, ...machine }: MachineFacts): Pick<ExpectedStart, 'text' | 'lastSeenAt'> | null {
+function obstacleOf({ name, agent, ...machine }: CandidateFacts): Obstacle | null {
   if (machine.desired !== 'active') {
     return { text: `${name} is ${desiredInWords(machine.desired)}; activate it to go on`, lastSeenAt: null };
   }
@@ -123,26 +132,75 @@ function obstacleOf({ name, agent, ...machine }: MachineFacts): Pick<ExpectedSta
   if (!machine.leased && !machine.reachable) {
     return { text: `${name} is offline: ${machine.problem ?? 'its agent cannot reach it'}`, lastSeenAt: null };
   }
+  if (!machine.takesPair) {
+    const text = `${name} has several pairs of devices, and its agent ${agent} or the kernel cannot choose one; update the agent and build again`;
+    return { text, lastSeenAt: null };
+  }
   return null;
 }
 
+/** Why no machine takes a test without intervention; null if one does. */
+function obstacleOfAll({ combination, machines }: Pick<WaitingFacts, 'combination' | 'machines'>): Obstacle | null {
+  const what = combination ?? 'its combination';
+  const [only, ...others] = machines;
+  if (only === undefined) return { text: `no machine that may take it has ${what} any more`, lastSeenAt: null };
+  if (others.length === 0) return obstacleOf(only);
+  const texts = machines.map(obstacleOf).filter((each) => each !== null);
+  if (texts.length < machines.length) return null;
+  return {
+    text: `no machine of ${what} can take it: ${fewOf(
+      texts.map((each) => each.text),
+      STATES_SHOWN,
+    )}`,
+    lastSeenAt: null,
+  };
+}
+
+/** Machines whose state is told of a job that any of them may take. */
+const STATES_SHOWN = 4;
+
 const isFull = ({ slots }: MachineFacts): boolean => slots !== null && slots.taken >= slots.total;
 
+/** The machines that could take it at once. */
+const freeOf = ({ machines }: WaitingFacts): CandidateFacts[] =>
+  machines.filter((machine) => obstacleOf(machine) === null && !machine.leased && !isFull(machine));
+
+const oneOf = (machines: readonly MachineFacts[]): string => {
+  const names = machines.map(({ name }) => name);
+  return names.length === 1 ? (names[0] ?? '') : `one of ${fewOf(names)}`;
+};
+
 function whyTestWaits(facts: WaitingFacts): string {
-  const { machine } = facts;
-  if (machine === null) return 'has no machine';
-  const obstacle = obstacleOf(machine);
+  const obstacle = obstacleOfAll(facts);
   if (obstacle !== null) return startText(obstacle);
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
-  if (facts.turnOf != null && !machine.leased) {
-    return `waiting for its turn: builds take turns on ${machine.name}, and ${facts.turnOf} is not built yet`;
+  const { machines, ahead } = facts;
+  const [machine] = machines;
+  const where = machines.length === 1 ? (machine?.name ?? '') : 'one machine';
+  if (facts.turnOf != null && machines.some((each) => obstacleOf(each) === null && !each.leased)) {
+    return `waiting for its turn: builds take turns on ${where}, and ${facts.turnOf} is not built yet`;
   }
-  if (facts.ahead > 0 || machine.leased) return line(facts, machine.name);
+  const free = freeOf(facts);
+  if (ahead < free.length) return `about to start on ${oneOf(free)}`;
+  if (machines.length > 1) {
+    return line(
+      facts,
+      `a machine of ${facts.combination ?? 'its combination'} (${fewOf(machines.map(stateOf), STATES_SHOWN)})`,
+    );
+  }
+  if (machine === undefined || ahead > 0 || machine.leased) return line(facts, where);
   const { name, agent, slots } = machine;
-  if (slots !== null && isFull(machine)) {
-    return `${name} is free, but its agent ${agent} runs ${slots.taken} of at most ${slots.total} tests${soon(facts)}`;
-  }
-  return `about to start on ${name}`;
+  return `${name} is free, but its agent ${agent} runs ${slots?.taken} of at most ${slots?.total} tests${soon(facts)}`;
+}
+
+/** `v-a: busy`, `v-b: drained`. */
+function stateOf(machine: CandidateFacts): string {
+  const { name, desired, agentOnline, reachable, leased, takesPair } = machine;
+  if (desired !== 'active') return `${name}: ${desiredInWords(desired)}`;
+  if (!agentOnline || (!leased && !reachable)) return `${name}: offline`;
+  if (!takesPair) return `${name}: cannot choose the pair`;
+  if (leased) return `${name}: busy`;
+  return isFull(machine) ? `${name}: its agent is busy` : `${name}: free`;
 }
 
 const paused = (until: string): string => `tries again at ${utcText(until)}`;

@@ -25,6 +25,9 @@ export class Agent {
   /** What it can build, as it said when it connected; null = nothing, or it is older than the catalogue. */
   @Column('jsonb', { nullable: true })
   catalogue: Catalogue | null;
+  /** It tells the modules of a bundle which pair to take; others test the first pair of a machine. */
+  @Column('boolean', { default: false })
+  bindsPairs: boolean;
   @Column('boolean')
   connected: boolean;
   /** Names the connection that speaks for it; an older one is closed. */
@@ -97,6 +100,7 @@ export class CombinationRow {
 
 /** A peer path of a machine, predicted from its inventory. */
 @Entity('machine_path')
+@Index('machine_path_combination', ['combination', 'ordinal', 'machine'])
 export class MachinePath {
   @ForeignKey(() => Machine, { name: 'machine_path_machine_fkey' })
   @PrimaryColumn('text', { primaryKeyConstraintName: 'machine_path_pkey' })
@@ -106,6 +110,9 @@ export class MachinePath {
   @ForeignKey(() => CombinationRow, { name: 'machine_path_combination_fkey' })
   @Column('text')
   combination: string;
+  /** Which of the machine's pairs of this combination it is, from 0. */
+  @Column('int', { default: 0 })
+  ordinal: number;
   @Column('jsonb')
   path: PeerPath;
 }

@@ -1,4 +1,4 @@
-import type { JobState, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
+import type { JobState, Labels, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { CombinationRow, Machine } from './fleet.js';
 import { Build } from './builds.js';
@@ -58,14 +58,14 @@ export class Run {
 @Entity('job')
 @Index('job_run', ['runId'])
 @Index('job_build', ['buildId', 'combination'])
-@Index('job_queued', ['kind', 'machine', 'queuedAt'], { where: `state = 'queued'` })
+@Index('job_queued', ['kind', 'combination', 'queuedAt'], { where: `state = 'queued'` })
 @Index('job_newest', ['combination', 'buildName', 'endedAt'], {
   where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
 })
 @Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
 @Index('job_machine', ['machine', 'runId'])
-@Index('job_turn', ['runId', 'machine', 'position'], { where: `round is not null and state <> 'ended'` })
+@Index('job_turn', ['runId', 'lane', 'position'], { where: `round is not null and state <> 'ended'` })
 @Index('job_open', ['combination', 'buildName'], { where: `state <> 'ended' and kind = 'test'` })
 export class Job {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_pkey' })
@@ -85,20 +85,38 @@ export class Job {
   kind: 'build' | 'test';
   @Column('text')
   state: JobState;
+  /** That runs it or ran it last; before that the one that it is for, null where any of its combination may take it. */
   @ForeignKey(() => Machine, { name: 'job_machine_fkey' })
   @Column('text', { nullable: true })
   machine: string | null;
+  /** No other machine may take it; null = any that has the combination and the labels. */
+  @ForeignKey(() => Machine, { name: 'job_only_machine_fkey' })
+  @Column('text', { nullable: true })
+  onlyMachine: string | null;
+  /** Labels that a machine must have to take it, as the run asks for them. */
+  @Column('jsonb', { default: {} })
+  labels: Labels;
   @ForeignKey(() => CombinationRow, { name: 'job_combination_fkey' })
   @Column('text', { nullable: true })
   combination: string | null;
+  /** Which of a machine's pairs of the combination it tests, from 0. */
+  @Column('int', { default: 0 })
+  pair: number;
+  /** It has suites of the run itself, which older agents cannot run. */
+  @Column('boolean', { default: false })
+  ownSuites: boolean;
+  /** Of the machine that runs it or ran it last; before that as expected. */
   @Column('jsonb', { nullable: true })
   path: PeerPath | null;
   /** What it runs; null for builds and for jobs from before this was recorded: all suites of the run. */
   @Column('text', { array: true, nullable: true })
   suites: string[] | null;
-  /** Which boot it is of a run with `repeat`, from 1; null without. Such jobs take turns on their machine. */
+  /** Which boot it is of a run with `repeat`, from 1; null without. */
   @Column('int', { nullable: true })
   round: number | null;
+  /** Boots of one lane of a run with `repeat` take turns on one machine: the one that takes the first of them. */
+  @Column('int', { nullable: true })
+  lane: number | null;
   @Column('text', { nullable: true })
   verdict: Verdict | null;
   /** Why it ended without an attempt. */

@@ -96,6 +96,7 @@ export class FakeAgent {
     const { name: agent, site, capabilities, buildSlots, testSlots, protocol, catalogue } = this.#options;
     this.send({
       type: 'hello',
+      bindsPairs: true,
       protocol,
       agent,
       site,

@@ -54,7 +54,7 @@ function Node({ node: { fn, what, role }, isLit }: { node: PcieNode; isLit: bool
       <span className="muted">
         {[pciNameText(fn), `${fn.vendor}:${fn.device}`].filter((text) => text !== '').join(' ')}
         {fn.driver !== null && ` · ${fn.driver}`}
-        {fn.link !== null && fn.link.width > 0 && ` · ${fn.link.speed} ×${fn.link.width}`}
+        {fn.link !== null && fn.link.width > 0 && ` · ${fn.link.maxSpeed ?? fn.link.speed} ×${fn.link.width}`}
         {role === 'provider' && sizes.length > 0 && ` · BAR ${bytesText(Math.max(...sizes))}`}
       </span>
     </p>

@@ -26,7 +26,7 @@ export function JobCard({ job }: { job: JobView }): ReactNode {
           ) : (
             <>
               {job.machine === null ? (
-                'Test'
+                'Any machine'
               ) : (
                 <Link to="/machines/$machine" params={{ machine: job.machine }}>
                   {job.machine}

@@ -1,5 +1,6 @@
 import {
   buildEstimateText,
+  machinesText,
   pairText,
   seriesText,
   type ExpectedStart,
@@ -86,13 +87,15 @@ function ProblemList({
 const START_ICONS: Record<ExpectedStart['when'], string> = { now: '▶', queue: '◔', build: '⚒', blocked: '○' };
 
 function Plan({ report }: { report: SubmissionReport }): ReactNode {
-  const machines = new Set(report.plan.map(({ machine }) => machine));
+  const places = new Set(report.plan.map(machinesText));
+  const isFree = report.plan.some(({ machinesTotal }) => machinesTotal > 1);
   const jobs = report.plan.reduce((sum, { boots }) => sum + boots, 0);
   return (
     <>
       <h3>
-        <span aria-hidden="true">✓</span> {jobs} {jobs === 1 ? 'job' : 'jobs'} on {machines.size}{' '}
-        {machines.size === 1 ? 'machine' : 'machines'}
+        <span aria-hidden="true">✓</span> {jobs} {jobs === 1 ? 'job' : 'jobs'} on {places.size}{' '}
+        {places.size === 1 ? 'machine' : 'machines'}
+        {isFree && ', chosen when they start'}
       </h3>
       <p className="plan-start">{startSummary(report.plan)}</p>
       {report.builds.map((build) => (
@@ -108,10 +111,11 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
       <ul className="plan">
         {report.plan.map((job, index) => (
           <li key={index}>
-            <strong>{job.build}</strong> on {job.machine} <PathChip kind={job.pathKind} />
+            <strong>{job.build}</strong> on {machinesText(job)} <PathChip kind={job.pathKind} />
             {job.boots > 1 && <span className="chip">{job.boots} boots, in turns</span>}
             <div className="muted">
-              {job.combination} · {pairText(job.pair)} · {job.suites.join(', ')}
+              {job.combination}
+              {job.machinesTotal === 1 && ` · ${pairText(job.pair)}`} · {job.suites.join(', ')}
             </div>
             <div className={`start start-${job.start.when}`}>
               <span aria-hidden="true">{START_ICONS[job.start.when]}</span> {job.start.text}

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { startSummary } from './start-summary.js';
 
 const at = (machine: string, when: ExpectedStart['when'], inMs: number | null = null) => ({
-  machine,
+  machines: [machine],
+  machinesTotal: 1,
   start: { when, inMs, text: '', lastSeenAt: null },
 });
 

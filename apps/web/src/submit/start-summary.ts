@@ -1,16 +1,16 @@
-import { aboutText, type SubmissionReport } from '@peerlab/contracts';
+import { aboutText, machinesText, type SubmissionReport } from '@peerlab/contracts';
 
-type Planned = Pick<SubmissionReport['plan'][number], 'machine' | 'start'>;
+type Planned = Pick<SubmissionReport['plan'][number], 'machines' | 'machinesTotal' | 'start'>;
 
 /** When a run would begin, in one line: `starts now on 2 machines`, `first start in about 6 min`. */
 export function startSummary(plan: readonly Planned[]): string {
   const machinesOf = (jobs: readonly Planned[]): string => {
-    const count = new Set(jobs.map(({ machine }) => machine)).size;
+    const count = new Set(jobs.map(machinesText)).size;
     return count === 1 ? '1 machine' : `${count} machines`;
   };
   const now = plan.filter(({ start }) => start.when === 'now');
   const able = plan.filter(({ start }) => start.when !== 'blocked');
-  const stuck = plan.filter(({ machine }) => able.every((job) => job.machine !== machine));
+  const stuck = plan.filter((each) => able.every((job) => machinesText(job) !== machinesText(each)));
   const rest = stuck.length === 0 ? '' : `; ${machinesOf(stuck)} cannot take it yet`;
   if (now.length > 0) return `starts now on ${machinesOf(now)}${rest}`;
   if (able.length === 0) return 'no machine can take it yet';

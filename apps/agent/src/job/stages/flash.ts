@@ -42,7 +42,10 @@ export async function flash(context: AttemptContext): Promise<string> {
     `flash: bundle ${work.bundle.sha256.slice(0, 12)}… (${formatBytes(work.bundle.sizeBytes)}) in the agent's cache, ` +
       `all digests right, ${formatSeconds(performance.now() - fetchedAt)}`,
   );
-  if (manifest.files[MODULES_FILE] !== undefined) await checkModules(join(folder, MODULES_FILE), manifest.release);
+  if (manifest.files[MODULES_FILE] !== undefined) {
+    const modules = join(folder, MODULES_FILE);
+    context.moduleBuildIds = await checkModules(modules, manifest.release, manifest.modules);
+  }
   await context.machine.disk?.markUsed();
   context.spool.updateRecord({ touched: true });
   const session = context.connection.require();

@@ -3,7 +3,7 @@ import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
 import { JobFailure } from '../failure.js';
-import { isOwn, prepareOwnSuite } from '../own-suite.js';
+import { isOwn, prepareOwnSuite, readResultsFile } from '../own-suite.js';
 import { killSuite } from '../suite-command.js';
 import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
 import { SuiteProgress } from '../suite-progress.js';
@@ -92,6 +92,10 @@ async function finishSuite(
   // What the kernel said up to here belongs to the last tests.
   await context.kernelLog.catchUp(context.connection.require(), context.signal);
   const how = end.code === null ? `was ended by ${end.signal ?? 'a signal'}` : `exited with ${end.code}`;
+  if (progress.resultsFile !== null && isOwn(suite)) {
+    const text = await readResultsFile(context, suite, progress.resultsFile);
+    if (text !== null) progress.takeFile(text);
+  }
   progress.endSuite({ code: end.code, how });
   const { running } = progress;
   if (running !== null) {

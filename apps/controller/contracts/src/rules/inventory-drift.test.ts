@@ -53,6 +53,19 @@ describe('inventoryDrift', () => {
     ]);
   });
 
+  it('a link at rest is no change; one that lost lanes or comes up slower for good is', () => {
+    const link = (speed: string, width: number, maxSpeed?: string) =>
+      machine([fn('0000:01:00.0', VRAM, { link: { speed, width, ...(maxSpeed === undefined ? {} : { maxSpeed }) } })]);
+    const full = link('32.0 GT/s PCIe', 16, '32.0 GT/s PCIe');
+    expect(inventoryDrift(full, link('2.5 GT/s PCIe', 16, '32.0 GT/s PCIe'))).toEqual([]);
+    // An agent of before read the speed of the moment alone.
+    expect(inventoryDrift(link('2.5 GT/s PCIe', 16), full)).toEqual([]);
+    expect(inventoryDrift(full, link('32.0 GT/s PCIe', 8, '32.0 GT/s PCIe'))).toMatchObject([
+      { after: '32.0 GT/s PCIe ×8' },
+    ]);
+    expect(inventoryDrift(full, link('16.0 GT/s PCIe', 16, '16.0 GT/s PCIe'))).toHaveLength(1);
+  });
+
   it('follows a card that moved, and tells new ones from those that are gone', () => {
     const before = machine([fn('0000:01:00.0', VRAM), fn('0000:02:00.0', EDU), fn('0000:03:00.0', '8086:1572')]);
     const after = machine([

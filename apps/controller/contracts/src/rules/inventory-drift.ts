@@ -69,10 +69,17 @@ function nameOf(fn: PciFunction): string {
 }
 
 function sameFunctionDrift(before: PciFunction, after: PciFunction): DriftItem[] {
+  // The speed of the moment says how busy a link is; inventories of before have no other.
+  const linkOf = ({ link }: PciFunction): string =>
+    link === null
+      ? 'none'
+      : before.link?.maxSpeed === undefined || after.link?.maxSpeed === undefined
+        ? `×${link.width}`
+        : `${link.maxSpeed ?? ''} ×${link.width}`;
   const told = (fn: PciFunction): [string, string][] => [
     ['place', fn.parents.length === 0 ? 'root bus' : fn.parents.join(' › ')],
     ['driver', fn.driver ?? 'none'],
-    ['link', fn.link === null ? 'none' : `${fn.link.speed} ×${fn.link.width}`],
+    ['link', linkOf(fn)],
     ['ACS control', fn.acsControl === null ? 'none' : `0x${fn.acsControl.toString(16)}`],
     ['IOMMU group', fn.iommuGroup ?? 'none'],
     ['NUMA node', fn.numaNode === null ? 'none' : String(fn.numaNode)],

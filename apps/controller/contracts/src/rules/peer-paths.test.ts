@@ -140,6 +140,55 @@ describe('predictPath on every topology', () => {
   });
 });
 
+/** Servers with several root buses, one for each root port or stack of a socket. */
+describe('host bridges', () => {
+  const gpu = (address: string, port: string) => fn(address, '10de:2330', [port], null, '030200');
+  const nic = (address: string, port: string) => fn(address, '15b3:1021', [port], null, '020700');
+  const port = (address: string, ids: string, pcieType: PciFunction['pcieType'] = 'root-port') => ({
+    ...fn(address, ids, []),
+    pcieType,
+  });
+  const kindOf = (functions: PciFunction[]) => {
+    const [path] = peerPaths({ ...machine('intel', []), functions });
+    return { kind: path?.kind, reason: path?.reason };
+  };
+  const pair = [gpu('0000:18:00.0', '0000:17:01.0'), nic('0000:3b:00.0', '0000:3a:01.0')];
+
+  it('are those of the root buses of the two ends, not the first one of the machine', () => {
+    const first = fn('0000:00:00.0', '8086:2020', [], null, '060000');
+    expect(kindOf([first, port('0000:17:01.0', '8086:ffff'), port('0000:3a:01.0', '8086:2030'), ...pair])).toEqual({
+      kind: 'NOT_SUPPORTED',
+      reason: "no common bridge; host bridges 8086:ffff and 8086:2030 are not on the kernel's list",
+    });
+    expect(kindOf([first, port('0000:17:01.0', '8086:2031'), port('0000:3a:01.0', '8086:2030'), ...pair]).kind).toBe(
+      'THRU_HOST_BRIDGE',
+    );
+  });
+
+  it.each(['8086:0b25', '8086:4940', '1ae0:abcd', '10de:2f95'])('%s as the first device is on the list', (ids) => {
+    const [vendor = ''] = ids.split(':');
+    const first = (bus: string) => fn(`0000:${bus}:00.0`, ids, [], null, vendor === '8086' ? '088000' : '060400');
+    const ports = [port('0000:17:01.0', '8086:1'), port('0000:3a:01.0', '8086:1')];
+    expect(kindOf([first('17'), first('3a'), ...ports, ...pair]).kind).toBe('THRU_HOST_BRIDGE');
+  });
+
+  it('of a Xeon E5 route below one host bridge only', () => {
+    const sameBus = [gpu('0000:18:00.0', '0000:17:01.0'), nic('0000:3b:00.0', '0000:17:02.0')];
+    const ports = [port('0000:17:01.0', '8086:3c00'), port('0000:17:02.0', '8086:3c02')];
+    expect(kindOf([...ports, ...sameBus]).kind).toBe('THRU_HOST_BRIDGE');
+    expect(kindOf([port('0000:17:01.0', '8086:3c00'), port('0000:3a:01.0', '8086:3c00'), ...pair])).toEqual({
+      kind: 'NOT_SUPPORTED',
+      reason:
+        "no common bridge; host bridges 8086:3c00 and 8086:3c00 are on the kernel's list for one host bridge only",
+    });
+  });
+
+  it('a first device that is neither 00.0 nor a root port stands for none', () => {
+    const odd = [port('0000:17:01.0', '8086:2030', 'endpoint'), port('0000:3a:01.0', '8086:2030'), ...pair];
+    expect(kindOf(odd).reason).toContain('host bridges unknown and 8086:2030');
+  });
+});
+
 describe('combination', () => {
   it('does not depend on bus numbers', () => {
     const moved = rootPorts.map((f) => ({

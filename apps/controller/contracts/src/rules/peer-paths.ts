@@ -5,21 +5,28 @@ import type { PeerPath } from '../schema/paths.js';
 /** ACS request redirect, completion redirect and egress control send peer traffic up to the root. */
 const ACS_REDIRECT_BITS = 0x04 | 0x08 | 0x20;
 
+interface TrustedBridge {
+  /** Only between devices below one host bridge. */
+  sameOnly: boolean;
+}
+
+const trusted = (vendor: string, devices: string, sameOnly = false): [string, TrustedBridge][] =>
+  devices.split(' ').map((device) => [`${vendor}:${device}`, { sameOnly }]);
+
 /**
- * Root complexes the kernel trusts to route between root ports (pci_p2pdma_whitelist of Linux 7.3),
- * by the ids of the first device on the root bus.
+ * Host bridges that the kernel trusts to route between root ports: pci_p2pdma_whitelist of Linux 7.3.4, by the ids of
+ * the device that stands for the host bridge. `*` = any device of that vendor.
  */
-const TRUSTED_HOST_BRIDGES = new Set([
-  '8086:3c00',
-  '8086:3c01',
-  '8086:2f00',
-  '8086:2f01',
-  '8086:2020',
-  '8086:2030',
-  '8086:2031',
-  '8086:2032',
-  '8086:2033',
-  '8086:09a2',
+const TRUSTED_HOST_BRIDGES: ReadonlyMap<string, TrustedBridge> = new Map([
+  // Xeon E5 and Core i7; Xeon E7 v3 and E5 v3.
+  ...trusted('8086', '3c00 3c01 2f00 2f01', true),
+  // Skylake-E and later.
+  ...trusted('8086', '2030 2031 2032 2033 2020 09a2'),
+  // Sapphire Rapids and later: DSA, IAX and QAT are the first devices of their root buses.
+  ...trusted('8086', '0b25 0cfe 11fb 1212 1216 4940 4942 4944 4946 4948'),
+  // SoCs of Google; CPUs of NVIDIA.
+  ...trusted('1ae0', '*'),
+  ...trusted('10de', '2f95 2f96 2f97 2f98'),
 ]);
 
 /**
@@ -36,17 +43,43 @@ type Prediction = Pick<PeerPath, 'kind' | 'distance' | 'reason'>;
 interface Surroundings {
   byAddress: ReadonlyMap<string, PciFunction>;
   cpu: Inventory['cpu'];
-  /** Ids of the first device on the root bus. */
-  hostBridge: string;
+  /** Ids of the device that stands for a host bridge, by its root bus; null where the kernel takes none. */
+  hostBridges: ReadonlyMap<string, string | null>;
 }
 
+/** Domain and bus of an address. */
+const busOf = (address: string): string => address.slice(0, address.lastIndexOf(':'));
+
+/** The root bus that a function is below. */
+const rootBusOf = (fn: PciFunction): string => busOf(fn.parents[0] ?? fn.address);
+
 function surroundingsOf({ functions, cpu }: Inventory): Surroundings {
-  const root = functions.find((fn) => fn.address.endsWith(':00:00.0'));
+  const first = new Map<string, PciFunction>();
+  for (const fn of functions) {
+    if (fn.parents.length > 0) continue;
+    const bus = busOf(fn.address);
+    const known = first.get(bus);
+    if (known === undefined || fn.address < known.address) first.set(bus, fn);
+  }
   return {
     byAddress: new Map(functions.map((fn) => [fn.address, fn])),
     cpu,
-    hostBridge: root === undefined ? 'unknown' : `${root.vendor}:${root.device}`,
+    hostBridges: new Map([...first].map(([bus, fn]) => [bus, hostBridgeIds(fn)])),
   };
+}
+
+/**
+ * As pci_host_bridge_dev() does: the first device of a root bus counts when it is 00.0 or a root port. An inventory of an
+ * older agent does not say what is a root port; bridges of a root bus are.
+ */
+function hostBridgeIds(fn: PciFunction): string | null {
+  const isRootPort = fn.pcieType === undefined ? fn.class.startsWith('0604') : fn.pcieType === 'root-port';
+  return fn.address.endsWith(':00.0') || isRootPort ? `${fn.vendor}:${fn.device}` : null;
+}
+
+function trustOf(ids: string | null): TrustedBridge | undefined {
+  if (ids === null) return undefined;
+  return TRUSTED_HOST_BRIDGES.get(ids) ?? TRUSTED_HOST_BRIDGES.get(`${ids.slice(0, 4)}:*`);
 }
 
 function predict(surroundings: Surroundings, provider: PciFunction, client: PciFunction): Prediction {
@@ -70,23 +103,37 @@ function predict(surroundings: Surroundings, provider: PciFunction, client: PciF
     if (redirecting === undefined) {
       return { kind: 'BUS_ADDR', distance, reason: `both below bridge ${common}` };
     }
-    return throughHostBridge(surroundings, distance, `ACS redirect at ${redirecting}`);
+    return throughHostBridge(surroundings, [provider, client], distance, `ACS redirect at ${redirecting}`);
   }
-  return throughHostBridge(surroundings, up.length + clientUp.length + 2, 'no common bridge');
+  return throughHostBridge(surroundings, [provider, client], up.length + clientUp.length + 2, 'no common bridge');
 }
 
+/** host_bridge_whitelist(): both ends below one host bridge that is on the list, or below two that may route to each other. */
 function throughHostBridge(
-  { cpu: { vendor, family }, hostBridge: ids }: Surroundings,
+  { cpu: { vendor, family }, hostBridges }: Surroundings,
+  ends: readonly [PciFunction, PciFunction],
   distance: number,
   why: string,
 ): Prediction {
   if (vendor === 'AuthenticAMD' && family >= 0x17) {
     return { kind: 'THRU_HOST_BRIDGE', distance, reason: `${why}; AMD family ${family} routes between root ports` };
   }
-  if (TRUSTED_HOST_BRIDGES.has(ids)) {
-    return { kind: 'THRU_HOST_BRIDGE', distance, reason: `${why}; host bridge ${ids} is on the kernel's list` };
+  const buses = [...new Set(ends.map(rootBusOf))];
+  const bridges = buses.map((bus) => hostBridges.get(bus) ?? null);
+  const named = bridges.map((ids) => ids ?? 'unknown').join(' and ');
+  const words = buses.length === 1 ? `host bridge ${named} is` : `host bridges ${named} are`;
+  const trust = bridges.map(trustOf);
+  if (trust.some((bridge) => bridge === undefined)) {
+    return { kind: 'NOT_SUPPORTED', distance: null, reason: `${why}; ${words} not on the kernel's list` };
   }
-  return { kind: 'NOT_SUPPORTED', distance: null, reason: `${why}; host bridge ${ids} is not on the kernel's list` };
+  if (buses.length > 1 && trust.some((bridge) => bridge?.sameOnly === true)) {
+    return {
+      kind: 'NOT_SUPPORTED',
+      distance: null,
+      reason: `${why}; ${words} on the kernel's list for one host bridge only`,
+    };
+  }
+  return { kind: 'THRU_HOST_BRIDGE', distance, reason: `${why}; ${words} on the kernel's list` };
 }
 
 /**

@@ -17,6 +17,6 @@ it('names the devices where a machine has several pairs, and nowhere else', () =
     'v-mixed (0000:05:00.0 → 0000:04:00.0)',
     'v-switch',
     'v-switch',
-    '?',
+    'any machine',
   ]);
 });

@@ -15,7 +15,7 @@ export function placeNames(places: readonly TestedPlace[]): string[] {
     pairs.set(machine, known.add(pairText(pair)));
   }
   return places.map(({ machine, pair }) => {
-    const name = machine ?? '?';
+    const name = machine ?? 'any machine';
     return pair === null || (pairs.get(machine)?.size ?? 0) < 2 ? name : `${name} (${pairText(pair)})`;
   });
 }

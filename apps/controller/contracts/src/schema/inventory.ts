@@ -7,6 +7,8 @@ export const INVENTORY_WORD_MAX = 256;
 export const PARENTS_MAX = 256;
 /** Functions of one machine. */
 export const FUNCTIONS_MAX = 4096;
+/** RDMA devices of one function. */
+export const RDMA_DEVICES_MAX = 16;
 /** Longest kernel command line, in characters: no architecture of Linux takes more than 4096. */
 export const COMMAND_LINE_MAX = 8192;
 
@@ -32,13 +34,22 @@ export const PciFunction = z.object({
   revision: z.string().regex(/^[0-9a-f]{2}$/),
   parents: z.array(PciAddress).max(PARENTS_MAX),
   driver: Word.nullable(),
-  link: z.object({ speed: Word, width: z.number().int().nonnegative() }).nullable(),
+  /** `speed` is that of the moment: a link at rest runs at 2.5 GT/s. `maxSpeed`: absent from agents that do not read it. */
+  link: z.object({ speed: Word, width: z.number().int().nonnegative(), maxSpeed: Word.optional() }).nullable(),
   numaNode: z.number().int().nullable(),
   /** ACS control register (PCIe r6 7.7.11.3), null without the capability. */
   acsControl: z.number().int().nonnegative().nullable(),
   iommuGroup: Word.nullable(),
   /** What pci.ids calls it, where the agent has that list: for people, and never part of an identity. */
   names: z.object({ vendor: Word, device: Word.nullable() }).optional(),
+  /** Kind of PCIe device (PCIe r6 7.5.3.2); null = conventional PCI. Absent from agents that do not read it. */
+  pcieType: z.enum(['endpoint', 'root-port', 'upstream', 'downstream', 'other']).nullable().optional(),
+  /** Names of its RDMA devices. Absent from agents that do not read them. */
+  rdmaDevices: z.array(Word).max(RDMA_DEVICES_MAX).optional(),
+  /** The physical function of a virtual one. */
+  physicalFunction: PciAddress.optional(),
+  /** The agent reaches the machine through it. */
+  management: z.boolean().optional(),
   /** Sizes in bytes by BAR index 0–5; 0 = not implemented. */
   barSizesBytes: z.array(z.number().nonnegative()).max(6),
 });

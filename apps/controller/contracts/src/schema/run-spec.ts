@@ -52,6 +52,15 @@ export const MachineSelection = z.strictObject({
 });
 export type MachineSelection = z.infer<typeof MachineSelection>;
 
+/** Where a run tests. */
+export const RunMachines = MachineSelection.extend({
+  each: z
+    .boolean()
+    .optional()
+    .describe('test every selected machine, also those of one combination; so does a run that names machines'),
+});
+export type RunMachines = z.infer<typeof RunMachines>;
+
 /** Suites of one run, each variant counted. */
 export const RUN_SUITES_MAX = 64;
 
@@ -145,7 +154,7 @@ const FIELDS = {
     .record(SuiteName, MachineSelection)
     .optional()
     .describe('suites that run only on those of the run’s machines that also match here'),
-  machines: MachineSelection.default({}).describe('where to run; all conditions must hold, none = every machine'),
+  machines: RunMachines.default({}).describe('where to run; all conditions must hold, none = every machine'),
   pairs: z
     .enum(['distinct', 'all'])
     .optional()
@@ -281,17 +290,27 @@ export function suitesFor(
   machine: SelectableMachine,
 ): string[] {
   if (whyNotSelected(build.machines ?? {}, machine) !== null) return [];
-  const own = new Map(spec.ownSuites?.map((suite) => [suite.name, suite]));
-  return spec.suites.filter((suite) => {
-    const definition = own.get(suiteOfVariant(suite));
-    if (definition !== undefined && machine.runsOwnSuites === false) return false;
-    const selections = [
-      spec.suiteMachines?.[suite] ?? spec.suiteMachines?.[suiteOfVariant(suite)] ?? {},
-      definition?.needs?.labels === undefined ? {} : { labels: definition.needs.labels },
-    ];
-    return (
+  return spec.suites.filter(
+    (suite) =>
+      (machine.runsOwnSuites !== false || ownSuiteOf(spec, suite) === undefined) &&
       (build.suites === undefined || named(build.suites, suite)) &&
-      selections.every((selection) => whyNotSelected(selection, machine) === null)
-    );
-  });
+      selectionsOfSuite(spec, suite).every((selection) => whyNotSelected(selection, machine) === null),
+  );
+}
+
+/** What a run says of the machines of a suite, and what the suite itself needs; all of it must hold. */
+export function selectionsOfSuite(
+  spec: Pick<RunSpec, 'suiteMachines' | 'ownSuites'>,
+  suite: string,
+): MachineSelection[] {
+  const labels = ownSuiteOf(spec, suite)?.needs?.labels;
+  return [
+    spec.suiteMachines?.[suite] ?? spec.suiteMachines?.[suiteOfVariant(suite)] ?? {},
+    labels === undefined ? {} : { labels },
+  ];
+}
+
+/** The definition of a suite that no bundle has; undefined for others. */
+export function ownSuiteOf({ ownSuites }: Pick<RunSpec, 'ownSuites'>, suite: string): SuiteDefinition | undefined {
+  return ownSuites?.find(({ name }) => name === suiteOfVariant(suite));
 }

@@ -86,6 +86,7 @@ export const JobView = z.object({
   buildId: z.uuid(),
   state: JobState,
   verdict: Verdict.nullable(),
+  /** That runs it or ran it; null for builds, and while any machine of the combination may take it. */
   machine: Name.nullable(),
   combination: Combination.nullable(),
   /** The devices that it tests; null for builds. */

@@ -30,6 +30,22 @@ export function seriesText({ patches, subjects }: Pick<CheckedSeries, 'patches' 
   return `${count}: ${named.join('; ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
+/** Machines that a dry run names of those that may take a job. */
+export const PLAN_MACHINES_MAX = 20;
+
+/** `v-switch`, or `any of v-a, v-b`, of the machines that may take a planned job. */
+export function machinesText({
+  machines,
+  machinesTotal,
+}: {
+  machines: readonly string[];
+  machinesTotal: number;
+}): string {
+  const more = machinesTotal - machines.length;
+  if (machinesTotal === 1) return machines[0] ?? '';
+  return `any of ${machines.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** Answer to a dry run of a submission. */
 export const SubmissionReport = z.object({
   ok: z.boolean(),
@@ -38,12 +54,15 @@ export const SubmissionReport = z.object({
   plan: z.array(
     z.object({
       build: Name,
-      machine: Name,
+      /** Machines that may take it, by name: the first PLAN_MACHINES_MAX of them. */
+      machines: z.array(Name).max(PLAN_MACHINES_MAX),
+      machinesTotal: z.number().int().nonnegative(),
       combination: z.string(),
       pathKind: PathKind,
+      /** The devices that it tests on the first of the machines. */
       pair: DevicePair,
       suites: z.array(SuiteName),
-      /** How often it is booted, in turns with the other builds. */
+      /** How often it is booted, in turns with the other builds, on one machine. */
       boots: z.number().int().positive(),
       start: ExpectedStart,
     }),

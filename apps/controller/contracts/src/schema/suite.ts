@@ -16,7 +16,18 @@ const WORDS_MAX = 64;
 const WORD_MAX = 1000;
 
 /** How the output of a suite is read. */
-export const Dialect = z.enum(['exit-code', 'ktap']);
+export const Dialect = z.enum([
+  'exit-code',
+  'ktap',
+  'pytest',
+  'unittest',
+  'gtest',
+  'junit',
+  'fio',
+  'nccl-tests',
+  'nvbandwidth',
+  'gdrcopy',
+]);
 export type Dialect = z.infer<typeof Dialect>;
 
 const PLAIN = 'use printable characters';

@@ -218,6 +218,8 @@ export const FromAgent = z.discriminatedUnion('type', [
     buildSlots: z.number().int().nonnegative(),
     /** Concurrent test jobs it takes on; null = as many as it has machines. */
     testSlots: z.number().int().positive().nullable().default(null),
+    /** It tells the modules of a bundle which provider and client to take. Older agents test the first pair of a machine. */
+    bindsPairs: z.boolean().optional(),
     /** What it can build. Agents that build nothing, and older ones, do not say. */
     catalogue: Catalogue.optional(),
   }),

@@ -71,7 +71,7 @@ describe('keys', () => {
 
   it('of maps within, also when what follows is given', () => {
     expect(at('timeouts:\n  ▮\n  bootSeconds: 20\n').labels).toEqual(['attemptSeconds']);
-    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels', 'combinations']);
+    expect(at('machines: {paths: [BUS_ADDR], ▮}').labels).toEqual(['names', 'labels', 'combinations', 'each']);
     expect(at('suites: [kunit]\nsuiteMachines:\n  ▮').labels).toEqual(['kunit']);
     expect(at('suiteMachines:\n  kunit:\n    na▮').labels).toEqual(['names', 'labels', 'paths', 'combinations']);
     expect(at('machines:\n  labels:\n    ▮').labels).toEqual(['lab']);

@@ -1,3 +1,5 @@
+import { readConsolePrefix } from '../console-prefix.js';
+
 /**
  * Characters of a line that are looked at. A record of printk has at most 2048; a console that lost line ends
  * may put several into one line.
@@ -17,41 +19,29 @@ export interface ConsoleLine {
   unsure: boolean;
 }
 
-/** syslog's and journald's prefixes, short and ISO 8601, with the name of the host. */
-const SYSLOG =
-  /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.,\d]{0,8}[+\-:\dZ]{0,6}) [^ ]{1,64} kernel(?:\[\d{1,10}\])?: /;
-/** A record of /dev/kmsg: level, number, microseconds and flags, maybe with the caller. */
-const KMSG = /^\d{1,9},\d{1,15},\d{1,15},[-c+][^;]{0,64};/;
-const KMSG_CALLER = /,caller=([CT]\d{1,10})/;
-/**
- * What a serial console prints: a lost-messages note or a login prompt may stand in the same line, then the level
- * (`<6>`), the time in seconds, or the clock's of `dmesg -T`, and the caller.
- */
-const PRINTK =
-  /^(?:\*\* \d{1,9} printk messages dropped \*\* )?(?:[^[]{0,200} login: )?(?:<\d{1,3}>)?\[(?: {0,12}\d{1,10}\.\d{1,9}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\](?:\[ {0,9}([CT]\d{1,10})\])? /;
 /** A program wrote to the same console without ending its line. Only a caller makes it sure that this is printk's. */
 const PRINTED_BEHIND = /\[ {0,12}\d{1,10}\.\d{1,9}\]\[ {0,9}([CT]\d{1,10})\] /;
-const LEVEL = /^<\d{1,3}>/;
 
 /** Splits a line of a kernel's console, of dmesg or of a journal. Looks at its first ALARM_LINE_MAX characters. */
 export function parseConsoleLine(raw: string): ConsoleLine {
   let line = raw.length > ALARM_LINE_MAX ? raw.slice(0, ALARM_LINE_MAX) : raw;
   if (line.endsWith('\r')) line = line.slice(0, -1);
+  const prefix = readConsolePrefix(line);
+  // What another program logs is no message of the kernel, whatever it quotes.
+  const isKernel = prefix.program === null || prefix.program === 'kernel';
   let context = '';
-  const recorded = KMSG.exec(line) ?? SYSLOG.exec(line);
-  if (recorded !== null) {
-    context = KMSG_CALLER.exec(recorded[0])?.[1] ?? 'console';
-    line = line.slice(recorded[0].length);
+  if (isKernel) {
+    if (prefix.isRecord || prefix.hasTime || prefix.program !== null) context = prefix.caller ?? 'console';
+    line = line.slice(prefix.length);
   }
-  const printed = PRINTK.exec(line) ?? PRINTED_BEHIND.exec(line);
-  if (printed !== null) {
-    context = printed[1] ?? (context === '' ? 'console' : context);
-    line = line.slice(printed.index + printed[0].length);
+  if (!isKernel || !prefix.hasTime) {
+    const behind = PRINTED_BEHIND.exec(line);
+    if (behind !== null) {
+      context = behind[1] ?? context;
+      line = line.slice(behind.index + behind[0].length);
+    }
   }
-  if (context === '') {
-    const level = LEVEL.exec(line);
-    return { context, text: level === null ? line : line.slice(level[0].length), unsure: false };
-  }
+  if (context === '') return { context, text: line, unsure: false };
   return withoutDoubt(context, line);
 }
 

@@ -24,6 +24,9 @@ export interface DialectEnd {
  * proportion to a line, keep a bounded state, and never throw. Output that ends too early gives no pass.
  */
 export interface DialectReader {
+  /** A file in the suite's folder that has the results; its text is given to `file` before the end. */
+  readonly resultsFile?: string;
+  file?(text: string): void;
   line(text: string): DialectEvent[];
   end(exit: SuiteExit): DialectEnd;
 }

@@ -155,3 +155,29 @@ it('tells a diagnostic line from other text', () => {
   expect(parseDiagnostic('# expected 3, got 4')).toBe('expected 3, got 4');
   for (const line of ['#no blank', ' # indented', 'ok 1 # SKIP', '']) expect(parseDiagnostic(line)).toBeNull();
 });
+
+it('reads a metric that is no JSON', () => {
+  const metric = (line: string) => {
+    const event = parseKtapLine(line);
+    return event?.type === 'metric' ? event.metric : event?.type;
+  };
+  expect(metric('# metric bandwidth 12.5 GB/s better=higher')).toEqual({
+    name: 'bandwidth',
+    unit: 'GB/s',
+    better: 'higher',
+    samples: [12.5],
+    params: {},
+  });
+  expect(metric('# metric  latency\t3e-6   s')).toMatchObject({ unit: 's', better: 'lower', samples: [3e-6] });
+  for (const line of [
+    'bandwidth',
+    'bandwidth fast GB/s',
+    'a 1 b better=faster',
+    'a 1 b better=lower c',
+    'a NaN b',
+    'a  ',
+  ]) {
+    expect(metric(`# metric ${line}`)).toBe('malformed');
+  }
+  expect(metric('# metrics are below')).toBeUndefined();
+});

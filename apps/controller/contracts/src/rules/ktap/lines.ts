@@ -56,6 +56,7 @@ export function parseKtapLine(raw: string): KtapEvent | null {
       ? fromJson(line.slice(9), Proof, (proof) => ({ type: 'proof', proof }))
       : fromJson(line.slice(10), Metric, (metric) => ({ type: 'metric', metric }));
   }
+  if (line.startsWith('# metric ')) return parseShortMetric(line);
   if (line.startsWith('@oracle ')) return parseOracle(line);
   const text = line.slice(prefixLength(line));
   const indent = indentOf(text);
@@ -83,6 +84,15 @@ export function indentOf(text: string): number {
 /** The text of a diagnostic line of KTAP, `# TEXT`; null for any other line. The farm's own diagnostics are such lines too. */
 export function parseDiagnostic(line: string): string | null {
   return line.startsWith('# ') ? line.slice(2) : null;
+}
+
+/** `# metric NAME VALUE UNIT [better=higher]`, for programs that write no JSON; without a word lower is better. */
+function parseShortMetric(line: string): KtapEvent {
+  const [name, value, unit, last = 'better=lower', ...more] = line.slice(9).trim().split(/\s+/, 6);
+  const number = Number(value);
+  const metric = Metric.safeParse({ name, unit, better: last.replace(/^better=/, ''), samples: [number] });
+  if (metric.success && value !== undefined && more.length === 0) return { type: 'metric', metric: metric.data };
+  return malformed(`expected "# metric NAME VALUE UNIT [better=higher]": ${line}`);
 }
 
 function parseOracle(line: string): KtapEvent {

@@ -1,25 +1,14 @@
-/**
- * What consoles and logs put before a line of KTAP: the date and program of syslog or the journal, the level `<6>` of
- * printk and of systemd, the time `[    1.234567]` with its caller `[    T1]`, and the program of a console line.
- * Each part has one way to match and a maximum, so that a line costs its length once.
- */
-const SYSLOG =
-  /(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,32}) \S{1,64} [\w.@/-]{1,64}(?:\[\d{1,10}\])?: /y;
-const LEVEL = /<\d{1,3}>/y;
-const TIME = /\[ {0,12}\d{1,12}\.\d{1,9}\](?:\[ {0,12}[TC]\d{1,10}\])? ?/y;
+import { readConsolePrefix } from '../console-prefix.js';
+
+/** The program that prints to a console, as systemd names it. */
 const PROGRAM = /[a-zA-Z][\w.@-]{0,63}\[\d{1,10}\]: /y;
 
-/** Characters of the prefix of a line; 0 when it has none. One blank after the time belongs to it, indentation does not. */
+/** Characters of what stands before a line of KTAP: the prefix of its console or log, and the program of a console line. */
 export function prefixLength(line: string): number {
-  let at = after(SYSLOG, line, 0);
-  at = after(LEVEL, line, at);
-  at = after(TIME, line, at);
-  return at === 0 ? 0 : after(PROGRAM, line, at);
-}
-
-function after(part: RegExp, line: string, at: number): number {
-  part.lastIndex = at;
-  return part.test(line) ? part.lastIndex : at;
+  const { length } = readConsolePrefix(line);
+  if (length === 0) return 0;
+  PROGRAM.lastIndex = length;
+  return PROGRAM.test(line) ? PROGRAM.lastIndex : length;
 }
 
 /**

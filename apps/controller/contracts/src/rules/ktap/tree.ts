@@ -90,10 +90,10 @@ export function addTotals(to: KtapTotals, from: KtapTotals): void {
 /** Statuses that the kernel's parser calls a failure. */
 export const isFailed = (status: KtapStatus): boolean =>
   status === 'fail' || status === 'timeout' || status === 'error' || isExpected(status);
-/** Failed as it says it would. */
 /** Whether results as a whole are as they should be. Nothing at all is not. */
 export const isAsItShouldBe = (status: KtapStatus): boolean => status === 'pass' || status === 'skip';
 
+/** Failed as it says it would. */
 export const isExpected = (status: KtapStatus): boolean => status === 'xfail' || status === 'todo';
 
 export function addStatus(to: KtapTotals, status: KtapStatus): void {

@@ -1,0 +1,53 @@
+/**
+ * What consoles, logs and dmesg put before a line: a record of /dev/kmsg, or date, host and program of syslog and the
+ * journal; the level `<6>` of printk and of systemd; the time `[    1.234567]` with its caller `[    T1]`. Each part has one
+ * way to match and a maximum, so that a line costs its length once.
+ */
+export interface ConsolePrefix {
+  /** Characters; 0 when there is none. One blank after the time belongs to it, indentation does not. */
+  length: number;
+  /** The program that syslog or the journal names. */
+  program: string | null;
+  /** Whether it is that of a record of /dev/kmsg. */
+  isRecord: boolean;
+  /** Whether it has printk's time. */
+  hasTime: boolean;
+  /** Who printed it, where printk says so: `T412` a task, `C1` a CPU in an interrupt. */
+  caller: string | null;
+}
+
+const SYSLOG =
+  /(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,32}) \S{1,64} ([\w.@/-]{1,64})(?:\[\d{1,10}\])?: /y;
+/** Level, number, microseconds and flags, maybe with the caller. */
+const KMSG = /\d{1,9},\d{1,15},\d{1,15},[-c+][^;]{0,64};/y;
+const KMSG_CALLER = /,caller=([CT]\d{1,10})/;
+/** What may stand before the time in the same line of a serial console: a note of lost messages, a login prompt. */
+const INTERRUPTED = /(?:\*\* \d{1,9} printk messages dropped \*\* )?(?:[^[]{0,200} login: )?/y;
+const LEVEL = /<\d{1,3}>/y;
+/** Seconds, or the clock of `dmesg -T`; then the caller. */
+const TIME =
+  /\[(?: {0,12}\d{1,12}\.\d{1,9}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\](?:\[ {0,12}([CT]\d{1,10})\])? ?/y;
+
+/** The prefix of a line. Pure. */
+export function readConsolePrefix(line: string): ConsolePrefix {
+  const record = matchAt(KMSG, line, 0);
+  const logged = record === null ? matchAt(SYSLOG, line, 0) : null;
+  const from = (record ?? logged)?.[0].length ?? 0;
+  const time = timeAt(line, from) ?? timeAt(line, from + (matchAt(INTERRUPTED, line, from)?.[0].length ?? 0));
+  return {
+    length: time === null ? afterLevel(line, from) : time.index + time[0].length,
+    program: logged?.[1] ?? null,
+    isRecord: record !== null,
+    hasTime: time !== null,
+    caller: time?.[1] ?? (record === null ? null : (KMSG_CALLER.exec(record[0])?.[1] ?? null)),
+  };
+}
+
+function matchAt(part: RegExp, line: string, at: number): RegExpExecArray | null {
+  part.lastIndex = at;
+  return part.exec(line);
+}
+
+const timeAt = (line: string, at: number): RegExpExecArray | null => matchAt(TIME, line, afterLevel(line, at));
+
+const afterLevel = (line: string, at: number): number => at + (matchAt(LEVEL, line, at)?.[0].length ?? 0);

@@ -1,0 +1,81 @@
+import type { Labels } from '@peerlab/contracts';
+import { json, text } from '../platform/database/row-shape.js';
+import type { Queries } from '../platform/database/sql.js';
+import { MACHINE_FACTS } from './waiting-facts.js';
+import type { CandidateFacts } from './waiting.js';
+
+/** What a job asks of its machine; all of it must hold. */
+export interface MachineWish {
+  combination: string;
+  /** Which of the machine's pairs of the combination is tested, from 0. */
+  pair: number;
+  /** No other machine will do; null = any. */
+  onlyMachine: string | null;
+  labels: Labels;
+  /** Its suites are partly the run's own, which older agents cannot run. */
+  ownSuites: boolean;
+}
+
+/** SQL condition: the machine `m` with its path `p` is what the job (an alias with these columns) asks for. */
+export const fitsWish = (job: string): string => `p.machine = m.name and p.combination = ${job}.combination
+  and p.ordinal = ${job}.pair and (${job}.only_machine is null or ${job}.only_machine = m.name) and m.labels @> ${job}.labels
+  and (not ${job}.own_suites or exists (select 1 from agent o where o.name = m.agent and o.catalogue is not null))`;
+
+/**
+ * SQL: the machine that the boots of a job's lane stay on, because one of them has run there; null when any may take it.
+ * A boot that ended as trouble of the lab says nothing that could be compared.
+ */
+export const laneMachine = (job: string): string => `(
+  select e.machine from job e where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and e.machine is not null
+    and (e.state = 'running' or e.state = 'ended' and e.verdict not in ('infra', 'canceled')) limit 1)`;
+
+/** SQL: what a test asks of its machine, as MachineWish; null for builds. */
+export const wishColumn = (job: string): string =>
+  `case when ${job}.combination is not null then jsonb_build_object('combination', ${job}.combination, 'pair', ${job}.pair,
+     'onlyMachine', coalesce(${job}.only_machine, ${laneMachine(job)}), 'labels', ${job}.labels,
+     'ownSuites', ${job}.own_suites) end`;
+
+/** SQL condition: the two jobs, neither with a machine yet, want the same machine, or may have to. Nearly: labels are not looked at. */
+export const competes = (a: string, b: string): string => `(${a}.only_machine is not distinct from ${b}.only_machine
+  and (${a}.only_machine is not null or ${a}.combination is not distinct from ${b}.combination)
+  or ${a}.combination = ${b}.combination and (${a}.only_machine is null or ${b}.only_machine is null))`;
+
+/** Names a wish: those of equal jobs are equal. */
+export const wishKey = ({ combination, pair, onlyMachine, labels, ownSuites }: MachineWish): string =>
+  JSON.stringify([
+    combination,
+    pair,
+    onlyMachine,
+    ownSuites,
+    Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+
+/** The machines that meet each wish, by name, with what decides whether they take a job now; by the wish's key. */
+export async function readCandidates(
+  sql: Queries,
+  wishes: readonly MachineWish[],
+): Promise<Map<string, CandidateFacts[]>> {
+  const distinct = new Map(wishes.map((wish) => [wishKey(wish), wish]));
+  if (distinct.size === 0) return new Map();
+  const rows = await sql.rows(
+    { key: text, machines: json<CandidateFacts[]>() },
+    `select w.key, coalesce(f.machines, '[]') as machines
+     from jsonb_to_recordset($1) as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean)
+       left join lateral (
+         select jsonb_agg(${MACHINE_FACTS} || jsonb_build_object('takesPair', p.position = 0 or a.binds_pairs)
+                  order by m.name) as machines
+         from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
+         where ${fitsWish('w')}) f on true`,
+    [
+      JSON.stringify(
+        [...distinct].map(([key, { onlyMachine, ownSuites, ...wish }]) => ({
+          key,
+          only_machine: onlyMachine,
+          own_suites: ownSuites,
+          ...wish,
+        })),
+      ),
+    ],
+  );
+  return new Map(rows.map(({ key, machines }) => [key, machines]));
+}
