@@ -13,7 +13,7 @@
 #include "chosen.h"
 #include "client.h"
 
-#define MAX_MAP_BYTES	SZ_1G
+#define MAX_MAP_BYTES	(5ull * SZ_1G)
 #define MAX_DMA_BYTES	SZ_64K
 
 static DEFINE_IDA(client_ids);

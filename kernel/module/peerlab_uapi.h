@@ -173,6 +173,13 @@ struct peerlab_snapshot {
 /* Hand the own page at this address to hmm_dma_map_pfn(): must be -EIO. */
 #define PEERLAB_PROVIDER_MAP_OWN	_IOW('V', 9, __u64)
 
+/*
+ * Claim that the bus sees the BAR so many bytes from where it does, as behind a
+ * bridge that translates; 0 is the truth.  Addresses of mappings that are made
+ * afterwards are wrong on purpose: no DMA.
+ */
+#define PEERLAB_PROVIDER_BUS_OFFSET	_IOW('V', 32, __u64)
+
 /* -------------------------------------------------------------------- client */
 
 /**

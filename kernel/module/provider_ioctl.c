@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -261,6 +262,22 @@ static long provider_ioctl_exclusive(struct provider *prov, void __user *arg)
 	return provider_make_exclusive(prov, address);
 }
 
+static long provider_ioctl_bus_offset(struct provider *prov, void __user *arg)
+{
+	struct p2pdma_provider *p2pdma;
+	u64 offset;
+
+	if (copy_from_user(&offset, arg, sizeof(offset)))
+		return -EFAULT;
+	p2pdma = pcim_p2pdma_provider(prov->pdev, PROVIDER_BAR);
+	if (!p2pdma)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(p2pdma->bus_offset,
+		   pci_bus_address(prov->pdev, PROVIDER_BAR) -
+		   pci_resource_start(prov->pdev, PROVIDER_BAR) + offset);
+	return 0;
+}
+
 static long provider_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg)
 {
@@ -295,6 +312,9 @@ static long provider_ioctl(struct file *file, unsigned int cmd,
 		break;
 	case PEERLAB_PROVIDER_MAP_OWN:
 		ret = provider_ioctl_map_own(prov, user);
+		break;
+	case PEERLAB_PROVIDER_BUS_OFFSET:
+		ret = provider_ioctl_bus_offset(prov, user);
 		break;
 	case PEERLAB_PROVIDER_EXCLUSIVE:
 		ret = provider_ioctl_exclusive(prov, user);

@@ -7,6 +7,7 @@
 # usage: run-mutants.sh --cache DIR [--only NAME,...] [--jobs N] [--table FILE]
 #                       [--keep-kills] [--fresh] [--seconds N] [--logs DIR]
 #        run-mutants.sh --list
+#        run-mutants.sh --generated OPTION...   mutants by machine: mutants/campaign.sh
 #
 # --only        these mutants (file names without .patch)
 # --jobs        number of machines at once (1); the next kernel is built meanwhile
@@ -30,9 +31,11 @@ kernel_dir=$(dirname "$here")
 # shellcheck source=report.sh
 . "$here/report.sh"
 
+[ "${1-}" != --generated ] || { shift; exec "$here/mutants/campaign.sh" "$@"; }
+
 usage() {
 	[ $# -eq 0 ] || echo "run-mutants: $1" >&2
-	sed -n '7,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 

@@ -176,6 +176,13 @@ grep -q 'LINE 50' "$(dirname "$(cat "$work/chosen")")/hmm.c" &&
 result tree.the_nearest_one_is_taken $? "$(cat "$work/chosen")"
 [ "$(sum_of "$pristine")" = "$sum_before" ]; result tree.pristine_one_is_untouched_by_all_this $?
 
+# An editor wrote through a hard link of somebody's tree.
+rm -rf "$cache"/kernel/tree-peerlab-*
+echo 'line 61' >>"$pristine/mm/hmm.c"
+text=$("${build[@]}" --out "$work/out" --series none 2>/dev/null)
+[ $? -eq 12 ] && [[ $text == *'the pristine source has been changed: mm/hmm.c'* ]]
+result tree.a_changed_pristine_one_is_not_used $? "$text"
+
 # -- usage
 "${build[@]}" --out "$work/out" --series /does/not/exist >/dev/null 2>&1
 [ $? -eq 2 ]; result usage.unknown_series $?

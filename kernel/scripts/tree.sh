@@ -120,6 +120,10 @@ apply_series() {
 fill_tree() {
 	local name wanted
 	if [ "$(cat "$tree/.peerlab-base" 2>/dev/null)" != "$base_key $toolchain" ] || [ -e "$tree/.peerlab-busy" ]; then
+		# An editor that writes through a hard link changes it for everybody.
+		name=$(find "$base/tree" -newer "$base/source.sha256" -type f -print -quit)
+		[ -z "$name" ] || fail_infrastructure "the pristine source has been changed: ${name#"$base/tree/"}" \
+			"remove $base; it is fetched again"
 		# A killed build may have left an incomplete object.
 		progress 4 "copying the tree of Linux $base_version"
 		rm -rf "$tree"

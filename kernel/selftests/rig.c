@@ -61,6 +61,7 @@ static void settle_provider(void)
 		usleep(20000);
 	}
 	REQUIRE(!ret, "the provider is not as it should be: %s", strerror(-ret));
+	provider_bus_offset(0);
 }
 
 /*
@@ -280,6 +281,12 @@ int provider_shift(unsigned int pages)
 void provider_behave_flags(unsigned int flags)
 {
 	behave(&(struct peerlab_behaviour){ .flags = flags });
+}
+
+int provider_bus_offset(uint64_t offset)
+{
+	return ioctl(provider_fd, PEERLAB_PROVIDER_BUS_OFFSET, &offset) ?
+		-errno : 0;
 }
 
 uint64_t provider_snapshot_flags(void *address, size_t length,

@@ -75,6 +75,8 @@ void provider_refuse_window(uint64_t bar_offset, uint64_t count);
 void provider_behave_flags(unsigned int flags);
 /* See struct peerlab_behaviour; -EBUSY while there are pages in use. */
 int provider_shift(unsigned int pages);
+/* See PEERLAB_PROVIDER_BUS_OFFSET; 0 or -errno. */
+int provider_bus_offset(uint64_t offset);
 void provider_snapshot(void *address, size_t length,
 		       struct peerlab_own_page *pages);
 /* With PEERLAB_SNAPSHOT_*; returns the time it took in ns. */

@@ -296,3 +296,33 @@ void f08_refused_request_per_page(void)
 	client_unmap(client_fd);
 	pattern_expect(p, 0, LENGTH, 10, "CPU");
 }
+
+/* What kind of page it was does not stick to the entry when it changes. */
+void f09_type_flags_follow(void)
+{
+	struct peerlab_client_page pages[PAGES];
+	uint8_t *p = device_memory(LENGTH, 8, NULL);
+	struct peerlab_map map;
+	unsigned int round, i;
+	int ret;
+
+	for (round = 0; round < 2; round++) {
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		REQUIRE(!ret, "map: %s", strerror(-ret));
+		EXPECT(map.alias == (path_reachable() ? PAGES : 0),
+		       "%llu aliases on the device", map.alias);
+		pattern_expect(p, 0, LENGTH, 8, "CPU");	/* back to RAM */
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		REQUIRE(!ret, "map again: %s", strerror(-ret));
+		for (i = 0; i < PAGES; i++)
+			EXPECT(pages[i].kind == PEERLAB_KIND_RAM &&
+			       !(pages[i].flags & PEERLAB_PAGE_DEVICE_PRIVATE) &&
+			       pages[i].map == PEERLAB_MAP_NONE,
+			       "page %u in RAM is of kind %u, mapped by way %u",
+			       i, pages[i].kind, pages[i].map);
+		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 8);
+		migrate_in_all(p, LENGTH, false, NULL);
+	}
+	client_unmap(client_fd);
+	pattern_expect(p, 0, LENGTH, 8, "CPU");
+}

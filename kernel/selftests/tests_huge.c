@@ -94,6 +94,59 @@ void f51_pmd_not_contiguous(void)
 	pattern_expect(p, 0, HUGE, 52, "CPU");
 }
 
+/*
+ * A run that is as long as the range, and shorter than the huge page: the order
+ * would say more than is known.
+ */
+void f51_run_covers_the_range(void)
+{
+	static uint64_t offsets[HUGE_PAGES];
+	struct peerlab_client_page *pages;
+	uint8_t *p = huge_device_memory(58, offsets);
+	struct peerlab_map map;
+
+	provider_behave(0, 64);
+	pages = map_huge(p, 0, 64, &map);
+	expect_alias_pages(&map, pages, offsets, 64, 0);
+	pages = map_huge(p, 8, 16, &map);
+	expect_alias_pages(&map, pages, offsets + 8, 16, 0);
+	pages = map_huge(p, 448, 64, &map);
+	expect_alias_pages(&map, pages, offsets + 448, 64, 0);
+	expect_dma_reads(client_fd, 63 * PAGE, PIECE, 511 * PAGE, 58);
+	provider_behave(0, 256);
+	pages = map_huge(p, 0, 256, &map);
+	expect_alias_pages(&map, pages, offsets, 256, 0);
+	provider_behave(0, 0);
+	client_unmap(client_fd);
+	pattern_expect(p, 0, HUGE, 58, "CPU");
+}
+
+/* The provider answers for runs: asking for each page would be right and slow. */
+void f51_asked_once_per_run(void)
+{
+	static const unsigned int runs[] = { 0, 16, 128 };
+	uint8_t *p = huge_device_memory(59, NULL);
+	struct peerlab_map map;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		/* All of it at once, and then run by run. */
+		uint64_t most = runs[i] ? 1 + HUGE_PAGES / runs[i] : 1;
+		uint64_t calls;
+
+		provider_behave(0, runs[i]);
+		calls = provider_counters().alias_calls;
+		map_huge(p, 0, HUGE_PAGES, &map);
+		calls = provider_counters().alias_calls - calls;
+		EXPECT(calls && calls <= most * (map.retries + 1),
+		       "asked %lu times for runs of %u pages, %lu are enough",
+		       calls, runs[i], most);
+		client_unmap(client_fd);
+	}
+	provider_behave(0, 0);
+	pattern_expect(p, 0, HUGE, 59, "CPU");
+}
+
 void f52_pmd_partial_range(void)
 {
 	static uint64_t offsets[HUGE_PAGES];

@@ -70,6 +70,82 @@ void f61_bus_address(void)
 	transfer_both_ways(p, 61);
 }
 
+/*
+ * The bus sees the first @length bytes of @p end @beyond bytes behind what the
+ * client can reach: are they an alias?
+ */
+static void expect_reach(uint8_t *p, uint64_t end, size_t length,
+			 uint64_t beyond, bool reached)
+{
+	struct peerlab_client_page page;
+	struct peerlab_map map;
+	uint64_t offset;
+	int ret;
+
+	migrate_in_all(p, length, false, &offset);
+	REQUIRE(!provider_bus_offset(end + beyond - length -
+				     provider_info.bar_bus - offset),
+		"the offset of the bus: %m");
+	ret = client_map(client_fd, p, length, MAP_READ, &map, &page);
+	EXPECT(!ret && map.alias == reached,
+	       "%lu bytes beyond the mask: %s, %llu aliases", beyond,
+	       strerror(-ret), map.alias);
+	client_unmap(client_fd);
+}
+
+/*
+ * Where a bridge translates, what goes on the wire is not what the CPU uses, and
+ * it is the wire's address that has to be within the mask.  No DMA here: the
+ * translation is a lie.
+ */
+void f61_bus_offset(void)
+{
+	const uint64_t offset = 1ull << 40;
+	struct peerlab_client_page pages[PAGES];
+	uint64_t offsets[PAGES];
+	struct peerlab_map map;
+	unsigned int i;
+	uint8_t *p = map_by_path(60, PEERLAB_MAP_BUS_ADDR, "BUS_ADDR", offsets,
+				 &map, pages);
+	int ret;
+
+	client_unmap(client_fd);
+	ret = provider_bus_offset(offset);
+	REQUIRE(!ret, "the offset of the bus: %s", strerror(-ret));
+	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	EXPECT(map.alias == PAGES && map.map_bus == PAGES,
+	       "%llu aliases, %llu of them by bus address", map.alias,
+	       map.map_bus);
+	for (i = 0; i < PAGES; i++)
+		EXPECT(pages[i].dma == provider_info.bar_bus + offset + offsets[i],
+		       "page %u: DMA address 0x%llx, 0x%llx expected", i,
+		       pages[i].dma,
+		       provider_info.bar_bus + offset + offsets[i]);
+	client_unmap(client_fd);
+
+	/* The BAR's own address would fit. */
+	REQUIRE(!client_set_mask(client_fd, 40), "cannot set a mask of 40 bits");
+	if (provider_info.bar_phys >> 40 == 0) {
+		ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
+		EXPECT(!ret && map.ram == PAGES,
+		       "40 bits: %s, %llu aliases, %llu pages in RAM",
+		       strerror(-ret), map.alias, map.ram);
+		expect_dma_reads(client_fd, PIECE, PIECE, PIECE, 60);
+		client_unmap(client_fd);
+	}
+	/* To the byte: the last one of the page is the last one in reach. */
+	migrate_out(p, LENGTH, false);
+	expect_reach(p, 1ull << 40, PAGE, 0, true);
+	migrate_out(p, PAGE, false);
+	expect_reach(p, 1ull << 40, PAGE, 1, false);
+	expect_reach(p, 1ull << 40, PAGE, PAGE, false);
+	expect_reach(p, 1ull << 40, PAGE, 2 * PAGE, false);
+	REQUIRE(!client_set_mask(client_fd, 64), "cannot widen the mask again");
+	REQUIRE(!provider_bus_offset(0), "cannot take the offset back");
+	pattern_expect(p, 0, LENGTH, 60, "CPU");
+}
+
 /* Through the host bridge: the CPU's address of the BAR, or an IOVA. */
 void f62_thru_host_bridge(void)
 {

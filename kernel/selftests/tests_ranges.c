@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -307,4 +308,50 @@ void f41_crossing_pmd(void)
 	expect_dma_reads(client_fd, 5 * PAGE, PIECE, (first + 5) * PAGE, 44);
 	client_unmap(client_fd);
 	pattern_expect(p + first * PAGE, first * PAGE, count * PAGE, 44, "CPU");
+}
+
+/*
+ * A range of more than 4 GiB with pages at both of its ends: what counts bytes or
+ * pages in 32 bits finds the wrong ones, or none.
+ */
+void f41_beyond_4_gib(void)
+{
+	const size_t far = 4ul << 30, length = far + 4 * PAGE;
+	const size_t count = length / PAGE, first_far = far / PAGE;
+	struct peerlab_client_page *pages = calloc(count, sizeof(*pages));
+	uint64_t near_offsets[2], far_offsets[4];
+	uint8_t *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct peerlab_map map;
+	size_t i, valid = 0;
+	int ret;
+
+	REQUIRE(p != MAP_FAILED && pages, "mmap of 4 GiB: %m");
+	REQUIRE(!madvise(p, length, MADV_NOHUGEPAGE), "madvise: %m");
+	pattern_fill(p, 0, 2 * PAGE, 44);
+	pattern_fill(p, far, 4 * PAGE, 44);
+	migrate_in_all(p, 2 * PAGE, false, near_offsets);
+	migrate_in_all(p + far, 4 * PAGE, false, far_offsets);
+	/* Nobody asks for what is in between. */
+	for (i = 0; i < 2; i++)
+		pages[i].flags = PEERLAB_PAGE_REQ_FAULT;
+	for (i = 0; i < 4; i++)
+		pages[first_far + i].flags = PEERLAB_PAGE_REQ_FAULT;
+	ret = client_map(client_fd, p, length, MAP_READ | PEERLAB_MAP_PER_PAGE,
+			 &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	for (i = 0; i < count; i++)
+		valid += pages[i].kind != PEERLAB_KIND_NONE;
+	EXPECT(valid == 6, "%zu pages are there, 6 were asked for", valid);
+	EXPECT(map.alias == (path_reachable() ? 6 : 0),
+	       "%llu aliases", map.alias);
+	for (i = 0; path_reachable() && i < 4; i++)
+		expect_alias_address(&map, &pages[first_far + i], far_offsets[i]);
+	expect_dma_reads(client_fd, far + PAGE, PIECE, far + PAGE, 44);
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 44);
+	client_unmap(client_fd);
+	pattern_expect(p + far, far, 4 * PAGE, 44, "CPU");
+	pattern_expect(p, 0, 2 * PAGE, 44, "CPU");
+	munmap(p, length);
+	free(pages);
 }

@@ -19,7 +19,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
-  attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
+  attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
   verdicts: {
     tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan', 'unpacked_attempt'],

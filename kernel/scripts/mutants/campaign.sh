@@ -84,7 +84,7 @@ generate=("$here/generate.pl" --before "$base/tree" --after "$work/after")
 "${generate[@]}" --list >"$work/list"
 [ -s "$work/list" ] || usage "nothing can be made of the lines that this series adds"
 # The code, what can be made of it and the kernel it goes into; not the tests.
-key=$({ cut -f2- "$work/list"; echo "$config"; cat "$base/source.sha256" "$work"/patches/*.patch "$here"/{Kinds,Source,Expression,Tokens}.pm; } | sha256sum | cut -c1-16)
+key=$({ cut -f2- "$work/list"; echo "$config"; cat "$base/source.sha256" "$work"/patches/*.patch "$here"/*.pm; } | sha256sum | cut -c1-16)
 folder=$cache/kernel/campaigns/$key
 mkdir -p "$folder/logs"
 exec 9>"$folder/.lock"
@@ -159,16 +159,16 @@ out_of_time() { [ "$seconds" -gt 0 ] && [ $((SECONDS - began)) -ge "$seconds" ];
 
 trouble=0
 for rig in ${rigs//,/ }; do
-	if [ ! -f "$folder/map-$rig" ]; then
-		! out_of_time || break
-		for suite in $(suites_for "$rig"); do
-			"$bundle/suites/$suite" --list | awk -v suite="$suite" '{ print "map", suite, $1 }'
-		done >"$work/work"
+	for suite in $(suites_for "$rig"); do
+		"$bundle/suites/$suite" --list | awk -v suite="$suite" '{ print "map", suite, $1 }'
+	done >"$work/tests"
+	while ! out_of_time; do
+		"$here/plan.pl" "$folder" unmapped "$rig" "$work/tests" >"$work/work"
+		[ -s "$work/work" ] || break
 		boot "$rig" "$work/work" "$folder/logs/map-$rig.log"
-		[ $ended != stopped ] || break
-		"$here/plan.pl" "$folder" map "$rig" "$folder/logs/map-$rig.log" ||
+		"$here/plan.pl" "$folder" map "$rig" "$folder/logs/map-$rig.log" "$ended" ||
 			fail_infrastructure "the series without a mutant does not get through its tests on rig $rig" "see $folder/logs/map-$rig.log"
-	fi
+	done
 	while ! out_of_time; do
 		"$here/plan.pl" "$folder" next "$rig" 60 "$patience" >"$work/work"
 		[ -s "$work/work" ] || break

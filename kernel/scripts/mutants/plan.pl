@@ -5,9 +5,11 @@
 #
 #   list      of generate.pl                    dropped   ids that do not compile
 #   map-RIG   suite test status seconds way numbers       known-RIG  messages
-#   results   id rig verdict suite:test how     (tabs; killed, lived, unreached)
+#   results   id rig verdict suite:test how     (tabs; killed, lived, unreached;
+#             how a mutant lived is the number of tests that it met)
 #
-# usage: plan.pl FOLDER map RIG LOG        read a machine's console: the tests
+# usage: plan.pl FOLDER unmapped RIG TESTS  the lines of TESTS that were not mapped yet
+#        plan.pl FOLDER map RIG LOG STATUS  read a machine's console: the tests
 #        plan.pl FOLDER read RIG LOG STATUS  ... the mutants; STATUS: ended, hung or stopped
 #        plan.pl FOLDER next RIG COUNT PATIENCE  work for guest.sh; nothing: none left
 #        plan.pl FOLDER drop LOG           give up mutants that the compiler refuses
@@ -42,40 +44,54 @@ for (lines("$folder/list")) {
 }
 my %dropped = map { (split /\t/)[0] => 1 } lines("$folder/dropped");
 # Last of all: a killed one stays killed.
-my (%verdict, %kills);
+my (%verdict, %kills, %met);
 for (lines("$folder/results")) {
 	my ($id, $rig, $what, $test, $how) = split /\t/;
 	$verdict{$id}{$rig} = $what;
+	$met{$id}{$rig} = $how if $what eq 'lived' && $how =~ /^\d+$/;
 	next if $what ne 'killed';
 	$verdict{$id}{killed} //= [$rig, $test, $how];
 	$kills{$rig}{$test}++;
 }
 
-my %commands = (map => \&read_map, read => \&read_results, next => \&next_work, drop => \&drop, report => \&report);
+my %commands = (map => \&read_map, unmapped => \&unmapped, read => \&read_results, next => \&next_work, drop => \&drop, report => \&report);
 ($commands{$command} // die "plan.pl: unknown command $command\n")->(@arguments);
 
+# What was mapped before is kept; a test that ended the machine comes to nothing.
 sub read_map {
-	my ($rig, $log) = @_;
-	my @mapped = map { /^\@campaign mapped (.*)/ ? $1 : () } lines($log);
-	die "no test was mapped, see $log\n" unless @mapped;
-	my %known = map { /^\@campaign known (.*)/ ? ($1 => 1) : () } lines($log);
-	unlink "$folder/map-$rig", "$folder/known-$rig";
+	my ($rig, $log, $status) = @_;
+	my ($open, @mapped, %known);
+	for (lines($log)) {
+		if (/\@campaign maps (\S+ \S+)/) { $open = $1 }
+		elsif (/^\@campaign mapped (.*)/) { push @mapped, $1; undef $open }
+		elsif (/^\@campaign known (.*)/) { $known{$1} = 1 }
+	}
+	push @mapped, "$open died 0 - -" if defined $open && $status ne 'stopped';
+	die "no test was mapped, see $log\n" unless @mapped || $status eq 'stopped';
+	delete @known{ lines("$folder/known-$rig") };
 	append("$folder/known-$rig", sort keys %known);
 	append("$folder/map-$rig", @mapped);
-	my $passed = grep { (split ' ')[2] eq 'pass' } @mapped;
-	my %reached = map { $_ => 1 } map { split /,/, (split ' ')[5] } @mapped;
+	my @all = lines("$folder/map-$rig");
+	my $passed = grep { (split ' ')[2] eq 'pass' } @all;
+	my %reached = map { $_ => 1 } map { split /,/, (split ' ')[5] } @all;
 	delete $reached{'-'};
-	print "# rig $rig: $passed of ", scalar @mapped, ' tests pass, they come to ', scalar keys %reached, ' of ', scalar @list, " mutants\n";
+	print "# rig $rig: $passed of ", scalar @all, ' tests pass, they come to ', scalar keys %reached, ' of ', scalar @list, " mutants\n";
+}
+
+sub unmapped {
+	my ($rig, $tests) = @_;
+	my %mapped = map { (join ' ', (split ' ')[0, 1]) => 1 } lines("$folder/map-$rig");
+	print map { "$_\n" } grep { !$mapped{ s/^map //r } } lines($tests);
 }
 
 sub read_results {
 	my ($rig, $log, $status) = @_;
-	my ($open, $test, @results, $crash);
+	my ($open, $test, @results, $crash, %tried);
 	for (lines($log)) {
 		# What a program prints may stand in front of it.
-		if (/\@campaign tries (\d+) (\S+)/) { ($open, $test) = ($1, $2) }
+		if (/\@campaign tries (\d+) (\S+)/) { ($open, $test) = ($1, $2); $tried{$1}++ }
 		elsif (/\@campaign killed (\d+) (\S+) (.*)/) { push @results, [$1, 'killed', $2, $3]; undef $open }
-		elsif (/\@campaign lived (\d+)/) { push @results, [$1, 'lived', '-', '-']; undef $open }
+		elsif (/\@campaign lived (\d+)/) { push @results, [$1, 'lived', '-', $tried{$1} // 0]; undef $open }
 		elsif (/\@campaign again .* without a mutant/ && @results > 1) {
 			# Perhaps an earlier one did it: try the last one in a new machine.
 			pop @results;
@@ -96,11 +112,13 @@ sub next_work {
 		next if $status ne 'pass' || $numbers eq '-';
 		push @{ $tests{$_} }, ["$suite:$test", $seconds, $way] for split /,/, $numbers;
 	}
-	for my $mutant (@list) {
+	# By id, which is as good as at random: what was tried when the time is up says
+	# something about all.
+	for my $mutant (sort { $a->{id} cmp $b->{id} } @list) {
 		my $id = $mutant->{id};
-		next if $dropped{$id} || $verdict{$id}{killed} || $verdict{$id}{$rig};
+		next if $dropped{$id} || $verdict{$id}{killed} || $verdict{$id}{$rig} && $verdict{$id}{$rig} ne 'lived';
 		my $tests = $tests{ $mutant->{number} };
-		if (!$tests) { push @unreached, "$id\t$rig\tunreached\t-\t-"; next }
+		if (!$tests) { push @unreached, "$id\t$rig\tunreached\t-\t-" unless $verdict{$id}{$rig}; next }
 		next if @work >= $count;
 		# What killed most so far first, then what is quick.
 		my ($spent, @chosen) = (0);
@@ -110,6 +128,8 @@ sub next_work {
 			$spent += $_->[1];
 			push @chosen, "$_->[0]:$_->[2]";
 		}
+		# With more patience it may meet more tests than it has.
+		next if $verdict{$id}{$rig} && @chosen <= ($met{$id}{$rig} // 0);
 		push @work, "mutant $mutant->{number} @chosen";
 	}
 	append("$folder/results", @unreached);
@@ -151,9 +171,9 @@ sub report {
 	my (%count, @alive, @unreached, @judged);
 	for my $mutant (@list) {
 		my ($id, $file) = @$mutant{qw(id file)};
-		my $seen = $verdict{$id};
+		my $seen = $verdict{$id} // {};
 		my $what = $dropped{$id} ? 'no C' : !$object{$file} ? 'not built' : $seen->{killed} ? 'killed' :
-			$judged{$id} ? 'judged' : !$seen ? 'not run' : (grep { $_ eq 'lived' } values %$seen) ? 'alive' : 'not reached';
+			$judged{$id} ? 'judged' : !%$seen ? 'not run' : (grep { $_ eq 'lived' } values %$seen) ? 'alive' : 'not reached';
 		$count{$file}{$what}++;
 		$count{all}{$what}++;
 		push @alive, $mutant if $what eq 'alive';
@@ -168,10 +188,12 @@ sub report {
 	for (['Alive', \@alive], ['Not reached by any test', \@unreached]) {
 		my ($title, $mutants) = @$_;
 		next unless @$mutants;
-		print "\n$title:\n\n| id | line | kind | what |\n|---|---|---|---|\n";
+		print "\n$title:\n\n| id | line | kind | what | tests met |\n|---|---|---|---|---:|\n";
 		for my $mutant (@$mutants) {
 			(my $what = $mutant->{what}) =~ s/\|/\\|/g;
-			print "| $mutant->{id} | $mutant->{place} | $mutant->{kind} | `$what` |\n";
+			my $met = $met{ $mutant->{id} } // {};
+			print "| $mutant->{id} | $mutant->{place} | $mutant->{kind} | `$what` | ",
+				join(', ', map { "$_ $met->{$_}" } sort keys %$met), " |\n";
 		}
 	}
 	return unless @judged;

@@ -94,6 +94,55 @@ rm "$work/after/broken.c"
 "${generate[@]}" --nonsense >/dev/null 2>&1; [ $? -eq 2 ]; result usage.unknown_argument $?
 "$here/generate.pl" --before /nowhere --after "$work/after" >/dev/null 2>&1; [ $? -eq 2 ]; result usage.no_such_folder $?
 
+# -- the part that runs in the machine, with a toy suite and a toy kernel
+machine=$work/machine
+mkdir -p "$machine"/{sys/kernel/debug,suites,tmp}
+echo 0 >"$machine/sys/kernel/debug/peerlab_mutant"
+cat >"$machine/suites/toy" <<TOY
+#!/bin/sh
+number=\$(cat $machine/sys/kernel/debug/peerlab_mutant)
+case "\$2:\$number" in
+T.fails:1) echo '# FAILED x.c:3: bad'; echo 'not ok 1 T.fails'; exit 1 ;;
+T.way:2) echo '# proof: {"test":"T.way","expected":"peer","taken":"ram","detail":{}}' ;;
+T.way:*) echo '# proof: {"test":"T.way","expected":"peer","taken":"BUS_ADDR","detail":{}}' ;;
+T.dies:3) kill -9 \$\$ ;;
+T.warns:4) echo '[    1.0] WARNING: mm/hmm.c:33 at foo+0x3/0x4' >$machine/dmesg ;;
+T.splat:7) echo '[    1.0] BUG: sleeping function called from invalid context' >$machine/dmesg ;;
+T.known:5) echo '[    1.0] WARNING: mm/hmm.c:44 at known+0x3/0x4' >$machine/dmesg ;;
+T.stays:6) echo 'not ok 1 T.stays'; : >$machine/broken; exit 1 ;;
+T.stays:*) [ ! -e $machine/broken ] || { echo 'not ok 1 T.stays'; exit 1; } ;;
+esac
+echo "ok 1 \$2"
+TOY
+chmod +x "$machine/suites/toy"
+guest() {
+	{
+		echo "root=$machine; dmesg() { cat $machine/dmesg 2>/dev/null; : >$machine/dmesg; }"
+		cat "$here/guest.sh"
+		printf '%s\n' "$@" WORK
+	} >"$work/guest"
+	busybox sh "$work/guest" | grep -v '@campaign tries'
+}
+if command -v busybox >/dev/null; then
+	[ "$(guest 'map toy T.way' | sed 's/ pass [0-9]* / pass N /')" = '@campaign maps toy T.way
+@campaign mapped toy T.way pass N peer-BUS_ADDR 0,' ]
+	result guest.map $? "$(guest 'map toy T.way')"
+	text=$(guest 'known WARNING: mm/hmm.c at known' 'mutant 1 toy:T.way:peer-BUS_ADDR toy:T.fails:-' 'mutant 2 toy:T.fails:- toy:T.way:peer-BUS_ADDR' \
+		'mutant 3 toy:T.dies:-' 'mutant 5 toy:T.known:- toy:T.dies:-' 'mutant 4 toy:T.warns:-' 'mutant 7 toy:T.splat:-' 'mutant 1 toy:T.fails:-')
+	[ "$text" = '@campaign killed 1 toy:T.fails # FAILED x.c:3: bad
+@campaign killed 2 toy:T.way took the way peer-ram instead of peer-BUS_ADDR
+@campaign killed 3 toy:T.dies its process ended
+@campaign lived 5
+@campaign killed 4 toy:T.warns WARNING: mm/hmm.c at foo
+@campaign killed 7 toy:T.splat BUG: sleeping function called from invalid context
+@campaign again the kernel complained' ]
+	result guest.what_kills_and_what_ends_the_machine $? "$text"
+	text=$(guest 'mutant 6 toy:T.stays:-' 'mutant 1 toy:T.fails:-')
+	[ "$text" = '@campaign killed 6 toy:T.stays failed
+@campaign again toy:T.stays fails now without a mutant' ]
+	result guest.a_test_that_fails_without_a_mutant_ends_the_machine $? "$text"
+fi
+
 # -- what a campaign knows from consoles
 folder=$work/campaign
 mkdir "$folder"
@@ -109,8 +158,16 @@ noise
 @campaign mapped suite T.broken fail 1 - 5,
 @campaign mapped suite T.none pass 1 - -
 LOG
-text=$(plan map switch "$work/map.log")
+text=$(plan map switch "$work/map.log" ended)
 [[ $text == *'3 of 4 tests pass, they come to 5 of 6 mutants' ]]; result campaign.map $? "$text"
+printf 'map suite %s\n' T.slow T.quick T.crashes T.later >"$work/tests"
+[ "$(plan unmapped switch "$work/tests" | paste -sd,)" = 'map suite T.crashes,map suite T.later' ]; result campaign.maps_what_is_left $?
+echo '@campaign maps suite T.crashes' >"$work/map.log"
+plan map switch "$work/map.log" ended >/dev/null
+[ "$(plan unmapped switch "$work/tests")" = 'map suite T.later' ]; result campaign.a_test_that_ends_the_machine_is_not_mapped_again $?
+echo '@campaign maps suite T.later' >"$work/map.log"
+plan map switch "$work/map.log" stopped >/dev/null
+[ "$(plan unmapped switch "$work/tests")" = 'map suite T.later' ]; result campaign.one_that_was_stopped_is $?
 text=$(plan next switch 10 0)
 [ "$text" = 'known WARNING: mm/x.c at expected
 mutant 1 suite:T.quick:- suite:T.slow:peer-BUS_ADDR
@@ -138,14 +195,22 @@ plan read switch "$work/run.log" stopped >"$work/said"
 plan read switch "$work/run.log" ended >"$work/said"
 grep -q '^dddddddd.*killed.*T.quick.*crash: BUG: unable' "$folder/results"; result campaign.a_crash_kills $? "$(cat "$folder/results")"
 [ -z "$(plan next switch 10 0)" ]; result campaign.nothing_is_left $?
+sed -i '/^dddddddd/d' "$folder/results"
+printf 'dddddddd\tswitch\tlived\t-\t1\n' >>"$folder/results"
+[ -z "$(plan next switch 10 5)" ] && [[ $(plan next switch 10 0) == *'mutant 4 suite:T.quick:- suite:T.slow:peer-BUS_ADDR' ]]
+result campaign.more_patience_more_tests $? "$(plan next switch 10 0)"
+printf 'dddddddd\tswitch\tkilled\tsuite:T.quick\tcrash\n' >>"$folder/results"
 echo 'boot failed' >"$work/run.log"
 ! plan read switch "$work/run.log" ended >"$work/said"; result campaign.a_machine_that_tried_nothing $?
 echo 'cccccccc  equivalent: g() is empty here' >"$work/judged"
 echo mm/a.c >"$work/objects"
 text=$(plan report "$work/judged" "$work/objects")
 contains() { [[ $2 == *"$3"* ]]; result "$1" $? "$2"; }
+printf '7\t77777777\tmm/a.c:50\tcall\tf\twithout j()\t50-50\n' >>"$folder/list"
+contains campaign.not_run_yet "$(plan report "$work/judged" "$work/objects")" '| all | 3 | 0 | 2 | 1 | 1 | 0 | 0 |'
+sed -i '/^7/d' "$folder/list"
 contains campaign.score "$text" '| all | 3 | 0 | 2 | 1 | 0 | 0 | 0 |'
-contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |'
+contains campaign.names_what_no_test_reaches "$text" '| eeeeeeee | mm/a.c:30 | call | `without i()` |  |'
 contains campaign.judged_with_its_reason "$text" 'equivalent: g() is empty here'
 printf '%s\n' "mm/a.c:11:7: warning: pointer type mismatch in conditional expression" "mm/a.c:20:1: warning: unused variable" >"$work/cc.log"
 [ "$(plan drop "$work/cc.log")" = 1 ] && grep -q ^bbbbbbbb "$folder/dropped"; result campaign.what_is_no_c_is_given_up $?

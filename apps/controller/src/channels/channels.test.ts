@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { AGENT_PATH, AGENT_PROTOCOL, FromBrowser, LIVE_PATH, ToBrowser, type LogStream } from '@peerlab/contracts';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { LogService } from '../logs/log.service.js';
 import { announce } from '../platform/database/bus.js';
 import { eventually } from '../testing/eventually.js';
 import { FakeAgent } from '../testing/fake-agent.js';
@@ -41,14 +42,14 @@ describe('the agent channel', () => {
       capabilities: [],
       buildSlots: 0,
       machines: [],
-      attempts: [],
+      participants: [],
     };
     const cases: [string, string][] = [
       ['protocol', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL + 7, agent: 'lab' })],
       ['agent-name', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL, agent: 'other' })],
       ['malformed', '{"type":"hello"}'],
       ['malformed', 'not json'],
-      ['malformed', JSON.stringify({ type: 'heartbeat', machines: [], attempts: [] })],
+      ['malformed', JSON.stringify({ type: 'heartbeat', machines: [], participants: [] })],
     ];
     for (const [code, text] of cases) {
       const agent = await FakeAgent.connect(farm.server.url, token);
@@ -91,15 +92,15 @@ describe('the agent channel', () => {
     const { manifest } = await farm.bundle('lanes');
     const agent = await farm.agent({ m1: 'BUS_ADDR' });
     await farm.call('submitRun', { body: { yaml: `name: t\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
-    const { attemptId, fence } = await agent.take('test');
-    await agent.log({ attemptId, fence }, 'serial', 0, ['first']);
+    const { participantId, fence } = await agent.take('test');
+    await agent.log({ participantId, fence }, 'serial', 0, ['first']);
     let stored: Promise<void> | undefined;
     const holder = await farm.sql.pool.connect();
     try {
       await holder.query('begin');
-      await holder.query('select 1 from stream where attempt_id = $1 for update', [attemptId]);
-      stored = agent.log({ attemptId, fence }, 'serial', 1, ['second']);
-      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
+      await holder.query('select 1 from stream where participant_id = $1 for update', [participantId]);
+      stored = agent.log({ participantId, fence }, 'serial', 1, ['second']);
+      agent.heartbeat([{ participantId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
       await agent.next('renewed');
       expect(agent.received.filter((m) => m.type === 'ack' && m.next === 2)).toEqual([]);
       await holder.query('commit');
@@ -173,13 +174,28 @@ describe('the live channel', () => {
     const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
     await agent.log(attempt, 'serial', 0, numbered(0, 1500));
     const page = await browser();
-    page.send({ type: 'tail', attemptId: attempt.attemptId, stream: 'serial', fromSeq: 100 });
+    page.send({ type: 'tail', attemptId: attempt.participantId, stream: 'serial', fromSeq: 100 });
     for (let from = 1500; from < 3000; from += 100)
       await agent.log(attempt, 'serial', from, numbered(from, from + 100));
     await agent.log(attempt, 'kernel', 0, ['not asked for']);
     const all = await page.until((seen) => texts(seen, 'serial').length >= 2900);
     expect(texts(all, 'serial').map(({ seq }) => seq)).toEqual(Array.from({ length: 2900 }, (_, i) => 100 + i));
     expect(texts(all, 'kernel')).toEqual([]);
+
+    // Pages that have seen the same lines share what is read for them.
+    const pages = await Promise.all(Array.from({ length: 20 }, () => browser()));
+    for (const { send } of pages) {
+      send({ type: 'tail', attemptId: attempt.attemptId, stream: 'serial', fromSeq: 2999 });
+    }
+    for (const each of pages) await each.until((seen) => texts(seen, 'serial').length === 1);
+    const reads = vi.spyOn(farm.server.app.get(LogService), 'lines');
+    await agent.log(attempt, 'serial', 3000, ['for all']);
+    for (const each of pages) {
+      const seen = await each.until((messages) => texts(messages, 'serial').length === 2);
+      expect(texts(seen, 'serial').at(-1)?.text).toBe('for all');
+    }
+    expect(reads.mock.calls.length).toBeLessThan(pages.length);
+    reads.mockRestore();
     agent.vanish();
   });
 });

@@ -18,6 +18,7 @@ import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
+import { Role } from '../schema/participants.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
@@ -46,6 +47,8 @@ export type Submission = z.infer<typeof Submission>;
 
 export const LogQuery = z.object({
   stream: LogStream,
+  /** Whose log, by its role; absent = that of the attempt's first participant. */
+  role: Role.optional(),
   from: z.coerce.number().pipe(Sequence).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1000),
 });
@@ -189,7 +192,7 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/result',
     access: 'read',
     params: AttemptParams,
-    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500) }),
+    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
     response: ResultView,
   },
   ...FAILURE_ROUTES,
@@ -208,6 +211,7 @@ export const ROUTES = {
     access: 'read',
     isHeavy: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    query: LogQuery.pick({ role: true }),
     response: StageLines,
   },
   getRawLog: {
@@ -217,6 +221,7 @@ export const ROUTES = {
     isHeavy: true,
     takesTicket: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    query: LogQuery.pick({ role: true }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
   /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */

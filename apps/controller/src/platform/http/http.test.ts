@@ -94,7 +94,10 @@ describe('problems', () => {
     expect(refused).toMatchObject({ status: 422, code: 'invalid-run', detail: 'line 4: unknown field "sereis"' });
     expect(refused.errors[0]).toMatchObject({ line: 4, column: 5, remedy: 'did you mean "series"?' });
     const alone = await problem(await farm.request('submitRun', { body: { yaml: SAMPLE_RUN } }));
-    expect(alone.errors).toEqual([expect.objectContaining({ path: 'machines', message: 'no machine is known yet' })]);
+    expect(alone.errors).toEqual([
+      expect.objectContaining({ path: 'builds.0', line: 3, message: expect.stringContaining('waits for a builder') }),
+      expect.objectContaining({ path: 'machines', message: 'no machine is known yet' }),
+    ]);
   });
 
   it('nothing internal leaves when the database breaks', async () => {
