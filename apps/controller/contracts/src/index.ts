@@ -40,6 +40,7 @@ export * from './schema/suite.js';
 export * from './schema/submissions.js';
 export * from './schema/text.js';
 export * from './schema/time-cursor.js';
+export * from './schema/tickets.js';
 export * from './schema/tokens.js';
 export * from './schema/trend.js';
 export * from './rules/attest.js';
