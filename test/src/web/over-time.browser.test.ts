@@ -136,8 +136,8 @@ describe('history', () => {
     const [first] = evidence.runs;
     await farm.sql.run(
       `with copies as (
-         insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, ended_at)
-         select gen_random_uuid(), j.id, n, 'ended', 'story', j.machine, nextval('lease_fence'), repeat('0', 32), clock_timestamp()
+         insert into attempt (id, job_id, number, state, ended_at)
+         select gen_random_uuid(), j.id, n, 'ended', clock_timestamp()
          from job j, generate_series(2, 31) n where j.run_id = $1 returning id, ended_at)
        insert into result (attempt_id, suite, test, position, status, verdict, warnings, stored_at)
        select id, 'p2p-functional', 'many', 0, 'pass', 'pass', '{}', ended_at from copies`,

@@ -65,7 +65,7 @@ describe('an event that is larger than a frame', () => {
     const small = fitEvent(event as AttemptEvent);
     expect(Buffer.byteLength(JSON.stringify(small))).toBeLessThanOrEqual(EVENT_MAX_BYTES);
     expect(small.type).toBe(type === 'built' ? 'build-failed' : type);
-    const attempt = { attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
+    const attempt = { participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
     const frame = { type: 'events', ...attempt, events: [{ seq: 0, at: 1, event: small }] };
     expect(FromAgent.safeParse(frame).error).toBeUndefined();
   });

@@ -33,9 +33,10 @@ export class ArtifactAccess {
   async requireRead({ kind, name }: Identity, sha256: string): Promise<void> {
     if (kind === 'user') return;
     const isNamed = await this.#sql.exists(
-      `select 1 from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
+      `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+         join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key
-       where t.agent = $1 and t.state <> 'ended'
+       where p.agent = $1 and p.state <> 'ended'
          and case j.kind when 'test' then u.sha256 = $2 or exists (
              select 1 from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s
              where r.id = j.run_id and coalesce(s -> 'files', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)))
@@ -54,8 +55,8 @@ export class ArtifactAccess {
   async mayBuild({ kind, name }: Identity): Promise<boolean> {
     if (kind === 'user') return true;
     return this.#sql.exists(
-      `select 1 from attempt t join job j on j.id = t.job_id
-       where t.agent = $1 and t.state <> 'ended' and j.kind = 'build' limit 1`,
+      `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+       where p.agent = $1 and p.state <> 'ended' and j.kind = 'build' limit 1`,
       [name],
     );
   }

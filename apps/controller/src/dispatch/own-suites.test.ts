@@ -45,7 +45,7 @@ suites:
   await farm.upload(sha256, content);
   const token = await farm.token('agent', 'stranger');
   const run = await farm.call('submitRun', { body: { yaml } });
-  const { work, attemptId, fence } = await testWork();
+  const { work, participantId, fence } = await testWork();
   expect(work.suites.map(({ name }) => name)).toEqual(['p2p-perf', 'mine[SIZE=4k]', 'mine[SIZE=1M]']);
   expect(work.suites[0]?.own).toBeUndefined();
   expect(work.suites[2]).toMatchObject({
@@ -68,7 +68,7 @@ suites:
     'mine[SIZE=1M] (suite)',
   ]);
   await agent.events(
-    { attemptId, fence },
+    { participantId, fence },
     0,
     {
       type: 'result',

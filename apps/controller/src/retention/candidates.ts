@@ -39,7 +39,8 @@ function logsOf(queries: Queries): Promise<CandidateRow[]> {
     RUN_CANDIDATE,
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        sum(s.next)::bigint as lines, sum(s.bytes)::bigint as bytes
-     from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id join stream s on s.attempt_id = t.id
+     from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
+       join participant p on p.attempt_id = t.id join stream s on s.participant_id = p.id
      where ${FREE} and s.bytes > 0 group by r.id`,
   );
 }
@@ -50,7 +51,7 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        coalesce(sum(s.next) filter (where s.bytes > 0), 0)::bigint as lines, coalesce(sum(s.bytes), 0)::bigint as bytes
      from run r left join job j on j.run_id = r.id left join attempt t on t.job_id = j.id
-       left join stream s on s.attempt_id = t.id
+       left join participant p on p.attempt_id = t.id left join stream s on s.participant_id = p.id
      where ${FREE} group by r.id`,
   );
 }

@@ -59,6 +59,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
+  participant: 'attempt',
   planned_test: 'attempt',
   result: 'attempt',
   stream: 'attempt',
