@@ -29,11 +29,12 @@ import { Participants1766200000000 } from './migrations/1766200000000-participan
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
+import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { KnownFailureRow } from './schema/failures.js';
-import { Token } from './schema/tokens.js';
+import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { lockSession, unlockSession } from './platform/database/locks.js';
@@ -62,6 +63,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
     ...typeormOptions(address),
     entities: [
       Token,
+      DownloadTicket,
       Agent,
       Machine,
       CombinationRow,
@@ -120,6 +122,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      DownloadTickets1766100200000,
       Participants1766200000000,
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,

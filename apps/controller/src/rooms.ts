@@ -12,7 +12,7 @@ export interface Room {
 }
 
 export const ROOMS: Readonly<Record<string, Room>> = {
-  platform: { tables: ['token', 'change'], imports: [] },
+  platform: { tables: ['token', 'download_ticket', 'change'], imports: [] },
   fleet: {
     tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'machine_change', 'combination'],
     imports: [],

@@ -24,6 +24,7 @@ import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
+import { NewTicket, Ticket } from '../schema/tickets.js';
 import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
 import { FileName } from '../schema/suite.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
@@ -219,6 +220,7 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/log/:stream',
     access: 'read',
     isHeavy: true,
+    takesTicket: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
     query: LogQuery.pick({ role: true }),
   },
@@ -340,6 +342,7 @@ export const ROUTES = {
     path: '/api/v1/builds/:build/series.mbox',
     access: 'read',
     isHeavy: true,
+    takesTicket: true,
     params: BuildParams,
   },
   /**
@@ -351,6 +354,7 @@ export const ROUTES = {
     path: '/api/v1/builds/:build/file',
     access: 'agent',
     isHeavy: true,
+    takesTicket: true,
     params: BuildParams,
     query: z.object({ path: z.string().min(1).max(BUNDLE_PATH_MAX) }),
   },
@@ -403,6 +407,14 @@ export const ROUTES = {
     access: 'signature',
     params: z.object({ hook: Name }),
     response: HookAnswer,
+  },
+  /** A ticket for one download of a file (getRawLog, getSeries, getBuildFile). */
+  createTicket: {
+    method: 'POST',
+    path: '/api/v1/tickets',
+    access: 'user',
+    body: NewTicket,
+    response: Ticket,
   },
   listTokens: { method: 'GET', path: '/api/v1/tokens', access: 'user', response: z.array(TokenView) },
   createToken: { method: 'POST', path: '/api/v1/tokens', access: 'user', body: NewToken, response: CreatedToken },
