@@ -287,6 +287,24 @@ describe('Worker', () => {
     expect(recorder.last).toMatchObject({ failure: { class: 'canceled', message: 'wrong branch' }, restored: true });
   });
 
+  it('a failed peer ends its part with the reason, the machine restored and the evidence kept', async () => {
+    await setUp(HANGING);
+    const assignment = { ...lab.assign(), role: 'client', peers: [{ role: 'server', machine: 'v-other' }] };
+    worker.receive({ type: 'assign', assignment });
+    await inTest();
+    worker.receive({
+      type: 'stop',
+      participantId: assignment.participantId,
+      reason: 'participant server failed: gone',
+    });
+    await eventually('the end', () => recorder.last?.type === 'finished');
+    expect(recorder.last).toMatchObject({
+      failure: { class: 'peer', message: 'participant server failed: gone' },
+      restored: true,
+    });
+    expect(lab.fake.running).toBe('default');
+  });
+
   it('after a restart ends what was running as infrastructure, and restores the machine first', async () => {
     await setUp(HANGING);
     const assignment = lab.assign();

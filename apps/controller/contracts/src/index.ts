@@ -86,6 +86,7 @@ export { changesOfLines, type ChangePoint, type LinePoint } from './rules/signif
 export { judgeMetrics, type Judgement, type MetricSides } from './rules/significance/judge.js';
 export { learnNoise, NO_NOISE, noisier, type StoredBoot } from './rules/significance/noise.js';
 export * from './rules/significance/words.js';
+export * from './rules/twins.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';

@@ -27,6 +27,7 @@ export const Dialect = z.enum([
   'nccl-tests',
   'nvbandwidth',
   'gdrcopy',
+  'perftest',
 ]);
 export type Dialect = z.infer<typeof Dialect>;
 
