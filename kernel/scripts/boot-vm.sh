@@ -8,7 +8,7 @@
 #                   [--bar SIZE] [--memory SIZE] [--cpus N]
 #                   [--append "KERNEL ARGUMENTS"] [--timeout SECONDS]
 #                   [--clock host|instructions] [--provider N]
-#                   [-- SUITE [ARGUMENT]...]...
+#                   [--link ROLE:SOCKET] [-- SUITE [ARGUMENT]...]...
 #
 #   --path    where provider and client sit (default switch):
 #             switch  both below one switch               BUS_ADDR
@@ -31,6 +31,8 @@
 #   --clock   host (default), or instructions: a nanosecond of the machine is then
 #             one instruction, on one CPU.  What p2p_perf prints as ns/page becomes
 #             instructions per page, the same in every run and on every host.
+#   --link    a network of two machines through two sockets of the host, which leads
+#             nowhere else; ROLE is server or client: see boot-pair.sh
 #
 # Each "--" begins one command of suites/ (default: p2p_functional and p2p_perf).
 # The console is printed.  Exit status: 0 when every suite exited with 0 and the
@@ -43,17 +45,17 @@ die() {
 }
 usage() {
 	[ $# -eq 0 ] || echo "boot-vm: $1" >&2
-	sed -n '7,38s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,40s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
-bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300 clock=host provider=0
+bundle='' path=switch cpu=EPYC iommu=none bar=256M memory='' cpus=2 append='' timeout=300 clock=host provider=0 link=''
 commands=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h) usage ;;
 	--) break ;;
-	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock | --provider)
+	--bundle | --path | --cpu | --iommu | --bar | --memory | --cpus | --append | --timeout | --clock | --provider | --link)
 		[ $# -gt 1 ] || usage "$1: the value is missing"
 		declare "${1#--}=$2"
 		shift 2 ;;
@@ -86,6 +88,17 @@ instructions) cpus=1 accelerator=(-accel "tcg,thread=single" -icount "shift=0,sl
 *) die "--clock $clock: expected host or instructions" ;;
 esac
 [[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout: expected a number of seconds, at least 1"
+link_device=()
+case $link in
+'') ;;
+server:*) link_number=1 link_peer=client ;;
+client:*) link_number=2 link_peer=server ;;
+*) usage "--link $link: expected server:SOCKET or client:SOCKET" ;;
+esac
+# Datagrams, so that neither machine has to be there before the other.
+[ -z "$link" ] || link_device=(
+	-netdev "dgram,id=link,local.type=unix,local.path=${link#*:}.${link%%:*},remote.type=unix,remote.path=${link#*:}.$link_peer"
+	-device "virtio-net-pci,netdev=link,romfile=,mac=52:54:00:70:00:0$link_number")
 case $iommu in
 none) iommu_device=() iommu_arguments='' ;;
 translated) iommu_arguments='intel_iommu=on' ;;
@@ -142,7 +155,17 @@ for command in "${commands[@]}"; do
 	suite=$bundle/suites/${command%% *}
 	cp "$suite" "$root/suites/"
 	copy_libraries "$suite"
-	[ "${suite##*/}" = p2p_rdma ] || continue
+	case ${suite##*/} in
+	p2p_rdma | p2p_rdma_pair) ;;
+	perftest_pair)
+		cp "$bundle/suites/p2p_rdma_pair" "$root/suites/"
+		for program in ib_{write,read,send}_{bw,lat}; do
+			found=$(command -v "$program") || die "$program is missing: apt-get install perftest"
+			cp "$found" "$root/bin/"
+			copy_libraries "$found"
+		done ;;
+	*) continue ;;
+	esac
 	# It opens libibverbs itself, which opens the driver of rxe.
 	verbs=$(find /usr/lib -name 'libibverbs.so.1' -o -name 'librxe-rdmav*.so')
 	[ -n "$verbs" ] || die "libibverbs is missing: apt-get install libibverbs1 ibverbs-providers"
@@ -177,6 +200,19 @@ done
 		stty -F /dev/console -echo raw 2>/dev/null
 		failed=0
 	INIT
+	if [ -n "$link" ]; then
+		echo "export PEERLAB_ROLE=${link%%:*} PEERLAB_LINK_ADDRESS=10.77.0.$link_number/24"
+		echo "export PEERLAB_PEER_ADDRESS=10.77.0.$((3 - link_number))"
+		cat <<-INIT
+			for i in /sys/class/net/*; do
+				[ "\$(cat \$i/address)" != 52:54:00:70:00:0$link_number ] || export PEERLAB_LINK=\${i##*/}
+			done
+		INIT
+		# What the caller wants perftest_pair to do.
+		for name in PERFTEST_PROGRAMS PERFTEST_SIZES PERFTEST_ITERATIONS PERFTEST_SECONDS; do
+			[ -z "${!name-}" ] || printf 'export %s=%q\n' "$name" "${!name}"
+		done
+	fi
 	# The one that is tested is number 0.
 	cat <<-INIT
 		export P2P_PROVIDER=\$(devices_of 0x1af4:0x1110 | sed -n $((provider + 1))p)
@@ -221,7 +257,7 @@ timeout "$timeout" nice -n 5 qemu-system-x86_64 "${accelerator[@]}" -M q35 -cpu 
 	-m "$memory" -smp "$cpus" -display none -no-reboot -serial stdio -monitor none \
 	${iommu_device[@]+"${iommu_device[@]}"} -nic none \
 	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= \
-	"${devices[@]}" -kernel "$bundle/vmlinuz" -initrd "$work/initrd" \
+	${link_device[@]+"${link_device[@]}"} "${devices[@]}" -kernel "$bundle/vmlinuz" -initrd "$work/initrd" \
 	-append "console=ttyS0 panic=-1 quiet no_timer_check $iommu_arguments $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
 qemu=$!
 exec 5>"$work/in"
@@ -233,6 +269,12 @@ while IFS= read -r line; do
 		read -r _ _ offset length <<<"$line"
 		hex=$(od -An -v -tx1 -j "$offset" -N "$length" "$work/bar$provider" | tr -d ' \n')
 		printf '%s %s\n' "$length" "$hex" >&5 ;;
+	# Whoever boots two machines answers; alone there is no other side.
+	'@meet '*)
+		printf '%s\n' "$line"
+		answer='error there is no other side'
+		[ -z "$link" ] || IFS= read -r answer || answer='error nobody answers'
+		printf '%s\n' "$answer" >&5 ;;
 	*) printf '%s\n' "$line" ;;
 	esac
 	case $line in

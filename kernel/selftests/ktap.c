@@ -119,10 +119,13 @@ static void print_proof(const struct test *test)
 	printf("# proof: {\"test\":\"%s\",\"expected\":\"%s\",\"taken\":\"%s\","
 	       "\"detail\":{\"alias pages\":%lu,\"RAM pages\":%lu,"
 	       "\"dma_alias calls\":%lu,\"pages migrated back\":%lu,"
-	       "\"bytes compared\":%lu,\"oracle reads\":%lu}}\n",
+	       "\"bytes compared\":%lu,\"oracle reads\":%lu",
 	       test->id, ways[test->way], way_taken(p), p->alias_pages,
 	       p->ram_pages, p->alias_calls, p->migrated_back,
 	       p->bytes_compared, p->oracle_reads);
+	if (p->nic_bytes)
+		printf(",\"NIC bytes\":%lu", p->nic_bytes);
+	printf("}}\n");
 }
 
 /* In the process of the test. */

@@ -56,6 +56,7 @@ struct proof {
 	uint64_t migrated_back;
 	uint64_t bytes_compared;
 	uint64_t oracle_reads;
+	uint64_t nic_bytes;	/* 0: no NIC that counts took part */
 	bool unreachable;
 	bool used;
 };

@@ -52,20 +52,21 @@ uint8_t *huge_device_memory(uint64_t seed, uint64_t *offsets)
 	return p;
 }
 
-/* One line from the standard input, without newline; no buffering, since the
- * next test's process has to find the rest where we left it.
+/*
+ * No buffering, since the next test's process has to find the rest where we
+ * left it.
  */
-static void read_line(char *line, size_t size)
+void read_answer(char *line, size_t size)
 {
 	size_t length = 0;
 
 	for (;;) {
 		ssize_t n = read(STDIN_FILENO, line + length, 1);
 
-		REQUIRE(n == 1, "the oracle has gone away");
+		REQUIRE(n == 1, "nobody answers on the standard input");
 		if (line[length] == '\n')
 			break;
-		REQUIRE(++length < size, "the oracle's answer is too long");
+		REQUIRE(++length < size, "the answer is too long");
 	}
 	line[length] = 0;
 }
@@ -83,7 +84,7 @@ void oracle_expect(uint64_t bar_offset, size_t pattern_offset, size_t length,
 	REQUIRE(length <= ORACLE_BYTES, "oracle: %zu bytes are too many", length);
 	printf("@oracle read %lu %zu\n", bar_offset, length);
 	fflush(stdout);
-	read_line(line, sizeof(line));
+	read_answer(line, sizeof(line));
 	REQUIRE(strncmp(line, "error ", 6), "oracle: %s", line);
 	REQUIRE(strtoul(line, &hex, 10) == length && *hex == ' ' &&
 		strlen(hex + 1) == length * 2,

@@ -153,4 +153,7 @@ void debugfs_mount(void);
 void oracle_expect(uint64_t bar_offset, size_t pattern_offset, size_t length,
 		   uint64_t seed);
 
+/* The answer to a line that began with "@": one line of the standard input. */
+void read_answer(char *line, size_t size);
+
 #endif /* RIG_H */

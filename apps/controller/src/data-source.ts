@@ -1,7 +1,7 @@
 import { log } from '@peerlab/runtime';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
-import { Attempt, ControllerRow, Lease } from './schema/attempts.js';
+import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
 import { WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
@@ -25,19 +25,23 @@ import { Repeat1765100000000 } from './migrations/1765100000000-repeat.js';
 import { RunFilters1765200000000 } from './migrations/1765200000000-run-filters.js';
 import { OpenJobs1765300000000 } from './migrations/1765300000000-open-jobs.js';
 import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-changes.js';
+import { Participants1766200000000 } from './migrations/1766200000000-participants.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
+import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
+import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { KnownFailureRow } from './schema/failures.js';
-import { Token } from './schema/tokens.js';
+import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
 import { lockSession, unlockSession } from './platform/database/locks.js';
 import { SnakeNaming } from './platform/database/naming.js';
 import { RetentionDeletion, RunPin, Storage } from './schema/retention.js';
 import {
+  AttemptFile,
   AttemptKernel,
   AttemptStage,
   AttemptVerdicts,
@@ -59,6 +63,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
     ...typeormOptions(address),
     entities: [
       Token,
+      DownloadTicket,
       Agent,
       Machine,
       CombinationRow,
@@ -72,6 +77,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Run,
       Job,
       Attempt,
+      Participant,
       Lease,
       ControllerRow,
       AttemptStage,
@@ -79,6 +85,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       PlannedTest,
       Result,
       Measurement,
+      AttemptFile,
       TestPlan,
       AttemptVerdicts,
       UnpackedAttempt,
@@ -115,8 +122,11 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      DownloadTickets1766100200000,
+      Participants1766200000000,
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
+      AttemptFiles1766600100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

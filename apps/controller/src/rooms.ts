@@ -12,17 +12,25 @@ export interface Room {
 }
 
 export const ROOMS: Readonly<Record<string, Room>> = {
-  platform: { tables: ['token', 'change'], imports: [] },
+  platform: { tables: ['token', 'download_ticket', 'change'], imports: [] },
   fleet: {
     tables: ['agent', 'machine', 'machine_path', 'machine_inventory', 'machine_change', 'combination'],
     imports: [],
   },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
-  attempts: { tables: ['attempt', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
+  attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
   verdicts: {
-    tables: ['result', 'planned_test', 'measurement', 'attempt_verdicts', 'test_plan', 'unpacked_attempt'],
+    tables: [
+      'result',
+      'planned_test',
+      'measurement',
+      'attempt_file',
+      'attempt_verdicts',
+      'test_plan',
+      'unpacked_attempt',
+    ],
     imports: ['attempts'],
   },
   grid: { tables: [], imports: ['verdicts'] },

@@ -46,7 +46,7 @@ it('stores what was received before its sockets close, and loses nothing that it
   const agent = await farm.agent({ m1: 'BUS_ADDR' });
   const { manifest } = await farm.bundle('last-words');
   await farm.call('submitRun', { body: { yaml: `name: s\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
-  const { attemptId, fence } = await agent.take('test');
+  const { participantId, fence } = await agent.take('test');
   const FRAMES = 20;
   for (let frame = 0; frame < FRAMES; frame += 1) {
     const lines = Array.from({ length: 50 }, (_, line) => ({
@@ -54,15 +54,15 @@ it('stores what was received before its sockets close, and loses nothing that it
       at: Date.now(),
       text: `line ${frame * 50 + line}`,
     }));
-    agent.send({ type: 'log', attemptId, fence, stream: 'serial', lines });
+    agent.send({ type: 'log', participantId, fence, stream: 'serial', lines });
   }
   await agent.next('ack');
   expect(await endsWithin(SECONDS * 1000, farm.server.close())).toBe(true);
   const acknowledged = Math.max(...agent.received.map((message) => (message.type === 'ack' ? message.next : 0)));
   const stored = await sql.exists(
-    `select 1 from stream s where attempt_id = $1 and stream = 'serial' and next >= $2 and next =
-       (select count(*) from log_line l where l.attempt_id = s.attempt_id and l.stream = s.stream)`,
-    [attemptId, acknowledged],
+    `select 1 from stream s where participant_id = $1 and stream = 'serial' and next >= $2 and next =
+       (select count(*) from log_line l where l.participant_id = s.participant_id and l.stream = s.stream)`,
+    [participantId, acknowledged],
   );
   expect(stored).toBe(true);
   expect(await sql.exists('select 1 from controller')).toBe(false);

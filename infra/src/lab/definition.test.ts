@@ -148,3 +148,35 @@ describe('qemuArguments', () => {
     expect(uuid('v-switch')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 });
+
+describe('a pair of machines', () => {
+  const pairOf = (name: string) => {
+    const own = machinePaths('/state', name, {}, 1000);
+    const args = qemuArguments(machine(name), own, 'tcg', 1);
+    const netdev = valuesOf(args, '-netdev').find((each) => each.startsWith('dgram')) ?? '';
+    return {
+      local: /local\.path=([^,]+)/.exec(netdev)?.[1],
+      remote: /remote\.path=([^,]+)/.exec(netdev)?.[1],
+      mac: valuesOf(args, '-device').flatMap((device) => /netdev=pair,.*mac=(.*)/.exec(device)?.[1] ?? []),
+      others: valuesOf(args, '-netdev').filter((each) => !each.startsWith('dgram')),
+    };
+  };
+
+  test('sends what one says to the other, and to nothing else', () => {
+    const [a, b] = ['v-pair-a', 'v-pair-b'].map(pairOf);
+    expect(a).toMatchObject({ local: '/state/lab/v-pair-a/pair.sock', remote: '/state/lab/v-pair-b/pair.sock' });
+    expect([b?.local, b?.remote]).toEqual([a?.remote, a?.local]);
+    expect([a?.mac, b?.mac]).toEqual([['52:54:00:70:00:01'], ['52:54:00:70:00:02']]);
+    for (const { others } of [a, b].flatMap((each) => each ?? [])) {
+      expect(others).toHaveLength(1);
+      expect(others[0]).toContain('restrict=on');
+    }
+  });
+
+  test('is named by both of its machines, and no other machine has such a network', () => {
+    for (const { name, pair } of MACHINES) {
+      if (pair === undefined) expect(pairOf(name).local).toBeUndefined();
+      else expect(machine(pair.with).pair?.with).toBe(name);
+    }
+  });
+});

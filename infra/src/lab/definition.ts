@@ -29,6 +29,8 @@ export interface MachineDefinition {
   deviceMemoryMiB: number;
   /** Brought up when no machines are named. */
   inDefaultSet: boolean;
+  /** The other machine of a pair, and which of the two this is; undefined = it is alone. */
+  pair?: { with: string; number: 1 | 2 };
 }
 
 /** Files and sockets of one machine; absolute paths. */
@@ -49,6 +51,10 @@ export interface MachinePaths {
   powerSocket: string;
   labSocket: string;
   consoleSocket: string;
+  /** This machine's end of the network of its pair. */
+  pairSocket: string;
+  /** That of another machine of the same lab. */
+  pairSocketOf: (name: string) => string;
 }
 
 /** A value inside a QEMU option list: a comma ends it unless doubled. */
@@ -78,6 +84,19 @@ function peerDevices(machine: MachineDefinition, paths: MachinePaths): [string, 
     ]),
     // Without the mask edu silently clamps addresses and writes into low memory.
     ['-device', `edu,dma_mask=0xffffffffffffffff,bus=${placement.client}`],
+  ];
+}
+
+/**
+ * The network of a pair: datagrams between two sockets of the host, so that either machine may start again by itself, and
+ * candidates reach each other and nothing else. The image calls the device with this address `peer0`.
+ */
+function pairDevices({ pair }: MachineDefinition, paths: MachinePaths): [string, string][] {
+  if (pair === undefined) return [];
+  const [own, other] = [paths.pairSocket, paths.pairSocketOf(pair.with)].map(value);
+  return [
+    ['-netdev', `dgram,id=pair,local.type=unix,local.path=${own},remote.type=unix,remote.path=${other}`],
+    ['-device', `virtio-net-pci,netdev=pair,romfile=,mac=52:54:00:70:00:0${pair.number}`],
   ];
 }
 
@@ -130,6 +149,7 @@ export function qemuArguments(
     // restrict: kernels under test reach nothing, only the forwarded port leads in.
     ['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
     ['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...pairDevices(machine, paths),
     ['-device', 'virtio-rng-pci'],
     ['-device', 'i6300esb'],
     ['-action', 'watchdog=reset'],

@@ -196,6 +196,19 @@ export const MACHINES: readonly MachineDefinition[] = [
     labels: labels('root-ports', 'amd', { iommu: 'translated', clock: 'instructions' }),
     inDefaultSet: false,
   },
+  ...([1, 2] as const).map(
+    (number): MachineDefinition => ({
+      ...common,
+      name: `v-pair-${number === 1 ? 'a' : 'b'}`,
+      description: `Virtual: as v-switch, with a network to v-pair-${number === 1 ? 'b' : 'a'} that leads nowhere else`,
+      cpuModel: AMD,
+      topology: 'switch',
+      // A set of its own: alone each is one more v-switch.
+      labels: labels('switch', 'amd', { set: 'pair', pair: 'v-pair', link: 'peer0' }),
+      inDefaultSet: false,
+      pair: { with: `v-pair-${number === 1 ? 'b' : 'a'}`, number },
+    }),
+  ),
 ];
 
 /**

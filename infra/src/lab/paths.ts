@@ -34,6 +34,7 @@ export function machinePaths(
 ): MachinePaths {
   const dir = join(labDirectory(stateDir), name);
   const sockets = socketDirectory(stateDir, name, env, uid);
+  const pairSocketOf = (of: string): string => join(socketDirectory(stateDir, of, env, uid), 'pair.sock');
   return {
     dir,
     disk: join(dir, 'disk.raw'),
@@ -46,6 +47,8 @@ export function machinePaths(
     powerSocket: join(sockets, 'power.sock'),
     labSocket: join(sockets, 'lab.sock'),
     consoleSocket: join(sockets, LONGEST_SOCKET_NAME),
+    pairSocket: pairSocketOf(name),
+    pairSocketOf,
   };
 }
 

@@ -84,7 +84,7 @@ generate=("$here/generate.pl" --before "$base/tree" --after "$work/after")
 "${generate[@]}" --list >"$work/list"
 [ -s "$work/list" ] || usage "nothing can be made of the lines that this series adds"
 # The code, what can be made of it and the kernel it goes into; not the tests.
-key=$({ cut -f2- "$work/list"; echo "$config"; cat "$base/source.sha256" "$work"/patches/*.patch "$here"/{Kinds,Source,Expression,Tokens}.pm; } | sha256sum | cut -c1-16)
+key=$({ cut -f2- "$work/list"; echo "$config"; cat "$base/source.sha256" "$work"/patches/*.patch "$here"/*.pm; } | sha256sum | cut -c1-16)
 folder=$cache/kernel/campaigns/$key
 mkdir -p "$folder/logs"
 exec 9>"$folder/.lock"

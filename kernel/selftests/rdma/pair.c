@@ -124,15 +124,18 @@ static int best_gid(void)
  * The address can be taken away between the look at the GID and its use, see
  * best_gid(); once, so that one more try is enough.
  */
-static int ready_to_receive(struct ibv_qp *qp, struct ibv_qp_attr *attr)
+static int ready_to_receive(struct ibv_qp *qp, struct ibv_qp_attr *attr,
+			    const union ibv_gid *peer)
 {
 	struct ibv_global_route *route = &attr->ah_attr.grh;
 	unsigned int tries;
 
 	for (tries = 0; tries < 2; tries++) {
 		route->sgid_index = best_gid();
-		if (!ibv_query_gid(device, PORT, route->sgid_index,
-				   &route->dgid) &&
+		if (peer)
+			route->dgid = *peer;
+		if ((peer || !ibv_query_gid(device, PORT, route->sgid_index,
+					    &route->dgid)) &&
 		    !ibv_modify_qp(qp, attr, IBV_QP_STATE | IBV_QP_AV |
 				   IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
 				   IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
@@ -142,7 +145,9 @@ static int ready_to_receive(struct ibv_qp *qp, struct ibv_qp_attr *attr)
 	return -1;
 }
 
-static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
+/* @gid is the peer's, or NULL when it is of the same device. */
+static void connect_qp(struct ibv_qp *qp, uint32_t peer,
+		       const union ibv_gid *gid, enum ibv_mtu mtu)
 {
 	struct ibv_port_attr port;
 	struct ibv_qp_attr attr = {
@@ -170,7 +175,7 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 			.grh = { .hop_limit = 1 },
 		},
 	};
-	REQUIRE(!ready_to_receive(qp, &attr), "queue pair to RTR: %m");
+	REQUIRE(!ready_to_receive(qp, &attr, gid), "queue pair to RTR: %m");
 
 	attr = (struct ibv_qp_attr){
 		.qp_state = IBV_QPS_RTS,
@@ -185,37 +190,56 @@ static void connect_qp(struct ibv_qp *qp, uint32_t peer, enum ibv_mtu mtu)
 		"queue pair to RTS: %m");
 }
 
+static void open_side(struct pair *pair, int side)
+{
+	struct ibv_qp_init_attr init = {
+		.qp_type = IBV_QPT_RC,
+		.cap = {
+			.max_send_wr = DEPTH, .max_recv_wr = DEPTH,
+			.max_send_sge = 4, .max_recv_sge = 4,
+		},
+	};
+
+	pair->cq[side] = ibv_create_cq(device, 2 * DEPTH, NULL, NULL, 0);
+	REQUIRE(pair->cq[side], "completion queue: %m");
+	init.send_cq = pair->cq[side];
+	init.recv_cq = pair->cq[side];
+	pair->qp[side] = ibv_create_qp(domain, &init);
+	REQUIRE(pair->qp[side], "queue pair: %m");
+}
+
 struct pair pair_open(enum ibv_mtu mtu)
 {
 	struct pair pair;
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		struct ibv_qp_init_attr init = {
-			.qp_type = IBV_QPT_RC,
-			.cap = {
-				.max_send_wr = DEPTH, .max_recv_wr = DEPTH,
-				.max_send_sge = 4, .max_recv_sge = 4,
-			},
-		};
-
-		pair.cq[i] = ibv_create_cq(device, 2 * DEPTH, NULL, NULL, 0);
-		REQUIRE(pair.cq[i], "completion queue: %m");
-		init.send_cq = pair.cq[i];
-		init.recv_cq = pair.cq[i];
-		pair.qp[i] = ibv_create_qp(domain, &init);
-		REQUIRE(pair.qp[i], "queue pair: %m");
-	}
 	for (i = 0; i < 2; i++)
-		connect_qp(pair.qp[i], pair.qp[!i]->qp_num, mtu);
+		open_side(&pair, i);
+	for (i = 0; i < 2; i++)
+		connect_qp(pair.qp[i], pair.qp[!i]->qp_num, NULL, mtu);
 	return pair;
+}
+
+struct pair pair_open_here(union ibv_gid *gid)
+{
+	struct pair pair = {};
+
+	open_side(&pair, HERE);
+	REQUIRE(!ibv_query_gid(device, PORT, best_gid(), gid), "query GID: %m");
+	return pair;
+}
+
+void pair_connect_here(struct pair *pair, uint32_t peer,
+		       const union ibv_gid *gid)
+{
+	connect_qp(pair->qp[HERE], peer, gid, 0);
 }
 
 void pair_close(struct pair *pair)
 {
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2 && pair->qp[i]; i++) {
 		EXPECT(!ibv_destroy_qp(pair->qp[i]), "destroy queue pair: %m");
 		EXPECT(!ibv_destroy_cq(pair->cq[i]), "destroy queue: %m");
 	}
@@ -357,16 +381,24 @@ enum ibv_wc_status rdma_atomic(struct pair *pair, struct ibv_mr *local,
 	return pair_run(pair, &wr);
 }
 
-void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
-	       struct ibv_mr *remote, void *to, size_t length,
-	       enum ibv_wc_status status[2])
+void rdma_expect(struct pair *pair, int side, struct ibv_mr *mr, void *to,
+		 size_t length)
 {
-	struct ibv_sge there = {
+	struct ibv_sge sge = {
 		.addr = (uintptr_t)to,
 		.length = length,
-		.lkey = remote->lkey,
+		.lkey = mr->lkey,
 	};
-	struct ibv_recv_wr receive = { .sg_list = &there, .num_sge = 1 };
+	struct ibv_recv_wr receive = { .sg_list = &sge, .num_sge = 1 };
+	struct ibv_recv_wr *bad;
+	int ret = ibv_post_recv(pair->qp[side], &receive, &bad);
+
+	REQUIRE(!ret, "post receive: %s", strerror(ret));
+}
+
+enum ibv_wc_status rdma_send_here(struct pair *pair, struct ibv_mr *local,
+				  void *from, size_t length)
+{
 	struct ibv_sge here = {
 		.addr = (uintptr_t)from,
 		.length = length,
@@ -377,11 +409,16 @@ void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
 		.num_sge = 1,
 		.opcode = IBV_WR_SEND,
 	};
-	struct ibv_recv_wr *bad;
-	int ret = ibv_post_recv(pair->qp[THERE], &receive, &bad);
 
-	REQUIRE(!ret, "post receive: %s", strerror(ret));
-	status[HERE] = pair_run(pair, &send);
+	return pair_run(pair, &send);
+}
+
+void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
+	       struct ibv_mr *remote, void *to, size_t length,
+	       enum ibv_wc_status status[2])
+{
+	rdma_expect(pair, THERE, remote, to, length);
+	status[HERE] = rdma_send_here(pair, local, from, length);
 	status[THERE] = pair_await(pair, THERE);
 }
 

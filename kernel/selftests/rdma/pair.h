@@ -53,6 +53,14 @@ struct pair {
 struct pair pair_open(enum ibv_mtu mtu);
 void pair_close(struct pair *pair);
 
+/*
+ * The half of a connection to another machine: all of it is on the side HERE.
+ * @gid receives this end's address; the peer's are what its own call returned.
+ */
+struct pair pair_open_here(union ibv_gid *gid);
+void pair_connect_here(struct pair *pair, uint32_t peer,
+		       const union ibv_gid *gid);
+
 /* Register or end the test. */
 struct ibv_mr *region(void *address, size_t length, int access);
 /* New memory, registered without on demand paging, so that it is pinned. */
@@ -83,6 +91,12 @@ enum ibv_wc_status rdma_atomic(struct pair *pair, struct ibv_mr *local,
 void rdma_send(struct pair *pair, struct ibv_mr *local, void *from,
 	       struct ibv_mr *remote, void *to, size_t length,
 	       enum ibv_wc_status status[2]);
+
+/* The halves of it. */
+void rdma_expect(struct pair *pair, int side, struct ibv_mr *mr, void *to,
+		 size_t length);
+enum ibv_wc_status rdma_send_here(struct pair *pair, struct ibv_mr *local,
+				  void *from, size_t length);
 
 /* REQUIRE success. */
 void require_success(enum ibv_wc_status status, const char *what);

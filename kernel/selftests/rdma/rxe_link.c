@@ -104,17 +104,18 @@ static int dummy_create(void)
 	return request_send(&request, NETLINK_ROUTE);
 }
 
-static int dummy_address(void)
+static int link_address(const char *link, const char *text, int prefix)
 {
 	struct ifaddrmsg address = {
 		.ifa_family = AF_INET,
-		.ifa_prefixlen = 32,
-		.ifa_index = if_nametoindex(DUMMY_NAME),
+		.ifa_prefixlen = prefix,
+		.ifa_index = if_nametoindex(link),
 	};
 	struct request request;
 	struct in_addr ip;
 
-	inet_pton(AF_INET, DUMMY_ADDRESS, &ip);
+	if (inet_pton(AF_INET, text, &ip) != 1)
+		return -EINVAL;
 	request_init(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE,
 		     &address, sizeof(address));
 	request_add(&request, IFA_LOCAL, &ip, sizeof(ip));
@@ -122,12 +123,45 @@ static int dummy_address(void)
 	return request_send(&request, NETLINK_ROUTE);
 }
 
-void rxe_link_address_again(void)
+static int dummy_address(void)
 {
-	dummy_address();
+	return link_address(DUMMY_NAME, DUMMY_ADDRESS, 32);
 }
 
-static int rxe_create(void)
+/* A network device of the machine, which is used instead of one of our own. */
+static const char *own_link;
+static char own_address[INET_ADDRSTRLEN];
+static int own_prefix;
+
+static int own_link_address(void)
+{
+	return own_prefix ? link_address(own_link, own_address, own_prefix) : 0;
+}
+
+void rxe_link_address_again(void)
+{
+	if (own_link)
+		own_link_address();
+	else
+		dummy_address();
+}
+
+static int link_up(const char *link)
+{
+	struct ifinfomsg info = {
+		.ifi_index = if_nametoindex(link),
+		.ifi_flags = IFF_UP,
+		.ifi_change = IFF_UP,
+	};
+	struct request request;
+
+	if (!info.ifi_index)
+		return -ENODEV;
+	request_init(&request, RTM_NEWLINK, 0, &info, sizeof(info));
+	return request_send(&request, NETLINK_ROUTE);
+}
+
+static int rxe_create(const char *link)
 {
 	struct request request;
 
@@ -136,7 +170,7 @@ static int rxe_create(void)
 		     0, NULL, 0);
 	request_add_string(&request, RDMA_NLDEV_ATTR_DEV_NAME, RXE_NAME);
 	request_add_string(&request, RDMA_NLDEV_ATTR_LINK_TYPE, "rxe");
-	request_add_string(&request, RDMA_NLDEV_ATTR_NDEV_NAME, DUMMY_NAME);
+	request_add_string(&request, RDMA_NLDEV_ATTR_NDEV_NAME, link);
 	return request_send(&request, NETLINK_RDMA);
 }
 
@@ -165,11 +199,37 @@ const char *rxe_link_create(void)
 	}
 	if (!ret) {
 		what = "no software RDMA device (CONFIG_RDMA_RXE)";
-		ret = rxe_create();
+		ret = rxe_create(DUMMY_NAME);
 	}
 	if (!ret)
 		return NULL;
 	rxe_link_remove();
 	snprintf(reason, sizeof(reason), "%s: %s", what, strerror(-ret));
+	return reason;
+}
+
+const char *rxe_link_create_on(const char *link, const char *address)
+{
+	const char *what = "no such network device";
+	int ret;
+
+	own_link = link;
+	if (address && sscanf(address, "%15[0-9.]/%d", own_address,
+			      &own_prefix) != 2)
+		return "PEERLAB_LINK_ADDRESS is not of the form 10.77.0.1/24";
+	ret = link_up(link);
+	if (!ret) {
+		what = "no address for the network device";
+		ret = own_link_address();
+	}
+	if (!ret) {
+		what = "no software RDMA device (CONFIG_RDMA_RXE)";
+		ret = rxe_create(link);
+	}
+	/* One that was left over does as well. */
+	if (!ret || ret == -EEXIST)
+		return NULL;
+	snprintf(reason, sizeof(reason), "%s: %s: %s", link, what,
+		 strerror(-ret));
 	return reason;
 }

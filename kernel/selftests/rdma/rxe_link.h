@@ -14,6 +14,16 @@
  */
 const char *rxe_link_create(void);
 
+/**
+ * rxe_link_create_on() - the same on a network device that leads to the peer
+ * @link: its name
+ * @address: its IPv4 address with the length of its prefix, which it is given;
+ * NULL when it has one
+ *
+ * Return: NULL, or why there is none.
+ */
+const char *rxe_link_create_on(const char *link, const char *address);
+
 /* Give the network device its address again, if somebody took it. */
 void rxe_link_address_again(void);
 

@@ -32,8 +32,10 @@ describe('browsers that do not read', () => {
     const database = await controller.database();
     const run = await insertRun(database, 'slow readers', ['m1'], 'ended');
     const [attemptId = ''] = await insertEndedAttempts(database, run, 'abuser');
-    const { rows } = await database.query<{ fence: string }>('select fence from attempt where id = $1', [attemptId]);
-    const attempt = { attemptId, fence: Number(rows[0]?.fence) };
+    const { rows } = await database.query<{ fence: string }>('select fence from participant where id = $1', [
+      attemptId,
+    ]);
+    const attempt = { participantId: attemptId, fence: Number(rows[0]?.fence) };
     const viewers = await Promise.all(Array.from({ length: VIEWERS }, live));
     for (const viewer of viewers) {
       viewer.send(JSON.stringify({ type: 'tail', attemptId, stream: 'test', fromSeq: 0 }));

@@ -34,8 +34,8 @@ export async function measureDispatch(farm: BenchFarm, size: DispatchSize): Prom
   await settleTables(client, 'job', 'machine', 'floor_job');
 
   const take = async (): Promise<void> => {
-    const { attemptId, fence } = await agent.take('test');
-    held.push({ attemptId, fence });
+    const { participantId, fence } = await agent.take('test');
+    held.push({ participantId, fence });
   };
   const [singleMs, floorMs]: [number[], number[]] = [[], []];
   for (const id of jobIds.slice(0, size.single)) {
@@ -85,7 +85,7 @@ async function claimBare(client: Client): Promise<void> {
   if (job === undefined) throw new Error('the floor found no queued job');
   await client.query(`update floor_job set state = 'running' where id = $1`, [job.id]);
   await client.query(
-    `insert into floor_lease (fence, attempt_id, agent, machine, expires_at)
+    `insert into floor_lease (fence, participant_id, agent, machine, expires_at)
      values (nextval('lease_fence'), $1, 'dispatch', $2, clock_timestamp() + interval '30 s')`,
     [job.id, job.machine],
   );

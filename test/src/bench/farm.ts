@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { HEARTBEAT_SECONDS, type HeldAttempt } from '@peerlab/contracts';
+import { HEARTBEAT_SECONDS, type HeldParticipant } from '@peerlab/contracts';
 import { ensurePostgres, FakeAgent, pgOptions, stopPostgres, type DatabaseAddress } from '@peerlab/controller/testing';
 import { Client, TypeOverrides, types } from 'pg';
 
@@ -12,7 +12,7 @@ const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../../../apps/contro
 const LOG_KEPT = 4000;
 
 /** An attempt that the measurement's agent holds. */
-export type Held = Pick<HeldAttempt, 'attemptId' | 'fence'>;
+export type Held = Pick<HeldParticipant, 'participantId' | 'fence'>;
 
 /** int8 as number, as the controller reads it: the floor must not do less than that. */
 const numbersForInt8 = new TypeOverrides(types);

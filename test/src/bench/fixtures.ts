@@ -94,13 +94,18 @@ export async function insertEndedAttempts(
 ): Promise<string[]> {
   const attemptIds = jobIds.map(() => randomUUID());
   await client.query(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, ended_at)
-     select p.id, p.job_id, 1, 'ended', $3, j.machine, nextval('lease_fence'), repeat('0', 32), true, clock_timestamp()
-     from unnest($1::uuid[], $2::uuid[]) as p(id, job_id) join job j on j.id = p.job_id`,
-    [attemptIds, jobIds, agent],
+    `insert into attempt (id, job_id, number, state, ended_at)
+     select a.id, a.job_id, 1, 'ended', clock_timestamp() from unnest($1::uuid[], $2::uuid[]) as a(id, job_id)`,
+    [attemptIds, jobIds],
   );
   await client.query(
-    `insert into stream (attempt_id, stream, next, expected) select unnest($1::uuid[]), 'test', $2::bigint, $2::bigint`,
+    `insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce, restored, ended_at)
+     select t.id, t.id, 'main', 0, 'ended', $2, j.machine, nextval('lease_fence'), repeat('0', 32), true, t.ended_at
+     from attempt t join job j on j.id = t.job_id where t.id = any($1)`,
+    [attemptIds, agent],
+  );
+  await client.query(
+    `insert into stream (participant_id, stream, next, expected) select unnest($1::uuid[]), 'test', $2::bigint, $2::bigint`,
     [attemptIds, lines],
   );
   return attemptIds;

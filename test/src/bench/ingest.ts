@@ -39,18 +39,20 @@ export async function measureIngest(
     const file = join(farm.stateDir, 'lines.tsv');
     await writeFile(
       file,
-      lines.map(({ seq, at, text }) => `${attempt.attemptId}\t${STREAM}\t${seq}\t${at}\t${text}\n`).join(''),
+      lines.map(({ seq, at, text }) => `${attempt.participantId}\t${STREAM}\t${seq}\t${at}\t${text}\n`).join(''),
     );
     const perSecond = (ms: number): number => (linesPerRound * 1000) / ms;
     rates[0].push(perSecond(await timeMs(() => sendFrames(agent, attempt, frames, batches))));
     rates[1].push(
-      perSecond(await timeMs(() => client.query(`copy floor_copy (attempt_id, stream, seq, at, text) from '${file}'`))),
+      perSecond(
+        await timeMs(() => client.query(`copy floor_copy (participant_id, stream, seq, at, text) from '${file}'`)),
+      ),
     );
     rates[2].push(perSecond(await timeMs(() => insertBatches(client, attempt, batches))));
   }
   const stored = await client.query<{ n: number }>(
-    'select count(*) as n from log_line where attempt_id = $1 and stream = $2',
-    [attempt.attemptId, STREAM],
+    'select count(*) as n from log_line where participant_id = $1 and stream = $2',
+    [attempt.participantId, STREAM],
   );
   if (stored.rows[0]?.n !== ROUNDS * linesPerRound) throw new Error('acknowledged lines are missing');
   const [controller, copy, insert] = [median(rates[0]), median(rates[1]), median(rates[2])];
@@ -70,13 +72,13 @@ function split(lines: readonly LogLine[]): LogLine[][] {
 /** Sends with a window and resolves when all is acknowledged. */
 async function sendFrames(
   agent: FakeAgent,
-  { attemptId }: Held,
+  { participantId }: Held,
   frames: readonly string[],
   batches: readonly LogLine[][],
 ): Promise<void> {
   const acked = (index: number): Promise<void> => {
     const last = batches[index]?.at(-1);
-    return last === undefined ? Promise.resolve() : agent.acked(attemptId, STREAM, last.seq + 1);
+    return last === undefined ? Promise.resolve() : agent.acked(participantId, STREAM, last.seq + 1);
   };
   for (const [index, frame] of frames.entries()) {
     await acked(index - WINDOW);
@@ -85,12 +87,12 @@ async function sendFrames(
   await acked(frames.length - 1);
 }
 
-async function insertBatches(client: Client, { attemptId }: Held, batches: readonly LogLine[][]): Promise<void> {
+async function insertBatches(client: Client, { participantId }: Held, batches: readonly LogLine[][]): Promise<void> {
   for (const batch of batches) {
     await client.query(
-      `insert into floor_insert (attempt_id, stream, seq, at, text)
+      `insert into floor_insert (participant_id, stream, seq, at, text)
        select $1::uuid, $2::text, * from unnest($3::bigint[], $4::bigint[], $5::text[])`,
-      [attemptId, STREAM, batch.map(({ seq }) => seq), batch.map(({ at }) => at), batch.map(({ text }) => text)],
+      [participantId, STREAM, batch.map(({ seq }) => seq), batch.map(({ at }) => at), batch.map(({ text }) => text)],
     );
   }
 }

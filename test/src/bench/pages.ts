@@ -77,7 +77,7 @@ export async function measureLogPages(
   const bare = (index: number): Promise<unknown> => {
     const from = clamp(at(index));
     return client.query(
-      'select seq, at, text from log_line where attempt_id = $1 and stream = $2 and seq >= $3 and seq < $4 order by seq',
+      'select seq, at, text from log_line where participant_id = $1 and stream = $2 and seq >= $3 and seq < $4 order by seq',
       [attemptId, 'test', from, from + PAGE_LINES],
     );
   };
@@ -110,7 +110,7 @@ async function getText(url: string): Promise<string> {
 
 async function insertLog(client: Client, attemptId: string, lines: number): Promise<void> {
   await client.query(
-    `insert into log_line (attempt_id, stream, seq, at, text)
+    `insert into log_line (participant_id, stream, seq, at, text)
      select $1::uuid, 'test', s, 1763800000000 + s, format('[%s] p2pvram 0000:03:00.0: fault %s at 0x%s migrated 16 pages, alias yes',
        lpad((s / 1000.0)::numeric(12, 6)::text, 12), s, lpad(to_hex(s * 4096), 12, '0'))
      from generate_series(0, $2::bigint - 1) as s`,

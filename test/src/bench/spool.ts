@@ -1,3 +1,4 @@
+import { SOLE_ROLE } from '@peerlab/contracts';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -33,7 +34,11 @@ export class SpoolPath {
     this.#folder = folder;
     this.disk = disk;
     const work = { kind: 'build' as const, buildName: 'bench', series: [], config: 'bench' };
-    this.#spool = AttemptSpool.create(folder, { ...attempt, runId: attempt.attemptId, work }, disk);
+    this.#spool = AttemptSpool.create(
+      folder,
+      { ...attempt, attemptId: attempt.participantId, runId: attempt.participantId, role: SOLE_ROLE, peers: [], work },
+      disk,
+    );
     this.#splitter = new LineSplitter((line, continues) => {
       this.#spool.appendLine(STREAM, line, Date.now(), continues);
       this.mostWaiting = Math.max(this.mostWaiting, this.produced - this.acked);
@@ -83,8 +88,8 @@ export class SpoolPath {
     const client = await farm.connect();
     const { rows } = await client.query<{ lines: number; missing: number }>(
       `select count(*) as lines, coalesce(sum((gap ->> 'lines')::int), 0)::bigint as missing
-       from log_line where attempt_id = $1 and stream = $2`,
-      [this.#attempt.attemptId, STREAM],
+       from log_line where participant_id = $1 and stream = $2`,
+      [this.#attempt.participantId, STREAM],
     );
     const [row] = rows;
     if (row === undefined) throw new Error('the database counts nothing');
@@ -115,10 +120,10 @@ export async function measureSpool(
     const file = join(farm.stateDir, 'spool.tsv');
     const rows = Array.from(
       { length: size.lines },
-      (_, seq) => `${attempt.attemptId}\t${STREAM}\t${seq}\t${seq}\t${sampleLine(seq)}\n`,
+      (_, seq) => `${attempt.participantId}\t${STREAM}\t${seq}\t${seq}\t${sampleLine(seq)}\n`,
     );
     await writeFile(file, rows.join(''));
-    const copy = `copy floor_spool (attempt_id, stream, seq, at, text) from '${file}'`;
+    const copy = `copy floor_spool (participant_id, stream, seq, at, text) from '${file}'`;
     const copyMs = await timeMs(() => client.query(copy));
     const paced = await paceOf(path, size.lines, size.paced);
     const total = size.lines + size.paced;

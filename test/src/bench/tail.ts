@@ -21,7 +21,7 @@ export async function measureTail(
   count: number,
 ): Promise<Comparison[]> {
   const floor = await BareTail.open(farm);
-  const browsers = [await Browser.tail(farm.url, attempt.attemptId)];
+  const browsers = [await Browser.tail(farm.url, attempt.participantId)];
   const floorMs: number[] = [];
   let seq = 0;
   const measure = async (): Promise<number[]> => {
@@ -31,13 +31,13 @@ export async function measureTail(
       agent.send({ type: 'log', ...attempt, stream: STREAM, lines: [{ seq, at: Date.now(), text: sampleLine(seq) }] });
       await Promise.all(browsers.map((browser) => browser.seen(seq)));
       tailMs.push(performance.now() - start);
-      floorMs.push(await floor.pass(attempt.attemptId, seq));
+      floorMs.push(await floor.pass(attempt.participantId, seq));
     }
     return tailMs;
   };
   try {
     const one = await measure();
-    while (browsers.length < CROWD) browsers.push(await Browser.tail(farm.url, attempt.attemptId));
+    while (browsers.length < CROWD) browsers.push(await Browser.tail(farm.url, attempt.participantId));
     const crowd = await measure();
     const floorText = 'insert + NOTIFY, commit, LISTEN, SELECT';
     return [
@@ -111,11 +111,10 @@ class BareTail {
       await writer.query(`select pg_notify($1, '')`, [CHANNEL]);
       const committed = writer.query('commit');
       await heard;
-      await reader.query('select seq, at, text from floor_tail where attempt_id = $1 and stream = $2 and seq >= $3', [
-        attemptId,
-        STREAM,
-        seq,
-      ]);
+      await reader.query(
+        'select seq, at, text from floor_tail where participant_id = $1 and stream = $2 and seq >= $3',
+        [attemptId, STREAM, seq],
+      );
       const passed = performance.now() - start;
       await committed;
       return passed;

@@ -18,6 +18,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   moveAgent: ['409 machine-leased'],
   getPatch: ['404 no-patch-text'],
   getSeries: ['404 no-patch-text'],
+  getAttemptFile: ['410 file-removed', '500 artifact-store-unreadable'],
   getBuildFile: ['403 not-your-work', '410 bundle-removed', '500 artifact-store-unreadable', '500 bundle-damaged'],
   putArtifact: [
     '403 no-open-build',

@@ -16,15 +16,17 @@ const KERNEL_HEAD = /^# kernel \S+, boot (\S+)$/;
 /** Reads all that Postgres holds of the schedule's runs, and what the lab knows of the same time. */
 export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance): Promise<Evidence> {
   const attempts = await farm.query<AttemptRow>(
-    `select t.id, t.machine, t.fence, t.nonce, t.state, t.failure, t.restored, t.revoked_at is not null as revoked,
+    `select p.id, p.machine, p.fence, p.nonce, p.state, p.failure, p.restored, p.revoked_at is not null as revoked,
        t.job_id, t.number
-     from attempt t join job j on j.id = t.job_id where j.run_id = any($1) order by t.fence`,
+     from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+     where j.run_id = any($1) order by p.fence`,
     [runIds],
   );
   const ids = attempts.map(({ id }) => id);
   const lines = new Map<string, LineRow[]>();
   const stored = await farm.query<LineRow & { attempt_id: string; stream: string }>(
-    'select attempt_id, stream, seq, text from log_line where attempt_id = any($1) order by attempt_id, stream, seq',
+    `select participant_id as attempt_id, stream, seq, text from log_line where participant_id = any($1)
+     order by participant_id, stream, seq`,
     [ids],
   );
   for (const { attempt_id, stream, ...line } of stored) {
@@ -38,12 +40,12 @@ export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance
   return {
     attempts,
     leases: await farm.query<LeaseRow>(
-      `select machine, fence, attempt_id, extract(epoch from acquired_at)::float8 * 1000 as acquired_ms,
+      `select machine, fence, participant_id as attempt_id, extract(epoch from acquired_at)::float8 * 1000 as acquired_ms,
          extract(epoch from released_at)::float8 * 1000 as released_ms
        from lease where machine is not null order by machine, fence`,
     ),
     streams: await farm.query<StreamRow>(
-      'select attempt_id, stream, next, expected from stream where attempt_id = any($1)',
+      'select participant_id as attempt_id, stream, next, expected from stream where participant_id = any($1)',
       [ids],
     ),
     results: await farm.query<ResultRow>(

@@ -152,8 +152,10 @@ describe('the machine page', () => {
     await farm.restart();
     await untilPaused(page);
     agent = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
-    const { attemptId, fence } = held;
-    await agent.hello([{ attemptId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: { serial: 900 } }]);
+    const { participantId, fence } = held;
+    await agent.hello([
+      { participantId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: { serial: 900 } },
+    ]);
     await agent.log(held, 'serial', 900, lines(900, 1000));
     await tail.getByText('console 999', { exact: true }).waitFor();
     await untilLive(page);

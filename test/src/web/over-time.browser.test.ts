@@ -136,8 +136,8 @@ describe('history', () => {
     const [first] = evidence.runs;
     await farm.sql.run(
       `with copies as (
-         insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, ended_at)
-         select gen_random_uuid(), j.id, n, 'ended', 'story', j.machine, nextval('lease_fence'), repeat('0', 32), clock_timestamp()
+         insert into attempt (id, job_id, number, state, ended_at)
+         select gen_random_uuid(), j.id, n, 'ended', clock_timestamp()
          from job j, generate_series(2, 31) n where j.run_id = $1 returning id, ended_at)
        insert into result (attempt_id, suite, test, position, status, verdict, warnings, stored_at)
        select id, 'p2p-functional', 'many', 0, 'pass', 'pass', '{}', ended_at from copies`,
@@ -347,6 +347,37 @@ describe('with five boots a side', () => {
     const ram = rows.filter({ hasText: 'fault_map_ram' }).filter({ hasText: 'BUS_ADDR' });
     expect(await ram.textContent()).toMatch(/no clear changewithin the noise; a change of [\d.]+ % would count/);
     await metrics.getByText('more boots of each side are needed').waitFor();
+  });
+
+  it('the grid has one column for the boots of a kernel, says how many failed, and opens to one for each', async () => {
+    const [failed] = await farm.sql.rows<{ id: string }>(
+      `select t.id from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
+       where j.run_id = $1 and j.round = 3 and b.name = 'dma-alias' and j.combination = $2`,
+      [evidence.runs[RUNS - 1], evidence.hardware.BUS_ADDR.combination],
+    );
+    const set = (verdict: string, reason: string | null) =>
+      farm.sql.run(`update result set verdict = $2, reason = $3 where attempt_id = $1 and test = 'alias_read'`, [
+        failed?.id,
+        verdict,
+        reason,
+      ]);
+    await set('fail', 'byte 8 differs');
+    await using opened = await open(`/?run=${run(-1)}`);
+    const { page, errors } = opened;
+    const columns = page.getByText(/ tests × \d+ columns/);
+    expect(await columns.textContent()).toContain('× 6 columns');
+    const cell = page.locator('td[title*="passed 4 of 5: byte 8 differs"]');
+    await cell.click();
+    await page.getByText('The evidence is that of boot 3 of 5').waitFor();
+    expect(await page.getByRole('link', { name: /^boot \d of 5$/ }).count()).toBe(5);
+    if (process.env['BOOTS_PICTURE'] !== undefined) await page.screenshot({ path: process.env['BOOTS_PICTURE'] });
+    await page.getByRole('button', { name: 'a column for each boot' }).click();
+    await page.getByText('× 22 columns').waitFor();
+    await page.locator('td[title*="fail: byte 8 differs"]').click();
+    await page.getByText('boot 3 of 5.').waitFor();
+    expect(new URL(page.url()).searchParams.get('cell')).toMatch(/@[0-9a-f]{8}\.3$/);
+    expect(errors).toEqual([]);
+    await set('pass', null);
   });
 
   it('the grid picks two combinations, whose comparison says what differs', async () => {

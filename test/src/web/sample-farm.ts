@@ -256,6 +256,8 @@ export class SampleFarm {
         return { stages: [] };
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
+      case 'createTicket':
+        return { ticket: 't'.repeat(32) };
       case 'getCatalogue':
         return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
       case 'getFleet':

@@ -1,5 +1,6 @@
 import {
   inventoryDrift,
+  SOLE_ROLE,
   type AttemptDetail,
   type ExpectedStart,
   type InventoryHistory,
@@ -20,6 +21,7 @@ export function machineAttempts(machine: string, attempts: readonly AttemptDetai
     .map(({ id, number, state, run, build, results, failure, startedAt, endedAt, streams }) => ({
       id,
       number,
+      role: SOLE_ROLE,
       state,
       run,
       build,

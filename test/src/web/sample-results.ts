@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   judge,
+  SOLE_ROLE,
   type AttemptDetail,
   type AttemptSummary,
   type JobView,
@@ -88,6 +89,7 @@ function resultsOf(kind: PathKind, alias: boolean): ResultView[] {
     const proof = status === 'pass' ? proofOf(test, kind, alias) : null;
     const judged = judge({ status, reason, proof, warnings, signature }, kind);
     return {
+      role: SOLE_ROLE,
       suite: 'p2p-functional',
       test,
       position,
@@ -113,6 +115,7 @@ function measurementsOf(kind: PathKind, alias: boolean): AttemptDetail['measurem
       better: 'lower' as const,
       samples,
       params: { sizeMiB: 64, granularity: name.endsWith('pmd') ? 'pmd' : 'pte' },
+      role: SOLE_ROLE,
       suite: 'p2p-perf',
       test: name,
       median: [...samples].sort((a, b) => a - b)[2] ?? center,
@@ -131,6 +134,20 @@ function stagesOf(startedSecondsAgo: number): AttemptSummary['stages'] {
   });
 }
 
+/** An attempt with one participant. */
+function withOne(summary: Omit<AttemptSummary, 'participants'>): AttemptSummary {
+  const { number: _number, progress: _progress, ...participant } = summary;
+  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE }] };
+}
+
+const detailed = (
+  { participants }: AttemptSummary,
+  evidence: Pick<AttemptDetail, 'kernels' | 'streams'>,
+): Pick<AttemptDetail, 'participants' | 'kernels' | 'streams'> => ({
+  ...evidence,
+  participants: participants.map((participant) => ({ ...participant, ...evidence })),
+});
+
 /** An ended test job of a build on a machine. */
 export function sampleJob(run: { id: string; name: string }, build: string, machine: MachineView): SampleJob {
   const combination = combinationOfMachine(machine);
@@ -138,7 +155,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
   const alias = build !== 'base';
   const results = resultsOf(kind, alias);
   const crashed = results.find(({ verdict }) => verdict === 'crash');
-  const summary: AttemptSummary = {
+  const summary = withOne({
     id: randomUUID(),
     number: 1,
     state: 'ended',
@@ -160,7 +177,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     restored: true,
     stages: stagesOf(600),
     progress: null,
-  };
+  });
   const job: JobView = {
     id: randomUUID(),
     kind: 'test',
@@ -194,26 +211,29 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
     buildId: job.buildId,
     combination,
     boot: null,
-    kernels: [
-      { ...kernel, phase: 'default-before', bootId: randomUUID() },
-      {
-        ...kernel,
-        phase: 'candidate',
-        bootId: randomUUID(),
-        release: '7.3.4-peerlab+',
-        buildId: alias ? 'c0ffee1234aa55bb66cc' : 'ba5e0011223344556677',
-        nonce: '00112233445566778899aabbccddeeff',
-      },
-      { ...kernel, phase: 'default-after', bootId: randomUUID() },
-    ],
+    ...detailed(summary, {
+      kernels: [
+        { ...kernel, phase: 'default-before', bootId: randomUUID() },
+        {
+          ...kernel,
+          phase: 'candidate',
+          bootId: randomUUID(),
+          release: '7.3.4-peerlab+',
+          buildId: alias ? 'c0ffee1234aa55bb66cc' : 'ba5e0011223344556677',
+          nonce: '00112233445566778899aabbccddeeff',
+        },
+        { ...kernel, phase: 'default-after', bootId: randomUUID() },
+      ],
+      streams: [
+        { stream: 'serial', lines: 1480, expected: 1480, bytes: 90112, removedAt: null },
+        { stream: 'kernel', lines: 912, expected: 912, bytes: 51200, removedAt: null },
+        { stream: 'test', lines: 60, expected: 60, bytes: 4400, removedAt: null },
+        { stream: 'agent', lines: 44, expected: 44, bytes: 2600, removedAt: null },
+      ],
+    }),
     results,
     measurements: measurementsOf(kind, alias),
-    streams: [
-      { stream: 'serial', lines: 1480, expected: 1480, bytes: 90112, removedAt: null },
-      { stream: 'kernel', lines: 912, expected: 912, bytes: 51200, removedAt: null },
-      { stream: 'test', lines: 60, expected: 60, bytes: 4400, removedAt: null },
-      { stream: 'agent', lines: 44, expected: 44, bytes: 2600, removedAt: null },
-    ],
+    files: [],
   };
   return { job, attempt };
 }
@@ -222,7 +242,7 @@ export function sampleJob(run: { id: string; name: string }, build: string, mach
 export function runningRun(machine: MachineView): { run: RunDetail; attempt: AttemptDetail } {
   const id = randomUUID();
   const name = 'my series <script>window.planted=1</script>';
-  const summary: AttemptSummary = {
+  const summary = withOne({
     id: randomUUID(),
     number: 1,
     state: 'running',
@@ -238,7 +258,7 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
       { stage: 'build', status: 'started', startedAt: ago(119), endedAt: null, detail: null },
     ],
     progress: { percent: 38, text: 'CC mm/hmm.o', cached: false },
-  };
+  });
   const build: JobView = {
     id: randomUUID(),
     kind: 'build',
@@ -305,10 +325,13 @@ export function runningRun(machine: MachineView): { run: RunDetail; attempt: Att
     buildId: build.buildId,
     combination: null,
     boot: null,
-    kernels: [],
+    ...detailed(summary, {
+      kernels: [],
+      streams: [{ stream: 'build', lines: 200_000, expected: null, bytes: 14_000_000, removedAt: null }],
+    }),
     results: [],
     measurements: [],
-    streams: [{ stream: 'build', lines: 200_000, expected: null, bytes: 14_000_000, removedAt: null }],
+    files: [],
   };
   return { run, attempt };
 }

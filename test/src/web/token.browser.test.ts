@@ -31,7 +31,10 @@ describe('the web UI of a farm whose reads need a token', () => {
     const { page, errors } = opened;
     const download = page.waitForEvent('download');
     await page.getByRole('link', { name: 'Raw' }).click();
-    expect((await download).suggestedFilename()).toBe('test.log');
+    expect((await download).suggestedFilename()).toBe(`${attempt?.id}-test.log`);
+    // The browser fetched it itself, by a ticket.
+    expect((await download).url()).toMatch(/\?ticket=[\w-]{32}$/);
+    expect(await (await download).failure()).toBeNull();
     expect(errors).toEqual([]);
   });
 });

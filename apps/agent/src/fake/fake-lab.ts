@@ -2,7 +2,7 @@ import { startFakeMachine } from './start-fake-machine.js';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Assignment } from '@peerlab/contracts';
+import { SOLE_ROLE, type Assignment } from '@peerlab/contracts';
 import { BundleCache } from '../job/bundle-cache.js';
 import type { Pace } from '../job/pace.js';
 import type { TestWork } from '../job/attempt-context.js';
@@ -107,7 +107,10 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     machine,
     bundles: new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle)),
     assign: (attemptId = randomUUID()) => ({
+      participantId: attemptId,
       attemptId,
+      role: SOLE_ROLE,
+      peers: [],
       runId: randomUUID(),
       fence: 7,
       work: {

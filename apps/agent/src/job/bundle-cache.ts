@@ -80,6 +80,11 @@ export class BundleCache {
     return folder;
   }
 
+  /** Stores a file with the controller. */
+  upload(sha256: string, path: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+    return this.#artifacts.upload(sha256, path, sizeBytes, signal);
+  }
+
   /** Writes another file of the controller's store to `path`; it is not kept here. */
   download(sha256: string, path: string, maxBytes: number, signal?: AbortSignal): Promise<void> {
     return this.#artifacts.download(sha256, path, signal, maxBytes);

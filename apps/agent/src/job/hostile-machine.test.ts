@@ -149,11 +149,11 @@ describe('a machine that does its worst', () => {
     for (const entry of bad.spool.file('events').read(0, 1e6, 1e10)) {
       expect(SequencedEvent.safeParse(entry).error).toBeUndefined();
     }
-    const { attemptId, fence } = bad.spool;
+    const { participantId, fence } = bad.spool;
     for (const stream of ['serial', 'kernel', 'test', 'agent'] as const) {
       for (let next = 0; next < bad.spool.file(stream).next; ) {
         const lines = bad.spool.file(stream).read(next, 1000, 1e6);
-        const frame = { type: 'log', attemptId, fence, stream, lines };
+        const frame = { type: 'log', participantId, fence, stream, lines };
         expect(FromAgent.safeParse(frame).error).toBeUndefined();
         next += lines.length;
       }

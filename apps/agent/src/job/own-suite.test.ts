@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OwnSuite, SCRIPT_FILE, type TestResult } from '@peerlab/contracts';
@@ -9,6 +10,7 @@ import type { FakeMachine } from '../fake/fake-machine.js';
 import type { FakeChannel } from '../fake/fake-ssh-server.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { AttemptContext } from './attempt-context.js';
+import { listScript, readList } from './left-files.js';
 import { folderOf, type OwnWork, ownSuiteCommand, prepareScript } from './own-suite.js';
 import { runTestJob } from './test-job.js';
 
@@ -83,6 +85,19 @@ describe('the commands for a machine, run by a shell', () => {
       'it needs the package no-such-package-here, which is not installed on the machine; install it there',
     );
     expect(lacks({ packages: ['dpkg'] })).toEqual({ said: '', status: 0 });
+  });
+
+  it('list plain files alone, whatever their names are', () => {
+    writeFileSync(join(folder, 'one'), '12');
+    writeFileSync(join(folder, 'two\nlines'), '');
+    symlinkSync('/etc/shadow', join(folder, 'link'));
+    mkdirSync(join(folder, 'folder'));
+    const listed = readList(shell(listScript(folder)).stdout);
+    expect(listed.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: 'one', sizeBytes: 2 },
+      { name: 'two\nlines', sizeBytes: 0 },
+    ]);
+    expect(readList(shell(listScript(join(folder, 'none'))).stdout)).toEqual([]);
   });
 
   it('unpack archives, and refuse what is none', () => {
@@ -189,6 +204,30 @@ describe('a job with a suite of its run', () => {
     const all = await results(ownSuite({ script: 'x' }), () => fake.oops('peerlab_broken'));
     expect(all[0]).toMatchObject({ suite: 'mine', test: 'whole suite', status: 'crash' });
     expect(shown(all)[1]).toEqual([FAKE_SUITE, 'F01', 'pass', null]);
+  });
+
+  it('brings in the files that it leaves, and says which not', async () => {
+    const names = ['log.txt', 'a b', 'big.bin', '../x'];
+    const act = (channel: FakeChannel) => {
+      fake.answers.set('suite-files', (list) => {
+        list.write(names.map((name) => `${name === 'big.bin' ? 1e9 : 4} ${name}\0`).join(''));
+        list.exit(0);
+      });
+      fake.answers.set('suite-file', (file) => {
+        file.write(Buffer.from('kept').toString('base64'));
+        file.exit(0);
+      });
+      channel.exit(0);
+    };
+    await results(ownSuite({ script: 'x' }), act);
+    const entries = JSON.stringify(spool.file('events').read(0, 10_000, 1e9));
+    const sha256 = createHash('sha256').update('kept').digest('hex');
+    expect(entries).toContain(JSON.stringify({ suite: 'mine', name: 'log.txt', sha256, sizeBytes: 4 }));
+    expect(entries.match(/"type":"file"/g)).toHaveLength(1);
+    const notes = JSON.stringify(spool.file('agent').read(0, 10_000, 1e9));
+    for (const why of ['left a b, which is not kept: its name', 'left big.bin, which is not kept: it has 1000000000']) {
+      expect(notes).toContain(why);
+    }
   });
 
   it('ends it at its limit', async () => {

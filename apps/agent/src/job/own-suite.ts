@@ -13,13 +13,16 @@ export const isOwn = (suite: WorkSuite): suite is OwnWork => suite.own !== undef
 
 /** Where the suites that no bundle has lie on the machine, each in a folder named by its place. */
 const OWN_FOLDER = 'own';
-/** What a suite may leave for people; see `artifacts`. */
 const ARTIFACTS_FOLDER = 'artifacts';
 
 /** Folder of a suite on the machine. */
 export function folderOf({ paths, work }: Pick<AttemptContext, 'paths' | 'work'>, suite: WorkSuite): string {
   return `${paths.folder}/${OWN_FOLDER}/${work.suites.indexOf(suite)}`;
 }
+
+/** Where a suite leaves files for people. */
+export const artifactsOf = (context: Pick<AttemptContext, 'paths' | 'work'>, suite: WorkSuite): string =>
+  `${folderOf(context, suite)}/${ARTIFACTS_FOLDER}`;
 
 /** The file of the bundle with a target of the kernel's selftests; null when the bundle lacks it. */
 function archiveOf({ work }: Pick<AttemptContext, 'work'>, { own }: OwnWork): string | null {

@@ -5,6 +5,7 @@ import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDe
 import type { SerialCrash } from './serial-recorder.js';
 import { deviceEnvironment, memoryOfProvider } from './chosen-devices.js';
 import { isOwn, ownSuiteCommand } from './own-suite.js';
+import { roleEnvironment } from './role-environment.js';
 import { suiteCommand } from './suite-command.js';
 import type { SuiteProgress } from './suite-progress.js';
 import type { AttemptContext } from './attempt-context.js';
@@ -65,13 +66,14 @@ export async function runSuiteOnce(
     backpressure: allBackpressure(spool.backpressure, desk),
   };
   const startedAt = performance.now();
+  const environment = { ...deviceEnvironment(context.work), ...roleEnvironment(context.assignment) };
   const command = await session.start(
     isOwn(suite)
-      ? ownSuiteCommand(context, suite, deviceEnvironment(context.work))
+      ? ownSuiteCommand(context, suite, environment)
       : suiteCommand(context.paths.folder, suite, {
           skip,
           oracle: memory !== null,
-          environment: deviceEnvironment(context.work),
+          environment,
         }),
     handlers,
   );

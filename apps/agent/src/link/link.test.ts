@@ -46,7 +46,7 @@ function listen(at: number): Promise<void> {
       const frame = FromAgent.parse(JSON.parse((data as Buffer).toString()));
       received.push(frame);
       if (frame.type === 'hello') {
-        socket.send(JSON.stringify({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: 'lab', attempts: [] }));
+        socket.send(JSON.stringify({ type: 'welcome', protocol: AGENT_PROTOCOL, agent: 'lab', participants: [] }));
       }
     });
   });
@@ -88,9 +88,9 @@ function start(at = port): void {
         buildSlots: 0,
         testSlots: null,
         machines: [],
-        attempts: [],
+        participants: [],
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: [], attempts: [] }),
+      heartbeat: () => ({ type: 'heartbeat', machines: [], participants: [] }),
       onMessage: (message) => {
         messages.push(message);
         onMessage();
@@ -119,7 +119,7 @@ describe('Link', () => {
     for (const socket of sockets) socket.terminate();
     await new Promise<void>((resolve) => server.close(() => resolve()));
     await eventually('down', () => !link.up);
-    expect(link.send({ type: 'heartbeat', machines: [], attempts: [] })).toBe(false);
+    expect(link.send({ type: 'heartbeat', machines: [], participants: [] })).toBe(false);
     await listen(port);
     await eventually('up again', () => link.up);
     expect(downs).toBe(1);
@@ -180,12 +180,12 @@ describe('Link', () => {
   it('never sends what the controller would hang up for, and says so', async () => {
     start();
     await eventually('up', () => link.up);
-    const held = { attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
+    const held = { participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
     const frame = (size: number): FromAgent => ({ type: 'declined', ...held, reason: 'é'.repeat(size) });
     expect(link.send(frame(FRAME_MAX_BYTES / 2))).toBe(false);
     expect(tooLarge).toEqual([{ type: 'declined', bytes: expect.any(Number) }]);
     expect(entries).toContainEqual(
-      expect.objectContaining({ event: 'frame-too-large', type: 'declined', attempt: held.attemptId }),
+      expect.objectContaining({ event: 'frame-too-large', type: 'declined', participant: held.participantId }),
     );
     expect(link.send(frame(1000))).toBe(true);
     await eventually('the next one', () => received.some((each) => each.type === 'declined'));

@@ -126,7 +126,7 @@ export class Link {
     const about = {
       type: message.type,
       machine: 'machine' in message ? message.machine : undefined,
-      attempt: 'attemptId' in message ? message.attemptId : undefined,
+      participant: 'participantId' in message ? message.participantId : undefined,
     };
     log.error({ ...about, bytes, maxBytes: FRAME_MAX_BYTES }, 'frame-too-large');
     this.#handlers.onTooLarge?.(message, bytes);
@@ -204,7 +204,7 @@ export class Link {
     if (message.type === 'welcome') {
       this.#welcomed = true;
       this.#failures = 0;
-      log.info({ agent: message.agent, attempts: message.attempts.length }, 'link-up');
+      log.info({ agent: message.agent, attempts: message.participants.length }, 'link-up');
     } else if (!this.#welcomed) {
       return;
     }

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Assignment, LOG_LINE_MAX, type LogLine, type SequencedEvent } from '@peerlab/contracts';
@@ -11,6 +21,9 @@ import { AttemptSpool } from './attempt-spool.js';
 import { SpoolDisk, type SpoolDiskOptions, type SpoolFault } from './spool-disk.js';
 
 const ASSIGNMENT: Assignment = {
+  participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+  role: 'main',
+  peers: [],
   attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
   runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
   fence: 3,
@@ -26,7 +39,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const create = (disk: SpoolDisk): AttemptSpool => {
-  rmSync(join(root, ASSIGNMENT.attemptId), { recursive: true, force: true });
+  rmSync(join(root, ASSIGNMENT.participantId), { recursive: true, force: true });
   return AttemptSpool.create(root, ASSIGNMENT, disk);
 };
 const lines = (spool: AttemptSpool, from = 0): LogLine[] => spool.file('serial').read(from, 1e6, 1e12) as LogLine[];
@@ -63,6 +76,18 @@ function arrived(received: readonly LogLine[]): { texts: string[]; missing: numb
 }
 
 describe('AttemptSpool', () => {
+  it('is read when an agent wrote it that knew no participants', () => {
+    create(new SpoolDisk()).close();
+    const path = join(root, ASSIGNMENT.participantId, 'attempt.json');
+    const record = JSON.parse(readFileSync(path, 'utf8')) as { assignment: object };
+    const { attemptId, runId, fence, work } = ASSIGNMENT;
+    writeFileSync(path, JSON.stringify({ ...record, assignment: { attemptId, runId, fence, work } }));
+    const [spool] = AttemptSpool.openAll(root);
+    expect(spool?.record.assignment).toEqual({ ...ASSIGNMENT, participantId: attemptId, role: 'main', peers: [] });
+    expect(spool?.participantId).toBe(attemptId);
+    spool?.remove();
+  });
+
   it('is removed at a start when it was never accepted, and kept when it cannot be read', () => {
     const entries = collectLog();
     onTestFinished(() => void vi.restoreAllMocks());
@@ -162,7 +187,7 @@ describe('the limit of the spool', () => {
   it('is shared by all attempts', () => {
     const disk = new SpoolDisk({ maxBytes: 2 * 1024 * 1024 });
     const spool = create(disk);
-    const other = AttemptSpool.create(root, { ...ASSIGNMENT, attemptId: crypto.randomUUID() }, disk);
+    const other = AttemptSpool.create(root, { ...ASSIGNMENT, participantId: crypto.randomUUID() }, disk);
     while (disk.wait() === null) other.appendLine('serial', 'x'.repeat(5000));
     expect(disk.takesBulk(disk.maxBytes / 8)).toBe(false);
     other.remove();
@@ -206,7 +231,7 @@ describe('a full disk', () => {
   it('gives up the bytes it kept back for the last words', () => {
     const disk = new SmallDisk();
     const spool = create(disk);
-    const reserve = join(root, ASSIGNMENT.attemptId, 'reserve');
+    const reserve = join(root, ASSIGNMENT.participantId, 'reserve');
     const kept = statSync(reserve).size;
     expect(kept).toBeGreaterThan(100_000);
     disk.room = 0;

@@ -9,6 +9,7 @@ import {
   type LogLine,
   type LogStream,
   type SequencedEvent,
+  SOLE_ROLE,
   SpoolStream,
   storableLines,
 } from '@peerlab/contracts';
@@ -20,9 +21,16 @@ import { replaceFile } from './segment.js';
 import { SpoolDisk, SpoolFault } from './spool-disk.js';
 import { StreamFile } from './stream-file.js';
 
-/** What must be known of an attempt after the agent was killed. */
+/** Agents of protocol 3 and earlier wrote no participant: attempts had one, which was named like them. */
+function withParticipant(assignment: unknown): unknown {
+  if (typeof assignment !== 'object' || assignment === null || 'participantId' in assignment) return assignment;
+  const attemptId = 'attemptId' in assignment ? assignment.attemptId : undefined;
+  return { ...assignment, participantId: attemptId, role: SOLE_ROLE, peers: [] };
+}
+
+/** What must be known of a participant after the agent was killed. */
 const AttemptRecord = z.object({
-  assignment: Assignment,
+  assignment: z.preprocess(withParticipant, Assignment),
   /** Last stage that was started. */
   stage: AnyStage.nullable(),
   /** The machine may differ from how it was found: it has to be restored. */
@@ -51,7 +59,7 @@ const RESERVE_BYTES = 128 * 1024;
 const RETRY_MS = 500;
 
 /**
- * One attempt on disk: what it is, its log streams and its events. When the space of the agent or the
+ * One participant on disk: what it is, its log streams and its events. When the space of the agent or the
  * disk is used up, lines are left out and counted, and the count is written in their place as soon
  * as there is room; events are kept in memory until then. No append fails.
  */
@@ -85,7 +93,7 @@ export class AttemptSpool {
 
   /** Starts the record of a new attempt. Throws SpoolFault, and then leaves nothing behind. */
   static create(root: string, assignment: Assignment, disk = new SpoolDisk()): AttemptSpool {
-    const folder = join(root, assignment.attemptId);
+    const folder = join(root, assignment.participantId);
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeReserve(join(folder, RESERVE_FILE), disk);
@@ -130,8 +138,8 @@ export class AttemptSpool {
     });
   }
 
-  get attemptId(): string {
-    return this.#current.assignment.attemptId;
+  get participantId(): string {
+    return this.#current.assignment.participantId;
   }
 
   get fence(): number {

@@ -10,6 +10,9 @@ import { AttemptSender } from './sender.js';
 import { SpoolDisk } from './spool-disk.js';
 
 const ASSIGNMENT: Assignment = {
+  participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+  role: 'main',
+  peers: [],
   attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
   runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
   fence: 3,
@@ -59,7 +62,7 @@ it('counts what is spooled, and its age until it is acknowledged', async () => {
 it('has the free space of the file system from the second report on, in a heartbeat that controllers accept', async () => {
   report.report();
   await eventually('free space', () => report.report().diskFreeBytes);
-  const heartbeat = { type: 'heartbeat', machines: [], attempts: [], ...report.report() };
+  const heartbeat = { type: 'heartbeat', machines: [], participants: [], ...report.report() };
   expect(FromAgent.parse(JSON.parse(JSON.stringify(heartbeat)))).toMatchObject({
     type: 'heartbeat',
     spoolLagSeconds: 0,

@@ -49,6 +49,7 @@ const TOO_LARGE: Record<AttemptEvent['type'], object> = {
     test: HEAVY,
     metric: { name: HEAVY, unit: HEAVY, better: 'lower', samples: Array(20_000).fill(1.2345678901234), params: {} },
   },
+  file: { type: 'file', file: { suite: 's', name: 'n', sha256: 'a'.repeat(64), sizeBytes: 1 } },
   'build-progress': { type: 'build-progress', percent: 1, text: HEAVY },
   built: { type: 'built', manifest, bundle: { sha256: 'a'.repeat(64), sizeBytes: 1 }, cached: false },
   'build-failed': { type: 'build-failed', error: { class: 'compile', detail: HEAVY } },
@@ -65,7 +66,7 @@ describe('an event that is larger than a frame', () => {
     const small = fitEvent(event as AttemptEvent);
     expect(Buffer.byteLength(JSON.stringify(small))).toBeLessThanOrEqual(EVENT_MAX_BYTES);
     expect(small.type).toBe(type === 'built' ? 'build-failed' : type);
-    const attempt = { attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
+    const attempt = { participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11', fence: 1 };
     const frame = { type: 'events', ...attempt, events: [{ seq: 0, at: 1, event: small }] };
     expect(FromAgent.safeParse(frame).error).toBeUndefined();
   });

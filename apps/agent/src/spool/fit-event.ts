@@ -43,6 +43,9 @@ function reduced(event: AttemptEvent, why: string): AttemptEvent {
     }
     case 'measurement':
       return { ...event, metric: { ...event.metric, samples: event.metric.samples.slice(0, SHORT), params: {} } };
+    case 'file':
+      // Its parts have maxima far below a frame.
+      return event;
     case 'build-progress':
       return { ...event, text: cutText(event.text, SHORT) };
     case 'built':

@@ -34,7 +34,11 @@ const lines = (stream: LogStream): LogLine[] => spool.file(stream).read(0, 1e6, 
 const create = (disk = new SpoolDisk()): void => {
   const attemptId = crypto.randomUUID();
   const work = { kind: 'build' as const, buildName: 'base', series: [], config: 'peerlab' } satisfies Work;
-  spool = AttemptSpool.create(join(folder, 'spool'), { attemptId, runId: attemptId, fence: 3, work }, disk);
+  spool = AttemptSpool.create(
+    join(folder, 'spool'),
+    { participantId: attemptId, attemptId, runId: attemptId, role: 'main', peers: [], fence: 3, work },
+    disk,
+  );
 };
 const reopen = (disk = new SpoolDisk()): void => {
   spool.close();

@@ -8,6 +8,9 @@ import { AttemptSpool } from './attempt-spool.js';
 import { AttemptSender } from './sender.js';
 
 const ASSIGNMENT: Assignment = {
+  participantId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
+  role: 'main',
+  peers: [],
   attemptId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d11',
   runId: 'b2f5c1de-6c3f-4b5c-9c38-0f6f3b9d6d12',
   fence: 3,

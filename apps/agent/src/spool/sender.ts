@@ -166,14 +166,14 @@ export class AttemptSender {
 
   /** What an older agent spooled may be longer than this controller takes: it is cut, so that the stream goes on. */
   #frame(stream: SpoolStream, entries: (LogLine | SequencedEvent)[]): FromAgent {
-    const { attemptId, fence } = this.#spool;
+    const { participantId, fence } = this.#spool;
     if (stream === 'events') {
       const events = (entries as SequencedEvent[]).map((entry) => ({ ...entry, event: fitStoredEvent(entry.event) }));
-      return { type: 'events', attemptId, fence, events };
+      return { type: 'events', participantId, fence, events };
     }
     const lines = (entries as LogLine[]).map((line) =>
       line.text.length <= LOG_LINE_MAX ? line : { ...line, text: line.text.slice(0, LOG_LINE_MAX) },
     );
-    return { type: 'log', attemptId, fence, stream, lines };
+    return { type: 'log', participantId, fence, stream, lines };
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Assignment, AttemptEvent, SeriesSource } from '@peerlab/contracts';
+import { SOLE_ROLE, type Assignment, type AttemptEvent, type SeriesSource } from '@peerlab/contracts';
 import { makeToyKernel } from '../fake/toy-kernel.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import type { Artifacts } from '../job/artifacts.js';
@@ -43,7 +43,15 @@ export class ToyBuilder {
     const work: BuildWork = { kind: 'build', buildName: 'toy', series, config: 'peerlab', ...more };
     this.#attempts += 1;
     const attemptId = `b2f5c1de-6c3f-4b5c-9c38-${String(this.#attempts).padStart(12, '0')}`;
-    const assignment: Assignment = { attemptId, runId: attemptId, fence: 1, work };
+    const assignment: Assignment = {
+      participantId: attemptId,
+      attemptId,
+      runId: attemptId,
+      role: SOLE_ROLE,
+      peers: [],
+      fence: 1,
+      work,
+    };
     const spool = AttemptSpool.create(join(this.folder, 'spool'), assignment);
     try {
       await runBuildJob(this.settings, assignment, work, spool, this.stop.signal);

@@ -1,11 +1,11 @@
-import type { HeldAttempt as AttemptReport } from '@peerlab/contracts';
+import type { HeldParticipant } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { JobFailure } from '../job/failure.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { AttemptSender } from '../spool/sender.js';
 import { AttemptLease } from './attempt-lease.js';
 
-/** An attempt that this agent holds: its spool, its job while that runs, and its lease. */
+/** A machine's or a build's part in an attempt, as this agent holds it: its spool, its job while that runs, and its lease. */
 export class HeldAttempt {
   /** Aborted with the reason that ends the job. */
   readonly stop = new AbortController();
@@ -24,13 +24,13 @@ export class HeldAttempt {
   ) {
     this.lease = new AttemptLease((problem) => this.end(problem, 'lease-lost'), clock);
     spool.onFault = (error) => {
-      log.error({ attempt: spool.attemptId, err: error }, 'spool-fault');
+      log.error({ participant: spool.participantId, err: error }, 'spool-fault');
       this.stop.abort(new JobFailure('infrastructure', error.message));
     };
   }
 
   get id(): string {
-    return this.spool.attemptId;
+    return this.spool.participantId;
   }
 
   get fence(): number {
@@ -51,13 +51,13 @@ export class HeldAttempt {
   /** Ends the job with a reason, once; the machine is restored. No effect on one that is over. */
   end(reason: JobFailure, event: string): void {
     if (!this.running || this.stop.signal.aborted) return;
-    log.warn({ attempt: this.id, machine: this.machine, reason: reason.message }, event);
+    log.warn({ participant: this.id, machine: this.machine, reason: reason.message }, event);
     this.stop.abort(reason);
   }
 
-  report(): AttemptReport {
+  report(): HeldParticipant {
     return {
-      attemptId: this.id,
+      participantId: this.id,
       fence: this.fence,
       machine: this.machine,
       stage: this.spool.record.stage,

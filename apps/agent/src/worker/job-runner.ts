@@ -93,7 +93,7 @@ export class JobRunner {
         lineCounts: spool.lineCounts(),
       });
     } catch (error) {
-      log.error({ attempt: spool.attemptId, err: error }, 'spool-fault');
+      log.error({ participant: spool.participantId, err: error }, 'spool-fault');
     }
   }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Assignment, AttemptEvent, FromAgent, HeldAttempt, SequencedEvent, Work } from '@peerlab/contracts';
+import type { Assignment, AttemptEvent, FromAgent, HeldParticipant, SequencedEvent, Work } from '@peerlab/contracts';
 import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
@@ -24,47 +24,47 @@ class Recorder {
 
   /** Takes a heartbeat, and renews what it names. */
   readonly beat = (): void => {
-    const { beat, attempts } = this.worker?.report() ?? { beat: 0, attempts: [] };
-    if (this.renewing) this.renew(beat, attempts);
+    const { beat, participants } = this.worker?.report() ?? { beat: 0, participants: [] };
+    if (this.renewing) this.renew(beat, participants);
   };
 
-  renew(beat: number, attempts: readonly HeldAttempt[], leaseSeconds = 30): void {
-    const named = attempts.map(({ attemptId, fence }) => ({ attemptId, fence }));
-    setImmediate(() => this.worker?.receive({ type: 'renewed', beat, leaseSeconds, attempts: named }));
+  renew(beat: number, participants: readonly HeldParticipant[], leaseSeconds = 30): void {
+    const named = participants.map(({ participantId, fence }) => ({ participantId, fence }));
+    setImmediate(() => this.worker?.receive({ type: 'renewed', beat, leaseSeconds, participants: named }));
   }
 
   readonly send = (frame: FromAgent): boolean => {
     this.frames.push(frame);
     if (frame.type === 'log') {
-      const key = `${frame.attemptId} ${frame.stream}`;
+      const key = `${frame.participantId} ${frame.stream}`;
       const stored = this.lines.get(key) ?? [];
       for (const line of frame.lines) {
         expect(line.seq).toBeLessThanOrEqual(stored.length);
         stored[line.seq] = line.text;
       }
       this.lines.set(key, stored);
-      this.#acknowledge(frame.attemptId, frame.stream, stored.length);
+      this.#acknowledge(frame.participantId, frame.stream, stored.length);
     }
     if (frame.type === 'events') {
       const stored = this.eventsOf(frame);
       for (const entry of frame.events) stored[entry.seq] = entry;
-      this.#acknowledge(frame.attemptId, 'events', stored.length);
+      this.#acknowledge(frame.participantId, 'events', stored.length);
     }
     return true;
   };
 
   #acknowledge(
-    attemptId: string,
+    participantId: string,
     stream: 'events' | 'serial' | 'kernel' | 'test' | 'agent' | 'build',
     next: number,
   ): void {
-    if (this.acknowledging) setImmediate(() => this.worker?.receive({ type: 'ack', attemptId, stream, next }));
+    if (this.acknowledging) setImmediate(() => this.worker?.receive({ type: 'ack', participantId, stream, next }));
   }
 
   /** Of the attempt that reported first, or of the given one, in order. */
-  eventsOf({ attemptId }: { attemptId: string }): SequencedEvent[] {
-    const known = this.#byAttempt.get(attemptId) ?? [];
-    this.#byAttempt.set(attemptId, known);
+  eventsOf({ participantId }: { participantId: string }): SequencedEvent[] {
+    const known = this.#byAttempt.get(participantId) ?? [];
+    this.#byAttempt.set(participantId, known);
     return known;
   }
 
@@ -139,9 +139,9 @@ describe('Worker', () => {
     if (last?.type !== 'finished') throw new Error('unreachable');
     expect(last.failure).toBeNull();
     for (const [stream, count] of Object.entries(last.lineCounts)) {
-      expect(recorder.lines.get(`${assignment.attemptId} ${stream}`)).toHaveLength(count);
+      expect(recorder.lines.get(`${assignment.participantId} ${stream}`)).toHaveLength(count);
     }
-    expect(worker.attempts()).toEqual([]);
+    expect(worker.participants()).toEqual([]);
   });
 
   it('keeps a finished attempt until it is acknowledged, over a reconnect', async () => {
@@ -151,15 +151,15 @@ describe('Worker', () => {
     worker.receive({ type: 'assign', assignment });
     await eventually('the job to end', () => !worker.isBusy('v-switch'));
     expect(recorder.last?.type).not.toBe('finished');
-    expect(worker.attempts()).toHaveLength(1);
+    expect(worker.participants()).toHaveLength(1);
     worker.pauseSending();
     recorder.acknowledging = true;
-    const { attemptId, fence } = assignment;
+    const { participantId, fence } = assignment;
     worker.receive({
       type: 'welcome',
       protocol: 1,
       agent: 'lab',
-      attempts: [{ attemptId, fence, ackedNext: { agent: 2, events: 1 } }],
+      participants: [{ participantId, fence, ackedNext: { agent: 2, events: 1 } }],
     });
     await eventually('the spool to go', () => spools().length === 0);
     expect(recorder.last?.type).toBe('finished');
@@ -178,11 +178,11 @@ describe('Worker', () => {
     const build: Work = { kind: 'build', buildName: 'b', series: [], config: 'peerlab' };
     worker.receive({ type: 'assign', assignment: { ...lab.assign(), work: build } });
     expect(recorder.of('declined').map((frame) => frame.reason)).toEqual([
-      `the newer attempt ${first.attemptId} is on v-switch`,
+      `the newer attempt ${first.participantId} is on v-switch`,
       'this agent has no machine "v-elsewhere"',
       'this agent does not build',
     ]);
-    expect(spools()).toEqual([first.attemptId]);
+    expect(spools()).toEqual([first.participantId]);
   });
 
   it('a revoked attempt stops, restores its machine, delivers all it has, and is forgotten then', async () => {
@@ -191,20 +191,25 @@ describe('Worker', () => {
     worker.receive({ type: 'assign', assignment: revoked });
     await inTest();
     recorder.acknowledging = false;
-    worker.receive({ type: 'drop', attemptId: revoked.attemptId, code: 'revoked', reason: 'its lease ran out' });
-    expect(worker.attempts()).toMatchObject([{ attemptId: revoked.attemptId, state: 'stopping' }]);
+    worker.receive({
+      type: 'drop',
+      participantId: revoked.participantId,
+      code: 'revoked',
+      reason: 'its lease ran out',
+    });
+    expect(worker.participants()).toMatchObject([{ participantId: revoked.participantId, state: 'stopping' }]);
     await eventually('the job to end', () => !worker.isBusy('v-switch'));
     expect(lab.fake).toMatchObject({ running: 'default', customConfig: '' });
-    expect(worker.attempts()).toMatchObject([{ attemptId: revoked.attemptId, state: 'finished' }]);
-    expect(spools()).toEqual([revoked.attemptId]);
+    expect(worker.participants()).toMatchObject([{ participantId: revoked.participantId, state: 'finished' }]);
+    expect(spools()).toEqual([revoked.participantId]);
     worker.pauseSending();
     recorder.acknowledging = true;
-    const { attemptId, fence } = revoked;
+    const { participantId, fence } = revoked;
     worker.receive({
       type: 'welcome',
       protocol: 2,
       agent: 'lab',
-      attempts: [{ attemptId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
+      participants: [{ participantId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
     });
     await eventually('the spool to go', () => spools().length === 0);
     expect(recorder.endOf(revoked)).toMatchObject({
@@ -213,7 +218,7 @@ describe('Worker', () => {
     });
     const { lineCounts = {} } = recorder.endOf(revoked) ?? {};
     for (const [stream, count] of Object.entries(lineCounts)) {
-      expect(recorder.lines.get(`${attemptId} ${stream}`)).toHaveLength(count);
+      expect(recorder.lines.get(`${participantId} ${stream}`)).toHaveLength(count);
     }
   });
 
@@ -222,16 +227,18 @@ describe('Worker', () => {
     const unknown = lab.assign();
     worker.receive({ type: 'assign', assignment: unknown });
     await inTest();
-    worker.receive({ type: 'drop', attemptId: unknown.attemptId, code: 'unknown', reason: 'stale fence' });
+    worker.receive({ type: 'drop', participantId: unknown.participantId, code: 'unknown', reason: 'stale fence' });
     const framesThen = recorder.frames.length;
     lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
     const next = { ...lab.assign(), fence: unknown.fence + 1 };
     worker.receive({ type: 'assign', assignment: next });
-    expect(worker.attempts().map((attempt) => attempt.attemptId)).toEqual([next.attemptId]);
+    expect(worker.participants().map((attempt) => attempt.participantId)).toEqual([next.participantId]);
     await eventually('the next to end', () => recorder.endOf(next) !== null);
     expect(recorder.endOf(next)).toMatchObject({ failure: null, restored: true });
     const later = recorder.frames.slice(framesThen);
-    expect(later.some((frame) => 'attemptId' in frame && frame.attemptId === unknown.attemptId)).toBe(false);
+    expect(later.some((frame) => 'participantId' in frame && frame.participantId === unknown.participantId)).toBe(
+      false,
+    );
     await eventually('both spools to go', () => spools().length === 0);
   });
 
@@ -243,7 +250,10 @@ describe('Worker', () => {
     lab.fake.suites['p2p-functional'] = [{ id: 'F01', act: 'pass' }];
     const newer = { ...lab.assign(), fence: older.fence + 1 };
     worker.receive({ type: 'assign', assignment: newer });
-    expect(recorder.of('accepted').map(({ attemptId }) => attemptId)).toEqual([older.attemptId, newer.attemptId]);
+    expect(recorder.of('accepted').map(({ participantId }) => participantId)).toEqual([
+      older.participantId,
+      newer.participantId,
+    ]);
     expect(recorder.of('declined')).toEqual([]);
     await eventually('both to end', () => recorder.endOf(older) !== null && recorder.endOf(newer) !== null);
     expect(recorder.endOf(older)).toMatchObject({
@@ -261,7 +271,7 @@ describe('Worker', () => {
     await setUp(HANGING);
     worker.receive({ type: 'assign', assignment: lab.assign() });
     await inTest();
-    worker.receive({ type: 'welcome', protocol: 1, agent: 'lab', attempts: [] });
+    worker.receive({ type: 'welcome', protocol: 1, agent: 'lab', participants: [] });
     await eventually('the spool to go', () => spools().length === 0);
     expect(lab.fake.running).toBe('default');
     expect(lab.fake.customConfig).toBe('');
@@ -272,9 +282,27 @@ describe('Worker', () => {
     const assignment = lab.assign();
     worker.receive({ type: 'assign', assignment });
     await inTest();
-    worker.receive({ type: 'cancel', attemptId: assignment.attemptId, reason: 'wrong branch' });
+    worker.receive({ type: 'cancel', participantId: assignment.participantId, reason: 'wrong branch' });
     await eventually('the end', () => recorder.last?.type === 'finished');
     expect(recorder.last).toMatchObject({ failure: { class: 'canceled', message: 'wrong branch' }, restored: true });
+  });
+
+  it('a failed peer ends its part with the reason, the machine restored and the evidence kept', async () => {
+    await setUp(HANGING);
+    const assignment = { ...lab.assign(), role: 'client', peers: [{ role: 'server', machine: 'v-other' }] };
+    worker.receive({ type: 'assign', assignment });
+    await inTest();
+    worker.receive({
+      type: 'stop',
+      participantId: assignment.participantId,
+      reason: 'participant server failed: gone',
+    });
+    await eventually('the end', () => recorder.last?.type === 'finished');
+    expect(recorder.last).toMatchObject({
+      failure: { class: 'peer', message: 'participant server failed: gone' },
+      restored: true,
+    });
+    expect(lab.fake.running).toBe('default');
   });
 
   it('after a restart ends what was running as infrastructure, and restores the machine first', async () => {
@@ -286,9 +314,14 @@ describe('Worker', () => {
     worker.stop();
     worker = makeWorker();
     expect(worker.isBusy('v-switch')).toBe(true);
-    const { attemptId, fence } = assignment;
-    expect(worker.attempts()).toMatchObject([{ attemptId, stage: 'test' }]);
-    worker.receive({ type: 'welcome', protocol: 1, agent: 'lab', attempts: [{ attemptId, fence, ackedNext: {} }] });
+    const { participantId, fence } = assignment;
+    expect(worker.participants()).toMatchObject([{ participantId, stage: 'test' }]);
+    worker.receive({
+      type: 'welcome',
+      protocol: 1,
+      agent: 'lab',
+      participants: [{ participantId, fence, ackedNext: {} }],
+    });
     await eventually('the end', () => recorder.last?.type === 'finished');
     expect(recorder.last).toMatchObject({
       failure: { class: 'infrastructure', stage: 'test', message: 'the agent restarted in stage test' },
@@ -308,12 +341,12 @@ describe('Worker, by its lease', () => {
     const assignment = lab.assign();
     worker.receive({ type: 'assign', assignment });
     expect(recorder.of('accepted')).toHaveLength(1);
-    const { beat, attempts } = worker.report();
+    const { beat, participants } = worker.report();
     // An answer to an older report than that in which the attempt first stood means nothing for it.
-    recorder.renew(beat - 99, attempts);
+    recorder.renew(beat - 99, participants);
     // Nor does one that was under way for longer than the lease lasts.
     recorder.aheadMs += 31_000;
-    recorder.renew(beat, attempts);
+    recorder.renew(beat, participants);
     await until('the answers', () => new Promise<true>((resolve) => setImmediate(() => resolve(true))), {
       everyMs: 1,
       timeoutMs: 1_000,
@@ -332,13 +365,13 @@ describe('Worker, by its lease', () => {
     const assignment = lab.assign();
     worker.receive({ type: 'assign', assignment });
     const sentAt = recorder.clock();
-    const { beat, attempts } = worker.report();
-    recorder.renew(beat, attempts);
+    const { beat, participants } = worker.report();
+    recorder.renew(beat, participants);
     await inTest();
     expect(lab.fake.running).toBe('candidate');
     // Most of the lease is over; an answer that says nothing new does not prolong it.
     recorder.aheadMs += 0.9 * 30_000 - 500 - (recorder.clock() - sentAt);
-    recorder.renew(beat, attempts);
+    recorder.renew(beat, participants);
     await eventually('the end', () => recorder.endOf(assignment) !== null);
     expect(recorder.endOf(assignment)).toMatchObject({
       failure: { class: 'infrastructure', stage: 'test', message: expect.stringContaining('the lease ran out') },

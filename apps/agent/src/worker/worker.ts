@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Assignment, FromAgent, HeldAttempt as AttemptReport, ToAgent } from '@peerlab/contracts';
+import type { Assignment, FromAgent, HeldParticipant as ParticipantReport, ToAgent } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
@@ -53,7 +53,7 @@ export class Worker {
   start(): void {
     for (const spool of AttemptSpool.openAll(this.#root, this.#disk)) {
       const held = this.#hold(spool);
-      log.info({ attempt: spool.attemptId, finished: spool.finished }, 'attempt-found');
+      log.info({ participant: spool.participantId, finished: spool.finished }, 'attempt-found');
       if (spool.finished) continue;
       held.recovering = true;
       this.#launch(held, () => this.#jobs.recover(held));
@@ -74,7 +74,7 @@ export class Worker {
     return [...this.#held.values()].some((held) => held.running && held.machine === machine);
   }
 
-  attempts(): AttemptReport[] {
+  participants(): ParticipantReport[] {
     return [...this.#held.values()].filter((held) => !held.discarded).map((held) => held.report());
   }
 
@@ -84,8 +84,8 @@ export class Worker {
   }
 
   /** Everything that the agent holds, with the number of this heartbeat. Send it immediately: leases count from here. */
-  report(): { beat: number; attempts: AttemptReport[] } {
-    return { beat: this.#heartbeats.next(), attempts: this.attempts() };
+  report(): { beat: number; participants: ParticipantReport[] } {
+    return { beat: this.#heartbeats.next(), participants: this.participants() };
   }
 
   receive(message: ToAgent): void {
@@ -94,18 +94,18 @@ export class Worker {
         this.#resume(message);
         return;
       case 'renewed':
-        for (const { attemptId, fence } of message.attempts) {
-          this.#renew(attemptId, fence, message.beat, message.leaseSeconds);
+        for (const { participantId, fence } of message.participants) {
+          this.#renew(participantId, fence, message.beat, message.leaseSeconds);
         }
         return;
       case 'assign':
         this.#assign(message.assignment);
         return;
       case 'ack':
-        this.#held.get(message.attemptId)?.sender.acknowledge(message.stream, message.next);
+        this.#held.get(message.participantId)?.sender.acknowledge(message.stream, message.next);
         return;
       case 'drop': {
-        const held = this.#held.get(message.attemptId);
+        const held = this.#held.get(message.participantId);
         if (held === undefined) return;
         // A controller that gives no code does not accept evidence; keep it until one does.
         if (message.code === 'unknown') this.#discard(held);
@@ -113,7 +113,10 @@ export class Worker {
         return;
       }
       case 'cancel':
-        this.#held.get(message.attemptId)?.end(new JobFailure('canceled', message.reason), 'attempt-canceled');
+        this.#held.get(message.participantId)?.end(new JobFailure('canceled', message.reason), 'attempt-canceled');
+        return;
+      case 'stop':
+        this.#held.get(message.participantId)?.end(new JobFailure('peer', message.reason), 'attempt-stopped');
         return;
       case 'probe':
       case 'refused':
@@ -126,32 +129,32 @@ export class Worker {
     for (const held of this.#held.values()) held.sender.pauseSending();
   }
 
-  #resume({ attempts, beat = 0, leaseSeconds = 0 }: Extract<ToAgent, { type: 'welcome' }>): void {
-    const byId = new Map(attempts.map((attempt) => [attempt.attemptId, attempt]));
-    for (const [attemptId, held] of this.#held) {
+  #resume({ participants, beat = 0, leaseSeconds = 0 }: Extract<ToAgent, { type: 'welcome' }>): void {
+    const byId = new Map(participants.map((stored) => [stored.participantId, stored]));
+    for (const [participantId, held] of this.#held) {
       if (held.discarded) continue;
-      const attempt = byId.get(attemptId);
-      if (attempt === undefined) {
+      const stored = byId.get(participantId);
+      if (stored === undefined) {
         this.#discard(held);
         continue;
       }
-      if (attempt.revoked === undefined) this.#renew(attemptId, attempt.fence, beat, leaseSeconds);
-      else this.#revoke(held, attempt.revoked);
-      held.sender.resume(attempt.ackedNext);
+      if (stored.revoked === undefined) this.#renew(participantId, stored.fence, beat, leaseSeconds);
+      else this.#revoke(held, stored.revoked);
+      held.sender.resume(stored.ackedNext);
     }
   }
 
-  #renew(attemptId: string, fence: number, beat: number, leaseSeconds: number): void {
-    const held = this.#held.get(attemptId);
+  #renew(participantId: string, fence: number, beat: number, leaseSeconds: number): void {
+    const held = this.#held.get(participantId);
     const sentAtMs = this.#heartbeats.sentAt(beat);
     if (held?.fence === fence && sentAtMs !== undefined) held.lease.renew(sentAtMs, leaseSeconds * 1000);
   }
 
   #assign(assignment: Assignment): void {
-    const { attemptId, fence } = assignment;
-    const held = this.#held.get(attemptId);
+    const { participantId, fence } = assignment;
+    const held = this.#held.get(participantId);
     if (held !== undefined && !held.discarded) {
-      this.#settings.send({ type: 'accepted', attemptId, fence: held.fence });
+      this.#settings.send({ type: 'accepted', participantId, fence: held.fence });
       return;
     }
     const reason = held === undefined ? this.#whyNot(assignment) : 'it was dropped and is still being cleaned up';
@@ -164,21 +167,21 @@ export class Worker {
       fresh = this.#hold(AttemptSpool.create(this.#root, assignment, this.#disk));
     } catch (error) {
       const problem = `the spool cannot be written: ${messageOf(error)}`;
-      log.error({ attempt: attemptId, err: error, remedy: 'make room in stateDir' }, 'spool-fault');
+      log.error({ participant: participantId, err: error, remedy: 'make room in stateDir' }, 'spool-fault');
       this.#decline(assignment, problem);
       return;
     }
     this.#revokeOlder(fresh);
     fresh.sender.resume({});
     this.#launch(fresh, () => this.#jobs.perform(fresh));
-    this.#settings.send({ type: 'accepted', attemptId, fence });
+    this.#settings.send({ type: 'accepted', participantId, fence });
     this.#settings.sendHeartbeat();
-    log.info({ attempt: attemptId, machine: fresh.machine }, 'attempt-started');
+    log.info({ participant: participantId, machine: fresh.machine }, 'attempt-started');
   }
 
-  #decline({ attemptId, fence }: Assignment, reason: string): void {
-    log.warn({ attempt: attemptId, reason }, 'attempt-declined');
-    this.#settings.send({ type: 'declined', attemptId, fence, reason });
+  #decline({ participantId, fence }: Assignment, reason: string): void {
+    log.warn({ participant: participantId, reason }, 'attempt-declined');
+    this.#settings.send({ type: 'declined', participantId, fence, reason });
   }
 
   #whyNot({ fence, work }: Assignment): string | null {
@@ -205,7 +208,7 @@ export class Worker {
   }
 
   #hold(spool: AttemptSpool): HeldAttempt {
-    const fault = (err: unknown): void => log.error({ attempt: spool.attemptId, err }, 'spool-fault');
+    const fault = (err: unknown): void => log.error({ participant: spool.participantId, err }, 'spool-fault');
     const held = new HeldAttempt(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
     this.#held.set(held.id, held);
     void held.sender.done.then(() => {
@@ -224,14 +227,14 @@ export class Worker {
       .catch((error: unknown) => {
         if (error instanceof AgentStopping) return;
         const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        log.error({ attempt: held.id, err: error }, 'job-failed');
+        log.error({ participant: held.id, err: error }, 'job-failed');
         this.#jobs.endBroken(held, problem);
       })
       .then(() => {
         if (this.#stopped) return;
         held.running = false;
         held.lease.close();
-        log.info({ attempt: held.id, machine }, 'attempt-ended');
+        log.info({ participant: held.id, machine }, 'attempt-ended');
         if (held.discarded) this.#forget(held);
       });
     if (machine !== null) this.#queues.set(machine, through);

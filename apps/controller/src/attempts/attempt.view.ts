@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { FAILURE_POLICY, type AttemptSummary, type StageView } from '@peerlab/contracts';
+import { FAILURE_POLICY, type AttemptSummary, type ParticipantSummary, type StageView } from '@peerlab/contracts';
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { Attempt } from '../schema/attempts.js';
+import { Attempt, Participant, type StoredFailure } from '../schema/attempts.js';
 import { AttemptStage } from '../schema/results.js';
 import { usualStageTimes } from './usual-stage-times.js';
 
@@ -17,6 +17,20 @@ const ATTEMPT = pick(
   'job_id',
   'number',
   'state',
+  'started_at',
+  'ended_at',
+  'failure',
+  'progress',
+);
+const COLUMNS = Object.keys(ATTEMPT)
+  .map((name) => `t.${name}`)
+  .join(', ');
+const PARTICIPANT = pick(
+  columnsOf(Participant),
+  'id',
+  'attempt_id',
+  'role',
+  'state',
   'agent',
   'machine',
   'fence',
@@ -24,11 +38,7 @@ const ATTEMPT = pick(
   'ended_at',
   'failure',
   'restored',
-  'progress',
 );
-const COLUMNS = Object.keys(ATTEMPT)
-  .map((name) => `t.${name}`)
-  .join(', ');
 const STAGE = columnsOf(AttemptStage);
 
 /** Reads attempts as the API shows them. */
@@ -48,10 +58,10 @@ export class AttemptView {
       [runId],
     );
     const byJob = new Map<string, AttemptSummary[]>();
-    const stages = await this.#stages(rows.map(({ id }) => id));
+    const participants = await this.#participants(rows.map(({ id }) => id));
     for (const row of rows) {
       const list = byJob.get(row.job_id) ?? [];
-      list.push(attemptSummary(row, stages.get(row.id) ?? []));
+      list.push(attemptSummary(row, participants.get(row.id) ?? []));
       byJob.set(row.job_id, list);
     }
     return byJob;
@@ -61,23 +71,41 @@ export class AttemptView {
   async summary(id: string): Promise<AttemptSummary | null> {
     const row = await this.#sql.one(ATTEMPT, `select ${COLUMNS} from attempt t where t.id = $1`, [id]);
     if (row === null) return null;
-    return attemptSummary(row, (await this.#stages([id])).get(id) ?? []);
+    return attemptSummary(row, (await this.#participants([id])).get(id) ?? []);
   }
 
-  async #stages(attemptIds: string[]): Promise<Map<string, StageView[]>> {
+  /** By attempt, in the order of the roles. */
+  async #participants(attemptIds: readonly string[]): Promise<Map<string, ParticipantSummary[]>> {
     const rows = await this.#sql.rows(
-      STAGE,
-      'select * from attempt_stage where attempt_id = any($1) order by started_at, ended_at nulls last',
+      PARTICIPANT,
+      `select ${Object.keys(PARTICIPANT).join(', ')} from participant where attempt_id = any($1)
+       order by attempt_id, position`,
       [attemptIds],
     );
-    const byAttempt = new Map<string, StageView[]>();
-    const usual = await usualStageTimes(
-      this.#sql,
-      rows.filter(({ ended_at }) => ended_at === null).map(({ attempt_id }) => attempt_id),
-    );
+    const stages = await this.#stages(rows.map(({ id }) => id));
+    const byAttempt = new Map<string, ParticipantSummary[]>();
     for (const row of rows) {
       const list = byAttempt.get(row.attempt_id) ?? [];
-      const usualMs = row.ended_at === null ? usual.get(row.attempt_id)?.get(row.stage) : undefined;
+      list.push(participantSummary(row, stages.get(row.id) ?? []));
+      byAttempt.set(row.attempt_id, list);
+    }
+    return byAttempt;
+  }
+
+  async #stages(participantIds: string[]): Promise<Map<string, StageView[]>> {
+    const rows = await this.#sql.rows(
+      STAGE,
+      'select * from attempt_stage where participant_id = any($1) order by started_at, ended_at nulls last',
+      [participantIds],
+    );
+    const byParticipant = new Map<string, StageView[]>();
+    const usual = await usualStageTimes(
+      this.#sql,
+      rows.filter(({ ended_at }) => ended_at === null).map(({ participant_id }) => participant_id),
+    );
+    for (const row of rows) {
+      const list = byParticipant.get(row.participant_id) ?? [];
+      const usualMs = row.ended_at === null ? usual.get(row.participant_id)?.get(row.stage) : undefined;
       list.push({
         stage: row.stage,
         status: row.status,
@@ -86,25 +114,28 @@ export class AttemptView {
         detail: row.detail,
         ...(usualMs === undefined ? {} : { usualMs }),
       });
-      byAttempt.set(row.attempt_id, list);
+      byParticipant.set(row.participant_id, list);
     }
-    return byAttempt;
+    return byParticipant;
   }
 }
 
-function attemptSummary(row: RowOf<typeof ATTEMPT>, stages: StageView[]): AttemptSummary {
+function attemptSummary(row: RowOf<typeof ATTEMPT>, participants: ParticipantSummary[]): AttemptSummary {
+  const [first] = participants;
+  if (first === undefined) throw new Error(`attempt ${row.id} has no participant`);
   return {
     id: row.id,
     number: row.number,
     state: row.state,
-    agent: row.agent,
-    machine: row.machine,
-    fence: row.fence,
+    participants,
+    agent: first.agent,
+    machine: first.machine,
+    fence: first.fence,
     startedAt: row.started_at.toISOString(),
     endedAt: row.ended_at?.toISOString() ?? null,
-    failure: row.failure === null ? null : { ...row.failure, help: FAILURE_POLICY[row.failure.class].help },
-    restored: row.restored,
-    stages,
+    failure: failureView(row.failure),
+    restored: first.restored,
+    stages: first.stages,
     progress:
       row.progress === null
         ? null
@@ -115,3 +146,22 @@ function attemptSummary(row: RowOf<typeof ATTEMPT>, stages: StageView[]): Attemp
           },
   };
 }
+
+function participantSummary(row: RowOf<typeof PARTICIPANT>, stages: StageView[]): ParticipantSummary {
+  return {
+    id: row.id,
+    role: row.role,
+    state: row.state,
+    agent: row.agent,
+    machine: row.machine,
+    fence: row.fence,
+    startedAt: row.started_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
+    failure: failureView(row.failure),
+    restored: row.restored,
+    stages,
+  };
+}
+
+const failureView = (failure: StoredFailure | null): AttemptSummary['failure'] =>
+  failure === null ? null : { ...failure, help: FAILURE_POLICY[failure.class].help };

@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { AttemptStore } from './attempt-store.js';
 import { LeaseStore } from './lease-store.js';
+import { ParticipantStore } from './participant-store.js';
 import { StreamStore } from './stream-store.js';
 import { AttemptView } from './attempt.view.js';
 
-/** Owns attempt, lease, stream, attempt_stage, attempt_kernel. */
+/** Owns attempt, participant, lease, stream, attempt_stage, attempt_kernel. */
 @Module({
-  providers: [AttemptStore, LeaseStore, StreamStore, AttemptView],
-  exports: [AttemptStore, LeaseStore, StreamStore, AttemptView],
+  providers: [AttemptStore, ParticipantStore, LeaseStore, StreamStore, AttemptView],
+  exports: [AttemptStore, ParticipantStore, LeaseStore, StreamStore, AttemptView],
 })
 export class AttemptsModule {}

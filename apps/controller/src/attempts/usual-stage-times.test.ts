@@ -29,8 +29,8 @@ async function past(key: string, seconds: number, status: 'passed' | 'failed' = 
   const stages = (['boot', 'test'] as const).flatMap((name) => [stage(name, 'started'), stage(name, status)]);
   await agent.events(test, 0, ...stages, finished);
   await farm.sql.run(
-    'update attempt_stage set ended_at = started_at + make_interval(secs => $2) where attempt_id = $1',
-    [test.attemptId, seconds],
+    'update attempt_stage set ended_at = started_at + make_interval(secs => $2) where participant_id = $1',
+    [test.participantId, seconds],
   );
 }
 
@@ -44,16 +44,16 @@ it('a running stage says what it usually takes on its machine, once three are kn
   await past(key, 500, 'failed');
   const early = await begin(key);
   await agent.events(early, 0, stage('boot', 'started'));
-  expect(await usual(early.attemptId)).toEqual([['boot', undefined]]);
+  expect(await usual(early.participantId)).toEqual([['boot', undefined]]);
   await agent.events(early, 1, stage('boot', 'failed'), finished);
 
   // With other suites its boot counts, and its tests do not.
   await past(key, 20, 'passed', '[p2p-perf]');
   const late = await begin(key);
   await agent.events(late, 0, stage('boot', 'started'));
-  expect(await usual(late.attemptId)).toEqual([['boot', 20_000]]);
+  expect(await usual(late.participantId)).toEqual([['boot', 20_000]]);
   await agent.events(late, 1, stage('boot', 'passed'), stage('test', 'started'));
-  expect(await usual(late.attemptId)).toEqual([
+  expect(await usual(late.participantId)).toEqual([
     ['boot', undefined],
     ['test', undefined],
   ]);
@@ -61,15 +61,15 @@ it('a running stage says what it usually takes on its machine, once three are kn
   expect(jobViews[0]?.attempts[0]?.stages.map(({ usualMs }) => usualMs)).toEqual([undefined, undefined]);
   await agent.events(late, 3, stage('test', 'passed'), finished);
   await farm.sql.run(
-    `update attempt_stage set ended_at = started_at + interval '40 s' where attempt_id = $1 and stage = 'test'`,
-    [late.attemptId],
+    `update attempt_stage set ended_at = started_at + interval '40 s' where participant_id = $1 and stage = 'test'`,
+    [late.participantId],
   );
 
   const last = await begin(key);
   await agent.events(last, 0, stage('test', 'started'));
-  expect(await usual(last.attemptId)).toEqual([['test', 30_000]]);
+  expect(await usual(last.participantId)).toEqual([['test', 30_000]]);
   const run = await farm.call('getRun', { params: { run: last.run } });
   expect(run.jobViews[0]?.attempts[0]?.stages[0]?.usualMs).toBe(30_000);
   await agent.events(last, 1, finished);
-  expect(await usual(last.attemptId)).toEqual([['test', undefined]]);
+  expect(await usual(last.participantId)).toEqual([['test', undefined]]);
 });

@@ -154,8 +154,8 @@ it('is a moment of a farm that goes on, and the next one shares its artifacts', 
   const sql = new TestSql(address);
   // Counter and lines belong to one moment.
   const row = await sql.one<{ next: number; lines: number }>(
-    `select next, (select count(*) from log_line l where l.attempt_id = s.attempt_id and l.stream = 'kernel') as lines
-     from stream s where s.attempt_id = $1 and s.stream = 'kernel'`,
+    `select next, (select count(*) from log_line l where l.participant_id = s.participant_id and l.stream = 'kernel') as lines
+     from stream s where s.participant_id = $1 and s.stream = 'kernel'`,
     [taken.attemptId],
   );
   await sql.close();

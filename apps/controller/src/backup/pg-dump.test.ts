@@ -75,7 +75,7 @@ it.skipIf(bin === '')('the scripts bring a database and its artifacts back with 
   mkdirSync(store, { recursive: true });
   writeFileSync(join(store, sha256), content);
   await sql.run('insert into artifact (sha256, size_bytes) values ($1, 8)', [sha256]);
-  await sql.run(`insert into log_line (attempt_id, stream, seq, at, text)
+  await sql.run(`insert into log_line (participant_id, stream, seq, at, text)
     select gen_random_uuid(), 'serial', g, g, 'line ' || g from generate_series(1, 1000) g`);
   await sql.run(`select setval('lease_fence', 41)`);
   const rows = () => sql.rows('select stream, seq, at, text from log_line order by seq');

@@ -16,7 +16,7 @@ export const callerName = ({ kind, name }: Identity): string => `${kind} ${name}
 
 /**
  * Which artifacts a caller may read and store. A user token is an administrator's: it may read everything.
- * An agent reads what its open attempts name, and stores files while it has an open build.
+ * An agent reads what its open attempts name, and stores files while it has an open attempt.
  */
 @Injectable()
 export class ArtifactAccess {
@@ -33,9 +33,10 @@ export class ArtifactAccess {
   async requireRead({ kind, name }: Identity, sha256: string): Promise<void> {
     if (kind === 'user') return;
     const isNamed = await this.#sql.exists(
-      `select 1 from attempt t join job j on j.id = t.job_id join build b on b.id = j.build_id
+      `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+         join build b on b.id = j.build_id
          left join bundle u on u.key = b.bundle_key
-       where t.agent = $1 and t.state <> 'ended'
+       where p.agent = $1 and p.state <> 'ended'
          and case j.kind when 'test' then u.sha256 = $2 or exists (
              select 1 from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s
              where r.id = j.run_id and coalesce(s -> 'files', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)))
@@ -50,25 +51,35 @@ export class ArtifactAccess {
     });
   }
 
+  /** Whether the caller is a user, or an agent with an open attempt: suites of a test leave files. */
+  async #hasWork({ kind, name }: Identity): Promise<boolean> {
+    if (kind === 'user') return true;
+    return this.#sql.exists(
+      `select 1 from participant p join attempt t on t.id = p.attempt_id
+       where p.agent = $1 and p.state <> 'ended' limit 1`,
+      [name],
+    );
+  }
+
   /** Whether the caller is a user, or an agent with an open build. */
   async mayBuild({ kind, name }: Identity): Promise<boolean> {
     if (kind === 'user') return true;
     return this.#sql.exists(
-      `select 1 from attempt t join job j on j.id = t.job_id
-       where t.agent = $1 and t.state <> 'ended' and j.kind = 'build' limit 1`,
+      `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+       where p.agent = $1 and p.state <> 'ended' and j.kind = 'build' limit 1`,
       [name],
     );
   }
 
   /**
-   * Runs an upload within the caller's limits. Throws ProblemError 403 for an agent without an open build,
+   * Runs an upload within the caller's limits. Throws ProblemError 403 for an agent without open work,
    * 429 when too many uploads of the caller are under way or it stored too much within a day.
    * @param announcedBytes what the request says it will send; null when it does not say
    */
   async upload<T>(caller: Identity, announcedBytes: number | null, store: () => Promise<T>): Promise<T> {
-    if (!(await this.mayBuild(caller))) {
-      throw new ProblemError(403, 'no-open-build', `agent "${caller.name}" has no open build`, {
-        detail: 'an agent may upload artifacts only while it has a build',
+    if (!(await this.#hasWork(caller))) {
+      throw new ProblemError(403, 'no-open-build', `agent "${caller.name}" has no open work`, {
+        detail: 'an agent may upload artifacts only while it has a build or a test',
       });
     }
     const name = callerName(caller);

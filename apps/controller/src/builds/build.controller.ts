@@ -66,6 +66,17 @@ export class BuildController {
     });
   }
 
+  /** What a suite left is a stranger's: it is a download, and no page. */
+  @Serve('getAttemptFile')
+  async getAttemptFile(@Input() { params, query }: InputOf<'getAttemptFile'>): Promise<StreamableFile> {
+    const { content, sizeBytes } = await this.#builds.openLeftFile(params.attempt, query.suite, query.name);
+    return new StreamableFile(content, {
+      type: 'application/octet-stream',
+      length: sizeBytes,
+      disposition: `attachment; filename="${query.name}"`,
+    });
+  }
+
   @Serve('putArtifact')
   putArtifact(
     @Input() { params }: InputOf<'putArtifact'>,

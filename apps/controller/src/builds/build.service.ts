@@ -95,6 +95,21 @@ export class BuildService {
     return found;
   }
 
+  /** A file that a suite of an attempt left. Throws ProblemError 404, or 410 when retention removed it. */
+  async openLeftFile(attempt: string, suite: string, name: string): Promise<{ content: Readable; sizeBytes: number }> {
+    const row = await this.#sql.one(
+      { ...pick(columnsOf(Artifact), 'sha256', 'removed_at') },
+      `select a.sha256, a.removed_at from attempt_file f join artifact a on a.sha256 = f.sha256
+       where f.attempt_id = $1 and f.suite = $2 and f.name = $3`,
+      [attempt, suite, name],
+    );
+    if (row === null) throw notFound('file of the attempt', name);
+    if (row.removed_at === null) return this.openArtifact(row.sha256);
+    throw new ProblemError(410, 'file-removed', `retention removed this file at ${row.removed_at.toISOString()}`, {
+      detail: 'pin a run to keep its files',
+    });
+  }
+
   hasArtifact(sha256: string): Promise<boolean> {
     return this.#artifacts.existsBy({ sha256, removedAt: IsNull() });
   }

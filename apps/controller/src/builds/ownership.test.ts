@@ -56,7 +56,7 @@ async function build(
   const run = await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
   const attempt = await agent.take('build');
   await agent.events(attempt, 0, ...events, finished);
-  const detail = await farm.call('getAttempt', { params: { attempt: attempt.attemptId } });
+  const detail = await farm.call('getAttempt', { params: { attempt: attempt.participantId } });
   const list = await farm.call('listBuilds', {});
   const row = list.find(({ runId }) => runId === run.id);
   await farm.call('cancelRun', { params: { run: run.id } });

@@ -4,7 +4,7 @@ import {
   FRAME_MAX_BYTES,
   type AgentDisk,
   type FromAgent,
-  type HeldAttempt,
+  type HeldParticipant,
   type ToAgent,
 } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
@@ -55,11 +55,11 @@ export class AgentConnection {
   agent: string | null = null;
   /** Protocol version of the agent; known after hello. */
   protocol = AGENT_PROTOCOL;
-  held: readonly HeldAttempt[] = [];
+  held: readonly HeldParticipant[] = [];
   /** As the newest heartbeat has it. */
   disk: AgentDisk = {};
   lastFrameAt = performance.now();
-  /** When an order was last sent, by kind and attempt. */
+  /** When an order was last sent, by kind and participant. */
   readonly sentAt = new Map<string, number>();
   /** Why the newest inventory of a machine was refused, by machine: heartbeats do not contain it. */
   readonly inventoryProblems = new Map<string, string>();
@@ -185,10 +185,10 @@ export class AgentConnection {
     }
   }
 
-  /** Refuses the machine or attempt that the frame is about; the connection stays. */
+  /** Refuses the machine or participant that the frame is about; the connection stays. */
   async #refuseFrame(malformed: MalformedFrame, handlers: FrameHandlers): Promise<void> {
-    const { type, problem, machine, attempt } = malformed;
-    if (this.#noteMalformed(type, problem, { machine, attempt: attempt?.attemptId })) {
+    const { type, problem, machine, participant } = malformed;
+    if (this.#noteMalformed(type, problem, { machine, participant: participant?.participantId })) {
       await handlers.malformed(malformed);
     }
   }

@@ -1,17 +1,18 @@
-import { AgentMachine, cleanText, Fence, FromAgent, HeldAttempt, Name } from '@peerlab/contracts';
+import { AgentMachine, cleanText, Fence, FromAgent, HeldParticipant, Name } from '@peerlab/contracts';
 import { z } from 'zod';
+import { fromOlder } from './older-agents.js';
 
 /** Longest description of a problem with a frame, in characters: it is logged and shown at the machine. */
 const PROBLEM_MAX = 300;
 
-/** A frame of a known type that does not match its schema, with its machine or attempt if they can be read. */
+/** A frame of a known type that does not match its schema, with its machine or participant if they can be read. */
 export interface MalformedFrame {
   type: FromAgent['type'];
   problem: string;
   /** Of an inventory. */
   machine: string | null;
-  /** Of a frame about an attempt. */
-  attempt: Pick<HeldAttempt, 'attemptId' | 'fence'> | null;
+  /** Of a frame about a participant. */
+  participant: Pick<HeldParticipant, 'participantId' | 'fence'> | null;
 }
 
 export type AgentFrame =
@@ -22,7 +23,7 @@ export type AgentFrame =
   | { kind: 'unreadable'; problem: string };
 
 const TYPES: ReadonlySet<unknown> = new Set(FromAgent.options.map(({ shape }) => shape.type.value));
-const Subject = z.object({ attemptId: z.uuid(), fence: Fence });
+const Subject = z.object({ participantId: z.uuid(), fence: Fence });
 
 /** Reads what an agent sent. Never throws. */
 export function readAgentFrame(data: Buffer): AgentFrame {
@@ -32,9 +33,10 @@ export function readAgentFrame(data: Buffer): AgentFrame {
   } catch {
     return { kind: 'unreadable', problem: 'the frame is not JSON' };
   }
-  const parsed = FromAgent.safeParse(value);
+  const read = recordOf(value);
+  const fields = read === null ? null : fromOlder(read);
+  const parsed = FromAgent.safeParse(fields);
   if (parsed.success) return { kind: 'frame', frame: parsed.data, repaired: null };
-  const fields = recordOf(value);
   const problem = describe(parsed.error);
   if (fields === null || !isType(fields['type']))
     return { kind: 'unreadable', problem: `not a known frame: ${problem}` };
@@ -55,25 +57,25 @@ export function asMalformed(frame: FromAgent, problem: string): MalformedFrame {
 
 function malformedFrame(type: FromAgent['type'], fields: Record<string, unknown>, problem: string): MalformedFrame {
   const machine = Name.safeParse(fields['machine']);
-  const attempt = Subject.safeParse(fields);
+  const participant = Subject.safeParse(fields);
   return {
     type,
     problem,
     machine: type === 'inventory' && machine.success ? machine.data : null,
-    attempt: attempt.success ? attempt.data : null,
+    participant: participant.success ? participant.data : null,
   };
 }
 
 /**
- * Repairs a report in which single machines or attempts are not readable, so that it still counts for the others. Such
- * a machine becomes unreachable with the problem as its reason; such an attempt is held without further details.
+ * Repairs a report in which single machines or participants are not readable, so that it still counts for the others. Such
+ * a machine becomes unreachable with the problem as its reason; such a participant is held without further details.
  */
 function repairReport(fields: Record<string, unknown>): Record<string, unknown> {
-  const { machines, attempts } = fields;
+  const { machines, participants } = fields;
   return {
     ...fields,
     machines: Array.isArray(machines) ? machines.flatMap(readableMachine) : machines,
-    attempts: Array.isArray(attempts) ? attempts.flatMap(readableAttempt) : attempts,
+    participants: Array.isArray(participants) ? participants.flatMap(readableParticipant) : participants,
   };
 }
 
@@ -86,8 +88,8 @@ function readableMachine(value: unknown): AgentMachine[] {
   return [{ name: name.data, description: '', labels: {}, reachable: false, problem }];
 }
 
-function readableAttempt(value: unknown): HeldAttempt[] {
-  const parsed = HeldAttempt.safeParse(value);
+function readableParticipant(value: unknown): HeldParticipant[] {
+  const parsed = HeldParticipant.safeParse(value);
   if (parsed.success) return [parsed.data];
   const subject = Subject.safeParse(value);
   return subject.success ? [{ ...subject.data, machine: null, stage: null, nextSeq: {} }] : [];

@@ -16,12 +16,12 @@ export class AgentOrders {
   /** Sends the orders that are due: new ones, and those that the agent did not act on within RESEND_MS. */
   async send(connection: AgentConnection, agent: string): Promise<void> {
     const now = performance.now();
-    const isDue: IsDue = (order, attemptId) => {
-      const sent = connection.sentAt.get(`${order} ${attemptId}`);
+    const isDue: IsDue = (order, participantId) => {
+      const sent = connection.sentAt.get(`${order} ${participantId}`);
       return sent === undefined || now - sent >= RESEND_MS;
     };
     for (const order of await this.#reconcile.ordersFor(agent, connection.held, isDue)) {
-      const id = order.type === 'assign' ? order.assignment.attemptId : order.attemptId;
+      const id = order.type === 'assign' ? order.assignment.participantId : order.participantId;
       // Checked again: a concurrent call may have sent it during the read.
       if (!isDue(order.type, id)) continue;
       connection.sentAt.set(`${order.type} ${id}`, now);

@@ -160,7 +160,7 @@ export class AgentGateway {
     };
     if (frame.type === 'hello' || frame.type === 'heartbeat') return handle();
     const subject =
-      frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.attemptId;
+      frame.type === 'inventory' ? `machine ${frame.machine} of ${connection.tokenName}` : frame.participantId;
     return this.#failures.guard(subject, handle);
   }
 
@@ -174,36 +174,41 @@ export class AgentGateway {
       case 'inventory':
         return this.#inventory(connection, agent, frame);
       case 'accepted':
-        return dropWhenStale(connection, frame.attemptId, () => this.#reconcile.accept(agent, frame));
+        return dropWhenStale(connection, frame.participantId, () => this.#reconcile.accept(agent, frame));
       case 'declined':
-        return dropWhenStale(connection, frame.attemptId, () => this.#reconcile.decline(agent, frame));
+        return dropWhenStale(connection, frame.participantId, () => this.#reconcile.decline(agent, frame));
       case 'log':
-        return dropWhenStale(connection, frame.attemptId, async () =>
-          acknowledge(connection, frame.attemptId, frame.stream, await this.#logs.append(agent, frame)),
+        return dropWhenStale(connection, frame.participantId, async () =>
+          acknowledge(connection, frame.participantId, frame.stream, await this.#logs.append(agent, frame)),
         );
       case 'events':
-        return dropWhenStale(connection, frame.attemptId, async () =>
-          acknowledge(connection, frame.attemptId, 'events', await this.#events.take(agent, frame)),
+        return dropWhenStale(connection, frame.participantId, async () =>
+          acknowledge(connection, frame.participantId, 'events', await this.#events.take(agent, frame)),
         );
     }
   }
 
   /** A malformed frame affects only the machine or the attempt that it is about. */
-  async #refuseFrame(connection: AgentConnection, { type, problem, machine, attempt }: MalformedFrame): Promise<void> {
+  async #refuseFrame(
+    connection: AgentConnection,
+    { type, problem, machine, participant }: MalformedFrame,
+  ): Promise<void> {
     const { agent } = connection;
     if (agent === null) return connection.refuse('malformed', 'say hello first');
     if (machine !== null) return this.#refuseInventory(connection, agent, machine, `it is malformed: ${problem}`);
-    if (attempt === null) return;
-    const { attemptId, fence } = attempt;
+    if (participant === null) return;
+    const { participantId, fence } = participant;
     const reason = `agent ${agent} sent a malformed "${type}" frame of this attempt (${problem}); later frames of it are discarded`;
     try {
-      await dropWhenStale(connection, attemptId, () => this.#reconcile.abandon(agent, attemptId, fence, reason));
+      await dropWhenStale(connection, participantId, () =>
+        this.#reconcile.abandon(agent, participantId, fence, reason),
+      );
     } catch (err) {
       // The reaper ends the attempt when its lease expires; the agent must not send the frame again.
-      log.error({ err, agent, attempt: attemptId }, 'attempt-not-ended');
+      log.error({ err, agent, participant: participantId }, 'attempt-not-ended');
     }
     // Not `revoked`: the agent would deliver the rest of the attempt, starting with the same frame.
-    connection.send({ type: 'drop', attemptId, code: 'unknown', reason });
+    connection.send({ type: 'drop', participantId, code: 'unknown', reason });
   }
 
   async #inventory(connection: AgentConnection, agent: string, { machine, inventory }: InventoryFrame): Promise<void> {
@@ -238,29 +243,29 @@ export class AgentGateway {
     if (otherSite !== null) return connection.refuse('agent-name', otherSite);
     connection.agent = hello.agent;
     connection.protocol = hello.protocol;
-    connection.held = hello.attempts;
+    connection.held = hello.participants;
     this.#byAgent.get(hello.agent)?.supersede();
     this.#byAgent.set(hello.agent, connection);
     const capabilities = hello.capabilities.filter((work) => only === null || work === only);
     await this.#fleet.agentConnected({ ...hello, capabilities }, connection.id, tokenSite !== null);
     const { agent, protocol, beat = 0 } = hello;
-    const attempts = await this.#reconcile.welcome(agent, connection.id, hello.attempts);
-    connection.send({ type: 'welcome', protocol, agent, attempts, beat, leaseSeconds: LEASE_SECONDS });
+    const participants = await this.#reconcile.welcome(agent, connection.id, hello.participants);
+    connection.send({ type: 'welcome', protocol, agent, participants, beat, leaseSeconds: LEASE_SECONDS });
     await this.#orders.send(connection, agent);
   }
 
   async #heartbeat(connection: AgentConnection, agent: string, heartbeat: Heartbeat): Promise<void> {
-    connection.held = heartbeat.attempts;
+    connection.held = heartbeat.participants;
     const { spoolBytes, spoolLagSeconds, diskFreeBytes } = heartbeat;
     connection.disk = { spoolBytes, spoolLagSeconds, diskFreeBytes };
-    const { attempts: held } = heartbeat;
+    const { participants: held } = heartbeat;
     const machines = heartbeat.machines.map((machine) => {
       const problem = connection.inventoryProblems.get(machine.name);
       return problem === undefined || !machine.reachable ? machine : { ...machine, reachable: false, problem };
     });
     if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
-    const attempts = await this.#reconcile.reconcile(agent, connection.id, held);
-    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, attempts });
+    const participants = await this.#reconcile.reconcile(agent, connection.id, held);
+    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants });
     await this.#orders.send(connection, agent);
   }
 

@@ -42,14 +42,14 @@ describe('the agent channel', () => {
       capabilities: [],
       buildSlots: 0,
       machines: [],
-      attempts: [],
+      participants: [],
     };
     const cases: [string, string][] = [
       ['protocol', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL + 7, agent: 'lab' })],
       ['agent-name', JSON.stringify({ ...hello, protocol: AGENT_PROTOCOL, agent: 'other' })],
       ['malformed', '{"type":"hello"}'],
       ['malformed', 'not json'],
-      ['malformed', JSON.stringify({ type: 'heartbeat', machines: [], attempts: [] })],
+      ['malformed', JSON.stringify({ type: 'heartbeat', machines: [], participants: [] })],
     ];
     for (const [code, text] of cases) {
       const agent = await FakeAgent.connect(farm.server.url, token);
@@ -92,15 +92,15 @@ describe('the agent channel', () => {
     const { manifest } = await farm.bundle('lanes');
     const agent = await farm.agent({ m1: 'BUS_ADDR' });
     await farm.call('submitRun', { body: { yaml: `name: t\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
-    const { attemptId, fence } = await agent.take('test');
-    await agent.log({ attemptId, fence }, 'serial', 0, ['first']);
+    const { participantId, fence } = await agent.take('test');
+    await agent.log({ participantId, fence }, 'serial', 0, ['first']);
     let stored: Promise<void> | undefined;
     const holder = await farm.sql.pool.connect();
     try {
       await holder.query('begin');
-      await holder.query('select 1 from stream where attempt_id = $1 for update', [attemptId]);
-      stored = agent.log({ attemptId, fence }, 'serial', 1, ['second']);
-      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
+      await holder.query('select 1 from stream where participant_id = $1 for update', [participantId]);
+      stored = agent.log({ participantId, fence }, 'serial', 1, ['second']);
+      agent.heartbeat([{ participantId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
       await agent.next('renewed');
       expect(agent.received.filter((m) => m.type === 'ack' && m.next === 2)).toEqual([]);
       await holder.query('commit');
@@ -174,7 +174,7 @@ describe('the live channel', () => {
     const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
     await agent.log(attempt, 'serial', 0, numbered(0, 1500));
     const page = await browser();
-    page.send({ type: 'tail', attemptId: attempt.attemptId, stream: 'serial', fromSeq: 100 });
+    page.send({ type: 'tail', attemptId: attempt.participantId, stream: 'serial', fromSeq: 100 });
     for (let from = 1500; from < 3000; from += 100)
       await agent.log(attempt, 'serial', from, numbered(from, from + 100));
     await agent.log(attempt, 'kernel', 0, ['not asked for']);

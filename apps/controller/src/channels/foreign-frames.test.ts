@@ -21,8 +21,8 @@ beforeAll(async () => {
   test = await owner.take('test');
   await farm.call('submitRun', { body: { yaml: SAMPLE_RUN } });
   build = await owner.take('build');
-  const held = [test, build].map(({ attemptId, fence, work }) => ({
-    attemptId,
+  const held = [test, build].map(({ participantId, fence, work }) => ({
+    participantId,
     fence,
     machine: work.kind === 'test' ? work.machine : null,
     stage: null,
@@ -73,6 +73,7 @@ const EVENTS: Record<Event['type'], Event> = {
     test: 'P01',
     metric: { name: 'm', unit: 'ns', better: 'lower', samples: [1], params: {} },
   },
+  file: { type: 'file', file: { suite: 'p2p-perf', name: 'forged', sha256: 'a'.repeat(64), sizeBytes: 1 } },
   'build-progress': { type: 'build-progress', percent: 99, text: 'forged' },
   built: {
     type: 'built',
@@ -89,8 +90,8 @@ const report = () => ({
     ...foreign.machines(),
     { name: 'm1', description: 'forged', labels: {}, reachable: false, problem: 'forged' },
   ],
-  attempts: [test, build].map(({ attemptId, fence }) => ({
-    attemptId,
+  participants: [test, build].map(({ participantId, fence }) => ({
+    participantId,
     fence,
     machine: 'other',
     stage: 'test' as const,
@@ -103,7 +104,7 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
   hello: () => [
     {
       type: 'hello',
-      protocol: 2,
+      protocol: 4,
       agent: 'foreign',
       site: 'test-site',
       version: '0',
@@ -125,15 +126,15 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
     ),
 };
 
-function about(frame: (attempt: { attemptId: string; fence: number }) => FromAgent): FromAgent[] {
-  return [test, build].map(({ attemptId, fence }) => frame({ attemptId, fence }));
+function about(frame: (attempt: { participantId: string; fence: number }) => FromAgent): FromAgent[] {
+  return [test, build].map(({ participantId, fence }) => frame({ participantId, fence }));
 }
 
 /** All that a frame could change, but what an agent's report says of the agent itself. */
 async function everything(): Promise<unknown> {
   const tables: Record<string, string> = {
     attempt: '*',
-    lease: 'fence, attempt_id, agent, machine, slot, expires_at, released_at',
+    lease: 'fence, participant_id, agent, machine, slot, expires_at, released_at',
     stream: '*',
     log_line: '*',
     attempt_stage: '*',
@@ -146,7 +147,7 @@ async function everything(): Promise<unknown> {
     job: '*',
     run: '*',
     machine_path: '*',
-    machine: 'name, agent, desired, held_attempt, inventory, problem, reachable, forged_fence',
+    machine: 'name, agent, desired, held_participant, inventory, problem, reachable, forged_fence',
   };
   const found: Record<string, unknown> = {};
   for (const [table, columns] of Object.entries(tables)) {
@@ -166,10 +167,10 @@ it.each(Object.keys(FRAMES) as FromAgent['type'][])('%s of a foreign agent chang
   for (const frame of frames) foreign.send(frame);
   switch (type) {
     case 'hello':
-      expect(await foreign.next('welcome')).toMatchObject({ attempts: [] });
+      expect(await foreign.next('welcome')).toMatchObject({ participants: [] });
       break;
     case 'heartbeat':
-      expect(await foreign.next('renewed')).toMatchObject({ attempts: [] });
+      expect(await foreign.next('renewed')).toMatchObject({ participants: [] });
       break;
     case 'inventory':
       // It has no answer; the one to a heartbeat comes after it.
@@ -178,8 +179,8 @@ it.each(Object.keys(FRAMES) as FromAgent['type'][])('%s of a foreign agent chang
       break;
     default:
       for (const frame of frames) {
-        const id = 'attemptId' in frame ? frame.attemptId : '';
-        const drop = await foreign.next('drop', (message) => message.attemptId === id);
+        const id = 'participantId' in frame ? frame.participantId : '';
+        const drop = await foreign.next('drop', (message) => message.participantId === id);
         expect(drop).toMatchObject({ code: 'unknown' });
       }
   }

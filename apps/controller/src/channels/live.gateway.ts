@@ -195,7 +195,7 @@ export class LiveGateway {
         void this.#tell();
         return;
       case 'untail':
-        return this.#tails.stop(viewer, message.attemptId, message.stream);
+        return this.#tails.stop(viewer, message);
       case 'tail':
         this.#tails.start(viewer, message);
     }

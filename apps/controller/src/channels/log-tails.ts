@@ -1,7 +1,7 @@
 import type { FromBrowser, LogStream, ToBrowser } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import type { LogService } from '../logs/log.service.js';
-import { send, type Tail, type Viewer } from './viewer.js';
+import { send, type Tail, type TailedLog, type Viewer } from './viewer.js';
 
 const LINES_PER_FRAME = 1000;
 /** Streams that one connection may tail at a time. */
@@ -28,27 +28,27 @@ export class LogTails {
   }
 
   /** Begins a tail, or moves an existing one to another line. */
-  start(viewer: Viewer, { attemptId, stream, fromSeq: next }: Extract<FromBrowser, { type: 'tail' }>): void {
-    const key = tailKey(attemptId, stream);
+  start(viewer: Viewer, { attemptId, role, stream, fromSeq: next }: Extract<FromBrowser, { type: 'tail' }>): void {
+    const log: TailedLog = { attemptId, role, stream };
+    const key = tailKey(log);
     if (!viewer.tails.has(key) && viewer.tails.size >= TAILS_MAX) {
       return send(viewer, { type: 'error', message: `no more than ${TAILS_MAX} streams at a time` });
     }
-    viewer.tails.set(key, { attemptId, stream, next, hinted: true });
+    viewer.tails.set(key, { ...log, participantId: null, next, hinted: true });
     this.#read(viewer);
   }
 
-  stop(viewer: Viewer, attemptId: string, stream: LogStream): void {
-    viewer.tails.delete(tailKey(attemptId, stream));
+  stop(viewer: Viewer, log: TailedLog): void {
+    viewer.tails.delete(tailKey(log));
   }
 
-  /** Lines of this stream may have been stored. */
+  /** Lines of this stream of any participant may have been stored. */
   hint(viewers: Iterable<Viewer>, attemptId: string, stream: LogStream): void {
     this.#reads.clear();
     for (const viewer of viewers) {
-      const tail = viewer.tails.get(tailKey(attemptId, stream));
-      if (tail === undefined) continue;
-      tail.hinted = true;
-      this.#read(viewer);
+      const tails = [...viewer.tails.values()].filter((tail) => tail.attemptId === attemptId && tail.stream === stream);
+      for (const tail of tails) tail.hinted = true;
+      if (tails.length > 0) this.#read(viewer);
     }
   }
 
@@ -84,30 +84,33 @@ export class LogTails {
   }
 
   async #sendPage(viewer: Viewer, tail: Tail): Promise<void> {
-    const { attemptId, stream } = tail;
+    const { attemptId, role } = tail;
     tail.hinted = false;
-    const { count, frame } = await this.#page(attemptId, stream, tail.next);
+    tail.participantId ??= await this.#logs.findParticipant(attemptId, role);
+    // There may be no such attempt yet: the next hint looks again.
+    if (tail.participantId === null) return;
+    const { count, frame } = await this.#page(tail, tail.participantId);
     // The tail may have been moved or stopped meanwhile.
-    if (count === 0 || viewer.tails.get(tailKey(attemptId, stream)) !== tail || !viewer.isOpen) return;
+    if (count === 0 || viewer.tails.get(tailKey(tail)) !== tail || !viewer.isOpen) return;
     tail.next += count;
     if (count === LINES_PER_FRAME) tail.hinted = true;
     await sendAll(viewer, frame);
   }
 
-  #page(attemptId: string, stream: LogStream, from: number): Promise<TailPage> {
-    const key = `${tailKey(attemptId, stream)} ${from}`;
+  #page(tail: Tail, participantId: string): Promise<TailPage> {
+    const key = `${tailKey(tail)} ${tail.next}`;
     const running = this.#reads.get(key);
     if (running !== undefined) return running;
-    const page = this.#readPage(attemptId, stream, from).finally(() => {
+    const page = this.#readPage(tail, participantId, tail.next).finally(() => {
       if (this.#reads.get(key) === page) this.#reads.delete(key);
     });
     this.#reads.set(key, page);
     return page;
   }
 
-  async #readPage(attemptId: string, stream: LogStream, from: number): Promise<TailPage> {
-    const lines = await this.#logs.lines(attemptId, stream, from, from + LINES_PER_FRAME);
-    const message: ToBrowser = { type: 'log', attemptId, stream, lines };
+  async #readPage({ attemptId, role, stream }: TailedLog, participantId: string, from: number): Promise<TailPage> {
+    const lines = await this.#logs.lines(participantId, stream, from, from + LINES_PER_FRAME);
+    const message: ToBrowser = { type: 'log', attemptId, ...(role === undefined ? {} : { role }), stream, lines };
     return { count: lines.length, frame: JSON.stringify(message) };
   }
 }
@@ -115,7 +118,7 @@ export class LogTails {
 const hintedTails = (viewer: Viewer): Tail[] =>
   viewer.isOpen ? [...viewer.tails.values()].filter(({ hinted }) => hinted) : [];
 
-const tailKey = (attemptId: string, stream: LogStream): string => `${attemptId} ${stream}`;
+const tailKey = ({ attemptId, role = '', stream }: TailedLog): string => `${attemptId} ${role} ${stream}`;
 
 /** Resolves when the frame was handed to the operating system. */
 function sendAll(viewer: Viewer, frame: string): Promise<void> {

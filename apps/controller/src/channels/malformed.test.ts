@@ -1,4 +1,4 @@
-import { FRAME_MAX_BYTES, type Assignment, type ToAgent } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FRAME_MAX_BYTES, type Assignment, type ToAgent } from '@peerlab/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMBINATIONS_PER_DAY } from '../fleet/combination-register.js';
 import { FakeAgent } from '../testing/fake-agent.js';
@@ -29,8 +29,8 @@ async function takeTest(on: string): Promise<Assignment> {
   return agent.take('test');
 }
 
-const heldAs = ({ attemptId, fence }: Assignment, on: string) =>
-  ({ attemptId, fence, machine: on, stage: 'test', nextSeq: { serial: 1 } }) as const;
+const heldAs = ({ participantId, fence }: Assignment, on: string) =>
+  ({ participantId, fence, machine: on, stage: 'test', nextSeq: { serial: 1 } }) as const;
 
 const STAGE = { type: 'stage', stage: 'test', status: 'started', detail: null } as const;
 /** A test id of 1000 characters and 3000 bytes. */
@@ -41,9 +41,9 @@ const INCOMPRESSIBLE = Array.from({ length: 1000 }, (_, n) => String.fromCharCod
 /** Both leases are renewed by the next heartbeat, over the connection that is there. */
 async function expectLeased(...held: ReturnType<typeof heldAs>[]): Promise<void> {
   agent.heartbeat(held);
-  const { attempts } = await agent.next('renewed');
-  expect(attempts.map(({ attemptId }) => attemptId).toSorted()).toEqual(
-    held.map(({ attemptId }) => attemptId).toSorted(),
+  const { participants } = await agent.next('renewed');
+  expect(participants.map(({ participantId }) => participantId).toSorted()).toEqual(
+    held.map(({ participantId }) => participantId).toSorted(),
   );
   expect(agent.closeCode).toBeNull();
 }
@@ -75,14 +75,14 @@ describe('one malformed frame', () => {
   ])('%s: ends its attempt with the reason, and no other one', async (type, fields) => {
     const [broken, sound] = [await takeTest('m1'), await takeTest('m2')];
     await expectLeased(heldAs(broken, 'm1'), heldAs(sound, 'm2'));
-    const { attemptId, fence } = broken;
-    sendRaw({ type, attemptId, fence, ...fields });
+    const { participantId, fence } = broken;
+    sendRaw({ type, participantId, fence, ...fields });
     const drop = await agent.next('drop');
-    expect(drop).toMatchObject({ attemptId, code: 'unknown' });
+    expect(drop).toMatchObject({ participantId, code: 'unknown' });
     expect(drop.reason).toContain(`malformed "${type}" frame`);
     const row = await farm.sql.one(
-      'select state, revoked_at is not null as revoked, failure from attempt where id = $1',
-      [attemptId],
+      'select state, revoked_at is not null as revoked, failure from participant where id = $1',
+      [participantId],
     );
     expect(row).toMatchObject({ state: 'ended', revoked: true, failure: { class: 'agent-bug', message: drop.reason } });
     await expectLeased(heldAs(sound, 'm2'));
@@ -96,14 +96,14 @@ describe('one malformed frame', () => {
       `create function fail() returns trigger language plpgsql as $$ begin raise exception 'a bug'; end $$`,
     );
     await farm.sql.run(
-      `create trigger fail before insert on attempt_stage for each row when (new.attempt_id = '${broken.attemptId}')
+      `create trigger fail before insert on attempt_stage for each row when (new.participant_id = '${broken.participantId}')
        execute function fail()`,
     );
-    const { attemptId, fence } = broken;
+    const { participantId, fence } = broken;
     const held = [heldAs(broken, 'm1'), heldAs(sound, 'm2')];
     const token = await farm.token('agent', 'lab');
     for (let tries = 1; tries <= 3; tries += 1) {
-      agent.send({ type: 'events', attemptId, fence, events: [{ seq: 0, at: 1, event: STAGE }] });
+      agent.send({ type: 'events', participantId, fence, events: [{ seq: 0, at: 1, event: STAGE }] });
       if (tries === 3) break;
       expect(await agent.closed()).toBe(1011);
       agent = await FakeAgent.connect(farm.server.url, token, { machines: ['m1', 'm2'] });
@@ -122,9 +122,11 @@ describe('one malformed frame', () => {
     sendRaw({
       type: 'heartbeat',
       machines: [first, { ...second, labels: { rack: 'x'.repeat(5000) } }, { name: '../..' }, 7],
-      attempts: [{ ...held, nextSeq: { serial: -1 } }, { attemptId: 'none' }, null],
+      participants: [{ ...held, nextSeq: { serial: -1 } }, { participantId: 'none' }, null],
     });
-    expect((await agent.next('renewed')).attempts).toEqual([{ attemptId: held.attemptId, fence: held.fence }]);
+    expect((await agent.next('renewed')).participants).toEqual([
+      { participantId: held.participantId, fence: held.fence },
+    ]);
     expect((await machine('m2')).problem).toMatch(/invalid data about it \(labels\.rack/);
     await agent.events(held, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
   });
@@ -135,7 +137,7 @@ describe('one malformed frame', () => {
     agent = await FakeAgent.connect(farm.server.url, token);
     sendRaw({
       type: 'hello',
-      protocol: 1,
+      protocol: AGENT_PROTOCOL,
       agent: 'lab',
       site: 'test-site',
       version: 'a\u0000b',
@@ -143,7 +145,7 @@ describe('one malformed frame', () => {
       buildSlots: Number.MAX_SAFE_INTEGER,
       testSlots: Number.MAX_SAFE_INTEGER,
       machines: [{ name: 'm1', description: '', labels: {}, reachable: true, problem: null }, { name: 'm2' }],
-      attempts: [],
+      participants: [],
     });
     await agent.next('welcome');
     // Dispatch lists the slots of all agents: this one may not make that endless.
@@ -193,8 +195,8 @@ describe('what is sent to an agent', () => {
   });
 
   it('texts are cut to what an agent reads', () => {
-    const attemptId = '00000000-0000-4000-8000-000000000000';
-    const drop: ToAgent = { type: 'drop', attemptId, code: 'revoked', reason: 'é'.repeat(1_000_000) };
+    const participantId = '00000000-0000-4000-8000-000000000000';
+    const drop: ToAgent = { type: 'drop', participantId, code: 'revoked', reason: 'é'.repeat(1_000_000) };
     const outgoing = outgoingMessage(drop, 2);
     expect(outgoing).toMatchObject({ text: expect.any(String) });
     expect('text' in outgoing ? outgoing.text?.length : 0).toBeLessThan(21_000);

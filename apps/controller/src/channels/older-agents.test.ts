@@ -1,15 +1,54 @@
 import { readFileSync } from 'node:fs';
-import { type HeldAttempt, ToAgent } from '@peerlab/contracts';
+import {
+  AGENT_PROTOCOL,
+  AGENT_PROTOCOLS,
+  FromAgent,
+  type HeldParticipant,
+  SOLE_ROLE,
+  ToAgent,
+} from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
-import { inVersion1, inVersion2 } from './older-agents.js';
+import { fromOlder, inProtocol, inVersion3 } from './older-agents.js';
 
-const fixture = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../contracts/fixtures/agent-v1/${name}`, import.meta.url), 'utf8'));
-/** What an agent of version 1 can read: it hangs up on anything else. */
-const readable = z.fromJSONSchema(fixture('to-agent.schema.json') as Parameters<typeof z.fromJSONSchema>[0]);
+const fixture = (name: string): Record<string, Record<string, unknown>> =>
+  JSON.parse(readFileSync(new URL(`../../contracts/fixtures/agent-v3/${name}`, import.meta.url), 'utf8')) as Record<
+    string,
+    Record<string, unknown>
+  >;
+/** What an agent of protocol 3 can read: it hangs up on anything else. */
+const readable = z.fromJSONSchema(fixture('to-agent.schema.json'));
+
+/** Values of `type` anywhere in a JSON Schema. */
+function typesIn(schema: unknown, found = new Set<string>()): Set<string> {
+  if (Array.isArray(schema)) for (const part of schema) typesIn(part, found);
+  else if (schema !== null && typeof schema === 'object') {
+    const { properties } = schema as { properties?: { type?: { const?: unknown } } };
+    if (typeof properties?.type?.const === 'string') found.add(properties.type.const);
+    for (const part of Object.values(schema)) typesIn(part, found);
+  }
+  return found;
+}
+
+const typesOf = (messages: unknown): Set<string> => {
+  const found = new Set<string>();
+  JSON.stringify(messages, (key, value: unknown) => {
+    if (key === 'type' && typeof value === 'string') found.add(value);
+    return value;
+  });
+  return found;
+};
+
+/** What the recorded message of a controller says, as a controller of today would say it. */
+function inWordsOfToday(message: Record<string, unknown>): ToAgent {
+  const { assignment } = message as { assignment?: Record<string, unknown> };
+  if (assignment === undefined) return ToAgent.parse(fromOlder(message));
+  const { attemptId } = assignment;
+  const place = { attemptId, participantId: attemptId, role: SOLE_ROLE, peers: [] };
+  return ToAgent.parse({ type: 'assign', assignment: { ...assignment, ...place } });
+}
 
 let farm: TestFarm;
 beforeAll(async () => {
@@ -21,81 +60,92 @@ const MACHINE = { machine: 'm1', stage: 'test', nextSeq: { serial: 2 } } as cons
 const finish = { type: 'finished', failure: null, restored: true, lineCounts: { serial: 2 } } as const;
 
 async function connect(
-  held: HeldAttempt[] = [],
+  protocol: number,
+  held: HeldParticipant[] = [],
 ): Promise<{ agent: FakeAgent; welcome: ToAgent & { type: 'welcome' } }> {
   const token = await farm.token('agent', 'old');
-  const agent = await FakeAgent.connect(farm.server.url, token, { name: 'old', machines: ['m1'], protocol: 1 });
+  const agent = await FakeAgent.connect(farm.server.url, token, { name: 'old', machines: ['m1'], protocol });
   return { agent, welcome: await agent.hello(held) };
 }
 
-describe('an agent of protocol 1', () => {
-  it('is served: it works, reconnects and finishes, and never gets a message that it cannot read', async () => {
-    const first = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'old', protocol: 1 });
-    const { manifest } = await farm.bundle('old');
-    const yaml = `name: old\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
-    const run = await farm.call('submitRun', { body: { yaml } });
-    const { attemptId, fence } = await first.take('test');
-    await first.log({ attemptId, fence }, 'serial', 0, ['one']);
-    first.heartbeat([{ attemptId, fence, ...MACHINE }]);
-    await first.log({ attemptId, fence }, 'serial', 1, ['two']);
-    first.vanish();
-    const { agent, welcome } = await connect([{ attemptId, fence, ...MACHINE }]);
-    expect(welcome).toEqual({
-      type: 'welcome',
-      protocol: 1,
-      agent: 'old',
-      attempts: [{ attemptId, fence, ackedNext: { agent: 0, build: 0, events: 0, kernel: 0, serial: 2, test: 0 } }],
-    });
-    await agent.events({ attemptId, fence }, 0, finish);
-    expect(await farm.call('getRun', { params: { run: run.id } })).toMatchObject({ state: 'ended' });
-    for (const message of [...first.raw, ...agent.raw]) expect(() => readable.parse(message)).not.toThrow();
-    expect(first.raw.length).toBeGreaterThan(3);
-    agent.vanish();
-  });
-
-  it('is told without a code to drop what was taken from it', async () => {
-    const { agent } = await connect();
-    const { manifest } = await farm.bundle('old-again');
-    await farm.call('submitRun', { body: { yaml: `name: o\nbuilds: [{name: b, bundle: ${manifest.key}}]\n` } });
-    const { attemptId, fence } = await agent.take('test');
-    const held = { attemptId, fence, ...MACHINE };
-    agent.heartbeat([held]);
-    await agent.log({ attemptId, fence }, 'serial', 0, ['one']);
-    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
-    await farm.dispatch.reap();
-    expect(await agent.next('drop')).toEqual({ type: 'drop', attemptId, reason: expect.any(String) });
-    agent.vanish();
-    // Its welcome leaves the attempt out, which means the same to it.
-    const again = await connect([held]);
-    expect(again.welcome.attempts).toEqual([]);
-    for (const message of [...agent.raw, ...again.agent.raw]) expect(() => readable.parse(message)).not.toThrow();
-    again.agent.vanish();
-  });
-});
-
-it('what version 1 has no word for is left out, and the rest stays as it was', () => {
-  const fixtures = Object.values(fixture('to-agent.json') as Record<string, object>);
-  const messages = fixtures.map((message) => ToAgent.parse(message));
-  for (const [at, message] of messages.entries()) expect(inVersion1(message)).toMatchObject(fixtures[at] ?? {});
-  const assigned = messages.find((message) => message.type === 'assign');
-  if (assigned === undefined) throw new Error('there is no fixture of an assignment');
-  const told = { ...assigned, assignment: { ...assigned.assignment, forgedFence: 99 } };
-  expect(inVersion1(told)).toEqual(inVersion1(assigned));
-  const builds = messages.filter((message) => message.type === 'assign' && message.assignment.work.kind === 'build');
-  expect(builds.length).toBeGreaterThan(0);
-  for (const build of builds) {
-    if (build.type !== 'assign') continue;
-    const work = { ...build.assignment.work, cacheDomain: 'a' } as typeof build.assignment.work;
-    expect(inVersion1({ ...build, assignment: { ...build.assignment, work } })).toEqual(inVersion1(build));
+it.each([2, 3])('an agent of protocol %i is served: it works, reconnects and finishes', async (protocol) => {
+  const first = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'old', protocol });
+  const { manifest } = await farm.bundle(`old-${protocol}`);
+  const yaml = `name: old\nbuilds: [{name: b, bundle: ${manifest.key}}]\n`;
+  const run = await farm.call('submitRun', { body: { yaml } });
+  const { participantId, fence } = await first.take('test');
+  await first.log({ participantId, fence }, 'serial', 0, ['one']);
+  first.heartbeat([{ participantId, fence, ...MACHINE }]);
+  expect((await first.next('renewed')).participants).toEqual([{ participantId, fence }]);
+  await first.log({ participantId, fence }, 'serial', 1, ['two']);
+  first.vanish();
+  const { agent, welcome } = await connect(protocol, [{ participantId, fence, ...MACHINE }]);
+  const ackedNext = { agent: 0, build: 0, events: 0, kernel: 0, serial: 2, test: 0 };
+  expect(welcome.participants).toEqual([{ participantId, fence, ackedNext }]);
+  expect(agent.raw[0]).toMatchObject({ attempts: [{ attemptId: participantId, fence }] });
+  await agent.events({ participantId, fence }, 0, finish);
+  expect(await farm.call('getRun', { params: { run: run.id } })).toMatchObject({ state: 'ended' });
+  for (const message of [...first.raw, ...agent.raw]) {
+    expect(message).not.toHaveProperty('participantId');
+    // Protocol 2 had another form of manifests.
+    if (protocol === 3) expect(() => readable.parse(message)).not.toThrow();
   }
-  expect(inVersion1({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] })).toBeNull();
-  expect(readable.safeParse({ type: 'renewed', beat: 1, leaseSeconds: 30, attempts: [] }).success).toBe(false);
+  expect(first.raw.length).toBeGreaterThan(3);
+  agent.vanish();
 });
 
-it('versions 1 and 2 are told of one feature, whether the kernel has it', () => {
-  const assign = ToAgent.parse((fixture('to-agent.json') as Record<string, unknown>)['assign-test']);
+describe('the agent channel, version 3', () => {
+  it('is still one of the versions', () => {
+    expect(AGENT_PROTOCOLS).toEqual([2, 3, AGENT_PROTOCOL]);
+  });
+
+  it.each(Object.entries(fixture('from-agent.json')))('the controller reads %s as it was meant', (_, frame) => {
+    const { attemptId, attempts, ...rest } = frame as { attemptId?: string; attempts?: { attemptId: string }[] };
+    const names = attempts?.map(({ attemptId: participantId, ...held }) => ({ participantId, ...held }));
+    expect(FromAgent.parse(fromOlder(frame))).toMatchObject({
+      ...rest,
+      ...(attemptId === undefined ? {} : { participantId: attemptId }),
+      ...(names === undefined ? {} : { participants: names }),
+    });
+  });
+
+  it.each(Object.entries(fixture('to-agent.json')))('%s is still what it gets', (_, message) => {
+    const sent = inVersion3(inWordsOfToday(message));
+    expect(sent).toMatchObject(message);
+    expect(() => readable.parse(sent)).not.toThrow();
+  });
+
+  it('has an example of every message and every event that it knew', () => {
+    for (const side of ['from-agent', 'to-agent']) {
+      const known = typesIn(fixture(`${side}.schema.json`));
+      expect(known.size).toBeGreaterThanOrEqual(8);
+      expect([...known].filter((type) => !typesOf(fixture(`${side}.json`)).has(type))).toEqual([]);
+    }
+  });
+
+  it('hears nothing of peers', () => {
+    const stop = { type: 'stop', participantId: '6b0e9f6e-3f0d-4a57-9a39-0d6f8a1c2b3d', reason: 'r' } as const;
+    expect(inProtocol(stop, 3)).toBeNull();
+    expect(inProtocol(stop, AGENT_PROTOCOL)).toEqual(stop);
+    expect(readable.safeParse(stop).success).toBe(false);
+  });
+});
+
+it('version 2 is told of one feature, whether the kernel has it', () => {
+  const assign = inWordsOfToday(fixture('to-agent.json')['assign-test'] ?? {});
   expect(assign).toMatchObject({ assignment: { work: { manifest: { features: ['dma_alias'] } } } });
   const before = { assignment: { work: { manifest: { features: { dmaAlias: true } } } } };
-  expect(inVersion1(assign)).toMatchObject(before);
-  expect(inVersion2(assign)).toMatchObject(before);
+  expect(inProtocol(assign, 2)).toMatchObject(before);
+});
+
+it.each([
+  [{ attempts: 'none' }, { participants: 'none' }],
+  [{ attempts: [null, 7, [], { attemptId: 5 }] }, { participants: [null, 7, [], { participantId: 5 }] }],
+  [{ attemptId: null }, { participantId: null }],
+  [
+    { attemptId: 'a', participantId: 'b' },
+    { attemptId: 'a', participantId: 'b' },
+  ],
+])('a frame that makes no sense stays senseless: %j', (frame, read) => {
+  expect(fromOlder(frame)).toEqual(read);
 });

@@ -26,7 +26,7 @@ const finished = { type: 'finished', failure: null, restored: true, lineCounts: 
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 
 /** A browser's tail of one serial stream, over a controller of its own. */
-async function tail(url: string, attemptId: string) {
+async function tail(url: string, participantId: string) {
   const socket = new WebSocket(url.replace('http', 'ws') + LIVE_PATH);
   const texts: string[] = [];
   socket.on('message', (data: Buffer) => {
@@ -34,7 +34,7 @@ async function tail(url: string, attemptId: string) {
     if (message.type === 'log') texts.push(...message.lines.map(({ text }) => text));
   });
   await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'tail', attemptId, stream: 'serial', fromSeq: 0 }));
+  socket.send(JSON.stringify({ type: 'tail', attemptId: participantId, stream: 'serial', fromSeq: 0 }));
   return {
     texts,
     until: (count: number) =>
@@ -57,7 +57,7 @@ describe('two controllers on one database', () => {
     const run = await submit();
     const attempt = await agent.take('test');
     await agent.log(attempt, 'serial', 0, numbered(0, 50));
-    const page = await tail(farm.server.url, attempt.attemptId);
+    const page = await tail(farm.server.url, attempt.participantId);
     for (let from = 50; from < 200; from += 10) await agent.log(attempt, 'serial', from, numbered(from, from + 10));
     await page.until(200);
     expect(page.texts).toEqual(numbered(0, 200));
@@ -74,16 +74,16 @@ describe('two controllers on one database', () => {
     const run = await submit();
     const attempt = await first.take('test');
     await first.log(attempt, 'serial', 0, numbered(0, 120));
-    const page = await tail(farm.server.url, attempt.attemptId);
+    const page = await tail(farm.server.url, attempt.participantId);
     await page.until(120);
     await other.close();
     await first.closed();
-    const { attemptId, fence } = attempt;
+    const { participantId, fence } = attempt;
     const agent = await FakeAgent.connect(farm.server.url, token, { machines: ['m1'] });
-    const { attempts } = await agent.hello([
-      { attemptId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: { serial: 200 } },
+    const { participants } = await agent.hello([
+      { participantId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: { serial: 200 } },
     ]);
-    expect(attempts).toMatchObject([{ attemptId, ackedNext: { serial: 120 } }]);
+    expect(participants).toMatchObject([{ participantId, ackedNext: { serial: 120 } }]);
     await agent.log(attempt, 'serial', 120, numbered(120, 200));
     await page.until(200);
     expect(page.texts).toEqual(numbered(0, 200));

@@ -14,9 +14,17 @@ const UNREAD_MAX_BYTES = 32 * 1024 * 1024;
 /** Frames that are queued while a token is checked: a page sends its topics and tails right after it. */
 const EARLY_MAX = 32;
 
-export interface Tail {
+/** A log as browsers name it. */
+export interface TailedLog {
   attemptId: string;
+  /** Absent = of the attempt's first participant. */
+  role?: string | undefined;
   stream: LogStream;
+}
+
+export interface Tail extends TailedLog {
+  /** Whose log it is, once that was looked up. */
+  participantId: string | null;
   next: number;
   /** More may have been stored since it was last read. */
   hinted: boolean;

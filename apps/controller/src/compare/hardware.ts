@@ -10,7 +10,7 @@ import {
 } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
 import { IS_TESTED } from '../grid/tested-jobs.js';
-import { columnsOf, integer, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
+import { columnsOf, integer, json, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -29,7 +29,7 @@ const KERNEL = {
   release: nullable(text),
   build_id: nullable(text),
 };
-const ATTEMPT = { id: uuid, machine: text };
+const ATTEMPT = { id: uuid, machines: json<string[]>() };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
   n: integer,
@@ -44,12 +44,13 @@ const JOBS_PER_SIDE = 100;
 
 /** The newest attempts of the tested jobs of the kernel `$1` on the combination `$2`, oldest first; one more tells of older ones. */
 const ATTEMPTS_SQL = `
-  select t.id, coalesce(t.machine, '') as machine
+  select t.id, (select coalesce(jsonb_agg(machine), '[]') from participant
+    where attempt_id = t.id and machine is not null) as machines
   from (
       select tested.id, tested.ended_at from build b cross join lateral (
         select id, ended_at from job where build_id = b.id and combination = $2 and ${IS_TESTED} offset 0) tested
       where b.bundle_key = $1 order by tested.ended_at desc limit ${JOBS_PER_SIDE + 1}) j
-    cross join lateral (select id, machine from attempt where job_id = j.id order by number desc limit 1) t
+    cross join lateral (select id from attempt where job_id = j.id order by number desc limit 1) t
   order by j.ended_at, t.id`;
 
 /** Combinations that a kernel was tested on. `key`: its bundle's key in SQL. */
@@ -158,13 +159,14 @@ export class HardwareView {
       this.#sql.rows(
         METRIC,
         `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
-           coalesce(t.machine, '') as machine, j.combination
-         from measurement m join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
+           coalesce(p.machine, '') as machine, j.combination
+         from measurement m join participant p on p.attempt_id = m.attempt_id and p.role = m.role
+           join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
          where m.attempt_id = any($1) order by m.stored_at, m.seq`,
         [ids],
       ),
     ]);
-    const machines = [...new Set(attempts.map(({ machine }) => machine))].filter((name) => name !== '').toSorted();
+    const machines = [...new Set(attempts.flatMap((attempt) => attempt.machines))].toSorted();
     return {
       view: { combination, machines, attempts: ids.length, isCut: found.length > ids.length },
       verdicts: packed

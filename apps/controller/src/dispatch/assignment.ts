@@ -1,9 +1,9 @@
-import { effectiveTimeouts, type Assignment } from '@peerlab/contracts';
+import { effectiveTimeouts, type Assignment, type Peer } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { readCatalogue } from '../fleet/catalogue.js';
 import { columnsOf, integer, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { Attempt } from '../schema/attempts.js';
+import { Participant } from '../schema/attempts.js';
 import { Build, Bundle } from '../schema/builds.js';
 import { Machine } from '../schema/fleet.js';
 import { Job, Run } from '../schema/runs.js';
@@ -11,7 +11,8 @@ import { buildWork } from '../runs/build-work.js';
 import { ownWork } from '../runs/own-suites.js';
 
 const STORED_ASSIGNMENT = {
-  ...pick(columnsOf(Attempt), 'id', 'fence', 'nonce', 'machine'),
+  ...pick(columnsOf(Participant), 'id', 'attempt_id', 'role', 'fence', 'nonce', 'machine'),
+  peers: json<Peer[]>(),
   ...pick(columnsOf(Job), 'run_id', 'kind', 'path', 'suites'),
   ...pick(columnsOf(Run), 'spec', 'submitter'),
   build: columnsOf(Build).spec,
@@ -24,37 +25,39 @@ const STORED_ASSIGNMENT = {
 };
 type StoredAssignment = RowOf<typeof STORED_ASSIGNMENT>;
 
-/** Assignments of open attempts, the oldest first. */
-export async function readAssignments(queries: Queries, attemptIds: readonly string[]): Promise<Assignment[]> {
-  if (attemptIds.length === 0) return [];
+/** Assignments of open participants, the oldest first. */
+export async function readAssignments(queries: Queries, participantIds: readonly string[]): Promise<Assignment[]> {
+  if (participantIds.length === 0) return [];
   const rows = await queries.rows(
     STORED_ASSIGNMENT,
-    `select t.id, j.run_id, t.fence, t.nonce, j.kind, t.machine, j.path, j.suites, b.spec as build, r.spec, r.submitter, u.manifest, u.sha256,
-       a.size_bytes, m.forged_fence,
-       coalesce((select jsonb_agg(distinct p.path #> '{provider,address}')
-         from machine_path p where p.machine = t.machine), '[]') as providers
-     from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
+    `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, j.path, j.suites,
+       b.spec as build, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
+       coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine) order by o.position)
+                 from participant o where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
+       coalesce((select jsonb_agg(distinct h.path #> '{provider,address}')
+                 from machine_path h where h.machine = p.machine), '[]') as providers
+     from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+       join run r on r.id = j.run_id join build b on b.id = j.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
-       left join machine m on m.name = t.machine
-     where t.id = any($1) order by t.fence`,
-    [attemptIds],
+       left join machine m on m.name = p.machine
+     where p.id = any($1) order by p.fence`,
+    [participantIds],
   );
   const { configs } = await readCatalogue(queries);
   const bootFactors = new Map(configs.map(({ name, bootFactor }) => [name, bootFactor]));
   return rows.flatMap((row) => {
     const assignment = assignmentOf(row, bootFactors);
     // Its lease expires; the other assignments of its agent are sent.
-    if (assignment === null) log.error({ attempt: row.id }, 'attempt-lacks-machine-or-bundle');
+    if (assignment === null) log.error({ participant: row.id }, 'participant-lacks-machine-or-bundle');
     return assignment === null ? [] : [assignment];
   });
 }
 
 /** @param bootFactors by the name of a configuration; 1 where it is not named */
 function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, number>): Assignment | null {
-  const { id: attemptId, run_id: runId, fence, build, spec } = row;
-  if (row.kind === 'build') {
-    return { attemptId, runId, fence, work: buildWork(build, row.submitter) };
-  }
+  const { fence, build, spec, role, peers } = row;
+  const place = { participantId: row.id, attemptId: row.attempt_id, runId: row.run_id, role, peers, fence };
+  if (row.kind === 'build') return { ...place, work: buildWork(build, row.submitter) };
   if (
     row.machine === null ||
     row.path === null ||
@@ -68,9 +71,7 @@ function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, nu
   const wanted = row.suites ?? spec.suites;
   const suites = [...row.manifest.suites.filter(({ name }) => wanted.includes(name)), ...ownWork(spec, wanted)];
   return {
-    attemptId,
-    runId,
-    fence,
+    ...place,
     ...(row.forged_fence === null ? {} : { forgedFence: row.forged_fence }),
     work: {
       kind: 'test',

@@ -1,7 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { FAILURE_POLICY, FARM_SUITE, LEASE_SECONDS, verdictOfFailure } from '@peerlab/contracts';
-import { AttemptStore, type LockedAttempt } from '../attempts/attempt-store.js';
+import {
+  FAILURE_POLICY,
+  FARM_SUITE,
+  LEASE_SECONDS,
+  sumUpFailure,
+  verdictOfFailure,
+  worstVerdict,
+  type Verdict,
+} from '@peerlab/contracts';
+import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
+import { ParticipantStore, type LockedParticipant, type Side } from '../attempts/participant-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
@@ -15,7 +24,7 @@ import { Build } from '../schema/builds.js';
 import { Result } from '../schema/results.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
-/** How an attempt ended. */
+/** How a participant ended. */
 export interface Ending {
   failure: StoredFailure | null;
   /** null = a newer attempt restores the machine, or it is not known. false puts the machine into quarantine. */
@@ -26,10 +35,11 @@ export interface Ending {
   revoked: boolean;
 }
 
-/** Ends attempts: settles their results, and ends or repeats their jobs. */
+/** Ends participants, and with the last one their attempt: settles its results, and ends or repeats its job. */
 @Injectable()
 export class AttemptService {
   readonly #store: AttemptStore;
+  readonly #participants: ParticipantStore;
   readonly #leases: LeaseStore;
   readonly #jobs: JobService;
   readonly #builds: BuildService;
@@ -39,6 +49,7 @@ export class AttemptService {
 
   constructor(
     store: AttemptStore,
+    participants: ParticipantStore,
     leases: LeaseStore,
     jobs: JobService,
     builds: BuildService,
@@ -47,6 +58,7 @@ export class AttemptService {
     queue: JobQueue,
   ) {
     this.#store = store;
+    this.#participants = participants;
     this.#leases = leases;
     this.#jobs = jobs;
     this.#builds = builds;
@@ -55,68 +67,123 @@ export class AttemptService {
     this.#queue = queue;
   }
 
-  /** Ends an attempt once: releases its lease, settles its results, and ends or repeats its job. */
-  async end(tx: Queries, attempt: LockedAttempt, ending: Ending): Promise<void> {
-    if (attempt.state === 'ended') return;
-    const job = await this.#jobs.lock(tx, attempt.job_id);
-    if (job === null) throw new Error(`attempt ${attempt.id} has no job`);
-    const failure = await this.#completeFailure(tx, attempt, ending.failure);
-    await this.#store.close(tx, attempt, { failure, restored: ending.restored, revoked: ending.revoked });
-    if (!ending.revoked) await this.#clearHeldAttempt(tx, attempt);
-    if (ending.restored === false) await this.#quarantine(tx, attempt, ending.quarantineReason);
-    const verdict = attempt.kind === 'test' ? await this.#results.settle(tx, testContext(attempt), failure) : null;
-    if (await this.#mayRetry(tx, { attempt, job, ending, failure })) {
-      if (attempt.kind === 'build') await this.#builds.markBuilding(tx, attempt.build_id, false);
-      await this.#jobs.requeue(tx, job, attempt.number);
-    } else {
-      if (attempt.kind === 'build' && failure !== null) await this.#giveUpBuild(tx, attempt, failure);
-      await this.#jobs.end(tx, job, verdict ?? (failure === null ? 'pass' : verdictOfFailure(failure.class)));
-    }
+  /**
+   * Ends a participant once and releases its lease. The last one of its attempt ends that; the first one that failed
+   * stops the others.
+   */
+  async end(tx: Queries, participant: LockedParticipant, ending: Ending): Promise<void> {
+    if (participant.state === 'ended') return;
+    const job = await this.#jobs.lock(tx, participant.job_id);
+    if (job === null) throw new Error(`attempt ${participant.attempt_id} has no job`);
+    const failure = await this.#completeFailure(tx, participant, ending.failure);
+    await this.#participants.close(tx, participant, { failure, restored: ending.restored, revoked: ending.revoked });
+    if (!ending.revoked) await this.#clearHeld(tx, participant);
+    if (ending.restored === false) await this.#quarantine(tx, participant, ending.quarantineReason);
+    const sides = await this.#participants.sides(tx, participant.attempt_id);
+    const open = sides.filter(({ state }) => state !== 'ended');
+    if (open.length === 0) await this.#endAttempt(tx, participant, job, sides);
+    else if (failure !== null) await this.#stopPeers(tx, participant, failure, open);
     await announce(tx, { type: 'changed', topics: ['machines', 'builds'] }, { type: 'dispatch' });
     // An agent that still works on it is told at once, not with its next heartbeat.
-    if (ending.revoked) await announce(tx, { type: 'agent-work', agent: attempt.agent });
+    if (ending.revoked) await announce(tx, { type: 'agent-work', agent: participant.agent });
   }
 
-  /** Records what the agent of a revoked attempt reports about its machine at last. It decides nothing else. */
+  /** All participants have ended: the attempt ends, its results are settled, its job ends or is repeated. */
+  async #endAttempt(tx: Queries, last: LockedParticipant, job: LockedJob, sides: readonly Side[]): Promise<void> {
+    const failure = sumUpFailure<StoredFailure>(sides);
+    await this.#store.close(tx, last.attempt_id, failure);
+    last.attempt_state = 'ended';
+    const verdict = last.kind === 'test' ? await this.#settle(tx, sides, failure) : null;
+    if (await this.#mayRetry(tx, last.number, job, sides, failure)) {
+      if (last.kind === 'build') await this.#builds.markBuilding(tx, last.build_id, false);
+      await this.#jobs.requeue(tx, job, last.number);
+    } else {
+      if (last.kind === 'build' && failure !== null) await this.#giveUpBuild(tx, last, failure);
+      await this.#jobs.end(tx, job, verdict ?? (failure === null ? 'pass' : verdictOfFailure(failure.class)));
+    }
+  }
+
+  /** Settles the results of each participant; returns the worst verdict. */
+  async #settle(tx: Queries, sides: readonly Side[], failure: StoredFailure | null): Promise<Verdict> {
+    const verdicts: Verdict[] = [];
+    for (const { id, role } of sides) {
+      const context = testContext(await this.#participants.lock(tx, id));
+      const failedPeer = failure?.role !== undefined && failure.role !== role ? failure : null;
+      verdicts.push(await this.#results.settle(tx, context, failure, failedPeer));
+    }
+    return worstVerdict(verdicts) ?? 'not-reached';
+  }
+
+  /**
+   * The participants that go on without the one that failed. Those that no agent has accepted are withdrawn; the
+   * others are stopped by the next order for their agents (ReconcileService), and restore their machines.
+   */
+  async #stopPeers(
+    tx: Queries,
+    { role }: LockedParticipant,
+    failure: StoredFailure,
+    open: readonly Side[],
+  ): Promise<void> {
+    for (const { id, state, agent } of open) {
+      if (state !== 'assigned') {
+        await announce(tx, { type: 'agent-work', agent });
+        continue;
+      }
+      const peer = await this.#participants.lock(tx, id);
+      await this.end(tx, peer, {
+        failure: {
+          class: 'peer',
+          stage: null,
+          message: `withdrawn before its agent took it: participant ${role} failed: ${failure.message}`,
+          signature: null,
+        },
+        restored: null,
+        revoked: true,
+      });
+    }
+  }
+
+  /** Records what the agent of a revoked participant reports about its machine at last. It decides nothing else. */
   async noteRestored(
     tx: Queries,
-    attempt: LockedAttempt,
+    participant: LockedParticipant,
     { restored, quarantineReason }: Pick<Ending, 'restored' | 'quarantineReason'>,
   ): Promise<void> {
-    await this.#store.setRestored(tx, attempt.id, restored);
-    await this.#clearHeldAttempt(tx, attempt);
-    if (restored === false) await this.#quarantine(tx, attempt, quarantineReason);
+    await this.#participants.setRestored(tx, participant.id, restored);
+    await this.#clearHeld(tx, participant);
+    if (restored === false) await this.#quarantine(tx, participant, quarantineReason);
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 
   /** Its agent has nothing on the machine any more; the next report would say the same. */
-  async #clearHeldAttempt(tx: Queries, attempt: LockedAttempt): Promise<void> {
-    if (attempt.machine !== null) await this.#fleet.clearHeldAttempt(tx, attempt.machine, attempt.id);
+  async #clearHeld(tx: Queries, { machine, id }: LockedParticipant): Promise<void> {
+    if (machine !== null) await this.#fleet.clearHeldParticipant(tx, machine, id);
   }
 
-  async #quarantine(tx: Queries, attempt: LockedAttempt, reason: string | undefined): Promise<void> {
-    if (attempt.machine === null) return;
-    // The agent's own words, which name what is wrong with the machine, came before the attempt's end.
+  async #quarantine(tx: Queries, participant: LockedParticipant, reason: string | undefined): Promise<void> {
+    const { machine, attempt_id: attemptId, role } = participant;
+    if (machine === null) return;
+    // The agent's own words, which name what is wrong with the machine, came before the participant's end.
     const result = await tx.one(
       pick(columnsOf(Result), 'reason'),
-      `select reason from result where attempt_id = $1 and suite = $2 and test = 'restore'`,
-      [attempt.id, FARM_SUITE],
+      `select reason from result where attempt_id = $1 and role = $2 and suite = $3 and test = 'restore'`,
+      [attemptId, role, FARM_SUITE],
     );
     const why = result?.reason == null ? '' : `: ${result.reason}`;
-    const text = reason ?? `attempt ${attempt.id} could not restore it${why}; mend it, then activate it`;
-    await this.#fleet.quarantine(tx, attempt.machine, text);
+    const text = reason ?? `attempt ${attemptId} could not restore it${why}; mend it, then activate it`;
+    await this.#fleet.quarantine(tx, machine, text);
   }
 
-  /** Ends one attempt if its lease is still expired. Its machine may be leased again at once, under a higher fence. */
+  /** Ends one participant if its lease is still expired. Its machine may be leased again at once, under a higher fence. */
   async reap(tx: Queries, id: string): Promise<boolean> {
-    const attempt = await this.#store.lock(tx, id);
-    if (!(await this.#leases.lockExpired(tx, id)) || attempt.state === 'ended') return false;
-    const isCanceled = await tx.exists('select 1 from run where id = $1 and cancel_requested', [attempt.run_id]);
+    const participant = await this.#participants.lock(tx, id);
+    if (!(await this.#leases.lockExpired(tx, id)) || participant.state === 'ended') return false;
+    const isCanceled = await tx.exists('select 1 from run where id = $1 and cancel_requested', [participant.run_id]);
     const message =
-      attempt.state === 'assigned'
-        ? `agent ${attempt.agent} did not take the work within ${LEASE_SECONDS} s`
-        : `agent ${attempt.agent} gave no sign of life for ${LEASE_SECONDS} s`;
-    await this.end(tx, attempt, {
+      participant.state === 'assigned'
+        ? `agent ${participant.agent} did not take the work within ${LEASE_SECONDS} s`
+        : `agent ${participant.agent} gave no sign of life for ${LEASE_SECONDS} s`;
+    await this.end(tx, participant, {
       failure: { class: isCanceled ? 'canceled' : 'infrastructure', stage: null, message, signature: null },
       restored: null,
       revoked: true,
@@ -126,14 +193,14 @@ export class AttemptService {
 
   async #completeFailure(
     tx: Queries,
-    attempt: LockedAttempt,
+    participant: LockedParticipant,
     failure: StoredFailure | null,
   ): Promise<StoredFailure | null> {
-    if (failure !== null || attempt.kind === 'test') return failure;
+    if (failure !== null || participant.kind === 'test') return failure;
     const build = await tx.one(
       { state: columnsOf(Build).state, problem: nullable(text) },
       `select state, error ->> 'detail' as problem from build where id = $1`,
-      [attempt.build_id],
+      [participant.build_id],
     );
     if (build?.state === 'ready') return null;
     return {
@@ -147,31 +214,30 @@ export class AttemptService {
   /** Retries are bounded by class; nothing is repeated on a machine that could not be restored, but another may take it. */
   async #mayRetry(
     tx: Queries,
-    {
-      attempt,
-      job,
-      ending,
-      failure,
-    }: { attempt: LockedAttempt; job: LockedJob; ending: Ending; failure: StoredFailure | null },
+    number: number,
+    job: LockedJob,
+    sides: readonly Side[],
+    failure: StoredFailure | null,
   ): Promise<boolean> {
-    if (failure === null || job.cancel_requested || attempt.number > FAILURE_POLICY[failure.class].retries)
-      return false;
-    return ending.restored !== false || this.#queue.hasActiveMachine(tx, job.id);
+    if (failure === null || job.cancel_requested || number > FAILURE_POLICY[failure.class].retries) return false;
+    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachine(tx, job.id);
   }
 
-  async #giveUpBuild(tx: Queries, attempt: LockedAttempt, failure: StoredFailure): Promise<void> {
-    await this.#builds.markFailed(tx, attempt.build_id, null);
+  async #giveUpBuild(tx: Queries, participant: LockedParticipant, failure: StoredFailure): Promise<void> {
+    const { build_id: buildId, build } = participant;
+    await this.#builds.markFailed(tx, buildId, null);
     const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
-    await this.#jobs.abandon(tx, attempt.build_id, verdict, `the build ${attempt.build} failed: ${failure.message}`);
+    await this.#jobs.abandon(tx, buildId, verdict, `the build ${build} failed: ${failure.message}`);
   }
 }
 
-/** The context of a test attempt's results. */
-export function testContext(attempt: LockedAttempt): TestContext {
+/** The context of a participant's results. */
+export function testContext(participant: LockedParticipant): TestContext {
   return {
-    attemptId: attempt.id,
-    pathKind: attempt.path_kind ?? 'NOT_SUPPORTED',
-    suites: suitesOfJob(attempt.suites ?? [], attempt.own_suites ?? [], attempt.wanted),
-    wanted: attempt.wanted,
+    attemptId: participant.attempt_id,
+    role: participant.role,
+    pathKind: participant.path_kind ?? 'NOT_SUPPORTED',
+    suites: suitesOfJob(participant.suites ?? [], participant.own_suites ?? [], participant.wanted),
+    wanted: participant.wanted,
   };
 }

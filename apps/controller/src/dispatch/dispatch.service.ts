@@ -1,10 +1,10 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { SOLE_ROLE } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AttemptStore, LeaseTaken } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
-import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { announce } from '../platform/database/bus.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -18,13 +18,12 @@ const COLLISIONS_MAX = 5;
 /** Longest pause after the first such claim, in milliseconds; it grows with their number. */
 const PAUSE_MS = 20;
 
-/** Matches queued jobs with free machines and build slots, and ends attempts whose lease ran out. */
+/** Matches queued jobs with free machines and build slots, and ends participants whose lease ran out. */
 @Injectable()
 export class DispatchService {
   readonly #sql: Sql;
   readonly #store: AttemptStore;
   readonly #leases: LeaseStore;
-  readonly #streams: StreamStore;
   readonly #queue: JobQueue;
   readonly #jobs: JobService;
   readonly #builds: BuildService;
@@ -35,7 +34,6 @@ export class DispatchService {
     sql: Sql,
     store: AttemptStore,
     leases: LeaseStore,
-    streams: StreamStore,
     queue: JobQueue,
     jobs: JobService,
     builds: BuildService,
@@ -45,7 +43,6 @@ export class DispatchService {
     this.#sql = sql;
     this.#store = store;
     this.#leases = leases;
-    this.#streams = streams;
     this.#queue = queue;
     this.#jobs = jobs;
     this.#builds = builds;
@@ -78,16 +75,9 @@ export class DispatchService {
   async #claim(tx: Queries): Promise<boolean> {
     const job = (await this.#queue.lockNextTest(tx)) ?? (await this.#queue.lockNextBuild(tx));
     if (job === null) return false;
-    const attemptId = randomUUID();
-    const number = await this.#store.open(tx, {
-      id: attemptId,
-      jobId: job.job_id,
-      agent: job.agent,
-      machine: job.machine,
-      slot: job.slot,
-      nonce: randomBytes(16).toString('hex'),
-    });
-    await this.#streams.open(tx, attemptId);
+    const number = await this.#store.open(tx, job.job_id, [
+      { role: SOLE_ROLE, agent: job.agent, machine: job.machine, slot: job.slot },
+    ]);
     if (job.machine === null) await this.#builds.begin(tx, job.build_id);
     const place = job.machine === null || job.path === null ? null : { machine: job.machine, path: job.path };
     await this.#jobs.start(tx, { id: job.job_id, runId: job.run_id, place }, number);
@@ -95,14 +85,14 @@ export class DispatchService {
     return true;
   }
 
-  /** Ends attempts whose lease ran out; returns how many. One that cannot be ended is logged and holds up no other. */
+  /** Ends participants whose lease ran out; returns how many. One that cannot be ended is logged and holds up no other. */
   async reap(): Promise<number> {
     let reaped = 0;
     for (const id of await this.#leases.expired(this.#sql)) {
       try {
         if (await this.#sql.transaction((tx) => this.#attempts.reap(tx, id))) reaped += 1;
       } catch (err) {
-        log.error({ err, attempt: id }, 'attempt-not-reaped');
+        log.error({ err, participant: id }, 'participant-not-reaped');
       }
     }
     return reaped;

@@ -6,7 +6,6 @@ import { FakeAgent } from '../testing/fake-agent.js';
 import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
-import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { JobQueue } from '../runs/job-queue.js';
 import { JobService } from '../runs/job.service.js';
@@ -117,7 +116,7 @@ describe('one controller', () => {
       verdict: 'canceled',
     });
     expect(await farm.call('cancelRun', { params: { run: running.id } })).toMatchObject({ cancelRequested: true });
-    await agent.next('cancel', ({ attemptId }) => attemptId === attempt.attemptId);
+    await agent.next('cancel', ({ participantId }) => participantId === attempt.participantId);
     const failure = { class: 'canceled', stage: 'test', message: 'canceled', signature: null } as const;
     await agent.events(attempt, 0, finished({ failure }));
     expect(await runOf(running.id)).toMatchObject({ state: 'ended', verdict: 'canceled' });
@@ -141,17 +140,17 @@ describe('one controller', () => {
     agent = await farm.agent({ m1: 'BUS_ADDR' });
     await farm.hurry();
     const second = await agent.take('test');
-    expect(second.attemptId).not.toBe(attempt.attemptId);
+    expect(second.participantId).not.toBe(attempt.participantId);
     expect(second.fence).toBeGreaterThan(attempt.fence);
     await agent.log(attempt, 'serial', 1, ['late']);
     await agent.events(second, 0, finished());
     const [first] = (await runOf(run.id)).jobViews[0]?.attempts ?? [];
     expect(first?.failure?.message).toMatch(/came back without this attempt/);
-    const page = () => farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'serial' } });
+    const page = () => farm.call('getLog', { params: { attempt: attempt.participantId }, query: { stream: 'serial' } });
     // It may have more to tell for an hour.
     expect(await page()).toMatchObject({ total: 2, complete: false });
-    await farm.sql.run(`update attempt set revoked_at = revoked_at - interval '2 hours' where id = $1`, [
-      attempt.attemptId,
+    await farm.sql.run(`update participant set revoked_at = revoked_at - interval '2 hours' where id = $1`, [
+      attempt.participantId,
     ]);
     expect(await page()).toMatchObject({ total: 2, complete: true });
   });
@@ -163,20 +162,20 @@ describe('one controller', () => {
     agent.vanish();
     const token = await farm.token('agent', 'lab');
     agent = await FakeAgent.connect(farm.server.url, token, { machines: ['m1'] });
-    const { attemptId, fence } = attempt;
+    const { participantId, fence } = attempt;
     const stale = {
-      attemptId: '00000000-0000-4000-8000-000000000000',
+      participantId: '00000000-0000-4000-8000-000000000000',
       fence: 1,
       machine: null,
       stage: null,
       nextSeq: {},
     };
-    const { attempts } = await agent.hello([
-      { attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 5 } },
+    const { participants } = await agent.hello([
+      { participantId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 5 } },
       stale,
     ]);
-    expect(attempts).toHaveLength(1);
-    expect(attempts[0]).toMatchObject({ attemptId, ackedNext: { serial: 2, kernel: 0, events: 0 } });
+    expect(participants).toHaveLength(1);
+    expect(participants[0]).toMatchObject({ participantId, ackedNext: { serial: 2, kernel: 0, events: 0 } });
     await agent.events(attempt, 0, finished());
   });
 
@@ -184,21 +183,21 @@ describe('one controller', () => {
     const run = await submit();
     const attempt = await agent.take('test');
     await agent.log(attempt, 'serial', 0, ['one']);
-    const { attemptId, fence } = attempt;
-    const held = { attemptId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: {} } as const;
+    const { participantId, fence } = attempt;
+    const held = { participantId, fence, machine: 'm1', stage: 'test', state: 'running', nextSeq: {} } as const;
     agent.heartbeat([held]);
-    expect((await agent.next('renewed')).attempts).toEqual([{ attemptId, fence }]);
+    expect((await agent.next('renewed')).participants).toEqual([{ participantId, fence }]);
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
     // At once: the reaping wakes whoever holds the agent's connection.
     expect(await agent.next('drop')).toMatchObject({
-      attemptId,
+      participantId,
       code: 'revoked',
       reason: expect.stringMatching(/no sign of life/),
     });
     await farm.hurry();
     const second = await agent.take('test');
-    expect(second.attemptId).not.toBe(attemptId);
+    expect(second.participantId).not.toBe(participantId);
     expect(second.fence).toBeGreaterThan(fence);
     await agent.events(second, 0, finished());
     const { jobViews } = await runOf(run.id);
@@ -211,7 +210,13 @@ describe('one controller', () => {
   it('a heartbeat renews what the agent holds and nothing else', async () => {
     await submit();
     const attempt = await agent.take('test');
-    const held = { attemptId: attempt.attemptId, fence: attempt.fence, machine: 'm1', stage: null, nextSeq: {} };
+    const held = {
+      participantId: attempt.participantId,
+      fence: attempt.fence,
+      machine: 'm1',
+      stage: null,
+      nextSeq: {},
+    };
     const remaining = async () => {
       const row = await farm.sql.one<{ s: number }>(
         `select extract(epoch from expires_at - clock_timestamp())::float8 as s from lease where released_at is null`,
@@ -237,9 +242,9 @@ describe('one controller', () => {
     await sql.close();
     await farm.restart();
     agent = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
-    const { attemptId, fence } = attempt;
-    const welcome = await agent.hello([{ attemptId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
-    expect(welcome.attempts[0]?.ackedNext.serial).toBe(1);
+    const { participantId, fence } = attempt;
+    const welcome = await agent.hello([{ participantId, fence, machine: 'm1', stage: 'test', nextSeq: { serial: 2 } }]);
+    expect(welcome.participants[0]?.ackedNext.serial).toBe(1);
     await agent.log(attempt, 'serial', 1, ['after']);
     await agent.events(attempt, 0, finished({ lineCounts: { serial: 2 } }));
     expect(await runOf(run.id)).toMatchObject({
@@ -307,13 +312,13 @@ describe('one controller', () => {
     ];
     await agent.events(attempt, 0, ...events.slice(0, 3));
     await agent.events(attempt, 0, ...events.slice(0, 3));
-    const { attemptId, fence } = attempt;
-    agent.send({ type: 'events', attemptId, fence, events: [{ seq: 4, at: 1, event: finished() }] });
+    const { participantId, fence } = attempt;
+    agent.send({ type: 'events', participantId, fence, events: [{ seq: 4, at: 1, event: finished() }] });
     agent.received.length = 0;
-    await agent.acked(attemptId, 'events', 3);
-    expect((await farm.call('getAttempt', { params: { attempt: attemptId } })).state).toBe('running');
+    await agent.acked(participantId, 'events', 3);
+    expect((await farm.call('getAttempt', { params: { attempt: participantId } })).state).toBe('running');
     await agent.events(attempt, 2, ...events.slice(2), finished());
-    const detail = await farm.call('getAttempt', { params: { attempt: attemptId } });
+    const detail = await farm.call('getAttempt', { params: { attempt: participantId } });
     expect(detail.measurements).toHaveLength(1);
     expect(detail.results.map(({ test, verdict }) => `${test} ${verdict}`)).toEqual([
       'F01 pass',
@@ -326,7 +331,7 @@ describe('one controller', () => {
   it('declined work is tried again', async () => {
     await submit();
     const { assignment } = await agent.next('assign');
-    agent.send({ type: 'declined', attemptId: assignment.attemptId, fence: assignment.fence, reason: 'busy' });
+    agent.send({ type: 'declined', participantId: assignment.participantId, fence: assignment.fence, reason: 'busy' });
     await farm.until('a job that has to wait', () => farm.sql.one(`select 1 from job where not_before is not null`));
     await farm.hurry();
     const again = await agent.take('test');
@@ -413,7 +418,6 @@ function dispatcherOn({ server: { app } }: TestFarm, sql: Sql): DispatchService 
     sql,
     app.get(AttemptStore),
     app.get(LeaseStore),
-    app.get(StreamStore),
     app.get(JobQueue),
     app.get(JobService),
     app.get(BuildService),

@@ -38,7 +38,7 @@ it('during a backup or a retention pass a controller shows itself, dispatches an
   const taken = await agent.take('test');
   await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
   await farm.until('the reaped attempt', () =>
-    farm.sql.exists(`select 1 from attempt where id = $1 and revoked_at is not null`, [taken.attemptId]),
+    farm.sql.exists(`select 1 from participant where id = $1 and revoked_at is not null`, [taken.participantId]),
   );
   release();
 });

@@ -45,7 +45,7 @@ suites:
   await farm.upload(sha256, content);
   const token = await farm.token('agent', 'stranger');
   const run = await farm.call('submitRun', { body: { yaml } });
-  const { work, attemptId, fence } = await testWork();
+  const { work, participantId, attemptId, fence } = await testWork();
   expect(work.suites.map(({ name }) => name)).toEqual(['p2p-perf', 'mine[SIZE=4k]', 'mine[SIZE=1M]']);
   expect(work.suites[0]?.own).toBeUndefined();
   expect(work.suites[2]).toMatchObject({
@@ -67,9 +67,17 @@ suites:
     'mine[SIZE=4k] (suite)',
     'mine[SIZE=1M] (suite)',
   ]);
+  const left = Buffer.from('<script>left</script>');
+  const digest = createHash('sha256').update(left).digest('hex');
+  const own = await farm.token('agent', 'lab');
+  expect((await farm.upload(digest, left, token)).status).toBe(403);
+  expect((await farm.upload(digest, left, own)).status).toBe(200);
+  const file = { suite: 'mine[SIZE=1M]', name: 'page.html', sha256: digest, sizeBytes: left.length };
   await agent.events(
-    { attemptId, fence },
+    { participantId, fence },
     0,
+    { type: 'file', file },
+    { type: 'file', file: { ...file, name: 'not-stored', sha256: 'f'.repeat(64) } },
     {
       type: 'result',
       result: sampleResult('mine[SIZE=1M]', 'whole suite', { status: 'fail', reason: 'it exited with 3' }),
@@ -81,6 +89,14 @@ suites:
     { suite: 'mine[SIZE=4k]', test: '(suite)', verdicts: 'N' },
     { suite: 'mine[SIZE=1M]', test: 'whole suite', verdicts: 'F' },
   ]);
+  expect((await farm.call('getAttempt', { params: { attempt: attemptId } })).files).toEqual([file]);
+  const open = (name: string) =>
+    farm.request('getAttemptFile', { params: { attempt: attemptId }, query: { suite: file.suite, name } });
+  const page = await open('page.html');
+  expect(await page.text()).toBe('<script>left</script>');
+  expect(page.headers.get('content-type')).toBe('application/octet-stream');
+  expect(page.headers.get('content-disposition')).toBe('attachment; filename="page.html"');
+  expect((await open('not-stored')).status).toBe(404);
   const detail = await farm.call('getRun', { params: { run: run.id } });
   expect(detail).toMatchObject({
     verdict: 'fail',

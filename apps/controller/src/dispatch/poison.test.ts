@@ -17,7 +17,7 @@ afterAll(async () => {
 async function submit(machine: string, suites: string, key: string): Promise<string> {
   const yaml = `name: r\nbuilds: [{name: b, bundle: ${key}}]\nmachines: {names: [${machine}]}\nsuites: ${suites}\n`;
   await farm.call('submitRun', { body: { yaml } });
-  return (await agent.take('test')).attemptId;
+  return (await agent.take('test')).participantId;
 }
 
 const expire = () =>

@@ -1,4 +1,4 @@
-import { AGENT_LOST_SECONDS, LEASE_SECONDS, type AttemptEvent, type HeldAttempt } from '@peerlab/contracts';
+import { AGENT_LOST_SECONDS, LEASE_SECONDS, type AttemptEvent, type HeldParticipant } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -23,8 +23,11 @@ beforeEach(async () => {
 });
 
 const submit = () => farm.call('submitRun', { body: { yaml } });
-const heldOf = (attempt: { attemptId: string; fence: number }, more: Partial<HeldAttempt> = {}): HeldAttempt => ({
-  attemptId: attempt.attemptId,
+const heldOf = (
+  attempt: { participantId: string; fence: number },
+  more: Partial<HeldParticipant> = {},
+): HeldParticipant => ({
+  participantId: attempt.participantId,
   fence: attempt.fence,
   machine: 'm1',
   stage: 'test',
@@ -32,23 +35,23 @@ const heldOf = (attempt: { attemptId: string; fence: number }, more: Partial<Hel
   nextSeq: {},
   ...more,
 });
-const stateOf = async ({ attemptId }: { attemptId: string }) =>
-  (await farm.call('getAttempt', { params: { attempt: attemptId } })).state;
+const stateOf = async ({ participantId }: { participantId: string }) =>
+  (await farm.call('getAttempt', { params: { attempt: participantId } })).state;
 
 describe('every heartbeat carries the whole state, and is reconciled', () => {
   it('answers with the leases it renewed, and with the number of the report', async () => {
     await submit();
     const attempt = await agent.take('test');
-    const { attemptId, fence } = attempt;
-    agent.send({ type: 'heartbeat', beat: 41, machines: agent.machines(), attempts: [heldOf(attempt)] });
+    const { participantId, fence } = attempt;
+    agent.send({ type: 'heartbeat', beat: 41, machines: agent.machines(), participants: [heldOf(attempt)] });
     expect(await agent.next('renewed')).toEqual({
       type: 'renewed',
       beat: 41,
       leaseSeconds: LEASE_SECONDS,
-      attempts: [{ attemptId, fence }],
+      participants: [{ participantId, fence }],
     });
-    agent.heartbeat([heldOf({ attemptId, fence: fence + 1 }), heldOf({ attemptId: UNKNOWN, fence: 1 })]);
-    expect((await agent.next('renewed')).attempts).toEqual([]);
+    agent.heartbeat([heldOf({ participantId, fence: fence + 1 }), heldOf({ participantId: UNKNOWN, fence: 1 })]);
+    expect((await agent.next('renewed')).participants).toEqual([]);
     await agent.events(attempt, 0, finished);
   });
 
@@ -100,10 +103,12 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await agent.log(attempt, 'serial', 0, ['one']);
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
-    agent.heartbeat([heldOf(attempt), heldOf({ attemptId: UNKNOWN, fence: 3 })]);
-    agent.heartbeat([heldOf(attempt), heldOf({ attemptId: UNKNOWN, fence: 3 })]);
-    expect(await agent.next('drop', ({ code }) => code === 'revoked')).toMatchObject({ attemptId: attempt.attemptId });
-    expect(await agent.next('drop', ({ code }) => code === 'unknown')).toMatchObject({ attemptId: UNKNOWN });
+    agent.heartbeat([heldOf(attempt), heldOf({ participantId: UNKNOWN, fence: 3 })]);
+    agent.heartbeat([heldOf(attempt), heldOf({ participantId: UNKNOWN, fence: 3 })]);
+    expect(await agent.next('drop', ({ code }) => code === 'revoked')).toMatchObject({
+      participantId: attempt.participantId,
+    });
+    expect(await agent.next('drop', ({ code }) => code === 'unknown')).toMatchObject({ participantId: UNKNOWN });
     await agent.next('renewed');
     await agent.next('renewed');
     expect(agent.received.filter(({ type }) => type === 'drop')).toEqual([]);
@@ -117,9 +122,9 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await agent.log(attempt, 'serial', 0, ['one']);
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
-    const orders = (state: HeldAttempt['state']) =>
+    const orders = (state: HeldParticipant['state']) =>
       farm.server.app.get(ReconcileService).ordersFor('lab', [heldOf(attempt, state === undefined ? {} : { state })]);
-    const types = async (state: HeldAttempt['state']) => (await orders(state)).map(({ type }) => type);
+    const types = async (state: HeldParticipant['state']) => (await orders(state)).map(({ type }) => type);
     expect(await types('running')).toContain('drop');
     expect(await types('stopping')).not.toContain('drop');
     expect(await types('finished')).not.toContain('drop');
@@ -144,10 +149,17 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
     agent = await FakeAgent.connect(farm.server.url, await farm.token('agent', 'lab'), { machines: ['m1'] });
-    const { attempts, leaseSeconds } = await agent.hello([heldOf(attempt), heldOf({ attemptId: UNKNOWN, fence: 3 })]);
+    const { participants, leaseSeconds } = await agent.hello([
+      heldOf(attempt),
+      heldOf({ participantId: UNKNOWN, fence: 3 }),
+    ]);
     expect(leaseSeconds).toBe(LEASE_SECONDS);
-    expect(attempts).toMatchObject([
-      { attemptId: attempt.attemptId, ackedNext: { serial: 2 }, revoked: expect.stringMatching(/no sign of life/) },
+    expect(participants).toMatchObject([
+      {
+        participantId: attempt.participantId,
+        ackedNext: { serial: 2 },
+        revoked: expect.stringMatching(/no sign of life/),
+      },
     ]);
     await farm.hurry();
     await agent.events(await agent.take('test'), 0, finished);
@@ -175,7 +187,7 @@ describe('a lost agent', () => {
     await fleet.noticeLost();
     expect(await connected()).toBe(false);
     const machine = await farm.call('getMachine', { params: { machine: 'm1' } });
-    expect(machine).toMatchObject({ observed: 'offline', lease: { attemptId: attempt.attemptId } });
+    expect(machine).toMatchObject({ observed: 'offline', lease: { attemptId: attempt.participantId } });
     expect(await stateOf(attempt)).toBe('running');
     // The machine stays leased until the lease has run out: only then the fence is drawn anew.
     await farm.dispatch.dispatch();

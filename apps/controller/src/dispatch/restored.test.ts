@@ -31,21 +31,21 @@ async function takeOn(name: string): Promise<Assignment> {
     'assign',
     ({ assignment: { work } }) => work.kind === 'test' && work.machine === name,
   );
-  agent.send({ type: 'accepted', attemptId: assignment.attemptId, fence: assignment.fence });
+  agent.send({ type: 'accepted', participantId: assignment.participantId, fence: assignment.fence });
   return assignment;
 }
 
 const finish = (attempt: Assignment, more: Partial<Finished>): Promise<void> =>
   agent.events(attempt, 0, { type: 'finished', failure, restored: true, lineCounts: {}, ...more });
 
-async function revoke({ attemptId }: Assignment): Promise<void> {
-  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
-    attemptId,
+async function revoke({ participantId }: Assignment): Promise<void> {
+  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where participant_id = $1`, [
+    participantId,
   ]);
   await farm.dispatch.reap();
   await farm.until(
     'the attempt to end',
-    async () => (await farm.call('getAttempt', { params: { attempt: attemptId } })).state,
+    async () => (await farm.call('getAttempt', { params: { attempt: participantId } })).state,
     (state) => state === 'ended',
   );
 }
@@ -64,7 +64,7 @@ describe('a machine that shows a fence', () => {
       desired: 'quarantined',
       problem: expect.stringMatching(/no newer attempt on it was given.*examine it, then activate it/),
     });
-    const [row] = await farm.sql.rows('select restored from attempt where id = $1', [attempt.attemptId]);
+    const [row] = await farm.sql.rows('select restored from participant where id = $1', [attempt.participantId]);
     expect(row).toEqual({ restored: false });
   });
 
@@ -91,7 +91,7 @@ describe('a machine that shows a fence', () => {
     await farm.hurry();
     const { assignment: newer } = await agent.next(
       'assign',
-      ({ assignment: { attemptId } }) => attemptId !== older.attemptId,
+      ({ assignment: { participantId } }) => participantId !== older.participantId,
     );
     await finish(older, how(newer));
     expect((await machine()).desired).toBe('active');

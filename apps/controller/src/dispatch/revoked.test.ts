@@ -33,19 +33,20 @@ beforeEach(async () => {
 });
 
 const runOf = (id: string) => farm.call('getRun', { params: { run: id } });
-const detailOf = ({ attemptId }: { attemptId: string }) => farm.call('getAttempt', { params: { attempt: attemptId } });
+const detailOf = ({ participantId }: { participantId: string }) =>
+  farm.call('getAttempt', { params: { attempt: participantId } });
 const machine = () => farm.call('getMachine', { params: { machine: 'm1' } });
 
 /** Takes the lease of an attempt away, as if nobody had renewed it. */
-async function revoke({ attemptId }: { attemptId: string }): Promise<void> {
-  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
-    attemptId,
+async function revoke({ participantId }: { participantId: string }): Promise<void> {
+  await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where participant_id = $1`, [
+    participantId,
   ]);
   // The controller's own tick may be faster.
   await farm.dispatch.reap();
   await farm.until(
     'the attempt to end',
-    async () => (await detailOf({ attemptId })).state,
+    async () => (await detailOf({ participantId })).state,
     (state) => state === 'ended',
   );
 }
@@ -65,7 +66,7 @@ async function submitHopeless(): Promise<{ id: string; last: Assignment }> {
 describe('the evidence of a revoked attempt', () => {
   it('is stored once and in order: lines, stages, kernels, results and measurements', async () => {
     const { id, last } = await submitHopeless();
-    const { attemptId, fence } = last;
+    const { participantId, fence } = last;
     await agent.log(last, 'serial', 0, ['one', 'two']);
     await agent.events(last, 0, { type: 'stage', stage: 'test', status: 'started', detail: null });
     await revoke(last);
@@ -89,13 +90,13 @@ describe('the evidence of a revoked attempt', () => {
     ];
     await agent.events(last, 1, ...late);
     const numbered = late.map((event, index) => ({ seq: 1 + index, at: 1, event }));
-    agent.send({ type: 'events', attemptId, fence, events: numbered });
+    agent.send({ type: 'events', participantId, fence, events: numbered });
     agent.received.length = 0;
-    await agent.acked(attemptId, 'events', 5);
+    await agent.acked(participantId, 'events', 5);
 
     // The grid was read before and must not show what it was then.
     expect(await reasons()).toContainEqual(expect.stringMatching(/came after that: crash/));
-    const log = await farm.call('getLog', { params: { attempt: attemptId }, query: { stream: 'serial' } });
+    const log = await farm.call('getLog', { params: { attempt: participantId }, query: { stream: 'serial' } });
     expect(log.lines.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
     const detail = await detailOf(last);
     expect(detail.stages).toMatchObject([{ stage: 'test', status: 'failed' }]);
@@ -174,28 +175,28 @@ describe('the evidence of a revoked attempt', () => {
     await farm.call('submitRun', { body: { yaml } });
     const attempt = await agent.take('test');
     await revoke(attempt);
-    const { attemptId, fence } = attempt;
+    const { participantId, fence } = attempt;
     const lines = [{ seq: 0, at: 1, text: 'x' }];
-    const line = { type: 'log' as const, attemptId, stream: 'serial' as const, lines };
+    const line = { type: 'log' as const, participantId, stream: 'serial' as const, lines };
     agent.send({ ...line, fence: fence - 1 });
     // That the attempt was taken away is said as well, before or after this.
     let drop = await agent.next('drop');
     if (drop.code === 'revoked') drop = await agent.next('drop');
-    expect(drop).toMatchObject({ attemptId, code: 'unknown' });
+    expect(drop).toMatchObject({ participantId, code: 'unknown' });
     const other = await farm.agent({ m2: 'BUS_ADDR' }, { name: 'other' });
     other.send({ ...line, fence });
-    expect(await other.next('drop')).toMatchObject({ attemptId, code: 'unknown' });
+    expect(await other.next('drop')).toMatchObject({ participantId, code: 'unknown' });
     other.vanish();
   });
 });
 
 it('who lost the lease may neither accept nor decline', async () => {
   await farm.call('submitRun', { body: { yaml } });
-  const { attemptId, fence } = await agent.take('test');
-  await revoke({ attemptId });
-  agent.send({ type: 'accepted', attemptId, fence });
-  expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'revoked' });
-  agent.send({ type: 'declined', attemptId, fence, reason: 'late' });
-  expect(await agent.next('drop')).toMatchObject({ attemptId, code: 'revoked' });
-  expect((await detailOf({ attemptId })).failure?.message).toMatch(/^agent lab (did not|gave no)/);
+  const { participantId, fence } = await agent.take('test');
+  await revoke({ participantId });
+  agent.send({ type: 'accepted', participantId, fence });
+  expect(await agent.next('drop')).toMatchObject({ participantId, code: 'revoked' });
+  agent.send({ type: 'declined', participantId, fence, reason: 'late' });
+  expect(await agent.next('drop')).toMatchObject({ participantId, code: 'revoked' });
+  expect((await detailOf({ participantId })).failure?.message).toMatch(/^agent lab (did not|gave no)/);
 });

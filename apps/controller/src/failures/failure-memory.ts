@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting } from '@peerlab/contracts';
 import { columnsOf, integer, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { Attempt } from '../schema/attempts.js';
+import { Participant } from '../schema/attempts.js';
 import { Run } from '../schema/runs.js';
 import { failedView } from './failed-view.js';
 import {
@@ -24,7 +24,7 @@ const THIS = {
   submitted_at: time,
 };
 const SIGHTING = {
-  ...pick(columnsOf(Attempt), 'machine'),
+  ...pick(columnsOf(Participant), 'machine'),
   at: time,
   attempt_id: uuid,
   build: text,
@@ -61,19 +61,19 @@ export class FailureMemoryView {
   /** What is known of a failure of an attempt. Throws a 404 problem when there is no such failure. */
   async of(attemptId: string, subject: NamedFailure): Promise<FailureMemory> {
     const { source } = subject;
-    const { rows, key, suite, test, kind, signature, reason, attempt, at, isFailure } = source;
+    const { rows, key, suite, test, kind, signature, reason, attempt, machine, at, isFailure } = source;
     const own = await this.#sql.one(
       THIS,
       `select ${suite} as suite, ${test} as test, ${kind} as kind, ${key} as failure,
          coalesce(${signature}, ${reason}) as what, r.created_at as submitted_at
        from ${rows} join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
-       where ${isSubject(source)}`,
+       where ${isSubject(source)} order by array_position($4::text[], ${kind}) limit 1`,
       [attemptId, subject.suite, subject.test, source.kinds],
     );
     if (own === null) throw noFailure(subject, attemptId);
     const same = [own.failure, own.suite, own.test, source.kinds];
     const SEEN = seen(source);
-    const COLUMNS = `t.machine, ${at} as at, t.id as attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
+    const COLUMNS = `${machine} as machine, ${at} as at, t.id as attempt_id, b.name as build, r.id as run_id, r.name as run_name`;
     const isEarlier = 'r.created_at < $5';
     const [counts, first, last, before, combinations, kernels, others, known] = await Promise.all([
       this.#sql.one(

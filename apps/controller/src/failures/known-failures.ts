@@ -42,7 +42,7 @@ export class KnownFailures {
     const failed = await this.#sql.one(
       { suite: text, test: text, kind: text, failure: text },
       `select ${source.suite} as suite, ${source.test} as test, ${source.kind} as kind, ${source.key} as failure
-       from ${source.rows} where ${isSubject(source)}`,
+       from ${source.rows} where ${isSubject(source)} order by array_position($4::text[], ${source.kind}) limit 1`,
       [attempt, subject.suite, subject.test, source.kinds],
     );
     if (failed === null) throw noFailure(subject, attempt);

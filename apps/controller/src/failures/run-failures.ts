@@ -3,7 +3,7 @@ import { bySeverity, RUN_FAILURES_MAX, type RunFailures } from '@peerlab/contrac
 import { columnsOf, integer, json, nullable, pick, text, time, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
-import { Attempt } from '../schema/attempts.js';
+import { Participant } from '../schema/attempts.js';
 import { failedView } from './failed-view.js';
 import { ATTEMPTS, knownView, RESULTS, type FailureSource } from './same-failure.js';
 
@@ -19,7 +19,7 @@ interface KnownJson {
 }
 
 const FAILURE = {
-  ...pick(columnsOf(Attempt), 'machine'),
+  ...pick(columnsOf(Participant), 'machine'),
   attempt_id: uuid,
   suite: text,
   test: text,
@@ -42,7 +42,7 @@ const failuresOf = (own: FailureSource): string => {
   return `
     with own as (
       select ${own.attempt} as attempt_id, ${own.suite} as suite, ${own.test} as test, ${own.kind} as kind,
-        coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, t.machine,
+        coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, ${own.machine} as machine,
         j.build_name as build, r.created_at as submitted_at, (count(*) over ())::int as total
       from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
         join ${own.rows} on ${own.attempt} = t.id and ${own.isFailure('$2')}

@@ -38,6 +38,8 @@ export interface FailureSource {
   signature: string;
   reason: string;
   attempt: string;
+  /** Of the participant that failed. */
+  machine: string;
   at: string;
   position: string;
   /** Condition that a row is a failure, as the index has it. @param kinds placeholder of `kinds` */
@@ -57,6 +59,7 @@ const resultsAs = (alias: string): FailureSource => ({
   signature: `${alias}.signature`,
   reason: `${alias}.reason`,
   attempt: `${alias}.attempt_id`,
+  machine: `(select p.machine from participant p where p.attempt_id = ${alias}.attempt_id and p.role = ${alias}.role)`,
   at: `${alias}.stored_at`,
   position: `${alias}.position`,
   isFailure: (kinds) => `${alias}.verdict <> 'pass' and ${alias}.verdict = any(${kinds}::text[])`,
@@ -73,6 +76,8 @@ const attemptsAs = (alias: string): FailureSource => ({
   signature: `${alias}.failure ->> 'signature'`,
   reason: `${alias}.failure ->> 'message'`,
   attempt: `${alias}.id`,
+  machine: `(select p.machine from participant p where p.attempt_id = ${alias}.id
+    order by p.role <> coalesce(${alias}.failure ->> 'role', p.role), p.position limit 1)`,
   at: `coalesce(${alias}.ended_at, ${alias}.started_at)`,
   position: `${alias}.number`,
   isFailure: (kinds) => `${alias}.failure is not null and ${alias}.failure ->> 'class' = any(${kinds}::text[])`,

@@ -82,7 +82,7 @@ describe('what people want of a machine', () => {
     await want('maintenance');
     agent.heartbeat([
       {
-        attemptId: attempt.attemptId,
+        participantId: attempt.participantId,
         fence: attempt.fence,
         machine: 'm1',
         stage: 'test',
@@ -90,7 +90,7 @@ describe('what people want of a machine', () => {
         nextSeq: {},
       },
     ]);
-    expect((await agent.next('renewed')).attempts).toHaveLength(1);
+    expect((await agent.next('renewed')).participants).toHaveLength(1);
     expect(agent.received.filter(({ type }) => type === 'cancel' || type === 'drop')).toEqual([]);
     await agent.events(attempt, 0, finished);
     expect((await farm.call('getRun', { params: { run: run.id } })).state).toBe('ended');
@@ -113,13 +113,13 @@ describe('what people want of a machine', () => {
 describe('what is seen of a machine', () => {
   it('it is busy for as long as its agent has an attempt on it, lease or not', async () => {
     await farm.call('submitRun', { body: { yaml } });
-    const { attemptId, fence } = await agent.take('test');
+    const { participantId, fence } = await agent.take('test');
     const report = async (state: 'running' | 'stopping' | 'finished') => {
-      agent.heartbeat([{ attemptId, fence, machine: 'm1', stage: 'test', state, nextSeq: {} }]);
+      agent.heartbeat([{ participantId, fence, machine: 'm1', stage: 'test', state, nextSeq: {} }]);
       await agent.next('renewed');
     };
     await report('running');
-    expect(await machine()).toMatchObject({ observed: 'busy', lease: { attemptId }, problem: null });
+    expect(await machine()).toMatchObject({ observed: 'busy', lease: { attemptId: participantId }, problem: null });
     await want('drained');
     await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where released_at is null`);
     await farm.dispatch.reap();
@@ -127,12 +127,12 @@ describe('what is seen of a machine', () => {
     expect(await machine()).toMatchObject({
       observed: 'busy',
       lease: null,
-      problem: `attempt ${attemptId} lost its lease and is still being cleaned up here`,
+      problem: `attempt ${participantId} lost its lease and is still being cleaned up here`,
     });
     await report('finished');
     expect(await machine()).toMatchObject({ observed: 'online', problem: 'a test (drained by tester)' });
     await report('stopping');
-    await agent.events({ attemptId, fence }, 0, finished);
+    await agent.events({ participantId, fence }, 0, finished);
     expect(await machine()).toMatchObject({ observed: 'online' });
     await want('active');
     await farm.hurry();

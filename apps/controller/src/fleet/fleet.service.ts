@@ -9,7 +9,7 @@ import {
   peerPaths,
   type AgentMachine,
   type FromAgent,
-  type HeldAttempt,
+  type HeldParticipant,
   type Inventory,
   type MachineDesired,
 } from '@peerlab/contracts';
@@ -72,7 +72,7 @@ export class FleetService {
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);
-      await this.#recordHeld(tx, hello.agent, hello.attempts);
+      await this.#recordHeld(tx, hello.agent, hello.participants);
       await announce(
         tx,
         { type: 'agent-connected', agent: hello.agent, connection },
@@ -87,7 +87,7 @@ export class FleetService {
     agent: string,
     connection: string,
     machines: readonly AgentMachine[],
-    attempts: readonly HeldAttempt[],
+    attempts: readonly HeldParticipant[],
   ): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       // NO KEY: a claim that holds a machine refers to this row, and must not wait for it.
@@ -191,29 +191,32 @@ export class FleetService {
     await announce(tx, { type: 'changed', topics: ['machines'] });
   }
 
-  /** The attempt on this machine has ended; does nothing when another one is there by now. */
-  async clearHeldAttempt(tx: Queries, machine: string, attemptId: string): Promise<void> {
-    await tx.run('update machine set held_attempt = null where name = $1 and held_attempt = $2', [machine, attemptId]);
+  /** The participant on this machine has ended; does nothing when another one is there by now. */
+  async clearHeldParticipant(tx: Queries, machine: string, participantId: string): Promise<void> {
+    await tx.run('update machine set held_participant = null where name = $1 and held_participant = $2', [
+      machine,
+      participantId,
+    ]);
   }
 
-  /** Notes which attempts the agent has on its machines, the oldest where there are several; true when that changed. */
-  async #recordHeld(tx: Queries, agent: string, attempts: readonly HeldAttempt[]): Promise<boolean> {
-    const working = attempts.filter(({ machine, state }) => machine !== null && state !== 'finished');
+  /** Notes which participants the agent has on its machines, the oldest where there are several; true when that changed. */
+  async #recordHeld(tx: Queries, agent: string, held: readonly HeldParticipant[]): Promise<boolean> {
+    const working = held.filter(({ machine, state }) => machine !== null && state !== 'finished');
     const changed = await tx.run(
       `with held as (
-         select distinct on (h.machine) h.machine, h.attempt
-         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, attempt, fence)
+         select distinct on (h.machine) h.machine, h.participant
+         from unnest($2::text[], $3::uuid[], $4::bigint[]) as h(machine, participant, fence)
          -- One that this farm does not know is shown; one of another agent is not this agent's to show.
-         where not exists (select 1 from attempt t where t.id = h.attempt and t.agent <> $1)
+         where not exists (select 1 from participant p where p.id = h.participant and p.agent <> $1)
          order by h.machine, h.fence),
        now as (
-         select m.name, held.attempt from machine m left join held on held.machine = m.name where m.agent = $1)
-       update machine m set held_attempt = now.attempt from now
-       where m.name = now.name and m.held_attempt is distinct from now.attempt`,
+         select m.name, held.participant from machine m left join held on held.machine = m.name where m.agent = $1)
+       update machine m set held_participant = now.participant from now
+       where m.name = now.name and m.held_participant is distinct from now.participant`,
       [
         agent,
         working.map(({ machine }) => machine),
-        working.map(({ attemptId }) => attemptId),
+        working.map(({ participantId }) => participantId),
         working.map(({ fence }) => fence),
       ],
     );

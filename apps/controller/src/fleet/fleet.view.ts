@@ -11,7 +11,7 @@ import {
   type PeerPath,
   utcText,
 } from '@peerlab/contracts';
-import { bool, columnsOf, json, nullable, pick, type RowOf } from '../platform/database/row-shape.js';
+import { bool, columnsOf, json, nullable, pick, uuid, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Agent, Machine } from '../schema/fleet.js';
 import { notFound } from '../platform/http/problem.js';
@@ -22,7 +22,8 @@ const AGENT = columnsOf(Agent);
 
 const MACHINE_ROW = {
   ...pick(MACHINE, 'name', 'agent', 'description', 'labels', 'desired', 'desired_reason', 'desired_by', 'desired_at'),
-  ...pick(MACHINE, 'held_attempt', 'reachable', 'problem', 'configured', 'last_seen_at'),
+  held_attempt: nullable(uuid),
+  ...pick(MACHINE, 'reachable', 'problem', 'configured', 'last_seen_at'),
   has_inventory: bool,
   site: AGENT.site,
   online: bool,
@@ -69,11 +70,14 @@ export class FleetView {
     const rows = await this.#sql.rows(
       MACHINE_ROW,
       `select m.name, m.agent, m.description, m.labels, m.desired, m.desired_reason, m.desired_by, m.desired_at,
-         m.held_attempt, m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
+         coalesce((select p.attempt_id from participant p where p.id = m.held_participant), m.held_participant)
+           as held_attempt,
+         m.reachable, m.problem, m.configured, m.last_seen_at, m.inventory is not null as has_inventory,
          a.site, agent_online(a) as online, a.catalogue is not null as runs_own_suites, a.last_seen_at as agent_last_seen_at,
-         (select jsonb_build_object('attemptId', l.attempt_id, 'runId', j.run_id, 'fence', l.fence,
+         (select jsonb_build_object('attemptId', p.attempt_id, 'runId', j.run_id, 'fence', l.fence,
                                     'expiresAt', l.expires_at)
-          from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id
+          from lease l join participant p on p.id = l.participant_id join attempt t on t.id = p.attempt_id
+            join job j on j.id = t.job_id
           where l.machine = m.name and l.released_at is null) as lease,
          coalesce((select jsonb_agg(p.path || jsonb_build_object('combination', jsonb_build_object(
                      'hash', c.hash, 'label', c.label, 'identity', c.identity)) order by p.position)

@@ -10,13 +10,14 @@ import {
 } from '@peerlab/contracts';
 import { columnsOf, integer, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { Attempt } from '../schema/attempts.js';
+import { Attempt, Participant } from '../schema/attempts.js';
 import { MachineChangeRow, MachineInventory } from '../schema/fleet.js';
 import { Job } from '../schema/runs.js';
 import { notFound } from '../platform/http/problem.js';
 
 const ATTEMPT_ON_MACHINE = {
-  ...pick(columnsOf(Attempt), 'id', 'number', 'state', 'started_at', 'ended_at'),
+  ...pick(columnsOf(Attempt), 'id', 'number'),
+  ...pick(columnsOf(Participant), 'role', 'state', 'started_at', 'ended_at'),
   ...pick(columnsOf(Job), 'run_id', 'verdict'),
   run_name: text,
   build: text,
@@ -38,18 +39,19 @@ export class MachineHistory {
     await this.#require(machine);
     const rows = await this.#sql.rows(
       ATTEMPT_ON_MACHINE,
-      `select t.id, t.number, t.state, r.id as run_id, r.name as run_name, b.name as build,
-         case when j.state = 'ended' then j.verdict end as verdict, t.failure ->> 'class' as failure,
-         t.started_at, t.ended_at,
-         coalesce((select s.next from stream s where s.attempt_id = t.id and s.stream = 'serial'
+      `select t.id, t.number, p.state, r.id as run_id, r.name as run_name, b.name as build,
+         case when j.state = 'ended' then j.verdict end as verdict, p.failure ->> 'class' as failure,
+         p.started_at, p.ended_at, p.role,
+         coalesce((select s.next from stream s where s.participant_id = p.id and s.stream = 'serial'
                    and s.removed_at is null), 0) as serial_lines
-       from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id
+       from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
          join build b on b.id = j.build_id
-       where t.machine = $1 order by t.started_at desc, t.fence desc limit $2`,
+       where p.machine = $1 order by p.started_at desc, p.fence desc limit $2`,
       [machine, MACHINE_ATTEMPTS_MAX],
     );
     return rows.map((row) => ({
       id: row.id,
+      role: row.role,
       number: row.number,
       state: row.state,
       run: { id: row.run_id, name: row.run_name },

@@ -25,7 +25,7 @@ describe('the use of a machine', () => {
         },
       });
     await submit('running', 50);
-    const { attemptId } = await agent.take('test');
+    const { participantId } = await agent.take('test');
     await submit('later', 10);
     await submit('urgent', 90);
     expect((await queue()).map(({ run, build, priority }) => [run.name, build, priority])).toEqual([
@@ -37,8 +37,8 @@ describe('the use of a machine', () => {
     // From 36 hours ago until 12 hours ago: half of the last day and half of the one before.
     await farm.sql.run(
       `update lease set acquired_at = clock_timestamp() - interval '36 h',
-         released_at = clock_timestamp() - interval '12 h' where attempt_id = $1`,
-      [attemptId],
+         released_at = clock_timestamp() - interval '12 h' where participant_id = $1`,
+      [participantId],
     );
     const now = await use('m1');
     expect(now?.queued).toBe(2);
@@ -46,8 +46,8 @@ describe('the use of a machine', () => {
     expect(now && leasedShare(now)).toBeCloseTo(1 / 7, 3);
     // Still leased, since before the first day: all of it, and never more than all.
     await farm.sql.run(
-      `update lease set acquired_at = clock_timestamp() - interval '30 d', released_at = null where attempt_id = $1`,
-      [attemptId],
+      `update lease set acquired_at = clock_timestamp() - interval '30 d', released_at = null where participant_id = $1`,
+      [participantId],
     );
     expect((await use('m1'))?.days.map((share) => Math.round(share * 100))).toEqual(Array(7).fill(100));
     expect((await use('m2'))?.days).toEqual(Array(7).fill(0));

@@ -36,7 +36,7 @@ export class SiteService {
       if (!(await tx.exists('select 1 from agent where name = $1', [agent]))) throw notFound('agent', agent);
       await this.#lockFree(tx, machine);
       await tx.run(
-        `update machine set agent = $2, forgotten = false, reachable = false, held_attempt = null,
+        `update machine set agent = $2, forgotten = false, reachable = false, held_participant = null,
            problem = 'it was moved to this agent, which has not named it yet'
          where name = $1 and (agent <> $2 or forgotten)`,
         [machine, agent],
@@ -65,12 +65,12 @@ export class SiteService {
       }
       await announce(tx, { type: 'changed', topics: ['machines', 'runs'] });
       const isUsed = await tx.exists(
-        'select 1 where exists (select 1 from job where machine = $1) or exists (select 1 from attempt where machine = $1)',
+        'select 1 where exists (select 1 from job where machine = $1) or exists (select 1 from participant where machine = $1)',
         [machine],
       );
       if (isUsed) {
         await tx.run(
-          `update machine set forgotten = true, configured = false, reachable = false, held_attempt = null,
+          `update machine set forgotten = true, configured = false, reachable = false, held_participant = null,
              problem = 'it was forgotten; the next agent that names it gets it' where name = $1`,
           [machine],
         );

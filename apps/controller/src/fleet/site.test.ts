@@ -177,7 +177,10 @@ it('a machine that dispatch is leasing at this moment is not moved, and its agen
   await farm.sql.run(...leased('clock_timestamp()'));
   const answers = await farm.sql.transaction(async (tx) => {
     // As dispatch does: the machine's row is locked, the lease of an attempt is written.
-    await tx.run('select 1 from attempt where fence = $1 for update', [fence]);
+    await tx.run(
+      'select 1 from attempt t where id = (select attempt_id from participant where fence = $1) for update',
+      [fence],
+    );
     await tx.run(`select 1 from machine where name = 'm-race' for no key update`);
     const asked = [
       farm.request('moveMachine', { params: { machine: 'm-race' }, body: { agent: 'racer' } }),

@@ -114,8 +114,9 @@ function columnsSql(runId: string | null): string {
       from build b left join bundle u on u.key = b.bundle_key where b.id in (select build_id from j))
     select c.hash, c.label, c.identity, built.build, j.machine, j.path, j.run_id, r.name as run_name, j.id as job_id,
       j.build_id, j.attempt_id, j.state, j.verdict, j.ended_at,
+      -- Of the first participant, which has the id of its attempt.
       (select jsonb_object_agg(s.stream, s.next) from stream s
-       where s.attempt_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
+       where s.participant_id = j.attempt_id and s.stream <> 'events' and s.next > 0) as log_lines,
       ${BOOT} as boot,
       (select jsonb_build_object('jobId', o.id, 'runId', o.run_id, 'runName', q.name, 'state', o.state)
        from job o join run q on q.id = o.run_id where o.id = j.open_id) as busy

@@ -10,6 +10,7 @@ const proof = (pages: number): string =>
   JSON.stringify({ test: 't', expected: 'peer', taken: 'BUS_ADDR', detail: { 'alias pages': pages } });
 const result = (attempt: string, test: string, stored: string | null = null): ResultRow => ({
   attempt_id: attempt,
+  role: 'main',
   suite: 's',
   test,
   verdict: 'pass',
@@ -41,20 +42,35 @@ describe('the grid', () => {
     ]);
     expect(notes).toEqual([{ row: 1, column: 2, reason: 'why' }]);
     const { cells, proofs } = arrangeCells(columns, rows, [
-      result('b', 'late'),
+      result('b', 'late', proof(5)),
       result('a', 'early', proof(4)),
       result('b', 'early', proof(4)),
-      result('b', 'late', proof(5)),
+      result('a', 'late'),
     ]);
     expect(cells.map(({ row, column }) => [row, column])).toEqual([
       [1, 2],
       [0, 0],
       [0, 2],
-      [1, 2],
+      [1, 0],
     ]);
     // A proof that several cells have is there once.
-    expect(cells.map((cell) => cell.proof)).toEqual([null, 0, 0, 1]);
-    expect(proofs.map(({ detail }) => detail['alias pages'])).toEqual([4, 5]);
+    expect(cells.map((cell) => cell.proof)).toEqual([0, 1, 1, null]);
+    expect(proofs.map(({ detail }) => detail['alias pages'])).toEqual([5, 4]);
+  });
+
+  it('has the worst result where two participants report a test, and names its role', () => {
+    const columns = [{ attemptId: 'a' }];
+    const rows = [{ suite: 's', test: 'write', verdicts: 'F' }];
+    const client = { ...result('a', 'write'), role: 'client', verdict: 'fail' as const, reason: 'wrong data' };
+    const server = { ...result('a', 'write'), role: 'server' };
+    for (const results of [
+      [client, server],
+      [server, client],
+    ]) {
+      expect(arrangeCells(columns, rows, results).cells).toMatchObject([
+        { row: 0, column: 0, verdict: 'fail', reason: 'client: wrong data' },
+      ]);
+    }
   });
 
   it('has the planned tests without a result as pending', () => {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { Grid, GridCell, Proof } from '@peerlab/contracts';
+import { worstVerdict, type Grid, type GridCell, type Proof } from '@peerlab/contracts';
 import { columnsOf, nullable, pick, text, time, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
+import { withRole } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { gridColumn, readColumns } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
@@ -12,7 +13,7 @@ import { arrangeRows, columnIndex } from './grid-rows.js';
 import { readPlanned } from './planned-tests.js';
 
 const RESULT = {
-  ...pick(columnsOf(Result), 'attempt_id', 'suite', 'test', 'verdict', 'reason', 'duration_ms', 'log'),
+  ...pick(columnsOf(Result), 'attempt_id', 'role', 'suite', 'test', 'verdict', 'reason', 'duration_ms', 'log'),
   /** As text: many are the same, and only one of each is read. */
   proof: nullable(text),
 };
@@ -67,14 +68,14 @@ export class GridView {
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {
     return this.#sql.rows(
       RESULT,
-      `select attempt_id, suite, test, verdict, reason, duration_ms, proof::text as proof, log
-       from result where attempt_id = any($1)`,
+      `select attempt_id, role, suite, test, verdict, reason, duration_ms, proof::text as proof, log
+       from result where attempt_id = any($1) order by attempt_id, suite, role`,
       [attemptIds],
     );
   }
 }
 
-/** The cells that have a result, and their proofs. Pure. */
+/** The cells that have a result, the worst one where several participants report a test, and their proofs. Pure. */
 export function arrangeCells(
   columns: readonly { attemptId: string | null }[],
   rows: readonly { suite: string; test: string }[],
@@ -90,12 +91,17 @@ export function arrangeCells(
     placeOf.set(proof, proofs.length);
     return proofs.push(JSON.parse(proof) as Proof) - 1;
   };
-  const cells = results.flatMap((result): GridCell[] => {
+  const cells = new Map<string, GridCell>();
+  for (const result of results) {
     const row = rowOf.get(`${result.suite}\n${result.test}`);
     const column = columnOf.get(result.attempt_id);
-    if (row === undefined || column === undefined) return [];
-    const { verdict, reason, duration_ms: durationMs, proof, log } = result;
-    return [{ row, column, verdict, reason, durationMs, proof: proof === null ? null : place(proof), log }];
-  });
-  return { cells, proofs };
+    if (row === undefined || column === undefined) continue;
+    const { role, verdict, duration_ms: durationMs, proof, log } = result;
+    const key = `${row} ${column}`;
+    const known = cells.get(key);
+    if (known !== undefined && worstVerdict([known.verdict, verdict]) === known.verdict) continue;
+    const reason = result.reason === null ? null : withRole(role, result.reason);
+    cells.set(key, { row, column, verdict, reason, durationMs, proof: proof === null ? null : place(proof), log });
+  }
+  return { cells: [...cells.values()], proofs };
 }

@@ -20,16 +20,17 @@ const STORED = {
 /** The newest `$2` ended jobs of each combination with their kernels, and what their attempts measured. */
 export const NOISE_SQL = `
   with boot as materialized (
-    select t.id, j.run_id, t.machine, j.combination, u.manifest ->> 'buildId' as build_id
+    select t.id, j.run_id, j.combination, u.manifest ->> 'buildId' as build_id
     from unnest($1::text[]) as c(hash) cross join lateral (
         select id, run_id, build_id, combination from job where ${IS_TESTED} and combination = c.hash
         order by ended_at desc limit $2) j
       join build b on b.id = j.build_id join bundle u on u.key = b.bundle_key
       join attempt t on t.job_id = j.id and t.state = 'ended'
-    where u.manifest ->> 'buildId' is not null and t.machine is not null)
+    where u.manifest ->> 'buildId' is not null)
   select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, boot.run_id,
-    boot.machine, boot.combination, boot.build_id
-  from boot join measurement m on m.attempt_id = boot.id`;
+    p.machine, boot.combination, boot.build_id
+  from boot join measurement m on m.attempt_id = boot.id
+    join participant p on p.attempt_id = m.attempt_id and p.role = m.role and p.machine is not null`;
 
 /** The noise of metrics, by metricKey, learnt from the newest stored boots on their combinations. */
 export async function readNoise(sql: Queries, wanted: readonly MetricKey[]): Promise<Map<string, MetricNoise>> {

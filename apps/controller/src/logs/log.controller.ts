@@ -15,25 +15,28 @@ export class LogController {
 
   @Serve('getLog')
   getLog(@Input() { params, query }: InputOf<'getLog'>): Promise<LogPage> {
-    return this.#logs.page(params.attempt, query.stream, query.from, query.limit);
+    return this.#logs.page(params.attempt, query);
   }
 
   @Serve('getStageLines')
-  getStageLines(@Input() { params }: InputOf<'getStageLines'>): Promise<StageLines> {
-    return this.#logs.stageLines(params.attempt, params.stream);
+  getStageLines(@Input() { params, query }: InputOf<'getStageLines'>): Promise<StageLines> {
+    return this.#logs.stageLines(params.attempt, params.stream, query.role);
   }
 
   /** As plain text; `nosniff` keeps browsers from interpreting a log as a page. */
   @Serve('getRawLog')
-  async getRawLog(@Input() { params }: InputOf<'getRawLog'>): Promise<StreamableFile> {
-    const { removedAt } = await this.#logs.page(params.attempt, params.stream, 0, 1);
+  async getRawLog(@Input() { params, query }: InputOf<'getRawLog'>): Promise<StreamableFile> {
+    const { attempt, stream } = params;
+    const { removedAt } = await this.#logs.page(attempt, { ...query, stream, from: 0, limit: 1 });
     if (removedAt !== null) {
       const detail = 'results and measurements are kept; pin a run to keep its logs';
       throw new ProblemError(410, 'log-removed', `retention removed this log at ${removedAt}`, { detail });
     }
-    return new StreamableFile(Readable.from(this.#logs.text(params.attempt, params.stream)), {
+    const participant = await this.#logs.participantOf(attempt, query.role);
+    const name = [attempt, ...(query.role === undefined ? [] : [query.role]), stream].join('-');
+    return new StreamableFile(Readable.from(this.#logs.text(participant, stream)), {
       type: 'text/plain; charset=utf-8',
-      disposition: `inline; filename="${params.attempt}-${params.stream}.log"`,
+      disposition: `inline; filename="${name}.log"`,
     });
   }
 }

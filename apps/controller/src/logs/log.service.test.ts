@@ -1,7 +1,7 @@
 import { LOG_LINE_MAX, type LogLine } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StaleFence } from '../attempts/attempt-store.js';
+import { StaleFence } from '../attempts/participant-store.js';
 import { TestFarm } from '../testing/farm.js';
 import { extendingLines, LogService } from './log.service.js';
 
@@ -18,7 +18,7 @@ describe('extendingLines', () => {
 describe('append', () => {
   let farm: TestFarm;
   let logs: LogService;
-  let attempt: { attemptId: string; fence: number };
+  let attempt: { participantId: string; fence: number };
 
   beforeAll(async () => {
     farm = await TestFarm.start();
@@ -55,7 +55,7 @@ describe('append', () => {
             expect(acked).toBe(from > next ? next : Math.max(next, from + length));
             next = acked;
           }
-          const stored = await logs.lines(attempt.attemptId, 'serial', 0, 1000);
+          const stored = await logs.lines(attempt.participantId, 'serial', 0, 1000);
           expect(stored).toEqual(Array.from({ length: next }, (_, i) => line(i)));
         },
       ),
@@ -67,12 +67,12 @@ describe('append', () => {
     const lines = Array.from({ length: 500 }, (_, i) => line(i));
     const acks = await Promise.all([1, 2, 3, 4].map(() => logs.append('lab', frame(lines, 'kernel'))));
     expect(acks).toEqual([500, 500, 500, 500]);
-    expect(await logs.lines(attempt.attemptId, 'kernel', 0, 1000)).toHaveLength(500);
+    expect(await logs.lines(attempt.participantId, 'kernel', 0, 1000)).toHaveLength(500);
   });
 
   it('takes text that Postgres would refuse', async () => {
     await logs.append('lab', frame([{ seq: 0, at: 1, text: 'NUL \u0000 and \ud800 and \u001b[31m' }], 'test'));
-    const [stored] = await logs.lines(attempt.attemptId, 'test', 0, 1);
+    const [stored] = await logs.lines(attempt.participantId, 'test', 0, 1);
     expect(stored?.text).toBe('NUL \u2400 and \ufffd and \u001b[31m');
   });
 
@@ -86,11 +86,11 @@ describe('append', () => {
       { seq: 4, at: 3, text: '' },
     ];
     await logs.append('lab', frame(lines, 'agent'));
-    expect(await logs.lines(attempt.attemptId, 'agent', 0, 10)).toEqual(lines);
-    expect(await farm.call('getRawLog', { params: { attempt: attempt.attemptId, stream: 'agent' } })).toBe(
+    expect(await logs.lines(attempt.participantId, 'agent', 0, 10)).toEqual(lines);
+    expect(await farm.call('getRawLog', { params: { attempt: attempt.participantId, stream: 'agent' } })).toBe(
       `before\n${long}the end of it\n[gap]\n\n`,
     );
-    const page = await farm.call('getLog', { params: { attempt: attempt.attemptId }, query: { stream: 'agent' } });
+    const page = await farm.call('getLog', { params: { attempt: attempt.participantId }, query: { stream: 'agent' } });
     expect(page.lines).toEqual(lines);
   });
 
@@ -100,14 +100,14 @@ describe('append', () => {
       StaleFence,
     );
     await expect(logs.append('other', frame(lines, 'agent'))).rejects.toThrow(StaleFence);
-    const unknown = { ...frame(lines, 'agent'), attemptId: '00000000-0000-4000-8000-000000000000' };
+    const unknown = { ...frame(lines, 'agent'), participantId: '00000000-0000-4000-8000-000000000000' };
     await expect(logs.append('lab', unknown)).rejects.toThrow(/not known/);
-    expect(await logs.lines(attempt.attemptId, 'agent', 5, 10)).toEqual([]);
+    expect(await logs.lines(attempt.participantId, 'agent', 5, 10)).toEqual([]);
   });
 
   it('reads by range and says whether more will come', async () => {
     const page = await farm.call('getLog', {
-      params: { attempt: attempt.attemptId },
+      params: { attempt: attempt.participantId },
       query: { stream: 'kernel', from: 498, limit: 10 },
     });
     expect(page).toMatchObject({ total: 500, complete: false, lines: [line(498), line(499)] });
@@ -118,17 +118,19 @@ describe('append', () => {
     await logs.append('lab', frame(lines, 'agent'));
     const begin = (stage: string, ms: number) =>
       farm.sql.run(
-        `insert into attempt_stage (attempt_id, stage, status, started_at) values ($1, $2, 'passed', to_timestamp($3))
-         on conflict (attempt_id, stage) do update set started_at = excluded.started_at`,
-        [attempt.attemptId, stage, ms / 1000],
+        `insert into attempt_stage (participant_id, stage, status, started_at) values ($1, $2, 'passed', to_timestamp($3))
+         on conflict (participant_id, stage) do update set started_at = excluded.started_at`,
+        [attempt.participantId, stage, ms / 1000],
       );
-    await farm.sql.run('delete from attempt_stage where attempt_id = $1', [attempt.attemptId]);
+    await farm.sql.run('delete from attempt_stage where participant_id = $1', [attempt.participantId]);
     await begin('prepare', 9000);
     await begin('boot', 10_950);
     await begin('verify', 10_960);
     await begin('test', 12_000);
     await begin('restore', 99_000);
-    const { stages } = await farm.call('getStageLines', { params: { attempt: attempt.attemptId, stream: 'agent' } });
+    const { stages } = await farm.call('getStageLines', {
+      params: { attempt: attempt.participantId, stream: 'agent' },
+    });
     expect(stages.map(({ stage, fromSeq }) => [stage, fromSeq])).toEqual([
       // The lines before are those of other tests, of a time before every stage.
       ['prepare', 5],
@@ -152,8 +154,8 @@ describe('append', () => {
     for (let from = 0; from < stored.length; from += 2000)
       await logs.append('lab', frame(stored.slice(from, from + 2000), 'build'));
     const [row] = await farm.sql.rows<{ bytes: number; size: number }>(
-      `select bytes, pg_total_relation_size('log_line') as size from stream where stream = 'build' and attempt_id = $1`,
-      [attempt.attemptId],
+      `select bytes, pg_total_relation_size('log_line') as size from stream where stream = 'build' and participant_id = $1`,
+      [attempt.participantId],
     );
     const ratio = (row?.bytes ?? 0) / (row?.size ?? 1);
     expect(ratio).toBeGreaterThan(0.7);

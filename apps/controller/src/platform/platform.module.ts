@@ -11,6 +11,8 @@ import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { Token } from '../schema/tokens.js';
 import { AuthGuard } from './auth/auth.guard.js';
+import { TicketController } from './auth/ticket.controller.js';
+import { TicketService } from './auth/ticket.service.js';
 import { TokenController } from './auth/token.controller.js';
 import { TokenService } from './auth/token.service.js';
 import { SETTINGS_TOKEN, type Settings } from './config.js';
@@ -30,7 +32,7 @@ import { SessionController } from './session.controller.js';
 const LAST_STATEMENTS_MS = 2000;
 
 /**
- * Owns token and change; gives every room settings, database, bus, access control, readiness and metrics. Nest calls
+ * Owns token, download_ticket and change; gives every room settings, database, bus, access control, readiness and metrics. Nest calls
  * the shutdown hooks of a global module after those of the rooms.
  */
 @Global()
@@ -48,7 +50,7 @@ export class PlatformModule implements BeforeApplicationShutdown, OnApplicationS
     return {
       module: PlatformModule,
       imports: [TypeOrmModule.forFeature([Token])],
-      controllers: [SessionController, TokenController, HealthController, MetricsController],
+      controllers: [SessionController, TokenController, TicketController, HealthController, MetricsController],
       providers: [
         { provide: SETTINGS_TOKEN, useValue: settings },
         { provide: Sql, inject: [DataSource], useFactory: sqlOf },
@@ -58,6 +60,7 @@ export class PlatformModule implements BeforeApplicationShutdown, OnApplicationS
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         TokenService,
+        TicketService,
         Readiness,
         Metrics,
       ],

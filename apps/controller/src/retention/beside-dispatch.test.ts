@@ -33,15 +33,15 @@ async function work(name: string, bundle: string, loses: boolean): Promise<strin
   const yaml = `name: ${name}\nbuilds: [{name: b, bundle: ${bundle}}]\nsuites: [p2p-perf]\n`;
   const { id } = await farm.call('submitRun', { body: { yaml } });
   if (loses) {
-    const { attemptId, fence } = await take();
-    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where attempt_id = $1`, [
-      attemptId,
+    const { participantId, fence } = await take();
+    await farm.sql.run(`update lease set expires_at = clock_timestamp() - interval '1 s' where participant_id = $1`, [
+      participantId,
     ]);
     await farm.until('the attempt to be reaped', () =>
-      farm.sql.exists('select 1 from attempt where id = $1 and revoked_at is not null', [attemptId]),
+      farm.sql.exists('select 1 from participant where id = $1 and revoked_at is not null', [participantId]),
     );
     const finished = { type: 'finished', failure: null, restored: true, lineCounts: {} } as const;
-    await agent.events({ attemptId, fence }, 0, finished);
+    await agent.events({ participantId, fence }, 0, finished);
     isHolding = false;
     await farm.hurry();
   }

@@ -39,7 +39,8 @@ function logsOf(queries: Queries): Promise<CandidateRow[]> {
     RUN_CANDIDATE,
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        sum(s.next)::bigint as lines, sum(s.bytes)::bigint as bytes
-     from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id join stream s on s.attempt_id = t.id
+     from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
+       join participant p on p.attempt_id = t.id join stream s on s.participant_id = p.id
      where ${FREE} and s.bytes > 0 group by r.id`,
   );
 }
@@ -50,12 +51,12 @@ function endedRuns(queries: Queries): Promise<CandidateRow[]> {
     `select r.id as subject, r.name, r.trigger_kind as trigger, r.ended_at as last_used_at,
        coalesce(sum(s.next) filter (where s.bytes > 0), 0)::bigint as lines, coalesce(sum(s.bytes), 0)::bigint as bytes
      from run r left join job j on j.run_id = r.id left join attempt t on t.job_id = j.id
-       left join stream s on s.attempt_id = t.id
+       left join participant p on p.attempt_id = t.id left join stream s on s.participant_id = p.id
      where ${FREE} group by r.id`,
   );
 }
 
-/** Runs that use an artifact: it is the bundle of a build, contains its series, or is a file of one of its suites. */
+/** Runs that use an artifact: it is the bundle of a build, contains its series, is a file of one of its suites, or was left by one. */
 const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bundle_key = u.key
   union
   select e ->> 'artifact', b.run_id from build b, jsonb_array_elements(
@@ -63,7 +64,9 @@ const FILE_USES = `select u.sha256, b.run_id from bundle u join build b on b.bun
   where jsonb_typeof(e) = 'object' and e ? 'artifact'
   union
   select f ->> 'artifact', r.id from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s,
-    jsonb_array_elements(coalesce(s -> 'files', '[]')) f`;
+    jsonb_array_elements(coalesce(s -> 'files', '[]')) f
+  union
+  select f.sha256, j.run_id from attempt_file f join attempt t on t.id = f.attempt_id join job j on j.id = t.job_id`;
 
 /** The same, and builds whose bundle contains a patch whose text is the artifact. */
 export const ARTIFACT_USES = `${FILE_USES}

@@ -65,19 +65,19 @@ export class RetentionExecutor {
   async remove(removal: Removal): Promise<boolean> {
     switch (removal.kind) {
       case 'logs':
-        return this.#ofRun(removal, (tx, attempts) => this.#removeLogs(tx, attempts));
+        return this.#ofRun(removal, (tx, { participants }) => this.#removeLogs(tx, participants));
       case 'run':
-        return this.#ofRun(removal, (tx, attempts) => this.#removeRun(tx, removal.subject, attempts));
+        return this.#ofRun(removal, (tx, ids) => this.#removeRun(tx, removal.subject, ids));
       case 'artifact':
         return this.#artifact(removal);
     }
   }
 
   /** Locks in the order of platform/database/locks.ts: attempts, streams, jobs, builds, the run. */
-  async #ofRun(removal: Removal, work: (tx: Queries, attempts: string[]) => Promise<Weight>): Promise<boolean> {
+  async #ofRun(removal: Removal, work: (tx: Queries, ids: LockedAttempts) => Promise<Weight>): Promise<boolean> {
     return this.#sql.transaction(async (tx) => {
       const ids = await this.#attempts.lockOfRun(tx, removal.subject);
-      await this.#streams.lockAll(tx, ids);
+      await this.#streams.lockAll(tx, ids.participants);
       if (removal.kind === 'run') {
         await this.#jobs.lockOfRun(tx, removal.subject);
         await this.#builds.lockOfRun(tx, removal.subject);
@@ -94,15 +94,15 @@ export class RetentionExecutor {
     });
   }
 
-  async #removeLogs(tx: Queries, attempts: string[]): Promise<Weight> {
-    const lines = await this.#logs.remove(tx, attempts);
-    return { lines, bytes: await this.#streams.markRemoved(tx, attempts) };
+  async #removeLogs(tx: Queries, participants: string[]): Promise<Weight> {
+    const lines = await this.#logs.remove(tx, participants);
+    return { lines, bytes: await this.#streams.markRemoved(tx, participants) };
   }
 
-  async #removeRun(tx: Queries, run: string, attempts: string[]): Promise<Weight> {
-    const weight = await this.#removeLogs(tx, attempts);
+  async #removeRun(tx: Queries, run: string, { attempts, participants }: LockedAttempts): Promise<Weight> {
+    const weight = await this.#removeLogs(tx, participants);
     await this.#results.remove(tx, attempts);
-    await this.#attempts.remove(tx, attempts);
+    await this.#attempts.remove(tx, attempts, participants);
     await this.#jobs.removeOfRun(tx, run);
     await this.#builds.removeOfRun(tx, run);
     // The delivery itself stays, so that a repeated one starts no run.
@@ -187,6 +187,8 @@ export class RetentionExecutor {
     });
   }
 }
+
+type LockedAttempts = Awaited<ReturnType<AttemptStore['lockOfRun']>>;
 
 interface Weight {
   lines: number;

@@ -31,10 +31,14 @@ const waiting = async (run: { id: string }) =>
 const finish = (attempt: Awaited<ReturnType<FakeAgent['take']>>) =>
   agent.events(attempt, 0, { type: 'finished', failure: null, restored: true, lineCounts: {} });
 /** As if all attempts so far had begun so many minutes before they ended, or before now. */
-const lasted = (minutes: number) =>
-  farm.sql.run('update attempt set started_at = coalesce(ended_at, clock_timestamp()) - make_interval(mins => $1)', [
-    minutes,
-  ]);
+const lasted = async (minutes: number) => {
+  for (const table of ['attempt', 'participant']) {
+    await farm.sql.run(
+      `update ${table} set started_at = coalesce(ended_at, clock_timestamp()) - make_interval(mins => $1)`,
+      [minutes],
+    );
+  }
+};
 
 describe('when a run could start', () => {
   it('is now on a free machine, and unknown in a line before anything comparable ran', async () => {
@@ -57,7 +61,7 @@ describe('when a run could start', () => {
     await submit(yaml());
     const attempt = await agent.take('test');
     await farm.sql.run(`update attempt set started_at = clock_timestamp() - interval '2 minutes' where id = $1`, [
-      attempt.attemptId,
+      attempt.participantId,
     ]);
     const second = await submit(yaml());
     expect(await waiting(second)).toEqual(['next in line for m1, about 4 min']);
@@ -88,7 +92,7 @@ describe('when a run could start', () => {
     const report = (seq: number, percent: number, at: number): Promise<void> => {
       const event = { type: 'build-progress', percent, text: 'CC' } as const;
       agent.send({ type: 'events', ...attempt, events: [{ seq, at, event }] });
-      return agent.acked(attempt.attemptId, 'events', seq + 1);
+      return agent.acked(attempt.participantId, 'events', seq + 1);
     };
     // What came before the compiler was quick, and the agent's clock is wrong.
     const began = Date.now() - 86_400_000;
@@ -101,7 +105,7 @@ describe('when a run could start', () => {
     await farm.sql.run(
       `update attempt set progress = jsonb_set(progress, '{storedAtMs}', to_jsonb((progress ->> 'storedAtMs')::float8 - 180000))
        where id = $1`,
-      [attempt.attemptId],
+      [attempt.participantId],
     );
     expect(await waiting(run)).toEqual([null, 'waiting for the build b, about 7 min']);
     const { jobViews } = await farm.call('getRun', { params: { run: run.id } });
@@ -145,7 +149,7 @@ describe('how long a kernel takes that a run needs', () => {
       const built = { type: 'built', manifest, bundle, cached } as const;
       await builder.events(attempt, 0, built, { type: 'finished', failure: null, restored: true, lineCounts: {} });
       await farm.sql.run(`update attempt set started_at = ended_at - make_interval(mins => $2) where id = $1`, [
-        attempt.attemptId,
+        attempt.participantId,
         minutes,
       ]);
       const { jobViews } = await farm.call('getRun', { params: { run: id } });

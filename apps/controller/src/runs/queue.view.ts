@@ -280,7 +280,8 @@ export class QueueView {
         LEASED_WORK,
         `select j.id, ${BUILD_COLUMNS}, l.machine, j.build_id as "buildId", ${SUITES} as suites, t.progress, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
            (extract(epoch from clock_timestamp() - t.started_at) * 1000)::float8 as "elapsedMs"
-         from lease l join attempt t on t.id = l.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+         from lease l join participant p on p.id = l.participant_id join attempt t on t.id = p.attempt_id
+           join job j on j.id = t.job_id join run r on r.id = j.run_id
            join build b on b.id = j.build_id
          where l.released_at is null and (l.machine is null or l.machine = any($1))`,
         [names],
@@ -288,10 +289,10 @@ export class QueueView {
       this.#sql.rows(
         DURATION_SAMPLE,
         `select s.* from unnest($1::text[]) as m(name) cross join lateral (
-           select t.machine, ${SUITES} as suites, (extract(epoch from t.ended_at - t.started_at) * 1000)::float8 as ms
-           from attempt t join job j on j.id = t.job_id join run r on r.id = j.run_id
-           where t.machine = m.name and t.state = 'ended' and t.failure is null
-           order by t.started_at desc limit $2) s`,
+           select p.machine, ${SUITES} as suites, (extract(epoch from p.ended_at - p.started_at) * 1000)::float8 as ms
+           from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
+           where p.machine = m.name and p.state = 'ended' and p.failure is null
+           order by p.started_at desc limit $2) s`,
         [[...new Set([...named, ...names])].slice(0, SAMPLED_MACHINES), SAMPLES],
       ),
       this.#sql.rows(

@@ -35,7 +35,7 @@ describe('a run with repeat', () => {
     for (let boot = 0; boot < 6; boot += 1) {
       const attempt = await agent.take('test');
       const jobs = await jobsOf(run.id);
-      order.push(jobs.find(({ attempts }) => attempts.some(({ id }) => id === attempt.attemptId))?.build ?? '?');
+      order.push(jobs.find(({ attempts }) => attempts.some(({ id }) => id === attempt.participantId))?.build ?? '?');
       await finish(attempt);
     }
     expect(order).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
@@ -51,7 +51,7 @@ describe('a run with repeat', () => {
     // Another run may use the machine meanwhile.
     const other = await submit(await stored('other'));
     const attempt = await agent.take('test');
-    expect((await jobsOf(other.id))[0]?.attempts[0]?.id).toBe(attempt.attemptId);
+    expect((await jobsOf(other.id))[0]?.attempts[0]?.id).toBe(attempt.participantId);
     await finish(attempt);
     const build = await agent.take('build');
     await agent.events(build, 0, {

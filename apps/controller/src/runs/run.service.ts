@@ -191,8 +191,8 @@ export class RunService {
       }
       const agents = await tx.rows(
         { agent: text },
-        `select distinct t.agent from attempt t join job j on j.id = t.job_id
-         where j.run_id = $1 and t.state <> 'ended'`,
+        `select distinct p.agent from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
+         where j.run_id = $1 and p.state <> 'ended'`,
         [runId],
       );
       if (agents.length > 0) {

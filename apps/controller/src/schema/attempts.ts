@@ -10,6 +10,8 @@ export interface StoredFailure {
   stage: AnyStage | null;
   message: string;
   signature: string | null;
+  /** Of an attempt with several participants: whose failure it is. */
+  role?: string;
 }
 
 /** How far a build was at a time of its agent's clock, in milliseconds. */
@@ -34,8 +36,6 @@ export type StoredProgress = Pick<BuildProgress, 'percent' | 'text'> & Partial<B
 
 @Entity('attempt')
 @Unique('attempt_job_number', ['jobId', 'number'])
-@Index('attempt_open', ['agent'], { where: `state <> 'ended'` })
-@Index('attempt_machine', ['machine', 'startedAt'])
 // Of an expression, which entities cannot say: only the migration makes it.
 @Index('attempt_failure', { synchronize: false })
 export class Attempt {
@@ -48,10 +48,42 @@ export class Attempt {
   number: number;
   @Column('text')
   state: AttemptState;
-  @ForeignKey(() => Agent, { name: 'attempt_agent_fkey' })
+  /** Summed up over its participants. */
+  @Column('jsonb', { nullable: true })
+  failure: StoredFailure | null;
+  @Column('jsonb', { nullable: true })
+  progress: StoredProgress | null;
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  startedAt: Date;
+  @Column('timestamptz', { nullable: true })
+  endedAt: Date | null;
+}
+
+/**
+ * One machine (or build slot) in an attempt: its agent, its lease, its evidence. The first one has the id of its
+ * attempt, so that links and agents from before there were several name the same thing.
+ */
+@Entity('participant')
+@Unique('participant_attempt_role', ['attemptId', 'role'])
+@Index('participant_open', ['agent'], { where: `state <> 'ended'` })
+@Index('participant_machine', ['machine', 'startedAt'])
+export class Participant {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'participant_pkey' })
+  id: string;
+  @ForeignKey(() => Attempt, { name: 'participant_attempt_fkey' })
+  @Column('uuid')
+  attemptId: string;
+  @Column('text')
+  role: string;
+  /** In the order of the job's roles, from 0. */
+  @Column('int')
+  position: number;
+  @Column('text')
+  state: AttemptState;
+  @ForeignKey(() => Agent, { name: 'participant_agent_fkey' })
   @Column('text')
   agent: string;
-  @ForeignKey(() => Machine, { name: 'attempt_machine_fkey' })
+  @ForeignKey(() => Machine, { name: 'participant_machine_fkey' })
   @Column('text', { nullable: true })
   machine: string | null;
   @Column('bigint', { transformer: NUMBER })
@@ -62,8 +94,6 @@ export class Attempt {
   failure: StoredFailure | null;
   @Column('boolean', { nullable: true })
   restored: boolean | null;
-  @Column('jsonb', { nullable: true })
-  progress: StoredProgress | null;
   /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   @Column('timestamptz', { nullable: true })
   revokedAt: Date | null;
@@ -81,14 +111,14 @@ export class Attempt {
   unique: true,
   where: 'released_at is null and machine is not null',
 })
-@Index('lease_attempt', ['attemptId'])
+@Index('lease_participant', ['participantId'])
 @Index('lease_machine_released', ['machine', 'releasedAt'])
 export class Lease {
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'lease_pkey', transformer: NUMBER })
   fence: number;
-  @ForeignKey(() => Attempt, { name: 'lease_attempt_fkey' })
+  @ForeignKey(() => Participant, { name: 'lease_participant_fkey' })
   @Column('uuid')
-  attemptId: string;
+  participantId: string;
   @ForeignKey(() => Agent, { name: 'lease_agent_fkey' })
   @Column('text')
   agent: string;

@@ -70,9 +70,9 @@ export class Machine {
   reachable: boolean;
   @Column('text', { nullable: true })
   problem: string | null;
-  /** The attempt that its agent has on it, as that one reports: also one that has no lease any more. */
+  /** The participant that its agent has on it, as that one reports: also one that has no lease any more. */
   @Column('uuid', { nullable: true })
-  heldAttempt: string | null;
+  heldParticipant: string | null;
   /** Its agent names it; false after it was taken out of the agent's configuration. */
   @Column('boolean', { default: true })
   configured: boolean;

@@ -2,16 +2,16 @@ import type { LogGap, LogStream, SpoolStream } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import type { z } from 'zod';
-import { Attempt } from './attempts.js';
+import { Participant } from './attempts.js';
 
 export type StreamName = z.infer<typeof SpoolStream>;
 
-/** Counter of one stream of an attempt: everything below `next` is stored. */
+/** Counter of one stream of a participant: everything below `next` is stored. */
 @Entity('stream')
 export class Stream {
-  @ForeignKey(() => Attempt, { name: 'stream_attempt_fkey' })
+  @ForeignKey(() => Participant, { name: 'stream_participant_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'stream_pkey' })
-  attemptId: string;
+  participantId: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'stream_pkey' })
   stream: StreamName;
   @Column('bigint', { default: 0, transformer: NUMBER })
@@ -31,7 +31,7 @@ export class Stream {
 @Entity('log_line')
 export class LogLineRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'log_line_pkey' })
-  attemptId: string;
+  participantId: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'log_line_pkey' })
   stream: LogStream;
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'log_line_pkey', transformer: NUMBER })

@@ -1,12 +1,14 @@
+import { SOLE_ROLE } from '@peerlab/contracts';
 import type { AnyStage, KernelSighting, LogStream, Proof, ResultStatus, StageView, Verdict } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
-import { Attempt } from './attempts.js';
+import { NUMBER } from '../platform/database/bigint.js';
+import { Attempt, Participant } from './attempts.js';
 
 @Entity('attempt_stage')
 export class AttemptStage {
-  @ForeignKey(() => Attempt, { name: 'attempt_stage_attempt_fkey' })
+  @ForeignKey(() => Participant, { name: 'attempt_stage_participant_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_stage_pkey' })
-  attemptId: string;
+  participantId: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_stage_pkey' })
   stage: AnyStage;
   @Column('text')
@@ -21,9 +23,9 @@ export class AttemptStage {
 
 @Entity('attempt_kernel')
 export class AttemptKernel {
-  @ForeignKey(() => Attempt, { name: 'attempt_kernel_attempt_fkey' })
+  @ForeignKey(() => Participant, { name: 'attempt_kernel_participant_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_kernel_pkey' })
-  attemptId: string;
+  participantId: string;
   /** Sequence of the event that reported it. */
   @PrimaryColumn('int', { primaryKeyConstraintName: 'attempt_kernel_pkey' })
   seq: number;
@@ -37,6 +39,9 @@ export class PlannedTest {
   @ForeignKey(() => Attempt, { name: 'planned_test_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'planned_test_pkey' })
   attemptId: string;
+  /** Of the participant that reported it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'planned_test_pkey', default: SOLE_ROLE })
+  role: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'planned_test_pkey' })
   suite: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'planned_test_pkey' })
@@ -53,6 +58,9 @@ export class Result {
   @ForeignKey(() => Attempt, { name: 'result_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'result_pkey' })
   attemptId: string;
+  /** Of the participant that reported it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'result_pkey', default: SOLE_ROLE })
+  role: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'result_pkey' })
   suite: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'result_pkey' })
@@ -74,7 +82,7 @@ export class Result {
   @Column('text', { nullable: true })
   signature: string | null;
   @Column('jsonb', { nullable: true })
-  log: { stream: LogStream; fromSeq: number; toSeq: number } | null;
+  log: { stream: LogStream; fromSeq: number; toSeq: number; role?: string } | null;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   storedAt: Date;
 }
@@ -128,6 +136,9 @@ export class Measurement {
   @ForeignKey(() => Attempt, { name: 'measurement_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'measurement_pkey' })
   attemptId: string;
+  /** Of the participant that reported it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'measurement_pkey', default: SOLE_ROLE })
+  role: string;
   /** Sequence of the event that reported it. */
   @PrimaryColumn('int', { primaryKeyConstraintName: 'measurement_pkey' })
   seq: number;
@@ -153,4 +164,21 @@ export class Measurement {
   upperQuartile: number;
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   storedAt: Date;
+}
+
+/** A file that a suite of an attempt left; its content is the artifact of that digest. */
+@Entity('attempt_file')
+@Index('attempt_file_content', ['sha256'])
+export class AttemptFile {
+  @ForeignKey(() => Attempt, { name: 'attempt_file_attempt_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  attemptId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  suite: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })
+  name: string;
+  @Column('text')
+  sha256: string;
+  @Column('bigint', { transformer: NUMBER })
+  sizeBytes: number;
 }

@@ -1,5 +1,20 @@
 import type { AgentWork, TokenKind } from '@peerlab/contracts';
-import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, Entity, ForeignKey, PrimaryColumn, Unique } from 'typeorm';
+
+/** One download that a user token allowed; only the SHA-256 of the ticket is kept. */
+@Entity('download_ticket')
+export class DownloadTicket {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'download_ticket_pkey' })
+  hash: string;
+  /** What it is good for, with the query. */
+  @Column('text')
+  path: string;
+  @ForeignKey(() => Token, { name: 'download_ticket_token_fkey' })
+  @Column('uuid')
+  token: string;
+  @Column('timestamptz')
+  expiresAt: Date;
+}
 
 /** A bearer token; only its SHA-256 is kept. */
 @Entity('token')

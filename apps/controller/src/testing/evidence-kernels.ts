@@ -37,9 +37,13 @@ export async function insertKernels(
      from build b, machine_path m where b.name = 'filler'`,
   );
   await sql.run(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-     select gen_random_uuid(), id, 1, 'ended', 'story', machine, nextval('lease_fence'), '', true, ended_at, ended_at
-     from job where build_name = 'filler'`,
+    `insert into attempt (id, job_id, number, state, started_at, ended_at)
+     select gen_random_uuid(), id, 1, 'ended', ended_at, ended_at from job where build_name = 'filler'`,
+  );
+  await sql.run(
+    `insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce, restored, started_at, ended_at)
+     select t.id, t.id, 'main', 0, 'ended', 'story', j.machine, nextval('lease_fence'), '', true, t.started_at, t.ended_at
+     from attempt t join job j on j.id = t.job_id where j.build_name = 'filler'`,
   );
   await sql.run(
     `insert into result (attempt_id, suite, test, position, status, verdict, warnings)

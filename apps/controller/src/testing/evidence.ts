@@ -80,11 +80,11 @@ export async function insertBoots(
         [first, job, boot],
       );
       await sql.run(
-        `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-         select $3, $2, number, state, agent, machine, nextval('lease_fence'), nonce, restored, started_at, ended_at
-         from attempt where job_id = $1`,
+        `insert into attempt (id, job_id, number, state, started_at, ended_at)
+         select $3, $2, number, state, started_at, ended_at from attempt where job_id = $1`,
         [first, job, attempt],
       );
+      await insertSoleParticipants(sql, [attempt]);
       await sql.run(
         `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, warnings, stored_at)
          select $2, suite, test, position, status, verdict, reason, duration_ms, warnings, stored_at
@@ -167,15 +167,30 @@ async function insertRun(sql: Sql, run: number, hardware: SampleEvidence['hardwa
         [jobId, runId, idOf(`build ${run} ${build}`), position * 10 + index, machine, combination, ended],
       );
       await sql.run(
-        `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-         values ($1, $2, 1, 'ended', 'story', $3, nextval('lease_fence'), repeat('0', 32), true, $4, $5)`,
-        [attemptId(run, build, kind), jobId, machine, started, ended],
+        `insert into attempt (id, job_id, number, state, started_at, ended_at) values ($1, $2, 1, 'ended', $3, $4)`,
+        [attemptId(run, build, kind), jobId, started, ended],
       );
+      await insertSoleParticipants(sql, [attemptId(run, build, kind)]);
       await insertResults(sql, { run, build, kind }, ended, counts);
       await insertMeasurements(sql, { run, build, kind }, ended);
     }
   }
   await sql.run('update run set counts = $2 where id = $1', [runId, counts]);
+}
+
+/** The one participant of each of these attempts, on the machine of its job. */
+export async function insertSoleParticipants(
+  sql: { run: (text: string, values: unknown[]) => Promise<unknown> },
+  attemptIds: readonly string[],
+  agent = 'story',
+): Promise<void> {
+  await sql.run(
+    `insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce, restored, started_at, ended_at)
+     select t.id, t.id, 'main', 0, t.state, $2, j.machine, nextval('lease_fence'), repeat('0', 32), true, t.started_at,
+       t.ended_at
+     from attempt t join job j on j.id = t.job_id where t.id = any($1)`,
+    [attemptIds, agent],
+  );
 }
 
 async function insertBuild(sql: Sql, run: number, build: (typeof STORY_BUILDS)[number], position: number) {
@@ -228,12 +243,12 @@ async function insertResults(sql: Sql, place: Place, at: Date, counts: Record<st
     [id, STORY_SUITE, JSON.stringify(rows), at],
   );
   const lines = STORY_TESTS.flatMap((test) => [`# test: ${test}`, `# step 1`, `# step 2`, `ok ${test}`]);
-  await sql.run(`insert into stream (attempt_id, stream, next, expected) values ($1, 'test', $2, $2)`, [
+  await sql.run(`insert into stream (participant_id, stream, next, expected) values ($1, 'test', $2, $2)`, [
     id,
     lines.length,
   ]);
   await sql.run(
-    `insert into log_line (attempt_id, stream, seq, at, text)
+    `insert into log_line (participant_id, stream, seq, at, text)
      select $1, 'test', place - 1, 1763800000000 + place, text from unnest($2::text[]) with ordinality as l(text, place)`,
     [id, lines],
   );

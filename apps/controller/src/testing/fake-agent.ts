@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import {
   AGENT_PATH,
   AGENT_PROTOCOL,
+  SOLE_ROLE,
   ToAgent,
   type AgentMachine,
+  type Assignment,
   type AttemptEvent,
   type Catalogue,
   type FromAgent,
-  type HeldAttempt,
+  type HeldParticipant,
   type Inventory,
   type SpoolStream,
 } from '@peerlab/contracts';
@@ -65,7 +67,7 @@ export class FakeAgent {
     socket.on('message', (data: Buffer) => {
       const message: unknown = JSON.parse(data.toString());
       this.raw.push(message);
-      this.received.push(ToAgent.parse(message));
+      this.received.push(ToAgent.parse(this.#isOlder ? fromOlderController(message) : message));
       for (const wake of this.#waiting) wake();
     });
     socket.on('close', (code) => {
@@ -84,7 +86,12 @@ export class FakeAgent {
   }
 
   send(frame: FromAgent): void {
-    this.#socket.send(JSON.stringify(frame));
+    this.#socket.send(JSON.stringify(this.#isOlder ? inOlderWords(frame) : frame));
+  }
+
+  /** Attempts had one participant, and frames named the attempt. */
+  get #isOlder(): boolean {
+    return this.#options.protocol < 4;
   }
 
   sendText(text: string): void {
@@ -92,7 +99,7 @@ export class FakeAgent {
   }
 
   /** Introduces itself and waits for the welcome. */
-  async hello(attempts: HeldAttempt[] = []): Promise<Of<'welcome'>> {
+  async hello(held: HeldParticipant[] = []): Promise<Of<'welcome'>> {
     const { name: agent, site, capabilities, buildSlots, testSlots, protocol, catalogue } = this.#options;
     this.send({
       type: 'hello',
@@ -105,7 +112,7 @@ export class FakeAgent {
       buildSlots,
       testSlots,
       machines: this.machines(),
-      attempts,
+      participants: held,
       ...(catalogue === null ? {} : { catalogue }),
     });
     return this.next('welcome');
@@ -121,8 +128,8 @@ export class FakeAgent {
     }));
   }
 
-  heartbeat(attempts: HeldAttempt[] = []): void {
-    this.send({ type: 'heartbeat', machines: this.machines(), attempts });
+  heartbeat(held: HeldParticipant[] = []): void {
+    this.send({ type: 'heartbeat', machines: this.machines(), participants: held });
   }
 
   inventory(machine: string, inventory: Inventory): void {
@@ -131,33 +138,33 @@ export class FakeAgent {
 
   /** Sends events numbered from `from` and waits until all of them are stored. */
   async events(
-    attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>,
+    participant: Pick<HeldParticipant, 'participantId' | 'fence'>,
     from: number,
     ...events: AttemptEvent[]
   ): Promise<void> {
-    const { attemptId, fence } = attempt;
+    const { participantId, fence } = participant;
     const numbered = events.map((event, index) => ({ seq: from + index, at: Date.now(), event }));
-    this.send({ type: 'events', attemptId, fence, events: numbered });
-    await this.acked(attemptId, 'events', from + events.length);
+    this.send({ type: 'events', participantId, fence, events: numbered });
+    await this.acked(participantId, 'events', from + events.length);
   }
 
   /** Sends log lines numbered from `from` and waits until all of them are stored. */
   async log(
-    attempt: Pick<HeldAttempt, 'attemptId' | 'fence'>,
+    participant: Pick<HeldParticipant, 'participantId' | 'fence'>,
     stream: Exclude<Stream, 'events'>,
     from: number,
     texts: string[],
   ): Promise<void> {
-    const { attemptId, fence } = attempt;
+    const { participantId, fence } = participant;
     const lines = texts.map((text, index) => ({ seq: from + index, at: 1_763_800_000_000, text }));
-    this.send({ type: 'log', attemptId, fence, stream, lines });
-    await this.acked(attemptId, stream, from + texts.length);
+    this.send({ type: 'log', participantId, fence, stream, lines });
+    await this.acked(participantId, stream, from + texts.length);
   }
 
-  async acked(attemptId: string, stream: Stream, next: number): Promise<void> {
+  async acked(participantId: string, stream: Stream, next: number): Promise<void> {
     await this.#find(
       `ack of ${next} ${stream}`,
-      (m) => m.type === 'ack' && m.attemptId === attemptId && m.stream === stream && m.next >= next,
+      (m) => m.type === 'ack' && m.participantId === participantId && m.stream === stream && m.next >= next,
     );
   }
 
@@ -171,7 +178,7 @@ export class FakeAgent {
   /** Waits for an assignment, accepts it and returns it. */
   async take(kind: 'build' | 'test'): Promise<Of<'assign'>['assignment']> {
     const { assignment } = await this.next('assign', (message) => message.assignment.work.kind === kind);
-    this.send({ type: 'accepted', attemptId: assignment.attemptId, fence: assignment.fence });
+    this.send({ type: 'accepted', participantId: assignment.participantId, fence: assignment.fence });
     return assignment;
   }
 
@@ -216,4 +223,20 @@ export class FakeAgent {
       this.#waiting.add(check);
     });
   }
+}
+
+/** A message of today as protocols 2 and 3 had it. */
+function inOlderWords(frame: FromAgent): object {
+  return JSON.parse(
+    JSON.stringify(frame).replaceAll('"participantId":', '"attemptId":').replaceAll('"participants":', '"attempts":'),
+  ) as object;
+}
+
+/** A message in protocol 2 or 3 as it would be today. */
+function fromOlderController(message: unknown): unknown {
+  const text = JSON.stringify(message).replaceAll('"attemptId":', '"participantId":');
+  const today = JSON.parse(text.replaceAll('"attempts":', '"participants":')) as { assignment?: Assignment };
+  if (today.assignment === undefined) return today;
+  const { participantId } = today.assignment;
+  return { ...today, assignment: { ...today.assignment, attemptId: participantId, role: SOLE_ROLE, peers: [] } };
 }

@@ -25,6 +25,7 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   getArtifact: 403,
   findBundle: 404,
   getBuildFile: 403,
+  getAttemptFile: 404,
 };
 
 /** The statements of the request in whose context they run: timers of the controller write at any time. */
@@ -116,6 +117,7 @@ function callsOf(
     getFailure: { params: attempt, query: test },
     listRunFailures: { params: { run } },
     getLog: { params: attempt, query: { stream: 'test' } },
+    getAttemptFile: { params: attempt, query: { suite: test.suite, name: 'none' } },
     getRawLog: { params: { ...attempt, stream: 'test' } },
     getStageLines: { params: { ...attempt, stream: 'test' } },
     getGrid: { query: {} },

@@ -88,7 +88,7 @@ it('drives a run from submission over build and test to its verdict', async () =
   // The end has packed what it came to; a grid has only to read it.
   const packed = await farm.sql.rows<{ suite: string; verdicts: string }>(
     'select suite, verdicts from attempt_verdicts where attempt_id = $1 order by suite',
-    [test.attemptId],
+    [test.participantId],
   );
   expect(packed).toEqual([
     { suite: 'farm', verdicts: 'P' },
@@ -116,16 +116,16 @@ it('drives a run from submission over build and test to its verdict', async () =
   expect(grid.columns[0]).toMatchObject({ machine: 'v-switch', logLines: { serial: 2, test: 3 }, verdict: 'bounced' });
   expect(grid.metrics[0]?.values).toEqual([{ median: 2.5, lowerQuartile: 1.75, upperQuartile: 3.25, n: 4 }]);
 
-  const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
+  const attempt = await farm.call('getAttempt', { params: { attempt: test.participantId } });
   expect(attempt.streams).toEqual([
     { stream: 'serial', lines: 2, expected: 2, bytes: expect.any(Number), removedAt: null },
     { stream: 'test', lines: 3, expected: 3, bytes: TEST_LOG.length, removedAt: null },
   ]);
-  const one = { params: { attempt: test.attemptId }, query: { suite: 'p2p-functional', test: 'F02' } };
+  const one = { params: { attempt: test.participantId }, query: { suite: 'p2p-functional', test: 'F02' } };
   expect(await farm.call('getResult', one)).toEqual(attempt.results.find(({ test }) => test === 'F02'));
-  const log = await farm.call('getLog', { params: { attempt: test.attemptId }, query: { stream: 'test' } });
+  const log = await farm.call('getLog', { params: { attempt: test.participantId }, query: { stream: 'test' } });
   expect(log).toMatchObject({ total: 3, complete: true });
-  const raw = await farm.request('getRawLog', { params: { attempt: test.attemptId, stream: 'test' } });
+  const raw = await farm.request('getRawLog', { params: { attempt: test.participantId, stream: 'test' } });
   expect(await raw.text()).toBe(TEST_LOG);
   agent.vanish();
 });
@@ -147,7 +147,7 @@ machines: {names: [v-roots]}
     ...['F01', 'F02', 'F03'].map((id) => ({ type: 'result' as const, result: sampleResult('p2p-functional', id) })),
     { type: 'finished', failure: null, restored: true, lineCounts: {} },
   );
-  const attempt = await farm.call('getAttempt', { params: { attempt: test.attemptId } });
+  const attempt = await farm.call('getAttempt', { params: { attempt: test.participantId } });
   expect(attempt.results.find(({ suite }) => suite === 'hmm-tests')).toMatchObject({
     status: 'skip',
     verdict: 'skip',

@@ -193,6 +193,7 @@ describe('compare', () => {
     const ofRepeats = 'select t.id from attempt t join job j on j.id = t.job_id where j.round > 1';
     await farm.sql.run(`delete from result where attempt_id in (${ofRepeats})`);
     await farm.sql.run(`delete from measurement where attempt_id in (${ofRepeats})`);
+    await farm.sql.run(`delete from participant where attempt_id in (${ofRepeats})`);
     await farm.sql.run(`delete from attempt where id in (${ofRepeats})`);
     await farm.sql.run('delete from job where round > 1');
   });

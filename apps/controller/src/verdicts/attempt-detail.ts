@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { AttemptDetail, BootNumber, Combination, LogStream, ResultView } from '@peerlab/contracts';
+import type { AttemptDetail, BootNumber, Combination, LogStream, ResultView, StreamView } from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
 import { BOOT } from '../platform/database/boot-number.js';
 import { rawLogBytes } from '../attempts/stream-store.js';
-import { columnsOf, floats, json, nullable, pick, word } from '../platform/database/row-shape.js';
+import { columnsOf, floats, json, nullable, pick, word, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Build } from '../schema/builds.js';
 import { Stream } from '../schema/logs.js';
-import { AttemptKernel, Measurement, Result } from '../schema/results.js';
+import { AttemptFile, AttemptKernel, Measurement, Result } from '../schema/results.js';
 import { Job, Run } from '../schema/runs.js';
 
 const JOB = columnsOf(Job);
@@ -23,19 +23,36 @@ const CONTEXT = {
 
 const RESULT = columnsOf(Result);
 const RESULT_VIEW = {
-  ...pick(RESULT, 'suite', 'test', 'position', 'status', 'verdict', 'reason', 'proof', 'warnings', 'signature', 'log'),
+  ...pick(
+    RESULT,
+    'role',
+    'suite',
+    'test',
+    'position',
+    'status',
+    'verdict',
+    'reason',
+    'proof',
+    'warnings',
+    'signature',
+    'log',
+  ),
   durationMs: RESULT.duration_ms,
 };
-const RESULT_COLUMNS = `suite, test, position, status, verdict, reason, duration_ms as "durationMs", proof, warnings,
-  signature, log`;
+const RESULT_COLUMNS = `x.role, x.suite, x.test, x.position, x.status, x.verdict, x.reason, x.duration_ms as "durationMs",
+  x.proof, x.warnings, x.signature, x.log`;
 
-const SIGHTING = pick(columnsOf(AttemptKernel), 'sighting');
+const SIGHTING = pick(columnsOf(AttemptKernel), 'participant_id', 'sighting');
 const MEASUREMENT = {
-  ...pick(columnsOf(Measurement), 'suite', 'test', 'name', 'unit', 'better', 'params', 'median'),
+  ...pick(columnsOf(Measurement), 'role', 'suite', 'test', 'name', 'unit', 'better', 'params', 'median'),
   samples: floats,
 };
+const FILE = {
+  ...pick(columnsOf(AttemptFile), 'suite', 'name', 'sha256'),
+  sizeBytes: columnsOf(AttemptFile).size_bytes,
+};
 const STREAM = {
-  ...pick(columnsOf(Stream), 'expected', 'bytes', 'removed_at'),
+  ...pick(columnsOf(Stream), 'participant_id', 'expected', 'bytes', 'removed_at'),
   stream: word<LogStream>(),
   lines: columnsOf(Stream).next,
 };
@@ -52,7 +69,7 @@ export class AttemptDetailView {
   }
 
   async read(id: string): Promise<AttemptDetail> {
-    const [summary, context, kernels, results, measurements, streams] = await Promise.all([
+    const [summary, context, kernels, results, measurements, files, streams] = await Promise.all([
       this.#attempts.summary(id),
       this.#sql.one(
         CONTEXT,
@@ -64,28 +81,45 @@ export class AttemptDetailView {
            left join combination c on c.hash = j.combination where t.id = $1`,
         [id],
       ),
-      this.#sql.rows(SIGHTING, 'select sighting from attempt_kernel where attempt_id = $1 order by seq', [id]),
+      this.#sql.rows(
+        SIGHTING,
+        `select k.participant_id, k.sighting from participant p join attempt_kernel k on k.participant_id = p.id
+         where p.attempt_id = $1 order by k.seq`,
+        [id],
+      ),
       this.#sql.rows(
         RESULT_VIEW,
-        `select ${RESULT_COLUMNS} from result where attempt_id = $1 order by position, suite, test`,
+        `select ${RESULT_COLUMNS} from result x where x.attempt_id = $1 order by x.position, x.suite, x.test, x.role`,
         [id],
       ),
       this.#sql.rows(
         MEASUREMENT,
-        `select suite, test, name, unit, better, samples, params, median from measurement
-         where attempt_id = $1 order by seq`,
+        `select role, suite, test, name, unit, better, samples, params, median from measurement
+         where attempt_id = $1 order by role, seq`,
+        [id],
+      ),
+      this.#sql.rows(
+        FILE,
+        `select suite, name, sha256, size_bytes as "sizeBytes" from attempt_file where attempt_id = $1 order by suite, name`,
         [id],
       ),
       this.#sql.rows(
         STREAM,
-        `select stream, next as lines, expected, bytes, removed_at from stream
-         where attempt_id = $1 and stream <> 'events' and (next > 0 or expected > 0) order by stream`,
+        `select s.participant_id, s.stream, s.next as lines, s.expected, s.bytes, s.removed_at
+         from participant p join stream s on s.participant_id = p.id
+         where p.attempt_id = $1 and s.stream <> 'events' and (s.next > 0 or s.expected > 0) order by s.stream`,
         [id],
       ),
     ]);
     if (summary === null || context === null) throw notFound('attempt', id);
+    const participants = summary.participants.map((participant) => ({
+      ...participant,
+      kernels: kernels.flatMap(({ participant_id: owner, sighting }) => (owner === participant.id ? [sighting] : [])),
+      streams: streams.flatMap((row) => (row.participant_id === participant.id ? [streamView(row)] : [])),
+    }));
     return {
       ...summary,
+      participants,
       run: { id: context.run_id, name: context.run_name },
       jobId: context.job_id,
       kind: context.kind,
@@ -93,27 +127,37 @@ export class AttemptDetailView {
       buildId: context.build_id,
       combination: context.combination,
       boot: context.boot,
-      kernels: kernels.map(({ sighting }) => sighting),
+      kernels: participants[0]?.kernels ?? [],
       results,
       measurements,
-      streams: streams.map(({ stream, lines, expected, bytes, removed_at }) => ({
-        stream,
-        lines,
-        expected,
-        bytes: removed_at === null ? rawLogBytes({ lines, bytes }) : 0,
-        removedAt: removed_at?.toISOString() ?? null,
-      })),
+      files,
+      streams: participants[0]?.streams ?? [],
     };
   }
 
-  /** One result of an attempt; 404 when the attempt has none of that name. */
-  async result(attemptId: string, suite: string, test: string): Promise<ResultView> {
+  /** One result of an attempt, of its first participant that has it; 404 when the attempt has none of that name. */
+  async result(
+    attemptId: string,
+    { suite, test, role }: { suite: string; test: string; role?: string | undefined },
+  ): Promise<ResultView> {
     const found = await this.#sql.one(
       RESULT_VIEW,
-      `select ${RESULT_COLUMNS} from result where attempt_id = $1 and suite = $2 and test = $3`,
-      [attemptId, suite, test],
+      `select ${RESULT_COLUMNS} from result x join participant p on p.attempt_id = x.attempt_id and p.role = x.role
+       where x.attempt_id = $1 and x.suite = $2 and x.test = $3 and ($4::text is null or x.role = $4)
+       order by p.position limit 1`,
+      [attemptId, suite, test, role ?? null],
     );
     if (found === null) throw notFound('result', `${suite}/${test}`);
     return found;
   }
+}
+
+function streamView({ stream, lines, expected, bytes, removed_at }: RowOf<typeof STREAM>): StreamView {
+  return {
+    stream,
+    lines,
+    expected,
+    bytes: removed_at === null ? rawLogBytes({ lines, bytes }) : 0,
+    removedAt: removed_at?.toISOString() ?? null,
+  };
 }

@@ -18,6 +18,6 @@ export class AttemptController {
 
   @Serve('getResult')
   getResult(@Input() { params, query }: InputOf<'getResult'>): Promise<ResultView> {
-    return this.#attempts.result(params.attempt, query.suite, query.test);
+    return this.#attempts.result(params.attempt, query);
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { VERDICT_TABLE } from '@peerlab/contracts';
+import { SOLE_ROLE, VERDICT_TABLE, worstVerdict, type Verdict } from '@peerlab/contracts';
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Result } from '../schema/results.js';
 
@@ -36,6 +36,7 @@ const REASON_LENGTH = 300;
 export const PACKED_RESULT = pick(
   columnsOf(Result),
   'attempt_id',
+  'role',
   'suite',
   'test',
   'position',
@@ -44,7 +45,10 @@ export const PACKED_RESULT = pick(
   'stored_at',
 );
 
-/** Packs results that come sorted by attempt, suite and place. Pure. */
+/**
+ * Packs results that come sorted by attempt, suite and place. Where several participants report one test, the worst
+ * verdict stands. Pure.
+ */
 export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): PackedRow[] {
   const groups: RowOf<typeof PACKED_RESULT>[][] = [];
   for (const result of results) {
@@ -52,12 +56,15 @@ export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): Pa
     if (last?.attempt_id === result.attempt_id && last.suite === result.suite) groups.at(-1)?.push(result);
     else groups.push([result]);
   }
-  return groups.map((group) => {
+  return groups.map((all) => {
+    const group = worstOfRoles(all);
     const [{ attempt_id: attemptId, suite } = { attempt_id: '', suite: '' }] = group;
     const tests = group.map(({ test }) => test);
     const positions = group.map(({ position }) => position);
-    const reasons = group.flatMap(({ verdict, reason }, place) =>
-      reason === null || !VERDICT_TABLE[verdict].wrong ? [] : [[place, reason.slice(0, REASON_LENGTH)] as const],
+    const reasons = group.flatMap(({ role, verdict, reason }, place) =>
+      reason === null || !VERDICT_TABLE[verdict].wrong
+        ? []
+        : [[place, withRole(role, reason).slice(0, REASON_LENGTH)] as const],
     );
     return {
       attemptId,
@@ -69,10 +76,25 @@ export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): Pa
       positions,
       verdicts: group.map(({ verdict }) => VERDICT_TABLE[verdict].letter).join(''),
       reasons: Object.fromEntries(reasons),
-      newest: new Date(Math.max(...group.map(({ stored_at }) => stored_at.getTime()))),
+      newest: new Date(Math.max(...all.map(({ stored_at }) => stored_at.getTime()))),
     };
   });
 }
+
+/** One result for each test, at the first place that it has. Pure. */
+export function worstOfRoles<T extends { test: string; verdict: Verdict }>(results: readonly T[]): T[] {
+  const byTest = new Map<string, T>();
+  for (const result of results) {
+    const known = byTest.get(result.test);
+    if (known === undefined || worstVerdict([known.verdict, result.verdict]) !== known.verdict) {
+      byTest.set(result.test, result);
+    }
+  }
+  return [...byTest.values()];
+}
+
+/** The reason of a participant's result; its role is named where there are several. */
+export const withRole = (role: string, reason: string): string => (role === SOLE_ROLE ? reason : `${role}: ${reason}`);
 
 /** Lines of each attempt, in the order in which they come. Pure. */
 export function linesByAttempt<T extends { attemptId: string }>(lines: readonly T[]): Map<string, T[]> {

@@ -99,6 +99,7 @@ describe('the results of an ended attempt', () => {
   const attempt = () => evidence.attempt(1, 'dma-alias', 'BUS_ADDR');
   const context = () => ({
     attemptId: attempt(),
+    role: 'main',
     pathKind: 'BUS_ADDR' as const,
     suites: [{ name: 'p2p-functional', tests: STORY_TESTS }],
     wanted: ['p2p-functional'],
@@ -122,7 +123,7 @@ describe('the results of an ended attempt', () => {
   it('are queued when it ends, so that a controller that dies then loses nothing', async () => {
     await farm.sql.transaction(async (tx) => {
       await lockAttempt(tx);
-      await store().settle(tx, context(), null);
+      await store().settle(tx, context(), null, null);
     });
     expect(await farm.server.app.get(VerdictRows).queued('00000000-0000-0000-0000-000000000000')).toEqual([attempt()]);
   });

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import {
   judge,
+  REASON_MAX,
+  SOLE_ROLE,
   verdictOfFailure,
   worstVerdict,
+  type LeftFile,
   type Metric,
   type PathKind,
   type TestResult,
@@ -12,7 +15,7 @@ import type { StoredFailure } from '../schema/attempts.js';
 import { PlannedTest, Result } from '../schema/results.js';
 import { columnsOf, pick } from '../platform/database/row-shape.js';
 import { jsonb, storable } from '../platform/database/storable.js';
-import type { SuiteOutline } from '../attempts/attempt-store.js';
+import type { SuiteOutline } from '../attempts/participant-store.js';
 import type { Queries } from '../platform/database/sql.js';
 import { boundedSample, quartiles } from './statistics.js';
 import { removePacked, requestPacking } from './packed-store.js';
@@ -21,9 +24,14 @@ import { expectedTests, suitePosition, verdictOfUnreached, WHOLE_SUITE, type Exp
 const PLANNED = pick(columnsOf(PlannedTest), 'suite', 'test', 'position');
 const SEEN = pick(columnsOf(Result), 'suite', 'test', 'verdict');
 
-/** What the results of a test attempt are judged by. */
+/** Files of one attempt: those of some suites. */
+const ATTEMPT_FILES_MAX = 1000;
+
+/** What the results of a participant are judged by. */
 export interface TestContext {
   attemptId: string;
+  /** Of the participant that reports them. */
+  role: string;
   pathKind: PathKind;
   /** Suites of the bundle, in order. */
   suites: readonly SuiteOutline[];
@@ -31,17 +39,17 @@ export interface TestContext {
   wanted: readonly string[];
 }
 
-/** Writes what an attempt reports. Every method runs in the transaction that counts the event. */
+/** Writes what a participant reports. Every method runs in the transaction that counts the event. */
 @Injectable()
 export class ResultStore {
   async putPlan(tx: Queries, context: TestContext, suite: string, tests: readonly string[]): Promise<void> {
     const first = suitePosition(context.suites, suite, '');
     await tx.run(
-      `insert into planned_test (attempt_id, suite, test, position)
-       select $1::uuid, $2::text, test, $4::int + (row_number() over (order by place))::int - 1
+      `insert into planned_test (attempt_id, role, suite, test, position)
+       select $1::uuid, $5::text, $2::text, test, $4::int + (row_number() over (order by place))::int - 1
        from unnest($3::text[]) with ordinality as t(test, place)
-       on conflict (attempt_id, suite, test) do nothing`,
-      [context.attemptId, storable(suite), storable([...tests]), first],
+       on conflict (attempt_id, role, suite, test) do nothing`,
+      [context.attemptId, storable(suite), storable([...tests]), first, context.role],
     );
   }
 
@@ -71,7 +79,7 @@ export class ResultStore {
 
   async putMeasurement(
     tx: Queries,
-    attemptId: string,
+    { attemptId, role }: TestContext,
     seq: number,
     measurement: { suite: string; test: string; metric: Metric },
   ): Promise<void> {
@@ -79,10 +87,11 @@ export class ResultStore {
     const samples = metric.samples.map(boundedSample);
     const { lowerQuartile, median, upperQuartile } = quartiles(samples);
     await tx.run(
-      `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile,
-                                median, upper_quartile) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      `insert into measurement (attempt_id, role, seq, suite, test, name, unit, better, samples, params, lower_quartile,
+                                median, upper_quartile) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         attemptId,
+        role,
         seq,
         storable(suite),
         storable(test),
@@ -98,23 +107,49 @@ export class ResultStore {
     );
   }
 
+  /** Notes a file that a suite left and that the agent has uploaded; a file that is not stored is not noted. */
+  async putFile(tx: Queries, attemptId: string, { suite, name, sha256, sizeBytes }: LeftFile): Promise<void> {
+    await tx.run(
+      `insert into attempt_file (attempt_id, suite, name, sha256, size_bytes)
+       select $1::uuid, $2::text, $3::text, a.sha256, a.size_bytes from artifact a
+       where a.sha256 = $4 and a.removed_at is null and a.size_bytes = $5::bigint
+         and (select count(*) from attempt_file where attempt_id = $1::uuid) < $6::int
+       on conflict (attempt_id, suite, name) do update set sha256 = excluded.sha256, size_bytes = excluded.size_bytes`,
+      [attemptId, storable(suite), storable(name), sha256, sizeBytes, ATTEMPT_FILES_MAX],
+    );
+  }
+
   /** Removes all results of attempts. */
   async remove(tx: Queries, attemptIds: readonly string[]): Promise<void> {
     await removePacked(tx, attemptIds);
     await tx.run('delete from planned_test where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from result where attempt_id = any($1)', [attemptIds]);
     await tx.run('delete from measurement where attempt_id = any($1)', [attemptIds]);
+    await tx.run('delete from attempt_file where attempt_id = any($1)', [attemptIds]);
   }
 
-  /** Ends the results of an attempt: every expected test without one gets its row. Returns the attempt's verdict. */
-  async settle(tx: Queries, context: TestContext, failure: StoredFailure | null): Promise<Verdict> {
-    const { attemptId } = context;
+  /**
+   * Ends the results of a participant: every expected test without one gets its row. Returns their verdict.
+   * @param failure of the attempt
+   * @param failedPeer the same where another participant failed: what failed here since is no finding
+   */
+  async settle(
+    tx: Queries,
+    context: TestContext,
+    failure: StoredFailure | null,
+    failedPeer: StoredFailure | null,
+  ): Promise<Verdict> {
+    const { attemptId, role } = context;
+    if (failedPeer !== null) await blamePeer(tx, context, failedPeer);
     const planned = await tx.rows(
       PLANNED,
-      'select suite, test, position from planned_test where attempt_id = $1 order by position',
-      [attemptId],
+      'select suite, test, position from planned_test where attempt_id = $1 and role = $2 order by position',
+      [attemptId, role],
     );
-    const seen = await tx.rows(SEEN, 'select suite, test, verdict from result where attempt_id = $1', [attemptId]);
+    const seen = await tx.rows(SEEN, 'select suite, test, verdict from result where attempt_id = $1 and role = $2', [
+      attemptId,
+      role,
+    ]);
     const have = new Set(seen.map(({ suite, test }) => `${suite}\n${test}`));
     const suitesSeen = new Set(seen.map(({ suite }) => suite));
     const { verdict, reason } = verdictOfUnreached(failure);
@@ -126,7 +161,7 @@ export class ResultStore {
     for (const test of missing) {
       const lacking = whySuiteLacks(context, test.suite);
       const judged = lacking === null ? { verdict, reason } : { verdict: 'skip' as const, reason: lacking };
-      await putUnreached(tx, attemptId, test, judged);
+      await putUnreached(tx, context, test, judged);
       verdicts.push(judged.verdict);
     }
     await requestPacking(tx, attemptId);
@@ -145,11 +180,13 @@ async function putJudged(
 ): Promise<void> {
   const first = suitePosition(context.suites, result.suite, result.test);
   await tx.run(
-    `insert into result (attempt_id, suite, test, position, status, verdict, reason, duration_ms, proof, warnings,
+    `insert into result (attempt_id, role, suite, test, position, status, verdict, reason, duration_ms, proof, warnings,
                          signature, log)
-     values ($1, $2, $3, coalesce((select position from planned_test where attempt_id = $1 and suite = $2 and test = $3),
-       $4::int + (select count(*) from result where attempt_id = $1 and suite = $2)::int), $5, $6, $7, $8, $9, $10, $11, $12)
-     on conflict (attempt_id, suite, test) do update set status = excluded.status, verdict = ${staying},
+     values ($1, $13, $2, $3,
+       coalesce((select position from planned_test where attempt_id = $1 and role = $13 and suite = $2 and test = $3),
+         $4::int + (select count(*) from result where attempt_id = $1 and role = $13 and suite = $2)::int),
+       $5, $6, $7, $8, $9, $10, $11, $12)
+     on conflict (attempt_id, role, suite, test) do update set status = excluded.status, verdict = ${staying},
        reason = excluded.reason, duration_ms = excluded.duration_ms, proof = excluded.proof,
        warnings = excluded.warnings, signature = excluded.signature, log = excluded.log,
        stored_at = clock_timestamp()`,
@@ -165,8 +202,26 @@ async function putJudged(
       jsonb(result.proof),
       storable(result.warnings),
       storable(result.signature),
-      jsonb(result.log),
+      jsonb(evidenceOf(result, context.role)),
+      context.role,
     ],
+  );
+}
+
+/** Says in whose log the lines are, where that is not the only one. */
+function evidenceOf({ log }: TestResult, role: string): Result['log'] {
+  return log === null || role === SOLE_ROLE ? log : { ...log, role };
+}
+
+/**
+ * A test that failed on one side while another side crashed or was lost says nothing about the kernel of its own side.
+ * When the other side was lost is known too late and too roughly to tell which tests failed before: none of them counts.
+ */
+async function blamePeer(tx: Queries, { attemptId, role }: TestContext, peer: StoredFailure): Promise<void> {
+  await tx.run(
+    `update result set verdict = 'infra', reason = left($3 || coalesce('; this side said: ' || reason, ''), $4)
+     where attempt_id = $1 and role = $2 and verdict = 'fail'`,
+    [attemptId, role, storable(`participant ${peer.role ?? ''} failed: ${peer.message}`), REASON_MAX],
   );
 }
 
@@ -178,13 +233,13 @@ function whySuiteLacks(context: TestContext, suite: string): string | null {
 
 async function putUnreached(
   tx: Queries,
-  attemptId: string,
+  { attemptId, role }: TestContext,
   { suite, test, position }: ExpectedTest,
   { verdict, reason }: { verdict: Verdict; reason: string },
 ): Promise<void> {
   await tx.run(
-    `insert into result (attempt_id, suite, test, position, status, verdict, reason, warnings)
-     values ($1, $2, $3, $4, $5, $6, $7, '{}') on conflict do nothing`,
-    [attemptId, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
+    `insert into result (attempt_id, role, suite, test, position, status, verdict, reason, warnings)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, '{}') on conflict do nothing`,
+    [attemptId, role, suite, test, position, verdict === 'skip' ? 'skip' : 'not-reached', verdict, storable(reason)],
   );
 }

@@ -1,5 +1,5 @@
 import { FAILURE_POLICY, FARM_SUITE, suiteOfVariant, verdictOfFailure, type Verdict } from '@peerlab/contracts';
-import type { SuiteOutline } from '../attempts/attempt-store.js';
+import type { SuiteOutline } from '../attempts/participant-store.js';
 import type { StoredFailure } from '../schema/attempts.js';
 
 /** Stands for a whole suite whose tests are not known. */

@@ -134,8 +134,8 @@ async function packedResults(sql: Queries, attemptIds: readonly string[]): Promi
   return packResults(
     await sql.rows(
       PACKED_RESULT,
-      `select attempt_id, suite, test, position, verdict, reason, stored_at from result
-       where attempt_id = any($1) order by attempt_id, suite, position, test`,
+      `select attempt_id, role, suite, test, position, verdict, reason, stored_at from result
+       where attempt_id = any($1) order by attempt_id, suite, position, test, role`,
       [attemptIds],
     ),
   );

@@ -6,7 +6,7 @@ import { VerdictRows } from './verdict-rows.js';
 import { AttemptDetailView } from './attempt-detail.js';
 import { PackingScheduler } from './packing.scheduler.js';
 
-/** Owns result, planned_test, measurement, attempt_verdicts, test_plan, unpacked_attempt. */
+/** Owns result, planned_test, measurement, attempt_file, attempt_verdicts, test_plan, unpacked_attempt. */
 @Module({
   imports: [AttemptsModule],
   controllers: [AttemptController],

@@ -1,4 +1,4 @@
-import { ApiError, HttpClient, type FileRoute, type JsonRoute } from '@peerlab/client';
+import { ApiError, HttpClient, type JsonRoute } from '@peerlab/client';
 import type { AnswerOf, CallOf } from '@peerlab/contracts';
 import { askForToken, getToken } from './token.js';
 
@@ -11,11 +11,6 @@ const client = new HttpClient({ url: '', token: getToken });
  */
 export function call<N extends JsonRoute>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
   return withToken(() => client.call(name, given, { signal }));
-}
-
-/** The content of a file of the API. Asks for a token and fails as `call` does. */
-export function fetchFile<N extends FileRoute>(name: N, given: CallOf<N>): Promise<Blob> {
-  return withToken(() => client.blob(name, given));
 }
 
 /** Whether the controller and its database answer. Never rejects. */

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
-import { bootText, foldCell, pairText, placeNames, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
+import { bootText, foldCell, pairText, placeNames, twinsText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { evidenceSearch } from '../runs/evidence.js';
@@ -41,6 +41,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
   });
   const cell = query.data;
   const places = placeNames(grid.columns);
+  const twins = twinsText(grid.columns, what?.verdicts ?? '', column);
   const alike = alikeCells(grid, { row, column }).size;
   if (at === undefined || what === undefined) return null;
   return (
@@ -68,6 +69,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
           <strong>{bootText(at.boot)}</strong>.
         </p>
       )}
+      {twins !== null && <p className="notice notice-warn">{twins}</p>}
       {at.busy !== null && (
         <p>
           A later job of this column is {at.busy.state}:{' '}

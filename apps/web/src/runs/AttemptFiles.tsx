@@ -22,6 +22,7 @@ export function AttemptFiles({
   return (
     <>
       <LogFiles attempt={attempt} streams={streams} />
+      {attempt.files.length > 0 && <LeftFiles attempt={attempt} />}
       <QuerySection query={query} what="the files of the kernel">
         {(build) =>
           build.manifest === null ? (
@@ -35,6 +36,39 @@ export function AttemptFiles({
         }
       </QuerySection>
     </>
+  );
+}
+
+/** What the suites left in their $PEERLAB_ARTIFACTS. */
+function LeftFiles({ attempt }: { attempt: AttemptDetail }): ReactNode {
+  return (
+    <section aria-labelledby="left-files-head">
+      <h2 id="left-files-head">Files of suites</h2>
+      <ListTable
+        className="file-list"
+        rows={attempt.files}
+        keyOf={({ suite, name }) => `${suite}/${name}`}
+        empty={null}
+        columns={[
+          {
+            name: 'File',
+            className: 'strong',
+            render: ({ suite, name }) => (
+              <Download
+                className="file-link"
+                route="getAttemptFile"
+                call={{ params: { attempt: attempt.id }, query: { suite, name } }}
+                fileName={name}
+              >
+                <code>{name}</code>
+              </Download>
+            ),
+          },
+          { name: 'Suite', render: ({ suite }) => suite },
+          { name: 'Size', className: 'number', render: ({ sizeBytes }) => bytesText(sizeBytes) },
+        ]}
+      />
+    </section>
   );
 }
 

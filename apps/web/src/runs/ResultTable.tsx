@@ -182,7 +182,10 @@ function ProofLine({ proof, kind, isBounced }: { proof: Proof; kind: PathKind | 
     <>
       <span>{proofText(proof, kind)}</span>
       {counted.length > 0 && <div className="muted proof-counts">{counted.join(' · ')}</div>}
-      {isBounced && <EvidenceList proof={proof} kind={kind} only={['contradicts', 'missing']} />}
+      {/* Data that took another way has been said in one line above. */}
+      {isBounced && proof.taken === kind && (
+        <EvidenceList proof={proof} kind={kind} only={['contradicts', 'missing']} />
+      )}
     </>
   );
 }

@@ -8,6 +8,7 @@ const result = (
   durationMs: number | null,
   reason: string | null = null,
 ): ResultView => ({
+  role: 'main',
   suite: 's',
   test,
   position: Number(test.slice(1)),

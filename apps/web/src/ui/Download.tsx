@@ -1,12 +1,13 @@
 import type { FileRoute } from '@peerlab/client';
 import { requestOf, ROUTES, type CallOf } from '@peerlab/contracts';
 import { useState, type MouseEvent, type ReactNode } from 'react';
-import { fetchFile } from '../api/client.js';
+import { call as send } from '../api/client.js';
 import { getToken } from '../api/token.js';
 
 /**
  * A link to a file of the API. The browser would follow it without the token, which a farm may require: when there is a
- * token, or the route always needs one, the page fetches the file itself and passes it to the browser to save.
+ * token, or the route always needs one, the page gets a ticket for this download first. The browser saves what comes by
+ * itself, so that a file of any size fits.
  */
 export function Download<N extends FileRoute>({
   route,
@@ -26,8 +27,9 @@ export function Download<N extends FileRoute>({
     if (getToken() === null && ROUTES[route].access === 'read') return;
     event.preventDefault();
     setProblem(null);
-    fetchFile(route, call).then(
-      (content) => saveAs(content, fileName),
+    const { path } = requestOf(route, call);
+    send('createTicket', { body: { path } }).then(
+      ({ ticket }) => save(`${path}${path.includes('?') ? '&' : '?'}ticket=${ticket}`, fileName),
       (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
     );
   };
@@ -41,12 +43,9 @@ export function Download<N extends FileRoute>({
   );
 }
 
-function saveAs(content: Blob, fileName: string): void {
-  const url = URL.createObjectURL(content);
+function save(url: string, fileName: string): void {
   const link = document.createElement('a');
   link.href = url;
   link.download = fileName;
   link.click();
-  // By then the browser has begun to read the file.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

@@ -92,6 +92,7 @@ export async function seedLargeFarm(client: Client, size: LargeFarm, say: (text:
     'build',
     'job',
     'attempt',
+    'participant',
     'stream',
     'result',
     'measurement',
@@ -187,11 +188,15 @@ async function seedRuns(client: Client, size: LargeFarm): Promise<void> {
     [attempts, jobsPerRun, combinationKeys, machines, combinations, runs],
   );
   await client.query(
-    `insert into attempt (id, job_id, number, state, agent, machine, fence, nonce, restored, started_at, ended_at)
-     select seed_id('attempt ' || n), seed_id('job ' || n), 1, 'ended', 'lab', j.machine, nextval('lease_fence'),
-       repeat('0', 32), true, j.ended_at - interval '10 minutes', j.ended_at
+    `insert into attempt (id, job_id, number, state, started_at, ended_at)
+     select seed_id('attempt ' || n), seed_id('job ' || n), 1, 'ended', j.ended_at - interval '10 minutes', j.ended_at
      from generate_series(0, $1::int - 1) as n join job j on j.id = seed_id('job ' || n)`,
     [attempts],
+  );
+  await client.query(
+    `insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce, restored, started_at, ended_at)
+     select t.id, t.id, 'main', 0, 'ended', 'lab', j.machine, nextval('lease_fence'), repeat('0', 32), true, t.started_at,
+       t.ended_at from attempt t join job j on j.id = t.job_id`,
   );
   await client.query(
     `insert into measurement (attempt_id, seq, suite, test, name, unit, better, samples, params, lower_quartile, median,
@@ -220,15 +225,14 @@ async function seedResults(client: Client, { tests }: LargeFarm, from: number, t
 
 async function seedLog(client: Client, attemptId: string, lines: number): Promise<void> {
   await client.query(
-    `insert into log_line (attempt_id, stream, seq, at, text)
+    `insert into log_line (participant_id, stream, seq, at, text)
      select $1::uuid, 'test', s, 1763800000000 + s, format('[%s] p2pvram 0000:03:00.0: fault %s at 0x%s migrated 16 pages, alias yes',
        lpad((s / 1000.0)::numeric(12, 6)::text, 12), s, lpad(to_hex(s * 4096), 12, '0'))
      from generate_series(0, $2::bigint - 1) as s`,
     [attemptId, lines],
   );
-  await client.query(`insert into stream (attempt_id, stream, next, expected, bytes) values ($1, 'test', $2, $2, $3)`, [
-    attemptId,
-    lines,
-    lines * 220,
-  ]);
+  await client.query(
+    `insert into stream (participant_id, stream, next, expected, bytes) values ($1, 'test', $2, $2, $3)`,
+    [attemptId, lines, lines * 220],
+  );
 }

@@ -3,6 +3,7 @@ import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
 import { JobFailure } from '../failure.js';
+import { LeftFiles } from '../left-files.js';
 import { isOwn, prepareOwnSuite, readResultsFile } from '../own-suite.js';
 import { killSuite } from '../suite-command.js';
 import { METRICS_PER_ATTEMPT, Quota } from '../suite-limits.js';
@@ -22,7 +23,11 @@ export async function test(context: AttemptContext): Promise<string> {
   await loadModules(context);
   let interruptions = 0;
   const metrics = new Quota(METRICS_PER_ATTEMPT);
-  for (const suite of context.work.suites) interruptions += await runSuite(context, suite, metrics);
+  const leftFiles = new LeftFiles();
+  for (const suite of context.work.suites) {
+    interruptions += await runSuite(context, suite, metrics);
+    if (isOwn(suite) && context.connection.session !== null) await leftFiles.collect(context, suite);
+  }
   return interruptions === 0
     ? `${context.work.suites.length} suites ran`
     : `${context.work.suites.length} suites ran, ${interruptions} times interrupted by a crash or a hang`;

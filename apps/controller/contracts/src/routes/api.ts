@@ -18,12 +18,15 @@ import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
+import { Role } from '../schema/participants.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
+import { NewTicket, Ticket } from '../schema/tickets.js';
 import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
+import { FileName } from '../schema/suite.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import type { Route } from './route.js';
@@ -45,6 +48,8 @@ export type Submission = z.infer<typeof Submission>;
 
 export const LogQuery = z.object({
   stream: LogStream,
+  /** Whose log, by its role; absent = that of the attempt's first participant. */
+  role: Role.optional(),
   from: z.coerce.number().pipe(Sequence).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1000),
 });
@@ -188,7 +193,7 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/result',
     access: 'read',
     params: AttemptParams,
-    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500) }),
+    query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
     response: ResultView,
   },
   ...FAILURE_ROUTES,
@@ -207,6 +212,7 @@ export const ROUTES = {
     access: 'read',
     isHeavy: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    query: LogQuery.pick({ role: true }),
     response: StageLines,
   },
   getRawLog: {
@@ -214,7 +220,18 @@ export const ROUTES = {
     path: '/api/v1/attempts/:attempt/log/:stream',
     access: 'read',
     isHeavy: true,
+    takesTicket: true,
     params: AttemptParams.extend({ stream: z.enum(LOG_STREAMS) }),
+    query: LogQuery.pick({ role: true }),
+  },
+  /** A file that a suite of the attempt left, as a download. 410 when retention removed it. */
+  getAttemptFile: {
+    method: 'GET',
+    path: '/api/v1/attempts/:attempt/file',
+    access: 'read',
+    isHeavy: true,
+    params: AttemptParams,
+    query: z.object({ suite: SuiteName, name: FileName }),
   },
   getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
   /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
@@ -325,6 +342,7 @@ export const ROUTES = {
     path: '/api/v1/builds/:build/series.mbox',
     access: 'read',
     isHeavy: true,
+    takesTicket: true,
     params: BuildParams,
   },
   /**
@@ -336,6 +354,7 @@ export const ROUTES = {
     path: '/api/v1/builds/:build/file',
     access: 'agent',
     isHeavy: true,
+    takesTicket: true,
     params: BuildParams,
     query: z.object({ path: z.string().min(1).max(BUNDLE_PATH_MAX) }),
   },
@@ -388,6 +407,14 @@ export const ROUTES = {
     access: 'signature',
     params: z.object({ hook: Name }),
     response: HookAnswer,
+  },
+  /** A ticket for one download of a file (getRawLog, getSeries, getBuildFile). */
+  createTicket: {
+    method: 'POST',
+    path: '/api/v1/tickets',
+    access: 'user',
+    body: NewTicket,
+    response: Ticket,
   },
   listTokens: { method: 'GET', path: '/api/v1/tokens', access: 'user', response: z.array(TokenView) },
   createToken: { method: 'POST', path: '/api/v1/tokens', access: 'user', body: NewToken, response: CreatedToken },

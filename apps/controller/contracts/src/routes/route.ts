@@ -9,6 +9,8 @@ export interface Route {
   access: Access;
   /** It may keep the controller and the database busy: each caller gets a share of their time. */
   isHeavy?: true;
+  /** A ticket in the query is as good as the user token that it was made with (createTicket). */
+  takesTicket?: true;
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;

@@ -12,6 +12,7 @@ export const FailureClass = z.enum([
   'agent-bug',
   'controller-bug',
   'canceled',
+  'peer',
 ]);
 export type FailureClass = z.infer<typeof FailureClass>;
 
@@ -96,6 +97,13 @@ export const FAILURE_POLICY: Record<FailureClass, FailurePolicy> = {
     finding: false,
     tone: 'quiet',
     help: 'Canceled on request; the machine was restored.',
+  },
+  peer: {
+    owner: 'lab',
+    retries: 0,
+    finding: false,
+    tone: 'quiet',
+    help: 'Another participant of the attempt failed, and this one was stopped; read the failure of that one.',
   },
 };
 

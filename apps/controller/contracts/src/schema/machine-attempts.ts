@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FailureClass } from './failure.js';
 import { Name } from './ids.js';
+import { Role } from './participants.js';
 import { AttemptState } from './states.js';
 import { Verdict } from './verdict.js';
 
@@ -8,6 +9,9 @@ import { Verdict } from './verdict.js';
 export const MachineAttempt = z.object({
   id: z.uuid(),
   number: z.number().int().positive(),
+  /** What the machine did in it. */
+  role: Role,
+  /** Of the machine's part in it. */
   state: AttemptState,
   run: z.object({ id: z.uuid(), name: z.string() }),
   build: Name,

@@ -2,13 +2,21 @@ import { z } from 'zod';
 import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
+import { Role } from './participants.js';
 import { Proof } from './proof.js';
 import { ResultStatus, Verdict } from './verdict.js';
 
-/** Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. */
-export const EvidenceLines = z.object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence }).nullable();
+/**
+ * Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. `role` says
+ * in whose log, where an attempt has several participants.
+ */
+export const EvidenceLines = z
+  .object({ stream: LogStream, fromSeq: Sequence, toSeq: Sequence, role: Role.optional() })
+  .nullable();
 
 export const ResultView = z.object({
+  /** Of the participant that reported it. */
+  role: Role,
   suite: SuiteName,
   test: z.string(),
   position: z.number().int(),
@@ -23,5 +31,5 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
-export const MeasurementView = Metric.extend({ suite: SuiteName, test: z.string(), median: z.number() });
+export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -7,7 +7,6 @@ export type Stage = z.infer<typeof Stage>;
 
 /** Steps of a build attempt. */
 export const BUILD_STAGES = ['fetch', 'build', 'upload'] as const;
-export const BuildStage = z.enum(BUILD_STAGES);
 export const AnyStage = z.enum([...STAGES, ...BUILD_STAGES]);
 export type AnyStage = z.infer<typeof AnyStage>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Labels, Name, Sha256, SUITE_NAME_MAX } from './ids.js';
+import { Labels, Name, Sha256, SUITE_NAME_MAX, SuiteName } from './ids.js';
 
 /** Longest description of a suite or a configuration, in characters. */
 export const ABOUT_MAX = 200;
@@ -27,6 +27,7 @@ export const Dialect = z.enum([
   'nccl-tests',
   'nvbandwidth',
   'gdrcopy',
+  'perftest',
 ]);
 export type Dialect = z.infer<typeof Dialect>;
 
@@ -38,7 +39,7 @@ const Word = z
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, PLAIN);
 
 /** A file in the folder of the suite; no path. */
-const FileName = z
+export const FileName = z
   .string()
   .regex(
     /^[a-zA-Z0-9][a-zA-Z0-9._+-]{0,99}$/,
@@ -207,6 +208,21 @@ export const suiteOfVariant = (name: string): string => name.split('[', 1)[0] ??
 /** Debian packages of a suite. */
 export const packagesOf = ({ package: given }: Pick<SuiteDefinition, 'package'>): string[] =>
   given === undefined ? [] : typeof given === 'string' ? [given] : given;
+
+/** Files that a suite may leave in $PEERLAB_ARTIFACTS: what is beyond these is counted, and left where it is. */
+export const LEFT_FILES_MAX = 32;
+export const LEFT_FILE_MAX_BYTES = 16 * 1024 * 1024;
+/** All files that the suites of one attempt leave, in bytes. */
+export const LEFT_FILES_MAX_BYTES = 64 * 1024 * 1024;
+
+/** A file that a suite left. */
+export const LeftFile = z.object({
+  suite: SuiteName,
+  name: FileName,
+  sha256: Sha256,
+  sizeBytes: z.number().int().nonnegative().max(LEFT_FILE_MAX_BYTES),
+});
+export type LeftFile = z.infer<typeof LeftFile>;
 
 /** How the agent runs a suite that is no program of the bundle. */
 export const OwnSuite = z.object({

@@ -8,17 +8,18 @@ import { Inventory } from '../schema/inventory.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
-import { OwnSuite } from '../schema/suite.js';
+import { LeftFile, OwnSuite } from '../schema/suite.js';
 import { AnyStage, StageStatus } from '../schema/states.js';
 import { ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
-export const AGENT_PROTOCOL = 3;
+export const AGENT_PROTOCOL = 4;
 /** What the controller speaks: this version and those before, so that controllers are updated first and agents later. */
-export const AGENT_PROTOCOLS: readonly number[] = [1, 2, AGENT_PROTOCOL];
+export const AGENT_PROTOCOLS: readonly number[] = [2, 3, AGENT_PROTOCOL];
 export const AGENT_PATH = '/api/v1/agent';
 
 /** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
@@ -62,12 +63,13 @@ export const PLAN_MAX = 5000;
 /** Suite name of the farm's own results: `boot` (did the candidate come up) and `restore`. */
 export const FARM_SUITE = 'farm';
 
-/** What happened in an attempt, in order. A sequence of its own, spooled and acknowledged like log lines. */
+/** What happened to a participant of an attempt, in order. A sequence of its own, spooled and acknowledged like log lines. */
 export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stage'), stage: AnyStage, status: StageStatus, detail: Text.nullable() }),
   z.object({ type: z.literal('kernel'), sighting: KernelSighting }),
   z.object({ type: z.literal('plan'), suite: SuiteName, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
+  z.object({ type: z.literal('file'), file: LeftFile }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
   z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
   z.object({
@@ -114,7 +116,7 @@ export type SpoolStream = z.infer<typeof SpoolStream>;
 export const WorkSuite = SuiteEntry.extend({ name: SuiteName, own: OwnSuite.optional() });
 export type WorkSuite = z.infer<typeof WorkSuite>;
 
-/** What to do in an attempt. */
+/** What a participant does in its attempt. */
 export const Work = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('build'),
@@ -123,7 +125,7 @@ export const Work = z.discriminatedUnion('kind', [
     config: Name,
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
-     * gets it; without it nothing is kept. Version 1 gets none.
+     * gets it; without it nothing is kept.
      */
     cacheDomain: z
       .string()
@@ -142,38 +144,45 @@ export const Work = z.discriminatedUnion('kind', [
     path: PeerPath,
     /** The machine's other providers: some tests need two. Older controllers do not say. */
     otherProviders: z.array(PeerPath.shape.provider.shape.address).max(PATH_ENDS_MAX).optional(),
-    /** Random per attempt; must appear in /proc/cmdline as peerlab.nonce=… */
+    /** Random per participant; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,
   }),
 ]);
 export type Work = z.infer<typeof Work>;
 
+/** Another participant of the same attempt. */
+export const Peer = z.object({ role: Role, machine: Name });
+export type Peer = z.infer<typeof Peer>;
+
 export const Assignment = z.object({
+  participantId: z.uuid(),
   attemptId: z.uuid(),
   runId: z.uuid(),
+  role: Role,
+  /** The other participants, in the order of their roles. */
+  peers: z.array(Peer).max(ROLES_MAX),
   fence: Fence,
   work: Work,
-  /** A fence that the machine showed although no attempt ever had it: the agent may replace it. Version 1 gets none. */
+  /** A fence that the machine showed although no attempt ever had it: the agent may replace it. */
   forgedFence: Fence.optional(),
 });
 export type Assignment = z.infer<typeof Assignment>;
 
 /**
- * An attempt as its agent holds it. `nextSeq` = number of entries produced so far, by stream.
+ * A participant as its agent holds it. `nextSeq` = number of entries produced so far, by stream.
  * `stopping` = it is being brought to its end and its machine restored; `finished` = only its evidence
  * is left to deliver.
  */
-export const HeldAttempt = z.object({
-  attemptId: z.uuid(),
+export const HeldParticipant = z.object({
+  participantId: z.uuid(),
   fence: Fence,
   machine: Name.nullable(),
   stage: AnyStage.nullable(),
-  /** Version 1 does not say. */
   state: z.enum(['running', 'stopping', 'finished']).optional(),
   nextSeq: z.partialRecord(SpoolStream, Sequence),
 });
-export type HeldAttempt = z.infer<typeof HeldAttempt>;
+export type HeldParticipant = z.infer<typeof HeldParticipant>;
 
 export const AgentMachine = z.object({
   name: Name,
@@ -190,7 +199,7 @@ const AgentState = z.object({
   /** The agent's own number of this report; the answer names it, so that the agent knows how old the answer is. */
   beat: Sequence.optional(),
   machines: z.array(AgentMachine).max(2000),
-  attempts: z.array(HeldAttempt).max(2000),
+  participants: z.array(HeldParticipant).max(2000),
 });
 
 const BYTES_MAX = 2 ** 50;
@@ -225,19 +234,19 @@ export const FromAgent = z.discriminatedUnion('type', [
   }),
   AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
-  z.object({ type: z.literal('accepted'), attemptId: z.uuid(), fence: Fence }),
+  z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
-  z.object({ type: z.literal('declined'), attemptId: z.uuid(), fence: Fence, reason: Text }),
+  z.object({ type: z.literal('declined'), participantId: z.uuid(), fence: Fence, reason: Text }),
   z.object({
     type: z.literal('log'),
-    attemptId: z.uuid(),
+    participantId: z.uuid(),
     fence: Fence,
     stream: LogStream,
     lines: z.array(LogLine).min(1).max(LOG_BATCH_MAX),
   }),
   z.object({
     type: z.literal('events'),
-    attemptId: z.uuid(),
+    participantId: z.uuid(),
     fence: Fence,
     events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
   }),
@@ -249,47 +258,49 @@ export const ToAgent = z.discriminatedUnion('type', [
     type: z.literal('welcome'),
     protocol: z.number().int(),
     agent: Name,
-    /** What the controller holds of each attempt named in hello; absent attempts are unknown to it. */
-    attempts: z
+    /** What the controller holds of each participant named in hello; absent ones are unknown to it. */
+    participants: z
       .array(
         z.object({
-          attemptId: z.uuid(),
+          participantId: z.uuid(),
           fence: Fence,
           ackedNext: z.partialRecord(SpoolStream, Sequence),
-          /** Why the attempt was taken away, as in `drop`; absent while it is the agent's. Version 1 hears of none. */
+          /** Why it was taken away, as in `drop`; absent while it is the agent's. */
           revoked: Text.optional(),
         }),
       )
       .max(LIST_MAX),
     /** The number of the hello that this answers. */
     beat: Sequence.optional(),
-    /** How long the attempts that are not revoked are leased, counted from when that hello was sent. */
+    /** How long the participants that are not revoked are leased, counted from when that hello was sent. */
     leaseSeconds: z.number().positive().optional(),
   }),
   /**
-   * The answer to a heartbeat (not sent to version 1): the leases that were renewed. They last for
+   * The answer to a heartbeat: the leases that were renewed. They last for
    * `leaseSeconds` from when the heartbeat of that number was sent. What is not named has no lease.
    */
   z.object({
     type: z.literal('renewed'),
     beat: Sequence,
     leaseSeconds: z.number().positive(),
-    attempts: z.array(z.object({ attemptId: z.uuid(), fence: Fence })).max(LIST_MAX),
+    participants: z.array(z.object({ participantId: z.uuid(), fence: Fence })).max(LIST_MAX),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
-  z.object({ type: z.literal('ack'), attemptId: z.uuid(), stream: SpoolStream, next: Sequence }),
+  z.object({ type: z.literal('ack'), participantId: z.uuid(), stream: SpoolStream, next: Sequence }),
   /**
    * Stop, and restore the machine. `revoked` = the lease is gone: deliver what there is, then forget it.
-   * `unknown` = there is no such attempt: keep nothing. Version 1 gets no code and keeps nothing.
+   * `unknown` = there is no such participant: keep nothing.
    */
   z.object({
     type: z.literal('drop'),
-    attemptId: z.uuid(),
+    participantId: z.uuid(),
     code: z.enum(['revoked', 'unknown']).optional(),
     reason: Text,
   }),
-  z.object({ type: z.literal('cancel'), attemptId: z.uuid(), reason: Text }),
+  z.object({ type: z.literal('cancel'), participantId: z.uuid(), reason: Text }),
+  /** Another participant of the attempt failed: stop, restore the machine, deliver the evidence. */
+  z.object({ type: z.literal('stop'), participantId: z.uuid(), reason: Text }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({

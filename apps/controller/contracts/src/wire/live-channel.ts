@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Access } from '../schema/access.js';
 import { Sequence } from '../schema/ids.js';
 import { LogLine, LogStream } from '../schema/logs.js';
+import { Role } from '../schema/participants.js';
 
 export const LIVE_PATH = '/api/v1/live';
 
@@ -52,9 +53,18 @@ export const FromBrowser = z.discriminatedUnion('type', [
      */
     since: LiveCursor.nullable().optional(),
   }),
-  /** Tails one stream from a sequence number; replaces an earlier tail of the same stream. */
-  z.object({ type: z.literal('tail'), attemptId: z.uuid(), stream: LogStream, fromSeq: Sequence }),
-  z.object({ type: z.literal('untail'), attemptId: z.uuid(), stream: LogStream }),
+  /**
+   * Tails one stream from a sequence number; replaces an earlier tail of the same stream. `role` says whose; absent =
+   * that of the attempt's first participant.
+   */
+  z.object({
+    type: z.literal('tail'),
+    attemptId: z.uuid(),
+    role: Role.optional(),
+    stream: LogStream,
+    fromSeq: Sequence,
+  }),
+  z.object({ type: z.literal('untail'), attemptId: z.uuid(), role: Role.optional(), stream: LogStream }),
 ]);
 export type FromBrowser = z.infer<typeof FromBrowser>;
 
@@ -65,7 +75,14 @@ export const ToBrowser = z.discriminatedUnion('type', [
   z.object({ type: z.literal('changed'), topic: LiveTopic, cursor: LiveCursor.optional() }),
   /** Nothing else changed up to here. Also the sign of life of a quiet farm. */
   z.object({ type: z.literal('cursor'), cursor: LiveCursor }),
-  z.object({ type: z.literal('log'), attemptId: z.uuid(), stream: LogStream, lines: z.array(LogLine) }),
+  /** `role` as in the request. */
+  z.object({
+    type: z.literal('log'),
+    attemptId: z.uuid(),
+    role: Role.optional(),
+    stream: LogStream,
+    lines: z.array(LogLine),
+  }),
   z.object({ type: z.literal('error'), message: z.string() }),
 ]);
 export type ToBrowser = z.infer<typeof ToBrowser>;

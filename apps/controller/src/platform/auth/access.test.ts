@@ -7,6 +7,7 @@ import { loadSettings } from '../config.js';
 import { CallerLimit } from '../http/caller-limit.js';
 import { declareRoutes } from '../http/declared-routes.js';
 import { AuthGuard } from './auth.guard.js';
+import { TicketService } from './ticket.service.js';
 import { TokenService } from './token.service.js';
 
 /** What anyone may call, wherever the controller listens. */
@@ -60,7 +61,12 @@ describe('every route', () => {
   });
 
   it('with an access that the guard does not know is refused, and so is a handler without a route', async () => {
-    const guard = new AuthGuard(farm.server.app.get(TokenService), new CallerLimit(), farm.settings);
+    const guard = new AuthGuard(
+      farm.server.app.get(TokenService),
+      new CallerLimit(),
+      farm.settings,
+      farm.server.app.get(TicketService),
+    );
     const handled = (name: string): ExecutionContext => {
       const handler = (): null => null;
       Reflect.defineMetadata('peerlab:route', name, handler);
@@ -79,7 +85,12 @@ describe('every route', () => {
 
   it('without a declaration is refused', async () => {
     const undeclared = { getHandler: () => () => null } as unknown as ExecutionContext;
-    const guard = new AuthGuard(farm.server.app.get(TokenService), new CallerLimit(), farm.settings);
+    const guard = new AuthGuard(
+      farm.server.app.get(TokenService),
+      new CallerLimit(),
+      farm.settings,
+      farm.server.app.get(TicketService),
+    );
     await expect(guard.canActivate(undeclared)).rejects.toMatchObject({ status: 403, code: 'undeclared' });
     const fastify = new FastifyAdapter().getInstance();
     declareRoutes(fastify);

@@ -12,6 +12,7 @@ import { SETTINGS_TOKEN, type Settings } from '../config.js';
 import { CallerLimit } from '../http/caller-limit.js';
 import { ProblemError } from '../http/problem.js';
 import { servedRoute } from '../http/serve.js';
+import { TicketService } from './ticket.service.js';
 import { TokenService, type Identity } from './token.service.js';
 
 const callers = new WeakMap<FastifyRequest, Identity>();
@@ -38,9 +39,16 @@ const TOKENS_OF: ReadonlyMap<Access, readonly TokenKind[] | null> = new Map([
 export class AuthGuard implements CanActivate {
   readonly #tokens: TokenService;
   readonly #limit: CallerLimit;
+  readonly #tickets: TicketService;
   readonly #publicReads: boolean;
 
-  constructor(tokens: TokenService, limit: CallerLimit, @Inject(SETTINGS_TOKEN) settings: Settings) {
+  constructor(
+    tokens: TokenService,
+    limit: CallerLimit,
+    @Inject(SETTINGS_TOKEN) settings: Settings,
+    tickets: TicketService,
+  ) {
+    this.#tickets = tickets;
     this.#tokens = tokens;
     this.#limit = limit;
     this.#publicReads = settings.publicReads;
@@ -55,7 +63,7 @@ export class AuthGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<RawBodyRequest<FastifyRequest>>();
     const isOpen = kinds === null || this.#isOpenRead(route, request);
-    const identity = isOpen ? null : await this.#identify(kinds, request);
+    const identity = isOpen ? null : ((await this.#byTicket(route, request)) ?? (await this.#identify(kinds, request)));
     if (identity !== null) callers.set(request, identity);
     if (route.isHeavy === true) {
       const caller = identity?.id ?? this.#tokens.callerOf(request.headers.authorization, request.ip);
@@ -73,6 +81,14 @@ export class AuthGuard implements CanActivate {
     return access === 'read' && this.#publicReads && (rawBody?.length ?? 0) <= ANONYMOUS_BODY_MAX_BYTES;
   }
 
+  /** Whose ticket the query has, on routes of files; null without one. */
+  async #byTicket({ takesTicket }: Route, { query, url, headers }: FastifyRequest): Promise<Identity | null> {
+    const ticket = (query as Record<string, unknown> | null)?.['ticket'];
+    if (takesTicket !== true || typeof ticket !== 'string' || headers.authorization !== undefined) return null;
+    const token = await this.#tickets.redeem(ticket, withoutTicket(url));
+    return token === null ? null : this.#tokens.identityOf(token);
+  }
+
   async #identify(kinds: readonly TokenKind[], request: FastifyRequest): Promise<Identity> {
     const identity = await this.#tokens.identify(request.headers.authorization, request.ip);
     if (identity === null) {
@@ -86,6 +102,9 @@ export class AuthGuard implements CanActivate {
     return identity;
   }
 }
+
+/** The path that a ticket is for: it stands last in the query. */
+const withoutTicket = (url: string): string => url.replace(/[?&]ticket=[\w-]*$/, '');
 
 /** Name of the token that a request came with; null when it needed none or had no valid one. */
 export function callerName(request: FastifyRequest): string | null {

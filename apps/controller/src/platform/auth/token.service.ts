@@ -109,7 +109,13 @@ export class TokenService {
     }
     this.#remember(hash);
     await this.#noteUse(token);
-    return { id: token.id, kind: token.kind, name: token.name, limits: { site: token.site, only: token.onlyWork } };
+    return identityOf(token);
+  }
+
+  /** The owner of a valid token by its id, or null. */
+  async identityOf(id: string): Promise<Identity | null> {
+    const token = await this.#tokens.findOneBy({ id, revokedAt: IsNull() });
+    return token === null ? null : identityOf(token);
   }
 
   /**
@@ -133,6 +139,13 @@ export class TokenService {
     this.#known.add(hash);
   }
 }
+
+const identityOf = ({ id, kind, name, site, onlyWork }: Token): Identity => ({
+  id,
+  kind,
+  name,
+  limits: { site, only: onlyWork },
+});
 
 function tokenView(
   { id, kind, name, site, onlyWork, createdAt, revokedAt, lastUsedAt }: Token,

@@ -53,12 +53,14 @@ export const LOCK_ORDER: readonly string[] = [
  * have no place in the order. The exceptions are single statements, which hold no other lock: renewing leases is one.
  */
 export const LOCKED_UNDER: Readonly<Record<string, string>> = {
+  attempt_file: 'attempt',
   attempt_kernel: 'attempt',
   attempt_stage: 'attempt',
   attempt_verdicts: 'attempt',
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
+  participant: 'attempt',
   planned_test: 'attempt',
   result: 'attempt',
   stream: 'attempt',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Attempt } from '../../schema/attempts.js';
+import { Participant } from '../../schema/attempts.js';
 import { LogLineRow } from '../../schema/logs.js';
 import { createTestDatabase, type TestDatabase } from '../../testing/database.js';
 import { columnsOf, integer, nullable, pick, text, time, uuid } from './row-shape.js';
@@ -37,10 +37,10 @@ describe('a statement whose answer is not as its shape says', () => {
   });
 
   it('takes the columns of a table from its entity', async () => {
-    const shape = pick(columnsOf(Attempt), 'id', 'job_id', 'fence', 'revoked_at', 'failure');
-    expect(await sql.rows(shape, 'select id, job_id, fence, revoked_at, failure from attempt')).toEqual([]);
+    const shape = pick(columnsOf(Participant), 'id', 'attempt_id', 'fence', 'revoked_at', 'failure');
+    expect(await sql.rows(shape, 'select id, attempt_id, fence, revoked_at, failure from participant')).toEqual([]);
     await expect(
-      sql.rows(shape, 'select id, job_id, fence, machine as revoked_at, failure from attempt'),
+      sql.rows(shape, 'select id, attempt_id, fence, machine as revoked_at, failure from participant'),
     ).rejects.toThrow('"revoked_at" is text');
     const lines = columnsOf(LogLineRow);
     expect(await sql.rows(lines, 'select * from log_line')).toEqual([]);

@@ -55,7 +55,6 @@ export const time = of<Date>('timestamptz');
 /** What was stored under a schema, so that it is not read again. */
 export const json = <T>(): Column<T> => of<T>('json', 'jsonb');
 export const texts = of<string[]>('text[]');
-export const integers = of<number[]>('int4[]', 'int8[]');
 export const floats = of<number[]>('float8[]');
 export const uuids = of<string[]>('uuid[]');
 export const nullable = <T>(column: Column<T>): Column<T | null> => ({ types: column.types, isNullable: true });

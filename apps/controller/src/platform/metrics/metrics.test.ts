@@ -49,7 +49,7 @@ it('have queue, leases, sockets, the disks of agents and how long things took', 
   agent.send({
     type: 'heartbeat',
     machines: agent.machines(),
-    attempts: [],
+    participants: [],
     spoolBytes: 4096,
     spoolLagSeconds: 1.5,
     diskFreeBytes: 10 ** 9,

@@ -1,6 +1,7 @@
 import type { Dialect } from '../../schema/suite.js';
 import type { DialectReader } from './dialect.js';
 import { ExitCodeReader } from './exit-code.js';
+import { PerftestDialect } from './perftest.js';
 import { FioReader } from './fio.js';
 import { GdrcopyReader, NcclReader, NvbandwidthReader } from './gpu-tools.js';
 import { GtestReader } from './gtest.js';
@@ -15,6 +16,8 @@ export function dialectReader(dialect: Dialect): DialectReader | null {
       return null;
     case 'exit-code':
       return new ExitCodeReader();
+    case 'perftest':
+      return new PerftestDialect();
     case 'pytest':
       return new PytestReader();
     case 'unittest':

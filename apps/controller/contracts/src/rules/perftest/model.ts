@@ -19,10 +19,14 @@ export interface PerftestRun {
   form: 'text' | 'json';
   /** The side that printed it: a server says that it waits for its client. */
   role: 'server' | 'client';
+  /** What a script said of it by a line `# perftest label: TEXT`: perftest does not print all of its options. */
+  label: string;
   /** That of 6.06, which Debian 12 has, or of later versions; null where nothing tells. */
   dialect: '6.06' | 'later' | null;
   /** By the names that perftest prints, such as `Device`, `Mtu`, `Connection type`. */
   settings: Record<string, string>;
+  /** Whether its end was seen: the rule below the table, or the last bracket. */
+  isWhole: boolean;
   rows: PerftestRow[];
 }
 

@@ -1,15 +1,12 @@
 import { type Metric, SAMPLES_MAX } from '../../schema/metric.js';
 import { sizedName } from '../message-size.js';
 import type { PerftestReport, PerftestRow, PerftestRun } from './model.js';
-import { PerftestReader } from './reader.js';
+import { PERFTEST_LABEL_MAX, PerftestReader } from './reader.js';
 
 /** Metrics of one output: 24 sizes of ten values each for more than eight programs. */
 export const PERFTEST_METRICS_MAX = 2000;
-/** Longest label of a variant, in characters. */
-export const PERFTEST_LABEL_MAX = 40;
-
 export interface PerftestOptions {
-  /** Stands in every name behind the program, such as `odp`: perftest does not print all of its options. */
+  /** Stands behind the program in names, such as `odp`, where the output has no label of its own. */
   label?: string;
 }
 
@@ -43,7 +40,7 @@ function metricsOf(runs: readonly PerftestRun[], { label = '' }: PerftestOptions
         // A test by time or without a peak prints 0.00 there.
         if (column.what.startsWith('peak') && value === 0) continue;
         const { what, unit, better } = column;
-        const series = [...prefixOf(run, unit, label.slice(0, PERFTEST_LABEL_MAX)), what, ...levelOf(row)];
+        const series = [testName(run, label, unit), what, ...levelOf(row)];
         const name = sizedName(series, row.bytes);
         const key = `${name} ${unit}`;
         const known = found.get(key);
@@ -57,10 +54,15 @@ function metricsOf(runs: readonly PerftestRun[], { label = '' }: PerftestOptions
   return [...found.values()].map(({ metric }) => metric);
 }
 
-/** The beginning of a name: the program, and which variant of it. */
-function prefixOf({ program }: PerftestRun, unit: string, label: string): string[] {
+/** The beginning of a name: the program, and which variant of it. @param unit of a value, where there is no title */
+export function testName({ program, label }: PerftestRun, otherwise = '', unit = ''): string {
   const name = program?.name ?? (LATENCY_UNITS.has(unit) ? 'perftest_lat' : 'perftest_bw');
-  return [name, ...(program?.isBidirectional === true ? ['bidirectional'] : []), ...(label === '' ? [] : [label])];
+  const variant = label === '' ? otherwise.slice(0, PERFTEST_LABEL_MAX) : label;
+  return [
+    name,
+    ...(program?.isBidirectional === true ? ['bidirectional'] : []),
+    ...(variant === '' ? [] : [variant]),
+  ].join('.');
 }
 
 const LATENCY_UNITS: ReadonlySet<string> = new Set(['us', 'cycles', 'transactions/s']);

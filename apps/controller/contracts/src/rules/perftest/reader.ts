@@ -12,6 +12,9 @@ export const PERFTEST_LINE_MAX = 4096;
 export const PERFTEST_ROWS_MAX = 10_000;
 /** Tests in one output, one behind the other. */
 export const PERFTEST_RUNS_MAX = 200;
+/** Longest label of a test, in characters. */
+export const PERFTEST_LABEL_MAX = 40;
+const LABEL = '# perftest label: ';
 /** Settings of one test; perftest prints about twenty. */
 const SETTINGS_MAX = 64;
 const SETTING_MAX = 100;
@@ -28,6 +31,7 @@ export class PerftestReader {
   #columns: Column[] | null = null;
   #json: JsonForm | null = null;
   #isServer = false;
+  #label = '';
   #rows = 0;
 
   get problems(): PerftestProblem[] {
@@ -37,6 +41,7 @@ export class PerftestReader {
   push(raw: string): void {
     const cut = raw.slice(0, PERFTEST_LINE_MAX);
     const line = cut.endsWith('\r') ? cut.slice(0, -1) : cut;
+    if (line.startsWith(LABEL)) this.#label = cleanText(line.slice(LABEL.length).trim(), PERFTEST_LABEL_MAX);
     const program = parseTitle(line.trim());
     if (program !== null) this.#beginTest(program);
     else if (this.#json !== null) this.#pushJson(this.#json, line);
@@ -69,7 +74,7 @@ export class PerftestReader {
     this.#run = null;
     if (this.runs.length >= PERFTEST_RUNS_MAX) this.#complain('left-out', `more than ${PERFTEST_RUNS_MAX} tests`);
     else {
-      this.#run = { ...begun, dialect: null, settings: {}, rows: [] };
+      this.#run = { ...begun, label: this.#label, dialect: null, settings: {}, isWhole: false, rows: [] };
       this.runs.push(this.#run);
     }
     return this.#run;
@@ -96,6 +101,7 @@ export class PerftestReader {
     }
     if (this.#columns === null) return false;
     if (line.startsWith('---')) {
+      if (this.#run !== null) this.#run.isWhole = this.#run.rows.length > 0;
       this.#columns = null;
       return true;
     }
@@ -145,6 +151,7 @@ export class PerftestReader {
     run.dialect = json.hasQuotedKeys ? 'later' : '6.06';
     for (const [name, value] of json.settings) addSetting(run, name.replaceAll('_', ' '), value);
     for (const row of rows) this.#store(row);
+    run.isWhole = run.rows.length > 0;
     this.#run = null;
   }
 

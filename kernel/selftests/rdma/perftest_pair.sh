@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# perftest between two machines, with and without on-demand paging, by message
+# size.  KTAP, and between its lines all that each program prints; the farm
+# reads the figures from there.  Needs perftest and p2p_rdma_pair beside it.
+#
+#   PEERLAB_ROLE, PEERLAB_LINK, PEERLAB_LINK_ADDRESS   as for p2p_rdma_pair
+#   PEERLAB_PEER_ADDRESS   IPv4 address of the server, for the client
+#   PERFTEST_PROGRAMS      default: bandwidth and latency of write, read and send
+#   PERFTEST_SIZES         bytes, default "64 4096 65536"
+#   PERFTEST_ITERATIONS    default 200
+#   PERFTEST_SECONDS       limit of one program, default 60
+programs=${PERFTEST_PROGRAMS:-ib_write_bw ib_read_bw ib_send_bw ib_write_lat ib_read_lat ib_send_lat}
+sizes=${PERFTEST_SIZES:-64 4096 65536}
+iterations=${PERFTEST_ITERATIONS:-200}
+seconds=${PERFTEST_SECONDS:-60}
+port=18515
+
+tests=''
+for program in $programs; do
+	tests="$tests $program:odp $program:pinned"
+done
+only=''
+case ${1-} in
+--list) for test in $tests; do echo "P6.$test" | tr : .; done; exit 0 ;;
+--only) only=${2-} ;;
+'') ;;
+*) echo "usage: $0 [--list] [--only ID[,ID]]" >&2; exit 2 ;;
+esac
+chosen=''
+for test in $tests; do
+	id=P6.${test%:*}.${test#*:}
+	case ,$only, in ,, | *",$id,"*) chosen="$chosen $test" ;; esac
+done
+# shellcheck disable=SC2086 # words are wanted
+set -- $chosen
+[ $# -gt 0 ] || { echo "$0: there is no test $only" >&2; exit 2; }
+echo "KTAP version 1"
+echo "1..$#"
+
+here=$(dirname "$0")
+reason=''
+case ${PEERLAB_ROLE-} in
+server | client) ;;
+'') reason='needs two machines (PEERLAB_ROLE is not set)' ;;
+*) reason='PEERLAB_ROLE is neither server nor client' ;;
+esac
+[ -n "$reason" ] || [ "$PEERLAB_ROLE" = server ] || [ -n "${PEERLAB_PEER_ADDRESS-}" ] ||
+	reason='PEERLAB_PEER_ADDRESS is not set'
+if [ -z "$reason" ]; then
+	device=$("$here/p2p_rdma_pair" --make-link 2>&1) || reason=$device
+fi
+
+# meet TEST STEP VALUE -- see meet.h; the other side's value is in $met.
+meet() {
+	echo "@meet $1 $2 $3"
+	met='error nobody answers'
+	IFS= read -r met || true
+	case $met in
+	'met '*) met=${met#met } ;;
+	*) return 1 ;;
+	esac
+}
+
+# Is anybody listening on perftest's port?  Connecting would be taken for a client.
+listening() {
+	awk -v port="$(printf ':%04X' "$port")" '$2 ~ port "$" && $4 == "0A" { found = 1 } END { exit !found }' \
+		/proc/net/tcp /proc/net/tcp6 2>/dev/null
+}
+
+# wait_listening PID -- until it listens, ends, or its time is over.
+wait_listening() {
+	tries=0
+	while ! listening && kill -0 "$1" 2>/dev/null && [ $tries -lt $((seconds * 5)) ]; do
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	listening
+}
+
+# run_size NUMBER STEP PROGRAM ODP SIZE -- one program on both sides.
+run_size() {
+	options="-d $device -F -s $5 -n $iterations -p $port"
+	[ "$4" = pinned ] || options="$options --odp"
+	if [ "$PEERLAB_ROLE" = server ]; then
+		# shellcheck disable=SC2086 # words are wanted
+		timeout "$seconds" "$3" $options >"$output" 2>&1 </dev/null &
+		pid=$!
+		state=listening
+		wait_listening $pid || state=failed
+		meet "$1" "$2" $state || state=failed
+		[ $state = listening ] || kill $pid 2>/dev/null
+		wait $pid
+		status=$?
+	else
+		status=1
+		if meet "$1" "$2" start && [ "$met" = listening ]; then
+			# shellcheck disable=SC2086 # words are wanted
+			timeout "$seconds" "$3" $options "$PEERLAB_PEER_ADDRESS" >"$output" 2>&1 </dev/null
+			status=$?
+		else
+			echo "the other side: $met" >"$output"
+		fi
+	fi
+	cat "$output"
+	[ $status -eq 0 ]
+}
+
+output=$(mktemp) || exit 1
+trap 'rm -f "$output"' EXIT
+number=0 failed=0
+for test; do
+	program=${test%:*} kind=${test#*:}
+	id=P6.$program.$kind
+	number=$((number + 1))
+	echo "# test: $id"
+	why=$reason
+	[ -n "$why" ] || command -v "$program" >/dev/null || why="$program is missing (package perftest)"
+	if [ -n "${PEERLAB_ROLE-}" ]; then
+		# A test runs on both sides or on neither.
+		meet $number 0 "${why:-ready}" || why="the other side: $met"
+		[ -n "$why" ] || [ "$met" = ready ] || why="the other side: $met"
+	fi
+	if [ -n "$why" ]; then
+		echo "ok $number $id # SKIP $why"
+		continue
+	fi
+	echo "# perftest label: $kind"
+	step=0 result=ok
+	for size in $sizes; do
+		step=$((step + 1))
+		run_size $number $step "$program" "$kind" "$size" || result='not ok'
+	done
+	[ "$result" = ok ] || failed=1
+	echo "$result $number $id"
+done
+exit $failed
