@@ -164,7 +164,7 @@ shopt -s nullglob
 mkdir -p "$work/inputs"/{module,selftests/{rdma,upstream/baseline},config,scripts}
 cp "$kernel_dir"/module/{Kbuild,Makefile,*.[ch]} "$work/inputs/module/"
 for folder in . rdma upstream; do
-	files=("$kernel_dir/selftests/$folder"/{Makefile,*.[chS]})
+	files=("$kernel_dir/selftests/$folder"/{Makefile,*.[chS],*.sh})
 	[ ${#files[@]} -eq 0 ] || [ ! -e "${files[0]}" ] || cp "${files[@]}" "$work/inputs/selftests/$folder/"
 done
 cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
