@@ -95,9 +95,9 @@ describe('log viewer', () => {
     await page.getByText('10 hits', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'only lines that match' }).click();
     await expect.poll(() => page.locator('.log-row').count()).toBe(10);
-    expect(await page.locator('.log-row mark').allTextContents()).toEqual(
-      Array.from({ length: 10 }, (_, digit) => `file_1234${digit}.o`),
-    );
+    await expect
+      .poll(() => page.locator('.log-row mark').allTextContents())
+      .toEqual(Array.from({ length: 10 }, (_, digit) => `file_1234${digit}.o`));
     const { searchParams } = new URL(page.url());
     expect(Object.fromEntries(['q', 'regex', 'hits', 'case'].map((name) => [name, searchParams.get(name)]))).toEqual({
       q: 'file_1234\\d\\.o',

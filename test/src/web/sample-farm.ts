@@ -50,6 +50,9 @@ builds:
     series: [bundled]
 `;
 
+/** Lets one file through. */
+const SAMPLE_TICKET = 't'.repeat(32);
+
 /**
  * The controller's HTTP and live interface over a seeded farm in memory, for tests of the web UI.
  * Every answer is parsed by its schema before it is sent, so that it cannot drift from the contract.
@@ -172,7 +175,8 @@ export class SampleFarm {
       if (this.broken.has(name)) throw new Refusal(500, 'internal', 'the database did not answer');
       if (
         (route.access === 'user' || route.access === 'agent') &&
-        request.headers.authorization !== `Bearer ${SAMPLE_TOKEN}`
+        request.headers.authorization !== `Bearer ${SAMPLE_TOKEN}` &&
+        !(route.takesTicket === true && url.searchParams.get('ticket') === SAMPLE_TICKET)
       ) {
         throw new Refusal(401, 'unauthorized', 'a token is needed');
       }
@@ -257,7 +261,7 @@ export class SampleFarm {
       case 'getLog':
         return this.log(params['attempt'] ?? '', LogQuery.parse(query));
       case 'createTicket':
-        return { ticket: 't'.repeat(32) };
+        return { ticket: SAMPLE_TICKET };
       case 'getCatalogue':
         return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
       case 'getFleet':

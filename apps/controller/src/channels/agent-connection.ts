@@ -53,6 +53,8 @@ export class AgentConnection {
   readonly tokenName: string;
   /** Known after hello. */
   agent: string | null = null;
+  /** The database has it as the connection that speaks for the agent, or had it. */
+  recorded = false;
   /** Protocol version of the agent; known after hello. */
   protocol = AGENT_PROTOCOL;
   held: readonly HeldParticipant[] = [];

@@ -85,7 +85,7 @@ export class AgentGateway {
         const connection = this.#byAgent.get(message.agent);
         if (connection !== undefined) this.#orders.wake(connection, message.agent);
       }
-      if (message.type === 'agent-connected') this.#supersede(message.agent, message.connection);
+      if (message.type === 'agent-connected') this.#superseded(message.agent, message.connection);
     });
   }
 
@@ -248,6 +248,7 @@ export class AgentGateway {
     this.#byAgent.set(hello.agent, connection);
     const capabilities = hello.capabilities.filter((work) => only === null || work === only);
     await this.#fleet.agentConnected({ ...hello, capabilities }, connection.id, tokenSite !== null);
+    connection.recorded = true;
     const { agent, protocol, beat = 0 } = hello;
     const participants = await this.#reconcile.welcome(agent, connection.id, hello.participants);
     connection.send({ type: 'welcome', protocol, agent, participants, beat, leaseSeconds: LEASE_SECONDS });
@@ -269,9 +270,21 @@ export class AgentGateway {
     await this.#orders.send(connection, agent);
   }
 
-  #supersede(agent: string, newest: string): void {
+  /**
+   * Another connection of an agent was recorded. The message may be late, and that connection older than the one here:
+   * the agent's row says which one speaks for it.
+   */
+  #superseded(agent: string, other: string): void {
     const connection = this.#byAgent.get(agent);
-    if (connection !== undefined && connection.id !== newest) connection.supersede();
+    // One that is not recorded yet is newer than all that are.
+    if (connection === undefined || connection.id === other || !connection.recorded) return;
+    this.#fleet.speaksFor(agent, connection.id).then(
+      (speaks) => {
+        if (!speaks) connection.supersede();
+      },
+      // Its next heartbeat asks again.
+      (err: unknown) => log.warn({ err, agent }, 'newest-connection-unknown'),
+    );
   }
 
   #onClose(connection: AgentConnection): void {

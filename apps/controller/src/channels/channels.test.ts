@@ -65,12 +65,22 @@ describe('the agent channel', () => {
     const second = await FakeAgent.connect(farm.server.url, token);
     await second.hello();
     expect(await first.closed()).toBe(4001);
-    await announce(farm.sql, {
-      type: 'agent-connected',
-      agent: 'lab',
-      connection: '00000000-0000-4000-8000-000000000000',
-    });
+    const elsewhere = '00000000-0000-4000-8000-000000000000';
+    await farm.sql.run('update agent set connection = $1 where name = $2', [elsewhere, 'lab']);
+    await announce(farm.sql, { type: 'agent-connected', agent: 'lab', connection: elsewhere });
     expect(await second.closed()).toBe(4001);
+  });
+
+  it('a late message about an older connection closes no newer one', async () => {
+    const agent = await FakeAgent.connect(farm.server.url, token);
+    await agent.hello();
+    const older = '00000000-0000-4000-8000-000000000000';
+    await announce(farm.sql, { type: 'agent-connected', agent: 'lab', connection: older });
+    // Messages come in order: this one is acted upon after the one before.
+    await announce(farm.sql, { type: 'agent-work', agent: 'lab' });
+    agent.heartbeat([]);
+    await agent.next('renewed');
+    agent.vanish();
   });
 
   it('a machine is offline as soon as its agent is gone, and says since when', async () => {

@@ -107,6 +107,15 @@ export class FleetService {
     });
   }
 
+  /** Whether no newer connection has taken over. */
+  async speaksFor(agent: string, connection: string): Promise<boolean> {
+    const row = await this.#sql.one({ speaks: bool }, 'select connection = $2 as speaks from agent where name = $1', [
+      agent,
+      connection,
+    ]);
+    return row?.speaks === true;
+  }
+
   /** The connection ended; does nothing when a newer one has taken over. */
   async agentDisconnected(agent: string, connection: string): Promise<void> {
     const touched = await this.#sql.run(
