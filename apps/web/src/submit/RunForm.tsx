@@ -273,14 +273,16 @@ function Machines({
         problem={problem}
         onChange={(paths) => onChange(setList(yaml, ['machines', 'paths'], paths))}
       />
-      <label>
-        <input
-          type="checkbox"
-          checked={form.allPairs}
-          onChange={({ target }) => onChange(setField(yaml, ['pairs'], target.checked ? 'all' : undefined))}
-        />
-        every provider and client pair, not one of each combination
-      </label>
+      <div className="form-choices">
+        <label>
+          <input
+            type="checkbox"
+            checked={form.allPairs}
+            onChange={({ target }) => onChange(setField(yaml, ['pairs'], target.checked ? 'all' : undefined))}
+          />
+          every provider and client pair, not one of each combination
+        </label>
+      </div>
       {labels.length > 0 && (
         <p className="muted">
           and labels {labels.map(([key, value]) => `${key}=${value}`).join(', ')} (change them in the YAML)
