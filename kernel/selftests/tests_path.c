@@ -453,6 +453,18 @@ static unsigned int bits_of(uint64_t value)
 }
 
 /*
+ * hmm_dma_map_alloc() refuses a device that cannot reach all that it may be
+ * given (dma_addressing_limited()): all RAM, or the 32 bits that the IOMMU's
+ * allocator wants.
+ */
+static bool is_limited(unsigned int bits, bool iommu)
+{
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE;
+
+	return bits < (iommu ? 32 : bits_of(ram - 1));
+}
+
+/*
  * A client too narrow for the BAR: no address is cut off, and nothing fails.
  * Where an IOMMU gives addresses within the mask the way stays as it is; where
  * the BAR's own address goes out, the pages move to RAM.
@@ -480,6 +492,10 @@ void f66_narrow_mask(void)
 	hygiene_expect_splat(true);
 	ret = client_map(client_fd, p, LENGTH, MAP_READ, &map, pages);
 	hygiene_expect_splat(false);
+	if (ret == -EOPNOTSUPP && is_limited(bits, wide.uses_iova)) {
+		ktap_note("%u bits are too few for any mapping here", bits);
+		goto wider;
+	}
 	EXPECT(!ret, "map: %s", strerror(-ret));
 	ktap_note("BAR at 0x%llx, %u bits: %s; %llu aliases, %llu in RAM, %llu not mapped",
 		  provider_info.bar_bus, bits, ret ? strerror(-ret) : "mapped",
@@ -501,6 +517,7 @@ void f66_narrow_mask(void)
 		expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 69);
 	client_unmap(client_fd);
 
+wider:
 	/* One bit more is enough for the BAR, to its last page. */
 	REQUIRE(!client_set_mask(client_fd, bits + 1), "cannot set %u bits",
 		bits + 1);
