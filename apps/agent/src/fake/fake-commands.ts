@@ -132,7 +132,8 @@ const ACTIONS: Record<string, Action> = {
   },
   'module-identity': say(({ loadedModules }, { module }) => {
     const buildId = loadedModules.get(String(module));
-    return `/lib/modules/x/updates/${String(module)}.ko\n${buildId === undefined ? '' : notesOf(buildId)}`;
+    // As modinfo and the script print them: each with a line end of its own.
+    return `/lib/modules/x/updates/${String(module)}.ko\n\n${buildId === undefined ? '' : notesOf(buildId)}`;
   }),
   'suite-list': say(({ suites }, { suite }) => (suites[String(suite)] ?? []).map((test) => test.id).join('\n')),
   suite: async (machine, channel, { suite, skip }) => {

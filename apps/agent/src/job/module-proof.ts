@@ -8,7 +8,8 @@ import type { AttemptContext } from './attempt-context.js';
 const PATH_MAX = 300;
 
 /** Where the module comes from that modprobe takes, and the notes of the one that is loaded, in hex. */
-const READ = (name: string): string => `modinfo -n ${quote(name)} 2>/dev/null | head -c ${PATH_MAX}; echo
+const READ = (name: string): string => `modinfo -n ${quote(name)} 2>/dev/null | head -c ${PATH_MAX}
+echo
 od -An -v -tx1 -N 1024 /sys/module/${quote(name)}/notes/.note.gnu.build-id 2>/dev/null | tr -d ' \\n'`;
 
 /**
@@ -26,12 +27,13 @@ export async function proveModule(context: AttemptContext, name: string): Promis
     signal: context.signal,
     maxBytes: 16 * 1024,
   });
-  const [path = '', notes = ''] = text.split('\n');
-  const found = buildIdOfNotes(notes.trim());
+  const lines = text.split('\n').map((line) => line.trim());
+  const path = lines.find((line) => line.startsWith('/')) ?? '';
+  const found = buildIdOfNotes(lines.find((line) => /^[0-9a-f]+$/.test(line)) ?? '');
   if (found === wanted) return;
   throw new JobFailure(
     'infrastructure',
     `the module ${name} that runs on ${context.machine.name} is not that of the bundle: its build-id is ${found || 'missing'}, ` +
-      `not ${wanted}; modprobe takes ${cleanText(path.trim(), PATH_MAX) || 'a file it does not name'}; remove modules of that name (DKMS, updates/) from the machine`,
+      `not ${wanted}; modprobe takes ${cleanText(path, PATH_MAX) || 'a file it does not name'}; remove modules of that name (DKMS, updates/) from the machine`,
   );
 }
