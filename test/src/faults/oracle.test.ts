@@ -24,14 +24,14 @@ function sound(): { evidence: Evidence; performance: Performance } {
   const attemptRow = (atMs: number, state: string, restored: boolean | null): TableChange => ({
     tx: atMs,
     atMs,
-    table: 'attempt',
+    table: 'participant',
     row: { id: 'a', state, revoked_at: null, restored },
   });
   const streamRow = (atMs: number, stream: string, next: number, expected: number | null): TableChange => ({
     tx: atMs,
     atMs,
     table: 'stream',
-    row: { attempt_id: 'a', stream, next, expected },
+    row: { participant_id: 'a', stream, next, expected },
   });
   const truth = [
     happened(1500, { type: 'claim', fence: 1, token: 't' }),

@@ -9,13 +9,13 @@ export interface TableChange {
   tx: number;
   /** Virtual epoch milliseconds of the statement. */
   atMs: number;
-  table: 'attempt' | 'stream' | 'run' | 'machine';
+  table: 'participant' | 'stream' | 'run' | 'machine';
   row: Record<string, unknown>;
 }
 
 /** Columns whose changes belong to the lease protocol. */
 const WATCHED = {
-  attempt: { events: 'insert or update of state, revoked_at, restored', when: '' },
+  participant: { events: 'insert or update of state, revoked_at, restored', when: '' },
   stream: { events: 'update of next, expected', when: '' },
   run: { events: 'update of cancel_requested', when: 'when (new.cancel_requested)' },
   machine: { events: 'update of desired', when: '' },

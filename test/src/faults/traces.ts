@@ -75,7 +75,8 @@ function traceOf(evidence: Evidence, performance: Performance, attempts: readonl
 /** What the controllers wrote about an attempt. */
 function storedOf({ changes, streams }: Evidence, attempt: AttemptRow, fence: Place): Timed[] {
   const own = changes.filter(
-    ({ table, row }) => (table === 'attempt' ? row['id'] : table === 'stream' && row['attempt_id']) === attempt.id,
+    ({ table, row }) =>
+      (table === 'participant' ? row['id'] : table === 'stream' && row['participant_id']) === attempt.id,
   );
   const missing = new Map(
     streams
@@ -88,7 +89,7 @@ function storedOf({ changes, streams }: Evidence, attempt: AttemptRow, fence: Pl
   for (const at of new Set(own.map(({ tx }) => tx))) {
     const transaction = own.filter(({ tx }) => tx === at);
     const atMs = transaction[0]?.atMs ?? 0;
-    const rows = transaction.filter(({ table }) => table === 'attempt').map(({ row }) => row);
+    const rows = transaction.filter(({ table }) => table === 'participant').map(({ row }) => row);
     const counters = transaction.filter(({ table }) => table === 'stream').map(({ row }) => row);
     const now = rows.at(-1);
     for (const { stream, next } of counters) {
