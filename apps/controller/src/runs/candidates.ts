@@ -1,4 +1,4 @@
-import { isConclusive, type Labels, VERDICTS } from '@peerlab/contracts';
+import { type Labels, VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
 import { json, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { MACHINE_FACTS } from './waiting-facts.js';
@@ -21,8 +21,8 @@ export const fitsWish = (job: string): string => `p.machine = m.name and p.combi
   and p.ordinal = ${job}.pair and (${job}.only_machine is null or ${job}.only_machine = m.name) and m.labels @> ${job}.labels
   and (not ${job}.own_suites or exists (select 1 from agent o where o.name = m.agent and o.catalogue is not null))`;
 
-/** Verdicts of boots that say something about their kernel, as an array of SQL. */
-const CONCLUSIVE = `'{${VERDICTS.filter(isConclusive).join(',')}}'::text[]`;
+/** Verdicts of boots that were the lab's trouble, or canceled, as an array of SQL. */
+const OF_THE_LAB = `'{${VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].exitCode === 2).join(',')}}'::text[]`;
 
 /**
  * SQL: the machine that the boots of a job's lane stay on, because one of them has run there; null when any may take it.
@@ -30,7 +30,7 @@ const CONCLUSIVE = `'{${VERDICTS.filter(isConclusive).join(',')}}'::text[]`;
  */
 export const laneMachine = (job: string): string => `(
   select e.machine from job e where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and e.machine is not null
-    and (e.state = 'running' or e.state = 'ended' and e.verdict = any (${CONCLUSIVE})) limit 1)`;
+    and (e.state = 'running' or e.state = 'ended' and e.verdict <> all (${OF_THE_LAB})) limit 1)`;
 
 /** SQL: what a test asks of its machine, as MachineWish; null for builds. */
 export const wishColumn = (job: string): string =>
