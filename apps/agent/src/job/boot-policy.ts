@@ -7,7 +7,7 @@ const READ = `for file in /sys/firmware/efi/efivars/SecureBoot-*; do
 done
 [ ! -r /sys/kernel/security/lockdown ] || echo "lockdown $(head -c 200 /sys/kernel/security/lockdown)"`;
 
-/** Why the machine would refuse a kernel that nobody signed, with the remedy; null when it would not. */
+/** Why the machine would refuse an unsigned kernel, with the remedy; null when it would not. */
 export function whyRefused(text: string): string | null {
   if (/^secure-boot +1$/m.test(text)) {
     return 'Secure Boot is on, and refuses a kernel that is not signed with a key of this machine; turn it off in the firmware';

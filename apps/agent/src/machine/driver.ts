@@ -26,7 +26,7 @@ export interface Driver<Schema extends z.ZodType<DriverSettings>, Ability> {
   create(settings: z.infer<Schema>, context: DriverContext): Ability;
 }
 
-/** Only for its types: a driver as it is written. */
+/** Returns the driver unchanged; the call infers the types of its settings. */
 export const defineDriver = <Schema extends z.ZodType<DriverSettings>, Ability>(
   driver: Driver<Schema, Ability>,
 ): Driver<Schema, Ability> => driver;

@@ -20,7 +20,7 @@ export interface SwitchPace {
   pollMs: number;
   /** For a state to be reached after an order. */
   reachMs: number;
-  /** After so long without the state an order is given again: some BMCs lose one. */
+  /** Time without the state after which an order is repeated: some BMCs lose one. */
   againMs: number;
   /** Without power, so that capacitors are empty and every device starts anew. */
   coldMs: number;

@@ -69,7 +69,7 @@ export async function restore(context: AttemptContext): Promise<Restoration> {
 const isFenced = (error: unknown): boolean => error instanceof MachineError && error.kind === 'fenced';
 
 /**
- * As it is; after a reset; after a time without power, which some devices need to come back. A machine whose files
+ * Tries without a reset, then after one, then after a time without power, which some devices need to come back. A machine whose files
  * changed is not reset: that mends nothing.
  */
 async function restoreByLadder(context: AttemptContext, signal: AbortSignal): Promise<string> {

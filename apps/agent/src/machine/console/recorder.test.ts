@@ -74,7 +74,7 @@ describe('a console over TCP', () => {
     );
   });
 
-  it('that nobody serves is a problem with its reason, and is asked for again', async () => {
+  it('that has no server is a problem with its reason, and is asked for again', async () => {
     const serial = await serialPort();
     await serial.close();
     const { recorder } = record(tcpSource({ host: '127.0.0.1', port: serial.port }));
@@ -151,7 +151,7 @@ describe('a console that a program prints', () => {
 });
 
 describe('serial over LAN, against a simulated BMC', () => {
-  it('is recorded, and goes on after the BMC dropped it; nobody else is thrown out', async () => {
+  it('is recorded, and a second client is refused and does not end the first one’s session', async () => {
     const serial = await serialPort();
     const sim = await startIpmiSim(folder, serial.port);
     atEnd.push(() => sim.stop());

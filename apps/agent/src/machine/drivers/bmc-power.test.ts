@@ -196,7 +196,7 @@ describe('Redfish, against a service on loopback', () => {
     await expect(createRedfishPower({ ...bmc, system: 'x' }, PACE).state()).rejects.toThrow('it has no system x');
   });
 
-  it('sends the password to nobody but the holder of the pinned certificate', async () => {
+  it('sends the password only to the holder of the pinned certificate', async () => {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const kind = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=bmc'.split(' ');
     execFileSync('openssl', [...kind, '-keyout', key, '-out', cert], { stdio: 'ignore' });

@@ -18,7 +18,7 @@ function recorded(source: ConsoleSource, context: DriverContext): Console {
   return { ...createLogFileConsole({ logFile: file }), problem: () => recorder.problem };
 }
 
-/** Serial over LAN of a BMC. One session a BMC: while somebody else has it, the record has a gap. */
+/** Serial over LAN of a BMC. A BMC has one session: while another client has it, the record has a gap. */
 export function solSource(bmc: IpmiBmc): ConsoleSource {
   const name = `serial over LAN of BMC ${bmc.host}`;
   return {
