@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,12 +184,4 @@ describe('serial over LAN, against a simulated BMC', () => {
     await eventually(() => expect(text()).toContain('still here'));
     expect(recorder.problem).toBeNull();
   }, 90_000);
-});
-
-it('a record that is written by something else is not touched', () => {
-  // The driver `file` follows it only.
-  writeFileSync(join(folder, 'qemu.log'), 'x');
-  createLogFileConsole({ logFile: join(folder, 'qemu.log') });
-  appendFileSync(join(folder, 'qemu.log'), 'y');
-  expect(readFileSync(join(folder, 'qemu.log'), 'utf8')).toBe('xy');
 });
