@@ -179,6 +179,10 @@ describe('candidateCommandLine', () => {
   it('takes a root that needs no initrd as it is', () => {
     expect(candidateCommandLine('root=PARTUUID=ab-01 rw', '/dev/sda2', ids)).toContain(' root=PARTUUID=ab-01 rw ');
     expect(candidateCommandLine('root=/dev/mapper/vg-root', '/dev/dm-0', ids)).toContain(' root=/dev/dm-0 ro ');
+    // With an initramfs, what it reads stays word for word.
+    const server = 'root=/dev/mapper/vg-root rd.lvm.lv=vg/root ro';
+    expect(candidateCommandLine(server, null, ids)).toContain(' root=/dev/mapper/vg-root ro rd.lvm.lv=vg/root ');
+    expect(candidateCommandLine('rd.luks.uuid=1', null, ids)).not.toContain('root=');
   });
 
   it('adds nothing that gives devices other names than the default kernel gives them', () => {

@@ -166,8 +166,9 @@ describe('a test job on a healthy machine', () => {
   it('reboots a machine that still runs a left-over candidate first', async () => {
     await setUp();
     fake.customConfig = customConfig('', {
-      kernelPath: '/boot/x',
       grubPath: '/boot/x',
+      grubInitrd: null,
+      fileSystem: null,
       commandLine: 'peerlab.nonce=old',
     });
     fake.nextEntry = 'peerlab-candidate';
