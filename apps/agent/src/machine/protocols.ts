@@ -148,6 +148,8 @@ export interface Console {
 export interface BootEntry {
   /** Absolute path of the kernel image on the machine. */
   kernelPath: string;
+  /** Absolute path of its initramfs; absent = it mounts its root by itself. */
+  initrdPath?: string;
   commandLine: string;
 }
 

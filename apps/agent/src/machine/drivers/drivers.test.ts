@@ -156,6 +156,12 @@ menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
 `);
   });
 
+  it('takes the candidate only together with its initramfs', () => {
+    expect(customConfig('', { ...entry, grubInitrd: '/k.img' })).toContain(
+      'if linux /k root=/dev/vda1 peerlab.nonce=ab && initrd /k.img; then true; else',
+    );
+  });
+
   it('quotes what GRUB would interpret', () => {
     const commandLine = 'root=/dev/vda1 memmap=512M$0x40000000 a;b';
     expect(customConfig('', { ...entry, commandLine })).toContain(

@@ -23,7 +23,10 @@ const END = '### peerlab end ###';
  * that GRUB cannot load makes the machine reboot: next_entry is used up by then, so the default
  * follows. (`fallback=` by id would leave GRUB in its menu for ever.)
  */
-export function customConfig(existing: string, entry: (BootEntry & { grubPath: string }) | null): string {
+export function customConfig(
+  existing: string,
+  entry: (BootEntry & { grubPath: string; grubInitrd?: string }) | null,
+): string {
   const begin = existing.indexOf(BEGIN);
   const end = existing.indexOf(END);
   const foreign =
@@ -33,11 +36,12 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
   const joint = foreign === '' || foreign.endsWith('\n') ? foreign : `${foreign}\n`;
   // With the line end that our entry would need: what is removed leaves the file as it was before.
   if (entry === null) return joint;
+  const initrd = entry.grubInitrd === undefined ? '' : ` && initrd ${entry.grubInitrd}`;
   const lines = [
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
     `  echo "${LOADING}${entry.grubPath}"`,
-    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
+    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}${initrd}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
     '}',
     END,
     '',
@@ -119,17 +123,21 @@ export function createGrubBootSelect(): BootSelect {
 
     async install(session, entry) {
       checkCommandLine(entry.commandLine);
-      const path = quote(entry.kernelPath);
+      const { kernelPath, initrdPath } = entry;
+      const paths = [kernelPath, ...(initrdPath === undefined ? [] : [initrdPath])];
+      const asGrubSees = paths.map((path) => `grub-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
       const read = await output(
         session,
-        script(
-          'grub-read',
-          { path: entry.kernelPath },
-          `grub-mkrelpath ${path} 2>/dev/null || echo ${path}; ${printIfThere(CUSTOM)}`,
-        ),
+        script('grub-read', { paths: paths.join(' ') }, `${asGrubSees.join('; ')}; ${printIfThere(CUSTOM)}`),
       );
-      const newline = read.indexOf('\n');
-      const config = customConfig(read.slice(newline + 1), { ...entry, grubPath: read.slice(0, newline).trim() });
+      const lines = read.split('\n');
+      const [grubPath = '', grubInitrd = ''] = lines.slice(0, paths.length).map((line) => line.trim());
+      const existing = lines.slice(paths.length).join('\n');
+      const config = customConfig(existing, {
+        ...entry,
+        grubPath,
+        ...(initrdPath === undefined ? {} : { grubInitrd }),
+      });
       await output(
         session,
         script('grub-install', { entry: CANDIDATE_ENTRY }, `cat > ${CUSTOM}.new && mv -f ${CUSTOM}.new ${CUSTOM}`),
