@@ -18,22 +18,24 @@ export const COMMAND_LINE_LIMIT = 2047;
  * Command line of the kernel under test. The nonce comes first: whatever is cut off, it still shows which kernel runs.
  * It keeps what describes the machine (console, network names,
  * IOMMU, PCI, timers), because another IOMMU mode would be another combination, and adds nothing that would change
- * names or devices. With an initramfs the default's root= stays word for word, `rootDevice` is null; without one
- * `rootDevice` is used when the default names its root in a way that needs an initramfs (UUID=, LABEL=, /dev/mapper).
+ * names or devices; `rootDevice` is used
+ * when the default names its root in a way that needs an initrd (UUID=, LABEL=, /dev/mapper).
+ * With an initramfs, which finds any root, the default's own root= stays word for word.
  * `machineArguments` are added where the default has not got them word for word.
  */
 export function candidateCommandLine(
   defaultCommandLine: string,
-  rootDevice: string | null,
+  rootDevice: string,
   ids: { nonce: string; attemptId: string },
   machineArguments: readonly string[] = [],
+  hasInitramfs = false,
 ): string {
   const options = defaultCommandLine.trim().split(/\s+/);
   const nameOf = (option: string): string => option.split('=', 1)[0] ?? '';
-  const root =
-    rootDevice === null
-      ? options.find((option) => option.startsWith('root='))
-      : (options.find((option) => PLAIN_ROOT.test(option)) ?? `root=${rootDevice}`);
+  const own = hasInitramfs
+    ? options.find((option) => option.startsWith('root='))
+    : options.find((option) => PLAIN_ROOT.test(option));
+  const root = own ?? `root=${rootDevice}`;
   const mount = options.find((option) => option === 'rw' || option === 'ro') ?? 'ro';
   const kept = options.filter(
     (option) =>
@@ -45,10 +47,7 @@ export function candidateCommandLine(
   kept.push(...machineArguments.filter((argument) => !kept.includes(argument)));
   const known = new Set(kept.map(nameOf));
   const added = [...FALLBACK, 'ignore_loglevel'].filter((option) => !known.has(nameOf(option)));
-  const roots = root === undefined ? [] : [root];
-  return [`peerlab.nonce=${ids.nonce}`, `peerlab.attempt=${ids.attemptId}`, ...roots, mount, ...kept, ...added].join(
-    ' ',
-  );
+  return [`peerlab.nonce=${ids.nonce}`, `peerlab.attempt=${ids.attemptId}`, root, mount, ...kept, ...added].join(' ');
 }
 
 /** Why a command line cannot be given to a kernel, with the remedy; null when it can. `imagePath`: the loader puts it in front. */

@@ -167,8 +167,6 @@ describe('a test job on a healthy machine', () => {
     await setUp();
     fake.customConfig = customConfig('', {
       grubPath: '/boot/x',
-      grubInitrd: null,
-      fileSystem: null,
       commandLine: 'peerlab.nonce=old',
     });
     fake.nextEntry = 'peerlab-candidate';

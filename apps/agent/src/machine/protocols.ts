@@ -148,10 +148,13 @@ export interface Console {
 export interface BootEntry {
   /** Absolute path of the kernel image on the machine. */
   kernelPath: string;
-  /** Absolute path of its initramfs; null = it boots without one. */
-  initrdPath: string | null;
+  /** Absolute path of its initramfs; absent = it mounts its root by itself. */
+  initrdPath?: string;
   commandLine: string;
 }
+
+/** What a line of the boot loader on the console means. `loading` = it took our entry. */
+export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
 
 /** Makes the initramfs of a second kernel on the machine, by the machine's own tool. */
 export interface Initramfs {
@@ -167,9 +170,6 @@ export interface Initramfs {
   /** The files in it: paths without the slash in front, as the tool lists them. */
   list(session: Session, path: string, signal?: AbortSignal): Promise<string[]>;
 }
-
-/** What a line of the boot loader on the console means. `loading` = it took our entry. */
-export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
 
 /** One-shot boot of a second kernel. The default entry is never touched. */
 export interface BootSelect {

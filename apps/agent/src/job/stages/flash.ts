@@ -66,15 +66,17 @@ export async function flash(context: AttemptContext): Promise<string> {
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const initrdPath = await makeInitramfs(context, session);
-  const root = initrdPath === null ? await plainRoot(context, session) : null;
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, [
-    ...context.machine.kernelArguments,
-    ...deviceArguments(work),
-  ]);
+  const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);
+  const more = [...context.machine.kernelArguments, ...deviceArguments(work)];
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, more, initrdPath !== undefined);
   const tooLong = whyTooLong(commandLine, paths.kernel);
   if (tooLong !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${tooLong}`);
   context.spool.updateRecord({ commandLine });
-  await context.machine.boot.install(session, { kernelPath: paths.kernel, initrdPath, commandLine });
+  await context.machine.boot.install(session, {
+    kernelPath: paths.kernel,
+    ...(initrdPath === undefined ? {} : { initrdPath }),
+    commandLine,
+  });
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
   return `${manifest.release} installed as ${paths.kernel}`;
@@ -129,9 +131,13 @@ export function whyNoPlainRoot(source: string): string | null {
   );
 }
 
+async function rootSource(session: Session): Promise<string> {
+  return (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
+}
+
 /** The partition for root=, for a kernel without an initramfs. Throws JobFailure when it is none. */
 async function plainRoot(context: AttemptContext, session: Session): Promise<string> {
-  const root = (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
+  const root = await rootSource(session);
   const problem = namesPlainRoot(context.defaultKernel?.commandLine ?? '') ? null : whyNoPlainRoot(root);
   if (problem !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${problem}`);
   return root;

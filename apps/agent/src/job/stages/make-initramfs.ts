@@ -6,13 +6,13 @@ import { JobFailure } from '../failure.js';
 
 /**
  * Makes the candidate's initramfs by the machine's own tool, and checks that all is in it that the machine's root needs.
- * Resolves to its path; null when the machine has no such tool configured, so that the candidate boots without one.
+ * Resolves to its path; undefined when the machine has no such tool configured, so that the candidate boots without one.
  * Throws JobFailure: `request` when the kernel itself lacks a driver, `infrastructure` when the initramfs does.
  */
-export async function makeInitramfs(context: AttemptContext, session: Session): Promise<string | null> {
+export async function makeInitramfs(context: AttemptContext, session: Session): Promise<string | undefined> {
   const { machine, paths, signal, work } = context;
   const { initramfs } = machine;
-  if (initramfs === null) return null;
+  if (initramfs === null) return undefined;
   const { release } = work.manifest;
   const chain = await readBootChain(session, release, signal);
   if (chain.missing.length > 0) {

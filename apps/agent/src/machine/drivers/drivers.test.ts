@@ -145,7 +145,7 @@ describe('log file console', () => {
 
 describe('custom.cfg', () => {
   const commandLine = 'root=/dev/vda1 peerlab.nonce=ab';
-  const entry = { grubPath: '/k', grubInitrd: null, fileSystem: null, commandLine };
+  const entry = { grubPath: '/k', commandLine };
 
   it('adds one entry that reboots when the image cannot be loaded', () => {
     expect(customConfig('', entry)).toBe(`### peerlab begin: written by the Peerlab agent, removed after the job ###
@@ -172,6 +172,12 @@ menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
       '  if linux /k root=/dev/vda1 peerlab.nonce=ab; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi',
       '  if initrd /k-initrd.img; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi',
     ]);
+  });
+
+  it('is written in GRUB’s own language, as its checker reads it', () => {
+    const file = join(folder, 'custom.cfg');
+    writeFileSync(file, customConfig('', { ...entry, grubInitrd: '/k-initrd.img', fileSystem: 'ABCD-1234' }));
+    expect(spawnSync('grub-script-check', [file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('keeps what others wrote, replaces its own block, and leaves no trace', () => {

@@ -20,12 +20,12 @@ const UUID = /^[0-9a-fA-F-]{8,36}$/;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
 
-/** An entry as GRUB finds its files: paths on the file system with that UUID; null = that from which the menu was read. */
+/** An entry as GRUB finds its files: paths on the file system with that UUID; absent = where the menu was read. */
 export interface GrubEntry {
   commandLine: string;
   grubPath: string;
-  grubInitrd: string | null;
-  fileSystem: string | null;
+  grubInitrd?: string;
+  fileSystem?: string;
 }
 
 /**
@@ -47,10 +47,11 @@ export function customConfig(existing: string, entry: GrubEntry | null): string 
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
     // Where the menu was read may be another file system than that of the image.
-    ...(entry.fileSystem === null ? [] : [`  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`]),
+    ...(entry.fileSystem === undefined ? [] : [`  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`]),
     `  echo "${LOADING}${entry.grubPath}"`,
     `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
-    ...(entry.grubInitrd === null
+    // GRUB's language has no `&&`.
+    ...(entry.grubInitrd === undefined
       ? []
       : [`  if initrd ${entry.grubInitrd}; then true; else echo "${NOT_LOADED}"; reboot; fi`]),
     '}',
@@ -134,25 +135,30 @@ export function createGrubBootSelect(): BootSelect {
 
     async install(session, entry) {
       checkCommandLine(entry.commandLine);
-      const { initrdPath } = entry;
-      const path = quote(entry.kernelPath);
+      const { kernelPath, initrdPath } = entry;
+      const paths = [kernelPath, ...(initrdPath === undefined ? [] : [initrdPath])];
+      const asGrubSees = paths.map((path) => `grub-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
       const read = await output(
         session,
         script(
           'grub-read',
-          { path: entry.kernelPath },
-          `grub-mkrelpath ${path} 2>/dev/null || echo ${path}
-${initrdPath === null ? 'echo' : `grub-mkrelpath ${quote(initrdPath)} 2>/dev/null || echo ${quote(initrdPath)}`}
-grub-probe --target=fs_uuid ${path} 2>/dev/null || echo
-${printIfThere(CUSTOM)}`,
+          { paths: paths.join(' ') },
+          [
+            ...asGrubSees,
+            `grub-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
+            printIfThere(CUSTOM),
+          ].join('\n'),
         ),
       );
-      const [grubPath = '', grubInitrd = '', uuid = '', ...existing] = read.split('\n');
-      const config = customConfig(existing.join('\n'), {
+      const lines = read.split('\n');
+      const [grubPath = '', grubInitrd = ''] = lines.slice(0, paths.length).map((line) => line.trim());
+      const uuid = lines[paths.length]?.trim() ?? '';
+      const existing = lines.slice(paths.length + 1).join('\n');
+      const config = customConfig(existing, {
         commandLine: entry.commandLine,
-        grubPath: grubPath.trim(),
-        grubInitrd: initrdPath === null ? null : grubInitrd.trim(),
-        fileSystem: UUID.test(uuid.trim()) ? uuid.trim() : null,
+        grubPath,
+        ...(initrdPath === undefined ? {} : { grubInitrd }),
+        ...(UUID.test(uuid) ? { fileSystem: uuid } : {}),
       });
       await output(
         session,
