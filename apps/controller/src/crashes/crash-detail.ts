@@ -76,10 +76,10 @@ export class CrashDetailView {
     const places = await this.#sql.rows(
       PLACE,
       `with place as (
-         select j.combination as hash, count(distinct t.id)::int as count,
+         select part.combination as hash, count(distinct t.id)::int as count,
            (array_agg(c.participant_id order by t.started_at, c.participant_id))[1] as first,
            (array_agg(c.participant_id order by t.started_at desc, c.participant_id desc))[1] as last
-         from ${SEEN} where c.key = $1 group by j.combination order by count(distinct t.id) desc, j.combination limit $2
+         from ${SEEN} where c.key = $1 group by part.combination order by count(distinct t.id) desc, part.combination limit $2
        )
        select place.hash, x.label, place.count, place.first, place.last, good.at as good_at,
          good.attempt as good_attempt, good.machine as good_machine, good.build as good_build, good.run as good_run,
@@ -116,9 +116,10 @@ export class CrashDetailView {
 /** The newest attempt before `bt` on the combination of `place` that has no crash $1; with the test of `bad`, if known. */
 const LAST_GOOD = `
   select coalesce(t.ended_at, t.started_at) as at, t.id as attempt, b.name as build, r.id as run, r.name as run_name,
-    (select p.machine from participant p where p.attempt_id = t.id order by p.position limit 1) as machine
-  from job j join attempt t on t.job_id = j.id join run r on r.id = j.run_id join build b on b.id = j.build_id
-  where j.combination is not distinct from place.hash and j.kind = 'test' and t.state = 'ended' and t.failure is null
+    (select p.machine from participant p where p.attempt_id = t.id and p.role = part.role) as machine
+  from job_part part join job j on j.id = part.job_id join attempt t on t.job_id = j.id
+    join run r on r.id = j.run_id join build b on b.id = part.build_id
+  where part.combination is not distinct from place.hash and j.kind = 'test' and t.state = 'ended' and t.failure is null
     and t.started_at < bt.started_at
     and not exists (select 1 from participant gp left join crash gc on gc.participant_id = gp.id and gc.key = $1
         left join crash_search waits on waits.participant_id = gp.id

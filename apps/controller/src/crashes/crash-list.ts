@@ -42,7 +42,7 @@ export class CrashListView {
       GROUP,
       `select c.key, min(c.title) as title, min(c.type) as type, bool_and(c.corrupted) as corrupted,
          bool_or(c.severity = 'crash') as ends, count(distinct t.id)::int as count,
-         count(distinct j.combination)::int as combinations, count(distinct ${KERNEL_KEY})::int as kernels,
+         count(distinct part.combination)::int as combinations, count(distinct ${KERNEL_KEY})::int as kernels,
          (array_agg(c.participant_id order by t.started_at, c.participant_id))[1] as first,
          (array_agg(c.participant_id order by t.started_at desc, c.participant_id desc))[1] as last,
          (count(*) over ())::int as total

@@ -36,8 +36,8 @@ export class CrashMailView {
   async of(attempt: string, key: string, role: string | null): Promise<CrashMail> {
     const own = await this.#sql.one(
       OWN,
-      `select ${SIGHTING_COLUMNS}, j.combination, x.label as hardware, u.manifest
-       from ${SEEN} left join combination x on x.hash = j.combination
+      `select ${SIGHTING_COLUMNS}, part.combination, x.label as hardware, u.manifest
+       from ${SEEN} left join combination x on x.hash = part.combination
        where t.id = $1 and c.key = $2 and ($3::text is null or p.role = $3) order by p.position limit 1`,
       [attempt, key, role],
     );

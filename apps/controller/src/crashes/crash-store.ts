@@ -65,7 +65,8 @@ export class CrashStore {
     const row = await this.#sql.one(
       SEARCHED,
       `select p.id, p.attempt_id, p.role, u.manifest from participant p join attempt t on t.id = p.attempt_id
-         join job j on j.id = t.job_id join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+         join job j on j.id = t.job_id
+         join job_part part on part.job_id = j.id and part.role = p.role join build b on b.id = part.build_id left join bundle u on u.key = b.bundle_key
        where p.id = $1 and j.kind = 'test'`,
       [participant],
     );

@@ -8,7 +8,8 @@ const CRASH = columnsOf(CrashRow);
 
 /** Where a row of `crash c` belongs; the statements of this room read no crash without it. */
 export const SEEN = `crash c join participant p on p.id = c.participant_id join attempt t on t.id = p.attempt_id
-  join job j on j.id = t.job_id join run r on r.id = j.run_id join build b on b.id = j.build_id
+  join job j on j.id = t.job_id join job_part part on part.job_id = j.id and part.role = p.role
+  join run r on r.id = j.run_id join build b on b.id = part.build_id
   left join bundle u on u.key = b.bundle_key`;
 
 /** A kernel is its build-id; a build without one stands for itself. */
