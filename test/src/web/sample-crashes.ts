@@ -44,6 +44,17 @@ const CRASHES: readonly Omit<AttemptCrash, 'suite' | 'test'>[] = [
   },
 ];
 
+const pickLines = ({ role, stream, startLine, endLine, times, corrupted, suite, test }: AttemptCrash) => ({
+  role,
+  stream,
+  startLine,
+  endLine,
+  times,
+  corrupted,
+  suite,
+  test,
+});
+
 /** The crashes of the sample farm. */
 export class SampleCrashes {
   constructor(private readonly attempts: ReadonlyMap<string, AttemptDetail>) {}
@@ -101,8 +112,8 @@ export class SampleCrashes {
     const sightings: CrashSighting[] = this.seenIn().flatMap((attempt) =>
       this.ofAttempt(attempt.id)
         .filter(({ key }) => key === crash.key)
-        .map(({ role, stream, startLine, endLine, times, corrupted, suite, test }) => ({
-          ...{ role, stream, startLine, endLine, times, corrupted, suite, test },
+        .map((seen) => ({
+          ...pickLines(seen),
           ...this.sighting(1),
           attemptId: attempt.id,
           buildId: attempt.buildId,

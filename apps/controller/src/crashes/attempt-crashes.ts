@@ -45,7 +45,15 @@ export class AttemptCrashesView {
     );
     return {
       crashes: rows.map(({ key, title, type, severity, corrupted, stream, times, frames, taint, ...row }) => ({
-        ...{ key, title, type, severity, corrupted, stream, times, frames, taint },
+        key,
+        title,
+        type,
+        severity,
+        corrupted,
+        stream,
+        times,
+        frames,
+        taint,
         role: row.role,
         startLine: row.start_line,
         endLine: row.end_line,

@@ -1,5 +1,5 @@
 /** Reports of a Linux kernel in its logs: what kinds there are, and what a log says. */
-export { CRASH_TYPES, type CrashType } from './crash/kind.js';
+export { CRASH_TYPES, type CrashType } from '../schema/crash-types.js';
 export { ALARM_LINE_MAX } from './crash/console-line.js';
 export { CRASH_TITLE_MAX } from './crash/title.js';
 export { CrashReader, readKernelAlarm, type CrashReport, type KernelAlarm } from './crash/reader.js';

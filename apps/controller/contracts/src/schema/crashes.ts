@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CRASH_TYPES } from '../rules/crash/kind.js';
+import { CRASH_TYPES } from './crash-types.js';
 import { Combination } from './combination.js';
 import { FailureSighting } from './failure-memory.js';
 import { Name, SuiteName } from './ids.js';

@@ -1,6 +1,7 @@
 import { frameOf, stackStartOf } from './frames.js';
 import { findGuilty, FRAMES_MAX } from './guilty.js';
-import type { CrashKind, CrashType } from './kind.js';
+import type { CrashKind } from './kind.js';
+import type { CrashType } from '../../schema/crash-types.js';
 import type { Header } from './kinds.js';
 import { cleanTitle } from './title.js';
 

@@ -2,7 +2,7 @@ import { cutText } from '../../schema/text.js';
 import { parseConsoleLine } from './console-line.js';
 import { frameOf } from './frames.js';
 import { describeReport, type Description } from './describe.js';
-import type { CrashType } from './kind.js';
+import type { CrashType } from '../../schema/crash-types.js';
 import { headerOf, type Header } from './kinds.js';
 
 /** Lines of one report that are looked at; a report with all held locks and all tasks' stacks has some thousands. */
