@@ -39,5 +39,6 @@ export function composeMachine(
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
+    link: config.link ?? null,
   };
 }

@@ -3,6 +3,7 @@ import type { Assignment, FromAgent, HeldParticipant as ParticipantReport, ToAge
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
+import { Meetings } from '../job/meetings.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
@@ -118,6 +119,9 @@ export class Worker {
       case 'stop':
         this.#held.get(message.participantId)?.end(new JobFailure('peer', message.reason), 'attempt-stopped');
         return;
+      case 'meeting':
+        this.#held.get(message.participantId)?.meetings.receive(message.place, message.outcome);
+        return;
       case 'probe':
       case 'refused':
         return;
@@ -141,6 +145,7 @@ export class Worker {
       if (stored.revoked === undefined) this.#renew(participantId, stored.fence, beat, leaseSeconds);
       else this.#revoke(held, stored.revoked);
       held.sender.resume(stored.ackedNext);
+      held.meetings.sayAgain();
     }
   }
 
@@ -209,7 +214,9 @@ export class Worker {
 
   #hold(spool: AttemptSpool): HeldAttempt {
     const fault = (err: unknown): void => log.error({ participant: spool.participantId, err }, 'spool-fault');
-    const held = new HeldAttempt(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
+    const sender = new AttemptSender(spool, this.#settings.send, fault);
+    const meetings = new Meetings({ participantId: spool.participantId, fence: spool.fence }, this.#settings.send);
+    const held = new HeldAttempt(spool, sender, meetings, this.#clock);
     this.#held.set(held.id, held);
     void held.sender.done.then(() => {
       if (!held.discarded) this.#forget(held);

@@ -41,6 +41,7 @@ export function inVersion3(message: ToAgent): object | null {
     case 'cancel':
       return named(message);
     case 'stop':
+    case 'meeting':
       return null;
     case 'probe':
     case 'refused':

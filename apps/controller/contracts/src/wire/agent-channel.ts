@@ -7,6 +7,7 @@ import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../sc
 import { Inventory } from '../schema/inventory.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
+import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
 import { Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
@@ -250,6 +251,18 @@ export const FromAgent = z.discriminatedUnion('type', [
     fence: Fence,
     events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
   }),
+  /** Where a participant waits for its peers; sent again until it is answered. Only of attempts with several participants. */
+  z.object({
+    type: z.literal('meeting'),
+    participantId: z.uuid(),
+    fence: Fence,
+    /** Suites that it is through with. */
+    left: z.array(SuiteName).max(LIST_MAX),
+    /** Why it comes to no place any more, for instance because its kernel crashed; null while it may. */
+    over: z.string().max(MEETING_REASON_MAX).nullable(),
+    /** null = it waits nowhere. */
+    at: MeetingArrival.nullable(),
+  }),
 ]);
 export type FromAgent = z.infer<typeof FromAgent>;
 
@@ -301,6 +314,8 @@ export const ToAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), participantId: z.uuid(), reason: Text }),
   /** Another participant of the attempt failed: stop, restore the machine, deliver the evidence. */
   z.object({ type: z.literal('stop'), participantId: z.uuid(), reason: Text }),
+  /** How waiting at a place ended. */
+  z.object({ type: z.literal('meeting'), participantId: z.uuid(), place: MeetingPlace, outcome: MeetingOutcome }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({
