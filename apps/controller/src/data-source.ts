@@ -34,6 +34,7 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
+import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
@@ -131,6 +132,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       Meetings1766800000000,
+      ParticipantClock1766800100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -89,7 +89,7 @@ export class InProcessAgent {
           machines: fleet.states(),
           ...worker.report(),
         }),
-        heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report() }),
+        heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report(), ...worker.clock() }),
         onMessage: (message) => {
           worker.receive(message);
           if (message.type === 'welcome') fleet.announceAll();

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import type { Assignment, FromAgent, HeldParticipant as ParticipantReport, ToAgent } from '@peerlab/contracts';
+import type {
+  Assignment,
+  ClockOffset,
+  FromAgent,
+  HeldParticipant as ParticipantReport,
+  ToAgent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
@@ -8,6 +14,7 @@ import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
 import { HeartbeatLog, bootClockMs } from './attempt-lease.js';
+import { ClockMeasure } from './clock-offset.js';
 import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 
@@ -33,6 +40,7 @@ export class Worker {
   readonly #jobs: JobRunner;
   readonly #heartbeats: HeartbeatLog;
   readonly #clock: () => number;
+  readonly #clockMeasure = new ClockMeasure();
   /** By machine: resolves when all jobs started on it so far have ended. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #root: string;
@@ -89,6 +97,17 @@ export class Worker {
     return { beat: this.#heartbeats.next(), participants: this.participants() };
   }
 
+  /** How this computer's clock stands to the farm's, for a heartbeat. */
+  clock(): { clock?: ClockOffset } {
+    const { best } = this.#clockMeasure;
+    return best === null ? {} : { clock: best };
+  }
+
+  #measureClock(beat: number, farmMs: number): void {
+    const sentAtMs = this.#heartbeats.sentAt(beat);
+    if (sentAtMs !== undefined) this.#clockMeasure.note(farmMs, Date.now(), this.#clock() - sentAtMs);
+  }
+
   receive(message: ToAgent): void {
     switch (message.type) {
       case 'welcome':
@@ -98,6 +117,7 @@ export class Worker {
         for (const { participantId, fence } of message.participants) {
           this.#renew(participantId, fence, message.beat, message.leaseSeconds);
         }
+        if (message.at !== undefined) this.#measureClock(message.beat, message.at);
         return;
       case 'assign':
         this.#assign(message.assignment);

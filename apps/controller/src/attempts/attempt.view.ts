@@ -38,6 +38,8 @@ const PARTICIPANT = pick(
   'ended_at',
   'failure',
   'restored',
+  'clock_offset_ms',
+  'clock_error_ms',
 );
 const STAGE = columnsOf(AttemptStage);
 
@@ -160,6 +162,10 @@ function participantSummary(row: RowOf<typeof PARTICIPANT>, stages: StageView[])
     failure: failureView(row.failure),
     restored: row.restored,
     stages,
+    clock:
+      row.clock_offset_ms === null || row.clock_error_ms === null
+        ? null
+        : { offsetMs: row.clock_offset_ms, errorMs: row.clock_error_ms },
   };
 }
 

@@ -277,7 +277,9 @@ export class AgentGateway {
     });
     if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
     const participants = await this.#reconcile.reconcile(agent, connection.id, held);
-    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants });
+    // Without work there is nothing whose times are compared.
+    const at = held.length === 0 ? {} : { at: await this.#reconcile.noteClock(agent, held, heartbeat.clock) };
+    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants, ...at });
     await this.#orders.send(connection, agent);
   }
 

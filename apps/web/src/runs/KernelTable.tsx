@@ -10,7 +10,10 @@ const PHASE = {
 } as const;
 
 /** The kernels that the machine ran, and whether that is proven. */
-export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+export function KernelTable({ attempt: { participants, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+  const kernels = participants.flatMap((participant) =>
+    participant.kernels.map((kernel) => ({ ...kernel, role: participant.role })),
+  );
   if (kernels.length === 0) return null;
   return (
     <section aria-labelledby="kernels-head">
@@ -19,6 +22,9 @@ export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt:
         rows={kernels}
         keyOf={(_, index) => index}
         columns={[
+          ...(participants.length > 1
+            ? [{ name: 'Machine', render: ({ role }: (typeof kernels)[number]) => role }]
+            : []),
           {
             name: 'When',
             render: (kernel) => (

@@ -9,7 +9,7 @@ import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
-import { Role, ROLES_MAX } from '../schema/participants.js';
+import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
@@ -233,7 +233,12 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** What it can build. Agents that build nothing, and older ones, do not say. */
     catalogue: Catalogue.optional(),
   }),
-  AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
+  AgentState.extend({
+    type: z.literal('heartbeat'),
+    ...AgentDisk.shape,
+    /** Measured over the answers to the last heartbeats; absent until there were some, and from older agents. */
+    clock: ClockOffset.optional(),
+  }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
@@ -297,6 +302,8 @@ export const ToAgent = z.discriminatedUnion('type', [
     beat: Sequence,
     leaseSeconds: z.number().positive(),
     participants: z.array(z.object({ participantId: z.uuid(), fence: Fence })).max(LIST_MAX),
+    /** The farm's time, which is the database's, when it was answered. Older controllers do not say. */
+    at: z.number().positive().optional(),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
