@@ -33,6 +33,7 @@ import { DownloadTickets1766100200000 } from './migrations/1766100200000-downloa
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
+import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
@@ -54,7 +55,7 @@ import {
   TestPlan,
   UnpackedAttempt,
 } from './schema/results.js';
-import { Job, Run } from './schema/runs.js';
+import { Job, JobRole, Run } from './schema/runs.js';
 
 /** Connections of the one pool that repositories and statements share. */
 const POOL_SIZE = 16;
@@ -79,6 +80,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Build,
       Run,
       Job,
+      JobRole,
       Attempt,
       Participant,
       Lease,
@@ -131,6 +133,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
+      JobRoles1766700000000,
       Meetings1766800000000,
       ParticipantClock1766800100000,
     ],
