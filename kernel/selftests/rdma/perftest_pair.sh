@@ -135,7 +135,12 @@ for test; do
 	if [ -n "${PEERLAB_ROLE-}" ]; then
 		# A test runs on both sides or on neither.
 		said="$id ${why:-ready} $version"
-		meet $number 0 "$said" || why="the other side: $met"
+		if ! meet $number 0 "$said"; then
+			echo "# the other side: $met"
+			echo "not ok $number $id"
+			failed=1
+			continue
+		fi
 		case $why,$met in
 		?*,* | ",$said") ;;
 		",$id ready "*) why="the other side has perftest ${met#"$id ready "}, this one $version" ;;

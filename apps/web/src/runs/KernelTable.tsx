@@ -12,7 +12,11 @@ const PHASE = {
 /** The kernels that the machine ran, and whether that is proven. */
 export function KernelTable({ attempt: { participants, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
   const kernels = participants.flatMap((participant) =>
-    participant.kernels.map((kernel) => ({ ...kernel, role: participant.role })),
+    participant.kernels.map((kernel) => ({
+      ...kernel,
+      role: participant.role,
+      tested: participant.build ?? { id: buildId, name: build },
+    })),
   );
   if (kernels.length === 0) return null;
   return (
@@ -33,8 +37,8 @@ export function KernelTable({ attempt: { participants, build, buildId } }: { att
                 {kernel.phase === 'candidate' && (
                   <>
                     :{' '}
-                    <Link to="/builds/$build" params={{ build: buildId }}>
-                      {build}
+                    <Link to="/builds/$build" params={{ build: kernel.tested.id }}>
+                      {kernel.tested.name}
                     </Link>
                   </>
                 )}

@@ -34,7 +34,7 @@ function ParticipantBox({
   attempt: AttemptDetail;
   isCause: boolean;
 }): ReactNode {
-  const { role, machine, agent, state, stages, failure, restored, startedAt, endedAt, clock } = participant;
+  const { role, machine, agent, state, stages, failure, restored, build, startedAt, endedAt, clock } = participant;
   const candidate = participant.kernels.findLast(({ phase }) => phase === 'candidate');
   return (
     <div className="attempt" role="group" aria-label={`participant ${role}`}>
@@ -45,6 +45,14 @@ function ParticipantBox({
             on{' '}
             <Link to="/machines/$machine" params={{ machine }}>
               {machine}
+            </Link>
+          </span>
+        )}
+        {build !== null && (
+          <span>
+            with{' '}
+            <Link to="/builds/$build" params={{ build: build.id }}>
+              {build.name}
             </Link>
           </span>
         )}

@@ -12,6 +12,7 @@ import { WHOLE_SUITE } from '../suite-results.js';
 import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { checkLink, readLinkDowns } from '../link-watch.js';
 import { meetPeers } from '../peer-facts.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
@@ -27,7 +28,9 @@ export async function test(context: AttemptContext): Promise<string> {
   const metrics = new Quota(METRICS_PER_ATTEMPT);
   const leftFiles = new LeftFiles();
   for (const suite of context.work.suites) {
+    const before = context.connection.session === null ? null : await readLinkDowns(context);
     interruptions += await runSuite(context, suite, metrics);
+    if (context.connection.session !== null) checkLink(context, suite.name, before, await readLinkDowns(context));
     context.meetings?.leave(suite.name);
     if (isOwn(suite) && context.connection.session !== null) await leftFiles.collect(context, suite);
   }

@@ -57,6 +57,8 @@ export const ParticipantSummary = z.object({
   agent: Name,
   /** null for a build */
   machine: Name.nullable(),
+  /** The kernel that it boots, or makes. */
+  build: z.object({ id: z.uuid(), name: Name }).nullable().default(null),
   fence: Fence,
   startedAt: Time,
   endedAt: Time.nullable(),
