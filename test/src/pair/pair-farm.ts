@@ -69,7 +69,7 @@ export class PairFarm {
     const pair = new PairFarm(farm, { lab: labs[0], agent: first }, { lab: labs[1], agent: second }, key, folder);
     await farm.until('both machines', async () => {
       const { machines } = await farm.call('getFleet', {});
-      return machines.filter(({ paths, reachable }) => reachable && paths.length > 0).length === 2;
+      return machines.filter(({ paths }) => paths.length > 0).length === 2;
     });
     return pair;
   }

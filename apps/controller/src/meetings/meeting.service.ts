@@ -59,8 +59,7 @@ export class MeetingService {
       const before = await readSides(tx, attemptId);
       const own = before.find(({ id }) => id === participantId);
       if (own === undefined || own.state === 'ended') return null;
-      const allLeft = [...new Set([...(own.left_suites ?? []), ...left])];
-      await this.#put(tx, own, allLeft, over, at);
+      await this.#put(tx, own, left, over, at);
       const sides = await readSides(tx, attemptId);
       const settled = settleMeetings(sides.map(attendanceOf));
       for (const side of sides) {

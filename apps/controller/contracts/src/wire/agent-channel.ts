@@ -266,7 +266,7 @@ export const FromAgent = z.discriminatedUnion('type', [
     type: z.literal('meeting'),
     participantId: z.uuid(),
     fence: Fence,
-    /** Suites that it is through with. */
+    /** All suites that it is through with. */
     left: z.array(SuiteName).max(LIST_MAX),
     /** Why it comes to no place any more, for instance because its kernel crashed; null while it may. */
     over: z.string().max(MEETING_REASON_MAX).nullable(),
