@@ -36,6 +36,7 @@ export interface PairOptions {
 /** A controller, two fake machines and their one or two agents, all in this process: what a run with two roles needs. */
 export class PairFarm {
   readonly #folder: string;
+  readonly #tests: readonly string[];
 
   private constructor(
     readonly farm: TestFarm,
@@ -43,8 +44,10 @@ export class PairFarm {
     readonly client: Side,
     readonly bundleKey: string,
     folder: string,
+    tests: readonly string[],
   ) {
     this.#folder = folder;
+    this.#tests = tests;
   }
 
   static async start({ tests, testTimeoutSeconds = 10, sharesAgent = false }: PairOptions): Promise<PairFarm> {
@@ -66,12 +69,24 @@ export class PairFarm {
     for (const each of new Set([first, second])) each.start();
     await farm.upload(bundle.sha256, await readFile(bundle.tar));
     const { key } = await farm.call('registerBundle', { body: { manifest: bundle.manifest, sha256: bundle.sha256 } });
-    const pair = new PairFarm(farm, { lab: labs[0], agent: first }, { lab: labs[1], agent: second }, key, folder);
+    const pair = new PairFarm(
+      farm,
+      { lab: labs[0], agent: first },
+      { lab: labs[1], agent: second },
+      key,
+      folder,
+      tests,
+    );
     await farm.until('both machines', async () => {
       const { machines } = await farm.call('getFleet', {});
       return machines.filter(({ paths }) => paths.length > 0).length === 2;
     });
     return pair;
+  }
+
+  /** Both machines do again what a machine does by itself: they boot, and their tests pass. */
+  reset(): void {
+    for (const { lab } of [this.server, this.client]) script(lab, this.#tests);
   }
 
   sideOf(role: RoleName): Side {
@@ -120,11 +135,19 @@ roles:
 }
 
 async function labOf(folder: string, name: string, bundle: FakeBundle, tests: readonly string[]): Promise<FakeLab> {
-  const scripted: FakeTest[] = tests.map((id) => ({ id, act: 'pass' }));
   const number = name === 'fake-a' ? 1 : 2;
   const link = { device: 'peer0', address: `10.77.0.${number}/24` };
   const lab = await startFakeLab(await mkdtemp(join(folder, `${name}-`)), { name, bundle, link });
-  lab.fake.suites = { [PAIR_SUITE]: scripted };
   lab.fake.inventory = FAKE_INVENTORY;
+  script(lab, tests);
   return lab;
+}
+
+function script({ fake }: FakeLab, tests: readonly string[]): void {
+  const scripted: FakeTest[] = tests.map((id) => ({ id, act: 'pass' }));
+  fake.suites = { [PAIR_SUITE]: scripted };
+  fake.candidateBoots = ['up'];
+  fake.programs.clear();
+  fake.answers.clear();
+  fake.onEvent = () => undefined;
 }

@@ -1,15 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type {
-  Assignment,
-  AttemptEvent,
-  FromAgent,
-  HeldParticipant,
-  MeetingPlace,
-  SequencedEvent,
-  Work,
-} from '@peerlab/contracts';
+import type { Assignment, AttemptEvent, FromAgent, HeldParticipant, SequencedEvent, Work } from '@peerlab/contracts';
 import { eventually } from '@peerlab/controller/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, type FakeLabOptions, startFakeLab } from '../fake/fake-lab.js';
@@ -53,7 +45,13 @@ class Recorder {
       this.lines.set(key, stored);
       this.#acknowledge(frame.participantId, frame.stream, stored.length);
     }
-    if (frame.type === 'meeting' && frame.at !== null) this.#meet(frame.participantId, frame.at.place);
+    if (frame.type === 'meeting' && frame.at !== null) {
+      const peers = [
+        { role: 'server', value: '{"kernel":"7.3.4","link":null,"address":null,"rdmaDevice":null,"gid":null}' },
+      ];
+      const met = { type: 'meeting' as const, participantId: frame.participantId, place: frame.at.place };
+      setImmediate(() => this.worker?.receive({ ...met, outcome: { kind: 'met', peers } }));
+    }
     if (frame.type === 'events') {
       const stored = this.eventsOf(frame);
       for (const entry of frame.events) stored[entry.seq] = entry;
@@ -61,15 +59,6 @@ class Recorder {
     }
     return true;
   };
-
-  /** The other side is there at once, and says of itself what this one expects. */
-  #meet(participantId: string, place: MeetingPlace): void {
-    const facts = { kernel: '7.3.4', link: null, address: null, rdmaDevice: null, gid: null };
-    const peers = [{ role: 'server', value: JSON.stringify(facts) }];
-    setImmediate(() =>
-      this.worker?.receive({ type: 'meeting', participantId, place, outcome: { kind: 'met', peers } }),
-    );
-  }
 
   #acknowledge(
     participantId: string,

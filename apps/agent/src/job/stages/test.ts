@@ -13,7 +13,7 @@ import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { checkLink, readLinkDowns } from '../link-watch.js';
-import { meetPeers } from '../peer-facts.js';
+import { meetPeers } from '../meet-peers.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
 /** Times that the candidate is booted again within one suite. */
