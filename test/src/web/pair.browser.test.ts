@@ -139,4 +139,21 @@ describe('the page of an attempt with two machines', () => {
       .waitFor();
     expect(await page.getByRole('navigation', { name: 'Whose streams are shown' }).innerText()).toContain('m2');
   });
+
+  it('is a cell of the matrix of its run, kernel by kernel', async () => {
+    await using opened = await app.open(`/runs/${pair.run}`);
+    const { page, errors } = opened;
+    await page.getByRole('heading', { name: 'Kernel by kernel: server down, client across' }).waitFor();
+    const table = page.getByRole('region', { name: /^Kernel by kernel/ }).getByRole('table');
+    expect((await table.innerText()).split(/\s+/).filter(Boolean)).toEqual([
+      'server',
+      'b',
+      'b',
+      expect.any(String),
+      'crash',
+    ]);
+    await table.getByRole('link').click();
+    await page.waitForURL(`**/attempts/${pair.attempt}`);
+    expect(errors).toEqual([]);
+  });
 });

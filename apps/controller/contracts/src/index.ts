@@ -92,6 +92,7 @@ export { learnNoise, NO_NOISE, noisier, type StoredBoot } from './rules/signific
 export * from './rules/significance/words.js';
 export { judgeTwins, type TwinJudgement, type TwinMetric } from './rules/outliers.js';
 export * from './rules/twins.js';
+export * from './rules/two-sided.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';
@@ -102,3 +103,4 @@ export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from '
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';
+export { renderTwoSided } from './rules/report/two-sided.js';
