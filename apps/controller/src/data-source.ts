@@ -37,6 +37,8 @@ import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
+import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
+import { CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -97,6 +99,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempt,
       Stream,
       LogLineRow,
+      CrashRow,
+      CrashSearchRow,
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
@@ -136,6 +140,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       JobRoles1766700000000,
       Meetings1766800000000,
       ParticipantClock1766800100000,
+      Crashes1767200000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
