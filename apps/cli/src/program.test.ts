@@ -140,7 +140,8 @@ describe('every command', () => {
     const { jobViews } = await farm.call('getRun', { params: { run: waiting } });
     const agent = (await farm.call('getMachine', { params: { machine: 'm1' } })).agent;
     const words: Record<string, string[]> = {
-      'submit <file>': ['submit', join(folder, 'good.yaml')],
+      'submit [file]': ['submit', join(folder, 'good.yaml')],
+      'upload <file>': ['upload', join(folder, 'good.yaml')],
       'watch <run>': ['watch', run.slice(0, 8)],
       runs: ['runs', '-n', '5'],
       'cancel <run>': ['cancel', waiting],

@@ -37,7 +37,10 @@ export class TemplateRuns {
     const submitted = readSubmission(template.yaml);
     if (!submitted.ok) return this.#runs.examine(template.yaml);
     const spec = withSeries(submitted.spec, mbox, name);
-    return { ...(await this.#runs.examineSpec(spec)), yaml: stringify(fileOfSpec(spec)) };
+    return {
+      ...(await this.#runs.examineSpec(spec)),
+      yaml: stringify(fileOfSpec(spec), { lineWidth: 0, blockQuote: 'literal', doubleQuotedAsJSON: true }),
+    };
   }
 }
 
