@@ -162,8 +162,11 @@ function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<str
   );
 }
 
-/** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
-export function loadConfig(path: string): AgentConfig {
+/**
+ * Reads and checks a config file; throws ConfigError with every problem and its remedy.
+ * @param needsMachine false = it may name none yet
+ */
+export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const file = resolve(path);
   const folder = dirname(file);
   const parsed = AgentFile.safeParse(readYaml(file, '', 'give the path of the agent config with --config'));
@@ -181,7 +184,7 @@ export function loadConfig(path: string): AgentConfig {
   if (twice !== undefined) {
     throw single(file, 'machines', `the name "${twice.name}" is used twice`, 'give every machine its own name');
   }
-  if (rest.capabilities.includes('test') && machines.length === 0) {
+  if (needsMachine && rest.capabilities.includes('test') && machines.length === 0) {
     throw single(
       file,
       'machines',
