@@ -219,7 +219,7 @@ export interface LookedAt {
   inventory: Inventory;
   /** As `readBootPolicy` printed it. */
   bootPolicy: string;
-  /** Why one-shot boot is not safe, with the remedy; null when it is. */
+  /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
   loader: string;
   machine: { name: string; kernelArguments: readonly string[] };
@@ -274,6 +274,12 @@ function powerCheck({ power }: LookedAt): MachineCheck {
   );
 }
 
+function loaderChecks({ loader, loaderProblem }: LookedAt): MachineCheck[] {
+  if (loaderProblem === 'not-asked') return [];
+  if (loaderProblem !== null) return [refusal('boot-loader', 'fail', loaderProblem)];
+  return [check('boot-loader', 'pass', `${loader} can boot another kernel once`)];
+}
+
 /** Every check that changes nothing, in the order in which a person would mend them. */
 export function judge(seen: LookedAt): MachineCheck[] {
   const { facts, inventory, machine } = seen;
@@ -287,9 +293,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
     policy === null
       ? check('secure-boot', 'pass', 'the firmware boots unsigned kernels, and the kernel is not locked down')
       : refusal('secure-boot', 'fail', policy),
-    seen.loaderProblem === null
-      ? check('boot-loader', 'pass', `${seen.loader} can boot another kernel once`)
-      : refusal('boot-loader', 'fail', seen.loaderProblem),
+    ...loaderChecks(seen),
     root(facts, inventory.kernel.commandLine),
     lacking === null
       ? check('kernel-arguments', 'pass', 'the default kernel runs with the arguments that the config asks for')

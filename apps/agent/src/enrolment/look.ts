@@ -33,6 +33,30 @@ function consoleOf({ console }: Machine, looks: boolean): LookedAt['console'] {
 }
 
 /**
+ * What a running agent finds on a machine whose inventory it has: it writes nothing, so the boot loader is not asked.
+ * Rejects with a MachineError when the machine does not answer.
+ */
+export async function checkInventoried(
+  machine: Machine,
+  inventory: Inventory,
+  session: Session,
+  signal: AbortSignal,
+): Promise<MachineCheck[]> {
+  const facts = await readFacts(session, signal);
+  return judge({
+    facts,
+    inventory,
+    nowSeconds: Date.now() / 1000,
+    bootPolicy: await readBootPolicy(session, signal),
+    loader: machine.boot.loader,
+    loaderProblem: 'not-asked',
+    machine,
+    console: consoleOf(machine, true),
+    power: await powerOf(machine, signal),
+  });
+}
+
+/**
  * Looks at a machine on its default kernel without changing anything of it, but that the boot loader's check writes
  * a variable and removes it. `looksAtConsole` false = its recorder does not run here. Rejects with a MachineError when it does not answer.
  */

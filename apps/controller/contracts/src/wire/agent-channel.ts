@@ -5,6 +5,7 @@ import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
+import { MACHINE_CHECKS_MAX, MachineCheck } from '../schema/machine-check.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
@@ -233,7 +234,13 @@ export const FromAgent = z.discriminatedUnion('type', [
     catalogue: Catalogue.optional(),
   }),
   AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
-  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  z.object({
+    type: z.literal('inventory'),
+    machine: Name,
+    inventory: Inventory,
+    /** Absent before it has looked, and from agents that do not look. */
+    checks: z.array(MachineCheck).max(MACHINE_CHECKS_MAX).optional(),
+  }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
   z.object({ type: z.literal('declined'), participantId: z.uuid(), fence: Fence, reason: Text }),
