@@ -1,7 +1,7 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
-import type { BootEntry, BootSelect, LoaderLine } from '../protocols.js';
+import type { BootSelect, LoaderLine } from '../protocols.js';
 import { z } from 'zod';
 import { defineDriver } from '../driver.js';
 
@@ -15,18 +15,25 @@ export const printIfThere = (path: string): string => `[ ! -e ${path} ] || cat $
 /** What our entry prints when GRUB took it, and when `linux` failed. */
 const LOADING = 'peerlab-grub: loading ';
 const NOT_LOADED = 'peerlab-grub: the image was not loaded';
+/** Of a file system: ext and xfs have long ones, FAT `ABCD-1234`. */
+const UUID = /^[0-9a-fA-F-]{8,36}$/;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
+
+/** An entry as GRUB finds its files: paths on the file system with that UUID; absent = where the menu was read. */
+export interface GrubEntry {
+  commandLine: string;
+  grubPath: string;
+  grubInitrd?: string;
+  fileSystem?: string;
+}
 
 /**
  * custom.cfg with our block set to `entry`, or without it; everything else stays as it is. An image
  * that GRUB cannot load makes the machine reboot: next_entry is used up by then, so the default
  * follows. (`fallback=` by id would leave GRUB in its menu for ever.)
  */
-export function customConfig(
-  existing: string,
-  entry: (BootEntry & { grubPath: string; grubInitrd?: string }) | null,
-): string {
+export function customConfig(existing: string, entry: GrubEntry | null): string {
   const begin = existing.indexOf(BEGIN);
   const end = existing.indexOf(END);
   const foreign =
@@ -36,12 +43,17 @@ export function customConfig(
   const joint = foreign === '' || foreign.endsWith('\n') ? foreign : `${foreign}\n`;
   // With the line end that our entry would need: what is removed leaves the file as it was before.
   if (entry === null) return joint;
-  const initrd = entry.grubInitrd === undefined ? '' : ` && initrd ${entry.grubInitrd}`;
   const lines = [
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
+    // Where the menu was read may be another file system than that of the image.
+    ...(entry.fileSystem === undefined ? [] : [`  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`]),
     `  echo "${LOADING}${entry.grubPath}"`,
-    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}${initrd}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
+    `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
+    // GRUB's language has no `&&`.
+    ...(entry.grubInitrd === undefined
+      ? []
+      : [`  if initrd ${entry.grubInitrd}; then true; else echo "${NOT_LOADED}"; reboot; fi`]),
     '}',
     END,
     '',
@@ -128,15 +140,25 @@ export function createGrubBootSelect(): BootSelect {
       const asGrubSees = paths.map((path) => `grub-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
       const read = await output(
         session,
-        script('grub-read', { paths: paths.join(' ') }, `${asGrubSees.join('; ')}; ${printIfThere(CUSTOM)}`),
+        script(
+          'grub-read',
+          { paths: paths.join(' ') },
+          [
+            ...asGrubSees,
+            `grub-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
+            printIfThere(CUSTOM),
+          ].join('\n'),
+        ),
       );
       const lines = read.split('\n');
       const [grubPath = '', grubInitrd = ''] = lines.slice(0, paths.length).map((line) => line.trim());
-      const existing = lines.slice(paths.length).join('\n');
+      const uuid = lines[paths.length]?.trim() ?? '';
+      const existing = lines.slice(paths.length + 1).join('\n');
       const config = customConfig(existing, {
-        ...entry,
+        commandLine: entry.commandLine,
         grubPath,
         ...(initrdPath === undefined ? {} : { grubInitrd }),
+        ...(UUID.test(uuid) ? { fileSystem: uuid } : {}),
       });
       await output(
         session,
