@@ -9,7 +9,8 @@ import { readHostKey } from '../machine/drivers/host-key.js';
 import type { Machine } from '../machine/protocols.js';
 import { pause } from '../timing.js';
 import { proveConsole, proveFallback, provePower, type ActingOn } from './acts.js';
-import { check } from './judge.js';
+import { readFacts } from './facts.js';
+import { check, hasPlainRoot, initramfsDriver } from './judge.js';
 import { lookAtMachine } from './look.js';
 import { addressOf, newMachine } from './new-machine.js';
 import { type EnrolmentOptions, OptionError } from './options.js';
@@ -44,7 +45,8 @@ export async function enrol(
 ): Promise<Enrolled> {
   const config = loadConfig(options.config, false);
   if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
-  const entry = await confirmedEntry(config, options, person, signal);
+  const confirmed = await confirmedEntry(config, options, person, signal);
+  const entry = await withInitramfs(config, confirmed, signal, pace);
   const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
   if (hasFailed(checks)) {
     person.tell(`nothing was written: mend what failed, then run this again`);
@@ -84,6 +86,25 @@ async function confirmedEntry(
     if (answer.trim() !== 'yes') throw new OptionError('the host key was not confirmed; nothing was done');
   }
   return entry;
+}
+
+/** The entry with the tool that makes initramfs there, where the machine's root needs one. */
+async function withInitramfs(
+  config: AgentConfig,
+  entry: Record<string, unknown>,
+  signal: AbortSignal,
+  pace: Pace,
+): Promise<Record<string, unknown>> {
+  const machine = composeMachine(MachineConfig.parse({ ...entry, console: undefined }), config, () => undefined);
+  const connection = new MachineConnection(machine, pace);
+  try {
+    const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    const facts = await readFacts(session, signal);
+    const driver = initramfsDriver(facts);
+    return driver === null || hasPlainRoot(facts, kernel.commandLine) ? entry : { ...entry, initramfs: { driver } };
+  } finally {
+    connection.leave();
+  }
 }
 
 async function checkKnown(

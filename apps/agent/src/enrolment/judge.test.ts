@@ -7,13 +7,14 @@ import { GOOD_FACTS } from '../fake/good-facts.js';
 import { judge, type LookedAt } from './judge.js';
 
 const inventory = parseInventory(readFileSync(new URL('../inventory/samples/v-switch.txt', import.meta.url), 'utf8'));
+const MACHINE = { name: 'epyc-1', kernelArguments: [], initramfs: null };
 const seen = (text: string, change: Partial<LookedAt> = {}): LookedAt => ({
   facts: parseFacts(text),
   inventory,
   bootPolicy: '',
   loaderProblem: null,
   loader: 'GRUB',
-  machine: { name: 'epyc-1', kernelArguments: [] },
+  machine: MACHINE,
   console: { problem: null },
   power: { state: 'on' },
   nowSeconds: 1_700_000_001,
@@ -81,22 +82,25 @@ describe('what is wrong is named with its remedy', () => {
     expect(verdictOf(GOOD_FACTS, 'power', { power: { problem: 'no route; check bmcs:' } })).toBe(
       'fail: no route → check bmcs:',
     );
-    const machine = { name: 'epyc-1', kernelArguments: ['iommu=pt'] };
+    const machine = { ...MACHINE, kernelArguments: ['iommu=pt'] };
     expect(verdictOf(GOOD_FACTS, 'kernel-arguments', { machine })).toContain(
       'fail: the default kernel of epyc-1 runs without iommu=pt',
     );
   });
 
-  it('of a root that needs an initramfs, where nothing makes one', () => {
+  it('of a root that needs an initramfs', () => {
     const lvm = changed('@root\n/dev/vda1 ext4', '@root\n/dev/mapper/vg-root ext4');
-    const plain = { ...inventory, kernel: { ...inventory.kernel, commandLine: 'root=/dev/mapper/vg-root ro' } };
-    expect(verdictOf(lvm, 'root', { inventory: plain })).toContain(
-      'pass: the root file system is ext4 on /dev/mapper/vg-root; its initramfs is made by update-initramfs',
-    );
+    const mapped = { ...inventory, kernel: { ...inventory.kernel, commandLine: 'root=/dev/mapper/vg-root ro' } };
+    const ofRoot = (facts: string, tool: string | null): string =>
+      verdictOf(facts, 'root', {
+        inventory: mapped,
+        machine: { ...MACHINE, initramfs: tool === null ? null : { tool } },
+      });
+    expect(ofRoot(lvm, 'initramfs-tools')).toMatch(/^pass: .*; initramfs-tools makes the initramfs of candidates$/);
+    expect(ofRoot(lvm, null)).toContain('→ write initramfs: {driver: initramfs-tools} into the config');
+    expect(ofRoot(lvm, 'dracut')).toContain('names dracut for its initramfs, which is not installed');
     const without = lvm.replace('initramfs update-initramfs\n', '');
-    expect(verdictOf(without, 'root', { inventory: plain })).toContain(
-      'fail: the root file system is ext4 on /dev/mapper/vg-root',
-    );
+    expect(ofRoot(without, null)).toContain('→ install initramfs-tools, dracut or mkinitcpio');
   });
 
   it('of a machine without a pair', () => {

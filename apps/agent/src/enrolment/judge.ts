@@ -96,17 +96,39 @@ function tools({ missingTools }: MachineFacts): MachineCheck {
   return check('tools', 'fail', `${listed(missingTools)} missing`, `install ${packages.join(' ')}`);
 }
 
-function root({ root: { source, type }, initramfsTools }: MachineFacts, commandLine: string): MachineCheck {
+/** What `initramfs:` of a config calls the tool that a machine has; null = none that the agent knows. */
+export function initramfsDriver({ initramfsTools }: MachineFacts): string | null {
+  const known = { 'update-initramfs': 'initramfs-tools', dracut: 'dracut', mkinitcpio: 'mkinitcpio' } as const;
+  const tool = initramfsTools.find((name): name is keyof typeof known => Object.hasOwn(known, name));
+  return tool === undefined ? null : known[tool];
+}
+
+/** Whether a kernel finds the root of the machine by itself. */
+export const hasPlainRoot = ({ root: { source } }: MachineFacts, commandLine: string): boolean =>
+  namesPlainRoot(commandLine) || whyNoPlainRoot(source) === null;
+
+function root(facts: MachineFacts, commandLine: string, configured: string | null): MachineCheck {
+  const { source, type } = facts.root;
   const where = `the root file system is ${type || 'of an unknown type'} on ${source || 'an unknown device'}`;
-  if (namesPlainRoot(commandLine) || whyNoPlainRoot(source) === null)
+  const tool = initramfsDriver(facts);
+  if (configured !== null) {
+    if (configured === tool) return check('root', 'pass', `${where}; ${tool} makes the initramfs of candidates`);
+    return check(
+      'root',
+      'fail',
+      `${where}, and the config names ${configured} for its initramfs, which is not installed`,
+      tool === null ? 'install it' : `write initramfs: {driver: ${tool}}, which is there`,
+    );
+  }
+  if (hasPlainRoot(facts, commandLine))
     return check('root', 'pass', `${where}, which a kernel mounts without an initramfs`);
-  if (initramfsTools.length > 0)
-    return check('root', 'pass', `${where}; its initramfs is made by ${initramfsTools[0]}`);
   return check(
     'root',
     'fail',
-    `${where}, which needs an initramfs, and no tool that makes one is installed`,
-    'install initramfs-tools, dracut or mkinitcpio',
+    `${where}, which a kernel finds only with an initramfs`,
+    tool === null
+      ? 'install initramfs-tools, dracut or mkinitcpio, and name it in initramfs: of the config'
+      : `write initramfs: {driver: ${tool}} into the config of the machine`,
   );
 }
 
@@ -222,7 +244,7 @@ export interface LookedAt {
   /** Why one-shot boot is not safe, with the remedy; null when it is. `not-asked` = asking writes to the machine. */
   loaderProblem: string | null;
   loader: string;
-  machine: { name: string; kernelArguments: readonly string[] };
+  machine: { name: string; kernelArguments: readonly string[]; initramfs: { tool: string } | null };
   /** null = none is configured. `problem` null = it is recorded; `not-looked-at` = the running agent has it. */
   console: { problem: string | null } | 'not-looked-at' | null;
   /** What the power driver said; null = none is configured. */
@@ -294,7 +316,7 @@ export function judge(seen: LookedAt): MachineCheck[] {
       ? check('secure-boot', 'pass', 'the firmware boots unsigned kernels, and the kernel is not locked down')
       : refusal('secure-boot', 'fail', policy),
     ...loaderChecks(seen),
-    root(facts, inventory.kernel.commandLine),
+    root(facts, inventory.kernel.commandLine, machine.initramfs?.tool ?? null),
     lacking === null
       ? check('kernel-arguments', 'pass', 'the default kernel runs with the arguments that the config asks for')
       : refusal('kernel-arguments', 'fail', lacking),

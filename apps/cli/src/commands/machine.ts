@@ -20,7 +20,11 @@ export async function enrolHere(context: Context, argv: readonly string[]): Prom
       'machine add and machine check run on the host of an agent, and there is no agent beside this program; run npm ci && npm run build in the repository there',
     );
   }
-  const child = spawn(process.execPath, [PROGRAM, ...argv, ...(context.json ? ['--json'] : [])], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [PROGRAM, ...argv, ...(context.json ? ['--json'] : [])], {
+    // It asks the person on standard error, and reads the answers itself.
+    stdio: ['inherit', 'pipe', 'inherit'],
+  });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => context.write(text));
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (ended) => resolve(ended ?? 1));
