@@ -70,13 +70,12 @@ export async function provePower({ machine, connection, pace, signal, note }: Ac
   const before = await connection.reach(pace.reachMs, signal);
   const hardware = await readHardware(before.session, signal);
   await output(before.session, script('sync', {}, 'sync'), { signal });
-  const [what, act] =
-    power.cycle === null ? (['a reset', power.reset] as const) : (['a power cycle', power.cycle] as const);
+  const what = power.cycle === null ? 'a reset' : 'a power cycle';
   note(`${what} of ${machine.name}`);
   connection.leave();
   const at = performance.now();
   try {
-    await act.call(power, signal);
+    await (power.cycle === null ? power.reset(signal) : power.cycle(signal));
     connection.forgetReboot();
     const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
     const after = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
