@@ -35,6 +35,8 @@ import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js'
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
+import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
+import { CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -94,6 +96,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempt,
       Stream,
       LogLineRow,
+      CrashRow,
+      CrashSearchRow,
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
@@ -132,6 +136,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFiles1766600100000,
       JobRoles1766700000000,
       MachineChecks1767450000000,
+      Crashes1767200000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
