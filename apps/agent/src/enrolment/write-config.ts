@@ -15,7 +15,9 @@ export function appendMachine(configFile: string, entry: Record<string, unknown>
   const inline = config.get('machines');
   if (typeof elsewhere === 'string' && inline === undefined) {
     const file = resolve(dirname(path), elsewhere);
-    return write(file, parseDocument(readFileSync(file, 'utf8')), [], entry);
+    const document = parseDocument(readFileSync(file, 'utf8'));
+    // A list of machines alone, or one beside their BMCs.
+    return write(file, document, isMap(document.contents) ? ['machines'] : [], entry);
   }
   return write(path, config, ['machines'], entry);
 }
