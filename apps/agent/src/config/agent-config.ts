@@ -77,6 +77,12 @@ const AgentFile = z.strictObject({
   machines: z.array(MachineConfig).optional(),
 });
 
+/** A file of machines, with the BMCs that they refer to. One without any may be only the list. */
+const MachinesFile = z.strictObject({
+  bmcs: z.record(Name, BmcConfig).default({}),
+  machines: z.array(MachineConfig),
+});
+
 export interface AgentConfig extends Omit<z.infer<typeof AgentFile>, 'machines' | 'machinesFile'> {
   machines: MachineConfig[];
 }
@@ -164,6 +170,12 @@ function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<str
   );
 }
 
+/** BMCs with the paths of their passwords made absolute. */
+const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<string, Bmc> =>
+  Object.fromEntries(
+    Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
+  );
+
 /** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
 export function loadConfig(path: string): AgentConfig {
   const file = resolve(path);
@@ -172,12 +184,19 @@ export function loadConfig(path: string): AgentConfig {
   if (!parsed.success) throw new ConfigError(file, problemItems(parsed.error));
   const { machines: inline, machinesFile, ...rest } = parsed.data;
   const machines = (inline ?? []).map((machine) => absolute(machine, folder));
+  const bmcs = bmcsFrom(rest.bmcs, folder);
   if (machinesFile !== undefined) {
     const from = resolve(folder, machinesFile);
     const remedy = 'start the lab, which writes it, or correct machinesFile';
-    const list = z.array(MachineConfig).safeParse(readYaml(from, 'machinesFile', remedy));
-    if (!list.success) throw new ConfigError(from, problemItems(list.error));
-    machines.push(...list.data.map((machine) => absolute(machine, dirname(from))));
+    const value = readYaml(from, 'machinesFile', remedy);
+    const found = MachinesFile.safeParse(Array.isArray(value) ? { machines: value } : value);
+    if (!found.success) throw new ConfigError(from, problemItems(found.error));
+    machines.push(...found.data.machines.map((machine) => absolute(machine, dirname(from))));
+    const shared = Object.keys(found.data.bmcs).find((name) => Object.hasOwn(bmcs, name));
+    if (shared !== undefined) {
+      throw single(from, 'bmcs', `the name "${shared}" is used in ${file}, too`, 'give every BMC its own name');
+    }
+    Object.assign(bmcs, bmcsFrom(found.data.bmcs, dirname(from)));
   }
   const twice = machines.find((machine, index) => machines.findIndex((other) => other.name === machine.name) !== index);
   if (twice !== undefined) {
@@ -194,9 +213,6 @@ export function loadConfig(path: string): AgentConfig {
   if (rest.capabilities.includes('build') && rest.kernelDir === undefined) {
     throw single(file, 'kernelDir', 'is missing', 'the capability build needs the path of the kernel/ folder');
   }
-  const bmcs = Object.fromEntries(
-    Object.entries(rest.bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
-  );
   const wrong = wrongBmcs(machines, bmcs);
   if (wrong.length > 0) throw new ConfigError(file, wrong);
   const { kernelDir, suitesDir, ...others } = rest;

@@ -25,7 +25,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
   const fromSeq = serial.next;
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
-  await connection.reboot(signal);
+  await connection.reboot(signal, machine.boot.reboot);
   const reader = new BootEvidenceReader(work.manifest.release, (text) => machine.boot.readLine(text));
   const newLines = serial.newFrom(fromSeq);
   let loadedAt: number | null = null;
@@ -109,7 +109,9 @@ async function whyNotTaken(context: AttemptContext, { session }: Booted, crash: 
       ? `${loader} used up the selection and did not take the entry; it may not have found it (another file, or another menu)`
       : `the selection still stands: ${loader} reads it from another place than the system writes it to`;
   const crashed = crash === null ? '' : `; the kernel before crashed on its way down: ${crash}`;
-  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${crashed}`;
+  const other = (await machine.boot.whyOther?.(session)) ?? null;
+  const firmware = other === null ? '' : `; ${other}`;
+  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${firmware}${crashed}`;
 }
 
 /** No kernel answered in time. */

@@ -175,6 +175,10 @@ export interface Initramfs {
 export interface BootSelect {
   /** Its name for messages, for example `GRUB`. */
   readonly loader: string;
+  /** What a boot by it does not prove, in a sentence; absent = it boots as the machine does. */
+  readonly caveat?: string;
+  /** Shell text that leaves for the selected entry, where a plain reboot would not. */
+  readonly reboot?: string;
   /** Reads one console line without control sequences; null = not the loader's, or of no interest. */
   readLine(text: string): LoaderLine | null;
   /** Throws MachineError('boot-select') with a remedy when one-shot boot would not be safe. */
@@ -184,6 +188,8 @@ export interface BootSelect {
   selectOnce(session: Session): Promise<void>;
   /** The entry that the next boot would take instead of the default, if any. */
   pending(session: Session): Promise<string | null>;
+  /** Why the running kernel was not started by our entry, as the firmware says; null = it was. Absent = it cannot say. */
+  whyOther?(session: Session): Promise<string | null>;
   /** Removes our entry and any selection of it; fine when there is none. */
   remove(session: Session): Promise<void>;
 }

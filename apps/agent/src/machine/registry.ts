@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { DriverContext, DriverSettings } from './driver.js';
 import { commandPower } from './drivers/command-power.js';
 import { fileConsole, qemuConsole } from './drivers/console-log-file.js';
-import { grubBoot } from './drivers/grub.js';
+import { bootNext } from './drivers/boot-next.js';
+import { grub2Boot, grubBoot } from './drivers/grub.js';
+import { kexec } from './drivers/kexec.js';
+import { systemdBoot } from './drivers/systemd-boot.js';
 import { dracut, initramfsTools, mkinitcpio } from './drivers/initramfs.js';
 import { ipmiPower } from './drivers/ipmi-power.js';
 import { fileMemory } from './drivers/memory-file.js';
@@ -18,7 +21,7 @@ export const DRIVERS = {
   power: { qemu: qemuPower, ipmi: ipmiPower, redfish: redfishPower, command: commandPower },
   disk: { qemu: qemuDisk },
   console: { qemu: qemuConsole, file: fileConsole, sol: solConsole, tcp: tcpConsole, command: commandConsole },
-  boot: { grub: grubBoot },
+  boot: { grub: grubBoot, grub2: grub2Boot, 'systemd-boot': systemdBoot, uefi: bootNext, kexec },
   initramfs: { 'initramfs-tools': initramfsTools, dracut, mkinitcpio },
   deviceMemory: { file: fileMemory },
 } as const;
@@ -39,7 +42,13 @@ export const CONSOLE = z.discriminatedUnion('driver', [
   tcpConsole.schema,
   commandConsole.schema,
 ]);
-export const BOOT = z.discriminatedUnion('driver', [grubBoot.schema]);
+export const BOOT = z.discriminatedUnion('driver', [
+  grubBoot.schema,
+  grub2Boot.schema,
+  systemdBoot.schema,
+  bootNext.schema,
+  kexec.schema,
+]);
 export const INITRAMFS = z.discriminatedUnion('driver', [initramfsTools.schema, dracut.schema, mkinitcpio.schema]);
 export const DEVICE_MEMORY = z.discriminatedUnion('driver', [fileMemory.schema]);
 

@@ -77,6 +77,7 @@ export async function flash(context: AttemptContext): Promise<string> {
     ...(initrdPath === undefined ? {} : { initrdPath }),
     commandLine,
   });
+  if (context.machine.boot.caveat !== undefined) context.note(`flash: ${context.machine.boot.caveat}`);
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
   return `${manifest.release} installed as ${paths.kernel}`;

@@ -1,5 +1,7 @@
 import { output, script } from '../../machine/command.js';
+import { describeLoaders, detectLoaders } from '../../machine/detect-loader.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
+import type { Session } from '../../machine/protocols.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
@@ -92,6 +94,19 @@ async function replaceUsedDisk(context: AttemptContext): Promise<void> {
   await bootFreshDisk(context, signal);
 }
 
+/** One-shot boot is safe, and the tool that makes an initramfs is there; else throws with what the machine has instead. */
+async function checkBoot({ machine }: AttemptContext, session: Session): Promise<void> {
+  try {
+    await machine.boot.preflight(session);
+    await machine.initramfs?.preflight(session);
+  } catch (error) {
+    const isLoader = error instanceof MachineError && error.kind === 'boot-select';
+    const found = isLoader ? await detectLoaders(session).catch(() => null) : null;
+    const instead = found === null ? '' : `; ${describeLoaders(found)}`;
+    throw new JobFailure('infrastructure', `${machine.name}: ${adviceOf(error)}${instead}`);
+  }
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(context: AttemptContext): Promise<string> {
   const { connection, signal, pace } = context;
@@ -128,12 +143,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
   const refused = whyRefused(await readBootPolicy(session, signal));
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
-  try {
-    await context.machine.boot.preflight(session);
-    await context.machine.initramfs?.preflight(session);
-  } catch (error) {
-    throw new JobFailure('infrastructure', `${context.machine.name}: ${adviceOf(error)}`);
-  }
+  await checkBoot(context, session);
   if (context.machine.disk === null) {
     await cleanMachine(context.machine, session, signal);
     await checkUnchanged(context, kernel, signal);
