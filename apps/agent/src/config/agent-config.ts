@@ -5,7 +5,17 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
 import { type Bmc, BmcConfig } from '../machine/bmc.js';
-import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, INITRAMFS, POWER, SHELL, withPaths } from '../machine/registry.js';
+import {
+  BOOT,
+  CONSOLE,
+  DEVICE_MEMORY,
+  DISK,
+  INITRAMFS,
+  POWER,
+  SHELL,
+  WATCHDOG,
+  withPaths,
+} from '../machine/registry.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -33,6 +43,8 @@ export const MachineConfig = z.strictObject({
   shell: SHELL,
   /** Without it a machine that hangs waits for a person. */
   power: POWER.optional(),
+  /** Armed for the boot of a candidate. */
+  watchdog: WATCHDOG.optional(),
   /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
   disk: DISK.optional(),
   /** Without it crashes have no text. */
@@ -134,7 +146,7 @@ export function readYaml(file: string, field: string, remedy: string): unknown {
 }
 
 /** Fields of a machine that name a driver. */
-const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot', 'initramfs'] as const;
+const DRIVER_FIELDS = ['shell', 'power', 'watchdog', 'disk', 'console', 'boot', 'initramfs'] as const;
 
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
   const from = (path: string): string => resolve(folder, path);

@@ -8,10 +8,12 @@ import { kexec } from './drivers/kexec.js';
 import { systemdBoot } from './drivers/systemd-boot.js';
 import { dracut, initramfsTools, mkinitcpio } from './drivers/initramfs.js';
 import { ipmiPower } from './drivers/ipmi-power.js';
+import { ipmiWatchdog } from './drivers/ipmi-watchdog.js';
+import { rebootWatchdog } from './drivers/reboot-watchdog.js';
 import { fileMemory } from './drivers/memory-file.js';
 import { qemuDisk } from './drivers/qemu-disk.js';
 import { qemuPower } from './drivers/qemu-power.js';
-import { commandConsole, solConsole, tcpConsole } from './drivers/recorded-consoles.js';
+import { commandConsole, conserverConsole, netconsole, solConsole, tcpConsole } from './drivers/recorded-consoles.js';
 import { redfishPower } from './drivers/redfish-power.js';
 import { sshAccess } from './drivers/ssh.js';
 
@@ -19,8 +21,17 @@ import { sshAccess } from './drivers/ssh.js';
 export const DRIVERS = {
   shell: { ssh: sshAccess },
   power: { qemu: qemuPower, ipmi: ipmiPower, redfish: redfishPower, command: commandPower },
+  watchdog: { ipmi: ipmiWatchdog, systemd: rebootWatchdog },
   disk: { qemu: qemuDisk },
-  console: { qemu: qemuConsole, file: fileConsole, sol: solConsole, tcp: tcpConsole, command: commandConsole },
+  console: {
+    qemu: qemuConsole,
+    file: fileConsole,
+    sol: solConsole,
+    tcp: tcpConsole,
+    netconsole,
+    conserver: conserverConsole,
+    command: commandConsole,
+  },
   boot: { grub: grubBoot, grub2: grub2Boot, 'systemd-boot': systemdBoot, uefi: bootNext, kexec },
   initramfs: { 'initramfs-tools': initramfsTools, dracut, mkinitcpio },
   deviceMemory: { file: fileMemory },
@@ -34,12 +45,15 @@ export const POWER = z.discriminatedUnion('driver', [
   redfishPower.schema,
   commandPower.schema,
 ]);
+export const WATCHDOG = z.discriminatedUnion('driver', [ipmiWatchdog.schema, rebootWatchdog.schema]);
 export const DISK = z.discriminatedUnion('driver', [qemuDisk.schema]);
 export const CONSOLE = z.discriminatedUnion('driver', [
   qemuConsole.schema,
   fileConsole.schema,
   solConsole.schema,
   tcpConsole.schema,
+  netconsole.schema,
+  conserverConsole.schema,
   commandConsole.schema,
 ]);
 export const BOOT = z.discriminatedUnion('driver', [

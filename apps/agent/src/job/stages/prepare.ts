@@ -107,6 +107,21 @@ async function checkBoot({ machine }: AttemptContext, session: Session): Promise
   }
 }
 
+/** A watchdog that something else pats would reset a candidate which does not know of it. */
+async function checkWatchdog({ machine, signal }: AttemptContext, session: Session): Promise<void> {
+  const { watchdog } = machine;
+  if (watchdog === null) return;
+  const user = await watchdog.foreignUser(session, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new JobFailure('infrastructure', `${machine.name}: ${watchdog.name} cannot be read: ${adviceOf(error)}`);
+  });
+  if (user === null) return;
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name}: ${watchdog.name} is used by something else: ${user}; stop that, or take watchdog: out of the config`,
+  );
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(context: AttemptContext): Promise<string> {
   const { connection, signal, pace } = context;
@@ -144,6 +159,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   const refused = whyRefused(await readBootPolicy(session, signal));
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
   await checkBoot(context, session);
+  await checkWatchdog(context, session);
   if (context.machine.disk === null) {
     await cleanMachine(context.machine, session, signal);
     await checkUnchanged(context, kernel, signal);
