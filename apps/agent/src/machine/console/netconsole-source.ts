@@ -15,22 +15,17 @@ export function netconsoleSource({ host, port, from }: { host: string; port: num
       new Promise((resolve) => {
         const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
         const waiting: Buffer[] = [];
-        let isFull = false;
         let why = 'the agent stops';
-        const take = (bytes: Buffer): void => {
-          const full = onBytes(bytes);
-          if (full === null) return;
-          isFull = true;
-          void full.then(() => {
-            isFull = false;
-            while (!isFull && waiting.length > 0) take(waiting.shift() ?? Buffer.alloc(0));
-          });
+        let pouring: Promise<void> | null = null;
+        const pour = async (): Promise<void> => {
+          for (let bytes = waiting.shift(); bytes !== undefined; bytes = waiting.shift()) await onBytes(bytes);
+          pouring = null;
         };
         const onAbort = (): void => void socket.close();
         socket.on('message', (bytes, { address }) => {
           if (address !== from && address !== `::ffff:${from}`) return;
-          if (!isFull) take(bytes);
-          else if (waiting.length < WAITING_MAX) waiting.push(bytes);
+          if (waiting.length < WAITING_MAX) waiting.push(bytes);
+          pouring ??= pour();
         });
         socket.on('error', (error) => {
           why = error.message;

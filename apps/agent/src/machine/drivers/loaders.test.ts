@@ -49,7 +49,10 @@ const session = {
 const GUID = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
 /** As the firmware shows a variable: attributes, then UTF-16. */
 const variable = (name: string, text: string): void =>
-  put(`sys/firmware/efi/efivars/${name}-${GUID}`, `\x07\0\0\0${[...text, '\0'].join('\0')}\0`);
+  put(
+    `sys/firmware/efi/efivars/${name}-${GUID}`,
+    `\x07\0\0\0${Buffer.from(`${text}\0`, 'utf16le').toString('latin1')}`,
+  );
 
 describe('systemd-boot', () => {
   const boot = () => createSystemdBootSelect(root);
