@@ -10,6 +10,7 @@ import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
 import { readBootPolicy, whyRefused } from '../boot-policy.js';
 import { readHardware } from '../hardware.js';
+import { holdUpgrades } from '../held-upgrades.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -159,6 +160,8 @@ export async function prepare(context: AttemptContext): Promise<string> {
   const refused = whyRefused(await readBootPolicy(session, signal));
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
   await checkBoot(context, session);
+  const held = await holdUpgrades(session, context.machine.name, signal);
+  if (held.length > 0) context.note(`prepare: held until the end: ${held.join(', ')}`);
   await checkWatchdog(context, session);
   if (context.machine.disk === null) {
     await cleanMachine(context.machine, session, signal);

@@ -6,6 +6,7 @@ import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { describeLoss, readHardware } from '../hardware.js';
+import { releaseUpgrades } from '../held-upgrades.js';
 import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
 import type { AttemptContext } from '../attempt-context.js';
@@ -156,6 +157,7 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
   const pending = await machine.boot.pending(connection.require());
   if (pending !== null) throw new Error(`the next boot would take "${pending}" instead of the default`);
   await checkRestored(context, kernel, signal);
+  await releaseUpgrades(connection.require(), signal);
   return `${kernel.release} runs, nothing of ours is left`;
 }
 

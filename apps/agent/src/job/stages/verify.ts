@@ -1,4 +1,5 @@
 import { JobFailure } from '../failure.js';
+import { holdUpgrades } from '../held-upgrades.js';
 import { identifyKernel } from '../kernel-identity.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { messageOf } from '../../error-message.js';
@@ -64,6 +65,8 @@ export async function verify(context: AttemptContext): Promise<string> {
   if (other !== null) context.note(`verify: the candidate runs, but ${other}`);
   context.candidate = kernel;
   rememberConfig(context);
+  // What was held went with the kernel that held it.
+  await holdUpgrades(session, context.machine.name, signal);
   await context.kernelLog.attach(session, kernel);
   return `nonce, build-id and boot_id agree: ${release}, ${buildId.slice(0, 12)}…`;
 }
