@@ -34,9 +34,10 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CrashRow, CrashSearchRow } from './schema/crashes.js';
-import { KnownFailureRow } from './schema/failures.js';
+import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -101,6 +102,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
+      BaselineRow,
+      BaselineFailureRow,
       Storage,
       Change,
     ],
@@ -135,6 +138,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFiles1766600100000,
       JobRoles1766700000000,
       Crashes1767200000000,
+      Baselines1767200100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
