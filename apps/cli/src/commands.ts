@@ -134,8 +134,15 @@ export const COMMANDS: readonly Command[] = [
   command(
     'crash <file>',
     'lists the crash reports in a console log, a dmesg or a journal of up to 1 GiB; `-` reads standard input',
-    {},
-    ({ stdin }, [file = '']) => listCrashes(file, stdin),
+    {
+      vmlinux: {
+        flags: '--vmlinux <file>',
+        help: 'a kernel with debug information: each call of a report with file and line, and what was inlined there; needs binutils',
+        kind: 'text',
+      },
+      tree: { flags: '--tree <folder>', help: 'with `--vmlinux`: its source, whose lines are quoted', kind: 'text' },
+    },
+    ({ stdin }, [file = ''], options) => listCrashes(file, stdin, options),
   ),
   command(
     'crashes [text]',
