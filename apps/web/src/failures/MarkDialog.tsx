@@ -39,8 +39,8 @@ export function MarkDialog({
         <p>
           {children ?? (
             <>
-              Wherever <strong>{what}</strong> fails in this way, it shows the mark, with your name. Verdicts stay as they
-              are.
+              Wherever <strong>{what}</strong> fails in this way, it shows the mark, with your name. Verdicts stay as
+              they are.
             </>
           )}
         </p>

@@ -14,7 +14,9 @@ const LOGS: readonly [name: string, totals: KtapTree['totals'], status: KtapTree
 ];
 
 const linesOf = (name: string): string[] =>
-  readFileSync(new URL(`../../../fixtures/ktap/kselftest-${name}.txt`, import.meta.url), 'utf8').trimEnd().split('\n');
+  readFileSync(new URL(`../../../fixtures/ktap/kselftest-${name}.txt`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n');
 
 describe('logs of kselftest', () => {
   it.each(LOGS)('%s has the totals of the kernel’s own parser', (name, totals, status) => {
