@@ -5,11 +5,10 @@
 # usage: fetch-base.sh --cache DIR [--base NAME|--local TARBALL|GITTREE]
 #
 # The default source is the Debian package named in base.json; --base takes one of
-# its "others" by name.  It comes through
-# an apt configuration of our own that lives in the cache: the mirror is taken
-# from the system's sources, the Release file's signature is checked against
-# Debian's archive keyring, and the system's own lists, cache and sources are
-# neither needed nor touched, so any user may run this.
+# its "others" by name.  It comes through an apt configuration of our own that lives
+# in the cache: the mirror is taken from the system's sources, the Release file's
+# signature is checked against Debian's archive keyring, and the system's own lists,
+# cache and sources are neither needed nor touched, so any user may run this.
 #
 # Result: DIR/kernel/base-<key>/ holding tree/ (the source, read-only by
 # convention: builds copy it by hard links), source.sha256 and version.
