@@ -3,7 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
-import { WebhookDelivery } from './schema/integrations.js';
+import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
@@ -33,6 +33,7 @@ import { DownloadTickets1766100200000 } from './migrations/1766100200000-downloa
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
+import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -92,6 +93,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Stream,
       LogLineRow,
       WebhookDelivery,
+      ForgeReport,
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
@@ -127,6 +129,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
+      ForgeReports1767100000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -32,6 +32,6 @@ import { TemplateFolder } from './templates.js';
       useFactory: (settings: Settings) => new TemplateFolder(settings.templatesDir),
     },
   ],
-  exports: [JobQueue, JobService, RunService, TemplateFolder],
+  exports: [JobQueue, JobService, RunService, RunView, TemplateFolder],
 })
 export class RunsModule {}

@@ -150,6 +150,8 @@ function callsOf(
     findBundle: { params: { key } },
     listTokens: {},
     listDeliveries: {},
+    listHooks: {},
+    listReports: {},
     getRetention: {},
     planRetention: {},
   };
