@@ -87,6 +87,7 @@ export { changesOfLines, type ChangePoint, type LinePoint } from './rules/signif
 export { judgeMetrics, type Judgement, type MetricSides } from './rules/significance/judge.js';
 export { learnNoise, NO_NOISE, noisier, type StoredBoot } from './rules/significance/noise.js';
 export * from './rules/significance/words.js';
+export { judgeTwins, type TwinJudgement, type TwinMetric } from './rules/outliers.js';
 export * from './rules/twins.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
@@ -96,5 +97,6 @@ export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
 export { figureText } from './rules/report/figure.js';
 export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from './rules/report/markdown.js';
+export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';
