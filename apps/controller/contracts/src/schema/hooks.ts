@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name } from './ids.js';
+import { Commit } from './kernel-source.js';
 import { MBOX_MAX } from './run-spec.js';
 import { Time } from './time.js';
 import { timeCursor } from './time-cursor.js';
@@ -8,16 +9,13 @@ import { timeCursor } from './time-cursor.js';
 export const HookKind = z.enum(['generic', 'github', 'gitlab', 'gitea']);
 export type HookKind = z.infer<typeof HookKind>;
 
-/** A whole commit id, SHA-1 or SHA-256: a shorter one can be made to fit two commits. */
-export const CommitId = z.string().regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, 'expected a whole commit id in lower case');
-
 /** Body of a delivery to a generic hook; the signature is checked before it is parsed. */
 export const GenericHook = z.strictObject({
   template: Name,
   /** Shown as the run's trigger, such as the branch. */
   ref: z.string().max(200).optional(),
   /** The commit that the template's git build builds; the delivery is refused when there is none. */
-  commit: CommitId.optional(),
+  commit: Commit.optional(),
   /** Which of the template's builds takes the commit, where several have a git source. */
   build: Name.optional(),
   /** A series for the template's build named `series`, in mbox form. */

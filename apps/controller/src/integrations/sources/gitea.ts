@@ -1,4 +1,4 @@
-import { CommitId } from '@peerlab/contracts';
+import { Commit } from '@peerlab/contracts';
 import { z } from 'zod';
 import { checkId } from './generic.js';
 import {
@@ -26,7 +26,7 @@ const Repository = z.object({ full_name: z.string().max(300) });
 
 const Push = z.object({
   ref: z.string(),
-  after: CommitId,
+  after: Commit,
   commits: z
     .array(ListedCommit)
     .nullish()
@@ -39,7 +39,7 @@ const PullRequest = z.object({
   action: z.string(),
   number: z.number().int(),
   pull_request: z.object({
-    head: z.object({ sha: CommitId, repo: Repository.nullable() }),
+    head: z.object({ sha: Commit, repo: Repository.nullable() }),
     base: z.object({ ref: z.string() }),
     labels: z
       .array(z.object({ name: z.string() }))

@@ -1,4 +1,4 @@
-import { CommitId } from '@peerlab/contracts';
+import { Commit } from '@peerlab/contracts';
 import { z } from 'zod';
 import { checkId } from './generic.js';
 import {
@@ -24,7 +24,7 @@ const Repository = z.object({ full_name: z.string().max(300) });
 
 const Push = z.object({
   ref: z.string(),
-  after: CommitId,
+  after: Commit,
   deleted: z.boolean().default(false),
   forced: z.boolean().default(false),
   commits: z.array(ListedCommit).default([]),
@@ -35,7 +35,7 @@ const PullRequest = z.object({
   action: z.string(),
   number: z.number().int(),
   pull_request: z.object({
-    head: z.object({ sha: CommitId, repo: Repository.nullable() }),
+    head: z.object({ sha: Commit, repo: Repository.nullable() }),
     base: z.object({ ref: z.string() }),
     labels: z.array(z.object({ name: z.string() })).default([]),
   }),
@@ -51,7 +51,7 @@ const IssueComment = z.object({
 
 const CheckRun = z.object({
   action: z.string(),
-  check_run: z.object({ head_sha: CommitId, name: z.string().max(300) }),
+  check_run: z.object({ head_sha: Commit, name: z.string().max(300) }),
   repository: Repository,
 });
 

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { CommitId } from '@peerlab/contracts';
+import { Commit } from '@peerlab/contracts';
 import { z } from 'zod';
 import { checkTime } from './generic.js';
 import {
@@ -28,7 +28,7 @@ const Project = z.object({ path_with_namespace: z.string().max(300) });
 
 const Push = z.object({
   ref: z.string(),
-  after: CommitId,
+  after: Commit,
   project: Project,
   commits: z.array(ListedCommit).default([]),
   total_commits_count: z.number().int().default(0),
@@ -39,7 +39,7 @@ const Merge = z.object({
   target_branch: z.string(),
   source: Project.nullish(),
   target: Project,
-  last_commit: z.object({ id: CommitId }),
+  last_commit: z.object({ id: Commit }),
 });
 
 const MergeRequest = z.object({

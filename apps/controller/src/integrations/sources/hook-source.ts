@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { KeyObject } from 'node:crypto';
-import { CommitId, Name } from '@peerlab/contracts';
+import { Commit, Name } from '@peerlab/contracts';
 import { z } from 'zod';
 
 /** Paths that one change keeps, and their characters together: each is compared with every pattern. Of more nothing is said. */
@@ -16,7 +16,7 @@ export const Change = z.object({
   number: z.number().int().positive().nullable(),
   /** That was pushed to, or that the request is to be merged into. */
   branch: z.string().max(1000),
-  commit: CommitId,
+  commit: Commit,
   /** Another repository that the commit is of; null = the repository itself. */
   fork: z.string().max(300).nullable(),
   labels: z.array(z.string().max(1000)).max(LABELS_MAX),
@@ -31,7 +31,7 @@ export type Change = z.infer<typeof Change>;
 export const TemplateRequest = z.object({
   template: Name,
   ref: z.string().nullable(),
-  commit: CommitId.nullable(),
+  commit: Commit.nullable(),
   build: Name.nullable(),
 });
 export type TemplateRequest = z.infer<typeof TemplateRequest>;
@@ -140,7 +140,7 @@ export function commandOf(comment: string): { commit: string | null } | null {
     const [command, verb, commit, ...rest] = line.trim().slice(0, 200).split(/\s+/);
     if (command !== COMMAND || verb !== 'test' || rest.length > 0) continue;
     if (commit === undefined) return { commit: null };
-    if (CommitId.safeParse(commit).success) return { commit };
+    if (Commit.safeParse(commit).success) return { commit };
   }
   return null;
 }
