@@ -263,7 +263,13 @@ export class SampleFarm {
       case 'createTicket':
         return { ticket: SAMPLE_TICKET };
       case 'getCatalogue':
-        return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
+        return {
+          ...SAMPLE_CATALOGUE,
+          labSuites: [],
+          repositories: ['https://git.example.org/linux.git'],
+          isComplete: true,
+          waitsFor: null,
+        };
       case 'getFleet':
         return {
           machines: this.machines,

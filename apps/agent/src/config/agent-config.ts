@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
+import {
+  Labels,
+  Name,
+  PATH_ENDS_MAX,
+  type ProblemItem,
+  problemItems,
+  REPOSITORIES_MAX,
+  RepositoryUrl,
+} from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
@@ -65,6 +73,20 @@ const AgentFile = z.strictObject({
   buildSlots: z.number().int().min(0).max(64).default(1),
   /** What one build may use. */
   buildLimits: BuildLimits.prefault({}),
+  /** Git repositories that builds may name, exactly so; without any only the farm's base and tarballs are built. */
+  repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).default([]),
+  /** What the fetch from one of them may use. */
+  fetchLimits: z
+    .strictObject({
+      /** Mirror of one repository, in MiB; a tree of Linux takes 250, and what changes less. */
+      mirrorMiB: z
+        .number()
+        .int()
+        .min(512)
+        .default(8 * 1024),
+      seconds: z.number().int().min(10).max(7200).default(1800),
+    })
+    .prefault({}),
   /** Test jobs at the same time; without it only the number of machines limits them. */
   testSlots: z.number().int().min(1).max(2000).optional(),
   /** Bytes of the spool of all attempts together; above it producers are held back, then lines left out. */

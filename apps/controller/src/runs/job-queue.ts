@@ -36,6 +36,10 @@ const CAN_START = `m.desired = 'active' and m.reachable and agent_online(a) and 
 /** The machine that waited longest since its last job: all of a combination are used alike, and one that just failed last. */
 const LEAST_USED = `(select max(l.released_at) from lease l where l.machine = m.name) nulls first, m.name`;
 
+/** The builder allows the repository of the build; one that tells no repositories would build the farm's base instead. */
+const BUILDS_SOURCE = `(not b.spec ?| array['git', 'tarball', 'fragment'] or a.catalogue ? 'repositories')
+  and (b.spec #>> '{git,url}' is null or a.catalogue -> 'repositories' ? (b.spec #>> '{git,url}'))`;
+
 /** Finds the next queued job that can start. The job is locked, and skipped where another controller has it locked. */
 @Injectable()
 export class JobQueue {
@@ -73,13 +77,14 @@ export class JobQueue {
       CLAIMABLE_JOB,
       `select j.id as job_id, j.run_id, j.build_id, a.name as agent, null::text as machine, free.slot, null::jsonb as path
        from job j join run r on r.id = j.run_id
+         join build b on b.id = j.build_id
          join agent a on 'build' = any(a.capabilities) and agent_online(a)
          join lateral (
            select s.slot from generate_series(0, a.build_slots - 1) as s(slot)
            where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot
                                and l.machine is null and l.released_at is null)
            order by s.slot limit 1) free on true
-       where j.kind = 'build' and ${DUE}
+       where j.kind = 'build' and ${DUE} and ${BUILDS_SOURCE}
        order by ${queueOrder('j', 'r')} limit 1 for no key update of j skip locked`,
     );
   }

@@ -9,6 +9,7 @@ import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
 import { Role, ROLES_MAX } from '../schema/participants.js';
+import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
@@ -71,7 +72,13 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('result'), result: TestResult }),
   z.object({ type: z.literal('file'), file: LeftFile }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
-  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
+  z.object({
+    type: z.literal('build-progress'),
+    percent: z.number().min(0).max(100),
+    text: Text,
+    /** The commit that a git source is; said once it is known. */
+    commit: Commit.optional(),
+  }),
   z.object({
     type: z.literal('built'),
     manifest: BundleManifest,
@@ -123,6 +130,9 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
+    /** Absent = the farm's base. Only builders that tell repositories in their catalogue get one, or a fragment. */
+    source: WorkSource.optional(),
+    fragment: ConfigFragment.optional(),
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
      * gets it; without it nothing is kept.
