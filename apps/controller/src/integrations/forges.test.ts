@@ -5,7 +5,17 @@ import { HookAnswer, Problem } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
-import { comment, commitOf, deliver, forgeHook, pullRequest, push, TREE_TEMPLATE, TREE_URL } from '../testing/hooks.js';
+import {
+  comment,
+  commitOf,
+  deliver,
+  forgeHook,
+  pullRequest,
+  push,
+  TREE_CATALOGUE,
+  TREE_TEMPLATE,
+  TREE_URL,
+} from '../testing/hooks.js';
 
 let farm: TestFarm;
 let agent: FakeAgent;
@@ -26,7 +36,7 @@ beforeAll(async () => {
     templatesDir: templates,
     hooks: (['github', 'gitea', 'gitlab'] as const).map((kind) => forgeHook(kind, null, { rules })),
   });
-  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0 });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0, catalogue: TREE_CATALOGUE });
 });
 afterAll(async () => {
   agent.vanish();

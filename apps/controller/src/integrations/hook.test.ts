@@ -5,6 +5,7 @@ import { HOOK_HEADERS, HOOK_TOLERANCE_SECONDS, HookAnswer, hookSigningPrefix, Pr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { GITHUB_SECRET, HOOK_SECRET, TestFarm } from '../testing/farm.js';
+import { TREE_CATALOGUE, TREE_TEMPLATE, TREE_URL } from '../testing/hooks.js';
 import { sign } from './sources/signature.js';
 
 let farm: TestFarm;
@@ -19,13 +20,10 @@ beforeAll(async () => {
     '# Tests a series\nname: hook\nbuilds: [{name: series, series: [bundled]}]\n',
   );
   await writeFile(join(templates, 'base.yaml'), 'name: base\nbuilds: [{name: base, series: []}]\n');
-  await writeFile(
-    join(templates, 'tree.yaml'),
-    'name: tree\nbuilds: [{name: pushed, git: {url: "https://git.example/me/linux.git", ref: main}}]\n',
-  );
+  await writeFile(join(templates, 'tree.yaml'), TREE_TEMPLATE);
   await writeFile(join(templates, 'secret.yaml'), 'name: secret\nbuilds: [{name: base, series: []}]\n');
   farm = await TestFarm.start({ templatesDir: templates });
-  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0 });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0, catalogue: TREE_CATALOGUE });
 });
 afterAll(async () => {
   agent.vanish();
@@ -84,7 +82,7 @@ describe('the generic hook', () => {
     expect(status).toBe('started');
     const run = await farm.call('getRun', { params: { run: runId ?? '' } });
     expect(run.trigger).toEqual({ kind: 'webhook', detail: 'generic: tree main abcdef01abcd' });
-    expect(run.spec.builds[0]?.git).toEqual({ url: 'https://git.example/me/linux.git', ref: 'abcdef01'.repeat(5) });
+    expect(run.spec.builds[0]?.git).toEqual({ url: TREE_URL, ref: 'abcdef01'.repeat(5) });
   });
 
   it('puts a series behind those of the build named series', async () => {

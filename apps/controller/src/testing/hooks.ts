@@ -2,10 +2,13 @@ import { createSecretKey } from 'node:crypto';
 import { sign } from '../integrations/sources/signature.js';
 import type { ForgeHookSetting, ReportSetting } from '../platform/hooks-file.js';
 import type { FakeForge } from './fake-forge.js';
+import { SAMPLE_CATALOGUE } from './samples.js';
 
 export const FORGE_SECRET = 'a secret that the forges share';
 /** Where the template of `forgeHook` fetches from. */
 export const TREE_URL = 'https://git.example/me/linux.git';
+/** Of a builder that allows it. */
+export const TREE_CATALOGUE = { ...SAMPLE_CATALOGUE, repositories: [TREE_URL] };
 /** A run file whose build takes a commit. */
 export const TREE_TEMPLATE = `name: tree\nbuilds: [{name: pushed, git: {url: "${TREE_URL}", ref: main}}]\n`;
 

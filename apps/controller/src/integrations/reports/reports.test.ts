@@ -7,7 +7,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { FakeAgent } from '../../testing/fake-agent.js';
 import { FakeForge } from '../../testing/fake-forge.js';
 import { TestFarm } from '../../testing/farm.js';
-import { commitOf, deliver, forgeHook, pullRequest, push, reportTo, TREE_TEMPLATE } from '../../testing/hooks.js';
+import {
+  commitOf,
+  deliver,
+  forgeHook,
+  pullRequest,
+  push,
+  reportTo,
+  TREE_CATALOGUE,
+  TREE_TEMPLATE,
+} from '../../testing/hooks.js';
 
 let folder: string;
 let forge: FakeForge;
@@ -43,7 +52,7 @@ beforeAll(async () => {
       forgeHook('gitea', report),
     ],
   });
-  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0 });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0, catalogue: TREE_CATALOGUE });
 });
 afterAll(async () => {
   agent.vanish();
@@ -79,7 +88,7 @@ const settled = (): Promise<unknown> =>
 /** The compiler finds an error in the commit. */
 async function failBuild(run: string): Promise<void> {
   const message = 'the kernel does not build: mm/hmm.c:42: expected ;';
-  const builder = await farm.agent({}, { name: 'builder', buildSlots: 20 });
+  const builder = await farm.agent({}, { name: 'builder', buildSlots: 20, catalogue: TREE_CATALOGUE });
   const { assignment } = await builder.next('assign', ({ assignment: each }) => each.runId === run);
   await builder.events(
     assignment,
