@@ -169,7 +169,7 @@ describe('webhooks', () => {
     await using opened = await app.open(signedIn('/admin?tab=deliveries'));
     const { page } = opened;
     await page.getByText('try 3: POST repos/me/linux/statuses').waitFor();
-    await page.getByRole('button', { name: 'Send the report of a0b1c2d3e4f5 again' }).click();
+    await page.getByRole('button', { name: 'Send again the report of a0b1c2d3e4f5' }).click();
     await page.getByText('me/linux on main, topic/* touching mm/**: tree').waitFor();
     await page.getByText('https://api.github.com/ as check runs').waitFor();
   });

@@ -137,7 +137,7 @@ describe('a commit of a fork', () => {
     expect((await farm.request('approveDelivery', { body: key }, null)).status).toBe(401);
     expect((await farm.request('repeatDelivery', { body: key })).status).toBe(409);
     const both = await Promise.all([1, 2].map(() => farm.request('approveDelivery', { body: key })));
-    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
     expect(await runs()).toBe(before + 1);
     const { runId, detail } = HookAnswer.parse(await both.find(({ status }) => status === 200)?.json());
     expect(detail).toContain('approved by tester');
@@ -212,7 +212,7 @@ describe('a run again', () => {
     await github('pull_request', pullRequest(commit));
     const ask = { ...comment('alice', '/peerlab test'), id: commit };
     const [one, two] = await Promise.all([1, 2].map(() => github('issue_comment', ask, { id: `c-${commit}` })));
-    expect([one?.status, two?.status].toSorted()).toEqual(['duplicate', 'started']);
+    expect(new Set([one?.status, two?.status])).toEqual(new Set(['duplicate', 'started']));
   });
 
   it('is refused for a delivery that asked for nothing', async () => {

@@ -86,9 +86,9 @@ export class FakeForge {
     if (/\/statuses\/[0-9a-f]+$/.test(where))
       return made(this.#add(this.statuses, { ...body, commit: where.split('/').at(-1) }));
     const [kind, things] = /\/notes(\/|$)/.test(where) ? ['notes', this.notes] : ['check-runs', this.checks];
-    if (where.endsWith(`/${kind}`) && method === 'POST') return made(this.#add(things as Thing[], body));
+    if (where.endsWith(`/${kind}`) && method === 'POST') return made(this.#add(things, body));
     if (where.endsWith(`/${kind}`)) return found(things);
-    const thing = (things as Thing[]).find(({ id }) => where.endsWith(`/${kind}/${id}`));
+    const thing = things.find(({ id }) => where.endsWith(`/${kind}/${id}`));
     if (thing === undefined) return { status: 404, body: { message: 'Not Found' } };
     return found(Object.assign(thing, body));
   }

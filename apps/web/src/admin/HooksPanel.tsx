@@ -116,7 +116,7 @@ function ReportTable({ reports }: { reports: readonly ReportView[] }): ReactNode
                 <button
                   type="button"
                   disabled={send.isPending}
-                  aria-label={`Send the report of ${commit.slice(0, 12)} again`}
+                  aria-label={`Send again the report of ${commit.slice(0, 12)}`}
                   onClick={() => send.mutate(id)}
                 >
                   Send again
