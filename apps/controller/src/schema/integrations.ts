@@ -95,10 +95,10 @@ export class ForgeReport {
   runId: string | null;
   @Column('jsonb', { nullable: true })
   notice: ReportNotice | null;
-  /** Grows with every run or notice, so that one that says the same as the last is told, too. */
+  /** Grows with every run or notice, and when a sender that lost its claim may have told something old: it is told then. */
   @Column('int', { default: 1 })
   revision: number;
-  /** What the forge was told last; null = nothing, or a sender that lost its claim may have told something else. */
+  /** What the forge was told last; null = nothing. */
   @Column('text', { nullable: true })
   said: string | null;
   @Column('timestamptz', { nullable: true })

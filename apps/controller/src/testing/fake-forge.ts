@@ -24,7 +24,7 @@ export class FakeForge {
   readonly notes: Thing[] = [];
   readonly statuses: Thing[] = [];
   /** Answers a request instead of the forge; null = the forge does. Called before the request is acted upon. */
-  before: (request: ForgeRequest) => Answer | null = () => null;
+  before: (request: ForgeRequest) => Answer | null | Promise<Answer | null> = () => null;
   /** As `before`, after the request was acted upon: an answer that is lost on its way. */
   after: (request: ForgeRequest) => Answer | null = () => null;
   readonly #server;
@@ -67,7 +67,7 @@ export class FakeForge {
       body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
     };
     this.requests.push(request);
-    const { status, body, headers } = this.before(request) ?? this.#act(request);
+    const { status, body, headers } = (await this.before(request)) ?? this.#act(request);
     const lost = this.after(request);
     if (lost?.status === 0) return void response.destroy();
     response.writeHead(lost?.status ?? status, { 'content-type': 'application/json', ...headers });

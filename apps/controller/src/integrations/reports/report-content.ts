@@ -48,6 +48,9 @@ const SUMMARY_MAX = 60_000;
 const ANNOTATIONS_MAX = 50;
 const PATH_MAX = 500;
 
+const BUILT = pick(columnsOf(Build), 'name', 'commit');
+const FAILED = pick(columnsOf(Build), 'name', 'error');
+
 /** Makes what a report says of the run as it is now. */
 @Injectable()
 export class ReportContents {
@@ -76,13 +79,11 @@ export class ReportContents {
     const standing = standingOf(run);
     const isEnded = run.state === 'ended';
     const url = `${web}/runs/${runId}`;
+    const text = isEnded ? await this.#report(run) : `[${run.name}](${url}): ${titleOf(run)}.`;
     return {
       standing,
       title: titleOf(run),
-      summary: cut(
-        `Commit \`${commit}\`.\n\n${isEnded ? await this.#report(run) : `[${run.name}](${url}): ${titleOf(run)}.`}`,
-        url,
-      ),
+      summary: cut(`${await this.#built(runId, commit)}\n\n${text}`, url),
       annotations: isEnded ? await this.#annotations(runId) : [],
       url,
       startedAt: run.startedAt,
@@ -95,10 +96,21 @@ export class ReportContents {
     return renderReport(reportOfRun(run, grid, machines));
   }
 
+  /** Which commit was built, as the builder found it in the repository. */
+  async #built(runId: string, asked: string): Promise<string> {
+    const builds = await this.#sql.rows(
+      BUILT,
+      `select name, commit from build where run_id = $1 and commit is not null order by position`,
+      [runId],
+    );
+    if (builds.length === 0) return `Commit \`${asked}\`: no builder has fetched it yet.`;
+    return builds.map(({ name, commit }) => `\`${name}\` is built from commit \`${commit}\`.`).join(' ');
+  }
+
   /** Where the builds of a run failed. */
   async #annotations(runId: string): Promise<Annotation[]> {
     const builds = await this.#sql.rows(
-      pick(columnsOf(Build), 'name', 'error'),
+      FAILED,
       'select name, error from build where run_id = $1 and error is not null order by position limit $2',
       [runId, ANNOTATIONS_MAX],
     );

@@ -86,7 +86,11 @@ export class ReportOutbox {
       [id, claim, wanted, jsonb(remote)],
     );
     if (kept > 0) return true;
-    await this.#sql.run(`update forge_report set said = null, due_at = clock_timestamp() where id = $1`, [id]);
+    // A new revision and not "nothing was said": the other controller may still have to record what it said before this.
+    await this.#sql.run(
+      `update forge_report set revision = revision + 1, due_at = clock_timestamp(), closed = false where id = $1`,
+      [id],
+    );
     return false;
   }
 
