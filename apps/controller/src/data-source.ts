@@ -14,6 +14,7 @@ import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
+import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
@@ -35,7 +36,6 @@ import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js'
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { BuildCommit1767000000000 } from './migrations/1767000000000-build-commit.js';
-import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -113,6 +113,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Desk1763831400000,
       BuildName1764050000000,
       BuildGrid1764100000000,
+      ForgeReports1767100000000,
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
@@ -134,7 +135,6 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFiles1766600100000,
       JobRoles1766700000000,
       BuildCommit1767000000000,
-      ForgeReports1767100000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),
