@@ -21,6 +21,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   storage: { tables: ['storage'], imports: [] },
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
+  crashes: { tables: ['crash', 'crash_search'], imports: ['logs'] },
   verdicts: {
     tables: [
       'result',
@@ -40,7 +41,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   runs: { tables: ['run', 'job', 'job_role'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],
-    imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs'],
+    imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs'],
   },
   integrations: {
     tables: ['webhook_delivery', 'forge_report'],
@@ -48,7 +49,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   retention: {
     tables: ['run_pin', 'retention_deletion'],
-    imports: ['builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs', 'integrations'],
+    imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],
   },
   channels: { tables: [], imports: ['fleet', 'attempts', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */

@@ -10,6 +10,7 @@ import {
   AdminSearch,
   AttemptSearch,
   CompareSearch,
+  CrashesSearch,
   BuildSearch,
   BuildsSearch,
   GridSearch,
@@ -111,6 +112,17 @@ const build = createRoute({
   validateSearch: (raw: Raw): BuildSearch => BuildSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/BuildPage.js'), 'BuildPage'),
 });
+const crashes = createRoute({
+  getParentRoute: () => root,
+  path: '/crashes',
+  validateSearch: (raw: Raw): CrashesSearch => CrashesSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/CrashesPage.js'), 'CrashesPage'),
+});
+const crash = createRoute({
+  getParentRoute: () => root,
+  path: '/crashes/$crash',
+  component: lazyRouteComponent(() => import('./pages/CrashPage.js'), 'CrashPage'),
+});
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
@@ -138,6 +150,8 @@ const ROUTER_OPTIONS = {
     machine,
     builds,
     build,
+    crashes,
+    crash,
     submit,
     admin,
   ]),

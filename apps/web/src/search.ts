@@ -183,6 +183,12 @@ export const MachineSearch = z.object({
 });
 export type MachineSearch = z.infer<typeof MachineSearch>;
 
+export const CrashesSearch = z.object({
+  /** Part of a title. */
+  q: text,
+});
+export type CrashesSearch = z.infer<typeof CrashesSearch>;
+
 export const BuildsSearch = z.object({ q: text });
 export type BuildsSearch = z.infer<typeof BuildsSearch>;
 

@@ -9,6 +9,7 @@ export * from './schema/bundle.js';
 export * from './schema/catalogue.js';
 export * from './schema/combination.js';
 export * from './schema/compare.js';
+export * from './schema/crashes.js';
 export * from './schema/expected-start.js';
 export * from './schema/failure-memory.js';
 export * from './schema/failure.js';

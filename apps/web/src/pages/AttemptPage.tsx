@@ -14,6 +14,7 @@ import {
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
+import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
 import { AttemptFiles } from '../runs/AttemptFiles.js';
@@ -237,6 +238,7 @@ function Evidence({
   return (
     <>
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
+      {attempt.kind === 'test' && <AttemptCrashes attempt={attempt} />}
       <KernelTable attempt={attempt} />
       <MeasurementTable attempt={attempt} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (

@@ -58,6 +58,8 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_kernel: 'attempt',
   attempt_stage: 'attempt',
   attempt_verdicts: 'attempt',
+  crash: 'attempt',
+  crash_search: 'attempt',
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
