@@ -29,13 +29,13 @@ import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-
 import { Participants1766200000000 } from './migrations/1766200000000-participants.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
+import { BuildCommit1767000000000 } from './migrations/1767000000000-build-commit.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
 import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
-import { BuildCommit1767000000000 } from './migrations/1767000000000-build-commit.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { KnownFailureRow } from './schema/failures.js';
@@ -132,13 +132,13 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      BuildCommit1767000000000,
       DownloadTickets1766100200000,
       Participants1766200000000,
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
-      BuildCommit1767000000000,
       Crashes1767200000000,
     ],
     migrationsTableName: 'schema_migration',

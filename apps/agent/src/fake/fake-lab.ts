@@ -41,6 +41,7 @@ export interface FakeLabOptions {
   modules?: (release: string) => Buffer;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
+  watchdog?: Machine['watchdog'];
   /** It makes an initramfs for each candidate. */
   initramfs?: boolean;
   /** false = a bundle from before manifests named the tests of their suites. */
@@ -102,6 +103,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     boot: createGrubBootSelect(),
     initramfs: options.initramfs === true ? createInitramfs(INITRAMFS_TOOLS) : null,
     power: options.power === false ? null : fake.power,
+    watchdog: options.watchdog ?? null,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
     deviceMemory: [createFileMemory({ path: memoryFile })],
