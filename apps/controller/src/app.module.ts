@@ -20,6 +20,7 @@ import { VerdictsModule } from './verdicts/verdicts.module.js';
 import { dataSourceOptions } from './data-source.js';
 import type { Settings } from './platform/config.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
+import { MeetingsModule } from './meetings/meetings.module.js';
 import { PlatformModule } from './platform/platform.module.js';
 
 @Module({})
@@ -35,6 +36,7 @@ export class AppModule {
         FleetModule,
         BuildsModule,
         AttemptsModule,
+        MeetingsModule,
         LogsModule,
         CrashesModule,
         VerdictsModule,

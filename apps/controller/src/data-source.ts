@@ -36,6 +36,9 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
+import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
+import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { KnownFailureRow } from './schema/failures.js';
@@ -86,6 +89,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Participant,
       Lease,
       ControllerRow,
+      Meeting,
       AttemptStage,
       AttemptKernel,
       PlannedTest,
@@ -139,6 +143,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
+      Meetings1766800000000,
+      ParticipantClock1766800100000,
       Crashes1767200000000,
     ],
     migrationsTableName: 'schema_migration',

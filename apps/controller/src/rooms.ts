@@ -20,6 +20,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
+  meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
   crashes: { tables: ['crash', 'crash_search'], imports: ['logs'] },
   verdicts: {
@@ -51,7 +52,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['run_pin', 'retention_deletion'],
     imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],
   },
-  channels: { tables: [], imports: ['fleet', 'attempts', 'logs', 'dispatch'] },
+  channels: { tables: [], imports: ['fleet', 'attempts', 'meetings', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */
   backup: { tables: [], imports: ['builds'] },
 };

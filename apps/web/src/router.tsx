@@ -58,9 +58,9 @@ const attempt = createRoute({
   loader: ({ context: { queries }, params, cause, location }) => {
     if (cause !== 'enter') return;
     void queries.prefetchQuery(attemptQuery(params.attempt));
-    const { view, stream, line } = AttemptSearch.parse(location.search);
+    const { view, stream, line, role } = AttemptSearch.parse(location.search);
     if (view === 'evidence' || stream === undefined || stream === 'all' || line === undefined) return;
-    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES));
+    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES, role));
   },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });

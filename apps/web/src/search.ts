@@ -143,6 +143,8 @@ export const AttemptSearch = z.object({
     .enum([...LOG_STREAMS, 'all'])
     .optional()
     .catch(undefined),
+  /** Whose streams, where several machines take part; `*` = those of all of them, by time. */
+  role: text,
   /** Of `all`: streams that are left out, separated by commas. */
   without: text,
   /** First and last marked line, from 1. */

@@ -64,6 +64,14 @@ export const MachineConfig = z.strictObject({
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
     .default([]),
+  /** The network to the other machines of an attempt: suites with two ends use it. */
+  link: z
+    .strictObject({
+      device: z.string().regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0'),
+      /** Suites give it to the device; without it the machine sets one itself. */
+      address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
+    })
+    .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 

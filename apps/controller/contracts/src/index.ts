@@ -29,6 +29,7 @@ export * from './schema/logs.js';
 export * from './schema/machine-attempts.js';
 export * from './schema/machine-use.js';
 export * from './schema/machines.js';
+export * from './schema/meeting.js';
 export * from './schema/metric.js';
 export * from './schema/participants.js';
 export * from './schema/paths.js';
@@ -71,6 +72,7 @@ export * from './rules/ktap/read.js';
 export * from './rules/ktap/reader.js';
 export * from './rules/ktap/tree.js';
 export * from './rules/machine-use.js';
+export * from './rules/meeting.js';
 export * from './rules/message-size.js';
 export * from './rules/participants.js';
 export * from './rules/seats.js';
@@ -93,6 +95,7 @@ export { learnNoise, NO_NOISE, noisier, type StoredBoot } from './rules/signific
 export * from './rules/significance/words.js';
 export { judgeTwins, type TwinJudgement, type TwinMetric } from './rules/outliers.js';
 export * from './rules/twins.js';
+export * from './rules/two-sided.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';
@@ -104,3 +107,4 @@ export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from '
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';
+export { renderTwoSided } from './rules/report/two-sided.js';

@@ -113,7 +113,9 @@ export class AttemptService {
     const verdicts: Verdict[] = [];
     for (const { id, role } of sides) {
       const context = testContext(await this.#participants.lock(tx, id));
-      const failedPeer = failure?.role !== undefined && failure.role !== role ? failure : null;
+      // What failed beside the lab's trouble on either side may have failed for it: each side works with the other one.
+      const isSpoiled = failure?.role !== role || verdictOfFailure(failure.class) === 'infra';
+      const failedPeer = failure?.role !== undefined && isSpoiled ? failure : null;
       verdicts.push(await this.#results.settle(tx, context, failure, failedPeer));
     }
     return worstVerdict(verdicts) ?? 'not-reached';

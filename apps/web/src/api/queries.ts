@@ -91,10 +91,10 @@ function pendingPause(data: { pending: number } | undefined): number | false {
 }
 
 /** Where the stages of an ended attempt begin in one of its streams. */
-export const stageLinesQuery = (attempt: string, stream: LogStream) =>
+export const stageLinesQuery = (attempt: string, stream: LogStream, role?: string) =>
   queryOptions({
-    queryKey: ['stage-lines', attempt, stream],
-    queryFn: ({ signal }) => call('getStageLines', { params: { attempt, stream } }, signal),
+    queryKey: ['stage-lines', attempt, stream, role],
+    queryFn: ({ signal }) => call('getStageLines', { params: { attempt, stream }, query: { role } }, signal),
     staleTime: Infinity,
   });
 
@@ -182,10 +182,10 @@ export const attemptQuery = (attempt: string) =>
  * Lines of a stream, `limit` from the line `from` on. useLogStore removes the answer from the cache: the log may have
  * grown when the same range is needed again.
  */
-export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number) =>
+export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number, role?: string) =>
   queryOptions({
-    queryKey: ['log-lines', attempt, stream, from, limit],
-    queryFn: ({ signal }) => call('getLog', { params: { attempt }, query: { stream, from, limit } }, signal),
+    queryKey: ['log-lines', attempt, role, stream, from, limit],
+    queryFn: ({ signal }) => call('getLog', { params: { attempt }, query: { role, stream, from, limit } }, signal),
     gcTime: 10_000,
   });
 

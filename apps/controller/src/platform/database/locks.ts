@@ -63,6 +63,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
+  meeting: 'attempt',
   participant: 'attempt',
   planned_test: 'attempt',
   result: 'attempt',
