@@ -23,6 +23,7 @@ checkEveryPage((path, options) => app.open(path, options), {
   'failed build': () => `/builds/${FAILED_BUILD}`,
   tokens: () => signedIn('/admin'),
   deliveries: () => signedIn('/admin?tab=deliveries'),
+  reports: () => signedIn('/admin?tab=reports'),
   retention: () => '/admin?tab=retention',
 });
 
@@ -168,10 +169,11 @@ describe('webhooks', () => {
   it('show what forges were told and what they did not take, and the rules', async () => {
     await using opened = await app.open(signedIn('/admin?tab=deliveries'));
     const { page } = opened;
-    await page.getByText('try 3: POST repos/me/linux/statuses').waitFor();
-    await page.getByRole('button', { name: 'Send again the report of a0b1c2d3e4f5' }).click();
     await page.getByText('me/linux on main, topic/* touching mm/**: tree').waitFor();
     await page.getByText('https://api.github.com/ as check runs').waitFor();
+    await page.getByRole('link', { name: 'Reports to forges' }).click();
+    await page.getByText('try 3: POST repos/me/linux/statuses').waitFor();
+    await page.getByRole('button', { name: 'Send again the report of a0b1c2d3e4f5' }).click();
   });
 });
 

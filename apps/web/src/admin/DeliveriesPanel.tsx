@@ -12,7 +12,7 @@ import { Ago } from '../ui/time.js';
 
 const OUTCOMES: Record<DeliveryOutcome, { icon: string; tone: string; help: string }> = {
   started: { icon: '▶', tone: 'good', help: 'the delivery started a run' },
-  held: { icon: '⏸', tone: 'warn', help: 'the commit is of a fork and waits for approval' },
+  held: { icon: '?', tone: 'warn', help: 'the commit is of a fork and waits for approval' },
   ignored: { icon: '–', tone: 'quiet', help: 'the delivery matched no template or event' },
   refused: { icon: '✗', tone: 'bad', help: 'the delivery could not be processed; the sender may repeat it' },
 };

@@ -9,13 +9,12 @@ import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { DeliveriesPanel } from './DeliveriesPanel.js';
 
-/** Webhooks: what comes in, what forges are told, and the rules. */
+/** Webhooks: the rules, and what came in. */
 export function HooksPanel(): ReactNode {
   return (
     <>
-      <DeliveriesPanel />
-      <Reports />
       <Hooks />
+      <DeliveriesPanel />
     </>
   );
 }
@@ -32,11 +31,15 @@ const STATES: Record<ReportState, { icon: string; tone: string; help: string }> 
   'not configured': { icon: '–', tone: 'quiet', help: 'the hook has no report in the hooks file' },
 };
 
-function Reports(): ReactNode {
+/** What forges are told of commits. */
+export function ReportsPanel(): ReactNode {
   const query = useQuery(reportsQuery());
   return (
     <section aria-labelledby="reports-head">
       <h2 id="reports-head">Reports to forges</h2>
+      <p className="muted">
+        The newest, as checks, statuses and notes on commits. What a forge did not take is sent again.
+      </p>
       <QuerySection query={query} what="the reports">
         {(reports) => <ReportTable reports={reports} />}
       </QuerySection>

@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { HooksPanel } from '../admin/HooksPanel.js';
+import { HooksPanel, ReportsPanel } from '../admin/HooksPanel.js';
 import { RetentionPanel } from '../admin/RetentionPanel.js';
 import { TokensPanel } from '../admin/TokensPanel.js';
 import { useTitle } from '../ui/section.js';
@@ -10,10 +10,11 @@ const route = getRouteApi('/admin');
 const TABS = [
   { tab: 'tokens', label: 'Tokens', title: 'Tokens', Panel: TokensPanel },
   { tab: 'deliveries', label: 'Webhooks', title: 'Webhooks', Panel: HooksPanel },
+  { tab: 'reports', label: 'Reports to forges', title: 'Reports to forges', Panel: ReportsPanel },
   { tab: 'retention', label: 'Retention', title: 'Retention', Panel: RetentionPanel },
 ] as const;
 
-/** Administration of the farm: tokens, webhooks, retention. */
+/** Administration of the farm: tokens, webhooks, reports to forges, retention. */
 export function AdminPage(): ReactNode {
   const search = route.useSearch();
   const open = TABS.find(({ tab }) => tab === search.tab) ?? TABS[0];
