@@ -7,6 +7,7 @@ import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
 import { showKtap } from './commands/ktap.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
+import { enrolHere, passedOn } from './commands/machine.js';
 import {
   forgetMachine,
   listAgents,
@@ -31,6 +32,21 @@ const REASON = {
   help: 'needed: shown to everyone, and kept with your name',
   kind: 'text',
   isRequired: true,
+} as const;
+
+/** Options of both commands that look at one machine. */
+const ENROLMENT = {
+  config: { flags: '--config <file>', help: 'the config of the agent', kind: 'text', isRequired: true },
+  act: {
+    flags: '--act',
+    help: 'also prove what changes it: a line on its console, its power, and a crash after which it has to come back. With `check` the agent must be stopped',
+    kind: 'flag',
+  },
+} as const;
+const CONFIRM = {
+  flags: '--confirm <machine>',
+  help: 'with `--act`: its name, so that nobody is asked',
+  kind: 'text',
 } as const;
 
 /**
@@ -196,6 +212,30 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'machine check <machine>',
+    'on the host of its agent: looks at a machine of the config and says of everything that the farm needs whether it is there, with the remedy',
+    { ...ENROLMENT, confirm: CONFIRM },
+    (context, [name = ''], options) => enrolHere(context, ['check', name, ...passedOn(options)]),
+  ),
+  command(
+    'machine add <machine>',
+    'on the host of an agent: confirms the host key with you, checks a new machine as `machine check` does, and writes it into the config when nothing failed',
+    {
+      ...ENROLMENT,
+      confirm: CONFIRM,
+      host: { flags: '--host <host>', help: 'where it answers by SSH', kind: 'text', isRequired: true },
+      port: { flags: '--port <number>', help: 'its SSH port, 22 unless given', kind: 'text' },
+      user: { flags: '--user <name>', help: 'who logs in, root unless given', kind: 'text' },
+      key: { flags: '--key <file>', help: 'private key that logs in', kind: 'text', isRequired: true },
+      fingerprint: { flags: '--fingerprint <SHA256:…>', help: 'its host key; without it you are asked', kind: 'text' },
+      bmc: { flags: '--bmc <name>', help: 'its BMC, as the config names it: power', kind: 'text' },
+      console: { flags: '--console <where>', help: '`sol`, `tcp:HOST:PORT` or `file:PATH`', kind: 'text' },
+      labels: { flags: '--labels <list>', help: 'what runs select by: `KEY=VALUE,KEY=VALUE`', kind: 'text' },
+      description: { flags: '--description <text>', help: 'for people', kind: 'text' },
+    },
+    (context, [name = ''], options) => enrolHere(context, ['add', name, ...passedOn(options)]),
   ),
   command('agents', 'lists the agents with site, state, capabilities and version', {}, ({ api }) => listAgents(api)),
   command(

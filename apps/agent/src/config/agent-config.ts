@@ -218,8 +218,11 @@ const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<s
     Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
   );
 
-/** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
-export function loadConfig(path: string): AgentConfig {
+/**
+ * Reads and checks a config file; throws ConfigError with every problem and its remedy.
+ * @param needsMachine false = it may name none yet
+ */
+export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const file = resolve(path);
   const folder = dirname(file);
   const parsed = AgentFile.safeParse(readYaml(file, '', 'give the path of the agent config with --config'));
@@ -244,7 +247,7 @@ export function loadConfig(path: string): AgentConfig {
   if (twice !== undefined) {
     throw single(file, 'machines', `the name "${twice.name}" is used twice`, 'give every machine its own name');
   }
-  if (rest.capabilities.includes('test') && machines.length === 0) {
+  if (needsMachine && rest.capabilities.includes('test') && machines.length === 0) {
     throw single(
       file,
       'machines',

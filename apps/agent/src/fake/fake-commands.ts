@@ -143,6 +143,16 @@ const ACTIONS: Record<string, Action> = {
   collect: say('tainted: 0'),
   'peer-facts': say(({ kernel }) => kernel.release),
   inventory: say(({ inventory }) => inventory),
+  'enrolment-facts': say(({ facts }) => facts),
+  'default-image': say('/boot/vmlinuz-default\n\n/dev/vda1'),
+  'console-echo': (machine, channel, { marker }) => {
+    machine.printk(String(marker));
+    channel.exit(0);
+  },
+  crash: (machine, channel) => {
+    channel.exit(0);
+    machine.oops('sysrq_handle_crash');
+  },
   hardware: say(({ devices }) => devices.join('\n')),
   'boot-policy': say(({ bootPolicy }) => bootPolicy),
 };

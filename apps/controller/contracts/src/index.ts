@@ -28,6 +28,7 @@ export * from './schema/kernel-sighting.js';
 export * from './schema/logs.js';
 export * from './schema/machine-attempts.js';
 export * from './schema/machine-use.js';
+export * from './schema/machine-check.js';
 export * from './schema/machines.js';
 export * from './schema/meeting.js';
 export * from './schema/metric.js';
