@@ -36,13 +36,14 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CrashRow, CrashSearchRow } from './schema/crashes.js';
-import { KnownFailureRow } from './schema/failures.js';
+import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -109,6 +110,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
+      BaselineRow,
+      BaselineFailureRow,
       Storage,
       Change,
     ],
@@ -148,6 +151,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Meetings1766800000000,
       ParticipantClock1766800100000,
       Crashes1767200000000,
+      Baselines1767200100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -38,7 +38,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   grid: { tables: [], imports: ['verdicts'] },
   trends: { tables: [], imports: ['verdicts', 'grid'] },
   compare: { tables: [], imports: ['verdicts', 'grid'] },
-  failures: { tables: ['known_failure'], imports: [] },
+  failures: { tables: ['known_failure', 'baseline', 'baseline_failure'], imports: [] },
   runs: { tables: ['run', 'job', 'job_role'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],

@@ -67,10 +67,21 @@ export const MachineConfig = z.strictObject({
   /** The network to the other machines of an attempt: suites with two ends use it. */
   link: z
     .strictObject({
-      device: z.string().regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0'),
+      device: z
+        .string()
+        .regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0')
+        .optional(),
+      mac: z
+        .string()
+        .regex(/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/, 'expected a MAC address, such as 52:54:00:70:00:01')
+        .optional(),
       /** Suites give it to the device; without it the machine sets one itself. */
       address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
     })
+    .refine(
+      ({ device, mac }) => (device === undefined) !== (mac === undefined),
+      'name the device or its mac, one of them',
+    )
     .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;

@@ -141,7 +141,7 @@ const ACTIONS: Record<string, Action> = {
     await runFakeSuite(machine, channel, String(suite), skipped);
   },
   collect: say('tainted: 0'),
-  'peer-facts': say(({ kernel }) => kernel.release),
+  'peer-facts': say(({ kernel }, { link }) => `${kernel.release}\nlink ${String(link)}`),
   inventory: say(({ inventory }) => inventory),
   'enrolment-facts': say(({ facts }) => facts),
   'default-image': say('/boot/vmlinuz-default\n\n/dev/vda1'),

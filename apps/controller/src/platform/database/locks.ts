@@ -47,6 +47,7 @@ export const LOCK_ORDER: readonly string[] = [
   'webhook_delivery',
   'forge_report',
   'known_failure',
+  'baseline',
 ];
 
 /**
@@ -60,6 +61,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_verdicts: 'attempt',
   crash: 'attempt',
   crash_search: 'attempt',
+  baseline_failure: 'baseline',
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
