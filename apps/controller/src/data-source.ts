@@ -3,7 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
-import { WebhookDelivery } from './schema/integrations.js';
+import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
@@ -14,6 +14,7 @@ import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
+import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
@@ -105,6 +106,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CrashRow,
       CrashSearchRow,
       WebhookDelivery,
+      ForgeReport,
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
@@ -123,6 +125,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Desk1763831400000,
       BuildName1764050000000,
       BuildGrid1764100000000,
+      ForgeReports1767100000000,
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
