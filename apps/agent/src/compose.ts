@@ -41,5 +41,6 @@ export function composeMachine(
     boot: createAbility('boot', config.boot, context),
     initramfs: orNull('initramfs', config.initramfs),
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
+    link: config.link ?? null,
   };
 }

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deviceMemoryFiles, type MachineDefinition, type MachinePaths } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, pairAddress } from './definition.js';
 import { labDirectory } from './paths.js';
 import { BMC_USER } from './virtual-bmc.js';
 
@@ -38,6 +38,7 @@ function agentMachine({ definition, paths, sshPort, privateKeyFile, hostKey, bmc
     ...(bmc === null ? plainDrivers(paths) : serverDrivers(definition.name)),
     boot: { driver: 'grub' },
     deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
+    ...linkOf(definition),
   };
 }
 
@@ -53,6 +54,10 @@ const serverDrivers = (name: string): object => ({
   console: { driver: 'sol', bmc: name },
   initramfs: { driver: 'initramfs-tools' },
 });
+
+/** The network of a pair. Kernels call its device by different names, and the image gives it no address. */
+const linkOf = ({ pair }: MachineDefinition): object =>
+  pair === undefined ? {} : { link: { mac: pairAddress(pair.number), address: `10.77.0.${pair.number}/24` } };
 
 /** Writes agent-machines.json into the lab's folder. @returns its path */
 export async function writeAgentMachines(stateDir: string, machines: readonly PreparedMachine[]): Promise<string> {

@@ -236,4 +236,15 @@ export interface Machine {
   readonly console: Console | null;
   /** Of each provider, in the order of their PCI addresses; of those that are not there the host sees nothing. */
   readonly deviceMemory: readonly DeviceMemory[];
+  /** The network to the other machines of an attempt; null = there is none that is known. */
+  readonly link: PeerLink | null;
+}
+
+/** A network device that leads to other machines under test. */
+export interface PeerLink {
+  /** Its name under the kernels that are tested, or its MAC address: one of the two. */
+  device?: string | undefined;
+  mac?: string | undefined;
+  /** IPv4 address with the length of the prefix that suites give it; absent = the machine has one. */
+  address?: string | undefined;
 }
