@@ -62,7 +62,10 @@ function play({ machines, slots }: SimulatedFarm, jobs: readonly SimulatedJob[])
     );
     const isFirst = (id: string, wanted: readonly string[]): boolean =>
       !line
-        .slice(0, line.findIndex((job) => job.id === id))
+        .slice(
+          0,
+          line.findIndex((job) => job.id === id),
+        )
         .some(({ roles }) => roles.length === 1 && wanted.some((machine) => roles[0]?.includes(machine)));
     const { claims } = planClaims(queue, slotsOf, isFirst, new ClaimState());
     for (const { id, seats } of claims) {
@@ -99,7 +102,8 @@ const LARGE: SimulatedFarm = {
   machines: new Map(Array.from({ length: 1000 }, (_, index) => [`m${index}`, `a${index % 100}`])),
   slots: new Map(Array.from({ length: 50 }, (_, index) => [`a${index * 2}`, 4])),
 };
-const ofClass = (index: number): string[] => [...LARGE.machines.keys()].filter((_, at) => at % CLASSES === index % CLASSES);
+const ofClass = (index: number): string[] =>
+  [...LARGE.machines.keys()].filter((_, at) => at % CLASSES === index % CLASSES);
 
 const choice = fc.oneof(
   fc.integer({ min: 0, max: CLASSES - 1 }).map(ofClass),
@@ -110,7 +114,10 @@ const job = fc
     priority: fc.integer({ min: 0, max: 100 }),
     queuedAtMs: fc.integer({ min: 0, max: 60 * MINUTE_MS }),
     durationMs: fc.integer({ min: 1000, max: LONGEST_MS }),
-    roles: fc.oneof({ weight: 3, arbitrary: fc.tuple(choice) }, { weight: 1, arbitrary: fc.array(choice, { minLength: 2, maxLength: 5 }) }),
+    roles: fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(choice) },
+      { weight: 1, arbitrary: fc.array(choice, { minLength: 2, maxLength: 5 }) },
+    ),
   })
   // Two roles for one and the same machine are never there.
   .filter(({ roles }) => {
@@ -124,7 +131,12 @@ describe('claims on 1 000 machines', () => {
       fc.property(fc.array(job, { minLength: 300, maxLength: 600 }), (jobs) => {
         const named = jobs.map((each, index) => ({ ...each, id: `j${index}`, position: index }));
         const isPossible = named.filter(
-          ({ roles }) => planClaims([claimant(roles)], () => UNLIMITED, () => false).claims.length === 1,
+          ({ roles }) =>
+            planClaims(
+              [claimant(roles)],
+              () => UNLIMITED,
+              () => false,
+            ).claims.length === 1,
         );
         expect(play(LARGE, isPossible).size).toBe(isPossible.length);
       }),
@@ -157,7 +169,7 @@ function stream(machines: readonly string[], priority: number, untilMs: number, 
     for (const machine of machines) {
       const id = `single ${machine} ${queuedAtMs}`;
       // Of different lengths: the machines are never free at the same time by themselves.
-      const durationMs = everyMs + (Number(machine.slice(1)) * 7919) % everyMs;
+      const durationMs = everyMs + ((Number(machine.slice(1)) * 7919) % everyMs);
       jobs.push({ id, position: 0, priority, queuedAtMs, durationMs, roles: [[machine]] });
     }
   }
@@ -193,12 +205,15 @@ describe('a job with four roles under a stream of jobs that never leaves its mac
 
   it('leaves machines alone while others are before it somewhere, and holds none that it may not have soon', () => {
     // m0 is free and m1 has a line: the single job that came later takes m0 meanwhile.
-    const line = Array.from({ length: 5 }, (_, index): SimulatedJob => ({
-      ...gang(0, 50),
-      id: `line ${index}`,
-      position: index,
-      roles: [['m1']],
-    }));
+    const line = Array.from(
+      { length: 5 },
+      (_, index): SimulatedJob => ({
+        ...gang(0, 50),
+        id: `line ${index}`,
+        position: index,
+        roles: [['m1']],
+      }),
+    );
     const pair: SimulatedJob = { ...gang(1, 50), roles: [['m0'], ['m1']] };
     const later: SimulatedJob = { ...gang(2, 50), id: 'later', durationMs: 1000, roles: [['m0']] };
     const started = play(farm, [...line, pair, later]);

@@ -11,7 +11,10 @@ function allChoices(
   sameLabels: readonly string[],
   totals: ReadonlyMap<string, number>,
 ): Seat[][] {
-  const sets = roles.reduce<Seat[][]>((found, seats) => found.flatMap((set) => seats.map((each) => [...set, each])), [[]]);
+  const sets = roles.reduce<Seat[][]>(
+    (found, seats) => found.flatMap((set) => seats.map((each) => [...set, each])),
+    [[]],
+  );
   return sets.filter((set) => {
     const isDistinct = new Set(set.map(({ machine }) => machine)).size === set.length;
     const share = sameLabels.every((label) => {
@@ -45,7 +48,10 @@ describe('a machine for each role', () => {
         const limits = new Map(totals.map((total, index) => [`a${index}`, total]));
         const sameLabels = related ? ['rack'] : [];
         const choices = allChoices(wanted, sameLabels, limits);
-        const slotsOf = (agent: string): AgentSlots => ({ free: limits.get(agent) ?? 0, total: limits.get(agent) ?? 0 });
+        const slotsOf = (agent: string): AgentSlots => ({
+          free: limits.get(agent) ?? 0,
+          total: limits.get(agent) ?? 0,
+        });
         const found = chooseSeats(wanted, sameLabels, slotsOf);
         if (choices.length === 0) {
           expect(found).toBeNull();
@@ -66,7 +72,12 @@ describe('a machine for each role', () => {
       chooseSeats(roles, [], () => UNLIMITED)
         ?.map(({ machine }) => machine)
         .join();
-    expect(names([[seat('b'), seat('a')], [seat('c'), seat('b')]])).toBe('b,c');
+    expect(
+      names([
+        [seat('b'), seat('a')],
+        [seat('c'), seat('b')],
+      ]),
+    ).toBe('b,c');
     expect(names([[seat('b'), seat('a')], [seat('b')]])).toBe('a,b');
   });
 

@@ -64,7 +64,9 @@ function matchGroup<S extends Seat>(
   for (const role of roles.keys()) matching.extend(role, free, (agent) => slotsOf(agent).free);
   for (const role of roles.keys()) {
     const isPlaced =
-      matching.has(role) || matching.extend(role, roles, total, { keepsFree: true }) || matching.extend(role, roles, total);
+      matching.has(role) ||
+      matching.extend(role, roles, total, { keepsFree: true }) ||
+      matching.extend(role, roles, total);
     if (!isPlaced) return null;
   }
   const seats = matching.seats(roles.length);
@@ -105,7 +107,8 @@ class Matching<S extends Seat> {
         const owner = this.#roleOn.get(seat.machine);
         const hasRoom =
           owner === undefined
-            ? this.#hasSlot(seat.agent, capacityOf) || (isNew(seat.agent) && this.#leaves(seat.agent, leaves, capacityOf))
+            ? this.#hasSlot(seat.agent, capacityOf) ||
+              (isNew(seat.agent) && this.#leaves(seat.agent, leaves, capacityOf))
             : place(owner);
         if (!hasRoom) continue;
         this.#put(moving, seat);
@@ -117,11 +120,7 @@ class Matching<S extends Seat> {
   }
 
   /** Whether one of the roles on machines of the agent goes to another agent. */
-  #leaves(
-    agent: string,
-    leaves: (role: number, seat: S) => boolean,
-    capacityOf: (agent: string) => number,
-  ): boolean {
+  #leaves(agent: string, leaves: (role: number, seat: S) => boolean, capacityOf: (agent: string) => number): boolean {
     const own = [...this.#seatOf].filter(([, seat]) => seat.agent === agent);
     return own.some(([role, seat]) => leaves(role, seat)) && this.#hasSlot(agent, capacityOf);
   }
