@@ -34,6 +34,7 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -130,6 +131,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
+      JobPart1766700100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -146,7 +146,7 @@ export class TestQueue {
          order by ${queueOrder('j')} limit ${WINDOW})
        select j.id, j.run_id, j.queue_at::text, j.queued_at::text, j.position as job_position, j.same_labels, j.roles,
          part.role, ${wishOfPart('j', 'part')} as wish, ${bindsAny('part.build_id')} as binds
-       from line j cross join lateral (select * from job_part where job_id = j.id) part
+       from line j join job_part part on part.job_id = j.id
        order by ${queueOrder('j')}, part.position`,
       [after?.queue_at ?? null, after?.queued_at ?? null, after?.job_position ?? null, after?.id ?? null],
     );
