@@ -60,8 +60,12 @@ function reportText(file: string, { problems, plan, builds, series, unmatched }:
     if (rows.length > 0) lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
     const sets = plan.flatMap(({ roles, start }, job) =>
       roles.map((r, at) => [
-        ...(at === 0 ? [String(job + 1)] : ['']),
-        ...[r.role, r.build, machinesText(r), r.combination, r.suites.join(' ')],
+        at === 0 ? String(job + 1) : '',
+        r.role,
+        r.build,
+        machinesText(r),
+        r.combination,
+        r.suites.join(' '),
         at === 0 ? startText(start) : '',
       ]),
     );
