@@ -205,6 +205,36 @@ describe('a run with roles', () => {
     );
   });
 
+  it('lets each agent read the bundle of its own role, and no other one', async () => {
+    const roles = PAIR.replace('client,', 'client, builds: [base],').replace('server,', 'server, builds: [patched],');
+    await submit(`${builds()}\n${roles}`);
+    const [client, server] = await takeBoth();
+    const digests = [client, server].map(({ work }) => (work.kind === 'test' ? work.bundle.sha256 : ''));
+    expect(new Set(digests).size).toBe(2);
+    const status: Record<string, number[]> = {};
+    for (const name of ['left', 'right']) {
+      const token = await farm.token('agent', name);
+      const answers = digests.map((sha256) => farm.request('getArtifact', { params: { sha256 } }, token));
+      status[name] = (await Promise.all(answers)).map((answer) => answer.status);
+    }
+    expect(status).toEqual({ left: [200, 403], right: [403, 200] });
+    await finish(client, server);
+  });
+
+  it('is in the queue of each machine that it waits for, and is found by each that it ran on', async () => {
+    await hold('v-a', 'drained');
+    const run = await submit(`builds: [{name: base, bundle: ${base}}]\n${PAIR}`);
+    for (const machine of ['v-a', 'v-b']) {
+      expect(await farm.call('listMachineQueue', { params: { machine } })).toMatchObject([{ run: { id: run } }]);
+    }
+    await hold('v-a', 'active');
+    await finish(...(await takeBoth()));
+    for (const machine of ['v-a', 'v-b', 'v-c']) {
+      const runs = await farm.call('listRuns', { query: { machine } });
+      expect(runs.map(({ id }) => id)).toEqual(machine === 'v-c' ? [] : [run]);
+    }
+  });
+
   it('is repeated as one job, with the kernels that it had', async () => {
     const roles = PAIR.replace('server,', 'server, builds: [patched],');
     const run = await submit(`${builds()}\n${roles}`);
