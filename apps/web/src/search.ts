@@ -143,6 +143,8 @@ export const AttemptSearch = z.object({
     .enum([...LOG_STREAMS, 'all'])
     .optional()
     .catch(undefined),
+  /** Whose streams, where several machines take part; `*` = those of all of them, by time. */
+  role: text,
   /** Of `all`: streams that are left out, separated by commas. */
   without: text,
   /** First and last marked line, from 1. */
@@ -183,6 +185,12 @@ export const MachineSearch = z.object({
 });
 export type MachineSearch = z.infer<typeof MachineSearch>;
 
+export const CrashesSearch = z.object({
+  /** Part of a title. */
+  q: text,
+});
+export type CrashesSearch = z.infer<typeof CrashesSearch>;
+
 export const BuildsSearch = z.object({ q: text });
 export type BuildsSearch = z.infer<typeof BuildsSearch>;
 
@@ -193,7 +201,7 @@ export const BuildSearch = z.object({
 export type BuildSearch = z.infer<typeof BuildSearch>;
 
 export const AdminSearch = z.object({
-  tab: z.enum(['tokens', 'deliveries', 'retention']).optional().catch(undefined),
+  tab: z.enum(['tokens', 'deliveries', 'reports', 'retention']).optional().catch(undefined),
 });
 export type AdminSearch = z.infer<typeof AdminSearch>;
 

@@ -6,7 +6,9 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { DeliveryLog } from '../integrations/delivery-log.js';
+import { ReportStore } from '../integrations/reports/report-store.js';
 import { LogService } from '../logs/log.service.js';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -32,10 +34,12 @@ export class RetentionExecutor {
   readonly #attempts: AttemptStore;
   readonly #streams: StreamStore;
   readonly #logs: LogService;
+  readonly #crashes: CrashStore;
   readonly #results: ResultStore;
   readonly #jobs: JobService;
   readonly #runs: RunService;
   readonly #deliveries: DeliveryLog;
+  readonly #reports: ReportStore;
 
   constructor(
     sql: Sql,
@@ -44,10 +48,12 @@ export class RetentionExecutor {
     attempts: AttemptStore,
     streams: StreamStore,
     logs: LogService,
+    crashes: CrashStore,
     results: ResultStore,
     jobs: JobService,
     runs: RunService,
     deliveries: DeliveryLog,
+    reports: ReportStore,
   ) {
     this.#sql = sql;
     this.#store = store;
@@ -55,10 +61,12 @@ export class RetentionExecutor {
     this.#attempts = attempts;
     this.#streams = streams;
     this.#logs = logs;
+    this.#crashes = crashes;
     this.#results = results;
     this.#jobs = jobs;
     this.#runs = runs;
     this.#deliveries = deliveries;
+    this.#reports = reports;
   }
 
   /** Returns false when it must not be removed any more: pinned or used meanwhile, or removed already. */
@@ -102,11 +110,13 @@ export class RetentionExecutor {
   async #removeRun(tx: Queries, run: string, { attempts, participants }: LockedAttempts): Promise<Weight> {
     const weight = await this.#removeLogs(tx, participants);
     await this.#results.remove(tx, attempts);
+    await this.#crashes.remove(tx, participants);
     await this.#attempts.remove(tx, attempts, participants);
     await this.#jobs.removeOfRun(tx, run);
     await this.#builds.removeOfRun(tx, run);
     // The delivery itself stays, so that a repeated one starts no run.
     await this.#deliveries.forgetRun(tx, run);
+    await this.#reports.forgetRun(tx, run);
     await this.#runs.remove(tx, run);
     return weight;
   }

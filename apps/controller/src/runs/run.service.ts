@@ -235,11 +235,14 @@ export class RunService {
       [runId],
     );
     if (old === null) throw notFound('run', runId);
-    const feasible = await this.examineSpec(old.spec);
+    const spec = await this.#atCommits(runId, old.spec);
+    const feasible = await this.examineSpec(spec);
     const submitter = old.submitter === user.id ? user.id : null;
     const detail = `${user.name}, again after ${runId}`;
     const trigger: Trigger = { kind: 'user', detail, by: user.name, submitter };
-    const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
+    const id = await this.#sql.transaction((tx) =>
+      this.store(tx, { ...feasible, yaml: spec === old.spec ? old.yaml : null }, trigger),
+    );
     return this.#view.summary(id);
   }
 
@@ -259,7 +262,7 @@ export class RunService {
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
-    const feasible = await this.examineSpec(narrowed(job));
+    const feasible = await this.examineSpec(narrowed({ ...job, spec: await this.#atCommits(job.run_id, job.spec) }));
     // Of several pairs of the combination it tested one.
     if (job.kind === 'test') {
       const pairs = job.roles.length === 0 ? [job.pair] : job.roles.map(({ pair }) => pair);
@@ -299,6 +302,19 @@ export class RunService {
     await tx.run('delete from run where id = $1', [runId]);
   }
 
+  /** A spec that names the commits that a run of it built, where it named branches; the spec itself where it did not. */
+  async #atCommits(runId: string, spec: RunSpec): Promise<RunSpec> {
+    const commits = await this.#builds.commitsOf(runId);
+    if (!spec.builds.some(({ name, git }) => git !== undefined && (commits.get(name) ?? git.ref) !== git.ref))
+      return spec;
+    const builds = spec.builds.map((build) =>
+      build.git === undefined
+        ? build
+        : { ...build, git: { url: build.git.url, ref: commits.get(build.name) ?? build.git.ref } },
+    );
+    return { ...spec, builds };
+  }
+
   async #plan(spec: RunSpec): Promise<Plan> {
     const bundles = new Map<string, string[]>();
     const anyPair = new Set<string>();
@@ -316,6 +332,7 @@ export class RunService {
           if (binds !== undefined) anyPair.add(build.bundle);
         }
       }
+      if (build.tarball !== undefined && (await this.#builds.hasArtifact(build.tarball))) artifacts.add(build.tarball);
       for (const source of build.series ?? []) {
         if (typeof source !== 'object' || !('artifact' in source)) continue;
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);

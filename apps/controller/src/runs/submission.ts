@@ -1,6 +1,7 @@
 import {
   BuildSpec,
   echoed,
+  GitSource,
   limitProblems,
   MachineSelection,
   problemItems,
@@ -32,6 +33,7 @@ const KNOWN_FIELDS: Record<string, readonly string[]> = {
   'roles.*': Object.keys(RunRole.shape),
   'roles.*.machines': Object.keys(MachineSelection.shape),
   relation: Object.keys(RoleRelation.shape),
+  'builds.*.git': Object.keys(GitSource.shape),
   'builds.*.machines': Object.keys(MachineSelection.shape),
   'builds.*.series.*': ['mutant', 'mbox', 'artifact'],
   'suites.*': Object.keys(SuiteDefinition.shape),
