@@ -107,6 +107,8 @@ grep -q '^peerlab-install: done' "$work/install.log" ||
 	fail "the server was not installed: $(tr -d '\r' < "$work/install.log" | grep -v '^\[' | tail -n 2 | tr '\n' ' ')" "see the log"
 offset=$(tr -d '\r' < "$work/install.log" | sed -n 's/^peerlab-install: offset //p')
 release=$(cat "$work/release")
+! debugfs -R features "$work/disk.raw?offset=$offset" 2>/dev/null | grep -q needs_recovery ||
+	fail "the root file system of the installed disk was not unmounted" "see the log"
 [ "$(debugfs -R 'cat /etc/hostname' "$work/disk.raw?offset=$offset" 2>/dev/null)" = peerlab ] ||
 	fail "the installed disk has no root file system at byte $offset" "see the log"
 

@@ -36,5 +36,8 @@ lay_out
 cat /peerlab-server.sh > /run/install.sh
 for place in dev proc sys run; do mount -o bind "/$place" "/mnt/$place"; done
 disk=$disk chroot /mnt sh -ec '. /run/install.sh; finish'
+# What is written to the disk later, from outside, must not meet a journal that is replayed over it.
+for place in dev proc sys run; do umount "/mnt/$place"; done
+umount /mnt
 trap - 0
 end "done"

@@ -9,6 +9,7 @@ import { describeLoss, readHardware } from '../hardware.js';
 import { releaseUpgrades } from '../held-upgrades.js';
 import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
+import { harvestPstore } from '../pstore.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { cleanMachine } from './clean.js';
 
@@ -176,7 +177,8 @@ async function judgeDefault(context: AttemptContext, { kernel, session }: Booted
     sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine },
   });
   if (!right) throw new Error(`another kernel than before runs: ${release}, ${detail ?? ''}`);
-  const { hardware } = context.spool.record;
+  const { hardware, pstore } = context.spool.record;
+  if (pstore !== null) await harvestPstore(context, session, pstore, signal);
   if (hardware === null) return;
   const loss = describeLoss(hardware, await readHardware(session, signal));
   if (loss !== null) {
