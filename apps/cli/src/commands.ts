@@ -1,5 +1,6 @@
-import { LOG_STREAMS } from '@peerlab/contracts';
+import { KNOWN_DAYS_MAX, LOG_STREAMS } from '@peerlab/contracts';
 import { command, type Command } from './command.js';
+import { acceptBaseline, endBaseline, listBaselines } from './commands/baselines.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
 import { listCrashes } from './commands/crash.js';
@@ -59,6 +60,12 @@ export const COMMANDS: readonly Command[] = [
     'submits a run file (YAML); `-` reads standard input. Prints the id and the address of the run',
     {
       watch: { flags: '--watch', help: 'follow the run as `watch` does', kind: 'flag' },
+      wait: {
+        flags: '--wait',
+        help: 'the same for a CI job: folds and errors as GitHub Actions, Gitea Actions and GitLab CI show them',
+        kind: 'flag',
+      },
+      junit: { flags: '--junit <file>', help: 'with `--wait`: write the results as JUnit XML', kind: 'text' },
       check: { flags: '--check', help: 'submit nothing; print problems, plan, and machines left out', kind: 'flag' },
     },
     (context, [file = ''], options) => submit(context, file, options),
@@ -149,8 +156,15 @@ export const COMMANDS: readonly Command[] = [
   command(
     'crash <file>',
     'lists the crash reports in a console log, a dmesg or a journal of up to 1 GiB; `-` reads standard input',
-    {},
-    ({ stdin }, [file = '']) => listCrashes(file, stdin),
+    {
+      vmlinux: {
+        flags: '--vmlinux <file>',
+        help: 'a kernel with debug information: each call of a report with file and line, and what was inlined there; needs binutils',
+        kind: 'text',
+      },
+      tree: { flags: '--tree <folder>', help: 'with `--vmlinux`: its source, whose lines are quoted', kind: 'text' },
+    },
+    ({ stdin }, [file = ''], options) => listCrashes(file, stdin, options),
   ),
   command(
     'crashes [text]',
@@ -170,6 +184,22 @@ export const COMMANDS: readonly Command[] = [
     { attempt: { flags: '--attempt <attempt>', help: 'as this attempt has it, not the newest one', kind: 'text' } },
     (context, [crash = ''], { attempt }) => mailCrash(context, crash, attempt),
   ),
+  command(
+    'baselines',
+    'lists the failures that people accepted for a suite on a base kernel: how many, by whom, until when',
+    {},
+    (context) => listBaselines(context),
+  ),
+  command(
+    'baselines accept <attempt> <suite>',
+    'accepts what fails in a suite of an attempt of the untouched base as known on every kernel of that base',
+    {
+      reason: REASON,
+      days: { flags: '--days <count>', help: 'for how long', kind: 'count', from: 1, to: KNOWN_DAYS_MAX, preset: 30 },
+    },
+    (context, [attempt = '', suite = ''], options) => acceptBaseline(context, attempt, suite, options),
+  ),
+  command('baselines end <baseline>', 'withdraws one', {}, (context, [id = '']) => endBaseline(context, id)),
   command('builds', 'lists the newest kernel builds', { limit: LIMIT }, (context, _, { limit }) =>
     listBuilds(context, limit),
   ),
