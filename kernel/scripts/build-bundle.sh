@@ -3,7 +3,7 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
+#                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
 #                        [--tree DIR] [--fragment FILE] [--kselftest TARGET]...
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
 #                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
@@ -12,7 +12,8 @@
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top; a
 # configuration that says "# whole: yes" stands for itself, with config/farm.fragment.
-# --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+# --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
+# so that nothing is fetched.
 # --tree names a copy of that tree which is this build's alone, to build in.
 # --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
@@ -45,7 +46,7 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -132,10 +133,11 @@ fail_compile() {
 
 # -- the inputs and their key ------------------------------------------------
 
-if [ -z "$base" ]; then
+if [ ! -d "$base" ]; then
 	[ -n "$key_only" ] || progress 0 "looking for the base kernel"
 	fetch_args=(--cache "$cache")
 	[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
+	[ -z "$base" ] || fetch_args+=(--base "$base")
 	fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
 		status=$?
 		printf '%s\n' "$fetch_out"

@@ -67,10 +67,21 @@ export const MachineConfig = z.strictObject({
   /** The network to the other machines of an attempt: suites with two ends use it. */
   link: z
     .strictObject({
-      device: z.string().regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0'),
+      device: z
+        .string()
+        .regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0')
+        .optional(),
+      mac: z
+        .string()
+        .regex(/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/, 'expected a MAC address, such as 52:54:00:70:00:01')
+        .optional(),
       /** Suites give it to the device; without it the machine sets one itself. */
       address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
     })
+    .refine(
+      ({ device, mac }) => (device === undefined) !== (mac === undefined),
+      'name the device or its mac, one of them',
+    )
     .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
@@ -218,8 +229,11 @@ const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<s
     Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
   );
 
-/** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
-export function loadConfig(path: string): AgentConfig {
+/**
+ * Reads and checks a config file; throws ConfigError with every problem and its remedy.
+ * @param needsMachine false = it may name none yet
+ */
+export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const file = resolve(path);
   const folder = dirname(file);
   const parsed = AgentFile.safeParse(readYaml(file, '', 'give the path of the agent config with --config'));
@@ -244,7 +258,7 @@ export function loadConfig(path: string): AgentConfig {
   if (twice !== undefined) {
     throw single(file, 'machines', `the name "${twice.name}" is used twice`, 'give every machine its own name');
   }
-  if (rest.capabilities.includes('test') && machines.length === 0) {
+  if (needsMachine && rest.capabilities.includes('test') && machines.length === 0) {
     throw single(
       file,
       'machines',

@@ -5,6 +5,7 @@ import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
+import { MACHINE_CHECKS_MAX, MachineCheck } from '../schema/machine-check.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
@@ -254,7 +255,13 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** Measured over the answers to the last heartbeats; absent until there were some, and from older agents. */
     clock: ClockOffset.optional(),
   }),
-  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  z.object({
+    type: z.literal('inventory'),
+    machine: Name,
+    inventory: Inventory,
+    /** Absent before it has looked, and from agents that do not look. */
+    checks: z.array(MachineCheck).max(MACHINE_CHECKS_MAX).optional(),
+  }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
   z.object({ type: z.literal('declined'), participantId: z.uuid(), fence: Fence, reason: Text }),
