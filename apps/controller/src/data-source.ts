@@ -36,6 +36,7 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
@@ -147,6 +148,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
+      JobPart1766700100000,
       MachineChecks1767450000000,
       Meetings1766800000000,
       ParticipantClock1766800100000,

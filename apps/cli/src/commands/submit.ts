@@ -58,8 +58,22 @@ function reportText(file: string, { problems, plan, builds, series, unmatched }:
     return `${where === '' ? file : where}: ${message}${remedy === undefined ? '' : ` — ${remedy}`}`;
   });
   if (plan.length > 0) {
-    const rows = plan.map((p) => [p.build, machinesText(p), p.combination, p.suites.join(' '), startText(p.start)]);
-    lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
+    const single = plan.filter(({ roles }) => roles.length === 0);
+    const rows = single.map((p) => [p.build, machinesText(p), p.combination, p.suites.join(' '), startText(p.start)]);
+    if (rows.length > 0) lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
+    const sets = plan.flatMap(({ roles, start }, job) =>
+      roles.map((r, at) => [
+        at === 0 ? String(job + 1) : '',
+        r.role,
+        r.build,
+        machinesText(r),
+        r.combination,
+        r.suites.join(' '),
+        at === 0 ? startText(start) : '',
+      ]),
+    );
+    if (sets.length > 0)
+      lines.push(table([['JOB', 'ROLE', 'BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...sets]));
   }
   lines.push(...builds.map((each) => `${each.build}: ${buildEstimateText(each)}`));
   lines.push(...series.map((each) => `${each.build}: ${seriesText(each)}`));

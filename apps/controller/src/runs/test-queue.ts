@@ -12,7 +12,15 @@ import {
 import { bool, columnsOf, integer, json, nullable, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
-import { bindsAny, fitsWish, laneMachine, wishKey, type MachineWish } from './candidates.js';
+import {
+  bindsAny,
+  fitsWish,
+  laneMachine,
+  ROLES_PROTOCOL,
+  wishKey,
+  wishOfPart,
+  type MachineWish,
+} from './candidates.js';
 import { DUE, goesBefore, ITS_TURN, queueOrder } from './order.js';
 
 /** A machine for a role of a test, with the devices there, and a slot of its agent; null where that has no limit. */
@@ -36,8 +44,6 @@ const WINDOW = 48;
 /** Machines that are read for a job with one role; one with several may need all. */
 const SEATS_OF_ONE = 48;
 const SEATS_OF_MANY = 2000;
-/** Agents from this protocol on know what a job with several roles is. */
-const ROLES_PROTOCOL = 5;
 
 const IS_LEASED = `exists (select 1 from lease l where l.machine = m.name and l.released_at is null)`;
 /** It takes tests: now, or when what runs on it has ended. */
@@ -139,10 +145,8 @@ export class TestQueue {
              else exists (select 1 from job_role o where o.job_id = j.id and o.combination in (select combination from free)) end
          order by ${queueOrder('j')} limit ${WINDOW})
        select j.id, j.run_id, j.queue_at::text, j.queued_at::text, j.position as job_position, j.same_labels, j.roles,
-         part.role, jsonb_build_object('combination', part.combination, 'pair', part.pair, 'onlyMachine',
-           coalesce(part.only_machine, case when j.lane is not null then ${laneMachine('j', 'part.position')} end),
-           'labels', part.labels, 'ownSuites', part.own_suites) as wish, ${bindsAny('part.build_id')} as binds
-       from line j cross join lateral (select * from job_part where job_id = j.id) part
+         part.role, ${wishOfPart('j', 'part')} as wish, ${bindsAny('part.build_id')} as binds
+       from line j join job_part part on part.job_id = j.id
        order by ${queueOrder('j')}, part.position`,
       [after?.queue_at ?? null, after?.queued_at ?? null, after?.job_position ?? null, after?.id ?? null],
     );
