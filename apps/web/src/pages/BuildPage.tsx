@@ -7,6 +7,7 @@ import { buildQuery } from '../api/queries.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
+import { evidenceSearch } from '../runs/evidence.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
@@ -91,7 +92,11 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
           </Link>
         </div>
       </div>
-      {build.error !== null && <p className="notice notice-bad">{describeBuildError(build.error)}</p>}
+      {build.error !== null && (
+        <p className="notice notice-bad">
+          {describeBuildError(build.error)} <ErrorPlace build={build} />
+        </p>
+      )}
       <dl className="facts-row">
         <Fact name="Run">
           <Link to="/runs/$run" params={{ run: build.runId }}>
@@ -192,6 +197,17 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
         empty={<p className="muted">No test job of the run uses this build.</p>}
       />
     </section>
+  );
+}
+
+/** The line of the log that names the reason. */
+function ErrorPlace({ build: { error, buildAttemptId } }: { build: BuildDetail }): ReactNode {
+  if (error?.class !== 'compile' || error.logSeq == null || buildAttemptId === null) return null;
+  const log = { stream: 'build', fromSeq: error.logSeq, toSeq: error.logSeq } as const;
+  return (
+    <Link to="/attempts/$attempt" params={{ attempt: buildAttemptId }} search={evidenceSearch(log)}>
+      line {error.logSeq + 1} of the log
+    </Link>
   );
 }
 
