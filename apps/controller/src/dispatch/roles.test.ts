@@ -73,6 +73,8 @@ describe('a run with roles', () => {
       expect(client.peers).toMatchObject([{ build: server.work.kind === 'test' ? server.work.buildName : '' }]);
       seen.push(`${client.work.buildName} ${server.work.buildName}`);
       await finish(client, server);
+      // The controller drops a connection that says nothing for too long; neither agent holds anything now.
+      for (const agent of [left, right]) agent?.heartbeat();
     }
     expect([...bundles].map(([name, keys]) => [name, keys.size])).toEqual([
       ['base', 1],

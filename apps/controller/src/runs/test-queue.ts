@@ -53,6 +53,22 @@ const CAN_START = `${TAKES_TESTS} and m.reachable and not ${IS_LEASED}`;
 /** The machine that waited longest since its last job: all of a combination are used alike, and one that just failed last. */
 const LEAST_USED = `(select max(l.released_at) from lease l where l.machine = m.name) nulls first, m.name`;
 
+/** The place in the queue `$1` to `$4` is before the job `j`; null = the beginning. */
+const AFTER = `($1::timestamptz is null or (${queueOrder('j')}) > ($1, $2::timestamptz, $3::int, $4::uuid))`;
+const OF_FREE = `any(array(select combination from free))`;
+const ABLE_ALONE = `j.combination = ${OF_FREE} and (j.only_machine is null or j.only_machine in (select name from free))`;
+const ABLE_TOGETHER = `j.roles > 1 and exists (select 1 from job_role o where o.job_id = j.id and o.combination = ${OF_FREE})`;
+/** Queued tests for the hardware of `free` machines, all of them. */
+const ABLE = `
+  select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_ALONE}
+  union all select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_TOGETHER}`;
+/** Jobs at the beginning of the queue among which they are looked for first. */
+const FIRST = 400;
+const ABLE_AMONG_FIRST = `
+  select j.id from (
+    select * from job j where j.state = 'queued' and ${AFTER} order by ${queueOrder('j')} limit ${FIRST}) j
+  where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER})`;
+
 const ROLE = {
   id: uuid,
   run_id: uuid,
@@ -98,7 +114,7 @@ export class TestQueue {
       if (last === undefined) return [];
       const claims = await this.#plan(queries, rows, state);
       if (claims.length > 0) return claims;
-      if (new Set(rows.map(({ id }) => id)).size < WINDOW) return [];
+      if (jobsIn(rows) < WINDOW) return [];
       after = last;
     }
   }
@@ -126,23 +142,27 @@ export class TestQueue {
   }
 
   /**
-   * The roles of the first jobs in the queue of which a free machine has the hardware. A job that has none is skipped while
-   * the index of the queue is read, so that a long queue for busy machines costs little.
+   * The roles of the first jobs in the queue of which a free machine has the hardware. While many machines are free, the
+   * beginning of the queue has enough of them; otherwise they are found by the hardware of those machines, so that a long
+   * queue for busy ones costs nothing.
    */
-  #line(queries: Queries, after: RoleRow | null): Promise<RoleRow[]> {
+  async #line(queries: Queries, after: RoleRow | null): Promise<RoleRow[]> {
+    const first = await this.#read(queries, after, ABLE_AMONG_FIRST);
+    return jobsIn(first) === WINDOW ? first : this.#read(queries, after, ABLE);
+  }
+
+  /** @param able SQL: ids of queued tests for the hardware of free machines */
+  #read(queries: Queries, after: RoleRow | null, able: string): Promise<RoleRow[]> {
     return queries.rows(
       ROLE,
       `with free as materialized (
          select m.name, p.combination from machine m join agent a on a.name = m.agent
            join machine_path p on p.machine = m.name where ${CAN_START}),
+       able as materialized (${able}),
        line as (
-         select j.* from job j join run r on r.id = j.run_id
-         where j.kind = 'test' and ${DUE} and ${ITS_TURN}
-           and ($1::timestamptz is null or (${queueOrder('j')}) > ($1, $2::timestamptz, $3::int, $4::uuid))
-           and case when j.roles = 1
-             then j.combination in (select combination from free)
-               and (j.only_machine is null or j.only_machine in (select name from free))
-             else exists (select 1 from job_role o where o.job_id = j.id and o.combination in (select combination from free)) end
+         select j.* from able join job j on j.id = able.id join run r on r.id = j.run_id
+         where ${DUE} and ${ITS_TURN}
+           and ${AFTER}
          order by ${queueOrder('j')} limit ${WINDOW})
        select j.id, j.run_id, j.queue_at::text, j.queued_at::text, j.position as job_position, j.same_labels, j.roles,
          part.role, ${wishOfPart('j', 'part')} as wish, ${bindsAny('part.build_id')} as binds
@@ -252,6 +272,8 @@ export class TestQueue {
     return found?.found === true;
   }
 }
+
+const jobsIn = (rows: readonly RoleRow[]): number => new Set(rows.map(({ id }) => id)).size;
 
 const UNLIMITED: AgentSlots = { free: Infinity, total: Infinity };
 

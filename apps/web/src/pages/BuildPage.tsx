@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { describeBuildError, type BuildDetail } from '@peerlab/contracts';
+import { describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/queries.js';
@@ -101,7 +101,15 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
         </Fact>
         <Fact name="Release">{manifest === null ? <Nothing /> : <code>{manifest.release}</code>}</Fact>
         <Fact name="Base">{manifest === null ? <Nothing /> : manifest.base.version}</Fact>
-        <Fact name="Config">{build.config ?? <Nothing />}</Fact>
+        {build.source !== null && build.source.kind !== 'farm' && (
+          <Fact name="Source">
+            <SourceText source={build.source} />
+          </Fact>
+        )}
+        <Fact name="Config">
+          {build.config ?? <Nothing />}
+          {build.fragment !== null && ' + fragment of the run'}
+        </Fact>
         <Fact name="Bundle">
           {bundle === null ? (
             <Nothing />
@@ -184,5 +192,19 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
         empty={<p className="muted">No test job of the run uses this build.</p>}
       />
     </section>
+  );
+}
+
+/** What was built: the commit, not the branch that it was found by. */
+function SourceText({ source }: { source: BuildBase }): ReactNode {
+  if (source.kind === 'farm') return 'the farm’s base';
+  if (source.kind === 'tarball') return <code title={source.sha256}>tarball {source.sha256.slice(0, 12)}</code>;
+  return (
+    <>
+      <code title={source.commit ?? undefined}>{source.commit?.slice(0, 12) ?? 'not looked up yet'}</code>{' '}
+      <span className="muted">
+        {source.ref} of {source.url}
+      </span>
+    </>
   );
 }

@@ -27,6 +27,9 @@ export const TRIES_MAX = 80;
 /** How long a run that has ended is looked at for late results. */
 const LATE_SECONDS = 3600;
 
+/** How long reports without a run are kept. */
+const IDLE_DAYS = 90;
+
 /** What a report has to say, in short: when it differs from what was said, it is sent. */
 const WANTED = `f.revision || case when r.id is null then '' else ' ' || r.state end ||
   case when r.state = 'ended' then ' ' || coalesce(r.verdict, '') || ' ' || r.counts::text else '' end`;
@@ -131,8 +134,15 @@ export class ReportOutbox {
     );
   }
 
-  /** Closes reports whose run ended long enough ago for late results to have come. */
+  /**
+   * Closes reports whose run ended long enough ago for late results to have come, and removes old ones without a run:
+   * commits of forks that nobody approved, and runs that retention removed.
+   */
   async closeOld(): Promise<void> {
+    await this.#sql.run(
+      `delete from forge_report where run_id is null and created_at < clock_timestamp() - make_interval(days => $1)`,
+      [IDLE_DAYS],
+    );
     await this.#sql.run(
       `update forge_report set closed = true where id in (
          select f.id from forge_report f left join run r on r.id = f.run_id

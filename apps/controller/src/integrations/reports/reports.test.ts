@@ -17,6 +17,8 @@ import {
   TREE_CATALOGUE,
   TREE_TEMPLATE,
 } from '../../testing/hooks.js';
+import { Sql } from '../../platform/database/sql.js';
+import { ReportStore } from './report-store.js';
 
 let folder: string;
 let forge: FakeForge;
@@ -351,14 +353,16 @@ describe('a forge that does not answer', () => {
   });
 });
 
-it('a removed run leaves no report that is due', async () => {
+it('a removed run leaves a report that is not due, and that goes after a while', async () => {
   const run = await start('gitea', 'push', push(commit));
   await settled();
   await cancel(run);
   await settled();
-  await farm.sql.run('update forge_report set closed = true, run_id = null where run_id = $1', [run]);
-  expect((await farm.call('listReports', {})).find((report) => report.commit === commit)).toMatchObject({
-    state: 'sent',
-    run: null,
-  });
+  await farm.server.app.get(ReportStore).forgetRun(farm.server.app.get(Sql), run);
+  const own = async () => (await farm.call('listReports', {})).find((report) => report.commit === commit);
+  expect(await own()).toMatchObject({ state: 'sent', run: null });
+  await farm.sql.run(`update forge_report set created_at = created_at - interval '91 days' where commit = $1`, [
+    commit,
+  ]);
+  await farm.until('its removal', own, (report) => report === undefined);
 });
