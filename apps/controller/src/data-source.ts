@@ -33,6 +33,7 @@ import { DownloadTickets1766100200000 } from './migrations/1766100200000-downloa
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
+import { NewestByMachine1766900000000 } from './migrations/1766900000000-newest-by-machine.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -127,6 +128,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
+      NewestByMachine1766900000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

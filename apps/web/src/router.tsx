@@ -22,6 +22,7 @@ import {
   stringifySearch,
   SubmitSearch,
   TrendsSearch,
+  TwinsSearch,
 } from './search.js';
 import { Shell } from './ui/Shell.js';
 
@@ -81,6 +82,12 @@ const hardware = createRoute({
   validateSearch: (raw: Raw): HardwareSearch => HardwareSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/HardwarePage.js'), 'HardwarePage'),
 });
+const twins = createRoute({
+  getParentRoute: () => root,
+  path: '/compare/machines',
+  validateSearch: (raw: Raw): TwinsSearch => TwinsSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/TwinsPage.js'), 'TwinsPage'),
+});
 const trends = createRoute({
   getParentRoute: () => root,
   path: '/trends',
@@ -133,6 +140,7 @@ const ROUTER_OPTIONS = {
     history,
     compare,
     hardware,
+    twins,
     trends,
     machines,
     machine,

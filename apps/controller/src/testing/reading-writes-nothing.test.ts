@@ -128,6 +128,7 @@ function callsOf(
     getHistory: { query: test },
     getCompare: { query: { a: run } },
     getHardware: {},
+    getTwins: {},
     getCatalogue: {},
     listMetrics: {},
     getTrendOverview: {},

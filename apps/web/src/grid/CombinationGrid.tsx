@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
+import { columnsBeside, foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { Empty } from '../ui/section.js';
@@ -45,7 +45,8 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
   const frame = useMemo((): MetricFrame => {
     // By column: every cell that is drawn needs it.
     const groupAt = groups.flatMap((group) => group.columns.map(() => group));
-    const againstOf = (column: number): readonly number[] => groupAt[column]?.columns ?? [];
+    const beside = grid.columns.map((_, column) => columnsBeside(grid.columns, column));
+    const againstOf = (column: number): readonly number[] => beside[column] ?? [];
     return {
       againstOf,
       isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
@@ -97,6 +98,19 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
           search={search}
           change={change}
         >
+          {(source.hasTwins === true || search.machines === 'each') && (
+            <button
+              type="button"
+              className="count"
+              aria-pressed={search.machines === 'each'}
+              title="several machines have the same hardware: without this the newest result of any of them is shown"
+              onClick={() =>
+                change({ machines: search.machines === 'each' ? undefined : 'each', cell: undefined }, false)
+              }
+            >
+              a column for each machine
+            </button>
+          )}
           {source.columns.some(({ boot }) => boot !== null) && (
             <button
               type="button"

@@ -13,7 +13,7 @@ import { fleetQuery, runGridQuery } from '../api/queries.js';
 import { countsText, measuredHow, metricCells, NO_FINDING, reportOfRun } from '../share/report.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { durationText } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
@@ -261,7 +261,7 @@ function Measured({ report }: { report: Report }): ReactNode {
       <h2 id="measured-head">Measurements</h2>
       {measuredHow(report).map((text) => (
         <p key={text} className="muted">
-          {text}
+          {text.split('`').map((part, index) => (index % 2 === 0 ? part : <code key={index}>{part}</code>))}
         </p>
       ))}
       {machines.map((machine) => {
@@ -269,7 +269,7 @@ function Measured({ report }: { report: Report }): ReactNode {
         return (
           <details key={machine.machine} className="source">
             <summary>
-              {machine.machine}: {countText(rows.length)} {rows.length === 1 ? 'metric' : 'metrics'}
+              {machine.machine}: {countOf(rows.length, 'metric')}
             </summary>
             <ListTable
               rows={rows}
