@@ -92,7 +92,7 @@ export const COMMANDS: readonly Command[] = [
   command(
     'grid',
     'prints the newest results of every combination and build',
-    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' }, each: BY_MACHINE },
+    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' }, byMachine: BY_MACHINE },
     (context, _, options) => showGrid(context, options),
   ),
   command(
@@ -125,7 +125,7 @@ export const COMMANDS: readonly Command[] = [
     {
       all: { flags: '--all', help: 'also tests that are the same on both sides', kind: 'flag' },
       combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
-      each: BY_MACHINE,
+      byMachine: BY_MACHINE,
       as: {
         flags: '--as <form>',
         help: '`sizes`: the metrics by message size, for a cover letter; `sizes-csv`: the same as CSV',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertEvidence, type SampleEvidence } from '../testing/evidence.js';
-import { insertTwins } from '../testing/evidence-twins.js';
+import { insertTwins, moveRun } from '../testing/evidence-twins.js';
 import { TestFarm } from '../testing/farm.js';
 
 let farm: TestFarm;
@@ -85,5 +85,19 @@ describe('machines with the same hardware', () => {
       expect(own.map(({ boot }) => boot?.number)).toHaveLength(5);
     }
     expect(each).toHaveLength(30);
+    // What another machine said in an older run is the newest of that machine.
+    const old = await moveRun(farm.sql, evidence, 0, 'NOT_SUPPORTED');
+    const machines = async (query: { machines?: 'each' }) =>
+      (await farm.call('getGrid', { query: { ...query, cells: 'none' } })).columns
+        .filter((column) => column.combination.hash === evidence.hardware.NOT_SUPPORTED.combination)
+        .map(({ machine, build }) => `${machine} ${build.name}`);
+    const { machine } = evidence.hardware.NOT_SUPPORTED;
+    expect(await machines({})).toEqual([`${machine} base`, `${machine} dma-alias`]);
+    expect(await machines({ machines: 'each' })).toEqual([
+      `${machine} base`,
+      `${machine} dma-alias`,
+      `${old} base`,
+      `${old} dma-alias`,
+    ]);
   });
 });

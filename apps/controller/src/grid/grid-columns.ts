@@ -89,7 +89,7 @@ function newestJobs(isEachMachine: boolean): string {
   return `
   with recursive open as materialized (
     select distinct on (combination, build_name) ${JOB} from job where ${IS_OPEN} and combination is not null
-    order by combination, build_name, state = 'running' desc, queued_at desc),
+    order by combination, build_name, state = 'running' desc, queued_at desc, position),
   newest as (
     ${lastPair(pair, isAny)}
     union all
@@ -117,10 +117,11 @@ const JOBS_OF_RUN = `
 /**
  * Columns of a grid, each with the newest attempt of its job. Builds of one combination are
  * neighbours: in the order of the run, or those without the feature first, so that "before" stands
- * left of "after". Hundreds of columns share a build, whose manifest is long: it is read once.
+ * left of "after", and so are those of one machine where machines are told apart. Hundreds of columns share a build, whose manifest is long: it is read once.
  */
 export function columnsSql(of: GridSource): string {
-  const order = 'run' in of ? 'built.position' : 'built.features nulls last, j.build_name';
+  const newest = 'built.features nulls last, j.build_name';
+  const order = 'run' in of ? 'built.position' : of.isEachMachine ? `j.machine, ${newest}` : newest;
   return `
     with j as materialized (${'run' in of ? JOBS_OF_RUN : newestJobs(of.isEachMachine)}),
     built as materialized (

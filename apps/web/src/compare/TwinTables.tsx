@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { saysText, unitText, whyText, type Combination, type TwinMetricView, type Twins } from '@peerlab/contracts';
+import { unitText, whyText, type Combination, type TwinMetricView, type Twins } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useFirst } from '../ui/first.js';
 import { ListTable, type ListColumn } from '../ui/ListTable.js';
@@ -124,7 +124,9 @@ function Says({ metric, machines }: { metric: TwinMetricView; machines: Found['m
         : whyText({ a: null, b: null, why, least, noise: null, moreBoots });
   return (
     <span>
-      <span className="badge tone-quiet">{why === 'one-sided' ? 'one machine' : saysText({ says, why })}</span>
+      <span className="badge tone-quiet">
+        {why === 'one-sided' ? 'one machine' : why === 'few-boots' ? 'more boots needed' : 'no clear difference'}
+      </span>
       <span className="muted metric-unit">{text}</span>
     </span>
   );

@@ -41,7 +41,8 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
   const { folded, fold } = useFolded(search, change);
   const order = search.sort ?? 'suite';
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
-  const groups = useMemo(() => groupColumns(grid.columns), [grid]);
+  const isByMachine = search.machines === 'each';
+  const groups = useMemo(() => groupColumns(grid.columns, isByMachine), [grid, isByMachine]);
   const frame = useMemo((): MetricFrame => {
     // By column: every cell that is drawn needs it.
     const groupAt = groups.flatMap((group) => group.columns.map(() => group));
@@ -98,15 +99,13 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
           search={search}
           change={change}
         >
-          {(source.hasTwins === true || search.machines === 'each') && (
+          {(source.hasTwins === true || isByMachine) && (
             <button
               type="button"
               className="count"
-              aria-pressed={search.machines === 'each'}
+              aria-pressed={isByMachine}
               title="several machines have the same hardware: without this the newest result of any of them is shown"
-              onClick={() =>
-                change({ machines: search.machines === 'each' ? undefined : 'each', cell: undefined }, false)
-              }
+              onClick={() => change({ machines: isByMachine ? undefined : 'each', cell: undefined }, false)}
             >
               a column for each machine
             </button>

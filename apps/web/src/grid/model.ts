@@ -18,7 +18,7 @@ export interface GridRows {
 
 export type GridMetricRow = Grid['metrics'][number];
 
-/** Neighbouring columns of one hardware combination, under one merged header. */
+/** Neighbouring columns of one hardware combination (or of one machine), under one merged header. */
 export interface ColumnGroup {
   combination: GridColumn['combination'];
   /** Column indices, first to last. */
@@ -27,11 +27,12 @@ export interface ColumnGroup {
   machines: string[];
 }
 
-export function groupColumns(columns: readonly GridColumn[]): ColumnGroup[] {
+export function groupColumns(columns: readonly GridColumn[], isByMachine = false): ColumnGroup[] {
   const groups: ColumnGroup[] = [];
   columns.forEach((column, index) => {
     let group = groups.at(-1);
-    if (group?.combination.hash !== column.combination.hash) {
+    const isOther = isByMachine && group?.machines[0] !== column.machine && column.machine !== null;
+    if (group?.combination.hash !== column.combination.hash || isOther) {
       group = { combination: column.combination, columns: [], machines: [] };
       groups.push(group);
     }

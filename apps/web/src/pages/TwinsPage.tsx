@@ -60,13 +60,13 @@ function Compared({
   if (twins === null) {
     return (
       <>
+        <KernelChoice data={data} change={change} />
         <Empty title="No kernel ran here on two machines with the same hardware.">
           <p>
             <Link to="/submit">Submit a run</Link> with <code>{'machines: {each: true}'}</code>: it tests every machine,
             and not one of each combination.
           </p>
         </Empty>
-        <KernelChoice data={data} change={change} />
       </>
     );
   }
@@ -75,7 +75,7 @@ function Compared({
   return (
     <>
       <KernelChoice data={data} change={change} />
-      <p className="row">
+      <p className="row totals">
         <PathChip kind={combination.identity.pathKind} />
         {machines.map(({ name, attempts, isCut }) => (
           <span key={name}>

@@ -228,7 +228,7 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
         {slowest.map(({ suite, test, place, durationMs }) => {
           const attempt = attempts[place];
           return (
-            <li key={`${suite}/${test} ${place}`}>
+            <li key={`${suite}/${test}`}>
               <span className="number">{durationText(durationMs)}</span> <TestNames suite={suite} tests={[test]} />{' '}
               <span className="muted">
                 on{' '}
@@ -244,11 +244,10 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
           );
         })}
       </ol>
-      {timed > slowest.length && (
-        <p className="muted">
-          The {slowest.length} slowest of {countText(timed)}; each attempt’s page sorts all of its tests.
-        </p>
-      )}
+      <p className="muted">
+        {timed > slowest.length ? `The ${slowest.length} slowest of ${countText(timed)} tests` : 'All tests'}, each
+        where it took longest; an attempt’s page sorts all of its own.
+      </p>
     </section>
   );
 }
