@@ -96,7 +96,14 @@ export { GridQuery } from './routes/evidence-routes.js';
 export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
 export { figureText } from './rules/report/figure.js';
-export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from './rules/report/markdown.js';
+export {
+  countsText,
+  measuredHow,
+  metricCells,
+  NO_FINDING,
+  overviewCells,
+  renderReport,
+} from './rules/report/markdown.js';
 export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
