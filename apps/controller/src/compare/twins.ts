@@ -42,13 +42,18 @@ const TESTED = `
     where build_id = b.id and combination is not null and machine is not null and ${IS_TESTED} offset 0) j
   where b.bundle_key = `;
 
-/** Of the newest kernels those that two machines with the same hardware have tested, each under its newest build. */
+/**
+ * Of the newest kernels those that two machines with the same hardware (the combination `$1`, or null for any) have tested,
+ * each under its newest build; at most `$2`.
+ */
 const KERNELS_SQL = `
   select latest.id, latest.name, ${KERNEL_SQL}
   from (select * from bundle order by created_at desc, key desc limit ${TWIN_KERNELS_READ}) u cross join lateral (
       select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
-  where exists (select j.combination ${TESTED} u.key group by j.combination having count(distinct j.machine) > 1)
-  order by u.created_at desc, u.key desc limit ${HARDWARE_KERNELS_MAX}`;
+  where exists (
+    select j.combination ${TESTED} u.key and ($1::text is null or j.combination = $1)
+    group by j.combination having count(distinct j.machine) > 1)
+  order by u.created_at desc, u.key desc limit $2`;
 
 const ATTEMPT = { id: uuid, machine: text, machines: integer };
 
@@ -83,16 +88,17 @@ export class TwinsView {
    * Problems: 404 for a build that does not exist or was never built.
    */
   async read({ build, combination: wanted }: InputOf<'getTwins'>['query']): Promise<Twins> {
-    const found = await this.#sql.rows(KERNEL, KERNELS_SQL);
+    const found = await this.#sql.rows(KERNEL, KERNELS_SQL, [null, HARDWARE_KERNELS_MAX]);
     const kernels = found.map(kernelView);
-    const candidates = build === undefined ? found : [await readKernel(this.#sql, build)];
-    for (const kernel of candidates) {
-      const combinations = await this.#combinationsOf(kernel.key);
-      const chosen = wanted === undefined ? combinations[0] : combinations.find(({ hash }) => hash === wanted);
-      if (chosen === undefined) continue;
-      return { kernels, combinations, twins: await this.#twins(kernel, chosen) };
-    }
-    return { kernels, combinations: [], twins: null };
+    const kernel = build === undefined ? await this.#newestOn(wanted) : await readKernel(this.#sql, build);
+    if (kernel === null) return { kernels, combinations: [], twins: null };
+    const combinations = await this.#combinationsOf(kernel.key);
+    const chosen = wanted === undefined ? combinations[0] : combinations.find(({ hash }) => hash === wanted);
+    return { kernels, combinations, twins: chosen === undefined ? null : await this.#twins(kernel, chosen) };
+  }
+
+  #newestOn(combination: string | undefined): Promise<KernelRow | null> {
+    return this.#sql.one(KERNEL, KERNELS_SQL, [combination ?? null, 1]);
   }
 
   async #combinationsOf(key: string): Promise<Combination[]> {
