@@ -116,7 +116,13 @@ async function run(config: AgentConfig): Promise<void> {
         machines: fleet.states(),
         ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report(), ...disk.report() }),
+      heartbeat: () => ({
+        type: 'heartbeat',
+        machines: fleet.states(),
+        ...worker.report(),
+        ...worker.clock(),
+        ...disk.report(),
+      }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

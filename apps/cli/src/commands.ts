@@ -3,6 +3,7 @@ import { command, type Command } from './command.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
 import { listCrashes } from './commands/crash.js';
+import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
 import { showKtap } from './commands/ktap.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
@@ -141,6 +142,24 @@ export const COMMANDS: readonly Command[] = [
     'lists the crash reports in a console log, a dmesg or a journal of up to 1 GiB; `-` reads standard input',
     {},
     ({ stdin }, [file = '']) => listCrashes(file, stdin),
+  ),
+  command(
+    'crashes [text]',
+    'lists what kernels reported over all runs, those seen last first; with a text, those whose titles have it',
+    { limit: LIMIT },
+    (context, [text], { limit }) => listKnownCrashes(context, text, limit),
+  ),
+  command(
+    'crashes show <crash>',
+    'prints one, by the beginning of its key or by its title: since which build, where, and the last good attempts',
+    {},
+    (context, [crash = '']) => showCrash(context, crash),
+  ),
+  command(
+    'crashes mail <crash>',
+    'prints it as a report for a mailing list',
+    { attempt: { flags: '--attempt <attempt>', help: 'as this attempt has it, not the newest one', kind: 'text' } },
+    (context, [crash = ''], { attempt }) => mailCrash(context, crash, attempt),
   ),
   command('builds', 'lists the newest kernel builds', { limit: LIMIT }, (context, _, { limit }) =>
     listBuilds(context, limit),

@@ -34,6 +34,12 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { NewestByMachine1766900000000 } from './migrations/1766900000000-newest-by-machine.js';
+import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
+import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
+import { Meeting } from './schema/meetings.js';
+import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
+import { CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -52,7 +58,7 @@ import {
   TestPlan,
   UnpackedAttempt,
 } from './schema/results.js';
-import { Job, Run } from './schema/runs.js';
+import { Job, JobRole, Run } from './schema/runs.js';
 
 /** Connections of the one pool that repositories and statements share. */
 const POOL_SIZE = 16;
@@ -77,10 +83,12 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Build,
       Run,
       Job,
+      JobRole,
       Attempt,
       Participant,
       Lease,
       ControllerRow,
+      Meeting,
       AttemptStage,
       AttemptKernel,
       PlannedTest,
@@ -92,6 +100,8 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempt,
       Stream,
       LogLineRow,
+      CrashRow,
+      CrashSearchRow,
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
@@ -129,6 +139,10 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       NewestByMachine1766900000000,
+      JobRoles1766700000000,
+      Meetings1766800000000,
+      ParticipantClock1766800100000,
+      Crashes1767200000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -30,8 +30,13 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
     boot: { driver: 'grub' },
     deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
+    ...linkOf(definition),
   }));
 }
+
+/** The network of a pair; the image calls its device so (05-peer.link) and gives it no address. */
+const linkOf = ({ pair }: MachineDefinition): object =>
+  pair === undefined ? {} : { link: { device: 'peer0', address: `10.77.0.${pair.number}/24` } };
 
 /** Writes agent-machines.json into the lab's folder. @returns its path */
 export async function writeAgentMachines(stateDir: string, machines: readonly PreparedMachine[]): Promise<string> {

@@ -5,7 +5,17 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
 import { type Bmc, BmcConfig } from '../machine/bmc.js';
-import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, INITRAMFS, POWER, SHELL, withPaths } from '../machine/registry.js';
+import {
+  BOOT,
+  CONSOLE,
+  DEVICE_MEMORY,
+  DISK,
+  INITRAMFS,
+  POWER,
+  SHELL,
+  WATCHDOG,
+  withPaths,
+} from '../machine/registry.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -33,6 +43,8 @@ export const MachineConfig = z.strictObject({
   shell: SHELL,
   /** Without it a machine that hangs waits for a person. */
   power: POWER.optional(),
+  /** Armed for the boot of a candidate. */
+  watchdog: WATCHDOG.optional(),
   /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
   disk: DISK.optional(),
   /** Without it crashes have no text. */
@@ -44,6 +56,14 @@ export const MachineConfig = z.strictObject({
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
     .default([]),
+  /** The network to the other machines of an attempt: suites with two ends use it. */
+  link: z
+    .strictObject({
+      device: z.string().regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0'),
+      /** Suites give it to the device; without it the machine sets one itself. */
+      address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
+    })
+    .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
@@ -75,6 +95,12 @@ const AgentFile = z.strictObject({
   bmcs: z.record(Name, BmcConfig).default({}),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
+});
+
+/** A file of machines, with the BMCs that they refer to. One without any may be only the list. */
+const MachinesFile = z.strictObject({
+  bmcs: z.record(Name, BmcConfig).default({}),
+  machines: z.array(MachineConfig),
 });
 
 export interface AgentConfig extends Omit<z.infer<typeof AgentFile>, 'machines' | 'machinesFile'> {
@@ -128,7 +154,7 @@ export function readYaml(file: string, field: string, remedy: string): unknown {
 }
 
 /** Fields of a machine that name a driver. */
-const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot', 'initramfs'] as const;
+const DRIVER_FIELDS = ['shell', 'power', 'watchdog', 'disk', 'console', 'boot', 'initramfs'] as const;
 
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
   const from = (path: string): string => resolve(folder, path);
@@ -164,6 +190,12 @@ function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<str
   );
 }
 
+/** BMCs with the paths of their passwords made absolute. */
+const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<string, Bmc> =>
+  Object.fromEntries(
+    Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
+  );
+
 /** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
 export function loadConfig(path: string): AgentConfig {
   const file = resolve(path);
@@ -172,12 +204,19 @@ export function loadConfig(path: string): AgentConfig {
   if (!parsed.success) throw new ConfigError(file, problemItems(parsed.error));
   const { machines: inline, machinesFile, ...rest } = parsed.data;
   const machines = (inline ?? []).map((machine) => absolute(machine, folder));
+  const bmcs = bmcsFrom(rest.bmcs, folder);
   if (machinesFile !== undefined) {
     const from = resolve(folder, machinesFile);
     const remedy = 'start the lab, which writes it, or correct machinesFile';
-    const list = z.array(MachineConfig).safeParse(readYaml(from, 'machinesFile', remedy));
-    if (!list.success) throw new ConfigError(from, problemItems(list.error));
-    machines.push(...list.data.map((machine) => absolute(machine, dirname(from))));
+    const value = readYaml(from, 'machinesFile', remedy);
+    const found = MachinesFile.safeParse(Array.isArray(value) ? { machines: value } : value);
+    if (!found.success) throw new ConfigError(from, problemItems(found.error));
+    machines.push(...found.data.machines.map((machine) => absolute(machine, dirname(from))));
+    const shared = Object.keys(found.data.bmcs).find((name) => Object.hasOwn(bmcs, name));
+    if (shared !== undefined) {
+      throw single(from, 'bmcs', `the name "${shared}" is used in ${file}, too`, 'give every BMC its own name');
+    }
+    Object.assign(bmcs, bmcsFrom(found.data.bmcs, dirname(from)));
   }
   const twice = machines.find((machine, index) => machines.findIndex((other) => other.name === machine.name) !== index);
   if (twice !== undefined) {
@@ -194,9 +233,6 @@ export function loadConfig(path: string): AgentConfig {
   if (rest.capabilities.includes('build') && rest.kernelDir === undefined) {
     throw single(file, 'kernelDir', 'is missing', 'the capability build needs the path of the kernel/ folder');
   }
-  const bmcs = Object.fromEntries(
-    Object.entries(rest.bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
-  );
   const wrong = wrongBmcs(machines, bmcs);
   if (wrong.length > 0) throw new ConfigError(file, wrong);
   const { kernelDir, suitesDir, ...others } = rest;

@@ -141,6 +141,7 @@ const ACTIONS: Record<string, Action> = {
     await runFakeSuite(machine, channel, String(suite), skipped);
   },
   collect: say('tainted: 0'),
+  'peer-facts': say(({ kernel }) => kernel.release),
   inventory: say(({ inventory }) => inventory),
   hardware: say(({ devices }) => devices.join('\n')),
   'boot-policy': say(({ bootPolicy }) => bootPolicy),

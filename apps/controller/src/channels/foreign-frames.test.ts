@@ -1,4 +1,4 @@
-import { FromAgent, type Assignment } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FromAgent, type Assignment } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -104,7 +104,7 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
   hello: () => [
     {
       type: 'hello',
-      protocol: 4,
+      protocol: AGENT_PROTOCOL,
       agent: 'foreign',
       site: 'test-site',
       version: '0',
@@ -124,6 +124,14 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
     Object.values(EVENTS).flatMap((event) =>
       about((attempt) => ({ type: 'events', ...attempt, events: [{ seq: 0, at: 1, event }] })),
     ),
+  meeting: () =>
+    about((attempt) => ({
+      type: 'meeting',
+      ...attempt,
+      left: ['forged'],
+      over: 'forged',
+      at: { place: { suite: 'forged', test: 0, step: 0 }, value: 'forged', waitSeconds: 1 },
+    })),
 };
 
 function about(frame: (attempt: { participantId: string; fence: number }) => FromAgent): FromAgent[] {
@@ -137,6 +145,7 @@ async function everything(): Promise<unknown> {
     lease: 'fence, participant_id, agent, machine, slot, expires_at, released_at',
     stream: '*',
     log_line: '*',
+    meeting: '*',
     attempt_stage: '*',
     attempt_kernel: '*',
     planned_test: '*',

@@ -12,12 +12,13 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { ParticipantStore, type LockedParticipant, type Side } from '../attempts/participant-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
-import { JobQueue } from '../runs/job-queue.js';
+import { TestQueue } from '../runs/test-queue.js';
 import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
@@ -45,7 +46,8 @@ export class AttemptService {
   readonly #builds: BuildService;
   readonly #results: ResultStore;
   readonly #fleet: FleetService;
-  readonly #queue: JobQueue;
+  readonly #queue: TestQueue;
+  readonly #crashes: CrashStore;
 
   constructor(
     store: AttemptStore,
@@ -55,7 +57,8 @@ export class AttemptService {
     builds: BuildService,
     results: ResultStore,
     fleet: FleetService,
-    queue: JobQueue,
+    queue: TestQueue,
+    crashes: CrashStore,
   ) {
     this.#store = store;
     this.#participants = participants;
@@ -65,6 +68,7 @@ export class AttemptService {
     this.#results = results;
     this.#fleet = fleet;
     this.#queue = queue;
+    this.#crashes = crashes;
   }
 
   /**
@@ -78,6 +82,7 @@ export class AttemptService {
     const failure = await this.#completeFailure(tx, participant, ending.failure);
     await this.#participants.close(tx, participant, { failure, restored: ending.restored, revoked: ending.revoked });
     if (!ending.revoked) await this.#clearHeld(tx, participant);
+    if (participant.kind === 'test') await this.#crashes.requestSearch(tx, participant.id);
     if (ending.restored === false) await this.#quarantine(tx, participant, ending.quarantineReason);
     const sides = await this.#participants.sides(tx, participant.attempt_id);
     const open = sides.filter(({ state }) => state !== 'ended');
@@ -108,7 +113,9 @@ export class AttemptService {
     const verdicts: Verdict[] = [];
     for (const { id, role } of sides) {
       const context = testContext(await this.#participants.lock(tx, id));
-      const failedPeer = failure?.role !== undefined && failure.role !== role ? failure : null;
+      // What failed beside the lab's trouble on either side may have failed for it: each side works with the other one.
+      const isSpoiled = failure?.role !== role || verdictOfFailure(failure.class) === 'infra';
+      const failedPeer = failure?.role !== undefined && isSpoiled ? failure : null;
       verdicts.push(await this.#results.settle(tx, context, failure, failedPeer));
     }
     return worstVerdict(verdicts) ?? 'not-reached';
@@ -150,6 +157,8 @@ export class AttemptService {
     { restored, quarantineReason }: Pick<Ending, 'restored' | 'quarantineReason'>,
   ): Promise<void> {
     await this.#participants.setRestored(tx, participant.id, restored);
+    // Its last lines came before this.
+    if (participant.kind === 'test') await this.#crashes.requestSearch(tx, participant.id);
     await this.#clearHeld(tx, participant);
     if (restored === false) await this.#quarantine(tx, participant, quarantineReason);
     await announce(tx, { type: 'changed', topics: ['machines'] });
@@ -220,11 +229,12 @@ export class AttemptService {
     failure: StoredFailure | null,
   ): Promise<boolean> {
     if (failure === null || job.cancel_requested || number > FAILURE_POLICY[failure.class].retries) return false;
-    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachine(tx, job.id);
+    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachines(tx, job.id);
   }
 
   async #giveUpBuild(tx: Queries, participant: LockedParticipant, failure: StoredFailure): Promise<void> {
     const { build_id: buildId, build } = participant;
+    await this.#jobs.lockBlockedBy(tx, buildId);
     await this.#builds.markFailed(tx, buildId, null);
     const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
     await this.#jobs.abandon(tx, buildId, verdict, `the build ${build} failed: ${failure.message}`);

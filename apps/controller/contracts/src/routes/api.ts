@@ -13,6 +13,7 @@ import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
 import { NewTicket, Ticket } from '../schema/tickets.js';
 import { FileName } from '../schema/suite.js';
+import { CRASH_ROUTES } from './crash-routes.js';
 import { EVIDENCE_ROUTES } from './evidence-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
@@ -177,6 +178,7 @@ export const ROUTES = {
     response: ResultView,
   },
   ...FAILURE_ROUTES,
+  ...CRASH_ROUTES,
   getLog: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/log',

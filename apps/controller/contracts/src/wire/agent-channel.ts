@@ -7,8 +7,9 @@ import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../sc
 import { Inventory } from '../schema/inventory.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
+import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
-import { Role, ROLES_MAX } from '../schema/participants.js';
+import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
@@ -17,9 +18,9 @@ import { AnyStage, StageStatus } from '../schema/states.js';
 import { ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
-export const AGENT_PROTOCOL = 4;
+export const AGENT_PROTOCOL = 5;
 /** What the controller speaks: this version and those before, so that controllers are updated first and agents later. */
-export const AGENT_PROTOCOLS: readonly number[] = [2, 3, AGENT_PROTOCOL];
+export const AGENT_PROTOCOLS: readonly number[] = [4, AGENT_PROTOCOL];
 export const AGENT_PATH = '/api/v1/agent';
 
 /** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
@@ -152,7 +153,12 @@ export const Work = z.discriminatedUnion('kind', [
 export type Work = z.infer<typeof Work>;
 
 /** Another participant of the same attempt. */
-export const Peer = z.object({ role: Role, machine: Name });
+export const Peer = z.object({
+  role: Role,
+  machine: Name,
+  /** The name of the build whose kernel it boots. Controllers of protocol 4 did not say. */
+  build: Name.optional(),
+});
 export type Peer = z.infer<typeof Peer>;
 
 export const Assignment = z.object({
@@ -232,7 +238,12 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** What it can build. Agents that build nothing, and older ones, do not say. */
     catalogue: Catalogue.optional(),
   }),
-  AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
+  AgentState.extend({
+    type: z.literal('heartbeat'),
+    ...AgentDisk.shape,
+    /** Measured over the answers to the last heartbeats; absent until there were some, and from older agents. */
+    clock: ClockOffset.optional(),
+  }),
   z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
@@ -249,6 +260,18 @@ export const FromAgent = z.discriminatedUnion('type', [
     participantId: z.uuid(),
     fence: Fence,
     events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
+  }),
+  /** Where a participant waits for its peers; sent again until it is answered. Only of attempts with several participants. */
+  z.object({
+    type: z.literal('meeting'),
+    participantId: z.uuid(),
+    fence: Fence,
+    /** All suites that it is through with. */
+    left: z.array(SuiteName).max(LIST_MAX),
+    /** Why it comes to no place any more, for instance because its kernel crashed; null while it may. */
+    over: z.string().max(MEETING_REASON_MAX).nullable(),
+    /** null = it waits nowhere. */
+    at: MeetingArrival.nullable(),
   }),
 ]);
 export type FromAgent = z.infer<typeof FromAgent>;
@@ -284,6 +307,8 @@ export const ToAgent = z.discriminatedUnion('type', [
     beat: Sequence,
     leaseSeconds: z.number().positive(),
     participants: z.array(z.object({ participantId: z.uuid(), fence: Fence })).max(LIST_MAX),
+    /** The farm's time, which is the database's, when it was answered. Older controllers do not say. */
+    at: z.number().positive().optional(),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
@@ -301,6 +326,8 @@ export const ToAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), participantId: z.uuid(), reason: Text }),
   /** Another participant of the attempt failed: stop, restore the machine, deliver the evidence. */
   z.object({ type: z.literal('stop'), participantId: z.uuid(), reason: Text }),
+  /** How waiting at a place ended. */
+  z.object({ type: z.literal('meeting'), participantId: z.uuid(), place: MeetingPlace, outcome: MeetingOutcome }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({
