@@ -5,7 +5,6 @@ import { lazyRouteComponent } from './lazy-page.js';
 import { CHUNK_LINES, chunkStart } from './logs/chunks.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
-import { RunsPage } from './pages/RunsPage.js';
 import {
   AdminSearch,
   AttemptSearch,
@@ -44,7 +43,7 @@ const runs = createRoute({
   getParentRoute: () => root,
   path: '/runs',
   validateSearch: (raw: Raw): RunsSearch => RunsSearch.parse(raw),
-  component: RunsPage,
+  component: lazyRouteComponent(() => import('./pages/RunsPage.js'), 'RunsPage'),
 });
 const run = createRoute({
   getParentRoute: () => root,
