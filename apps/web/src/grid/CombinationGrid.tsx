@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import { columnsBeside, foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
-import { useMemo, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
+import { whenThere } from '../lazy-page.js';
 import { Empty } from '../ui/section.js';
 import { NotesCut } from './NotesCut.js';
 import { NothingMatches } from './NothingMatches.js';
-import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { clearInFolded } from './grid-verdicts.js';
@@ -30,6 +30,9 @@ import { rowFilter } from './row-choice.js';
 import { PickedHardware } from './PickHardware.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
+
+const loadPanel = whenThere(async () => ({ default: (await import('./CellPanel.js')).CellPanel }));
+const CellPanel = lazy(loadPanel);
 
 /** Tests × hardware combinations and the kernel builds tried on them. */
 export function CombinationGrid({ data: source, search, matches, change }: GridViewProps<Grid>): ReactNode {
@@ -78,6 +81,8 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
     focusGrid();
   };
   useKeys(open === null ? {} : { closePanel: close });
+  // Fetched after the grid, which shows without it.
+  useEffect(() => void loadPanel().catch(() => undefined), []);
   if (grid.columns.length === 0) {
     return (
       <Empty title="Nothing has run yet.">
@@ -184,16 +189,18 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
         />
       </div>
       {open !== null && (
-        <CellPanel
-          grid={grid}
-          source={source}
-          boots={bootsOf[open.column] ?? []}
-          frame={frame}
-          row={open.row}
-          column={open.column}
-          onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
-          onClose={close}
-        />
+        <Suspense fallback={null}>
+          <CellPanel
+            grid={grid}
+            source={source}
+            boots={bootsOf[open.column] ?? []}
+            frame={frame}
+            row={open.row}
+            column={open.column}
+            onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
+            onClose={close}
+          />
+        </Suspense>
       )}
     </div>
   );
