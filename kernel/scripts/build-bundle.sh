@@ -3,8 +3,8 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
-#                        [--kselftest TARGET]...
+#                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
+#                        [--tree DIR] [--fragment FILE] [--kselftest TARGET]...
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
 #                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
 #
@@ -12,7 +12,10 @@
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top; a
 # configuration that says "# whole: yes" stands for itself, with config/farm.fragment.
-# --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+# --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
+# so that nothing is fetched.
+# --tree names a copy of that tree which is this build's alone, to build in.
+# --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
 # the bundle has it as an archive.  One that does not build is left out.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
@@ -43,13 +46,13 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' series=() kselftests=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' series=() kselftests=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -60,6 +63,8 @@ while [ $# -gt 0 ]; do
 	--base) base=${2-}; shift 2 || usage ;;
 	--patches) patches=${2-}; shift 2 || usage ;;
 	--domain) domain=${2-}; shift 2 || usage ;;
+	--tree) given_tree=${2-}; shift 2 || usage ;;
+	--fragment) fragment=${2-}; shift 2 || usage ;;
 	--kselftest) kselftests+=("${2-}"); shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
@@ -76,6 +81,7 @@ for s in ${series[@]+"${series[@]}"}; do
 	esac
 done
 
+[ -z "$fragment" ] || [ -f "$fragment" ] || usage "--fragment $fragment: no such file"
 for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	[[ $target =~ ^[a-zA-Z0-9_-]{1,40}(/[a-zA-Z0-9_-]{1,40}){0,3}$ ]] || usage "--kselftest $target: no folder of tools/testing/selftests"
 done
@@ -126,10 +132,11 @@ fail_compile() {
 
 # -- the inputs and their key ------------------------------------------------
 
-if [ -z "$base" ]; then
+if [ ! -d "$base" ]; then
 	[ -n "$key_only" ] || progress 0 "looking for the base kernel"
 	fetch_args=(--cache "$cache")
 	[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
+	[ -z "$base" ] || fetch_args+=(--base "$base")
 	fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
 		status=$?
 		printf '%s\n' "$fetch_out"
@@ -179,8 +186,13 @@ cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
 cp ${whole:+"$whole"} "${fragments[@]}" "$work/inputs/config/"
 whole=${whole/#$kernel_dir/$work/inputs}
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
+if [ -n "$fragment" ]; then
+	mkdir "$work/inputs/config/submitted"
+	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
+	fragments+=("$work/inputs/config/submitted/fragment.config")
+fi
+cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{

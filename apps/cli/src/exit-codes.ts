@@ -5,6 +5,8 @@ export class UsageError extends Error {}
 
 /** A file that the command line names and that cannot be read. */
 export class FileError extends Error {}
+/** A file that the command line names cannot be written. */
+export class OutputError extends Error {}
 
 /** Work was given to the farm that it cannot take. */
 export class RunFileError extends Error {}
@@ -31,8 +33,9 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   done: 'done; with `watch` and `submit --watch`: the run passed or was skipped',
   findings:
-    '`watch`, `submit --watch`: findings (crash, fail, bounced, tainted, flaky, not reached); `ktap`: something failed, or the results are not as they should be',
-  noStatement: '`watch`, `submit --watch`: the lab failed, the run was canceled, or it has no verdict',
+    '`watch`, `submit --watch`: findings (crash, fail, bounced, tainted, flaky, not reached); `ktap`: something failed, or the results are not as they should be; `machine`: a check failed',
+  noStatement:
+    '`watch`, `submit --watch`: the lab failed, the run was canceled, or it has no verdict; `machine`: it does not answer',
   usage:
     'the command line: an unknown command or option, a missing argument, an id that nothing has or several things have',
   badRunFile: 'the run file: it is not valid, or the farm cannot do what it asks for; also of `submit --check`',
@@ -48,6 +51,7 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof RunFileError) return EXIT.badRunFile;
   if (error instanceof FileError) return EXIT.noInput;
+  if (error instanceof OutputError) return EXIT.outputFailed;
   if (!(error instanceof ApiError)) return EXIT.bug;
   const { status, code } = error.problem;
   if (code === 'contract') return EXIT.bug;

@@ -138,6 +138,8 @@ describe('every command', () => {
     const attempt = evidence.attempt(0, 'base', 'BUS_ADDR');
     const [run = ''] = evidence.runs;
     const { jobViews } = await farm.call('getRun', { params: { run: waiting } });
+    await peerlab(['baselines', 'accept', attempt, 'p2p-perf', '-r', 'to be withdrawn']);
+    const baseline = (await farm.call('listBaselines', { query: { suite: 'p2p-perf' } }))[0]?.id.slice(0, 8) ?? '';
     const agent = (await farm.call('getMachine', { params: { machine: 'm1' } })).agent;
     const words: Record<string, string[]> = {
       'submit <file>': ['submit', join(folder, 'good.yaml')],
@@ -166,6 +168,16 @@ describe('every command', () => {
       'retention run': ['retention', 'run', '--yes'],
       'retention pin <run>': ['retention', 'pin', run.slice(0, 8), '--reason', 'for the paper'],
       'crash <file>': ['crash', join(folder, 'good.yaml')],
+      baselines: ['baselines'],
+      'baselines accept <attempt> <suite>': [
+        'baselines',
+        'accept',
+        attempt,
+        'p2p-functional',
+        '-r',
+        'the base lacks it',
+      ],
+      'baselines end <baseline>': ['baselines', 'end', baseline],
       'crashes [text]': ['crashes', 'kasan'],
       'crashes show <crash>': ['crashes', 'show', CRASH],
       'crashes mail <crash>': ['crashes', 'mail', CRASH, '--attempt', evidence.attempt(1, 'dma-alias', 'BUS_ADDR')],
@@ -176,8 +188,10 @@ describe('every command', () => {
     const perftest = new URL('../../controller/contracts/fixtures/perftest/6.06-write-bw-odp.txt', import.meta.url);
     await copyFile(perftest, join(folder, 'write-bw.txt'));
     await writeFile(join(folder, 'results.ktap'), 'KTAP version 1\n1..1\nok 1 a\n');
-    expect(Object.keys(words).toSorted()).toEqual(COMMANDS.map(({ usage }) => usage).toSorted());
-    for (const { usage } of COMMANDS) {
+    // Those of `machine` are programs of the agent, beside which they are tested.
+    const own = COMMANDS.filter(({ usage }) => !usage.startsWith('machine '));
+    expect(Object.keys(words).toSorted()).toEqual(own.map(({ usage }) => usage).toSorted());
+    for (const { usage } of own) {
       const line = words[usage] ?? [];
       const text = await peerlab(line);
       expect(text, usage).toMatchObject({ err: '' });

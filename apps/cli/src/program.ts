@@ -86,9 +86,13 @@ function add(program: Program, command: Command, io: Io, setExitCode: (code: Exi
   const words = command.usage.split(' ');
   const names = words.filter((word) => !/^[<[]/.test(word));
   const own = words.slice(names.length);
-  // `machines set` stands below `machines`, which the table has before it.
+  // `machines set` stands below `machines`, which the table has before it; `machine` does nothing by itself.
   const [group] = names.length === 1 ? [] : names;
-  const parent = program.commands.find((known) => known.name() === group) ?? program;
+  const parent =
+    group === undefined
+      ? program
+      : (program.commands.find((known) => known.name() === group) ??
+        program.command(group).description(`commands of one ${group}`));
   const parser = parent.command([names.at(-1) ?? '', ...own].join(' ')).description(plain(command.summary));
   for (const spec of Object.values(command.options)) parser.addOption(optionOf(spec));
   parser.action(async (...given: unknown[]) => {
@@ -131,6 +135,7 @@ async function contextOf(globals: Globals, io: Io, setExitCode: (code: ExitCode)
     json: globals.json === true,
     colour: wantsColour(io.stdout, io.env),
     stdin: io.stdin,
+    env: io.env,
     // Names, reasons and log lines come from machines under test: only their colours may reach a terminal.
     write: (text) => void io.stdout.write(isTerminal ? terminalText(text) : text),
     setExitCode,

@@ -3,7 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
-import { WebhookDelivery } from './schema/integrations.js';
+import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
@@ -14,6 +14,7 @@ import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
+import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
@@ -28,6 +29,7 @@ import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-
 import { Participants1766200000000 } from './migrations/1766200000000-participants.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
+import { BuildCommit1767000000000 } from './migrations/1767000000000-build-commit.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
 import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
@@ -35,12 +37,15 @@ import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js'
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { NewestByMachine1766900000000 } from './migrations/1766900000000-newest-by-machine.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
+import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
+import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CrashRow, CrashSearchRow } from './schema/crashes.js';
-import { KnownFailureRow } from './schema/failures.js';
+import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -103,9 +108,12 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CrashRow,
       CrashSearchRow,
       WebhookDelivery,
+      ForgeReport,
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
+      BaselineRow,
+      BaselineFailureRow,
       Storage,
       Change,
     ],
@@ -119,6 +127,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Desk1763831400000,
       BuildName1764050000000,
       BuildGrid1764100000000,
+      ForgeReports1767100000000,
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
@@ -133,6 +142,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      BuildCommit1767000000000,
       DownloadTickets1766100200000,
       Participants1766200000000,
       MachineAtDispatch1766300000000,
@@ -140,9 +150,12 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       AttemptFiles1766600100000,
       NewestByMachine1766900000000,
       JobRoles1766700000000,
+      JobPart1766700100000,
+      MachineChecks1767450000000,
       Meetings1766800000000,
       ParticipantClock1766800100000,
       Crashes1767200000000,
+      Baselines1767200100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -38,13 +38,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   grid: { tables: [], imports: ['verdicts'] },
   trends: { tables: [], imports: ['verdicts', 'grid'] },
   compare: { tables: [], imports: ['verdicts', 'grid'] },
-  failures: { tables: ['known_failure'], imports: [] },
+  failures: { tables: ['known_failure', 'baseline', 'baseline_failure'], imports: [] },
   runs: { tables: ['run', 'job', 'job_role'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],
     imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs'],
   },
-  integrations: { tables: ['webhook_delivery'], imports: ['runs'] },
+  integrations: {
+    tables: ['webhook_delivery', 'forge_report'],
+    imports: ['fleet', 'grid', 'runs'],
+  },
   retention: {
     tables: ['run_pin', 'retention_deletion'],
     imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],

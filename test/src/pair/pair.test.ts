@@ -1,8 +1,15 @@
-import type { FakeMachine, FakeTest } from '@peerlab/agent/fake';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { PAIR_SUITE, PairFarm, type AttemptView } from './pair-farm.js';
-
-type FakeChannel = Parameters<Parameters<FakeMachine['programs']['set']>[1]>[0];
+import { PAIR_SUITE, PairFarm } from './pair-farm.js';
+import {
+  commandAt,
+  ended,
+  expectSettled,
+  failuresOf,
+  loseLease,
+  meetInEachTest,
+  testOf,
+  verdictOf,
+} from './pair-steps.js';
 
 /** One for each number of agents, for all tests: each leaves both machines as they were, or it failed. */
 let [apart, together]: (PairFarm | undefined)[] = [];
@@ -26,94 +33,10 @@ async function start({ sharesAgent = false }: { sharesAgent?: boolean } = {}): P
   pair.reset();
 }
 
-/** Asks on behalf of a test program, and resolves to the answer. */
-function ask(channel: FakeChannel, question: string): Promise<string> {
-  return new Promise((resolve) => {
-    let isAnswered = false;
-    channel.onLine((line) => {
-      if (!isAnswered) resolve(line);
-      isAnswered = true;
-    });
-    channel.write(`${question}\n`);
-  });
-}
-
-const testOf = (fake: FakeMachine, id: string): FakeTest => {
-  const test = fake.suites[PAIR_SUITE]?.find((each) => each.id === id);
-  if (test === undefined) throw new Error(`there is no test ${id}`);
-  return test;
-};
-
-/** Each test meets the other side once and fails without it; resolves to what was answered, by role and test. */
-function meetInEachTest(): Map<string, string> {
-  const answers = new Map<string, string>();
-  for (const role of ['server', 'client'] as const) {
-    const { fake } = pair.sideOf(role).lab;
-    for (const [number, { id }] of (fake.suites[PAIR_SUITE] ?? []).entries()) {
-      fake.programs.set(id, async (channel) => {
-        const answer = await ask(channel, `@meet ${number} 0 ${role} says ${number}`);
-        answers.set(`${role} ${id}`, answer);
-        const test = testOf(fake, id);
-        const hasMet = answer.startsWith('met ');
-        if (test.act === 'pass' || test.act === 'fail') test.act = hasMet ? 'pass' : 'fail';
-        if (!hasMet) channel.write(`# ${answer}\n`);
-      });
-    }
-  }
-  return answers;
-}
-
-const ended = ({ state }: AttemptView): boolean => state === 'ended';
-const failuresOf = ({ participants }: AttemptView): Record<string, string | null> =>
-  Object.fromEntries(participants.map(({ role, failure }) => [role, failure?.class ?? null]));
-const verdictOf = async (run: string): Promise<string | null> =>
-  (await pair.farm.call('getRun', { params: { run } })).verdict;
-
-/** Nothing waits, no lease is open, both machines run their own kernels with nothing of ours, and are in use. */
-async function expectSettled(): Promise<void> {
-  await pair.farm.until(
-    'both machines to be as they were',
-    () =>
-      [pair.server, pair.client].map(({ lab: { fake } }) => [
-        fake.running,
-        fake.customConfig,
-        fake.nextEntry,
-        [...fake.files.keys()].length,
-      ]),
-    (all) =>
-      all.every(
-        ([running, config, entry, files]) => running === 'default' && config === '' && entry === null && files === 0,
-      ),
-  );
-  expect(await pair.farm.sql.rows('select machine from lease where released_at is null')).toEqual([]);
-  expect(await pair.farm.sql.rows(`select id from participant where state <> 'ended'`)).toEqual([]);
-  const { machines } = await pair.farm.call('getFleet', {});
-  expect(machines.map(({ desired }) => desired)).toEqual(['active', 'active']);
-}
-
-/** Ends the lease of a role as its time does, and what follows from that. */
-async function loseLease(attempt: AttemptView, role: string): Promise<void> {
-  const id = attempt.participants.find((each) => each.role === role)?.id;
-  await pair.farm.sql.run(
-    `update lease set expires_at = clock_timestamp() - interval '1 s' where participant_id = $1 and released_at is null`,
-    [id],
-  );
-  await pair.farm.dispatch.reap();
-}
-
-/** Resolves when a machine is given the first command for this purpose. */
-function commandAt(fake: FakeMachine, purpose: string): Promise<void> {
-  return new Promise((resolve) => {
-    fake.onEvent = (event) => {
-      if (event.type === 'command' && event.purpose === purpose) resolve();
-    };
-  });
-}
-
 describe.each([false, true])('a pair on two machines, one agent for both: %s', (sharesAgent) => {
   it('meets in every test, tells each other its values, and passes on both sides', async () => {
     await start({ sharesAgent });
-    const answers = meetInEachTest();
+    const answers = meetInEachTest(pair);
     const run = await pair.submit();
     const attempt = await pair.attemptOf(run, 'the end', ended);
     expect(attempt.failure).toBeNull();
@@ -138,27 +61,27 @@ describe.each([false, true])('a pair on two machines, one agent for both: %s', (
       expect.stringMatching(/^test: server is 7\.3\.4-\S+, peer0, 10\.77\.0\.1\/24$/),
     );
     expect(attempt.participants.map(({ clock }) => Math.abs(clock?.offsetMs ?? 1e9) < 60_000)).toEqual([true, true]);
-    await expectSettled();
-    expect(await verdictOf(run)).toBe('pass');
+    await expectSettled(pair);
+    expect(await verdictOf(pair, run)).toBe('pass');
   });
 });
 
 describe('one side of a pair', () => {
   it('that does not boot is named; the other one stops and is restored', async () => {
     await start();
-    meetInEachTest();
+    meetInEachTest(pair);
     pair.server.lab.fake.candidateBoots = ['panic'];
     const run = await pair.submit();
     const attempt = await pair.attemptOf(run, 'the end', ended);
     expect(attempt.failure).toMatchObject({ class: 'kernel-crash', stage: 'boot', role: 'server' });
     expect(failuresOf(attempt)).toEqual({ server: 'kernel-crash', client: 'peer' });
-    await expectSettled();
-    expect(await verdictOf(run)).toBe('crash');
+    await expectSettled(pair);
+    expect(await verdictOf(pair, run)).toBe('crash');
   });
 
   it('that crashes in a test is named with its signature; the other one is told at once, and what it failed is no finding', async () => {
     await start();
-    const answers = meetInEachTest();
+    const answers = meetInEachTest(pair);
     testOf(pair.client.lab.fake, 'T0').act = 'oops';
     const run = await pair.submit();
     const attempt = await pair.attemptOf(run, 'the end', ended);
@@ -170,13 +93,13 @@ describe('one side of a pair', () => {
     expect(answers.get('server T1')).toMatch(/^error participant client has failed: the kernel crashed/);
     const verdicts = Object.fromEntries(attempt.results.map(({ role, test, verdict }) => [`${role} ${test}`, verdict]));
     expect(verdicts).toMatchObject({ 'client T0': 'crash', 'server T0': 'pass', 'server T1': 'infra' });
-    await expectSettled();
-    expect(await verdictOf(run)).toBe('crash');
+    await expectSettled(pair);
+    expect(await verdictOf(pair, run)).toBe('crash');
   });
 
   it('and the other one that crash together are both named', async () => {
     await start();
-    meetInEachTest();
+    meetInEachTest(pair);
     for (const { lab } of [pair.server, pair.client]) testOf(lab.fake, 'T0').act = 'oops';
     const run = await pair.submit();
     const attempt = await pair.attemptOf(run, 'the end', ended);
@@ -185,12 +108,12 @@ describe('one side of a pair', () => {
       role: 'server',
       message: expect.stringContaining('; participant client, too: '),
     });
-    await expectSettled();
+    await expectSettled(pair);
   });
 
   it('that never listens times out, and the other one says whom it waited for', async () => {
     await start();
-    const answers = meetInEachTest();
+    const answers = meetInEachTest(pair);
     // It says nothing at all.
     pair.server.lab.fake.programs.delete('T0');
     testOf(pair.server.lab.fake, 'T0').act = 'hang';
@@ -204,12 +127,12 @@ describe('one side of a pair', () => {
       'client T1': 'pass',
       'server T1': 'pass',
     });
-    await expectSettled();
+    await expectSettled(pair);
   });
 
   it('whose link went down is named, and the run is repeated', async () => {
     await start();
-    meetInEachTest();
+    meetInEachTest(pair);
     let downs = 0;
     pair.client.lab.fake.answers.set('link-downs', (channel) => {
       channel.write(`${downs}\n`);
@@ -241,12 +164,12 @@ describe('one side of a pair', () => {
     await pair.farm.hurry();
     const second = await pair.attemptOf(run, 'the second attempt', (attempt) => attempt.number === 2 && ended(attempt));
     expect(second.failure).toBeNull();
-    await expectSettled();
+    await expectSettled(pair);
   });
 
   it('whose agent says of its machine what nobody can read is named', async () => {
     await start();
-    meetInEachTest();
+    meetInEachTest(pair);
     pair.server.lab.fake.answers.set(
       'peer-facts',
       (channel) => (channel.write('a kernel; rm -rf /\n'), channel.exit(0)),
@@ -259,59 +182,19 @@ describe('one side of a pair', () => {
       message: expect.stringContaining('is no kernel'),
     });
     await pair.farm.call('cancelRun', { params: { run } });
-    await expectSettled();
+    await expectSettled(pair);
   });
-});
-
-/** Commands that a machine is given, by the stage that they belong to. */
-const STAGES = [
-  ['prepare', 'boot-policy'],
-  ['flash', 'unpack-modules'],
-  ['boot', 'reboot'],
-  ['verify', 'hardware'],
-  ['meeting', 'peer-facts'],
-  ['test', 'suite'],
-  ['restore', 'clean'],
-] as const;
-
-describe('the agent of one side dies', () => {
-  it.each(STAGES)(
-    'in %s: both machines are restored, the side is named, and the repeated job passes',
-    async (_, purpose) => {
-      await start();
-      meetInEachTest();
-      const died = commandAt(pair.server.lab.fake, purpose).then(() => pair.server.agent.die());
-      const run = await pair.submit();
-      await died;
-      const attempt = await pair.attemptOf(run, 'the first attempt', () => true);
-      await loseLease(attempt, 'server');
-      const after = await pair.attemptOf(
-        run,
-        'the end of the first attempt',
-        (each) => each.number === 1 && ended(each),
-      );
-      expect(after.failure).toMatchObject({ class: 'infrastructure', role: 'server' });
-      expect(after.participants.find(({ role }) => role === 'client')?.state).toBe('ended');
-      pair.server.agent.start();
-      await pair.farm.until('the agent to be back', async () => {
-        await pair.farm.hurry();
-        return (await pair.farm.call('getRun', { params: { run } })).state === 'ended';
-      });
-      expect(await verdictOf(run)).toBe('pass');
-      await expectSettled();
-    },
-  );
 });
 
 describe('the agent of one side is cut off', () => {
   it('and comes back after its lease was given up: it restores its machine, decides nothing, and the job passes again', async () => {
     await start();
-    meetInEachTest();
+    meetInEachTest(pair);
     const reached = commandAt(pair.server.lab.fake, 'suite').then(() => pair.server.agent.cut());
     const run = await pair.submit();
     await reached;
     const attempt = await pair.attemptOf(run, 'the first attempt', () => true);
-    await loseLease(attempt, 'server');
+    await loseLease(pair, attempt, 'server');
     const after = await pair.attemptOf(run, 'the end of the first attempt', (each) => each.number === 1 && ended(each));
     expect(after.failure).toMatchObject({ class: 'infrastructure', role: 'server' });
     pair.server.agent.connect();
@@ -319,13 +202,13 @@ describe('the agent of one side is cut off', () => {
       await pair.farm.hurry();
       return (await pair.farm.call('getRun', { params: { run } })).state === 'ended';
     });
-    expect(await verdictOf(run)).toBe('pass');
-    await expectSettled();
+    expect(await verdictOf(pair, run)).toBe('pass');
+    await expectSettled(pair);
   });
 
   it('for a moment only: the meeting goes on where it was', async () => {
     await start();
-    const answers = meetInEachTest();
+    const answers = meetInEachTest(pair);
     const reached = commandAt(pair.server.lab.fake, 'suite').then(() => {
       pair.server.agent.cut();
       pair.server.agent.connect();
@@ -335,28 +218,13 @@ describe('the agent of one side is cut off', () => {
     const attempt = await pair.attemptOf(run, 'the end', ended);
     expect(attempt.failure).toBeNull();
     expect([attempt.number, answers.get('client T1')]).toEqual([1, 'met server says 1']);
-    await expectSettled();
-  });
-});
-
-describe('a pair that is canceled', () => {
-  it.each(STAGES.slice(0, -1))('in %s ends on both sides, with both machines restored', async (_, purpose) => {
-    await start();
-    meetInEachTest();
-    const reached = commandAt(pair.client.lab.fake, purpose);
-    const run = await pair.submit();
-    await reached;
-    await pair.farm.call('cancelRun', { params: { run } });
-    const attempt = await pair.attemptOf(run, 'the end', ended);
-    expect(Object.values(failuresOf(attempt)).filter((each) => each !== 'canceled' && each !== 'peer')).toEqual([]);
-    expect(attempt.failure?.class).toBe('canceled');
-    await expectSettled();
+    await expectSettled(pair);
   });
 });
 
 it('a pair waits for the machine that another run has, and holds nothing meanwhile', async () => {
   await start();
-  meetInEachTest();
+  meetInEachTest(pair);
   const { fake } = pair.client.lab;
   const program = fake.programs.get('T0');
   fake.programs.delete('T0');
@@ -377,5 +245,5 @@ it('a pair waits for the machine that another run has, and holds nothing meanwhi
   await pair.farm.call('cancelRun', { params: { run: single } });
   const attempt = await pair.attemptOf(run, 'the end', ended);
   expect(attempt.failure).toBeNull();
-  await expectSettled();
+  await expectSettled(pair);
 });

@@ -270,7 +270,13 @@ export class SampleFarm {
       case 'createTicket':
         return { ticket: SAMPLE_TICKET };
       case 'getCatalogue':
-        return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
+        return {
+          ...SAMPLE_CATALOGUE,
+          labSuites: [],
+          repositories: ['https://git.example.org/linux.git'],
+          isComplete: true,
+          waitsFor: null,
+        };
       case 'getFleet':
         return {
           machines: this.machines,
@@ -375,6 +381,7 @@ export class SampleFarm {
             combination: combination.label,
             pathKind: kind,
             pair: { provider: provider.address, client: client.address },
+            roles: [],
             suites: spec.suites,
             boots: spec.repeat ?? 1,
             start: planStart(machine, build.bundle === undefined),

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
+import {
+  Labels,
+  Name,
+  PATH_ENDS_MAX,
+  type ProblemItem,
+  problemItems,
+  REPOSITORIES_MAX,
+  RepositoryUrl,
+} from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
@@ -59,10 +67,21 @@ export const MachineConfig = z.strictObject({
   /** The network to the other machines of an attempt: suites with two ends use it. */
   link: z
     .strictObject({
-      device: z.string().regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0'),
+      device: z
+        .string()
+        .regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0')
+        .optional(),
+      mac: z
+        .string()
+        .regex(/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/, 'expected a MAC address, such as 52:54:00:70:00:01')
+        .optional(),
       /** Suites give it to the device; without it the machine sets one itself. */
       address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
     })
+    .refine(
+      ({ device, mac }) => (device === undefined) !== (mac === undefined),
+      'name the device or its mac, one of them',
+    )
     .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
@@ -85,6 +104,20 @@ const AgentFile = z.strictObject({
   buildSlots: z.number().int().min(0).max(64).default(1),
   /** What one build may use. */
   buildLimits: BuildLimits.prefault({}),
+  /** Git repositories that builds may name, exactly so; without any only the farm's base and tarballs are built. */
+  repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).default([]),
+  /** What the fetch from one of them may use. */
+  fetchLimits: z
+    .strictObject({
+      /** Mirror of one repository, in MiB; a tree of Linux takes 250, and what changes less. */
+      mirrorMiB: z
+        .number()
+        .int()
+        .min(512)
+        .default(8 * 1024),
+      seconds: z.number().int().min(10).max(7200).default(1800),
+    })
+    .prefault({}),
   /** Test jobs at the same time; without it only the number of machines limits them. */
   testSlots: z.number().int().min(1).max(2000).optional(),
   /** Bytes of the spool of all attempts together; above it producers are held back, then lines left out. */
@@ -196,8 +229,11 @@ const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<s
     Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
   );
 
-/** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
-export function loadConfig(path: string): AgentConfig {
+/**
+ * Reads and checks a config file; throws ConfigError with every problem and its remedy.
+ * @param needsMachine false = it may name none yet
+ */
+export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const file = resolve(path);
   const folder = dirname(file);
   const parsed = AgentFile.safeParse(readYaml(file, '', 'give the path of the agent config with --config'));
@@ -222,7 +258,7 @@ export function loadConfig(path: string): AgentConfig {
   if (twice !== undefined) {
     throw single(file, 'machines', `the name "${twice.name}" is used twice`, 'give every machine its own name');
   }
-  if (rest.capabilities.includes('test') && machines.length === 0) {
+  if (needsMachine && rest.capabilities.includes('test') && machines.length === 0) {
     throw single(
       file,
       'machines',

@@ -10,11 +10,11 @@ export interface LinkDowns {
   count: number;
 }
 
-/** Null where there are no peers, no link, or no count of it. */
+/** Null where there is no link to a peer, or no count of it. */
 export async function readLinkDowns(context: AttemptContext): Promise<LinkDowns | null> {
-  const { machine, assignment, connection, candidate, signal } = context;
-  if (machine.link === null || assignment.peers.length === 0 || candidate === null) return null;
-  const { device } = machine.link;
+  const { assignment, connection, candidate, facts, signal } = context;
+  const device = facts.get(assignment.role)?.link ?? null;
+  if (device === null || candidate === null) return null;
   const command = script(
     'link-downs',
     { link: device },
@@ -29,7 +29,7 @@ export async function readLinkDowns(context: AttemptContext): Promise<LinkDowns 
  * cable, switch or driver lost it nobody can tell from here.
  */
 export function checkLink(
-  { machine }: AttemptContext,
+  { machine, facts, assignment }: AttemptContext,
   suite: string,
   before: LinkDowns | null,
   after: LinkDowns | null,
@@ -39,6 +39,6 @@ export function checkLink(
   if (lost <= 0) return;
   throw new JobFailure(
     'infrastructure',
-    `the link ${machine.link?.device ?? ''} of ${machine.name} went down ${lost === 1 ? 'once' : `${lost} times`} while ${suite} ran; look at the cable, the switch and what the driver says in the kernel log`,
+    `the link ${facts.get(assignment.role)?.link ?? ''} of ${machine.name} went down ${lost === 1 ? 'once' : `${lost} times`} while ${suite} ran; look at the cable, the switch and what the driver says in the kernel log`,
   );
 }

@@ -1,20 +1,34 @@
 import { cutText, FARM_SUITE, MEETING_WAIT_MAX_SECONDS } from '@peerlab/contracts';
 import { output, quote, script } from '../machine/command.js';
+import type { PeerLink } from '../machine/protocols.js';
 import { JobFailure } from './failure.js';
 import type { AttemptContext } from './attempt-context.js';
 import { MeetingMissed } from './meetings.js';
 import { PeerFacts } from './peer-facts.js';
 
-/** All that a machine is asked for; a link without a device is an error of the config, and says so. */
-const BODY = (link: string): string => `
+/** What names the network device: a MAC address stays what it is when kernels call devices by other names. */
+function findLink({ device, mac }: PeerLink): string {
+  if (device !== undefined) return `link=${quote(device)}; what=${quote(`network device ${device}`)}`;
+  const wanted = quote((mac ?? '').toLowerCase());
+  // Devices on top of another one have its address.
+  return `link=; what=${quote(`network device with the address ${mac ?? ''}`)}
+for each in /sys/class/net/*; do
+  [ ! -e "$each/device" ] || [ "$(cat "$each/address")" != ${wanted} ] || { link=\${each##*/}; break; }
+done`;
+}
+
+/** All that a machine is asked for; a link that is not there is an error, and says so. */
+export const peerFactsScript = (link: PeerLink | null): string => `
 uname -r
 ${
-  link === ''
+  link === null
     ? ''
-    : `[ -e /sys/class/net/${link} ] || { echo "this machine has no network device ${link}; correct link.device in the agent config" >&2; exit 1; }
-ip -o -4 addr show dev ${link} 2>/dev/null | awk 'NR == 1 { print "address " $4 }'
+    : `${findLink(link)}
+[ -n "$link" ] && [ -e "/sys/class/net/$link" ] || { echo "this machine has no $what under this kernel; correct link in the agent config, or the kernel's drivers" >&2; exit 1; }
+echo "link $link"
+ip -o -4 addr show dev "$link" 2>/dev/null | awk 'NR == 1 { print "address " $4 }'
 for port in /sys/class/infiniband/*/ports/1; do
-  [ "$(cat "$port/gid_attrs/ndevs/0" 2>/dev/null)" = ${link} ] || continue
+  [ "$(cat "$port/gid_attrs/ndevs/0" 2>/dev/null)" = "$link" ] || continue
   device=\${port%/ports/1}; echo "rdma \${device##*/}"
   for gid in "$port"/gids/*; do
     number=\${gid##*/}
@@ -57,14 +71,14 @@ export async function meetPeers(context: AttemptContext): Promise<void> {
 
 async function readOwn({ machine, connection, signal }: AttemptContext): Promise<PeerFacts> {
   const { link } = machine;
-  const command = script('peer-facts', { link: link?.device ?? '' }, BODY(link === null ? '' : quote(link.device)));
+  const command = script('peer-facts', { link: link?.device ?? link?.mac ?? '' }, peerFactsScript(link));
   const text = await output(connection.require(), command, { timeoutMs: READ_MS, maxBytes: 16_384, signal });
   const [kernel = '', ...lines] = text.split('\n').map((line) => line.trim());
   const word = (name: string): string | null =>
     lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? null;
   const parsed = PeerFacts.safeParse({
     kernel,
-    link: link?.device ?? null,
+    link: word('link'),
     // The config's own address is given to the device by the suite that uses it.
     address: link?.address ?? word('address'),
     rdmaDevice: word('rdma'),

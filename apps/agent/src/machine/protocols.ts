@@ -242,8 +242,9 @@ export interface Machine {
 
 /** A network device that leads to other machines under test. */
 export interface PeerLink {
-  /** Its name under the kernels that are tested. */
-  device: string;
+  /** Its name under the kernels that are tested, or its MAC address: one of the two. */
+  device?: string | undefined;
+  mac?: string | undefined;
   /** IPv4 address with the length of the prefix that suites give it; absent = the machine has one. */
   address?: string | undefined;
 }

@@ -34,20 +34,22 @@ export class ArtifactAccess {
     if (kind === 'user') return;
     const isNamed = await this.#sql.exists(
       `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-         join build b on b.id = j.build_id
+         join job_part part on part.job_id = j.id and part.position = p.position
+         join build b on b.id = part.build_id
          left join bundle u on u.key = b.bundle_key
        where p.agent = $1 and p.state <> 'ended'
          and case j.kind when 'test' then u.sha256 = $2 or exists (
              select 1 from run r, jsonb_array_elements(coalesce(r.spec -> 'ownSuites', '[]')) s
              where r.id = j.run_id and coalesce(s -> 'files', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)))
-           else coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)) end
+           else b.spec ->> 'tarball' = $2
+             or coalesce(b.spec -> 'series', '[]') @> jsonb_build_array(jsonb_build_object('artifact', $2::text)) end
        limit 1`,
       [name, sha256],
     );
     if (isNamed) return;
     throw new ProblemError(403, 'not-your-work', `agent "${name}" has no open work that names this artifact`, {
       detail:
-        'an agent may download the bundle and the files of a test, or the series of a build, only while it has that work',
+        'an agent may download the bundle and the files of a test, or the series and the tarball of a build, only while it has that work',
     });
   }
 

@@ -222,9 +222,13 @@ export class AgentGateway {
     connection.send({ type: 'drop', participantId, code: 'unknown', reason });
   }
 
-  async #inventory(connection: AgentConnection, agent: string, { machine, inventory }: InventoryFrame): Promise<void> {
+  async #inventory(
+    connection: AgentConnection,
+    agent: string,
+    { machine, inventory, checks }: InventoryFrame,
+  ): Promise<void> {
     try {
-      await this.#fleet.recordInventory(agent, machine, inventory);
+      await this.#fleet.recordInventory(agent, machine, inventory, checks ?? null);
       connection.inventoryProblems.delete(machine);
     } catch (error) {
       if (!(error instanceof InventoryRefused)) throw error;

@@ -59,10 +59,15 @@ export class FleetView {
   async machine(name: string): Promise<MachineView> {
     const [[machine], stored] = await Promise.all([
       this.machines(name),
-      this.#sql.one(pick(MACHINE, 'inventory'), 'select inventory from machine where name = $1', [name]),
+      this.#sql.one(
+        pick(MACHINE, 'inventory', 'checks', 'checked_at'),
+        'select inventory, checks, checked_at from machine where name = $1',
+        [name],
+      ),
     ]);
     if (machine === undefined) throw notFound('machine', name);
-    return { ...machine, inventory: stored?.inventory ?? null };
+    const { inventory = null, checks: list = null, checked_at: at = null } = stored ?? {};
+    return { ...machine, inventory, checks: list === null || at === null ? null : { at: at.toISOString(), list } };
   }
 
   /** One machine, or all of them by name. */
@@ -87,6 +92,17 @@ export class FleetView {
       [only ?? null],
     );
     return rows.map(machineSummary);
+  }
+
+  /** Names of the RDMA devices of each machine, by the address of their function, as its inventory has them. */
+  async rdmaDevices(): Promise<Map<string, ReadonlyMap<string, readonly string[]>>> {
+    const rows = await this.#sql.rows(
+      { ...pick(MACHINE, 'name'), devices: json<Record<string, string[]>>() },
+      `select m.name, jsonb_object_agg(f.function ->> 'address', f.function -> 'rdmaDevices') as devices
+       from machine m cross join lateral jsonb_array_elements(m.inventory -> 'functions') as f(function)
+       where jsonb_array_length(coalesce(f.function -> 'rdmaDevices', '[]')) > 0 group by m.name`,
+    );
+    return new Map(rows.map(({ name, devices }) => [name, new Map(Object.entries(devices))]));
   }
 
   async #agents(): Promise<AgentView[]> {

@@ -10,6 +10,7 @@ import { gridColumn, readColumns, type GridSource } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
 import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
+import { arrangeKnown, readKnown } from './known-cells.js';
 import { readPlanned } from './planned-tests.js';
 
 const RESULT = {
@@ -40,11 +41,12 @@ export class GridView {
     }
     const found = await readColumns(this.#sql, of);
     const attemptIds = found.flatMap(({ attempt_id }) => (attempt_id === null ? [] : [attempt_id]));
-    const [verdicts, planned, results, metrics, clock, hasTwins] = await Promise.all([
+    const [verdicts, planned, results, metrics, known, clock, hasTwins] = await Promise.all([
       this.#verdicts.read(attemptIds),
       readPlanned(this.#sql, found),
       withCells ? this.#results(attemptIds) : [],
       readMetrics(this.#sql, attemptIds),
+      readKnown(this.#sql, attemptIds),
       this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
       'run' in of ? false : this.#hasTwins(found.map(({ hash }) => hash)),
     ]);
@@ -60,6 +62,7 @@ export class GridView {
       columns,
       rows,
       ...notes,
+      ...arrangeKnown(columns, rows, known),
       ...arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       ...('run' in of ? {} : { hasTwins }),

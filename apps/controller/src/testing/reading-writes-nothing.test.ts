@@ -118,6 +118,7 @@ function callsOf(
     getResult: { params: attempt, query: test },
     getFailure: { params: attempt, query: test },
     listRunFailures: { params: { run } },
+    listBaselines: { query: {} },
     listCrashes: { query: { q: 'KASAN' } },
     getCrash: { params: { crash: '0'.repeat(32) } },
     listAttemptCrashes: { params: attempt },
@@ -157,6 +158,8 @@ function callsOf(
     findBundle: { params: { key } },
     listTokens: {},
     listDeliveries: {},
+    listHooks: {},
+    listReports: {},
     getRetention: {},
     planRetention: {},
   };

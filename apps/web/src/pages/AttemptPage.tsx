@@ -15,6 +15,7 @@ import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
 import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
+import { AcceptBaseline } from '../failures/AcceptBaseline.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
 import { AttemptFiles } from '../runs/AttemptFiles.js';
@@ -256,6 +257,7 @@ function Evidence({
   return (
     <>
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
+      <AcceptBaseline attempt={attempt} />
       {attempt.kind === 'test' && <AttemptCrashes attempt={attempt} />}
       <KernelTable attempt={attempt} />
       <MeasurementTable attempt={attempt} />

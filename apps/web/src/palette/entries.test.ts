@@ -18,6 +18,8 @@ const grid = (count: number): Stock['grids'][number] => ({
   notes: [],
   cells: [],
   proofs: [],
+  marks: [],
+  known: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 });

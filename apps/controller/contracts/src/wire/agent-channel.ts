@@ -5,10 +5,12 @@ import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
+import { MACHINE_CHECKS_MAX, MachineCheck } from '../schema/machine-check.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
 import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
@@ -72,7 +74,13 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('result'), result: TestResult }),
   z.object({ type: z.literal('file'), file: LeftFile }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
-  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
+  z.object({
+    type: z.literal('build-progress'),
+    percent: z.number().min(0).max(100),
+    text: Text,
+    /** The commit that a git source is; said once it is known. */
+    commit: Commit.optional(),
+  }),
   z.object({
     type: z.literal('built'),
     manifest: BundleManifest,
@@ -124,6 +132,9 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
+    /** Absent = the farm's base. Only builders that tell repositories in their catalogue get one, or a fragment. */
+    source: WorkSource.optional(),
+    fragment: ConfigFragment.optional(),
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
      * gets it; without it nothing is kept.
@@ -244,7 +255,13 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** Measured over the answers to the last heartbeats; absent until there were some, and from older agents. */
     clock: ClockOffset.optional(),
   }),
-  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  z.object({
+    type: z.literal('inventory'),
+    machine: Name,
+    inventory: Inventory,
+    /** Absent before it has looked, and from agents that do not look. */
+    checks: z.array(MachineCheck).max(MACHINE_CHECKS_MAX).optional(),
+  }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
   z.object({ type: z.literal('declined'), participantId: z.uuid(), fence: Fence, reason: Text }),

@@ -45,7 +45,9 @@ export const LOCK_ORDER: readonly string[] = [
   'run',
   'test_plan',
   'webhook_delivery',
+  'forge_report',
   'known_failure',
+  'baseline',
 ];
 
 /**
@@ -59,6 +61,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_verdicts: 'attempt',
   crash: 'attempt',
   crash_search: 'attempt',
+  baseline_failure: 'baseline',
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
