@@ -24,6 +24,7 @@ export * from './schema/inventory-history.js';
 export * from './schema/inventory.js';
 export * from './schema/kernel-metrics.js';
 export * from './schema/kernel-source.js';
+export * from './rules/series-mails.js';
 export * from './schema/kernel-pages.js';
 export * from './schema/kernel-sighting.js';
 export * from './schema/logs.js';
