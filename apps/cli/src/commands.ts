@@ -28,6 +28,12 @@ import { runId } from './short-id.js';
 
 const LIMIT = { flags: '-n, --limit <count>', help: 'how many', kind: 'count', from: 1, to: 200, preset: 20 } as const;
 
+const BY_MACHINE = {
+  flags: '--by-machine',
+  help: 'tell machines with the same hardware apart',
+  kind: 'flag',
+} as const;
+
 const REASON = {
   flags: '-r, --reason <text>',
   help: 'needed: shown to everyone, and kept with your name',
@@ -124,8 +130,8 @@ export const COMMANDS: readonly Command[] = [
   command(
     'grid',
     'prints the newest results of every combination and build',
-    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' } },
-    (context, _, { run }) => showGrid(context, run),
+    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' }, byMachine: BY_MACHINE },
+    (context, _, options) => showGrid(context, options),
   ),
   command(
     'report <run>',
@@ -157,6 +163,7 @@ export const COMMANDS: readonly Command[] = [
     {
       all: { flags: '--all', help: 'also tests that are the same on both sides', kind: 'flag' },
       combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
+      byMachine: BY_MACHINE,
       as: {
         flags: '--as <form>',
         help: '`sizes`: the metrics by message size, for a cover letter; `sizes-csv`: the same as CSV',
