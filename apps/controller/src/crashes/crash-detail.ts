@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { CRASH_PLACES_MAX, type CrashDetail, type CrashPlace } from '@peerlab/contracts';
+import { CRASH_PLACES_MAX, type CrashDetail, type CrashPlace, VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
 import { columnsOf, integer, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
@@ -25,7 +25,7 @@ const PLACE = {
 };
 
 /** Verdicts of tests that did not run to their end. */
-const DID_NOT_RUN = `('crash', 'infra', 'canceled', 'not-reached', 'skip')`;
+const DID_NOT_RUN = `'{${VERDICTS.filter((verdict) => verdict === 'crash' || !VERDICT_TABLE[verdict].conclusive).join(',')}}'::text[]`;
 
 /** Reads where a crash was seen: since when, and where not before. */
 @Injectable()
@@ -125,7 +125,7 @@ const LAST_GOOD = `
         left join crash_search waits on waits.participant_id = gp.id
       where gp.attempt_id = t.id and (gc.key is not null or waits.participant_id is not null))
     and (bad.suite is null or exists (select 1 from result s where s.attempt_id = t.id and s.suite = bad.suite
-      and s.test = bad.test and s.verdict not in ${DID_NOT_RUN}))
+      and s.test = bad.test and s.verdict <> all(${DID_NOT_RUN})))
   order by t.started_at desc, t.id limit 1`;
 
 function lastGoodOf(place: RowOf<typeof PLACE>): CrashPlace['lastGood'] {

@@ -123,7 +123,7 @@ export function mergeStreams(streams: readonly (readonly FoundCrash[])[]): Found
   for (const crash of all) {
     if (crash.corrupted && all.some((other) => isWholeOf(other, crash))) continue;
     const other = merged.get(crash.key);
-    const severity = crash.severity === 'crash' || other?.severity === 'crash' ? 'crash' : 'warning';
+    const severity = [crash.severity, other?.severity].includes('crash') ? 'crash' : 'warning';
     const isBetter = other === undefined || (other.corrupted && !crash.corrupted) || crash.times > other.times;
     merged.set(crash.key, { ...(isBetter ? crash : other), severity });
   }

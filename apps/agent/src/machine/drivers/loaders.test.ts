@@ -42,6 +42,8 @@ const session = {
       child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
       child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
       child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
+      // It may end without having read it.
+      child.stdin.on('error', () => undefined);
       child.stdin.end(stdin);
     }),
 } as unknown as Session;

@@ -4,10 +4,10 @@ import {
   reportOfRun,
   standingText,
   VERDICT_TABLE,
+  VERDICTS,
   wrongText,
   type BuildError,
   type RunDetail,
-  type Verdict,
 } from '@peerlab/contracts';
 import { FleetView } from '../../fleet/fleet.view.js';
 import { GridView } from '../../grid/grid.js';
@@ -142,7 +142,7 @@ function standingOf({ state, verdict }: Pick<RunDetail, 'state' | 'verdict'>): S
 function titleOf(run: RunDetail): string {
   if (run.state !== 'ended') return standingText(run);
   const word = run.verdict === null ? 'no verdict' : VERDICT_TABLE[run.verdict].label;
-  const counted = (['pass', 'skip'] satisfies Verdict[])
+  const counted = VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].exitCode === 0)
     .filter((verdict) => (run.counts[verdict] ?? 0) > 0)
     .map((verdict) => `${run.counts[verdict]} ${VERDICT_TABLE[verdict].label}`);
   const parts = [wrongText(run.counts), ...counted].filter((part) => part !== '').join(', ');
