@@ -324,12 +324,19 @@ else
 fi
 (cd "$tree" && ./scripts/kconfig/merge_config.sh -m -O . .config "${fragments[@]}") >>"$log" 2>&1 || explain_failure
 run_make -s olddefconfig
+# overruled NAME FRAGMENT... -- one of these, which come later, has a setting of its own.
+overruled() {
+	[ $# -gt 1 ] && grep -q "^$1=" "${@:2}"
+}
+later=("${fragments[@]}")
 for fragment in "${fragments[@]}"; do
+	later=("${later[@]:1}")
 	while IFS= read -r line; do
+		name=${line%%=*}
 		case $line in
-		CONFIG_*=n) ! grep -q "^${line%=n}=[ym]" "$tree/.config" || fail_compile "${line%=n} could not be switched off: another option selects it" "config/${fragment##*/}" ;;
-		# A later fragment may overrule an earlier one.
-		CONFIG_*=*) grep -qxF "$line" "$tree/.config" || grep -q "^${line%%=*}=" "${fragments[-1]}" ||
+		CONFIG_*=n) ! grep -q "^$name=[ym]" "$tree/.config" || overruled "$name" "${later[@]}" ||
+			fail_compile "$name could not be switched off: another option selects it" "config/${fragment##*/}" ;;
+		CONFIG_*=*) grep -qxF "$line" "$tree/.config" || overruled "$name" "${later[@]}" ||
 			fail_compile "$line has no effect in this source: the option is unknown or a dependency is missing" "config/${fragment##*/}" ;;
 		esac
 	done <"$fragment"
