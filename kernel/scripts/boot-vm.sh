@@ -261,6 +261,8 @@ timeout "$timeout" nice -n 5 qemu-system-x86_64 "${accelerator[@]}" -M q35 -cpu 
 	-append "console=ttyS0 panic=-1 quiet no_timer_check $iommu_arguments $append" <"$work/in" >"$work/out" 2>"$work/qemu.log" &
 qemu=$!
 exec 5>"$work/in"
+# In the loop standard input is the console.
+exec 6<&0
 status=1 finished=''
 while IFS= read -r line; do
 	line=${line%$'\r'}
@@ -273,7 +275,7 @@ while IFS= read -r line; do
 	'@meet '*)
 		printf '%s\n' "$line"
 		answer='error there is no other side'
-		[ -z "$link" ] || IFS= read -r answer || answer='error nobody answers'
+		[ -z "$link" ] || IFS= read -r answer <&6 || answer='error nobody answers'
 		printf '%s\n' "$answer" >&5 ;;
 	*) printf '%s\n' "$line" ;;
 	esac

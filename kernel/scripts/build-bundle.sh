@@ -87,7 +87,7 @@ for target in ${kselftests[@]+"${kselftests[@]}"}; do
 done
 [ ${#kselftests[@]} -eq 0 ] || mapfile -t kselftests < <(printf '%s\n' "${kselftests[@]}" | sort -u)
 
-for pair in gcc:gcc make:make ld:binutils perl:perl patch:patch sha256sum:coreutils flock:util-linux; do
+for pair in gcc:gcc make:make ld:binutils perl:perl git:git sha256sum:coreutils flock:util-linux; do
 	need "${pair%%:*}" "${pair#*:}"
 done
 mkdir -p "$cache/kernel" || fail_infrastructure "cannot create $cache/kernel" "check the folder's owner"
@@ -122,11 +122,12 @@ fail_apply() {
 	exit "$EXIT_APPLY"
 }
 
-# fail_compile DETAIL [FILE LINE]
+# fail_compile DETAIL [FILE LINE [LINE-OF-THE-LOG]]
 fail_compile() {
 	tree_is_clean
-	printf '@error {"class":"compile","file":%s,"line":%s,"detail":%s}\n' \
-		"$([ -n "${2-}" ] && json_string "$2" || echo null)" "${3:-null}" "$(json_string "$1")"
+	printf '@error {"class":"compile","file":%s,"line":%s,"detail":%s,"said":%s}\n' \
+		"$([ -n "${2-}" ] && json_string "$2" || echo null)" "${3:-null}" "$(json_string "$1")" \
+		"$([ -n "${4-}" ] && json_string "$4" || echo null)"
 	exit "$EXIT_COMPILE"
 }
 
@@ -192,7 +193,7 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
 	fragments+=("$work/inputs/config/submitted/fragment.config")
 fi
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
+cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,lost-settings,compile-progress}.pl "$work/inputs/scripts/"
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{
@@ -286,24 +287,18 @@ make_args=(-C "$tree" CC="$compiler" HOSTCC="$compiler" LOCALVERSION="$release_s
 log=$work/make.log
 : >"$log"
 
-# explain_failure -- turn the end of the make log into one @error line.
+# explain_failure -- turn the make log into one @error line: its first error.
 explain_failure() {
-	local match file line detail
+	local class file line detail said
 	if grep -q 'No space left on device' "$log"; then
 		fail_infrastructure "the disk is full" "free space in $cache"
 	fi
 	if grep -qE 'Killed signal terminated|virtual memory exhausted|Cannot allocate memory' "$log"; then
 		fail_infrastructure "the compiler ran out of memory" "give the builder more memory"
 	fi
-	match=$(grep -m1 -E '^[^ :]+:[0-9]+:([0-9]+:)? (fatal )?error:' "$log" || true)
-	if [ -n "$match" ]; then
-		file=${match%%:*} line=${match#*:} detail=${match#*: }
-		file=${file#"$tree"/} file=${file#./}
-		fail_compile "$detail" "$file" "${line%%:*}"
-	fi
-	match=$(grep -m1 -E 'undefined reference|ERROR: modpost|^[^ ]*:[0-9]+: .*|Error [0-9]+$' "$log" || tail -1 "$log")
-	file=$(sed -n -E 's/^(ld: )?([^ :]+\.[och]):.*/\2/p' <<<"$match")
-	fail_compile "$match" "${file#"$tree"/}"
+	IFS=$'\x1f' read -r class file line detail said < <("$here/explain-build.pl" "$log" "$tree")
+	[ "$class" != infrastructure ] || fail_infrastructure "$detail" "install it on the builder"
+	fail_compile "$detail" "$file" "$line" "$said"
 }
 
 # run_make ARGUMENT... -- make, its output to the log and to stderr.
@@ -324,23 +319,18 @@ else
 fi
 (cd "$tree" && ./scripts/kconfig/merge_config.sh -m -O . .config "${fragments[@]}") >>"$log" 2>&1 || explain_failure
 run_make -s olddefconfig
-# overruled NAME FRAGMENT... -- one of these, which come later, has a setting of its own.
-overruled() {
-	[ $# -gt 1 ] && grep -q "^$1=" "${@:2}"
-}
-later=("${fragments[@]}")
-for fragment in "${fragments[@]}"; do
-	later=("${later[@]:1}")
-	while IFS= read -r line; do
-		name=${line%%=*}
-		case $line in
-		CONFIG_*=n) ! grep -q "^$name=[ym]" "$tree/.config" || overruled "$name" "${later[@]}" ||
-			fail_compile "$name could not be switched off: another option selects it" "config/${fragment##*/}" ;;
-		CONFIG_*=*) grep -qxF "$line" "$tree/.config" || overruled "$name" "${later[@]}" ||
-			fail_compile "$line has no effect in this source: the option is unknown or a dependency is missing" "config/${fragment##*/}" ;;
-		esac
-	done <"$fragment"
-done
+# Settings that did not survive.  Of the farm's own in a stranger's tree, which may be
+# older or newer, this is only said; whoever asks for a setting gets it or no kernel.
+lost=''
+while IFS=$'\t' read -r from setting why; do
+	from=${from##*/}
+	if [ -n "$given_tree" ] && [ "$from" != fragment.config ]; then
+		echo "$setting of config/$from has no effect: $why" >&2
+	else
+		lost+="${lost:+; }$setting has no effect: $why" lost_from=config/$from
+	fi
+done < <("$here/lost-settings.pl" "$tree" "${fragments[@]}")
+[ -z "$lost" ] || fail_compile "${lost:0:1200}" "$([ "$lost_from" = config/fragment.config ] && echo fragment || echo "$lost_from")"
 
 # An unchanged configuration keeps its timestamp, or make would check every option again.
 ! cmp -s "$work/config.before" "$tree/.config" || cp -p "$work/config.before" "$tree/.config"

@@ -1,25 +1,33 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0
-# Take one series apart: split-series.pl FILE|DIRECTORY OUTDIR START
+# Take one series apart with git's own tools, so that what git am takes is taken:
+#   split-series.pl FILE|DIRECTORY OUTDIR START
+#   split-series.pl --mails FILE OUTDIR
+#   split-series.pl --names PATCH...
 #
-# Writes every patch, decoded, as OUTDIR/NNNN.patch counting from START+1 and
-# prints one line for each: number TAB label TAB subject.  A problem is one line
-# "error TAB label TAB detail" and exit status 10.
+# The first writes every patch as OUTDIR/NNNN.patch, counting from START+1, and
+# prints one line for each: number TAB label TAB subject.  Mails without a patch are
+# named on stderr.  The second writes the same for the mails of an mbox, and
+# OUTDIR/mails.json, which tells what each mail is; nothing is left out.  The third
+# prints the files that patches name.  A problem is one line "error TAB label TAB
+# detail" and exit status 10.
 #
 # A patch that could leave the tree is refused here, before any tool sees it.
 use strict;
 use warnings;
-use MIME::Base64 qw(decode_base64);
-use MIME::QuotedPrint qw(decode_qp);
+use File::Temp qw(tempdir);
+use JSON::PP;
 
 # What becomes one line of JSON for all patches of a series has to stay short.
 use constant {
 	PATCHES_MAX => 1000,
 	TEXT_MAX => 200,	# characters of a subject, a label or a path that is shown
+	HEADER_MAX => 2000,	# bytes of a header field that is looked at
 };
 
-my ($source, $out, $number) = @ARGV;
-defined $number or die "usage: split-series.pl FILE|DIRECTORY OUTDIR START\n";
+$ENV{GIT_CONFIG_NOSYSTEM} = 1;
+$ENV{GIT_CONFIG_GLOBAL} = '/dev/null';
+$ENV{GIT_DIR} = '/nonexistent';
 
 # The first characters of UTF-8 text; bytes that are no UTF-8 count as one.
 sub cut {
@@ -44,113 +52,203 @@ sub slurp {
 	return defined $text ? $text : '';
 }
 
-# Subject of a message: folded lines joined, [PATCH ...] and encoding removed.
-sub subject_of {
-	my ($header) = @_;
-	return '' unless $header =~ /^Subject:[ \t]*(.*(?:\n[ \t]+.*)*)/mi;
-	# Encoded it may be several times as long.
-	my $subject = substr $1, 0, 20 * TEXT_MAX;
-	$subject =~ s/\n[ \t]+/ /g;
-	$subject =~ s/\?=\s+=\?/?==?/g;
-	$subject =~ s/=\?[^?]+\?([bq])\?([^?]*)\?=/
-		lc $1 eq 'b' ? decode_base64($2) : decode_qp($2 =~ tr{_}{ }r)/gexi;
-	$subject =~ s/^(?:\s*\[[^\]]*\])+\s*//;
-	$subject =~ s/[\x00-\x1f]/ /g;
-	return cut($subject, TEXT_MAX);
-}
+# -- names in a patch ----------------------------------------------------------------
 
-# A name out of a diff header line, without the time stamp and quotes.
-sub diff_name {
+my %ESCAPES = (a => "\a", b => "\b", t => "\t", n => "\n", v => "\013", f => "\f", r => "\r", '"' => '"', '\\' => '\\');
+
+# A name as git writes it: in quotes and escaped where it has odd characters.
+sub unquoted {
 	my ($text) = @_;
 	$text =~ s/\r$//;
-	$text =~ s/\t.*//;
-	$text =~ s/^"(.*)"$/$1/;
-	return $text;
+	return $text unless $text =~ /^"((?:[^"\\]|\\.)*)"/;
+	(my $name = $1) =~ s/\\([0-3][0-7][0-7]|.)/length $1 == 3 ? chr oct $1 : $ESCAPES{$1} \/\/ $1/ge;
+	return $name;
 }
 
-sub check_paths {
-	my ($label, $body) = @_;
-	my @names;
-	for my $line (split /\n/, $body) {
-		if ($line =~ /^(?:---|\+\+\+) (.*)/) {
-			push @names, diff_name($1);
-		} elsif ($line =~ /^(?:rename|copy) (?:from|to) (.*)/) {
-			push @names, 'a/' . diff_name($1);
-		} elsif ($line =~ /^diff --git (.*)/) {
-			push @names, map { diff_name($_) } split / /, $1;
-		} elsif ($line =~ /^(?:new|old|deleted) (?:file )?mode 120000/) {
-			refuse($label, 'it makes or changes a symbolic link');
-		} elsif ($line =~ /^GIT binary patch/) {
-			refuse($label, 'it holds a binary patch');
+# Without the time stamp, and without the folder before it.
+sub file_name {
+	my ($text) = @_;
+	my $name = $text =~ /^"/ ? unquoted($text) : $text =~ s/[\t\r].*//sr;
+	return $name eq '/dev/null' ? () : ($name =~ m{^/} ? $name : $name =~ s{^[^/]*/}{}r);
+}
+
+# Every file that a patch may name, words of its message that look so included.
+sub names_in {
+	my ($patch) = @_;
+	my %names;
+	while ($patch =~ /^([^\n]*)/mg) {
+		my $line = $1;
+		if ($line =~ /^(?:---|\+\+\+) (\S.*)/) {
+			$names{$_} = 1 for file_name($1);
+		} elsif ($line =~ /^(?:rename|copy) (?:from|to) (.+)/) {
+			$names{unquoted($1)} = 1;
+		} elsif ($line =~ /^diff --git (.+)/) {
+			my $both = $1;
+			if ($both =~ /^("(?:[^"\\]|\\.)*"|\S+) ("(?:[^"\\]|\\.)*"|\S+)\r?$/) {
+				$names{$_} = 1 for map { file_name($_) } "$1", "$2";
+			} elsif (length($both) % 2) {
+				# The same name twice, with blanks in it.
+				my $half = substr $both, 0, (length($both) - 1) / 2;
+				$names{$_} = 1 for file_name($half);
+			}
 		}
 	}
-	for my $name (@names) {
-		# patch(1) decodes what the checks below do not.
-		refuse($label, "the path $name has a backslash") if $name =~ /\\/;
-		refuse($label, "it names the absolute path $name")
-			if $name =~ m{^/} && $name ne '/dev/null';
-		refuse($label, "the path $name leaves the tree")
-			if $name =~ m{(?:^|/)\.\.(?:/|$)};
+	return sort keys %names;
+}
+
+sub check_names {
+	my ($label, $patch) = @_;
+	for my $name (names_in($patch)) {
+		refuse($label, "it names the absolute path $name") if $name =~ m{^/};
+		refuse($label, "the path $name leaves the tree") if $name =~ m{(?:^|/)\.\.(?:/|$)};
+		refuse($label, "the path $name has a line break") if $name =~ /[\x00\n]/;
 	}
 }
 
-# A diff of modes or names alone: no line is changed.
-sub changes_without_lines {
-	my ($body) = @_;
-	return 0 unless $body =~ /^diff --git /mg;
-	return $body =~ /\G.*\n(?s:.*?)^(?:new file|deleted file|rename|old mode)/m;
+# -- mails ------------------------------------------------------------------------------
+
+my $work = tempdir(CLEANUP => 1);
+
+# A field of a mail as it was sent, folded lines joined; undef when it has none.
+sub raw_field {
+	my ($mail, $name) = @_;
+	my ($header) = $mail =~ /\A(.*?)(?:\r?\n){2}/s or return undef;
+	return undef unless $header =~ /^\Q$name\E:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)/mi;
+	return substr($1, 0, HEADER_MAX) =~ s/\r?\n[ \t]+/ /gr =~ s/\s+$//r;
 }
 
-# One message or bare diff: label is what the user called it.
+# What git makes of one mail.
+sub mail_info {
+	my ($file) = @_;
+	my ($message, $patch) = ("$work/message", "$work/patch");
+	my %info;
+	for my $keep (0, 1) {
+		# The subject a second time with what stands in brackets before it.
+		my $options = $keep ? '-k' : '';
+		open my $git, '-|:raw', 'sh', '-c', "git mailinfo $options \"\$2\" \"\$3\" <\"\$1\" 2>/dev/null", 'sh', $file, $message, $patch
+			or die "git mailinfo: $!\n";
+		while (my $line = <$git>) {
+			chomp $line;
+			next unless $line =~ /^(Author|Email|Subject|Date): (.*)/;
+			$info{$keep ? "Whole$1" : $1} = cut(substr($2, 0, HEADER_MAX) =~ s/[\x00-\x1f]/ /gr, 2 * TEXT_MAX);
+		}
+		close $git;
+	}
+	$info{message} = slurp($message);
+	$info{patch} = slurp($patch);
+	return %info;
+}
+
+sub has_diff { return $_[0] =~ /^diff --git |^--- \S[^\n]*\n\+\+\+ \S/m; }
+
+# One patch as git format-patch would write it; a bare diff stays as it is.
+sub as_patch {
+	my (%info) = @_;
+	return $info{patch} if ($info{Author} // '') eq '' && ($info{Subject} // '') eq '';
+	my $head = "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n";
+	$head .= "From: " . ($info{Author} // '') . " <" . ($info{Email} // '') . ">\n";
+	$head .= "Date: $info{Date}\n" if ($info{Date} // '') ne '';
+	$head .= "Subject: [PATCH] " . ($info{Subject} // '') . "\n\n";
+	my $message = $info{message} ne '' && $info{message} !~ /\n\z/ ? "$info{message}\n" : $info{message};
+	my $patch = $info{patch} =~ /\A---(?: |\n)/ && $info{patch} !~ /\A--- \S[^\n]*\n\+\+\+ / ? $info{patch} : "---\n$info{patch}";
+	return $head . $message . $patch;
+}
+
+# The mails of a file, as files.  A patch of a folder is decoded already: carriage
+# returns in it are those of the file that it changes.
+sub mails_of {
+	my ($source, $name, $keep_cr) = @_;
+	refuse($name, 'the file is empty') if slurp($source) !~ /\S/;
+	my $folder = tempdir(DIR => $work);
+	system('sh', '-c', 'git mailsplit $3 -b -d6 "-o$1" -- "$2" >/dev/null 2>"$1.log"', 'sh', $folder, $source, $keep_cr ? '--keep-cr' : '') == 0
+		or refuse($name, 'git mailsplit cannot read it: ' . slurp("$folder.log"));
+	opendir my $dir, $folder or die "$folder: $!\n";
+	my @files = map { "$folder/$_" } sort grep { /^\d+$/ } readdir $dir;
+	refuse($name, 'it has more than ' . PATCHES_MAX . ' mails, or the series has more than ' . PATCHES_MAX . ' patches')
+		if @files > PATCHES_MAX;
+	return @files;
+}
+
+sub put {
+	my ($path, $text) = @_;
+	open my $file, '>:raw', $path or die "$path: $!\n";
+	print $file $text or die "$path: $!\n";
+	close $file or die "$path: $!\n";
+}
+
+my ($number, $out);
+
+# Writes one patch; returns false when there is none in the mail.
 sub take {
-	my ($label, $text) = @_;
-	$text =~ s/\r\n/\n/g;
-	my ($header, $body) = ('', $text);
-	if ($text =~ /\A(?:From [^\n]*\n)?(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\n/) {
-		$header = substr $text, 0, $+[0];
-		$body = substr $text, $+[0];
-		my ($encoding) = $header =~ /^Content-Transfer-Encoding:\s*(\S+)/mi;
-		$encoding = lc($encoding // '');
-		$body = decode_qp($body) if $encoding eq 'quoted-printable';
-		$body = decode_base64($body) if $encoding eq 'base64';
-		$body =~ s/\r\n/\n/g;
-	}
-	my $subject = subject_of($header);
-	if ($body !~ /^--- \S.*\n\+\+\+ \S/m && !changes_without_lines($body)) {
-		# A cover letter is no patch and no mistake.
-		return if $header =~ /^Subject:[^\n]{0,100}?\[[^\]\n]{0,100}\b0+\/\d+/mi;
-		refuse($label, 'there is no diff in it');
-	}
-	check_paths($label, $body);
-	if ($label =~ /^#(\d+)$/) {
-		my $index = $1;
-		my $slug = lc $subject;
-		$slug =~ s/[^a-z0-9]+/-/g;
-		$slug =~ s/^-|-$//g;
-		$label = sprintf '%04d-%s.patch', $index, substr($slug || 'patch', 0, 52);
-	}
+	my ($label, $info) = @_;
+	return 0 unless has_diff($info->{patch});
+	check_names($label, $info->{patch});
 	$number++;
 	refuse($label, 'the series has more than ' . PATCHES_MAX . ' patches') if $number > PATCHES_MAX;
-	my $path = sprintf '%s/%04d.patch', $out, $number;
-	open my $file, '>:raw', $path or die "$path: $!\n";
-	print $file $header, $body or die "$path: $!\n";
-	close $file or die "$path: $!\n";
-	$label =~ s/[\x00-\x1f]/ /g;
-	$label = cut($label, TEXT_MAX);
-	print "$number\t$label\t", ($subject || $label), "\n";
+	put(sprintf('%s/%04d.patch', $out, $number), as_patch(%$info));
+	return 1;
 }
 
-# The messages of an mbox, each from its line "From SENDER ... YEAR" on.
-sub messages_of {
-	my ($text) = @_;
-	my @starts;
-	while ($text =~ /^From [^\n]*/mg) {
-		my ($line, $start) = ($&, $-[0]);
-		push @starts, $start if $line =~ /\AFrom \S/ && $line =~ /[0-9]{4}\s*\z/;
-	}
-	unshift @starts, 0 unless @starts && $starts[0] == 0;
-	return map { substr $text, $starts[$_], ($starts[$_ + 1] // length $text) - $starts[$_] } 0 .. $#starts;
+sub label_of {
+	my ($index, $subject) = @_;
+	(my $slug = lc $subject) =~ s/[^a-z0-9]+/-/g;
+	$slug =~ s/^-|-$//g;
+	return sprintf '%04d-%s.patch', $index, substr($slug || 'patch', 0, 52);
 }
+
+# -- what is asked for ----------------------------------------------------------------
+
+sub utf8_text {
+	my ($bytes) = @_;
+	my $text = $bytes;
+	return utf8::decode($text) ? $text : $bytes =~ s/[\x80-\xff]/?/gr;
+}
+
+# What a mail says beside its patch.
+sub facts_of {
+	my ($file, %info) = @_;
+	my $mail = slurp($file);
+	my $text = "$info{message}\n$info{patch}";
+	my ($base) = $text =~ /^base-commit: ([0-9a-f]{40,64})\b/m;
+	my @prerequisites = $text =~ /^prerequisite-patch-id: ([0-9a-f]{40,64})\b/mg;
+	my $id = '';
+	if (has_diff($info{patch})) {
+		$id = `cd "$work" && unset GIT_DIR && git patch-id --stable <patch 2>/dev/null`;
+		$id = $id =~ /^([0-9a-f]{40,64})/ ? $1 : '';
+	}
+	my ($message_id) = map { defined $_ ? substr($_, 0, 250) : undef } raw_field($mail, 'Message-ID');
+	return {
+		subject => cut(utf8_text($info{WholeSubject} // ''), TEXT_MAX), hasDiff => has_diff($info{patch}) ? JSON::PP::true : JSON::PP::false,
+		messageId => defined $message_id ? utf8_text($message_id) : undef, baseCommit => $base,
+		prerequisites => [splice @prerequisites, 0, 100], patchId => $id eq '' ? undef : $id,
+	};
+}
+
+if (@ARGV && $ARGV[0] eq '--names') {
+	shift @ARGV;
+	my %names = map { $_ => 1 } map { names_in(slurp($_)) } @ARGV;
+	print "$_\n" for grep { !/\n/ } sort keys %names;
+	exit 0;
+}
+
+if (@ARGV == 3 && $ARGV[0] eq '--mails') {
+	(my $source, $out) = @ARGV[1, 2];
+	(my $name = $source) =~ s{.*/}{};
+	my @facts;
+	$number = 0;
+	for my $file (mails_of($source, $name)) {
+		my %info = mail_info($file);
+		push @facts, facts_of($file, %info);
+		$number = $#facts;
+		take('#' . @facts, \%info);
+	}
+	put("$out/mails.json", JSON::PP->new->utf8->canonical->encode(\@facts));
+	exit 0;
+}
+
+my $source;
+($source, $out, $number) = @ARGV;
+defined $number or die "usage: split-series.pl FILE|DIRECTORY OUTDIR START\n";
 
 # The patches of a folder of $source by name, then those of the folders in it: a
 # series that is posted in parts has a folder for each.
@@ -163,21 +261,31 @@ sub patches_in {
 	return (@files, map { patches_in("$_/") } grep { -d "$source/$_" && !-l "$source/$_" } @names);
 }
 
-my $before = $number;
+# take_all FILE LABEL -- the patches of one file; those of an mbox have labels of their own.
+sub take_all {
+	my ($file, $name) = @_;
+	my @mails = mails_of($file, $name, -d $source);
+	my ($index, $taken) = (0, 0);
+	for my $mail (@mails) {
+		my %info = mail_info($mail);
+		my $subject = $info{Subject} // '';
+		my $label = @mails == 1 ? $name : label_of(++$index, $subject);
+		if (take($label, \%info)) {
+			$taken++;
+			$label = cut($label =~ s/[\x00-\x1f]/ /gr, TEXT_MAX);
+			print "$number\t$label\t", cut($subject, TEXT_MAX) || $label, "\n";
+		} else {
+			print STDERR "left out, as there is no patch in it: ", cut($info{WholeSubject} || $label, TEXT_MAX), "\n";
+		}
+	}
+	return $taken;
+}
+
 if (-d $source) {
 	my @files = patches_in('');
 	refuse($source, 'the folder holds no *.patch file') unless @files;
-	take($_, slurp("$source/$_")) for @files;
+	take_all("$source/$_", $_) for @files;
 } else {
 	(my $name = $source) =~ s{.*/}{};
-	my $text = slurp($source);
-	refuse($name, 'the file is empty') if $text !~ /\S/;
-	my @messages = grep { /\S/ } messages_of($text);
-	if (@messages > 1) {
-		my $index = 0;
-		s/^>(>*From )/$1/mg, take('#' . ++$index, $_) for @messages;
-	} else {
-		take($name, $text);
-	}
-	refuse($name, 'there is no patch in it') if $number == $before;
+	take_all($source, $name) or refuse($name, 'there is no patch in it');
 }

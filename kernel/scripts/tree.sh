@@ -11,11 +11,27 @@
 TREES_PER_CONFIG=2
 
 # The functions below work on these, set by the caller:
-: "${cache:?}" "${config:?}" "${base:?}" "${base_key:?}" "${base_version:?}" "${toolchain:?}" "${work:?}"
+: "${here:?}" "${cache:?}" "${config:?}" "${base:?}" "${base_key:?}" "${base_version:?}" "${toolchain:?}" "${work:?}"
 
 tree=''
 # Sources with the series applied: only the files that it touches.
 overlay=$work/overlay
+
+# is_same FILE FILE -- both have the same content, kind and permission to run, or are
+# not there.
+is_same() {
+	if [ -L "$1" ] || [ -L "$2" ]; then
+		[ -L "$1" ] && [ -L "$2" ] && [ "$(readlink -- "$1")" = "$(readlink -- "$2")" ]
+		return
+	fi
+	if [ ! -e "$1" ] || [ ! -e "$2" ]; then
+		[ ! -e "$1" ] && [ ! -e "$2" ]
+		return
+	fi
+	[ -x "$1" ] && { [ -x "$2" ] || return 1; }
+	[ ! -x "$2" ] || [ -x "$1" ] || return 1
+	cmp -s -- "$1" "$2"
+}
 
 # differences TREE -- how many of its files the series would change; a huge number
 # when the tree cannot be used.
@@ -25,10 +41,10 @@ differences() {
 		echo 1000000
 		return
 	fi
-	while read -r name; do
+	while IFS= read -r name; do
 		wanted=$overlay/$name
 		grep -qxF -- "$name" "$work/touched" || wanted=$base/tree/$name
-		cmp -s "$wanted" "$1/$name" || count=$((count + 1))
+		is_same "$wanted" "$1/$name" || count=$((count + 1))
 	done < <(sort -u "$work/touched" "$1/.peerlab-touched")
 	echo "$count"
 }
@@ -68,41 +84,66 @@ remove_leftovers() {
 	done
 }
 
-# touched_names PATCH... -- every file the patches name.
-touched_names() {
-	[ $# -eq 0 ] || sed -n -E 's/^(---|\+\+\+) "?[^\/"]+\/([^\t"]*).*/\2/p; s/^(rename|copy) (from|to) (.*)/\3/p' "$@" | sort -u
+# git_apply ARGUMENT... -- git apply in the overlay, as git am would apply; the overlay
+# is no repository, and no configuration is read.
+git_apply() {
+	(cd "$overlay" && GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_CEILING_DIRECTORIES=$(dirname "$overlay") \
+		LC_ALL=C git apply --whitespace=nowarn "$@")
 }
 
-# apply_patch NUMBER LABEL -- in the overlay; output of patch goes to stderr.
+# hunk_at PATCH FILE LINE -- the number of the hunk of a file that begins at this line.
+hunk_at() {
+	awk -v file="$2" -v line="$3" '
+		/^diff --git / { count = 0; here = 0 }
+		/^\+\+\+ / || /^--- / { if (index($0, "/" file) > 0) here = 1; count = /^--- / ? 0 : count }
+		/^@@ -/ && here { count++; split(substr($2, 2), at, ","); if (at[1] == line) { print count; exit } }' "$1"
+}
+
+# apply_patch NUMBER LABEL -- in the overlay; output of git goes to stderr.
 apply_patch() {
-	local file name log=$work/apply.log target='' line
+	local file log=$work/apply.log line target
 	file=$work/$(printf %04d "$1").patch
-	if (cd "$overlay" && LC_ALL=C patch -p1 --unified --forward --batch --fuzz=0 --no-backup-if-mismatch \
-		--reject-file=- <"$file") >"$log" 2>&1; then
-		cat "$log" >&2
-		return 0
-	fi
+	git_apply "$file" >"$log" 2>&1 && { cat "$log" >&2; return 0; }
 	cat "$log" >&2
 	if grep -q 'No space left on device' "$log"; then
 		fail_infrastructure "the disk is full" "free space in $cache"
 	fi
 	while IFS= read -r line; do
-		if [[ $line =~ ^(patching|checking)\ (file|symbolic\ link)\ (.*)$ ]]; then
-			target=${BASH_REMATCH[3]%% (*}
-			target=${target#\'} target=${target%\'}
-		elif [[ $line =~ ^Hunk\ \#([0-9]+)\ FAILED\ at\ ([0-9]+) ]]; then
-			fail_apply "$2" "hunk ${BASH_REMATCH[1]} does not apply to $target at line ${BASH_REMATCH[2]}" \
-				"$target" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
-		elif [[ $line =~ ^Reversed\ \(or ]]; then
-			fail_apply "$2" "the change to $target is already in the tree" "$target" 1
-		elif [[ $line =~ malformed\ patch\ at\ line\ ([0-9]+) ]]; then
-			fail_apply "$2" "the patch is malformed at its line ${BASH_REMATCH[1]}" "$target" "" "${BASH_REMATCH[1]}"
-		elif [[ $line =~ ^can\'t\ find\ file\ to\ patch ]]; then
-			name=$(sed -n -E 's/^\|\+\+\+ [^\/]+\/([^\t]*).*/\1/p' "$log" | sed -n 1p)
-			fail_apply "$2" "the tree of Linux $base_version has no ${name:-such file}" "$name"
+		line=${line#error: }
+		if [[ $line =~ ^patch\ failed:\ (.+):([0-9]+)$ ]]; then
+			target=${BASH_REMATCH[1]}
+			line=${BASH_REMATCH[2]}
+			if git_apply --check --reverse "$file" 2>/dev/null; then
+				fail_apply "$2" "the change to $target is already in the tree" "$target" 1 "$line"
+			fi
+			local hunk
+			hunk=$(hunk_at "$file" "$target" "$line")
+			fail_apply "$2" "hunk ${hunk:-?} does not apply to $target at line $line" "$target" "$hunk" "$line"
+		elif [[ $line =~ ^corrupt\ patch\ at\ line\ ([0-9]+) ]]; then
+			fail_apply "$2" "the patch is malformed at its line ${BASH_REMATCH[1]}" "" "" "${BASH_REMATCH[1]}"
+		elif [[ $line =~ ^(.+):\ No\ such\ file\ or\ directory$ ]]; then
+			fail_apply "$2" "the tree of Linux $base_version has no ${BASH_REMATCH[1]}" "${BASH_REMATCH[1]}"
+		elif [[ $line =~ ^(.+):\ already\ exists\ in\ working\ directory$ ]]; then
+			fail_apply "$2" "the tree of Linux $base_version has ${BASH_REMATCH[1]} already" "${BASH_REMATCH[1]}"
 		fi
-	done < <(cat "$log")
-	fail_apply "$2" "$(tail -1 "$log")" "$target"
+	done < <(grep '^error: ' "$log")
+	fail_apply "$2" "$(sed -n 's/^\(error\|fatal\): //p' "$log" | sed -n 1p)"
+}
+
+# copy_original NAME -- a file of the base into the overlay, as it is; a link in its
+# path too, so that git sees that the path leads elsewhere.
+copy_original() {
+	local part='' rest=$1
+	while [ "$rest" != "${rest#*/}" ]; do
+		part=$part${part:+/}${rest%%/*} rest=${rest#*/}
+		[ -L "$base/tree/$part" ] || continue
+		mkdir -p "$overlay/$(dirname "$part")"
+		[ -L "$overlay/$part" ] || cp -P "$base/tree/$part" "$overlay/$part"
+		return 0
+	done
+	[ -f "$base/tree/$1" ] || [ -L "$base/tree/$1" ] || return 0
+	mkdir -p "$overlay/$(dirname "$1")"
+	cp -P --preserve=mode "$base/tree/$1" "$overlay/$1"
 }
 
 # apply_series INDEX -- make the overlay from the lines "number label subject".
@@ -110,12 +151,9 @@ apply_series() {
 	local number label subject name count
 	count=$(wc -l <"$1")
 	mkdir -p "$overlay"
-	touched_names "$work"/[0-9][0-9][0-9][0-9].patch >"$work/touched"
-	while read -r name; do
-		[ -f "$base/tree/$name" ] || continue
-		mkdir -p "$overlay/$(dirname "$name")"
-		cp --preserve=mode "$base/tree/$name" "$overlay/$name"
-	done <"$work/touched"
+	: >"$work/touched"
+	[ "$count" -eq 0 ] || "$here/split-series.pl" --names "$work"/[0-9][0-9][0-9][0-9].patch >"$work/touched"
+	while IFS= read -r name; do copy_original "$name"; done <"$work/touched"
 	while IFS=$'\t' read -r number label subject; do
 		progress 3 "applying $number/$count: $subject"
 		apply_patch "$number" "$label"
@@ -143,20 +181,20 @@ fill_tree() {
 	sort -u "$work/touched" "$tree/.peerlab-touched" >"$work/differs"
 	# Both lists until the tree is complete, so that a kill in between loses no file.
 	cp "$work/differs" "$tree/.peerlab-touched"
-	while read -r name; do
+	while IFS= read -r name; do
 		wanted=$overlay/$name
 		grep -qxF -- "$name" "$work/touched" || wanted=$base/tree/$name
-		if [ -d "$tree/$name" ]; then
+		if [ -d "$tree/$name" ] && [ ! -L "$tree/$name" ]; then
 			# Words of a mail that look like a diff's.
 			continue
-		elif [ ! -f "$wanted" ]; then
+		elif [ ! -f "$wanted" ] && [ ! -L "$wanted" ]; then
 			rm -f "$tree/$name"
-		elif ! cmp -s "$wanted" "$tree/$name"; then
+		elif ! is_same "$wanted" "$tree/$name"; then
 			# A new file, never through the hard link into the pristine
 			# tree, and of now, so that make sees it.
 			mkdir -p "$tree/$(dirname "$name")"
-			cp --preserve=mode "$wanted" "$tree/$name.new"
-			mv "$tree/$name.new" "$tree/$name"
+			cp -P --preserve=mode "$wanted" "$tree/$name.new"
+			mv -T "$tree/$name.new" "$tree/$name"
 		fi
 	done <"$work/differs"
 	cp "$work/touched" "$tree/.peerlab-touched"

@@ -21,12 +21,18 @@ import {
 import { showPerftest } from './commands/perftest.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
-import { submit } from './commands/submit.js';
+import { submit, uploadFile } from './commands/submit.js';
 import { listTemplates, showTemplate } from './commands/templates.js';
 import { followRun } from './commands/watch.js';
 import { runId } from './short-id.js';
 
 const LIMIT = { flags: '-n, --limit <count>', help: 'how many', kind: 'count', from: 1, to: 200, preset: 20 } as const;
+
+const BY_MACHINE = {
+  flags: '--by-machine',
+  help: 'tell machines with the same hardware apart',
+  kind: 'flag',
+} as const;
 
 const REASON = {
   flags: '-r, --reason <text>',
@@ -56,9 +62,17 @@ const CONFIRM = {
  */
 export const COMMANDS: readonly Command[] = [
   command(
-    'submit <file>',
-    'submits a run file (YAML); `-` reads standard input. Prints the id and the address of the run',
+    'submit [file]',
+    'submits a run file (YAML), a series, or a run file with the series put into its build `series` (else its last one); `-` reads standard input. Prints the id and the address of the run',
     {
+      series: { flags: '--series <mbox>', help: 'patches by mail, as git am takes them', kind: 'text' },
+      git: {
+        flags: '--git <folder>',
+        help: 'the commits of a local tree since its upstream, or --since',
+        kind: 'text',
+      },
+      since: { flags: '--since <commit>', help: 'with --git: what the commits stand on', kind: 'text' },
+      on: { flags: '--on <url>', help: 'with --git: builds from that commit of this repository', kind: 'text' },
       watch: { flags: '--watch', help: 'follow the run as `watch` does', kind: 'flag' },
       wait: {
         flags: '--wait',
@@ -68,7 +82,13 @@ export const COMMANDS: readonly Command[] = [
       junit: { flags: '--junit <file>', help: 'with `--wait`: write the results as JUnit XML', kind: 'text' },
       check: { flags: '--check', help: 'submit nothing; print problems, plan, and machines left out', kind: 'flag' },
     },
-    (context, [file = ''], options) => submit(context, file, options),
+    (context, [file], options) => submit(context, file, options),
+  ),
+  command(
+    'upload <file>',
+    'stores a file in the controller and prints the SHA-256 that run files name it by: a series, a tarball of sources, a file of a suite',
+    {},
+    (context, [file = '']) => uploadFile(context, file),
   ),
   command(
     'watch <run>',
@@ -110,8 +130,8 @@ export const COMMANDS: readonly Command[] = [
   command(
     'grid',
     'prints the newest results of every combination and build',
-    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' } },
-    (context, _, { run }) => showGrid(context, run),
+    { run: { flags: '--run <run>', help: 'only the results of this run', kind: 'text' }, byMachine: BY_MACHINE },
+    (context, _, options) => showGrid(context, options),
   ),
   command(
     'report <run>',
@@ -143,6 +163,7 @@ export const COMMANDS: readonly Command[] = [
     {
       all: { flags: '--all', help: 'also tests that are the same on both sides', kind: 'flag' },
       combination: { flags: '--combination <hash>', help: 'only this combination', kind: 'text' },
+      byMachine: BY_MACHINE,
       as: {
         flags: '--as <form>',
         help: '`sizes`: the metrics by message size, for a cover letter; `sizes-csv`: the same as CSV',

@@ -142,7 +142,8 @@ describe('every command', () => {
     const baseline = (await farm.call('listBaselines', { query: { suite: 'p2p-perf' } }))[0]?.id.slice(0, 8) ?? '';
     const agent = (await farm.call('getMachine', { params: { machine: 'm1' } })).agent;
     const words: Record<string, string[]> = {
-      'submit <file>': ['submit', join(folder, 'good.yaml')],
+      'submit [file]': ['submit', join(folder, 'good.yaml')],
+      'upload <file>': ['upload', join(folder, 'good.yaml')],
       'watch <run>': ['watch', run.slice(0, 8)],
       runs: ['runs', '-n', '5'],
       'cancel <run>': ['cancel', waiting],

@@ -35,6 +35,7 @@ import { DownloadTickets1766100200000 } from './migrations/1766100200000-downloa
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
+import { NewestByMachine1766900000000 } from './migrations/1766900000000-newest-by-machine.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
@@ -147,6 +148,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
+      NewestByMachine1766900000000,
       JobRoles1766700000000,
       JobPart1766700100000,
       MachineChecks1767450000000,

@@ -5,7 +5,6 @@ import { lazyRouteComponent } from './lazy-page.js';
 import { CHUNK_LINES, chunkStart } from './logs/chunks.js';
 import { GridPage } from './pages/GridPage.js';
 import { NotFoundPage, PageError } from './pages/NotFoundPage.js';
-import { RunsPage } from './pages/RunsPage.js';
 import {
   AdminSearch,
   AttemptSearch,
@@ -23,6 +22,7 @@ import {
   stringifySearch,
   SubmitSearch,
   TrendsSearch,
+  TwinsSearch,
 } from './search.js';
 import { Shell } from './ui/Shell.js';
 
@@ -43,7 +43,7 @@ const runs = createRoute({
   getParentRoute: () => root,
   path: '/runs',
   validateSearch: (raw: Raw): RunsSearch => RunsSearch.parse(raw),
-  component: RunsPage,
+  component: lazyRouteComponent(() => import('./pages/RunsPage.js'), 'RunsPage'),
 });
 const run = createRoute({
   getParentRoute: () => root,
@@ -81,6 +81,12 @@ const hardware = createRoute({
   path: '/compare/hardware',
   validateSearch: (raw: Raw): HardwareSearch => HardwareSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/HardwarePage.js'), 'HardwarePage'),
+});
+const twins = createRoute({
+  getParentRoute: () => root,
+  path: '/compare/machines',
+  validateSearch: (raw: Raw): TwinsSearch => TwinsSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/TwinsPage.js'), 'TwinsPage'),
 });
 const trends = createRoute({
   getParentRoute: () => root,
@@ -145,6 +151,7 @@ const ROUTER_OPTIONS = {
     history,
     compare,
     hardware,
+    twins,
     trends,
     machines,
     machine,

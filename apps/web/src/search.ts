@@ -47,9 +47,11 @@ export const GridSearch = z.object({
   show: z.literal('metric').optional().catch(undefined),
   /** Absent = the boots of a run with `repeat` are one column. */
   boots: z.literal('each').optional().catch(undefined),
+  /** Of the newest results; absent = machines with the same hardware are one column. */
+  machines: z.literal('each').optional().catch(undefined),
   /** Hash of the combination that is to be compared with another. */
   pick: Sha256.optional().catch(undefined),
-  /** Open cell: `suite/test@build@combination`, with `.2` behind for the second boot, or `suite/test@build-id` in the grid by builds. */
+  /** Open cell: `suite/test@build@combination`, with `.2` behind for the second boot and `~MACHINE` for one of several machines, or `suite/test@build-id` in the grid by builds. */
   cell: text,
 });
 export type GridSearch = z.infer<typeof GridSearch>;
@@ -100,6 +102,8 @@ export const CompareSearch = z.object({
   rows: z.literal('all').optional().catch(undefined),
   /** Hash of the only combination that is listed; absent = all. */
   on: text,
+  /** Absent = machines with the same hardware are one. */
+  machines: z.literal('each').optional().catch(undefined),
   /** Regular expression over `suite/test combination`. */
   q: text,
 });
@@ -117,6 +121,16 @@ export const HardwareSearch = z.object({
   q: text,
 });
 export type HardwareSearch = z.infer<typeof HardwareSearch>;
+
+export const TwinsSearch = z.object({
+  /** A build of the kernel; absent = the newest kernel that ran on two machines with the same hardware. */
+  build: z.uuid().optional().catch(undefined),
+  /** Absent = the first such combination of the kernel. */
+  combination,
+  /** Regular expression over `suite/test`. */
+  q: text,
+});
+export type TwinsSearch = z.infer<typeof TwinsSearch>;
 
 export const TrendsSearch = z.object({
   suite: name,

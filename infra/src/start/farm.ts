@@ -157,6 +157,7 @@ export class Farm {
       stateDir: join(this.options.stateDir, 'agent'),
       cacheDir: this.options.cacheDir,
       kernelDir: this.path('kernel'),
+      repositories: this.options.repositories,
       capabilities: ['test', 'build'],
       buildSlots: 1,
       testSlots: this.options.testSlots,

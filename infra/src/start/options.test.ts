@@ -15,6 +15,7 @@ describe('readOptions', () => {
       runFile: '/repo/infra/runs/example.yaml',
       port: 7470,
       machines: [],
+      repositories: [],
     });
   });
   it('takes a bare name for a bundled run and a path for a file', () => {
@@ -28,6 +29,9 @@ describe('readOptions', () => {
     expect(read('--test-slots', '1').testSlots).toBe(1);
     expect(read().testSlots).toBeGreaterThan(1);
     expect(() => read('--test-slots', '0')).toThrow(/--test-slots 0: expected a number/);
+  });
+  it('takes repositories that builds may name', () => {
+    expect(read('--repositories', 'https://a/x,git://b/y').repositories).toEqual(['https://a/x', 'git://b/y']);
   });
   it('names the option that is wrong', () => {
     expect(() => read('--port', 'http')).toThrow(/--port http: expected a port/);

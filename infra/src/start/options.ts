@@ -14,6 +14,8 @@ export interface StartOptions {
   labPortBase: number;
   /** Names of the virtual machines to bring up; empty = the default set, `all` = every one. */
   machines: string[];
+  /** Git repositories that builds may name. */
+  repositories: string[];
   /** Test jobs at the same time. */
   testSlots: number;
   stateDir: string;
@@ -29,6 +31,7 @@ export const HELP = `npm start -- [options]
   --no-run            submit nothing, only serve
   --machines A,B      bring up these virtual machines instead of the three of the default set; "all" for every one
   --test-slots N      machines under test at the same time (PEERLAB_TEST_SLOTS, default: cores + 1)
+  --repositories A,B  git repositories that run files may build from, as URLs (none unless given)
   --port N            port of web UI and API            (PEERLAB_PORT, default 7470)
   --lab-port-base N   first SSH port of the machines    (PEERLAB_LAB_PORT_BASE, default 22101)
 
@@ -66,6 +69,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
         run: { type: 'string', default: 'example' },
         'no-run': { type: 'boolean', default: false },
         machines: { type: 'string', default: '' },
+        repositories: { type: 'string', default: '' },
         // An emulated machine keeps one core busy, but waits often: for its timers, for SSH, for its reboots.
         'test-slots': { type: 'string', default: env['PEERLAB_TEST_SLOTS'] ?? String(availableParallelism() + 1) },
         port: { type: 'string', default: env['PEERLAB_PORT'] ?? '7470' },
@@ -89,6 +93,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv, root: string
     port: port('--port', values.port),
     labPortBase: port('--lab-port-base', values['lab-port-base']),
     machines: values.machines.split(',').filter((name) => name !== ''),
+    repositories: values.repositories.split(',').filter((url) => url !== ''),
     testSlots: count('--test-slots', values['test-slots']),
     stateDir: stateFolder(env),
     cacheDir: cacheFolder(env),

@@ -262,7 +262,7 @@ const encode = ({ jobs, agents, faults }: PairFarm): string =>
   ].join('');
 
 function decode(text: string): PairFarm {
-  const numbers = [...text].map(Number);
+  const numbers = text.split('').map(Number);
   const next = (): number => numbers.shift() ?? 0;
   const farm = initial(next());
   for (const agent of farm.agents) Object.assign(agent, { up: next(), linked: next() });

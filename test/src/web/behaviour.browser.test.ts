@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_TOKEN } from './sample-farm.js';
@@ -177,6 +178,31 @@ describe('run page', () => {
     app.farm.changed(`run:${app.farm.liveRun}`);
     await page.getByText('71 %').waitFor();
     await page.locator('.stage-started').getByText('of about 3 h 00 min').waitFor();
+  });
+  it('folds the boots that have not begun behind the first of each turn', async () => {
+    const run = app.farm.runs.get(app.farm.liveRun);
+    const job = run?.jobViews.find(({ kind }) => kind === 'test');
+    if (run === undefined || job === undefined) throw new Error('the live run has a test job');
+    const views = run.jobViews;
+    const boots = [2, 3, 4].map((number) => ({ ...job, id: randomUUID(), boot: { number, of: 4 } }));
+    run.jobViews = [...views, ...boots];
+    try {
+      await using opened = await app.open(`/runs/${run.id}`);
+      const { page } = opened;
+      const tests = page.getByRole('region', { name: 'Tests on hardware' });
+      const more = tests.getByText('3 more boots of the same kernels and machines, not begun');
+      await more.waitFor();
+      expect(
+        await tests
+          .getByText(/boot \d of 4/)
+          .locator('visible=true')
+          .count(),
+      ).toBe(0);
+      await more.click();
+      await tests.getByText('boot 4 of 4').waitFor();
+    } finally {
+      run.jobViews = views;
+    }
   });
   it('survives a restart of the controller: says so, returns, and catches up', async () => {
     await using opened = await app.open(`/runs/${app.farm.liveRun}`);

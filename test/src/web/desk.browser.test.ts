@@ -287,6 +287,19 @@ describe('a run is shared', () => {
     expect(report).toMatch(/^## dma_alias, before and after\n\nRun /);
     expect(report).toContain('### Findings');
     expect(report).toContain('| v-switch | switch | BUS_ADDR |');
+    // What it says, the page says: builds, findings, skips and figures.
+    await page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })");
+    const plain = (text: string) => text.replaceAll(/[`*]/g, '').replaceAll(/\s+/g, ' ').trim();
+    const shown = plain(await page.locator('main').innerText());
+    const items = (report ?? '').split('\n').filter((line) => line.startsWith('- '));
+    const said = items.map((line) => plain(line.slice(line.indexOf(': ') + 2)).split(', config')[0] ?? '');
+    const cells = (report ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && line.includes('ns/page'))
+      .flatMap((line) => line.split('|').map(plain));
+    expect(said.length).toBeGreaterThan(6);
+    expect(cells.length).toBeGreaterThan(20);
+    expect([...said, ...cells].filter((text) => !shown.includes(text))).toEqual([]);
     expect(link).toBe(`${app.url}/runs/${app.farm.endedRun}`);
     expect(badge).toBe(
       `[![dma_alias, before and after](${app.url}/api/v1/runs/${app.farm.endedRun}/badge.svg)](${link})`,

@@ -58,7 +58,7 @@ export function sampleSeries({ builds }: RunSpec): CheckedSeries[] {
     series.flatMap((source, index) => {
       if (typeof source !== 'object' || !('mbox' in source)) return [];
       const subjects = [...source.mbox.matchAll(/^Subject: (.*)$/gm)].map(([, subject = '']) => subject);
-      return [{ build: name, buildIndex, index, patches: subjects.length, subjects }];
+      return [{ build: name, buildIndex, index, patches: subjects.length, subjects, leftOut: [], note: null }];
     }),
   );
 }

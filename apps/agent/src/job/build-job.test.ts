@@ -117,7 +117,7 @@ describe('a build job', () => {
     expect(broken.events.at(-1)).toMatchObject({
       failure: {
         class: 'build',
-        message: expect.stringMatching(/^the kernel does not build: \S+:\d+: error: expected/),
+        message: expect.stringMatching(/^the kernel does not build: \S+:\d+: expected/),
       },
     });
     expect((await toy.build([], { config: 'unheard-of' })).events.at(-1)).toMatchObject({

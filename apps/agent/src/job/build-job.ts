@@ -1,20 +1,13 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Assignment,
-  type BuildError,
-  type BundleManifest,
-  type Work,
-  type WorkSource,
-  type AnyStage,
-  describeBuildError,
-} from '@peerlab/contracts';
+import { type Assignment, type BundleManifest, type Work, type WorkSource, type AnyStage } from '@peerlab/contracts';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
 import type { PreparedSource, SourceSettings } from '../source/index.js';
+import { BuildFailed } from './build-failed.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, trimBuiltBundles } from './builder-cache.js';
@@ -24,6 +17,7 @@ import { AgentStopping, type Failure, JobFailure, failureOf } from './failure.js
 import { KernelBuilder, type KernelRequest, type SeriesArgument, ScriptFailed, isTrusted } from './kernel-builder.js';
 import { makeScratchFolder, removeLeftFolders } from './scratch-folder.js';
 import { patchesIn, uploadPatches } from './series-patches.js';
+import { type SeriesMails, unmetBases } from './series-mails.js';
 import { runTool } from './system-tool.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
@@ -37,17 +31,12 @@ export interface BuildSettings extends SourceSettings {
 const EXIT_USAGE = 2;
 /** Lines of a build that are kept: a whole kernel prints 5 000. The others are counted. */
 const LOG_LINES_MAX = 200_000;
+/** Lines that may be the reason of a failure; the first ones are. */
+const ERROR_LINES_MAX = 1000;
 /** Longest series, in bytes. */
 const SERIES_MAX_BYTES = 64 * 1024 * 1024;
 /** Progress from which on files of the tree may have run: what the script says then, the series may say. */
 const TREE_RUNS_PERCENT = 8;
-
-/** A failure that the build script described. */
-class BuildFailed extends JobFailure {
-  constructor(readonly error: BuildError) {
-    super(error.class === 'infrastructure' ? 'infrastructure' : 'build', describeBuildError(error));
-  }
-}
 
 /** A script's failure as that of the attempt. */
 function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
@@ -67,6 +56,13 @@ function buildFailureOf({ script, end, trusted }: ScriptFailed): Error {
   return new BuildFailed({ class: 'infrastructure', detail });
 }
 
+/** A patch that does not apply, with what its series says it needs. */
+function withHints(failure: Error, unmet: readonly string[]): Error {
+  const [hint] = unmet;
+  if (!(failure instanceof BuildFailed) || failure.error.class !== 'apply' || hint === undefined) return failure;
+  return new BuildFailed({ ...failure.error, detail: `${failure.error.detail}; ${hint}` });
+}
+
 /** Makes the files of a checked bundle this agent's own, so that no other build can change them. */
 async function takeOver(folder: string): Promise<void> {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
@@ -76,6 +72,11 @@ async function takeOver(folder: string): Promise<void> {
 
 /** One build attempt: key, look-up, build, upload. */
 class BuildJob {
+  /** What was read of the mails, and what they want that is not there. */
+  readonly #mails: SeriesMails[] = [];
+  #unmet: string[] = [];
+  /** Lines of the build's log that name errors, with their numbers. */
+  readonly #errorLines = new Map<string, number>();
   #lastPercent = -1;
   #lastProgressAt = Number.NEGATIVE_INFINITY;
 
@@ -100,6 +101,7 @@ class BuildJob {
     const recipe = this.#recipe();
     const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
       const { config, source, fragment, cacheDomain: domain = null } = this.#work;
+      this.#requireSandbox(builder);
       const request: KernelRequest = {
         series: await this.#seriesArguments(builder),
         config,
@@ -108,11 +110,9 @@ class BuildJob {
         domain,
         kselftests: this.#work.kselftests ?? [],
       };
-      if (builder.noSandbox !== null && (source !== undefined || !isTrusted(request))) {
-        const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
-        throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);
-      }
       if (source !== undefined) request.source = await this.#fetchSource(builder, source);
+      this.#unmet = unmetBases(this.#mails, request.source?.commit ?? null);
+      for (const note of this.#unmet) this.#note(`series: ${note}`);
       const base = request.source?.folder ?? (await this.#believed(builder.fetchBase()));
       const { inputs, patches } = await this.#believed(builder.inputs(request, base));
       const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
@@ -133,6 +133,15 @@ class BuildJob {
     await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe }));
   }
 
+  /** What strangers sent is not even read outside of a sandbox. */
+  #requireSandbox({ noSandbox }: KernelBuilder): void {
+    const { series, source, fragment } = this.#work;
+    const isSubmitted = series.some((each) => typeof each === 'object' && !('mutant' in each));
+    if (noSandbox === null || (!isSubmitted && source === undefined && fragment === undefined)) return;
+    const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
+    throw new JobFailure('infrastructure', `${noSandbox}. ${remedy}`);
+  }
+
   /** Says which commit a ref is before anything is built of it: a build that fails later was of that one, too. */
   #fetchSource(builder: KernelBuilder, source: WorkSource): Promise<PreparedSource> {
     return builder.fetchSource(source, (commit) => {
@@ -148,11 +157,29 @@ class BuildJob {
       onProgress: (percent, text) => this.#progress(percent, text),
       onLine: (line, continues) => {
         lines += 1;
-        if (lines <= LOG_LINES_MAX) this.#spool.appendLine('build', line, Date.now(), continues);
+        if (lines <= LOG_LINES_MAX) this.#noteError(line, this.#spool.appendLine('build', line, Date.now(), continues));
         else this.#spool.leaveOut('build', { lines: 1, bytes: Buffer.byteLength(line), reason: 'flood' });
       },
       backpressure: this.#spool.backpressure,
     };
+  }
+
+  /** Remembers where lines stand that may turn out to be the reason of a failure. */
+  #noteError(line: string, seq: number): void {
+    if (
+      this.#errorLines.size >= ERROR_LINES_MAX ||
+      !/error|undefined|multiple def|not found|missing|\*\*\*/i.test(line)
+    )
+      return;
+    if (!this.#errorLines.has(line)) this.#errorLines.set(line, seq);
+  }
+
+  /** A failure with the place in the log that its reason was read from. */
+  #placed(failure: Error): Error {
+    if (!(failure instanceof BuildFailed) || failure.error.class !== 'compile') return failure;
+    const { said } = failure.error;
+    const logSeq = said == null ? undefined : this.#errorLines.get(said);
+    return logSeq === undefined ? failure : new BuildFailed({ ...failure.error, logSeq });
   }
 
   #bundleFolder(key: string): string {
@@ -173,7 +200,11 @@ class BuildJob {
         if ('mbox' in source) await writeFile(file, source.mbox);
         else await this.#settings.artifacts.download(source.artifact, file, this.#signal, SERIES_MAX_BYTES);
         await chmod(file, 0o644);
-        series.push({ kind: 'submitted', file: name });
+        const folder = name.slice(0, -'.mbox'.length);
+        const mails = await builder.readMails(name, folder);
+        for (const line of mails.leftOut) this.#note(`series: left out ${line}`);
+        this.#mails.push(mails);
+        series.push({ kind: 'submitted', file: folder });
       }
     }
     return series;
@@ -285,7 +316,7 @@ class BuildJob {
     try {
       return await step;
     } catch (error) {
-      throw error instanceof ScriptFailed ? buildFailureOf(error) : error;
+      throw error instanceof ScriptFailed ? this.#placed(withHints(buildFailureOf(error), this.#unmet)) : error;
     }
   }
 

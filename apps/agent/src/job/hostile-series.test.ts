@@ -85,9 +85,12 @@ describe('a series', () => {
   it('of a huge subject, of huge names or of too many patches gets an answer at once', async () => {
     expect(failure(await toy.build([{ mbox: toySourcePatch(`a \\ and a " ${'s'.repeat(1_000_000)}`, 3) }]))).toBeNull();
     for (const [mbox, why] of [
-      [toyPatch('x', `../${'x'.repeat(1_200_000)}`, null, 'x\n'), /leaves the tree|the path a\/\.\.\/xxx/],
+      [toyPatch('x', `../${'x'.repeat(1_200_000)}`, null, 'x\n'), /the path \.\.\/xxx/],
       [toyPatch('x', 'x', null, 'x\n').repeat(1001), /more than 1000 patches/],
-      [toyPatch('x', 'x', null, 'x\n').replace('+++ b/x', String.raw`+++ "b/\056\056/x"`), /has a backslash/],
+      [
+        toyPatch('x', 'x', null, 'x\n').replace('+++ b/x', String.raw`+++ "b/\056\056/x"`),
+        /the path \.\.\/x leaves the tree/,
+      ],
     ] as const) {
       expect(failure(await toy.build([{ mbox }]))).toMatchObject({
         class: 'build',

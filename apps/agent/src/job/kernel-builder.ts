@@ -13,6 +13,7 @@ import { messageOf } from '../error-message.js';
 import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
 import { FetchSandbox, KernelSources, type PreparedSource, type SourceSettings } from '../source/index.js';
+import { type SeriesMails, takeMails } from './series-mails.js';
 import { runTool } from './system-tool.js';
 
 /** What to build. Paths are those that the build sees. */
@@ -36,7 +37,7 @@ export interface KernelRequest {
 export type SeriesArgument =
   | { kind: 'bundled' }
   | { kind: 'mutant'; file: string }
-  /** Name of a file in the folder `series` of the attempt. */
+  /** Name of a folder of patches in the folder `series` of the attempt. */
   | { kind: 'submitted'; file: string };
 
 export const isTrusted = ({ series, source, fragment }: KernelRequest): boolean =>
@@ -72,6 +73,9 @@ const INSIDE = {
   tree: '/tree',
   tmp: '/tmp',
 };
+
+/** A thousand mails take some seconds. */
+const READ_MAILS_MS = 10 * 60_000;
 
 /** Settings that were submitted, beside the series. */
 const FRAGMENT_FILE = 'fragment.config';
@@ -150,8 +154,39 @@ export class KernelBuilder {
    */
   async fetchSource(source: WorkSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
     await this.#cache.prepare();
-    const sandbox = new FetchSandbox(this.#account, this.#folder, this.#handlers, this.#signal);
-    return new KernelSources(this.#settings, sandbox, this.#folder, this.#signal).prepare(source, onCommit);
+    return new KernelSources(this.#settings, this.#fetchSandbox(), this.#folder, this.#signal).prepare(
+      source,
+      onCommit,
+    );
+  }
+
+  /**
+   * Takes an mbox in the folder of series apart, by git itself.
+   * @param folder the folder beside it that gets its patches
+   */
+  async readMails(name: string, folder: string): Promise<SeriesMails> {
+    const sandbox = this.#fetchSandbox();
+    const out = join(this.#folder, `mails-${folder}`);
+    await sandbox.ownFolder(out);
+    const end = await sandbox.run({
+      script: `${INSIDE.kernel}/scripts/split-series.pl --mails "$1" ${INSIDE.out}`,
+      arguments: [`${INSIDE.series}/${name}`],
+      environment: {},
+      readOnly: [
+        { from: join(this.#folder, 'kernel'), to: INSIDE.kernel },
+        { from: this.seriesFolder, to: INSIDE.series },
+      ],
+      writable: [{ from: out, to: INSIDE.out }],
+      network: false,
+      limits: sandboxLimits(this.#settings.limits),
+      timeoutMs: READ_MAILS_MS,
+      what: `reading ${name}`,
+    });
+    return takeMails(end, out, join(this.seriesFolder, folder));
+  }
+
+  #fetchSandbox(): FetchSandbox {
+    return new FetchSandbox(this.#account, this.#folder, this.#handlers, this.#signal);
   }
 
   /**

@@ -14,13 +14,14 @@ export async function compare(
   { api }: Context,
   a: string,
   b: string | undefined,
-  options: { all: boolean; combination: string | undefined; as: (typeof COMPARED_AS)[number] },
+  options: { all: boolean; byMachine: boolean; combination: string | undefined; as: (typeof COMPARED_AS)[number] },
 ): Promise<Answer> {
   const query = {
     a: await side(api, a),
     b: b === undefined ? undefined : await side(api, b),
     rows: options.all ? ('all' as const) : ('changed' as const),
     combination: options.combination,
+    machines: options.byMachine ? ('each' as const) : undefined,
   };
   const comparison = await api.call('getCompare', { query });
   switch (options.as) {

@@ -42,8 +42,12 @@ export async function retry({ api }: Context, what: string): Promise<Answer> {
 }
 
 /** The grid of a run, or without one the newest results of every combination and build. */
-export async function showGrid({ api, colour }: Context, run: string | undefined): Promise<Answer> {
-  const query = run === undefined ? {} : { run: await runId(api, run) };
+export async function showGrid(
+  { api, colour }: Context,
+  { run, byMachine }: { run: string | undefined; byMachine: boolean },
+): Promise<Answer> {
+  const machines = byMachine ? ('each' as const) : undefined;
+  const query = run === undefined ? { machines } : { run: await runId(api, run) };
   const grid = await api.call('getGrid', { query });
   return { data: grid, text: renderGrid(grid, colour) };
 }

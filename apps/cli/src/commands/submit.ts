@@ -5,23 +5,33 @@ import { waitForRun } from '../ci/wait.js';
 import { EXIT, FileError, RunFileError, UsageError } from '../exit-codes.js';
 import { table } from '../render/text.js';
 import { codeOf } from '../token.js';
+import { readOwnSeries, runWithSeries, uploadContent, type SeriesOptions } from './own-series.js';
 import { followRun } from './watch.js';
 
 /** What the controller accepts as YAML, in bytes; a larger file is not a run file. */
 const RUN_FILE_MAX_BYTES = 6 * 1024 * 1024;
 
-/** Submits a run file, or with `check` only says what would become of it. `-` reads standard input. */
+/** Submits a run file, a series or both, or with `check` only says what would become of it. `-` reads standard input. */
 export async function submit(
   context: Context,
-  file: string,
-  options: { watch: boolean; wait: boolean; junit: string | undefined; check: boolean },
+  file: string | undefined,
+  options: { watch: boolean; wait: boolean; junit: string | undefined; check: boolean } & SeriesOptions,
 ): Promise<Answer | null> {
   if (options.junit !== undefined && !options.wait) throw new UsageError('--junit: only with --wait');
-  const yaml = await readRunFile(file, context.stdin);
   const { api } = context;
+  const series = await readOwnSeries(options, context.stdin);
+  if (file === undefined && series === null) throw new RunFileError('give a run file, --series or --git');
+  if (file === '-' && options.series === '-') throw new RunFileError('standard input is the run file or the series');
+  const given = file === undefined ? null : await readRunFile(file, context.stdin);
+  const yaml = series === null ? (given ?? '') : await runWithSeries(api, given, series);
+  if (series?.note != null && !context.json) context.write(`${series.note}\n`);
   if (options.check) {
     const report = await api.call('checkRun', { body: { yaml } });
-    return { data: report, text: reportText(file, report), exitCode: report.ok ? EXIT.done : EXIT.badRunFile };
+    return {
+      data: report,
+      text: reportText(file ?? 'the run', report),
+      exitCode: report.ok ? EXIT.done : EXIT.badRunFile,
+    };
   }
   const run = await api.call('submitRun', { body: { yaml } });
   const text = `${run.id}  ${api.url}/runs/${run.id}`;
@@ -29,6 +39,14 @@ export async function submit(
   if (!options.watch) return { data: run, text };
   if (!context.json) context.write(`${text}\n`);
   return followRun(context, run.id);
+}
+
+/** Stores a file that run files then name by its digest: a series, a tarball, a file of a suite. */
+export async function uploadFile({ api }: Context, file: string): Promise<Answer> {
+  const content = await readFile(file).catch((error: unknown) => error);
+  if (!Buffer.isBuffer(content)) throw new FileError(`${file}: cannot be read (${codeOf(content)})`);
+  const sha256 = await uploadContent(api, content);
+  return { data: { sha256, sizeBytes: content.length }, text: sha256 };
 }
 
 async function readRunFile(file: string, stdin: AsyncIterable<unknown>): Promise<string> {

@@ -1,4 +1,5 @@
 import {
+  columnsBeside,
   bootsStanding,
   bootText,
   figureText,
@@ -42,7 +43,7 @@ export function renderGrid(source: Grid, colour: boolean): string {
     `${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
     ...metric.values.map((v, c) => {
       if (v === null) return '';
-      const base = firstOfCombination(grid, c);
+      const base = columnsBeside(grid.columns, c)[0] ?? c;
       const reference = base === c ? null : metric.values[base];
       const ratio = reference == null || reference.median === 0 ? '' : ` ×${figureText(v.median / reference.median)}`;
       return `${figureText(v.median)}${ratio}`;
@@ -65,10 +66,4 @@ export function renderGrid(source: Grid, colour: boolean): string {
     );
   }
   return parts.join('\n\n');
-}
-
-/** Index of the first column of the same combination, with which the others are compared. */
-function firstOfCombination(grid: Grid, column: number): number {
-  const hash = grid.columns[column]?.combination.hash;
-  return grid.columns.findIndex((c) => c.combination.hash === hash);
 }

@@ -16,6 +16,7 @@ export * from './schema/failure.js';
 export * from './schema/found-ids.js';
 export * from './schema/grid.js';
 export * from './schema/hardware.js';
+export * from './schema/twins.js';
 export * from './schema/history.js';
 export * from './schema/hooks.js';
 export * from './schema/ids.js';
@@ -23,6 +24,7 @@ export * from './schema/inventory-history.js';
 export * from './schema/inventory.js';
 export * from './schema/kernel-metrics.js';
 export * from './schema/kernel-source.js';
+export * from './rules/series-mails.js';
 export * from './schema/kernel-pages.js';
 export * from './schema/kernel-sighting.js';
 export * from './schema/logs.js';
@@ -100,11 +102,20 @@ export * from './rules/two-sided.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';
+export { GridQuery } from './routes/evidence-routes.js';
 export { REPORTS_SHOWN } from './routes/hook-routes.js';
 export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
 export { figureText } from './rules/report/figure.js';
-export { countsText, measuredHow, metricCells, NO_FINDING, renderReport } from './rules/report/markdown.js';
+export {
+  countsText,
+  measuredHow,
+  metricCells,
+  NO_FINDING,
+  overviewCells,
+  renderReport,
+} from './rules/report/markdown.js';
+export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';

@@ -96,24 +96,24 @@ export class BuildDetailView {
   /** Text of the patch with this number, from 1. */
   async patch(id: string, number: number): Promise<string> {
     const row = await this.#row(id);
-    return this.#text(row, number, carriedBy(row.spec));
+    return (await this.#content(row, number, carriedBy(row.spec))).toString('utf8');
   }
 
-  /** Texts of all patches in the order applied; 404 when one is not stored. */
-  async series(id: string): Promise<string[]> {
+  /** All patches in the order applied; 404 when one is not stored. */
+  async series(id: string): Promise<Buffer[]> {
     const row = await this.#row(id);
     const carried = carriedBy(row.spec);
     const count = digestsOf(row, carried).length;
-    const texts: string[] = [];
-    for (let number = 1; number <= count; number += 1) texts.push(await this.#text(row, number, carried));
+    const texts: Buffer[] = [];
+    for (let number = 1; number <= count; number += 1) texts.push(await this.#content(row, number, carried));
     return texts;
   }
 
-  async #text(row: BuildDetailRow, number: number, carried: Carried): Promise<string> {
+  async #content(row: BuildDetailRow, number: number, carried: Carried): Promise<Buffer> {
     const sha256 = digestsOf(row, carried)[number - 1];
     if (sha256 === undefined) throw notFound('patch', `${number} of build ${row.id}`);
-    const text = (await this.#patchStore.text(sha256)) ?? carried().get(sha256)?.toString('utf8');
-    if (text !== undefined) return text;
+    const content = (await this.#patchStore.content(sha256)) ?? carried().get(sha256);
+    if (content !== undefined) return content;
     throw new ProblemError(404, 'no-patch-text', `the text of patch ${number} is not stored`, {
       detail: whyMissing(row, 1) ?? 'retention has just removed it',
     });

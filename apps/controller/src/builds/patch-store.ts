@@ -20,8 +20,8 @@ export class PatchStore {
     this.#store = store;
   }
 
-  /** The stored text; null when it is not stored or is too large for a patch. */
-  async text(sha256: string): Promise<string | null> {
+  /** What is stored; null when it is not stored or is too large for a patch. */
+  async content(sha256: string): Promise<Buffer | null> {
     const found = await this.#store.get(sha256);
     if (found === null) return null;
     if (found.sizeBytes > PATCH_MAX_BYTES) {
@@ -30,7 +30,7 @@ export class PatchStore {
     }
     const chunks: Buffer[] = [];
     for await (const chunk of found.content) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString('utf8');
+    return Buffer.concat(chunks);
   }
 
   /**
@@ -43,7 +43,7 @@ export class PatchStore {
     if (!isStored && given === undefined) return null;
     const known = this.#summaries.get(sha256);
     if (known !== undefined) return known;
-    const text = given?.toString('utf8') ?? (await this.text(sha256));
+    const text = (given ?? (await this.content(sha256)))?.toString('utf8') ?? null;
     if (text === null) return null;
     const { author, date, files } = parsePatch(text, { lines: false });
     const content: PatchContent = {

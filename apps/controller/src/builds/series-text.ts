@@ -1,121 +1,133 @@
 import { createHash } from 'node:crypto';
-import { cleanText, mailHeaderEnd, parsePatch } from '@peerlab/contracts';
+import { chooseMails, mailHeaderEnd, mailSubject, parsePatch, type ChosenMails } from '@peerlab/contracts';
+import { decodedBody } from './mail-body.js';
 
 /**
- * Splits mbox text as kernel/scripts/split-series.pl does, byte for byte, so that the patches have the digests that a
- * bundle's manifest names. Cover letters are dropped.
- * @returns each patch with its SHA-256, in the order of the text
+ * Reads an mbox for people: what is in it, and whether it is a series. The builder reads it with git and decides; where the
+ * two differ this one must not refuse what git takes.
+ * @returns the patches that would be applied, each with its SHA-256, in their order
  */
 export function splitMbox(mbox: string): { sha256: string; content: Buffer }[] {
-  return mailsOf(mbox).flatMap(({ patch }) => {
-    if (patch === null) return [];
-    const content = Buffer.from(patch, 'latin1');
+  const mails = mailsOf(mbox);
+  return chooseMails(mails).take.flatMap((index) => {
+    const mail = mails[index];
+    if (mail === undefined) return [];
+    const content = Buffer.from(mail.header + mail.body, 'latin1');
     return [{ sha256: createHash('sha256').update(content).digest('hex'), content }];
   });
 }
 
-/** What an mbox holds, as the builder will take it. */
-export interface MboxContent {
+/** What an mbox holds, as far as can be told without the builder. */
+export interface MboxContent extends Pick<ChosenMails, 'leftOut' | 'problem'> {
   /** Subjects of its patches in their order, without `[PATCH 1/2]`; empty for a diff without a mail header. */
   subjects: string[];
-  /** Why the builder will refuse it; null when it will not. */
-  problem: string | null;
+  /** The commit that the series says it stands on; null when it says none. */
+  baseCommit: string | null;
 }
-
-/** A mail without a diff whose subject says `[PATCH 0/3]`: no patch, and no mistake. */
-const COVER_LETTER = /^Subject:[^\n]{0,100}?\[[^\]\n]{0,100}\b0{1,9}\/\d/im;
 
 /** Reads an mbox without keeping its patches. Never throws, whatever the text is. */
 export function readMbox(mbox: string): MboxContent {
-  const subjects: string[] = [];
   const mails = mailsOf(mbox);
-  for (const [index, { header, patch }] of mails.entries()) {
-    const { subject } = parsePatch(Buffer.from(header, 'latin1').toString('utf8'), { lines: false });
-    if (patch !== null) subjects.push(subject ?? '');
-    else if (!COVER_LETTER.test(header)) {
-      const which = mails.length === 1 ? 'this text' : `mail ${index + 1} of ${mails.length}${named(subject)}`;
-      return { subjects, problem: `there is no patch in ${which}` };
-    }
-  }
-  return { subjects, problem: subjects.length === 0 ? 'there is no patch in this text, only a cover letter' : null };
+  const { take, leftOut, problem } = chooseMails(mails);
+  const subjects = take.map((index) => {
+    const header = Buffer.from(mails[index]?.header ?? '', 'latin1').toString('utf8');
+    return parsePatch(header, { lines: false }).subject ?? '';
+  });
+  const baseCommit = mails.map(({ body }) => BASE_COMMIT.exec(body)?.[1]).find((commit) => commit !== undefined);
+  return { subjects, leftOut, problem, baseCommit: baseCommit ?? null };
 }
 
-const named = (subject: string | null): string => (subject === null ? '' : `, "${cleanText(subject, 80)}"`);
+const BASE_COMMIT = /^base-commit: ([0-9a-f]{40})\b/m;
 
-/** The mails of an mbox, one character per byte, because a decoded body need not be UTF-8. */
-function mailsOf(mbox: string): { header: string; patch: string | null }[] {
-  const messages = messagesOf(Buffer.from(mbox, 'utf8').toString('latin1'));
-  return messages.map((message) =>
-    decodeMail(messages.length > 1 ? message.replaceAll(/^>(>*From )/gm, '$1') : message),
-  );
+interface Mail {
+  /** With the empty line behind it; one character per byte, as the body, because that need not be UTF-8. */
+  header: string;
+  body: string;
+  subject: string;
+  messageId: string | null;
+  hasDiff: boolean;
 }
 
-/** Messages of an mbox. Each starts with a line `From … YEAR`; text before the first such line is a message, too. */
+function mailsOf(mbox: string): Mail[] {
+  return messagesOf(Buffer.from(mbox, 'utf8').toString('latin1')).map((message) => {
+    const plain = message.replaceAll('\r\n', '\n');
+    const header = plain.slice(0, mailHeaderEnd(plain));
+    const body = decodedBody(header, plain.slice(header.length));
+    return {
+      header,
+      body,
+      subject: mailSubject(Buffer.from(header, 'latin1').toString('utf8')) ?? '',
+      messageId: /^message-id:[ \t]{0,9}(\S{1,250})/im.exec(header)?.[1] ?? null,
+      hasDiff: hasDiff(body),
+    };
+  });
+}
+
+/** Messages of an mbox; a text that does not begin with a separator is one message, as for git mailsplit. */
 function messagesOf(text: string): string[] {
+  const begin = text.search(/\S/);
+  if (begin === -1) return [];
+  if (!isSeparator(lineAt(text, begin))) return [text.slice(begin)];
   const messages: string[] = [];
-  let start = 0;
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf('\n', at);
-    const line = text.slice(at, end === -1 ? text.length : end).trimEnd();
-    if (
-      at > start &&
-      line.startsWith('From ') &&
-      /\S/.test(line.slice(5, 6)) &&
-      /^\d{4}$/.test(line.slice(6).slice(-4))
-    ) {
+  let start = begin;
+  for (let at = begin; at < text.length; ) {
+    const line = lineAt(text, at);
+    if (at > start && isSeparator(line)) {
       messages.push(text.slice(start, at));
       start = at;
     }
-    at = end === -1 ? text.length : end + 1;
+    at += line.length + 1;
   }
-  messages.push(text.slice(start));
-  return messages.filter((message) => /\S/.test(message));
+  return [...messages, text.slice(start)];
 }
 
-/** Joins patches to one mbox, with the separators and the quoting that `git am` expects. */
-export function joinMbox(patches: readonly string[]): string {
-  return patches
-    .map((patch) => {
-      const [first = '', ...rest] = patch.split('\n');
-      const head = first.startsWith('From ') ? first : `From ${'0'.repeat(40)} Mon Sep 17 00:00:00 2001\n${first}`;
-      const quoted = [head, ...rest.map((line) => line.replace(/^(>*From )/, '>$1'))].join('\n');
-      return quoted.endsWith('\n') ? quoted : `${quoted}\n`;
-    })
-    .join('\n');
+function lineAt(text: string, at: number): string {
+  const end = text.indexOf('\n', at);
+  return text.slice(at, end === -1 ? text.length : end);
 }
 
-/** Header of a message, and all of it with its body decoded; null when that contains no diff. */
-function decodeMail(message: string): { header: string; patch: string | null } {
-  const plain = message.replaceAll('\r\n', '\n');
-  const header = plain.slice(0, mailHeaderEnd(plain));
-  const encoding = /^Content-Transfer-Encoding:\s*(\S+)/im.exec(header)?.[1]?.toLowerCase();
-  const body = decodeBody(plain.slice(header.length), encoding).replaceAll('\r\n', '\n');
-  return { header, patch: hasDiff(body) ? header + body : null };
+/** `From SENDER … 12:30:00 2026`: by git's own rule, so that words of a message do not split it. */
+function isSeparator(line: string): boolean {
+  if (!line.startsWith('From ') || line.length < 19) return false;
+  const colon = line.lastIndexOf(':');
+  const time = line.slice(Math.max(0, colon - 4), colon + 3);
+  return colon >= 9 && /^\d.\d\d:\d\d$/.test(time) && Number.parseInt(line.slice(colon + 3, colon + 12), 10) > 90;
 }
 
-/** Whether the text contains hunks, or a file that is added, deleted, renamed or changes its mode. */
+/** Whether git would find a patch in the text. */
 function hasDiff(body: string): boolean {
-  if (/^--- \S.*\n\+\+\+ \S/m.test(body)) return true;
-  const first = /^diff --git .*\n/m.exec(body);
-  // Only after the first match: otherwise a text of many such lines would take quadratic time.
-  return (
-    first !== null && /^(?:new file|deleted file|rename|old mode)/m.test(body.slice(first.index + first[0].length))
+  return /^diff --git /m.test(body) || /^--- \S.*\n\+\+\+ \S/m.test(body);
+}
+
+const SEPARATOR = `From ${'0'.repeat(40)} Mon Sep 17 00:00:00 2001\n`;
+/** Characters of a line of base64 in a mail. */
+const BASE64_LINE = /.{1,76}/g;
+
+/**
+ * Joins patches to one mbox that `git am` applies to the same tree. A body that a mail cannot carry as it is, with carriage
+ * returns, bytes that are no UTF-8 or lines that look like a separator, is encoded.
+ */
+export function joinMbox(patches: readonly Buffer[]): Buffer {
+  return Buffer.concat(
+    patches.flatMap((patch) => {
+      const text = patch.toString('latin1');
+      const written = text.slice(0, mailHeaderEnd(text));
+      // git am wants an author; a bare diff has none.
+      const header =
+        written === '' ? 'From: unknown <unknown@localhost>\nSubject: [PATCH] a patch without a subject\n\n' : written;
+      const body = text.slice(written.length);
+      const from = header.startsWith('From ') ? '' : SEPARATOR;
+      const bytes = Buffer.from(body, 'latin1');
+      if (isPlain(body, bytes))
+        return [Buffer.from(`${from}${header}${body}${body.endsWith('\n') ? '' : '\n'}\n`, 'latin1')];
+      const mime = 'MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: base64\n\n';
+      const encoded = (bytes.toString('base64').match(BASE64_LINE) ?? []).join('\n');
+      return [Buffer.from(`${from}${header.slice(0, -1)}${mime}${encoded}\n\n`, 'latin1')];
+    }),
   );
 }
 
-function decodeBody(body: string, encoding: string | undefined): string {
-  if (encoding === 'base64') return Buffer.from(body, 'base64').toString('latin1');
-  if (encoding !== 'quoted-printable') return body;
-  return body
-    .split('\n')
-    .map(withoutBlanksAtEnd)
-    .join('\n')
-    .replaceAll('=\n', '')
-    .replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
-
-function withoutBlanksAtEnd(line: string): string {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
-  return line.slice(0, end);
+function isPlain(body: string, bytes: Buffer): boolean {
+  if (body.includes('\r') || body.includes('\0') || !bytes.equals(Buffer.from(bytes.toString('utf8')))) return false;
+  return !/^From /m.test(body);
 }

@@ -69,7 +69,8 @@ function pairUp(a: readonly SizedMetric[], b: readonly SizedMetric[]): Map<strin
   return pairs;
 }
 
-function spreadOf(metrics: readonly SizedMetric[]): BootSpread | null {
+/** A side by its boots; null without any. */
+export function spreadOf(metrics: readonly SizedMetric[]): BootSpread | null {
   const newest = metrics.at(-1);
   if (newest === undefined) return null;
   const values = bootsOf(metrics).map(({ value }) => value);

@@ -1,20 +1,23 @@
 import { Controller } from '@nestjs/common';
-import type { Comparison, HardwareComparison, KernelMetrics } from '@peerlab/contracts';
+import type { Comparison, HardwareComparison, KernelMetrics, Twins } from '@peerlab/contracts';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
 import { CompareView } from './compare.js';
 import { HardwareView } from './hardware.js';
 import { KernelMetricsView } from './kernel-metrics.js';
+import { TwinsView } from './twins.js';
 
 @Controller()
 export class CompareController {
   readonly #compare: CompareView;
   readonly #metrics: KernelMetricsView;
   readonly #hardware: HardwareView;
+  readonly #twins: TwinsView;
 
-  constructor(compare: CompareView, metrics: KernelMetricsView, hardware: HardwareView) {
+  constructor(compare: CompareView, metrics: KernelMetricsView, hardware: HardwareView, twins: TwinsView) {
     this.#compare = compare;
     this.#metrics = metrics;
     this.#hardware = hardware;
+    this.#twins = twins;
   }
 
   @Serve('getCompare')
@@ -25,6 +28,11 @@ export class CompareController {
   @Serve('getHardware')
   getHardware(@Input() { query }: InputOf<'getHardware'>): Promise<HardwareComparison> {
     return this.#hardware.read(query);
+  }
+
+  @Serve('getTwins')
+  getTwins(@Input() { query }: InputOf<'getTwins'>): Promise<Twins> {
+    return this.#twins.read(query);
   }
 
   @Serve('getKernelMetrics')

@@ -3,6 +3,7 @@ import {
   chooseBuilds,
   COMPARED_METRICS_MAX,
   COMPARED_ROWS_MAX,
+  NO_NOISE,
   type Combination,
   type ComparedSide,
   type Comparison,
@@ -18,11 +19,12 @@ import { Build } from '../schema/builds.js';
 import { Measurement } from '../schema/results.js';
 import { Run } from '../schema/runs.js';
 import { compareMetrics } from './compare-metrics.js';
-import { SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
+import { metricKey, SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
-import { readCombinations } from '../grid/combinations.js';
+import { compare } from '../grid/grid-rows.js';
+import { readSortedCombinations } from './compared-kernel.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 
 interface ComparedRun {
@@ -33,15 +35,28 @@ interface ComparedRun {
   kernels: TestedKernel[];
 }
 
+/** Where something ran: hash of the combination, and the machine. */
+interface Ran {
+  combination: string;
+  machine: string;
+}
+
+/** A place whose two sides are compared. `machine`: null where machines are not told apart. */
+interface Place {
+  key: string;
+  combination: Combination;
+  machine: string | null;
+}
+
 interface Side {
   view: ComparedSide;
-  verdicts: SideVerdicts[];
+  verdicts: (SideVerdicts & Ran)[];
   metrics: SizedMetric[];
 }
 
 const RUN = pick(columnsOf(Run), 'id', 'name', 'state', 'created_at');
 const KERNEL = { ...pick(columnsOf(Build), 'id', 'name'), release: nullable(text), buildId: nullable(text) };
-const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text };
+const ATTEMPT = { ...pick(columnsOf(Attempt), 'id'), combination: text, machine: text };
 const METRIC = {
   ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
   n: integer,
@@ -69,7 +84,13 @@ export class CompareView {
   }
 
   /** Problems: 404 for a run that does not exist, and for a build that its run does not have. */
-  async read({ a, b: given, rows: wanted, combination: only }: InputOf<'getCompare'>['query']): Promise<Comparison> {
+  async read({
+    a,
+    b: given,
+    rows: wanted,
+    combination: only,
+    machines,
+  }: InputOf<'getCompare'>['query']): Promise<Comparison> {
     const b = given ?? { run: a.run, build: null };
     const isSameRun = a.run === b.run;
     const runA = await this.#run(a.run);
@@ -80,35 +101,64 @@ export class CompareView {
       isSameRun,
     );
     const [sideA, sideB] = await Promise.all([this.#side(runA, builds.a), this.#side(runB, builds.b)]);
-    const hashes = new Set([sideA, sideB].flatMap(({ verdicts, metrics }) => [...verdicts, ...metrics].map(hashOf)));
-    const combinations = (await readCombinations(this.#sql, hashes)).toSorted(byLabel);
+    const places = await this.#places([sideA, sideB], machines === 'each');
+    const keys = places.map(({ key }) => key);
+    const keyOf = (each: Ran): string => placeKey(each, machines === 'each');
     const isWanted = (hash: string | undefined): boolean => only === undefined || hash === only;
-    const { cells, total, counts } = compareVerdicts(sideA.verdicts, sideB.verdicts, combinations.map(hashIs), {
-      isListed: (change, index) => (wanted === 'all' || change !== 'same') && isWanted(combinations[index]?.hash),
+    const placed = ({ verdicts }: Side): SideVerdicts[] => verdicts.map((row) => ({ ...row, combination: keyOf(row) }));
+    const { cells, total, counts } = compareVerdicts(placed(sideA), placed(sideB), keys, {
+      isListed: (change, index) => (wanted === 'all' || change !== 'same') && isWanted(places[index]?.combination.hash),
       max: COMPARED_ROWS_MAX,
     });
-    const [ofA, ofB] = [sideA.metrics, sideB.metrics].map((all) =>
+    const [ofA = [], ofB = []] = [sideA.metrics, sideB.metrics].map((all) =>
       all.filter(({ combination }) => isWanted(combination)),
     );
+    const noise = await readNoise(this.#sql, [...ofA, ...ofB]);
+    const moved = (metric: SizedMetric): SizedMetric => ({ ...metric, combination: keyOf(metric) });
     const metrics = compareMetrics(
       {
-        a: ofA ?? [],
-        b: ofB ?? [],
-        noise: await readNoise(this.#sql, [...(ofA ?? []), ...(ofB ?? [])]),
+        a: ofA.map(moved),
+        b: ofB.map(moved),
+        // What is known of a metric on a combination holds for each of its machines.
+        noise: new Map(
+          [...ofA, ...ofB].map((metric) => [metricKey(moved(metric)), noise.get(metricKey(metric)) ?? NO_NOISE]),
+        ),
         isSameKernel: isSameKernel(sideA.view, sideB.view),
         byMachine: true,
       },
-      combinations.map(hashIs),
+      keys,
     );
     return {
       a: sideA.view,
       b: sideB.view,
-      combinations: combinations.map((combination, index) => ({ combination, counts: counts[index] ?? noChanges() })),
+      combinations: places.map(({ combination, machine }, index) => ({
+        combination,
+        ...(machine === null ? {} : { machine }),
+        counts: counts[index] ?? noChanges(),
+      })),
       rows: await withEvidence(this.#sql, cells),
       rowsTotal: total,
       metrics: movedFirst(metrics, COMPARED_METRICS_MAX),
       metricsTotal: metrics.length,
     };
+  }
+
+  /** Where either side ran: combinations by label, or their machines. */
+  async #places(sides: readonly Side[], isEachMachine: boolean): Promise<Place[]> {
+    const ran = new Map<string, Ran>();
+    for (const { verdicts, metrics } of sides) {
+      for (const { combination, machine } of [...verdicts, ...metrics]) {
+        ran.set(placeKey({ combination, machine }, isEachMachine), { combination, machine });
+      }
+    }
+    const hashes = [...ran.values()].map(({ combination }) => combination);
+    const all = await readSortedCombinations(this.#sql, hashes);
+    return all.flatMap((combination) =>
+      [...ran]
+        .filter(([, own]) => own.combination === combination.hash)
+        .toSorted(([x], [y]) => compare(x, y))
+        .map(([key, { machine }]) => ({ key, combination, machine: isEachMachine ? machine : null })),
+    );
   }
 
   async #run(id: string): Promise<ComparedRun> {
@@ -134,13 +184,13 @@ export class CompareView {
     }
     const attempts = await this.#sql.rows(
       ATTEMPT,
-      `select t.id, j.combination from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
+      `select t.id, j.combination, coalesce(j.machine, '') as machine from ${ATTEMPTS} where ${OF_SIDE} order by j.position`,
       [run.id, kernel.name],
     );
-    const combinationOf = new Map(attempts.map(({ id, combination }) => [id, combination]));
+    const ranOn = new Map(attempts.map(({ id, ...ran }) => [id, ran]));
     const placeOf = new Map(attempts.map(({ id }, place) => [id, place]));
     const [packed, metrics] = await Promise.all([
-      this.#verdicts.read([...combinationOf.keys()]),
+      this.#verdicts.read([...ranOn.keys()]),
       this.#sql.rows(
         METRIC,
         `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
@@ -153,7 +203,7 @@ export class CompareView {
     return {
       view: { run: { id, name, state, createdAt: createdAt.toISOString() }, kernel, builds: namesOf(run) },
       verdicts: packed
-        .map((row) => ({ ...row, combination: combinationOf.get(row.attemptId) ?? '' }))
+        .map((row) => ({ ...row, ...(ranOn.get(row.attemptId) ?? NOWHERE) }))
         .toSorted((x, y) => (placeOf.get(x.attemptId) ?? 0) - (placeOf.get(y.attemptId) ?? 0)),
       metrics,
     };
@@ -167,7 +217,6 @@ function isSameKernel(a: ComparedSide, b: ComparedSide): boolean {
 }
 
 const namesOf = ({ kernels }: ComparedRun): string[] => kernels.map(({ name }) => name);
-const hashOf = ({ combination }: { combination: string }): string => combination;
-const hashIs = ({ hash }: Combination): string => hash;
-const byLabel = (a: Combination, b: Combination): number =>
-  a.label < b.label ? -1 : a.label > b.label ? 1 : a.hash < b.hash ? -1 : 1;
+const NOWHERE: Ran = { combination: '', machine: '' };
+const placeKey = ({ combination, machine }: Ran, isEachMachine: boolean): string =>
+  isEachMachine ? `${combination} ${machine}` : combination;

@@ -5,39 +5,22 @@ import {
   HARDWARE_KERNELS_MAX,
   type Combination,
   type HardwareComparison,
-  type HardwareKernel,
   type HardwareSide,
 } from '@peerlab/contracts';
-import { readCombinations } from '../grid/combinations.js';
 import { IS_TESTED } from '../grid/tested-jobs.js';
-import { columnsOf, integer, json, nullable, pick, text, uuid } from '../platform/database/row-shape.js';
+import { json, text, uuid } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
-import { notFound } from '../platform/http/problem.js';
 import type { InputOf } from '../platform/http/serve.js';
-import { Build } from '../schema/builds.js';
-import { Measurement } from '../schema/results.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
 import { compareMetrics } from './compare-metrics.js';
-import { SIZE_COLUMNS, SIZE_SQL, type SizedMetric } from '../grid/measured-boots.js';
+import type { SizedMetric } from '../grid/measured-boots.js';
+import { KERNEL, KERNEL_SQL, kernelView, readKernel, readSortedCombinations } from './compared-kernel.js';
+import { readMeasured } from './measured.js';
 import { compareVerdicts, noChanges, type SideVerdicts } from './compare-verdicts.js';
 import { movedFirst, withEvidence } from './evidence-rows.js';
 import { readNoise } from '../grid/stored-noise.js';
 
-const KERNEL = {
-  ...pick(columnsOf(Build), 'id', 'name'),
-  key: text,
-  release: nullable(text),
-  build_id: nullable(text),
-};
 const ATTEMPT = { id: uuid, machines: json<string[]>() };
-const METRIC = {
-  ...pick(columnsOf(Measurement), 'suite', 'name', 'unit', 'better', 'median', 'attempt_id'),
-  n: integer,
-  run_id: uuid,
-  machine: text,
-  combination: text,
-  ...SIZE_COLUMNS,
-};
 
 /** Newest jobs of a kernel on one combination that are compared. */
 const JOBS_PER_SIDE = 100;
@@ -61,7 +44,7 @@ const testedOn = (key: string): string => `
 
 /** Kernels that were tested on two combinations or more, the newest first, each under its newest build. */
 const KERNELS_SQL = `
-  select latest.id, latest.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id
+  select latest.id, latest.name, ${KERNEL_SQL}
   from bundle u cross join lateral (
       select id, name from build where bundle_key = u.key order by created_at desc limit 1) latest
   where (select count(*) from (${testedOn('u.key')} limit 2) two) = 2
@@ -85,13 +68,17 @@ export class HardwareView {
   async read({ build, a, b, rows: wanted }: InputOf<'getHardware'>['query']): Promise<HardwareComparison> {
     const found = await this.#sql.rows(KERNEL, KERNELS_SQL);
     const kernels = found.slice(0, HARDWARE_KERNELS_MAX);
-    const chosen = build === undefined ? kernels[0] : await this.#kernelOf(build);
+    const chosen = build === undefined ? kernels[0] : await readKernel(this.#sql, build);
     const isCut = found.length > HARDWARE_KERNELS_MAX;
-    const listed = kernels.map(view);
+    const listed = kernels.map(kernelView);
     if (chosen === undefined) return { kernels: listed, isCut, combinations: [], comparison: null };
-    const combinations = await this.#combinationsOf(chosen.key);
+    const tested = await this.#sql.rows({ combination: text }, testedOn('$1'), [chosen.key]);
+    const combinations = await readSortedCombinations(
+      this.#sql,
+      tested.map(({ combination }) => combination),
+    );
     const [first, second] = chooseTwo(combinations, a, b);
-    const kernel = view(chosen);
+    const kernel = kernelView(chosen);
     if (first === undefined || second === undefined) return { kernels: listed, isCut, combinations, comparison: null };
     const [left, right] = await Promise.all([this.#side(chosen.key, first), this.#side(chosen.key, second)]);
     const { cells, total, counts } = compareVerdicts(left.verdicts, right.verdicts, [PAIR], {
@@ -130,22 +117,6 @@ export class HardwareView {
     };
   }
 
-  async #kernelOf(build: string) {
-    const kernel = await this.#sql.one(
-      KERNEL,
-      `select b.id, b.name, u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id from build b join bundle u on u.key = b.bundle_key where b.id = $1`,
-      [build],
-    );
-    if (kernel === null) throw notFound('built kernel of build', build);
-    return kernel;
-  }
-
-  async #combinationsOf(key: string): Promise<Combination[]> {
-    const rows = await this.#sql.rows({ combination: text }, testedOn('$1'), [key]);
-    const found = await readCombinations(this.#sql, new Set(rows.map(({ combination }) => combination)));
-    return found.toSorted((x, y) => (x.label < y.label ? -1 : x.label > y.label ? 1 : x.hash < y.hash ? -1 : 1));
-  }
-
   async #side(
     key: string,
     combination: Combination,
@@ -154,18 +125,7 @@ export class HardwareView {
     const attempts = found.slice(-JOBS_PER_SIDE);
     const ids = attempts.map(({ id }) => id);
     const placeOf = new Map(ids.map((id, place) => [id, place]));
-    const [packed, metrics] = await Promise.all([
-      this.#verdicts.read(ids),
-      this.#sql.rows(
-        METRIC,
-        `select m.suite, m.name, m.unit, m.better, m.median, cardinality(m.samples) as n, m.attempt_id, ${SIZE_SQL}, j.run_id,
-           coalesce(p.machine, '') as machine, j.combination
-         from measurement m join participant p on p.attempt_id = m.attempt_id and p.role = m.role
-           join attempt t on t.id = m.attempt_id join job j on j.id = t.job_id
-         where m.attempt_id = any($1) order by m.stored_at, m.seq`,
-        [ids],
-      ),
-    ]);
+    const [packed, metrics] = await Promise.all([this.#verdicts.read(ids), readMeasured(this.#sql, ids)]);
     const machines = [...new Set(attempts.flatMap((attempt) => attempt.machines))].toSorted();
     return {
       view: { combination, machines, attempts: ids.length, isCut: found.length > ids.length },
@@ -194,12 +154,3 @@ export function chooseTwo(
   const second = find(b === first?.hash ? undefined : b) ?? all.find(({ hash }) => hash !== first?.hash);
   return [first, second];
 }
-
-interface KernelRow {
-  id: string;
-  name: string;
-  release: string | null;
-  build_id: string | null;
-}
-
-const view = ({ id, name, release, build_id: buildId }: KernelRow): HardwareKernel => ({ id, name, release, buildId });

@@ -171,7 +171,7 @@ describe('a run with roles', () => {
         await last();
       });
     let isSecondDone = false;
-    let second: Promise<void> | null = null;
+    let second = Promise.resolve();
     await ready(ids[0]?.id ?? '', async () => {
       second = ready(ids[1]?.id ?? '', () => Promise.resolve()).then(() => void (isSecondDone = true));
       await farm.until('the second one waits, or is done', async () =>

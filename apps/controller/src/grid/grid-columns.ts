@@ -22,23 +22,28 @@ const COLUMN = {
 
 export type FoundColumn = RowOf<typeof COLUMN> & { aliases: readonly string[] };
 
-/** Columns of the grid of a run, or (null) of the newest jobs, in their order. */
-export async function readColumns(sql: Queries, runId: string | null): Promise<FoundColumn[]> {
-  const found = await sql.rows(COLUMN, columnsSql(runId), runId === null ? [] : [runId]);
+/**
+ * Columns of the grid of a run, or of the newest jobs, in their order.
+ * @param of the run, or whether the newest jobs of each machine are wanted, and not of all with the same hardware together
+ */
+export async function readColumns(sql: Queries, of: GridSource): Promise<FoundColumn[]> {
+  const found = await sql.rows(COLUMN, columnsSql(of), 'run' in of ? [of.run] : []);
   // A run that names one kernel twice asked for two columns.
-  return runId === null ? foldKernels(found) : found.map((row) => ({ ...row, aliases: [] }));
+  return 'run' in of ? found.map((row) => ({ ...row, aliases: [] })) : foldKernels(found, of.isEachMachine);
 }
 
+export type GridSource = { run: string } | { isEachMachine: boolean };
+
 /**
- * Columns of the same kernel, by its build-id, on the same combination become one: that of the job that ended last, which
+ * Columns of the same kernel, by its build-id, on the same combination (or the same machine) become one: that of the job that ended last, which
  * takes over the other names as aliases; with it stay the other boots of its build. What is not built, or not ended, stays
  * as it is. Pure.
  */
-export function foldKernels(found: readonly RowOf<typeof COLUMN>[]): FoundColumn[] {
+export function foldKernels(found: readonly RowOf<typeof COLUMN>[], isEachMachine = false): FoundColumn[] {
   const groups = new Map<string, RowOf<typeof COLUMN>[]>();
   for (const row of found) {
     const kernel = row.state === 'ended' ? (row.build.buildId ?? row.job_id) : row.job_id;
-    const key = `${row.hash} ${kernel}`;
+    const key = `${row.hash} ${kernel} ${isEachMachine ? row.machine : ''}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   const kept = new Map(
@@ -61,36 +66,48 @@ const NEVER = new Date(0);
 /** What a column shows of a job. */
 const JOB = `job.id, run_id, build_id, build_name, position, machine, path, combination, state, verdict, ended_at, round`;
 
-/** The newest job, and its newest attempt, of the pair that stands last in job_newest among those with `isBelow`. */
-const lastPair = (isBelow: string): string => `
+/** The newest job, and its newest attempt, of the pair that stands last in the index of `pair` among those with `isBelow`. */
+const lastPair = (pair: string, isBelow: string): string => `
   (select ${JOB}, t.id as attempt_id
    from job cross join lateral (select id from attempt where job_id = job.id order by number desc limit 1) t
    where ${IS_TESTED} and ${isBelow}
-   order by combination desc, build_name desc, ended_at desc limit 1)`;
+   order by ${pair.replaceAll(',', ' desc,')} desc, ended_at desc limit 1)`;
 
 /**
- * The newest job of each combination × build name that came to an attempt: hops down along job_newest. With each, the
- * job of the pair that has not ended; a pair that has only such a job is represented by it. Of a run with `repeat` also the
- * other boots of the same build.
+ * The newest job of each combination × build name (× machine) that came to an attempt: hops down along job_newest
+ * (job_newest_machine). With each, the job of the pair that has not ended, on that machine where machines are told apart; a
+ * pair that has only such a job is represented by it. Of a run with `repeat` also the other boots of the same build.
  */
-const NEWEST_JOBS = `
+function newestJobs(isEachMachine: boolean): string {
+  const pair = isEachMachine ? 'combination, build_name, machine' : 'combination, build_name';
+  const isAny = isEachMachine ? 'combination is not null and machine is not null' : 'combination is not null';
+  const below = pair
+    .split(', ')
+    .map((name) => `newest.${name}`)
+    .join(', ');
+  const isSameMachine = isEachMachine ? 'and machine = newest.machine' : '';
+  return `
   with recursive open as materialized (
     select distinct on (combination, build_name) ${JOB} from job where ${IS_OPEN} and combination is not null
-    order by combination, build_name, state = 'running' desc, queued_at desc),
+    order by combination, build_name, state = 'running' desc, queued_at desc, position),
   newest as (
-    ${lastPair('combination is not null')}
+    ${lastPair(pair, isAny)}
     union all
     select following.* from newest cross join lateral
-      ${lastPair('(combination, build_name) < (newest.combination, newest.build_name)')} following)
-  select newest.*, open.id as open_id from newest left join open using (combination, build_name)
+      ${lastPair(pair, `${isAny} and (${pair}) < (${below})`)} following)
+  select newest.*, open.id as open_id from newest left join open
+    on (open.combination, open.build_name) = (newest.combination, newest.build_name)
+      ${isEachMachine ? 'and open.machine = newest.machine' : ''}
   union all
   select boot.*, (select id from attempt where job_id = boot.id order by number desc limit 1), null
   from newest cross join lateral (
     select ${JOB} from job where newest.round is not null and round is not null and job.id <> newest.id
-      and build_id = newest.build_id and combination = newest.combination and verdict is distinct from 'canceled') boot
+      and build_id = newest.build_id and combination = newest.combination and verdict is distinct from 'canceled'
+      ${isSameMachine}) boot
   union all
   select open.*, (select id from attempt where job_id = open.id order by number desc limit 1), null from open
   where not exists (select 1 from newest where (combination, build_name) = (open.combination, open.build_name))`;
+}
 
 const JOBS_OF_RUN = `
   select ${JOB}, (select id from attempt where job_id = job.id order by number desc limit 1) as attempt_id,
@@ -100,12 +117,13 @@ const JOBS_OF_RUN = `
 /**
  * Columns of a grid, each with the newest attempt of its job. Builds of one combination are
  * neighbours: in the order of the run, or those without the feature first, so that "before" stands
- * left of "after". Hundreds of columns share a build, whose manifest is long: it is read once.
+ * left of "after", and so are those of one machine where machines are told apart. Hundreds of columns share a build, whose manifest is long: it is read once.
  */
-function columnsSql(runId: string | null): string {
-  const order = runId === null ? 'built.features nulls last, j.build_name' : 'built.position';
+export function columnsSql(of: GridSource): string {
+  const newest = 'built.features nulls last, j.build_name';
+  const order = 'run' in of ? 'built.position' : of.isEachMachine ? `j.machine, ${newest}` : newest;
   return `
-    with j as materialized (${runId === null ? NEWEST_JOBS : JOBS_OF_RUN}),
+    with j as materialized (${'run' in of ? JOBS_OF_RUN : newestJobs(of.isEachMachine)}),
     built as materialized (
       select b.id, b.position, u.manifest -> 'features' as features,
         jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release',

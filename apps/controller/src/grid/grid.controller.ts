@@ -13,6 +13,7 @@ export class GridController {
 
   @Serve('getGrid')
   getGrid(@Input() { query }: InputOf<'getGrid'>): Promise<Grid> {
-    return this.#grid.read(query.run ?? null, query.cells === 'all');
+    const { run, cells, machines } = query;
+    return this.#grid.read(run === undefined ? { isEachMachine: machines === 'each' } : { run }, cells === 'all');
   }
 }

@@ -6,7 +6,7 @@ import { notFound } from '../platform/http/problem.js';
 import { Result } from '../schema/results.js';
 import { withRole } from '../verdicts/packed-verdicts.js';
 import { VerdictRows } from '../verdicts/verdict-rows.js';
-import { gridColumn, readColumns } from './grid-columns.js';
+import { gridColumn, readColumns, type GridSource } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
 import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
@@ -32,22 +32,23 @@ export class GridView {
   }
 
   /**
-   * The grid of one run, or the newest ended job of every combination × kernel; canceled jobs are left out. A combination
-   * on which no job of a build name has ended shows the job that will.
+   * The grid of one run, or the newest ended job of every combination × kernel (× machine); canceled jobs are left out. A
+   * combination on which no job of a build name has ended shows the job that will.
    */
-  async read(runId: string | null, withCells: boolean): Promise<Grid> {
-    if (runId !== null && !(await this.#sql.exists('select 1 from run where id = $1', [runId]))) {
-      throw notFound('run', runId);
+  async read(of: GridSource, withCells: boolean): Promise<Grid> {
+    if ('run' in of && !(await this.#sql.exists('select 1 from run where id = $1', [of.run]))) {
+      throw notFound('run', of.run);
     }
-    const found = await readColumns(this.#sql, runId);
+    const found = await readColumns(this.#sql, of);
     const attemptIds = found.flatMap(({ attempt_id }) => (attempt_id === null ? [] : [attempt_id]));
-    const [verdicts, planned, results, metrics, known, clock] = await Promise.all([
+    const [verdicts, planned, results, metrics, known, clock, hasTwins] = await Promise.all([
       this.#verdicts.read(attemptIds),
       readPlanned(this.#sql, found),
       withCells ? this.#results(attemptIds) : [],
       readMetrics(this.#sql, attemptIds),
       readKnown(this.#sql, attemptIds),
       this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
+      'run' in of ? false : this.#hasTwins(found.map(({ hash }) => hash)),
     ]);
     const newest = new Map<string, Date>();
     for (const { attemptId, newest: at } of verdicts) {
@@ -64,8 +65,18 @@ export class GridView {
       ...arrangeKnown(columns, rows, known),
       ...arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
+      ...('run' in of ? {} : { hasTwins }),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),
     };
+  }
+
+  /** Whether several machines have one of these combinations. */
+  #hasTwins(hashes: readonly string[]): Promise<boolean> {
+    return this.#sql.exists(
+      `select combination from machine_path where combination = any($1)
+       group by combination having count(distinct machine) > 1 limit 1`,
+      [[...new Set(hashes)]],
+    );
   }
 
   #results(attemptIds: readonly string[]): Promise<ResultRow[]> {

@@ -39,7 +39,10 @@ export class TemplateRuns {
     let { spec } = submitted;
     if (commit !== null) spec = withCommit(spec, commit, build, name);
     if (mbox !== null) spec = withSeries(spec, mbox, name);
-    return { ...(await this.#runs.examineSpec(spec)), yaml: stringify(fileOfSpec(spec)) };
+    return {
+      ...(await this.#runs.examineSpec(spec)),
+      yaml: stringify(fileOfSpec(spec), { lineWidth: 0, blockQuote: 'literal', doubleQuotedAsJSON: true }),
+    };
   }
 }
 

@@ -29,7 +29,7 @@ it('a text that is no mail is refused with its field and the remedy, by the chec
   expect(await refused.json()).toMatchObject({ errors: [expected] });
   expect(await farm.call('listRuns', {})).toEqual([]);
 
-  const report = await farm.call('checkRun', { body: { yaml: yamlOf(mail('[PATCH 1/2] mm: one') + mail('two')) } });
+  const report = await farm.call('checkRun', { body: { yaml: yamlOf(mail('[PATCH v2] mm: one') + mail('two')) } });
   const named = { build: 'mine', buildIndex: 0, index: 1, patches: 2, subjects: ['mm: one', 'two'] };
   expect(report).toMatchObject({ ok: true, series: [named] });
 

@@ -1,4 +1,11 @@
-import { cleanText, SUBJECTS_MAX, type CheckedSeries, type ProblemItem, type RunSpec } from '@peerlab/contracts';
+import {
+  cleanText,
+  SUBJECTS_MAX,
+  type BuildSpec,
+  type CheckedSeries,
+  type ProblemItem,
+  type RunSpec,
+} from '@peerlab/contracts';
 import { readMbox, type MboxContent } from '../builds/series-text.js';
 
 /** Longest subject that a check names, in characters. */
@@ -23,7 +30,7 @@ export function checkSeries({ builds }: Pick<RunSpec, 'builds'>): { series: Chec
           path: `builds.${buildIndex}.series.${index}.mbox`,
           message: content.problem,
           remedy:
-            'give what git format-patch --stdout prints, or leave the build without a series for the untouched base',
+            'give what git format-patch --stdout prints, all mails of one version; each further series as an entry of its own',
         });
         continue;
       }
@@ -33,8 +40,20 @@ export function checkSeries({ builds }: Pick<RunSpec, 'builds'>): { series: Chec
         index,
         patches: content.subjects.length,
         subjects: content.subjects.slice(0, SUBJECTS_MAX).map((subject) => cleanText(subject, SUBJECT_MAX)),
+        leftOut: content.leftOut
+          .slice(0, SUBJECTS_MAX)
+          .map(({ subject, why }) => ({ subject: cleanText(subject, SUBJECT_MAX), why })),
+        note: baseNote(content.baseCommit, build),
       });
     }
   }
   return { series, problems };
+}
+
+/** A series says what it was made on; a build from something else is worth a word, and no mistake. */
+function baseNote(baseCommit: string | null, { git, tarball }: Pick<BuildSpec, 'git' | 'tarball'>): string | null {
+  if (baseCommit === null || git?.ref === baseCommit) return null;
+  const short = baseCommit.slice(0, 12);
+  if (git !== undefined) return `it was made on ${short}; the build says in its log whether ${git.ref} is that`;
+  return `it was made on ${short}, and is applied to ${tarball === undefined ? 'the farm’s base' : 'a tarball'}; name git: {url, ref: ${baseCommit}} to build on that`;
 }

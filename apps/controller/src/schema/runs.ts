@@ -66,6 +66,9 @@ export class Run {
 @Index('job_newest', ['combination', 'buildName', 'endedAt'], {
   where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
 })
+@Index('job_newest_machine', ['combination', 'buildName', 'machine', 'endedAt'], {
+  where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
+})
 @Index('job_ended', ['endedAt'], { where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'` })
 @Index('job_combination', ['combination'])
 @Index('job_machine', ['machine', 'runId'])

@@ -5,6 +5,7 @@ export { ensurePostgres, stopPostgres } from '../platform/postgres/supervisor.js
 export { eventually, type Patience } from './eventually.js';
 export { backUp } from '../backup/backup.js';
 export { insertSizes } from './evidence-sizes.js';
+export { insertTwins, moveRun } from './evidence-twins.js';
 export { insertBoots, insertEvidence, type SampleEvidence } from './evidence.js';
 export { insertKernels } from './evidence-kernels.js';
 export { FakeAgent, type FakeAgentOptions } from './fake-agent.js';

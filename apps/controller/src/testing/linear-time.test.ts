@@ -123,7 +123,7 @@ const CASES: [name: string, work: (text: string) => unknown, worst: (size: numbe
   ['an mbox: quoted lines', splitMbox, (size) => `${FROM}${DIFF}${times('>', size)}\n${FROM}${DIFF}`],
   ['an mbox: names of files', splitMbox, (size) => `${FROM}\n${times('--- x\r', size)}`],
   ['an mbox: an encoding', splitMbox, (size) => `${FROM}Content-Transfer-Encoding:${times(' ', size)}\n\n${DIFF}`],
-  ['an mbox that is written', (text) => joinMbox([text]), (size) => times('>', size)],
+  ['an mbox that is written', (text) => joinMbox([Buffer.from(text)]), (size) => times('>', size)],
 
   ['a token', bearerOf, (size) => `Bearer ${times('x', size)} `],
   ['a host', readHost, (size) => times('a.', size)],

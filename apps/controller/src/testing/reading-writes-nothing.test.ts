@@ -135,6 +135,7 @@ function callsOf(
     getHistory: { query: test },
     getCompare: { query: { a: run } },
     getHardware: {},
+    getTwins: {},
     getCatalogue: {},
     listMetrics: {},
     getTrendOverview: {},

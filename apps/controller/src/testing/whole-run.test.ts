@@ -109,7 +109,7 @@ it('drives a run from submission over build and test to its verdict', async () =
   const again = await farm.call('getGrid', { query: { run: run.id, cells: 'none' } });
   expect(again).toEqual({ ...grid, cells: [], proofs: [], generatedAt: again.generatedAt });
   const newest = await farm.call('getGrid', { query: {} });
-  expect(newest).toEqual({ ...grid, generatedAt: newest.generatedAt });
+  expect(newest).toEqual({ ...grid, hasTwins: false, generatedAt: newest.generatedAt });
   expect(grid.cells.map(({ verdict }) => verdict).toSorted()).toEqual(
     ['pass', 'pass', 'bounced', 'not-reached', 'not-reached'].toSorted(),
   );

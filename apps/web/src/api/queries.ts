@@ -22,11 +22,10 @@ export function createQueryClient(): QueryClient {
   });
 }
 
-export const gridQuery = (run: string | undefined) =>
+export const gridQuery = ({ run, machines }: { run?: string | undefined; machines?: 'each' | undefined }) =>
   queryOptions({
-    queryKey: ['grid', run ?? 'newest'],
-    queryFn: ({ signal }) =>
-      call('getGrid', { query: run === undefined ? { cells: 'none' } : { run, cells: 'none' } }, signal),
+    queryKey: ['grid', run ?? 'newest', machines ?? ''],
+    queryFn: ({ signal }) => call('getGrid', { query: { run, machines, cells: 'none' } }, signal),
   });
 
 /** The grid of a run with all that is known of each cell, for its report. `news`: changes with what the report says. */
@@ -304,20 +303,24 @@ export const compareQuery = ({
   b,
   rows,
   on,
+  machines,
 }: {
   a: string;
   b: string | undefined;
   rows: 'changed' | 'all';
   on: string | undefined;
+  machines: 'each' | undefined;
 }) =>
   queryOptions({
-    queryKey: ['compare', a, b ?? '', rows, on ?? ''],
-    queryFn: ({ signal }) =>
-      call(
-        'getCompare',
-        { query: { a, ...(b === undefined ? {} : { b }), rows, ...(on === undefined ? {} : { combination: on }) } },
-        signal,
-      ),
+    queryKey: ['compare', a, b ?? '', rows, on ?? '', machines ?? ''],
+    queryFn: ({ signal }) => call('getCompare', { query: { a, b, rows, combination: on, machines } }, signal),
+  });
+
+/** One kernel on machines with the same hardware. */
+export const twinsQuery = ({ build, combination }: { build?: string | undefined; combination?: string | undefined }) =>
+  queryOptions({
+    queryKey: ['compare', 'machines', build ?? '', combination ?? ''],
+    queryFn: ({ signal }) => call('getTwins', { query: { build, combination } }, signal),
   });
 
 /** Builds whose kernel has a build-id that starts with these hex digits, newest first. */

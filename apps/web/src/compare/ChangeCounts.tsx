@@ -17,11 +17,11 @@ export function ChangeCounts({
       <ListTable
         className="change-counts"
         rows={combinations}
-        keyOf={({ combination }) => combination.hash}
+        keyOf={({ combination, machine }) => `${combination.hash} ${machine ?? ''}`}
         columns={[
           {
             name: 'Combination',
-            render: ({ combination }) => (
+            render: ({ combination, machine }) => (
               <span className="row tight">
                 <PathChip kind={combination.identity.pathKind} />
                 <Link
@@ -33,6 +33,11 @@ export function ChangeCounts({
                 >
                   {combination.label}
                 </Link>
+                {machine !== undefined && (
+                  <Link to="/machines/$machine" params={{ machine }}>
+                    {machine}
+                  </Link>
+                )}
               </span>
             ),
           },

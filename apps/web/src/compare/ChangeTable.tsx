@@ -70,9 +70,7 @@ export function ChangeTable({
             : [
                 {
                   name: 'Combination',
-                  render: (row: ComparedRow) => (
-                    <CombinationName combination={combinations[row.combination]?.combination} />
-                  ),
+                  render: (row: ComparedRow) => <CombinationName {...place(combinations[row.combination])} />,
                 },
               ]),
           { name: 'A', render: ({ a }) => <OutcomeLink outcome={a} /> },
@@ -85,12 +83,16 @@ export function ChangeTable({
   );
 }
 
+function place(found: Comparison['combinations'][number] | undefined): Parameters<typeof CombinationName>[0] {
+  return { combination: found?.combination, machine: found?.machine };
+}
+
 /** Regressions first; within a class the order of the suites is kept. */
 function byClass(x: ComparedRow, y: ComparedRow): number {
   return CHANGE_CLASSES.indexOf(x.class) - CHANGE_CLASSES.indexOf(y.class);
 }
 
-function OutcomeLink({ outcome }: { outcome: Outcome | null }): ReactNode {
+export function OutcomeLink({ outcome }: { outcome: Outcome | null }): ReactNode {
   if (outcome === null) return <span className="muted">no result</span>;
   const { attemptId, log, verdict, n } = outcome;
   return (

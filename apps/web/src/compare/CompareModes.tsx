@@ -1,8 +1,14 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
-/** The two ways to compare: builds on the same hardware, and hardware on the same kernel. */
-export function CompareModes({ on, build }: { on: 'builds' | 'hardware'; build?: string | undefined }): ReactNode {
+/** The ways to compare: builds on the same hardware, hardware on the same kernel, and machines with the same hardware. */
+export function CompareModes({
+  on,
+  build,
+}: {
+  on: 'builds' | 'hardware' | 'machines';
+  build?: string | undefined;
+}): ReactNode {
   return (
     <nav className="row tight compare-modes" aria-label="What is compared">
       <Link
@@ -20,6 +26,14 @@ export function CompareModes({ on, build }: { on: 'builds' | 'hardware'; build?:
         className="chip"
       >
         hardware
+      </Link>
+      <Link
+        to="/compare/machines"
+        search={build === undefined ? {} : { build }}
+        aria-current={on === 'machines' ? 'page' : undefined}
+        className="chip"
+      >
+        machines
       </Link>
     </nav>
   );

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import {
   bootsText,
+  placeLabel,
   renderSizes,
   saysText,
   sizesCsv,
@@ -37,7 +38,7 @@ export function MessageSizes({
 }): ReactNode {
   const { combinations, metrics } = comparison;
   const all = sizeSeries(metrics);
-  const labelOf = (index: number): string => combinations[index]?.combination.label ?? '';
+  const labelOf = (index: number): string => placeLabel(comparison, index);
   const { shown, rest } = useFirst(
     all.filter(({ suite, series, combination }) => matches(`${suite}/${series} ${labelOf(combination)}`)),
     FIRST_SERIES,
@@ -82,7 +83,7 @@ function Series({ series, comparison }: { series: SizeSeries; comparison: Compar
         </span>
       </h3>
       {comparison.combinations.length > 1 && (
-        <CombinationName combination={comparison.combinations[combination]?.combination} />
+        <CombinationName combination={undefined} {...comparison.combinations[combination]} />
       )}
       {points.length > 1 && <SizeChart series={series} title={title} comparison={comparison} />}
       <ListTable

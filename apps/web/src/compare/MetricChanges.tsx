@@ -37,7 +37,7 @@ export function MetricChanges({
   /** Those of `all` that the filter leaves. */
   metrics: readonly ComparedMetric[];
   /** Of a row; undefined where all rows are of one pair. */
-  hardware: (index: number) => Combination | undefined;
+  hardware: (index: number) => { combination: Combination; machine?: string | undefined } | undefined;
   /** Combinations of the sides where rows are of one pair. */
   shown?: readonly Combination[];
   /** How to get more boots; shown where they are missing. */
@@ -60,7 +60,7 @@ export function MetricChanges({
           metrics can have a verdict: samples of one boot are no independent evidence. {more}
         </p>
       )}
-      <RatiosOnly combinations={sides ?? all.map(({ combination }) => hardware(combination))} />
+      <RatiosOnly combinations={sides ?? all.map(({ combination }) => hardware(combination)?.combination)} />
       <p className="totals muted">
         B ÷ A is the ratio of the medians of the boots, with its 95 % interval. Better and worse are said of changes of
         at least {RELEVANCE * 100} % that neither dealing the boots out again nor the noise between boots of one kernel
@@ -85,7 +85,7 @@ export function MetricChanges({
                 <span className="muted">{suite}/</span>
                 <Link
                   to="/trends"
-                  search={{ suite, metric: name, combination: hardware(combination)?.hash }}
+                  search={{ suite, metric: name, combination: hardware(combination)?.combination.hash }}
                   title="trend of this metric on this combination"
                 >
                   {name}
@@ -100,7 +100,9 @@ export function MetricChanges({
             ? [
                 {
                   name: 'Combination',
-                  render: ({ combination }: ComparedMetric) => <CombinationName combination={hardware(combination)} />,
+                  render: ({ combination }: ComparedMetric) => (
+                    <CombinationName combination={undefined} {...hardware(combination)} />
+                  ),
                 },
               ]
             : []),
@@ -132,7 +134,7 @@ function spreadHead(side: 'A' | 'B'): ReactNode {
   );
 }
 
-function SpreadCell({ spread }: { spread: BootSpread | null }): ReactNode {
+export function SpreadCell({ spread }: { spread: BootSpread | null }): ReactNode {
   if (spread === null) return <span className="muted">not measured</span>;
   const { median, lowest, highest, n, boots, attemptId } = spread;
   return (

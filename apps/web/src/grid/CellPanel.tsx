@@ -69,7 +69,14 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
           <strong>{bootText(at.boot)}</strong>.
         </p>
       )}
-      {twins !== null && <p className="notice notice-warn">{twins}</p>}
+      {twins !== null && (
+        <p className="notice notice-warn">
+          {twins}{' '}
+          <Link to="/compare/machines" search={{ build: at.build.id, combination: at.combination.hash }}>
+            Compare them
+          </Link>
+        </p>
+      )}
       {at.busy !== null && (
         <p>
           A later job of this column is {at.busy.state}:{' '}

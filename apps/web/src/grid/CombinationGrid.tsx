@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
-import { foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
-import { useMemo, type ReactNode } from 'react';
+import { columnsBeside, foldBoots, isVirtual, type Grid } from '@peerlab/contracts';
+import { lazy, Suspense, useEffect, useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
+import { whenThere } from '../lazy-page.js';
 import { Empty } from '../ui/section.js';
 import { NotesCut } from './NotesCut.js';
 import { NothingMatches } from './NothingMatches.js';
-import { CellPanel } from './CellPanel.js';
 import { TestCell } from './cells.js';
 import { useFlips } from './flips.js';
 import { clearInFolded } from './grid-verdicts.js';
@@ -33,6 +33,9 @@ import { PickedHardware } from './PickHardware.js';
 import { Totals } from './Totals.js';
 import { focusGrid, useFolded, type GridViewProps } from './view.js';
 
+const loadPanel = whenThere(async () => ({ default: (await import('./CellPanel.js')).CellPanel }));
+const CellPanel = lazy(loadPanel);
+
 /** Tests × hardware combinations and the kernel builds tried on them. */
 export function CombinationGrid({ data: source, search, matches, change }: GridViewProps<Grid>): ReactNode {
   const isFolded = search.boots === undefined;
@@ -43,11 +46,13 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
   const { folded, fold } = useFolded(search, change);
   const order = search.sort ?? 'suite';
   const open = useMemo(() => findCell(grid, search.cell), [grid, search.cell]);
-  const groups = useMemo(() => groupColumns(grid.columns), [grid]);
+  const isByMachine = search.machines === 'each';
+  const groups = useMemo(() => groupColumns(grid.columns, isByMachine), [grid, isByMachine]);
   const frame = useMemo((): MetricFrame => {
     // By column: every cell that is drawn needs it.
     const groupAt = groups.flatMap((group) => group.columns.map(() => group));
-    const againstOf = (column: number): readonly number[] => groupAt[column]?.columns ?? [];
+    const beside = grid.columns.map((_, column) => columnsBeside(grid.columns, column));
+    const againstOf = (column: number): readonly number[] => beside[column] ?? [];
     return {
       againstOf,
       isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
@@ -80,6 +85,8 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
     focusGrid();
   };
   useKeys(open === null ? {} : { closePanel: close });
+  // Fetched after the grid, which shows without it.
+  useEffect(() => void loadPanel().catch(() => undefined), []);
   if (grid.columns.length === 0) {
     return (
       <Empty title="Nothing has run yet.">
@@ -101,6 +108,17 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
           search={search}
           change={change}
         >
+          {(source.hasTwins === true || isByMachine) && (
+            <button
+              type="button"
+              className="count"
+              aria-pressed={isByMachine}
+              title="several machines have the same hardware: without this the newest result of any of them is shown"
+              onClick={() => change({ machines: isByMachine ? undefined : 'each', cell: undefined }, false)}
+            >
+              a column for each machine
+            </button>
+          )}
           {source.columns.some(({ boot }) => boot !== null) && (
             <button
               type="button"
@@ -179,16 +197,18 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
         />
       </div>
       {open !== null && (
-        <CellPanel
-          grid={grid}
-          source={source}
-          boots={bootsOf[open.column] ?? []}
-          frame={frame}
-          row={open.row}
-          column={open.column}
-          onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
-          onClose={close}
-        />
+        <Suspense fallback={null}>
+          <CellPanel
+            grid={grid}
+            source={source}
+            boots={bootsOf[open.column] ?? []}
+            frame={frame}
+            row={open.row}
+            column={open.column}
+            onOpen={(column) => change({ cell: cellName(grid, open.row, column) })}
+            onClose={close}
+          />
+        </Suspense>
       )}
     </div>
   );

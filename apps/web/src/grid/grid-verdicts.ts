@@ -1,5 +1,6 @@
 import {
   BOOTS_MIN,
+  columnsBeside,
   judgeMetrics,
   NO_NOISE,
   type Boot,
@@ -8,7 +9,7 @@ import {
   type GridColumn,
   type MetricSides,
 } from '@peerlab/contracts';
-import { groupColumns, type GridMetricRow } from './model.js';
+import type { GridMetricRow } from './model.js';
 
 type Column = Pick<GridColumn, 'attemptId' | 'runId' | 'machine'> & {
   combination: Pick<GridColumn['combination'], 'hash'>;
@@ -78,9 +79,8 @@ export function clearInFolded(
   { grid, bootsOf }: FoldedGrid,
   source: Grid,
 ): (row: GridMetricRow, column: number) => boolean {
-  const groups = groupColumns(source.columns);
-  const groupAt = groups.flatMap((group) => group.columns.map(() => group.columns));
-  const isClear = clearChanges(source.metrics, source.columns, (column) => groupAt[column] ?? []);
+  const beside = source.columns.map((_, column) => columnsBeside(source.columns, column));
+  const isClear = clearChanges(source.metrics, source.columns, (column) => beside[column] ?? []);
   const sourceOf = new Map(grid.metrics.map((row, index) => [row, source.metrics[index]]));
   return (row, column) => {
     const [own, boot] = [sourceOf.get(row), bootsOf[column]?.[0]];

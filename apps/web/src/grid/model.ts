@@ -18,7 +18,7 @@ export interface GridRows {
 
 export type GridMetricRow = Grid['metrics'][number];
 
-/** Neighbouring columns of one hardware combination, under one merged header. */
+/** Neighbouring columns of one hardware combination (or of one machine), under one merged header. */
 export interface ColumnGroup {
   combination: GridColumn['combination'];
   /** Column indices, first to last. */
@@ -27,11 +27,12 @@ export interface ColumnGroup {
   machines: string[];
 }
 
-export function groupColumns(columns: readonly GridColumn[]): ColumnGroup[] {
+export function groupColumns(columns: readonly GridColumn[], isByMachine = false): ColumnGroup[] {
   const groups: ColumnGroup[] = [];
   columns.forEach((column, index) => {
     let group = groups.at(-1);
-    if (group?.combination.hash !== column.combination.hash) {
+    const isOther = isByMachine && group?.machines[0] !== column.machine && column.machine !== null;
+    if (group?.combination.hash !== column.combination.hash || isOther) {
       group = { combination: column.combination, columns: [], machines: [] };
       groups.push(group);
     }
@@ -183,12 +184,22 @@ function isOneBoot({ columns }: Pick<Grid, 'columns'>, column: number): boolean 
   );
 }
 
+/** Whether other machines have a column of the same build and combination. */
+function isOneMachine({ columns }: Pick<Grid, 'columns'>, column: number): boolean {
+  const at = columns[column];
+  return columns.some(
+    ({ build, machine, combination }) =>
+      build.id === at?.build.id && combination.hash === at.combination.hash && machine !== at.machine,
+  );
+}
+
 /** The stable name of a cell in the address. */
 export function cellName(grid: Grid, row: number, column: number): string {
   const { suite, test } = grid.rows[row] ?? { suite: '', test: '' };
   const at = grid.columns[column];
   const boot = isOneBoot(grid, column) ? `.${at?.boot?.number ?? ''}` : '';
-  return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}${boot}`;
+  const machine = isOneMachine(grid, column) ? `~${at?.machine ?? ''}` : '';
+  return `${suite}/${test}@${at?.build.name ?? ''}@${at?.combination.hash.slice(0, 8) ?? ''}${boot}${machine}`;
 }
 
 /** The cell that a name in the address stands for; null when this grid has no such cell. */
@@ -197,14 +208,15 @@ export function findCell(grid: Grid, name: string | undefined): { row: number; c
   const parts = /^([^/]*)\/(.*)@([^@]*)@([^@]*)$/.exec(name);
   if (parts === null) return null;
   const [, suite, test, build, place = ''] = parts;
-  const [hash = '', boot] = place.split('.');
+  const [, hash = '', boot, machine] = /^([^.~]*)(?:\.([^~]*))?(?:~(.*))?$/.exec(place) ?? [];
   const row = grid.rows.findIndex((each) => each.suite === suite && each.test === test);
   const column = grid.columns.findIndex(
-    ({ build: { name, aliases }, combination, boot: own }, index) =>
+    ({ build: { name, aliases }, combination, machine: ran, boot: own }, index) =>
       (name === build || aliases.includes(build ?? '')) &&
       hash !== '' &&
       combination.hash.startsWith(hash) &&
-      (boot === undefined || !isOneBoot(grid, index) || String(own?.number) === boot),
+      (boot === undefined || !isOneBoot(grid, index) || String(own?.number) === boot) &&
+      (machine === undefined || !isOneMachine(grid, index) || ran === machine),
   );
   return row < 0 || column < 0 ? null : { row, column };
 }

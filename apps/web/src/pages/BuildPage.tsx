@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { describeBuildError, type BuildDetail } from '@peerlab/contracts';
+import { describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/queries.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';
+import { evidenceSearch } from '../runs/evidence.js';
 import { ListTable } from '../ui/ListTable.js';
 import { bytesText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
@@ -91,7 +92,11 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
           </Link>
         </div>
       </div>
-      {build.error !== null && <p className="notice notice-bad">{describeBuildError(build.error)}</p>}
+      {build.error !== null && (
+        <p className="notice notice-bad">
+          {describeBuildError(build.error)} <ErrorPlace build={build} />
+        </p>
+      )}
       <dl className="facts-row">
         <Fact name="Run">
           <Link to="/runs/$run" params={{ run: build.runId }}>
@@ -101,7 +106,15 @@ function BuildHead({ build }: { build: BuildDetail }): ReactNode {
         </Fact>
         <Fact name="Release">{manifest === null ? <Nothing /> : <code>{manifest.release}</code>}</Fact>
         <Fact name="Base">{manifest === null ? <Nothing /> : manifest.base.version}</Fact>
-        <Fact name="Config">{build.config ?? <Nothing />}</Fact>
+        {build.source !== null && build.source.kind !== 'farm' && (
+          <Fact name="Source">
+            <SourceText source={build.source} />
+          </Fact>
+        )}
+        <Fact name="Config">
+          {build.config ?? <Nothing />}
+          {build.fragment !== null && ' + fragment of the run'}
+        </Fact>
         <Fact name="Bundle">
           {bundle === null ? (
             <Nothing />
@@ -184,5 +197,30 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
         empty={<p className="muted">No test job of the run uses this build.</p>}
       />
     </section>
+  );
+}
+
+/** The line of the log that names the reason. */
+function ErrorPlace({ build: { error, buildAttemptId } }: { build: BuildDetail }): ReactNode {
+  if (error?.class !== 'compile' || error.logSeq == null || buildAttemptId === null) return null;
+  const log = { stream: 'build', fromSeq: error.logSeq, toSeq: error.logSeq } as const;
+  return (
+    <Link to="/attempts/$attempt" params={{ attempt: buildAttemptId }} search={evidenceSearch(log)}>
+      line {error.logSeq + 1} of the log
+    </Link>
+  );
+}
+
+/** What was built: the commit, not the branch that it was found by. */
+function SourceText({ source }: { source: BuildBase }): ReactNode {
+  if (source.kind === 'farm') return 'the farm’s base';
+  if (source.kind === 'tarball') return <code title={source.sha256}>tarball {source.sha256.slice(0, 12)}</code>;
+  return (
+    <>
+      <code title={source.commit ?? undefined}>{source.commit?.slice(0, 12) ?? 'not looked up yet'}</code>{' '}
+      <span className="muted">
+        {source.ref} of {source.url}
+      </span>
+    </>
   );
 }

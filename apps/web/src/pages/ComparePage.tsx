@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { RunSide, runSideText, type ComparedSide, type Comparison } from '@peerlab/contracts';
+import { placeLabel, RunSide, runSideText, type ComparedSide, type Comparison } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { compareQuery, runsQuery } from '../api/queries.js';
@@ -21,10 +21,10 @@ const route = getRouteApi('/compare');
 
 /** Two builds side by side, of one run or of two. */
 export function ComparePage(): ReactNode {
-  const { a, b, rows, q, on } = route.useSearch();
+  const { a, b, rows, q, on, machines } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery({
-    ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed', on }),
+    ...compareQuery({ a: a ?? '', b, rows: rows ?? 'changed', on, machines }),
     enabled: a !== undefined,
     // Swapping the sides or showing other rows must not empty the page.
     placeholderData: keepPreviousData,
@@ -63,6 +63,14 @@ export function ComparePage(): ReactNode {
                 onChange={(event) => change({ rows: event.target.checked ? 'all' : undefined })}
               />
               <span>show unchanged tests too</span>
+            </label>
+            <label className="inline-field" title="machines with the same hardware are told apart">
+              <input
+                type="checkbox"
+                checked={machines === 'each'}
+                onChange={(event) => change({ machines: event.target.checked ? 'each' : undefined })}
+              />
+              <span>by machine</span>
             </label>
           </>
         )}
@@ -143,7 +151,7 @@ function Differences({
       </Empty>
     );
   }
-  const labelOf = (index: number): string => combinations[index]?.combination.label ?? '';
+  const labelOf = (index: number): string => placeLabel(comparison, index);
   return (
     <>
       <SameKernel comparison={comparison} />
@@ -170,7 +178,7 @@ function Differences({
         all={metrics}
         total={comparison.metricsTotal}
         metrics={metrics.filter((metric) => matches(`${metric.suite}/${metric.name} ${labelOf(metric.combination)}`))}
-        hardware={(index) => combinations[index]?.combination}
+        hardware={(index) => combinations[index]}
         more={
           <>
             Put both builds into one run with <code>repeat: 5</code>:{' '}

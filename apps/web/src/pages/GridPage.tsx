@@ -77,7 +77,7 @@ interface ViewProps {
 }
 
 function ByCombination(view: ViewProps): ReactNode {
-  const query = useQuery(gridQuery(view.search.run));
+  const query = useQuery(gridQuery(view.search));
   return (
     <QuerySection query={query} what="the grid">
       {(grid) => <CombinationGrid data={grid} {...view} />}

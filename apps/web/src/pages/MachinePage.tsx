@@ -11,6 +11,7 @@ import { MachineControls } from '../fleet/MachineControls.js';
 import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
 import { otherProblem } from '../fleet/other-problem.js';
 import { MachineSerial } from '../fleet/MachineSerial.js';
+import { MachineTwins } from '../fleet/MachineTwins.js';
 import { addressesOnPath } from '../fleet/pcie-tree.js';
 import { PcieTree } from '../fleet/PcieTree.js';
 import { useListKeys } from '../ui/list-keys.js';
@@ -41,6 +42,7 @@ export function MachinePage(): ReactNode {
           ) : (
             <Topology machine={machine} inventory={machine.inventory} />
           )}
+          <MachineTwins machine={machine} />
           <MachineChecks checks={machine.checks} />
           <MachineChanges machine={name} />
           <MachineSerial machine={name} />

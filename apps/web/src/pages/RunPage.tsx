@@ -12,6 +12,7 @@ import { PinButton } from '../runs/PinButton.js';
 import { TwoSided } from '../runs/TwoSided.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
+import { countOf } from '../ui/numbers.js';
 import { Loading, QuerySection, useTitle, WriteError } from '../ui/section.js';
 import { Ago, Elapsed } from '../ui/time.js';
 import { RunStanding, VerdictCounts } from '../ui/verdict.js';
@@ -169,28 +170,40 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
 function JobList({ run }: { run: RunDetail }): ReactNode {
   const builds = run.jobViews.filter(({ kind }) => kind === 'build');
   const tests = run.jobViews.filter(({ kind }) => kind === 'test');
+  // With `repeat` they are many, and say the same as the first boot of their turn.
+  const later = new Set(
+    tests.filter(({ boot, state, attempts }) => (boot?.number ?? 1) > 1 && state !== 'ended' && attempts.length === 0),
+  );
   return (
     <>
       {builds.length > 0 && (
         <section aria-labelledby="builds-head">
           <h2 id="builds-head">Kernel builds</h2>
-          <div className="cards">
-            {builds.map((job) => (
-              <JobCard key={job.id} job={job} />
-            ))}
-          </div>
+          <Jobs jobs={builds} />
         </section>
       )}
       <section aria-labelledby="tests-head">
         <h2 id="tests-head">Tests on hardware</h2>
-        <div className="cards">
-          {tests.map((job) => (
-            <JobCard key={job.id} job={job} />
-          ))}
-        </div>
+        <Jobs jobs={tests.filter((job) => !later.has(job))} />
+        {later.size > 0 && (
+          <details className="source">
+            <summary>{countOf(later.size, 'more boot')} of the same kernels and machines, not begun</summary>
+            <Jobs jobs={[...later]} />
+          </details>
+        )}
         {tests.length === 0 && <p className="muted">No test job has been planned.</p>}
       </section>
     </>
+  );
+}
+
+function Jobs({ jobs }: { jobs: RunDetail['jobViews'] }): ReactNode {
+  return (
+    <div className="cards">
+      {jobs.map((job) => (
+        <JobCard key={job.id} job={job} />
+      ))}
+    </div>
   );
 }
 

@@ -10,10 +10,10 @@ import {
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { fleetQuery, runGridQuery } from '../api/queries.js';
-import { countsText, measuredHow, metricCells, NO_FINDING, reportOfRun } from '../share/report.js';
+import { countsText, measuredHow, metricCells, NO_FINDING, overviewCells, reportOfRun } from '../share/report.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { durationText } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
@@ -123,6 +123,7 @@ function Places({
 }
 
 function Matrix({ report }: { report: Report }): ReactNode {
+  const releases = new Map(report.builds.map(({ name, release }) => [name, release]));
   return (
     <section aria-labelledby="matrix-head">
       <h2 id="matrix-head">By machine</h2>
@@ -155,8 +156,13 @@ function Matrix({ report }: { report: Report }): ReactNode {
           },
           {
             name: 'Build',
-            render: ({ build, config, boots }) =>
-              `${build}, config ${config}${boots > 1 ? `, ${bootsText(boots)}` : ''}`,
+            render: ({ build, config, boots }) => (
+              <>
+                {build}, config {config}
+                {boots > 1 && `, ${bootsText(boots)}`}{' '}
+                <span className="muted">{releases.get(build) ?? 'not built'}</span>
+              </>
+            ),
           },
           {
             name: 'Path',
@@ -228,7 +234,7 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
         {slowest.map(({ suite, test, place, durationMs }) => {
           const attempt = attempts[place];
           return (
-            <li key={`${suite}/${test} ${place}`}>
+            <li key={`${suite}/${test}`}>
               <span className="number">{durationText(durationMs)}</span> <TestNames suite={suite} tests={[test]} />{' '}
               <span className="muted">
                 on{' '}
@@ -244,11 +250,10 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
           );
         })}
       </ol>
-      {timed > slowest.length && (
-        <p className="muted">
-          The {slowest.length} slowest of {countText(timed)}; each attempt’s page sorts all of its tests.
-        </p>
-      )}
+      <p className="muted">
+        {timed > slowest.length ? `The ${slowest.length} slowest of ${countText(timed)} tests` : 'All tests'}, each
+        where it took longest; an attempt’s page sorts all of its own.
+      </p>
     </section>
   );
 }
@@ -256,33 +261,42 @@ function Slowest({ report: { slowest, timed, attempts } }: { report: Report }): 
 function Measured({ report }: { report: Report }): ReactNode {
   const { machines } = report;
   if (machines.length === 0) return null;
+  const overview = overviewCells(machines);
   return (
     <section aria-labelledby="measured-head">
       <h2 id="measured-head">Measurements</h2>
       {measuredHow(report).map((text) => (
         <p key={text} className="muted">
-          {text}
+          {text.split('`').map((part, index) => (index % 2 === 0 ? part : <code key={index}>{part}</code>))}
         </p>
       ))}
+      {overview.rows.length > 0 && <CellTable {...overview} />}
       {machines.map((machine) => {
         const { head, rows } = metricCells(machine);
         return (
           <details key={machine.machine} className="source">
             <summary>
-              {machine.machine}: {countText(rows.length)} {rows.length === 1 ? 'metric' : 'metrics'}
+              {machine.machine}: {countOf(rows.length, 'metric')}
             </summary>
-            <ListTable
-              rows={rows}
-              keyOf={([name = '']) => name}
-              columns={head.map((name, at) => ({
-                name,
-                ...(at > 1 ? { className: 'number' } : {}),
-                render: (row: string[]) => row[at],
-              }))}
-            />
+            <CellTable head={head} rows={rows} />
           </details>
         );
       })}
     </section>
+  );
+}
+
+/** A table of texts; those behind the first two columns are figures. */
+function CellTable({ head, rows }: { head: readonly string[]; rows: readonly string[][] }): ReactNode {
+  return (
+    <ListTable
+      rows={rows}
+      keyOf={(_, index) => index}
+      columns={head.map((name, at) => ({
+        name,
+        ...(at > 1 ? { className: 'number' } : {}),
+        render: (row: string[]) => row[at],
+      }))}
+    />
   );
 }

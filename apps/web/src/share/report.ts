@@ -1,2 +1,10 @@
 /** The report of a run as a model and as Markdown, loaded on demand. */
-export { countsText, measuredHow, metricCells, NO_FINDING, renderReport, reportOfRun } from '@peerlab/contracts';
+export {
+  countsText,
+  measuredHow,
+  metricCells,
+  NO_FINDING,
+  overviewCells,
+  renderReport,
+  reportOfRun,
+} from '@peerlab/contracts';

@@ -46,6 +46,14 @@ describe('addMbox', () => {
     expect(added.build).toBe('s-2');
     expect(RunSpec.parse(parse(added.yaml)).builds[1]?.series?.[0]).toEqual({ mbox: odd });
   });
+  it('keeps form feeds and escapes, which a block of YAML would change, and refuses bytes that it cannot hold', () => {
+    const odd = `${MBOX}\n@@ -1,3 +1,3 @@\n \n \f\n-\x1b[0m\n+\x1b[1m\n`;
+    const added = addMbox('name: x\n', 's.mbox', odd);
+    if (!added.ok) throw new Error(added.why);
+    expect(RunSpec.parse(parse(added.yaml)).builds[0]?.series?.[0]).toEqual({ mbox: odd });
+    for (const text of [`${MBOX}\0`, `${MBOX}\ufffd`])
+      expect(addMbox('name: x\n', 's.mbox', text)).toMatchObject({ ok: false, why: expect.stringMatching(/--series/) });
+  });
   it('refuses what is no patch, and YAML that cannot be read', () => {
     expect(addMbox('name: x', 'a.txt', 'hello')).toMatchObject({ ok: false });
     expect(addMbox('name: [x', 'a.mbox', MBOX)).toMatchObject({ ok: false });

@@ -3,6 +3,9 @@ import { isMap, isSeq, parseDocument, Scalar } from 'yaml';
 
 export type MboxAddition = { ok: true; yaml: string; build: string } | { ok: false; why: string };
 
+/** Control characters besides tabs and line ends: a form feed between functions, an escape in a test. */
+const CONTROL = /[\x01-\x08\x0b-\x1f\x7f\x85\u2028\u2029]/;
+
 /** Turns a file name into a build name that the contract accepts. */
 export function buildNameOf(fileName: string): string {
   const stem = fileName.replace(/\.(mbox|mbx|patch|eml|txt)$/i, '');
@@ -18,9 +21,17 @@ export function buildNameOf(fileName: string): string {
  * stay. Refuses what is not a mailbox or patch and YAML that cannot be read.
  */
 export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddition {
-  if (mbox.length > MBOX_MAX) return { ok: false, why: `${fileName} is longer than ${MBOX_MAX / 1024 / 1024} MiB` };
+  if (mbox.length > MBOX_MAX)
+    return {
+      ok: false,
+      why: `${fileName} is longer than ${MBOX_MAX / 1024 / 1024} MiB; upload it with peerlab submit --series`,
+    };
   if (!/^(From |diff --git |--- )/m.test(mbox)) {
     return { ok: false, why: `${fileName} contains no patch; create it with git format-patch --stdout` };
+  }
+  if (/[\0\ufffd]/.test(mbox)) {
+    const why = 'has bytes that a run file cannot hold; upload it with peerlab submit --series, which keeps them';
+    return { ok: false, why: `${fileName} ${why}` };
   }
   const document = parseDocument(yaml.trim() === '' ? `name: ${JSON.stringify(buildNameOf(fileName))}\n` : yaml);
   if (document.errors.length > 0 || !isMap(document.contents)) {
@@ -38,7 +49,8 @@ export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddit
   let build = wanted;
   for (let number = 2; taken.has(build); number += 1) build = `${wanted}-${number}`;
   const text = new Scalar(mbox);
-  text.type = Scalar.BLOCK_LITERAL;
+  // A block has no escapes: what it cannot hold unchanged is written in quotes.
+  text.type = CONTROL.test(mbox) ? Scalar.QUOTE_DOUBLE : Scalar.BLOCK_LITERAL;
   const node = document.createNode({ name: build, series: [{ mbox: 'text' }] });
   node.setIn(['series', 0, 'mbox'], text);
   if (isSeq(builds)) {
@@ -47,5 +59,5 @@ export function addMbox(yaml: string, fileName: string, mbox: string): MboxAddit
   } else {
     document.set('builds', document.createNode([node]));
   }
-  return { ok: true, yaml: document.toString({ lineWidth: 0 }), build };
+  return { ok: true, yaml: document.toString({ lineWidth: 0, doubleQuotedAsJSON: true }), build };
 }

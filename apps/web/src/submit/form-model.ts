@@ -96,12 +96,21 @@ function safeValue(document: Document): unknown {
   }
 }
 
-const Build = z.object({ name: z.coerce.string().catch(''), series: z.array(z.unknown()).optional().catch(undefined) });
+const Build = z.object({
+  name: z.coerce.string().catch(''),
+  series: z.array(z.unknown()).optional().catch(undefined),
+  git: z.object({ url: z.string(), ref: z.string() }).optional().catch(undefined),
+  tarball: z.string().optional().catch(undefined),
+});
 
 function readBuild(value: unknown): FormBuild {
   const build = Build.safeParse(value);
   if (!build.success) return { name: '', source: 'other', detail: 'not a build yet' };
-  const { name, series } = build.data;
+  const { name, series, git, tarball } = build.data;
+  if (git !== undefined || tarball !== undefined) {
+    const on = git === undefined ? 'an uploaded tarball' : `${git.ref} of ${git.url}`;
+    return { name, source: 'other', detail: [on, ...(series ?? []).map(sourceText)].join(', then ') };
+  }
   if (series === undefined) return { name, source: 'other', detail: 'an uploaded bundle' };
   if (series.length === 0) return { name, source: 'base', detail: '' };
   if (series.length === 1 && series[0] === 'bundled') return { name, source: 'bundled', detail: '' };
@@ -198,7 +207,7 @@ export function removeRole(yaml: string, index: number, count: number): string {
 /** Description of the source of a build. */
 export function setSource(yaml: string, index: number, source: 'base' | 'bundled'): string {
   return edit(yaml, (document) => {
-    document.deleteIn(['builds', index, 'bundle']);
+    for (const field of ['bundle', 'git', 'tarball']) document.deleteIn(['builds', index, field]);
     document.setIn(['builds', index, 'series'], seriesOf(document, source));
   });
 }

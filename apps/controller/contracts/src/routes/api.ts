@@ -1,22 +1,9 @@
 import { z } from 'zod';
 import { AttemptDetail } from '../schema/attempts.js';
-import {
-  BuildGrid,
-  BuildGridQuery,
-  Flakiness,
-  FlakinessQuery,
-  KernelResult,
-  KernelResultsQuery,
-} from '../schema/build-grid.js';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
 import { BUNDLE_PATH_MAX, BundleManifest, NewBundleManifest } from '../schema/bundle.js';
-import { CompareQuery, Comparison } from '../schema/compare.js';
 import { FoundId, IdPrefix } from '../schema/found-ids.js';
-import { Grid } from '../schema/grid.js';
-import { HistoryQuery, TestHistory } from '../schema/history.js';
-import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
 import { Sequence, Sha256, SuiteName } from '../schema/ids.js';
-import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
 import { ResultView } from '../schema/results.js';
@@ -25,9 +12,9 @@ import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schem
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
 import { CreatedToken, NewToken, TokenView } from '../schema/tokens.js';
 import { NewTicket, Ticket } from '../schema/tickets.js';
-import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
 import { FileName } from '../schema/suite.js';
 import { CRASH_ROUTES } from './crash-routes.js';
+import { EVIDENCE_ROUTES } from './evidence-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { HOOK_ROUTES } from './hook-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
@@ -54,13 +41,6 @@ export const LogQuery = z.object({
   role: Role.optional(),
   from: z.coerce.number().pipe(Sequence).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1000),
-});
-
-export const GridQuery = z.object({
-  /** A run, or absent for the newest ended result of every combination × build name. */
-  run: z.uuid().optional(),
-  /** `none` leaves out the cells' details: a wide grid has some hundred thousand of them. */
-  cells: z.enum(['all', 'none']).default('all'),
 });
 
 /** Every HTTP route, used by the controller to serve and by web and CLI to call. */
@@ -197,84 +177,7 @@ export const ROUTES = {
     params: AttemptParams,
     query: z.object({ suite: SuiteName, name: FileName }),
   },
-  getGrid: { method: 'GET', path: '/api/v1/grid', access: 'read', isHeavy: true, query: GridQuery, response: Grid },
-  /** What every test says on the newest kernels, or on those before a cursor. A combination that is not there has no columns. */
-  getBuildGrid: {
-    method: 'GET',
-    path: '/api/v1/grid/builds',
-    access: 'read',
-    isHeavy: true,
-    query: BuildGridQuery,
-    response: BuildGrid,
-  },
-  /** The newest result of one test on one kernel for each combination, the worst first. */
-  getKernelResults: {
-    method: 'GET',
-    path: '/api/v1/grid/builds/:key',
-    access: 'read',
-    isHeavy: true,
-    params: z.object({ key: Sha256 }),
-    query: KernelResultsQuery,
-    response: z.array(KernelResult),
-  },
-  /** What the tests measured on the kernels of a page of that grid. */
-  getKernelMetrics: {
-    method: 'GET',
-    path: '/api/v1/grid/kernel-metrics',
-    access: 'read',
-    isHeavy: true,
-    query: KernelMetricsQuery,
-    response: KernelMetrics,
-  },
-  /** How often the tests' verdicts flip on one and the same kernel and combination. */
-  getFlakiness: {
-    method: 'GET',
-    path: '/api/v1/grid/flakiness',
-    access: 'read',
-    isHeavy: true,
-    query: FlakinessQuery,
-    response: Flakiness,
-  },
-  /** What one test said over time, newest first. */
-  getHistory: {
-    method: 'GET',
-    path: '/api/v1/history',
-    access: 'read',
-    isHeavy: true,
-    query: HistoryQuery,
-    response: TestHistory,
-  },
-  /** Two builds, of one run or of two. */
-  getCompare: {
-    method: 'GET',
-    path: '/api/v1/compare',
-    access: 'read',
-    isHeavy: true,
-    query: CompareQuery,
-    response: Comparison,
-  },
-  /** One kernel on two combinations of hardware. */
-  getHardware: {
-    method: 'GET',
-    path: '/api/v1/compare/hardware',
-    access: 'read',
-    isHeavy: true,
-    query: HardwareQuery,
-    response: HardwareComparison,
-  },
-  /** Every metric that was ever measured. */
-  listMetrics: { method: 'GET', path: '/api/v1/metrics', access: 'read', isHeavy: true, response: z.array(MetricView) },
-  /** Every metric on every combination in short, those that changed most first. */
-  getTrendOverview: {
-    method: 'GET',
-    path: '/api/v1/trend/overview',
-    access: 'read',
-    isHeavy: true,
-    response: TrendOverview,
-  },
-  /** Every test that has packed results. */
-  listTests: { method: 'GET', path: '/api/v1/tests', access: 'read', isHeavy: true, response: TestList },
-  getTrend: { method: 'GET', path: '/api/v1/trend', access: 'read', isHeavy: true, query: TrendQuery, response: Trend },
+  ...EVIDENCE_ROUTES,
   ...FLEET_ROUTES,
   listBuilds: {
     method: 'GET',

@@ -64,17 +64,21 @@ export function parsePatch(text: string, { lines: keepLines }: { lines: boolean 
  * one. Looks at each line once, as whoever sends a patch decides what stands in it.
  */
 export function mailHeaderEnd(text: string): number {
-  let at = text.startsWith('From ') ? text.indexOf('\n') + 1 : 0;
+  // A separator that a mail program took for a line of text stands for itself.
+  let at = /^>?From /.test(text) ? text.indexOf('\n') + 1 : 0;
   for (let fields = 0; ; ) {
     const end = text.indexOf('\n', at);
     if (end === -1) return 0;
     const line = text.slice(at, end);
     at = end + 1;
     if (line === '') return fields > 0 ? at : 0;
-    if (/^[A-Za-z0-9-]+:/.test(line)) fields += 1;
+    if (/^[!-9;-~]+:/.test(line)) fields += 1;
     else if (fields === 0 || !/^[ \t]/.test(line)) return 0;
   }
 }
+
+/** The subject of a mail header with what stands in brackets before it, decoded; null when it has none. */
+export const mailSubject = (header: string): string | null => field(header, 'Subject');
 
 /** Lines added and removed by all files together. */
 export function diffSize(files: readonly Pick<DiffFile, 'added' | 'removed'>[]): { added: number; removed: number } {

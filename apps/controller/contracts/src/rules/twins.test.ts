@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { GridColumn } from '../schema/grid.js';
 import { VERDICT_TABLE, type Verdict } from '../schema/verdict.js';
-import { twinsText } from './twins.js';
+import { columnsBeside, twinsText } from './twins.js';
 
 const column = (machine: string | null, hash = 'a', build = 'b') =>
   ({ machine, combination: { hash }, build: { id: build } }) as GridColumn;
@@ -20,6 +20,11 @@ it('takes no side where as many pass as fail', () => {
   expect(twinsText(four.slice(0, 2), letters('pass', 'bounced'), 0)).toBe(
     'Machines with this hardware disagree: it passes on v-a and fails on v-b.',
   );
+});
+
+it('compares figures on one machine where it has two columns, and else with all of its hardware', () => {
+  const columns = [column('v-a'), column('v-b'), column('v-a', 'a', 'other'), column('v-d', 'other')];
+  expect([0, 1, 2, 3].map((at) => columnsBeside(columns, at))).toEqual([[0, 2], [0, 1, 2], [0, 2], [3]]);
 });
 
 it('says nothing while they agree, of trouble of the lab, and of other kernels', () => {

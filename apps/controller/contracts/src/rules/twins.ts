@@ -29,6 +29,20 @@ export function twinsText(
   return `It ${fewDid} on ${fewOf(few)} alone, and ${manyDid} on ${fewOf(many)} with the same hardware: look at ${few.length === 1 ? 'that machine' : 'those machines'} first.`;
 }
 
+/**
+ * The columns whose figures a column is compared with, in their order: those of the same machine, where it has others with
+ * the same hardware beside it, and else of all machines with that hardware.
+ */
+export function columnsBeside(
+  columns: readonly Pick<GridColumn, 'combination' | 'machine'>[],
+  column: number,
+): number[] {
+  const own = columns[column];
+  const alike = [...columns.keys()].filter((at) => columns[at]?.combination.hash === own?.combination.hash);
+  const ofMachine = alike.filter((at) => columns[at]?.machine === own?.machine);
+  return ofMachine.length > 1 ? ofMachine : alike;
+}
+
 function splitOf(columns: Parameters<typeof twinsText>[0], verdicts: string, column: number): Split {
   const split: Split = { passed: [], failed: [] };
   const own = columns[column];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name, Sha256 } from './ids.js';
+import { Name, Sequence, Sha256 } from './ids.js';
 
 /**
  * Free text that peers write: what is longer than `max` characters is cut. A refusal would stop a
@@ -160,6 +160,9 @@ export const BuildError = z.discriminatedUnion('class', [
     file: text(LINE_MAX).nullish(),
     line: z.number().int().nullish(),
     detail: text(DETAIL_MAX),
+    /** The line of the build's log that says so, and where it is in that stream. */
+    said: text(LINE_MAX).nullish(),
+    logSeq: Sequence.nullish(),
   }),
   z.object({
     class: z.literal('infrastructure'),

@@ -53,6 +53,8 @@ export const CompareQuery = z.object({
   rows: z.enum(['changed', 'all']).default('changed'),
   /** Hash of the only combination whose rows and metrics are listed; the counts are of all. */
   combination: z.string().optional(),
+  /** `each`: machines with the same hardware are told apart; else what they say is one. */
+  machines: z.enum(['each']).optional(),
 });
 
 export const ComparedSide = z.object({
@@ -149,9 +151,14 @@ export const COMPARED_METRICS_MAX = 500;
 export const Comparison = z.object({
   a: ComparedSide,
   b: ComparedSide,
-  /** Those that either side ran on, by label, each with how many of its tests are in each class. */
+  /** Those that either side ran on, by label (and machine), each with how many of its tests are in each class. */
   combinations: z.array(
-    z.object({ combination: Combination, counts: z.record(ChangeClass, z.number().int().nonnegative()) }),
+    z.object({
+      combination: Combination,
+      /** Where machines are told apart. */
+      machine: Name.optional(),
+      counts: z.record(ChangeClass, z.number().int().nonnegative()),
+    }),
   ),
   /** In the order of the suites. */
   rows: z.array(ComparedRow),

@@ -133,6 +133,8 @@ export const Grid = z.object({
   /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */
   proofs: z.array(Proof),
   metrics: z.array(GridMetricRow),
+  /** Several machines have one of the combinations: `machines=each` tells them apart. Absent in the grid of a run, which does. */
+  hasTwins: z.boolean().optional(),
   generatedAt: Time,
 });
 export type Grid = z.infer<typeof Grid>;

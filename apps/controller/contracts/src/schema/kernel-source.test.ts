@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigFragment, GitRef, RepositoryUrl } from './kernel-source.js';
 import { BuildSpec } from './run-spec.js';
 
-const why = (schema: typeof GitRef | typeof RepositoryUrl | typeof ConfigFragment, text: string): string | null =>
+const why = (schema: typeof GitRef, text: string): string | null =>
   schema.safeParse(text).error?.issues[0]?.message ?? null;
 
 describe('the address of a repository', () => {

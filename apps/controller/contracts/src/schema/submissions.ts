@@ -20,15 +20,22 @@ export const CheckedSeries = z.object({
   patches: z.number().int().nonnegative(),
   /** Of the first SUBJECTS_MAX patches; a diff without a mail header has an empty one. */
   subjects: z.array(z.string()).max(SUBJECTS_MAX),
+  /** Mails that are no part of the series, the first SUBJECTS_MAX of them. */
+  leftOut: z.array(z.object({ subject: z.string(), why: z.string() })).max(SUBJECTS_MAX),
+  /** What does not fit to the source of its build; null when nothing is known to. */
+  note: z.string().nullable(),
 });
 export type CheckedSeries = z.infer<typeof CheckedSeries>;
 
-/** `2 patches: mm: one; mm: two`. */
-export function seriesText({ patches, subjects }: Pick<CheckedSeries, 'patches' | 'subjects'>): string {
+/** `2 patches: mm: one; mm: two; left out: [PATCH 0/2] mm (the cover letter)`. */
+export function seriesText({ patches, subjects, leftOut, note }: CheckedSeries): string {
   const count = patches === 1 ? '1 patch' : `${patches} patches`;
   const named = subjects.map((subject) => (subject === '' ? 'without a subject' : subject));
   const more = patches - named.length;
-  return `${count}: ${named.join('; ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const without = leftOut
+    .map(({ subject, why }) => `; left out: ${subject || 'a mail without a subject'} (${why})`)
+    .join('');
+  return `${count}: ${named.join('; ')}${more > 0 ? ` and ${more} more` : ''}${without}${note === null ? '' : `; ${note}`}`;
 }
 
 /** Machines that a dry run names of those that may take a job. */

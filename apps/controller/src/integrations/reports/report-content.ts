@@ -92,7 +92,7 @@ export class ReportContents {
   }
 
   async #report(run: RunDetail): Promise<string> {
-    const [grid, machines] = await Promise.all([this.#grid.read(run.id, true), this.#fleet.machines()]);
+    const [grid, machines] = await Promise.all([this.#grid.read({ run: run.id }, true), this.#fleet.machines()]);
     return renderReport(reportOfRun(run, grid, machines));
   }
 

@@ -41,7 +41,19 @@ function take(marked: string, label: string): string {
 
 /** A suite may be written out instead of named. */
 const SUITE = Object.keys(SuiteDefinition.shape);
-const ROOT = ['name', 'builds', 'suites', 'suiteMachines', 'machines', 'pairs', 'priority', 'repeat', 'timeouts'];
+const ROOT = [
+  'name',
+  'builds',
+  'suites',
+  'suiteMachines',
+  'machines',
+  'pairs',
+  'roles',
+  'relation',
+  'priority',
+  'repeat',
+  'timeouts',
+];
 
 describe('keys', () => {
   it('of the run, in its order, without those given before or after', () => {
@@ -50,6 +62,8 @@ describe('keys', () => {
       'suiteMachines',
       'machines',
       'pairs',
+      'roles',
+      'relation',
       'priority',
       'repeat',
       'timeouts',

@@ -14,9 +14,12 @@ function sideLine(letter: string, { run, kernel }: ComparedSide): string {
   return `- ${letter}: \`${oneLine(kernel.name)}\`${release}, run ${oneLine(run.name)} (${run.id}), ${run.createdAt}`;
 }
 
-/** Name of a combination by its place in the comparison. */
-export const combinationLabel = ({ combinations }: Pick<Comparison, 'combinations'>, index: number): string =>
-  combinations[index]?.combination.label ?? '?';
+/** Name of a combination by its place in the comparison, with the machine where machines are told apart. */
+export function placeLabel({ combinations }: Pick<Comparison, 'combinations'>, index: number): string {
+  const found = combinations[index];
+  if (found === undefined) return '?';
+  return found.machine === undefined ? found.combination.label : `${found.combination.label} on ${found.machine}`;
+}
 
 /** RATIOS_ONLY when one of these combinations is virtual, else nothing. */
 export function ratiosOnlyText({ combinations }: Pick<Comparison, 'combinations'>, used: Iterable<number>): string {

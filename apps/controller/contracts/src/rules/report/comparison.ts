@@ -1,13 +1,6 @@
 import { CHANGE_CLASSES, CHANGE_TABLE, type Comparison } from '../../schema/compare.js';
 import { unitText } from '../unit.js';
-import {
-  combinationLabel,
-  MEASURED_HEADS,
-  MEASURED_HOW,
-  measuredCells,
-  ratiosOnlyText,
-  sidesText,
-} from './compared.js';
+import { placeLabel, MEASURED_HEADS, MEASURED_HOW, measuredCells, ratiosOnlyText, sidesText } from './compared.js';
 import { markdownTable, oneLine } from './table.js';
 
 /** A comparison as Markdown: both sides, counts by combination, tests and metrics. Says how much the answer left out. */
@@ -19,8 +12,8 @@ export function renderComparison(comparison: Comparison): string {
     sidesText(comparison),
     markdownTable(
       ['combination', ...used],
-      combinations.map(({ combination, counts }) => [
-        combination.label,
+      combinations.map(({ counts }, index) => [
+        placeLabel(comparison, index),
         ...used.map((name) => String(counts[name] ?? 0)),
       ]),
     ),
@@ -34,7 +27,7 @@ export function renderComparison(comparison: Comparison): string {
         rows.map((row) => [
           row.class,
           `${row.suite}/${row.test}`,
-          combinationLabel(comparison, row.combination),
+          placeLabel(comparison, row.combination),
           row.a?.verdict ?? '',
           row.b?.verdict ?? '',
           row.b?.reason ?? row.a?.reason ?? '',
@@ -52,7 +45,7 @@ export function renderComparison(comparison: Comparison): string {
         ['metric', 'combination', ...MEASURED_HEADS],
         metrics.map((metric) => [
           `${metric.suite}/${metric.name} (${unitText(metric.unit)}, ${metric.better} is better)`,
-          combinationLabel(comparison, metric.combination),
+          placeLabel(comparison, metric.combination),
           ...measuredCells(metric),
         ]),
       ),

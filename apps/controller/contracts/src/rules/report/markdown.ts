@@ -131,8 +131,13 @@ function beforeText(value: MetricValue | null): string {
   return value?.says == null || value.says.says === 'unclear' ? ratio : `${ratio} ${value.says.says}`;
 }
 
-/** Ratios of every alias metric, one row a machine and build. */
 function overview(machines: readonly MachineMetrics[]): string {
+  const { head, rows } = overviewCells(machines);
+  return rows.length === 0 ? '' : markdownTable(head, rows);
+}
+
+/** Ratios of every alias metric, one row a machine and build; no row where none was measured. */
+export function overviewCells(machines: readonly MachineMetrics[]): { head: string[]; rows: string[][] } {
   const aliases = [
     ...new Set(machines.flatMap(({ rows }) => rows.map(({ name }) => name).filter((name) => name.includes('.alias')))),
   ];
@@ -153,7 +158,7 @@ function overview(machines: readonly MachineMetrics[]): string {
       return [[machine.machine, machine.pathKind, machine.iommu, build, ...cells]];
     }),
   );
-  return rows.length === 0 ? '' : markdownTable(['machine', 'path', 'IOMMU', 'build', ...aliases], rows);
+  return { head: ['machine', 'path', 'IOMMU', 'build', ...aliases], rows };
 }
 
 function metricTable(machine: MachineMetrics): string {

@@ -173,10 +173,12 @@ describe('report', () => {
     expect(renderReport(stopped)).toContain('### Did not run\n\n- **canceled** `p2p/F01` on m1/base');
   });
 
-  it('names the slowest tests with their places, and of how many', () => {
+  it('names the slowest tests, each where it took longest, and of how many', () => {
     const cells = [
       cell(0, 0, 'pass'),
+      { ...cell(1, 0, 'pass'), durationMs: 600 },
       { ...cell(1, 1, 'pass'), durationMs: 700 },
+      { ...cell(1, 2, 'pass'), durationMs: 650 },
       { ...cell(0, 1, 'skip'), durationMs: null },
     ];
     const timed = reportOfRun(run, { ...grid, cells }, machines);

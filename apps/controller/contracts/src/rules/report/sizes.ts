@@ -2,14 +2,7 @@ import type { BootSpread, Comparison } from '../../schema/compare.js';
 import { sizeText } from '../message-size.js';
 import { type SizeSeries, sizeSeries } from '../size-series.js';
 import { unitText } from '../unit.js';
-import {
-  combinationLabel,
-  MEASURED_HEADS,
-  MEASURED_HOW,
-  measuredCells,
-  ratiosOnlyText,
-  sidesText,
-} from './compared.js';
+import { placeLabel, MEASURED_HEADS, MEASURED_HOW, measuredCells, ratiosOnlyText, sidesText } from './compared.js';
 import { alignedTable, oneLine } from './table.js';
 
 /**
@@ -26,7 +19,7 @@ export function renderSizes(comparison: Comparison): string {
     howMeasured(comparison),
     ratiosOnlyText(comparison, new Set(all.map(({ combination }) => combination))),
     ...all.flatMap((series) => [
-      `### ${oneLine(`${series.suite}/${series.series}`)} on ${oneLine(combinationLabel(comparison, series.combination))}`,
+      `### ${oneLine(`${series.suite}/${series.series}`)} on ${oneLine(placeLabel(comparison, series.combination))}`,
       table(series, comparison),
     ]),
     metrics.length < metricsTotal

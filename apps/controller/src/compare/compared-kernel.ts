@@ -1,0 +1,44 @@
+import type { Combination, HardwareKernel } from '@peerlab/contracts';
+import { readCombinations } from '../grid/combinations.js';
+import { columnsOf, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import type { Queries } from '../platform/database/sql.js';
+import { notFound } from '../platform/http/problem.js';
+import { Build } from '../schema/builds.js';
+
+/** A kernel under the name of a build of it. `key`: of its bundle. */
+export const KERNEL = {
+  ...pick(columnsOf(Build), 'id', 'name'),
+  key: text,
+  release: nullable(text),
+  build_id: nullable(text),
+};
+export type KernelRow = RowOf<typeof KERNEL>;
+
+/** The columns of `KERNEL` but the build's; needs `bundle` as `u`. */
+export const KERNEL_SQL = `u.key, u.manifest ->> 'release' as release, u.manifest ->> 'buildId' as build_id`;
+
+export const kernelView = ({ id, name, release, build_id: buildId }: KernelRow): HardwareKernel => ({
+  id,
+  name,
+  release,
+  buildId,
+});
+
+/** The kernel that a build became. Throws a 404 problem where there is no such build, or it was never built. */
+export async function readKernel(sql: Queries, build: string): Promise<KernelRow> {
+  const kernel = await sql.one(
+    KERNEL,
+    `select b.id, b.name, ${KERNEL_SQL} from build b join bundle u on u.key = b.bundle_key where b.id = $1`,
+    [build],
+  );
+  if (kernel === null) throw notFound('built kernel of build', build);
+  return kernel;
+}
+
+/** Combinations by their hashes, sorted by label. */
+export async function readSortedCombinations(sql: Queries, hashes: Iterable<string>): Promise<Combination[]> {
+  return (await readCombinations(sql, new Set(hashes))).toSorted(byLabel);
+}
+
+const byLabel = (a: Combination, b: Combination): number =>
+  a.label < b.label ? -1 : a.label > b.label ? 1 : a.hash < b.hash ? -1 : 1;
