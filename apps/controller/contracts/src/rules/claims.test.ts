@@ -75,7 +75,8 @@ function play({ machines, slots }: SimulatedFarm, jobs: readonly SimulatedJob[])
       if (names.length !== job.roles.length || new Set(names).size !== names.length)
         throw new Error(`${id} has ${names.join()} for ${job.roles.length} roles`);
       for (const [role, name] of names.entries()) {
-        if (!(job.roles[role]?.includes(name) ?? false)) throw new Error(`${name} is nothing for role ${role} of ${id}`);
+        if (!(job.roles[role]?.includes(name) ?? false))
+          throw new Error(`${name} is nothing for role ${role} of ${id}`);
         if (busy.has(name)) throw new Error(`${name} is leased twice`);
         busy.set(name, nowMs + job.durationMs);
         const agent = machines.get(name) ?? '';
