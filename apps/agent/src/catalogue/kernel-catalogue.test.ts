@@ -20,6 +20,7 @@ describe('the catalogue of a kernel folder', () => {
       { name: 'coverage', about: expect.any(String), bootFactor: 1 },
       { name: 'debug', about: expect.stringMatching(/slower/), bootFactor: 3 },
       { name: 'kcsan', about: expect.stringMatching(/slower/), bootFactor: 3 },
+      { name: 'lab-server', about: expect.any(String), bootFactor: 2 },
       { name: 'peerlab', about: expect.any(String), bootFactor: 1 },
       { name: 'server', about: expect.any(String), bootFactor: 2 },
     ]);

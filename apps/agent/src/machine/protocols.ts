@@ -172,16 +172,22 @@ export interface BootEntry {
 /** What a line of the boot loader on the console means. `loading` = it took our entry. */
 export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
 
+/** How an initramfs is compressed, by the words of the tools. */
+export type InitramfsPacking = 'zstd' | 'gzip' | 'xz' | 'lz4';
+
 /** Makes the initramfs of a second kernel on the machine, by the machine's own tool. */
 export interface Initramfs {
   /** Its name for messages: `dracut`. */
   readonly tool: string;
   /** Throws MachineError('initramfs') with a remedy when the tool is not there. */
   preflight(session: Session): Promise<void>;
-  /** Writes the initramfs of `release`, whose modules are installed, to `path`. Throws MachineError('initramfs'). */
+  /**
+   * Writes the initramfs of `release`, whose modules are installed, to `path`. Throws MachineError('initramfs').
+   * @param options `packing`: how it is compressed; null = as the tool is configured
+   */
   make(
     session: Session,
-    options: { release: string; path: string; signal?: AbortSignal },
+    options: { release: string; path: string; packing: InitramfsPacking | null; signal?: AbortSignal },
   ): Promise<{ sizeBytes: number }>;
   /** The files in it: paths without the slash in front, as the tool lists them. */
   list(session: Session, path: string, signal?: AbortSignal): Promise<string[]>;

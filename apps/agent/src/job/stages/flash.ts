@@ -65,7 +65,7 @@ export async function flash(context: AttemptContext): Promise<string> {
   await placeOwnSuites(context, session);
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
-  const initrdPath = await makeInitramfs(context, session);
+  const initrdPath = await makeInitramfs(context, session, folder);
   const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);
   const toConsole = context.machine.console?.kernelArguments ?? [];
   const more = [...context.machine.kernelArguments, ...toConsole, ...deviceArguments(work)];

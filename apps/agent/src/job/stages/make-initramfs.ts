@@ -1,15 +1,54 @@
-import type { Session } from '../../machine/protocols.js';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { InitramfsPacking, Session } from '../../machine/protocols.js';
 import { formatBytes, formatSeconds } from '../../timing.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { lackingFiles, readBootChain } from '../boot-chain.js';
 import { JobFailure } from '../failure.js';
 
+/** In the order in which they are preferred: what unpacks fast first. */
+const PACKINGS: readonly InitramfsPacking[] = ['zstd', 'gzip', 'lz4', 'xz'];
+/** A distribution's configuration has 300 KB. */
+const CONFIG_MAX_BYTES = 2 ** 20;
+
+/** The packings that a kernel of this configuration can unpack. */
+export const packingsOf = (config: string): InitramfsPacking[] =>
+  PACKINGS.filter((packing) => `\n${config}\n`.includes(`\nCONFIG_RD_${packing.toUpperCase()}=y\n`));
+
+/**
+ * How the candidate's initramfs has to be packed. The tools ask /boot/config-RELEASE, which a candidate has not, and pack
+ * as the default kernel wants it: another one would find no root, and say nothing of the reason.
+ * @returns null when the bundle has no configuration
+ */
+async function readPacking(context: AttemptContext, bundleFolder: string): Promise<InitramfsPacking | null> {
+  const { manifest } = context.work;
+  if (manifest.files['config'] === undefined) return null;
+  const file = await open(join(bundleFolder, 'config'));
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(CONFIG_MAX_BYTES), 0, CONFIG_MAX_BYTES, 0);
+    const [packing] = packingsOf(buffer.toString('utf8', 0, bytesRead));
+    if (packing !== undefined) return packing;
+  } finally {
+    await file.close();
+  }
+  throw new JobFailure(
+    'request',
+    `${manifest.release} cannot unpack an initramfs, which the root of ${context.machine.name} needs; ` +
+      'build it with a configuration that has CONFIG_RD_ZSTD or CONFIG_RD_GZIP',
+  );
+}
+
 /**
  * Makes the candidate's initramfs by the machine's own tool, and checks that all is in it that the machine's root needs.
  * Resolves to its path; undefined when the machine has no such tool configured, so that the candidate boots without one.
  * Throws JobFailure: `request` when the kernel itself lacks a driver, `infrastructure` when the initramfs does.
+ * @param bundleFolder the bundle's files on this computer
  */
-export async function makeInitramfs(context: AttemptContext, session: Session): Promise<string | undefined> {
+export async function makeInitramfs(
+  context: AttemptContext,
+  session: Session,
+  bundleFolder: string,
+): Promise<string | undefined> {
   const { machine, paths, signal, work } = context;
   const { initramfs } = machine;
   if (initramfs === null) return undefined;
@@ -22,8 +61,9 @@ export async function makeInitramfs(context: AttemptContext, session: Session): 
         'build it with a configuration that has these as modules or built in',
     );
   }
+  const packing = await readPacking(context, bundleFolder);
   const at = performance.now();
-  const { sizeBytes } = await initramfs.make(session, { release, path: paths.initrd, signal });
+  const { sizeBytes } = await initramfs.make(session, { release, path: paths.initrd, packing, signal });
   context.note(
     `flash: ${initramfs.tool} made ${paths.initrd}, ${formatBytes(sizeBytes)}, in ${formatSeconds(performance.now() - at)}`,
   );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import { MachineError } from '../errors.js';
-import type { Initramfs } from '../protocols.js';
+import type { Initramfs, InitramfsPacking } from '../protocols.js';
 
 /** An emulated machine takes minutes for what a server does in ten seconds. */
 const MAKE_MS = 900_000;
@@ -19,7 +19,7 @@ interface Tool {
   /** The Debian package, for the remedy. */
   package: string;
   /** Shell text that writes the initramfs of `release` to `path`; both are quoted. */
-  make(release: string, path: string): string;
+  make(release: string, path: string, packing: InitramfsPacking | null): string;
   /** Shell text that lists its files, with or without the columns of `ls -l`. */
   list(path: string): string;
 }
@@ -40,9 +40,9 @@ export function createInitramfs(tool: Tool): Initramfs {
       );
     },
 
-    async make(session, { release, path, signal }) {
+    async make(session, { release, path, packing, signal }) {
       const body = `umask 077
-out=$( { ${tool.make(quote(release), quote(path))}; } 2>&1 </dev/null) || {
+out=$( { ${tool.make(quote(release), quote(path), packing)}; } 2>&1 </dev/null) || {
   code=$?
   rm -f -- ${quote(path)}
   echo "$out" | tail -n 8 >&2
@@ -78,23 +78,24 @@ export const INITRAMFS_TOOLS: Tool = {
   program: 'mkinitramfs',
   package: 'initramfs-tools',
   // What update-initramfs runs; that one would keep a record of a kernel that goes again.
-  make: (release, path) => `mkinitramfs -o ${path} ${release}`,
+  make: (release, path, packing) => `mkinitramfs ${packing === null ? '' : `-c ${packing} `}-o ${path} ${release}`,
   list: (path) => `lsinitramfs ${path}`,
 };
 
-const DRACUT: Tool = {
+export const DRACUT: Tool = {
   name: 'dracut',
   program: 'dracut',
   package: 'dracut',
-  make: (release, path) => `dracut --force --quiet --omit-drivers '${LEFT_OUT}' ${path} ${release}`,
+  make: (release, path, packing) =>
+    `dracut --force --quiet ${packing === null ? '' : `--${packing} `}--omit-drivers '${LEFT_OUT}' ${path} ${release}`,
   list: (path) => `lsinitrd ${path}`,
 };
 
-const MKINITCPIO: Tool = {
+export const MKINITCPIO: Tool = {
   name: 'mkinitcpio',
   program: 'mkinitcpio',
   package: 'mkinitcpio',
-  make: (release, path) => `mkinitcpio -k ${release} -g ${path}`,
+  make: (release, path, packing) => `mkinitcpio ${packing === null ? '' : `-z ${packing} `}-k ${release} -g ${path}`,
   list: (path) => `lsinitcpio ${path}`,
 };
 
