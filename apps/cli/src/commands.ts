@@ -52,7 +52,7 @@ const ENROLMENT = {
 } as const;
 const CONFIRM = {
   flags: '--confirm <machine>',
-  help: 'with `--act`: its name, so that nobody is asked',
+  help: 'with `--act`: its name, instead of the question',
   kind: 'text',
 } as const;
 

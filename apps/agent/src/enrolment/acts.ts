@@ -178,7 +178,7 @@ async function crash(
     await machine.power.reset(signal);
     connection.forgetReboot();
     await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
-    throw new Error('after a crash the machine did not reboot by itself, and came back after a reset of its power', {
+    throw new Error('told to crash, the machine did not reboot by itself, and came back after a reset of its power', {
       cause: error,
     });
   }

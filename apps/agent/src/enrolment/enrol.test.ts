@@ -82,14 +82,14 @@ describe('peerlab machine add', () => {
     expect(names(again.checks, 'fail')).toEqual([]);
   });
 
-  it('pins no key that nobody confirmed, and none other than the one that was given', async () => {
+  it('pins no key without confirmation, and only the one that was given', async () => {
     answers = ['no'];
     await expect(add()).rejects.toThrow('the host key was not confirmed');
     await expect(add('--fingerprint', `SHA256:${'A'.repeat(43)}`)).rejects.toThrow(
       /shows the host key SHA256:.*, not SHA256:AAAA/,
     );
     answers = [];
-    await expect(add()).rejects.toThrow(/nobody confirmed the host key: compare it, then give --fingerprint SHA256:/);
+    await expect(add()).rejects.toThrow(/the host key is not confirmed: compare it, then give --fingerprint SHA256:/);
     expect(lab.fake.commands).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { type AgentConfig, loadConfig, MachineConfig } from '../config/agent-con
 import { lockState } from '../config/state-lock.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { PACE, type Pace } from '../job/pace.js';
-import { MachineError } from '../machine/errors.js';
+import { adviceOf, MachineError } from '../machine/errors.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import type { Machine } from '../machine/protocols.js';
 import { pause } from '../timing.js';
@@ -24,7 +24,7 @@ const CONSOLE_OPEN_MS = 20_000;
 
 /** What a person is asked and told. */
 export interface Person {
-  /** Prints a question and gives what was typed; null = there is nobody to ask. */
+  /** Prints a question and gives what was typed; null = there is no terminal. */
   ask(question: string): Promise<string | null>;
   tell(text: string): void;
   onCheck(check: MachineCheck): void;
@@ -81,7 +81,7 @@ async function confirmedEntry(
     );
     if (answer === null)
       throw new OptionError(
-        `nobody confirmed the host key: compare it, then give --fingerprint ${hostKey.fingerprint}`,
+        `the host key is not confirmed: compare it, then give --fingerprint ${hostKey.fingerprint}`,
       );
     if (answer.trim() !== 'yes') throw new OptionError('the host key was not confirmed; nothing was done');
   }
@@ -138,7 +138,13 @@ async function run(
   const signal = AbortSignal.any([outer, life.signal]);
   const background: BackgroundWork[] = [];
   const machine = composeMachine(settings, config, (work) => background.push(work));
-  const recording = records ? background.map((work) => work(signal).catch(() => undefined)) : [];
+  const recording = records
+    ? background.map((work) =>
+        work(signal).catch((error: unknown) => {
+          if (!signal.aborted) person.tell(`the console cannot be recorded: ${adviceOf(error)}`);
+        }),
+      )
+    : [];
   const connection = new MachineConnection(machine, pace);
   const checks: MachineCheck[] = [];
   const add = (...found: MachineCheck[]): void => {
@@ -186,7 +192,7 @@ async function confirmActing({ name }: Machine, { confirm }: EnrolmentOptions, p
   const answer = await person.ask(
     `Now ${name} is switched off and on, and crashed once. Everything that runs on it ends. Type its name to go on: `,
   );
-  if (answer === null) throw new OptionError(`nobody confirmed it: give --confirm ${name}`);
+  if (answer === null) throw new OptionError(`not confirmed: give --confirm ${name}`);
   if (answer.trim() !== name) throw new OptionError(`"${answer.trim()}" is not ${name}; nothing was done to it`);
 }
 

@@ -168,7 +168,7 @@ function watchdogs({ watchdogs: rows, systemdWatchdog }: MachineFacts): MachineC
   return check(
     'watchdog',
     'pass',
-    `nobody uses ${listed(rows.map(({ name, identity }) => `${name} ${identity}`.trim()))}`,
+    `not in use: ${listed(rows.map(({ name, identity }) => `${name} ${identity}`.trim()))}`,
   );
 }
 

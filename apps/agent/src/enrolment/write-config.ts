@@ -45,7 +45,7 @@ function write(
   return file;
 }
 
-/** The agent's own account goes on reading it, and nobody else begins to. */
+/** Owner and mode stay: the agent's account can still read it, and no other account gains access. */
 function replaceKeepingOwner(file: string, text: string): void {
   const { mode, uid, gid } = statSync(file);
   const next = `${file}.new`;

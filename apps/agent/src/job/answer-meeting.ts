@@ -30,7 +30,7 @@ export async function answerMeeting(
     return `met ${JSON.stringify(Object.fromEntries(said))}`;
   } catch (error) {
     if (error instanceof MeetingMissed) return `error ${error.message}`;
-    // The program has ended, or the attempt: nobody reads it.
+    // The program or the attempt has ended: the answer has no reader.
     if (over.aborted || signal.aborted) return 'error the attempt has ended';
     throw error;
   }

@@ -26,7 +26,7 @@ export async function readLinkDowns(context: AttemptContext): Promise<LinkDowns 
 
 /**
  * Throws when the link was lost since `before`: what failed meanwhile says nothing of a kernel on the other side, and whether
- * cable, switch or driver lost it nobody can tell from here.
+ * cable, switch or driver lost it cannot be told from here.
  */
 export function checkLink(
   { machine, facts, assignment }: AttemptContext,

@@ -79,7 +79,7 @@ export class Meetings {
     }
   }
 
-  /** This participant is through with a suite: nobody has to wait for it there. */
+  /** This participant has finished a suite: the others must not wait for it there. */
   leave(suite: string): void {
     this.#left.add(suite);
     this.#tell();

@@ -46,7 +46,7 @@ export async function readHostKey(
         sock: socket,
         username: 'none',
         readyTimeout: timeoutMs,
-        // Nothing is sent to a machine that nobody has confirmed.
+        // Nothing is sent before the key is confirmed.
         hostVerifier: (key: Buffer) => {
           seen = key;
           return false;
