@@ -225,6 +225,28 @@ describe('the palette', () => {
     expect(errors).toEqual([]);
   });
 
+  it('takes every letter that is typed while its entries are still being fetched', async () => {
+    await using opened = await app.open('/');
+    const { page, errors } = opened;
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route(/\/assets\/Palette-.*\.js$/, async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.goto(`${app.url}/machines`);
+    await page.getByRole('link', { name: 'v-switch' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('ggvin');
+    release();
+    const field = page.getByRole('combobox', { name: 'Go to anything' });
+    await page.keyboard.type('tel');
+    await page.getByText('No match.').waitFor();
+    expect(await field.inputValue()).toBe('ggvintel');
+    expect(new URL(page.url()).pathname).toBe('/machines');
+    expect(errors).toEqual([]);
+  });
+
   it('knows pages with their keys, themes, ids, and tests of the grid that was looked at', async () => {
     await using opened = await app.open('/');
     const { page } = opened;

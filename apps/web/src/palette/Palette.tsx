@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import type { Grid } from '@peerlab/contracts';
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useMemo, useState, type KeyboardEvent, type ReactNode } from 'react';
 import {
   buildIdQuery,
   buildsQuery,
@@ -23,13 +23,22 @@ import {
   type Deed,
   type Entry,
 } from './entries.js';
+import { PaletteFrame } from './PaletteFrame.js';
 
-const LIST_ID = 'palette-list';
 const optionId = (index: number): string => `palette-option-${index}`;
 
 /** A dialog that finds everything that has a page by a few letters, and kernels by the start of their build-id. */
-export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }): ReactNode {
-  const [typed, setTyped] = useState('');
+export function Palette({
+  typed,
+  onTyped,
+  onClose,
+  onHelp,
+}: {
+  typed: string;
+  onTyped: (text: string) => void;
+  onClose: () => void;
+  onHelp: () => void;
+}): ReactNode {
   const [chosen, setChosen] = useState(0);
   const { entries, left } = useEntries();
   const found = useBuildIds(typed);
@@ -37,12 +46,6 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   const shown = matching.slice(0, ENTRIES_SHOWN);
   const at = Math.min(chosen, shown.length - 1);
   const perform = useDeed(onHelp);
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const element = dialog.current;
-    if (element !== null && !element.open) element.showModal();
-    return () => element?.close();
-  }, []);
   useEffect(() => {
     // In a block: newer browsers return a promise, which React would take for a clean-up function.
     document.getElementById(optionId(at))?.scrollIntoView({ block: 'nearest' });
@@ -60,56 +63,25 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
     else return;
     event.preventDefault();
   };
-  return (
-    <dialog
-      ref={dialog}
-      className="palette"
-      aria-label="Go to anything"
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      onClick={(event) => {
-        if (event.target === dialog.current) onClose();
-      }}
+  const options = shown.map(({ entry, at: letters }, index) => (
+    <li
+      key={entry.id}
+      id={optionId(index)}
+      role="option"
+      aria-selected={index === at}
+      onPointerMove={() => setChosen(index)}
+      onClick={() => choose(entry)}
     >
-      <input
-        type="text"
-        role="combobox"
-        aria-label="Go to anything"
-        aria-expanded="true"
-        aria-controls={LIST_ID}
-        aria-autocomplete="list"
-        aria-activedescendant={shown.length === 0 ? undefined : optionId(at)}
-        placeholder="Page, run, machine, build, build-id, test, metric, combination…"
-        autoComplete="off"
-        spellCheck={false}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.target.value);
-          setChosen(0);
-        }}
-        onKeyDown={onKeyDown}
-      />
-      <ul id={LIST_ID} role="listbox" aria-label="Matches">
-        {shown.map(({ entry, at: letters }, index) => (
-          <li
-            key={entry.id}
-            id={optionId(index)}
-            role="option"
-            aria-selected={index === at}
-            onPointerMove={() => setChosen(index)}
-            onClick={() => choose(entry)}
-          >
-            <span className="palette-kind">{entry.kind}</span>
-            <span className="palette-name">{markedLetters(entry.name, letters)}</span>
-            <span className="palette-about muted">{entry.about}</span>
-            {entry.keys.map((key) => (
-              <kbd key={key}>{key}</kbd>
-            ))}
-          </li>
-        ))}
-      </ul>
+      <span className="palette-kind">{entry.kind}</span>
+      <span className="palette-name">{markedLetters(entry.name, letters)}</span>
+      <span className="palette-about muted">{entry.about}</span>
+      {entry.keys.map((key) => (
+        <kbd key={key}>{key}</kbd>
+      ))}
+    </li>
+  ));
+  const below = (
+    <>
       <p role="status" className={shown.length === 0 ? 'palette-none muted' : 'unseen'}>
         {shown.length === 0
           ? 'No match. You can also enter the id of a run, an attempt or a build, or the start of a build-id.'
@@ -122,7 +94,18 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
           {left}
         </p>
       )}
-    </dialog>
+    </>
+  );
+  return (
+    <PaletteFrame
+      typed={typed}
+      onTyped={(text) => {
+        onTyped(text);
+        setChosen(0);
+      }}
+      onClose={onClose}
+      content={{ activeId: shown.length === 0 ? undefined : optionId(at), options, below, onKeyDown }}
+    />
   );
 }
 

@@ -2,6 +2,7 @@ import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { PAGES, useKeys, withKeys } from '../keys.js';
+import { PaletteFrame } from '../palette/PaletteFrame.js';
 import { AccountMenu } from './AccountMenu.js';
 import { CopyButton } from './copy.js';
 import { HelpDialog } from './HelpDialog.js';
@@ -19,20 +20,22 @@ const PALETTE_AFTER_MS = 1500;
 /** Header, banner, page and dialogs, shared by all pages. */
 export function Shell(): ReactNode {
   const [help, setHelp] = useState(false);
-  const [palette, setPalette] = useState(false);
+  /** Text in the palette's field; null while it is closed. */
+  const [palette, setPalette] = useState<string | null>(null);
   const navigate = useNavigate();
-  // Fetched ahead, so that letters typed right after it opens are not lost.
+  // Fetched ahead, so that entries stand when it opens.
   useEffect(() => {
     // While the controller does not answer, this fails; it is fetched again when the palette opens.
     const timer = setTimeout(() => void loadPalette().catch(() => undefined), PALETTE_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
   useKeys({
-    palette: () => setPalette(true),
+    palette: () => setPalette(''),
     help: () => setHelp(true),
     ...Object.fromEntries(PAGES.map(({ name, to }) => [name, () => void navigate({ to })])),
     filter: () => document.querySelector<HTMLInputElement>('[data-filter]')?.focus(),
   });
+  const field = { typed: palette ?? '', onTyped: setPalette, onClose: () => setPalette(null) };
   return (
     <>
       <a className="skip-link" href="#main">
@@ -54,7 +57,7 @@ export function Shell(): ReactNode {
           <button
             type="button"
             className="quiet palette-button"
-            onClick={() => setPalette(true)}
+            onClick={() => setPalette('')}
             aria-label="go to anything"
             title={withKeys('Go to anything', 'palette')}
           >
@@ -87,9 +90,9 @@ export function Shell(): ReactNode {
         <Outlet />
       </main>
       {help && <HelpDialog onClose={() => setHelp(false)} />}
-      {palette && (
-        <Suspense fallback={null}>
-          <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} />
+      {palette !== null && (
+        <Suspense fallback={<PaletteFrame {...field} />}>
+          <Palette {...field} onHelp={() => setHelp(true)} />
         </Suspense>
       )}
       <TokenDialog />
