@@ -94,7 +94,8 @@ wait_listening() {
 run_size() {
 	count=$iterations
 	case $3 in *_lat) [ "$5" -le 4096 ] || count=$((iterations / 4)) ;; esac
-	options="-d $device -F -s $5 -n $count -p $port"
+	# As pair.c: a second until a packet is sent again, as emulated machines are slow.
+	options="-d $device -F -s $5 -n $count -p $port -u 18"
 	[ "$4" = pinned ] || options="$options --odp"
 	if [ "$PEERLAB_ROLE" = server ]; then
 		# shellcheck disable=SC2086 # words are wanted

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpClient } from '@peerlab/client';
-import { type AttemptDetail, LOG_LINE_MAX, type LogStream, type RunDetail } from '@peerlab/contracts';
+import {
+  type AttemptDetail,
+  type JobView,
+  LOG_LINE_MAX,
+  type LogStream,
+  sidesOfJob,
+  sidesText,
+} from '@peerlab/contracts';
 import { UsageError } from '../exit-codes.js';
 import { findId } from '../short-id.js';
 
@@ -50,7 +57,6 @@ export async function resolveLog(
   throw new UsageError(`run ${id} has several attempts; name one, or --machine:\n${list.join('\n')}`);
 }
 
-type Job = RunDetail['jobViews'][number];
 type Participants = Pick<AttemptDetail['participants'][number], 'machine' | 'role'>[];
 
 function roleOn(participants: Participants, machine: string): string {
@@ -60,11 +66,10 @@ function roleOn(participants: Participants, machine: string): string {
   throw new UsageError(`--machine ${machine}: this attempt was on ${machines || 'no machine'}`);
 }
 
-/** Machine and build; with several machines of each role: `server base on m1, client new on m2`. */
-function placeOf({ machine, kind, build, attempts }: Job): string {
-  const participants = attempts.at(-1)?.participants ?? [];
-  if (participants.length < 2) return `${machine ?? kind} / ${build}`;
-  return participants.map((each) => `${each.role} ${each.build?.name ?? '?'} on ${each.machine ?? '?'}`).join(', ');
+/** Machine and build; with several machines the kernel and the machine of each role. */
+function placeOf(job: JobView): string {
+  const sides = sidesOfJob(job);
+  return sides === null ? `${job.machine ?? job.kind} / ${job.build}` : sidesText(sides);
 }
 
 /**
