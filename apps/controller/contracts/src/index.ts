@@ -6,6 +6,7 @@ export * from './schema/boot-number.js';
 export * from './schema/build-grid.js';
 export * from './schema/builds.js';
 export * from './schema/bundle.js';
+export * from './schema/call-places.js';
 export * from './schema/catalogue.js';
 export * from './schema/combination.js';
 export * from './schema/compare.js';
@@ -67,6 +68,7 @@ export * from './rules/fit.js';
 export * from './rules/claims.js';
 export * from './rules/flips.js';
 export * from './rules/fold-boots.js';
+export * from './rules/git-source.js';
 export * from './rules/history.js';
 export * from './rules/inventory-drift.js';
 export * from './rules/known-failure.js';
@@ -111,7 +113,7 @@ export {
   countsText,
   measuredHow,
   metricCells,
-  NO_FINDING,
+  noFinding,
   overviewCells,
   renderReport,
 } from './rules/report/markdown.js';

@@ -3,7 +3,7 @@ export {
   countsText,
   measuredHow,
   metricCells,
-  NO_FINDING,
+  noFinding,
   overviewCells,
   renderReport,
   reportOfRun,
