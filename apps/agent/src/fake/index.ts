@@ -4,3 +4,4 @@ export { type FakeBoot, type FakeEvent, type FakeMachine, type FakeTest } from '
 export { FAKE_PACE, FAKE_SUITE, type FakeBundle, type FakeLab, type FakeLabOptions, startFakeLab } from './fake-lab.js';
 export { InProcessAgent } from './in-process-agent.js';
 export { startFakeMachine } from './start-fake-machine.js';
+export { type GitServer, startGitDaemon } from './git-servers.js';
