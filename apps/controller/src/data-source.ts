@@ -44,7 +44,8 @@ import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
-import { CrashRow, CrashSearchRow } from './schema/crashes.js';
+import { CallSources1767631420000 } from './migrations/1767631420000-call-sources.js';
+import { CallSourceRow, CrashRow, CrashSearchRow } from './schema/crashes.js';
 import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -107,6 +108,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       LogLineRow,
       CrashRow,
       CrashSearchRow,
+      CallSourceRow,
       WebhookDelivery,
       ForgeReport,
       RunPin,
@@ -156,6 +158,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       ParticipantClock1766800100000,
       Crashes1767200000000,
       Baselines1767200100000,
+      CallSources1767631420000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

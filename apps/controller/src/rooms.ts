@@ -22,7 +22,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
-  crashes: { tables: ['crash', 'crash_search'], imports: ['logs'] },
+  crashes: { tables: ['crash', 'crash_search', 'call_source'], imports: ['logs'] },
   verdicts: {
     tables: [
       'result',

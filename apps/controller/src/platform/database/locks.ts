@@ -61,6 +61,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_verdicts: 'attempt',
   crash: 'attempt',
   crash_search: 'attempt',
+  call_source: 'attempt',
   baseline_failure: 'baseline',
   lease: 'attempt',
   log_line: 'attempt',
