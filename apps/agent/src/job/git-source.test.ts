@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { AttemptEvent } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeRepository, type GitServer, startGitDaemon, startGitHttp } from '../fake/git-servers.js';
@@ -82,6 +83,17 @@ describe('a git source', () => {
     const patched = manifestOf(await build('main', server.url('linux'), [{ mbox: toySourcePatch('more', 9) }]));
     expect(patched.series.map(({ subject }) => subject)).toEqual(['more']);
     expect([patched.base, patched.key === plain.key]).toEqual([plain.base, false]);
+  });
+
+  it('says where its functions are, and keeps debug information where the configuration has it', async () => {
+    const plain = manifestOf(await build('main'));
+    expect(Object.keys(plain.files)).toContain('sources.gz');
+    expect(Object.keys(plain.files)).not.toContain('debug/vmlinux');
+    const source = { git: { url: server.url('linux'), ref: 'main' } };
+    const debug = manifestOf(await toy.build([], { source, fragment: 'CONFIG_DEBUG_INFO=y' }));
+    expect(Object.keys(debug.files)).toEqual(expect.arrayContaining(['sources.gz', 'debug/vmlinux']));
+    const listed = readFileSync(join(toy.settings.cacheDir, 'bundles', debug.key, 'sources.gz'));
+    expect(gunzipSync(listed).toString()).toMatch(/^hmm \d+ mm\/hmm\.c$/m);
   });
 
   it('that has not moved costs one question, and a commit that was fetched before none', async () => {
