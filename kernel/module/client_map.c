@@ -10,9 +10,12 @@
 #include <linux/slab.h>
 
 #include "client.h"
+#include "fault.h"
 
 #define FAULT_TIMEOUT	(20 * HZ)
 #define AWAIT_TIMEOUT	(5 * HZ)
+/* Of a large mapping these many pages are tried, see fault_here(). */
+#define FAULTY_PAGES	24UL
 /* A live-lock of invalidations is an error and not a hang. */
 #define MAX_ROUNDS	1000
 
@@ -199,6 +202,11 @@ static void map_pages(struct mapping *mapping, struct peerlab_map *req)
 	for (i = 0; i < mapping->npages; i++) {
 		if (!(pfns[i] & HMM_PFN_VALID))
 			continue;
+		/* Whoever gives up in the middle leaves what is mapped so far. */
+		if (i < FAULTY_PAGES && fault_here()) {
+			req->map_failed++;
+			break;
+		}
 		mapping->dma[i] = hmm_dma_map_pfn(dev, &mapping->map, i,
 						  &p2pdma_state);
 		if (dma_mapping_error(dev, mapping->dma[i]))
@@ -241,6 +249,25 @@ static void request_pages(struct mapping *mapping,
 			pfns[i] |= HMM_PFN_REQ_WRITE;
 	}
 	mutex_unlock(&mapping->lock);
+}
+
+static int fault_all(struct hmm_range *range)
+{
+#ifdef PEERLAB_FAULT_UNLOCKED
+	return hmm_range_fault_unlocked_timeout(range, FAULT_TIMEOUT);
+#else
+	unsigned long end = jiffies + FAULT_TIMEOUT;
+	int ret;
+
+	do {
+		range->notifier_seq = mmu_interval_read_begin(range->notifier);
+		mmap_read_lock(current->mm);
+		ret = hmm_range_fault(range);
+		mmap_read_unlock(current->mm);
+	} while (ret == -EBUSY && time_before(jiffies, end) &&
+		 !fatal_signal_pending(current));
+	return ret;
+#endif
 }
 
 /*
@@ -299,7 +326,7 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 					 req->flags & PEERLAB_MAP_AWAIT_RETRY &&
 					 !req->retries);
 	else
-		ret = hmm_range_fault_unlocked_timeout(&range, FAULT_TIMEOUT);
+		ret = fault_all(&range);
 	faulted = ktime_get_ns();
 	req->fault_ns += faulted - begin;
 	if (ret)
@@ -309,7 +336,8 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 		await_invalidation(mapping, range.notifier_seq);
 
 	mutex_lock(&mapping->lock);
-	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq)) {
+	if (mmu_interval_read_retry(&mapping->notifier, range.notifier_seq) ||
+	    fault_here()) {
 		mutex_unlock(&mapping->lock);
 		return -EAGAIN;
 	}

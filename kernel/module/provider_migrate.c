@@ -2,7 +2,6 @@
 /* Page allocation, migration in both directions, and the alias operation. */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
-#include <linux/fault-inject.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/io.h>
@@ -10,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "fault.h"
 #include "provider.h"
 
 static struct provider *page_provider(struct page *page)
@@ -41,24 +41,13 @@ static void __iomem *page_bar(struct provider *prov, struct page *page)
 	       provider_bar_index(prov, page_index(prov, page)) * PAGE_SIZE;
 }
 
-/* Pages are given out here as well: these are places that can fail, too. */
-static DECLARE_FAULT_ATTR(provider_fault);
-
-static bool provider_should_fail(void)
-{
-#ifdef CONFIG_FAULT_INJECTION
-	provider_fault.verbose = 0;
-#endif
-	return should_fail(&provider_fault, 1);
-}
-
 static struct page *alloc_device_page(struct provider *prov, unsigned int order)
 {
 	unsigned long nr = 1UL << order;
 	unsigned long index;
 	struct page *page;
 
-	if (provider_should_fail())
+	if (fault_here())
 		return NULL;
 	spin_lock(&prov->lock);
 	index = bitmap_find_next_zero_area(prov->used_map, prov->npages, 0, nr,
@@ -204,7 +193,7 @@ static struct page *alloc_ram_page(struct provider *prov,
 
 	if (behaviour & PEERLAB_BEHAVE_NO_RAM ||
 	    (order && behaviour & PEERLAB_BEHAVE_NO_HUGE_RAM) ||
-	    provider_should_fail())
+	    fault_here())
 		return NULL;
 	if (vma)
 		folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, order, vma,
@@ -439,6 +428,8 @@ static int provider_peer_page(struct page *page, unsigned long *pfn,
 	watch_the_lock(prov);
 	if (READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_MIGHT_SLEEP)
 		might_sleep();
+	if (!refuse_errno && fault_here())
+		refuse_errno = EIO;
 	if (refuse_errno && (!count || index - first < count)) {
 		atomic64_inc(&prov->alias_refused);
 		return -(int)refuse_errno;

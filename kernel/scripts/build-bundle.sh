@@ -3,7 +3,7 @@
 # Build one kernel with its modules and test suites, as a bundle.
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
-#                        [--config NAME] [--local TARBALL|GITTREE|--base DIR]
+#                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
 #                        [--kselftest TARGET]...
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
 #                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
@@ -11,7 +11,8 @@
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
 # config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top.
-# --base names a tree that fetch-base.sh has printed, so that nothing is fetched.
+# --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
+# so that nothing is fetched.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
 # the bundle has it as an archive.  One that does not build is left out.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
@@ -42,7 +43,7 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -125,10 +126,11 @@ fail_compile() {
 
 # -- the inputs and their key ------------------------------------------------
 
-if [ -z "$base" ]; then
+if [ ! -d "$base" ]; then
 	[ -n "$key_only" ] || progress 0 "looking for the base kernel"
 	fetch_args=(--cache "$cache")
 	[ -z "$local_source" ] || fetch_args+=(--local "$local_source")
+	[ -z "$base" ] || fetch_args+=(--base "$base")
 	fetch_out=$("$here/fetch-base.sh" "${fetch_args[@]}") || {
 		status=$?
 		printf '%s\n' "$fetch_out"

@@ -4,7 +4,8 @@
 # came before it, passes checkpatch --strict, and leaves sources that compile
 # without a warning (W=1) at that point.  Prints KTAP, so that it is a test.
 #
-# usage: check-series.sh [--cache DIR] [--tree WORKDIR] [--quick|--full] [SERIES]
+# usage: check-series.sh [--cache DIR] [--tree WORKDIR] [--quick|--full] [--base NAME]
+#                        [SERIES]
 #
 #   SERIES   a folder of patches, or of folders of patches, each a posting of its
 #            own: then each is also applied with nothing but what its file "needs"
@@ -14,6 +15,7 @@
 #            touches switched on (default)
 #   --full   allmodconfig as well, and in the end mm/hmm.c without P2PDMA,
 #            without device private memory and for 32 bit
+#   --base   one of base.json's other bases; with what rebase.sh has made for it
 #   --cache  where the base is and the compiler's cache (~/.cache/peerlab)
 #   --tree   scratch folder, default in the cache; what a configuration needs
 #            before the first file can be compiled stays there for the next run
@@ -32,15 +34,16 @@ kernel_dir=$(dirname "$here")
 
 usage() {
 	[ $# -eq 0 ] || echo "check-series: $1" >&2
-	sed -n '7,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '7,25s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/peerlab scratch='' mode=quick series=$kernel_dir/patches
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/peerlab scratch='' mode=quick base_name=() series=$kernel_dir/patches
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
 	--tree) scratch=${2-}; shift 2 || usage ;;
+	--base) base_name=(--base "${2-}"); shift 2 || usage ;;
 	--quick | --full) mode=${1#--}; shift ;;
 	-*) usage "unknown argument $1" ;;
 	*) series=$1; shift ;;
@@ -53,7 +56,7 @@ for pair in git:git perl:perl gcc:gcc make:make bc:bc flex:flex bison:bison floc
 	need "${pair%%:*}" "${pair#*:}"
 done
 
-fetched=$("$here/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetched"; exit "$EXIT_INFRASTRUCTURE"; }
+fetched=$("$here/fetch-base.sh" --cache "$cache" ${base_name[@]+"${base_name[@]}"}) || { printf '%s\n' "$fetched"; exit "$EXIT_INFRASTRUCTURE"; }
 base=${fetched##*$'\n'}
 cache=$(cd "$cache" && pwd)
 scratch=${scratch:-$cache/kernel/check-series}

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Put the pristine base kernel into the cache and print its path.
 #
-# usage: fetch-base.sh --cache DIR [--local TARBALL|GITTREE]
+# usage: fetch-base.sh --cache DIR [--base NAME|--local TARBALL|GITTREE]
 #
-# The default source is the Debian package named in base.json.  It comes through
+# The default source is the Debian package named in base.json; --base takes one of
+# its "others" by name.  It comes through
 # an apt configuration of our own that lives in the cache: the mirror is taken
 # from the system's sources, the Release file's signature is checked against
 # Debian's archive keyring, and the system's own lists, cache and sources are
@@ -22,26 +23,35 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base_json=$here/../base.json
 
 usage() {
-	sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	[ $# -eq 0 ] || echo "fetch-base: $1" >&2
+	sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' local_source=''
+cache='' local_source='' base=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
 	--local) local_source=${2-}; shift 2 || usage ;;
+	--base) base=${2-}; shift 2 || usage ;;
 	*) usage ;;
 	esac
 done
 [ -n "$cache" ] || usage
 
-# base_field NAME -- a string field of base.json.
+# base_field NAME -- a string field of base.json; of the base that was asked for,
+# where that has it.
 base_field() {
-	sed -n "s/^ *\"$1\": *\"\([^\"]*\)\".*/\1/p" "$base_json"
+	perl -MJSON::PP -e 'my ($field, $base) = @ARGV; local $/;
+		my $all = JSON::PP->new->decode(<STDIN>);
+		my $value = ($base eq "" ? $all : $all->{others}{$base})->{$field} // $all->{$field};
+		print ref $value ? join("\n", @$value) : $value // ""' -- "$1" "$base" <"$base_json"
 }
+[ -z "$base" ] || grep -qxF -- "$base" < <(perl -MJSON::PP -e 'local $/;
+	print map { "$_\n" } keys %{ JSON::PP->new->decode(<STDIN>)->{others} // {} }' <"$base_json") ||
+	usage "--base $base: base.json knows no such base"
 
-for pair in flock:util-linux sha256sum:coreutils tar:tar xz:xz-utils; do
+for pair in perl:perl flock:util-linux sha256sum:coreutils tar:tar xz:xz-utils; do
 	need "${pair%%:*}" "${pair#*:}"
 done
 mkdir -p "$cache/kernel" || fail_infrastructure "cannot create $cache/kernel" "check the folder's owner"
@@ -80,7 +90,7 @@ system_mirror() {
 # signing_keyring -- the first keyring of base.json that this machine has.
 signing_keyring() {
 	local name
-	for name in $(sed -n '/"keyring"/,/]/p' "$base_json" | grep -o '[a-z0-9-]*\.\(gpg\|pgp\)'); do
+	for name in $(base_field keyring); do
 		if [ -r "/usr/share/keyrings/$name" ]; then
 			echo "/usr/share/keyrings/$name"
 			return

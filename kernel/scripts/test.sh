@@ -434,14 +434,19 @@ contains perftest_pair.lists_its_tests "$text" P6.ib_write_bw.odp P6.ib_send_lat
 text=$(env -u PEERLAB_ROLE "$work/pair/perftest_pair" --only P6.ib_read_lat.odp)
 contains perftest_pair.skips_on_one_machine "$text" 1..1 '# SKIP needs two machines'
 
-# The generator of mutants has tests of its own.
-while IFS= read -r line; do
-	case $line in
-	'ok '*) result "generate.${line#ok * }" 0 ;;
-	'not ok '*) result "generate.${line#not ok * }" 1 ;;
-	'#'*) printf '%s\n' "$line" ;;
-	esac
-done < <("$here/mutants/test.sh")
+# include PREFIX SCRIPT -- the results of a script that has tests of its own.
+include() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) result "$1.${line#ok * }" 0 ;;
+		'not ok '*) result "$1.${line#not ok * }" 1 ;;
+		'#'*) printf '%s\n' "$line" ;;
+		esac
+	done < <("$2")
+}
+include generate "$here/mutants/test.sh"
+include rebase "$here/test-rebase.sh"
 
 # What the README points at is there: files, and the tests it names.
 missing=$(grep -oE '\]\([^)#:]+\)' "$kernel_dir/README.md" | tr -d '()]' | sort -u | while read -r path; do

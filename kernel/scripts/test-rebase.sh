@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Tests of rebase.sh and of the other bases, on toy trees: KTAP on stdout, seconds.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+number=0 failed=0
+# result NAME STATUS [DETAIL]
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		failed=1
+		[ -z "${3-}" ] || printf '%s\n' "$3" | sed 's/^/# /'
+		echo "not ok $number $1"
+	fi
+}
+# contains NAME TEXT WORD...
+contains() {
+	local name=$1 text=$2 word
+	shift 2
+	for word in "$@"; do
+		[[ $text == *"$word"* ]] || { result "$name" 1 "'$word' is not in: $text"; return; }
+	done
+	result "$name" 0
+}
+echo 'KTAP version 1'
+
+# -- two trees: the other has moved one file, changed what a patch touches in the
+# second, and lacks the third
+for base in new old; do
+	mkdir -p "$work/$base/tree/mm"
+	seq 1 30 | sed 's/^/moved /' >"$work/$base/tree/mm/moved.c"
+	seq 1 30 | sed 's/^/changed /' >"$work/$base/tree/mm/changed.c"
+	echo "9.$base" >"$work/$base/version"
+done
+echo needed >"$work/new/tree/mm/needed.c"
+sed -i '1i one more line' "$work/old/tree/mm/moved.c"
+sed -i 's/^changed 10$/changed 10, an older way/' "$work/old/tree/mm/changed.c"
+
+kernel=$work/kernel
+mkdir -p "$kernel"/{scripts,patches/1-toy}
+cp "$here"/{rebase,report}.sh "$kernel/scripts/"
+printf '#!/bin/bash\n[[ $* == *--base* ]] && echo %q || echo %q\n' "$work/old" "$work/new" >"$kernel/scripts/fetch-base.sh"
+chmod +x "$kernel/scripts/fetch-base.sh"
+# mail NUMBER FILE SED-SCRIPT [TREE] -- a patch of the series, or of somebody's hand.
+mail() {
+	local tree=${4:-$work/new/tree}
+	sed "$3" "$tree/mm/$2" >"$work/edited"
+	printf 'From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nDate: Sun, 22 Nov 2026 08:00:00 +0000\nSubject: [PATCH %d/2] mm: edit %s\n\nWhy.\n---\ndiff --git a/mm/%s b/mm/%s\n' "$1" "$2" "$2" "$2"
+	diff -u --label "a/mm/$2" --label "b/mm/$2" "$tree/mm/$2" "$work/edited"
+	printf -- '-- \n2.39\n\n'
+}
+mail 1 moved.c 's/^moved 20$/MOVED/' >"$kernel/patches/1-toy/0001-moved.patch"
+mail 2 changed.c 's/^changed 10$/CHANGED/' >"$kernel/patches/1-toy/0002-changed.patch"
+rebase=("$kernel/scripts/rebase.sh" --cache "$work" --to old --out "$work/out")
+
+text=$("${rebase[@]}" --keep "$work/kept" 2>&1)
+result a_conflict_is_an_error $(($? != 1)) "$text"
+contains a_conflict_is_named "$text" '| 1-toy/0001-moved | as it is |' '| 1-toy/0002-changed | **conflict** in mm/changed.c |'
+grep -q '^<<<<<<<' "$work/kept/mm/changed.c"; result a_conflict_is_kept $?
+
+mkdir -p "$kernel/rebased/old/1-toy"
+printf '# why\nmm/needed.c\n' >"$kernel/rebased/old/prerequisites"
+mail 2 changed.c 's/^changed 10, an older way$/CHANGED, the older way/' "$work/old/tree" >"$kernel/rebased/old/1-toy/0002-changed.patch"
+text=$("${rebase[@]}" 2>&1)
+result resolved_by_hand $? "$text"
+contains resolved_by_hand_is_said "$text" 'The series of 9.new on 9.old' '| prerequisites: mm/needed.c | 1 file changed' '| 1-toy/0002-changed | by hand |'
+cp -r "$work/old/tree" "$work/applied"
+for patch in "$work"/out/*/*.patch; do (cd "$work/applied" && patch -s -p1 --fuzz=0 <"$patch") || echo "$patch"; done >"$work/log" 2>&1
+[ ! -s "$work/log" ]; result what_comes_out_applies $? "$(cat "$work/log")"
+contains what_comes_out_is_right "$(cat "$work"/applied/mm/*)" MOVED 'CHANGED, the older way' needed 'one more line'
+contains numbers_are_kept "$(cd "$work/out/1-toy" && echo *)" 0001- 0002-
+
+mail 2 changed.c 's/^changed 10$/CHANGED/' >"$kernel/rebased/old/1-toy/0002-changed.patch"
+text=$("${rebase[@]}" 2>&1)
+result an_outdated_resolution_is_an_error $(($? != 1)) "$text"
+contains an_outdated_resolution_is_named "$text" '**does not apply any more**'
+
+mkdir "$work/precious"
+text=$("$kernel/scripts/rebase.sh" --cache "$work" --to old --out "$work/precious" 2>&1)
+result another_folder_is_left_alone $(($? != 2)) "$text"
+text=$("$here/fetch-base.sh" --cache "$work/cache" --base 1.0 2>&1)
+result an_unknown_base $(($? != 2)) "$text"
+contains an_unknown_base_is_named "$text" '--base 1.0: base.json knows no such base'
+echo "1..$number"
+exit $failed
