@@ -98,6 +98,7 @@ int mapping_map(struct mapping *mapping, struct peerlab_map *req,
 		const struct peerlab_client_page *wanted);
 void mapping_unmap(struct mapping *mapping);
 int mapping_dma(struct mapping *mapping, struct peerlab_dma *req, u8 *data);
+void mapping_count(struct mapping *mapping, struct peerlab_map *req);
 void mapping_describe(struct mapping *mapping,
 		      struct peerlab_client_page *pages);
 unsigned long mapping_valid_pages(struct mapping *mapping);
