@@ -39,6 +39,7 @@ static bool take_down(struct mapping *mapping, unsigned long i)
 	    (HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA | HMM_PFN_P2PDMA_BUS))
 		mapping->marked++;
 	mapping->map.pfn_list[i] = 0;
+	mapping->dma[i] = DMA_MAPPING_ERROR;
 	return was;
 }
 
@@ -113,6 +114,8 @@ static int mapping_create(struct mapping *mapping, unsigned long start,
 	mapping->dma = kvcalloc(npages, sizeof(*mapping->dma), GFP_KERNEL);
 	if (!mapping->dma)
 		return -ENOMEM;
+	/* All bits set, which is DMA_MAPPING_ERROR. */
+	memset(mapping->dma, 0xff, npages * sizeof(*mapping->dma));
 	ret = hmm_dma_map_alloc(dev, &mapping->map, npages, PAGE_SIZE);
 	if (ret)
 		goto err_dma;
@@ -135,6 +138,17 @@ err_dma:
 	kvfree(mapping->dma);
 	mapping->dma = NULL;
 	return ret;
+}
+
+/* What is marked as mapped is, and nothing else. */
+static void check_marks(struct mapping *mapping)
+{
+	unsigned long i;
+
+	for (i = 0; i < mapping->npages; i++)
+		mapping->stale += !(mapping->map.pfn_list[i] &
+				    HMM_PFN_DMA_MAPPED) !=
+				  (mapping->dma[i] == DMA_MAPPING_ERROR);
 }
 
 static void map_pages(struct mapping *mapping, struct peerlab_map *req)
@@ -271,6 +285,7 @@ static int mapping_populate(struct mapping *mapping, struct peerlab_map *req,
 		mutex_unlock(&mapping->lock);
 		return -EAGAIN;
 	}
+	check_marks(mapping);
 	mapping_count(mapping, req);
 	if (!(req->flags & PEERLAB_MAP_SNAPSHOT)) {
 		begin = ktime_get_ns();

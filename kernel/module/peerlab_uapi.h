@@ -334,6 +334,8 @@ struct peerlab_dma {
  * @orphans: entries that a walk left marked as mapped and not valid, though no
  *	invalidation had come, since the file was opened: drivers unmap what is
  *	valid
+ * @stale: entries that a walk left with a mark that is not true, since the file
+ *	was opened: of a mapping that is gone, or none of one that is there
  */
 struct peerlab_client_state {
 	__u64 pages;
@@ -343,6 +345,7 @@ struct peerlab_client_state {
 	__u64 marked;
 	__u64 leaked;
 	__u64 orphans;
+	__u64 stale;
 };
 
 /**

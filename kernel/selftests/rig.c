@@ -407,9 +407,10 @@ int client_unmap(int fd)
 	struct peerlab_client_state state;
 
 	if (!ret && !ioctl(fd, PEERLAB_CLIENT_STATE, &state))
-		EXPECT(!state.marked && !state.leaked && !state.orphans,
-		       "of the entries %llu were marked as mapped after they were unmapped, %llu given back without being unmapped, %llu left mapped and not valid by a walk",
-		       state.marked, state.leaked, state.orphans);
+		EXPECT(!state.marked && !state.leaked && !state.orphans &&
+		       !state.stale,
+		       "of the entries %llu were marked as mapped after they were unmapped, %llu given back without being unmapped, %llu left mapped and not valid by a walk, %llu left with a mark that is not true",
+		       state.marked, state.leaked, state.orphans, state.stale);
 	return ret;
 }
 

@@ -222,13 +222,7 @@ static void *move_about(void *arg)
 	return NULL;
 }
 
-/*
- * Walks that race with all of it: every answer is one of a page that is held.
- *
- * They look and do not map: hmm_range_fault() writes entries without the lock of
- * the client, and brings back the mark of a mapping that the notifier has just
- * cleared.  That was so before the series, and is not what this is about.
- */
+/* Walks that race with all of it: every answer is one of a page that is held. */
 void f13_walk_while_pages_move(void)
 {
 	time_t end = time(NULL) + limit_here(RACE_S);
@@ -260,5 +254,37 @@ void f13_walk_while_pages_move(void)
 	ret = client_map(client_fd, mover.memory, LENGTH, MAP_READ, &map, NULL);
 	REQUIRE(!ret, "map: %s", strerror(-ret));
 	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, 205);
+	client_unmap(client_fd);
+}
+
+/*
+ * As above, and what is found is mapped: the walk writes entries without the lock
+ * under which the notifier clears the mark of a mapping, and must not bring it
+ * back.
+ */
+void f14_marks_while_pages_move(void)
+{
+	time_t end = time(NULL) + limit_here(RACE_S);
+	struct mover mover = { .memory = memory_alloc(2 * HUGE, true) };
+	struct peerlab_client_state state;
+	unsigned long walks = 0;
+	int ret;
+
+	REQUIRE(!pthread_create(&mover.thread, NULL, move_about, &mover),
+		"pthread_create");
+	while (time(NULL) < end) {
+		ret = client_map(client_fd, mover.memory, 2 * HUGE, MAP_READ,
+				 NULL, NULL);
+		REQUIRE(!ret, "walk %lu: %s", walks, strerror(-ret));
+		walks++;
+	}
+	atomic_store(&mover.stop, true);
+	pthread_join(mover.thread, NULL);
+	state = client_state(client_fd);
+	ktap_note("%lu walks, %lu rounds of the mover, %llu invalidations",
+		  walks, mover.rounds, state.invalidations);
+	EXPECT(mover.rounds, "nothing has moved");
+	EXPECT(state.invalidated, "nothing was invalidated");
+	/* Which looks at the marks. */
 	client_unmap(client_fd);
 }
