@@ -116,6 +116,7 @@ struct peerlab_behaviour {
 #define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* peer_page() is wrong */
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
+#define PEERLAB_BEHAVE_BUSY		0x0010	/* somebody else holds what faults */
 
 /**
  * struct peerlab_inspection - the struct pages of the provider, all of them

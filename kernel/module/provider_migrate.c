@@ -351,9 +351,13 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 	return ret;
 }
 
+/* So often a page that is busy is so. */
+#define BUSY_FAULTS	3
+
 static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 {
 	struct provider *prov = page_provider(vmf->page);
+	struct folio *busy = NULL;
 	/* A folio that is mapped by PTEs may be larger than what faulted. */
 	unsigned int order = vmf->pte ? 0 : HPAGE_PMD_ORDER;
 	unsigned long start = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
@@ -361,11 +365,20 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 		.flags = order ? PEERLAB_MIGRATE_THP : 0,
 		.fault_page = vmf->page,
 	};
-	u64 migrated = 0;
+	u64 migrated = 0, faults;
+	int ret;
 
-	atomic64_inc(&prov->cpu_faults);
-	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
-			  &move, &migrated))
+	faults = atomic64_inc_return(&prov->cpu_faults);
+	if (READ_ONCE(prov->behaviour.flags) & PEERLAB_BEHAVE_BUSY &&
+	    faults & BUSY_FAULTS)
+		busy = page_folio(vmf->page);
+	if (busy)
+		folio_get(busy);
+	ret = migrate_range(prov, vmf->vma, start,
+			    start + (PAGE_SIZE << order), &move, &migrated);
+	if (busy)
+		folio_put(busy);
+	if (ret)
 		return VM_FAULT_SIGBUS;
 	/*
 	 * What could not be taken away now, somebody else has or the core has

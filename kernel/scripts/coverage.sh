@@ -6,12 +6,14 @@
 # the lines that did not run.
 #
 # usage: coverage.sh --cache DIR [--series bundled|PATH]... [--rigs NAME,...]
-#                    [--suites NAME,...] [--seconds N] [--report FILE] [--fresh]
+#                    [--suites NAME,...] [--config NAME] [--seconds N]
+#                    [--report FILE] [--fresh]
 #
 #   --series   a folder of patches or an mbox, in order (default bundled)
 #   --rigs     machines, see mutants-rigs.sh (default switch)
 #   --suites   programs to run on each (default p2p_functional,hmm_tests,
 #              p2p_rdma,p2p_faults)
+#   --config   of the kernel (default coverage; debug counts as well, and checks)
 #   --seconds  the longest a machine may run (1800)
 #   --report   write the Markdown into FILE
 #   --fresh    forget what was counted before; otherwise it is added up for as long
@@ -29,14 +31,14 @@ kernel_dir=$(dirname "$scripts")
 
 usage() {
 	[ $# -eq 0 ] || echo "coverage: $1" >&2
-	sed -n '8,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '8,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
-cache='' rigs=switch suites=p2p_functional,hmm_tests,p2p_rdma,p2p_faults seconds=1800 report='' fresh='' series=()
+cache='' rigs=switch suites=p2p_functional,hmm_tests,p2p_rdma,p2p_faults config=coverage seconds=1800 report='' fresh='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fresh) fresh=1; shift; continue ;;
-	--cache | --series | --rigs | --suites | --seconds | --report) ;;
+	--cache | --series | --rigs | --suites | --config | --seconds | --report) ;;
 	*) usage "unknown argument $1" ;;
 	esac
 	[ $# -gt 1 ] || usage "$1: the value is missing"
@@ -72,7 +74,7 @@ stage_series "$base" "${series[@]}"
 
 # -- the kernel, and the notes of its compiler ----------------------------------------
 
-build=(--cache "$cache" --config coverage --base "$base")
+build=(--cache "$cache" --config "$config" --base "$base")
 for one in "${series[@]}"; do build+=(--series "$one"); done
 build+=(--series "$work/profile.patch")
 key=$("$scripts/build-bundle.sh" "${build[@]}" --key)
@@ -85,7 +87,7 @@ if [ ! -f "$folder/notes/.complete" ]; then
 		{ status=$?; grep '^@error' "$folder/build.out"; exit $status; }
 	rm -rf "$folder/notes"
 	# The tree that was just built says so in its name of the release.
-	for tree in "$cache"/kernel/tree-coverage-*; do
+	for tree in "$cache/kernel/tree-$config"-*; do
 		grep -qx -- ".*-peerlab-${key:0:8}" "$tree/include/config/kernel.release" 2>/dev/null || continue
 		while read -r name; do
 			mkdir -p "$folder/notes/$(dirname "$name")"
@@ -127,7 +129,7 @@ for rig in ${rigs//,/ }; do
 	"$scripts/coverage-lines.pl" unpack "$folder/$rig.log" "$work/gcda" >/dev/null ||
 		fail_infrastructure "rig $rig did not come to its end" "see $folder/$rig.log"
 	for file in "$work"/gcda/*.gcda; do
-		name=$(sed 's/\.gcda$//; s/.*\/tree-coverage-[0-9]*\///' "${file%.gcda}.name")
+		name=$(sed 's/\.gcda$//; s/.*\/tree-'"$config"'-[0-9]*\///' "${file%.gcda}.name")
 		[ -f "$folder/notes/$name.gcno" ] || continue
 		cp "$folder/notes/$name.gcno" "${file%.gcda}.gcno"
 		(cd "$work/gcda" && gcov --json-format --stdout "$(basename "$file")" 2>/dev/null) >>"$folder/counts/$rig.$(date +%s).json"

@@ -119,6 +119,38 @@ void f12_refused_while_mapped_pmd(void)
 			    HUGE_ORDER);
 }
 
+/*
+ * What is mapped is looked at before who asks: a walk that names no device leaves
+ * the entry of a peer page that is mapped as it is.
+ */
+static void walk_without_dma_dev(uint8_t *p, size_t length, uint64_t seed,
+				 unsigned int order)
+{
+	unsigned long n = length / PAGE;
+	struct peerlab_map map;
+	int ret;
+
+	ret = client_map(client_fd, p, length, MAP_READ, &map, pages);
+	REQUIRE(!ret, "map: %s", strerror(-ret));
+	if (!path_reachable())
+		SKIP("the client cannot reach the provider on this machine");
+	ret = client_map(client_fd, p, length, PEERLAB_MAP_SNAPSHOT, &map, pages);
+	REQUIRE(!ret, "snapshot without a device: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a snapshot without a device");
+	ret = client_map(client_fd, p, length, 0, &map, pages);
+	REQUIRE(!ret, "map without a device: %s", strerror(-ret));
+	expect_unchanged(&map, n, order, "a fault without a device");
+	expect_dma_reads(client_fd, PAGE, PIECE, PAGE, seed);
+	client_unmap(client_fd);
+}
+
+void f12_walk_without_dma_dev(void)
+{
+	walk_without_dma_dev(device_memory(LENGTH, 206, NULL), LENGTH, 206, 0);
+	walk_without_dma_dev(huge_device_memory(207, NULL), HUGE, 207,
+			     HUGE_ORDER);
+}
+
 /* Who comes later is refused and gets RAM; who has it mapped is told. */
 void f12_refused_to_another(void)
 {
