@@ -54,21 +54,9 @@ for rig in ${rigs//,/ }; do rig_of "$rig" >/dev/null || usage "there is no rig $
 [ -z "$report" ] || report=$(realpath -m -- "$report")
 need gcov gcc
 
-fetch_out=$("$scripts/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetch_out"; exit "$EXIT_INFRASTRUCTURE"; }
-base=${fetch_out##*$'\n'}
-mkdir -p "$cache/kernel/coverage"
-work=$(mktemp -d "$cache/kernel/coverage/.work.XXXXXX")
-machine=''
-# shellcheck disable=SC2329 # called by the trap
-clean_up() {
-	[ -z "$machine" ] || kill "$machine" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 # shellcheck source=series-files.sh
 . "$scripts/series-files.sh"
+open_workplace coverage
 stage_series "$base" "${series[@]}"
 "$scripts/coverage-lines.pl" profile "$base/tree" "$work/after" >"$work/profile.patch"
 

@@ -1,8 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# What a series makes of the files that it touches.  Sourced, not run.
+# What a series makes of the files that it touches, and a place to work on them.
+# Sourced, not run.
 
-: "${work:?}" "${kernel_dir:?}" "${scripts:?}"
+: "${kernel_dir:?}" "${scripts:?}"
+
+# open_workplace NAME -- in the cache: fetches the base and sets base; work is a folder
+# that goes with this shell, as does the process that machine names, if any.
+open_workplace() {
+	local fetch_out
+	fetch_out=$("$scripts/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetch_out"; exit "$EXIT_INFRASTRUCTURE"; }
+	base=${fetch_out##*$'\n'}
+	mkdir -p "$cache/kernel/$1"
+	work=$(mktemp -d "$cache/kernel/$1/.work.XXXXXX")
+	machine=''
+	trap close_workplace EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+close_workplace() {
+	[ -z "$machine" ] || kill "$machine" 2>/dev/null || true
+	rm -rf "$work"
+}
 
 # stage_series BASE SERIES... -- $work/after holds the files that the series touch,
 # patched; sets count, the number of patches.

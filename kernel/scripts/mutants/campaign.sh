@@ -60,21 +60,9 @@ began=$SECONDS
 
 # -- the series' files, before and after ----------------------------------------------
 
-fetch_out=$("$scripts/fetch-base.sh" --cache "$cache") || { printf '%s\n' "$fetch_out"; exit "$EXIT_INFRASTRUCTURE"; }
-base=${fetch_out##*$'\n'}
-mkdir -p "$cache/kernel/campaigns"
-work=$(mktemp -d "$cache/kernel/campaigns/.work.XXXXXX")
-machine=''
-# shellcheck disable=SC2329 # called by the trap
-clean_up() {
-	[ -z "$machine" ] || kill "$machine" 2>/dev/null || true
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 # shellcheck source=../series-files.sh disable=SC2154
 . "$scripts/series-files.sh"
+open_workplace campaigns
 stage_series "$base" "${series[@]}"
 build=()
 for one in "${series[@]}"; do build+=(--series "$one"); done
