@@ -19,6 +19,7 @@ describe('the catalogue of a kernel folder', () => {
     expect(catalogue.configs).toEqual([
       { name: 'coverage', about: expect.any(String), bootFactor: 1 },
       { name: 'debug', about: expect.stringMatching(/slower/), bootFactor: 3 },
+      { name: 'kcsan', about: expect.stringMatching(/slower/), bootFactor: 3 },
       { name: 'peerlab', about: expect.any(String), bootFactor: 1 },
     ]);
   });
