@@ -10,7 +10,8 @@
 #
 # PATH is a folder of *.patch files or a mail (mbox) file; several series are
 # applied in the order given.  "bundled" is kernel/patches.  --config NAME merges
-# config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top.
+# config/peerlab.config and, unless NAME is peerlab, config/NAME.config on top; a
+# configuration that says "# whole: yes" stands for itself, with config/farm.fragment.
 # --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
 # so that nothing is fetched.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
@@ -43,7 +44,7 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -157,8 +158,15 @@ for s in ${series[@]+"${series[@]}"}; do
 	count=$(wc -l <"$work/index")
 done
 
-fragments=("$kernel_dir/config/peerlab.config")
-[ "$config" = peerlab ] || fragments+=("$kernel_dir/config/$config.config")
+# What the configuration starts from: a whole one, or none for tinyconfig.
+whole=$kernel_dir/config/$config.config
+if head -n 10 "$whole" | grep -qx '# whole: yes'; then
+	fragments=("$kernel_dir/config/farm.fragment")
+else
+	whole=''
+	fragments=("$kernel_dir/config/peerlab.config")
+	[ "$config" = peerlab ] || fragments+=("$kernel_dir/config/$config.config")
+fi
 toolchain="$(gcc --version | sed -n 1p); $(ld --version | sed -n 1p)"
 
 shopt -s nullglob
@@ -171,7 +179,8 @@ for folder in . rdma upstream; do
 done
 cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
-cp "${fragments[@]}" "$work/inputs/config/"
+cp ${whole:+"$whole"} "${fragments[@]}" "$work/inputs/config/"
+whole=${whole/#$kernel_dir/$work/inputs}
 cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
 config_key=$(hash_tree "$work/inputs/config")
@@ -297,7 +306,12 @@ run_make() {
 
 progress 8 "configuring"
 [ ! -f "$tree/.config" ] || cp -p "$tree/.config" "$work/config.before"
-run_make -s tinyconfig
+if [ -n "$whole" ]; then
+	cp "$whole" "$tree/.config"
+	run_make -s olddefconfig
+else
+	run_make -s tinyconfig
+fi
 (cd "$tree" && ./scripts/kconfig/merge_config.sh -m -O . .config "${fragments[@]}") >>"$log" 2>&1 || explain_failure
 run_make -s olddefconfig
 for fragment in "${fragments[@]}"; do

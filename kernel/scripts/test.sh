@@ -79,6 +79,47 @@ cp "$work/good.patch" "$work/other-name.patch"
 result key.the_order_of_selftests_does_not $?
 ! "${build[@]}" --key --kselftest ../mm >/dev/null 2>&1; result usage.no_selftests_outside_of_their_folder $?
 
+# -- a configuration of one machine
+toy=$work/toy-base/tree
+mkdir -p "$toy/scripts/kconfig"
+echo 7.3.99 >"$work/toy-base/version"
+# localmodconfig keeps the modules that LSMOD names, as the kernel's own does.
+cat >"$toy/Makefile" <<'MAKE'
+olddefconfig:
+	@:
+localmodconfig:
+	@grep -v '=m$$' $(O)/.config >$(O)/kept || :
+	@tail -n +2 $(LSMOD) | while read -r name rest; do grep -ix "CONFIG_$$name=m" $(O)/.config >>$(O)/kept || :; done
+	@mv $(O)/kept $(O)/.config
+MAKE
+printf '#!/bin/sh\nshift 3\ncat "$@" >>.config\n' >"$toy/scripts/kconfig/merge_config.sh"
+printf '#!/bin/sh\necho "-OLD y"\necho " NVME m -> n"\necho " PCI_P2PDMA n -> y"\n' >"$toy/scripts/diffconfig"
+chmod +x "$toy/scripts/kconfig/merge_config.sh" "$toy/scripts/diffconfig"
+printf '@config\nCONFIG_PCI=y\nCONFIG_NVME=m\nCONFIG_E1000E=m\nCONFIG_OTHER=m\n@modules\nnvme\ne1000e\n' >"$work/needs"
+mkdir "$work/configs"
+machine_config=("$here/machine-config.sh" --cache "$work/cache" --base "$work/toy-base" --needs "$work/needs" --out "$work/configs")
+text=$("${machine_config[@]}" --name epyc-1 2>&1)
+contains machine_config.shows_what_the_farm_changes "$text" ' PCI_P2PDMA n -> y' "@configuration $work/configs/epyc-1.config"
+[[ $text != *OLD* && $text != *NVME* ]]; result machine_config.does_not_list_what_was_trimmed $? "$text"
+[ "$(grep -c '=m$' "$work/configs/epyc-1.config")" = 2 ]; result machine_config.keeps_the_modules_of_the_machine $?
+head -n 3 "$work/configs/epyc-1.config" | grep -qx '# whole: yes'; result machine_config.stands_for_itself $?
+"${machine_config[@]}" --name all --all-modules >/dev/null 2>&1
+[ "$(grep -c '=m$' "$work/configs/all.config")" = 3 ]; result machine_config.keeps_every_module_when_told $?
+! "${machine_config[@]}" --name debug >/dev/null 2>&1; result machine_config.leaves_the_farms_own_alone $?
+printf '@config\n@modules\nnvme\n' >"$work/needs"
+contains machine_config.needs_a_configuration "$("${machine_config[@]}" --name x 2>&1)" 'it holds no configuration'
+
+mkdir "$work/kernel"
+cp -r "$here/.." "$work/kernel/"
+own=("$work/kernel/scripts/build-bundle.sh" --cache "$work/cache" --local "$work/linux.tar" --key)
+[ "$("${own[@]}" | tail -1)" = "$key_none" ]; result key.the_folder_does_not_change_it $?
+cp "$work/configs/epyc-1.config" "$work/kernel/config/"
+whole=$("${own[@]}" --config epyc-1 | tail -1)
+[ "$whole" != "$key_none" ]; result key.a_whole_configuration_has_its_own $?
+echo 'CONFIG_MORE=y' >>"$work/kernel/config/farm.fragment"
+[ "$whole" != "$("${own[@]}" --config epyc-1 | tail -1)" ]; result key.what_the_farm_needs_changes_that_of_a_whole_one $?
+[ "$("${own[@]}" | tail -1)" = "$key_none" ]; result key.and_no_other $?
+
 # -- refusals: apply SERIES WORD...
 refusal() {
 	local name=$1 series=$2 text status

@@ -23,7 +23,7 @@ export function composeMachine(
       return bmc;
     },
   };
-  const orNull = <F extends 'power' | 'disk' | 'console'>(
+  const orNull = <F extends 'power' | 'disk' | 'console' | 'initramfs'>(
     field: F,
     settings: DriverSettings | undefined,
   ): AbilityOf<F> | null => (settings === undefined ? null : createAbility(field, settings, context));
@@ -38,6 +38,7 @@ export function composeMachine(
     disk: orNull('disk', config.disk),
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
+    initramfs: orNull('initramfs', config.initramfs),
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
   };
 }

@@ -33,6 +33,7 @@ import { DownloadTickets1766100200000 } from './migrations/1766100200000-downloa
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
+import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
 import { KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -51,7 +52,7 @@ import {
   TestPlan,
   UnpackedAttempt,
 } from './schema/results.js';
-import { Job, Run } from './schema/runs.js';
+import { Job, JobRole, Run } from './schema/runs.js';
 
 /** Connections of the one pool that repositories and statements share. */
 const POOL_SIZE = 16;
@@ -76,6 +77,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Build,
       Run,
       Job,
+      JobRole,
       Attempt,
       Participant,
       Lease,
@@ -127,6 +129,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
+      JobRoles1766700000000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -37,7 +37,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   trends: { tables: [], imports: ['verdicts', 'grid'] },
   compare: { tables: [], imports: ['verdicts', 'grid'] },
   failures: { tables: ['known_failure'], imports: [] },
-  runs: { tables: ['run', 'job'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
+  runs: { tables: ['run', 'job', 'job_role'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],
     imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs'],

@@ -11,6 +11,22 @@ export type IommuMode = 'none' | 'translated' | 'passthrough';
  */
 export type Clock = 'host' | 'instructions';
 
+/** What makes a machine behave like a real server: firmware, disk, network card and service processor. */
+export interface ServerHardware {
+  /** Folder below rootfs/servers that its disk image is built from. */
+  image: string;
+}
+
+/** Loopback ports of the host that a server takes besides that of SSH. */
+export interface ServerPorts {
+  /** IPMI over LAN of its BMC (UDP). */
+  ipmi: number;
+  /** Where its BMC meets QEMU. */
+  bmc: number;
+  /** Where its BMC takes its serial console. */
+  console: number;
+}
+
 /** One machine of the virtual lab, as data: everything else follows from it. */
 export interface MachineDefinition {
   name: string;
@@ -29,6 +45,8 @@ export interface MachineDefinition {
   deviceMemoryMiB: number;
   /** Brought up when no machines are named. */
   inDefaultSet: boolean;
+  /** undefined = a plain virtual machine: BIOS, virtio, power by QEMU. */
+  server?: ServerHardware;
   /** The other machine of a pair, and which of the two this is; undefined = it is alone. */
   pair?: { with: string; number: 1 | 2 };
 }
@@ -51,6 +69,12 @@ export interface MachinePaths {
   powerSocket: string;
   labSocket: string;
   consoleSocket: string;
+  /** Where the QEMU of a server brings its serial line; the lab listens there. */
+  serialSocket: string;
+  /** What the UEFI firmware of a server remembers. */
+  firmwareVariables: string;
+  /** Files of a server's BMC. */
+  bmcDir: string;
   /** This machine's end of the network of its pair. */
   pairSocket: string;
   /** That of another machine of the same lab. */
@@ -100,6 +124,23 @@ function pairDevices({ pair }: MachineDefinition, paths: MachinePaths): [string,
   ];
 }
 
+const listen = '127.0.0.1';
+
+/** Firmware and service processor of a server. */
+function serverDevices(paths: MachinePaths, ports: ServerPorts): [string, string][] {
+  return [
+    ['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${FIRMWARE}`],
+    ['-drive', `if=pflash,unit=1,format=raw,file=${value(paths.firmwareVariables)}`],
+    ['-chardev', `socket,id=ipmi,host=${listen},port=${ports.bmc},reconnect=1`],
+    ['-device', 'ipmi-bmc-extern,id=bmc0,chardev=ipmi'],
+    ['-device', 'isa-ipmi-kcs,bmc=bmc0'],
+  ];
+}
+
+/** UEFI, of the Debian package ovmf, and the empty memory for what it remembers. */
+export const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+export const FIRMWARE_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+
 /** A stable identity for a machine of that name, so that inventories compare over restarts. */
 function uuidOf(name: string): string {
   const hex = createHash('sha256').update(`peerlab machine ${name}`).digest('hex');
@@ -109,12 +150,14 @@ function uuidOf(name: string): string {
 /**
  * The complete argument list of qemu-system-x86_64 for a machine.
  * @param sshPort loopback port of the host that leads to the machine's port 22
+ * @param ports those of a server; null for a plain machine
  */
 export function qemuArguments(
   machine: MachineDefinition,
   paths: MachinePaths,
   accelerator: Accelerator,
   sshPort: number,
+  ports: ServerPorts | null = null,
 ): string[] {
   // Translated code takes up to 1 GiB by default, on top of the machine's memory; a quarter holds all that runs.
   const counted = machine.clock === 'instructions';
@@ -145,10 +188,13 @@ export function qemuArguments(
     ['-boot', 'menu=off,strict=on'],
     // The host's page cache outlives QEMU, so ignoring flushes costs nothing but a host crash.
     ['-drive', `if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=${value(paths.overlay)}`],
-    ['-device', 'virtio-blk-pci,drive=disk,bootindex=0'],
+    [
+      '-device',
+      ports === null ? 'virtio-blk-pci,drive=disk,bootindex=0' : `nvme,drive=disk,serial=${machine.name},bootindex=0`,
+    ],
     // restrict: kernels under test reach nothing, only the forwarded port leads in.
     ['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
-    ['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ['-device', ports === null ? 'virtio-net-pci,netdev=net,romfile=' : 'e1000e,netdev=net,romfile='],
     ...pairDevices(machine, paths),
     ['-device', 'virtio-rng-pci'],
     ['-device', 'i6300esb'],
@@ -156,9 +202,11 @@ export function qemuArguments(
     // QEMU writes the log itself, so that no byte is lost while no client is connected.
     [
       '-chardev',
-      `socket,id=console,server=on,wait=off,path=${value(paths.consoleSocket)},logfile=${value(paths.consoleLog)},logappend=on`,
+      // A server's line ends at its BMC, which outlives QEMU.
+      `socket,id=console,${ports === null ? `server=on,wait=off,path=${value(paths.consoleSocket)}` : `reconnect=1,path=${value(paths.serialSocket)}`},logfile=${value(paths.consoleLog)},logappend=on`,
     ],
     ['-serial', 'chardev:console'],
+    ...(ports === null ? [] : serverDevices(paths, ports)),
     ['-qmp', `unix:${value(paths.powerSocket)},server=on,wait=off`],
     ['-qmp', `unix:${value(paths.labSocket)},server=on,wait=off`],
     ...peerDevices(machine, paths),

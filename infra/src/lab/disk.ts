@@ -43,8 +43,8 @@ export interface Identity {
   name: string;
   hostKey: KeyPair;
   clientPublicKey: string;
-  /** For every kernel of the machine; the image's grub.cfg adds them to the default one. */
-  kernelArguments: readonly string[];
+  /** For every kernel of the machine; the image's grub.cfg adds them to the default one. null = the image has its own. */
+  kernelArguments: readonly string[] | null;
 }
 
 /** debugfs commands that write text files into the image's file system, owned by root. */
@@ -88,8 +88,9 @@ export async function makeDisk(image: DiskImage, disk: string, identity: Identit
     hostname: { text: `${identity.name}\n`, to: '/etc/hostname', mode: '644' },
     hosts: { text: `127.0.0.1 localhost ${identity.name}\n`, to: '/etc/hosts', mode: '644' },
     'machine-id': { text: `${id}\n`, to: '/etc/machine-id', mode: '444' },
-    grub: { text: grubMachineConfig(identity.kernelArguments), to: '/boot/grub/machine.cfg', mode: '644' },
   };
+  if (identity.kernelArguments !== null)
+    texts['grub'] = { text: grubMachineConfig(identity.kernelArguments), to: '/boot/grub/machine.cfg', mode: '644' };
   const files = [
     { from: identity.hostKey.file, to: '/etc/ssh/ssh_host_ed25519_key', mode: '600' },
     { from: `${identity.hostKey.file}.pub`, to: '/etc/ssh/ssh_host_ed25519_key.pub', mode: '644' },

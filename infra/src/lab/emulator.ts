@@ -99,6 +99,11 @@ export class Emulator {
     return new Emulator(record, paths, true, monitor);
   }
 
+  /** One command of QEMU's monitor. @throws QmpError */
+  async command(name: 'system_reset' | 'system_powerdown'): Promise<void> {
+    await this.monitor.command(name);
+  }
+
   /** Ends QEMU: by its monitor, then by signals. The guest is not shut down. */
   async stop(): Promise<void> {
     await this.monitor.command('quit').catch(() => undefined);

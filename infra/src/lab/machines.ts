@@ -1,4 +1,5 @@
 import type { MachineDefinition } from './definition.js';
+import { SERVERS } from './servers.js';
 
 /** Without -svm the guest would load a hypervisor of its own. */
 const AMD = 'EPYC,-svm';
@@ -209,15 +210,17 @@ export const MACHINES: readonly MachineDefinition[] = [
       pair: { with: `v-pair-${number === 1 ? 'b' : 'a'}`, number },
     }),
   ),
+  ...SERVERS,
 ];
 
 /**
- * Machines by a list of names; empty = the default set, `all` = every one.
+ * Machines by a list of names; empty = the default set, `all` = every one but the servers, which take minutes to boot.
  * @returns in the order of their definition, or the name that does not exist
  */
 export function chooseMachines(names: readonly string[]): readonly MachineDefinition[] | { unknown: string } {
   if (names.length === 0) return MACHINES.filter((machine) => machine.inDefaultSet);
-  if (names.includes('all')) return MACHINES;
+  if (names.includes('all'))
+    return MACHINES.filter((machine) => machine.server === undefined || names.includes(machine.name));
   const unknown = names.find((name) => !MACHINES.some((machine) => machine.name === name));
   return unknown === undefined ? MACHINES.filter((machine) => names.includes(machine.name)) : { unknown };
 }

@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder, stateFolder } from '@peerlab/runtime';
-import type { MachineDefinition } from './definition.js';
+import type { MachineDefinition, ServerPorts } from './definition.js';
 import { chooseMachines, MACHINES } from './machines.js';
+import { SERVERS } from './servers.js';
 
 export const LAB_HELP = `peerlab-lab up|status|down [options]
 
@@ -14,7 +15,10 @@ export const LAB_HELP = `peerlab-lab up|status|down [options]
   --state DIR         disks, keys, logs       (PEERLAB_STATE; default: /var/lib/peerlab or the XDG state folder)
   --cache DIR         disk image              (PEERLAB_CACHE; default: the XDG cache folder)
   --machines A,B      only these machines; "all" for every one of
-                      ${MACHINES.map((m) => m.name).join(', ')}
+                      ${MACHINES.filter((m) => m.server === undefined)
+                        .map((m) => m.name)
+                        .join(', ')};
+                      servers, by name only: ${SERVERS.map((m) => m.name).join(', ')}
                       (default: ${MACHINES.filter((m) => m.inDefaultSet)
                         .map((m) => m.name)
                         .join(', ')})
@@ -37,6 +41,17 @@ export interface LabCommand {
 
 /** A wrong command line; the message names the option and what it takes. */
 export class LabUsageError extends Error {}
+
+/** Ports of servers begin so far above that of the first machine, four for each. */
+const SERVER_PORTS_FROM = 100;
+
+/** The ports of a server besides that of SSH; null for a plain machine. */
+export function serverPortsOf(portBase: number, name: string): ServerPorts | null {
+  const index = SERVERS.findIndex((machine) => machine.name === name);
+  if (index === -1) return null;
+  const first = portBase + SERVER_PORTS_FROM + 4 * index;
+  return { ipmi: first, bmc: first + 1, console: first + 2 };
+}
 
 /** The port of a machine does not depend on which machines are chosen. */
 export function sshPortOf(portBase: number, name: string): number {
@@ -85,7 +100,7 @@ export function readLabCommand(argv: string[], env: NodeJS.ProcessEnv, uid: numb
   if (positionals.length !== 1 || (command !== 'up' && command !== 'status' && command !== 'down'))
     throw new LabUsageError('expected one of: up, status, down');
   const portBase = Number(values['port-base']);
-  const highest = 65_535 - MACHINES.length;
+  const highest = 65_535 - SERVER_PORTS_FROM - 4 * SERVERS.length;
   if (!Number.isInteger(portBase) || portBase < 1024 || portBase > highest)
     throw new LabUsageError(`--port-base ${values['port-base']}: expected a port from 1024 to ${highest}`);
   return {

@@ -47,6 +47,9 @@ export function machinePaths(
     powerSocket: join(sockets, 'power.sock'),
     labSocket: join(sockets, 'lab.sock'),
     consoleSocket: join(sockets, LONGEST_SOCKET_NAME),
+    serialSocket: join(sockets, 'serial.sock'),
+    firmwareVariables: join(dir, 'firmware.vars'),
+    bmcDir: join(dir, 'bmc'),
     pairSocket: pairSocketOf(name),
     pairSocketOf,
   };

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { AGENT_PATH, FromAgent, FromBrowser, LIVE_PATH, ROUTES, type Route } from '@peerlab/contracts';
+import { AGENT_PATH, AGENT_PROTOCOL, FromAgent, FromBrowser, LIVE_PATH, ROUTES, type Route } from '@peerlab/contracts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -61,7 +61,7 @@ async function openAgent(): Promise<WebSocket> {
   socket.send(
     JSON.stringify({
       type: 'hello',
-      protocol: 2,
+      protocol: AGENT_PROTOCOL,
       agent: 'abuser',
       site: 'lab',
       version: '0',
@@ -69,7 +69,7 @@ async function openAgent(): Promise<WebSocket> {
       buildSlots: 0,
       testSlots: null,
       machines: [],
-      attempts: [],
+      participants: [],
     }),
   );
   await once(socket, 'message');

@@ -114,7 +114,10 @@ export async function insertEndedAttempts(
 /** Puts jobs into the queue and wakes the dispatcher, in one transaction, as a finished build does. */
 export async function queueJobs(client: Client, jobIds: readonly string[]): Promise<void> {
   await client.query('begin');
-  await client.query(`update job set state = 'queued', queued_at = clock_timestamp() where id = any($1)`, [jobIds]);
+  await client.query(
+    `update job set state = 'queued', queued_at = clock_timestamp(), queue_at = clock_timestamp() where id = any($1)`,
+    [jobIds],
+  );
   await client.query(`select pg_notify('peerlab', '{"type":"dispatch"}')`);
   await client.query('commit');
 }

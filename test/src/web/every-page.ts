@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessibilityFindings, untilLoaded, type OpenPage, type WebApp } from './web-app.js';
@@ -38,6 +40,7 @@ export function checkEveryPage(
       'has no accessibility finding in %s, no script error, no policy violation and no part that failed',
       async (colorScheme) => {
         await expectSound(await shown(colorScheme, WIDE));
+        await picture(opened.page, `${name}-${colorScheme}`);
       },
     );
 
@@ -46,9 +49,18 @@ export function checkEveryPage(
       const widths = await page.evaluate(
         '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
       );
+      await picture(page, `${name}-phone`);
       expect(widths).toEqual([PHONE.width, PHONE.width]);
     });
   });
+}
+
+/** A screenshot of the whole page for people, in the folder that PEERLAB_PICTURES names; nothing without it. */
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['PEERLAB_PICTURES'];
+  if (folder === undefined) return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name.replaceAll(' ', '-')}.png`), fullPage: true });
 }
 
 /** Nothing of what a page must not have; a text from outside that was taken for markup would have planted something. */

@@ -153,6 +153,21 @@ describe('log viewer', () => {
     await page.waitForURL(/stream=serial.*line=|line=.*stream=serial/);
     await page.locator('.log-marked').waitFor();
   });
+  it('says in a line with more hits than it marks that it has more', async () => {
+    const attempt = app.farm.jobs[0]?.attempt.id ?? '';
+    app.farm.pushLines(attempt, 'agent', ['xy'.repeat(250)]);
+    await using opened = await app.open(`/attempts/${attempt}?view=log&stream=agent&q=xy`);
+    const { page } = opened;
+    await page.getByText('only the first 200 hits of this line are marked').waitFor();
+    expect(await page.locator('.log-row mark').count()).toBe(200);
+    await page.getByLabel('Search the log', { exact: true }).fill('(xy)(?=.{50})');
+    await page.getByRole('button', { name: 'regular expression' }).click();
+    await page.getByText('only the first 200 hits of this line are marked').waitFor();
+    await page.getByLabel('Search the log', { exact: true }).fill('(xy)(?=.{200})');
+    await page.getByText('1 hit', { exact: true }).waitFor();
+    await expect.poll(() => page.locator('.log-row mark').count()).toBe(150);
+    expect(await page.getByText('only the first').count()).toBe(0);
+  });
   it('says how many lines are missing and why, joins parts of a line by a mark, and tells of a removed log', async () => {
     const attempt = app.farm.jobs[0]?.attempt.id ?? '';
     const gap = { lines: 500, bytes: 12_345, reason: 'spool-full' };

@@ -24,6 +24,7 @@ const open: EvidenceApp['open'] = (path, options) => app.open(path, options);
 const searchOf = (url: string): Record<string, string> => Object.fromEntries(new URL(url).searchParams);
 
 checkEveryPage(open, {
+  'kernels of many boots': () => '/?by=builds',
   history: () => `${HISTORY}&combination=${evidence.hardware.THRU_HOST_BRIDGE.combination}`,
   'history without a test': () => '/history',
   'history of nothing': () => '/history?suite=p2p-functional&test=no_such_test',
@@ -172,6 +173,15 @@ describe('history', () => {
   });
 });
 
+describe('the grid by kernel build', () => {
+  it('says of how many attempts a cell is where there are more', async () => {
+    await using opened = await open('/?by=builds');
+    await opened.page
+      .getByText('A cell sums up the newest 3 attempts of a kernel; one kernel here has older ones')
+      .waitFor();
+  });
+});
+
 describe('compare', () => {
   const row = (page: Awaited<ReturnType<typeof open>>['page'], what: string, kind: string) =>
     page
@@ -272,7 +282,7 @@ describe('trends', () => {
     await first.locator('svg').hover({ position: { x: 3, y: 20 } });
     await first.getByText('boot 1 of 8').waitFor();
     await page.getByLabel('Filter metrics').fill('device_pte dma.*THRU');
-    await page.getByText('1 lines').waitFor();
+    await page.getByText('1 line, of which').waitFor();
     await first.getByRole('link', { name: 'fault_map_device_pte' }).click();
     await page.getByText('ns/page, lower is better').waitFor();
     await page.getByRole('combobox', { name: 'Combination' }).selectOption('');
@@ -370,7 +380,6 @@ describe('with five boots a side', () => {
     await cell.click();
     await page.getByText('The evidence is that of boot 3 of 5').waitFor();
     expect(await page.getByRole('link', { name: /^boot \d of 5$/ }).count()).toBe(5);
-    if (process.env['BOOTS_PICTURE'] !== undefined) await page.screenshot({ path: process.env['BOOTS_PICTURE'] });
     await page.getByRole('button', { name: 'a column for each boot' }).click();
     await page.getByText('× 22 columns').waitFor();
     await page.locator('td[title*="fail: byte 8 differs"]').click();

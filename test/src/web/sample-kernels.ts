@@ -107,6 +107,7 @@ export class SampleKernels {
       builtAt,
       testedAt: at,
       combinations: tested.length,
+      isCut: false,
     };
   }
 

@@ -5,7 +5,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
 import { type Bmc, BmcConfig } from '../machine/bmc.js';
-import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, POWER, SHELL, withPaths } from '../machine/registry.js';
+import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, INITRAMFS, POWER, SHELL, withPaths } from '../machine/registry.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -38,6 +38,8 @@ export const MachineConfig = z.strictObject({
   /** Without it crashes have no text. */
   console: CONSOLE.optional(),
   boot: BOOT.default({ driver: 'grub' }),
+  /** The machine's tool that makes an initramfs; without it candidates boot without one, from a plain partition. */
+  initramfs: INITRAMFS.optional(),
   /** The host's own view of each provider's memory, in the order of their PCI addresses; one alone is the first one's. */
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
@@ -126,7 +128,7 @@ export function readYaml(file: string, field: string, remedy: string): unknown {
 }
 
 /** Fields of a machine that name a driver. */
-const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot'] as const;
+const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot', 'initramfs'] as const;
 
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
   const from = (path: string): string => resolve(folder, path);

@@ -7,6 +7,7 @@ import { BundleCache } from '../job/bundle-cache.js';
 import type { Pace } from '../job/pace.js';
 import type { TestWork } from '../job/attempt-context.js';
 import { createLogFileConsole } from '../machine/drivers/console-log-file.js';
+import { createInitramfs, INITRAMFS_TOOLS } from '../machine/drivers/initramfs.js';
 import { createGrubBootSelect } from '../machine/drivers/grub.js';
 import { createFileMemory } from '../machine/drivers/memory-file.js';
 import { createSshAccess } from '../machine/drivers/ssh.js';
@@ -40,6 +41,8 @@ export interface FakeLabOptions {
   modules?: (release: string) => Buffer;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
+  /** It makes an initramfs for each candidate. */
+  initramfs?: boolean;
   /** false = a bundle from before manifests named the tests of their suites. */
   namesTests?: boolean;
 }
@@ -97,6 +100,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
       hostKey: fake.ssh.hostKey,
     }),
     boot: createGrubBootSelect(),
+    initramfs: options.initramfs === true ? createInitramfs(INITRAMFS_TOOLS) : null,
     power: options.power === false ? null : fake.power,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),

@@ -20,6 +20,8 @@ export type TestWork = Extract<Work, { kind: 'test' }>;
 /** Where things of a bundle lie on the machine. All names are ours alone, so that we may remove them. */
 export interface InstalledPaths {
   kernel: string;
+  /** The initramfs that is made for it on the machine. */
+  initrd: string;
   folder: string;
   modules: string;
 }
@@ -28,6 +30,7 @@ function installedPaths(work: TestWork): InstalledPaths {
   const key = work.manifest.key.slice(0, 8);
   return {
     kernel: `/boot/peerlab-${key}-vmlinuz`,
+    initrd: `/boot/peerlab-${key}-initrd.img`,
     folder: `/var/lib/peerlab/${key}`,
     modules: `/lib/modules/${work.manifest.release}`,
   };

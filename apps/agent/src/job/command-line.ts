@@ -20,6 +20,7 @@ export const COMMAND_LINE_LIMIT = 2047;
  * IOMMU, PCI, timers), because another IOMMU mode would be another combination, and adds nothing that would change
  * names or devices; `rootDevice` is used
  * when the default names its root in a way that needs an initrd (UUID=, LABEL=, /dev/mapper).
+ * With an initramfs, which finds any root, the default's own root= stays word for word.
  * `machineArguments` are added where the default has not got them word for word.
  */
 export function candidateCommandLine(
@@ -27,10 +28,14 @@ export function candidateCommandLine(
   rootDevice: string,
   ids: { nonce: string; attemptId: string },
   machineArguments: readonly string[] = [],
+  hasInitramfs = false,
 ): string {
   const options = defaultCommandLine.trim().split(/\s+/);
   const nameOf = (option: string): string => option.split('=', 1)[0] ?? '';
-  const root = options.find((option) => PLAIN_ROOT.test(option)) ?? `root=${rootDevice}`;
+  const own = hasInitramfs
+    ? options.find((option) => option.startsWith('root='))
+    : options.find((option) => PLAIN_ROOT.test(option));
+  const root = own ?? `root=${rootDevice}`;
   const mount = options.find((option) => option === 'rw' || option === 'ro') ?? 'ro';
   const kept = options.filter(
     (option) =>

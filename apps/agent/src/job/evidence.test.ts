@@ -153,6 +153,15 @@ describe('kernel identity', () => {
 });
 
 describe('candidateCommandLine', () => {
+  it('keeps root= of the default word for word where an initramfs finds it', () => {
+    const line = 'BOOT_IMAGE=/vmlinuz root=/dev/mapper/vg-root ro rootflags=subvol=@ quiet';
+    const ids = { nonce: 'n', attemptId: 'a' };
+    expect(candidateCommandLine(line, '/dev/dm-0', ids, [], true).split(' ')).toEqual(
+      expect.arrayContaining(['root=/dev/mapper/vg-root', 'ro', 'rootflags=subvol=@']),
+    );
+    expect(candidateCommandLine('quiet', '/dev/dm-0', ids, [], true)).toContain(' root=/dev/dm-0 ');
+  });
+
   const ids = { nonce: 'n', attemptId: 'a' };
 
   it('keeps the IOMMU mode and console, drops what is the default kernel’s own', () => {

@@ -166,7 +166,6 @@ describe('a test job on a healthy machine', () => {
   it('reboots a machine that still runs a left-over candidate first', async () => {
     await setUp();
     fake.customConfig = customConfig('', {
-      kernelPath: '/boot/x',
       grubPath: '/boot/x',
       commandLine: 'peerlab.nonce=old',
     });

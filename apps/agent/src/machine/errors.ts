@@ -11,6 +11,7 @@ type MachineErrorKind =
   | 'digest'
   | 'power'
   | 'boot-select'
+  | 'initramfs'
   | 'memory'
   | 'settings'
   /** What a command or a console printed could not be taken. */

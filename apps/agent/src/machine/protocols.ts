@@ -148,11 +148,28 @@ export interface Console {
 export interface BootEntry {
   /** Absolute path of the kernel image on the machine. */
   kernelPath: string;
+  /** Absolute path of its initramfs; absent = it mounts its root by itself. */
+  initrdPath?: string;
   commandLine: string;
 }
 
 /** What a line of the boot loader on the console means. `loading` = it took our entry. */
 export type LoaderLine = { kind: 'loading' } | { kind: 'not-loaded' } | { kind: 'error'; message: string };
+
+/** Makes the initramfs of a second kernel on the machine, by the machine's own tool. */
+export interface Initramfs {
+  /** Its name for messages: `dracut`. */
+  readonly tool: string;
+  /** Throws MachineError('initramfs') with a remedy when the tool is not there. */
+  preflight(session: Session): Promise<void>;
+  /** Writes the initramfs of `release`, whose modules are installed, to `path`. Throws MachineError('initramfs'). */
+  make(
+    session: Session,
+    options: { release: string; path: string; signal?: AbortSignal },
+  ): Promise<{ sizeBytes: number }>;
+  /** The files in it: paths without the slash in front, as the tool lists them. */
+  list(session: Session, path: string, signal?: AbortSignal): Promise<string[]>;
+}
 
 /** One-shot boot of a second kernel. The default entry is never touched. */
 export interface BootSelect {
@@ -187,6 +204,8 @@ export interface Machine {
   readonly firmwareMs: number | null;
   readonly access: Access;
   readonly boot: BootSelect;
+  /** null = candidates boot without an initramfs, which needs a root on a plain partition. */
+  readonly initramfs: Initramfs | null;
   readonly power: Power | null;
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;

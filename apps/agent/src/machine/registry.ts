@@ -3,6 +3,7 @@ import type { DriverContext, DriverSettings } from './driver.js';
 import { commandPower } from './drivers/command-power.js';
 import { fileConsole, qemuConsole } from './drivers/console-log-file.js';
 import { grubBoot } from './drivers/grub.js';
+import { dracut, initramfsTools, mkinitcpio } from './drivers/initramfs.js';
 import { ipmiPower } from './drivers/ipmi-power.js';
 import { fileMemory } from './drivers/memory-file.js';
 import { qemuDisk } from './drivers/qemu-disk.js';
@@ -18,6 +19,7 @@ export const DRIVERS = {
   disk: { qemu: qemuDisk },
   console: { qemu: qemuConsole, file: fileConsole, sol: solConsole, tcp: tcpConsole, command: commandConsole },
   boot: { grub: grubBoot },
+  initramfs: { 'initramfs-tools': initramfsTools, dracut, mkinitcpio },
   deviceMemory: { file: fileMemory },
 } as const;
 
@@ -38,6 +40,7 @@ export const CONSOLE = z.discriminatedUnion('driver', [
   commandConsole.schema,
 ]);
 export const BOOT = z.discriminatedUnion('driver', [grubBoot.schema]);
+export const INITRAMFS = z.discriminatedUnion('driver', [initramfsTools.schema, dracut.schema, mkinitcpio.schema]);
 export const DEVICE_MEMORY = z.discriminatedUnion('driver', [fileMemory.schema]);
 
 type Field = keyof typeof DRIVERS;

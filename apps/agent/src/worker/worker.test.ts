@@ -207,7 +207,7 @@ describe('Worker', () => {
     const { participantId, fence } = revoked;
     worker.receive({
       type: 'welcome',
-      protocol: 2,
+      protocol: 5,
       agent: 'lab',
       participants: [{ participantId, fence, ackedNext: {}, revoked: 'its lease ran out' }],
     });

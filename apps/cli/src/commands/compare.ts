@@ -1,6 +1,5 @@
-import { renderSizes, runSideText, sizesCsv } from '@peerlab/contracts';
+import { renderComparison, renderSizes, runSideText, sizesCsv } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
-import { renderComparison } from '../render/comparison.js';
 import { runId } from '../short-id.js';
 
 /** What the text of a comparison may be of. */
@@ -26,7 +25,7 @@ export async function compare(
   const comparison = await api.call('getCompare', { query });
   switch (options.as) {
     case 'all':
-      return { data: comparison, text: renderComparison(comparison) };
+      return { data: comparison, text: renderComparison(comparison).trimEnd() };
     case 'sizes':
       return { data: comparison, text: renderSizes(comparison).trimEnd() || NO_SIZES };
     case 'sizes-csv':

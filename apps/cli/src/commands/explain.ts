@@ -129,6 +129,6 @@ function describeAttempt(
     }),
   ];
   if (wrong.length > RESULTS_SHOWN) lines.push(`… and ${wrong.length - RESULTS_SHOWN} more`);
-  if (wrong.length === 0 && failure === null) lines.push(`none of ${results.length} results needs a look`);
+  if (wrong.length === 0 && failure === null) lines.push(`no result needs a look; there are ${results.length}`);
   return lines.join('\n');
 }

@@ -1,4 +1,4 @@
-import type { RetentionPlan, RetentionView, StorageUse } from '@peerlab/contracts';
+import { RETENTION_DELETIONS_MAX, type RetentionPlan, type RetentionView, type StorageUse } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
 import { UsageError } from '../exit-codes.js';
 import { shortId, table } from '../render/text.js';
@@ -92,6 +92,9 @@ export function renderView({ use, policy, level, pins, deletions }: RetentionVie
             ['REMOVED', 'WHAT', 'ID', 'WHY', 'BYTES', 'NAME'],
             ...deletions.map((d) => [d.removedAt, d.kind, d.subject.slice(0, 36), d.why, bytesText(d.bytes), d.name]),
           ]),
+          ...(deletions.length < RETENTION_DELETIONS_MAX
+            ? []
+            : [`the newest ${RETENTION_DELETIONS_MAX} removals; older ones are not listed`]),
         ]),
   ].join('\n');
 }

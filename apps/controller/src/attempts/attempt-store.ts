@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LEASE_SECONDS, SpoolStream } from '@peerlab/contracts';
 import { isPgError } from '../platform/database/pg-error.js';
-import { columnsOf, float, pick } from '../platform/database/row-shape.js';
+import { columnsOf, float, pick, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Attempt, type BuildProgress, type StoredFailure, type StoredProgress } from '../schema/attempts.js';
@@ -19,6 +19,14 @@ export interface NewParticipant {
   slot: number | null;
 }
 
+/** An attempt at a job: the machines of all its roles, or a build slot. */
+export interface NewAttempt {
+  jobId: string;
+  participants: readonly NewParticipant[];
+}
+
+const NUMBERED = pick(ATTEMPT, 'job_id', 'number');
+
 /** Another controller was first to lease the machine or the slot: both chose it on older snapshots. */
 export class LeaseTaken extends Error {}
 
@@ -31,63 +39,70 @@ const NONCE_BYTES = 16;
 @Injectable()
 export class AttemptStore {
   /**
-   * Stores an attempt with all its participants, their leases and the counters of their streams; returns its number,
-   * from 1. Throws LeaseTaken when another controller leased a machine or a slot first; the transaction is lost then.
+   * Stores attempts with all their participants, their leases and the counters of their streams, in one statement; returns
+   * their numbers by job, from 1. Throws LeaseTaken when another controller leased a machine or a slot first; the
+   * transaction is lost then, so that no attempt has a part of its machines.
    */
-  async open(tx: Queries, jobId: string, participants: readonly NewParticipant[]): Promise<number> {
+  async open(tx: Queries, attempts: readonly NewAttempt[]): Promise<Map<string, number>> {
     try {
-      return await this.#insert(tx, jobId, participants);
+      const rows = await this.#insert(tx, attempts);
+      return new Map(rows.map(({ job_id: job, number }) => [job, number]));
     } catch (error) {
       if (!isPgError(error, UNIQUE_VIOLATION) || !LEASE_INDEXES.has(error.constraint ?? '')) throw error;
+      const participants = attempts.flatMap((attempt) => attempt.participants);
       const wanted = participants.map(({ machine, agent }) => machine ?? `a slot of ${agent}`);
       throw new LeaseTaken(`the lease of ${wanted.join(' or ')} was taken`, { cause: error });
     }
   }
 
-  async #insert(tx: Queries, jobId: string, participants: readonly NewParticipant[]): Promise<number> {
-    const id = randomUUID();
-    const stored = await tx.one(
-      pick(ATTEMPT, 'number'),
+  async #insert(tx: Queries, attempts: readonly NewAttempt[]): Promise<RowOf<typeof NUMBERED>[]> {
+    const opened = attempts.map((attempt) => ({ ...attempt, id: randomUUID() }));
+    const placed = opened.flatMap(({ id: attempt, participants }) =>
+      participants.map((participant, position) => ({
+        ...participant,
+        attempt,
+        position,
+        // The first one has the id of its attempt (schema/attempts.ts).
+        id: position === 0 ? attempt : randomUUID(),
+        // A secret of the participant that the kernel under test shows again.
+        nonce: randomBytes(NONCE_BYTES).toString('hex'),
+      })),
+    );
+    const rows = await tx.rows(
+      NUMBERED,
       // A fence that a machine made up must never become a real one there: agents may replace it.
       `with tried as (
            insert into attempt (id, job_id, number, state)
-           select $1::uuid, $2::uuid, (select coalesce(max(number), 0) + 1 from attempt where job_id = $2), 'assigned'
-           returning number),
+           select t.id, t.job_id, (select coalesce(max(number), 0) + 1 from attempt a where a.job_id = t.job_id), 'assigned'
+           from unnest($1::uuid[], $2::uuid[]) as t(id, job_id) returning job_id, number),
          wanted as (
            select w.*, nextval('lease_fence') as fence
-           from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[])
-             with ordinality as w(id, role, agent, machine, slot, nonce, place)),
+           from jsonb_to_recordset($3) as w(id uuid, attempt uuid, role text, position int, agent text, machine text,
+             slot int, nonce text)),
          drawn as materialized (
-           select w.id, w.role, w.agent, w.machine, w.slot, w.nonce, w.place,
+           select w.id, w.attempt, w.role, w.position, w.agent, w.machine, w.slot, w.nonce,
              case when w.fence = (select forged_fence from machine m where m.name = w.machine) then nextval('lease_fence')
                else w.fence end as fence
            from wanted w),
          placed as (
            insert into participant (id, attempt_id, role, position, state, agent, machine, fence, nonce)
-           select id, $1, role, place - 1, 'assigned', agent, machine, fence, nonce from drawn),
+           select id, attempt, role, position, 'assigned', agent, machine, fence, nonce from drawn),
          counted as (
-           insert into stream (participant_id, stream) select d.id, s.name from drawn d, unnest($9::text[]) as s(name)),
+           insert into stream (participant_id, stream) select d.id, s.name from drawn d, unnest($4::text[]) as s(name)),
          leased as (
            insert into lease (fence, participant_id, agent, machine, slot, expires_at)
-           select fence, id, agent, machine, slot, clock_timestamp() + make_interval(secs => $10) from drawn)
-       select number from tried`,
+           select fence, id, agent, machine, slot, clock_timestamp() + make_interval(secs => $5) from drawn)
+       select job_id, number from tried`,
       [
-        id,
-        jobId,
-        // The first one has the id of its attempt (schema/attempts.ts).
-        participants.map((_, position) => (position === 0 ? id : randomUUID())),
-        participants.map(({ role }) => role),
-        participants.map(({ agent }) => agent),
-        participants.map(({ machine }) => machine),
-        participants.map(({ slot }) => slot),
-        // Secrets of the participants that the kernels under test show again.
-        participants.map(() => randomBytes(NONCE_BYTES).toString('hex')),
+        opened.map(({ id }) => id),
+        opened.map(({ jobId }) => jobId),
+        JSON.stringify(placed),
         SpoolStream.options,
         LEASE_SECONDS,
       ],
     );
-    if (stored === null) throw new Error(`attempt ${id} was not stored`);
-    return stored.number;
+    if (rows.length !== attempts.length) throw new Error(`${rows.length} of ${attempts.length} attempts were stored`);
+    return rows;
   }
 
   /** Marks an attempt as ended whose participants have all ended. */

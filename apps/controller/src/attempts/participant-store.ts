@@ -100,11 +100,12 @@ export class ParticipantStore {
     const row = await tx.one(
       LOCKED_PARTICIPANT,
       `select p.id, p.attempt_id, p.role, p.state, p.agent, p.machine, p.fence, p.failure, t.number,
-         t.state as attempt_state, t.job_id, j.build_id, j.run_id, b.name as build, j.kind,
-         j.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites,
-         coalesce(to_jsonb(j.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites
+         t.state as attempt_state, t.job_id, part.build_id, j.run_id, b.name as build, j.kind,
+         part.path ->> 'kind' as path_kind, u.manifest -> 'suites' as suites,
+         coalesce(to_jsonb(part.suites), r.spec -> 'suites') as wanted, r.spec -> 'ownSuites' as own_suites
        from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-         join run r on r.id = j.run_id join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
+         join job_part part on part.job_id = j.id and part.position = p.position
+         join run r on r.id = j.run_id join build b on b.id = part.build_id left join bundle u on u.key = b.bundle_key
        where p.id = $1`,
       [id],
     );

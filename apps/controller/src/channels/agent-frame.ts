@@ -1,6 +1,5 @@
 import { AgentMachine, cleanText, Fence, FromAgent, HeldParticipant, Name } from '@peerlab/contracts';
 import { z } from 'zod';
-import { fromOlder } from './older-agents.js';
 
 /** Longest description of a problem with a frame, in characters: it is logged and shown at the machine. */
 const PROBLEM_MAX = 300;
@@ -33,8 +32,7 @@ export function readAgentFrame(data: Buffer): AgentFrame {
   } catch {
     return { kind: 'unreadable', problem: 'the frame is not JSON' };
   }
-  const read = recordOf(value);
-  const fields = read === null ? null : fromOlder(read);
+  const fields = recordOf(value);
   const parsed = FromAgent.safeParse(fields);
   if (parsed.success) return { kind: 'frame', frame: parsed.data, repaired: null };
   const problem = describe(parsed.error);

@@ -1,4 +1,4 @@
-import { FromAgent, type Assignment } from '@peerlab/contracts';
+import { AGENT_PROTOCOL, FromAgent, type Assignment } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
@@ -104,7 +104,7 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
   hello: () => [
     {
       type: 'hello',
-      protocol: 4,
+      protocol: AGENT_PROTOCOL,
       agent: 'foreign',
       site: 'test-site',
       version: '0',

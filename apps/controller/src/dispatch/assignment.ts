@@ -30,14 +30,17 @@ export async function readAssignments(queries: Queries, participantIds: readonly
   if (participantIds.length === 0) return [];
   const rows = await queries.rows(
     STORED_ASSIGNMENT,
-    `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, j.path, j.suites,
+    `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, part.path, part.suites,
        b.spec as build, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
-       coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine) order by o.position)
-                 from participant o where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
+       coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'build', other.build_name)
+                   order by o.position)
+                 from participant o join job_part other on other.job_id = j.id and other.position = o.position
+                 where o.attempt_id = p.attempt_id and o.id <> p.id), '[]') as peers,
        coalesce((select jsonb_agg(distinct h.path #> '{provider,address}')
                  from machine_path h where h.machine = p.machine), '[]') as providers
      from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-       join run r on r.id = j.run_id join build b on b.id = j.build_id
+       join job_part part on part.job_id = j.id and part.position = p.position
+       join run r on r.id = j.run_id join build b on b.id = part.build_id
        left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256
        left join machine m on m.name = p.machine
      where p.id = any($1) order by p.fence`,

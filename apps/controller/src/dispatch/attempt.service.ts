@@ -17,7 +17,7 @@ import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { ResultStore, type TestContext } from '../verdicts/result-store.js';
-import { JobQueue } from '../runs/job-queue.js';
+import { TestQueue } from '../runs/test-queue.js';
 import { suitesOfJob } from '../verdicts/unreached.js';
 import { JobService, type LockedJob } from '../runs/job.service.js';
 import { Build } from '../schema/builds.js';
@@ -45,7 +45,7 @@ export class AttemptService {
   readonly #builds: BuildService;
   readonly #results: ResultStore;
   readonly #fleet: FleetService;
-  readonly #queue: JobQueue;
+  readonly #queue: TestQueue;
 
   constructor(
     store: AttemptStore,
@@ -55,7 +55,7 @@ export class AttemptService {
     builds: BuildService,
     results: ResultStore,
     fleet: FleetService,
-    queue: JobQueue,
+    queue: TestQueue,
   ) {
     this.#store = store;
     this.#participants = participants;
@@ -220,11 +220,12 @@ export class AttemptService {
     failure: StoredFailure | null,
   ): Promise<boolean> {
     if (failure === null || job.cancel_requested || number > FAILURE_POLICY[failure.class].retries) return false;
-    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachine(tx, job.id);
+    return sides.every(({ restored }) => restored !== false) || this.#queue.hasActiveMachines(tx, job.id);
   }
 
   async #giveUpBuild(tx: Queries, participant: LockedParticipant, failure: StoredFailure): Promise<void> {
     const { build_id: buildId, build } = participant;
+    await this.#jobs.lockBlockedBy(tx, buildId);
     await this.#builds.markFailed(tx, buildId, null);
     const verdict = FAILURE_POLICY[failure.class].finding ? 'not-reached' : verdictOfFailure(failure.class);
     await this.#jobs.abandon(tx, buildId, verdict, `the build ${build} failed: ${failure.message}`);

@@ -7,9 +7,10 @@ import { AttemptStore, LeaseTaken } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { announce } from '../platform/database/bus.js';
-import { Sql, type Queries } from '../platform/database/sql.js';
-import { JobQueue } from '../runs/job-queue.js';
+import { Sql } from '../platform/database/sql.js';
+import { BuildQueue } from '../runs/build-queue.js';
 import { JobService } from '../runs/job.service.js';
+import { TestQueue } from '../runs/test-queue.js';
 import { StorageMeter } from '../storage/storage.js';
 import { AttemptService } from './attempt.service.js';
 
@@ -17,6 +18,8 @@ import { AttemptService } from './attempt.service.js';
 const COLLISIONS_MAX = 5;
 /** Longest pause after the first such claim, in milliseconds; it grows with their number. */
 const PAUSE_MS = 20;
+/** What pages show that changes when a job starts. */
+const CHANGED = { type: 'changed' as const, topics: ['machines', 'builds'] };
 
 /** Matches queued jobs with free machines and build slots, and ends participants whose lease ran out. */
 @Injectable()
@@ -24,9 +27,10 @@ export class DispatchService {
   readonly #sql: Sql;
   readonly #store: AttemptStore;
   readonly #leases: LeaseStore;
-  readonly #queue: JobQueue;
+  readonly #tests: TestQueue;
+  readonly #builds: BuildQueue;
   readonly #jobs: JobService;
-  readonly #builds: BuildService;
+  readonly #buildService: BuildService;
   readonly #attempts: AttemptService;
   readonly #storage: StorageMeter;
 
@@ -34,18 +38,20 @@ export class DispatchService {
     sql: Sql,
     store: AttemptStore,
     leases: LeaseStore,
-    queue: JobQueue,
+    tests: TestQueue,
+    builds: BuildQueue,
     jobs: JobService,
-    builds: BuildService,
+    buildService: BuildService,
     attempts: AttemptService,
     storage: StorageMeter,
   ) {
     this.#sql = sql;
     this.#store = store;
     this.#leases = leases;
-    this.#queue = queue;
-    this.#jobs = jobs;
+    this.#tests = tests;
     this.#builds = builds;
+    this.#jobs = jobs;
+    this.#buildService = buildService;
     this.#attempts = attempts;
     this.#storage = storage;
   }
@@ -59,8 +65,9 @@ export class DispatchService {
     let claimed = 0;
     for (let collisions = 0; collisions < COLLISIONS_MAX; ) {
       try {
-        if (!(await this.#sql.transaction((tx) => this.#claim(tx)))) return claimed;
-        claimed += 1;
+        const started = (await this.#startTests()) || (await this.#startBuild());
+        if (started === 0) return claimed;
+        claimed += started;
         collisions = 0;
       } catch (error) {
         if (!(error instanceof LeaseTaken)) throw error;
@@ -72,17 +79,40 @@ export class DispatchService {
     return claimed;
   }
 
-  async #claim(tx: Queries): Promise<boolean> {
-    const job = (await this.#queue.lockNextTest(tx)) ?? (await this.#queue.lockNextBuild(tx));
-    if (job === null) return false;
-    const number = await this.#store.open(tx, job.job_id, [
-      { role: SOLE_ROLE, agent: job.agent, machine: job.machine, slot: job.slot },
-    ]);
-    if (job.machine === null) await this.#builds.begin(tx, job.build_id);
-    const place = job.machine === null || job.path === null ? null : { machine: job.machine, path: job.path };
-    await this.#jobs.start(tx, { id: job.job_id, runId: job.run_id, place }, number);
-    await announce(tx, { type: 'agent-work', agent: job.agent }, { type: 'changed', topics: ['machines', 'builds'] });
-    return true;
+  /** Starts tests that can start now, many in one transaction; 0 = there is none. Throws LeaseTaken when none was to be had. */
+  async #startTests(): Promise<number> {
+    const found = await this.#tests.nextTests(this.#sql);
+    if (found.length === 0) return 0;
+    return this.#sql.transaction(async (tx) => {
+      const tests = await this.#tests.lockTests(tx, found);
+      if (tests.length === 0) throw new LeaseTaken('another controller has all jobs or machines locked');
+      const numbers = await this.#store.open(
+        tx,
+        tests.map(({ jobId, places }) => ({ jobId, participants: places })),
+      );
+      await this.#jobs.start(
+        tx,
+        tests.map(({ jobId: id, runId, places }) => ({ id, runId, places, number: numbers.get(id) ?? 1 })),
+      );
+      const agents = new Set(tests.flatMap(({ places }) => places.map(({ agent }) => agent)));
+      await announce(tx, ...[...agents].map((agent) => ({ type: 'agent-work', agent }) as const), CHANGED);
+      return tests.length;
+    });
+  }
+
+  /** As #startTests, for one build. */
+  #startBuild(): Promise<number> {
+    return this.#sql.transaction(async (tx) => {
+      const build = await this.#builds.lockNextBuild(tx);
+      if (build === null) return 0;
+      const { job_id: id, run_id: runId, build_id: buildId, agent, slot } = build;
+      const participants = [{ role: SOLE_ROLE, agent, machine: null, slot }];
+      const numbers = await this.#store.open(tx, [{ jobId: id, participants }]);
+      await this.#buildService.begin(tx, buildId);
+      await this.#jobs.start(tx, [{ id, runId, places: [], number: numbers.get(id) ?? 1 }]);
+      await announce(tx, { type: 'agent-work', agent }, CHANGED);
+      return 1;
+    });
   }
 
   /** Ends participants whose lease ran out; returns how many. One that cannot be ended is logged and holds up no other. */

@@ -7,8 +7,9 @@ import { SAMPLE_RUN, sampleResult } from '../testing/samples.js';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { BuildService } from '../builds/build.service.js';
-import { JobQueue } from '../runs/job-queue.js';
+import { BuildQueue } from '../runs/build-queue.js';
 import { JobService } from '../runs/job.service.js';
+import { TestQueue } from '../runs/test-queue.js';
 import { StorageMeter } from '../storage/storage.js';
 import { AttemptService } from './attempt.service.js';
 import { DispatchService } from './dispatch.service.js';
@@ -418,7 +419,8 @@ function dispatcherOn({ server: { app } }: TestFarm, sql: Sql): DispatchService 
     sql,
     app.get(AttemptStore),
     app.get(LeaseStore),
-    app.get(JobQueue),
+    app.get(TestQueue),
+    app.get(BuildQueue),
     app.get(JobService),
     app.get(BuildService),
     app.get(AttemptService),

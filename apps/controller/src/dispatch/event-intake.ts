@@ -151,7 +151,7 @@ export class EventIntake {
         await this.#results.putMeasurement(tx, testContext(participant), seq, event);
         return true;
       case 'file':
-        await this.#results.putFile(tx, participant.attempt_id, event.file);
+        await this.#results.putFile(tx, participant, event.file);
         return true;
       case 'build-progress':
         await this.#putProgress(tx, participant, event.percent, event.text, at);
@@ -201,6 +201,7 @@ export class EventIntake {
   ): Promise<void> {
     const text = event.cached ? FROM_CACHE : 'built';
     await this.#putProgress(tx, participant, 100, text, at, event.cached);
+    await this.#jobs.lockBlockedBy(tx, participant.build_id);
     const problem = await this.#builds.markReady(tx, participant.build_id, event, participant.agent);
     if (problem !== null) {
       // The attempt's end says so again.

@@ -72,7 +72,7 @@ suites:
   const own = await farm.token('agent', 'lab');
   expect((await farm.upload(digest, left, token)).status).toBe(403);
   expect((await farm.upload(digest, left, own)).status).toBe(200);
-  const file = { suite: 'mine[SIZE=1M]', name: 'page.html', sha256: digest, sizeBytes: left.length };
+  const file = { suite: 'mine[SIZE=1M]', role: 'main', name: 'page.html', sha256: digest, sizeBytes: left.length };
   await agent.events(
     { participantId, fence },
     0,
@@ -89,7 +89,9 @@ suites:
     { suite: 'mine[SIZE=4k]', test: '(suite)', verdicts: 'N' },
     { suite: 'mine[SIZE=1M]', test: 'whole suite', verdicts: 'F' },
   ]);
-  expect((await farm.call('getAttempt', { params: { attempt: attemptId } })).files).toEqual([file]);
+  expect((await farm.call('getAttempt', { params: { attempt: attemptId } })).files).toEqual([
+    { ...file, role: 'main' },
+  ]);
   const open = (name: string) =>
     farm.request('getAttemptFile', { params: { attempt: attemptId }, query: { suite: file.suite, name } });
   const page = await open('page.html');

@@ -1,8 +1,5 @@
 import type { Assignment, AttemptEvent, FailureClass, TestResult } from '@peerlab/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AttemptStore } from '../attempts/attempt-store.js';
-import { announce } from '../platform/database/bus.js';
-import { JobService } from '../runs/job.service.js';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { sampleResult } from '../testing/samples.js';
@@ -39,23 +36,25 @@ beforeEach(async () => {
 
 /** An attempt with a server on m1 and a client on m2, by two agents. */
 async function open(): Promise<{ run: string; attempt: string }> {
-  const yaml = `name: gang\nbuilds: [{name: b, bundle: ${key}}]\nsuites: [p2p-functional]\nmachines: {names: [m1]}\n`;
+  const yaml = `name: gang
+builds: [{name: b, bundle: ${key}}]
+suites: [p2p-functional]
+roles:
+  - {name: server, machines: {names: [m1]}}
+  - {name: client, machines: {names: [m2]}}
+`;
+  await farm.sql.run(`update machine set desired = 'active'`);
   const { id: run } = await farm.call('submitRun', { body: { yaml } });
-  const { app } = farm.server;
-  const [job] = await farm.sql.rows<{ id: string }>(`select id from job where run_id = $1`, [run]);
-  const [place] = await farm.sql.rows<{ path: never }>(`select path from machine_path where machine = 'm1'`);
-  if (job === undefined || place === undefined) throw new Error('there is no job or no path');
-  await farm.sql.transaction(async (tx) => {
-    await tx.run('select 1 from job where id = $1 for no key update', [job.id]);
-    const number = await app.get(AttemptStore).open(tx, job.id, [
-      { role: 'server', agent: 'lab', machine: 'm1', slot: null },
-      { role: 'client', agent: 'other', machine: 'm2', slot: null },
-    ]);
-    await app.get(JobService).start(tx, { id: job.id, runId: run, place: { machine: 'm1', path: place.path } }, number);
-    await announce(tx, { type: 'agent-work', agent: 'lab' }, { type: 'agent-work', agent: 'other' });
+  const attempt = await farm.until('the attempt', async () => {
+    const rows = await farm.sql.rows<{ id: string }>(
+      `select t.id from attempt t join job j on j.id = t.job_id where j.run_id = $1`,
+      [run],
+    );
+    return rows[0]?.id;
   });
-  const [attempt] = await farm.sql.rows<{ id: string }>('select id from attempt where job_id = $1', [job.id]);
-  return { run, attempt: attempt?.id ?? '' };
+  // What is repeated waits until a test asks for it.
+  await farm.sql.run(`update machine set desired = 'drained'`);
+  return { run, attempt: attempt ?? '' };
 }
 
 async function taken(): Promise<{ run: string; attempt: string; server: Assignment; client: Assignment }> {
@@ -74,8 +73,16 @@ const detail = (attempt: string) => farm.call('getAttempt', { params: { attempt 
 describe('an attempt with two participants', () => {
   it('is given to both agents, each with its role, its peer, its fence and its nonce', async () => {
     const { attempt, server, client } = await taken();
-    expect(server).toMatchObject({ attemptId: attempt, role: 'server', peers: [{ role: 'client', machine: 'm2' }] });
-    expect(client).toMatchObject({ attemptId: attempt, role: 'client', peers: [{ role: 'server', machine: 'm1' }] });
+    expect(server).toMatchObject({
+      attemptId: attempt,
+      role: 'server',
+      peers: [{ role: 'client', machine: 'm2', build: 'b' }],
+    });
+    expect(client).toMatchObject({
+      attemptId: attempt,
+      role: 'client',
+      peers: [{ role: 'server', machine: 'm1', build: 'b' }],
+    });
     expect(client.participantId).not.toBe(server.participantId);
     expect(client.fence).not.toBe(server.fence);
     expect(client.work).toMatchObject({ machine: 'm2' });

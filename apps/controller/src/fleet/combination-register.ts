@@ -21,6 +21,17 @@ export class InventoryRefused extends Error {}
 
 const byHash = (a: FoundCombination, b: FoundCombination): number => (a.hash < b.hash ? -1 : 1);
 
+/** Stores the combinations of jobs with several roles that are not known yet: they come from runs and not from an agent. */
+export async function recordRoleCombinations(tx: Queries, found: readonly FoundCombination[]): Promise<void> {
+  const rows = [...new Map(found.map((each) => [each.hash, each])).values()].toSorted(byHash);
+  await tx.run(
+    `insert into combination (hash, label, identity)
+     select c.hash, c.label, c.identity from jsonb_to_recordset($1) as c(hash text, label text, identity jsonb)
+     on conflict do nothing`,
+    [jsonb(rows)],
+  );
+}
+
 /**
  * Stores the combinations that are not known yet, and the label of those whose label is another one in this version. Throws
  * InventoryRefused when the agent has brought too many.

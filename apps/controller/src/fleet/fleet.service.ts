@@ -51,11 +51,12 @@ export class FleetService {
     await this.#sql.transaction(async (tx) => {
       await tx.run(
         `insert into agent (name, site, version, capabilities, build_slots, test_slots, connected, connection,
-           last_seen_at, site_confirmed, catalogue, binds_pairs)
-         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10)
+           last_seen_at, site_confirmed, catalogue, binds_pairs, protocol)
+         values ($1, $2, $3, $4, $5, $6, true, $7, clock_timestamp(), $8, $9, $10, $11)
          on conflict (name) do update set version = excluded.version,
            capabilities = excluded.capabilities, build_slots = excluded.build_slots,
-           test_slots = excluded.test_slots, catalogue = excluded.catalogue, binds_pairs = excluded.binds_pairs, connected = true,
+           test_slots = excluded.test_slots, catalogue = excluded.catalogue, binds_pairs = excluded.binds_pairs,
+           protocol = excluded.protocol, connected = true,
            connection = excluded.connection, last_seen_at = excluded.last_seen_at,
            site_confirmed = agent.site_confirmed or excluded.site_confirmed`,
         [
@@ -69,6 +70,7 @@ export class FleetService {
           siteConfirmed,
           hello.catalogue === undefined ? null : jsonb(hello.catalogue),
           hello.bindsPairs === true,
+          hello.protocol,
         ],
       );
       await recordMachines(tx, hello.agent, hello.machines, this.#machinesMax);

@@ -115,6 +115,9 @@ describe('the grid by kernel', () => {
       patches: 0,
     });
     expect(rowOf(grid, 'thp_alias')?.verdicts).toBe('PPFFP');
+    // The base ran eight times here: five of them are not in its cells, and the answer says so.
+    expect(grid.columns.map(({ isCut }) => isCut)).toEqual([false, false, false, false, true]);
+    expect((await read('all')).columns.map(({ isCut }) => isCut)).toEqual([false, false, false, false, true]);
     expect(
       grid.notes.find(({ row, column }) => grid.rows[row]?.test === 'thp_alias' && column === 2)?.reason,
     ).toContain('expected 0x5a01');

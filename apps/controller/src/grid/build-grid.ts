@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   bySeverity,
   judgeRepeats,
+  KERNEL_ATTEMPTS,
   type BuildGrid,
   type Combination,
   type CombinationChoice,
@@ -29,13 +30,7 @@ import { foldRows } from './fold-rows.js';
 import { compare } from './grid-rows.js';
 import { arrangeKernels, attemptsOf, repeatsOf, summedLines, type KernelLine, type Repeats } from './kernel-lines.js';
 import { IS_TESTED } from './tested-jobs.js';
-import {
-  JOBS_PER_COMBINATION,
-  newestCombination,
-  readBeyond,
-  readTestedKernels,
-  type TestedKernelRow,
-} from './tested-kernels.js';
+import { newestCombination, readBeyond, readTestedKernels, type TestedKernelRow } from './tested-kernels.js';
 
 const KERNEL_RESULT = {
   ...pick(columnsOf(Result), 'verdict', 'reason', 'log', 'attempt_id', 'stored_at'),
@@ -123,7 +118,7 @@ export class BuildGridView {
          where b.bundle_key = $1) j
          join result x on x.attempt_id = j.attempt_id and x.suite = $2 and x.test = $3
          join combination c on c.hash = j.combination join run r on r.id = j.run_id
-       where j.place <= ${JOBS_PER_COMBINATION} order by j.combination, j.ended_at desc`,
+       where j.place <= ${KERNEL_ATTEMPTS} order by j.combination, j.ended_at desc`,
       [key, suite, test],
     );
     const repeats = new Map<string, (typeof rows)[number][]>();

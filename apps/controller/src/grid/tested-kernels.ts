@@ -1,4 +1,6 @@
 import {
+  KERNEL_ATTEMPTS,
+  KERNEL_ATTEMPTS_ALL,
   KERNELS_COUNTED,
   KERNELS_MAX,
   type KernelColumn,
@@ -20,14 +22,6 @@ export interface TestedKernelRow {
   column: Omit<KernelColumn, 'testedAt' | 'combinations'>;
   attempts: KernelAttempt[];
 }
-
-/**
- * Newest jobs of a kernel on one combination that its cells are taken of: several, as a run may have some suites only,
- * and as results that contradict each other are worth showing.
- */
-export const JOBS_PER_COMBINATION = 3;
-/** The same on all combinations together. */
-const JOBS_PER_KERNEL = 400;
 
 /**
  * Ended jobs of the kernel whose bundle is `u`, newest runs first. `offset 0` keeps the planner from joining all
@@ -86,7 +80,7 @@ export function kernelsSql(
       tested.attempts
     from bundle u cross join lateral (${jobs} limit 1) latest cross join lateral (
       select string_agg(concat_ws(' ', combination, attempt, place), ',' order by ended_at desc) as attempts
-      from (select *, row_number() over (order by created_at desc, ended_at desc) as place from (${jobs} limit ${combination === null ? JOBS_PER_KERNEL : JOBS_PER_COMBINATION}) chosen) newest) tested
+      from (select *, row_number() over (order by created_at desc, ended_at desc) as place from (${jobs} limit ${(combination === null ? KERNEL_ATTEMPTS_ALL : KERNEL_ATTEMPTS) + 1}) chosen) newest) tested
     where true ${isOlder}
     order by u.created_at desc, u.key desc limit ${KERNELS_MAX}`;
   return { text: statement, values };
@@ -152,6 +146,11 @@ export function beyondSql(
 }
 
 function testedKernel(row: RowOf<typeof KERNEL>): TestedKernelRow {
+  const found = row.attempts.split(',').map((each) => {
+    const [combination = '', attempt = '', place] = each.split(' ');
+    return { combination, attempt, place: Number(place) };
+  });
+  const attempts = newestOfEach(found);
   return {
     column: {
       key: row.key,
@@ -164,26 +163,27 @@ function testedKernel(row: RowOf<typeof KERNEL>): TestedKernelRow {
       features: row.features,
       config: row.config,
       builtAt: row.built_at,
+      isCut: attempts.length < found.length,
     },
-    attempts: newestOfEach(
-      row.attempts.split(',').map((each) => {
-        const [combination = '', attempt = '', place] = each.split(' ');
-        return { combination, attempt, place: Number(place) };
-      }),
-    ),
+    attempts,
   };
 }
 
-/** At most JOBS_PER_COMBINATION attempts of each combination, those with the lowest places, in their order. */
-function newestOfEach(attempts: readonly (KernelAttempt & { place: number })[]): KernelAttempt[] {
+/**
+ * At most KERNEL_ATTEMPTS attempts of each combination, those with the lowest places, in their order: several, as a run may
+ * have some suites only, and as results that contradict each other are worth showing.
+ */
+function newestOfEach(found: readonly (KernelAttempt & { place: number })[]): KernelAttempt[] {
   const taken = new Map<string, number>();
+  // One more was read to tell of older ones.
+  const attempts = found.filter(({ place }) => place <= KERNEL_ATTEMPTS_ALL);
   const kept = new Set(
     attempts
       .toSorted((a, b) => a.place - b.place)
       .filter(({ combination }) => {
         const count = (taken.get(combination) ?? 0) + 1;
         taken.set(combination, count);
-        return count <= JOBS_PER_COMBINATION;
+        return count <= KERNEL_ATTEMPTS;
       }),
   );
   return attempts.flatMap((each) => (kept.has(each) ? [{ combination: each.combination, attempt: each.attempt }] : []));

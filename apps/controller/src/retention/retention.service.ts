@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { log } from '@peerlab/runtime';
-import type { Removal, RetentionPlan, RetentionPolicy, RetentionView } from '@peerlab/contracts';
+import {
+  RETENTION_DELETIONS_MAX,
+  type Removal,
+  type RetentionPlan,
+  type RetentionPolicy,
+  type RetentionView,
+} from '@peerlab/contracts';
 import { LogService } from '../logs/log.service.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { announce } from '../platform/database/bus.js';
@@ -15,7 +21,6 @@ import { planRemovals } from './plan.js';
 import { RetentionExecutor } from './retention-executor.js';
 import { StorageMeter, type Measured } from '../storage/storage.js';
 
-const DELETIONS_SHOWN = 100;
 const SWEEP_EVERY_MS = 3600 * 1000;
 
 const RUN_PIN = columnsOf(RunPin);
@@ -98,7 +103,7 @@ export class RetentionService {
       DELETION,
       `select removed_at, kind, subject, name, why, lines, bytes from retention_deletion
        order by removed_at desc limit $1`,
-      [DELETIONS_SHOWN],
+      [RETENTION_DELETIONS_MAX],
     );
     return {
       policy: this.#policy,

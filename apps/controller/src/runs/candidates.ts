@@ -25,11 +25,20 @@ export const fitsWish = (job: string): string => `p.machine = m.name and p.combi
 const OF_THE_LAB = `'{${VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].exitCode === 2).join(',')}}'::text[]`;
 
 /**
+ * SQL condition: the modules of the bundle of a build (`id`, in SQL) take the devices that they are told; others take what
+ * they find first.
+ */
+export const bindsAny = (id: string): string => `exists (
+  select 1 from build b join bundle u on u.key = b.bundle_key where b.id = ${id} and u.manifest ? 'binds')`;
+
+/**
  * SQL: the machine that the boots of a job's lane stay on, because one of them has run there; null when any may take it.
  * A boot that ended as trouble of the lab says nothing that could be compared.
+ * @param position of the role, in SQL
  */
-export const laneMachine = (job: string): string => `(
-  select e.machine from job e where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and e.machine is not null
+export const laneMachine = (job: string, position = '0'): string => `(
+  select o.machine from job e join job_part o on o.job_id = e.id
+  where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and o.position = ${position} and o.machine is not null
     and (e.state = 'running' or e.state = 'ended' and e.verdict <> all (${OF_THE_LAB})) limit 1)`;
 
 /** SQL: what a test asks of its machine, as MachineWish; null for builds. */

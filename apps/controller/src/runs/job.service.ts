@@ -6,6 +6,7 @@ import { jsonb } from '../platform/database/storable.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job, Run } from '../schema/runs.js';
 import type { MachineWish } from './candidates.js';
+import { queueAt } from './order.js';
 import { announceRun, rollUpRun } from './rollup.js';
 
 /** Pause before a further attempt grows with their number; what broke needs a moment. */
@@ -19,6 +20,16 @@ const LOCKED_JOB = {
 /** A job whose row is locked, with whether its run is to be canceled. */
 export type LockedJob = RowOf<typeof LOCKED_JOB>;
 
+/** A role of a job that has several. */
+export interface NewRole {
+  role: string;
+  buildId: string;
+  buildName: string;
+  wish: MachineWish;
+  path: PeerPath;
+  suites: readonly string[];
+}
+
 /** A job to be stored. Builds ask for no machine, and have no path and suites. */
 export interface NewJob {
   id: string;
@@ -31,9 +42,21 @@ export interface NewJob {
   wish: MachineWish | null;
   path: PeerPath | null;
   suites: readonly string[] | null;
+  /** Empty = one, which the job itself describes. */
+  roles: readonly NewRole[];
+  sameLabels: readonly string[];
   /** As in the table. */
   round: number | null;
   lane: number | null;
+}
+
+/** A job that starts, with the machine and the devices of each of its roles; none for builds. */
+export interface StartedJob {
+  id: string;
+  runId: string;
+  places: readonly { machine: string; path: PeerPath }[];
+  /** Of its attempt, from 1. */
+  number: number;
 }
 
 /** Jobs of one insert: a row of 16 000 has some 500 bytes of JSON. */
@@ -45,16 +68,34 @@ export class JobService {
   /** Stores the jobs of a run, in few statements: 16 000 single ones would hold the run's lock for a minute. */
   async add(tx: Queries, runId: string, jobs: readonly NewJob[]): Promise<void> {
     for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
+      const some = jobs.slice(from, from + INSERTED_AT_ONCE);
       await tx.run(
-        `insert into job (id, run_id, build_id, build_name, position, kind, state, machine, only_machine,
-           combination, pair, labels, own_suites, path, suites, round, lane)
+        `with now as materialized (
+           select clock_timestamp() as at, priority from run where id = $1)
+         insert into job (id, run_id, build_id, build_name, position, kind, state, machine, only_machine,
+           combination, pair, labels, own_suites, path, suites, round, lane, roles, same_labels, queued_at, queue_at)
          select n.id, $1, n."buildId", n."buildName", n.position, n.kind, n.state, w."onlyMachine", w."onlyMachine",
-           w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), coalesce(w."ownSuites", false), n.path, n.suites, n.round, n.lane
-         from jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
-             state text, wish jsonb, path jsonb, suites text[], round int, lane int)
+           w.combination, coalesce(w.pair, 0), coalesce(w.labels, '{}'), coalesce(w."ownSuites", false), n.path, n.suites, n.round, n.lane,
+           greatest(1, n.roles), n."sameLabels", now.at, ${queueAt('now.at', 'now.priority')}
+         from now, jsonb_to_recordset($2) as n(id uuid, "buildId" uuid, "buildName" text, position int, kind text,
+             state text, wish jsonb, path jsonb, suites text[], round int, lane int, roles int, "sameLabels" text[])
            cross join lateral jsonb_to_record(coalesce(n.wish, '{}'))
              as w("onlyMachine" text, combination text, pair int, labels jsonb, "ownSuites" boolean)`,
-        [runId, jsonb(jobs.slice(from, from + INSERTED_AT_ONCE))],
+        [runId, jsonb(some.map(({ roles, ...job }) => ({ ...job, roles: roles.length })))],
+      );
+    }
+    const roles = jobs.flatMap(({ id, roles: own }) => own.map((role, position) => ({ jobId: id, position, ...role })));
+    for (let from = 0; from < roles.length; from += INSERTED_AT_ONCE) {
+      await tx.run(
+        `insert into job_role (job_id, position, role, build_id, build_name, machine, only_machine, combination, pair, labels,
+           own_suites, path, suites)
+         select n."jobId", n.position, n.role, n."buildId", n."buildName", w."onlyMachine", w."onlyMachine", w.combination,
+           w.pair, w.labels, w."ownSuites", n.path, n.suites
+         from jsonb_to_recordset($1) as n("jobId" uuid, position int, role text, "buildId" uuid, "buildName" text,
+             wish jsonb, path jsonb, suites text[])
+           cross join lateral jsonb_to_record(n.wish)
+             as w("onlyMachine" text, combination text, pair int, labels jsonb, "ownSuites" boolean)`,
+        [jsonb(roles.slice(from, from + INSERTED_AT_ONCE))],
       );
     }
   }
@@ -75,24 +116,37 @@ export class JobService {
   }
 
   /**
-   * queued → running; its run runs from the first one on. The row of the run is locked only when that changes.
-   * @param place the machine that runs it and its devices there; null for builds
-   * @param attemptNumber from 1; the results of an earlier attempt count no more, so the run is summed up again
+   * queued → running; their runs run from the first one on. The row of a run is locked only when that changes, or when
+   * results of an earlier attempt count no more.
    */
-  async start(
-    tx: Queries,
-    { id, runId, place }: { id: string; runId: string; place: { machine: string; path: PeerPath } | null },
-    attemptNumber: number,
-  ): Promise<void> {
+  async start(tx: Queries, started: readonly StartedJob[]): Promise<void> {
     await tx.run(
-      `with started as (
-         update job set state = 'running', not_before = null, machine = $3, path = $4 where id = $1)
-       update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
-       where id = $2 and state = 'queued'`,
-      [id, runId, place?.machine ?? null, place === null ? null : jsonb(place.path)],
+      `update job j set state = 'running', not_before = null, machine = n.places #>> '{0,machine}', path = n.places #> '{0,path}'
+       from jsonb_to_recordset($1) as n(id uuid, places jsonb) where j.id = n.id`,
+      [jsonb(started)],
     );
-    if (attemptNumber > 1) await rollUpRun(tx, runId);
-    else await announceRun(tx, runId);
+    const several = started.filter(({ places }) => places.length > 1);
+    if (several.length > 0) {
+      await tx.run(
+        `update job_role o set machine = p.place ->> 'machine', path = p.place -> 'path'
+         from jsonb_to_recordset($1) as n(id uuid, places jsonb)
+           cross join lateral jsonb_array_elements(n.places) with ordinality as p(place, number)
+         where o.job_id = n.id and o.position = p.number - 1`,
+        [jsonb(several)],
+      );
+    }
+    const runs = [...new Set(started.map(({ runId }) => runId))].toSorted();
+    const again = new Set(started.flatMap(({ runId, number }) => (number > 1 ? [runId] : [])));
+    await tx.run(`select 1 from run where id = any($1) and (state = 'queued' or id = any($2)) order by id for update`, [
+      runs,
+      [...again],
+    ]);
+    await tx.run(
+      `update run set state = 'running', started_at = coalesce(started_at, clock_timestamp())
+       where id = any($1) and state = 'queued'`,
+      [runs],
+    );
+    for (const run of runs) await (again.has(run) ? rollUpRun(tx, run) : announceRun(tx, run));
   }
 
   /** running → queued, keeping its age in the queue. Another machine may take it, where it is not for one alone. */
@@ -102,6 +156,7 @@ export class JobService {
          not_before = clock_timestamp() + make_interval(secs => $2) where id = $1`,
       [job.id, RETRY_PAUSE_SECONDS * attemptNumber],
     );
+    await tx.run('update job_role set machine = only_machine where job_id = $1', [job.id]);
     await announce(tx, { type: 'dispatch' });
     await rollUpRun(tx, job.run_id);
   }
@@ -115,11 +170,27 @@ export class JobService {
     await rollUpRun(tx, job.run_id);
   }
 
-  /** Lets the test jobs of a build that is ready into the queue. */
+  /**
+   * Locks the test jobs that wait for a build. To be called before the build is locked that they wait for: of two builds of
+   * one job that end at the same time, the second one sees that the first is there.
+   */
+  async lockBlockedBy(tx: Queries, buildId: string): Promise<void> {
+    await tx.run(
+      `select 1 from job where state = 'blocked' and (build_id = $1 or id in (select job_id from job_role where build_id = $1))
+       order by id for update`,
+      [buildId],
+    );
+  }
+
+  /** Lets the test jobs into the queue that waited for this build, which is ready, and for no other one any more. */
   async unblock(tx: Queries, buildId: string): Promise<void> {
-    await tx.run(`update job set state = 'queued' where build_id = $1 and kind = 'test' and state = 'blocked'`, [
-      buildId,
-    ]);
+    await tx.run(
+      `update job set state = 'queued'
+       where kind = 'test' and state = 'blocked'
+         and (build_id = $1 or id in (select job_id from job_role where build_id = $1))
+         and not exists (select 1 from job_role o join build b on b.id = o.build_id where o.job_id = job.id and b.state <> 'ready')`,
+      [buildId],
+    );
     await announce(tx, { type: 'dispatch' });
   }
 
@@ -127,13 +198,15 @@ export class JobService {
   async abandon(tx: Queries, buildId: string, verdict: Verdict, note: string): Promise<void> {
     await tx.run(
       `update job set state = 'ended', verdict = $2, note = $3, ended_at = clock_timestamp()
-       where build_id = $1 and kind = 'test' and state = 'blocked'`,
+       where kind = 'test' and state = 'blocked'
+         and (build_id = $1 or id in (select job_id from job_role where build_id = $1))`,
       [buildId, verdict, note],
     );
   }
 
   /** Removes the jobs of a run whose attempts are gone already. */
   async removeOfRun(tx: Queries, runId: string): Promise<void> {
+    await tx.run('delete from job_role where job_id in (select id from job where run_id = $1)', [runId]);
     await tx.run('delete from job where run_id = $1', [runId]);
   }
 }

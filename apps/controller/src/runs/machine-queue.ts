@@ -37,7 +37,7 @@ export class MachineQueue {
          join job j on ${fitsWish('j')} join run r on r.id = j.run_id
        where m.name = $1 and j.kind = 'test' and j.state = 'queued'
          and (j.lane is null or m.name = coalesce(${laneMachine('j')}, m.name))
-       order by ${queueOrder('j', 'r')} limit $2`,
+       order by ${queueOrder('j')} limit $2`,
       [machine, MACHINE_QUEUE_MAX],
     );
     return rows.map((row) => ({

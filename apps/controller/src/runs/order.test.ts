@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestSql } from '../testing/test-sql.js';
 import { createTestDatabase, type TestDatabase } from '../testing/database.js';
 import { TestFarm } from '../testing/farm.js';
-import { goesBefore, queueOrder } from './order.js';
+import { goesBefore, queueAt, queueOrder } from './order.js';
 
 let database: TestDatabase;
 let sql: TestSql;
@@ -31,15 +31,15 @@ const queue = fc.uniqueArray(
   { selector: ({ id }) => id, minLength: 1, maxLength: 40 },
 );
 
-/** The given jobs as rows `j` and `r`, in the shape that the claim reads. */
+/** The given jobs as rows `j`, in the shape that the claim reads. */
 const rows = `(select * from jsonb_to_recordset($1) as x(id uuid, priority int, "queuedAtMs" bigint, position int)) x
-  cross join lateral (select x.id, x.position, to_timestamp(x."queuedAtMs" / 1000.0) as queued_at) j
-  cross join lateral (select x.priority) r`;
+  cross join lateral (select to_timestamp(x."queuedAtMs" / 1000.0) as at) t
+  cross join lateral (select x.id, x.position, t.at as queued_at, ${queueAt('t.at', 'x.priority')} as queue_at) j`;
 
 it('jobs are taken in the order that contracts say, by the same rule in SQL', async () => {
   await fc.assert(
     fc.asyncProperty(queue, async (jobs: QueuedJob[]) => {
-      const ordered = await sql.rows<{ id: string }>(`select j.id from ${rows} order by ${queueOrder('j', 'r')}`, [
+      const ordered = await sql.rows<{ id: string }>(`select j.id from ${rows} order by ${queueOrder('j')}`, [
         JSON.stringify(jobs),
       ]);
       expect(ordered.map(({ id }) => id)).toEqual(jobs.toSorted(compareQueued).map(({ id }) => id));
@@ -51,12 +51,12 @@ it('jobs are taken in the order that contracts say, by the same rule in SQL', as
 it('the number of jobs ahead is counted by the same rule', async () => {
   await fc.assert(
     fc.asyncProperty(queue, async (jobs: QueuedJob[]) => {
-      const ahead = goesBefore({ job: 'j', run: 'r' }, { job: 'k', run: 's' });
+      const ahead = goesBefore('j', 'k');
       const counted = await sql.rows<{ id: string; ahead: number }>(
         `select k.id, (select count(*) from ${rows} where ${ahead}) as ahead
          from (select * from jsonb_to_recordset($1) as y(id uuid, priority int, "queuedAtMs" bigint, position int)) y
-           cross join lateral (select y.id, y.position, to_timestamp(y."queuedAtMs" / 1000.0) as queued_at) k
-           cross join lateral (select y.priority) s`,
+           cross join lateral (select to_timestamp(y."queuedAtMs" / 1000.0) as at) u
+           cross join lateral (select y.id, y.position, u.at as queued_at, ${queueAt('u.at', 'y.priority')} as queue_at) k`,
         [JSON.stringify(jobs)],
       );
       const expected = new Map(jobs.toSorted(compareQueued).map(({ id }, index) => [id, index]));
@@ -79,10 +79,11 @@ it('a job that waited long enough is taken before a more important one that just
     const patient = await submit(0);
     const important = await submit(100);
     const waited = (minutes: number) =>
-      farm.sql.run('update job set queued_at = clock_timestamp() - make_interval(mins => $2) where run_id = $1', [
-        patient.id,
-        minutes,
-      ]);
+      farm.sql.run(
+        `update job set queued_at = queued_at - make_interval(mins => $2), queue_at = queue_at - make_interval(mins => $2)
+         where run_id = $1`,
+        [patient.id, minutes],
+      );
     const waiting = async (run: string) =>
       (await farm.call('getRun', { params: { run } })).jobViews.find(({ kind }) => kind === 'test')?.waiting;
     await waited(100 * AGEING_MINUTES + 1);

@@ -1,6 +1,11 @@
+import { createHash } from 'node:crypto';
 import {
+  canonicalJson,
+  combinationLabel,
+  combinationOfRoles,
   fewOf,
   limitProblems,
+  SOLE_ROLE,
   whyNotSelected,
   type Combination,
   type MachineSelection,
@@ -15,6 +20,7 @@ import { lanesOf, type PlannableMachine } from './lanes.js';
 import { nearestName } from './nearest-name.js';
 import { checkOffered, completeRun, type Offer } from './offered.js';
 import { checkOwnSuites } from './own-suites.js';
+import { roleSetsOf, type PlannedRole as RoleOfSet, type RoleSet } from './role-sets.js';
 
 export type { PlannableMachine };
 
@@ -26,7 +32,9 @@ export interface PlanningStock extends Offer {
   artifacts: ReadonlySet<string>;
 }
 
-export interface PlannedJob {
+/** What one machine of a job does. */
+export interface PlannedRole {
+  role: string;
   buildIndex: number;
   build: string;
   /** Names of the machines that may take it, as the fleet is now. */
@@ -36,6 +44,12 @@ export interface PlannedJob {
   path: PeerPath;
   combination: Combination;
   suites: string[];
+}
+
+/** A test; its own fields are those of the first role, but the combination is that of all. */
+export interface PlannedJob extends Omit<PlannedRole, 'role'> {
+  /** At least one, in the order of the run. */
+  roles: readonly PlannedRole[];
   /** Jobs of one lane run on one machine, in turns, where a run has several boots. From 1. */
   lane: number;
   /** Which of the run's `repeat` boots it is, from 1. */
@@ -61,6 +75,7 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
   const problems = [
     ...checkBuilds(spec, stock),
     ...checkNames('machines', spec.machines),
+    ...(spec.roles ?? []).flatMap((role, index) => checkNames(`roles.${index}.machines`, role.machines ?? {})),
     ...Object.entries(spec.suiteMachines ?? {}).flatMap(([suite, selection]) =>
       checkNames(`suiteMachines.${suite}`, selection),
     ),
@@ -72,32 +87,26 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
     if (why !== null) unmatched.push({ machine: machine.name, why });
     return why === null;
   });
-  const lanes = lanesOf(spec, selected, stock, JOBS_MAX);
+  const planned = setsOf(spec, selected, stock);
+  problems.push(...planned.problems);
+  const { lanes } = planned;
   const used = new Set(lanes.flatMap((lane) => lane.machines));
-  const planned = new Map(lanes.map(({ combination, machines: [first] }) => [combination.hash, first ?? '']));
+  const testers = new Map(lanes.map(({ combination, machines: [first] }) => [combination.hash, first ?? '']));
   for (const machine of selected) {
     const { name, paths } = machine;
     if (used.has(name)) continue;
-    const twin = paths.map(({ combination }) => planned.get(combination.hash)).find((each) => each !== undefined);
+    const twin = paths.map(({ combination }) => testers.get(combination.hash)).find((each) => each !== undefined);
     const why =
       twin === undefined
         ? whyNoSuite(spec, machine)
         : `has the combination of ${twin}, where all is tested that is asked of it; machines.each tests both`;
     unmatched.push({ machine: name, why });
   }
-  const jobs = spec.builds.flatMap(({ name }, buildIndex) =>
-    lanes.flatMap(({ wish, machines: able, path, combination, suites }, lane): PlannedJob[] => {
-      const own = suites.get(buildIndex);
-      if (own === undefined) return [];
-      return [
-        { buildIndex, build: name, machines: able, wish, path, combination, suites: own, lane: lane + 1, boot: 1 },
-      ];
-    }),
-  );
+  const jobs = planned.sets.map(plannedJob);
   // Not as arguments of push: a farm may have more machines than a call takes arguments.
   const found = [
     ...problems,
-    ...(jobs.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
+    ...(jobs.length === 0 && planned.problems.length === 0 ? nothingMatches(spec.machines, machines, unmatched) : []),
     ...tooManyJobs(jobs.length, spec.repeat),
   ];
   return {
@@ -106,6 +115,47 @@ export function planRun(given: RunSpec, machines: readonly PlannableMachine[], s
     unmatched,
     problems: limitProblems(found),
   };
+}
+
+/** What a run tests: each kernel on each lane, or the sets of its roles. */
+function setsOf(
+  spec: RunSpec,
+  machines: readonly PlannableMachine[],
+  stock: PlanningStock,
+): ReturnType<typeof roleSetsOf> {
+  if (spec.roles !== undefined) return roleSetsOf(spec, spec.roles, machines, stock);
+  const lanes = lanesOf(spec, machines, stock, JOBS_MAX);
+  const sets = spec.builds.flatMap(({ name: build }, buildIndex) =>
+    lanes.flatMap((lane, index): RoleSet[] => {
+      const suites = lane.suites.get(buildIndex);
+      if (suites === undefined) return [];
+      return [{ roles: [{ role: SOLE_ROLE, buildIndex, build, suites, lane }], lane: index + 1 }];
+    }),
+  );
+  return { sets, lanes, problems: [] };
+}
+
+function plannedJob({ roles, lane }: RoleSet): PlannedJob {
+  const planned = roles.map(plannedRole);
+  const [first] = planned;
+  if (first === undefined) throw new Error('a set without roles');
+  const { role: _role, ...own } = first;
+  return { ...own, combination: combinationOfJob(planned), roles: planned, lane, boot: 1 };
+}
+
+function plannedRole({ lane: { wish, machines, path, combination }, ...role }: RoleOfSet): PlannedRole {
+  return { ...role, machines, wish, path, combination };
+}
+
+/** Of one machine its own; of several one that no machine has. */
+function combinationOfJob(roles: readonly PlannedRole[]): Combination {
+  const [first, ...others] = roles;
+  if (first !== undefined && others.length === 0) return first.combination;
+  const identity = combinationOfRoles(
+    roles.map(({ role, build, combination }) => ({ role, build, identity: combination.identity })),
+  );
+  const hash = createHash('sha256').update(canonicalJson(identity)).digest('hex');
+  return { hash, label: combinationLabel(identity), identity };
 }
 
 function whyNoSuite({ ownSuites = [] }: RunSpec, { runsOwnSuites }: PlannableMachine): string {

@@ -9,6 +9,7 @@ import {
   type SubmissionReport,
 } from '@peerlab/contracts';
 import { BuildService, type NewBuild } from '../builds/build.service.js';
+import { recordRoleCombinations } from '../fleet/combination-register.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
@@ -19,9 +20,9 @@ import { notFound, ProblemError } from '../platform/http/problem.js';
 import { Job, Run } from '../schema/runs.js';
 import { requireRoom } from '../storage/storage.js';
 import { checkSeries } from './checked-series.js';
-import { JobService, type NewJob } from './job.service.js';
+import { JobService, type NewJob, type NewRole } from './job.service.js';
 import { ownArtifacts } from './own-suites.js';
-import { planRun, type Plan } from './planning.js';
+import { planRun, type Plan, type PlannedRole } from './planning.js';
 import { QueueView } from './queue.view.js';
 import { rollUpRun } from './rollup.js';
 import { RunView } from './run.view.js';
@@ -166,9 +167,13 @@ export class RunService {
         retryOf,
       ],
     );
+    await recordRoleCombinations(
+      tx,
+      plan.jobs.flatMap(({ roles, combination }) => (roles.length > 1 ? [combination] : [])),
+    );
     const builds = spec.builds.map((build, position) => ({ id: randomUUID(), position, spec: build }));
     await this.#builds.addBuilds(tx, runId, builds, trigger.submitter);
-    await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds, spec.repeat)]);
+    await this.#jobs.add(tx, runId, [...jobsOfBuilds(builds), ...jobsOfPlan(plan, builds)]);
     await announce(tx, { type: 'dispatch' }, { type: 'changed', topics: ['runs', 'builds', 'machines'] });
     return runId;
   }
@@ -337,27 +342,39 @@ function jobsOfBuilds(builds: readonly NewBuild[]): NewJob[] {
       wish: null,
       path: null,
       suites: null,
+      roles: [],
+      sameLabels: [],
       round: null,
       lane: null,
     }));
 }
 
-function jobsOfPlan({ jobs }: Plan, builds: readonly NewBuild[], repeat = 1): NewJob[] {
-  return jobs.map(({ buildIndex, wish, path, suites, lane, boot }, index) => {
+function jobsOfPlan({ spec, jobs }: Plan, builds: readonly NewBuild[]): NewJob[] {
+  const isRepeated = (spec.repeat ?? 1) > 1;
+  const newRole = ({ role, buildIndex, wish, path, suites }: PlannedRole): NewRole & { isBuilt: boolean } => {
     const build = builds[buildIndex];
     if (build === undefined) throw new Error(`a planned job names build ${buildIndex} of ${builds.length}`);
+    const isBuilt = build.spec.bundle !== undefined;
+    return { role, buildId: build.id, buildName: build.spec.name, wish, path, suites, isBuilt };
+  };
+  return jobs.map(({ roles, combination, lane, boot }, index): NewJob => {
+    const planned = roles.map(newRole);
+    const [first] = planned;
+    if (first === undefined) throw new Error('a planned job has no role');
+    const isSingle = planned.length === 1;
     return {
+      ...first,
       id: randomUUID(),
-      buildId: build.id,
-      buildName: build.spec.name,
       position: builds.length + index,
       kind: 'test',
-      state: build.spec.bundle === undefined ? 'blocked' : 'queued',
-      wish,
-      path,
-      suites,
-      round: repeat > 1 ? boot : null,
-      lane: repeat > 1 ? lane : null,
+      state: planned.every(({ isBuilt }) => isBuilt) ? 'queued' : 'blocked',
+      wish: isSingle
+        ? first.wish
+        : { combination: combination.hash, pair: 0, onlyMachine: null, labels: {}, ownSuites: false },
+      roles: isSingle ? [] : planned,
+      sameLabels: spec.relation?.sameLabels ?? [],
+      round: isRepeated ? boot : null,
+      lane: isRepeated ? lane : null,
     };
   });
 }

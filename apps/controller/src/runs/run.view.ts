@@ -139,9 +139,9 @@ export class RunView {
          case when j.not_before > clock_timestamp()
            then to_char(j.not_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end as paused_until,
          case when j.state <> 'queued' then 0 else (
-           select count(*) from job o join run other on other.id = o.run_id
+           select count(*) from job o
            where o.state = 'queued' and o.kind = j.kind and ${competes('o', 'j')}
-             and ${goesBefore({ job: 'o', run: 'other' }, { job: 'j', run: 'r' })}) end as ahead,
+             and ${goesBefore('o', 'j')}) end as ahead,
          case when j.round is not null and j.state = 'queued' then (
            select e.build_name from job e where e.run_id = j.run_id and e.lane = j.lane and e.position < j.position
              and e.round is not null and e.state = 'blocked' order by e.position limit 1) end as turn_of,

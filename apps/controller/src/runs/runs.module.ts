@@ -5,22 +5,24 @@ import { AttemptsModule } from '../attempts/attempts.module.js';
 import { RunController } from './run.controller.js';
 import { StorageModule } from '../storage/storage.module.js';
 import { IdFinder } from './find-ids.js';
-import { JobQueue } from './job-queue.js';
+import { BuildQueue } from './build-queue.js';
 import { JobService } from './job.service.js';
 import { RunService } from './run.service.js';
 import { RunView } from './run.view.js';
 import { MachineQueue } from './machine-queue.js';
+import { TestQueue } from './test-queue.js';
 import { QueueView } from './queue.view.js';
 import { SETTINGS_TOKEN, type Settings } from '../platform/config.js';
 import { TemplateFolder } from './templates.js';
 
-/** Owns run, job. */
+/** Owns run, job, job_role. */
 @Module({
   imports: [FleetModule, BuildsModule, AttemptsModule, StorageModule],
   controllers: [RunController],
   providers: [
     IdFinder,
-    JobQueue,
+    BuildQueue,
+    TestQueue,
     JobService,
     RunService,
     RunView,
@@ -32,6 +34,6 @@ import { TemplateFolder } from './templates.js';
       useFactory: (settings: Settings) => new TemplateFolder(settings.templatesDir),
     },
   ],
-  exports: [JobQueue, JobService, RunService, TemplateFolder],
+  exports: [BuildQueue, TestQueue, JobService, RunService, TemplateFolder],
 })
 export class RunsModule {}

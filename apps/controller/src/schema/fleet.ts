@@ -28,6 +28,9 @@ export class Agent {
   /** It tells the modules of a bundle which pair to take; others test the first pair of a machine. */
   @Column('boolean', { default: false })
   bindsPairs: boolean;
+  /** Version of the agent channel that it spoke last. */
+  @Column('int', { default: 4 })
+  protocol: number;
   @Column('boolean')
   connected: boolean;
   /** Names the connection that speaks for it; an older one is closed. */

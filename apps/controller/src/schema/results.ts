@@ -173,6 +173,9 @@ export class AttemptFile {
   @ForeignKey(() => Attempt, { name: 'attempt_file_attempt_fkey' })
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'attempt_file_pkey' })
   attemptId: string;
+  /** Of the participant that reported it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey', default: SOLE_ROLE })
+  role: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })
   suite: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'attempt_file_pkey' })

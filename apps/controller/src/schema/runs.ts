@@ -1,5 +1,5 @@
 import type { JobState, Labels, PeerPath, RunSpec, RunState, Verdict } from '@peerlab/contracts';
-import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { CombinationRow, Machine } from './fleet.js';
 import { Build } from './builds.js';
 
@@ -54,11 +54,15 @@ export class Run {
   endedAt: Date | null;
 }
 
-/** A build, or one build on one peer path of one machine. */
+/**
+ * A build, or a test: of one build on one peer path of one machine, or of several roles, each with its build and machine. The
+ * columns of a job with several roles are those of the first one, except for the combination, which is that of all.
+ */
 @Entity('job')
 @Index('job_run', ['runId'])
 @Index('job_build', ['buildId', 'combination'])
 @Index('job_queued', ['kind', 'combination', 'queuedAt'], { where: `state = 'queued'` })
+@Index('job_line', ['queueAt', 'queuedAt', 'position', 'id'], { where: `state = 'queued'` })
 @Index('job_newest', ['combination', 'buildName', 'endedAt'], {
   where: `state = 'ended' and kind = 'test' and verdict <> 'canceled'`,
 })
@@ -122,11 +126,61 @@ export class Job {
   /** Why it ended without an attempt. */
   @Column('text', { nullable: true })
   note: string | null;
+  /** How many roles it has; those of more than one are rows of `job_role`. The view `job_part` has the roles of all jobs. */
+  @Column('int', { default: 1 })
+  roles: number;
+  /** Labels that the machines of its roles must have with one value. */
+  @Column('text', { array: true, default: [] })
+  sameLabels: string[];
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   queuedAt: Date;
+  /** When it would have begun to wait, had its run no priority: what the queue is in the order of. */
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  queueAt: Date;
   /** Pause before a further attempt. */
   @Column('timestamptz', { nullable: true })
   notBefore: Date | null;
   @Column('timestamptz', { nullable: true })
   endedAt: Date | null;
+}
+
+/** One machine of a job with several: what it asks for, and, as in `job`, what it has. */
+@Entity('job_role')
+@Unique('job_role_name', ['jobId', 'role'])
+@Index('job_role_build', ['buildId'])
+@Index('job_role_machine', ['machine'])
+@Index('job_role_combination', ['combination'])
+export class JobRole {
+  @ForeignKey(() => Job, { name: 'job_role_job_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'job_role_pkey' })
+  jobId: string;
+  /** In the order of the run's roles, from 0. */
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'job_role_pkey' })
+  position: number;
+  @Column('text')
+  role: string;
+  @ForeignKey(() => Build, { name: 'job_role_build_fkey' })
+  @Column('uuid')
+  buildId: string;
+  @Column('text')
+  buildName: string;
+  @ForeignKey(() => CombinationRow, { name: 'job_role_combination_fkey' })
+  @Column('text')
+  combination: string;
+  @Column('int', { default: 0 })
+  pair: number;
+  @ForeignKey(() => Machine, { name: 'job_role_only_machine_fkey' })
+  @Column('text', { nullable: true })
+  onlyMachine: string | null;
+  @Column('jsonb', { default: {} })
+  labels: Labels;
+  @Column('boolean', { default: false })
+  ownSuites: boolean;
+  @ForeignKey(() => Machine, { name: 'job_role_machine_fkey' })
+  @Column('text', { nullable: true })
+  machine: string | null;
+  @Column('jsonb')
+  path: PeerPath;
+  @Column('text', { array: true })
+  suites: string[];
 }

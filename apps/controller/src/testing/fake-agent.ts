@@ -2,10 +2,8 @@ import { once } from 'node:events';
 import {
   AGENT_PATH,
   AGENT_PROTOCOL,
-  SOLE_ROLE,
   ToAgent,
   type AgentMachine,
-  type Assignment,
   type AttemptEvent,
   type Catalogue,
   type FromAgent,
@@ -67,7 +65,7 @@ export class FakeAgent {
     socket.on('message', (data: Buffer) => {
       const message: unknown = JSON.parse(data.toString());
       this.raw.push(message);
-      this.received.push(ToAgent.parse(this.#isOlder ? fromOlderController(message) : message));
+      this.received.push(ToAgent.parse(message));
       for (const wake of this.#waiting) wake();
     });
     socket.on('close', (code) => {
@@ -86,12 +84,7 @@ export class FakeAgent {
   }
 
   send(frame: FromAgent): void {
-    this.#socket.send(JSON.stringify(this.#isOlder ? inOlderWords(frame) : frame));
-  }
-
-  /** Attempts had one participant, and frames named the attempt. */
-  get #isOlder(): boolean {
-    return this.#options.protocol < 4;
+    this.#socket.send(JSON.stringify(frame));
   }
 
   sendText(text: string): void {
@@ -223,20 +216,4 @@ export class FakeAgent {
       this.#waiting.add(check);
     });
   }
-}
-
-/** A message of today as protocols 2 and 3 had it. */
-function inOlderWords(frame: FromAgent): object {
-  return JSON.parse(
-    JSON.stringify(frame).replaceAll('"participantId":', '"attemptId":').replaceAll('"participants":', '"attempts":'),
-  ) as object;
-}
-
-/** A message in protocol 2 or 3 as it would be today. */
-function fromOlderController(message: unknown): unknown {
-  const text = JSON.stringify(message).replaceAll('"attemptId":', '"participantId":');
-  const today = JSON.parse(text.replaceAll('"attempts":', '"participants":')) as { assignment?: Assignment };
-  if (today.assignment === undefined) return today;
-  const { participantId } = today.assignment;
-  return { ...today, assignment: { ...today.assignment, attemptId: participantId, role: SOLE_ROLE, peers: [] } };
 }

@@ -52,6 +52,7 @@ export class TestFarm {
   readonly #stateDir: string;
   server: RunningServer;
   userToken = '';
+  #sql: TestSql | null = null;
 
   private constructor(database: TestDatabase, settings: Settings, stateDir: string, server: RunningServer) {
     this.database = database;
@@ -75,7 +76,10 @@ export class TestFarm {
 
   /** Statements over the pool of the controller that runs now. */
   get sql(): TestSql {
-    return new TestSql(this.server.app.get(Sql).pool);
+    const { pool } = this.server.app.get(Sql);
+    // One for each pool: each listens to it.
+    if (this.#sql?.pool !== pool) this.#sql = new TestSql(pool);
+    return this.#sql;
   }
 
   get dispatch(): DispatchService {

@@ -48,7 +48,7 @@ const MEASUREMENT = {
   samples: floats,
 };
 const FILE = {
-  ...pick(columnsOf(AttemptFile), 'suite', 'name', 'sha256'),
+  ...pick(columnsOf(AttemptFile), 'role', 'suite', 'name', 'sha256'),
   sizeBytes: columnsOf(AttemptFile).size_bytes,
 };
 const STREAM = {
@@ -100,7 +100,8 @@ export class AttemptDetailView {
       ),
       this.#sql.rows(
         FILE,
-        `select suite, name, sha256, size_bytes as "sizeBytes" from attempt_file where attempt_id = $1 order by suite, name`,
+        `select role, suite, name, sha256, size_bytes as "sizeBytes" from attempt_file
+         where attempt_id = $1 order by suite, name, role`,
         [id],
       ),
       this.#sql.rows(

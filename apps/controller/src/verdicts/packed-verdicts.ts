@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SOLE_ROLE, VERDICT_TABLE, worstVerdict, type Verdict } from '@peerlab/contracts';
+import { cutText, SOLE_ROLE, VERDICT_TABLE, worstVerdict, type Verdict } from '@peerlab/contracts';
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Result } from '../schema/results.js';
 
@@ -64,7 +64,7 @@ export function packResults(results: readonly RowOf<typeof PACKED_RESULT>[]): Pa
     const reasons = group.flatMap(({ role, verdict, reason }, place) =>
       reason === null || !VERDICT_TABLE[verdict].wrong
         ? []
-        : [[place, withRole(role, reason).slice(0, REASON_LENGTH)] as const],
+        : [[place, cutText(withRole(role, reason), REASON_LENGTH)] as const],
     );
     return {
       attemptId,

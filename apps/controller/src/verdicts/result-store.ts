@@ -108,14 +108,18 @@ export class ResultStore {
   }
 
   /** Notes a file that a suite left and that the agent has uploaded; a file that is not stored is not noted. */
-  async putFile(tx: Queries, attemptId: string, { suite, name, sha256, sizeBytes }: LeftFile): Promise<void> {
+  async putFile(
+    tx: Queries,
+    { attempt_id: attemptId, role }: { attempt_id: string; role: string },
+    { suite, name, sha256, sizeBytes }: LeftFile,
+  ): Promise<void> {
     await tx.run(
-      `insert into attempt_file (attempt_id, suite, name, sha256, size_bytes)
-       select $1::uuid, $2::text, $3::text, a.sha256, a.size_bytes from artifact a
+      `insert into attempt_file (attempt_id, role, suite, name, sha256, size_bytes)
+       select $1::uuid, $7::text, $2::text, $3::text, a.sha256, a.size_bytes from artifact a
        where a.sha256 = $4 and a.removed_at is null and a.size_bytes = $5::bigint
          and (select count(*) from attempt_file where attempt_id = $1::uuid) < $6::int
-       on conflict (attempt_id, suite, name) do update set sha256 = excluded.sha256, size_bytes = excluded.size_bytes`,
-      [attemptId, storable(suite), storable(name), sha256, sizeBytes, ATTEMPT_FILES_MAX],
+       on conflict (attempt_id, role, suite, name) do update set sha256 = excluded.sha256, size_bytes = excluded.size_bytes`,
+      [attemptId, storable(suite), storable(name), sha256, sizeBytes, ATTEMPT_FILES_MAX, role],
     );
   }
 

@@ -1,12 +1,18 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { Removal, RetentionPlan, RetentionView, StorageLevel } from '@peerlab/contracts';
+import {
+  RETENTION_DELETIONS_MAX,
+  type Removal,
+  type RetentionPlan,
+  type RetentionView,
+  type StorageLevel,
+} from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
 import { call } from '../api/client.js';
 import { retentionPlanQuery, retentionQuery } from '../api/queries.js';
 import { ConfirmDialog } from '../ui/ConfirmDialog.js';
 import { ListTable } from '../ui/ListTable.js';
-import { bytesText, countText } from '../ui/numbers.js';
+import { bytesText, countOf, countText } from '../ui/numbers.js';
 import { ErrorNotice, Loading, QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { StorageBar } from './StorageBar.js';
@@ -126,7 +132,7 @@ function Plan(): ReactNode {
           onClose={() => setAsked(false)}
         >
           <p>
-            Everything that the dry run lists is removed permanently: {countText(plan.data.removals.length)} items,{' '}
+            Everything that the dry run lists is removed permanently: {countOf(plan.data.removals.length, 'item')},{' '}
             {bytesText(freedBytes(plan.data))}. The next pass would do the same. Pin a run to keep it.
           </p>
         </ConfirmDialog>
@@ -145,8 +151,8 @@ function Outcome({ plan, done }: { plan: RetentionPlan; done: boolean }): ReactN
   return (
     <>
       <p className={done ? 'notice notice-quiet' : 'notice notice-warn'}>
-        {countText(removals.length)} items {done ? 'were removed' : 'would go'}, {bytesText(freedBytes(plan))}; used
-        afterwards: {bytesText(plan.usedBytesAfter)}.
+        {countOf(removals.length, 'item')} {done ? `${removals.length === 1 ? 'was' : 'were'} removed` : 'would go'},{' '}
+        {bytesText(freedBytes(plan))}; used afterwards: {bytesText(plan.usedBytesAfter)}.
       </p>
       <RemovalTable removals={removals} />
     </>
@@ -272,6 +278,9 @@ function Deletions({ deletions }: { deletions: RetentionView['deletions'] }): Re
           { name: 'Size', className: 'number', render: ({ bytes }) => bytesText(bytes) },
         ]}
       />
+      {deletions.length >= RETENTION_DELETIONS_MAX && (
+        <p className="muted">The newest {RETENTION_DELETIONS_MAX} removals; older ones are not listed.</p>
+      )}
     </section>
   );
 }

@@ -1,4 +1,4 @@
-import { ApiError, HttpClient, type JsonRoute } from '@peerlab/client';
+import { ApiError, HttpClient, type FileRoute, type JsonRoute } from '@peerlab/client';
 import type { AnswerOf, CallOf } from '@peerlab/contracts';
 import { askForToken, getToken } from './token.js';
 
@@ -11,6 +11,11 @@ const client = new HttpClient({ url: '', token: getToken });
  */
 export function call<N extends JsonRoute>(name: N, given: CallOf<N>, signal?: AbortSignal): Promise<AnswerOf<N>> {
   return withToken(() => client.call(name, given, { signal }));
+}
+
+/** Asks for a file as `call` does and reads nothing of it; rejects with an ApiError when the controller refuses it. */
+export function checkFile<N extends FileRoute>(name: N, given: CallOf<N>): Promise<void> {
+  return withToken(async () => (await client.stream(name, given)).cancel());
 }
 
 /** Whether the controller and its database answer. Never rejects. */

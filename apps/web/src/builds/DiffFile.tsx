@@ -1,6 +1,6 @@
 import { diffSize, type DiffFile, type DiffHunk } from '@peerlab/contracts';
 import { useMemo, useState, type ReactNode } from 'react';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 
 /** A file with more changed lines than this starts folded. */
 const FOLDED_ABOVE = 400;
@@ -31,7 +31,7 @@ export function DiffFileView({ file }: { file: DiffFile }): ReactNode {
           </code>
           {change !== 'changed' && <span className="chip">{change}</span>}
           <DiffCount {...diffSize([file])} />
-          {!isOpen && <span className="muted">{countText(lines)} lines folded</span>}
+          {!isOpen && <span className="muted">{countOf(lines, 'line')} folded</span>}
         </button>
       </h4>
       {isOpen && file.hunks.length > 0 && (

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { diffSize, parsePatch, type BuildDetail, type BuildSource, type PatchSummary } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { patchQuery } from '../api/queries.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { DiffCount, DiffFileView } from './DiffFile.js';
 import { Download } from '../ui/Download.js';
@@ -128,7 +128,7 @@ function PatchItem({
         ) : (
           <>
             {content.author !== null && <>{content.author} · </>}
-            {content.files.length === 1 ? content.files[0]?.path : `${countText(content.files.length)} files`}
+            {content.files.length === 1 ? content.files[0]?.path : countOf(content.files.length, 'file')}
           </>
         )}
       </p>

@@ -15,6 +15,7 @@ import {
 } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { CopyButton } from '../ui/copy.js';
+import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
@@ -56,6 +57,7 @@ export function MessageSizes({
           </CopyButton>
         </span>
       </div>
+      <RatiosOnly combinations={shown.map(({ combination }) => combinations[combination]?.combination)} />
       {shown.map((series) => (
         <Series
           key={`${series.suite}/${series.series}/${series.unit}@${series.combination}`}

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { BuildGrid } from '@peerlab/contracts';
+import { KERNEL_ATTEMPTS, KERNEL_ATTEMPTS_ALL, type BuildGrid } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useKeys } from '../keys.js';
 import { countText } from '../ui/numbers.js';
@@ -85,6 +85,7 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
           </p>
         )}
         <NotesCut grid={grid} />
+        <AttemptsCut grid={grid} />
         {notice}
         {metricNotice}
         {suites.length === 0 && <NothingMatches search={search} change={change} />}
@@ -163,6 +164,20 @@ export function KernelGrid({ data: grid, search, matches, change }: GridViewProp
         />
       )}
     </div>
+  );
+}
+
+/** Says of how many attempts the cells are where there are more. */
+function AttemptsCut({ grid: { columns, combination } }: { grid: BuildGrid }): ReactNode {
+  const cut = columns.filter(({ isCut }) => isCut).length;
+  if (cut === 0) return null;
+  return (
+    <p className="totals muted">
+      A cell sums up the newest {KERNEL_ATTEMPTS} attempts of a kernel
+      {combination === null && ` on each combination (at most ${KERNEL_ATTEMPTS_ALL} in all)`};{' '}
+      {cut === 1 ? 'one kernel here has' : `${countText(cut)} kernels here have`} older ones, which the history of a
+      test lists.
+    </p>
   );
 }
 

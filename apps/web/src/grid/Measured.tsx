@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { unitText } from '@peerlab/contracts';
+import { RATIOS_ONLY, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { numberText } from '../ui/numbers.js';
 import { samplesText, type MetricFrame } from './metrics.js';
@@ -24,6 +24,7 @@ export function Measured({
   return (
     <>
       <h3>Measured</h3>
+      {frame.isVirtual && <p className="muted">{RATIOS_ONLY}</p>}
       <ul className="links">
         {measured.map(({ metric, value }) => {
           const change = compareMetric(metric, column, frame.againstOf(column), frame.isClear);

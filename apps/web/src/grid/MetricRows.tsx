@@ -30,14 +30,11 @@ export function MetricRows({
   const before = fromColumn === 0 ? null : <td colSpan={fromColumn} aria-hidden="true" />;
   const after = toColumn === count ? null : <td colSpan={count - toColumn} aria-hidden="true" />;
   const suites = [...new Set(metrics.map(({ suite }) => suite))];
-  return suites.map((suite) => (
+  const tables = suites.map((suite) => (
     <tbody key={suite} className="metrics">
       <tr className="suite-row">
         <th scope="row" className="row-head">
-          {suite}{' '}
-          <span className="muted" title={frame.isVirtual ? RATIOS_ONLY : undefined}>
-            medians{frame.isVirtual && ', emulation: ratios only'}
-          </span>
+          {suite} <span className="muted">medians</span>
         </th>
         {before}
         {columns.map((column) => (
@@ -73,6 +70,19 @@ export function MetricRows({
         ))}
     </tbody>
   ));
+  if (!frame.isVirtual || suites.length === 0) return tables;
+  return (
+    <>
+      <tbody className="ratios-row">
+        <tr>
+          <td colSpan={count + 1}>
+            <p className="muted">{RATIOS_ONLY}</p>
+          </td>
+        </tr>
+      </tbody>
+      {tables}
+    </>
+  );
 }
 
 function MetricCell({

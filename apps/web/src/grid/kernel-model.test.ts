@@ -26,6 +26,7 @@ const kernel = (name: string, buildId: string): KernelColumn => ({
   builtAt: '2026-01-01T00:00:00Z',
   testedAt: null,
   combinations: 1,
+  isCut: false,
 });
 const columns = [kernel('series', 'c'), kernel('series', 'b'), kernel('base', 'a')];
 const grid = {

@@ -1,6 +1,6 @@
 import { bootsText, unitText } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { countText, numberText } from '../ui/numbers.js';
+import { countOf, countText, numberText } from '../ui/numbers.js';
 import {
   changeText,
   changeThanText,
@@ -107,11 +107,7 @@ export function CellMetric({
         <span className="muted">{unitText(first.unit)}</span>
       </span>
       {/* In words: `+2` next to a number would read as a change. */}
-      {rest.length > 0 && room === 'wide' && (
-        <span className="muted">
-          and {rest.length} more {rest.length === 1 ? 'metric' : 'metrics'}
-        </span>
-      )}
+      {rest.length > 0 && room === 'wide' && <span className="muted">and {countOf(rest.length, 'more metric')}</span>}
       <ChangeMark change={change} room={room} />
     </span>
   );

@@ -159,6 +159,8 @@ describe('compareMetric', () => {
     expect(change).toMatchObject({ against: 0, direction: 'lower', clear: false });
     expect(change && changeText(change)).toBe('51× lower, no verdict');
     expect(change && changeText({ ...change, clear: true })).toBe('51× better');
+    expect(change && changeText({ ...change, factor: 1.004 })).toBe('as much, no verdict');
+    expect(change && changeText({ ...change, factor: 1.004, clear: true })).toBe('1.00× better');
     expect(compareMetric(row('lower', value(1), value(2), null), 0, candidates)).toBeNull();
   });
   it('knows which direction is better', () => {

@@ -250,6 +250,7 @@ export function compareMetric(
 /** With a verdict `51× better`, `1.3× worse`; without one `51× lower, no verdict`. */
 export function changeText(change: MetricChange): string {
   const { factor, direction, clear } = change;
+  if (isAsMuch(change)) return 'as much, no verdict';
   if (!clear) return `${timesText(change)} ${direction}, no verdict`;
   return `${timesText(change)} ${factor >= 1 ? 'better' : 'worse'}`;
 }
@@ -257,9 +258,13 @@ export function changeText(change: MetricChange): string {
 /** The same in a sentence: `51× better than build base`, `51× lower than build base, no verdict`. */
 export function changeThanText(change: MetricChange, name: string): string {
   const { factor, direction, clear } = change;
+  if (isAsMuch(change)) return `as much as ${name}, no verdict`;
   if (!clear) return `${timesText(change)} ${direction} than ${name}, no verdict`;
   return `${timesText(change)} ${factor >= 1 ? 'better' : 'worse'} than ${name}`;
 }
+
+/** `1.00× higher` would contradict itself. */
+const isAsMuch = (change: MetricChange): boolean => !change.clear && timesText(change) === '1.00×';
 
 /** By how much, in either direction: `51×`. */
 export function timesText({ factor }: Pick<MetricChange, 'factor'>): string {

@@ -4,7 +4,7 @@ import { exactText } from '../ui/time.js';
 import { ktapClass, toneOf } from './alarm.js';
 import { cleanLine, colouredParts, plainLine } from './ansi.js';
 import type { HeldLine } from './log-store.js';
-import type { Ranges } from './query.js';
+import { PLACES_MAX, type Ranges } from './query.js';
 
 interface LogRowProps {
   /** Number of the line in its stream, from 0. */
@@ -83,7 +83,14 @@ function LineText({ line, ranges }: { line: HeldLine; ranges: Ranges | undefined
     );
   }
   if (ranges !== undefined && ranges.length > 0) {
-    return <span className="log-text">{highlighted(plainLine(line.text), ranges)}</span>;
+    return (
+      <>
+        <span className="log-text">{highlighted(plainLine(line.text), ranges.slice(0, PLACES_MAX))}</span>
+        {ranges.length > PLACES_MAX && (
+          <span className="log-unmarked">only the first {PLACES_MAX} hits of this line are marked</span>
+        )}
+      </>
+    );
   }
   const text = cleanLine(line.text);
   if (text.includes('\u001b')) {

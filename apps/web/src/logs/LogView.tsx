@@ -10,7 +10,7 @@ import {
   type ReactNode,
 } from 'react';
 import { useKeys } from '../keys.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { REM_PX } from '../ui/root-font.js';
 import { ErrorNotice } from '../ui/section.js';
 import { isErrorLine } from './alarm.js';
@@ -273,7 +273,7 @@ export function LogView(props: LogViewProps): ReactNode {
 
 /** What goes on with the log: it ended, it is followed, or it goes on while the reader is elsewhere. */
 function heldText(store: LogStore, hasEnded: boolean, isFollowing: boolean, newLines: number): string {
-  const lines = `${countText(store.total())} lines`;
+  const lines = countOf(store.total(), 'line');
   if (store.complete()) return `${lines}, ended`;
   if (hasEnded) return `${lines}, ended, the last ones are on their way`;
   if (isFollowing) return `${lines}, following`;

@@ -8,11 +8,11 @@ export interface LogQuery {
 /** Half-open ranges of characters of a line. */
 export type Ranges = readonly (readonly [from: number, to: number])[];
 
-/** Finds all places of a line; the line has no control sequences. */
+/** Finds the first places of a line: one more than PLACES_MAX when there are more. The line has no control sequences. */
 export type Finder = (line: string) => Ranges;
 
 /** Places that are marked in a line. */
-const PLACES_MAX = 200;
+export const PLACES_MAX = 200;
 
 /**
  * A finder of plain text, in time linear in the line. Upper and lower case are the same unless asked for: by characters
@@ -28,7 +28,7 @@ export function plainFinder({ text, isCaseSensitive }: LogQuery): Finder {
   return (line) => {
     const folded = fold(line);
     const places: [number, number][] = [];
-    for (let at = folded.indexOf(wanted); at >= 0 && places.length < PLACES_MAX; ) {
+    for (let at = folded.indexOf(wanted); at >= 0 && places.length <= PLACES_MAX; ) {
       places.push([at, at + wanted.length]);
       at = folded.indexOf(wanted, at + wanted.length);
     }
@@ -53,7 +53,7 @@ export function regexFinder({ text, isCaseSensitive }: LogQuery): Finder | { pro
     expression.lastIndex = 0;
     for (
       let match = expression.exec(line);
-      match !== null && places.length < PLACES_MAX;
+      match !== null && places.length <= PLACES_MAX;
       match = expression.exec(line)
     ) {
       places.push([match.index, match.index + match[0].length]);

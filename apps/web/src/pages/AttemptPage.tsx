@@ -238,7 +238,7 @@ function Evidence({
     <>
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
       <KernelTable attempt={attempt} />
-      <MeasurementTable measurements={attempt.measurements} />
+      <MeasurementTable attempt={attempt} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (
         <p className="muted">A build has no test results; its log has the details.</p>
       )}

@@ -99,7 +99,7 @@ function Results({
     <>
       <p className="totals muted">
         {isWhole
-          ? `All ${countText(entries.length)} results.`
+          ? allText(entries.length)
           : `The newest ${countText(entries.length)} results; older ones exist. The counts cover the newest.`}{' '}
         Oldest on the left. The pass rate counts conclusive results only, without skipped, not reached and canceled
         tests and failures of the lab.
@@ -162,3 +162,5 @@ function combinationsOf(pages: readonly TestHistory[]): TestHistory['combination
   const byHash = new Map(pages.flatMap((page) => page.combinations.map((each) => [each.hash, each])));
   return [...byHash.values()].toSorted((a, b) => a.label.localeCompare(b.label));
 }
+
+const allText = (count: number): string => (count === 1 ? 'The only result.' : `All ${countText(count)} results.`);

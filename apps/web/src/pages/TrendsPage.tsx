@@ -11,7 +11,7 @@ import { TrendCard } from '../trends/TrendCard.js';
 import { TrendTable } from '../trends/TrendTable.js';
 import { FilterField } from '../ui/FilterField.js';
 import { useFirst } from '../ui/first.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { readPattern } from '../ui/pattern.js';
 import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { Empty, QuerySection, useTitle } from '../ui/section.js';
@@ -128,7 +128,7 @@ function Summary({ trend, chosen, change }: { trend: Trend; chosen: Chosen; chan
       <span className="muted">
         {trend.isCut
           ? `the newest ${countText(TREND_POINTS_MAX)} measurements; choose a combination or a build to see older ones`
-          : `${countText(points)} measurements`}
+          : countOf(points, 'measurement')}
       </span>
       <span className="row chart-options">
         {chosen.view !== 'table' && (

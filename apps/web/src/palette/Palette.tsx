@@ -11,7 +11,7 @@ import {
   templatesQuery,
   testsQuery,
 } from '../api/queries.js';
-import { countText } from '../ui/numbers.js';
+import { countOf, countText } from '../ui/numbers.js';
 import { setAppearance, useAppearance } from '../ui/theme.js';
 import {
   buildIdEntries,
@@ -112,7 +112,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       <p role="status" className={shown.length === 0 ? 'palette-none muted' : 'unseen'}>
         {shown.length === 0
           ? 'No match. You can also enter the id of a run, an attempt or a build, or the start of a build-id.'
-          : `${shown.length} entries`}
+          : countOf(shown.length, 'entry', 'entries')}
       </p>
       {(matching.length > shown.length || left !== '') && (
         <p className="palette-cut muted">

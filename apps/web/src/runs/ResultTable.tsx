@@ -16,6 +16,7 @@ import { AttemptFailure } from '../failures/AttemptFailure.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countText, numberText } from '../ui/numbers.js';
+import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
 import { evidenceSearch, proofDetailText } from './evidence.js';
@@ -191,11 +192,16 @@ function ProofLine({ proof, kind, isBounced }: { proof: Proof; kind: PathKind | 
 }
 
 /** Every metric of an attempt: median, range and number of samples. */
-export function MeasurementTable({ measurements }: { measurements: AttemptDetail['measurements'] }): ReactNode {
+export function MeasurementTable({
+  attempt: { measurements, combination },
+}: {
+  attempt: Pick<AttemptDetail, 'measurements' | 'combination'>;
+}): ReactNode {
   if (measurements.length === 0) return null;
   return (
     <section aria-labelledby="metrics-head">
       <h2 id="metrics-head">Measurements</h2>
+      <RatiosOnly combinations={[combination ?? undefined]} />
       <ListTable
         rows={measurements}
         keyOf={(_, index) => index}

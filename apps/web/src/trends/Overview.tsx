@@ -34,8 +34,8 @@ function Charts({ overview, matches }: { overview: TrendOverview; matches: (text
   return (
     <>
       <p className="totals">
-        <strong className="number">{countText(matching.length)}</strong> lines, of which{' '}
-        <strong className="number">{countText(moved)}</strong> changed; those that changed most come first.
+        <strong className="number">{countText(matching.length)}</strong> {matching.length === 1 ? 'line' : 'lines'}, of
+        which <strong className="number">{countText(moved)}</strong> changed; those that changed most come first.
         {shown.length < matching.length && ` ${countText(shown.length)} of them are shown.`}
       </p>
       <RatiosOnly combinations={combinations} />

@@ -1,13 +1,13 @@
 import type { FileRoute } from '@peerlab/client';
 import { requestOf, ROUTES, type CallOf } from '@peerlab/contracts';
 import { useState, type MouseEvent, type ReactNode } from 'react';
-import { call as send } from '../api/client.js';
+import { call as send, checkFile } from '../api/client.js';
 import { getToken } from '../api/token.js';
 
 /**
- * A link to a file of the API. The browser would follow it without the token, which a farm may require: when there is a
- * token, or the route always needs one, the page gets a ticket for this download first. The browser saves what comes by
- * itself, so that a file of any size fits.
+ * A link to a file of the API. The browser saves what comes by itself, so that a file of any size fits; but it would tell
+ * nobody why the controller refuses one, so the page asks first. It also follows a link without the token, which a farm may
+ * require: with a token, or where the route always needs one, the page gets a ticket for this download.
  */
 export function Download<N extends FileRoute>({
   route,
@@ -24,12 +24,10 @@ export function Download<N extends FileRoute>({
 }): ReactNode {
   const [problem, setProblem] = useState<string | null>(null);
   const follow = (event: MouseEvent): void => {
-    if (getToken() === null && ROUTES[route].access === 'read') return;
     event.preventDefault();
     setProblem(null);
-    const { path } = requestOf(route, call);
-    send('createTicket', { body: { path } }).then(
-      ({ ticket }) => save(`${path}${path.includes('?') ? '&' : '?'}ticket=${ticket}`, fileName),
+    addressOf(route, call).then(
+      (address) => save(address, fileName),
       (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
     );
   };
@@ -38,9 +36,23 @@ export function Download<N extends FileRoute>({
       <a className={className} href={requestOf(route, call).path} download={fileName} onClick={follow}>
         {children}
       </a>
-      {problem !== null && <span role="alert">{problem}</span>}
+      {problem !== null && (
+        <span role="alert" className="tone-bad">
+          {' '}
+          Not saved: {problem}
+        </span>
+      )}
     </>
   );
+}
+
+/** Where the browser gets the file. Rejects when the controller refuses it. */
+async function addressOf<N extends FileRoute>(route: N, call: CallOf<N>): Promise<string> {
+  await checkFile(route, call);
+  const { path } = requestOf(route, call);
+  if (getToken() === null && ROUTES[route].access === 'read') return path;
+  const { ticket } = await send('createTicket', { body: { path } });
+  return `${path}${path.includes('?') ? '&' : '?'}ticket=${ticket}`;
 }
 
 function save(url: string, fileName: string): void {

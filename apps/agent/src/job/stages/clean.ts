@@ -9,7 +9,7 @@ import { MODULES_MARK } from '../modules-archive.js';
  * @param root what stands before every path; for tests
  */
 export const cleanScript = (root = ''): string => `
-for image in ${root}/boot/peerlab-*-vmlinuz ${root}/boot/peerlab-*-vmlinuz.part; do
+for image in ${root}/boot/peerlab-*-vmlinuz ${root}/boot/peerlab-*-vmlinuz.part ${root}/boot/peerlab-*-initrd.img; do
   [ -d "$image" ] && [ ! -L "$image" ] || rm -f -- "$image"
 done
 rm -rf -- ${root}/var/lib/peerlab

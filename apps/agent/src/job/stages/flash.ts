@@ -13,6 +13,7 @@ import type { AttemptContext } from '../attempt-context.js';
 import { ownBundleFiles, placeOwnSuites } from '../own-suite.js';
 import { planSuite } from '../suite-plan.js';
 import { installModules } from './install-modules.js';
+import { makeInitramfs } from './make-initramfs.js';
 import { checkFreeSpace } from './prepare.js';
 
 /** Programs of the bundle that none of the chosen suites runs; one program may be several suites. */
@@ -64,17 +65,18 @@ export async function flash(context: AttemptContext): Promise<string> {
   await placeOwnSuites(context, session);
   if (manifest.files[MODULES_FILE] !== undefined) await installModules(context, session);
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
-  const root = await rootDevice(session);
-  const noRoot = namesPlainRoot(defaultKernel.commandLine) ? null : whyNoPlainRoot(root);
-  if (noRoot !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${noRoot}`);
-  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, [
-    ...context.machine.kernelArguments,
-    ...deviceArguments(work),
-  ]);
+  const initrdPath = await makeInitramfs(context, session);
+  const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);
+  const more = [...context.machine.kernelArguments, ...deviceArguments(work)];
+  const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, more, initrdPath !== undefined);
   const tooLong = whyTooLong(commandLine, paths.kernel);
   if (tooLong !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${tooLong}`);
   context.spool.updateRecord({ commandLine });
-  await context.machine.boot.install(session, { kernelPath: paths.kernel, commandLine });
+  await context.machine.boot.install(session, {
+    kernelPath: paths.kernel,
+    ...(initrdPath === undefined ? {} : { initrdPath }),
+    commandLine,
+  });
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
   return `${manifest.release} installed as ${paths.kernel}`;
@@ -125,10 +127,18 @@ export function whyNoPlainRoot(source: string): string | null {
   if (PLAIN_PARTITION.test(source)) return null;
   return (
     `the root file system lies on ${source.slice(0, 200) || 'something that findmnt does not name'}, which a kernel finds only with an ` +
-    'initramfs, and the agent makes none yet; use a machine with its root on a plain partition, or name that with root=PARTUUID='
+    'initramfs; name the tool that makes one on this machine in initramfs: of its config (initramfs-tools, dracut, mkinitcpio)'
   );
 }
 
-async function rootDevice(session: Session): Promise<string> {
+async function rootSource(session: Session): Promise<string> {
   return (await output(session, script('root-device', {}, 'findmnt -no SOURCE /'))).trim();
+}
+
+/** The partition for root=, for a kernel without an initramfs. Throws JobFailure when it is none. */
+async function plainRoot(context: AttemptContext, session: Session): Promise<string> {
+  const root = await rootSource(session);
+  const problem = namesPlainRoot(context.defaultKernel?.commandLine ?? '') ? null : whyNoPlainRoot(root);
+  if (problem !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${problem}`);
+  return root;
 }

@@ -45,7 +45,12 @@ function sh(command: string, shell: string): Promise<number | null> {
 }
 
 describe.each(['/bin/sh', '/bin/bash'])('modules on a machine, in %s', (shell) => {
-  const paths = () => ({ kernel: '', folder: at('var/lib/peerlab/abababab'), modules: at(`lib/modules/${RELEASE}`) });
+  const paths = () => ({
+    kernel: '',
+    initrd: '',
+    folder: at('var/lib/peerlab/abababab'),
+    modules: at(`lib/modules/${RELEASE}`),
+  });
   const install = (): Promise<number | null> => sh(installModulesScript(paths(), RELEASE, KEY), shell);
   const clean = (): Promise<number | null> => sh(cleanScript(root), shell);
 

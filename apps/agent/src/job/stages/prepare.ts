@@ -130,6 +130,7 @@ export async function prepare(context: AttemptContext): Promise<string> {
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
   try {
     await context.machine.boot.preflight(session);
+    await context.machine.initramfs?.preflight(session);
   } catch (error) {
     throw new JobFailure('infrastructure', `${context.machine.name}: ${adviceOf(error)}`);
   }

@@ -144,7 +144,8 @@ describe('log file console', () => {
 });
 
 describe('custom.cfg', () => {
-  const entry = { kernelPath: '/boot/k', grubPath: '/k', commandLine: 'root=/dev/vda1 peerlab.nonce=ab' };
+  const commandLine = 'root=/dev/vda1 peerlab.nonce=ab';
+  const entry = { grubPath: '/k', commandLine };
 
   it('adds one entry that reboots when the image cannot be loaded', () => {
     expect(customConfig('', entry)).toBe(`### peerlab begin: written by the Peerlab agent, removed after the job ###
@@ -157,10 +158,26 @@ menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
   });
 
   it('quotes what GRUB would interpret', () => {
-    const commandLine = 'root=/dev/vda1 memmap=512M$0x40000000 a;b';
-    expect(customConfig('', { ...entry, commandLine })).toContain(
+    const odd = 'root=/dev/vda1 memmap=512M$0x40000000 a;b';
+    expect(customConfig('', { ...entry, commandLine: odd })).toContain(
       "if linux /k root=/dev/vda1 'memmap=512M$0x40000000' 'a;b'; then",
     );
+  });
+
+  it('finds image and initramfs on a /boot of their own, and reboots when either cannot be loaded', () => {
+    const server = { ...entry, grubInitrd: '/k-initrd.img', fileSystem: '0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11' };
+    expect(customConfig('', server).split('\n').slice(2, -3)).toEqual([
+      '  search --no-floppy --fs-uuid --set=root 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11',
+      '  echo "peerlab-grub: loading /k"',
+      '  if linux /k root=/dev/vda1 peerlab.nonce=ab; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi',
+      '  if initrd /k-initrd.img; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi',
+    ]);
+  });
+
+  it('is written in GRUB’s own language, as its checker reads it', () => {
+    const file = join(folder, 'custom.cfg');
+    writeFileSync(file, customConfig('', { ...entry, grubInitrd: '/k-initrd.img', fileSystem: 'ABCD-1234' }));
+    expect(spawnSync('grub-script-check', [file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('keeps what others wrote, replaces its own block, and leaves no trace', () => {

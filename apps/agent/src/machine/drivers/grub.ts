@@ -1,7 +1,7 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
 import { MachineError } from '../errors.js';
-import type { BootEntry, BootSelect, LoaderLine } from '../protocols.js';
+import type { BootSelect, LoaderLine } from '../protocols.js';
 import { z } from 'zod';
 import { defineDriver } from '../driver.js';
 
@@ -15,15 +15,25 @@ export const printIfThere = (path: string): string => `[ ! -e ${path} ] || cat $
 /** What our entry prints when GRUB took it, and when `linux` failed. */
 const LOADING = 'peerlab-grub: loading ';
 const NOT_LOADED = 'peerlab-grub: the image was not loaded';
+/** Of a file system: ext and xfs have long ones, FAT `ABCD-1234`. */
+const UUID = /^[0-9a-fA-F-]{8,36}$/;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
+
+/** An entry as GRUB finds its files: paths on the file system with that UUID; absent = where the menu was read. */
+export interface GrubEntry {
+  commandLine: string;
+  grubPath: string;
+  grubInitrd?: string;
+  fileSystem?: string;
+}
 
 /**
  * custom.cfg with our block set to `entry`, or without it; everything else stays as it is. An image
  * that GRUB cannot load makes the machine reboot: next_entry is used up by then, so the default
  * follows. (`fallback=` by id would leave GRUB in its menu for ever.)
  */
-export function customConfig(existing: string, entry: (BootEntry & { grubPath: string }) | null): string {
+export function customConfig(existing: string, entry: GrubEntry | null): string {
   const begin = existing.indexOf(BEGIN);
   const end = existing.indexOf(END);
   const foreign =
@@ -36,8 +46,14 @@ export function customConfig(existing: string, entry: (BootEntry & { grubPath: s
   const lines = [
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
+    // Where the menu was read may be another file system than that of the image.
+    ...(entry.fileSystem === undefined ? [] : [`  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`]),
     `  echo "${LOADING}${entry.grubPath}"`,
     `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
+    // GRUB's language has no `&&`.
+    ...(entry.grubInitrd === undefined
+      ? []
+      : [`  if initrd ${entry.grubInitrd}; then true; else echo "${NOT_LOADED}"; reboot; fi`]),
     '}',
     END,
     '',
@@ -119,17 +135,31 @@ export function createGrubBootSelect(): BootSelect {
 
     async install(session, entry) {
       checkCommandLine(entry.commandLine);
-      const path = quote(entry.kernelPath);
+      const { kernelPath, initrdPath } = entry;
+      const paths = [kernelPath, ...(initrdPath === undefined ? [] : [initrdPath])];
+      const asGrubSees = paths.map((path) => `grub-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
       const read = await output(
         session,
         script(
           'grub-read',
-          { path: entry.kernelPath },
-          `grub-mkrelpath ${path} 2>/dev/null || echo ${path}; ${printIfThere(CUSTOM)}`,
+          { paths: paths.join(' ') },
+          [
+            ...asGrubSees,
+            `grub-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
+            printIfThere(CUSTOM),
+          ].join('\n'),
         ),
       );
-      const newline = read.indexOf('\n');
-      const config = customConfig(read.slice(newline + 1), { ...entry, grubPath: read.slice(0, newline).trim() });
+      const lines = read.split('\n');
+      const [grubPath = '', grubInitrd = ''] = lines.slice(0, paths.length).map((line) => line.trim());
+      const uuid = lines[paths.length]?.trim() ?? '';
+      const existing = lines.slice(paths.length + 1).join('\n');
+      const config = customConfig(existing, {
+        commandLine: entry.commandLine,
+        grubPath,
+        ...(initrdPath === undefined ? {} : { grubInitrd }),
+        ...(UUID.test(uuid) ? { fileSystem: uuid } : {}),
+      });
       await output(
         session,
         script('grub-install', { entry: CANDIDATE_ENTRY }, `cat > ${CUSTOM}.new && mv -f ${CUSTOM}.new ${CUSTOM}`),

@@ -1,5 +1,5 @@
 import { cpuFamilyName } from './cpu-family.js';
-import type { CombinationIdentity } from '../schema/combination.js';
+import type { CombinationIdentity, HardwareIdentity } from '../schema/combination.js';
 import type { Inventory } from '../schema/inventory.js';
 import type { PeerPath } from '../schema/paths.js';
 
@@ -42,8 +42,32 @@ export const RATIOS_ONLY =
   'Emulation: ratios only. These machines are virtual: a figure means something beside another of the same machine, and ' +
   'nothing by itself.';
 
-/** Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD Zen 1/2". */
-export function combinationLabel({ provider, client, pathKind, platform }: CombinationIdentity): string {
+/** The combination of a job with several roles: that of the first one, with the others as what it works with. */
+export function combinationOfRoles(
+  roles: readonly { role: string; build: string; identity: HardwareIdentity }[],
+): CombinationIdentity {
+  const [first, ...others] = roles;
+  if (first === undefined) throw new Error('a job without roles');
+  return {
+    ...first.identity,
+    role: first.role,
+    peers: others.map(({ role, build, identity }) => ({ ...identity, role, build })),
+  };
+}
+
+/**
+ * Short human label, e.g. "QEMU ivshmem → QEMU edu · BUS_ADDR · AMD Zen 1/2"; with several roles e.g.
+ * "client: … ⇄ server: … with base".
+ */
+export function combinationLabel({ role, peers = [], ...hardware }: CombinationIdentity): string {
+  if (role === undefined) return hardwareLabel(hardware);
+  return [
+    `${role}: ${hardwareLabel(hardware)}`,
+    ...peers.map((peer) => `${peer.role}: ${hardwareLabel(peer)} with ${peer.build}`),
+  ].join(' ⇄ ');
+}
+
+function hardwareLabel({ provider, client, pathKind, platform }: HardwareIdentity): string {
   const iommu = platform.iommu === 'none' ? '' : ` · IOMMU ${platform.iommu}`;
   const cpu = cpuFamilyName(platform.cpuVendor, platform.cpuFamily);
   return `${provider} → ${client} · ${pathKind} · ${cpu}${iommu}`;

@@ -3,7 +3,15 @@ import { Combination } from './combination.js';
 import { BootNumber } from './boot-number.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
-import { FailureView, ParticipantDetail, ParticipantSummary, StageView, StreamView } from './participants.js';
+import {
+  FailureView,
+  ParticipantDetail,
+  ParticipantSummary,
+  Role,
+  SOLE_ROLE,
+  StageView,
+  StreamView,
+} from './participants.js';
 import { MeasurementView, ResultView } from './results.js';
 import { AttemptState } from './states.js';
 import { LeftFile } from './suite.js';
@@ -52,7 +60,8 @@ export const AttemptDetail = AttemptSummary.extend({
   results: z.array(ResultView),
   measurements: z.array(MeasurementView),
   /** What its suites left, by suite and name. */
-  files: z.array(LeftFile).default([]),
+  /** What suites left; `role`: of the participant that uploaded it. */
+  files: z.array(LeftFile.extend({ role: Role.default(SOLE_ROLE) })).default([]),
   streams: z.array(StreamView),
 });
 export type AttemptDetail = z.infer<typeof AttemptDetail>;

@@ -17,6 +17,10 @@ export const BuildGridQuery = z.object({
   before: KernelCursor.optional(),
 });
 
+/** Newest attempts of a kernel on one combination that a cell sums up; of a kernel on all combinations together. */
+export const KERNEL_ATTEMPTS = 3;
+export const KERNEL_ATTEMPTS_ALL = 400;
+
 /** A kernel: all builds that became the same bundle are one. */
 export const KernelColumn = z.object({
   /** Content key of the bundle. */
@@ -38,6 +42,8 @@ export const KernelColumn = z.object({
   testedAt: z.iso.datetime().nullable(),
   /** On how many combinations it was tested, of those that were asked for. */
   combinations: z.number().int().positive(),
+  /** There are older attempts than KERNEL_ATTEMPTS on one combination, or more than KERNEL_ATTEMPTS_ALL. */
+  isCut: z.boolean().default(false),
 });
 export type KernelColumn = z.infer<typeof KernelColumn>;
 

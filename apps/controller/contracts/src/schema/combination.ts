@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { Sha256 } from './ids.js';
+import { Name, Sha256 } from './ids.js';
+import { Role, ROLES_MAX } from './participants.js';
 import { PathKind } from './paths.js';
 
-/** The hardware identity without the kernel: the grid's column. */
-export const CombinationIdentity = z.object({
+const Hardware = z.object({
   provider: z.string(),
   client: z.string(),
   pathKind: PathKind,
@@ -13,6 +13,22 @@ export const CombinationIdentity = z.object({
     cpuFamily: z.number().int(),
     iommu: z.enum(['none', 'translated', 'passthrough']),
   }),
+});
+/** The hardware of one machine and one of its pairs. */
+export type HardwareIdentity = z.infer<typeof Hardware>;
+
+/**
+ * What a kernel is tested on, without that kernel: the grid's column. In a job with several roles the other machines and
+ * their kernels belong to it: for the kernel of the first role they are what it works with.
+ */
+export const CombinationIdentity = Hardware.extend({
+  /** Of the machine above, where there are several. */
+  role: Role.optional(),
+  /** The other roles, in their order; `build` = the name of the build that each runs. */
+  peers: z
+    .array(Hardware.extend({ role: Role, build: Name }))
+    .max(ROLES_MAX)
+    .optional(),
 });
 export type CombinationIdentity = z.infer<typeof CombinationIdentity>;
 

@@ -79,6 +79,9 @@ export const RetentionPlan = z.object({
 });
 export type RetentionPlan = z.infer<typeof RetentionPlan>;
 
+/** Removals that a view lists. */
+export const RETENTION_DELETIONS_MAX = 100;
+
 export const RetentionView = z.object({
   policy: RetentionPolicy,
   level: StorageLevel,
@@ -93,7 +96,7 @@ export const RetentionView = z.object({
       pinnedAt: z.iso.datetime(),
     }),
   ),
-  /** The newest ones. */
+  /** The newest RETENTION_DELETIONS_MAX. */
   deletions: z.array(
     z.object({
       removedAt: z.iso.datetime(),

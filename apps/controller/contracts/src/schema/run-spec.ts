@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Labels, Name, Sha256, SuiteName } from './ids.js';
+import { Role, ROLES_MAX, SOLE_ROLE } from './participants.js';
 import { PathKind } from './paths.js';
 import { fewOf } from './problem.js';
 import { KSELFTESTS_MAX } from './bundle.js';
@@ -93,6 +94,49 @@ export const BuildSpec = z
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
 
+/** Builds of one run. */
+const BUILDS_MAX = 8;
+
+/** One machine of a job with several: where it is, what it boots, and what it runs there. */
+export const RunRole = z.strictObject({
+  name: Role.describe('how the role is called; its suites find it in PEERLAB_ROLE'),
+  machines: MachineSelection.optional().describe('only those of the run’s machines that also match here'),
+  builds: z
+    .array(Name)
+    .min(1)
+    .max(BUILDS_MAX)
+    .optional()
+    .describe(
+      'kernels of this role, each against each of the other roles; without it the kernel of the first role, whose default is every build',
+    ),
+  suites: z
+    .array(SuiteName)
+    .min(1)
+    .max(RUN_SUITES_MAX)
+    .optional()
+    .describe('only these of the run’s suites on the machine of this role'),
+  rdmaDevice: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('the port: only the pair whose client has this RDMA device, as the inventory names it (mlx5_0)'),
+});
+export type RunRole = z.infer<typeof RunRole>;
+
+/** Labels whose values the machines of a job must share. */
+const RELATED_LABELS_MAX = 8;
+
+/** How the machines of the roles of one job belong together. They are always different machines. */
+export const RoleRelation = z.strictObject({
+  sameLabels: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .max(RELATED_LABELS_MAX)
+    .describe('labels that all machines of a job have with one value, such as switch or fabric'),
+});
+export type RoleRelation = z.infer<typeof RoleRelation>;
+
 /** Limits as a person may set them; `effectiveTimeouts` gives those that are not set. */
 export const Timeouts = z.strictObject({
   bootSeconds: z
@@ -143,7 +187,7 @@ export const REPEAT_MAX = 20;
 
 const FIELDS = {
   name: z.string().trim().min(1).max(120).describe('what the run is for, in a few words'),
-  builds: z.array(BuildSpec).min(1).max(8).describe('the kernels to test'),
+  builds: z.array(BuildSpec).min(1).max(BUILDS_MAX).describe('the kernels to test'),
   suites: z
     .array(SuiteName)
     .min(1)
@@ -159,6 +203,13 @@ const FIELDS = {
     .enum(['distinct', 'all'])
     .optional()
     .describe('provider and client pairs of a machine: one of each combination (distinct, the default), or all'),
+  roles: z
+    .array(RunRole)
+    .min(2)
+    .max(ROLES_MAX)
+    .optional()
+    .describe('several machines in each job, one for each role; without it each job has one machine'),
+  relation: RoleRelation.optional().describe('how the machines of the roles belong together'),
   priority: z.number().int().min(0).max(100).default(50).describe('higher goes first; 50 unless given'),
   repeat: z
     .number()
@@ -170,19 +221,39 @@ const FIELDS = {
   timeouts: Timeouts.default({}).describe('limits of an attempt, where those that follow from the run do not fit'),
 };
 
+type Checked = Pick<RunSpec, 'suites' | 'suiteMachines' | 'roles' | 'relation'> & {
+  builds: readonly Pick<BuildSpec, 'name' | 'suites'>[];
+};
+
 /** Names that stand twice, or that nothing has. */
-function checkNames(
-  spec: Pick<RunSpec, 'suites' | 'suiteMachines'> & { builds: readonly Pick<BuildSpec, 'name' | 'suites'>[] },
-  wrong: (path: (string | number)[], message: string) => void,
-): void {
+function checkNames(spec: Checked, wrong: (path: (string | number)[], message: string) => void): void {
   const seen = new Set<string>();
   spec.builds.forEach(({ name }, index) => {
     if (seen.has(name)) wrong(['builds', index, 'name'], `the name "${name}" is used twice`);
     seen.add(name);
   });
+  checkRoles(spec, wrong);
   // Where the farm's own choice is asked for, this is checked when that is known.
   if (spec.suites.length === 0) return;
   for (const { path, message } of unknownSuites(spec)) wrong(path, message);
+}
+
+function checkRoles(
+  { roles = [], relation, builds }: Checked,
+  wrong: (path: (string | number)[], message: string) => void,
+): void {
+  if (relation !== undefined && roles.length === 0) wrong(['relation'], 'a relation needs roles; add them');
+  const seen = new Set<string>();
+  roles.forEach(({ name, builds: named = [] }, index) => {
+    if (seen.has(name)) wrong(['roles', index, 'name'], `the role "${name}" is there twice`);
+    if (name === SOLE_ROLE)
+      wrong(['roles', index, 'name'], `"${SOLE_ROLE}" is the role of jobs with one machine; choose another name`);
+    seen.add(name);
+    named.forEach((build, at) => {
+      if (builds.every((each) => each.name !== build))
+        wrong(['roles', index, 'builds', at], `the run has no build "${build}"; add it to builds`);
+    });
+  });
 }
 
 /** A run as it is stored: suites by their names, with the definitions of those that no bundle has. */
@@ -226,13 +297,16 @@ export type RunSpecInput = z.input<typeof RunSpec>;
 
 /** Suites that builds and selections of a run name, but not the run itself. */
 export function unknownSuites(
-  spec: Pick<RunSpec, 'suites' | 'suiteMachines'> & { builds: readonly Pick<BuildSpec, 'suites'>[] },
+  spec: Pick<RunSpec, 'suites' | 'suiteMachines' | 'roles'> & { builds: readonly Pick<BuildSpec, 'suites'>[] },
 ): { path: (string | number)[]; message: string }[] {
   // Variants of a suite may be named together by the name of the suite.
   const own = new Set(spec.suites.flatMap((suite) => [suite, suiteOfVariant(suite)]));
   const named = [
     ...spec.builds.flatMap(({ suites }, index) =>
       (suites ?? []).map((suite, at) => ({ suite, path: ['builds', index, 'suites', at] })),
+    ),
+    ...(spec.roles ?? []).flatMap(({ suites }, index) =>
+      (suites ?? []).map((suite, at) => ({ suite, path: ['roles', index, 'suites', at] })),
     ),
     ...Object.keys(spec.suiteMachines ?? {}).map((suite) => ({ suite, path: ['suiteMachines', suite] })),
   ];
@@ -283,17 +357,22 @@ export function whyNotSelected(selection: MachineSelection, machine: SelectableM
 const named = (names: readonly string[], suite: string): boolean =>
   names.includes(suite) || names.includes(suiteOfVariant(suite));
 
-/** The run's suites that a build runs on a machine, in the order of the run; empty = nothing to do there. */
+/**
+ * The run's suites that a build runs on a machine, in the order of the run; empty = nothing to do there.
+ * @param ofRole those that the role runs which the machine has; undefined = all
+ */
 export function suitesFor(
   spec: Pick<RunSpec, 'suites' | 'suiteMachines' | 'ownSuites'>,
   build: Pick<BuildSpec, 'suites' | 'machines'>,
   machine: SelectableMachine,
+  ofRole?: readonly string[],
 ): string[] {
   if (whyNotSelected(build.machines ?? {}, machine) !== null) return [];
   return spec.suites.filter(
     (suite) =>
       (machine.runsOwnSuites !== false || ownSuiteOf(spec, suite) === undefined) &&
       (build.suites === undefined || named(build.suites, suite)) &&
+      (ofRole === undefined || named(ofRole, suite)) &&
       selectionsOfSuite(spec, suite).every((selection) => whyNotSelected(selection, machine) === null),
   );
 }

@@ -17,9 +17,9 @@ import { AnyStage, StageStatus } from '../schema/states.js';
 import { ResultStatus } from '../schema/verdict.js';
 
 /** Bumped when an older peer could misunderstand. */
-export const AGENT_PROTOCOL = 4;
+export const AGENT_PROTOCOL = 5;
 /** What the controller speaks: this version and those before, so that controllers are updated first and agents later. */
-export const AGENT_PROTOCOLS: readonly number[] = [2, 3, AGENT_PROTOCOL];
+export const AGENT_PROTOCOLS: readonly number[] = [4, AGENT_PROTOCOL];
 export const AGENT_PATH = '/api/v1/agent';
 
 /** Seconds between heartbeats; a lease outlives LEASE_SECONDS / HEARTBEAT_SECONDS lost ones. */
@@ -152,7 +152,12 @@ export const Work = z.discriminatedUnion('kind', [
 export type Work = z.infer<typeof Work>;
 
 /** Another participant of the same attempt. */
-export const Peer = z.object({ role: Role, machine: Name });
+export const Peer = z.object({
+  role: Role,
+  machine: Name,
+  /** The name of the build whose kernel it boots. Controllers of protocol 4 did not say. */
+  build: Name.optional(),
+});
 export type Peer = z.infer<typeof Peer>;
 
 export const Assignment = z.object({

@@ -65,6 +65,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   result: 'attempt',
   stream: 'attempt',
   unpacked_attempt: 'attempt',
+  job_role: 'job',
   machine_change: 'machine',
   machine_inventory: 'machine',
   machine_path: 'machine',

@@ -4,6 +4,7 @@ import { RATIOS_ONLY } from '../combination.js';
 import { bootsText } from '../significance/words.js';
 import type { MachineMetrics, MetricValue } from './metrics.js';
 import type { Finding, RunReport, SkipGroup } from './model.js';
+import { markdownTable, oneLine } from './table.js';
 import type { Verdict } from '../../schema/verdict.js';
 import { standingText } from '../run-standing.js';
 import { unitText } from '../unit.js';
@@ -60,22 +61,7 @@ export function measuredHow({ isVirtual, machines }: Pick<RunReport, 'isVirtual'
   ];
 }
 
-const escaped = (text: string): string => oneLine(text).replaceAll('|', '\\|');
-const oneLine = (text: string): string =>
-  text
-    .split('\n')
-    .map((line, index, all) => {
-      const begun = index === 0 ? line : line.trimStart();
-      return index === all.length - 1 ? begun : begun.trimEnd();
-    })
-    .filter((line, index, all) => line !== '' || index === 0 || index === all.length - 1)
-    .join(' ');
 const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |`;
-  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
 
 function matrix({ suites, matrix: rows }: RunReport): string {
   const isRepeated = rows.some(({ boots }) => boots > 1);

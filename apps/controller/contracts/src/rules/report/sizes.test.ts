@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   messageSizeOf,
+  renderComparison,
   renderSizes,
   sizeSeries,
   sizesCsv,
@@ -158,6 +159,19 @@ MiB/s, higher is better
     expect(text).toContain('The kernels were measured in different runs.');
     expect(text).toContain('2 of 700 metrics are here');
     expect(renderSizes(comparison([metric({})]))).toBe('');
+  });
+
+  it('the whole comparison has the same cells, and no name of a stranger leaves its cell', () => {
+    const [sizes] = metrics;
+    const hostile = metric({ suite: 'a|b\r\n| c', says: 'worse' });
+    const text = renderComparison(
+      comparison([...(sizes === undefined ? [] : [sizes]), hostile], { b: side('x\n## y'), metricsTotal: 9 }),
+    );
+    const cells = '| 9 000 (8 100–9 900) | 11 500 (10 350–12 650) | ×2.5 (2.4–2.6) | 5/15, 5/15 | better |';
+    expect(text).toContain(`| p2p-pair/ib_write_bw.average.65536 (MiB/s, higher is better) | gpu → nic ${cells}`);
+    expect(text.split('\n')[0]).toBe('## x ## y against base');
+    expect(text).toContain('| a\\|b \\| c/x (MiB/s, higher is better) |');
+    expect(text).toContain('2 of 9 metrics are here');
   });
 
   it('CSV has every digit, and no cell that a spreadsheet would run', () => {

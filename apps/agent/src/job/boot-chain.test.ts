@@ -1,0 +1,155 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bootChainScript, lackingFiles, parseBootChain } from './boot-chain.js';
+
+const RELEASE = '7.3.4-peerlab-abababab';
+const PCI = 'sys/devices/pci0000:00';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'boot-chain-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function put(path: string, text: string, mode = 0o644): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  chmodSync(join(root, path), mode);
+}
+function link(path: string, to: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  mkdirSync(join(root, to), { recursive: true });
+  symlinkSync(join(root, to), join(root, path));
+}
+/** A device with a bound driver, whose module is called so. */
+function driver(device: string, module: string, alias = ''): void {
+  link(`${device}/driver`, `sys/bus/x/drivers/${module}-driver`);
+  rmSync(join(root, `sys/bus/x/drivers/${module}-driver/module`), { force: true });
+  link(`sys/bus/x/drivers/${module}-driver/module`, `sys/module/${module}`);
+  if (alias !== '') put(`${device}/modalias`, `${alias}\n`);
+}
+/** What `modprobe --show-depends` answers: for the default kernel, and for the candidate. */
+function modules(ofDefault: string[], ofCandidate: Record<string, string[]>): void {
+  const cases = (answers: Record<string, string[]>): string =>
+    Object.entries(answers)
+      .map(([name, lines]) => `${name}) printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} ;;`)
+      .join('\n');
+  put(
+    'bin/modprobe',
+    `#!/bin/sh
+case $2 in
+${RELEASE}) case $5 in
+${cases(ofCandidate)}
+*) exit 1 ;;
+esac ;;
+*) case $5 in ${['none', ...ofDefault].join(' | ')}) exit 0 ;; *) exit 1 ;; esac ;;
+esac
+`,
+    0o755,
+  );
+}
+const insmod = (...names: string[]): string[] =>
+  names.map((name) => `insmod /lib/modules/${RELEASE}/kernel/${name}.ko `);
+
+function rootIs(source: string, fileSystem: string): void {
+  put('bin/findmnt', `#!/bin/sh\ncase $2 in SOURCE) echo ${source} ;; FSTYPE) echo ${fileSystem} ;; esac\n`, 0o755);
+}
+
+function chain(shell: string): ReturnType<typeof parseBootChain> {
+  // Without SHLVL bash takes itself for the shell of a remote login, and reads .bashrc.
+  const env = { SHLVL: '1', PATH: `${join(root, 'bin')}:${process.env['PATH'] ?? ''}` };
+  const ran = spawnSync(shell, ['-c', bootChainScript(RELEASE, root)], { encoding: 'utf8', env });
+  expect(ran.stderr).toBe('');
+  expect(ran.status).toBe(0);
+  return parseBootChain(ran.stdout);
+}
+
+describe.each(['/bin/sh', '/bin/bash'])('the way to the root file system, in %s', (shell) => {
+  it('goes over LVM and NVMe to the PCI function; a port that is never a module is left out', () => {
+    rootIs('/dev/mapper/server-root', 'ext4');
+    // readlink -f leaves a path that is not there as it is, up to its last part.
+    const dm = 'sys/devices/virtual/block/server-root';
+    put(`${dm}/dm/uuid`, 'LVM-abc\n');
+    put(`${dm}/dm/name`, 'server-root\n');
+    put('bin/dmsetup', '#!/bin/sh\necho "0 100 linear 259:3 2048"\necho "100 9 crypt x"\n', 0o755);
+    link('sys/class/block/server-root', dm);
+    const disk = `${PCI}/0000:00:1c.0/0000:03:00.0/nvme/nvme0/nvme0n1`;
+    put(`${disk}/nvme0n1p3/partition`, '3\n');
+    link(`${dm}/slaves/nvme0n1p3`, `${disk}/nvme0n1p3`);
+    link('sys/class/block/nvme0n1p3', `${disk}/nvme0n1p3`);
+    link('sys/class/block/nvme0n1', disk);
+    driver(`${PCI}/0000:00:1c.0`, 'pcieportdrv', 'pci:port');
+    driver(`${PCI}/0000:00:1c.0/0000:03:00.0`, 'nvme', 'pci:nvme');
+    modules(['nvme'], {
+      ext4: insmod('fs/mbcache', 'fs/jbd2', 'fs/ext4'),
+      dm_mod: insmod('drivers/md/dm-mod'),
+      'dm-crypt': ['builtin dm_crypt'],
+      nvme: insmod('drivers/nvme/host/nvme-core', 'drivers/nvme/host/nvme'),
+    });
+    expect(chain(shell)).toEqual({
+      root: '/dev/mapper/server-root (ext4)',
+      modules: ['mbcache', 'jbd2', 'ext4', 'dm_mod', 'nvme_core', 'nvme'],
+      builtin: ['dm_crypt'],
+      missing: [],
+      tools: ['lvm'],
+    });
+  });
+
+  it('names what the kernel lacks, and knows a driver that was renamed by its device', () => {
+    rootIs('/dev/md0', 'xfs');
+    const md = 'sys/devices/virtual/block/md0';
+    put(`${md}/md/level`, 'raid1\n');
+    link('sys/class/block/md0', md);
+    for (const [name, function_] of [
+      ['sda', '0000:00:05.0'],
+      ['sdb', '0000:00:06.0'],
+    ] as const) {
+      const disk = `${PCI}/${function_}/host0/target0:0:0/0:0:0:0/block/${name}`;
+      mkdirSync(join(root, disk), { recursive: true });
+      link(`${md}/slaves/${name}`, disk);
+      link(`sys/class/block/${name}`, disk);
+      driver(`${PCI}/${function_}/host0/target0:0:0/0:0:0:0`, 'sd_mod', 'scsi:t-0x00');
+      driver(`${PCI}/${function_}`, name === 'sda' ? 'old_sas' : 'megaraid_sas', `pci:${name}`);
+    }
+    modules(['sd_mod', 'old_sas', 'megaraid_sas'], {
+      'fs-xfs': ['builtin xfs'],
+      md_mod: ['builtin md_mod'],
+      'md-raid1': insmod('drivers/md/raid1'),
+      sd_mod: ['builtin sd_mod'],
+      'pci:sda': insmod('drivers/scsi/new_sas'),
+    });
+    const found = chain(shell);
+    expect(found.missing).toEqual(['megaraid_sas, for 0000:00:06.0']);
+    expect(found.modules).toEqual(['raid1', 'new_sas']);
+    expect(found.builtin).toEqual(['xfs', 'md_mod', 'sd_mod']);
+    expect(found.tools).toEqual(['mdadm']);
+  });
+
+  it('takes all disks of btrfs, and the controllers behind a namespace with several paths', () => {
+    rootIs('/dev/nvme0n1', 'btrfs');
+    const subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0';
+    mkdirSync(join(root, subsystem, 'nvme0n1'), { recursive: true });
+    link('sys/class/block/nvme0n1', `${subsystem}/nvme0n1`);
+    link(`${subsystem}/nvme0`, `${PCI}/0000:00:03.0/nvme/nvme0`);
+    driver(`${PCI}/0000:00:03.0`, 'nvme');
+    link('sys/class/block/vda', `${PCI}/0000:00:04.0/virtio0/block/vda`);
+    driver(`${PCI}/0000:00:04.0/virtio0`, 'virtio_blk');
+    for (const name of ['nvme0n1', 'vda']) link(`sys/fs/btrfs/uuid/devices/${name}`, `sys/class/block/${name}/x`);
+    modules(['nvme', 'virtio_blk'], {
+      btrfs: ['builtin btrfs'],
+      nvme: ['builtin nvme'],
+      virtio_blk: insmod('virtio_blk'),
+    });
+    expect(chain(shell)).toMatchObject({ modules: ['virtio_blk'], builtin: ['btrfs', 'nvme'], missing: [] });
+  });
+});
+
+it('knows what an initramfs lacks, whatever packs its modules', () => {
+  const found = { root: '', modules: ['nvme_core', 'dm_mod', 'ext4'], builtin: [], missing: [], tools: ['lvm'] };
+  const files = ['usr/lib/modules/x/kernel/nvme-core.ko.zst', 'lib/modules/x/dm-mod.ko', 'usr/sbin/lvm'];
+  expect(lackingFiles(found, files)).toEqual(['the module ext4']);
+  expect(lackingFiles(found, [])).toHaveLength(4);
+});

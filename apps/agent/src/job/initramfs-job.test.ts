@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AttemptEvent } from '@peerlab/contracts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { FAKE_PACE, startFakeLab } from '../fake/fake-lab.js';
+import type { FakeMachine } from '../fake/fake-machine.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import { AttemptContext } from './attempt-context.js';
+import { runTestJob } from './test-job.js';
+
+let folder: string;
+let fake: FakeMachine;
+let context: AttemptContext;
+let spool: AttemptSpool;
+
+/** What the commands about the initramfs answer. */
+interface Answers {
+  chain: string;
+  files: string;
+  /** Text of its error; null = it was made. */
+  makeError?: string;
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'initramfs-'));
+  const lab = await startFakeLab(folder, { initramfs: true });
+  ({ fake } = lab);
+  const assignment = lab.assign();
+  spool = AttemptSpool.create(join(folder, 'spool'), assignment);
+  const { signal } = new AbortController();
+  const lease = { check: () => undefined };
+  context = new AttemptContext(assignment, assignment.work, lab.machine, lab.bundles, spool, FAKE_PACE, signal, lease);
+});
+afterEach(async () => {
+  await fake.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What the boot menu was when the candidate was selected. */
+async function run({
+  chain,
+  files,
+  makeError,
+}: Answers): Promise<{ finished: AttemptEvent | undefined; menu: string }> {
+  let menu = '';
+  fake.onEvent = (event) => {
+    if (event.type === 'command' && event.purpose === 'grub-select') menu = fake.customConfig;
+  };
+  const answer = (purpose: string, text: string, error?: string): void => {
+    fake.answers.set(purpose, (channel) => {
+      if (error === undefined) channel.write(text);
+      else channel.writeError(error);
+      channel.exit(error === undefined ? 0 : 1);
+    });
+  };
+  answer('boot-chain', chain);
+  answer('initramfs-make', '41943040\n', makeError);
+  answer('initramfs-list', files);
+  answer('grub-read', '/peerlab-k-vmlinuz\n/peerlab-k-initrd.img\n0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11\n');
+  await runTestJob(context);
+  const events = spool.file('events').read(0, 10_000, 1e9);
+  const finished = events.flatMap((entry) => ('event' in entry ? [entry.event] : [])).at(-1);
+  return { finished, menu };
+}
+
+const CHAIN = 'root|/dev/mapper/vg-root|ext4\nmodule|0000:03:00.0|nvme\nmodule|dm-0|dm-mod\ntool|lvm\n';
+
+it('boots the candidate with an initramfs of the machine’s own tool, checked for the way to its root', async () => {
+  const { finished, menu } = await run({
+    chain: CHAIN,
+    files: 'usr/lib/modules/r/nvme.ko\nusr/lib/modules/r/dm-mod.ko\nusr/sbin/lvm\n',
+  });
+  expect(finished).toMatchObject({ failure: null, restored: true });
+  expect(menu).toContain('--set=root 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11');
+  expect(menu).toContain('if initrd /peerlab-k-initrd.img; then');
+  expect(fake.commands.indexOf('initramfs-make')).toBeGreaterThan(fake.commands.indexOf('unpack-modules'));
+});
+
+it('refuses a kernel that has no driver for the root of this machine, before anything boots', async () => {
+  const { finished, menu } = await run({ chain: `${CHAIN}missing|0000:03:00.0|megaraid_sas\n`, files: '' });
+  expect(finished).toMatchObject({
+    failure: {
+      class: 'request',
+      message: expect.stringMatching(/cannot mount the root .*megaraid_sas, for 0000:03:00\.0/),
+    },
+  });
+  expect(menu).toBe('');
+  expect(fake.commands).not.toContain('initramfs-make');
+});
+
+it('takes an initramfs without a part of the way for the lab’s trouble', async () => {
+  const { finished, menu } = await run({ chain: CHAIN, files: 'usr/lib/modules/r/nvme.ko\n' });
+  expect(finished).toMatchObject({
+    failure: { class: 'infrastructure', message: expect.stringMatching(/lacks the module dm_mod, the program lvm/) },
+    restored: true,
+  });
+  expect(menu).toBe('');
+});
+
+it('names the remedy when the tool runs out of space', async () => {
+  const { finished } = await run({ chain: CHAIN, files: '', makeError: 'cpio: write error: No space left on device' });
+  expect(finished).toMatchObject({
+    failure: { class: 'infrastructure', message: expect.stringMatching(/No space left.*free space in \/boot/) },
+  });
+});

@@ -1,0 +1,36 @@
+import { Injectable } from '@nestjs/common';
+import { columnsOf, integer, nullable, pick, type RowOf } from '../platform/database/row-shape.js';
+import type { Queries } from '../platform/database/sql.js';
+import { Lease } from '../schema/attempts.js';
+import { Job } from '../schema/runs.js';
+import { DUE, queueOrder } from './order.js';
+
+const CLAIMABLE_BUILD = {
+  job_id: columnsOf(Job).id,
+  ...pick(columnsOf(Job), 'run_id', 'build_id'),
+  agent: columnsOf(Lease).agent,
+  slot: nullable(integer),
+};
+/** A build that can start now, with an agent and its free slot. */
+export type ClaimableBuild = RowOf<typeof CLAIMABLE_BUILD>;
+
+/** Finds the queued builds that can start. */
+@Injectable()
+export class BuildQueue {
+  /** Locks the first build, with the lowest free slot of an agent that builds. The index on (agent, slot) settles races. */
+  lockNextBuild(tx: Queries): Promise<ClaimableBuild | null> {
+    return tx.one(
+      CLAIMABLE_BUILD,
+      `select j.id as job_id, j.run_id, j.build_id, a.name as agent, free.slot
+       from job j join run r on r.id = j.run_id
+         join agent a on 'build' = any(a.capabilities) and agent_online(a)
+         join lateral (
+           select s.slot from generate_series(0, a.build_slots - 1) as s(slot)
+           where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot
+                               and l.machine is null and l.released_at is null)
+           order by s.slot limit 1) free on true
+       where j.kind = 'build' and ${DUE}
+       order by ${queueOrder('j')} limit 1 for no key update of j skip locked`,
+    );
+  }
+}
