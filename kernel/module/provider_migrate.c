@@ -250,6 +250,7 @@ static bool fill_ram_pages(struct provider *prov, struct vm_area_struct *vma,
  * @in: to the device, else back
  * @flags: PEERLAB_MIGRATE_*
  * @fault_page: NULL, or the page whose fault this is
+ * @busy: somebody else gets a reference to that page when it is unmapped
  * @offsets: NULL, or where the pages went, see struct peerlab_migrate
  * @no_memory: out: there was no system memory for some page
  */
@@ -257,6 +258,7 @@ struct move {
 	bool in;
 	u32 flags;
 	struct page *fault_page;
+	bool busy;
 	u64 *offsets;
 	bool no_memory;
 };
@@ -280,6 +282,7 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 		.flags = move->in ? MIGRATE_VMA_SELECT_SYSTEM :
 				    MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 	};
+	struct folio *busy = NULL;
 	unsigned long moved;
 	int ret = -ENOMEM;
 
@@ -297,9 +300,16 @@ static int migrate_range(struct provider *prov, struct vm_area_struct *vma,
 	else
 		move->no_memory = !fill_ram_pages(prov, vma, start, src, dst,
 						  npages);
+	/* After the core has counted, before it splits and moves. */
+	if (move->busy) {
+		busy = page_folio(move->fault_page);
+		folio_get(busy);
+	}
 	migrate_vma_pages(&args);
 	moved = count_moved(prov, src, dst, npages, move->offsets);
 	migrate_vma_finalize(&args);
+	if (busy)
+		folio_put(busy);
 	*migrated += moved;
 	atomic64_add(moved, move->in ? &prov->pages_in : &prov->pages_out);
 out:
@@ -357,7 +367,6 @@ int provider_migrate(struct provider *prov, bool in, struct peerlab_migrate *req
 static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 {
 	struct provider *prov = page_provider(vmf->page);
-	struct folio *busy = NULL;
 	/* A folio that is mapped by PTEs may be larger than what faulted. */
 	unsigned int order = vmf->pte ? 0 : HPAGE_PMD_ORDER;
 	unsigned long start = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
@@ -366,19 +375,12 @@ static vm_fault_t provider_migrate_to_ram(struct vm_fault *vmf)
 		.fault_page = vmf->page,
 	};
 	u64 migrated = 0, faults;
-	int ret;
 
 	faults = atomic64_inc_return(&prov->cpu_faults);
-	if (READ_ONCE(prov->behaviour.flags) & PEERLAB_BEHAVE_BUSY &&
-	    faults & BUSY_FAULTS)
-		busy = page_folio(vmf->page);
-	if (busy)
-		folio_get(busy);
-	ret = migrate_range(prov, vmf->vma, start,
-			    start + (PAGE_SIZE << order), &move, &migrated);
-	if (busy)
-		folio_put(busy);
-	if (ret)
+	move.busy = READ_ONCE(prov->behaviour.flags) & PEERLAB_BEHAVE_BUSY &&
+		    faults & BUSY_FAULTS;
+	if (migrate_range(prov, vmf->vma, start, start + (PAGE_SIZE << order),
+			  &move, &migrated))
 		return VM_FAULT_SIGBUS;
 	/*
 	 * What could not be taken away now, somebody else has or the core has
