@@ -4,7 +4,7 @@
 #
 # usage: build-bundle.sh --cache DIR --out DIR [--series none|bundled|PATH]...
 #                        [--config NAME] [--local TARBALL|GITTREE|--base NAME|DIR]
-#                        [--kselftest TARGET]...
+#                        [--tree DIR] [--fragment FILE] [--kselftest TARGET]...
 #        build-bundle.sh --cache DIR --key [--patches DIR] [--series ...]
 #                        [--config NAME] [--domain NAME] [--kselftest TARGET]...
 #
@@ -14,6 +14,8 @@
 # configuration that says "# whole: yes" stands for itself, with config/farm.fragment.
 # --base is one of base.json's other bases, or a tree that fetch-base.sh has printed,
 # so that nothing is fetched.
+# --tree names a copy of that tree which is this build's alone, to build in.
+# --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
 # the bundle has it as an archive.  One that does not build is left out.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
@@ -44,13 +46,13 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
 }
 
-cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' series=() kselftests=()
+cache='' out='' config=peerlab key_only='' local_source='' base='' patches='' domain='' given_tree='' fragment='' series=() kselftests=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cache) cache=${2-}; shift 2 || usage ;;
@@ -61,6 +63,8 @@ while [ $# -gt 0 ]; do
 	--base) base=${2-}; shift 2 || usage ;;
 	--patches) patches=${2-}; shift 2 || usage ;;
 	--domain) domain=${2-}; shift 2 || usage ;;
+	--tree) given_tree=${2-}; shift 2 || usage ;;
+	--fragment) fragment=${2-}; shift 2 || usage ;;
 	--kselftest) kselftests+=("${2-}"); shift 2 || usage ;;
 	--key) key_only=1; shift ;;
 	*) usage "unknown argument $1" ;;
@@ -77,6 +81,7 @@ for s in ${series[@]+"${series[@]}"}; do
 	esac
 done
 
+[ -z "$fragment" ] || [ -f "$fragment" ] || usage "--fragment $fragment: no such file"
 for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	[[ $target =~ ^[a-zA-Z0-9_-]{1,40}(/[a-zA-Z0-9_-]{1,40}){0,3}$ ]] || usage "--kselftest $target: no folder of tools/testing/selftests"
 done
@@ -181,8 +186,13 @@ cp "$kernel_dir"/selftests/suites.json "$work/inputs/selftests/"
 cp "$kernel_dir"/selftests/upstream/baseline/*.txt "$work/inputs/selftests/upstream/baseline/"
 cp ${whole:+"$whole"} "${fragments[@]}" "$work/inputs/config/"
 whole=${whole/#$kernel_dir/$work/inputs}
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 fragments=("${fragments[@]/#$kernel_dir/$work/inputs}")
+if [ -n "$fragment" ]; then
+	mkdir "$work/inputs/config/submitted"
+	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
+	fragments+=("$work/inputs/config/submitted/fragment.config")
+fi
+cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,compile-progress}.pl "$work/inputs/scripts/"
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{

@@ -37,6 +37,12 @@ differences() {
 # change, and lock it until this shell and its children have exited.
 take_tree() {
 	local slot slots
+	if [ -n "${given_tree-}" ]; then
+		tree=$given_tree
+		printf '%s\n' "$base_key $toolchain" >"$tree/.peerlab-base"
+		: >"$tree/.peerlab-touched"
+		return 0
+	fi
 	slots=$(for ((slot = 0; slot < TREES_PER_CONFIG; slot++)); do
 		echo "$(differences "$cache/kernel/tree-$config-$slot") $slot"
 	done | sort -n | cut -d' ' -f2)

@@ -125,6 +125,8 @@ static void print_proof(const struct test *test)
 	       p->bytes_compared, p->oracle_reads);
 	if (p->nic_bytes)
 		printf(",\"NIC bytes\":%lu", p->nic_bytes);
+	if (p->peer_nic_bytes)
+		printf(",\"peer NIC bytes\":%lu", p->peer_nic_bytes);
 	printf("}}\n");
 }
 

@@ -57,6 +57,7 @@ struct proof {
 	uint64_t bytes_compared;
 	uint64_t oracle_reads;
 	uint64_t nic_bytes;	/* 0: no NIC that counts took part */
+	uint64_t peer_nic_bytes;	/* what the other machine's counted */
 	bool unreachable;
 	bool used;
 };

@@ -23,7 +23,7 @@ export function composeMachine(
       return bmc;
     },
   };
-  const orNull = <F extends 'power' | 'disk' | 'console' | 'initramfs'>(
+  const orNull = <F extends 'power' | 'watchdog' | 'disk' | 'console' | 'initramfs'>(
     field: F,
     settings: DriverSettings | undefined,
   ): AbilityOf<F> | null => (settings === undefined ? null : createAbility(field, settings, context));
@@ -35,10 +35,12 @@ export function composeMachine(
     firmwareMs: config.firmwareSeconds === undefined ? null : config.firmwareSeconds * 1000,
     access: createAbility('shell', config.shell, context),
     power: orNull('power', config.power),
+    watchdog: orNull('watchdog', config.watchdog),
     disk: orNull('disk', config.disk),
     console: orNull('console', config.console),
     boot: createAbility('boot', config.boot, context),
     initramfs: orNull('initramfs', config.initramfs),
     deviceMemory: config.deviceMemory.map((memory) => createAbility('deviceMemory', memory, context)),
+    link: config.link ?? null,
   };
 }

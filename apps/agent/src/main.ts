@@ -42,14 +42,14 @@ function readOptions(): { config: string; accept: string | null } {
 
 /** Told when it connects. Builds go on without it: the controller then takes every name. */
 function catalogueOf(
-  { capabilities, kernelDir }: AgentConfig,
+  { capabilities, kernelDir, repositories }: AgentConfig,
   labSuites: SuiteDefinition[],
 ): { catalogue?: Catalogue } {
   if (!capabilities.includes('build') || kernelDir === undefined) {
     return { catalogue: { suites: [], configs: [], labSuites } };
   }
   try {
-    return { catalogue: { ...readKernelCatalogue(kernelDir), labSuites, ...recipeOf(kernelDir) } };
+    return { catalogue: { ...readKernelCatalogue(kernelDir), labSuites, repositories, ...recipeOf(kernelDir) } };
   } catch (error) {
     log.error({ err: error, kernelDir, remedy: 'correct kernelDir in the agent config' }, 'catalogue-unreadable');
     return {};
@@ -90,7 +90,14 @@ async function run(config: AgentConfig): Promise<void> {
     bundles: new BundleCache(join(config.cacheDir, 'agent', 'bundles'), artifacts),
     build:
       config.capabilities.includes('build') && config.kernelDir !== undefined
-        ? { kernelDir: config.kernelDir, cacheDir: config.cacheDir, limits: config.buildLimits, artifacts }
+        ? {
+            kernelDir: config.kernelDir,
+            cacheDir: config.cacheDir,
+            limits: config.buildLimits,
+            repositories: config.repositories,
+            fetchLimits: config.fetchLimits,
+            artifacts,
+          }
         : null,
     buildSlots: config.buildSlots,
     takesTests: config.capabilities.includes('test'),
@@ -116,7 +123,13 @@ async function run(config: AgentConfig): Promise<void> {
         machines: fleet.states(),
         ...worker.report(),
       }),
-      heartbeat: () => ({ type: 'heartbeat', machines: fleet.states(), ...worker.report(), ...disk.report() }),
+      heartbeat: () => ({
+        type: 'heartbeat',
+        machines: fleet.states(),
+        ...worker.report(),
+        ...worker.clock(),
+        ...disk.report(),
+      }),
       onMessage: (message) => {
         worker.receive(message);
         if (message.type === 'welcome') fleet.announceAll();

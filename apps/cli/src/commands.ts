@@ -1,11 +1,14 @@
-import { LOG_STREAMS } from '@peerlab/contracts';
+import { KNOWN_DAYS_MAX, LOG_STREAMS } from '@peerlab/contracts';
 import { command, type Command } from './command.js';
+import { acceptBaseline, endBaseline, listBaselines } from './commands/baselines.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
 import { listCrashes } from './commands/crash.js';
+import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
 import { showKtap } from './commands/ktap.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
+import { enrolHere, passedOn } from './commands/machine.js';
 import {
   forgetMachine,
   listAgents,
@@ -30,6 +33,21 @@ const REASON = {
   help: 'needed: shown to everyone, and kept with your name',
   kind: 'text',
   isRequired: true,
+} as const;
+
+/** Options of both commands that look at one machine. */
+const ENROLMENT = {
+  config: { flags: '--config <file>', help: 'the config of the agent', kind: 'text', isRequired: true },
+  act: {
+    flags: '--act',
+    help: 'also prove what changes it: a line on its console, its power, and a crash after which it has to come back. With `check` the agent must be stopped',
+    kind: 'flag',
+  },
+} as const;
+const CONFIRM = {
+  flags: '--confirm <machine>',
+  help: 'with `--act`: its name, so that nobody is asked',
+  kind: 'text',
 } as const;
 
 /**
@@ -132,9 +150,50 @@ export const COMMANDS: readonly Command[] = [
   command(
     'crash <file>',
     'lists the crash reports in a console log, a dmesg or a journal of up to 1 GiB; `-` reads standard input',
-    {},
-    ({ stdin }, [file = '']) => listCrashes(file, stdin),
+    {
+      vmlinux: {
+        flags: '--vmlinux <file>',
+        help: 'a kernel with debug information: each call of a report with file and line, and what was inlined there; needs binutils',
+        kind: 'text',
+      },
+      tree: { flags: '--tree <folder>', help: 'with `--vmlinux`: its source, whose lines are quoted', kind: 'text' },
+    },
+    ({ stdin }, [file = ''], options) => listCrashes(file, stdin, options),
   ),
+  command(
+    'crashes [text]',
+    'lists what kernels reported over all runs, those seen last first; with a text, those whose titles have it',
+    { limit: LIMIT },
+    (context, [text], { limit }) => listKnownCrashes(context, text, limit),
+  ),
+  command(
+    'crashes show <crash>',
+    'prints one, by the beginning of its key or by its title: since which build, where, and the last good attempts',
+    {},
+    (context, [crash = '']) => showCrash(context, crash),
+  ),
+  command(
+    'crashes mail <crash>',
+    'prints it as a report for a mailing list',
+    { attempt: { flags: '--attempt <attempt>', help: 'as this attempt has it, not the newest one', kind: 'text' } },
+    (context, [crash = ''], { attempt }) => mailCrash(context, crash, attempt),
+  ),
+  command(
+    'baselines',
+    'lists the failures that people accepted for a suite on a base kernel: how many, by whom, until when',
+    {},
+    (context) => listBaselines(context),
+  ),
+  command(
+    'baselines accept <attempt> <suite>',
+    'accepts what fails in a suite of an attempt of the untouched base as known on every kernel of that base',
+    {
+      reason: REASON,
+      days: { flags: '--days <count>', help: 'for how long', kind: 'count', from: 1, to: KNOWN_DAYS_MAX, preset: 30 },
+    },
+    (context, [attempt = '', suite = ''], options) => acceptBaseline(context, attempt, suite, options),
+  ),
+  command('baselines end <baseline>', 'withdraws one', {}, (context, [id = '']) => endBaseline(context, id)),
   command('builds', 'lists the newest kernel builds', { limit: LIMIT }, (context, _, { limit }) =>
     listBuilds(context, limit),
   ),
@@ -171,6 +230,30 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'machine check <machine>',
+    'on the host of its agent: looks at a machine of the config and says of everything that the farm needs whether it is there, with the remedy',
+    { ...ENROLMENT, confirm: CONFIRM },
+    (context, [name = ''], options) => enrolHere(context, ['check', name, ...passedOn(options)]),
+  ),
+  command(
+    'machine add <machine>',
+    'on the host of an agent: confirms the host key with you, checks a new machine as `machine check` does, and writes it into the config when nothing failed',
+    {
+      ...ENROLMENT,
+      confirm: CONFIRM,
+      host: { flags: '--host <host>', help: 'where it answers by SSH', kind: 'text', isRequired: true },
+      port: { flags: '--port <number>', help: 'its SSH port, 22 unless given', kind: 'text' },
+      user: { flags: '--user <name>', help: 'who logs in, root unless given', kind: 'text' },
+      key: { flags: '--key <file>', help: 'private key that logs in', kind: 'text', isRequired: true },
+      fingerprint: { flags: '--fingerprint <SHA256:…>', help: 'its host key; without it you are asked', kind: 'text' },
+      bmc: { flags: '--bmc <name>', help: 'its BMC, as the config names it: power', kind: 'text' },
+      console: { flags: '--console <where>', help: '`sol`, `tcp:HOST:PORT` or `file:PATH`', kind: 'text' },
+      labels: { flags: '--labels <list>', help: 'what runs select by: `KEY=VALUE,KEY=VALUE`', kind: 'text' },
+      description: { flags: '--description <text>', help: 'for people', kind: 'text' },
+    },
+    (context, [name = ''], options) => enrolHere(context, ['add', name, ...passedOn(options)]),
   ),
   command('agents', 'lists the agents with site, state, capabilities and version', {}, ({ api }) => listAgents(api)),
   command(

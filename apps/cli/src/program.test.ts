@@ -12,6 +12,8 @@ import { runProgram } from './program.js';
 const WORKING = 'name: cli\nbuilds:\n  - name: patched\n    series: [bundled]\n';
 const BROKEN = 'name: cli\nbuilds:\n  - name: patched\n    sereis: [bundled]\n';
 
+const CRASH = 'KASAN: slab-use-after-free Read in p2pvram_map';
+
 let farm: TestFarm;
 let evidence: SampleEvidence;
 let folder: string;
@@ -22,6 +24,13 @@ beforeAll(async () => {
   farm = await TestFarm.start();
   await farm.agent({ m1: 'BUS_ADDR' });
   evidence = await insertEvidence(farm.sql, 3);
+  await farm.sql.run(
+    `insert into crash (participant_id, key, title, type, severity, corrupted, stream, start_line, end_line, times, frames,
+       taint, suite, test, at)
+     values ($1, md5($2), $2, 'kasan', 'warning', false, 'serial', 3, 9, 1, '{p2pvram_map}', 'GW', 'p2p-functional',
+       'alias_read', clock_timestamp())`,
+    [evidence.attempt(1, 'dma-alias', 'BUS_ADDR'), CRASH],
+  );
   waiting = (await farm.call('submitRun', { body: { yaml: WORKING } })).id;
   folder = await mkdtemp(join(tmpdir(), 'peerlab-cli-'));
   await writeFile(join(folder, 'good.yaml'), WORKING);
@@ -74,6 +83,7 @@ describe('exit codes', () => {
     ['a removal without --yes', ['retention', 'run']],
     ['an unknown template', ['templates', 'show', 'nothing']],
     ['an unknown word', ['explain', 'nothing']],
+    ['a crash that no log has', ['crashes', 'show', 'KASAN: nothing']],
   ])('64 for %s', async (_what, words) => {
     const { code, out, err } = await peerlab(words);
     expect({ code, out }).toEqual({ code: EXIT.usage, out: '' });
@@ -128,6 +138,8 @@ describe('every command', () => {
     const attempt = evidence.attempt(0, 'base', 'BUS_ADDR');
     const [run = ''] = evidence.runs;
     const { jobViews } = await farm.call('getRun', { params: { run: waiting } });
+    await peerlab(['baselines', 'accept', attempt, 'p2p-perf', '-r', 'to be withdrawn']);
+    const baseline = (await farm.call('listBaselines', { query: { suite: 'p2p-perf' } }))[0]?.id.slice(0, 8) ?? '';
     const agent = (await farm.call('getMachine', { params: { machine: 'm1' } })).agent;
     const words: Record<string, string[]> = {
       'submit <file>': ['submit', join(folder, 'good.yaml')],
@@ -156,6 +168,19 @@ describe('every command', () => {
       'retention run': ['retention', 'run', '--yes'],
       'retention pin <run>': ['retention', 'pin', run.slice(0, 8), '--reason', 'for the paper'],
       'crash <file>': ['crash', join(folder, 'good.yaml')],
+      baselines: ['baselines'],
+      'baselines accept <attempt> <suite>': [
+        'baselines',
+        'accept',
+        attempt,
+        'p2p-functional',
+        '-r',
+        'the base lacks it',
+      ],
+      'baselines end <baseline>': ['baselines', 'end', baseline],
+      'crashes [text]': ['crashes', 'kasan'],
+      'crashes show <crash>': ['crashes', 'show', CRASH],
+      'crashes mail <crash>': ['crashes', 'mail', CRASH, '--attempt', evidence.attempt(1, 'dma-alias', 'BUS_ADDR')],
       'ktap <file>': ['ktap', join(folder, 'results.ktap')],
       'perftest <file>': ['perftest', join(folder, 'write-bw.txt')],
       'retention unpin <run>': ['retention', 'unpin', run.slice(0, 8)],
@@ -163,8 +188,10 @@ describe('every command', () => {
     const perftest = new URL('../../controller/contracts/fixtures/perftest/6.06-write-bw-odp.txt', import.meta.url);
     await copyFile(perftest, join(folder, 'write-bw.txt'));
     await writeFile(join(folder, 'results.ktap'), 'KTAP version 1\n1..1\nok 1 a\n');
-    expect(Object.keys(words).toSorted()).toEqual(COMMANDS.map(({ usage }) => usage).toSorted());
-    for (const { usage } of COMMANDS) {
+    // Those of `machine` are programs of the agent, beside which they are tested.
+    const own = COMMANDS.filter(({ usage }) => !usage.startsWith('machine '));
+    expect(Object.keys(words).toSorted()).toEqual(own.map(({ usage }) => usage).toSorted());
+    for (const { usage } of own) {
       const line = words[usage] ?? [];
       const text = await peerlab(line);
       expect(text, usage).toMatchObject({ err: '' });
@@ -176,6 +203,14 @@ describe('every command', () => {
       expect(text.out, usage).not.toBe('');
       expect(() => JSON.parse(json.out) as unknown, `${usage}: ${json.out.slice(0, 200)}`).not.toThrow();
     }
+  });
+
+  it('tells of a crash since when it is there, and where it was not before', async () => {
+    const { out } = await peerlab(['crashes', 'show', CRASH]);
+    expect(out).toMatch(/FIRST BAD +LAST GOOD/);
+    expect(out).toMatch(/dma-alias +\S+ \S+ \(attempt [0-9a-f]{8}\)/);
+    const mail = await peerlab(['crashes', 'mail', CRASH]);
+    expect(mail.out).toMatch(/^Subject: \[BUG\] KASAN: slab-use-after-free Read in p2pvram_map/);
   });
 
   it('repeats one job of a run alone', async () => {

@@ -86,9 +86,13 @@ function add(program: Program, command: Command, io: Io, setExitCode: (code: Exi
   const words = command.usage.split(' ');
   const names = words.filter((word) => !/^[<[]/.test(word));
   const own = words.slice(names.length);
-  // `machines set` stands below `machines`, which the table has before it.
+  // `machines set` stands below `machines`, which the table has before it; `machine` does nothing by itself.
   const [group] = names.length === 1 ? [] : names;
-  const parent = program.commands.find((known) => known.name() === group) ?? program;
+  const parent =
+    group === undefined
+      ? program
+      : (program.commands.find((known) => known.name() === group) ??
+        program.command(group).description(`commands of one ${group}`));
   const parser = parent.command([names.at(-1) ?? '', ...own].join(' ')).description(plain(command.summary));
   for (const spec of Object.values(command.options)) parser.addOption(optionOf(spec));
   parser.action(async (...given: unknown[]) => {

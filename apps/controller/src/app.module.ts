@@ -5,6 +5,7 @@ import { AttemptsModule } from './attempts/attempts.module.js';
 import { BuildsModule } from './builds/builds.module.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { CompareModule } from './compare/compare.module.js';
+import { CrashesModule } from './crashes/crashes.module.js';
 import { DispatchModule } from './dispatch/dispatch.module.js';
 import { FailuresModule } from './failures/failures.module.js';
 import { FleetModule } from './fleet/fleet.module.js';
@@ -19,6 +20,7 @@ import { VerdictsModule } from './verdicts/verdicts.module.js';
 import { dataSourceOptions } from './data-source.js';
 import type { Settings } from './platform/config.js';
 import type { DatabaseAddress } from './platform/database/connection.js';
+import { MeetingsModule } from './meetings/meetings.module.js';
 import { PlatformModule } from './platform/platform.module.js';
 
 @Module({})
@@ -34,7 +36,9 @@ export class AppModule {
         FleetModule,
         BuildsModule,
         AttemptsModule,
+        MeetingsModule,
         LogsModule,
+        CrashesModule,
         VerdictsModule,
         StorageModule,
         RunsModule,

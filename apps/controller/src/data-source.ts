@@ -28,13 +28,21 @@ import { MachineChanges1765400000000 } from './migrations/1765400000000-machine-
 import { Participants1766200000000 } from './migrations/1766200000000-participants.js';
 import { FailureMemory1765410000000 } from './migrations/1765410000000-failure-memory.js';
 import { AttemptFailures1766100000000 } from './migrations/1766100000000-attempt-failures.js';
+import { BuildCommit1767000000000 } from './migrations/1767000000000-build-commit.js';
 import { BuildRecipe1766100100000 } from './migrations/1766100100000-build-recipe.js';
 import { DownloadTickets1766100200000 } from './migrations/1766100200000-download-tickets.js';
 import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machine-at-dispatch.js';
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
-import { KnownFailureRow } from './schema/failures.js';
+import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
+import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
+import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
+import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
+import { Meeting } from './schema/meetings.js';
+import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
+import { CrashRow, CrashSearchRow } from './schema/crashes.js';
+import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
 import { POOL_OPTIONS, typeormOptions, type DatabaseAddress } from './platform/database/connection.js';
@@ -82,6 +90,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Participant,
       Lease,
       ControllerRow,
+      Meeting,
       AttemptStage,
       AttemptKernel,
       PlannedTest,
@@ -93,10 +102,14 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       UnpackedAttempt,
       Stream,
       LogLineRow,
+      CrashRow,
+      CrashSearchRow,
       WebhookDelivery,
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
+      BaselineRow,
+      BaselineFailureRow,
       Storage,
       Change,
     ],
@@ -124,12 +137,18 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       FailureMemory1765410000000,
       AttemptFailures1766100000000,
       BuildRecipe1766100100000,
+      BuildCommit1767000000000,
       DownloadTickets1766100200000,
       Participants1766200000000,
       MachineAtDispatch1766300000000,
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
+      MachineChecks1767450000000,
+      Meetings1766800000000,
+      ParticipantClock1766800100000,
+      Crashes1767200000000,
+      Baselines1767200100000,
     ],
     migrationsTableName: 'schema_migration',
     namingStrategy: new SnakeNaming(),

@@ -20,7 +20,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
+  meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
+  crashes: { tables: ['crash', 'crash_search'], imports: ['logs'] },
   verdicts: {
     tables: [
       'result',
@@ -36,18 +38,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   grid: { tables: [], imports: ['verdicts'] },
   trends: { tables: [], imports: ['verdicts', 'grid'] },
   compare: { tables: [], imports: ['verdicts', 'grid'] },
-  failures: { tables: ['known_failure'], imports: [] },
+  failures: { tables: ['known_failure', 'baseline', 'baseline_failure'], imports: [] },
   runs: { tables: ['run', 'job', 'job_role'], imports: ['fleet', 'builds', 'storage', 'attempts'] },
   dispatch: {
     tables: ['controller'],
-    imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs'],
+    imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs'],
   },
   integrations: { tables: ['webhook_delivery'], imports: ['runs'] },
   retention: {
     tables: ['run_pin', 'retention_deletion'],
-    imports: ['builds', 'storage', 'attempts', 'logs', 'verdicts', 'runs', 'integrations'],
+    imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],
   },
-  channels: { tables: [], imports: ['fleet', 'attempts', 'logs', 'dispatch'] },
+  channels: { tables: [], imports: ['fleet', 'attempts', 'meetings', 'logs', 'dispatch'] },
   /** Copies all tables; nothing else of the farm runs beside a restore. */
   backup: { tables: [], imports: ['builds'] },
 };

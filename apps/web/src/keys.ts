@@ -17,6 +17,7 @@ export const KEY_MAP = {
   goTrends: { keys: ['g t'], scope: 'Everywhere', label: 'go to the trends', to: '/trends' },
   goMachines: { keys: ['g m'], scope: 'Everywhere', label: 'go to the machines', to: '/machines' },
   goBuilds: { keys: ['g b'], scope: 'Everywhere', label: 'go to the kernel builds', to: '/builds' },
+  goCrashes: { keys: ['g k'], scope: 'Everywhere', label: 'go to the kernel crashes', to: '/crashes' },
   goSubmit: { keys: ['g s'], scope: 'Everywhere', label: 'submit a run', to: '/submit' },
   goAdmin: { keys: ['g a'], scope: 'Everywhere', label: 'go to tokens, webhooks and retention', to: '/admin' },
   filter: { keys: ['/'], scope: 'Everywhere', label: 'focus the filter or search field' },

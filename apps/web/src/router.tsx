@@ -10,6 +10,7 @@ import {
   AdminSearch,
   AttemptSearch,
   CompareSearch,
+  CrashesSearch,
   BuildSearch,
   BuildsSearch,
   GridSearch,
@@ -57,9 +58,9 @@ const attempt = createRoute({
   loader: ({ context: { queries }, params, cause, location }) => {
     if (cause !== 'enter') return;
     void queries.prefetchQuery(attemptQuery(params.attempt));
-    const { view, stream, line } = AttemptSearch.parse(location.search);
+    const { view, stream, line, role } = AttemptSearch.parse(location.search);
     if (view === 'evidence' || stream === undefined || stream === 'all' || line === undefined) return;
-    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES));
+    void queries.prefetchQuery(logLinesQuery(params.attempt, stream, chunkStart(line - 1), CHUNK_LINES, role));
   },
   component: lazyRouteComponent(() => import('./pages/AttemptPage.js'), 'AttemptPage'),
 });
@@ -111,6 +112,17 @@ const build = createRoute({
   validateSearch: (raw: Raw): BuildSearch => BuildSearch.parse(raw),
   component: lazyRouteComponent(() => import('./pages/BuildPage.js'), 'BuildPage'),
 });
+const crashes = createRoute({
+  getParentRoute: () => root,
+  path: '/crashes',
+  validateSearch: (raw: Raw): CrashesSearch => CrashesSearch.parse(raw),
+  component: lazyRouteComponent(() => import('./pages/CrashesPage.js'), 'CrashesPage'),
+});
+const crash = createRoute({
+  getParentRoute: () => root,
+  path: '/crashes/$crash',
+  component: lazyRouteComponent(() => import('./pages/CrashPage.js'), 'CrashPage'),
+});
 const admin = createRoute({
   getParentRoute: () => root,
   path: '/admin',
@@ -138,6 +150,8 @@ const ROUTER_OPTIONS = {
     machine,
     builds,
     build,
+    crashes,
+    crash,
     submit,
     admin,
   ]),

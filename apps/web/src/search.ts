@@ -143,6 +143,8 @@ export const AttemptSearch = z.object({
     .enum([...LOG_STREAMS, 'all'])
     .optional()
     .catch(undefined),
+  /** Whose streams, where several machines take part; `*` = those of all of them, by time. */
+  role: text,
   /** Of `all`: streams that are left out, separated by commas. */
   without: text,
   /** First and last marked line, from 1. */
@@ -182,6 +184,12 @@ export const MachineSearch = z.object({
   pair: text,
 });
 export type MachineSearch = z.infer<typeof MachineSearch>;
+
+export const CrashesSearch = z.object({
+  /** Part of a title. */
+  q: text,
+});
+export type CrashesSearch = z.infer<typeof CrashesSearch>;
 
 export const BuildsSearch = z.object({ q: text });
 export type BuildsSearch = z.infer<typeof BuildsSearch>;

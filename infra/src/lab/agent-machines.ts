@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deviceMemoryFiles, type MachineDefinition, type MachinePaths } from './definition.js';
+import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, pairAddress } from './definition.js';
 import { labDirectory } from './paths.js';
 
 /** A machine with everything that an agent needs to control it. */
@@ -30,8 +30,13 @@ export function agentMachines(machines: readonly PreparedMachine[]): object[] {
     disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
     boot: { driver: 'grub' },
     deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
+    ...linkOf(definition),
   }));
 }
+
+/** The network of a pair. Kernels call its device by different names, and the image gives it no address. */
+const linkOf = ({ pair }: MachineDefinition): object =>
+  pair === undefined ? {} : { link: { mac: pairAddress(pair.number), address: `10.77.0.${pair.number}/24` } };
 
 /** Writes agent-machines.json into the lab's folder. @returns its path */
 export async function writeAgentMachines(stateDir: string, machines: readonly PreparedMachine[]): Promise<string> {

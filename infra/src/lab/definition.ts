@@ -111,16 +111,19 @@ function peerDevices(machine: MachineDefinition, paths: MachinePaths): [string, 
   ];
 }
 
+/** MAC address of one side of a pair; the image leaves devices with such an address alone (05-peer.network). */
+export const pairAddress = (number: 1 | 2): string => `52:54:00:70:00:0${number}`;
+
 /**
  * The network of a pair: datagrams between two sockets of the host, so that either machine may start again by itself, and
- * candidates reach each other and nothing else. The image calls the device with this address `peer0`.
+ * candidates reach each other and nothing else.
  */
 function pairDevices({ pair }: MachineDefinition, paths: MachinePaths): [string, string][] {
   if (pair === undefined) return [];
   const [own, other] = [paths.pairSocket, paths.pairSocketOf(pair.with)].map(value);
   return [
     ['-netdev', `dgram,id=pair,local.type=unix,local.path=${own},remote.type=unix,remote.path=${other}`],
-    ['-device', `virtio-net-pci,netdev=pair,romfile=,mac=52:54:00:70:00:0${pair.number}`],
+    ['-device', `virtio-net-pci,netdev=pair,romfile=,mac=${pairAddress(pair.number)}`],
   ];
 }
 

@@ -205,7 +205,7 @@ export const MACHINES: readonly MachineDefinition[] = [
       cpuModel: AMD,
       topology: 'switch',
       // A set of its own: alone each is one more v-switch.
-      labels: labels('switch', 'amd', { set: 'pair', pair: 'v-pair', link: 'peer0' }),
+      labels: labels('switch', 'amd', { set: 'pair', pair: 'v-pair' }),
       inDefaultSet: false,
       pair: { with: `v-pair-${number === 1 ? 'b' : 'a'}`, number },
     }),

@@ -17,18 +17,22 @@
 #include "tests_pair.h"
 #include "verbs_library.h"
 
+/* More than the farm lets a side wait for the other one, which then says why. */
+#define LIMIT_S		110
+
 static const struct test tests[] = {
-	{ "F97.write", WAY_NONE, 0, test_pair_write },
-	{ "F97.read", WAY_NONE, 0, test_pair_read },
-	{ "F97.send", WAY_NONE, 0, test_pair_send },
-	{ "F97.atomic", WAY_NONE, 0, test_pair_atomic },
-	{ "F97.migrated", WAY_RAM, NEEDS_PROVIDER, test_pair_migrated },
+	{ "F97.write", WAY_NONE, 0, test_pair_write, LIMIT_S },
+	{ "F97.read", WAY_NONE, 0, test_pair_read, LIMIT_S },
+	{ "F97.send", WAY_NONE, 0, test_pair_send, LIMIT_S },
+	{ "F97.atomic", WAY_NONE, 0, test_pair_atomic, LIMIT_S },
+	{ "F97.migrated", WAY_RAM, NEEDS_PROVIDER, test_pair_migrated,
+	  LIMIT_S },
 	{ "F97.client_migrated", WAY_RAM, NEEDS_PROVIDER,
-	  test_pair_client_migrated },
-	{ "F97.prefetch", WAY_NONE, 0, test_pair_prefetch },
-	{ "F97.read_only", WAY_NONE, 0, test_pair_read_only },
-	{ "F97.unmapped", WAY_NONE, 0, test_pair_unmapped },
-	{ "F97.traffic", WAY_NONE, USES_PROVIDER, test_pair_traffic, 110 },
+	  test_pair_client_migrated, LIMIT_S },
+	{ "F97.prefetch", WAY_NONE, 0, test_pair_prefetch, LIMIT_S },
+	{ "F97.read_only", WAY_NONE, 0, test_pair_read_only, LIMIT_S },
+	{ "F97.unmapped", WAY_NONE, 0, test_pair_unmapped, LIMIT_S },
+	{ "F97.traffic", WAY_NONE, USES_PROVIDER, test_pair_traffic, LIMIT_S },
 	{}
 };
 
@@ -55,14 +59,23 @@ static const char *setup(const struct test *test)
 {
 	static char why[MEET_BYTES];
 	const char *reason = meet_role(), *theirs;
+	size_t name = strlen(test->id);
 
 	if (reason)
 		return reason;
 	meet_begin(test - tests);
 	reason = ready(test);
-	theirs = meet("%.200s", reason ? reason : "ready");
+	/* Programs of two versions would compare what is not the same. */
+	theirs = meet("%s %.160s", test->id, reason ? reason : "ready");
 	if (reason)
 		return reason;
+	if (strncmp(theirs, test->id, name) || theirs[name] != ' ') {
+		snprintf(why, sizeof(why),
+			 "the other side runs another version of this suite: it is at %.100s",
+			 theirs);
+		return why;
+	}
+	theirs += name + 1;
 	if (!strcmp(theirs, "ready"))
 		return NULL;
 	snprintf(why, sizeof(why), "the other side: %.200s", theirs);

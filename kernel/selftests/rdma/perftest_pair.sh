@@ -20,21 +20,31 @@ tests=''
 for program in $programs; do
 	tests="$tests $program:odp $program:pinned"
 done
-only=''
-case ${1-} in
---list) for test in $tests; do echo "P6.$test" | tr : .; done; exit 0 ;;
---only) only=${2-} ;;
-'') ;;
-*) echo "usage: $0 [--list] [--only ID[,ID]]" >&2; exit 2 ;;
-esac
-chosen=''
-for test in $tests; do
-	id=P6.${test%:*}.${test#*:}
-	case ,$only, in ,, | *",$id,"*) chosen="$chosen $test" ;; esac
+only='' skip=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--list) for test in $tests; do echo "P6.$test" | tr : .; done; exit 0 ;;
+	--only) only=${2-}; shift ;;
+	--skip) skip=${2-}; shift ;;
+	# It reads no device memory.
+	--oracle=stdio) ;;
+	*) echo "usage: $0 [--list] [--only ID[,ID]] [--skip ID[,ID]]" >&2; exit 2 ;;
+	esac
+	[ $# -eq 0 ] || shift
 done
+# is_chosen ID
+is_chosen() {
+	case ,$skip, in *",$1,"*) return 1 ;; esac
+	case ,$only, in ,, | *",$1,"*) return 0 ;; esac
+	return 1
+}
+chosen=0
+for test in $tests; do
+	! is_chosen "P6.${test%:*}.${test#*:}" || chosen=$((chosen + 1))
+done
+[ "$chosen" -gt 0 ] || { echo "$0: there is no test $only without $skip" >&2; exit 2; }
 # shellcheck disable=SC2086 # words are wanted
-set -- $chosen
-[ $# -gt 0 ] || { echo "$0: there is no test $only" >&2; exit 2; }
+set -- $tests
 echo "KTAP version 1"
 echo "1..$#"
 
@@ -106,26 +116,43 @@ run_size() {
 	[ $status -eq 0 ]
 }
 
+version=$(ib_write_bw --version 2>/dev/null | tr -dc '0-9.' | cut -c1-20)
 output=$(mktemp) || exit 1
 trap 'rm -f "$output"' EXIT
 number=0 failed=0
 for test; do
 	program=${test%:*} kind=${test#*:}
 	id=P6.$program.$kind
+	# Both sides number all tests: what is left out here may run there.
 	number=$((number + 1))
+	if ! is_chosen "$id"; then
+		echo "ok $number $id # SKIP not run: excluded by caller"
+		continue
+	fi
 	echo "# test: $id"
 	why=$reason
 	[ -n "$why" ] || command -v "$program" >/dev/null || why="$program is missing (package perftest)"
 	if [ -n "${PEERLAB_ROLE-}" ]; then
 		# A test runs on both sides or on neither.
-		meet $number 0 "${why:-ready}" || why="the other side: $met"
-		[ -n "$why" ] || [ "$met" = ready ] || why="the other side: $met"
+		said="$id ${why:-ready} $version"
+		if ! meet $number 0 "$said"; then
+			echo "# the other side: $met"
+			echo "not ok $number $id"
+			failed=1
+			continue
+		fi
+		case $why,$met in
+		?*,* | ",$said") ;;
+		",$id ready "*) why="the other side has perftest ${met#"$id ready "}, this one $version" ;;
+		*) why="the other side: $met" ;;
+		esac
 	fi
 	if [ -n "$why" ]; then
 		echo "ok $number $id # SKIP $why"
 		continue
 	fi
-	echo "# perftest label: $kind"
+	# Its figures count once: those of the client.
+	[ "$PEERLAB_ROLE" = server ] || echo "# perftest label: $kind"
 	step=0 result=ok
 	for size in $sizes; do
 		step=$((step + 1))

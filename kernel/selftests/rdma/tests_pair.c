@@ -106,11 +106,20 @@ static void side_close(struct side *side, uint64_t bytes)
 	uint64_t received = port_counter("rcvd_bytes") - side->received;
 	uint64_t sent = port_counter("sent_bytes") - side->sent;
 
-	meet("done");
+	uint64_t their_received, their_sent;
+
+	REQUIRE(sscanf(meet("%lu %lu", received, sent), "%lu %lu",
+		       &their_received, &their_sent) == 2,
+		"the peer said something else");
 	EXPECT(received + sent >= bytes,
 	       "%lu bytes were to move, the device counted %lu in and %lu out",
 	       bytes, received, sent);
+	/* What one device sent the other one must have seen. */
+	EXPECT(their_received + their_sent >= bytes,
+	       "%lu bytes were to move, the peer's device counted %lu in and %lu out",
+	       bytes, their_received, their_sent);
 	proof->nic_bytes += received + sent;
+	proof->peer_nic_bytes += their_received + their_sent;
 	pair_close(&side->pair);
 	EXPECT(!ibv_dereg_mr(side->mr), "deregister: %m");
 }

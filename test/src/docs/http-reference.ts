@@ -13,6 +13,7 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   getRawLog: ['410 log-removed'],
   getFailure: ['422 incomplete-subject'],
   markKnownFailure: ['422 incomplete-subject', '422 invalid-until'],
+  acceptBaseline: ['422 patched-baseline', '422 invalid-until'],
   moveMachine: ['409 machine-leased'],
   forgetMachine: ['409 machine-leased', '409 machine-in-use'],
   moveAgent: ['409 machine-leased'],

@@ -44,7 +44,8 @@ const CHAT_EVERY_MS = 40;
 /** Lines that each test prints. */
 const OUTPUT_LINES = 40;
 
-const INVENTORY = `@kernel
+/** What the inventory script prints on a fake machine: one provider and one client below one switch. */
+export const FAKE_INVENTORY = `@kernel
 6.1.0-50-cloud-amd64
 BOOT_IMAGE=/boot/vmlinuz-6.1 quiet
 040000001400000003000000474e5500${'d0'.repeat(20)}
@@ -90,7 +91,7 @@ class LabMachine {
     private readonly record: (truth: Omit<Truth, 'atMs'>) => void,
   ) {
     this.#diskState = join(folder, 'disk');
-    fake.inventory = INVENTORY;
+    fake.inventory = FAKE_INVENTORY;
     fake.onEvent = (event) => this.#note(event);
   }
 

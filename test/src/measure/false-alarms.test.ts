@@ -45,7 +45,17 @@ function gridOf(
       return { median, lowerQuartile: median, upperQuartile: median, n: 11 };
     }),
   }));
-  return { columns, rows: [], notes: [], cells: [], proofs: [], metrics, generatedAt: '2026-01-01T00:00:00Z' };
+  return {
+    columns,
+    rows: [],
+    notes: [],
+    cells: [],
+    proofs: [],
+    marks: [],
+    known: [],
+    metrics,
+    generatedAt: '2026-01-01T00:00:00Z',
+  };
 }
 
 describe('false alarms of a run with one kernel under two names', () => {

@@ -207,6 +207,8 @@ export class SampleBuilds {
       createdAt: run.createdAt,
       manifest,
       run: { state: run.state, trigger: `${run.trigger.kind}, ${run.trigger.detail}` },
+      fragment: null,
+      source: { kind: 'farm' },
       config: 'peerlab',
       sources:
         texts.length === 0 ? [] : state === 'ready' ? [{ kind: 'bundled' }] : [{ kind: 'mbox', characters: 900 }],

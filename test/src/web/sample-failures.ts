@@ -29,7 +29,15 @@ export class SampleFailures {
         return this.ofRun(params['run'] ?? '', query['attempt']);
       case 'markKnownFailure': {
         const { suite = '', test = '', reason, until } = NewKnownFailure.parse(body);
-        const known = { id: randomUUID(), reason, until, by: 'admin', at: new Date().toISOString(), ended: null };
+        const known = {
+          id: randomUUID(),
+          reason,
+          until,
+          by: 'admin',
+          at: new Date().toISOString(),
+          ended: null,
+          base: null,
+        };
         this.marks.set(`${suite}/${test}`, known);
         return this.memory(params['attempt'] ?? '', suite, test);
       }

@@ -29,6 +29,7 @@ import { SAMPLE_CATALOGUE } from '@peerlab/controller/testing';
 import { z } from 'zod';
 import { readSpec, sampleSeries } from './sample-check.js';
 import { sampleBadge, SampleDesk } from './sample-desk.js';
+import { SampleCrashes } from './sample-crashes.js';
 import { SampleFailures } from './sample-failures.js';
 import { sampleGrid } from './sample-grid.js';
 import { SampleKernels } from './sample-kernels.js';
@@ -63,6 +64,7 @@ export class SampleFarm {
   readonly runs = new Map<string, RunDetail>();
   readonly attempts = new Map<string, AttemptDetail>();
   private readonly failures = new SampleFailures(this.attempts);
+  private readonly crashes = new SampleCrashes(this.attempts);
   readonly jobs: SampleJob[] = [];
   /** The ended before-and-after run and the one whose build is running. */
   readonly endedRun: string;
@@ -255,6 +257,11 @@ export class SampleFarm {
       case 'markKnownFailure':
       case 'endKnownFailure':
         return this.failures.answer(name, params, query, body);
+      case 'listCrashes':
+      case 'getCrash':
+      case 'listAttemptCrashes':
+      case 'getCrashMail':
+        return this.crashes.answer(name, params, query);
       case 'getStageLines':
         // The times of the sample's lines are those of no stage.
         return { stages: [] };
@@ -263,7 +270,13 @@ export class SampleFarm {
       case 'createTicket':
         return { ticket: SAMPLE_TICKET };
       case 'getCatalogue':
-        return { ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null };
+        return {
+          ...SAMPLE_CATALOGUE,
+          labSuites: [],
+          repositories: ['https://git.example.org/linux.git'],
+          isComplete: true,
+          waitsFor: null,
+        };
       case 'getFleet':
         return {
           machines: this.machines,

@@ -29,6 +29,8 @@ export function sampleGrid(jobs: readonly SampleJob[], isWhole = false): Grid {
       logLines: Object.fromEntries(attempt.streams.map(({ stream, lines }) => [stream, lines])),
     })),
     ...cellsOf(jobs, isWhole),
+    marks: [],
+    known: [],
     metrics:
       jobs.length === 0
         ? []

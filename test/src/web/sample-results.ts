@@ -137,7 +137,7 @@ function stagesOf(startedSecondsAgo: number): AttemptSummary['stages'] {
 /** An attempt with one participant. */
 function withOne(summary: Omit<AttemptSummary, 'participants'>): AttemptSummary {
   const { number: _number, progress: _progress, ...participant } = summary;
-  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE }] };
+  return { ...summary, participants: [{ ...participant, role: SOLE_ROLE, build: null, clock: null }] };
 }
 
 const detailed = (

@@ -21,6 +21,7 @@ describe('the catalogue of a kernel folder', () => {
       { name: 'debug', about: expect.stringMatching(/slower/), bootFactor: 3 },
       { name: 'kcsan', about: expect.stringMatching(/slower/), bootFactor: 3 },
       { name: 'peerlab', about: expect.any(String), bootFactor: 1 },
+      { name: 'server', about: expect.any(String), bootFactor: 2 },
     ]);
   });
 

@@ -48,6 +48,17 @@ describe('lockState', () => {
 });
 
 describe('loadConfig', () => {
+  it('takes the link to the other machines, and refuses an address without its prefix or a name that is none', () => {
+    const withLink = (link: object): string => `${BASE}machines: ${JSON.stringify([{ ...MACHINE, link }])}\n`;
+    const link = { device: 'enp65s0f0np0', address: '10.77.0.1/24' };
+    expect(loadConfig(write('agent.yaml', withLink(link))).machines[0]?.link).toEqual(link);
+    expect(complaint(withLink({ ...link, address: '10.77.0.1' }))).toMatch(/link\.address: expected an IPv4 address/);
+    expect(complaint(withLink({ device: 'a; reboot' }))).toMatch(/link\.device: expected the name of a network device/);
+    expect(complaint(withLink({ mac: 'x' }))).toMatch(/link\.mac: expected a MAC address/);
+    for (const none of [{}, { ...link, mac: '52:54:00:70:00:01' }])
+      expect(complaint(withLink(none))).toMatch(/link: name the device or its mac, one of them/);
+  });
+
   it('bounds the spool, and refuses a bound that nothing fits into', () => {
     const machines = `machines: ${JSON.stringify([MACHINE])}\n`;
     expect(loadConfig(write('agent.yaml', BASE + machines))).toMatchObject({

@@ -1,11 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Labels, Name, PATH_ENDS_MAX, type ProblemItem, problemItems } from '@peerlab/contracts';
+import {
+  Labels,
+  Name,
+  PATH_ENDS_MAX,
+  type ProblemItem,
+  problemItems,
+  REPOSITORIES_MAX,
+  RepositoryUrl,
+} from '@peerlab/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BuildLimits } from '../job/build-limits.js';
 import { type Bmc, BmcConfig } from '../machine/bmc.js';
-import { BOOT, CONSOLE, DEVICE_MEMORY, DISK, INITRAMFS, POWER, SHELL, withPaths } from '../machine/registry.js';
+import {
+  BOOT,
+  CONSOLE,
+  DEVICE_MEMORY,
+  DISK,
+  INITRAMFS,
+  POWER,
+  SHELL,
+  WATCHDOG,
+  withPaths,
+} from '../machine/registry.js';
 import { SPOOL_HOLD_SECONDS, SPOOL_MAX_BYTES } from '../spool/spool-disk.js';
 
 /** Room for the reserves and newest segments of a few attempts. */
@@ -33,6 +51,8 @@ export const MachineConfig = z.strictObject({
   shell: SHELL,
   /** Without it a machine that hangs waits for a person. */
   power: POWER.optional(),
+  /** Armed for the boot of a candidate. */
+  watchdog: WATCHDOG.optional(),
   /** Without it the machine keeps what a candidate writes, and is compared with its fingerprint. */
   disk: DISK.optional(),
   /** Without it crashes have no text. */
@@ -44,6 +64,25 @@ export const MachineConfig = z.strictObject({
   deviceMemory: z
     .union([DEVICE_MEMORY.transform((memory) => [memory]), z.array(DEVICE_MEMORY).max(PATH_ENDS_MAX)])
     .default([]),
+  /** The network to the other machines of an attempt: suites with two ends use it. */
+  link: z
+    .strictObject({
+      device: z
+        .string()
+        .regex(/^[0-9A-Za-z._-]{1,15}$/, 'expected the name of a network device, such as enp65s0f0np0')
+        .optional(),
+      mac: z
+        .string()
+        .regex(/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/, 'expected a MAC address, such as 52:54:00:70:00:01')
+        .optional(),
+      /** Suites give it to the device; without it the machine sets one itself. */
+      address: z.cidrv4({ error: 'expected an IPv4 address with its prefix, such as 10.77.0.1/24' }).optional(),
+    })
+    .refine(
+      ({ device, mac }) => (device === undefined) !== (mac === undefined),
+      'name the device or its mac, one of them',
+    )
+    .optional(),
 });
 export type MachineConfig = z.infer<typeof MachineConfig>;
 
@@ -65,6 +104,20 @@ const AgentFile = z.strictObject({
   buildSlots: z.number().int().min(0).max(64).default(1),
   /** What one build may use. */
   buildLimits: BuildLimits.prefault({}),
+  /** Git repositories that builds may name, exactly so; without any only the farm's base and tarballs are built. */
+  repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).default([]),
+  /** What the fetch from one of them may use. */
+  fetchLimits: z
+    .strictObject({
+      /** Mirror of one repository, in MiB; a tree of Linux takes 250, and what changes less. */
+      mirrorMiB: z
+        .number()
+        .int()
+        .min(512)
+        .default(8 * 1024),
+      seconds: z.number().int().min(10).max(7200).default(1800),
+    })
+    .prefault({}),
   /** Test jobs at the same time; without it only the number of machines limits them. */
   testSlots: z.number().int().min(1).max(2000).optional(),
   /** Bytes of the spool of all attempts together; above it producers are held back, then lines left out. */
@@ -75,6 +128,12 @@ const AgentFile = z.strictObject({
   bmcs: z.record(Name, BmcConfig).default({}),
   machinesFile: FilePath.optional(),
   machines: z.array(MachineConfig).optional(),
+});
+
+/** A file of machines, with the BMCs that they refer to. One without any may be only the list. */
+const MachinesFile = z.strictObject({
+  bmcs: z.record(Name, BmcConfig).default({}),
+  machines: z.array(MachineConfig),
 });
 
 export interface AgentConfig extends Omit<z.infer<typeof AgentFile>, 'machines' | 'machinesFile'> {
@@ -128,7 +187,7 @@ export function readYaml(file: string, field: string, remedy: string): unknown {
 }
 
 /** Fields of a machine that name a driver. */
-const DRIVER_FIELDS = ['shell', 'power', 'disk', 'console', 'boot', 'initramfs'] as const;
+const DRIVER_FIELDS = ['shell', 'power', 'watchdog', 'disk', 'console', 'boot', 'initramfs'] as const;
 
 function absolute(machine: MachineConfig, folder: string): MachineConfig {
   const from = (path: string): string => resolve(folder, path);
@@ -164,26 +223,42 @@ function wrongBmcs(machines: readonly MachineConfig[], bmcs: Readonly<Record<str
   );
 }
 
-/** Reads and checks a config file; throws ConfigError with every problem and its remedy. */
-export function loadConfig(path: string): AgentConfig {
+/** BMCs with the paths of their passwords made absolute. */
+const bmcsFrom = (bmcs: Readonly<Record<string, Bmc>>, folder: string): Record<string, Bmc> =>
+  Object.fromEntries(
+    Object.entries(bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
+  );
+
+/**
+ * Reads and checks a config file; throws ConfigError with every problem and its remedy.
+ * @param needsMachine false = it may name none yet
+ */
+export function loadConfig(path: string, needsMachine = true): AgentConfig {
   const file = resolve(path);
   const folder = dirname(file);
   const parsed = AgentFile.safeParse(readYaml(file, '', 'give the path of the agent config with --config'));
   if (!parsed.success) throw new ConfigError(file, problemItems(parsed.error));
   const { machines: inline, machinesFile, ...rest } = parsed.data;
   const machines = (inline ?? []).map((machine) => absolute(machine, folder));
+  const bmcs = bmcsFrom(rest.bmcs, folder);
   if (machinesFile !== undefined) {
     const from = resolve(folder, machinesFile);
     const remedy = 'start the lab, which writes it, or correct machinesFile';
-    const list = z.array(MachineConfig).safeParse(readYaml(from, 'machinesFile', remedy));
-    if (!list.success) throw new ConfigError(from, problemItems(list.error));
-    machines.push(...list.data.map((machine) => absolute(machine, dirname(from))));
+    const value = readYaml(from, 'machinesFile', remedy);
+    const found = MachinesFile.safeParse(Array.isArray(value) ? { machines: value } : value);
+    if (!found.success) throw new ConfigError(from, problemItems(found.error));
+    machines.push(...found.data.machines.map((machine) => absolute(machine, dirname(from))));
+    const shared = Object.keys(found.data.bmcs).find((name) => Object.hasOwn(bmcs, name));
+    if (shared !== undefined) {
+      throw single(from, 'bmcs', `the name "${shared}" is used in ${file}, too`, 'give every BMC its own name');
+    }
+    Object.assign(bmcs, bmcsFrom(found.data.bmcs, dirname(from)));
   }
   const twice = machines.find((machine, index) => machines.findIndex((other) => other.name === machine.name) !== index);
   if (twice !== undefined) {
     throw single(file, 'machines', `the name "${twice.name}" is used twice`, 'give every machine its own name');
   }
-  if (rest.capabilities.includes('test') && machines.length === 0) {
+  if (needsMachine && rest.capabilities.includes('test') && machines.length === 0) {
     throw single(
       file,
       'machines',
@@ -194,9 +269,6 @@ export function loadConfig(path: string): AgentConfig {
   if (rest.capabilities.includes('build') && rest.kernelDir === undefined) {
     throw single(file, 'kernelDir', 'is missing', 'the capability build needs the path of the kernel/ folder');
   }
-  const bmcs = Object.fromEntries(
-    Object.entries(rest.bmcs).map(([name, bmc]) => [name, { ...bmc, passwordFile: resolve(folder, bmc.passwordFile) }]),
-  );
   const wrong = wrongBmcs(machines, bmcs);
   if (wrong.length > 0) throw new ConfigError(file, wrong);
   const { kernelDir, suitesDir, ...others } = rest;

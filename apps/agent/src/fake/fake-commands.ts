@@ -141,7 +141,18 @@ const ACTIONS: Record<string, Action> = {
     await runFakeSuite(machine, channel, String(suite), skipped);
   },
   collect: say('tainted: 0'),
+  'peer-facts': say(({ kernel }, { link }) => `${kernel.release}\nlink ${String(link)}`),
   inventory: say(({ inventory }) => inventory),
+  'enrolment-facts': say(({ facts }) => facts),
+  'default-image': say('/boot/vmlinuz-default\n\n/dev/vda1'),
+  'console-echo': (machine, channel, { marker }) => {
+    machine.printk(String(marker));
+    channel.exit(0);
+  },
+  crash: (machine, channel) => {
+    channel.exit(0);
+    machine.oops('sysrq_handle_crash');
+  },
   hardware: say(({ devices }) => devices.join('\n')),
   'boot-policy': say(({ bootPolicy }) => bootPolicy),
 };

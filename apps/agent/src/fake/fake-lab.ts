@@ -31,7 +31,14 @@ export const FAKE_PACE: Pace = {
 export const FAKE_NONCE = '0123456789abcdef0123456789abcdef';
 export const FAKE_SUITE = 'p2p-functional';
 
+export type FakeBundle = Awaited<ReturnType<typeof makeFakeBundle>>;
+
 export interface FakeLabOptions {
+  /** Of the machine; default v-switch. */
+  name?: string;
+  /** What the machine is given; by default one of its own. */
+  bundle?: FakeBundle;
+  link?: Machine['link'];
   tests?: FakeTest[];
   bootSeconds?: number;
   testTimeoutSeconds?: number;
@@ -41,6 +48,7 @@ export interface FakeLabOptions {
   modules?: (release: string) => Buffer;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
+  watchdog?: Machine['watchdog'];
   /** It makes an initramfs for each candidate. */
   initramfs?: boolean;
   /** false = a bundle from before manifests named the tests of their suites. */
@@ -62,18 +70,20 @@ const TESTS: FakeTest[] = [
 
 /** A lab of one fake machine, with everything it needs below `folder`. */
 export async function startFakeLab(folder: string, options: FakeLabOptions = {}): Promise<FakeLab> {
-  const bundle = await makeFakeBundle(
-    folder,
-    [
-      {
-        name: FAKE_SUITE,
-        testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
-        timeoutSeconds: options.timeoutSeconds ?? 30,
-        tests: options.namesTests === false ? [] : (options.tests ?? TESTS).map(({ id }) => id),
-      },
-    ],
-    options.modules,
-  );
+  const bundle =
+    options.bundle ??
+    (await makeFakeBundle(
+      folder,
+      [
+        {
+          name: FAKE_SUITE,
+          testTimeoutSeconds: options.testTimeoutSeconds ?? 10,
+          timeoutSeconds: options.timeoutSeconds ?? 30,
+          tests: options.namesTests === false ? [] : (options.tests ?? TESTS).map(({ id }) => id),
+        },
+      ],
+      options.modules,
+    ));
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
   const fake = await startFakeMachine({
@@ -87,7 +97,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
   const privateKeyFile = join(folder, 'key');
   writeFileSync(privateKeyFile, fake.ssh.clientKey.private, { mode: 0o600 });
   const machine: Machine = {
-    name: 'v-switch',
+    name: options.name ?? 'v-switch',
     description: 'a machine on script',
     labels: { lab: 'fake' },
     kernelArguments: [],
@@ -102,9 +112,11 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     boot: createGrubBootSelect(),
     initramfs: options.initramfs === true ? createInitramfs(INITRAMFS_TOOLS) : null,
     power: options.power === false ? null : fake.power,
+    watchdog: options.watchdog ?? null,
     disk: options.disk === true ? fake.disk : null,
     console: createLogFileConsole({ logFile: consoleFile, pollMs: 10 }),
     deviceMemory: [createFileMemory({ path: memoryFile })],
+    link: options.link ?? null,
   };
   return {
     fake,
@@ -119,7 +131,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
       fence: 7,
       work: {
         kind: 'test',
-        machine: 'v-switch',
+        machine: machine.name,
         buildName: 'patched',
         bundle: { sha256: bundle.sha256, sizeBytes: bundle.sizeBytes },
         manifest,

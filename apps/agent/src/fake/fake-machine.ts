@@ -132,6 +132,8 @@ export class FakeMachine {
   bootPolicy = '';
   /** What the inventory script prints. */
   inventory = '';
+  /** What it says of what enrolment asks. */
+  facts = '';
   /** Commands that are answered in another way than a machine does, by purpose. */
   readonly answers = new Map<string, (channel: FakeChannel, args: Record<string, string | number>) => void>();
   /** Takes the place of a test's output and act, by test id. */

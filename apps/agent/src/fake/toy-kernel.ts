@@ -41,6 +41,7 @@ endif
 const TREE: Readonly<Record<string, string>> = {
   Makefile: MAKEFILE,
   Kbuild: '',
+  Kconfig: '',
   'scripts/kconfig/merge_config.sh': '#!/bin/sh\nshift 3\nshift\ncat "$@" >>.config\n',
   'mm/hmm.c': '#include <linux/memremap.h>\nint hmm(void)\n{\n\treturn PAGES + 1;\n}\n',
   'include/linux/memremap.h': '#define PAGES 1\n',
@@ -100,6 +101,9 @@ export function makeToyKernel(folder: string): { kernelDir: string; cacheDir: st
   writeFileSync(join(kernel, 'toy-source.latest'), `${key}\n`);
   return { kernelDir, cacheDir };
 }
+
+/** Writes the source of the toy, as a checkout of somebody's repository has it. */
+export const writeToySource = (folder: string): void => writeTree(folder, TREE);
 
 /** A mail that changes a file of the toy from `before` to `after`, both whole. */
 export function toyPatch(subject: string, file: string, before: string | null, after: string): string {

@@ -11,6 +11,8 @@ import { FirmwareTime } from './firmware-time.js';
 import { MachineConnection } from './machine-connection.js';
 import { KernelLog } from './kernel-log.js';
 import type { KernelIdentity } from './kernel-identity.js';
+import type { Meetings } from './meetings.js';
+import type { PeerFacts } from './peer-facts.js';
 import type { MachineRecords } from './machine-record.js';
 import type { Pace } from './pace.js';
 import { SerialRecorder } from './serial-recorder.js';
@@ -66,6 +68,8 @@ export class AttemptContext {
   distrust: string | null = null;
   /** Tests by suite, as its manifest or `--list` on the candidate names them. */
   readonly plans = new Map<string, string[]>();
+  /** What the participants know of each other's machines, by role, once they have met. */
+  facts: ReadonlyMap<string, PeerFacts> = new Map();
 
   constructor(
     readonly assignment: Assignment,
@@ -78,6 +82,8 @@ export class AttemptContext {
     lease: Lease,
     /** What is known of the machines from earlier attempts; null = nothing is compared. */
     readonly records: MachineRecords | null = null,
+    /** How it meets the other participants; null = it has none. */
+    readonly meetings: Meetings | null = null,
   ) {
     this.signal = AbortSignal.any([stop, this.#broken.signal]);
     const { fence: number, forgedFence: forged } = assignment;

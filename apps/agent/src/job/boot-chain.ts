@@ -32,19 +32,19 @@ export const bootChainScript = (release: string, root = ''): string => `
 export LC_ALL=C
 release=${quote(release)} sys=${root}/sys seen=
 depends() { modprobe -S "$1" --ignore-install --show-depends "$2" 2>/dev/null; }
-# need WHAT NAME...: the first of the names that the kernel has, with all that it depends on.
+# need WHAT NAME...: the first of the names that the kernel has. What it depends on comes along with it, and is not
+# asked for: some of that is only wished for.
 need() {
   local what first found
   what=$1 first=$2; shift
   for name; do
     [ -n "$name" ] || continue
-    found=$(depends "$release" "$name") && [ -n "$found" ] || continue
-    echo "$found" | while read -r how path rest; do
-      case $how in
-      insmod) path=\${path##*/}; echo "module|$what|\${path%%.ko*}" ;;
-      builtin) echo "builtin|$what|$path" ;;
-      esac
-    done
+    found=$(depends "$release" "$name" | tail -n 1); found=\${found% }
+    case $found in
+    "insmod "*) found=\${found##*/}; echo "module|$what|\${found%%.ko*}" ;;
+    "builtin "*) echo "builtin|$what|\${found#builtin }" ;;
+    *) continue ;;
+    esac
     return
   done
   echo "missing|$what|$first"

@@ -6,6 +6,7 @@ import {
   type BuildError,
   type BundleManifest,
   type Work,
+  type WorkSource,
   type AnyStage,
   describeBuildError,
 } from '@peerlab/contracts';
@@ -13,7 +14,7 @@ import type { AttemptSpool } from '../spool/attempt-spool.js';
 import { formatBytes, formatSeconds } from '../timing.js';
 import { readRecipe } from '../catalogue/recipe.js';
 import { messageOf } from '../error-message.js';
-import type { Artifacts } from './artifacts.js';
+import type { PreparedSource, SourceSettings } from '../source/index.js';
 import type { BuildLimits } from './build-limits.js';
 import type { BuildScriptHandlers } from './build-script.js';
 import { removeScratch, trimBuiltBundles } from './builder-cache.js';
@@ -27,11 +28,9 @@ import { runTool } from './system-tool.js';
 
 export type BuildWork = Extract<Work, { kind: 'build' }>;
 
-export interface BuildSettings {
+export interface BuildSettings extends SourceSettings {
   kernelDir: string;
-  cacheDir: string;
   limits: BuildLimits;
-  artifacts: Artifacts;
 }
 
 /** The script's word for a request that makes no sense, such as an unknown configuration. */
@@ -100,18 +99,21 @@ class BuildJob {
     // Before the scripts copy what they build.
     const recipe = this.#recipe();
     const { request, base, inputs, patches, stored } = await this.#stage('fetch', async () => {
-      const { config, cacheDomain: domain = null } = this.#work;
-      const request = {
+      const { config, source, fragment, cacheDomain: domain = null } = this.#work;
+      const request: KernelRequest = {
         series: await this.#seriesArguments(builder),
         config,
+        source: null,
+        fragment,
         domain,
         kselftests: this.#work.kselftests ?? [],
       };
-      if (builder.noSandbox !== null && !isTrusted(request)) {
+      if (builder.noSandbox !== null && (source !== undefined || !isTrusted(request))) {
         const remedy = 'series that were submitted are not built outside of one; use a builder that has it';
         throw new JobFailure('infrastructure', `${builder.noSandbox}. ${remedy}`);
       }
-      const base = await this.#believed(builder.fetchBase());
+      if (source !== undefined) request.source = await this.#fetchSource(builder, source);
+      const base = request.source?.folder ?? (await this.#believed(builder.fetchBase()));
       const { inputs, patches } = await this.#believed(builder.inputs(request, base));
       const stored = await this.#settings.artifacts.findBundle(inputs.key, this.#signal);
       return { request, base, inputs, patches, stored };
@@ -129,6 +131,15 @@ class BuildJob {
     if (here) this.#skip('build', `bundle ${inputs.key.slice(0, 12)}… is in the cache`);
     else await this.#stage('build', () => this.#build(builder, request, base, inputs));
     await this.#stage('upload', () => this.#upload(out, { inputs, patches, cached: here, recipe }));
+  }
+
+  /** Says which commit a ref is before anything is built of it: a build that fails later was of that one, too. */
+  #fetchSource(builder: KernelBuilder, source: WorkSource): Promise<PreparedSource> {
+    return builder.fetchSource(source, (commit) => {
+      const what = 'git' in source ? `${source.git.ref} of ${source.git.url}` : 'the source';
+      this.#note(`fetch: ${what} is commit ${commit}`);
+      this.#spool.appendEvent({ type: 'build-progress', percent: 0, text: `commit ${commit.slice(0, 12)}`, commit });
+    });
   }
 
   #handlers(): BuildScriptHandlers {
@@ -178,8 +189,13 @@ class BuildJob {
 
   /** Builds into the folder of the bundle's key. */
   async #build(builder: KernelBuilder, request: KernelRequest, base: string, inputs: ExpectedBundle): Promise<void> {
-    const start = { series: [], config: request.config, domain: null };
-    if (!isTrusted(request) && (await builder.startsFromNothing(request.config, inputs.base.sha256))) {
+    const start = { series: [], config: request.config, source: null, domain: null };
+    // Of another tree the farm keeps no objects but those in the compiler cache.
+    if (
+      request.source === null &&
+      !isTrusted(request) &&
+      (await builder.startsFromNothing(request.config, inputs.base.sha256))
+    ) {
       // Once for each base and configuration: what a submitted series changes is all that is compiled then.
       this.#note('build: no tree of this configuration was built yet; building the untouched base first');
       const { inputs: ofBase } = await this.#believed(builder.inputs(start, base));

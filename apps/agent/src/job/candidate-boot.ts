@@ -2,6 +2,7 @@ import { DeadlinePassed, formatSeconds } from '../timing.js';
 import { MachineError, adviceOf } from '../machine/errors.js';
 import { type BootEvidence, BootEvidenceReader } from './boot-evidence.js';
 import { JobFailure } from './failure.js';
+import type { Session } from '../machine/protocols.js';
 import type { Booted } from './machine-connection.js';
 import type { AttemptContext } from './attempt-context.js';
 
@@ -25,7 +26,8 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
   const fromSeq = serial.next;
   const rebootAt = performance.now();
   const bootMs = work.timeouts.bootSeconds * 1000;
-  await connection.reboot(signal);
+  await armWatchdog(context, session, firmware.allowanceMs + bootMs + context.recoverMs);
+  await connection.reboot(signal, machine.boot.reboot);
   const reader = new BootEvidenceReader(work.manifest.release, (text) => machine.boot.readLine(text));
   const newLines = serial.newFrom(fromSeq);
   let loadedAt: number | null = null;
@@ -53,6 +55,7 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
     return afterDeadline(context, evidence, reader.loops, lost);
   }
   const took = formatSeconds(performance.now() - rebootAt);
+  await disarmWatchdog(context, booted.session);
   const evidence = evidenceNow();
   if (loadedAt !== null) firmware.learn(loadedAt - rebootAt);
   if (booted.kernel.nonce === work.nonce) {
@@ -83,6 +86,27 @@ export async function bootCandidate(context: AttemptContext): Promise<BootOutcom
   }
 }
 
+/** The machine resets itself when neither kernel comes up in time, should the agent be gone by then. */
+async function armWatchdog({ machine, signal }: AttemptContext, session: Session, timeoutMs: number): Promise<void> {
+  const { watchdog } = machine;
+  if (watchdog === null) return;
+  try {
+    await watchdog.arm(session, Math.min(timeoutMs, watchdog.longestMs), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new JobFailure('infrastructure', `${machine.name}: ${watchdog.name} was not armed: ${adviceOf(error)}`);
+  }
+}
+
+/** Whichever kernel answered: nothing is to be reset any more. */
+export async function disarmWatchdog(context: AttemptContext, session: Session | null): Promise<void> {
+  const { watchdog } = context.machine;
+  if (watchdog === null) return;
+  await watchdog.disarm(session).catch((error: unknown) => {
+    context.note(`${watchdog.name} was not disarmed: ${adviceOf(error)}; it may reset ${context.machine.name}`);
+  });
+}
+
 const isOver = (
   evidence: BootEvidence,
 ): evidence is Extract<BootEvidence, { kind: 'crash' } | { kind: 'no-root' } | { kind: 'not-loaded' }> =>
@@ -109,7 +133,9 @@ async function whyNotTaken(context: AttemptContext, { session }: Booted, crash: 
       ? `${loader} used up the selection and did not take the entry; it may not have found it (another file, or another menu)`
       : `the selection still stands: ${loader} reads it from another place than the system writes it to`;
   const crashed = crash === null ? '' : `; the kernel before crashed on its way down: ${crash}`;
-  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${crashed}`;
+  const other = (await machine.boot.whyOther?.(session)) ?? null;
+  const firmware = other === null ? '' : `; ${other}`;
+  return `${machine.name} came back with its default kernel, and the console shows no sign of the candidate; ${selection}${firmware}${crashed}`;
 }
 
 /** No kernel answered in time. */

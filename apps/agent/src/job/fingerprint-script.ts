@@ -20,16 +20,17 @@ for path in /boot /boot/efi "/lib/modules/$(uname -r)" \\
   /etc/cron.daily /var/spool/cron /etc/profile /etc/profile.d "$HOME/.profile" "$HOME/.bashrc"; do
   [ ! -e "$path" ] || readlink -f "$path"
 done | sort -u >"$list.roots"
-mine="-path /boot/peerlab-* -o -path /boot/grub/grubenv -o -name known_hosts*"
+mine="-path /boot/peerlab-* -o -path /boot/grub/grubenv -o -path /boot/grub2/grubenv -o -path */loader/random-seed -o -name known_hosts*"
 set -f
 while read -r root; do
   find "$root" -xdev \\( $mine \\) -prune -o -type f -print0 | xargs -0 -r sha256sum
   find "$root" -xdev \\( $mine \\) -prune -o -type l -printf 'link to %l  %p\\n'
 done <"$list.roots" >"$list"
 set +f
-if [ -f /boot/grub/grubenv ]; then
-  echo "$(grub-editenv /boot/grub/grubenv list | grep -v -e '^next_entry=' -e '^peerlab_check=' | digest)  /boot/grub/grubenv" >>"$list"
-fi
+for name in grub grub2; do
+  [ -f /boot/$name/grubenv ] || continue
+  echo "$($name-editenv /boot/$name/grubenv list | grep -v -e '^next_entry=' -e '^peerlab_check=' | digest)  /boot/$name/grubenv" >>"$list"
+done
 disk=$(lsblk -ndo PKNAME "$(findmnt -no SOURCE --target /boot)" 2>/dev/null)
 if [ -n "$disk" ]; then
   sectors=$(cat /sys/block/$disk/$disk*/start | sort -n | head -n 1)

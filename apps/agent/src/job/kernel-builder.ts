@@ -1,6 +1,7 @@
 import { chownSync } from 'node:fs';
 import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { WorkSource } from '@peerlab/contracts';
 import { type BuildAccount, buildAccount } from '../sandbox/account.js';
 import { whyNoSandbox } from '../sandbox/probe.js';
 import { type Overlay, type Sandbox, sandboxCommand } from '../sandbox/sandbox.js';
@@ -11,12 +12,17 @@ import { ExpectedBundle } from './bundle-check.js';
 import { messageOf } from '../error-message.js';
 import { BuilderCache } from './builder-cache.js';
 import { JobFailure } from './failure.js';
+import { FetchSandbox, KernelSources, type PreparedSource, type SourceSettings } from '../source/index.js';
 import { runTool } from './system-tool.js';
 
 /** What to build. Paths are those that the build sees. */
 export interface KernelRequest {
   series: readonly SeriesArgument[];
   config: string;
+  /** The tree to build from; null = the farm's base. */
+  source: PreparedSource | null;
+  /** Settings on top of the configuration, as lines of a .config. */
+  fragment?: string | undefined;
   /** Names who submitted it, for a compiler cache of their own; null keeps nothing. */
   domain: string | null;
   /** Targets of tools/testing/selftests that are built too. */
@@ -33,11 +39,11 @@ export type SeriesArgument =
   /** Name of a file in the folder `series` of the attempt. */
   | { kind: 'submitted'; file: string };
 
-export const isTrusted = (request: KernelRequest): boolean => request.series.every((each) => each.kind !== 'submitted');
+export const isTrusted = ({ series, source, fragment }: KernelRequest): boolean =>
+  source === null && fragment === undefined && series.every((each) => each.kind !== 'submitted');
 
-interface KernelBuilderSettings {
+interface KernelBuilderSettings extends SourceSettings {
   kernelDir: string;
-  cacheDir: string;
   limits: BuildLimits;
 }
 
@@ -62,8 +68,13 @@ const INSIDE = {
   series: '/series',
   patches: '/patches',
   out: '/out',
+  base: '/base',
+  tree: '/tree',
   tmp: '/tmp',
 };
+
+/** Settings that were submitted, beside the series. */
+const FRAGMENT_FILE = 'fragment.config';
 
 /** Parts of the repository's kernel/ folder that a build reads. */
 const KERNEL_PARTS = ['base.json', 'config', 'module', 'mutants', 'patches', 'scripts', 'selftests'];
@@ -134,10 +145,25 @@ export class KernelBuilder {
   }
 
   /**
+   * Gets a tree of another source; nothing of it runs.
+   * @param onCommit told what a ref is as soon as that is known
+   */
+  async fetchSource(source: WorkSource, onCommit: (commit: string) => void): Promise<PreparedSource> {
+    await this.#cache.prepare();
+    const sandbox = new FetchSandbox(this.#account, this.#folder, this.#handlers, this.#signal);
+    return new KernelSources(this.#settings, sandbox, this.#folder, this.#signal).prepare(source, onCommit);
+  }
+
+  /**
    * Takes the series apart and computes the content key. Nothing of the series runs.
    * @returns also the folder with the texts of the patches as they will be applied, which the sandbox wrote
    */
   async inputs(request: KernelRequest, base: string): Promise<{ inputs: ExpectedBundle; patches: string }> {
+    if (request.fragment !== undefined) {
+      const file = join(this.seriesFolder, FRAGMENT_FILE);
+      await writeFile(file, `${request.fragment}\n`);
+      await chmod(file, 0o644);
+    }
     const patches = `patches-${this.#steps + 1}`;
     await this.#ownFolder(patches);
     const end = await this.#script(request, base, ['--key', '--patches', this.#place('patches', patches)], {
@@ -184,12 +210,12 @@ export class KernelBuilder {
     const all = [
       '--cache',
       this.#place('cache'),
-      '--base',
-      this.#basePath(base),
+      ...(request.source === null ? ['--base', this.#basePath(base)] : ['--base', INSIDE.base, '--tree', INSIDE.tree]),
       '--config',
       request.config,
       // What was built with one submitter's cache is not what another one's key may lead to.
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
+      ...(request.fragment === undefined ? [] : ['--fragment', `${INSIDE.series}/${FRAGMENT_FILE}`]),
       ...(request.kselftests ?? []).flatMap((target) => ['--kselftest', target]),
       ...args,
       ...this.#seriesArguments(request),
@@ -203,7 +229,7 @@ export class KernelBuilder {
         true,
       );
     }
-    const { sandbox, folders } = await this.#sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as);
+    const { sandbox, folders } = await this.#sandbox([`${INSIDE.kernel}/scripts/${name}`, ...all], as, request.source);
     const command = sandboxCommand(sandbox, this.#account);
     const run = { command, limits: { values: sandbox.limits, folders } };
     return this.#ended(name, await runBuildScript(run, this.#handlers, this.#signal), as.trusted);
@@ -217,6 +243,7 @@ export class KernelBuilder {
   async #sandbox(
     command: string[],
     { trusted, domain, writable }: Step,
+    source: PreparedSource | null,
   ): Promise<{ sandbox: Sandbox; folders: string[] }> {
     const own = async (name: string): Promise<string> => {
       await this.#ownFolder(`${name}-${this.#steps}`);
@@ -238,6 +265,8 @@ export class KernelBuilder {
         await overlay(join(this.#cache.folder, 'ccache'), `${INSIDE.cache}/ccache`, 'ccache', kept);
       }
     }
+    // A copy of its own for each build, which costs what the build changes.
+    if (source !== null) await overlay(join(source.folder, 'tree'), INSIDE.tree, 'tree');
     const sandbox: Sandbox = {
       command,
       cwd: INSIDE.tmp,
@@ -245,6 +274,7 @@ export class KernelBuilder {
       readOnly: [
         { from: at('kernel'), to: INSIDE.kernel },
         { from: at('series'), to: INSIDE.series },
+        ...(source === null ? [] : [{ from: source.folder, to: INSIDE.base }]),
       ],
       writable: [
         { from: tmp, to: INSIDE.tmp },
@@ -255,6 +285,7 @@ export class KernelBuilder {
       lock: this.#cache.lock(trusted),
       limits: sandboxLimits(this.#settings.limits),
       seccompFile: at('seccomp'),
+      ...(source === null ? {} : { keeps: source.lock }),
     };
     return { sandbox, folders };
   }

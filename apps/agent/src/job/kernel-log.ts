@@ -1,4 +1,4 @@
-import { CrashReader, type CrashReport } from '@peerlab/contracts';
+import { CrashReader, recordLines, type CrashReport } from '@peerlab/contracts';
 import { script } from '../machine/command.js';
 import type { RunningCommand, Session } from '../machine/protocols.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
@@ -25,8 +25,6 @@ export function parseKmsg(line: string): KernelRecord | null {
 
 /** Reports kept for looking back: a kernel that warns at every fault would fill the memory. */
 const KEPT_REPORTS = 10_000;
-
-const ESCAPED_LINE_END = String.raw`\x0a`;
 
 /** Records that one jump of the numbers may claim as missed; the largest ring buffers hold some millions. */
 const MISSED_MAX = 1_000_000_000;
@@ -154,9 +152,7 @@ export class KernelLog {
     this.#nextKmsg = record.seq + 1;
     this.#spool.appendLine('kernel', record.text);
     // A message of several lines is one record, with its line ends escaped.
-    const [first = '', ...rest] = line.split(ESCAPED_LINE_END);
-    const head = line.slice(0, line.indexOf(';') + 1);
-    for (const part of [first, ...rest.map((text) => head + text)]) {
+    for (const part of recordLines(line)) {
       const alarm = this.#reader.push(part, record.seq);
       if (alarm?.begins === true) this.#began.set(record.seq, performance.now());
     }

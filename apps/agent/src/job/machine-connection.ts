@@ -20,7 +20,8 @@ const LASTING = new Set(['settings', 'fenced']);
 const LASTING_UNTIL_REBOOT = new Set(['host-key-changed', 'auth-refused']);
 
 /** Detached, so that the connection of the command does not delay the shutdown. */
-const REBOOT = 'nohup sh -c "sync; sleep 0.1; systemctl reboot -f || reboot -f" >/dev/null 2>&1 &';
+const leaveBy = (how: string): string => `nohup sh -c "sync; sleep 0.1; ${how}" >/dev/null 2>&1 &`;
+const REBOOT = 'systemctl reboot -f || reboot -f';
 
 /** The connection to a job's machine across reboots: at most one, to the kernel that runs now. */
 export class MachineConnection {
@@ -96,13 +97,13 @@ export class MachineConnection {
     }
   }
 
-  /** Asks the running kernel to reboot and closes the connection. */
-  async reboot(signal?: AbortSignal): Promise<void> {
+  /** Asks the running kernel to reboot and closes the connection. @param how shell text, in place of a plain reboot */
+  async reboot(signal?: AbortSignal, how = REBOOT): Promise<void> {
     const session = this.require();
     this.#mayBoot = true;
     this.#leaving = this.#current?.kernel.bootId ?? null;
     await session
-      .exec(`# peerlab reboot {}\n${REBOOT}`, { timeoutMs: 20_000, ...(signal === undefined ? {} : { signal }) })
+      .exec(`# peerlab reboot {}\n${leaveBy(how)}`, { timeoutMs: 20_000, ...(signal === undefined ? {} : { signal }) })
       .catch((error: unknown) => {
         signal?.throwIfAborted();
         // The machine may be gone before it answers; whether it rebooted shows by its boot_id.

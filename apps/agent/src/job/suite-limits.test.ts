@@ -1,7 +1,7 @@
 import { type AttemptEvent, parseKtapLine, PLAN_MAX } from '@peerlab/contracts';
 import { eventually } from '@peerlab/controller/testing';
 import { describe, expect, it } from 'vitest';
-import { ORACLE_BYTES_PER_TEST, ORACLE_QUEUE_HOLD, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
+import { ORACLE_BYTES_PER_TEST, QUEUE_HOLD, ORACLE_READS_PER_TEST, AnswerDesk } from './answer-desk.js';
 import {
   ANNOUNCEMENTS_PER_SUITE,
   LINES_KEPT,
@@ -117,6 +117,38 @@ describe('what is kept of a suite', () => {
   });
 });
 
+describe('the figures of perftest in a suite', () => {
+  const table = (mb: number): string[] => [
+    '                    RDMA_Write BW Test',
+    ' Number of qps   : 1\t\tTransport type : IB',
+    ' #bytes     #iterations    BW peak[MB/sec]    BW average[MB/sec]   MsgRate[Mpps]',
+    ` 65536      200              15.09              ${mb}  \t\t     0.000184`,
+    '---------------------------------------------------------------------------------------',
+  ];
+
+  it('belong to the test that was running, under its label; without a label nothing is read', () => {
+    const { print, events } = follow(['P6.ib_write_bw.odp', 'P6.ib_write_bw.pinned', 'other']);
+    for (const label of ['odp', 'pinned']) {
+      print(`# test: P6.ib_write_bw.${label}`);
+      print(`# perftest label: ${label}`);
+      for (const line of table(label === 'odp' ? 11.5 : 12.5)) print(line);
+      print(`ok 1 P6.ib_write_bw.${label}`);
+    }
+    print('# test: other');
+    for (const line of table(99)) print(line);
+    print('ok 3 other');
+    const found = events.flatMap((event) =>
+      event.type === 'measurement' && event.metric.name.includes('average')
+        ? [[event.test, event.metric.name, event.metric.samples]]
+        : [],
+    );
+    expect(found).toEqual([
+      ['P6.ib_write_bw.odp', 'ib_write_bw.odp.average.65536', [11.5]],
+      ['P6.ib_write_bw.pinned', 'ib_write_bw.pinned.average.65536', [12.5]],
+    ]);
+  });
+});
+
 describe('the oracle', () => {
   /** A desk whose machine takes answers when it is told to. */
   function desk() {
@@ -134,7 +166,7 @@ describe('the oracle', () => {
         return Buffer.alloc(lengthBytes, offset);
       },
     };
-    const made = new OracleDesk(memory, () => (refused += 1));
+    const made = new AnswerDesk(memory, () => (refused += 1));
     const open = (): void =>
       made.open((line) => {
         answers.push(line);
@@ -163,12 +195,12 @@ describe('the oracle', () => {
   it('holds the suite back while questions wait, and lets it go on', async () => {
     const { made, open, takeAll } = desk();
     open();
-    for (let at = 0; at < ORACLE_QUEUE_HOLD; at += 1) made.ask(1, 1);
+    for (let at = 0; at < QUEUE_HOLD; at += 1) made.ask(1, 1);
     expect(made.wait()).toBeNull();
     made.ask(1, 1);
     const wait = made.wait();
     expect(wait).not.toBeNull();
-    await takeAll(ORACLE_QUEUE_HOLD + 1);
+    await takeAll(QUEUE_HOLD + 1);
     await wait;
     expect(made.wait()).toBeNull();
     for (let at = 0; at < 100; at += 1) made.ask(1, 1);

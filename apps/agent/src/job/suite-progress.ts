@@ -31,6 +31,7 @@ import {
   TEST_BYTES_KEPT,
   WARNINGS_PER_TEST,
 } from './suite-limits.js';
+import { PerftestFigures } from './perftest-figures.js';
 import { faultOfSuite, type FlatResult, flatten, WHOLE_SUITE } from './suite-results.js';
 
 interface RunningTest {
@@ -88,6 +89,7 @@ export class SuiteProgress {
   #names = new SiblingNames(TEST_ID_MAX);
   /** Running tests whose "ok" came without a name: a named one after it says the same again. */
   readonly #passedUnnamed = new Set<string>();
+  readonly #figures = new PerftestFigures();
   #hasFailed = false;
   #current: RunningTest | null = null;
   #last: string | null = null;
@@ -287,6 +289,7 @@ export class SuiteProgress {
       if (event?.type === 'malformed') this.#noteOf('malformed lines', `prints something malformed: ${event.problem}`);
       return;
     }
+    this.#figures.push(line);
     this.#reader.push(line, seq);
     for (const node of this.#complete.splice(0)) this.#takeTest(node, now);
     if (event === null) {
@@ -313,6 +316,7 @@ export class SuiteProgress {
       case 'result':
       case 'plan':
       case 'oracle-read':
+      case 'meet':
         return;
     }
   }
@@ -413,6 +417,7 @@ export class SuiteProgress {
 
   /** A test of the first level with all that is below it. One that is only left over ends no running test. */
   #takeTest(node: KtapNode, now: number, isLeftOver = false): void {
+    if (!isLeftOver) for (const metric of this.#figures.take()) this.#takeMetric(metric);
     const announced = isLeftOver ? null : node.name || this.#current?.test || null;
     const name = node.name === '' ? (announced ?? `test-${node.number ?? this.#done.size + 1}`) : node.path;
     const isPass = node.status === 'pass' && node.children.length + node.inner.length === 0;

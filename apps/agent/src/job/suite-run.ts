@@ -1,7 +1,8 @@
 import { type KtapEvent, type WorkSuite, parseKtapLine } from '@peerlab/contracts';
 import type { CommandEnd } from '../machine/protocols.js';
 import { until } from '../timing.js';
-import { allBackpressure, ORACLE_BYTES_PER_TEST, ORACLE_READS_PER_TEST, OracleDesk } from './oracle-desk.js';
+import { allBackpressure, AnswerDesk } from './answer-desk.js';
+import { answerMeeting } from './answer-meeting.js';
 import type { SerialCrash } from './serial-recorder.js';
 import { deviceEnvironment, memoryOfProvider } from './chosen-devices.js';
 import { isOwn, ownSuiteCommand } from './own-suite.js';
@@ -41,10 +42,8 @@ export async function runSuiteOnce(
   );
   progress.restart(first + 1);
   const memory = memoryOfProvider(machine.deviceMemory, context.work);
-  const desk = new OracleDesk(memory, () => {
-    const limit = `${ORACLE_READS_PER_TEST} times or ${ORACLE_BYTES_PER_TEST} bytes`;
-    progress.leaveOut('oracle reads', `a test has read device memory ${limit}`);
-  });
+  const desk = new AnswerDesk(memory, (what) => progress.leaveOut(what, 'a test has asked too often'));
+  const over = new AbortController();
   const keep = (line: string, event: KtapEvent | null, continues: boolean): number => {
     const bytes = Buffer.byteLength(line);
     return progress.keeps(event, bytes)
@@ -59,6 +58,12 @@ export async function runSuiteOnce(
       progress.take(event, continues ? '' : line, seq);
       if (event?.type === 'starting') desk.beginTest();
       if (event?.type === 'oracle-read') desk.ask(event.offset, event.lengthBytes);
+      if (event?.type === 'meet') {
+        const { running } = progress;
+        const sinceMs = running === null ? 0 : performance.now() - running.startedAt;
+        const leftSeconds = suite.testTimeoutSeconds - sinceMs / 1000;
+        desk.askOther('meetings', () => answerMeeting(context, suite.name, event, leftSeconds, over.signal));
+      }
     },
     onStderrLine: (line: string, continues: boolean) => {
       keep(line, null, continues);
@@ -66,7 +71,7 @@ export async function runSuiteOnce(
     backpressure: allBackpressure(spool.backpressure, desk),
   };
   const startedAt = performance.now();
-  const environment = { ...deviceEnvironment(context.work), ...roleEnvironment(context.assignment) };
+  const environment = { ...deviceEnvironment(context.work), ...roleEnvironment(context.assignment, context.facts) };
   const command = await session.start(
     isOwn(suite)
       ? ownSuiteCommand(context, suite, environment)
@@ -109,6 +114,7 @@ export async function runSuiteOnce(
     return end;
   } finally {
     desk.close();
+    over.abort(new Error('the program ended'));
     command.close();
   }
 }

@@ -79,6 +79,8 @@ async function runStage(
       `${stage}: failed after ${formatSeconds(performance.now() - at)}: ${failure.class}: ${failure.message}`,
     );
     context.emit({ type: 'stage', stage, status: 'failed', detail: failure.message.slice(0, 2000) });
+    // The others must not wait while this machine is restored.
+    context.meetings?.giveUp(`has failed: ${failure.message}`);
     return failure;
   }
 }

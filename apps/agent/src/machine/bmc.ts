@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const Host = z
+/** A host name or an address. */
+export const Host = z
   .string()
   .min(1)
   .max(253)

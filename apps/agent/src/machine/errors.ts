@@ -12,6 +12,7 @@ type MachineErrorKind =
   | 'power'
   | 'boot-select'
   | 'initramfs'
+  | 'watchdog'
   | 'memory'
   | 'settings'
   /** What a command or a console printed could not be taken. */

@@ -136,7 +136,7 @@ function guardedCycle({ cycle }: Power, guard: MachineGuard): Power['cycle'] {
 
 /** The machine with every action behind a guard. */
 export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
-  const { access, power, disk } = machine;
+  const { access, power, watchdog, disk } = machine;
   return {
     ...machine,
     access: {
@@ -156,6 +156,20 @@ export function guardMachine(machine: Machine, guard: MachineGuard): Machine {
             },
             state: (signal) => power.state(signal),
             cycle: guardedCycle(power, guard),
+          },
+    watchdog:
+      watchdog === null
+        ? null
+        : {
+            ...watchdog,
+            arm: async (session, timeoutMs, signal) => {
+              guard.check();
+              await watchdog.arm(session, timeoutMs, signal);
+            },
+            disarm: async (session, signal) => {
+              guard.check();
+              await watchdog.disarm(session, signal);
+            },
           },
     disk:
       disk === null

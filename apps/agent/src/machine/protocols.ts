@@ -97,6 +97,20 @@ export interface Power {
   readonly cycle: ((signal?: AbortSignal) => Promise<void>) | null;
 }
 
+/** Resets the machine when its time is over, whether the agent still lives or not. */
+export interface Watchdog {
+  /** For messages: `watchdog of BMC 10.0.0.7`. */
+  readonly name: string;
+  /** Longest time it can count, in milliseconds. */
+  readonly longestMs: number;
+  /** Who else has it running, for people; null = nobody. That one would reset a kernel which does not pat it. */
+  foreignUser(session: Session, signal?: AbortSignal): Promise<string | null>;
+  /** From now on the machine is reset unless it is disarmed within `timeoutMs`. Throws MachineError('watchdog' | 'power'). */
+  arm(session: Session, timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /** `session` = to whichever kernel runs; null = none answers. */
+  disarm(session: Session | null, signal?: AbortSignal): Promise<void>;
+}
+
 /** A disk whose owner can throw away, from outside the machine, all that was written to it. */
 export interface Disk {
   /** Nothing of any attempt was on it since its last reset. Tells it of every agent that may use the machine. */
@@ -140,6 +154,8 @@ export interface ConsoleHandlers {
 }
 
 export interface Console {
+  /** What a kernel is told so that it writes there; absent = nothing more than the default kernel is. */
+  readonly kernelArguments?: readonly string[];
   /** Why it is not recorded at this moment; null when it is. Absent = that is not known. */
   problem?(): string | null;
   follow(from: number | 'end', handlers: ConsoleHandlers): Promise<ConsoleFollower>;
@@ -175,6 +191,10 @@ export interface Initramfs {
 export interface BootSelect {
   /** Its name for messages, for example `GRUB`. */
   readonly loader: string;
+  /** What a boot by it does not prove, in a sentence; absent = it boots as the machine does. */
+  readonly caveat?: string;
+  /** Shell text that leaves for the selected entry, where a plain reboot would not. */
+  readonly reboot?: string;
   /** Reads one console line without control sequences; null = not the loader's, or of no interest. */
   readLine(text: string): LoaderLine | null;
   /** Throws MachineError('boot-select') with a remedy when one-shot boot would not be safe. */
@@ -184,6 +204,8 @@ export interface BootSelect {
   selectOnce(session: Session): Promise<void>;
   /** The entry that the next boot would take instead of the default, if any. */
   pending(session: Session): Promise<string | null>;
+  /** Why the running kernel was not started by our entry, as the firmware says; null = it was. Absent = it cannot say. */
+  whyOther?(session: Session): Promise<string | null>;
   /** Removes our entry and any selection of it; fine when there is none. */
   remove(session: Session): Promise<void>;
 }
@@ -207,9 +229,22 @@ export interface Machine {
   /** null = candidates boot without an initramfs, which needs a root on a plain partition. */
   readonly initramfs: Initramfs | null;
   readonly power: Power | null;
+  /** null = a machine that hangs is reset by the agent alone. */
+  readonly watchdog: Watchdog | null;
   /** null = what a candidate wrote stays; the machine is compared with its fingerprint instead. */
   readonly disk: Disk | null;
   readonly console: Console | null;
   /** Of each provider, in the order of their PCI addresses; of those that are not there the host sees nothing. */
   readonly deviceMemory: readonly DeviceMemory[];
+  /** The network to the other machines of an attempt; null = there is none that is known. */
+  readonly link: PeerLink | null;
+}
+
+/** A network device that leads to other machines under test. */
+export interface PeerLink {
+  /** Its name under the kernels that are tested, or its MAC address: one of the two. */
+  device?: string | undefined;
+  mac?: string | undefined;
+  /** IPv4 address with the length of the prefix that suites give it; absent = the machine has one. */
+  address?: string | undefined;
 }

@@ -2,13 +2,18 @@ import { z } from 'zod';
 import type { DriverContext, DriverSettings } from './driver.js';
 import { commandPower } from './drivers/command-power.js';
 import { fileConsole, qemuConsole } from './drivers/console-log-file.js';
-import { grubBoot } from './drivers/grub.js';
+import { bootNext } from './drivers/boot-next.js';
+import { grub2Boot, grubBoot } from './drivers/grub.js';
+import { kexec } from './drivers/kexec.js';
+import { systemdBoot } from './drivers/systemd-boot.js';
 import { dracut, initramfsTools, mkinitcpio } from './drivers/initramfs.js';
 import { ipmiPower } from './drivers/ipmi-power.js';
+import { ipmiWatchdog } from './drivers/ipmi-watchdog.js';
+import { rebootWatchdog } from './drivers/reboot-watchdog.js';
 import { fileMemory } from './drivers/memory-file.js';
 import { qemuDisk } from './drivers/qemu-disk.js';
 import { qemuPower } from './drivers/qemu-power.js';
-import { commandConsole, solConsole, tcpConsole } from './drivers/recorded-consoles.js';
+import { commandConsole, conserverConsole, netconsole, solConsole, tcpConsole } from './drivers/recorded-consoles.js';
 import { redfishPower } from './drivers/redfish-power.js';
 import { sshAccess } from './drivers/ssh.js';
 
@@ -16,9 +21,18 @@ import { sshAccess } from './drivers/ssh.js';
 export const DRIVERS = {
   shell: { ssh: sshAccess },
   power: { qemu: qemuPower, ipmi: ipmiPower, redfish: redfishPower, command: commandPower },
+  watchdog: { ipmi: ipmiWatchdog, systemd: rebootWatchdog },
   disk: { qemu: qemuDisk },
-  console: { qemu: qemuConsole, file: fileConsole, sol: solConsole, tcp: tcpConsole, command: commandConsole },
-  boot: { grub: grubBoot },
+  console: {
+    qemu: qemuConsole,
+    file: fileConsole,
+    sol: solConsole,
+    tcp: tcpConsole,
+    netconsole,
+    conserver: conserverConsole,
+    command: commandConsole,
+  },
+  boot: { grub: grubBoot, grub2: grub2Boot, 'systemd-boot': systemdBoot, uefi: bootNext, kexec },
   initramfs: { 'initramfs-tools': initramfsTools, dracut, mkinitcpio },
   deviceMemory: { file: fileMemory },
 } as const;
@@ -31,15 +45,24 @@ export const POWER = z.discriminatedUnion('driver', [
   redfishPower.schema,
   commandPower.schema,
 ]);
+export const WATCHDOG = z.discriminatedUnion('driver', [ipmiWatchdog.schema, rebootWatchdog.schema]);
 export const DISK = z.discriminatedUnion('driver', [qemuDisk.schema]);
 export const CONSOLE = z.discriminatedUnion('driver', [
   qemuConsole.schema,
   fileConsole.schema,
   solConsole.schema,
   tcpConsole.schema,
+  netconsole.schema,
+  conserverConsole.schema,
   commandConsole.schema,
 ]);
-export const BOOT = z.discriminatedUnion('driver', [grubBoot.schema]);
+export const BOOT = z.discriminatedUnion('driver', [
+  grubBoot.schema,
+  grub2Boot.schema,
+  systemdBoot.schema,
+  bootNext.schema,
+  kexec.schema,
+]);
 export const INITRAMFS = z.discriminatedUnion('driver', [initramfsTools.schema, dracut.schema, mkinitcpio.schema]);
 export const DEVICE_MEMORY = z.discriminatedUnion('driver', [fileMemory.schema]);
 

@@ -52,6 +52,10 @@ export interface Sandbox {
   limits: SandboxLimits;
   /** File with the program of `seccompFilter`. */
   seccompFile: string;
+  /** This machine's network, and what resolves names and checks certificates; for fetching alone. */
+  network?: boolean;
+  /** Lock file that is held shared, if there is one, so that what it stands for is not removed. */
+  keeps?: string;
 }
 
 /** Ids that processes have in their own view. */
@@ -63,6 +67,8 @@ const INNER_PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
 const SYSTEM_PATHS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 /** What the dynamic linker and Debian's alternatives (cc, awk) need of /etc. */
 const SYSTEM_FILES = ['alternatives', 'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d'];
+/** What resolves names and checks certificates. */
+const NETWORK_FILES = ['resolv.conf', 'hosts', 'nsswitch.conf', 'gai.conf', 'services', 'ssl/certs', 'ca-certificates'];
 
 /** Scratch memory that no process maps is in no resident set, so it is small. */
 const SHARED_MEMORY_BYTES = 64 * 1024 * 1024;
@@ -72,11 +78,11 @@ const OPEN_FILES = 4096;
 const ASSEMBLY = '/mnt';
 
 /** One digit each, as dash knows no other. */
-const LOCK_FDS = { kept: 6, gate: 8, file: 9 } as const;
+const LOCK_FDS = { keeps: 5, kept: 6, gate: 8, file: 9 } as const;
 const SECCOMP_FD = 7;
 
 /** /usr and the links of / that lead into it, as they are here. */
-function systemArguments(): string[] {
+function systemArguments(network: boolean): string[] {
   const links = SYSTEM_PATHS.flatMap((name) => {
     const found = lstatSync(`/${name}`, { throwIfNoEntry: false });
     if (found === undefined) return [];
@@ -84,7 +90,8 @@ function systemArguments(): string[] {
       ? ['--symlink', readlinkSync(`/${name}`), `/${name}`]
       : ['--ro-bind', `/${name}`, `/${name}`];
   });
-  const files = SYSTEM_FILES.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]);
+  const names = network ? [...SYSTEM_FILES, ...NETWORK_FILES] : SYSTEM_FILES;
+  const files = names.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]);
   return ['--ro-bind', '/usr', '/usr', ...links, ...files];
 }
 
@@ -95,10 +102,12 @@ const words = (text: string): string[] => text.split(' ');
 function bwrapArguments(sandbox: Sandbox, parts: readonly Part[]): string[] {
   const environment = Object.entries({ PATH: INNER_PATH, ...sandbox.environment });
   return [
-    ...words('--unshare-all --unshare-user --disable-userns --die-with-parent --clearenv'),
+    ...words('--unshare-all'),
+    ...(sandbox.network === true ? ['--share-net'] : []),
+    ...words('--unshare-user --disable-userns --die-with-parent --clearenv'),
     ...environment.flatMap(([name, value]) => ['--setenv', name, value]),
     ...words(`--cap-drop ALL --uid ${INNER_ID} --gid ${INNER_ID} --hostname builder`),
-    ...systemArguments(),
+    ...systemArguments(sandbox.network === true),
     ...words(`--proc /proc --dev /dev --size ${SHARED_MEMORY_BYTES} --tmpfs /dev/shm`),
     ...parts.flatMap(({ at, to, writable }) => [writable ? '--bind' : '--ro-bind', at, to]),
     // Both are in memory, so nothing may be written there.
@@ -210,6 +219,9 @@ export function sandboxCommand(sandbox: Sandbox, account: BuildAccount | null): 
   const run = [...clean, ...drop, ...confine, 'bwrap', ...bwrapArguments(sandbox, parts)];
   const script = [
     "trap '' TERM INT HUP",
+    ...(sandbox.keeps === undefined
+      ? []
+      : [`exec ${LOCK_FDS.keeps}>${quote(sandbox.keeps)}; flock -s ${LOCK_FDS.keeps}`]),
     ...(sandbox.lock === null ? [] : [lockCommands(sandbox.lock)]),
     // From here a path of the view is in reach of an account that may not enter the folders above it.
     `mount -t tmpfs -o size=1m,mode=755 peerlab ${ASSEMBLY}`,

@@ -34,7 +34,10 @@ const CLONE = 56;
  * socket and socketpair, of every family: some, such as vsock, are in no network namespace, and each local
  * one keeps up to 400 KiB in the kernel that are in no process's resident memory. Compilers use pipes.
  */
-const NO_SOCKETS = [41, 53];
+const SOCKET = 41;
+const SOCKETPAIR = 53;
+/** AF_INET and AF_INET6: what a fetch opens. A pair of local sockets leads nowhere; libcurl resolves names by one. */
+const INTERNET = [2, 10];
 
 /** Refused as if the kernel did not have them, so that programs fall back to what is allowed. */
 const UNKNOWN: Readonly<Record<string, number>> = {
@@ -128,8 +131,23 @@ const refuse = (errno: number): Instruction => step(RETURN, ERRNO | errno);
 /** Ends with `errno` when the call has this number. */
 const refuseCall = (number: number, errno: number): Instruction[] => [step(JUMP_EQUAL, number, 0, 1), refuse(errno)];
 
-/** The filter as bwrap's `--seccomp` reads it. */
-export function seccompFilter(): Buffer {
+/** Sockets of no family at all, or of the Internet alone. */
+function socketRules(network: boolean): Instruction[] {
+  if (!network) return [SOCKET, SOCKETPAIR].flatMap((number) => refuseCall(number, EAFNOSUPPORT));
+  return [
+    step(JUMP_EQUAL, SOCKET, 0, INTERNET.length + 3),
+    step(LOAD, argumentAt(0)),
+    ...INTERNET.map((family, index) => step(JUMP_EQUAL, family, INTERNET.length - index, 0)),
+    refuse(EAFNOSUPPORT),
+    step(RETURN, ALLOW),
+  ];
+}
+
+/**
+ * The filter as bwrap's `--seccomp` reads it.
+ * @param network for a program of ours that fetches; no build gets it
+ */
+export function seccompFilter({ network }: { network: boolean } = { network: false }): Buffer {
   const program: Instruction[] = [
     step(LOAD, ARCHITECTURE_AT),
     // The calls of 32-bit programs have numbers of their own.
@@ -140,7 +158,7 @@ export function seccompFilter(): Buffer {
     refuse(ENOSYS),
     ...Object.values(UNKNOWN).flatMap((number) => refuseCall(number, ENOSYS)),
     ...Object.values(FORBIDDEN).flatMap((number) => refuseCall(number, EPERM)),
-    ...NO_SOCKETS.flatMap((number) => refuseCall(number, EAFNOSUPPORT)),
+    ...socketRules(network),
     step(JUMP_EQUAL, CLONE, 0, 3),
     step(LOAD, argumentAt(0)),
     step(JUMP_SET, CLONE_NAMESPACES, 0, 1),

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { endChild } from '@peerlab/runtime';
@@ -21,7 +21,8 @@ const PASSWORD = 'a-password';
 
 /** Starts it in `folder`; `consolePort` is where its serial-over-LAN connects to. Debian packages: openipmi, ipmitool. */
 export async function startIpmiSim(folder: string, consolePort = 9): Promise<IpmiSim> {
-  const port = await freeUdpPort();
+  const port = await freePort();
+  const machinePort = await freePort();
   const [powerFile, ordersFile] = [join(folder, 'power'), join(folder, 'orders')];
   writeFileSync(powerFile, '1');
   writeFileSync(ordersFile, '');
@@ -59,6 +60,7 @@ set_working_mc 0x20
     allowed_auths_admin none md2 md5 straight
     guid a123456789abcdefa123456789abcdef
   endlan
+  serial 15 127.0.0.1 ${machinePort} codec VM
   chassis_control "${chassis} 0x20"
   sol "tcp:localhost:${consolePort}" 115200
   user 2 true "lab" "${PASSWORD}" admin 10 none md2 md5 straight
@@ -81,6 +83,7 @@ set_working_mc 0x20
   });
   ended.catch(() => undefined);
   await Promise.race([new Promise((resolve) => child.once('spawn', resolve)), ended]);
+  const machine = await connectMachine(machinePort);
   return {
     port,
     passwordFile,
@@ -89,14 +92,37 @@ set_working_mc 0x20
     setPower: (state) => writeFileSync(powerFile, state),
     orders: () => readFileSync(ordersFile, 'utf8').trim().split('\n'),
     stop: async () => {
+      machine.close();
       endChild(child);
       await ended;
     },
   };
 }
 
+/** What a machine says of itself on the line to its BMC, as QEMU's ipmi-bmc-extern does: it can be reset and switched off. */
+const HELLO = Buffer.from([0xff, 0x01, 0xa1, 0x08, 0x3f, 0xa1]);
+
+async function connectMachine(port: number): Promise<{ close(): void }> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const isOpen = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    if (!isOpen) {
+      if (Date.now() > deadline) throw new Error(`ipmi_sim does not listen on port ${port}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
+    }
+    socket.on('error', () => undefined);
+    socket.write(HELLO);
+    return { close: () => socket.destroy() };
+  }
+}
+
 /** IPMI is UDP; a TCP port that is free is taken for one that is free for UDP, too. */
-async function freeUdpPort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -32,7 +32,13 @@ export class ToyBuilder {
       },
       findBundle: async () => this.stored,
     };
-    this.settings = { ...makeToyKernel(this.folder), limits: BuildLimits.parse(limits), artifacts };
+    this.settings = {
+      ...makeToyKernel(this.folder),
+      limits: BuildLimits.parse(limits),
+      repositories: [],
+      fetchLimits: { mirrorMiB: 1024, seconds: 60 },
+      artifacts,
+    };
   }
 
   remove(): void {

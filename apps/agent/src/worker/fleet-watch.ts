@@ -1,4 +1,12 @@
-import { type AgentMachine, cutText, FRAME_MAX_BYTES, type FromAgent, type Inventory } from '@peerlab/contracts';
+import {
+  type AgentMachine,
+  cutText,
+  FRAME_MAX_BYTES,
+  type FromAgent,
+  type Inventory,
+  type MachineCheck,
+} from '@peerlab/contracts';
+import { checkInventoried } from '../enrolment/look.js';
 import { log } from '@peerlab/runtime';
 import { readInventory } from '../inventory/read.js';
 import { identifyKernel, type KernelIdentity } from '../job/kernel-identity.js';
@@ -24,6 +32,8 @@ interface Watched {
   reachable: boolean;
   problem: string | null;
   inventory: Inventory | null;
+  /** What the newest look found; null = not looked at since the inventory was read. */
+  checks: MachineCheck[] | null;
   /** Why the controller cannot have the inventory. */
   inventoryProblem: string | null;
   /** Ends the pause before the next look. */
@@ -61,6 +71,7 @@ export class FleetWatch {
           reachable: false,
           problem: 'not looked at yet',
           inventory: null,
+          checks: null,
           inventoryProblem: null,
           wake: new AbortController(),
           session: null,
@@ -87,6 +98,7 @@ export class FleetWatch {
     const watched = this.#watched.get(name);
     if (watched === undefined) return;
     watched.inventory = null;
+    watched.checks = null;
     watched.inventoryProblem = null;
     watched.wake.abort();
   }
@@ -113,10 +125,12 @@ export class FleetWatch {
 
   /** A new connection to the controller: it learns every inventory again. */
   announceAll(): void {
-    for (const { machine, inventory, inventoryProblem } of this.#watched.values()) {
-      if (inventory !== null && inventoryProblem === null)
-        this.#send({ type: 'inventory', machine: machine.name, inventory });
-    }
+    for (const watched of this.#watched.values()) this.#announce(watched);
+  }
+
+  #announce({ machine, inventory, inventoryProblem, checks }: Watched): void {
+    if (inventory === null || inventoryProblem !== null) return;
+    this.#send({ type: 'inventory', machine: machine.name, inventory, ...(checks === null ? {} : { checks }) });
   }
 
   async #watch(watched: Watched): Promise<void> {
@@ -143,12 +157,16 @@ export class FleetWatch {
     const { signal } = this.#stopping;
     let problem: string | null = null;
     let inventory: Inventory | null = null;
+    let checks: MachineCheck[] | null = null;
     try {
       if (watched.session?.lost.aborted === true) hangUp(watched);
       watched.session ??= await machine.access.connect({ timeoutMs: this.#pace.connectTimeoutMs, signal });
       const kernel = await this.#identify(watched, watched.session);
       // A kernel under test may show other devices than the machine has.
       if (kernel.nonce === null && watched.inventory === null) inventory = await readInventory(watched.session, signal);
+      // At the next look: the inventory is what jobs wait for.
+      else if (kernel.nonce === null && watched.inventory !== null && watched.checks === null)
+        checks = await checkInventoried(machine, watched.inventory, watched.session, signal);
     } catch (error) {
       if (signal.aborted) return;
       problem = cutText(adviceOf(error), PROBLEM_MAX);
@@ -161,10 +179,10 @@ export class FleetWatch {
     }
     watched.reachable = problem === null;
     watched.problem = problem;
-    if (inventory !== null) {
-      watched.inventory = inventory;
-      this.#send({ type: 'inventory', machine: machine.name, inventory });
-    }
+    if (inventory === null && checks === null) return;
+    watched.inventory = inventory ?? watched.inventory;
+    watched.checks = checks ?? watched.checks;
+    this.#announce(watched);
   }
 
   /** A connection that does not answer this is not worth keeping. */

@@ -1,6 +1,7 @@
 import type { HeldParticipant } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { JobFailure } from '../job/failure.js';
+import type { Meetings } from '../job/meetings.js';
 import type { AttemptSpool } from '../spool/attempt-spool.js';
 import type { AttemptSender } from '../spool/sender.js';
 import { AttemptLease } from './attempt-lease.js';
@@ -20,6 +21,7 @@ export class HeldAttempt {
   constructor(
     readonly spool: AttemptSpool,
     readonly sender: AttemptSender,
+    readonly meetings: Meetings,
     clock: () => number,
   ) {
     this.lease = new AttemptLease((problem) => this.end(problem, 'lease-lost'), clock);

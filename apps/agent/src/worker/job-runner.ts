@@ -97,7 +97,7 @@ export class JobRunner {
     }
   }
 
-  #contextOf({ spool, stop, lease }: HeldAttempt): AttemptContext {
+  #contextOf({ spool, stop, lease, meetings }: HeldAttempt): AttemptContext {
     const { assignment } = spool.record;
     if (assignment.work.kind !== 'test') throw new Error('a build has no test context');
     const machine = this.#machines.get(assignment.work.machine);
@@ -113,6 +113,7 @@ export class JobRunner {
       stop.signal,
       lease,
       this.#records,
+      assignment.peers.length === 0 ? null : meetings,
     );
   }
 }

@@ -1,12 +1,20 @@
 import { join } from 'node:path';
-import type { Assignment, FromAgent, HeldParticipant as ParticipantReport, ToAgent } from '@peerlab/contracts';
+import type {
+  Assignment,
+  ClockOffset,
+  FromAgent,
+  HeldParticipant as ParticipantReport,
+  ToAgent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AgentStopping, JobFailure } from '../job/failure.js';
 import { messageOf } from '../error-message.js';
+import { Meetings } from '../job/meetings.js';
 import { AttemptSpool } from '../spool/attempt-spool.js';
 import { SpoolDisk } from '../spool/spool-disk.js';
 import { AttemptSender } from '../spool/sender.js';
 import { HeartbeatLog, bootClockMs } from './attempt-lease.js';
+import { ClockMeasure } from './clock-offset.js';
 import { HeldAttempt } from './held-attempt.js';
 import { JobRunner, type JobSettings } from './job-runner.js';
 
@@ -32,6 +40,7 @@ export class Worker {
   readonly #jobs: JobRunner;
   readonly #heartbeats: HeartbeatLog;
   readonly #clock: () => number;
+  readonly #clockMeasure = new ClockMeasure();
   /** By machine: resolves when all jobs started on it so far have ended. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #root: string;
@@ -88,6 +97,17 @@ export class Worker {
     return { beat: this.#heartbeats.next(), participants: this.participants() };
   }
 
+  /** How this computer's clock stands to the farm's, for a heartbeat. */
+  clock(): { clock?: ClockOffset } {
+    const { best } = this.#clockMeasure;
+    return best === null ? {} : { clock: best };
+  }
+
+  #measureClock(beat: number, farmMs: number): void {
+    const sentAtMs = this.#heartbeats.sentAt(beat);
+    if (sentAtMs !== undefined) this.#clockMeasure.note(farmMs, Date.now(), this.#clock() - sentAtMs);
+  }
+
   receive(message: ToAgent): void {
     switch (message.type) {
       case 'welcome':
@@ -97,6 +117,7 @@ export class Worker {
         for (const { participantId, fence } of message.participants) {
           this.#renew(participantId, fence, message.beat, message.leaseSeconds);
         }
+        if (message.at !== undefined) this.#measureClock(message.beat, message.at);
         return;
       case 'assign':
         this.#assign(message.assignment);
@@ -117,6 +138,9 @@ export class Worker {
         return;
       case 'stop':
         this.#held.get(message.participantId)?.end(new JobFailure('peer', message.reason), 'attempt-stopped');
+        return;
+      case 'meeting':
+        this.#held.get(message.participantId)?.meetings.receive(message.place, message.outcome);
         return;
       case 'probe':
       case 'refused':
@@ -141,6 +165,7 @@ export class Worker {
       if (stored.revoked === undefined) this.#renew(participantId, stored.fence, beat, leaseSeconds);
       else this.#revoke(held, stored.revoked);
       held.sender.resume(stored.ackedNext);
+      held.meetings.sayAgain();
     }
   }
 
@@ -209,7 +234,9 @@ export class Worker {
 
   #hold(spool: AttemptSpool): HeldAttempt {
     const fault = (err: unknown): void => log.error({ participant: spool.participantId, err }, 'spool-fault');
-    const held = new HeldAttempt(spool, new AttemptSender(spool, this.#settings.send, fault), this.#clock);
+    const sender = new AttemptSender(spool, this.#settings.send, fault);
+    const meetings = new Meetings({ participantId: spool.participantId, fence: spool.fence }, this.#settings.send);
+    const held = new HeldAttempt(spool, sender, meetings, this.#clock);
     this.#held.set(held.id, held);
     void held.sender.done.then(() => {
       if (!held.discarded) this.#forget(held);

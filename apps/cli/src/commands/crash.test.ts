@@ -35,6 +35,7 @@ describe('peerlab crash', () => {
         title: 'KASAN: slab-use-after-free Read in p2pvram_map',
         type: 'kasan',
         severity: 'crash',
+        taint: null,
         corrupted: false,
         startLine: 2,
         endLine: 9,

@@ -20,6 +20,7 @@ const MACHINE: MachineView = {
   lastSeenAt: null,
   lease: null,
   inventory: null,
+  checks: null,
   paths: [],
 };
 

@@ -1,10 +1,27 @@
 import type { HttpClient } from '@peerlab/client';
-import { renderReport, reportOfRun } from '@peerlab/contracts';
+import {
+  renderReport,
+  renderTwoSided,
+  reportOfRun,
+  twoSidedMatrix,
+  twoSidedSizes,
+  type TwoSidedMatrix,
+} from '@peerlab/contracts';
 
 /** A run's report as Markdown. */
 export async function markdownReport(client: HttpClient, runId: string): Promise<string> {
   const [run, grid, fleet] = await readRun(client, runId);
-  return renderReport(reportOfRun(run, grid, fleet.machines));
+  const report = renderReport(reportOfRun(run, grid, fleet.machines));
+  const matrix = twoSidedMatrix(run);
+  return matrix === null ? report : `${report}\n${await twoSidedReport(client, matrix)}`;
+}
+
+/** Kernel by kernel, where the jobs of the run have two machines each. */
+async function twoSidedReport(client: HttpClient, matrix: TwoSidedMatrix): Promise<string> {
+  const attempts = [];
+  for (const { attemptId } of matrix.cells.flat().flatMap(({ jobs }) => jobs))
+    attempts.push(await client.call('getAttempt', { params: { attempt: attemptId } }));
+  return renderTwoSided(matrix, twoSidedSizes(attempts));
 }
 
 /** A run's report as data, with every measured sample. Suites become objects, because JSON has no maps. */

@@ -40,6 +40,8 @@ describe('renderGrid', () => {
     ],
     notes: [],
     proofs: [],
+    marks: [],
+    known: [],
     cells: [
       { row: 0, column: 0, verdict: 'skip', reason: 'lacks it', durationMs: 1, proof: null, log: null },
       { row: 0, column: 1, verdict: 'bounced', reason: 'went through RAM', durationMs: 1, proof: null, log: null },

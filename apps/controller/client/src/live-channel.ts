@@ -8,6 +8,8 @@ export type LiveState = 'connecting' | 'open' | 'paused';
 
 export interface Tail {
   attemptId: string;
+  /** Whose stream, in an attempt with several participants; absent = that of the first one. */
+  role?: string | undefined;
   stream: LogStream;
   /** Called at every connection, so that a new one resumes where the lines end. */
   nextSeq: () => number;
@@ -98,13 +100,13 @@ export class LiveChannel {
 
   /** Follows one stream until the returned function is called; replaces an earlier tail of the same stream. */
   tail(tail: Tail): () => void {
-    const key = tailKey(tail.attemptId, tail.stream);
+    const key = tailKey(tail);
     this.#tails.set(key, tail);
     this.#sendTail(tail);
     return () => {
       if (this.#tails.get(key) !== tail) return;
       this.#tails.delete(key);
-      this.#send({ type: 'untail', attemptId: tail.attemptId, stream: tail.stream });
+      this.#send({ type: 'untail', ...nameOf(tail) });
     };
   }
 
@@ -143,8 +145,8 @@ export class LiveChannel {
     });
   }
 
-  #sendTail({ attemptId, stream, nextSeq }: Tail): void {
-    this.#send({ type: 'tail', attemptId, stream, fromSeq: nextSeq() });
+  #sendTail(tail: Tail): void {
+    this.#send({ type: 'tail', ...nameOf(tail), fromSeq: tail.nextSeq() });
   }
 
   #send(message: FromBrowser): void {
@@ -169,7 +171,7 @@ export class LiveChannel {
         this.#cursors.add(message.cursor);
         return;
       case 'log':
-        this.#tails.get(tailKey(message.attemptId, message.stream))?.onLines(message.lines);
+        this.#tails.get(tailKey(message))?.onLines(message.lines);
         return;
       case 'error':
         this.#options.onError?.(message.message);
@@ -196,6 +198,12 @@ export class LiveChannel {
   }
 }
 
-function tailKey(attemptId: string, stream: LogStream): string {
-  return `${attemptId}/${stream}`;
+type TailName = Pick<Tail, 'attemptId' | 'role' | 'stream'>;
+
+function nameOf({ attemptId, role, stream }: TailName): TailName {
+  return role === undefined ? { attemptId, stream } : { attemptId, role, stream };
+}
+
+function tailKey({ attemptId, role = '', stream }: TailName): string {
+  return `${attemptId}/${role}/${stream}`;
 }

@@ -3,6 +3,7 @@ import { FAILURE_POLICY, type AttemptSummary, type ParticipantSummary, type Stag
 import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Attempt, Participant, type StoredFailure } from '../schema/attempts.js';
+import { Build } from '../schema/builds.js';
 import { AttemptStage } from '../schema/results.js';
 import { usualStageTimes } from './usual-stage-times.js';
 
@@ -25,20 +26,29 @@ const ATTEMPT = pick(
 const COLUMNS = Object.keys(ATTEMPT)
   .map((name) => `t.${name}`)
   .join(', ');
-const PARTICIPANT = pick(
-  columnsOf(Participant),
-  'id',
-  'attempt_id',
-  'role',
-  'state',
-  'agent',
-  'machine',
-  'fence',
-  'started_at',
-  'ended_at',
-  'failure',
-  'restored',
-);
+const PARTICIPANT = {
+  ...pick(
+    columnsOf(Participant),
+    'id',
+    'attempt_id',
+    'role',
+    'state',
+    'agent',
+    'machine',
+    'fence',
+    'started_at',
+    'ended_at',
+    'failure',
+    'restored',
+    'clock_offset_ms',
+    'clock_error_ms',
+  ),
+  build_id: columnsOf(Build).id,
+  build_name: columnsOf(Build).name,
+};
+const PARTICIPANT_COLUMNS = Object.keys(PARTICIPANT)
+  .map((name) => (name.startsWith('build_') ? `part.${name}` : `p.${name}`))
+  .join(', ');
 const STAGE = columnsOf(AttemptStage);
 
 /** Reads attempts as the API shows them. */
@@ -78,8 +88,9 @@ export class AttemptView {
   async #participants(attemptIds: readonly string[]): Promise<Map<string, ParticipantSummary[]>> {
     const rows = await this.#sql.rows(
       PARTICIPANT,
-      `select ${Object.keys(PARTICIPANT).join(', ')} from participant where attempt_id = any($1)
-       order by attempt_id, position`,
+      `select ${PARTICIPANT_COLUMNS} from participant p join attempt t on t.id = p.attempt_id
+         join job_part part on part.job_id = t.job_id and part.position = p.position
+       where p.attempt_id = any($1) order by p.attempt_id, p.position`,
       [attemptIds],
     );
     const stages = await this.#stages(rows.map(({ id }) => id));
@@ -154,12 +165,17 @@ function participantSummary(row: RowOf<typeof PARTICIPANT>, stages: StageView[])
     state: row.state,
     agent: row.agent,
     machine: row.machine,
+    build: { id: row.build_id, name: row.build_name },
     fence: row.fence,
     startedAt: row.started_at.toISOString(),
     endedAt: row.ended_at?.toISOString() ?? null,
     failure: failureView(row.failure),
     restored: row.restored,
     stages,
+    clock:
+      row.clock_offset_ms === null || row.clock_error_ms === null
+        ? null
+        : { offsetMs: row.clock_offset_ms, errorMs: row.clock_error_ms },
   };
 }
 

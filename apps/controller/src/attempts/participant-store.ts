@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { attemptStateOf, type KernelSighting, type PathKind, type StageView } from '@peerlab/contracts';
+import {
+  attemptStateOf,
+  type ClockOffset,
+  type KernelSighting,
+  type PathKind,
+  type StageView,
+} from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
-import { bool, columnsOf, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
+import { bool, columnsOf, float, json, nullable, pick, text, word } from '../platform/database/row-shape.js';
 import type { RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { jsonb, storable } from '../platform/database/storable.js';
@@ -167,6 +173,31 @@ export class ParticipantStore {
   /** What the agent of a revoked participant reports about its machine. */
   async setRestored(tx: Queries, id: string, restored: boolean | null): Promise<void> {
     await tx.run('update participant set restored = $2 where id = $1', [id, restored]);
+  }
+
+  /**
+   * Notes how the clock of an agent stands to the database's, for those of its participants whose peers may have another
+   * clock. Returns the database's time, in milliseconds since 1970.
+   */
+  async noteClock(
+    queries: Queries,
+    agent: string,
+    held: readonly { participantId: string }[],
+    clock: ClockOffset | undefined,
+  ): Promise<number> {
+    const ids = clock === undefined ? [] : held.map(({ participantId }) => participantId);
+    const row = await queries.one(
+      { now: float },
+      `with noted as (
+         update participant p set clock_offset_ms = $3, clock_error_ms = $4
+         where p.id = any($2::uuid[]) and p.agent = $1 and p.state <> 'ended'
+           and p.clock_offset_ms is distinct from $3::float8
+           and exists (select 1 from participant o where o.attempt_id = p.attempt_id and o.id <> p.id))
+       select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
+      [agent, ids, clock?.offsetMs ?? 0, clock?.errorMs ?? 0],
+    );
+    if (row === null) throw new Error('the query for the time returned no row');
+    return row.now;
   }
 
   /** `at` is the agent's clock, milliseconds since 1970: durations stay true when a report arrives late. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   parsePatch,
+  type BuildBase,
   type BuildDetail,
   type BuildJob,
   type BuildSource,
@@ -28,7 +29,7 @@ export const BUNDLE_FILE = {
   removed_at: ARTIFACT.removed_at,
 };
 const BUILD_DETAIL = {
-  ...pick(BUILD, 'id', 'name', 'run_id', 'state', 'spec', 'error', 'created_at', 'bundle_key'),
+  ...pick(BUILD, 'id', 'name', 'run_id', 'state', 'spec', 'error', 'created_at', 'bundle_key', 'commit'),
   run_name: RUN.name,
   run_state: RUN.state,
   trigger: text,
@@ -81,7 +82,9 @@ export class BuildDetailView {
       manifest: row.manifest === null ? null : { ...row.manifest, key: row.bundle_key ?? row.manifest.key },
       run: { state: row.run_state, trigger: row.trigger },
       config: row.manifest?.config.name ?? row.spec.config ?? null,
-      sources: row.spec.series?.map(sourceOf) ?? null,
+      fragment: row.spec.fragment ?? null,
+      source: baseOf(row),
+      sources: row.spec.bundle === undefined ? (row.spec.series ?? []).map(sourceOf) : null,
       buildAttemptId: builder?.id ?? null,
       jobs,
       patches,
@@ -120,7 +123,7 @@ export class BuildDetailView {
     const row = await this.#sql.one(
       BUILD_DETAIL,
       `select b.id, b.name, b.run_id, r.name as run_name, r.state as run_state,
-         r.trigger_kind || ', ' || r.trigger_detail as trigger, b.state, b.spec, b.error, b.created_at, b.bundle_key,
+         r.trigger_kind || ', ' || r.trigger_detail as trigger, b.state, b.spec, b.error, b.created_at, b.bundle_key, b.commit,
          u.manifest, u.sha256, a.size_bytes, a.removed_at
        from build b join run r on r.id = b.run_id
          left join bundle u on u.key = b.bundle_key left join artifact a on a.sha256 = u.sha256 where b.id = $1`,
@@ -181,6 +184,12 @@ export class BuildDetailView {
 export function bundleOf(row: RowOf<typeof BUNDLE_FILE>): BuildDetail['bundle'] {
   if (row.sha256 === null || row.size_bytes === null) return null;
   return { sha256: row.sha256, sizeBytes: row.size_bytes, removedAt: row.removed_at?.toISOString() ?? null };
+}
+
+function baseOf({ spec: { git, tarball, bundle }, commit }: BuildDetailRow): BuildBase | null {
+  if (bundle !== undefined) return null;
+  if (git !== undefined) return { kind: 'git', ...git, commit };
+  return tarball === undefined ? { kind: 'farm' } : { kind: 'tarball', sha256: tarball };
 }
 
 function sourceOf(source: SeriesSource): BuildSource {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, parsePatch, type BuildSpec } from '@peerlab/contracts';
+import { canonicalJson, isCommit, parsePatch, type BuildSpec } from '@peerlab/contracts';
 
 /**
  * How much of a kernel a build compiles, for estimates. The builder keeps built trees, so what counts is what the
@@ -14,12 +14,16 @@ const WIDE = /(?:^|\/)(?:include\/|Kconfig|Makefile$|Kbuild)/;
  * What two builds have in common when they are the same kernel, as far as a controller can tell; a digest. What was
  * submitted is taken from the cache for its submitter alone (build-bundle.sh --domain).
  * @param submitter id of the user's token; null = no submitter
- * @returns empty for a ready bundle, which is not built
+ * @returns empty for a ready bundle, which is not built, and for a branch
  */
-export function inputsOf({ series, config }: BuildSpec, submitter: string | null): string {
-  if (series === undefined) return '';
-  const isSubmitted = series.some((source) => typeof source === 'object' && !('mutant' in source));
-  const inputs = { series, config: config ?? null, domain: isSubmitted ? submitter : null };
+export function inputsOf(build: BuildSpec, submitter: string | null): string {
+  const { series = [], config, git, tarball, fragment, bundle } = build;
+  // What a branch will be is not known before it is built.
+  if (bundle !== undefined || (git !== undefined && !isCommit(git.ref))) return '';
+  const own = { ...(git && { git }), ...(tarball && { tarball }), ...(fragment && { fragment }) };
+  const isSubmitted =
+    Object.keys(own).length > 0 || series.some((source) => typeof source === 'object' && !('mutant' in source));
+  const inputs = { series, config: config ?? null, ...own, domain: isSubmitted ? submitter : null };
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
 }
 
@@ -27,8 +31,10 @@ export function inputsOf({ series, config }: BuildSpec, submitter: string | null
  * Which builds take about as long: configuration, and the widest of the sources. The patches of an uploaded mbox are not
  * read; it is a size of its own.
  */
-export function sizeOf({ series, config }: BuildSpec): string {
-  if (series === undefined) return '';
+export function sizeOf({ series = [], config, git, tarball, bundle }: BuildSpec): string {
+  if (bundle !== undefined) return '';
+  // Nothing of such a tree is compiled yet, but what the compiler cache has.
+  if (git !== undefined || tarball !== undefined) return `${config ?? 'default'} tree`;
   const widest = Math.max(0, ...series.map((source) => SIZES.indexOf(sourceSize(source))));
   return `${config ?? 'default'} ${SIZES[widest] ?? 'base'}`;
 }

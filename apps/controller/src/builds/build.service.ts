@@ -193,6 +193,29 @@ export class BuildService {
     await tx.run('update build set error = $2 where id = $1', [id, jsonb(error)]);
   }
 
+  /**
+   * Stores what the git source of a build was found to be, the first time. Builds of the same run from the same ref get the
+   * same commit, so that a branch that moves meanwhile makes no difference between them.
+   */
+  async setCommit(tx: Queries, id: string, commit: string): Promise<void> {
+    await tx.run(
+      `update build set commit = $2 where commit is null and id in (
+         select o.id from build b join build o on o.run_id = b.run_id and o.spec -> 'git' = b.spec -> 'git'
+         where b.id = $1 order by o.id for update of o)`,
+      [id, commit],
+    );
+  }
+
+  /** What the git sources of a run's builds were found to be, by the builds' names. */
+  async commitsOf(runId: string): Promise<Map<string, string>> {
+    const rows = await this.#sql.rows(
+      { name: columnsOf(Build).name, commit: text },
+      'select name, commit from build where run_id = $1 and commit is not null',
+      [runId],
+    );
+    return new Map(rows.map(({ name, commit }) => [name, commit]));
+  }
+
   /** Moves a build between `pending` and `building`; a finished build does not change. */
   async markBuilding(tx: Queries, id: string, building: boolean): Promise<void> {
     await tx.run(`update build set state = $2 where id = $1 and state in ('pending', 'building')`, [

@@ -14,6 +14,7 @@ import { WebSocketServer } from 'ws';
 import { ReconcileService } from '../dispatch/reconcile.service.js';
 import { FleetService, InventoryRefused } from '../fleet/fleet.service.js';
 import { SiteService } from '../fleet/site.service.js';
+import { MeetingService } from '../meetings/meeting.service.js';
 import { LogService } from '../logs/log.service.js';
 import { TokenService, type Identity } from '../platform/auth/token.service.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -26,6 +27,7 @@ import { AgentOrders } from './agent-orders.js';
 import { acknowledge, dropWhenStale } from './attempt-replies.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { FrameFailures } from './frame-failures.js';
+import { MeetingReplies } from './meeting-replies.js';
 
 /**
  * Connections of one token that stay open: the one in use, and earlier ones whose end was not noticed yet. Each may
@@ -60,6 +62,7 @@ export class AgentGateway {
   readonly #reconcile: ReconcileService;
   readonly #logs: LogService;
   readonly #events: EventIntake;
+  readonly #meetings: MeetingReplies;
   readonly #ingestSeconds;
 
   constructor(
@@ -69,6 +72,7 @@ export class AgentGateway {
     reconcile: ReconcileService,
     logs: LogService,
     events: EventIntake,
+    meetings: MeetingService,
     bus: Bus,
     metrics: Metrics,
   ) {
@@ -79,11 +83,16 @@ export class AgentGateway {
     this.#orders = new AgentOrders(reconcile);
     this.#logs = logs;
     this.#events = events;
+    this.#meetings = new MeetingReplies(meetings);
     this.#ingestSeconds = metrics.duration('ingest_seconds', 'Time to handle a frame of an agent.', ['frame']);
     bus.onMessage((message) => {
       if (message.type === 'agent-work') {
         const connection = this.#byAgent.get(message.agent);
         if (connection !== undefined) this.#orders.wake(connection, message.agent);
+      }
+      if (message.type === 'meeting') {
+        const connection = this.#byAgent.get(message.agent);
+        if (connection !== undefined) this.#meetings.tell(connection, message.agent, message.participantId);
       }
       if (message.type === 'agent-connected') this.#superseded(message.agent, message.connection);
     });
@@ -185,6 +194,8 @@ export class AgentGateway {
         return dropWhenStale(connection, frame.participantId, async () =>
           acknowledge(connection, frame.participantId, 'events', await this.#events.take(agent, frame)),
         );
+      case 'meeting':
+        return this.#meetings.take(connection, agent, frame);
     }
   }
 
@@ -211,9 +222,13 @@ export class AgentGateway {
     connection.send({ type: 'drop', participantId, code: 'unknown', reason });
   }
 
-  async #inventory(connection: AgentConnection, agent: string, { machine, inventory }: InventoryFrame): Promise<void> {
+  async #inventory(
+    connection: AgentConnection,
+    agent: string,
+    { machine, inventory, checks }: InventoryFrame,
+  ): Promise<void> {
     try {
-      await this.#fleet.recordInventory(agent, machine, inventory);
+      await this.#fleet.recordInventory(agent, machine, inventory, checks ?? null);
       connection.inventoryProblems.delete(machine);
     } catch (error) {
       if (!(error instanceof InventoryRefused)) throw error;
@@ -266,7 +281,9 @@ export class AgentGateway {
     });
     if (!(await this.#fleet.recordHeartbeat(agent, connection.id, machines, held))) return connection.supersede();
     const participants = await this.#reconcile.reconcile(agent, connection.id, held);
-    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants });
+    // Without work there is nothing whose times are compared.
+    const at = held.length === 0 ? {} : { at: await this.#reconcile.noteClock(agent, held, heartbeat.clock) };
+    connection.send({ type: 'renewed', beat: heartbeat.beat ?? 0, leaseSeconds: LEASE_SECONDS, participants, ...at });
     await this.#orders.send(connection, agent);
   }
 

@@ -124,6 +124,14 @@ const FRAMES: Record<FromAgent['type'], () => FromAgent[]> = {
     Object.values(EVENTS).flatMap((event) =>
       about((attempt) => ({ type: 'events', ...attempt, events: [{ seq: 0, at: 1, event }] })),
     ),
+  meeting: () =>
+    about((attempt) => ({
+      type: 'meeting',
+      ...attempt,
+      left: ['forged'],
+      over: 'forged',
+      at: { place: { suite: 'forged', test: 0, step: 0 }, value: 'forged', waitSeconds: 1 },
+    })),
 };
 
 function about(frame: (attempt: { participantId: string; fence: number }) => FromAgent): FromAgent[] {
@@ -137,6 +145,7 @@ async function everything(): Promise<unknown> {
     lease: 'fence, participant_id, agent, machine, slot, expires_at, released_at',
     stream: '*',
     log_line: '*',
+    meeting: '*',
     attempt_stage: '*',
     attempt_kernel: '*',
     planned_test: '*',

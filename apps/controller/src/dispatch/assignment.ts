@@ -16,6 +16,7 @@ const STORED_ASSIGNMENT = {
   ...pick(columnsOf(Job), 'run_id', 'kind', 'path', 'suites'),
   ...pick(columnsOf(Run), 'spec', 'submitter'),
   build: columnsOf(Build).spec,
+  commit: columnsOf(Build).commit,
   /** Null for builds, as all that follows. */
   manifest: nullable(columnsOf(Bundle).manifest),
   sha256: nullable(text),
@@ -31,7 +32,7 @@ export async function readAssignments(queries: Queries, participantIds: readonly
   const rows = await queries.rows(
     STORED_ASSIGNMENT,
     `select p.id, p.attempt_id, p.role, j.run_id, p.fence, p.nonce, j.kind, p.machine, part.path, part.suites,
-       b.spec as build, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
+       b.spec as build, b.commit, r.spec, r.submitter, u.manifest, u.sha256, a.size_bytes, m.forged_fence,
        coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'machine', o.machine, 'build', other.build_name)
                    order by o.position)
                  from participant o join job_part other on other.job_id = j.id and other.position = o.position
@@ -60,7 +61,7 @@ export async function readAssignments(queries: Queries, participantIds: readonly
 function assignmentOf(row: StoredAssignment, bootFactors: ReadonlyMap<string, number>): Assignment | null {
   const { fence, build, spec, role, peers } = row;
   const place = { participantId: row.id, attemptId: row.attempt_id, runId: row.run_id, role, peers, fence };
-  if (row.kind === 'build') return { ...place, work: buildWork(build, row.submitter) };
+  if (row.kind === 'build') return { ...place, work: buildWork(build, row.submitter, row.commit) };
   if (
     row.machine === null ||
     row.path === null ||

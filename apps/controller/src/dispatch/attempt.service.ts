@@ -12,6 +12,7 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
 import { ParticipantStore, type LockedParticipant, type Side } from '../attempts/participant-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { columnsOf, nullable, pick, text } from '../platform/database/row-shape.js';
@@ -46,6 +47,7 @@ export class AttemptService {
   readonly #results: ResultStore;
   readonly #fleet: FleetService;
   readonly #queue: TestQueue;
+  readonly #crashes: CrashStore;
 
   constructor(
     store: AttemptStore,
@@ -56,6 +58,7 @@ export class AttemptService {
     results: ResultStore,
     fleet: FleetService,
     queue: TestQueue,
+    crashes: CrashStore,
   ) {
     this.#store = store;
     this.#participants = participants;
@@ -65,6 +68,7 @@ export class AttemptService {
     this.#results = results;
     this.#fleet = fleet;
     this.#queue = queue;
+    this.#crashes = crashes;
   }
 
   /**
@@ -78,6 +82,7 @@ export class AttemptService {
     const failure = await this.#completeFailure(tx, participant, ending.failure);
     await this.#participants.close(tx, participant, { failure, restored: ending.restored, revoked: ending.revoked });
     if (!ending.revoked) await this.#clearHeld(tx, participant);
+    if (participant.kind === 'test') await this.#crashes.requestSearch(tx, participant.id);
     if (ending.restored === false) await this.#quarantine(tx, participant, ending.quarantineReason);
     const sides = await this.#participants.sides(tx, participant.attempt_id);
     const open = sides.filter(({ state }) => state !== 'ended');
@@ -108,7 +113,9 @@ export class AttemptService {
     const verdicts: Verdict[] = [];
     for (const { id, role } of sides) {
       const context = testContext(await this.#participants.lock(tx, id));
-      const failedPeer = failure?.role !== undefined && failure.role !== role ? failure : null;
+      // What failed beside the lab's trouble on either side may have failed for it: each side works with the other one.
+      const isSpoiled = failure?.role !== role || verdictOfFailure(failure.class) === 'infra';
+      const failedPeer = failure?.role !== undefined && isSpoiled ? failure : null;
       verdicts.push(await this.#results.settle(tx, context, failure, failedPeer));
     }
     return worstVerdict(verdicts) ?? 'not-reached';
@@ -150,6 +157,8 @@ export class AttemptService {
     { restored, quarantineReason }: Pick<Ending, 'restored' | 'quarantineReason'>,
   ): Promise<void> {
     await this.#participants.setRestored(tx, participant.id, restored);
+    // Its last lines came before this.
+    if (participant.kind === 'test') await this.#crashes.requestSearch(tx, participant.id);
     await this.#clearHeld(tx, participant);
     if (restored === false) await this.#quarantine(tx, participant, quarantineReason);
     await announce(tx, { type: 'changed', topics: ['machines'] });

@@ -3,6 +3,7 @@ import { FleetModule } from '../fleet/fleet.module.js';
 import { BuildsModule } from '../builds/builds.module.js';
 import { AttemptsModule } from '../attempts/attempts.module.js';
 import { LogsModule } from '../logs/logs.module.js';
+import { CrashesModule } from '../crashes/crashes.module.js';
 import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { RunsModule } from '../runs/runs.module.js';
 import { StorageModule } from '../storage/storage.module.js';
@@ -16,7 +17,16 @@ import { EventIntake } from './event-intake.js';
 
 /** Owns controller. */
 @Module({
-  imports: [FleetModule, BuildsModule, AttemptsModule, LogsModule, VerdictsModule, RunsModule, StorageModule],
+  imports: [
+    FleetModule,
+    BuildsModule,
+    AttemptsModule,
+    LogsModule,
+    CrashesModule,
+    VerdictsModule,
+    RunsModule,
+    StorageModule,
+  ],
   providers: [
     AttemptService,
     DispatchService,

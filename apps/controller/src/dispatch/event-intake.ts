@@ -132,7 +132,8 @@ export class EventIntake {
       return false;
     }
     // Before the build and the machine, which these events write (LOCK_ORDER).
-    if (LOCKS_JOB.has(event.type)) await this.#jobs.lock(tx, participant.job_id);
+    const namesCommit = event.type === 'build-progress' && event.commit !== undefined;
+    if (namesCommit || LOCKS_JOB.has(event.type)) await this.#jobs.lock(tx, participant.job_id);
     switch (event.type) {
       case 'stage':
         await this.#participants.putStage(tx, participant.id, event, at);
@@ -155,7 +156,9 @@ export class EventIntake {
         return true;
       case 'build-progress':
         await this.#putProgress(tx, participant, event.percent, event.text, at);
-        return false;
+        if (event.commit === undefined || revoked) return false;
+        await this.#builds.setCommit(tx, participant.build_id, event.commit);
+        return true;
       case 'built':
         if (revoked) return false;
         await this.#built(tx, participant, event, at);

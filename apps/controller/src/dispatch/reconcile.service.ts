@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type FailureClass, type FromAgent, type HeldParticipant, type ToAgent } from '@peerlab/contracts';
+import {
+  type ClockOffset,
+  type FailureClass,
+  type FromAgent,
+  type HeldParticipant,
+  type ToAgent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { ParticipantStore, StaleFence } from '../attempts/participant-store.js';
 import { LeaseStore } from '../attempts/lease-store.js';
@@ -78,6 +84,11 @@ export class ReconcileService {
       await alone(id, () => this.#sql.transaction((tx) => this.#mendLost(tx, agent, connection, id)));
     }
     return renewed;
+  }
+
+  /** Notes how the agent's clock stands to the farm's; returns the farm's time, in milliseconds since 1970. */
+  noteClock(agent: string, held: readonly HeldParticipant[], clock: ClockOffset | undefined): Promise<number> {
+    return this.#store.noteClock(this.#sql, agent, held, clock);
   }
 
   /** Renews the leases of what an agent holds. */

@@ -49,6 +49,7 @@ describe('every heartbeat carries the whole state, and is reconciled', () => {
       beat: 41,
       leaseSeconds: LEASE_SECONDS,
       participants: [{ participantId, fence }],
+      at: expect.any(Number),
     });
     agent.heartbeat([heldOf({ participantId, fence: fence + 1 }), heldOf({ participantId: UNKNOWN, fence: 1 })]);
     expect((await agent.next('renewed')).participants).toEqual([]);

@@ -1,17 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { FAILURE_PLACES_MAX, type FailureMemory, type FailureSighting } from '@peerlab/contracts';
-import { columnsOf, integer, nullable, pick, text, time, uuid, type RowOf } from '../platform/database/row-shape.js';
+import {
+  columnsOf,
+  integer,
+  json,
+  nullable,
+  pick,
+  text,
+  time,
+  uuid,
+  type RowOf,
+} from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import { Participant } from '../schema/attempts.js';
 import { Run } from '../schema/runs.js';
 import { failedView } from './failed-view.js';
 import {
   ATTEMPTS,
+  BASE_KEY,
   isSubject,
-  KNOWN,
+  knownSql,
   knownView,
   noFailure,
   type FailureSource,
+  type KnownJson,
   type NamedFailure,
 } from './same-failure.js';
 
@@ -22,6 +34,7 @@ const THIS = {
   failure: text,
   what: nullable(text),
   submitted_at: time,
+  base: nullable(text),
 };
 const SIGHTING = {
   ...pick(columnsOf(Participant), 'machine'),
@@ -65,8 +78,9 @@ export class FailureMemoryView {
     const own = await this.#sql.one(
       THIS,
       `select ${suite} as suite, ${test} as test, ${kind} as kind, ${key} as failure,
-         coalesce(${signature}, ${reason}) as what, r.created_at as submitted_at
+         coalesce(${signature}, ${reason}) as what, r.created_at as submitted_at, ${BASE_KEY} as base
        from ${rows} join attempt t on t.id = ${attempt} join job j on j.id = t.job_id join run r on r.id = j.run_id
+         join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
        where ${isSubject(source)} order by array_position($4::text[], ${kind}) limit 1`,
       [attemptId, subject.suite, subject.test, source.kinds],
     );
@@ -116,10 +130,9 @@ export class FailureMemoryView {
             same,
           ),
       this.#sql.one(
-        KNOWN,
-        `select id, reason, by, at, until, ended_by, ended_at from known_failure
-         where failure = $1 and suite = $2 and test = $3 order by at desc limit 1`,
-        same.slice(0, 3),
+        { known: nullable(json<KnownJson>()) },
+        `select ${knownSql({ suite: '$1::text', test: '$2::text', failure: '$3::text', base: '$4::text' })} as known`,
+        [own.suite, own.test, own.failure, own.base],
       ),
     ]);
     // Retention may remove the result between two of the statements.
@@ -145,7 +158,7 @@ export class FailureMemoryView {
       })),
       kernelCount: counts.kernels,
       otherTests: others?.count ?? 0,
-      known: known === null ? null : knownView(known),
+      known: known?.known == null ? null : knownView(known.known),
     };
   }
 }

@@ -1,9 +1,10 @@
 import { Controller } from '@nestjs/common';
-import type { AnswerOf, FailureMemory, RunFailures } from '@peerlab/contracts';
+import type { AnswerOf, Baseline, FailureMemory, RunFailures } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { Caller } from '../platform/auth/auth.guard.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { Input, Serve, type InputOf } from '../platform/http/serve.js';
+import { Baselines } from './baselines.js';
 import { FailureMemoryView } from './failure-memory.js';
 import { KnownFailures } from './known-failures.js';
 import { RunFailuresView } from './run-failures.js';
@@ -14,8 +15,10 @@ export class FailureController {
   readonly #memory: FailureMemoryView;
   readonly #ofRuns: RunFailuresView;
   readonly #known: KnownFailures;
+  readonly #baselines: Baselines;
 
-  constructor(memory: FailureMemoryView, ofRuns: RunFailuresView, known: KnownFailures) {
+  constructor(memory: FailureMemoryView, ofRuns: RunFailuresView, known: KnownFailures, baselines: Baselines) {
+    this.#baselines = baselines;
     this.#memory = memory;
     this.#ofRuns = ofRuns;
     this.#known = known;
@@ -40,6 +43,21 @@ export class FailureController {
     await this.#known.mark(params.attempt, subject, body, name);
     log.info({ by: name, ...params, ...body }, 'failure-marked-known');
     return this.#memory.of(params.attempt, subject);
+  }
+
+  @Serve('acceptBaseline')
+  async acceptBaseline(
+    @Input() { params, body }: InputOf<'acceptBaseline'>,
+    @Caller() { name }: Identity,
+  ): Promise<Baseline> {
+    const baseline = await this.#baselines.accept(params.attempt, body, name);
+    log.info({ by: name, ...params, ...body, failures: baseline.failures }, 'baseline-accepted');
+    return baseline;
+  }
+
+  @Serve('listBaselines')
+  listBaselines(@Input() { query }: InputOf<'listBaselines'>): Promise<Baseline[]> {
+    return this.#baselines.list(query.suite ?? null);
   }
 
   @Serve('endKnownFailure')

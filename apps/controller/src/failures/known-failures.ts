@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { KNOWN_DAYS_MAX, type NewKnownFailure } from '@peerlab/contracts';
+import { type NewKnownFailure } from '@peerlab/contracts';
 import { announce } from '../platform/database/bus.js';
 import { text } from '../platform/database/row-shape.js';
 import { storable } from '../platform/database/storable.js';
 import { Sql } from '../platform/database/sql.js';
-import { notFound, ProblemError } from '../platform/http/problem.js';
+import { notFound } from '../platform/http/problem.js';
+import { Baselines } from './baselines.js';
+import { endOfMark } from './end-of-mark.js';
 import { failedView } from './failed-view.js';
 import { isSubject, noFailure, type NamedFailure } from './same-failure.js';
-
-const DAY_MS = 86_400_000;
 
 /** Writes the marks of known failures. */
 @Injectable()
 export class KnownFailures {
   readonly #sql: Sql;
+  readonly #baselines: Baselines;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, baselines: Baselines) {
     this.#sql = sql;
+    this.#baselines = baselines;
   }
 
   /**
@@ -30,14 +32,7 @@ export class KnownFailures {
     { reason, until }: Pick<NewKnownFailure, 'reason' | 'until'>,
     by: string,
   ): Promise<void> {
-    const end = Date.parse(until);
-    if (end <= Date.now() || end > Date.now() + KNOWN_DAYS_MAX * DAY_MS) {
-      const message = `it has to end in the future, within ${KNOWN_DAYS_MAX} days`;
-      throw new ProblemError(422, 'invalid-until', 'the end of the mark is not valid', {
-        detail: `until: ${message}`,
-        errors: [{ path: 'until', message }],
-      });
-    }
+    const end = endOfMark(until);
     const { source } = subject;
     const failed = await this.#sql.one(
       { suite: text, test: text, kind: text, failure: text },
@@ -53,14 +48,16 @@ export class KnownFailures {
        values ($1, $2, $3, $4, $5, $6, $7, $8)
        on conflict (suite, test, failure) where ended_at is null do update set reason = excluded.reason,
          by = excluded.by, until = excluded.until, at = clock_timestamp()`,
-      [randomUUID(), suite, test, failure, verdict, storable(reason), by, new Date(end)],
+      [randomUUID(), suite, test, failure, verdict, storable(reason), by, end],
     );
     await announce(this.#sql, { type: 'changed', topics: ['grid'] });
   }
 
-  /** Withdraws a mark; does nothing when that was done. Throws a 404 problem. */
+  /** Withdraws a mark, or a baseline; does nothing when that was done. Throws a 404 problem. */
   async end(id: string, by: string): Promise<void> {
-    if (!(await this.#sql.exists('select 1 from known_failure where id = $1', [id]))) throw notFound('mark', id);
+    if (!(await this.#sql.exists('select 1 from known_failure where id = $1', [id]))) {
+      if (!(await this.#baselines.end(id, by))) throw notFound('mark', id);
+    }
     await this.#sql.run(
       'update known_failure set ended_at = clock_timestamp(), ended_by = $2 where id = $1 and ended_at is null',
       [id, by],

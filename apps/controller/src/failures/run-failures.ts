@@ -5,18 +5,15 @@ import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Participant } from '../schema/attempts.js';
 import { failedView } from './failed-view.js';
-import { ATTEMPTS, knownView, RESULTS, type FailureSource } from './same-failure.js';
-
-/** A mark as JSON: its times are texts. */
-interface KnownJson {
-  id: string;
-  reason: string;
-  by: string;
-  at: string;
-  until: string;
-  ended_by: string | null;
-  ended_at: string | null;
-}
+import {
+  ATTEMPTS,
+  BASE_KEY,
+  knownSql,
+  knownView,
+  RESULTS,
+  type FailureSource,
+  type KnownJson,
+} from './same-failure.js';
 
 const FAILURE = {
   ...pick(columnsOf(Participant), 'machine'),
@@ -43,8 +40,9 @@ const failuresOf = (own: FailureSource): string => {
     with own as (
       select ${own.attempt} as attempt_id, ${own.suite} as suite, ${own.test} as test, ${own.kind} as kind,
         coalesce(${own.signature}, ${own.reason}) as what, ${own.position} as position, ${own.key} as failure, ${own.machine} as machine,
-        j.build_name as build, r.created_at as submitted_at, (count(*) over ())::int as total
+        j.build_name as build, ${BASE_KEY} as base, r.created_at as submitted_at, (count(*) over ())::int as total
       from run r join job j on j.run_id = r.id join attempt t on t.job_id = j.id
+        join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
         join ${own.rows} on ${own.attempt} = t.id and ${own.isFailure('$2')}
       where r.id = $1 and ($3::uuid is null or t.id = $3)
       order by array_position($2::text[], ${own.kind}), ${own.suite}, ${own.position}, ${own.test}, ${own.attempt} limit $4),
@@ -58,8 +56,7 @@ const failuresOf = (own: FailureSource): string => {
       group by same.failure, same.suite, same.test)
     select own.attempt_id, own.suite, own.test, own.kind, own.machine, own.build, own.failure, own.total, own.what,
       past.earlier, past.first_at,
-      (select to_jsonb(k) from known_failure k
-       where k.suite = own.suite and k.test = own.test and k.failure = own.failure order by k.at desc limit 1) as known
+      ${knownSql({ suite: 'own.suite', test: 'own.test', failure: 'own.failure', base: 'own.base' })} as known
     from own join past using (failure, suite, test)
     order by array_position($2::text[], own.kind), own.suite, own.position, own.test, own.attempt_id`;
 };
@@ -94,20 +91,11 @@ export class RunFailuresView {
       what: row.what,
       earlier: row.earlier,
       firstAt: row.first_at.toISOString(),
-      known: row.known === null ? null : knownView(withDates(row.known)),
+      known: row.known === null ? null : knownView(row.known),
     }));
     return {
       total: found.reduce((sum, rows) => sum + (rows[0]?.total ?? 0), 0),
       failures: failures.toSorted((x, y) => bySeverity(x.verdict, y.verdict)).slice(0, RUN_FAILURES_MAX),
     };
   }
-}
-
-function withDates({ at, until, ended_at, ...known }: KnownJson): Parameters<typeof knownView>[0] {
-  return {
-    ...known,
-    at: new Date(at),
-    until: new Date(until),
-    ended_at: ended_at === null ? null : new Date(ended_at),
-  };
 }

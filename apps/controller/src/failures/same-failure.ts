@@ -8,9 +8,7 @@ import {
   type FailureSubject,
   type KnownFailure,
 } from '@peerlab/contracts';
-import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
-import { KnownFailureRow } from '../schema/failures.js';
 
 /** Verdicts that are failures of their own: someone has to look at them. */
 export const FAILURE_VERDICTS = VERDICTS.filter((verdict) => VERDICT_TABLE[verdict].wrong);
@@ -118,17 +116,45 @@ export const isSubject = ({ attempt, suite, test, isFailure }: FailureSource): s
 export const noFailure = ({ suite, test }: NamedFailure, attempt: string): ProblemError =>
   suite === null ? notFound('failed attempt', attempt) : notFound('failed result', `${suite}/${test}`);
 
-/** Columns of a mark. */
-export const KNOWN = pick(columnsOf(KnownFailureRow), 'id', 'reason', 'by', 'at', 'until', 'ended_by', 'ended_at');
-export type KnownRow = RowOf<typeof KNOWN>;
+/** A mark as JSON, its times as texts. */
+export interface KnownJson {
+  id: string;
+  reason: string;
+  by: string;
+  at: string;
+  until: string;
+  ended_by: string | null;
+  ended_at: string | null;
+  /** Of a baseline: version of its base. */
+  base: string | null;
+}
 
-export function knownView({ id, reason, by, at, until, ended_by, ended_at }: KnownRow): KnownFailure {
+/**
+ * A subquery for the mark of a failure as KnownJson: one that stands before one that ended, the newest of those. All
+ * parts are SQL. @param of.base digest of the base of the kernel that failed; null where it is not known
+ */
+export const knownSql = (of: { suite: string; test: string; failure: string; base: string }): string => `
+  (select to_jsonb(known) from (
+     select k.id, k.reason, k.by, k.at, k.until, k.ended_by, k.ended_at, null::text as base from known_failure k
+     where k.suite = ${of.suite} and k.test = ${of.test} and k.failure = ${of.failure}
+     union all
+     select l.id, l.reason, l.by, l.at, l.until, l.ended_by, l.ended_at, l.base_version from baseline l
+       join baseline_failure f on f.baseline_id = l.id
+     where l.suite = ${of.suite} and l.base = ${of.base} and f.test = ${of.test} and f.failure = ${of.failure}
+   ) known order by (ended_at is null and until > clock_timestamp()) desc, at desc limit 1)`;
+
+/** Digest of the base of a kernel, with `bundle u`. */
+export const BASE_KEY = `u.manifest -> 'base' ->> 'sha256'`;
+
+export function knownView({ id, reason, by, at, until, ended_by, ended_at, base }: KnownJson): KnownFailure {
+  const time = (text: string): string => new Date(text).toISOString();
   return {
     id,
     reason,
     by,
-    at: at.toISOString(),
-    until: until.toISOString(),
-    ended: ended_by === null || ended_at === null ? null : { by: ended_by, at: ended_at.toISOString() },
+    at: time(at),
+    until: time(until),
+    ended: ended_by === null || ended_at === null ? null : { by: ended_by, at: time(ended_at) },
+    base,
   };
 }

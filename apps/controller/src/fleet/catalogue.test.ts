@@ -27,6 +27,7 @@ it('is told by builders, kept while none is connected, and replaced by what the 
     suites: [suite('old', 'told first')],
     configs: [],
     labSuites: [],
+    repositories: null,
     isComplete: true,
     waitsFor: null,
   });
@@ -40,9 +41,21 @@ it('is told by builders, kept while none is connected, and replaced by what the 
   expect((await catalogue()).suites).toEqual([suite('old', 'told first')]);
 
   await farm.agent({}, { name: 'second', catalogue: SAMPLE_CATALOGUE });
-  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, labSuites: [], isComplete: true, waitsFor: null });
+  expect(await catalogue()).toEqual({
+    ...SAMPLE_CATALOGUE,
+    labSuites: [],
+    repositories: null,
+    isComplete: true,
+    waitsFor: null,
+  });
   await farm.agent({}, { name: 'third', catalogue: null });
-  expect(await catalogue()).toEqual({ ...SAMPLE_CATALOGUE, labSuites: [], isComplete: false, waitsFor: null });
+  expect(await catalogue()).toEqual({
+    ...SAMPLE_CATALOGUE,
+    labSuites: [],
+    repositories: null,
+    isComplete: false,
+    waitsFor: null,
+  });
 });
 
 it('believes of two builders the one that comes first, name by name', () => {

@@ -1,4 +1,4 @@
-import { FARM_LAB_SUITES_MAX, type Catalogue, type FarmCatalogue } from '@peerlab/contracts';
+import { FARM_LAB_SUITES_MAX, REPOSITORIES_MAX, type Catalogue, type FarmCatalogue } from '@peerlab/contracts';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Agent } from '../schema/fleet.js';
@@ -38,12 +38,19 @@ export function farmCatalogue(told: readonly Told[]): FarmCatalogue {
     suites: firstOfEachName(known.flatMap(({ suites }) => suites)),
     configs: firstOfEachName(known.flatMap(({ configs }) => configs)),
     labSuites: labSuites.slice(0, FARM_LAB_SUITES_MAX),
+    repositories: repositoriesOf(known),
     isComplete: builders.length > 0 && known.length === builders.length,
     waitsFor:
       builders.length > 0
         ? null
         : 'a builder, which tells what can be built and run: start an agent with the capability build',
   };
+}
+
+/** What the builders allow together; null when none of them knows other sources than the farm's base. */
+function repositoriesOf(known: readonly Catalogue[]): string[] | null {
+  const told = known.flatMap(({ repositories }) => (repositories === undefined ? [] : [repositories]));
+  return told.length === 0 ? null : [...new Set(told.flat())].toSorted().slice(0, REPOSITORIES_MAX);
 }
 
 function firstOfEachName<T extends { name: string }>(all: readonly T[]): T[] {

@@ -11,6 +11,7 @@ import {
   type FromAgent,
   type HeldParticipant,
   type Inventory,
+  type MachineCheck,
   type MachineDesired,
 } from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
@@ -139,9 +140,14 @@ export class FleetService {
 
   /**
    * Stores an inventory, the peer paths predicted from it and their combinations. Throws InventoryRefused when the
-   * agent brought too many new combinations; nothing is stored then.
+   * agent brought too many new combinations; nothing is stored then. `checks` null = it has not looked: the ones before stay.
    */
-  async recordInventory(agent: string, machine: string, inventory: Inventory): Promise<void> {
+  async recordInventory(
+    agent: string,
+    machine: string,
+    inventory: Inventory,
+    checks: readonly MachineCheck[] | null = null,
+  ): Promise<void> {
     const { provider: providers, client: clients } = pathEnds(inventory);
     if (Math.max(providers.length, clients.length) > PATH_ENDS_MAX) {
       const counts = { providers: providers.length, clients: clients.length, lookedAt: PATH_ENDS_MAX };
@@ -153,11 +159,12 @@ export class FleetService {
       return { path, identity, hash, label: combinationLabel(identity) };
     });
     await this.#sql.transaction(async (tx) => {
-      const owned = await tx.run('update machine set inventory = $3 where name = $1 and agent = $2 and not forgotten', [
-        machine,
-        agent,
-        jsonb(inventory),
-      ]);
+      const owned = await tx.run(
+        `update machine set inventory = $3, checks = coalesce($4, checks),
+           checked_at = case when $4::jsonb is null then checked_at else now() end
+         where name = $1 and agent = $2 and not forgotten`,
+        [machine, agent, jsonb(inventory), checks === null ? null : jsonb(checks)],
+      );
       if (owned === 0) {
         log.warn({ agent, machine }, 'foreign-inventory-ignored');
         return;

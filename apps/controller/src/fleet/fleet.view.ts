@@ -59,10 +59,15 @@ export class FleetView {
   async machine(name: string): Promise<MachineView> {
     const [[machine], stored] = await Promise.all([
       this.machines(name),
-      this.#sql.one(pick(MACHINE, 'inventory'), 'select inventory from machine where name = $1', [name]),
+      this.#sql.one(
+        pick(MACHINE, 'inventory', 'checks', 'checked_at'),
+        'select inventory, checks, checked_at from machine where name = $1',
+        [name],
+      ),
     ]);
     if (machine === undefined) throw notFound('machine', name);
-    return { ...machine, inventory: stored?.inventory ?? null };
+    const { inventory = null, checks: list = null, checked_at: at = null } = stored ?? {};
+    return { ...machine, inventory, checks: list === null || at === null ? null : { at: at.toISOString(), list } };
   }
 
   /** One machine, or all of them by name. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Inventory } from '@peerlab/contracts';
+import type { Inventory, MachineCheck } from '@peerlab/contracts';
 import { sampleInventory } from '../testing/samples.js';
 import { TestFarm } from '../testing/farm.js';
 import { INVENTORIES_KEPT } from './inventory-memory.js';
@@ -13,6 +13,21 @@ afterAll(() => farm.stop());
 
 const history = () => farm.call('getInventoryHistory', { params: { machine: 'm1' } });
 const record = (inventory: Inventory) => farm.server.app.get(FleetService).recordInventory('lab', 'm1', inventory);
+
+describe('what the newest look found', () => {
+  it('is on the page of the machine, stays while the agent only reads the inventory, and is of its own agent', async () => {
+    await farm.agent({ m1: 'BUS_ADDR' });
+    const checks = async () => (await farm.call('getMachine', { params: { machine: 'm1' } })).checks;
+    expect(await checks()).toBeNull();
+    const found: MachineCheck[] = [{ name: 'space', verdict: 'fail', detail: '1 MiB free\u0000', remedy: 'make room' }];
+    const fleet = farm.server.app.get(FleetService);
+    const { agent } = await farm.call('getMachine', { params: { machine: 'm1' } });
+    await fleet.recordInventory(agent, 'm1', sampleInventory('BUS_ADDR'), found);
+    await fleet.recordInventory(agent, 'm1', sampleInventory('BUS_ADDR'));
+    await fleet.recordInventory('another', 'm1', sampleInventory('BUS_ADDR'), []);
+    expect((await checks())?.list).toMatchObject([{ name: 'space', verdict: 'fail', remedy: 'make room' }]);
+  });
+});
 
 describe('the history of a machine', () => {
   it('lists its attempts, newest first, with what they ended with', async () => {

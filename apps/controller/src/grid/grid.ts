@@ -10,6 +10,7 @@ import { gridColumn, readColumns } from './grid-columns.js';
 import { arrangeMetrics, readMetrics } from './grid-metrics.js';
 import { readGridNoise } from './grid-noise.js';
 import { arrangeRows, columnIndex } from './grid-rows.js';
+import { arrangeKnown, readKnown } from './known-cells.js';
 import { readPlanned } from './planned-tests.js';
 
 const RESULT = {
@@ -40,11 +41,12 @@ export class GridView {
     }
     const found = await readColumns(this.#sql, runId);
     const attemptIds = found.flatMap(({ attempt_id }) => (attempt_id === null ? [] : [attempt_id]));
-    const [verdicts, planned, results, metrics, clock] = await Promise.all([
+    const [verdicts, planned, results, metrics, known, clock] = await Promise.all([
       this.#verdicts.read(attemptIds),
       readPlanned(this.#sql, found),
       withCells ? this.#results(attemptIds) : [],
       readMetrics(this.#sql, attemptIds),
+      readKnown(this.#sql, attemptIds),
       this.#sql.one({ now: time }, 'select clock_timestamp() as now'),
     ]);
     const newest = new Map<string, Date>();
@@ -59,6 +61,7 @@ export class GridView {
       columns,
       rows,
       ...notes,
+      ...arrangeKnown(columns, rows, known),
       ...arrangeCells(columns, rows, results),
       metrics: arrangeMetrics(columns.length, columnIndex(columns), metrics, noiseOf),
       generatedAt: (clock?.now ?? new Date(0)).toISOString(),

@@ -6,6 +6,7 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { ArtifactStore } from '../builds/artifact-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { DeliveryLog } from '../integrations/delivery-log.js';
 import { LogService } from '../logs/log.service.js';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
@@ -32,6 +33,7 @@ export class RetentionExecutor {
   readonly #attempts: AttemptStore;
   readonly #streams: StreamStore;
   readonly #logs: LogService;
+  readonly #crashes: CrashStore;
   readonly #results: ResultStore;
   readonly #jobs: JobService;
   readonly #runs: RunService;
@@ -44,6 +46,7 @@ export class RetentionExecutor {
     attempts: AttemptStore,
     streams: StreamStore,
     logs: LogService,
+    crashes: CrashStore,
     results: ResultStore,
     jobs: JobService,
     runs: RunService,
@@ -55,6 +58,7 @@ export class RetentionExecutor {
     this.#attempts = attempts;
     this.#streams = streams;
     this.#logs = logs;
+    this.#crashes = crashes;
     this.#results = results;
     this.#jobs = jobs;
     this.#runs = runs;
@@ -102,6 +106,7 @@ export class RetentionExecutor {
   async #removeRun(tx: Queries, run: string, { attempts, participants }: LockedAttempts): Promise<Weight> {
     const weight = await this.#removeLogs(tx, participants);
     await this.#results.remove(tx, attempts);
+    await this.#crashes.remove(tx, participants);
     await this.#attempts.remove(tx, attempts, participants);
     await this.#jobs.removeOfRun(tx, run);
     await this.#builds.removeOfRun(tx, run);

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { BuildsModule } from '../builds/builds.module.js';
 import { AttemptsModule } from '../attempts/attempts.module.js';
+import { CrashesModule } from '../crashes/crashes.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { VerdictsModule } from '../verdicts/verdicts.module.js';
 import { StorageModule } from '../storage/storage.module.js';
@@ -13,7 +14,16 @@ import { RetentionScheduler } from './retention-scheduler.js';
 
 /** Owns run_pin, retention_deletion. */
 @Module({
-  imports: [BuildsModule, AttemptsModule, LogsModule, VerdictsModule, StorageModule, RunsModule, IntegrationsModule],
+  imports: [
+    BuildsModule,
+    AttemptsModule,
+    LogsModule,
+    CrashesModule,
+    VerdictsModule,
+    StorageModule,
+    RunsModule,
+    IntegrationsModule,
+  ],
   controllers: [RetentionController],
   providers: [RetentionExecutor, RetentionService, RetentionScheduler],
   exports: [RetentionService],

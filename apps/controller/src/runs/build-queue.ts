@@ -14,6 +14,10 @@ const CLAIMABLE_BUILD = {
 /** A build that can start now, with an agent and its free slot. */
 export type ClaimableBuild = RowOf<typeof CLAIMABLE_BUILD>;
 
+/** The builder allows the repository of the build; one that tells no repositories would build the farm's base instead. */
+const BUILDS_SOURCE = `(not b.spec ?| array['git', 'tarball', 'fragment'] or a.catalogue ? 'repositories')
+  and (b.spec #>> '{git,url}' is null or a.catalogue -> 'repositories' ? (b.spec #>> '{git,url}'))`;
+
 /** Finds the queued builds that can start. */
 @Injectable()
 export class BuildQueue {
@@ -23,13 +27,14 @@ export class BuildQueue {
       CLAIMABLE_BUILD,
       `select j.id as job_id, j.run_id, j.build_id, a.name as agent, free.slot
        from job j join run r on r.id = j.run_id
+         join build b on b.id = j.build_id
          join agent a on 'build' = any(a.capabilities) and agent_online(a)
          join lateral (
            select s.slot from generate_series(0, a.build_slots - 1) as s(slot)
            where not exists (select 1 from lease l where l.agent = a.name and l.slot = s.slot
                                and l.machine is null and l.released_at is null)
            order by s.slot limit 1) free on true
-       where j.kind = 'build' and ${DUE}
+       where j.kind = 'build' and ${DUE} and ${BUILDS_SOURCE}
        order by ${queueOrder('j')} limit 1 for no key update of j skip locked`,
     );
   }

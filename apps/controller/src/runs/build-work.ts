@@ -5,6 +5,7 @@ import {
   type RunSpec,
   type SeriesSource,
   type Work,
+  type WorkSource,
 } from '@peerlab/contracts';
 
 /** kernel/config/peerlab.config, when a build names no other. */
@@ -18,16 +19,29 @@ export const BUILD_WORK_MAX_BYTES = FRAME_MAX_BYTES - ENVELOPE_BYTES;
 /**
  * What the agent of a build is told to do.
  * @param submitter id of the user's token that submitted the run; null = its compiler cache is kept for no one
+ * @param commit what the git source of the build was found to be; null = not looked up yet
  */
-export function buildWork(build: BuildSpec, submitter: string | null): Extract<Work, { kind: 'build' }> {
+export function buildWork(
+  build: BuildSpec,
+  submitter: string | null,
+  commit: string | null,
+): Extract<Work, { kind: 'build' }> {
   return {
     kind: 'build',
     buildName: build.name,
     series: build.series ?? [],
     config: build.config ?? DEFAULT_CONFIG,
+    ...sourceWork(build, commit),
+    ...(build.fragment === undefined ? {} : { fragment: build.fragment }),
     ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
     ...(submitter === null ? {} : { cacheDomain: submitter }),
   };
+}
+
+/** A branch that moves between two attempts is built as it was found first. */
+function sourceWork({ git, tarball }: BuildSpec, commit: string | null): { source?: WorkSource } {
+  if (git !== undefined) return { source: { git: commit === null ? git : { url: git.url, ref: commit } } };
+  return tarball === undefined ? {} : { source: { tarball } };
 }
 
 /**
@@ -45,7 +59,10 @@ export function tooLargeBuilds({ builds }: Pick<RunSpec, 'builds'>): ProblemItem
   return builds.flatMap((build, index): ProblemItem[] => {
     const sizes = (build.series ?? []).map(bytesOf);
     // Between two sources stands a comma.
-    const bytes = sizes.reduce((sum, size) => sum + size + 1, jsonBytes(buildWork({ ...build, series: [] }, null)));
+    const bytes = sizes.reduce(
+      (sum, size) => sum + size + 1,
+      jsonBytes(buildWork({ ...build, series: [] }, null, null)),
+    );
     if (bytes <= BUILD_WORK_MAX_BYTES) return [];
     const largest = sizes.indexOf(Math.max(...sizes));
     return [

@@ -1,5 +1,6 @@
 import {
   defaultSuites,
+  fewOf,
   fileOfSpec,
   RUN_SUITES_MAX,
   suiteOfVariant,
@@ -90,7 +91,27 @@ export function checkOffered(spec: RunSpec, offer: Offer): ProblemItem[] {
   const builds = spec.builds.map(({ config }, at) =>
     config === undefined || !isComplete ? [] : unknownName('configuration', `builds.${at}.config`, config, known),
   );
-  return [...named, ...checkSuites(spec, offer), ...builds.flat()];
+  return [...named, ...checkSuites(spec, offer), ...builds.flat(), ...checkSources(spec, offer)];
+}
+
+/** Sources that no builder of the farm would fetch, before a job waits for one that does. */
+function checkSources({ builds }: RunSpec, { catalogue }: Offer): ProblemItem[] {
+  const { repositories, isComplete } = catalogue;
+  return builds.flatMap(({ git, tarball, fragment }, at): ProblemItem[] => {
+    const field =
+      git !== undefined ? 'git' : tarball !== undefined ? 'tarball' : fragment !== undefined ? 'fragment' : null;
+    if (field === null) return [];
+    if (repositories === null) {
+      const message = `no builder of this farm builds from ${field === 'fragment' ? 'a fragment' : `another source (${field})`}`;
+      return [{ path: `builds.${at}.${field}`, message, remedy: 'update the agents of the builders, or leave it out' }];
+    }
+    if (git === undefined || repositories.includes(git.url) || !isComplete) return [];
+    const message = `the repository ${git.url} is not allowed on any builder`;
+    const near = nearestName(git.url, repositories);
+    const all = fewOf(repositories) || 'none; name them under repositories in the configuration of a builder’s agent';
+    const remedy = near === null ? `allowed repositories are ${all}` : `did you mean "${near}"?`;
+    return [{ path: `builds.${at}.git.url`, message, remedy }];
+  });
 }
 
 function checkSuites(spec: RunSpec, offer: Offer): ProblemItem[] {

@@ -210,6 +210,13 @@ function checkBuilds(spec: RunSpec, stock: PlanningStock): ProblemItem[] {
       }
       return;
     }
+    if (build.tarball !== undefined && !stock.artifacts.has(build.tarball)) {
+      problems.push({
+        path: `builds.${index}.tarball`,
+        message: `no artifact ${build.tarball} is stored`,
+        remedy: 'upload it first: peerlab upload FILE',
+      });
+    }
     for (const [at, source] of (build.series ?? []).entries()) {
       if (typeof source !== 'object' || !('artifact' in source) || stock.artifacts.has(source.artifact)) continue;
       problems.push({

@@ -219,11 +219,14 @@ export class RunService {
       [runId],
     );
     if (old === null) throw notFound('run', runId);
-    const feasible = await this.examineSpec(old.spec);
+    const spec = await this.#atCommits(runId, old.spec);
+    const feasible = await this.examineSpec(spec);
     const submitter = old.submitter === user.id ? user.id : null;
     const detail = `${user.name}, again after ${runId}`;
     const trigger: Trigger = { kind: 'user', detail, by: user.name, submitter };
-    const id = await this.#sql.transaction((tx) => this.store(tx, { ...feasible, yaml: old.yaml }, trigger));
+    const id = await this.#sql.transaction((tx) =>
+      this.store(tx, { ...feasible, yaml: spec === old.spec ? old.yaml : null }, trigger),
+    );
     return this.#view.summary(id);
   }
 
@@ -240,7 +243,7 @@ export class RunService {
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
-    const feasible = await this.examineSpec(narrowed(job));
+    const feasible = await this.examineSpec(narrowed({ ...job, spec: await this.#atCommits(job.run_id, job.spec) }));
     // Of several pairs of the combination it tested one.
     if (job.kind === 'test') feasible.plan.jobs = feasible.plan.jobs.filter(({ wish }) => wish.pair === job.pair);
     const what =
@@ -275,6 +278,19 @@ export class RunService {
     await tx.run('delete from run where id = $1', [runId]);
   }
 
+  /** A spec that names the commits that a run of it built, where it named branches; the spec itself where it did not. */
+  async #atCommits(runId: string, spec: RunSpec): Promise<RunSpec> {
+    const commits = await this.#builds.commitsOf(runId);
+    if (!spec.builds.some(({ name, git }) => git !== undefined && (commits.get(name) ?? git.ref) !== git.ref))
+      return spec;
+    const builds = spec.builds.map((build) =>
+      build.git === undefined
+        ? build
+        : { ...build, git: { url: build.git.url, ref: commits.get(build.name) ?? build.git.ref } },
+    );
+    return { ...spec, builds };
+  }
+
   async #plan(spec: RunSpec): Promise<Plan> {
     const bundles = new Map<string, string[]>();
     const anyPair = new Set<string>();
@@ -292,6 +308,7 @@ export class RunService {
           if (binds !== undefined) anyPair.add(build.bundle);
         }
       }
+      if (build.tarball !== undefined && (await this.#builds.hasArtifact(build.tarball))) artifacts.add(build.tarball);
       for (const source of build.series ?? []) {
         if (typeof source !== 'object' || !('artifact' in source)) continue;
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
@@ -315,6 +332,9 @@ function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED
     builds: builds.map((build) => ({
       name: build.name,
       ...(build.series === undefined ? {} : { series: build.series }),
+      ...(build.git === undefined ? {} : { git: build.git }),
+      ...(build.tarball === undefined ? {} : { tarball: build.tarball }),
+      ...(build.fragment === undefined ? {} : { fragment: build.fragment }),
       ...(build.config === undefined ? {} : { config: build.config }),
       ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
       ...(build.bundle === undefined ? {} : { bundle: build.bundle }),

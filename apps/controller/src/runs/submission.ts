@@ -1,6 +1,7 @@
 import {
   BuildSpec,
   echoed,
+  GitSource,
   limitProblems,
   MachineSelection,
   problemItems,
@@ -27,6 +28,7 @@ export type Locator = (item: ProblemItem) => ProblemItem;
 const KNOWN_FIELDS: Record<string, readonly string[]> = {
   '': Object.keys(RunFile.shape),
   'builds.*': Object.keys(BuildSpec.shape),
+  'builds.*.git': Object.keys(GitSource.shape),
   'builds.*.machines': Object.keys(MachineSelection.shape),
   'builds.*.series.*': ['mutant', 'mbox', 'artifact'],
   'suites.*': Object.keys(SuiteDefinition.shape),

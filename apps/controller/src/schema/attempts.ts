@@ -94,6 +94,11 @@ export class Participant {
   failure: StoredFailure | null;
   @Column('boolean', { nullable: true })
   restored: boolean | null;
+  /** How its agent's clock stands to the database's, in milliseconds; null = it was not measured. */
+  @Column('float8', { nullable: true })
+  clockOffsetMs: number | null;
+  @Column('float8', { nullable: true })
+  clockErrorMs: number | null;
   /** Ended by the controller: what the agent still sends of it is evidence and decides nothing. */
   @Column('timestamptz', { nullable: true })
   revokedAt: Date | null;

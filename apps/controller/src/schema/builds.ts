@@ -87,6 +87,9 @@ export class Build {
   /** The recipe of its agent's catalogue that it was built by; null where that was not told. */
   @Column('text', { nullable: true })
   recipe: string | null;
+  /** The commit that its git source was found to be; null before that, and for other sources. */
+  @Column('text', { nullable: true })
+  commit: string | null;
   @Column('text')
   state: BuildState;
   @ForeignKey(() => Bundle, { name: 'build_bundle_fkey' })

@@ -1,4 +1,12 @@
-import type { Catalogue, CombinationIdentity, Inventory, Labels, MachineDesired, PeerPath } from '@peerlab/contracts';
+import type {
+  MachineCheck,
+  Catalogue,
+  CombinationIdentity,
+  Inventory,
+  Labels,
+  MachineDesired,
+  PeerPath,
+} from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 
@@ -83,6 +91,11 @@ export class Machine {
   lastSeenAt: Date | null;
   @Column('jsonb', { nullable: true })
   inventory: Inventory | null;
+  /** What its agent's newest look said; null = it has not looked yet, or does not look. */
+  @Column('jsonb', { nullable: true })
+  checks: MachineCheck[] | null;
+  @Column('timestamptz', { nullable: true })
+  checkedAt: Date | null;
 }
 
 @Entity('combination')

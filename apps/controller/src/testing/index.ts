@@ -8,4 +8,5 @@ export { insertSizes } from './evidence-sizes.js';
 export { insertBoots, insertEvidence, type SampleEvidence } from './evidence.js';
 export { insertKernels } from './evidence-kernels.js';
 export { FakeAgent, type FakeAgentOptions } from './fake-agent.js';
+export { takePair, type PairAttempt } from './pair-attempt.js';
 export { SAMPLE_CATALOGUE, sampleInventory, sampleManifest, sampleResult } from './samples.js';

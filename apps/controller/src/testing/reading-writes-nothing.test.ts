@@ -26,6 +26,8 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   findBundle: 404,
   getBuildFile: 403,
   getAttemptFile: 404,
+  getCrash: 404,
+  getCrashMail: 404,
 };
 
 /** The statements of the request in whose context they run: timers of the controller write at any time. */
@@ -116,6 +118,11 @@ function callsOf(
     getResult: { params: attempt, query: test },
     getFailure: { params: attempt, query: test },
     listRunFailures: { params: { run } },
+    listBaselines: { query: {} },
+    listCrashes: { query: { q: 'KASAN' } },
+    getCrash: { params: { crash: '0'.repeat(32) } },
+    listAttemptCrashes: { params: attempt },
+    getCrashMail: { params: { ...attempt, crash: '0'.repeat(32) }, query: {} },
     getLog: { params: attempt, query: { stream: 'test' } },
     getAttemptFile: { params: attempt, query: { suite: test.suite, name: 'none' } },
     getRawLog: { params: { ...attempt, stream: 'test' } },

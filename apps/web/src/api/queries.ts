@@ -91,10 +91,10 @@ function pendingPause(data: { pending: number } | undefined): number | false {
 }
 
 /** Where the stages of an ended attempt begin in one of its streams. */
-export const stageLinesQuery = (attempt: string, stream: LogStream) =>
+export const stageLinesQuery = (attempt: string, stream: LogStream, role?: string) =>
   queryOptions({
-    queryKey: ['stage-lines', attempt, stream],
-    queryFn: ({ signal }) => call('getStageLines', { params: { attempt, stream } }, signal),
+    queryKey: ['stage-lines', attempt, stream, role],
+    queryFn: ({ signal }) => call('getStageLines', { params: { attempt, stream }, query: { role } }, signal),
     staleTime: Infinity,
   });
 
@@ -118,6 +118,39 @@ export const runFailuresQuery = (run: string, attempt?: string) =>
     queryKey: ['run-failures', run, attempt ?? 'all'],
     queryFn: ({ signal }) =>
       call('listRunFailures', { params: { run }, query: attempt === undefined ? {} : { attempt } }, signal),
+  });
+
+/** Crashes over all runs, those seen last first. `q`: part of their titles. */
+export const crashesQuery = (q: string | undefined) =>
+  queryOptions({
+    queryKey: ['crashes', q ?? ''],
+    queryFn: ({ signal }) => call('listCrashes', { query: q === undefined ? {} : { q } }, signal),
+    placeholderData: (previous) => previous,
+  });
+
+/** Where a crash was seen, and where not before. */
+export const crashQuery = (crash: string) =>
+  queryOptions({
+    queryKey: ['crash', crash],
+    queryFn: ({ signal }) => call('getCrash', { params: { crash } }, signal),
+  });
+
+/** Interval of refetches while the log of an ended attempt is searched, in milliseconds. */
+const SEARCH_MS = 3000;
+
+/** What the kernel reported in the logs of an attempt. `ended`: before its end nothing is searched. */
+export const attemptCrashesQuery = (attempt: string, ended: boolean) =>
+  queryOptions({
+    queryKey: ['attempt-crashes', attempt, ended],
+    queryFn: ({ signal }) => call('listAttemptCrashes', { params: { attempt } }, signal),
+    refetchInterval: ({ state }) => (ended && state.data?.pending === true ? SEARCH_MS : false),
+  });
+
+/** A crash of an attempt as a report for a mailing list. */
+export const crashMailQuery = (attempt: string, crash: string, role: string) =>
+  queryOptions({
+    queryKey: ['crash-mail', attempt, crash, role],
+    queryFn: ({ signal }) => call('getCrashMail', { params: { attempt, crash }, query: { role } }, signal),
   });
 
 export const runsQuery = (filter: RunFilter = {}) =>
@@ -149,10 +182,10 @@ export const attemptQuery = (attempt: string) =>
  * Lines of a stream, `limit` from the line `from` on. useLogStore removes the answer from the cache: the log may have
  * grown when the same range is needed again.
  */
-export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number) =>
+export const logLinesQuery = (attempt: string, stream: LogStream, from: number, limit: number, role?: string) =>
   queryOptions({
-    queryKey: ['log-lines', attempt, stream, from, limit],
-    queryFn: ({ signal }) => call('getLog', { params: { attempt }, query: { stream, from, limit } }, signal),
+    queryKey: ['log-lines', attempt, role, stream, from, limit],
+    queryFn: ({ signal }) => call('getLog', { params: { attempt }, query: { role, stream, from, limit } }, signal),
     gcTime: 10_000,
   });
 

@@ -8,12 +8,17 @@ const USUAL_DAYS = 30;
 
 /** Asks why a failure is known and until when it counts as known. */
 export function MarkDialog({
+  title = 'Mark this failure as known?',
   what,
+  children,
   onConfirm,
   onClose,
 }: {
   /** What fails: a test, or a stage of an attempt. */
   what: string;
+  title?: string;
+  /** Said instead of what a mark on one failure does. */
+  children?: ReactNode;
   onConfirm: (given: { reason: string; until: string }) => void;
   onClose: () => void;
 }): ReactNode {
@@ -29,11 +34,15 @@ export function MarkDialog({
     onConfirm({ reason: reason.trim(), until });
   };
   return (
-    <Dialog title="Mark this failure as known?" onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <form onSubmit={submit} className="stack">
         <p>
-          Wherever <strong>{what}</strong> fails in this way, it shows the mark, with your name. Verdicts stay as they
-          are.
+          {children ?? (
+            <>
+              Wherever <strong>{what}</strong> fails in this way, it shows the mark, with your name. Verdicts stay as
+              they are.
+            </>
+          )}
         </p>
         <label>
           Reason, such as the bug report

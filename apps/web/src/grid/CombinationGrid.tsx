@@ -12,6 +12,8 @@ import { clearInFolded } from './grid-verdicts.js';
 import { GridHeader } from './GridHeader.js';
 import { GridTable } from './GridTable.js';
 import { CellMetric, denseRoom, metricFacts, type MetricFrame } from './metrics.js';
+import { knownCells, newFirst } from './known.js';
+import { KnownNotice } from './KnownNotice.js';
 import { MetricRows } from './MetricRows.js';
 import {
   alikeCells,
@@ -58,13 +60,15 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
   const reasons = useMemo(() => reasonLookup(grid), [grid]);
   const alike = useMemo(() => alikeCells(grid, open), [grid, open]);
   const { flips, notice, renderRowNote } = useFlips(grid, order === 'flakiness', undefined);
-  const suites = useMemo(
-    () =>
-      groupRows(grid, rowFilter(grid, { verdict: search.verdict, differing: search.differing }, matches)).map(
-        ({ suite, rows }) => ({ suite, rows: sortRows(grid, rows, order, flips) }),
-      ),
-    [grid, matches, search.verdict, search.differing, order, flips],
-  );
+  const known = useMemo(() => knownCells(grid), [grid]);
+  const suites = useMemo(() => {
+    const filter = rowFilter(grid, { verdict: search.verdict, differing: search.differing }, matches);
+    const sorted = groupRows(grid, filter).map(({ suite, rows }) => ({
+      suite,
+      rows: sortRows(grid, rows, order, flips),
+    }));
+    return known === null || order !== 'suite' ? sorted : newFirst(sorted, known);
+  }, [grid, matches, search.verdict, search.differing, order, flips, known]);
   const showMetrics = search.show === 'metric';
   const measured = useMemo(
     () => (showMetrics ? grid.rows.map((_, row) => metricsOf(grid, grid.metrics, row)) : []),
@@ -110,6 +114,7 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
           )}
         </Totals>
         <NotesCut grid={source} />
+        <KnownNotice known={known} marks={grid.marks} />
         {notice}
         <PickedHardware combinations={groups.map(({ combination }) => combination)} />
         {suites.length === 0 && <NothingMatches search={search} change={change} />}
@@ -144,6 +149,7 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
           renderCell={(row, column, look) => {
             const at = grid.columns[column];
             const own = measured[row] ?? [];
+            const mark = known?.textOf(row, column);
             return (
               <TestCell
                 key={column}
@@ -153,7 +159,9 @@ export function CombinationGrid({ data: source, search, matches, change }: GridV
                 facts={[
                   ...(at?.at == null ? [] : [new Date(at.at).toLocaleString()]),
                   ...own.flatMap((metric) => metricFacts(metric, column, frame)),
+                  ...(mark === undefined ? [] : [mark]),
                 ]}
+                isKnown={mark !== undefined}
                 isAlike={alike.has(`${row}:${column}`)}
                 look={look}
               >

@@ -98,6 +98,7 @@ export function TestCell({
   reason,
   facts = [],
   isAlike = false,
+  isKnown = false,
   look: { isOpen, isStart, dense, place },
   children,
 }: {
@@ -110,6 +111,8 @@ export function TestCell({
   facts?: readonly string[];
   /** It failed in the same way as the open cell. */
   isAlike?: boolean;
+  /** People know this failure. */
+  isKnown?: boolean;
   look: CellLook;
   /** Shown next to the verdict. */
   children?: ReactNode;
@@ -118,6 +121,7 @@ export function TestCell({
   if (isStart) classes.push('group-start');
   if (isOpen) classes.push('cell-open');
   if (isAlike) classes.push('cell-alike');
+  if (isKnown) classes.push('cell-known');
   if (verdict === null) {
     if (pending !== null) classes.push('cell-pending');
     const title = pending ?? 'never run';

@@ -64,6 +64,8 @@ const grid: Grid = {
   ],
   cells: [],
   proofs: [],
+  marks: [],
+  known: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 };

@@ -11,6 +11,8 @@ interface LogRowProps {
   seq: number;
   line: HeldLine;
   stream: LogStream;
+  /** Whose stream, where lines of several participants are shown. */
+  role?: string | undefined;
   /** Places that the search found. */
   ranges?: Ranges | undefined;
   isFound: boolean;
@@ -27,6 +29,7 @@ export const LogRow = memo(function LogRow({
   seq,
   line,
   stream,
+  role,
   ranges,
   isFound,
   isMarked,
@@ -49,11 +52,13 @@ export const LogRow = memo(function LogRow({
         className="log-number"
         data-seq={seq}
         data-stream={stream}
+        data-role={role}
         tabIndex={-1}
-        aria-label={showStream ? `${stream} line ${seq + 1}` : `line ${seq + 1}`}
+        aria-label={showStream ? `${role === undefined ? '' : `${role} `}${stream} line ${seq + 1}` : `line ${seq + 1}`}
       >
         {seq + 1}
       </a>
+      {role !== undefined && <span className="log-role">{role}</span>}
       {showStream && <span className={`log-stream stream-${stream}`}>{stream}</span>}
       {showTime && <span className="log-time">{isHeld ? timeText(line.at) : ''}</span>}
       <LineText line={line} ranges={ranges} />

@@ -24,7 +24,7 @@ interface LogRowsProps {
   found: number | null;
   marked: MarkedLines | null;
   showTime: boolean;
-  onMark: (stream: LogStream, marked: MarkedLines) => void;
+  onMark: (stream: LogStream, marked: MarkedLines, role: string | undefined) => void;
   onFold: (stage: string) => void;
 }
 
@@ -58,9 +58,9 @@ export function LogRows(props: LogRowsProps): ReactNode {
     const number = clickedLine(event);
     if (number === null) return;
     event.preventDefault();
-    const { line, stream } = number;
+    const { line, stream, role } = number;
     const anchor = event.shiftKey && marked !== null ? marked.first : line;
-    onMark(stream, { first: Math.min(anchor, line), last: Math.max(anchor, line) });
+    onMark(stream, { first: Math.min(anchor, line), last: Math.max(anchor, line) }, role);
   };
   return (
     <div onClick={click}>
@@ -71,6 +71,7 @@ export function LogRows(props: LogRowsProps): ReactNode {
             seq={row.seq}
             line={row.line}
             stream={row.stream}
+            role={row.role}
             ranges={ranges.get(row.index)}
             isFound={row.index === found}
             isMarked={marked !== null && row.index + 1 >= marked.first && row.index + 1 <= marked.last}
@@ -101,8 +102,8 @@ function StageRow({ head, onFold }: { head: StageHead; onFold: (stage: string) =
 }
 
 /** The line, from 1, whose number was clicked; null for a click elsewhere. */
-function clickedLine({ target }: MouseEvent): { line: number; stream: LogStream } | null {
+function clickedLine({ target }: MouseEvent): { line: number; stream: LogStream; role: string | undefined } | null {
   if (!(target instanceof HTMLElement)) return null;
-  const { seq, stream } = target.dataset;
-  return seq === undefined ? null : { line: Number(seq) + 1, stream: stream as LogStream };
+  const { seq, stream, role } = target.dataset;
+  return seq === undefined ? null : { line: Number(seq) + 1, stream: stream as LogStream, role };
 }

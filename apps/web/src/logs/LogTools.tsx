@@ -9,6 +9,7 @@ export type LogOptions = Pick<AttemptSearch, 'q' | 'regex' | 'case' | 'hits' | '
 
 interface LogToolsProps {
   attemptId: string;
+  role: string | undefined;
   /** Absent where several are shown: each has a file of its own. */
   stream: LogStream | undefined;
   options: LogOptions;
@@ -25,7 +26,7 @@ interface LogToolsProps {
 
 /** Search, error stepping, how lines are shown, and download of the log below. */
 export function LogTools(props: LogToolsProps): ReactNode {
-  const { attemptId, stream, options, onOptions, problem, found, onFind, onError, status } = props;
+  const { attemptId, role, stream, options, onOptions, problem, found, onFind, onError, status } = props;
   const hasText = (options.q ?? '') !== '';
   return (
     <div className="log-tools">
@@ -81,8 +82,8 @@ export function LogTools(props: LogToolsProps): ReactNode {
         <Download
           className="push"
           route="getRawLog"
-          call={{ params: { attempt: attemptId, stream } }}
-          fileName={`${stream}.log`}
+          call={{ params: { attempt: attemptId, stream }, query: { role } }}
+          fileName={role === undefined ? `${stream}.log` : `${role}-${stream}.log`}
         >
           Raw
         </Download>

@@ -40,6 +40,8 @@ export interface MarkedLines {
 
 interface LogViewProps {
   attemptId: string;
+  /** Whose log; undefined = that of the first participant, or of all of them. */
+  role?: string | undefined;
   store: LogStore;
   /** Number of lines that were known before the store fetched any. */
   lines: number;
@@ -50,7 +52,7 @@ interface LogViewProps {
   /** Of a log of one stream: their first lines; null while those are not known, and in a merged log. */
   starts?: StageLines['stages'] | null;
   marked: MarkedLines | null;
-  onMark: (stream: LogStream, marked: MarkedLines) => void;
+  onMark: (stream: LogStream, marked: MarkedLines, role: string | undefined) => void;
   options: LogOptions;
   onOptions: (next: LogOptions) => void;
 }
@@ -60,7 +62,7 @@ interface LogViewProps {
  * scrolled up it pauses and counts what arrives.
  */
 export function LogView(props: LogViewProps): ReactNode {
-  const { attemptId, store, lines, hasEnded, stages, starts = null, marked, onMark, options, onOptions } = props;
+  const { attemptId, role, store, lines, hasEnded, stages, starts = null, marked, onMark, options, onOptions } = props;
   const version = useSyncExternalStore(store.subscribe, store.version);
   const total = store.total();
   const query = useMemo(
@@ -206,6 +208,7 @@ export function LogView(props: LogViewProps): ReactNode {
     <div className={isWrapped ? 'log log-wrapped' : 'log'} onKeyDown={() => (hasActed.current = true)}>
       <LogTools
         attemptId={attemptId}
+        role={role}
         stream={store.stream === 'all' ? undefined : store.stream}
         options={options}
         onOptions={(next) => {

@@ -9,10 +9,11 @@ export type HeldLine = LogLine | 'gap' | undefined;
 
 export type FetchLines = (from: number, limit: number) => Promise<LogPage>;
 
-/** Where a line stands: its stream and its number there, from 0. */
+/** Where a line stands: its stream and its number there, from 0, and whose stream it is, where lines of several are shown. */
 export interface LineOrigin {
   stream: LogStream;
   seq: number;
+  role?: string;
 }
 
 /** The fetched lines of a log, by number from 0. */

@@ -5,30 +5,39 @@ import { SCAN_LINES, type LogStore } from './log-store.js';
 /** Lines of all streams together that are merged: all of them are held, since their order is known only then. */
 const MERGED_MAX = 200_000;
 
-export type FetchStream = (stream: LogStream, from: number, limit: number) => Promise<LogPage>;
+/** A stream that is merged with others. */
+export interface Source {
+  stream: LogStream;
+  /** Whose stream, where those of several participants are shown. */
+  role?: string;
+  /** Added to the times of its lines, in milliseconds: its agent has another clock. */
+  offsetMs?: number;
+}
+
+export type FetchStream = (source: Source, from: number, limit: number) => Promise<LogPage>;
 
 /** Streams of an attempt in the order of time. */
 export interface MergedStore extends LogStore {
-  readonly streams: readonly LogStream[];
+  readonly sources: readonly Source[];
   /** Number of a stream's lines that are held. */
-  heldOf: (stream: LogStream) => number;
-  isComplete: (stream: LogStream) => boolean;
+  heldOf: (source: Source) => number;
+  isComplete: (source: Source) => boolean;
   /** Takes lines pushed by the live channel. */
-  append: (stream: LogStream, lines: readonly LogLine[]) => void;
+  append: (source: Source, lines: readonly LogLine[]) => void;
 }
 
 interface Entry {
-  stream: LogStream;
+  source: Source;
   line: LogLine;
 }
 
-/** Streams of an attempt merged by the time of their lines; lines of one time stand in the order of `streams`. */
+/** Streams of an attempt merged by the time of their lines; lines of one time stand in the order of `sources`. */
 export function createMergedStore(
-  streams: readonly LogStream[],
+  sources: readonly Source[],
   fetchLines: FetchStream,
   maxLines = MERGED_MAX,
 ): MergedStore {
-  const parts = new Map(streams.map((stream) => [stream, { next: 0, total: 0, complete: false, removedAt: '' }]));
+  const parts = new Map(sources.map((source) => [source, { next: 0, total: 0, complete: false, removedAt: '' }]));
   const listeners = new Set<() => void>();
   let entries: Entry[] = [];
   let version = 0;
@@ -42,23 +51,25 @@ export function createMergedStore(
     version += 1;
     for (const listener of listeners) listener();
   };
-  const add = (stream: LogStream, lines: readonly LogLine[]): void => {
-    const part = parts.get(stream);
+  const add = (source: Source, lines: readonly LogLine[]): void => {
+    const part = parts.get(source);
     if (part === undefined) return;
     const fresh = lines.filter(({ seq }) => seq >= part.next);
     if (fresh.length === 0) return;
     part.next = (fresh.at(-1)?.seq ?? 0) + 1;
     part.total = Math.max(part.total, part.next);
     // The sort is stable and quick on what is sorted already.
-    entries = [...entries, ...fresh.map((line) => ({ stream, line }))];
-    const place = (each: Entry): number => streams.indexOf(each.stream);
+    const { offsetMs = 0 } = source;
+    const timed = fresh.map((line) => (offsetMs === 0 ? line : { ...line, at: Math.round(line.at + offsetMs) }));
+    entries = [...entries, ...timed.map((line) => ({ source, line }))];
+    const place = (each: Entry): number => sources.indexOf(each.source);
     entries.sort((a, b) => a.line.at - b.line.at || place(a) - place(b) || a.line.seq - b.line.seq);
   };
-  const fetchPage = async (stream: LogStream, from: number, limit: number): Promise<void> => {
-    const page = await fetchLines(stream, from, limit);
-    const part = parts.get(stream);
+  const fetchPage = async (source: Source, from: number, limit: number): Promise<void> => {
+    const page = await fetchLines(source, from, limit);
+    const part = parts.get(source);
     if (part === undefined) return;
-    add(stream, page.lines);
+    add(source, page.lines);
     part.total = Math.max(part.total, page.total);
     // What was asked for and did not come is lost.
     part.next = Math.max(part.next, Math.min(from + limit, page.total));
@@ -67,7 +78,7 @@ export function createMergedStore(
   };
   const load = async (): Promise<void> => {
     // Totals first: they say whether there are too many.
-    await Promise.all([...parts].map(([stream, { next }]) => fetchPage(stream, next, 1)));
+    await Promise.all([...parts].map(([source, { next }]) => fetchPage(source, next, 1)));
     const sum = [...parts.values()].reduce((all, { total }) => all + total, 0);
     if (sum > maxLines) {
       entries = [];
@@ -75,9 +86,9 @@ export function createMergedStore(
       return;
     }
     refusal = null;
-    for (const [stream, part] of parts) {
+    for (const [source, part] of parts) {
       while (part.next < part.total) {
-        await fetchPage(stream, part.next, SCAN_LINES);
+        await fetchPage(source, part.next, SCAN_LINES);
       }
     }
     isRead = true;
@@ -85,7 +96,7 @@ export function createMergedStore(
 
   return {
     stream: 'all',
-    streams,
+    sources,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -100,15 +111,16 @@ export function createMergedStore(
     line: (index) => entries[index]?.line,
     origin: (index) => {
       const entry = entries[index];
-      return { stream: entry?.stream ?? streams[0] ?? 'agent', seq: entry?.line.seq ?? 0 };
+      const { stream, role } = entry?.source ?? sources[0] ?? { stream: 'agent' as const };
+      return { stream, seq: entry?.line.seq ?? 0, ...(role === undefined ? {} : { role }) };
     },
     heldCount: () => entries.length,
-    heldOf: (stream) => parts.get(stream)?.next ?? 0,
-    isComplete: (stream) => parts.get(stream)?.complete ?? false,
+    heldOf: (source) => parts.get(source)?.next ?? 0,
+    isComplete: (source) => parts.get(source)?.complete ?? false,
     ensure: () => undefined,
-    append(stream, lines) {
+    append(source, lines) {
       if (refusal !== null) return;
-      add(stream, lines);
+      add(source, lines);
       changed();
     },
     refresh() {
@@ -127,7 +139,7 @@ export function createMergedStore(
     async find(start, direction, satisfies) {
       for (let index = start; index >= 0 && index < entries.length; index += direction) {
         const entry = entries[index];
-        if (entry !== undefined && satisfies(entry.line.text, entry.stream)) return index;
+        if (entry !== undefined && satisfies(entry.line.text, entry.source.stream)) return index;
       }
       return null;
     },

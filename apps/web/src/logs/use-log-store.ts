@@ -5,7 +5,7 @@ import { useLiveChannel, useLiveState } from '../api/live-context.js';
 import { logLinesQuery } from '../api/queries.js';
 import { exactText } from '../ui/time.js';
 import { createLogStore, type LogStore, type StreamStore } from './log-store.js';
-import { createMergedStore, type MergedStore } from './merged-store.js';
+import { createMergedStore, type MergedStore, type Source } from './merged-store.js';
 
 /** Interval at which the end of a log is looked for after its attempt ended, in milliseconds. */
 const LAST_LINES_MS = 4000;
@@ -14,59 +14,70 @@ const LAST_LINES_MS = 4000;
  * The store of a stream, kept up to date by the live channel until the stream is complete.
  * @param start the line shown first, from 0; a later value changes nothing
  * @param hasEnded whether the attempt has ended, after which no message says that the stream is complete
+ * @param role whose stream; undefined = that of the first participant
  */
-export function useLogStore(attemptId: string, stream: LogStream, start = 0, hasEnded = false): StreamStore {
+export function useLogStore(
+  attemptId: string,
+  stream: LogStream,
+  start = 0,
+  hasEnded = false,
+  role?: string,
+): StreamStore {
   const channel = useLiveChannel();
   const [first] = useState(start);
   const fetchLines = useFetchLines(attemptId);
   const store = useMemo(
-    () => createLogStore(stream, (from, limit) => fetchLines(stream, from, limit), first),
-    [stream, first, fetchLines],
+    () => createLogStore(stream, (from, limit) => fetchLines(sourceOf(stream, role), from, limit), first),
+    [stream, role, first, fetchLines],
   );
   // Before the number of lines is known, the live channel would send all of them from the first.
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
   const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
     if (channel === null || !isKnown || isComplete) return undefined;
-    return channel.tail({ attemptId, stream, nextSeq: store.total, onLines: store.append });
-  }, [channel, attemptId, stream, store, isKnown, isComplete]);
+    return channel.tail({ attemptId, role, stream, nextSeq: store.total, onLines: store.append });
+  }, [channel, attemptId, role, stream, store, isKnown, isComplete]);
   useFresh(store, hasEnded && !isComplete);
   return store;
 }
 
-/** The same for several streams, merged by time. The streams must keep their identity. */
-export function useMergedStore(attemptId: string, streams: readonly LogStream[], hasEnded: boolean): MergedStore {
+const sourceOf = (stream: LogStream, role: string | undefined): Source =>
+  role === undefined ? { stream } : { stream, role };
+
+/** The same for several streams, merged by time. The sources must keep their identity. */
+export function useMergedStore(attemptId: string, sources: readonly Source[], hasEnded: boolean): MergedStore {
   const channel = useLiveChannel();
   const fetchLines = useFetchLines(attemptId);
-  const store = useMemo(() => createMergedStore(streams, fetchLines), [streams, fetchLines]);
+  const store = useMemo(() => createMergedStore(sources, fetchLines), [sources, fetchLines]);
   const isKnown = useSyncExternalStore(store.subscribe, () => store.version() > 0);
   const isComplete = useSyncExternalStore(store.subscribe, store.complete);
   useEffect(() => {
     if (channel === null || !isKnown || isComplete) return undefined;
-    const stops = streams
-      .filter((stream) => !store.isComplete(stream))
-      .map((stream) =>
+    const stops = sources
+      .filter((source) => !store.isComplete(source))
+      .map((source) =>
         channel.tail({
           attemptId,
-          stream,
-          nextSeq: () => store.heldOf(stream),
-          onLines: (lines) => store.append(stream, lines),
+          role: source.role,
+          stream: source.stream,
+          nextSeq: () => store.heldOf(source),
+          onLines: (lines) => store.append(source, lines),
         }),
       );
     return () => {
       for (const stop of stops) stop();
     };
-  }, [channel, attemptId, streams, store, isKnown, isComplete]);
+  }, [channel, attemptId, sources, store, isKnown, isComplete]);
   useFresh(store, hasEnded && !isComplete);
   return store;
 }
 
-function useFetchLines(attemptId: string): (stream: LogStream, from: number, limit: number) => Promise<LogPage> {
+function useFetchLines(attemptId: string): (source: Source, from: number, limit: number) => Promise<LogPage> {
   const queries = useQueryClient();
   return useCallback(
-    async (stream, from, limit) => {
+    async ({ stream, role }, from, limit) => {
       // The router may have fetched the first lines while the code of the page was loading.
-      const query = logLinesQuery(attemptId, stream, from, limit);
+      const query = logLinesQuery(attemptId, stream, from, limit, role);
       const page = await queries.fetchQuery(query);
       queries.removeQueries({ queryKey: query.queryKey, exact: true });
       return page;

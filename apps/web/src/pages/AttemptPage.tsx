@@ -14,10 +14,13 @@ import {
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/queries.js';
+import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
+import { AcceptBaseline } from '../failures/AcceptBaseline.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
 import { AttemptFiles } from '../runs/AttemptFiles.js';
 import { FailureNotice } from '../runs/AttemptBox.js';
+import { Participants } from '../runs/Participants.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
 import { StageStrip } from '../runs/StageStrip.js';
@@ -79,26 +82,35 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           <Link to="/builds/$build" params={{ build: attempt.buildId }}>
             {attempt.build}
           </Link>
-          {attempt.kind === 'test' && ` on ${attempt.machine ?? 'no machine yet'}`}
+          {attempt.kind === 'test' && ` on ${machinesOf(attempt)}`}
         </h1>
         <AttemptStanding attempt={attempt} />
         {attempt.combination !== null && <PathChip kind={attempt.combination.identity.pathKind} />}
         <span className="muted">
-          {attempt.boot !== null && `${bootText(attempt.boot)}, `}attempt {attempt.number} by {attempt.agent}, started{' '}
-          <Ago at={attempt.startedAt} />, <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
+          {attempt.boot !== null && `${bootText(attempt.boot)}, `}attempt {attempt.number} by {agentsOf(attempt)},
+          started <Ago at={attempt.startedAt} />, <Elapsed from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
-      <StageStrip
-        kind={attempt.kind}
-        stages={attempt.stages}
-        failure={attempt.failure}
-        ended={attempt.state === 'ended'}
-      />
+      {attempt.participants.length === 1 && (
+        <StageStrip
+          kind={attempt.kind}
+          stages={attempt.stages}
+          failure={attempt.failure}
+          ended={attempt.state === 'ended'}
+        />
+      )}
       <FailureNotice attempt={attempt} />
+      {attempt.participants.length > 1 && <Participants attempt={attempt} />}
       <OwnFailure attempt={attempt} />
     </>
   );
 }
+
+const machinesOf = ({ participants }: AttemptDetail): string =>
+  participants.map(({ machine }) => machine ?? 'no machine yet').join(' and ');
+
+const agentsOf = ({ participants }: AttemptDetail): string =>
+  [...new Set(participants.map(({ agent }) => agent))].join(' and ');
 
 /** Its verdict with the counts; before its end what it does, and what has gone wrong so far. */
 function AttemptStanding({ attempt }: { attempt: AttemptDetail }): ReactNode {
@@ -143,14 +155,15 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = search.view ?? (search.line !== undefined || attempt.kind === 'build' ? 'log' : 'evidence');
-  const streams = orderedStreams(attempt);
-  const stream = search.stream ?? streams[0]?.stream;
+  const role = shownRole(attempt, search.role);
+  const streams = orderedStreams(attempt, role);
+  const stream = role === '*' ? 'all' : (search.stream ?? streams[0]?.stream);
   useLineFragment(
     (line) =>
       void navigate({ search: (before) => ({ ...before, view: 'log', line, to: undefined }), hash: '', replace: true }),
   );
   const { q, regex, case: isCase, hits, wrap, time } = search;
-  const kept = { q, regex, case: isCase, hits, wrap, time };
+  const kept = { q, regex, case: isCase, hits, wrap, time, role: search.role };
   return (
     <>
       <nav className="tabs" aria-label="Views of the attempt">
@@ -164,7 +177,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
         >
           Evidence
         </Link>
-        {streams.map((each) => {
+        {(role === '*' ? [] : streams).map((each) => {
           const isOpen = view === 'log' && each.stream === stream;
           return (
             <Link
@@ -185,7 +198,7 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
             </Link>
           );
         })}
-        {streams.length > 1 && (
+        {streams.length > 1 && role !== '*' && (
           <Link
             from={route.id}
             to="."
@@ -208,8 +221,9 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           Files
         </Link>
       </nav>
+      {role !== undefined && view !== 'evidence' && <RoleChoice attempt={attempt} role={role} isLog={view === 'log'} />}
       {view === 'files' ? (
-        <AttemptFiles attempt={attempt} streams={streams} />
+        <AttemptFiles attempt={attempt} streams={streams} role={role === '*' ? attempt.participants[0]?.role : role} />
       ) : view === 'evidence' || stream === undefined ? (
         <Evidence
           attempt={attempt}
@@ -219,7 +233,13 @@ function AttemptViews({ attempt }: { attempt: AttemptDetail }): ReactNode {
           }
         />
       ) : (
-        <AttemptLog key={`${attempt.id}/${stream}`} attempt={attempt} stream={stream} streams={streams} />
+        <AttemptLog
+          key={`${attempt.id}/${role}/${stream}`}
+          attempt={attempt}
+          role={role}
+          stream={stream}
+          streams={streams}
+        />
       )}
     </>
   );
@@ -237,6 +257,8 @@ function Evidence({
   return (
     <>
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
+      <AcceptBaseline attempt={attempt} />
+      {attempt.kind === 'test' && <AttemptCrashes attempt={attempt} />}
       <KernelTable attempt={attempt} />
       <MeasurementTable attempt={attempt} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (
@@ -251,12 +273,55 @@ const STREAMS_OF: Record<AttemptDetail['kind'], readonly LogStream[]> = {
   test: ['serial', 'kernel', 'test', 'agent'],
 };
 
-/** Streams that the attempt has or will have, the most useful one first. */
-function orderedStreams(attempt: AttemptDetail): AttemptDetail['streams'] {
+/**
+ * Whose streams are shown: as the address says, else those of the participant whose failure counts; `*` = all of them by time.
+ * Undefined in an attempt with one participant.
+ */
+function shownRole({ participants, failure }: AttemptDetail, wanted: string | undefined): string | undefined {
+  if (participants.length === 1) return undefined;
+  const known = participants.map(({ role }) => role);
+  return [wanted, failure?.role].find((role) => role === '*' || known.includes(role ?? '')) ?? known[0];
+}
+
+/** Chooses whose streams are shown. */
+function RoleChoice({ attempt, role, isLog }: { attempt: AttemptDetail; role: string; isLog: boolean }): ReactNode {
+  return (
+    <nav className="joined log-streams" aria-label="Whose streams are shown">
+      {attempt.participants.map((each) => (
+        <Link
+          key={each.role}
+          from={route.id}
+          to="."
+          search={(before) => ({ ...before, role: each.role, line: undefined, to: undefined })}
+          aria-current={each.role === role ? 'page' : undefined}
+          className={each.role === role ? 'tab tab-open' : 'tab'}
+        >
+          {each.role} <span className="muted">{each.machine}</span>
+        </Link>
+      ))}
+      {isLog && (
+        <Link
+          from={route.id}
+          to="."
+          search={(before) => ({ ...before, role: '*', stream: 'all' as const, line: undefined, to: undefined })}
+          aria-current={role === '*' ? 'page' : undefined}
+          className={role === '*' ? 'tab tab-open' : 'tab'}
+        >
+          all machines by time
+        </Link>
+      )}
+    </nav>
+  );
+}
+
+/** Streams that the attempt has or will have, the most useful one first; those of all machines together for `*`. */
+function orderedStreams(attempt: AttemptDetail, role: string | undefined): AttemptDetail['streams'] {
+  const own = attempt.participants.find((each) => each.role === role);
+  const had = own?.streams ?? (role === '*' ? attempt.participants.flatMap(({ streams }) => streams) : attempt.streams);
   const expected = STREAMS_OF[attempt.kind];
   const names = [...expected, ...LOG_STREAMS.filter((stream) => !expected.includes(stream))];
   return names.flatMap((stream) => {
-    const known = attempt.streams.find((each) => each.stream === stream);
+    const known = had.find((each) => each.stream === stream);
     if (known !== undefined) return [known];
     return expected.includes(stream) ? [{ stream, lines: 0, expected: null, bytes: 0, removedAt: null }] : [];
   });

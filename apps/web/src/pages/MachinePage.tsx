@@ -6,6 +6,7 @@ import { useTopics } from '../api/live-context.js';
 import { machineQuery } from '../api/queries.js';
 import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';
+import { MachineChecks } from '../fleet/MachineChecks.js';
 import { MachineControls } from '../fleet/MachineControls.js';
 import { DesiredLine, MachineChanges, MachineLoad } from '../fleet/MachineRecord.js';
 import { otherProblem } from '../fleet/other-problem.js';
@@ -40,6 +41,7 @@ export function MachinePage(): ReactNode {
           ) : (
             <Topology machine={machine} inventory={machine.inventory} />
           )}
+          <MachineChecks checks={machine.checks} />
           <MachineChanges machine={name} />
           <MachineSerial machine={name} />
           <InventoryDrift machine={name} />

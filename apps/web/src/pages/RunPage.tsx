@@ -9,6 +9,7 @@ import { whenThere } from '../lazy-page.js';
 import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
+import { TwoSided } from '../runs/TwoSided.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
 import { Loading, QuerySection, useTitle, WriteError } from '../ui/section.js';
@@ -33,6 +34,7 @@ export function RunPage(): ReactNode {
           <Suspense fallback={<Loading what="the report" />}>
             <RunReport run={run} />
           </Suspense>
+          <TwoSided run={run} />
           <RunFailures run={run.id} />
           <JobList run={run} />
           <RunSource run={run} />

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNod
 import {
   buildIdQuery,
   buildsQuery,
+  crashesQuery,
   fleetQuery,
   metricsQuery,
   runsQuery,
@@ -145,6 +146,7 @@ function useEntries(): { entries: Entry[]; left: string } {
   const fleet = useQuery(fleetQuery()).data;
   const templates = useQuery(templatesQuery()).data;
   const metrics = useQuery(metricsQuery()).data;
+  const crashes = useQuery(crashesQuery(undefined)).data;
   const tests = useQuery(testsQuery()).data;
   const left = [
     ...(hasMoreRuns ? ['older runs'] : []),
@@ -161,9 +163,10 @@ function useEntries(): { entries: Entry[]; left: string } {
       templates: templates ?? [],
       grids,
       metrics: metrics ?? [],
+      crashes: crashes?.crashes ?? [],
       tests: tests?.tests ?? [],
     });
-  }, [queries, runs, builds, fleet, templates, metrics, tests]);
+  }, [queries, runs, builds, fleet, templates, metrics, crashes, tests]);
   return { entries, left: left === '' ? '' : `Not searched by name: ${left}.` };
 }
 

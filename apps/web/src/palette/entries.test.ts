@@ -2,13 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { KEY_MAP } from '../keys.js';
 import { buildIdTyped, matchingEntries, paletteEntries, type Stock } from './entries.js';
 
-const NOTHING: Stock = { runs: [], machines: [], builds: [], templates: [], grids: [], metrics: [], tests: [] };
+const NOTHING: Stock = {
+  runs: [],
+  machines: [],
+  builds: [],
+  templates: [],
+  grids: [],
+  metrics: [],
+  crashes: [],
+  tests: [],
+};
 const grid = (count: number): Stock['grids'][number] => ({
   columns: [],
   rows: Array.from({ length: count }, (_, index) => ({ suite: 'p2p', test: `t.${index}(`, verdicts: '' })),
   notes: [],
   cells: [],
   proofs: [],
+  marks: [],
+  known: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00Z',
 });

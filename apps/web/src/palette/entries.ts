@@ -2,6 +2,7 @@ import {
   BuildIdPrefix,
   unitText,
   type BuildSummary,
+  type CrashSummary,
   type Grid,
   type MachineSummary,
   type MetricView,
@@ -40,6 +41,7 @@ export interface Stock {
   templates: readonly TemplateView[];
   grids: readonly Grid[];
   metrics: readonly MetricView[];
+  crashes: readonly CrashSummary[];
   /** All tests of the farm; those of `grids` lead to the grid, the others to their history. */
   tests: TestList['tests'];
 }
@@ -93,7 +95,7 @@ function deedEntries(): Entry[] {
   ];
 }
 
-function stockEntries({ runs, machines, builds, templates, grids, metrics, tests: all }: Stock): Entry[] {
+function stockEntries({ runs, machines, builds, templates, grids, metrics, crashes, tests: all }: Stock): Entry[] {
   const tests = new Set(grids.flatMap(({ rows }) => rows.map(({ suite, test }) => `${suite}/${test}`)));
   const older = all.filter(({ suite, test }) => !tests.has(`${suite}/${test}`));
   const combinations = new Map(
@@ -140,6 +142,7 @@ function stockEntries({ runs, machines, builds, templates, grids, metrics, tests
         `/trends?suite=${encodeURIComponent(suite)}&metric=${encodeURIComponent(name)}`,
       ),
     ),
+    ...crashes.map(({ key, title, count }) => entry('crash', key, title, `seen ${count} ×`, `/crashes/${key}`)),
     ...templates.map(({ name, description }) =>
       entry('template', name, name, description, `/submit?template=${encodeURIComponent(name)}`),
     ),

@@ -37,6 +37,15 @@ function Progress({ percent, text }: { percent: number; text: string }): ReactNo
   );
 }
 
+/** Whose failure it is: the role, its machine and its kernel. */
+function whoseText({ participants }: AttemptSummary, role: string): string {
+  const participant = participants.find((each) => each.role === role);
+  const where = participant?.machine === undefined || participant.machine === null ? '' : ` on ${participant.machine}`;
+  const kernel =
+    participant?.build === undefined || participant.build === null ? '' : `, kernel ${participant.build.name}`;
+  return ` of ${role}${where}${kernel}`;
+}
+
 /** Class, stage, message, crash signature and help of a failed attempt; nothing when it did not fail. */
 export function FailureNotice({ attempt }: { attempt: AttemptSummary }): ReactNode {
   const { failure, restored } = attempt;
@@ -47,6 +56,7 @@ export function FailureNotice({ attempt }: { attempt: AttemptSummary }): ReactNo
           <p>
             <strong>{failure.class}</strong>
             {failure.stage !== null && ` in stage ${failure.stage}`}
+            {failure.role !== undefined && whoseText(attempt, failure.role)}
           </p>
           <p className="reason">{failure.message}</p>
           {failure.signature !== null && (

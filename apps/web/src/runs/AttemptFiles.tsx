@@ -14,14 +14,17 @@ import { Ago } from '../ui/time.js';
 export function AttemptFiles({
   attempt,
   streams,
+  role,
 }: {
   attempt: AttemptDetail;
+  /** Of the machine with this role, where there are several. */
   streams: AttemptDetail['streams'];
+  role: string | undefined;
 }): ReactNode {
   const query = useQuery(buildQuery(attempt.buildId));
   return (
     <>
-      <LogFiles attempt={attempt} streams={streams} />
+      <LogFiles attempt={attempt} streams={streams} role={role} />
       {attempt.files.length > 0 && <LeftFiles attempt={attempt} />}
       <QuerySection query={query} what="the files of the kernel">
         {(build) =>
@@ -72,7 +75,15 @@ function LeftFiles({ attempt }: { attempt: AttemptDetail }): ReactNode {
   );
 }
 
-function LogFiles({ attempt, streams }: { attempt: AttemptDetail; streams: AttemptDetail['streams'] }): ReactNode {
+function LogFiles({
+  attempt,
+  streams,
+  role,
+}: {
+  attempt: AttemptDetail;
+  streams: AttemptDetail['streams'];
+  role: string | undefined;
+}): ReactNode {
   return (
     <section aria-labelledby="log-files-head">
       <h2 id="log-files-head">Logs</h2>
@@ -92,8 +103,8 @@ function LogFiles({ attempt, streams }: { attempt: AttemptDetail; streams: Attem
                 <Download
                   className="file-link"
                   route="getRawLog"
-                  call={{ params: { attempt: attempt.id, stream } }}
-                  fileName={`${stream}.log`}
+                  call={{ params: { attempt: attempt.id, stream }, query: { role } }}
+                  fileName={role === undefined ? `${stream}.log` : `${role}-${stream}.log`}
                 >
                   <code>{stream}.log</code>
                 </Download>

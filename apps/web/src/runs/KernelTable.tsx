@@ -10,7 +10,14 @@ const PHASE = {
 } as const;
 
 /** The kernels that the machine ran, and whether that is proven. */
-export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+export function KernelTable({ attempt: { participants, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+  const kernels = participants.flatMap((participant) =>
+    participant.kernels.map((kernel) => ({
+      ...kernel,
+      role: participant.role,
+      tested: participant.build ?? { id: buildId, name: build },
+    })),
+  );
   if (kernels.length === 0) return null;
   return (
     <section aria-labelledby="kernels-head">
@@ -19,6 +26,9 @@ export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt:
         rows={kernels}
         keyOf={(_, index) => index}
         columns={[
+          ...(participants.length > 1
+            ? [{ name: 'Machine', render: ({ role }: (typeof kernels)[number]) => role }]
+            : []),
           {
             name: 'When',
             render: (kernel) => (
@@ -27,8 +37,8 @@ export function KernelTable({ attempt: { kernels, build, buildId } }: { attempt:
                 {kernel.phase === 'candidate' && (
                   <>
                     :{' '}
-                    <Link to="/builds/$build" params={{ build: buildId }}>
-                      {build}
+                    <Link to="/builds/$build" params={{ build: kernel.tested.id }}>
+                      {kernel.tested.name}
                     </Link>
                   </>
                 )}

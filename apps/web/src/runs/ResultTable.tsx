@@ -70,10 +70,13 @@ export function ResultTable({
       </div>
       <ListTable
         rows={rows}
-        keyOf={(result) => `${result.suite}/${result.test}`}
+        keyOf={(result) => `${result.role}/${result.suite}/${result.test}`}
         columns={[
           { name: 'Verdict', render: (result) => <VerdictMark verdict={result.verdict} long /> },
           { name: 'Test', render: (result) => <TestCell result={result} attempt={attempt} /> },
+          ...(attempt.participants.length > 1
+            ? [{ name: 'Machine', render: (result: ResultView) => result.role }]
+            : []),
           {
             name: 'Way of the data',
             render: (result) =>

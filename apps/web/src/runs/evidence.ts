@@ -5,7 +5,7 @@ import { bytesText, countText } from '../ui/numbers.js';
 /** Search part of the attempt's address that opens the lines of a result, or its evidence page when it has none. */
 export function evidenceSearch(log: HistoryEntry['log']): AttemptSearch {
   if (log === null) return {};
-  return { view: 'log', stream: log.stream, line: log.fromSeq + 1, to: log.toSeq + 1 };
+  return { view: 'log', stream: log.stream, role: log.role, line: log.fromSeq + 1, to: log.toSeq + 1 };
 }
 
 /** The first ten digits of a build-id. */

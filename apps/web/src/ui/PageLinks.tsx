@@ -8,6 +8,7 @@ const LINKS = [
   { to: '/trends', label: 'Trends' },
   { to: '/machines', label: 'Machines' },
   { to: '/builds', label: 'Builds' },
+  { to: '/crashes', label: 'Crashes' },
   { to: '/submit', label: 'Submit' },
   { to: '/admin', label: 'Admin' },
 ] as const;

@@ -67,7 +67,8 @@ export async function flash(context: AttemptContext): Promise<string> {
   const ids = { nonce: work.nonce, attemptId: context.assignment.attemptId };
   const initrdPath = await makeInitramfs(context, session);
   const root = initrdPath === undefined ? await plainRoot(context, session) : await rootSource(session);
-  const more = [...context.machine.kernelArguments, ...deviceArguments(work)];
+  const toConsole = context.machine.console?.kernelArguments ?? [];
+  const more = [...context.machine.kernelArguments, ...toConsole, ...deviceArguments(work)];
   const commandLine = candidateCommandLine(defaultKernel.commandLine, root, ids, more, initrdPath !== undefined);
   const tooLong = whyTooLong(commandLine, paths.kernel);
   if (tooLong !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${tooLong}`);
@@ -77,6 +78,7 @@ export async function flash(context: AttemptContext): Promise<string> {
     ...(initrdPath === undefined ? {} : { initrdPath }),
     commandLine,
   });
+  if (context.machine.boot.caveat !== undefined) context.note(`flash: ${context.machine.boot.caveat}`);
   context.note(`flash: boot entry installed, command line: ${commandLine}`);
   await output(session, script('sync', {}, 'sync'), { signal });
   return `${manifest.release} installed as ${paths.kernel}`;

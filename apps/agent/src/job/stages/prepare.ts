@@ -1,5 +1,7 @@
 import { output, script } from '../../machine/command.js';
+import { describeLoaders, detectLoaders } from '../../machine/detect-loader.js';
 import { MachineError, adviceOf } from '../../machine/errors.js';
+import type { Session } from '../../machine/protocols.js';
 import { formatBytes } from '../../timing.js';
 import { JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
@@ -92,6 +94,34 @@ async function replaceUsedDisk(context: AttemptContext): Promise<void> {
   await bootFreshDisk(context, signal);
 }
 
+/** One-shot boot is safe, and the tool that makes an initramfs is there; else throws with what the machine has instead. */
+async function checkBoot({ machine }: AttemptContext, session: Session): Promise<void> {
+  try {
+    await machine.boot.preflight(session);
+    await machine.initramfs?.preflight(session);
+  } catch (error) {
+    const isLoader = error instanceof MachineError && error.kind === 'boot-select';
+    const found = isLoader ? await detectLoaders(session).catch(() => null) : null;
+    const instead = found === null ? '' : `; ${describeLoaders(found)}`;
+    throw new JobFailure('infrastructure', `${machine.name}: ${adviceOf(error)}${instead}`);
+  }
+}
+
+/** A watchdog that something else pats would reset a candidate which does not know of it. */
+async function checkWatchdog({ machine, signal }: AttemptContext, session: Session): Promise<void> {
+  const { watchdog } = machine;
+  if (watchdog === null) return;
+  const user = await watchdog.foreignUser(session, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new JobFailure('infrastructure', `${machine.name}: ${watchdog.name} cannot be read: ${adviceOf(error)}`);
+  });
+  if (user === null) return;
+  throw new JobFailure(
+    'infrastructure',
+    `${machine.name}: ${watchdog.name} is used by something else: ${user}; stop that, or take watchdog: out of the config`,
+  );
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(context: AttemptContext): Promise<string> {
   const { connection, signal, pace } = context;
@@ -128,12 +158,8 @@ export async function prepare(context: AttemptContext): Promise<string> {
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
   const refused = whyRefused(await readBootPolicy(session, signal));
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
-  try {
-    await context.machine.boot.preflight(session);
-    await context.machine.initramfs?.preflight(session);
-  } catch (error) {
-    throw new JobFailure('infrastructure', `${context.machine.name}: ${adviceOf(error)}`);
-  }
+  await checkBoot(context, session);
+  await checkWatchdog(context, session);
   if (context.machine.disk === null) {
     await cleanMachine(context.machine, session, signal);
     await checkUnchanged(context, kernel, signal);

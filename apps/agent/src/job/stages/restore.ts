@@ -3,7 +3,7 @@ import { MachineError, adviceOf } from '../../machine/errors.js';
 import { formatSeconds } from '../../timing.js';
 import { messageOf } from '../../error-message.js';
 import { MachineChanged, checkRestored } from '../fingerprint.js';
-import { leaveCandidate } from '../candidate-boot.js';
+import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { describeLoss, readHardware } from '../hardware.js';
 import type { Booted } from '../machine-connection.js';
@@ -120,6 +120,7 @@ async function restoreOnFreshDisk(context: AttemptContext, signal: AbortSignal):
   await assertNotTaken(context, signal);
   context.note(`restore: ${context.machine.name} gets a fresh disk`);
   const { kernel, session } = await bootFreshDisk(context, signal);
+  await disarmWatchdog(context, session);
   await judgeDefault(context, { kernel, session }, signal);
   // The fence went with the old disk; an older attempt is to find it again.
   await context.guard.claim(session, signal);
@@ -146,6 +147,7 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
   const { connection, pace, machine } = context;
   const expected = expectedBuildId(context);
   let { kernel } = await connection.reach(pace.reachMs, signal);
+  await disarmWatchdog(context, connection.require());
   if (kernel.nonce !== null || (expected !== null && kernel.buildId !== expected)) {
     ({ kernel } = await leaveCandidate(context, { session: connection.require(), kernel }, signal));
   }

@@ -12,6 +12,8 @@ import { WHOLE_SUITE } from '../suite-results.js';
 import { planUnknownSuites } from '../suite-plan.js';
 import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { checkLink, readLinkDowns } from '../link-watch.js';
+import { meetPeers } from '../meet-peers.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
 /** Times that the candidate is booted again within one suite. */
@@ -21,13 +23,19 @@ const REBOOTS_PER_SUITE = 3;
 export async function test(context: AttemptContext): Promise<string> {
   await planUnknownSuites(context);
   await loadModules(context);
+  await meetPeers(context);
   let interruptions = 0;
   const metrics = new Quota(METRICS_PER_ATTEMPT);
   const leftFiles = new LeftFiles();
   for (const suite of context.work.suites) {
+    const before = context.connection.session === null ? null : await readLinkDowns(context);
     interruptions += await runSuite(context, suite, metrics);
+    if (context.connection.session !== null) checkLink(context, suite.name, before, await readLinkDowns(context));
+    context.meetings?.leave(suite.name);
     if (isOwn(suite) && context.connection.session !== null) await leftFiles.collect(context, suite);
   }
+  // Another role may have more suites.
+  context.meetings?.giveUp('is through with all of its suites');
   return interruptions === 0
     ? `${context.work.suites.length} suites ran`
     : `${context.work.suites.length} suites ran, ${interruptions} times interrupted by a crash or a hang`;
@@ -130,6 +138,7 @@ async function takeInterruption(
         fromSeq: end.crash.fromSeq,
         toSeq: end.crash.toSeq,
       });
+      endWithPeers(context, end.crash.signature);
       await recoverDefault(context, bootId);
       // The connection is to the default kernel: the next round starts with booting the candidate.
       context.kernelLog.detach();
@@ -186,6 +195,7 @@ async function takeInterruption(
         return;
       }
       concludeCrash(context, progress, 'silent reset', context.serialRange(Math.max(0, serialBefore - 20)));
+      endWithPeers(context, 'silent reset');
       await rebootUnlessLast(context, suite, progress);
     }
   }
@@ -207,6 +217,15 @@ function concludeCrash(
         : 'the kernel crashed when this test was next; its announcement did not arrive';
   context.note(`test: crash in ${test}: ${signature}`);
   progress.conclude(test, 'crash', { reason, signature, log });
+}
+
+/**
+ * A crash of one of several participants ends the attempt: the other one was in the middle of something with this machine,
+ * and what it would see from here on says nothing of its kernel. Alone, the machine goes on with the tests that are left.
+ */
+function endWithPeers({ assignment }: AttemptContext, signature: string): void {
+  if (assignment.peers.length === 0) return;
+  throw new JobFailure('kernel-crash', `the kernel crashed: ${signature}`, signature);
 }
 
 const hasNextSuite = (context: AttemptContext, suite: WorkSuite): boolean =>

@@ -60,6 +60,8 @@ export async function verify(context: AttemptContext): Promise<string> {
   }
   const changed = whyOtherCommandLine(context.spool.record.commandLine, commandLine);
   if (changed !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${changed}`);
+  const other = (await context.machine.boot.whyOther?.(session)) ?? null;
+  if (other !== null) context.note(`verify: the candidate runs, but ${other}`);
   context.candidate = kernel;
   rememberConfig(context);
   await context.kernelLog.attach(session, kernel);

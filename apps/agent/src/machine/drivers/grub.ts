@@ -1,12 +1,36 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
-import { MachineError } from '../errors.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
 import { z } from 'zod';
 import { defineDriver } from '../driver.js';
+import { checkCommandLine, FAIL, runPreflight } from './boot-script.js';
 
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
-const CUSTOM = '/boot/grub/custom.cfg';
+
+/** Where a distribution has its GRUB, and how its tools are called. */
+export interface GrubLayout {
+  folder: string;
+  /** Of the tools: `grub-reboot`. */
+  prefix: string;
+  /** The command that writes grub.cfg anew, for remedies. */
+  update: string;
+  packages: string;
+}
+
+/** Debian, Ubuntu, Arch. */
+export const GRUB: GrubLayout = {
+  folder: '/boot/grub',
+  prefix: 'grub',
+  update: 'update-grub',
+  packages: 'grub2-common',
+};
+/** Fedora, RHEL and SUSE. Their own entries may be BLS files; ours is in custom.cfg all the same. */
+export const GRUB2: GrubLayout = {
+  folder: '/boot/grub2',
+  prefix: 'grub2',
+  update: 'grub2-mkconfig -o /boot/grub2/grub.cfg',
+  packages: 'grub2-tools',
+};
 /**
  * Prints a file, or nothing when it is not there. Fails when it cannot be read: the file is rewritten from this
  * output, and entries that are not ours would be lost.
@@ -70,38 +94,26 @@ function quoteForGrub(commandLine: string): string {
   return commandLine.split(' ').map(quoted).join(' ');
 }
 
-function checkCommandLine(commandLine: string): void {
-  const odd = /[^\x20-\x7e]|['"\\]/.exec(commandLine);
-  if (odd !== null) {
-    throw new MachineError(
-      'boot-select',
-      `the kernel command line contains ${JSON.stringify(odd[0])}, which GRUB would interpret`,
-      'remove the option from the default kernel command line',
-    );
-  }
-}
-
-const PREFLIGHT = `
-fail() { echo "$1" >&2; exit 1; }
-for tool in grub-reboot grub-editenv; do
-  command -v $tool >/dev/null || fail "$tool is missing|install grub2-common"
+const preflight = ({ folder, prefix, update, packages }: GrubLayout): string => `${FAIL}
+for tool in ${prefix}-reboot ${prefix}-editenv; do
+  command -v $tool >/dev/null || fail "$tool is missing|install ${packages}"
 done
-[ -f /boot/grub/grub.cfg ] || fail "/boot/grub/grub.cfg is missing|install GRUB on this machine"
-grep -q next_entry /boot/grub/grub.cfg || fail "grub.cfg does not honour next_entry|run update-grub with Debian's 00_header"
-grep -q custom.cfg /boot/grub/grub.cfg || fail "grub.cfg does not read custom.cfg|enable /etc/grub.d/41_custom and run update-grub"
-grep -q 'set default=' /boot/grub/grub.cfg || fail "grub.cfg sets no default|set GRUB_DEFAULT and run update-grub"
-[ -f /boot/grub/grubenv ] || fail "/boot/grub/grubenv is missing|run grub-editenv /boot/grub/grubenv create"
-grub-editenv /boot/grub/grubenv set peerlab_check=1 && grub-editenv /boot/grub/grubenv unset peerlab_check ||
-  fail "/boot/grub/grubenv cannot be written|check that /boot is mounted read-write and has space"
-command -v grub-probe >/dev/null || fail "grub-probe is missing|install grub-common"
-probe() { grub-probe --target=$1 /boot/grub 2>/dev/null || {
-  echo "grub-probe: $(grub-probe --target=$1 /boot/grub 2>&1 | head -c 200 | tr '|\\n' '  ')|grub-probe must know the disk below /boot/grub: move /boot to a plain partition" >&2; exit 1; }; }
+[ -f ${folder}/grub.cfg ] || fail "${folder}/grub.cfg is missing|install GRUB on this machine"
+grep -q next_entry ${folder}/grub.cfg || fail "grub.cfg does not honour next_entry|run ${update} with the distribution's 00_header"
+grep -q custom.cfg ${folder}/grub.cfg || fail "grub.cfg does not read custom.cfg|enable /etc/grub.d/41_custom and run ${update}"
+grep -q 'set default=' ${folder}/grub.cfg || fail "grub.cfg sets no default|set GRUB_DEFAULT and run ${update}"
+[ -f ${folder}/grubenv ] || fail "${folder}/grubenv is missing|run ${prefix}-editenv ${folder}/grubenv create"
+${prefix}-editenv ${folder}/grubenv set peerlab_check=1 && ${prefix}-editenv ${folder}/grubenv unset peerlab_check ||
+  fail "${folder}/grubenv cannot be written|check that /boot is mounted read-write and has space"
+command -v ${prefix}-probe >/dev/null || fail "${prefix}-probe is missing|install ${packages}"
+probe() { ${prefix}-probe --target=$1 ${folder} 2>/dev/null || {
+  echo "${prefix}-probe: $(${prefix}-probe --target=$1 ${folder} 2>&1 | head -c 200 | tr '|\\n' '  ')|${prefix}-probe must know the disk below ${folder}: move /boot to a plain partition" >&2; exit 1; }; }
 abstraction=$(probe abstraction) || exit 1
-[ -z "$abstraction" ] || fail "/boot/grub lies on $abstraction, where GRUB cannot clear next_entry|move /boot to a plain partition"
+[ -z "$abstraction" ] || fail "${folder} lies on $abstraction, where GRUB cannot clear next_entry|move /boot to a plain partition"
 fs=$(probe fs) || exit 1
 case $fs in
   ext2|xfs|fat) ;;
-  *) fail "/boot/grub lies on $fs, where GRUB cannot clear next_entry: the candidate would boot for ever|move /boot to an ext4 partition" ;;
+  *) fail "${folder} lies on $fs, where GRUB cannot clear next_entry: the candidate would boot for ever|move /boot to an ext4 partition" ;;
 esac
 exit 0`;
 
@@ -121,23 +133,21 @@ export function readGrubLine(text: string): LoaderLine | null {
 }
 
 /** One-shot boot through GRUB's custom.cfg and grubenv. */
-export function createGrubBootSelect(): BootSelect {
+export function createGrubBootSelect(layout: GrubLayout = GRUB): BootSelect {
+  const { folder, prefix } = layout;
+  const custom = `${folder}/custom.cfg`;
+  const environment = `${folder}/grubenv`;
   return {
     loader: 'GRUB',
     readLine: readGrubLine,
 
-    async preflight(session) {
-      const result = await session.exec(script('grub-preflight', {}, PREFLIGHT));
-      if (result.code === 0) return;
-      const [problem = '', remedy] = (result.stderr.trim().split('\n').at(-1) ?? '').split('|');
-      throw new MachineError('boot-select', `one-shot boot is not safe: ${problem}`, remedy ?? null);
-    },
+    preflight: (session) => runPreflight(session, 'grub-preflight', preflight(layout)),
 
     async install(session, entry) {
-      checkCommandLine(entry.commandLine);
+      checkCommandLine('GRUB', entry.commandLine);
       const { kernelPath, initrdPath } = entry;
       const paths = [kernelPath, ...(initrdPath === undefined ? [] : [initrdPath])];
-      const asGrubSees = paths.map((path) => `grub-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
+      const asGrubSees = paths.map((path) => `${prefix}-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
       const read = await output(
         session,
         script(
@@ -145,8 +155,8 @@ export function createGrubBootSelect(): BootSelect {
           { paths: paths.join(' ') },
           [
             ...asGrubSees,
-            `grub-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
-            printIfThere(CUSTOM),
+            `${prefix}-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
+            printIfThere(custom),
           ].join('\n'),
         ),
       );
@@ -162,7 +172,7 @@ export function createGrubBootSelect(): BootSelect {
       });
       await output(
         session,
-        script('grub-install', { entry: CANDIDATE_ENTRY }, `cat > ${CUSTOM}.new && mv -f ${CUSTOM}.new ${CUSTOM}`),
+        script('grub-install', { entry: CANDIDATE_ENTRY }, `cat > ${custom}.new && mv -f ${custom}.new ${custom}`),
         { stdin: config },
       );
     },
@@ -170,21 +180,21 @@ export function createGrubBootSelect(): BootSelect {
     async selectOnce(session) {
       await output(
         session,
-        script('grub-select', { entry: CANDIDATE_ENTRY }, `grub-reboot ${CANDIDATE_ENTRY} && sync`),
+        script('grub-select', { entry: CANDIDATE_ENTRY }, `${prefix}-reboot ${CANDIDATE_ENTRY} && sync`),
       );
     },
 
     async pending(session) {
-      const text = await output(session, script('grub-pending', {}, 'grub-editenv /boot/grub/grubenv list'));
+      const text = await output(session, script('grub-pending', {}, `${prefix}-editenv ${environment} list`));
       const value = /^next_entry=(.*)$/m.exec(text)?.[1]?.trim() ?? '';
       return value === '' ? null : value;
     },
 
     async remove(session) {
-      const existing = await output(session, script('grub-read-custom', {}, printIfThere(CUSTOM)));
+      const existing = await output(session, script('grub-read-custom', {}, printIfThere(custom)));
       const config = customConfig(existing, null);
-      const put = config.trim() === '' ? `rm -f ${CUSTOM}` : `cat > ${CUSTOM}.new && mv -f ${CUSTOM}.new ${CUSTOM}`;
-      const forget = `if grub-editenv /boot/grub/grubenv list | grep -q '^next_entry=${CANDIDATE_ENTRY}$'; then grub-editenv /boot/grub/grubenv unset next_entry; fi`;
+      const put = config.trim() === '' ? `rm -f ${custom}` : `cat > ${custom}.new && mv -f ${custom}.new ${custom}`;
+      const forget = `if ${prefix}-editenv ${environment} list | grep -q '^next_entry=${CANDIDATE_ENTRY}$'; then ${prefix}-editenv ${environment} unset next_entry; fi`;
       await output(session, script('grub-remove', { entry: CANDIDATE_ENTRY }, `${put} && ${forget}`), {
         stdin: config,
       });
@@ -195,5 +205,11 @@ export function createGrubBootSelect(): BootSelect {
 export const grubBoot = defineDriver({
   schema: z.strictObject({ driver: z.literal('grub') }),
   paths: [],
-  create: () => createGrubBootSelect(),
+  create: () => createGrubBootSelect(GRUB),
+});
+
+export const grub2Boot = defineDriver({
+  schema: z.strictObject({ driver: z.literal('grub2') }),
+  paths: [],
+  create: () => createGrubBootSelect(GRUB2),
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { IpmiBmc } from '../bmc.js';
+import { Host, type IpmiBmc } from '../bmc.js';
+import { netconsoleSource } from '../console/netconsole-source.js';
 import { programSource } from '../console/program-source.js';
 import { ConsoleRecorder } from '../console/recorder.js';
 import type { ConsoleSource } from '../console/source.js';
@@ -9,6 +10,28 @@ import { defineDriver, type DriverContext } from '../driver.js';
 import type { Console } from '../protocols.js';
 import { createLogFileConsole } from './console-log-file.js';
 import { cipherSuitesFor, ipmitoolArguments } from './ipmitool.js';
+
+/** Not an option of the program that gets it. */
+const ConsoleName = z.string().regex(/^[a-zA-Z0-9_.@][a-zA-Z0-9_.@-]{0,63}$/, 'expected a name');
+
+/** A console of a conserver server, by its client, which only looks on: others keep the right to type. */
+export function conserverSource({ host, port, console, user }: ConserverSettings): ConsoleSource {
+  return programSource({
+    name: `console ${console} of conserver ${host}`,
+    program: 'console',
+    args: ['-M', host, '-p', String(port), '-l', user, '-s', console],
+    // Without one it keeps what it prints until it has much of it.
+    terminal: true,
+    openMark: '[spying]',
+  });
+}
+
+interface ConserverSettings {
+  host: string;
+  port: number;
+  console: string;
+  user: string;
+}
 
 /** The console that a source gives: recorded for the agent's life, followed by attempts. */
 function recorded(source: ConsoleSource, context: DriverContext): Console {
@@ -65,6 +88,37 @@ export const tcpConsole = defineDriver({
   }),
   paths: [],
   create: ({ host, port }, context) => recorded(tcpSource({ host, port }), context),
+});
+
+export const netconsole = defineDriver({
+  schema: z.strictObject({
+    driver: z.literal('netconsole'),
+    host: z.string().min(1).max(253).describe('address of the agent’s computer that it listens on'),
+    port: z.number().int().min(1).max(65535).default(6666),
+    from: z.union([z.ipv4(), z.ipv6()]).describe('the machine’s address'),
+    argument: z
+      .string()
+      .max(500)
+      .regex(/^netconsole=[\x21-\x7e]+$/, 'expected netconsole=PORT@ADDRESS/INTERFACE,PORT@ADDRESS/MAC')
+      .describe('what the candidate is told'),
+  }),
+  paths: [],
+  create: ({ host, port, from, argument }, context) => ({
+    ...recorded(netconsoleSource({ host, port, from }), context),
+    kernelArguments: [argument],
+  }),
+});
+
+export const conserverConsole = defineDriver({
+  schema: z.strictObject({
+    driver: z.literal('conserver'),
+    host: Host,
+    port: z.number().int().min(1).max(65535).default(782),
+    console: ConsoleName,
+    user: ConsoleName.default('peerlab'),
+  }),
+  paths: [],
+  create: (settings, context) => recorded(conserverSource(settings), context),
 });
 
 export const commandConsole = defineDriver({

@@ -21,7 +21,7 @@ interface SshSettings {
 const KEEPALIVE = { keepaliveInterval: 5_000, keepaliveCountMax: 6 };
 
 /** OpenSSH's form of a public key's fingerprint. */
-function fingerprintOf(key: Uint8Array): string {
+export function fingerprintOf(key: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 

@@ -27,6 +27,7 @@ import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from
 import { NewTicket, Ticket } from '../schema/tickets.js';
 import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
 import { FileName } from '../schema/suite.js';
+import { CRASH_ROUTES } from './crash-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import type { Route } from './route.js';
@@ -197,6 +198,7 @@ export const ROUTES = {
     response: ResultView,
   },
   ...FAILURE_ROUTES,
+  ...CRASH_ROUTES,
   getLog: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/log',

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { FailureMemory, FailureSubject, NewKnownFailure, RunFailures } from '../schema/failure-memory.js';
+import {
+  Baseline,
+  BASELINES_MAX,
+  FailureMemory,
+  NewBaseline,
+  FailureSubject,
+  NewKnownFailure,
+  RunFailures,
+} from '../schema/failure-memory.js';
+import { SuiteName } from '../schema/ids.js';
 import type { Route } from './route.js';
 
 const AttemptParams = z.object({ attempt: z.uuid() });
@@ -38,7 +47,27 @@ export const FAILURE_ROUTES = {
     body: NewKnownFailure,
     response: FailureMemory,
   },
-  /** Withdraws such a mark. */
+  /**
+   * Accepts what fails in a suite of an attempt as known on every kernel of its base, in place of what was accepted before.
+   * 422 unless the attempt tested the untouched base.
+   */
+  acceptBaseline: {
+    method: 'POST',
+    path: '/api/v1/attempts/:attempt/baseline',
+    access: 'user',
+    params: AttemptParams,
+    body: NewBaseline,
+    response: Baseline,
+  },
+  /** The newest baseline of each suite and base, those that have ended included. */
+  listBaselines: {
+    method: 'GET',
+    path: '/api/v1/baselines',
+    access: 'read',
+    query: z.object({ suite: SuiteName.optional() }),
+    response: z.array(Baseline).max(BASELINES_MAX),
+  },
+  /** Withdraws such a mark, or a baseline. */
   endKnownFailure: {
     method: 'POST',
     path: '/api/v1/known-failures/:known/end',

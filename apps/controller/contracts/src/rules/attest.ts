@@ -52,6 +52,7 @@ const KINDS: readonly EvidenceKind[] = [
   { name: 'pages migrated back', isRequired: false, read: beside('pages that came back to RAM') },
   { name: 'ODP page faults', isRequired: false, read: moving('pages that the NIC faulted in itself') },
   { name: 'NIC bytes', isRequired: false, read: moving('bytes that the NIC counted') },
+  { name: 'peer NIC bytes', isRequired: false, read: moving('bytes that the NIC of the other machine counted') },
   { name: 'PCIe bytes', isRequired: false, read: moving('bytes that the link of the device counted') },
   {
     name: 'ACS redirect',

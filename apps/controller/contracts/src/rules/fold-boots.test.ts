@@ -34,6 +34,8 @@ const grid = (columns: GridColumn[], rows: string[], more: Partial<Grid> = {}): 
   notes: [],
   cells: [],
   proofs: [],
+  marks: [],
+  known: [],
   metrics: [],
   generatedAt: '2026-01-01T00:00:00.000Z',
   ...more,
@@ -57,6 +59,16 @@ describe('the boots of one kernel on one machine', () => {
       { row: 2, column: 0, reason: 'fail in 3 of 3 boots: late' },
       { row: 4, column: 1, reason: 'own' },
     ]);
+  });
+
+  it('are a known failure where all that failed are known', () => {
+    const known = [
+      { row: 0, column: 1, mark: 0 },
+      { row: 1, column: 0, mark: 0 },
+      { row: 1, column: 2, mark: 0 },
+    ];
+    const { grid: folded } = foldBoots(grid(BOOTS, ['PFPP', 'FFFP'], { known }));
+    expect(folded.known).toEqual([{ row: 0, column: 0, mark: 0 }]);
   });
 
   it('have no verdict before the last one ended, unless one went wrong', () => {

@@ -63,8 +63,25 @@ export function foldBoots(source: Grid): FoldedGrid {
     ...metric,
     values: groups.map((group) => foldValues(group.flatMap((at) => metric.values[at] ?? []))),
   }));
+  const known = foldKnown(source, groups);
   const columns = groups.flatMap((group) => foldColumns(group.flatMap((at) => source.columns[at] ?? [])));
-  return { grid: { ...source, columns, rows, notes, cells, metrics }, bootsOf: groups };
+  return { grid: { ...source, columns, rows, notes, known, cells, metrics }, bootsOf: groups };
+}
+
+/** A failure is known where all boots that failed are. */
+function foldKnown({ rows, known }: Grid, groups: readonly (readonly number[])[]): Grid['known'] {
+  const markOf = new Map(known.map(({ row, column, mark }) => [`${row}:${column}`, mark]));
+  const concerned = [...new Set(known.map(({ row }) => row))];
+  return concerned.flatMap((row) =>
+    groups.flatMap((group, column) => {
+      const wrong = group.filter((at) => {
+        const verdict = VERDICT_BY_LETTER.get(rows[row]?.verdicts[at] ?? '');
+        return verdict !== undefined && VERDICT_TABLE[verdict].wrong;
+      });
+      const [mark, ...others] = wrong.map((at) => markOf.get(`${row}:${at}`));
+      return mark === undefined || others.includes(undefined) ? [] : [{ row, column, mark }];
+    }),
+  );
 }
 
 /** The columns of each kernel on each machine and pair of devices. */

@@ -4,7 +4,7 @@ import { FailureClass } from '../schema/failure.js';
 import { AttemptState } from '../schema/states.js';
 import { attemptStateOf, sumUpFailure } from './participants.js';
 
-const failure = (each: FailureClass) => ({ class: each });
+const failure = (each: FailureClass, message = 'why') => ({ class: each, message });
 
 describe('the failure of an attempt', () => {
   it.each([
@@ -19,13 +19,26 @@ describe('the failure of an attempt', () => {
       { role: 'server', failure: failure(other) },
       { role: 'client', failure: failure(worse) },
     ];
-    expect(sumUpFailure(sides)).toEqual({ class: worse, role: 'client' });
-    expect(sumUpFailure(sides.toReversed())).toEqual({ class: worse, role: 'client' });
+    expect(sumUpFailure(sides)).toEqual({ class: worse, message: 'why', role: 'client' });
+    expect(sumUpFailure(sides.toReversed())).toEqual({ class: worse, message: 'why', role: 'client' });
   });
 
   it('names no role where there is one participant, and is none where none failed', () => {
-    expect(sumUpFailure([{ role: 'main', failure: failure('timeout') }])).toEqual({ class: 'timeout' });
+    expect(sumUpFailure([{ role: 'main', failure: failure('timeout') }])).toEqual(failure('timeout'));
     expect(sumUpFailure([{ role: 'main', failure: null }])).toBeNull();
+  });
+
+  it('names both sides where both failed in the same way', () => {
+    const sides = [
+      { role: 'client', failure: failure('kernel-crash', 'KASAN: x') },
+      { role: 'server', failure: failure('kernel-crash', 'BUG: y') },
+      { role: 'witness', failure: failure('peer', 'stopped') },
+    ];
+    expect(sumUpFailure(sides)).toEqual({
+      class: 'kernel-crash',
+      role: 'client',
+      message: 'KASAN: x; participant server, too: BUG: y',
+    });
   });
 
   it('is one of those that there are, and a consequence only where nothing else failed', () => {

@@ -1,5 +1,6 @@
 import type { FailureClass } from '../schema/failure.js';
 import type { AttemptState } from '../schema/states.js';
+import { cutText } from '../schema/text.js';
 
 /** The failures that say most come first: the text of a crash, then what was lost, then how a program ended. */
 const MOST_TELLING: readonly FailureClass[] = [
@@ -16,6 +17,9 @@ const MOST_TELLING: readonly FailureClass[] = [
   'peer',
 ];
 
+/** Longest message, in characters. */
+const MESSAGE_MAX = 4000;
+
 interface Ended<F> {
   role: string;
   failure: F | null;
@@ -23,15 +27,18 @@ interface Ended<F> {
 
 /**
  * The failure of an attempt, from those of its participants in their order; null when all of them succeeded. With
- * several participants it names whose failure it is.
+ * several participants it names whose failure it is, and who failed in the same way.
  */
-export function sumUpFailure<F extends { class: FailureClass }>(
+export function sumUpFailure<F extends { class: FailureClass; message: string }>(
   participants: readonly Ended<F>[],
 ): (F & { role?: string }) | null {
   const failed = participants.flatMap(({ role, failure }) => (failure === null ? [] : [{ role, failure }]));
   const [worst] = failed.toSorted((a, b) => rankOf(a.failure) - rankOf(b.failure));
   if (worst === undefined) return null;
-  return participants.length === 1 ? worst.failure : { ...worst.failure, role: worst.role };
+  if (participants.length === 1) return worst.failure;
+  const others = failed.filter(({ role, failure }) => role !== worst.role && failure.class === worst.failure.class);
+  const too = others.map(({ role, failure }) => `; participant ${role}, too: ${failure.message}`).join('');
+  return { ...worst.failure, role: worst.role, message: cutText(worst.failure.message + too, MESSAGE_MAX) };
 }
 
 const rankOf = (failure: { class: FailureClass }): number => MOST_TELLING.indexOf(failure.class);

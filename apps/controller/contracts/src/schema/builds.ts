@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BuildError, BundleManifest } from './bundle.js';
 import { Name, Sha256 } from './ids.js';
+import { Commit } from './kernel-source.js';
 import { JobState, RunState } from './states.js';
 import { Verdict } from './verdict.js';
 import { Combination } from './combination.js';
@@ -44,6 +45,15 @@ export const BuildCursor = timeCursor(z.uuid());
  */
 export const BuildSummary = BuildHead.extend({ manifest: ManifestSummary.nullable(), cursor: z.string() });
 export type BuildSummary = z.infer<typeof BuildSummary>;
+
+/** What the patches of a build stand on. */
+export const BuildBase = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('farm') }),
+  /** `commit` is null until a builder has looked it up. */
+  z.object({ kind: z.literal('git'), url: z.string(), ref: z.string(), commit: Commit.nullable() }),
+  z.object({ kind: z.literal('tarball'), sha256: Sha256 }),
+]);
+export type BuildBase = z.infer<typeof BuildBase>;
 
 /** Where the patches of a build came from, in the order applied. */
 export const BuildSource = z.discriminatedUnion('kind', [
@@ -90,6 +100,10 @@ export const BuildDetail = BuildHead.extend({
   run: z.object({ state: RunState, trigger: z.string() }),
   /** Name of the configuration that was asked for. */
   config: Name.nullable(),
+  /** Settings that the run put on top of it; null = none. */
+  fragment: z.string().nullable(),
+  /** Null for a bundle that was uploaded ready-made. */
+  source: BuildBase.nullable(),
   /** Null for a bundle that was uploaded ready-made. */
   sources: z.array(BuildSource).nullable(),
   /** Newest attempt of the job that built it; null when nothing had to be built. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name, Sha256 } from './ids.js';
+import { RepositoryUrl } from './kernel-source.js';
 import { ABOUT_MAX, SuiteDefinition } from './suite.js';
 
 /** Suites and configurations that one agent may tell of; a dozen are usual. */
@@ -7,6 +8,8 @@ export const CATALOGUE_SUITES_MAX = 256;
 export const CATALOGUE_CONFIGS_MAX = 64;
 /** Suites that one lab may bring. */
 export const LAB_SUITES_MAX = 64;
+/** Repositories that one builder may allow. */
+export const REPOSITORIES_MAX = 256;
 /** How many times longer than the fastest kernel one may boot. */
 export const BOOT_FACTOR_MAX = 20;
 
@@ -43,12 +46,19 @@ export const Catalogue = z.object({
    * Absent from agents that do not tell.
    */
   recipe: Sha256.optional(),
+  /**
+   * Git repositories that it fetches from. Absent from builders that know no source but the farm's base, and no fragments
+   * of a configuration.
+   */
+  repositories: z.array(RepositoryUrl).max(REPOSITORIES_MAX).optional(),
 });
 export type Catalogue = z.infer<typeof Catalogue>;
 
 /** What the farm can build and run: the catalogues of its agents as one. */
 export const FarmCatalogue = Catalogue.omit({ recipe: true }).extend({
   labSuites: z.array(SuiteDefinition).max(FARM_LAB_SUITES_MAX),
+  /** Those of all builders; null = none of them builds from other sources than the farm's base. */
+  repositories: z.array(RepositoryUrl).nullable(),
   /**
    * Whether it names everything. Not before a builder has told what it builds, which builders older than the catalogue
    * never do: names are not checked then.

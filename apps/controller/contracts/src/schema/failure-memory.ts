@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { FailureClass } from './failure.js';
-import { Name, SuiteName } from './ids.js';
+import { Name, Sha256, SuiteName } from './ids.js';
 import { AnyStage } from './states.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
@@ -20,6 +20,8 @@ export const KnownFailure = z.object({
   until: Time,
   /** Who withdrew it, and when; null while it stands. */
   ended: z.object({ by: z.string(), at: Time }).nullable(),
+  /** It is in the baseline of its suite on kernels of this base, by version; null: it was marked by itself. */
+  base: z.string().nullable().default(null),
 });
 export type KnownFailure = z.infer<typeof KnownFailure>;
 
@@ -34,6 +36,29 @@ export const NewKnownFailure = z.strictObject({
   until: z.iso.datetime(),
 });
 export type NewKnownFailure = z.infer<typeof NewKnownFailure>;
+
+/** Accepts what fails in a suite of an attempt as the baseline of the suite on the untouched kernel of that attempt. */
+export const NewBaseline = z.strictObject({
+  suite: SuiteName,
+  reason: z.string().trim().min(1).max(500),
+  /** In the future, at most KNOWN_DAYS_MAX days from now. */
+  until: z.iso.datetime(),
+});
+export type NewBaseline = z.infer<typeof NewBaseline>;
+
+/** The failures of a suite that are known on every kernel of one base. */
+export const Baseline = KnownFailure.omit({ base: true }).extend({
+  suite: SuiteName,
+  base: z.object({ version: z.string(), sha256: Sha256 }),
+  /** Failed tests that it names. */
+  failures: z.number().int().nonnegative(),
+  /** The attempt that they were accepted from; retention may have removed it. */
+  attemptId: z.uuid(),
+});
+export type Baseline = z.infer<typeof Baseline>;
+
+/** Baselines in one answer. */
+export const BASELINES_MAX = 500;
 
 /** One occurrence of a failure. */
 export const FailureSighting = z.object({

@@ -112,6 +112,22 @@ export const Grid = z.object({
   notes: z.array(z.object({ row: z.number().int(), column: z.number().int(), reason: z.string() })),
   /** How many such cells there are; absent = `notes` has all. */
   notesTotal: z.number().int().optional(),
+  /** Why cells that say that something is wrong count as known, each once. */
+  marks: z
+    .array(
+      z.object({
+        reason: z.string(),
+        by: z.string(),
+        until: Time,
+        /** Version of the base kernel whose baseline it is; null: the failure was marked by itself. */
+        base: z.string().nullable(),
+      }),
+    )
+    .default([]),
+  /** Cells whose failure people know, and the place of the reason in `marks`. All other cells that are wrong are new. */
+  known: z
+    .array(z.object({ row: z.number().int(), column: z.number().int(), mark: z.number().int().nonnegative() }))
+    .default([]),
   /** All that is known of each cell that ran; none unless they were asked for. */
   cells: z.array(GridCell),
   /** The proofs of `cells`, each once: tests that pass give the same on many machines and boots. */

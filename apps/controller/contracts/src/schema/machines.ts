@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Combination } from './combination.js';
 import { Fence, Labels, Name } from './ids.js';
 import { Inventory } from './inventory.js';
+import { MachineCheck } from './machine-check.js';
 import { PeerPath } from './paths.js';
 import { MachineDesired, MachineObserved } from './states.js';
 import { Time } from './time.js';
@@ -25,13 +26,15 @@ export const MachineView = z.object({
   lastSeenAt: Time.nullable(),
   lease: z.object({ attemptId: z.uuid(), runId: z.uuid(), fence: Fence, expiresAt: Time }).nullable(),
   inventory: Inventory.nullable(),
+  /** What the agent's newest look said about everything that the farm needs of it; null = it has not looked yet. */
+  checks: z.object({ at: Time, list: z.array(MachineCheck) }).nullable(),
   /** By address. The suites use the first provider with the first client, so jobs and the grid speak of the first. */
   paths: z.array(PeerPath.extend({ combination: Combination })),
 });
 export type MachineView = z.infer<typeof MachineView>;
 
 /** A machine among others: its inventory is as large as all the rest. */
-export const MachineSummary = MachineView.omit({ inventory: true });
+export const MachineSummary = MachineView.omit({ inventory: true, checks: true });
 export type MachineSummary = z.infer<typeof MachineSummary>;
 
 export const AgentView = z.object({

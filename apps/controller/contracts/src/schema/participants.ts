@@ -42,6 +42,13 @@ export const FailureView = z.object({
 });
 export type FailureView = z.infer<typeof FailureView>;
 
+/** How an agent's clock stands to the farm's, in milliseconds: `offsetMs` added to its times gives the farm's, ± `errorMs`. */
+export const ClockOffset = z.object({
+  offsetMs: z.number().min(-1e13).max(1e13),
+  errorMs: z.number().nonnegative().max(1e13),
+});
+export type ClockOffset = z.infer<typeof ClockOffset>;
+
 /** One machine (or build slot) in an attempt, with its agent and its lease. */
 export const ParticipantSummary = z.object({
   id: z.uuid(),
@@ -50,6 +57,8 @@ export const ParticipantSummary = z.object({
   agent: Name,
   /** null for a build */
   machine: Name.nullable(),
+  /** The kernel that it boots, or makes. */
+  build: z.object({ id: z.uuid(), name: Name }).nullable().default(null),
   fence: Fence,
   startedAt: Time,
   endedAt: Time.nullable(),
@@ -57,6 +66,8 @@ export const ParticipantSummary = z.object({
   /** Whether the machine was restored; null: not known, or a newer attempt restores it. */
   restored: z.boolean().nullable(),
   stages: z.array(StageView),
+  /** Of the agent's clock, as it was last measured in this attempt; null where it was not. */
+  clock: ClockOffset.nullable().default(null),
 });
 export type ParticipantSummary = z.infer<typeof ParticipantSummary>;
 

@@ -4,6 +4,7 @@ import { Role, ROLES_MAX, SOLE_ROLE } from './participants.js';
 import { PathKind } from './paths.js';
 import { fewOf } from './problem.js';
 import { KSELFTESTS_MAX } from './bundle.js';
+import { ConfigFragment, GitSource } from './kernel-source.js';
 import { Kselftest, SuiteDefinition, suiteOfVariant } from './suite.js';
 
 /** Largest series accepted as mbox text, in characters. */
@@ -65,7 +66,10 @@ export type RunMachines = z.infer<typeof RunMachines>;
 /** Suites of one run, each variant counted. */
 export const RUN_SUITES_MAX = 64;
 
-/** A kernel to test: the base plus series, or a ready bundle that was uploaded. */
+/** What of a build says where its sources come from, besides the series. */
+const SOURCE_FIELDS = ['git', 'tarball'] as const;
+
+/** A kernel to test: the farm's base, a git tree or a tarball plus series, or a ready bundle that was uploaded. */
 export const BuildSpec = z
   .strictObject({
     name: Name.describe('how the build is called in grids and comparisons'),
@@ -73,8 +77,11 @@ export const BuildSpec = z
       .array(SeriesSource)
       .max(32)
       .optional()
-      .describe('patches on the base, applied in this order; an empty list is the untouched base'),
+      .describe('patches on the source, applied in this order; an empty list is the source as it is'),
+    git: GitSource.optional().describe('build from a git repository instead of the farm’s base'),
+    tarball: Sha256.optional().describe('build from an uploaded source tarball, by its SHA-256'),
     config: Name.optional().describe('kernel configuration, by its name in kernel/config'),
+    fragment: ConfigFragment.optional().describe('settings on top of the configuration, as lines of a .config'),
     suites: z
       .array(SuiteName)
       .min(1)
@@ -89,8 +96,24 @@ export const BuildSpec = z
       .describe('targets of the kernel’s own selftests that are built with it, besides those that suites name'),
     bundle: Sha256.optional().describe('content key of a kernel that is built already, instead of a series'),
   })
-  .refine((build) => (build.bundle === undefined) !== (build.series === undefined), {
-    error: 'give either series (an empty list is the untouched base) or bundle (the content key of an uploaded one)',
+  .superRefine((build, context) => {
+    const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    const sources = SOURCE_FIELDS.filter((field) => build[field] !== undefined);
+    if (sources.length > 1) wrong(['tarball'], 'a kernel has one source: leave out git or tarball');
+    if (build.bundle === undefined) {
+      if (build.series === undefined && sources.length === 0)
+        wrong(
+          [],
+          'give series (an empty list is the untouched base), git, tarball, or bundle (the content key of an uploaded one)',
+        );
+      return;
+    }
+    if (build.series !== undefined || sources.length > 0)
+      wrong(
+        [],
+        'give either series, git and tarball, or bundle (the content key of an uploaded one): a built kernel takes no patches',
+      );
+    if (build.fragment !== undefined) wrong(['fragment'], 'a bundle is built already; leave the fragment out');
   });
 export type BuildSpec = z.infer<typeof BuildSpec>;
 

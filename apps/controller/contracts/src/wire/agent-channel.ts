@@ -5,10 +5,13 @@ import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { Inventory } from '../schema/inventory.js';
+import { MACHINE_CHECKS_MAX, MachineCheck } from '../schema/machine-check.js';
 import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
+import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
-import { Role, ROLES_MAX } from '../schema/participants.js';
+import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
+import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
 import { Proof } from '../schema/proof.js';
 import { EffectiveTimeouts, SeriesSource } from '../schema/run-spec.js';
@@ -71,7 +74,13 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('result'), result: TestResult }),
   z.object({ type: z.literal('file'), file: LeftFile }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
-  z.object({ type: z.literal('build-progress'), percent: z.number().min(0).max(100), text: Text }),
+  z.object({
+    type: z.literal('build-progress'),
+    percent: z.number().min(0).max(100),
+    text: Text,
+    /** The commit that a git source is; said once it is known. */
+    commit: Commit.optional(),
+  }),
   z.object({
     type: z.literal('built'),
     manifest: BundleManifest,
@@ -123,6 +132,9 @@ export const Work = z.discriminatedUnion('kind', [
     buildName: Name,
     series: z.array(SeriesSource).max(LIST_MAX),
     config: Name,
+    /** Absent = the farm's base. Only builders that tell repositories in their catalogue get one, or a fragment. */
+    source: WorkSource.optional(),
+    fragment: ConfigFragment.optional(),
     /**
      * Names who submitted it. Builds of one submitter may share what they compiled, and no other build
      * gets it; without it nothing is kept.
@@ -237,8 +249,19 @@ export const FromAgent = z.discriminatedUnion('type', [
     /** What it can build. Agents that build nothing, and older ones, do not say. */
     catalogue: Catalogue.optional(),
   }),
-  AgentState.extend({ type: z.literal('heartbeat'), ...AgentDisk.shape }),
-  z.object({ type: z.literal('inventory'), machine: Name, inventory: Inventory }),
+  AgentState.extend({
+    type: z.literal('heartbeat'),
+    ...AgentDisk.shape,
+    /** Measured over the answers to the last heartbeats; absent until there were some, and from older agents. */
+    clock: ClockOffset.optional(),
+  }),
+  z.object({
+    type: z.literal('inventory'),
+    machine: Name,
+    inventory: Inventory,
+    /** Absent before it has looked, and from agents that do not look. */
+    checks: z.array(MachineCheck).max(MACHINE_CHECKS_MAX).optional(),
+  }),
   z.object({ type: z.literal('accepted'), participantId: z.uuid(), fence: Fence }),
   /** Refusing work it cannot start, e.g. a machine it does not own. */
   z.object({ type: z.literal('declined'), participantId: z.uuid(), fence: Fence, reason: Text }),
@@ -254,6 +277,18 @@ export const FromAgent = z.discriminatedUnion('type', [
     participantId: z.uuid(),
     fence: Fence,
     events: z.array(SequencedEvent).min(1).max(LOG_BATCH_MAX),
+  }),
+  /** Where a participant waits for its peers; sent again until it is answered. Only of attempts with several participants. */
+  z.object({
+    type: z.literal('meeting'),
+    participantId: z.uuid(),
+    fence: Fence,
+    /** All suites that it is through with. */
+    left: z.array(SuiteName).max(LIST_MAX),
+    /** Why it comes to no place any more, for instance because its kernel crashed; null while it may. */
+    over: z.string().max(MEETING_REASON_MAX).nullable(),
+    /** null = it waits nowhere. */
+    at: MeetingArrival.nullable(),
   }),
 ]);
 export type FromAgent = z.infer<typeof FromAgent>;
@@ -289,6 +324,8 @@ export const ToAgent = z.discriminatedUnion('type', [
     beat: Sequence,
     leaseSeconds: z.number().positive(),
     participants: z.array(z.object({ participantId: z.uuid(), fence: Fence })).max(LIST_MAX),
+    /** The farm's time, which is the database's, when it was answered. Older controllers do not say. */
+    at: z.number().positive().optional(),
   }),
   z.object({ type: z.literal('assign'), assignment: Assignment }),
   /** Everything below `next` is stored; it may be dropped from the spool. */
@@ -306,6 +343,8 @@ export const ToAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), participantId: z.uuid(), reason: Text }),
   /** Another participant of the attempt failed: stop, restore the machine, deliver the evidence. */
   z.object({ type: z.literal('stop'), participantId: z.uuid(), reason: Text }),
+  /** How waiting at a place ended. */
+  z.object({ type: z.literal('meeting'), participantId: z.uuid(), place: MeetingPlace, outcome: MeetingOutcome }),
   /** Read the inventory of a machine again. */
   z.object({ type: z.literal('probe'), machine: Name }),
   z.object({

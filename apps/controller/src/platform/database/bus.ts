@@ -19,6 +19,8 @@ export const BusMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('dispatch') }),
   /** Something for this agent to do: an assignment or a cancelation. */
   z.object({ type: z.literal('agent-work'), agent: z.string() }),
+  /** How this participant's waiting for its peers ended. */
+  z.object({ type: z.literal('meeting'), agent: z.string(), participantId: z.string() }),
   z.object({ type: z.literal('agent-connected'), agent: z.string(), connection: z.string() }),
 ]);
 export type BusMessage = z.infer<typeof BusMessage>;

@@ -46,6 +46,7 @@ export const LOCK_ORDER: readonly string[] = [
   'test_plan',
   'webhook_delivery',
   'known_failure',
+  'baseline',
 ];
 
 /**
@@ -57,9 +58,13 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_kernel: 'attempt',
   attempt_stage: 'attempt',
   attempt_verdicts: 'attempt',
+  crash: 'attempt',
+  crash_search: 'attempt',
+  baseline_failure: 'baseline',
   lease: 'attempt',
   log_line: 'attempt',
   measurement: 'attempt',
+  meeting: 'attempt',
   participant: 'attempt',
   planned_test: 'attempt',
   result: 'attempt',

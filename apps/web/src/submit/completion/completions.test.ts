@@ -12,6 +12,7 @@ const known: Known = {
   machines: [{ name: 'v-switch', detail: 'idle' }, { name: '7th' }],
   labels: new Map([['lab', ['virtual', 'true']]]),
   configs: [{ name: 'peerlab' }, { name: 'debug' }],
+  repositories: [{ name: 'https://git.example.org/linux.git' }],
   bundles: [{ name: 'a'.repeat(64), detail: 'base' }],
 };
 
@@ -58,7 +59,7 @@ describe('keys', () => {
   });
 
   it('of a build, wherever its first line stands', () => {
-    const rest = ['series', 'config', 'suites', 'machines', 'kselftests', 'bundle'];
+    const rest = ['series', 'git', 'tarball', 'config', 'fragment', 'suites', 'machines', 'kselftests', 'bundle'];
     expect(at('builds:\n  - name: a\n    ▮').labels).toEqual(rest);
     expect(at('builds:\n- name: a\n  ▮').labels).toEqual(rest);
     expect(at('builds:\n  - ▮\n    name: a\n').labels).toEqual(rest);

@@ -1,4 +1,4 @@
-import { defaultSuites, type BuildSummary, type Catalogue, type MachineSummary } from '@peerlab/contracts';
+import { defaultSuites, type BuildSummary, type FarmCatalogue, type MachineSummary } from '@peerlab/contracts';
 
 /** A name that can be completed, with a description. */
 export interface Named {
@@ -17,11 +17,13 @@ export interface Known {
   labels: ReadonlyMap<string, readonly string[]>;
   configs: readonly Named[];
   bundles: readonly Named[];
+  /** Git repositories that a builder allows. */
+  repositories: readonly Named[];
 }
 
 /** Names that a run can use, from what the farm can build, its machines and its newest builds. */
 export function knownOf(
-  catalogue: Catalogue,
+  catalogue: Pick<FarmCatalogue, 'suites' | 'configs'> & Partial<Pick<FarmCatalogue, 'labSuites' | 'repositories'>>,
   machines: readonly Pick<MachineSummary, 'name' | 'labels' | 'observed' | 'paths'>[],
   builds: readonly BuildSummary[],
 ): Known {
@@ -47,6 +49,7 @@ export function knownOf(
       ...catalogue.configs.map(({ name, about }) => ({ name, about })),
       ...builds.flatMap(({ manifest }) => (manifest === null ? [] : [{ name: manifest.config.name }])),
     ]),
+    repositories: (catalogue.repositories ?? []).map((name) => ({ name })),
     bundles: namedOnce(
       builds.flatMap(({ name, runName, manifest, bundle }) =>
         // A bundle that retention removed cannot be tested again.
@@ -68,7 +71,7 @@ function namedOnce(all: readonly Named[]): Named[] {
 /** Names of a kind; for labels their keys, or the values of the given label. */
 export function knownNames(
   known: Known,
-  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle',
+  kind: 'suite' | 'machine' | 'label' | 'config' | 'bundle' | 'repository',
   label?: string,
 ): Named[] {
   switch (kind) {
@@ -80,6 +83,8 @@ export function knownNames(
       return [...known.configs];
     case 'bundle':
       return [...known.bundles];
+    case 'repository':
+      return [...known.repositories];
     case 'label':
       if (label !== undefined) return (known.labels.get(label) ?? []).map((name) => ({ name }));
       return [...known.labels].map(([name, values]) => ({

@@ -1,6 +1,7 @@
 import { frameOf, stackStartOf } from './frames.js';
 import { findGuilty, FRAMES_MAX } from './guilty.js';
-import type { CrashKind, CrashType } from './kind.js';
+import type { CrashKind } from './kind.js';
+import type { CrashType } from '../../schema/crash-types.js';
 import type { Header } from './kinds.js';
 import { cleanTitle } from './title.js';
 
@@ -11,6 +12,8 @@ export interface Description {
   /** Cut off, mixed with another report, or without the stack that belongs to it: the title may be wrong. */
   corrupted: boolean;
   frames: string[];
+  /** Letters of the kernel's taint, such as `GW`; empty = not tainted, null = the report does not say. */
+  taint: string | null;
 }
 
 /** A time in the middle of a title: two lines became one. */
@@ -24,7 +27,13 @@ export function describeReport(header: Header, lines: readonly string[]): Descri
     if (description !== null) return description;
   }
   const kind = header.kinds[0];
-  return { title: cleanTitle(own[0] ?? ''), type: kind?.type ?? 'bug', corrupted: true, frames: framesIn(own) };
+  return {
+    title: cleanTitle(own[0] ?? ''),
+    type: kind?.type ?? 'bug',
+    corrupted: true,
+    frames: framesIn(own),
+    taint: taintOf(own),
+  };
 }
 
 /** Null when a line is missing without which the title cannot be told. */
@@ -53,7 +62,19 @@ function describeAs(kind: CrashKind, lines: readonly string[]): Description | nu
     type: kind.type,
     corrupted,
     frames: found?.frames.length ? found.frames : framesIn(lines),
+    taint: taintOf(lines),
   };
+}
+
+/** The kernel prints one letter for each place, and a blank where a place is not set. */
+const TAINT = /\b(?:Not tainted|Tainted: ([A-Z][A-Z ]{0,40}))/;
+
+function taintOf(lines: readonly string[]): string | null {
+  for (const line of lines) {
+    const match = TAINT.exec(line);
+    if (match !== null) return (match[1] ?? '').replaceAll(' ', '');
+  }
+  return null;
 }
 
 function framesIn(lines: readonly string[]): string[] {

@@ -2,7 +2,7 @@ import { cutText } from '../../schema/text.js';
 import { parseConsoleLine } from './console-line.js';
 import { frameOf } from './frames.js';
 import { describeReport, type Description } from './describe.js';
-import type { CrashType } from './kind.js';
+import type { CrashType } from '../../schema/crash-types.js';
 import { headerOf, type Header } from './kinds.js';
 
 /** Lines of one report that are looked at; a report with all held locks and all tasks' stacks has some thousands. */
@@ -40,7 +40,7 @@ export interface PushedAlarm extends KernelAlarm {
 
 /** Lines that go on with a report: frames, registers, boxes, dumps. Everything indented counts as well. */
 const PART =
-  /^(?:$|[ \t>]|=====|-----|\*\*\*|(?:Call [Tt]race|Modules linked in|CPU|Hardware name|Code|Tainted|Workqueue|Sending NMI|NMI backtrace|[RE]?[SI]P|[RE][A-Z0-9]{2}|R\d\d|[CDEFG]S|CR\d|DR\d|ORIG_RAX|Allocated|Freed|Read|Write|The buggy|Memory state|page|raw|head|flags|stack backtrace|and |but |which |other info|the existing|Showing all locks|Possible unsafe|Last potentially|pc|lr|sp|x\d\d?)\b|-> #|<|\d{1,3} locks? held|#\d)/;
+  /^(?:$|[ \t>]|=====|-----|---\[ end |\*\*\*|(?:Call [Tt]race|Modules linked in|CPU|Hardware name|Code|Tainted|Workqueue|Sending NMI|NMI backtrace|[RE]?[SI]P|[RE][A-Z0-9]{2}|R\d\d|[CDEFG]S|CR\d|DR\d|ORIG_RAX|Allocated|Freed|Read|Write|The buggy|Memory state|page|raw|head|flags|stack backtrace|and |but |which |other info|the existing|Showing all locks|Possible unsafe|Last potentially|pc|lr|sp|x\d\d?)\b|-> #|<|\d{1,3} locks? held|#\d)/;
 
 interface OpenReport {
   header: Header;

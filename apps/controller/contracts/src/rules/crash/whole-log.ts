@@ -1,3 +1,4 @@
+import { readConsolePrefix } from '../console-prefix.js';
 import { CrashReader, type CrashReport } from './reader.js';
 
 /** Reports of one log that are listed; a kernel that warns at every access prints millions. */
@@ -12,6 +13,17 @@ export function readCrashes(lines: Iterable<string>): CrashReport[] {
   for (const line of lines) reader.push(line);
   reader.end();
   return reports.toSorted((one, other) => one.startLine - other.startLine);
+}
+
+/** How /dev/kmsg escapes the line ends in a record. */
+const ESCAPED_LINE_END = String.raw`\x0a`;
+
+/** The lines of a record of the kernel's log, each with what stands before the first: up to its `;`, or its time. */
+export function recordLines(record: string): string[] {
+  const [first = '', ...rest] = record.split(ESCAPED_LINE_END);
+  if (rest.length === 0) return [first];
+  const { length } = readConsolePrefix(first);
+  return [first, ...rest.map((line) => first.slice(0, length) + line)];
 }
 
 /** Watches a console for the first report that ends the kernel. Push every line in order; ask as often as wanted. */

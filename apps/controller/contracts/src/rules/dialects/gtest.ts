@@ -7,7 +7,7 @@ const WORDS: Readonly<Record<string, TestStatus>> = { OK: 'pass', FAILED: 'fail'
 export class GtestReader implements DialectReader {
   readonly #tests = new NamedTests();
   #running: string | null = null;
-  /** First failed expectation of the running test, and the line behind it. */
+  /** First failed expectation of the running test, or where it was skipped, and the line behind it. */
   #remarks: string[] = [];
   #total: number | null = null;
   /** The count of passed tests, which stands behind the total, was printed. */
@@ -17,7 +17,8 @@ export class GtestReader implements DialectReader {
     const line = plainLine(text);
     const tag = /^\[ {0,9}([A-Z=-]{2,10}) {0,9}\] (.*)$/.exec(line);
     if (tag === null) {
-      if (this.#running !== null && (this.#remarks.length === 1 || line.endsWith(': Failure'))) this.#remark(line);
+      if (this.#running !== null && (this.#remarks.length === 1 || /: (?:Failure|Skipped)$/.test(line)))
+        this.#remark(line);
       return [];
     }
     const [, word = '', rest = ''] = tag;
@@ -37,7 +38,8 @@ export class GtestReader implements DialectReader {
     const status = WORDS[word];
     // The list behind the summary repeats what failed.
     if (status === undefined || this.#running === null || !isOf(rest, this.#running)) return [];
-    const reason = status === 'pass' || this.#remarks.length === 0 ? null : this.#remarks.join(' ');
+    const remarks = status === 'skip' ? this.#remarks.slice(1) : this.#remarks;
+    const reason = status === 'pass' || remarks.length === 0 ? null : remarks.join(' ');
     const event = this.#tests.result(pathOf(this.#running), status, reason);
     this.#running = null;
     return [event];

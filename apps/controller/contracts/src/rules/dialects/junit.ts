@@ -21,22 +21,25 @@ export class JunitReader implements DialectReader {
 
   file(text: string): void {
     let test = null as Case | null;
-    for (const { name, isEnd, isEmpty, attributes } of tagsOf(text.slice(0, JUNIT_MAX))) {
+    for (const { name: tag, isEnd, isEmpty, attributes } of tagsOf(text.slice(0, JUNIT_MAX))) {
       const reason = attributes.get('message') ?? attributes.get('type') ?? null;
-      if (name === 'testcase' && !isEnd) {
+      if (tag === 'testcase' && !isEnd) {
         const [place, own] = [attributes.get('classname') ?? '', attributes.get('name') ?? ''];
-        test = { name: place === '' ? own : `${place}/${own}`, status: 'pass', reason: null };
-      } else if (test !== null && !isEnd && (name === 'failure' || name === 'error')) {
+        // GoogleTest lists the tests that are switched off, too.
+        const ran = attributes.get('status') !== 'notrun';
+        const name = place === '' ? own : `${place}/${own}`;
+        test = ran ? { name, status: 'pass', reason: null } : { name, status: 'skip', reason: 'not run' };
+      } else if (test !== null && !isEnd && (tag === 'failure' || tag === 'error')) {
         test = { ...test, status: 'fail', reason: test.status === 'fail' ? test.reason : reason };
-      } else if (test !== null && !isEnd && name === 'skipped' && test.status === 'pass') {
+      } else if (test !== null && !isEnd && tag === 'skipped' && test.status === 'pass') {
         test = { ...test, status: 'skip', reason };
       }
-      if (name === 'testcase' && test !== null && (isEnd || isEmpty)) {
+      if (tag === 'testcase' && test !== null && (isEnd || isEmpty)) {
         this.#events.push(this.#tests.result(test.name, test.status, test.reason));
         test = null;
       }
       // The last end tag: what comes before it is complete.
-      this.#isWhole = (isEnd || isEmpty) && (name === 'testsuites' || name === 'testsuite') && test === null;
+      this.#isWhole = (isEnd || isEmpty) && (tag === 'testsuites' || tag === 'testsuite') && test === null;
     }
   }
 
@@ -115,8 +118,8 @@ function readTag(text: string, from: number): { tag: Tag; end: number } | null {
 }
 
 const unescaped = (text: string): string =>
-  text.replace(/&(lt|gt|amp|quot|apos|#\d{1,7});/g, (whole, name: string) =>
-    name.startsWith('#') ? codePoint(Number(name.slice(1)), whole) : (ENTITIES[name] ?? whole),
+  text.replace(/&(lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});/g, (whole, name: string) =>
+    name.startsWith('#') ? codePoint(Number(name.slice(1).replace('x', '0x')), whole) : (ENTITIES[name] ?? whole),
   );
 
 const codePoint = (code: number, otherwise: string): string =>

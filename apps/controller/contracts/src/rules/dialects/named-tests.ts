@@ -17,7 +17,8 @@ export function plainLine(text: string): string {
   return line.replace(/\u001b\[[0-9;]{0,16}m/g, '').replace(/\r$/, '');
 }
 
-export const shortReason = (text: string): string => cleanText(text.trim(), REASON_KEPT);
+/** A reason on one line. */
+export const shortReason = (text: string): string => cleanText(text.trim().replace(/[\r\n\t]+/g, ' '), REASON_KEPT);
 
 /** Counts the results of tests that have names, and says what is wrong with the whole. */
 export class NamedTests {

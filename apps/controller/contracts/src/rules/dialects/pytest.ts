@@ -7,7 +7,8 @@ const WORDS: Readonly<Record<string, TestStatus>> = {
   ERROR: 'fail',
   SKIPPED: 'skip',
   XFAIL: 'skip',
-  XPASS: 'fail',
+  // Strict ones are FAILED; of the others pytest says that nothing failed.
+  XPASS: 'pass',
 };
 /** Words of the last line that count tests; the others (warnings, deselected) do not. */
 const COUNTED = new Set(['passed', 'failed', 'error', 'errors', 'skipped', 'xfailed', 'xpassed']);
@@ -21,6 +22,8 @@ const WAITING_MAX = 5000;
 export class PytestReader implements DialectReader {
   readonly #tests = new NamedTests();
   readonly #waiting = new Map<string, string | null>();
+  /** Sub-tests that failed, which stand in the summary alone: their test may say PASSED. */
+  readonly #subtests = new Map<string, string>();
   #total: number | null = null;
   #isSummary = false;
 
@@ -47,6 +50,7 @@ export class PytestReader implements DialectReader {
 
   end(exit: SuiteExit): DialectEnd {
     const events = [...this.#waiting].map(([test, reason]) => this.#tests.result(pathOf(test), 'fail', reason));
+    for (const [test, reason] of this.#subtests) events.push(this.#tests.result(test, 'fail', reason));
     return { events, whole: this.#tests.whole(exit, this.#total) };
   }
 
@@ -55,7 +59,7 @@ export class PytestReader implements DialectReader {
     const title = line.replace(/^=+/, '').replace(/=+$/, '').trim();
     this.#isSummary = title === 'short test summary info';
     const words = title.split(' in ')[0]?.split(', ') ?? [];
-    const counts = words.map((word) => /^(\d{1,7}) ([a-z]{1,20})$/.exec(word));
+    const counts = words.map((word) => /^(\d{1,7}) ([a-z]{1,20}(?: [a-z]{1,20})?)$/.exec(word));
     if (title.startsWith('no tests ran')) this.#total = 0;
     else if (title.includes(' in ') && counts.length > 0 && counts.every((count) => count !== null)) {
       this.#total = counts.reduce((sum, [, number, word = '']) => sum + (COUNTED.has(word) ? Number(number) : 0), 0);
@@ -66,9 +70,18 @@ export class PytestReader implements DialectReader {
   #reason(line: string): void {
     const [word = '', test = ''] = line.split(' ', 2);
     const at = line.indexOf(' - ');
+    if (word.startsWith('SUBFAILED')) this.#subtest(line, at === -1 ? line.length : at);
     if (WORDS[word] !== 'fail' || !test.includes('::') || at === -1) return;
     const name = line.slice(word.length + 1, at);
     if (this.#waiting.has(name)) this.#waiting.set(name, line.slice(at + 3));
+  }
+
+  /** `SUBFAILED(i=1) tests/test_a.py::test_b - AssertionError: why`. @param end where the name ends */
+  #subtest(line: string, end: number): void {
+    const from = line.lastIndexOf(' ', line.indexOf('::')) + 1;
+    if (from === 0 || from > end || this.#subtests.size >= WAITING_MAX) return;
+    const which = line.slice('SUBFAILED'.length, from).trim();
+    this.#subtests.set(`${pathOf(line.slice(from, end))} ${which}`.trim(), line.slice(end + 3));
   }
 }
 

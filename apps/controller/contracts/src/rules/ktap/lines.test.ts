@@ -61,6 +61,16 @@ describe('parseKtapLine', () => {
     });
     expect(parseKtapLine('@oracle read 0 4097')).toMatchObject({ type: 'malformed' });
     expect(parseKtapLine('@oracle write 0 1')).toMatchObject({ type: 'malformed' });
+    expect(parseKtapLine('@meet 3 0 fe80::1 port 7')).toEqual({
+      type: 'meet',
+      test: 3,
+      step: 0,
+      value: 'fe80::1 port 7',
+    });
+    expect(parseKtapLine('@meet 3 0 a\u0007b')).toMatchObject({ value: 'a\ufffdb' });
+    for (const line of ['3 0', '3 x a', '1000000 0 a', '0 10000 a', '-1 0 a', `0 0 ${'v'.repeat(257)}`, '']) {
+      expect(parseKtapLine(`@meet ${line}`)).toMatchObject({ type: 'malformed' });
+    }
   });
 
   it('never throws, whatever a crashing kernel writes into the stream', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MEETING_STEPS_MAX, MEETING_TESTS_MAX } from '../../schema/meeting.js';
 import { Metric, SAMPLES_MAX, TEST_ID_MAX } from '../../schema/metric.js';
 import { Proof } from '../../schema/proof.js';
 import { cleanText, cutText } from '../../schema/text.js';
@@ -31,17 +32,21 @@ export type KtapEvent =
   | { type: 'proof'; proof: Proof }
   | { type: 'metric'; metric: Metric }
   | { type: 'oracle-read'; offset: number; lengthBytes: number }
+  | { type: 'meet'; test: number; step: number; value: string }
   | { type: 'bail-out'; reason: string }
   | { type: 'malformed'; problem: string };
 
 const ORACLE = /^@oracle read (0x[0-9a-f]{1,16}|\d{1,16}) (\d{1,9})$/;
+
+/** Longest value of a suite that wants to meet its peers, in characters. */
+export const MEET_VALUE_MAX = 256;
 
 /** Largest answer of the host's oracle in one request, in bytes. */
 export const ORACLE_MAX_BYTES = 4096;
 
 /**
  * Reads one line of KTAP (Documentation/dev-tools/ktap.rst) or TAP 13/14, plus the farm's own diagnostics
- * `# test:`, `# proof:`, `# metric:` and `@oracle read`. A prefix of printk, syslog or systemd is taken off. Depth
+ * `# test:`, `# proof:`, `# metric:`, `@oracle read` and `@meet`. A prefix of printk, syslog or systemd is taken off. Depth
  * counts two-space indents of nested KTAP; `KtapReader` reads the whole as a tree. Only the first KTAP_LINE_MAX
  * characters are looked at; names and reasons are cleaned of control characters and cut. Returns null for plain text;
  * never throws.
@@ -58,6 +63,7 @@ export function parseKtapLine(raw: string): KtapEvent | null {
   }
   if (line.startsWith('# metric ')) return parseShortMetric(line);
   if (line.startsWith('@oracle ')) return parseOracle(line);
+  if (line.startsWith('@meet ')) return parseMeet(line);
   const text = line.slice(prefixLength(line));
   const indent = indentOf(text);
   const structure = parseStructure(text.slice(indent), false);
@@ -102,6 +108,23 @@ function parseOracle(line: string): KtapEvent {
     return malformed(`expected "@oracle read OFFSET LENGTH" with LENGTH 1…${ORACLE_MAX_BYTES}: ${line}`);
   }
   return { type: 'oracle-read', offset, lengthBytes };
+}
+
+function parseMeet(line: string): KtapEvent {
+  const [, test = '', step = '', ...words] = line.split(' ');
+  const value = words.join(' ').trim();
+  const [testNumber, stepNumber] = [naturalOf(test, MEETING_TESTS_MAX), naturalOf(step, MEETING_STEPS_MAX)];
+  if (testNumber === null || stepNumber === null || value === '' || value.length > MEET_VALUE_MAX) {
+    return malformed(
+      `expected "@meet TEST STEP VALUE" with numbers up to ${MEETING_TESTS_MAX} and ${MEETING_STEPS_MAX} and at most ${MEET_VALUE_MAX} characters: ${line}`,
+    );
+  }
+  return { type: 'meet', test: testNumber, step: stepNumber, value: cleanText(value, MEET_VALUE_MAX) };
+}
+
+function naturalOf(text: string, max: number): number | null {
+  const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  return number <= max ? number : null;
 }
 
 const malformed = (problem: string): KtapEvent => ({ type: 'malformed', problem: cutText(problem, PROBLEM_MAX) });

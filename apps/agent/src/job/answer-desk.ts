@@ -8,32 +8,38 @@ import type { DeviceMemory, Backpressure } from '../machine/protocols.js';
  */
 export const ORACLE_READS_PER_TEST = 10_000;
 export const ORACLE_BYTES_PER_TEST = 16 * 1024 * 1024;
+/** What one test may ask beside that: the farm's suites meet their peers less than a hundred times in a test. */
+export const QUESTIONS_PER_TEST = 10_000;
 /** Questions that wait before the suite's output is held back; a well-behaved suite waits for each answer. */
-export const ORACLE_QUEUE_HOLD = 16;
+export const QUEUE_HOLD = 16;
 /** Longest reason of an error, in characters: a suite reads it as one line. */
 const REASON_MAX = 300;
 
-/** A read, or a row of refused ones. */
-type Question = { kind: 'read'; offset: number; lengthBytes: number } | { kind: 'refused'; count: number };
+/** A read, another question, or a row of refused ones. */
+type Question =
+  | { kind: 'read'; offset: number; lengthBytes: number }
+  | { kind: 'other'; answer: () => Promise<string> }
+  | { kind: 'refused'; why: string; count: number };
 
 /**
- * Answers a suite's questions about the device's memory: one at a time, in order, no faster than the machine takes
- * the answers. While too many wait, `wait` holds the suite's output back.
+ * Answers a suite's questions about the device's memory and to its peers: one at a time, in order, no faster than the
+ * machine takes the answers. While too many wait, `wait` holds the suite's output back.
  */
-export class OracleDesk implements Backpressure {
+export class AnswerDesk implements Backpressure {
   readonly #queue: Question[] = [];
   #write: ((line: string) => Promise<void>) | null = null;
   #answering = false;
   #closed = false;
   #reads = 0;
   #bytes = 0;
+  #questions = 0;
   #held: { until: Promise<void>; release: () => void } | null = null;
 
   readonly #memory: DeviceMemory | null;
   /** Told of every question beyond the limits of a test. */
-  readonly #onRefused: () => void;
+  readonly #onRefused: (what: string) => void;
 
-  constructor(memory: DeviceMemory | null, onRefused: () => void) {
+  constructor(memory: DeviceMemory | null, onRefused: (what: string) => void) {
     this.#memory = memory;
     this.#onRefused = onRefused;
   }
@@ -48,26 +54,44 @@ export class OracleDesk implements Backpressure {
   beginTest(): void {
     this.#reads = 0;
     this.#bytes = 0;
+    this.#questions = 0;
   }
 
+  /** Asks about the device's memory. */
   ask(offset: number, lengthBytes: number): void {
     if (this.#closed) return;
     this.#reads += 1;
     this.#bytes += lengthBytes;
     if (lengthBytes > ORACLE_MAX_BYTES || this.#reads > ORACLE_READS_PER_TEST || this.#bytes > ORACLE_BYTES_PER_TEST) {
-      this.#onRefused();
-      const last = this.#queue.at(-1);
-      if (last?.kind === 'refused') last.count += 1;
-      else this.#queue.push({ kind: 'refused', count: 1 });
+      this.#refuse(
+        'oracle reads',
+        `one test may read ${ORACLE_READS_PER_TEST} times and ${ORACLE_BYTES_PER_TEST} bytes`,
+      );
     } else {
       this.#queue.push({ kind: 'read', offset, lengthBytes });
     }
     this.#answerNext();
   }
 
+  /** Asks something else. `answer` resolves to one line; what it throws is a bug. */
+  askOther(what: string, answer: () => Promise<string>): void {
+    if (this.#closed) return;
+    this.#questions += 1;
+    if (this.#questions > QUESTIONS_PER_TEST) this.#refuse(what, `one test may ask ${QUESTIONS_PER_TEST} times`);
+    else this.#queue.push({ kind: 'other', answer });
+    this.#answerNext();
+  }
+
+  #refuse(what: string, why: string): void {
+    this.#onRefused(what);
+    const last = this.#queue.at(-1);
+    if (last?.kind === 'refused' && last.why === why) last.count += 1;
+    else this.#queue.push({ kind: 'refused', why, count: 1 });
+  }
+
   wait(): Promise<void> | null {
     if (this.#held !== null) return this.#held.until;
-    if (this.#closed || this.#queue.length < ORACLE_QUEUE_HOLD) return null;
+    if (this.#closed || this.#queue.length < QUEUE_HOLD) return null;
     let release: () => void = () => undefined;
     const until = new Promise<void>((resolve) => {
       release = resolve;
@@ -96,13 +120,16 @@ export class OracleDesk implements Backpressure {
   async #answerAll(write: (line: string) => Promise<void>): Promise<void> {
     this.#answering = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (this.#queue.length < ORACLE_QUEUE_HOLD / 2) this.#releaseProducers();
+      if (this.#queue.length < QUEUE_HOLD / 2) this.#releaseProducers();
       if (next.kind === 'read') {
         await write(await this.#read(next.offset, next.lengthBytes));
         continue;
       }
-      const why = `error one test may read ${ORACLE_READS_PER_TEST} times and ${ORACLE_BYTES_PER_TEST} bytes`;
-      for (; next.count > 0 && !this.#closed; next.count -= 1) await write(why);
+      if (next.kind === 'other') {
+        await write(await next.answer());
+        continue;
+      }
+      for (; next.count > 0 && !this.#closed; next.count -= 1) await write(`error ${next.why}`);
     }
     // Before anything can be asked: a later question must see that no answer is under way, and start one.
     this.#answering = false;

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import type { MachineCheck } from '@peerlab/contracts';
+import { describeLoss, readHardware } from '../job/hardware.js';
+import { MachineConnection, type Booted } from '../job/machine-connection.js';
+import type { Pace } from '../job/pace.js';
+import { output, script } from '../machine/command.js';
+import { adviceOf } from '../machine/errors.js';
+import type { Machine } from '../machine/protocols.js';
+import { DeadlinePassed, formatSeconds, until } from '../timing.js';
+import { check } from './judge.js';
+import { installDefaultAsCandidate } from './harmless-candidate.js';
+
+/** How long a line of the kernel's log may take to the record of the console. */
+const ECHO_MS = 30_000;
+const ECHO_POLL_MS = 50;
+
+/** A machine that a person lets the farm act on. */
+export interface ActingOn {
+  machine: Machine;
+  connection: MachineConnection;
+  pace: Pace;
+  signal: AbortSignal;
+  /** Told what happens meanwhile, in words. */
+  note: (text: string) => void;
+}
+
+/** Writes a line into the kernel's log and waits for it on the console. */
+export async function proveConsole({ machine, connection, pace, signal }: ActingOn): Promise<MachineCheck> {
+  const { console } = machine;
+  if (console === null)
+    return check('console-echo', 'warn', 'no console is configured: nothing to prove', 'configure console: for it');
+  const { session } = await connection.reach(pace.reachMs, signal);
+  const marker = `peerlab-console-${randomBytes(8).toString('hex')}`;
+  let isSeen = false;
+  const follower = await console.follow('end', { onLine: (line) => (isSeen ||= line.includes(marker)) });
+  const at = performance.now();
+  try {
+    // Critical: above the level that "quiet" leaves on the console.
+    await output(session, script('console-echo', { marker }, `echo '<2>${marker}' >/dev/kmsg`), { signal });
+    await until('the line on the console', () => (isSeen || follower.partial.includes(marker) ? true : undefined), {
+      everyMs: ECHO_POLL_MS,
+      timeoutMs: ECHO_MS,
+      signal,
+    });
+    return check(
+      'console-echo',
+      'pass',
+      `a line of its kernel's log was on the console after ${formatSeconds(performance.now() - at)}`,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof DeadlinePassed)) throw error;
+    const problem = console.problem?.() ?? null;
+    return check(
+      'console-echo',
+      'fail',
+      `a line that its kernel logged was not on the console within ${formatSeconds(ECHO_MS)}${problem === null ? '' : ` (${problem})`}`,
+      'boot the default kernel with console= for the port that is recorded (such as console=ttyS0,115200), and look whether the record is of this machine',
+    );
+  } finally {
+    await follower.stop();
+  }
+}
+
+/** Takes its power away and gives it back, or resets it where the driver has no cycle. */
+export async function provePower({ machine, connection, pace, signal, note }: ActingOn): Promise<MachineCheck> {
+  const { power } = machine;
+  if (power === null)
+    return check('power-cycle', 'warn', 'no power driver is configured: nothing to prove', 'configure power: for it');
+  const before = await connection.reach(pace.reachMs, signal);
+  const hardware = await readHardware(before.session, signal);
+  await output(before.session, script('sync', {}, 'sync'), { signal });
+  const what = power.cycle === null ? 'a reset' : 'a power cycle';
+  note(`${what} of ${machine.name}`);
+  connection.leave();
+  const at = performance.now();
+  try {
+    await (power.cycle === null ? power.reset(signal) : power.cycle(signal));
+    connection.forgetReboot();
+    const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
+    const after = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
+    const took = formatSeconds(performance.now() - at);
+    const loss = describeLoss(hardware, await readHardware(after.session, signal));
+    if (loss !== null)
+      return check(
+        'power-cycle',
+        'fail',
+        `after ${what} these devices were gone: ${loss}`,
+        'look at the machine; it would not be used after a job either',
+      );
+    return check('power-cycle', 'pass', `it answered ${took} after ${what}, with all its devices`);
+  } catch (error) {
+    signal.throwIfAborted();
+    return check(
+      'power-cycle',
+      'fail',
+      `${what}: ${adviceOf(error)}`,
+      'look whether power: speaks to this machine, and whether it boots by itself',
+    );
+  }
+}
+
+/**
+ * Boots its own default kernel once as if it were a candidate, lets that crash, and waits for the default to come back
+ * by itself: what a job relies on when a kernel under test fails. Leaves the machine on its default kernel.
+ */
+export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
+  const { machine, connection, pace, signal, note } = acting;
+  const before = await connection.reach(pace.reachMs, signal);
+  const nonce = randomBytes(16).toString('hex');
+  const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
+  try {
+    await installDefaultAsCandidate(machine, before, nonce);
+    await machine.boot.selectOnce(before.session);
+    note(`${machine.name} boots its default kernel once, under the name of a candidate`);
+    const at = performance.now();
+    await connection.reboot(signal);
+    const candidate = await connection.awaitBoot(before.kernel.bootId, () => limitMs, signal);
+    const up = formatSeconds(performance.now() - at);
+    if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate);
+    note(`it came up after ${up}; now it crashes on purpose`);
+    const back = await crash(acting, candidate, limitMs);
+    if (back.kernel.nonce !== null)
+      return check(
+        'fallback',
+        'fail',
+        'after a crash the machine booted the candidate again',
+        'look at the selection of the boot loader: it is not cleared at boot',
+      );
+    return check(
+      'fallback',
+      'pass',
+      `the entry booted once (${up}); after a crash the default kernel came back by itself`,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    return check(
+      'fallback',
+      'fail',
+      adviceOf(error),
+      'bring the machine back to its default kernel, mend this, and check again',
+    );
+  } finally {
+    await tidy(acting);
+  }
+}
+
+/** The machine came back with its default kernel. */
+async function notTaken({ machine }: ActingOn, { session }: Booted): Promise<MachineCheck> {
+  const pending = await machine.boot.pending(session);
+  const why =
+    pending === null
+      ? `${machine.boot.loader} used up the selection and did not take the entry`
+      : `the selection still stands: ${machine.boot.loader} reads it from another place than the system writes it to`;
+  return check(
+    'fallback',
+    'fail',
+    `the machine booted its default kernel instead of the selected entry; ${why}`,
+    `look at the configuration of ${machine.boot.loader}`,
+  );
+}
+
+/** Crashes the running kernel; resolves to what answers next. */
+async function crash(
+  { connection, machine, signal, note }: ActingOn,
+  { session, kernel }: Booted,
+  limitMs: number,
+): Promise<Booted> {
+  const body = 'nohup sh -c "sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger" >/dev/null 2>&1 &';
+  await session.exec(script('crash', {}, body), { timeoutMs: 20_000, signal }).catch(() => undefined);
+  connection.leave();
+  try {
+    return await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (machine.power === null) throw error;
+    note('it did not come back by itself; resetting it');
+    await machine.power.reset(signal);
+    connection.forgetReboot();
+    await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
+    throw new Error('after a crash the machine did not reboot by itself, and came back after a reset of its power', {
+      cause: error,
+    });
+  }
+}
+
+/** Nothing of the proof stays behind, also after a failure, and when the person stops it. */
+async function tidy({ machine, connection, pace, note }: ActingOn): Promise<void> {
+  const limitMs = (machine.firmwareMs ?? pace.firmwareMs) + pace.recoverMs;
+  const signal = AbortSignal.timeout(2 * limitMs + pace.reachMs);
+  try {
+    const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    await machine.boot.remove(session);
+    if (kernel.nonce === null) return;
+    await connection.reboot(signal);
+    await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
+  } catch (error) {
+    note(`the boot entry of the check could not be removed: ${adviceOf(error)}`);
+  }
+}

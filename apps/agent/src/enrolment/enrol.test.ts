@@ -1,0 +1,184 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MachineCheck } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
+import { MachineConnection } from '../job/machine-connection.js';
+import { readHostKey } from '../machine/drivers/host-key.js';
+import { proveConsole, proveFallback, provePower } from './acts.js';
+import { enrol, type Person } from './enrol.js';
+import { GOOD_FACTS } from '../fake/good-facts.js';
+import { readOptions } from './options.js';
+
+let folder: string;
+let lab: FakeLab;
+let configFile: string;
+const told: string[] = [];
+const seen: MachineCheck[] = [];
+let answers: (string | null)[] = [];
+const person: Person = {
+  ask: async () => answers.shift() ?? null,
+  tell: (text) => void told.push(text),
+  onCheck: (one) => void seen.push(one),
+};
+const signal = AbortSignal.timeout(60_000);
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'peerlab-enrol-'));
+  lab = await startFakeLab(folder);
+  lab.fake.facts = GOOD_FACTS;
+  lab.fake.inventory = readFileSync(new URL('../inventory/samples/v-switch.txt', import.meta.url), 'utf8');
+  configFile = join(folder, 'agent.yaml');
+  writeFileSync(join(folder, 'token'), 'x');
+  writeFileSync(
+    configFile,
+    `# of the lab\ncontroller: http://127.0.0.1:1\ntokenFile: token\nname: lab-1\nstateDir: state\ncacheDir: cache\n`,
+    { mode: 0o640 },
+  );
+  told.length = 0;
+  seen.length = 0;
+  answers = [];
+});
+afterEach(async () => {
+  await lab.fake.stop();
+  await rm(folder, { recursive: true });
+});
+
+const run = (...argv: string[]): ReturnType<typeof enrol> =>
+  enrol(readOptions([...argv, '--config', configFile]), person, signal, FAKE_PACE);
+const add = (...more: string[]): ReturnType<typeof enrol> =>
+  run(
+    'add',
+    'epyc-1',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(lab.fake.ssh.port),
+    '--key',
+    join(folder, 'key'),
+    ...more,
+  );
+const withConsole = (): string[] => ['--console', `file:${lab.fake.settings.consoleFile}`];
+const names = (checks: readonly MachineCheck[], verdict: string): string[] =>
+  checks.filter((one) => one.verdict === verdict).map(({ name }) => name);
+
+describe('peerlab machine add', () => {
+  it('takes a machine from nothing into the config, whose comments and rights stay', async () => {
+    answers = ['yes', 'epyc-1'];
+    const { checks, wrote } = await add(...withConsole(), '--act', '--labels', 'nic=cx7,rack=4');
+    expect(names(checks, 'fail')).toEqual([]);
+    expect(names(checks, 'pass')).toEqual(expect.arrayContaining(['ssh', 'console-echo', 'fallback']));
+    expect(wrote).toBe(configFile);
+    const text = readFileSync(configFile, 'utf8');
+    expect(text).toContain('# of the lab');
+    expect(text).toContain('nic: cx7');
+    expect(statSync(configFile).mode & 0o777).toBe(0o640);
+    expect(lab.fake.customConfig).toBe('');
+    // The agent reads what was written.
+    seen.length = 0;
+    const again = await run('check', 'epyc-1');
+    expect(names(again.checks, 'fail')).toEqual([]);
+  });
+
+  it('pins no key that nobody confirmed, and none other than the one that was given', async () => {
+    answers = ['no'];
+    await expect(add()).rejects.toThrow('the host key was not confirmed');
+    await expect(add('--fingerprint', `SHA256:${'A'.repeat(43)}`)).rejects.toThrow(
+      /shows the host key SHA256:.*, not SHA256:AAAA/,
+    );
+    answers = [];
+    await expect(add()).rejects.toThrow(/nobody confirmed the host key: compare it, then give --fingerprint SHA256:/);
+    expect(lab.fake.commands).toEqual([]);
+  });
+
+  it('writes nothing when the machine is not fit, and does not reboot it', async () => {
+    lab.fake.facts = GOOD_FACTS.replace('@tools', '@tools\nmissing lspci');
+    const { fingerprint } = await readHostKey('127.0.0.1', lab.fake.ssh.port, 5000);
+    const before = readFileSync(configFile, 'utf8');
+    const { checks, wrote } = await add('--fingerprint', fingerprint, '--act', '--confirm', 'epyc-1');
+    expect(names(checks, 'fail')).toEqual(['tools']);
+    expect(wrote).toBeNull();
+    expect(readFileSync(configFile, 'utf8')).toBe(before);
+    expect(lab.fake.boots).toBe(0);
+  });
+
+  it('acts on nothing before its name was typed', async () => {
+    answers = ['yes', 'epyc-2'];
+    await expect(add('--act')).rejects.toThrow('"epyc-2" is not epyc-1; nothing was done to it');
+    expect(lab.fake.boots).toBe(0);
+  });
+
+  it.each([
+    [['--key', ''], /key/],
+    [['--console', 'sol'], /--console sol needs --bmc/],
+    [['--console', 'usb'], /--console usb: expected sol, tcp:HOST:PORT or file:PATH/],
+    [['--bmc', 'x'], /--bmc x: the config describes none; add it under bmcs: first/],
+    [['--labels', 'nic'], /--labels nic: expected KEY=VALUE/],
+    [['--port', '0'], /--port 0: expected a number from 1 to 65535/],
+  ])('says what is wrong with %j', async (more, message) => {
+    await expect(add(...more)).rejects.toThrow(message);
+  });
+
+  it.each([
+    [['remove', 'a', '--config', 'x'], 'expected "add" or "check", not "remove"'],
+    [['check', '--config', 'x'], 'expected the name of one machine'],
+    [['check', 'a'], '--config is missing'],
+    [['check', 'a', '--config', 'x', '--host', 'h'], '--host belongs to add'],
+    [['check', 'a', '--config', 'x', '--confirm', 'b'], '--confirm b is not the name of the machine, a'],
+  ])('%j is refused', (argv, message) => {
+    expect(() => readOptions(argv)).toThrow(message);
+  });
+});
+
+describe('what is proven by acting', () => {
+  const acting = (): Parameters<typeof proveConsole>[0] => ({
+    machine: lab.machine,
+    connection: new MachineConnection(lab.machine, FAKE_PACE),
+    pace: FAKE_PACE,
+    signal,
+    note: (text) => void told.push(text),
+  });
+
+  it('is the console, by a line of the kernel', async () => {
+    expect(await proveConsole(acting())).toMatchObject({ verdict: 'pass' });
+  });
+
+  it('is the power, by another boot with all devices', async () => {
+    expect(await provePower(acting())).toMatchObject({ verdict: 'pass' });
+    lab.fake.onEvent = ({ type }) => {
+      if (type === 'down') lab.fake.devices = lab.fake.devices.slice(1);
+    };
+    expect(await provePower(acting())).toMatchObject({
+      verdict: 'fail',
+      detail: expect.stringContaining('0000:03:00.0 1af4:1110'),
+    });
+  });
+
+  it('is the fallback, by a crash', async () => {
+    expect(await proveFallback(acting())).toMatchObject({ name: 'fallback', verdict: 'pass' });
+    expect(lab.fake.running).toBe('default');
+    expect(lab.fake.customConfig).toBe('');
+    expect(lab.fake.commands).toContain('crash');
+  });
+
+  it('fails where the loader takes the default, and says whose fault it is', async () => {
+    lab.fake.ignoresSelection = true;
+    const found = await proveFallback(acting());
+    expect(found).toMatchObject({
+      verdict: 'fail',
+      detail: expect.stringContaining('GRUB reads it from another place'),
+    });
+    expect(lab.fake.customConfig).toBe('');
+  });
+
+  it('fails where the loader takes the candidate again after a crash, and leaves the default running', async () => {
+    lab.fake.keepsSelection = true;
+    expect(await proveFallback(acting())).toMatchObject({
+      verdict: 'fail',
+      detail: expect.stringContaining('booted the candidate again'),
+    });
+    expect(lab.fake.running).toBe('default');
+  });
+});

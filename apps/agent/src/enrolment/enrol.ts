@@ -1,0 +1,197 @@
+import type { MachineCheck } from '@peerlab/contracts';
+import { type BackgroundWork, composeMachine } from '../compose.js';
+import { type AgentConfig, loadConfig, MachineConfig } from '../config/agent-config.js';
+import { lockState } from '../config/state-lock.js';
+import { MachineConnection } from '../job/machine-connection.js';
+import { PACE, type Pace } from '../job/pace.js';
+import { MachineError } from '../machine/errors.js';
+import { readHostKey } from '../machine/drivers/host-key.js';
+import type { Machine } from '../machine/protocols.js';
+import { pause } from '../timing.js';
+import { proveConsole, proveFallback, provePower, type ActingOn } from './acts.js';
+import { readFacts } from './facts.js';
+import { check, hasPlainRoot, initramfsDriver } from './judge.js';
+import { lookAtMachine } from './look.js';
+import { addressOf, newMachine } from './new-machine.js';
+import { type EnrolmentOptions, OptionError } from './options.js';
+import { hasFailed } from './report.js';
+import { appendMachine } from './write-config.js';
+
+/** How long a host may take to greet. */
+const GREET_MS = 30_000;
+/** How long the console's recorder may take to connect. */
+const CONSOLE_OPEN_MS = 20_000;
+
+/** What a person is asked and told. */
+export interface Person {
+  /** Prints a question and gives what was typed; null = there is nobody to ask. */
+  ask(question: string): Promise<string | null>;
+  tell(text: string): void;
+  onCheck(check: MachineCheck): void;
+}
+
+/** Where it ended. `wrote` = the file that has the machine now; null = nothing was written. */
+export interface Enrolled {
+  checks: MachineCheck[];
+  wrote: string | null;
+}
+
+/** Checks a machine of the config, or a new one and adds it. Throws OptionError, ConfigError, MachineError. */
+export async function enrol(
+  options: EnrolmentOptions,
+  person: Person,
+  signal: AbortSignal,
+  pace: Pace = PACE,
+): Promise<Enrolled> {
+  const config = loadConfig(options.config, false);
+  if (options.verb === 'check') return { checks: await checkKnown(config, options, person, signal, pace), wrote: null };
+  const confirmed = await confirmedEntry(config, options, person, signal);
+  const entry = await withInitramfs(config, confirmed, signal, pace);
+  const checks = await run(config, MachineConfig.parse(entry), true, options, person, signal, pace);
+  if (hasFailed(checks)) {
+    person.tell(`nothing was written: mend what failed, then run this again`);
+    return { checks, wrote: null };
+  }
+  const wrote = appendMachine(options.config, entry);
+  person.tell(`${options.machine} stands in ${wrote}; restart the agent, and the machine shows up in the farm`);
+  return { checks, wrote };
+}
+
+async function confirmedEntry(
+  config: AgentConfig,
+  { machine, add }: EnrolmentOptions,
+  person: Person,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const { host, port } = addressOf(add);
+  const hostKey = await readHostKey(host, port, GREET_MS, signal);
+  const entry = newMachine(machine, add, hostKey, config);
+  if (add.fingerprint !== undefined && add.fingerprint !== hostKey.fingerprint) {
+    throw new MachineError(
+      'host-key-changed',
+      `${host}:${port} shows the host key ${hostKey.fingerprint}, not ${add.fingerprint}`,
+      'another machine answers there, or the fingerprint is that of another key type: this one is of an ' +
+        hostKey.publicKey.split(' ', 1)[0],
+    );
+  }
+  if (add.fingerprint === undefined) {
+    person.tell(`${host}:${port} shows the host key ${hostKey.fingerprint} (${hostKey.publicKey.split(' ', 1)[0]})`);
+    const answer = await person.ask(
+      'Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub` on the machine. The same? [yes/no] ',
+    );
+    if (answer === null)
+      throw new OptionError(
+        `nobody confirmed the host key: compare it, then give --fingerprint ${hostKey.fingerprint}`,
+      );
+    if (answer.trim() !== 'yes') throw new OptionError('the host key was not confirmed; nothing was done');
+  }
+  return entry;
+}
+
+/** The entry with the tool that makes initramfs there, where the machine's root needs one. */
+async function withInitramfs(
+  config: AgentConfig,
+  entry: Record<string, unknown>,
+  signal: AbortSignal,
+  pace: Pace,
+): Promise<Record<string, unknown>> {
+  const machine = composeMachine(MachineConfig.parse({ ...entry, console: undefined }), config, () => undefined);
+  const connection = new MachineConnection(machine, pace);
+  try {
+    const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    const facts = await readFacts(session, signal);
+    const driver = initramfsDriver(facts);
+    return driver === null || hasPlainRoot(facts, kernel.commandLine) ? entry : { ...entry, initramfs: { driver } };
+  } finally {
+    connection.leave();
+  }
+}
+
+async function checkKnown(
+  config: AgentConfig,
+  options: EnrolmentOptions,
+  person: Person,
+  signal: AbortSignal,
+  pace: Pace,
+): Promise<MachineCheck[]> {
+  const known = config.machines.find(({ name }) => name === options.machine);
+  if (known === undefined) {
+    const names = config.machines.map(({ name }) => name).join(', ');
+    throw new OptionError(`the config has no machine "${options.machine}"; it has ${names === '' ? 'none' : names}`);
+  }
+  // A running agent records the consoles, and may have a job on the machine.
+  if (options.act) lockState(config.stateDir);
+  return run(config, known, options.act, options, person, signal, pace);
+}
+
+/** @param records false = the agent itself has the console */
+async function run(
+  config: AgentConfig,
+  settings: MachineConfig,
+  records: boolean,
+  options: EnrolmentOptions,
+  person: Person,
+  outer: AbortSignal,
+  pace: Pace,
+): Promise<MachineCheck[]> {
+  const life = new AbortController();
+  const signal = AbortSignal.any([outer, life.signal]);
+  const background: BackgroundWork[] = [];
+  const machine = composeMachine(settings, config, (work) => background.push(work));
+  const recording = records ? background.map((work) => work(signal).catch(() => undefined)) : [];
+  const connection = new MachineConnection(machine, pace);
+  const checks: MachineCheck[] = [];
+  const add = (...found: MachineCheck[]): void => {
+    for (const one of found) person.onCheck(one);
+    checks.push(...found);
+  };
+  try {
+    const { session, kernel } = await connection.reach(pace.reachMs, signal);
+    add(check('ssh', 'pass', `${machine.access.address} runs ${kernel.release}`));
+    if (kernel.nonce !== null) {
+      add(
+        check(
+          'default-kernel',
+          'fail',
+          'it runs a kernel under test: an agent has a job on it',
+          'wait for that, or reboot it',
+        ),
+      );
+      return checks;
+    }
+    if (records) await consoleOpened(machine, signal);
+    add(...(await lookAtMachine(machine, session, signal, records || background.length === 0)).checks);
+    if (!options.act) return checks;
+    if (hasFailed(checks)) {
+      person.tell('what changes the machine is not tried before this is mended');
+      return checks;
+    }
+    await confirmActing(machine, options, person);
+    const acting: ActingOn = { machine, connection, pace, signal, note: (text) => person.tell(text) };
+    for (const prove of [proveConsole, provePower, proveFallback]) {
+      const found = await prove(acting);
+      add(found);
+      if (found.verdict === 'fail') break;
+    }
+    return checks;
+  } finally {
+    connection.leave();
+    life.abort();
+    await Promise.all(recording);
+  }
+}
+
+async function confirmActing({ name }: Machine, { confirm }: EnrolmentOptions, person: Person): Promise<void> {
+  if (confirm !== null) return;
+  const answer = await person.ask(
+    `Now ${name} is switched off and on, and crashed once. Everything that runs on it ends. Type its name to go on: `,
+  );
+  if (answer === null) throw new OptionError(`nobody confirmed it: give --confirm ${name}`);
+  if (answer.trim() !== name) throw new OptionError(`"${answer.trim()}" is not ${name}; nothing was done to it`);
+}
+
+/** Waits until the console is recorded, or for a while: the check says why it is not. */
+async function consoleOpened({ console }: Machine, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + CONSOLE_OPEN_MS;
+  while ((console?.problem?.() ?? null) !== null && performance.now() < end) await pause(50, signal);
+}

@@ -1,0 +1,84 @@
+import type { Inventory, MachineCheck } from '@peerlab/contracts';
+import { readInventory } from '../inventory/read.js';
+import { readBootPolicy } from '../job/boot-policy.js';
+import { adviceOf } from '../machine/errors.js';
+import type { Machine, Session } from '../machine/protocols.js';
+import { readFacts } from './facts.js';
+import { judge, type LookedAt } from './judge.js';
+
+/** Why `act` was refused, with the remedy; null when it was not. Rejects when the signal was aborted. */
+async function problemOf(act: () => Promise<void>, signal: AbortSignal): Promise<string | null> {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    signal.throwIfAborted();
+    return adviceOf(error);
+  }
+}
+
+async function powerOf({ power }: Machine, signal: AbortSignal): Promise<LookedAt['power']> {
+  if (power === null) return null;
+  try {
+    return { state: await power.state(signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { problem: adviceOf(error) };
+  }
+}
+
+function consoleOf({ console }: Machine, looks: boolean): LookedAt['console'] {
+  if (console === null) return null;
+  return looks ? { problem: console.problem?.() ?? null } : 'not-looked-at';
+}
+
+/**
+ * What a running agent finds on a machine whose inventory it has: it writes nothing, so the boot loader is not asked.
+ * Rejects with a MachineError when the machine does not answer.
+ */
+export async function checkInventoried(
+  machine: Machine,
+  inventory: Inventory,
+  session: Session,
+  signal: AbortSignal,
+): Promise<MachineCheck[]> {
+  const facts = await readFacts(session, signal);
+  return judge({
+    facts,
+    inventory,
+    nowSeconds: Date.now() / 1000,
+    bootPolicy: await readBootPolicy(session, signal),
+    loader: machine.boot.loader,
+    loaderProblem: 'not-asked',
+    machine,
+    console: consoleOf(machine, true),
+    power: await powerOf(machine, signal),
+  });
+}
+
+/**
+ * Looks at a machine on its default kernel without changing anything of it, but that the boot loader's check writes
+ * a variable and removes it. `looksAtConsole` false = its recorder does not run here. Rejects with a MachineError when it does not answer.
+ */
+export async function lookAtMachine(
+  machine: Machine,
+  session: Session,
+  signal: AbortSignal,
+  looksAtConsole = true,
+): Promise<{ checks: MachineCheck[]; inventory: Inventory }> {
+  const inventory = await readInventory(session, signal);
+  const facts = await readFacts(session, signal);
+  const nowSeconds = Date.now() / 1000;
+  const checks = judge({
+    facts,
+    inventory,
+    nowSeconds,
+    bootPolicy: await readBootPolicy(session, signal),
+    loader: machine.boot.loader,
+    loaderProblem: await problemOf(() => machine.boot.preflight(session), signal),
+    machine,
+    console: consoleOf(machine, looksAtConsole),
+    power: await powerOf(machine, signal),
+  });
+  return { checks, inventory };
+}

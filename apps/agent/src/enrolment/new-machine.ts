@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { problemItems } from '@peerlab/contracts';
+import { type AgentConfig, MachineConfig } from '../config/agent-config.js';
+import type { HostKey } from '../machine/drivers/host-key.js';
+import { type AddOptions, OptionError } from './options.js';
+
+/** Where a new machine answers, before anything is known of it. */
+export function addressOf({ host, port }: AddOptions): { host: string; port: number } {
+  if (host === undefined) throw new OptionError('--host is missing: where the machine answers by SSH');
+  const number = Number(port ?? 22);
+  if (!Number.isInteger(number) || number < 1 || number > 65535)
+    throw new OptionError(`--port ${port ?? ''}: expected a number from 1 to 65535`);
+  return { host, port: number };
+}
+
+function consoleOf(text: string, bmc: string | undefined): Record<string, unknown> {
+  if (text === 'sol') {
+    if (bmc === undefined) throw new OptionError('--console sol needs --bmc: whose serial over LAN it is');
+    return { driver: 'sol', bmc };
+  }
+  if (text.startsWith('file:')) return { driver: 'file', logFile: resolve(text.slice('file:'.length)) };
+  const tcp = /^tcp:(.{1,253}):(\d{1,5})$/.exec(text);
+  if (tcp !== null) return { driver: 'tcp', host: tcp[1], port: Number(tcp[2]) };
+  throw new OptionError(`--console ${text}: expected sol, tcp:HOST:PORT or file:PATH`);
+}
+
+function labelsOf(list: string): Record<string, string> {
+  return Object.fromEntries(
+    list.split(',').map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1) throw new OptionError(`--labels ${pair}: expected KEY=VALUE`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/**
+ * The entry that a config gets for a machine, as it is written there: only what differs from the defaults. Throws
+ * OptionError that names the option.
+ */
+export function newMachine(
+  name: string,
+  options: AddOptions,
+  hostKey: HostKey,
+  { machines, bmcs }: Pick<AgentConfig, 'machines' | 'bmcs'>,
+): Record<string, unknown> {
+  if (machines.some((machine) => machine.name === name))
+    throw new OptionError(`the config has a machine "${name}" already: use check, or another name`);
+  if (options.key === undefined) throw new OptionError('--key is missing: the file with the private key that logs in');
+  const { host, port } = addressOf(options);
+  const bmc = options.bmc === undefined ? undefined : Object.hasOwn(bmcs, options.bmc) ? bmcs[options.bmc] : null;
+  if (bmc === null) {
+    const known = Object.keys(bmcs);
+    throw new OptionError(
+      `--bmc ${options.bmc ?? ''}: the config describes ${known.length === 0 ? 'none' : known.join(', ')}; add it under bmcs: first`,
+    );
+  }
+  const labels = options.labels === undefined ? {} : labelsOf(options.labels);
+  const entry = {
+    name,
+    ...(options.description === undefined ? {} : { description: options.description }),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    shell: {
+      driver: 'ssh',
+      host,
+      ...(port === 22 ? {} : { port }),
+      ...(options.user === undefined ? {} : { user: options.user }),
+      privateKeyFile: resolve(options.key),
+      hostKey: hostKey.publicKey,
+    },
+    ...(bmc === undefined ? {} : { power: { driver: bmc.protocol, bmc: options.bmc } }),
+    ...(options.console === undefined ? {} : { console: consoleOf(options.console, options.bmc) }),
+  };
+  const parsed = MachineConfig.safeParse(entry);
+  if (parsed.success) return entry;
+  throw new OptionError(
+    problemItems(parsed.error)
+      .map(({ path, message }) => `${path}: ${message}`)
+      .join('; '),
+  );
+}

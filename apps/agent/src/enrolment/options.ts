@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+
+/** What a person asked for. */
+export interface EnrolmentOptions {
+  verb: 'add' | 'check';
+  config: string;
+  machine: string;
+  json: boolean;
+  /** Also proves what changes the machine: console, power, one-shot boot. */
+  act: boolean;
+  /** The machine's name, typed by a person who lets it be rebooted and switched off; null = ask on the terminal. */
+  confirm: string | null;
+  add: AddOptions;
+}
+
+export interface AddOptions {
+  host?: string;
+  port?: string;
+  user?: string;
+  key?: string;
+  fingerprint?: string;
+  bmc?: string;
+  console?: string;
+  description?: string;
+  /** `KEY=VALUE,KEY=VALUE` */
+  labels?: string;
+}
+
+export const USAGE = `usage: peerlab machine check MACHINE --config FILE [--act [--confirm MACHINE]] [--json]
+       peerlab machine add MACHINE --config FILE --host HOST --key FILE
+           [--port N] [--user NAME] [--fingerprint SHA256:…] [--bmc NAME]
+           [--console sol | tcp:HOST:PORT | file:PATH] [--labels KEY=VALUE,…] [--description TEXT]
+           [--act [--confirm MACHINE]] [--json]`;
+
+/** Something that was typed wrong, with what is right. */
+export class OptionError extends Error {
+  override readonly name = 'OptionError';
+}
+
+/** Reads a command line without the program's name. Throws OptionError. */
+export function readOptions(argv: readonly string[]): EnrolmentOptions {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string' },
+        json: { type: 'boolean' },
+        act: { type: 'boolean' },
+        confirm: { type: 'string' },
+        host: { type: 'string' },
+        port: { type: 'string' },
+        user: { type: 'string' },
+        key: { type: 'string' },
+        fingerprint: { type: 'string' },
+        bmc: { type: 'string' },
+        console: { type: 'string' },
+        description: { type: 'string' },
+        labels: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new OptionError(error instanceof Error ? error.message : String(error));
+  }
+  const [verb, machine, ...more] = parsed.positionals;
+  const { config, json, act, confirm, ...add } = parsed.values;
+  if (verb !== 'add' && verb !== 'check') throw new OptionError(`expected "add" or "check", not "${verb ?? ''}"`);
+  if (machine === undefined || more.length > 0) throw new OptionError('expected the name of one machine');
+  if (config === undefined) throw new OptionError("--config is missing: the file of the site's agent");
+  const given = Object.entries(add).find(([, value]) => value !== undefined);
+  if (verb === 'check' && given !== undefined)
+    throw new OptionError(`--${given[0]} belongs to add; check reads the config`);
+  if (confirm !== undefined && confirm !== machine)
+    throw new OptionError(`--confirm ${confirm} is not the name of the machine, ${machine}`);
+  return {
+    verb,
+    config,
+    machine,
+    json: json === true,
+    act: act === true,
+    confirm: confirm ?? null,
+    add,
+  };
+}

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Context } from '../command.js';
+import { EXIT, type ExitCode, UsageError } from '../exit-codes.js';
+
+/** The agent's program for enrolment, built beside this one. */
+const PROGRAM = fileURLToPath(new URL('../../../agent/dist/enrolment/main.js', import.meta.url));
+
+/** What it may end with, as EXIT has it. */
+const CODES: readonly number[] = Object.values(EXIT);
+
+/**
+ * Runs the agent's own program on this host, which is the site's: it reaches the machine as the agent does, and the
+ * controller is not asked. It speaks with the person itself.
+ */
+export async function enrolHere(context: Context, argv: readonly string[]): Promise<null> {
+  if (!existsSync(PROGRAM)) {
+    throw new UsageError(
+      'machine add and machine check run on the host of an agent, and there is no agent beside this program; run npm ci && npm run build in the repository there',
+    );
+  }
+  const child = spawn(process.execPath, [PROGRAM, ...argv, ...(context.json ? ['--json'] : [])], {
+    // It asks the person on standard error, and reads the answers itself.
+    stdio: ['inherit', 'pipe', 'inherit'],
+  });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => context.write(text));
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (ended) => resolve(ended ?? 1));
+  });
+  context.setExitCode((CODES.includes(code) ? code : EXIT.bug) as ExitCode);
+  return null;
+}
+
+/** Options as they were given, for the other program. */
+export function passedOn(options: Readonly<Record<string, string | boolean | undefined>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, value];
+  });
+}

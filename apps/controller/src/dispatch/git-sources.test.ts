@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { FakeAgent } from '../testing/fake-agent.js';
+import { TestFarm } from '../testing/farm.js';
+import { SAMPLE_CATALOGUE } from '../testing/samples.js';
+
+/** Kernels of other sources than the farm's base: which builder gets them, and what the run says of them. */
+const LINUX = 'https://git.example.org/linux.git';
+const NEXT = 'https://git.example.org/next.git';
+const [COMMIT, LATER] = ['a'.repeat(40), 'b'.repeat(40)];
+
+let farm: TestFarm;
+let old: FakeAgent;
+let builder: FakeAgent;
+beforeAll(async () => {
+  farm = await TestFarm.start();
+  // The first by name, and it has room for all builds.
+  old = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'a-old', buildSlots: 10 });
+  builder = await farm.agent(
+    {},
+    { name: 'b-new', buildSlots: 10, catalogue: { ...SAMPLE_CATALOGUE, repositories: [LINUX, NEXT] } },
+  );
+});
+afterAll(async () => {
+  for (const agent of [old, builder]) agent.vanish();
+  await farm.stop();
+});
+
+const yamlOf = (builds: string): string => `name: r\nsuites: [p2p-perf]\nbuilds:\n${builds}`;
+
+it('goes to a builder that allows the repository, and not to one that knows no sources', async () => {
+  const yaml = yamlOf(`  - {name: linux, git: {url: '${LINUX}', ref: main}, fragment: CONFIG_FOO=y}\n`);
+  const run = await farm.call('submitRun', { body: { yaml } });
+  const { work } = await builder.take('build');
+  expect(work).toMatchObject({
+    kind: 'build',
+    series: [],
+    source: { git: { url: LINUX, ref: 'main' } },
+    fragment: 'CONFIG_FOO=y',
+  });
+  expect(old.received.filter(({ type }) => type === 'assign')).toEqual([]);
+  await farm.call('cancelRun', { params: { run: run.id } });
+});
+
+it('records the commit, for all builds of the run from the same ref, and repeats that one', async () => {
+  const git = (ref: string): string => `git: {url: '${NEXT}', ref: ${ref}}`;
+  const yaml = yamlOf(
+    `  - {name: one, ${git('main')}}\n  - {name: two, ${git('main')}}\n  - {name: three, ${git('v1')}}\n`,
+  );
+  const run = await farm.call('submitRun', { body: { yaml } });
+  const first = await builder.take('build');
+  const say = (commit: string) =>
+    ({ type: 'build-progress', percent: 0, text: `commit ${commit.slice(0, 12)}`, commit }) as const;
+  await builder.events(first, 0, say(COMMIT));
+  // Not believed: the branch moved, and the run tests what it found first.
+  await builder.events(first, 1, say(LATER));
+  const builds = await farm.sql.rows<{ id: string }>('select id from build where run_id = $1 order by position', [
+    run.id,
+  ]);
+  const details = await Promise.all(builds.map(({ id }) => farm.call('getBuild', { params: { build: id } })));
+  expect(details.map(({ name, source }) => [name, source])).toEqual([
+    ['one', { kind: 'git', url: NEXT, ref: 'main', commit: COMMIT }],
+    ['two', { kind: 'git', url: NEXT, ref: 'main', commit: COMMIT }],
+    ['three', { kind: 'git', url: NEXT, ref: 'v1', commit: null }],
+  ]);
+  await farm.call('cancelRun', { params: { run: run.id } });
+  const again = await farm.call('retryRun', { params: { run: run.id } });
+  const { spec, yaml: written } = await farm.call('getRun', { params: { run: again.id } });
+  expect([written, ...spec.builds.map((build) => build.git?.ref)]).toEqual([null, COMMIT, COMMIT, 'v1']);
+});
+
+it('is refused where no builder allows it, with the place and what is allowed', async () => {
+  const yaml = yamlOf(
+    `  - name: x\n    git: {url: '${LINUX}x', ref: main}\n  - name: y\n    tarball: ${'a'.repeat(64)}\n`,
+  );
+  const { problems } = await farm.call('checkRun', { body: { yaml } });
+  expect(problems).toMatchObject([
+    { path: 'builds.1.tarball', line: 7, remedy: 'upload it first: peerlab upload FILE' },
+  ]);
+  const one = await farm.call('checkRun', { body: { yaml: yaml.slice(0, yaml.indexOf('  - name: y')) } });
+  expect(one.problems).toMatchObject([
+    {
+      path: 'builds.0.git.url',
+      line: 5,
+      message: expect.stringMatching(/is not allowed/),
+      remedy: `did you mean "${LINUX}"?`,
+    },
+  ]);
+});

@@ -1,0 +1,61 @@
+import type { CrashType, LogStream } from '@peerlab/contracts';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+import { NUMBER } from '../platform/database/bigint.js';
+import { Participant } from './attempts.js';
+
+/** A crash in the logs of a participant: all reports with one title. It stays when retention removes the lines. */
+@Entity('crash')
+@Index('crash_key', ['key'])
+export class CrashRow {
+  @ForeignKey(() => Participant, { name: 'crash_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'crash_pkey' })
+  participantId: string;
+  /** MD5 of the title, in hex. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'crash_pkey' })
+  key: string;
+  @Column('text')
+  title: string;
+  @Column('text')
+  type: CrashType;
+  @Column('text')
+  severity: 'crash' | 'warning';
+  @Column('boolean')
+  corrupted: boolean;
+  /** Where its first report is, both lines included. */
+  @Column('text')
+  stream: LogStream;
+  @Column('bigint', { transformer: NUMBER })
+  startLine: number;
+  @Column('bigint', { transformer: NUMBER })
+  endLine: number;
+  /** Reports with this title in that stream. */
+  @Column('int')
+  times: number;
+  @Column('text', { array: true })
+  frames: string[];
+  @Column('text', { nullable: true })
+  taint: string | null;
+  /** The test that ran. */
+  @Column('text', { nullable: true })
+  suite: string | null;
+  @Column('text', { nullable: true })
+  test: string | null;
+  /** When the first line arrived, by the agent's clock. */
+  @Column('timestamptz')
+  at: Date;
+}
+
+/** A participant whose logs are to be searched for crashes. */
+@Entity('crash_search')
+@Index('crash_search_requested', ['requestedAt'])
+export class CrashSearchRow {
+  @ForeignKey(() => Participant, { name: 'crash_search_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'crash_search_pkey' })
+  participantId: string;
+  /** A request that came while the search ran has a newer time, and the logs are searched again. */
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
+  requestedAt: Date;
+  /** Searches that failed; the next one waits longer. */
+  @Column('int', { default: 0 })
+  failed: number;
+}

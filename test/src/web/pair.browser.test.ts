@@ -1,0 +1,159 @@
+import type { Assignment, AttemptEvent } from '@peerlab/contracts';
+import { type FakeAgent, takePair, type PairAttempt } from '@peerlab/controller/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEvidenceApp, type EvidenceApp } from './evidence-app.js';
+
+/** An attempt with two machines whose agents' clocks differ by five seconds; the server's kernel crashed. */
+let app: EvidenceApp;
+let agents: FakeAgent[];
+let pair: PairAttempt;
+const BOOTED_MS = 1_763_800_000_000;
+const CRASH = 'KASAN: slab-use-after-free in rxe_odp_mr_copy';
+
+const finished = (failure: Extract<AttemptEvent, { type: 'finished' }>['failure']): AttemptEvent => ({
+  type: 'finished',
+  failure,
+  restored: true,
+  lineCounts: {},
+});
+
+/** The console of one side, with the times of its agent. */
+async function print(
+  agent: FakeAgent,
+  who: Assignment,
+  lines: [number, string][],
+  clockOffsetMs: number,
+): Promise<void> {
+  const { participantId, fence } = who;
+  agent.send({
+    type: 'log',
+    participantId,
+    fence,
+    stream: 'serial',
+    lines: lines.map(([at, text], seq) => ({ seq, at, text })),
+  });
+  await agent.acked(participantId, 'serial', lines.length);
+  agent.send({
+    type: 'heartbeat',
+    machines: agent.machines(),
+    participants: [{ participantId, fence, machine: null, stage: 'test', nextSeq: {} }],
+    clock: { offsetMs: clockOffsetMs, errorMs: 1.5 },
+  });
+  await agent.next('renewed');
+}
+
+beforeAll(async () => {
+  app = await startEvidenceApp(0);
+  const { farm } = app;
+  const { key } = (await farm.bundle('gang')).manifest;
+  const lab = await farm.agent({ m1: 'BUS_ADDR' }, { name: 'lab' });
+  const other = await farm.agent({ m2: 'BUS_ADDR' }, { name: 'other' });
+  agents = [lab, other];
+  pair = await takePair(farm, key, lab, other);
+  const { server, client } = pair;
+  await print(
+    lab,
+    server,
+    [
+      [BOOTED_MS, 'server: Linux version 7.3.4'],
+      [BOOTED_MS + 20, `server: BUG: ${CRASH}`],
+    ],
+    0,
+  );
+  // Its clock is five seconds ahead: what it stamps 5010 was at 10.
+  await print(
+    other,
+    client,
+    [
+      [BOOTED_MS + 5010, 'client: link becomes ready'],
+      [BOOTED_MS + 5030, 'client: retry exceeded'],
+    ],
+    -5000,
+  );
+  await lab.events(
+    server,
+    0,
+    finished({ class: 'kernel-crash', stage: 'test', message: `the kernel crashed: ${CRASH}`, signature: CRASH }),
+  );
+  await other.events(
+    client,
+    0,
+    finished({ class: 'peer', stage: 'test', message: 'participant server failed', signature: null }),
+  );
+});
+afterAll(async () => {
+  for (const agent of agents) agent.vanish();
+  await app.close();
+});
+
+describe('the page of an attempt with two machines', () => {
+  it('says whose failure it is, on which machine and with which kernel, and what each side did', async () => {
+    await using opened = await app.open(`/attempts/${pair.attempt}`);
+    const { page, errors } = opened;
+    await page.getByRole('heading', { name: /on m1 and m2$/ }).waitFor();
+    await page.getByText('kernel-crash in stage test of server on m1, kernel b').waitFor();
+    const [server, client] = [
+      page.getByRole('group', { name: 'participant server' }),
+      page.getByRole('group', { name: 'participant client' }),
+    ];
+    expect(await server.innerText()).toContain('its failure is that of the attempt');
+    expect(await client.innerText()).not.toContain('its failure is that of the attempt');
+    expect(await client.innerText()).toContain('participant server failed');
+    expect(await client.innerText()).toContain('clock 5000 ms ahead, ± 2 ms');
+    expect(await server.innerText()).toContain('clock right within 2 ms');
+    expect(errors).toEqual([]);
+  });
+
+  it('shows the console of either side, and the lines of both on one axis of time', async () => {
+    await using opened = await app.open(`/attempts/${pair.attempt}`);
+    const { page, errors } = opened;
+    const client = page.getByRole('group', { name: 'participant client' });
+    await client.getByRole('link', { name: 'Console' }).click();
+    await page.getByText('client: retry exceeded').waitFor();
+    expect(await page.getByText(`BUG: ${CRASH}`).count()).toBe(0);
+    await page.getByRole('link', { name: 'all machines by time' }).click();
+    await page.getByText('server: Linux version').waitFor();
+    expect(await page.locator('.log-text').allInnerTexts()).toEqual([
+      'server: Linux version 7.3.4',
+      'client: link becomes ready',
+      `server: BUG: ${CRASH}`,
+      'client: retry exceeded',
+    ]);
+    expect(await page.locator('.log-role').allInnerTexts()).toEqual(['server', 'client', 'server', 'client']);
+    await page.getByText('stand in their order within 3 ms').waitFor();
+    // A line is marked in the log of its own machine.
+    await page.getByRole('link', { name: 'client serial line 2' }).click();
+    await page.waitForURL(/role=client.*line=2|line=2.*role=client/);
+    await page.locator('.log-marked').getByText('client: retry exceeded').waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  it('opens at the log of the machine whose failure counts', async () => {
+    await using opened = await app.open(`/attempts/${pair.attempt}?view=log&stream=serial`);
+    const { page } = opened;
+    await page.getByText(`server: BUG: ${CRASH}`).waitFor();
+    await page.getByRole('link', { name: 'Files' }).click();
+    await page
+      .getByRole('button', { name: 'serial.log' })
+      .or(page.getByRole('link', { name: 'serial.log' }))
+      .waitFor();
+    expect(await page.getByRole('navigation', { name: 'Whose streams are shown' }).innerText()).toContain('m2');
+  });
+
+  it('is a cell of the matrix of its run, kernel by kernel', async () => {
+    await using opened = await app.open(`/runs/${pair.run}`);
+    const { page, errors } = opened;
+    await page.getByRole('heading', { name: 'Kernel by kernel: server down, client across' }).waitFor();
+    const table = page.getByRole('region', { name: /^Kernel by kernel/ }).getByRole('table');
+    expect((await table.innerText()).split(/\s+/).filter(Boolean)).toEqual([
+      'server',
+      'b',
+      'b',
+      expect.any(String),
+      'crash',
+    ]);
+    await table.getByRole('link').click();
+    await page.waitForURL(`**/attempts/${pair.attempt}`);
+    expect(errors).toEqual([]);
+  });
+});
