@@ -1,9 +1,10 @@
 #!/bin/sh
 # Turns a freshly unpacked Debian into a machine under test. mmdebstrap calls it outside the
-# chroot with the root folder as $1; OVERLAY_DIR names the folder with our files.
+# chroot with the root folder as $1; OVERLAY_DIR names the folder with our files, GRUB_TEMPLATE the boot menu. Without
+# a menu the boot loader is left to the caller.
 set -eu
 root=$1
-: "${OVERLAY_DIR:?}" "${GRUB_TEMPLATE:?}"
+: "${OVERLAY_DIR:?}"
 
 (cd "$OVERLAY_DIR" && find . -type f) | while read -r path; do
 	mkdir -p "$root/${path%/*}"
@@ -60,9 +61,11 @@ chroot "$root" usermod --password '*' root
 # shellcheck disable=SC2012 # names are Debian's, and sort -V needs lines
 kernel=$(cd "$root/boot" && ls vmlinuz-* | sort -V | tail -n 1)
 release=${kernel#vmlinuz-}
+echo "$release" > "$root/boot/peerlab-default-release"
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log
+[ -n "${GRUB_TEMPLATE:-}" ] || exit 0
 sed -e "s|@KERNEL@|/boot/vmlinuz-$release|" -e "s|@INITRD@|/boot/initrd.img-$release|" \
 	"$GRUB_TEMPLATE" > "$root/boot/grub/grub.cfg"
 chroot "$root" grub-editenv /boot/grub/grubenv create
 # GRUB's modules are linked into the core image; the tools that stay are grub-reboot and grub-editenv.
-rm -rf "$root"/usr/lib/grub/i386-pc "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log
-echo "$release" > "$root/boot/peerlab-default-release"
+rm -rf "$root"/usr/lib/grub/i386-pc

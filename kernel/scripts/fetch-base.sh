@@ -5,11 +5,10 @@
 # usage: fetch-base.sh --cache DIR [--base NAME|--local TARBALL|GITTREE]
 #
 # The default source is the Debian package named in base.json; --base takes one of
-# its "others" by name.  It comes through
-# an apt configuration of our own that lives in the cache: the mirror is taken
-# from the system's sources, the Release file's signature is checked against
-# Debian's archive keyring, and the system's own lists, cache and sources are
-# neither needed nor touched, so any user may run this.
+# its "others" by name.  It comes through an apt configuration of our own that lives
+# in the cache: the mirror is taken from the system's sources, the Release file's
+# signature is checked against Debian's archive keyring, and the system's own lists,
+# cache and sources are neither needed nor touched, so any user may run this.
 #
 # Result: DIR/kernel/base-<key>/ holding tree/ (the source, read-only by
 # convention: builds copy it by hard links), source.sha256 and version.
@@ -23,8 +22,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base_json=$here/../base.json
 
 usage() {
+	sed -n '3,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "fetch-base: $1" >&2
-	sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
 
@@ -49,7 +49,8 @@ base_field() {
 }
 [ -z "$base" ] || grep -qxF -- "$base" < <(perl -MJSON::PP -e 'local $/;
 	print map { "$_\n" } keys %{ JSON::PP->new->decode(<STDIN>)->{others} // {} }' <"$base_json") ||
-	usage "--base $base: base.json knows no such base"
+	usage "--base $base: base.json knows $(perl -MJSON::PP -e 'local $/;
+		print join(", ", sort keys %{ JSON::PP->new->decode(<STDIN>)->{others} // {} }) || "no other base"' <"$base_json")"
 
 for pair in perl:perl flock:util-linux sha256sum:coreutils tar:tar xz:xz-utils; do
 	need "${pair%%:*}" "${pair#*:}"

@@ -35,6 +35,8 @@ export interface Context {
   json: boolean;
   colour: boolean;
   stdin: AsyncIterable<unknown>;
+  /** Variables of the process, such as those of a CI system. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output; on a terminal without control characters of machines under test. */
   write: (text: string) => void;
   /** The exit code from now on, also when the reader of standard output goes away. */

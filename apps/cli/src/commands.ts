@@ -60,6 +60,12 @@ export const COMMANDS: readonly Command[] = [
     'submits a run file (YAML); `-` reads standard input. Prints the id and the address of the run',
     {
       watch: { flags: '--watch', help: 'follow the run as `watch` does', kind: 'flag' },
+      wait: {
+        flags: '--wait',
+        help: 'the same for a CI job: folds and errors as GitHub Actions, Gitea Actions and GitLab CI show them',
+        kind: 'flag',
+      },
+      junit: { flags: '--junit <file>', help: 'with `--wait`: write the results as JUnit XML', kind: 'text' },
       check: { flags: '--check', help: 'submit nothing; print problems, plan, and machines left out', kind: 'flag' },
     },
     (context, [file = ''], options) => submit(context, file, options),

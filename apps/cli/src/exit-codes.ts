@@ -5,6 +5,8 @@ export class UsageError extends Error {}
 
 /** A file that the command line names and that cannot be read. */
 export class FileError extends Error {}
+/** A file that the command line names cannot be written. */
+export class OutputError extends Error {}
 
 /** Work was given to the farm that it cannot take. */
 export class RunFileError extends Error {}
@@ -49,6 +51,7 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof RunFileError) return EXIT.badRunFile;
   if (error instanceof FileError) return EXIT.noInput;
+  if (error instanceof OutputError) return EXIT.outputFailed;
   if (!(error instanceof ApiError)) return EXIT.bug;
   const { status, code } = error.problem;
   if (code === 'contract') return EXIT.bug;

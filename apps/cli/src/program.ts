@@ -135,6 +135,7 @@ async function contextOf(globals: Globals, io: Io, setExitCode: (code: ExitCode)
     json: globals.json === true,
     colour: wantsColour(io.stdout, io.env),
     stdin: io.stdin,
+    env: io.env,
     // Names, reasons and log lines come from machines under test: only their colours may reach a terminal.
     write: (text) => void io.stdout.write(isTerminal ? terminalText(text) : text),
     setExitCode,

@@ -3,7 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Artifact, ArtifactFolderRow, Build, Bundle } from './schema/builds.js';
 import { Attempt, Participant, ControllerRow, Lease } from './schema/attempts.js';
 import { Agent, CombinationRow, Machine, MachineChangeRow, MachineInventory, MachinePath } from './schema/fleet.js';
-import { WebhookDelivery } from './schema/integrations.js';
+import { ForgeReport, WebhookDelivery } from './schema/integrations.js';
 import { LogLineRow, Stream } from './schema/logs.js';
 import { Initial1763800000000 } from './migrations/1763800000000-initial.js';
 import { TestSlots1763809200000 } from './migrations/1763809200000-test-slots.js';
@@ -14,6 +14,7 @@ import { OverTime1763830800000 } from './migrations/1763830800000-over-time.js';
 import { Desk1763831400000 } from './migrations/1763831400000-desk.js';
 import { BuildName1764050000000 } from './migrations/1764050000000-build-name.js';
 import { BuildGrid1764100000000 } from './migrations/1764100000000-build-grid.js';
+import { ForgeReports1767100000000 } from './migrations/1767100000000-forge-reports.js';
 import { Live1764200000000 } from './migrations/1764200000000-live.js';
 import { Ownership1764300000000 } from './migrations/1764300000000-ownership.js';
 import { Shares1764400000000 } from './migrations/1764400000000-shares.js';
@@ -35,6 +36,7 @@ import { MachineAtDispatch1766300000000 } from './migrations/1766300000000-machi
 import { Catalogue1766600000000 } from './migrations/1766600000000-catalogue.js';
 import { AttemptFiles1766600100000 } from './migrations/1766600100000-attempt-files.js';
 import { JobRoles1766700000000 } from './migrations/1766700000000-job-roles.js';
+import { JobPart1766700100000 } from './migrations/1766700100000-job-part.js';
 import { Baselines1767200100000 } from './migrations/1767200100000-baselines.js';
 import { MachineChecks1767450000000 } from './migrations/1767450000000-machine-checks.js';
 import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
@@ -105,6 +107,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       CrashRow,
       CrashSearchRow,
       WebhookDelivery,
+      ForgeReport,
       RunPin,
       RetentionDeletion,
       KnownFailureRow,
@@ -123,6 +126,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Desk1763831400000,
       BuildName1764050000000,
       BuildGrid1764100000000,
+      ForgeReports1767100000000,
       Live1764200000000,
       Ownership1764300000000,
       Shares1764400000000,
@@ -144,6 +148,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       Catalogue1766600000000,
       AttemptFiles1766600100000,
       JobRoles1766700000000,
+      JobPart1766700100000,
       MachineChecks1767450000000,
       Meetings1766800000000,
       ParticipantClock1766800100000,

@@ -44,7 +44,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     tables: ['controller'],
     imports: ['fleet', 'builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs'],
   },
-  integrations: { tables: ['webhook_delivery'], imports: ['runs'] },
+  integrations: {
+    tables: ['webhook_delivery', 'forge_report'],
+    imports: ['fleet', 'grid', 'runs'],
+  },
   retention: {
     tables: ['run_pin', 'retention_deletion'],
     imports: ['builds', 'storage', 'attempts', 'logs', 'crashes', 'verdicts', 'runs', 'integrations'],

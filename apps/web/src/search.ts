@@ -201,7 +201,7 @@ export const BuildSearch = z.object({
 export type BuildSearch = z.infer<typeof BuildSearch>;
 
 export const AdminSearch = z.object({
-  tab: z.enum(['tokens', 'deliveries', 'retention']).optional().catch(undefined),
+  tab: z.enum(['tokens', 'deliveries', 'reports', 'retention']).optional().catch(undefined),
 });
 export type AdminSearch = z.infer<typeof AdminSearch>;
 

@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, pairAddress } from './definition.js';
 import { labDirectory } from './paths.js';
+import { BMC_USER } from './virtual-bmc.js';
 
 /** A machine with everything that an agent needs to control it. */
 export interface PreparedMachine {
@@ -11,28 +12,48 @@ export interface PreparedMachine {
   privateKeyFile: string;
   /** The machine's public host key, which the agent pins. */
   hostKey: string;
+  /** The BMC of a server; null for a plain machine. */
+  bmc: { port: number; passwordFile: string } | null;
 }
 
 /** An emulated machine takes a second for it, on a starved computer a minute. */
 const FIRMWARE_SECONDS = 120;
 
-/** The `machines` part of an agent's config. */
-export function agentMachines(machines: readonly PreparedMachine[]): object[] {
-  return machines.map(({ definition, paths, sshPort, privateKeyFile, hostKey }) => ({
+/** What an agent's `machinesFile` says of these machines. */
+export function agentMachines(machines: readonly PreparedMachine[]): { bmcs: object; machines: object[] } {
+  const bmcs = machines.flatMap(({ definition, bmc }) =>
+    bmc === null ? [] : [[definition.name, { protocol: 'ipmi', host: '127.0.0.1', ...bmc, user: BMC_USER }] as const],
+  );
+  return { bmcs: Object.fromEntries(bmcs), machines: machines.map(agentMachine) };
+}
+
+function agentMachine({ definition, paths, sshPort, privateKeyFile, hostKey, bmc }: PreparedMachine): object {
+  return {
     name: definition.name,
     description: definition.description,
     labels: definition.labels,
     kernelArguments: definition.kernelArguments,
     firmwareSeconds: FIRMWARE_SECONDS,
     shell: { driver: 'ssh', host: '127.0.0.1', port: sshPort, user: 'root', privateKeyFile, hostKey },
-    power: { driver: 'qemu', qmpSocket: paths.powerSocket },
-    console: { driver: 'qemu', logFile: paths.consoleLog },
-    disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
+    ...(bmc === null ? plainDrivers(paths) : serverDrivers(definition.name)),
     boot: { driver: 'grub' },
     deviceMemory: deviceMemoryFiles(definition, paths).map((path) => ({ driver: 'file', path })),
     ...linkOf(definition),
-  }));
+  };
 }
+
+const plainDrivers = (paths: MachinePaths): object => ({
+  power: { driver: 'qemu', qmpSocket: paths.powerSocket },
+  console: { driver: 'qemu', logFile: paths.consoleLog },
+  disk: { driver: 'qemu', qmpSocket: paths.powerSocket, stateFile: paths.diskState },
+});
+
+/** A server keeps what is written to its disk: nothing but its BMC and its own tools put it back. */
+const serverDrivers = (name: string): object => ({
+  power: { driver: 'ipmi', bmc: name },
+  console: { driver: 'sol', bmc: name },
+  initramfs: { driver: 'initramfs-tools' },
+});
 
 /** The network of a pair. Kernels call its device by different names, and the image gives it no address. */
 const linkOf = ({ pair }: MachineDefinition): object =>

@@ -38,9 +38,9 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
   }
 
   async function ssh(command: string): Promise<string> {
-    const machines = JSON.parse(await readFile(join(stateDir, 'lab/agent-machines.json'), 'utf8')) as {
-      shell: { privateKeyFile: string; hostKey: string };
-    }[];
+    const { machines } = JSON.parse(await readFile(join(stateDir, 'lab/agent-machines.json'), 'utf8')) as {
+      machines: { shell: { privateKeyFile: string; hostKey: string } }[];
+    };
     const shell = machines[0]?.shell;
     const known = join(stateDir, 'known_hosts');
     await run('sh', ['-c', `echo '[127.0.0.1]:${PORT} ${shell?.hostKey}' > ${known}`]);
@@ -61,7 +61,8 @@ describe.skipIf(process.env['PEERLAB_SLOW'] !== '1')('v-switch in QEMU', () => {
     });
     lab = new Lab({
       stateDir,
-      image: await readImage(folder),
+      images: new Map([['', await readImage(folder)]]),
+      serverPortsOf: () => null,
       machines: MACHINES.filter(({ name }) => name === 'v-switch'),
       bootSlots: 1,
       portOf: () => PORT,

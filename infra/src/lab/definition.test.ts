@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { agentMachines } from './agent-machines.js';
 import { deviceMemoryFiles, type MachineDefinition, qemuArguments } from './definition.js';
 import { chooseMachines, MACHINES } from './machines.js';
 import { machinePaths } from './paths.js';
@@ -98,7 +99,10 @@ describe('qemuArguments', () => {
 
   test('chooses machines by name, by default, or all', () => {
     expect(chooseMachines([])).toEqual(MACHINES.slice(0, 3));
-    expect(chooseMachines(['all'])).toBe(MACHINES);
+    expect(chooseMachines(['all'])).toEqual(MACHINES.filter(({ server }) => server === undefined));
+    expect(chooseMachines(['all', 's-uefi'])).toEqual(
+      MACHINES.filter(({ server, name }) => server === undefined || name === 's-uefi'),
+    );
     expect(chooseMachines(['v-bridge', 'v-brigde'])).toEqual({ unknown: 'v-brigde' });
   });
 
@@ -146,6 +150,69 @@ describe('qemuArguments', () => {
     expect(uuid('v-switch')).toBe(uuid('v-switch'));
     expect(new Set(MACHINES.map(({ name }) => uuid(name))).size).toBe(MACHINES.length);
     expect(uuid('v-switch')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+});
+
+describe('a server', () => {
+  const ports = { ipmi: 22_201, bmc: 22_202, console: 22_203 };
+  const args = qemuArguments(machine('s-uefi'), machinePaths('/state', 's-uefi', {}, 1000), 'tcg', 22_119, ports);
+
+  test('has UEFI with a memory of its own, NVMe, a network card whose name follows from its slot, and a BMC', () => {
+    expect(
+      valuesOf(args, '-drive')
+        .slice(0, 3)
+        .map((drive) => drive.replace(/.*file=/, '')),
+    ).toEqual([
+      '/state/lab/s-uefi/overlay.qcow2',
+      '/usr/share/OVMF/OVMF_CODE_4M.fd',
+      '/state/lab/s-uefi/firmware.vars',
+    ]);
+    const devices = valuesOf(args, '-device');
+    expect(devices).toEqual(
+      expect.arrayContaining([
+        'nvme,drive=disk,serial=s-uefi,bootindex=0',
+        'e1000e,netdev=net,romfile=',
+        'ipmi-bmc-extern,id=bmc0,chardev=ipmi',
+        'isa-ipmi-kcs,bmc=bmc0',
+      ]),
+    );
+    expect(devices.filter((device) => device.startsWith('virtio'))).toEqual(['virtio-rng-pci']);
+  });
+
+  test('brings its console to its BMC, and keeps a log of it for the lab', () => {
+    const [console, ipmi] = valuesOf(args, '-chardev');
+    expect(console).toBe(
+      'socket,id=console,reconnect=1,path=/state/lab/s-uefi/serial.sock,logfile=/state/lab/s-uefi/console.log,logappend=on',
+    );
+    expect(ipmi).toBe('socket,id=ipmi,host=127.0.0.1,port=22202,reconnect=1');
+  });
+
+  test('is described to the agent by its BMC, without a disk that could be thrown away', () => {
+    const described = agentMachines([
+      {
+        definition: machine('s-uefi'),
+        paths: machinePaths('/state', 's-uefi', {}, 1000),
+        sshPort: 22_119,
+        privateKeyFile: '/key',
+        hostKey: 'ssh-ed25519 AAAA',
+        bmc: { port: 22_201, passwordFile: '/state/lab/s-uefi/bmc/password' },
+      },
+    ]);
+    expect(described.bmcs).toEqual({
+      's-uefi': {
+        protocol: 'ipmi',
+        host: '127.0.0.1',
+        port: 22_201,
+        passwordFile: '/state/lab/s-uefi/bmc/password',
+        user: 'lab',
+      },
+    });
+    expect(described.machines[0]).toMatchObject({
+      power: { driver: 'ipmi', bmc: 's-uefi' },
+      console: { driver: 'sol', bmc: 's-uefi' },
+      initramfs: { driver: 'initramfs-tools' },
+    });
+    expect(described.machines[0]).not.toHaveProperty('disk');
   });
 });
 

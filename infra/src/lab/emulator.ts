@@ -28,6 +28,9 @@ export function argumentsDigest(args: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(args)).digest('hex');
 }
 
+/** An event of QEMU's monitor, with its data. */
+export type EmulatorEvent = (event: string, data: unknown) => void;
+
 /** A running QEMU of ours. It survives the lab process, which finds it again by its process file. */
 export class Emulator {
   /** Settles when the process is gone. */
@@ -51,11 +54,7 @@ export class Emulator {
   }
 
   /** Starts QEMU detached from us, its words going to the machine's log. */
-  static async start(
-    args: readonly string[],
-    paths: MachinePaths,
-    onEvent: (event: string) => void,
-  ): Promise<Emulator> {
+  static async start(args: readonly string[], paths: MachinePaths, onEvent: EmulatorEvent): Promise<Emulator> {
     for (const socket of [paths.powerSocket, paths.labSocket, paths.consoleSocket]) await rm(socket, { force: true });
     const log = openSync(paths.emulatorLog, 'a');
     const child = spawn('nice', ['-n', NICENESS, QEMU, ...args], { detached: true, stdio: ['ignore', log, log] });
@@ -86,7 +85,7 @@ export class Emulator {
   static async adopt(
     args: readonly string[] | null,
     paths: MachinePaths,
-    onEvent: (event: string) => void,
+    onEvent: EmulatorEvent,
   ): Promise<Emulator | null> {
     const record = await readRecord(paths.processFile);
     if (record === null || !isAlive(record)) return null;
@@ -117,7 +116,7 @@ export class Emulator {
   }
 }
 
-async function openMonitor(path: string, onEvent: (event: string) => void): Promise<QmpConnection | null> {
+async function openMonitor(path: string, onEvent: EmulatorEvent): Promise<QmpConnection | null> {
   return QmpConnection.open(path, onEvent).catch(() => null);
 }
 

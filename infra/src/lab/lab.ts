@@ -4,9 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { forgetProcess, rememberedProcess, rememberProcess } from '../start/process-file.js';
 import { type Accelerator, chooseAccelerator } from './accelerator.js';
 import { writeAgentMachines } from './agent-machines.js';
-import type { MachineDefinition } from './definition.js';
+import type { MachineDefinition, ServerPorts } from './definition.js';
 import type { DiskImage } from './disk.js';
 import { LabError } from './errors.js';
+import { imageNameOf } from './images.js';
 import { ensureKeyPair } from './keys.js';
 import { type MachineState, VirtualMachine } from './machine.js';
 import { labDirectory, makePrivateDirectory } from './paths.js';
@@ -20,12 +21,14 @@ export type LabEvent =
 
 export interface LabOptions {
   stateDir: string;
-  image: DiskImage;
+  /** By name, as `imageScripts` gives them. */
+  images: ReadonlyMap<string, DiskImage>;
   machines: readonly MachineDefinition[];
   /** Machines that boot at the same time. */
   bootSlots: number;
   /** SSH port of the first machine that is defined; each machine has its own offset, whichever are chosen. */
   portOf: (name: string) => number;
+  serverPortsOf: (name: string) => ServerPorts | null;
   report: (event: LabEvent) => void;
 }
 
@@ -44,29 +47,42 @@ export class Lab {
   constructor(private readonly options: LabOptions) {
     this.machines = options.machines.map(
       (definition) =>
-        new VirtualMachine(definition, options.stateDir, options.portOf(definition.name), (state, reason) =>
-          options.report({ event: 'machine-state', machine: definition.name, state, reason }),
+        new VirtualMachine(
+          definition,
+          options.stateDir,
+          options.portOf(definition.name),
+          (state, reason) => options.report({ event: 'machine-state', machine: definition.name, state, reason }),
+          options.serverPortsOf(definition.name),
         ),
     );
   }
 
   /** Prepares all machines, tells the agent about them, then starts them. */
   async up(): Promise<void> {
-    const { stateDir, image, report } = this.options;
+    const { stateDir, report } = this.options;
     await mkdir(stateDir, { recursive: true });
     await makePrivateDirectory(labDirectory(stateDir));
     const other = await rememberedProcess(supervisorFile(stateDir));
     if (other !== null)
       throw new LabError(`another lab is running on ${stateDir} (process ${other})`, 'stop it with: peerlab-lab down');
     await rememberProcess(supervisorFile(stateDir), process.pid);
-    const choice = await chooseAccelerator(image.file, join(labDirectory(stateDir), 'accelerator.json'));
+    const choice = await chooseAccelerator(this.imageOf('').file, join(labDirectory(stateDir), 'accelerator.json'));
     report({ event: 'accelerator-chosen', accelerator: choice.accelerator, reason: choice.reason });
     const clientKey = await ensureKeyPair(join(labDirectory(stateDir), 'client_key'), 'peerlab agent');
     const prepared = [];
-    for (const machine of this.machines) prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
+    for (const machine of this.machines) {
+      const image = this.imageOf(imageNameOf(machine.definition));
+      prepared.push(await machine.prepare(image, choice.accelerator, clientKey));
+    }
     const file = await writeAgentMachines(stateDir, prepared);
     await this.bootAll();
     report({ event: 'lab-up', agentMachines: file });
+  }
+
+  private imageOf(name: string): DiskImage {
+    const image = this.options.images.get(name);
+    if (image === undefined) throw new Error(`no image "${name}" was built`);
+    return image;
   }
 
   /** Starts the machines in the order of their definition, `bootSlots` at a time. */

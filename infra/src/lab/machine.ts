@@ -1,18 +1,27 @@
 import { rotateLog, boundLog } from '@peerlab/runtime';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accelerator } from './accelerator.js';
 import type { PreparedMachine } from './agent-machines.js';
 import { hasLoginPrompt, logLength } from './console-log.js';
-import { deviceMemoryFiles, type MachineDefinition, type MachinePaths, qemuArguments } from './definition.js';
+import {
+  deviceMemoryFiles,
+  FIRMWARE_VARIABLES,
+  type MachineDefinition,
+  type MachinePaths,
+  qemuArguments,
+  type ServerPorts,
+} from './definition.js';
 import { type DiskImage, ensureDeviceMemory, makeDisk } from './disk.js';
 import { makeFreshOverlay, readDiskState } from './disk-overlay.js';
 import { Emulator } from './emulator.js';
+import { LabError } from './errors.js';
 import { ensureKeyPair, type KeyPair } from './keys.js';
 import { machinePaths, makePrivateDirectory } from './paths.js';
 import { assertPortFree } from './ports.js';
 import { answersSsh } from './ssh-banner.js';
+import { type PowerOrder, VirtualBmc } from './virtual-bmc.js';
 
 /** `ssh`: answers over SSH. `starting`: powered on, no answer yet. `down`: QEMU does not run. */
 export type MachineState = 'starting' | 'ssh' | 'down';
@@ -53,6 +62,11 @@ export class VirtualMachine {
   private generation = 0;
   private bootBeganAt = 0;
   private args: string[] = [];
+  /** Of a server; null for a plain machine. */
+  private readonly bmc: VirtualBmc | null;
+  /** A server that is switched off stays off until its BMC is told to switch it on. */
+  private isOff = false;
+  private switchOn: () => void = () => undefined;
   private settleFirstBoot: () => void = () => undefined;
   /** Resolves when the machine answers for the first time or is stopped before. */
   readonly firstBoot = new Promise<void>((resolve) => (this.settleFirstBoot = resolve));
@@ -62,8 +76,10 @@ export class VirtualMachine {
     stateDir: string,
     readonly sshPort: number,
     private readonly report: Report,
+    readonly serverPorts: ServerPorts | null = null,
   ) {
     this.paths = machinePaths(stateDir, definition.name);
+    this.bmc = serverPorts === null ? null : new VirtualBmc(this.paths, serverPorts, (order) => this.obey(order));
   }
 
   /**
@@ -77,21 +93,23 @@ export class VirtualMachine {
       await makePrivateDirectory(dirname(dirname(paths.powerSocket)));
       await makePrivateDirectory(dirname(paths.powerSocket));
     }
-    this.args = qemuArguments(definition, paths, accelerator, this.sshPort);
+    this.args = qemuArguments(definition, paths, accelerator, this.sshPort, this.serverPorts);
+    await this.bmc?.prepare();
     const hostKey = await ensureKeyPair(join(paths.dir, 'ssh_host_key'), definition.name);
     const { kernelArguments } = definition;
     const origin = JSON.stringify({ image: image.manifest.key, client: clientKey.publicKey, kernelArguments });
     const originFile = join(paths.dir, 'disk.json');
     const current = await readFile(originFile, 'utf8').catch(() => '');
     const usable = current === origin && (await exists(paths.disk));
-    this.emulator = await Emulator.adopt(usable ? this.args : null, paths, (event) => this.onEvent(event));
+    this.emulator = await Emulator.adopt(usable ? this.args : null, paths, (event, data) => this.onEvent(event, data));
     if (!usable) {
       await makeDisk(image, paths.disk, {
         name: definition.name,
         hostKey,
         clientPublicKey: clientKey.publicKey,
-        kernelArguments,
+        kernelArguments: definition.server === undefined ? kernelArguments : null,
       });
+      if (definition.server !== undefined) await copyFirmwareVariables(paths.firmwareVariables);
       await writeFile(originFile, origin);
     }
     for (const file of deviceMemoryFiles(definition, paths))
@@ -103,15 +121,21 @@ export class VirtualMachine {
       sshPort: this.sshPort,
       privateKeyFile: clientKey.file,
       hostKey: hostKey.publicKey,
+      bmc:
+        this.bmc === null || this.serverPorts === null
+          ? null
+          : { port: this.serverPorts.ipmi, passwordFile: this.bmc.passwordFile },
     };
   }
 
   /** Starts QEMU unless one was adopted, and keeps it running until `stop` or `release`. */
   async start(): Promise<void> {
+    await this.bmc?.start();
     if (this.emulator === null) {
       if ((await logLength(this.paths.consoleLog)) > CONSOLE_LOG_REPLACE_BYTES) await rotateLog(this.paths.consoleLog);
       await makeFreshOverlay(this.paths);
       this.watchBoot('power on', await this.launch());
+      await this.bmc?.setPower(true);
     } else this.watchBoot(`adopted (process ${this.emulator.pid})`, await logLength(this.paths.consoleLog), true);
     this.watching = Promise.all([this.keepRunning(), this.boundLogs()]).then(() => undefined);
   }
@@ -119,8 +143,10 @@ export class VirtualMachine {
   /** Starts QEMU. @returns length of the console log before the boot */
   private async launch(): Promise<number> {
     const length = await logLength(this.paths.consoleLog);
-    const emulator = await Emulator.start(this.args, this.paths, (event) => this.onEvent(event));
+    const emulator = await Emulator.start(this.args, this.paths, (event, data) => this.onEvent(event, data));
     this.emulator = emulator;
+    this.isOff = false;
+    await this.bmc?.setPower(true);
     return length;
   }
 
@@ -131,9 +157,13 @@ export class VirtualMachine {
       await this.emulator?.ended;
       if (this.stopping.signal.aborted) return;
       this.generation++;
+      if (this.isOff) {
+        await this.waitForPower();
+        if (this.stopping.signal.aborted) return;
+      }
       const discards = (await readDiskState(this.paths.diskState)) === 'discard';
-      // The agent ended a running QEMU: a power cycle, which needs no pause.
-      if (!discards || this.emulator === null) {
+      // The agent ended a running QEMU, or the BMC did: a power cycle, which needs no pause.
+      if ((!discards && !this.isOff) || this.emulator === null) {
         if (Date.now() - startedAt > HEALTHY_MS) pauseMs = PAUSE_MS;
         this.report('down', `QEMU exited; restarting it in ${pauseMs / 1000} s`);
         await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
@@ -166,7 +196,29 @@ export class VirtualMachine {
     }
   }
 
-  private onEvent(event: string): void {
+  /** A server was switched off: it stays so until its BMC switches it on, or the lab stops. */
+  private async waitForPower(): Promise<void> {
+    const on = new Promise<void>((resolve) => (this.switchOn = resolve));
+    await this.bmc?.setPower(false);
+    this.report('down', 'switched off');
+    await Promise.race([on, aborted(this.stopping.signal)]);
+  }
+
+  /** What the BMC of a server is told. A reset of one that is off does nothing, as on real ones. */
+  private obey(order: PowerOrder): void {
+    if (order === 'on') this.switchOn();
+    else if (!this.isOff && this.emulator !== null) {
+      const { emulator } = this;
+      if (order === 'off') this.isOff = true;
+      const done =
+        order === 'off' ? emulator.stop() : emulator.command(order === 'reset' ? 'system_reset' : 'system_powerdown');
+      done.catch((error: unknown) => this.report('starting', `the BMC's order "${order}" failed: ${String(error)}`));
+    }
+  }
+
+  private onEvent(event: string, data: unknown): void {
+    // The system switched itself off. A plain machine has nothing that would switch it on again.
+    if (event === 'SHUTDOWN' && this.bmc !== null && isByGuest(data)) this.isOff = true;
     if (event === 'RESET' && Date.now() - this.bootBeganAt > RESET_ECHO_MS) {
       this.bootBeganAt = Date.now();
       void logLength(this.paths.consoleLog).then((length) => this.watchBoot('reset', length));
@@ -208,6 +260,7 @@ export class VirtualMachine {
     const emulator = this.emulator;
     await emulator?.stop();
     await this.watching;
+    await this.bmc?.stop();
     // keepRunning() may have been restarting it.
     if (this.emulator !== emulator) await this.emulator?.stop();
     if (this.emulator === null) return;
@@ -220,6 +273,24 @@ export class VirtualMachine {
     this.settleFirstBoot();
     this.emulator?.release();
   }
+}
+
+const isByGuest = (data: unknown): boolean =>
+  typeof data === 'object' && data !== null && 'guest' in data && data.guest === true;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** A server's firmware begins with an empty memory. */
+async function copyFirmwareVariables(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await copyFile(FIRMWARE_VARIABLES, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new LabError(`${FIRMWARE_VARIABLES} is missing`, 'apt-get install ovmf');
+  });
 }
 
 async function exists(file: string): Promise<boolean> {

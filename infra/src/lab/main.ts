@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { log } from '@peerlab/runtime';
 import { runStep, StepError } from '../start/step.js';
 import { rememberedProcess } from '../start/process-file.js';
-import { readImage } from './disk.js';
+import { type DiskImage, readImage } from './disk.js';
 import { Emulator } from './emulator.js';
 import { LabError } from './errors.js';
+import { imageScripts } from './images.js';
 import { MACHINES } from './machines.js';
 import { Lab, supervisorFile } from './lab.js';
-import { LAB_HELP, type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
+import { LAB_HELP, type LabCommand, LabUsageError, readLabCommand, serverPortsOf, sshPortOf } from './options.js';
 import { labDirectory, machinePaths } from './paths.js';
 import { answersSsh } from './ssh-banner.js';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,21 +18,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 const infra = join(fileURLToPath(import.meta.url), '../../..');
 
 async function up(options: LabCommand): Promise<void> {
-  const folder = await runStep(['sh', join(infra, 'rootfs/build.sh'), '--cache', options.cacheDir], {
-    cwd: infra,
-    logFile: join(labDirectory(options.stateDir), 'image.log'),
-    result: 'image',
-    onProgress: (percent, step) => log.info({ percent, step }, 'image-progress'),
-  });
+  const images = new Map<string, DiskImage>();
+  for (const { name, command } of imageScripts(infra, options.machines, options.cacheDir)) {
+    const folder = await runStep(command, {
+      cwd: infra,
+      logFile: join(labDirectory(options.stateDir), name === '' ? 'image.log' : `image-${name}.log`),
+      result: 'image',
+      onProgress: (percent, step) => log.info({ percent, step, image: name }, 'image-progress'),
+    });
+    images.set(name, await readImage(folder));
+  }
   // Ends machines that a killed lab left running and that are not chosen now.
   for (const { name } of MACHINES.filter((machine) => !options.machines.includes(machine)))
     await Emulator.adopt(null, machinePaths(options.stateDir, name), () => undefined);
   const lab = new Lab({
     stateDir: options.stateDir,
-    image: await readImage(folder),
+    images,
     machines: options.machines,
     bootSlots: options.bootSlots,
     portOf: (name) => sshPortOf(options.portBase, name),
+    serverPortsOf: (name) => serverPortsOf(options.portBase, name),
     report: ({ event, ...fields }) => log.info(fields, event),
   });
   const interrupted = new Promise<void>((resolve) => {

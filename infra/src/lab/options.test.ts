@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MACHINES } from './machines.js';
-import { type LabCommand, LabUsageError, readLabCommand, sshPortOf } from './options.js';
+import { type LabCommand, LabUsageError, readLabCommand, serverPortsOf, sshPortOf } from './options.js';
+import { SERVERS } from './servers.js';
+
+/** `all` leaves the servers out: they take minutes to boot. */
+const PLAIN = MACHINES.filter(({ server }) => server === undefined);
 
 const read = (argv: string[], env: NodeJS.ProcessEnv = {}, uid = 1000) =>
   readLabCommand(argv, { HOME: '/home/u', ...env }, uid);
@@ -30,8 +34,17 @@ describe('readLabCommand', () => {
   test('brings up the three paths by default, everything on demand, and ends everything', () => {
     const names = (argv: string[]) => (read(argv) as LabCommand).machines.map(({ name }) => name);
     expect(names(['up'])).toEqual(['v-switch', 'v-amd-roots', 'v-intel-roots']);
-    expect(names(['up', '--machines', 'all'])).toEqual(MACHINES.map(({ name }) => name));
+    expect(names(['up', '--machines', 'all'])).toEqual(PLAIN.map(({ name }) => name));
     expect(names(['down', '--machines', 'v-switch'])).toEqual(MACHINES.map(({ name }) => name));
+  });
+
+  test('gives each server ports of its own, above those of all machines', () => {
+    const ports = SERVERS.flatMap(({ name }) => Object.values(serverPortsOf(22_101, name) ?? {}));
+    expect(new Set([...ports, ...MACHINES.map(({ name }) => sshPortOf(22_101, name))]).size).toBe(
+      3 * SERVERS.length + MACHINES.length,
+    );
+    expect(serverPortsOf(22_101, 'v-switch')).toBeNull();
+    expect(() => read(['up', '--port-base', '65500'])).toThrow(/--port-base 65500: expected a port/);
   });
 
   test.each([

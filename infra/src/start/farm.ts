@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ApiError, HttpClient } from '@peerlab/client';
 import type { MachineSummary } from '@peerlab/contracts';
+import { imageScripts } from '../lab/images.js';
+import { chooseMachines } from '../lab/machines.js';
 import type { StartOptions } from './options.js';
 import { Service } from './service.js';
 import { runStep, StepError } from './step.js';
@@ -51,17 +53,21 @@ export class Farm {
     return join(this.options.root, ...parts);
   }
 
-  /** Builds the disk image of the machines, unless it is cached. @returns its folder */
-  async prepareImage(): Promise<string> {
-    const step = this.terminal.step('disk image of the virtual machines');
-    const image = await runStep([this.path('infra/rootfs/build.sh'), '--cache', this.options.cacheDir], {
-      cwd: this.options.root,
-      logFile: join(this.options.stateDir, 'log/image.log'),
-      result: 'image',
-      onProgress: step.progress,
-    });
-    step.done();
-    return image;
+  /** Builds the disk images of the chosen machines, unless they are cached. */
+  async prepareImages(): Promise<void> {
+    const chosen = chooseMachines(this.options.machines);
+    // An unknown name is told by the lab.
+    const machines = 'unknown' in chosen ? [] : chosen;
+    for (const { name, command } of imageScripts(this.path('infra'), machines, this.options.cacheDir)) {
+      const step = this.terminal.step(`disk image of ${name === '' ? 'the virtual machines' : name}`);
+      await runStep(command, {
+        cwd: this.options.root,
+        logFile: join(this.options.stateDir, name === '' ? 'log/image.log' : `log/image-${name}.log`),
+        result: 'image',
+        onProgress: step.progress,
+      });
+      step.done();
+    }
   }
 
   async prepareKernelSource(): Promise<void> {
@@ -170,7 +176,8 @@ export class Farm {
     await this.until(CONTROLLER_MS, `the lab did not write ${file}`, async () => {
       try {
         if ((await stat(file)).mtimeMs < notBefore) return false;
-        names = (JSON.parse(await readFile(file, 'utf8')) as { name: string }[]).map((m) => m.name);
+        const written = JSON.parse(await readFile(file, 'utf8')) as { machines: { name: string }[] };
+        names = written.machines.map((machine) => machine.name);
         return names.length > 0;
       } catch {
         return false;

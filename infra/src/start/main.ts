@@ -56,7 +56,7 @@ async function work(
 ): Promise<number> {
   const startedAt = Date.now();
   const yaml = options.runFile === null ? null : await readRunFile(options.runFile);
-  await Promise.all([farm.prepareImage(), farm.prepareKernelSource()]);
+  await Promise.all([farm.prepareImages(), farm.prepareKernelSource()]);
   await farm.startController();
   await farm.startLab();
   const names = await farm.awaitLabDefinition(startedAt);

@@ -16,8 +16,11 @@ const CLIENTS = [
   /new WebSocket\(/,
 ];
 
+/** Calls the forges of the hooks file: no redirect, no address of a payload (its own test: forge-client.test.ts). */
+const FORGE_CLIENT = 'integrations/reports/forge-client.ts';
+
 describe('a controller cannot be made to open connections', () => {
-  it('it has no way to: the only connections that it opens are those to its database', () => {
+  it('beside its database it calls the forges of the hooks file, from one place', () => {
     const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('testing/'),
     );
@@ -26,7 +29,7 @@ describe('a controller cannot be made to open connections', () => {
       const text = readFileSync(join(SOURCES, name), 'utf8');
       return CLIENTS.filter((client) => client.test(text)).map((client) => `${name}: ${client.source}`);
     });
-    expect(found).toEqual([]);
+    expect(new Set(found.map((line) => line.split(':')[0]))).toEqual(new Set([FORGE_CLIENT]));
   });
 
   it('neither a webhook nor a run may name an address to call', () => {

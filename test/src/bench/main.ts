@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { measureClaims } from './claims.js';
 import { measureDispatch } from './dispatch.js';
 import { BenchFarm } from './farm.js';
 import { measureIngest } from './ingest.js';
@@ -30,11 +31,13 @@ async function main(): Promise<void> {
     say('dispatch');
     const dispatched = await measureDispatch(farm, { single: size(60, 5), burst: size(120, 5) });
     const { agent, running } = dispatched;
+    say('claims of a long queue');
+    const claims = await measureClaims(farm, { agents: size(1000, 20), rounds: 10, single: size(60, 5) });
     say('live tail');
     const tail = await measureTail(farm, agent, running, size(200, 10));
     say('log ingest');
     comparisons.push(...(await measureIngest(farm, agent, running, size(60_000, 2000))));
-    comparisons.push(...tail, ...dispatched.comparisons);
+    comparisons.push(...tail, ...dispatched.comparisons, ...claims);
     say('from the console to Postgres');
     comparisons.push(
       ...(await measureSpool(farm, agent, running, { lines: size(100_000, 4000), paced: size(50_000, 2000) })),

@@ -35,14 +35,15 @@ export async function timeMs(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** p50 and p95 of times beside those of their floor. */
+/** Percentiles of times, by default p50 and p95, beside those of their floor. */
 export function compareTimes(
   what: string,
   controllerMs: readonly number[],
   floorMs: readonly number[],
   floorIs: string,
+  shares: readonly number[] = [0.5, 0.95],
 ): Comparison[] {
-  return [0.5, 0.95].map((share) =>
+  return shares.map((share) =>
     compare({
       what: `${what} p${share * 100}`,
       unit: 'ms',

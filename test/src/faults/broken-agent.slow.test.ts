@@ -9,6 +9,7 @@ const SCHEDULE: Schedule = {
   controllers: 1,
   agentDrift: 1,
   runs: 1,
+  pairs: false,
   lastsMs: null,
   bootMs: 0,
   machines: Object.fromEntries(
@@ -18,7 +19,7 @@ const SCHEDULE: Schedule = {
   faults: [
     {
       when: { machine: 'fake-a', on: 'command', purpose: 'suite', delayMs: 0 },
-      fault: { kind: 'black-hole', forMs: 54_000 },
+      fault: { kind: 'black-hole', agent: 0, forMs: 54_000 },
     },
   ],
 };

@@ -6,8 +6,12 @@ export interface Finding {
   detail: string;
 }
 
+/** A participant; of a job with one machine its attempt, whose id it has. */
 export interface AttemptRow {
   id: string;
+  /** Of the attempt, which participants of a job with several roles share. */
+  attempt_id: string;
+  role: string;
   machine: string;
   fence: number;
   nonce: string;
@@ -16,6 +20,8 @@ export interface AttemptRow {
   restored: boolean | null;
   revoked: boolean;
   job_id: string;
+  /** How many roles the job has. */
+  roles: number;
   number: number;
 }
 

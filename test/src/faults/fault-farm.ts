@@ -12,7 +12,7 @@ import pg from 'pg';
 import { Lab } from './lab.js';
 import { AGENT_DIST, AGENT_PRELOAD, CONTROLLER_MAIN, PRELOAD, Program } from './program.js';
 import { FaultyProxy } from './proxy.js';
-import { MACHINES, TESTS } from './schedule.js';
+import { AGENTS, MACHINES, TESTS } from './schedule.js';
 import { startRecording } from './trace-recorder.js';
 import {
   AFFLICTION_VARIABLE,
@@ -26,7 +26,6 @@ import {
 } from './virtual-time.js';
 
 export const SUITE = 'p2p-functional';
-const AGENT = 'fault-agent';
 /** A kill of a process loses nothing that was written, so nothing is gained by waiting for the disk. */
 const POSTGRES_OPTIONS = ['fsync=off', 'synchronous_commit=on', 'full_page_writes=off'];
 
@@ -43,14 +42,15 @@ const PROGRAM_SECONDS = 2.5;
 const types = new pg.TypeOverrides(pg.types);
 types.setTypeParser(pg.types.builtins.INT8, (text: string) => Number(text));
 
-/** Two controllers, an agent behind a proxy, Postgres, and a lab of fake machines: real processes all. */
+/** Two controllers, two agents each behind a proxy, Postgres, and a lab of fake machines: real processes all. */
 export class FaultFarm {
   readonly controllers: Program[] = [];
   /** Ports of the controllers that listen; null while one is down. */
   readonly ports: (number | null)[] = [];
-  agent!: Program;
+  /** In the order of AGENTS, as the proxies. */
+  agents: Program[] = [];
   lab!: Lab;
-  proxy!: FaultyProxy;
+  proxies: FaultyProxy[] = [];
   manifest!: BundleManifest;
   /** What runs name the bundle by. */
   bundleKey = '';
@@ -103,8 +103,9 @@ export class FaultFarm {
     await this.#setDatabaseClock();
     const startedAt = performance.now();
     this.#userToken = await this.#createToken('user', 'fault-suite');
-    const agentToken = await this.#createToken('agent', AGENT);
-    const programSeconds = (performance.now() - startedAt) / 2000;
+    const tokens: string[] = [];
+    for (const { name } of AGENTS) tokens.push(await this.#createToken('agent', name));
+    const programSeconds = (performance.now() - startedAt) / 1000 / (1 + AGENTS.length);
     this.clock = { epochMs: Date.now(), rate: rate ?? rateFor(programSeconds) };
     await this.#setDatabaseClock();
     const suite = { name: SUITE, testTimeoutSeconds: 12, timeoutSeconds: 60, tests: TESTS };
@@ -114,11 +115,13 @@ export class FaultFarm {
     for (const index of [0, 1]) this.#addController(index);
     await this.startController(0);
     await startRecording(this);
-    this.proxy = await FaultyProxy.start(() => this.#nextPort());
-    await this.#writeAgentConfig(agentToken);
+    for (const [index, token] of tokens.entries()) {
+      this.proxies[index] = await FaultyProxy.start(() => this.#nextPort());
+      await this.#writeAgentConfig(index, token);
+    }
     this.bundleKey = await this.#registerBundle(bundle);
-    this.restartAgentProgram(1);
-    this.agent.start();
+    this.restartAgentPrograms(1);
+    for (const agent of this.agents) agent.start();
     await eventually(
       'machines that can be leased',
       () => this.query('select m.* from machine_path p join machine m on m.name = p.machine where m.reachable'),
@@ -211,35 +214,41 @@ export class FaultFarm {
     }
   }
 
-  /** A new agent program with this drift; the one before must have ended. */
-  restartAgentProgram(drift: number): void {
-    if (this.agent !== undefined && this.#agentDrift === drift) return;
+  /** New agent programs with this drift; those before must have ended. */
+  restartAgentPrograms(drift: number): void {
+    if (this.agents.length > 0 && this.#agentDrift === drift) return;
     this.#agentDrift = drift;
-    this.agent = new Program({
-      name: 'agent',
-      args: ['--import', AGENT_PRELOAD, join(AGENT_DIST, 'main.js'), '--config', join(this.folder, 'agent.yaml')],
+    this.agents = AGENTS.map((agent) => this.#agentProgram(agent, drift));
+  }
+
+  #agentProgram({ name, folder }: (typeof AGENTS)[number], drift: number): Program {
+    return new Program({
+      name,
+      args: ['--import', AGENT_PRELOAD, join(AGENT_DIST, 'main.js'), '--config', join(this.folder, `${folder}.yaml`)],
       env: {
         ...cleanEnvironment(),
         ...this.#clockEnvironment(drift),
-        [AFFLICTION_VARIABLE]: join(this.folder, 'affliction.json'),
+        [AFFLICTION_VARIABLE]: join(this.folder, `affliction-${name}.json`),
         [AGENT_DIST_VARIABLE]: AGENT_DIST,
         ...(this.#mutant !== null && { [MUTANT_VARIABLE]: this.#mutant }),
       },
-      logFile: join(this.folder, 'agent.log'),
+      logFile: join(this.folder, `${folder}.log`),
     });
   }
 
-  /** Lets the agent's wall clock jump or its disk be full; goes on until it is changed again. */
-  async afflict(affliction: Affliction): Promise<void> {
-    const file = join(this.folder, 'affliction.json');
+  /** Lets an agent's wall clock jump or its disk be full; goes on until it is changed again. */
+  async afflict(agent: number, affliction: Affliction): Promise<void> {
+    const file = join(this.folder, `affliction-${AGENTS[agent]?.name}.json`);
     await writeFile(`${file}.new`, JSON.stringify(affliction));
     await rename(`${file}.new`, file);
   }
 
-  /** Attempts whose evidence lies on the agent's disk. */
+  /** Attempts whose evidence lies on an agent's disk. */
   spooled(): string[] {
-    const spool = join(this.folder, 'agent/state/spool');
-    return existsSync(spool) ? readdirSync(spool) : [];
+    return AGENTS.flatMap(({ folder }) => {
+      const spool = join(this.folder, folder, 'state/spool');
+      return existsSync(spool) ? readdirSync(spool) : [];
+    });
   }
 
   /** The machine's whole console, line by line. */
@@ -250,8 +259,8 @@ export class FaultFarm {
 
   /** What is kept is the folder: logs of the processes, the agent's spool, the database. */
   async stop({ keep = process.env['PEERLAB_FAULTS_KEEP'] !== undefined } = {}): Promise<void> {
-    for (const program of [...this.controllers, this.agent]) await program?.end();
-    await this.proxy?.stop();
+    for (const program of [...this.controllers, ...this.agents]) await program.end();
+    for (const proxy of this.proxies) await proxy.stop();
     await this.lab?.stop();
     this.#disconnect();
     await stopPostgres(this.folder).catch(() => undefined);
@@ -312,20 +321,21 @@ export class FaultFarm {
     return text.trim();
   }
 
-  async #writeAgentConfig(token: string): Promise<void> {
-    await mkdir(join(this.folder, 'agent'), { recursive: true });
-    await writeFile(join(this.folder, 'agent/token'), token);
+  async #writeAgentConfig(index: number, token: string): Promise<void> {
+    const { name, folder, machines } = AGENTS[index === 0 ? 0 : 1];
+    await mkdir(join(this.folder, folder), { recursive: true });
+    await writeFile(join(this.folder, folder, 'token'), token);
     // YAML is a superset of JSON.
     const config = {
-      controller: `http://127.0.0.1:${this.proxy.port}`,
-      tokenFile: 'agent/token',
-      name: AGENT,
-      stateDir: 'agent/state',
-      cacheDir: 'agent/cache',
+      controller: `http://127.0.0.1:${this.proxies[index]?.port}`,
+      tokenFile: `${folder}/token`,
+      name,
+      stateDir: `${folder}/state`,
+      cacheDir: `${folder}/cache`,
       capabilities: ['test'],
-      machines: [...this.lab.machines.values()].map(({ config }) => config),
+      machines: machines.map((machine) => this.lab.machine(machine).config),
     };
-    await writeFile(join(this.folder, 'agent.yaml'), JSON.stringify(config));
+    await writeFile(join(this.folder, `${folder}.yaml`), JSON.stringify(config));
   }
 
   async #registerBundle(bundle: { tar: string; sha256: string }): Promise<string> {

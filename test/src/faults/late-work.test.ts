@@ -25,6 +25,9 @@ const command = (purpose: string, fence: number | null, mode: 'own' | 'not-highe
 });
 const attempt = (fence: number, revoked: boolean): AttemptRow => ({
   id: `attempt-${fence}`,
+  attempt_id: `attempt-${fence}`,
+  role: 'main',
+  roles: 1,
   machine: MACHINE,
   fence,
   nonce: fence === 1 ? NONCE : 'bb',

@@ -24,6 +24,7 @@ const READING = new Set([
   'boot-policy',
   'df',
   'digest',
+  'enrolment-facts',
   'fence-check',
   'fingerprint',
   'grub-pending',

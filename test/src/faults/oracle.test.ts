@@ -65,6 +65,9 @@ function sound(): { evidence: Evidence; performance: Performance } {
       attempts: [
         {
           id: 'a',
+          attempt_id: 'a',
+          role: 'main',
+          roles: 1,
           machine: MACHINE,
           fence: 1,
           nonce: NONCE,
@@ -216,6 +219,29 @@ const BROKEN: [string, RegExp, (farm: Farm) => void][] = [
     'a machine with our kernel still on it',
     /restored or quarantined/,
     ({ performance }) => performance.leftovers.push({ machine: MACHINE, what: ['it boots peerlab-candidate next'] }),
+  ],
+  [
+    'an attempt that has one machine for two roles',
+    /all machines of its roles or none/,
+    ({ evidence }) => Object.assign(one(evidence.attempts), { roles: 2 }),
+  ],
+  [
+    'the two sides of an attempt that were claimed one after the other',
+    /all machines of its roles or none/,
+    ({ evidence }) => {
+      const first = Object.assign(one(evidence.attempts), { roles: 2 });
+      evidence.attempts.push({ ...first, id: 'b', role: 'server' });
+      evidence.changes.push({ ...one(evidence.changes), tx: 1005, row: { ...one(evidence.changes).row, id: 'b' } });
+    },
+  ],
+  [
+    'an attempt whose two sides blame each other',
+    /one that failed by itself/,
+    ({ evidence }) => {
+      const failure = { class: 'peer', message: 'stopped' };
+      const first = Object.assign(one(evidence.attempts), { roles: 2, failure });
+      evidence.attempts.push({ ...first, id: 'b', role: 'server' });
+    },
   ],
   ['a process that crashed', /recovers by itself/, ({ performance }) => performance.problems.push('the agent ended')],
 ];

@@ -16,7 +16,7 @@ const KERNEL_HEAD = /^# kernel \S+, boot (\S+)$/;
 /** Reads all that Postgres holds of the schedule's runs, and what the lab knows of the same time. */
 export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance): Promise<Evidence> {
   const attempts = await farm.query<AttemptRow>(
-    `select p.id, p.machine, p.fence, p.nonce, p.state, p.failure, p.restored, p.revoked_at is not null as revoked,
+    `select p.id, p.attempt_id, p.role, j.roles, p.machine, p.fence, p.nonce, p.state, p.failure, p.restored, p.revoked_at is not null as revoked,
        t.job_id, t.number
      from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
      where j.run_id = any($1) order by p.fence`,
@@ -49,7 +49,8 @@ export async function gather(farm: FaultFarm, { runIds, truthFrom }: Performance
       [ids],
     ),
     results: await farm.query<ResultRow>(
-      'select attempt_id, suite, test, status, verdict, log from result where attempt_id = any($1)',
+      `select p.id as attempt_id, x.suite, x.test, x.status, x.verdict, x.log
+       from result x join participant p on p.attempt_id = x.attempt_id and p.role = x.role where p.id = any($1)`,
       [ids],
     ),
     jobs: await farm.query('select id, state, verdict, machine, run_id from job where run_id = any($1)', [runIds]),
@@ -73,6 +74,7 @@ export function judge(evidence: Evidence, performance: Performance): Finding[] {
     ...everyRunEnds(evidence),
     ...alwaysBusy(evidence, performance),
     ...leasesAreExclusive(evidence),
+    ...claimsAreWhole(evidence),
     ...lateWork(evidence, performance),
     ...explainByModel(evidence, performance),
     ...streamsAreWhole(evidence),
@@ -120,6 +122,35 @@ function leasesAreExclusive({ leases }: Evidence): Finding[] {
       return [{ promise, detail: `${lease.machine}: fence ${lease.fence} was given before ${before.fence} was free` }];
     }
     return [];
+  });
+}
+
+/** Of a job with several roles: the leases of an attempt were given in one transaction, to all roles. */
+function claimsAreWhole({ attempts, changes }: Evidence): Finding[] {
+  const promise =
+    'an attempt has all machines of its roles or none, and its failure is that of one that failed by itself';
+  const claimed = new Map<unknown, number>();
+  for (const { tx, table, row } of changes) {
+    if (table === 'participant' && !claimed.has(row['id'])) claimed.set(row['id'], tx);
+  }
+  const byAttempt = new Map<string, AttemptRow[]>();
+  for (const part of attempts) byAttempt.set(part.attempt_id, [...(byAttempt.get(part.attempt_id) ?? []), part]);
+  return [...byAttempt].flatMap(([id, parts]) => {
+    const [first] = parts;
+    if (first === undefined || first.roles === 1) return [];
+    const transactions = new Set(parts.map((part) => claimed.get(part.id)));
+    const failures = parts.flatMap(({ failure }) => failure?.class ?? []);
+    return [
+      ...(parts.length === first.roles
+        ? []
+        : [{ promise, detail: `attempt ${id} has ${parts.length} of ${first.roles}` }]),
+      ...(transactions.size === 1
+        ? []
+        : [{ promise, detail: `attempt ${id} was claimed in ${transactions.size} transactions` }]),
+      ...(failures.length > 0 && failures.every((each) => each === 'peer')
+        ? [{ promise, detail: `attempt ${id}: each of its participants blames the other one` }]
+        : []),
+    ];
   });
 }
 
@@ -218,18 +249,21 @@ function resultsAreTrue(evidence: Evidence): Finding[] {
     }
   }
   for (const job of jobs.filter(({ verdict }) => verdict === 'pass')) {
-    const last = attempts.filter(({ job_id }) => job_id === job.id).at(-1);
-    const booted = truth.some(
-      ({ nonce, event }) => nonce === last?.nonce && event.type === 'up' && event.kernel === 'candidate',
-    );
-    const passed = results.filter(
-      ({ attempt_id, suite, verdict }) => attempt_id === last?.id && suite !== 'farm' && verdict === 'pass',
-    );
-    if (last === undefined || last.failure !== null || !booted || passed.length === 0) {
-      findings.push({
-        promise: 'no pass without proof',
-        detail: `job ${job.id} passed; kernel booted: ${booted}, tests passed: ${passed.length}`,
-      });
+    const lastNumber = Math.max(...attempts.filter(({ job_id }) => job_id === job.id).map(({ number }) => number));
+    const parts = attempts.filter(({ job_id, number }) => job_id === job.id && number === lastNumber);
+    for (const last of parts.length === 0 ? [undefined] : parts) {
+      const booted = truth.some(
+        ({ nonce, event }) => nonce === last?.nonce && event.type === 'up' && event.kernel === 'candidate',
+      );
+      const passed = results.filter(
+        ({ attempt_id, suite, verdict }) => attempt_id === last?.id && suite !== 'farm' && verdict === 'pass',
+      );
+      if (last === undefined || last.failure !== null || !booted || passed.length === 0) {
+        findings.push({
+          promise: 'no pass without proof',
+          detail: `job ${job.id} passed; kernel booted: ${booted}, tests passed: ${passed.length}`,
+        });
+      }
     }
   }
   return findings;

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '@peerlab/controller/testing';
 import type { FaultFarm } from './fault-farm.js';
 import { persist } from './persist.js';
-import { MACHINES, type Schedule } from './schedule.js';
+import { AGENTS, MACHINES, PAIR, type Schedule } from './schedule.js';
 import { type Struck, strike } from './strike.js';
 
 /** Time limit for all work after the last fault is over: some leases, some retries. Virtual. */
@@ -58,7 +58,7 @@ export async function perform(farm: FaultFarm, schedule: Schedule): Promise<Perf
   }))) {
     if (leftovers.length > 0) done.leftovers.push({ machine: name, what: leftovers });
   }
-  for (const program of [...farm.controllers, farm.agent]) {
+  for (const program of [...farm.controllers, ...farm.agents]) {
     const gaveUp = program.gaveUp.splice(0);
     // Without Postgres a controller cannot start, and is right to say so.
     const ends = [...program.unexpected.splice(0), ...(done.struck.includes('kill-postgres') ? [] : gaveUp)];
@@ -75,10 +75,15 @@ async function prepare(farm: FaultFarm, schedule: Schedule): Promise<void> {
   }
   if (schedule.controllers === 2) await farm.startController(1);
   else await farm.killController(1);
-  await farm.agent.kill();
-  farm.restartAgentProgram(schedule.agentDrift);
-  await farm.afflict({ wallOffsetMs: 0, diskFull: false });
-  farm.agent.start();
+  for (const agent of farm.agents) await agent.kill();
+  farm.restartAgentPrograms(schedule.agentDrift);
+  await startAgents(farm);
+}
+
+/** All of them, with a right clock and room on their disks. */
+async function startAgents(farm: FaultFarm): Promise<void> {
+  for (const index of AGENTS.keys()) await farm.afflict(index, { wallOffsetMs: 0, diskFull: false });
+  for (const agent of farm.agents) agent.start();
 }
 
 async function submitRuns(farm: FaultFarm, schedule: Schedule, done: Performance): Promise<void> {
@@ -88,12 +93,14 @@ async function submitRuns(farm: FaultFarm, schedule: Schedule, done: Performance
   }
 }
 
-async function submitRun(farm: FaultFarm, { seed }: Schedule, done: Performance): Promise<void> {
+async function submitRun(farm: FaultFarm, { seed, pairs }: Schedule, done: Performance): Promise<void> {
+  const isPair = pairs && done.runIds.length % 2 === 0;
   const yaml = JSON.stringify({
     name: `seed ${seed} run ${done.runIds.length}`,
     builds: [{ name: 'patched', bundle: farm.bundleKey }],
     suites: farm.manifest.suites.map(({ name }) => name),
-    machines: { names: [...MACHINES] },
+    machines: isPair ? {} : { names: [...MACHINES] },
+    ...(isPair && { roles: Object.entries(PAIR).map(([name, machine]) => ({ name, machines: { names: [machine] } })) }),
     timeouts: { bootSeconds: 15, attemptSeconds: 240 },
   });
   const id = await persist(async () => (await (await farm.client()).call('submitRun', { body: { yaml } })).id);
@@ -136,13 +143,14 @@ async function awaitEnds(farm: FaultFarm, done: Performance, over: AbortSignal):
 /** Everything that was broken works again; what died is started. Machines stay as they are. */
 async function recover(farm: FaultFarm, schedule: Schedule): Promise<void> {
   farm.lab.onTruth = () => undefined;
-  Object.assign(farm.proxy.weather, { blackHole: false, delayMs: 0, duplicate: false, holdBack: false });
-  for (const program of [...farm.controllers, farm.agent]) program.signal('SIGCONT');
+  for (const { weather } of farm.proxies) {
+    Object.assign(weather, { blackHole: false, delayMs: 0, duplicate: false, holdBack: false });
+  }
+  for (const program of [...farm.controllers, ...farm.agents]) program.signal('SIGCONT');
   await farm.startController(0);
   if (schedule.controllers === 2) await farm.startController(1);
   await eventually('Postgres, which the controllers bring back', () => farm.answers(), Boolean, { limitMs: 300_000 });
-  await farm.afflict({ wallOffsetMs: 0, diskFull: false });
-  farm.agent.start();
+  await startAgents(farm);
 }
 
 /** Waits until every run has ended and every line arrived; mends quarantined machines as a person would. */

@@ -12,6 +12,8 @@ export interface Outcome {
   /** Of the jobs. */
   verdicts: readonly string[];
   attempts: number;
+  /** Attempts with two machines, of two agents. */
+  pairs: number;
   revoked: number;
   lines: number;
   /** Machines that had to be mended after a quarantine. */
@@ -44,7 +46,8 @@ export function report(
     '',
     `${outcomes.length} schedules in ${Math.round(seconds)} s, ${jobs} at a time, time running ${rates(outcomes)} times as fast: ` +
       `${sum(({ struck }) => struck.length)} faults struck ${sum((outcome) => outcome.attempts)} attempts ` +
-      `(${sum((outcome) => outcome.revoked)} lost their lease), ${sum(({ lines }) => lines)} log lines compared, ` +
+      `(${sum((outcome) => outcome.revoked)} lost their lease; ${sum(({ pairs }) => pairs)} pairs of them are the two sides of one), ` +
+      `${sum(({ lines }) => lines)} log lines compared, ` +
       `${sum(({ mended }) => mended)} machines mended after a quarantine. ` +
       (broken.length === 0 ? 'Every promise was kept.' : `${broken.length} of them broke a promise.`),
     '',

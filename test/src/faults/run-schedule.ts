@@ -17,6 +17,7 @@ export async function runSchedule(farm: FaultFarm, schedule: Schedule): Promise<
     findings: judge(evidence, performance),
     verdicts: evidence.jobs.map(({ verdict }) => verdict ?? 'none'),
     attempts: evidence.attempts.length,
+    pairs: new Set(evidence.attempts.filter(({ roles }) => roles > 1).map(({ attempt_id: id }) => id)).size,
     revoked: evidence.attempts.filter(({ revoked }) => revoked).length,
     lines: [...evidence.lines.values()].reduce((sum, lines) => sum + lines.length, 0),
     mended: performance.mended.length,

@@ -3,25 +3,31 @@ import type { MachineScript } from './lab.js';
 import { Random } from './random.js';
 
 export const MACHINES = ['fake-a', 'fake-b', 'fake-c'] as const;
+/** The agents of the farm with their machines. Jobs with two roles have a machine of each. */
+export const AGENTS = [
+  { name: 'fault-agent', folder: 'agent', machines: ['fake-a', 'fake-c'] },
+  { name: 'fault-agent-b', folder: 'agent-b', machines: ['fake-b'] },
+] as const;
+export const PAIR = { client: 'fake-a', server: 'fake-b' } as const;
 export const TESTS = ['F01.alias', 'F02.mixed', 'F03.reuse', 'F04.teardown'] as const;
 
 /** Everything that the suite does to a farm. Durations are virtual milliseconds. */
 export type Fault =
   | { kind: 'kill-controller'; which: number; downMs: number }
   | { kind: 'freeze-controller'; which: number; forMs: number }
-  | { kind: 'kill-agent'; downMs: number }
-  | { kind: 'freeze-agent'; forMs: number }
+  | { kind: 'kill-agent'; agent: number; downMs: number }
+  | { kind: 'freeze-agent'; agent: number; forMs: number }
   | { kind: 'kill-postgres' }
-  | { kind: 'black-hole'; forMs: number }
-  | { kind: 'cut-connections' }
-  | { kind: 'late-frames'; holdMs: number; lateMs: number }
-  | { kind: 'delay'; pieceMs: number; forMs: number }
-  | { kind: 'duplicate-frames'; forMs: number }
+  | { kind: 'black-hole'; agent: number; forMs: number }
+  | { kind: 'cut-connections'; agent: number }
+  | { kind: 'late-frames'; agent: number; holdMs: number; lateMs: number }
+  | { kind: 'delay'; agent: number; pieceMs: number; forMs: number }
+  | { kind: 'duplicate-frames'; agent: number; forMs: number }
   | { kind: 'drop-ssh'; machine: string }
   | { kind: 'reset-machine'; machine: string }
   | { kind: 'break-default-kernel'; machine: string }
-  | { kind: 'disk-full'; forMs: number }
-  | { kind: 'clock-jump'; offsetMs: number; forMs: number }
+  | { kind: 'disk-full'; agent: number; forMs: number }
+  | { kind: 'clock-jump'; agent: number; offsetMs: number; forMs: number }
   | { kind: 'cancel-run' };
 export type FaultKind = Fault['kind'];
 
@@ -35,8 +41,10 @@ export interface Schedule {
   controllers: 1 | 2;
   /** Rate of the agent's clocks against the farm's. */
   agentDrift: number;
-  /** Runs submitted one after the other, each with a job for every machine. */
+  /** Runs submitted one after the other: with a job for every machine, or with one job for two machines. */
   runs: number;
+  /** Every second run, from the first on, is one job with two roles, on machines of two agents. */
+  pairs: boolean;
   /** For how long new runs are submitted as others end; null = only `runs`. Virtual. */
   lastsMs: number | null;
   /** How long a machine takes to come back to its own kernel. Virtual. */
@@ -124,6 +132,7 @@ export function makeSchedule(seed: number): Schedule {
     controllers: random.chance(0.5) ? 2 : 1,
     agentDrift: random.pick([1, 1, 0.98, 1.02]),
     runs: random.between(1, 2),
+    pairs: random.chance(0.5),
     lastsMs: null,
     bootMs: 0,
     machines,
@@ -146,6 +155,7 @@ export function makeLongSchedule(seed: number, lastsMs: number): Schedule {
     controllers: 2,
     agentDrift: random.pick([0.98, 1.02]),
     runs: 2,
+    pairs: true,
     lastsMs,
     bootMs: 8_000,
     machines: makeMachines(random, Math.ceil(lastsMs / 20_000)),
@@ -173,36 +183,39 @@ function makeMoment(random: Random): Moment {
 
 function makeFault(random: Random): Fault {
   const kind = random.weighted(FAULT_WEIGHTS);
+  const agent = random.between(0, AGENTS.length - 1);
   switch (kind) {
     case 'kill-controller':
       return { kind, which: random.between(0, 1), downMs: seconds(random, 0, 18) };
     case 'freeze-controller':
       return { kind, which: random.between(0, 1), forMs: seconds(random, 3, 42) };
     case 'kill-agent':
-      return { kind, downMs: seconds(random, 0, 42) };
+      return { kind, agent, downMs: seconds(random, 0, 42) };
     case 'freeze-agent':
-      return { kind, forMs: seconds(random, 3, 54) };
+      return { kind, agent, forMs: seconds(random, 3, 54) };
     case 'black-hole':
-      return { kind, forMs: seconds(random, 3, 54) };
+      return { kind, agent, forMs: seconds(random, 3, 54) };
     case 'late-frames':
-      return { kind, holdMs: seconds(random, 0.3, 9), lateMs: seconds(random, 0.3, 42) };
+      return { kind, agent, holdMs: seconds(random, 0.3, 9), lateMs: seconds(random, 0.3, 42) };
     case 'delay':
-      return { kind, pieceMs: seconds(random, 0.03, 1.8), forMs: seconds(random, 6, 30) };
+      return { kind, agent, pieceMs: seconds(random, 0.03, 1.8), forMs: seconds(random, 6, 30) };
     case 'duplicate-frames':
-      return { kind, forMs: seconds(random, 6, 36) };
+      return { kind, agent, forMs: seconds(random, 6, 36) };
     case 'drop-ssh':
     case 'reset-machine':
     case 'break-default-kernel':
       return { kind, machine: random.pick(MACHINES) };
     case 'disk-full':
-      return { kind, forMs: seconds(random, 1, 30) };
+      return { kind, agent, forMs: seconds(random, 1, 30) };
     case 'clock-jump':
       return {
         kind,
+        agent,
         offsetMs: random.pick([-1, 1]) * random.between(10_000, 7_200_000),
         forMs: seconds(random, 3, 24),
       };
     case 'cut-connections':
+      return { kind, agent };
     case 'kill-postgres':
     case 'cancel-run':
       return { kind };

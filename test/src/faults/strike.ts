@@ -15,7 +15,7 @@ export interface Struck {
   struck: Fault['kind'][];
   /** Resolves when nothing happens at the machines any more: what has not come by then does not come. */
   ended: Promise<void>;
-  /** When the agent was frozen, in virtual epoch milliseconds. */
+  /** When an agent was frozen, in virtual epoch milliseconds. */
   agentFrozen: { fromMs: number; toMs: number }[];
 }
 
@@ -23,7 +23,8 @@ export interface Struck {
 export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: Struck): Promise<void> {
   if (!(await moment(farm, when, done))) return;
   done.struck.push(fault.kind);
-  const { proxy } = farm;
+  const [program, proxy] =
+    'agent' in fault ? [farm.agents[fault.agent], farm.proxies[fault.agent]] : [undefined, undefined];
   switch (fault.kind) {
     case 'kill-controller': {
       const index = farm.controllers[fault.which]?.alive === true ? fault.which : 0;
@@ -38,13 +39,13 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
         fault.forMs,
       );
     case 'kill-agent':
-      await farm.agent.kill();
+      await program?.kill();
       await farm.pass(fault.downMs);
-      farm.agent.start();
+      program?.start();
       return;
     case 'freeze-agent': {
       const fromMs = virtualNow(farm.clock);
-      await freeze(farm, farm.agent, fault.forMs);
+      await freeze(farm, program, fault.forMs);
       done.agentFrozen.push({ fromMs, toMs: virtualNow(farm.clock) });
       return;
     }
@@ -52,26 +53,26 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
       // A controller brings it back.
       return farm.killPostgres();
     case 'black-hole':
-      proxy.openBlackHole();
+      proxy?.openBlackHole();
       await farm.pass(fault.forMs);
-      proxy.weather.blackHole = false;
+      if (proxy !== undefined) proxy.weather.blackHole = false;
       return;
     case 'cut-connections':
-      proxy.cut();
+      proxy?.cut();
       return;
     case 'late-frames':
-      proxy.weather.holdBack = true;
+      if (proxy !== undefined) proxy.weather.holdBack = true;
       await farm.pass(fault.holdMs);
-      return proxy.cutAndDeliverLate(farm.realMs(fault.lateMs));
+      return proxy?.cutAndDeliverLate(farm.realMs(fault.lateMs));
     case 'delay':
-      proxy.weather.delayMs = farm.realMs(fault.pieceMs);
+      if (proxy !== undefined) proxy.weather.delayMs = farm.realMs(fault.pieceMs);
       await farm.pass(fault.forMs);
-      proxy.weather.delayMs = 0;
+      if (proxy !== undefined) proxy.weather.delayMs = 0;
       return;
     case 'duplicate-frames':
-      proxy.weather.duplicate = true;
+      if (proxy !== undefined) proxy.weather.duplicate = true;
       await farm.pass(fault.forMs);
-      proxy.weather.duplicate = false;
+      if (proxy !== undefined) proxy.weather.duplicate = false;
       return;
     case 'drop-ssh':
       farm.lab.machine(fault.machine).fake.ssh.dropAll();
@@ -83,13 +84,13 @@ export async function strike(farm: FaultFarm, when: Moment, fault: Fault, done: 
       farm.lab.machine(fault.machine).fake.defaultIsBroken = true;
       return;
     case 'disk-full':
-      await farm.afflict({ wallOffsetMs: 0, diskFull: true });
+      await farm.afflict(fault.agent, { wallOffsetMs: 0, diskFull: true });
       await farm.pass(fault.forMs);
-      return farm.afflict({ wallOffsetMs: 0, diskFull: false });
+      return farm.afflict(fault.agent, { wallOffsetMs: 0, diskFull: false });
     case 'clock-jump':
-      await farm.afflict({ wallOffsetMs: fault.offsetMs, diskFull: false });
+      await farm.afflict(fault.agent, { wallOffsetMs: fault.offsetMs, diskFull: false });
       await farm.pass(fault.forMs);
-      return farm.afflict({ wallOffsetMs: 0, diskFull: false });
+      return farm.afflict(fault.agent, { wallOffsetMs: 0, diskFull: false });
     case 'cancel-run': {
       const id = done.runIds.at(-1);
       if (id !== undefined) await persist(async () => (await farm.client()).call('cancelRun', { params: { run: id } }));

@@ -44,12 +44,15 @@ function describe(event: TraceEvent): string {
 
 /**
  * A trace for every attempt, with the attempt that follows when it was revoked. The model knows two attempts of
- * one job on one machine: attempts of other jobs in between are left out, and an attempt after one that its own
+ * one job on one machine, which may be those of one role: attempts of other jobs in between are left out, and an attempt after one that its own
  * agent ended is a new job to it.
  */
 export function tracesOf(evidence: Evidence, performance: Performance): Trace[] {
   const byJob = new Map<string, AttemptRow[]>();
-  for (const attempt of evidence.attempts) byJob.set(attempt.job_id, [...(byJob.get(attempt.job_id) ?? []), attempt]);
+  for (const attempt of evidence.attempts) {
+    const key = `${attempt.job_id} ${attempt.role}`;
+    byJob.set(key, [...(byJob.get(key) ?? []), attempt]);
+  }
   return [...byJob.values()].flatMap((attempts) =>
     attempts.flatMap((first, index) => {
       const second = first.revoked ? attempts[index + 1] : undefined;

@@ -23,6 +23,7 @@ checkEveryPage((path, options) => app.open(path, options), {
   'failed build': () => `/builds/${FAILED_BUILD}`,
   tokens: () => signedIn('/admin'),
   deliveries: () => signedIn('/admin?tab=deliveries'),
+  reports: () => signedIn('/admin?tab=reports'),
   retention: () => '/admin?tab=retention',
 });
 
@@ -150,6 +151,29 @@ describe('webhook deliveries', () => {
     expect(await page.evaluate('window.planted')).toBeUndefined();
     await page.getByRole('link', { name: 'Retention' }).click();
     expect(new URL(page.url()).searchParams.get('tab')).toBe('retention');
+  });
+});
+
+describe('webhooks', () => {
+  it('a commit of a fork runs after its id was typed', async () => {
+    await using opened = await app.open(signedIn('/admin?tab=deliveries'));
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Approve delivery-4' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Run this commit of a fork?' });
+    await dialog.getByText('of mallory/linux').waitFor();
+    await dialog.getByRole('textbox').fill('3f9c2ab01d2e');
+    await dialog.getByRole('button', { name: 'Run it' }).click();
+    await page.getByRole('button', { name: 'Approve delivery-4' }).waitFor({ state: 'detached' });
+  });
+
+  it('show what forges were told and what they did not take, and the rules', async () => {
+    await using opened = await app.open(signedIn('/admin?tab=deliveries'));
+    const { page } = opened;
+    await page.getByText('me/linux on main, topic/* touching mm/**: tree').waitFor();
+    await page.getByText('https://api.github.com/ as check runs').waitFor();
+    await page.getByRole('link', { name: 'Reports to forges' }).click();
+    await page.getByText('try 3: POST repos/me/linux/statuses').waitFor();
+    await page.getByRole('button', { name: 'Send again the report of a0b1c2d3e4f5' }).click();
   });
 });
 

@@ -5,6 +5,8 @@ import {
   VERDICT_TABLE,
   type CreatedToken,
   type DeliveryPage,
+  type HookView,
+  type ReportView,
   type RetentionPlan,
   type RetentionView,
   type RouteName,
@@ -18,7 +20,36 @@ const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).t
 const GIB = 1024 ** 3;
 const DELIVERIES = 60;
 
-/** Kernel builds, tokens, webhook deliveries and retention of the sample farm. */
+const SAMPLE_HOOKS: HookView[] = [
+  { name: 'nightly', kind: 'generic', templates: ['matrix', 'series'], rules: [], people: [], report: null },
+  {
+    name: 'github',
+    kind: 'github',
+    templates: [],
+    rules: [
+      {
+        repository: 'me/linux',
+        branches: ['main', 'topic/*'],
+        paths: ['mm/**'],
+        labels: null,
+        template: 'tree',
+        build: null,
+      },
+      {
+        repository: 'me/linux',
+        branches: null,
+        paths: null,
+        labels: ['hardware'],
+        template: 'matrix',
+        build: 'pushed',
+      },
+    ],
+    people: ['alice'],
+    report: { api: 'https://api.github.com/', as: 'check runs' },
+  },
+];
+
+/** Kernel builds, tokens, webhooks and retention of the sample farm. */
 export class SampleDesk {
   readonly tokens: TokenView[] = [
     this.token('user', 'admin', 90_000, { current: true, lastUsedAt: ago(20) }),
@@ -29,6 +60,7 @@ export class SampleDesk {
   private pins: RetentionView['pins'];
   private readonly builds: SampleBuilds;
   private isSwept = false;
+  private isApproved = false;
 
   constructor(
     private readonly run: RunDetail,
@@ -64,6 +96,17 @@ export class SampleDesk {
         return this.revoke(params['token']);
       case 'listDeliveries':
         return this.deliveries(query['before']);
+      case 'approveDelivery':
+        this.isApproved = true;
+        return { status: 'started', runId: this.run.id, detail: 'approved' };
+      case 'repeatDelivery':
+        return { status: 'started', runId: this.run.id, detail: 'again' };
+      case 'listHooks':
+        return SAMPLE_HOOKS;
+      case 'listReports':
+        return this.reports();
+      case 'sendReport':
+        return this.reports()[1];
       case 'getRetention':
         return this.retention();
       case 'planRetention':
@@ -91,20 +134,69 @@ export class SampleDesk {
     return token;
   }
 
+  private reports(): ReportView[] {
+    const { id, name } = this.run;
+    const report = { source: 'github', repository: 'me/linux', context: 'peerlab/tree', run: { id, name } };
+    return [
+      {
+        ...report,
+        id: '6b1f5a52-5f0e-4b53-9a1e-3c1c7a3f9a01',
+        commit: '3f9c2ab01d2e'.padEnd(40, '0'),
+        number: 7,
+        state: 'sent',
+        tries: 0,
+        error: null,
+        sentAt: ago(30),
+        nextAt: null,
+      },
+      {
+        ...report,
+        id: '6b1f5a52-5f0e-4b53-9a1e-3c1c7a3f9a02',
+        commit: 'a0b1c2d3e4f5'.padEnd(40, '0'),
+        number: null,
+        state: 'failing',
+        tries: 3,
+        error: 'POST repos/me/linux/statuses/a0b1… at api.github.com: 503',
+        sentAt: null,
+        nextAt: ago(-60),
+      },
+    ];
+  }
+
   private deliveries(before: string | undefined): DeliveryPage {
+    const none = { commit: null, fork: null, isRepeatable: false };
     const all = Array.from({ length: DELIVERIES }, (_, index): DeliveryPage['deliveries'][number] => {
       const deliveryId = `delivery-${index + 1}`;
       const receivedAt = ago(60 + index * 600);
       if (index % 3 === 1) {
         const detail = 'nothing to do for the event "<img src=x onerror=window.planted=1>"';
-        return { source: 'github', deliveryId, receivedAt, outcome: 'ignored', detail, run: null };
+        return { ...none, source: 'github', deliveryId, receivedAt, outcome: 'ignored', detail, run: null };
       }
       if (index % 5 === 2) {
         const detail = 'nightly main: there is no template "nightly"';
-        return { source: 'generic', deliveryId, receivedAt, outcome: 'refused', detail, run: null };
+        return { ...none, source: 'generic', deliveryId, receivedAt, outcome: 'refused', detail, run: null };
+      }
+      const commit = '3f9c2ab01d2e'.padEnd(40, '0');
+      if (index === 3 && !this.isApproved) {
+        const detail = 'me/linux#7 at 3f9c2ab01d2e of mallory/linux: waits for approval';
+        const fork = 'mallory/linux';
+        return {
+          source: 'github',
+          deliveryId,
+          receivedAt,
+          outcome: 'held',
+          detail,
+          run: null,
+          commit,
+          fork,
+          isRepeatable: true,
+        };
       }
       const { id, name } = this.run;
       return {
+        commit,
+        fork: null,
+        isRepeatable: true,
         source: 'github',
         deliveryId,
         receivedAt,

@@ -381,6 +381,7 @@ export class SampleFarm {
             combination: combination.label,
             pathKind: kind,
             pair: { provider: provider.address, client: client.address },
+            roles: [],
             suites: spec.suites,
             boots: spec.repeat ?? 1,
             start: planStart(machine, build.bundle === undefined),

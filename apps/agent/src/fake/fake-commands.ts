@@ -154,6 +154,13 @@ const ACTIONS: Record<string, Action> = {
     machine.oops('sysrq_handle_crash');
   },
   hardware: say(({ devices }) => devices.join('\n')),
+  'device-errors': say(({ running, deviceErrors }) => (running === 'candidate' ? (deviceErrors.shift() ?? '') : '')),
+  'pstore-list': say(({ pstore }) => [...pstore.keys()].join('\n')),
+  'pstore-read': say(({ pstore }, { name }) => Buffer.from(pstore.get(String(name)) ?? '').toString('base64')),
+  'pstore-clear': (machine, channel, { name }) => {
+    machine.pstore.delete(String(name));
+    channel.exit(0);
+  },
   'boot-policy': say(({ bootPolicy }) => bootPolicy),
 };
 

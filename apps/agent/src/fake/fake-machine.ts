@@ -128,6 +128,10 @@ export class FakeMachine {
   readonly commands: string[] = [];
   /** PCI functions that it shows. */
   devices = ['0000:03:00.0 1af4:1110', '0000:04:00.0 1234:11e8'];
+  /** What its devices have counted, at each look at the candidate. */
+  deviceErrors: string[] = [];
+  /** Records that its firmware holds, by name. */
+  readonly pstore = new Map<string, string>();
   /** What it says about Secure Boot and lockdown. */
   bootPolicy = '';
   /** What the inventory script prints. */

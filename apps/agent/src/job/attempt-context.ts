@@ -10,6 +10,7 @@ import { JobFailure } from './failure.js';
 import { FirmwareTime } from './firmware-time.js';
 import { MachineConnection } from './machine-connection.js';
 import { KernelLog } from './kernel-log.js';
+import type { DeviceErrors } from './device-errors.js';
 import type { KernelIdentity } from './kernel-identity.js';
 import type { Meetings } from './meetings.js';
 import type { PeerFacts } from './peer-facts.js';
@@ -62,6 +63,8 @@ export class AttemptContext {
   defaultKernel: KernelIdentity | null = null;
   /** The kernel under test, once proven. */
   candidate: KernelIdentity | null = null;
+  /** What its devices had counted when it came up; null = it did not, or that could not be read. */
+  deviceErrors: DeviceErrors | null = null;
   /** Build-ids of the modules that the run loads, by the kernel's name for them. */
   moduleBuildIds: ReadonlyMap<string, string> = new Map();
   /** Why the machine itself is not to be trusted any more; it goes into quarantine. */

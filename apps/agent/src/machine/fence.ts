@@ -35,6 +35,7 @@ export type FenceMode = 'own' | 'not-higher';
 /** Commands that only read, or that wait for a lock of their own: they take no share in the fence's lock. */
 const READING = new Set([
   'identify',
+  'device-errors',
   'df',
   'digest',
   'collect',
@@ -42,6 +43,8 @@ const READING = new Set([
   'fingerprint',
   'kmsg-dump',
   'kmsg-follow',
+  'pstore-list',
+  'pstore-read',
   'root-device',
   'suite-list',
   'grub-pending',

@@ -43,6 +43,8 @@ const AttemptRecord = z.object({
   serialStartLines: z.number().int().nonnegative().default(0),
   /** PCI functions as seen before anything was done; null = not read, or by an older agent. */
   hardware: z.array(z.string()).nullable().default(null),
+  /** Records of crashes that the firmware held before; null = not looked at. */
+  pstore: z.array(z.string()).nullable().default(null),
   /** Command line that was installed for the candidate; null = none was, or by an older agent. */
   commandLine: z.string().nullable().default(null),
 });
@@ -105,6 +107,7 @@ export class AttemptSpool {
         serialStartBytes: null,
         serialStartLines: 0,
         hardware: null,
+        pstore: null,
         commandLine: null,
       };
       replaceFile(join(folder, RECORD_FILE), JSON.stringify(record));

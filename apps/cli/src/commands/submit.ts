@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { buildEstimateText, machinesText, seriesText, startText, type SubmissionReport } from '@peerlab/contracts';
 import type { Answer, Context } from '../command.js';
-import { EXIT, FileError, RunFileError } from '../exit-codes.js';
+import { waitForRun } from '../ci/wait.js';
+import { EXIT, FileError, RunFileError, UsageError } from '../exit-codes.js';
 import { table } from '../render/text.js';
 import { codeOf } from '../token.js';
 import { followRun } from './watch.js';
@@ -13,8 +14,9 @@ const RUN_FILE_MAX_BYTES = 6 * 1024 * 1024;
 export async function submit(
   context: Context,
   file: string,
-  options: { watch: boolean; check: boolean },
+  options: { watch: boolean; wait: boolean; junit: string | undefined; check: boolean },
 ): Promise<Answer | null> {
+  if (options.junit !== undefined && !options.wait) throw new UsageError('--junit: only with --wait');
   const yaml = await readRunFile(file, context.stdin);
   const { api } = context;
   if (options.check) {
@@ -23,6 +25,7 @@ export async function submit(
   }
   const run = await api.call('submitRun', { body: { yaml } });
   const text = `${run.id}  ${api.url}/runs/${run.id}`;
+  if (options.wait) return waitForRun(context, run.id, options.junit ?? null);
   if (!options.watch) return { data: run, text };
   if (!context.json) context.write(`${text}\n`);
   return followRun(context, run.id);
@@ -55,8 +58,22 @@ function reportText(file: string, { problems, plan, builds, series, unmatched }:
     return `${where === '' ? file : where}: ${message}${remedy === undefined ? '' : ` — ${remedy}`}`;
   });
   if (plan.length > 0) {
-    const rows = plan.map((p) => [p.build, machinesText(p), p.combination, p.suites.join(' '), startText(p.start)]);
-    lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
+    const single = plan.filter(({ roles }) => roles.length === 0);
+    const rows = single.map((p) => [p.build, machinesText(p), p.combination, p.suites.join(' '), startText(p.start)]);
+    if (rows.length > 0) lines.push(table([['BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...rows]));
+    const sets = plan.flatMap(({ roles, start }, job) =>
+      roles.map((r, at) => [
+        at === 0 ? String(job + 1) : '',
+        r.role,
+        r.build,
+        machinesText(r),
+        r.combination,
+        r.suites.join(' '),
+        at === 0 ? startText(start) : '',
+      ]),
+    );
+    if (sets.length > 0)
+      lines.push(table([['JOB', 'ROLE', 'BUILD', 'MACHINE', 'COMBINATION', 'SUITES', 'START'], ...sets]));
   }
   lines.push(...builds.map((each) => `${each.build}: ${buildEstimateText(each)}`));
   lines.push(...series.map((each) => `${each.build}: ${seriesText(each)}`));

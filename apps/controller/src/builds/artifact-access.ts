@@ -34,7 +34,8 @@ export class ArtifactAccess {
     if (kind === 'user') return;
     const isNamed = await this.#sql.exists(
       `select 1 from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-         join build b on b.id = j.build_id
+         join job_part part on part.job_id = j.id and part.position = p.position
+         join build b on b.id = part.build_id
          left join bundle u on u.key = b.bundle_key
        where p.agent = $1 and p.state <> 'ended'
          and case j.kind when 'test' then u.sha256 = $2 or exists (

@@ -1,6 +1,6 @@
 import { HOOK_HEADERS, HookAnswer, hookSigningPrefix } from '@peerlab/contracts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sign } from '../integrations/signature.js';
+import { sign } from '../integrations/sources/signature.js';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { HOOK_SECRET, TestFarm } from '../testing/farm.js';
 import { SAMPLE_RUN } from '../testing/samples.js';

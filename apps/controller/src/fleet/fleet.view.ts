@@ -94,6 +94,17 @@ export class FleetView {
     return rows.map(machineSummary);
   }
 
+  /** Names of the RDMA devices of each machine, by the address of their function, as its inventory has them. */
+  async rdmaDevices(): Promise<Map<string, ReadonlyMap<string, readonly string[]>>> {
+    const rows = await this.#sql.rows(
+      { ...pick(MACHINE, 'name'), devices: json<Record<string, string[]>>() },
+      `select m.name, jsonb_object_agg(f.function ->> 'address', f.function -> 'rdmaDevices') as devices
+       from machine m cross join lateral jsonb_array_elements(m.inventory -> 'functions') as f(function)
+       where jsonb_array_length(coalesce(f.function -> 'rdmaDevices', '[]')) > 0 group by m.name`,
+    );
+    return new Map(rows.map(({ name, devices }) => [name, new Map(Object.entries(devices))]));
+  }
+
   async #agents(): Promise<AgentView[]> {
     const rows = await this.#sql.rows(
       AGENT_ROW,

@@ -45,7 +45,7 @@ export class MachineHistory {
          coalesce((select s.next from stream s where s.participant_id = p.id and s.stream = 'serial'
                    and s.removed_at is null), 0) as serial_lines
        from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
-         join build b on b.id = j.build_id
+         join job_part part on part.job_id = j.id and part.position = p.position join build b on b.id = part.build_id
        where p.machine = $1 order by p.started_at desc, p.fence desc limit $2`,
       [machine, MACHINE_ATTEMPTS_MAX],
     );

@@ -5,7 +5,8 @@ import { HOOK_HEADERS, HOOK_TOLERANCE_SECONDS, HookAnswer, hookSigningPrefix, Pr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { GITHUB_SECRET, HOOK_SECRET, TestFarm } from '../testing/farm.js';
-import { sign } from './signature.js';
+import { TREE_CATALOGUE, TREE_TEMPLATE, TREE_URL } from '../testing/hooks.js';
+import { sign } from './sources/signature.js';
 
 let farm: TestFarm;
 let agent: FakeAgent;
@@ -19,9 +20,10 @@ beforeAll(async () => {
     '# Tests a series\nname: hook\nbuilds: [{name: series, series: [bundled]}]\n',
   );
   await writeFile(join(templates, 'base.yaml'), 'name: base\nbuilds: [{name: base, series: []}]\n');
+  await writeFile(join(templates, 'tree.yaml'), TREE_TEMPLATE);
   await writeFile(join(templates, 'secret.yaml'), 'name: secret\nbuilds: [{name: base, series: []}]\n');
   farm = await TestFarm.start({ templatesDir: templates });
-  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0 });
+  agent = await farm.agent({ m1: 'BUS_ADDR' }, { buildSlots: 0, catalogue: TREE_CATALOGUE });
 });
 afterAll(async () => {
   agent.vanish();
@@ -75,11 +77,12 @@ const answer = async (response: Response) => HookAnswer.parse(await response.jso
 describe('the generic hook', () => {
   it('starts a run from a template and says what triggered it', async () => {
     const { status, runId } = await answer(
-      await generic({ template: 'base', ref: 'main', commit: 'abcdef0123456789' }),
+      await generic({ template: 'tree', ref: 'main', commit: 'abcdef01'.repeat(5) }),
     );
     expect(status).toBe('started');
     const run = await farm.call('getRun', { params: { run: runId ?? '' } });
-    expect(run.trigger).toEqual({ kind: 'webhook', detail: 'generic: base main abcdef012345' });
+    expect(run.trigger).toEqual({ kind: 'webhook', detail: 'generic: tree main abcdef01abcd' });
+    expect(run.spec.builds[0]?.git).toEqual({ url: TREE_URL, ref: 'abcdef01'.repeat(5) });
   });
 
   it('puts a series behind those of the build named series', async () => {
@@ -120,7 +123,7 @@ describe('the generic hook', () => {
   it('names the known templates for an unknown one, and the delivery may be sent again', async () => {
     const refused = await problem(await generic({ template: 'gone' }, { id: 'again' }));
     expect(refused).toMatchObject({ status: 422, code: 'unknown-template' });
-    expect(refused.errors[0]?.message).toBe('templates are base, secret, series');
+    expect(refused.errors[0]?.message).toBe('templates are base, secret, series, tree');
     expect((await answer(await generic({ template: 'base' }, { id: 'again' }))).status).toBe('started');
     expect(await problem(await generic({ templat: 'base' }))).toMatchObject({ status: 422, code: 'invalid-input' });
   });
@@ -128,7 +131,7 @@ describe('the generic hook', () => {
   it('runs the templates that it may run, and no others', async () => {
     const refused = await problem(await generic({ template: 'secret' }));
     expect(refused).toMatchObject({ status: 403, code: 'template-not-allowed' });
-    expect(refused.detail).toContain('base, series');
+    expect(refused.detail).toContain('base, series, gone, tree');
   });
 
   it('answers alike for an unknown hook and for a wrong signature, and parses neither body', async () => {
@@ -177,6 +180,12 @@ describe('the GitHub hook', () => {
     });
   };
   const push = { ref: 'refs/heads/main', after: 'a'.repeat(40), repository };
+  const pullRequest = (action: string, digit: string) => ({
+    action,
+    number: 7,
+    pull_request: { head: { sha: digit.repeat(40), repo: repository }, base: { ref: 'main' } },
+    repository,
+  });
 
   it('starts a run for a push and for a new state of a pull request, once each', async () => {
     expect(await answer(await github('push', push, 'g1'))).toMatchObject({
@@ -184,7 +193,7 @@ describe('the GitHub hook', () => {
       detail: `me/linux main at ${'a'.repeat(12)}`,
     });
     expect((await answer(await github('push', push, 'g1'))).status).toBe('duplicate');
-    const pull = { action: 'synchronize', number: 7, pull_request: { head: { sha: 'b'.repeat(40) } }, repository };
+    const pull = pullRequest('synchronize', 'b');
     expect(await answer(await github('pull_request', pull, 'g2'))).toMatchObject({
       status: 'started',
       detail: `me/linux#7 at ${'b'.repeat(12)}`,
@@ -225,7 +234,7 @@ describe('the GitHub hook', () => {
   });
 
   it('ignores what changes no code', async () => {
-    const pull = { action: 'labeled', number: 7, pull_request: { head: { sha: 'b'.repeat(40) } }, repository };
+    const pull = pullRequest('labeled', 'b');
     const ignored = [
       await github('pull_request', pull, 'g3'),
       await github('ping', {}, 'g4'),
@@ -237,6 +246,19 @@ describe('the GitHub hook', () => {
   it('refuses bad signatures and payloads that are not what they say', async () => {
     expect(await problem(await github('push', push, 'g6', 'another secret here'))).toMatchObject({ status: 401 });
     expect(await problem(await github('push', { ref: 1 }, 'g7'))).toMatchObject({ status: 422 });
+  });
+});
+
+describe('a commit', () => {
+  it('is built, or its delivery is refused with the reason', async () => {
+    const commit = 'd'.repeat(40);
+    const refused = await problem(await generic({ template: 'base', commit }));
+    expect(refused).toMatchObject({ status: 422, code: 'no-git-build' });
+    expect(refused.detail).toContain('would not be tested');
+    const unknown = await problem(await generic({ template: 'tree', commit, build: 'other' }));
+    expect(unknown.detail).toContain('has the git builds pushed');
+    // A beginning of it could mean two commits.
+    expect(await problem(await generic({ template: 'tree', commit: 'dddddddddddd' }))).toMatchObject({ status: 422 });
   });
 });
 

@@ -21,10 +21,10 @@ export class TemplateRuns {
   }
 
   /**
-   * The run of a template, checked against the fleet; `mbox` is put behind the series of its build named
-   * `series`. Throws ProblemError 422.
+   * The run of a template, checked against the fleet. With a commit, its git build builds that commit; `mbox` is put behind
+   * the series of its build named `series`. Throws ProblemError 422.
    */
-  async examine(name: string, mbox: string | null): Promise<FeasibleRun> {
+  async examine({ template: name, commit, build, mbox }: TemplateOrder): Promise<FeasibleRun> {
     const templates = await this.#templates.list();
     const template = templates.find((one) => one.name === name);
     if (template === undefined) {
@@ -33,12 +33,40 @@ export class TemplateRuns {
         errors: [{ path: 'template', message: `templates are ${known || 'not set up (see PEERLAB_TEMPLATES)'}` }],
       });
     }
-    if (mbox === null) return this.#runs.examine(template.yaml);
+    if (mbox === null && commit === null) return this.#runs.examine(template.yaml);
     const submitted = readSubmission(template.yaml);
     if (!submitted.ok) return this.#runs.examine(template.yaml);
-    const spec = withSeries(submitted.spec, mbox, name);
+    let { spec } = submitted;
+    if (commit !== null) spec = withCommit(spec, commit, build, name);
+    if (mbox !== null) spec = withSeries(spec, mbox, name);
     return { ...(await this.#runs.examineSpec(spec)), yaml: stringify(fileOfSpec(spec)) };
   }
+}
+
+/** What a run is made of. */
+export interface TemplateOrder {
+  template: string;
+  commit: string | null;
+  /** Which build takes the commit; null = the only one with a git source. */
+  build: string | null;
+  mbox: string | null;
+}
+
+/** The spec with a commit in the place of the ref of one of its git sources. */
+function withCommit(spec: RunSpec, commit: string, name: string | null, template: string): RunSpec {
+  const builds = spec.builds.filter(({ git }) => git !== undefined);
+  const fitting = name === null ? builds : builds.filter((build) => build.name === name);
+  const [target] = fitting;
+  if (target?.git === undefined || fitting.length > 1) {
+    throw new ProblemError(422, 'no-git-build', `the template "${template}" would not build the commit`, {
+      detail:
+        builds.length === 0
+          ? `no build of the template "${template}" has a git source, so that the commit would not be tested`
+          : `the template "${template}" has the git builds ${builds.map((build) => build.name).join(', ')}; name the one that takes the commit as build`,
+    });
+  }
+  const git = { ...target.git, ref: commit };
+  return { ...spec, builds: spec.builds.map((build) => (build === target ? { ...build, git } : build)) };
 }
 
 /** The spec with the text put behind what its build named `series` applies already. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -62,19 +62,69 @@ describe('the hooks file', () => {
     expect(loadSettings({}, null).hooks).toBeNull();
   });
 
+  it('says where the reports of a forge go', () => {
+    writeFileSync(join(folder, 'a.secret'), 'a long enough secret\n');
+    writeFileSync(join(folder, 'token'), 'a token\n');
+    const [hook] =
+      hooks(`
+url: https://farm.example/
+hooks:
+  - name: linux
+    kind: github
+    secretFile: a.secret
+    people: [Alice]
+    rules:
+      - {repository: me/linux, branches: [main], paths: ['mm/**'], labels: [hardware], template: series, build: pushed}
+    report: {api: https://api.github.com, tokenFile: token}
+`) ?? [];
+    if (hook?.kind !== 'github') throw new Error('no hook of GitHub');
+    expect(hook.people).toEqual(['alice']);
+    expect(hook.rules).toMatchObject([{ repository: 'me/linux', build: 'pushed' }]);
+    expect(hook.report).toMatchObject({ tokenFile: join(folder, 'token'), app: null, web: 'https://farm.example' });
+    expect(hook.report?.api.href).toBe('https://api.github.com/');
+  });
+
+  it('is as HTTP.md shows it', () => {
+    const text = readFileSync(new URL('../../HTTP.md', import.meta.url), 'utf8');
+    const [, yaml = ''] = /```yaml\n(url: [^`]*)```/.exec(text) ?? [];
+    for (const name of ['linux.secret', 'nightly.secret', 'linux.token'])
+      writeFileSync(join(folder, name), `a long enough text of ${name}`);
+    expect(hooks(yaml)).toMatchObject([
+      { kind: 'github', rules: [{ template: 'tree', build: 'pushed' }], people: ['alice'], report: { app: null } },
+      { kind: 'generic', templates: ['matrix', 'series'] },
+    ]);
+  });
+
   it('is refused with the place and the remedy, and without a secret', () => {
     writeFileSync(join(folder, 'a.secret'), 'a long enough secret\n');
     writeFileSync(join(folder, 'b.secret'), 'a long enough secret\n');
     writeFileSync(join(folder, 'short.secret'), 'short');
     const second = '{name: other, kind: generic, secretFile: b.secret, templates: [matrix]}';
-    const github = 'name: g, kind: github, secretFile: a.secret';
+    writeFileSync(join(folder, 'token'), 'a token');
+    const rule = '{repository: me/linux, template: a}';
+    const github = `name: g, kind: github, secretFile: a.secret, rules: [${rule}]`;
+    const gitlab = `name: g, kind: gitlab, secretFile: a.secret, rules: [${rule}]`;
+    const app = 'app: {id: 1, installation: 2, privateKeyFile: token}';
+    const to = (report: string) => `{url: 'https://farm.example', hooks: [{${github}, report: ${report}}]}`;
     for (const [yaml, why] of [
       [`hooks: [${generic()}, ${second}]`, /nightly and other have one secret; give each hook its own/],
       [`hooks: [${generic()}, ${generic()}]`, /two hooks are named nightly/],
       [`hooks: [{name: x, kind: generic, secretFile: short.secret, templates: [a]}]`, /too short; use at least 16/],
       [`hooks: [{name: x, kind: generic, secretFile: none.secret, templates: [a]}]`, /hook x: ENOENT/],
-      [`hooks: [{${github}, templates: [a, b], repositories: [me/linux]}]`, /runs one template/],
-      [`hooks: [{${github}, templates: [a], repositories: []}]`, /repositories/],
+      [`hooks: [{name: g, kind: github, secretFile: a.secret, rules: []}]`, /hooks.0.rules/],
+      [`hooks: [{${github}, repositories: [me/linux]}]`, /repositories/],
+      [`hooks: [{${github.replace('me/linux', 'me/../x')}}]`, /a part may not be/],
+      [`hooks: [{${github.replace('me/linux', 'linux')}}]`, /expected owner\/name/],
+      [`hooks: [{${github}, report: {api: 'https://x', tokenFile: token}}]`, /set url, the address of the web UI/],
+      [to(`{api: 'http://169.254.169.254/', tokenFile: token}`), /expected https/],
+      [to(`{api: 'https://user:pw@x/', tokenFile: token}`), /expected https/],
+      [to(`{api: 'https://x/', tokenFile: none}`), /ENOENT/],
+      [to(`{api: 'https://x/', tokenFile: token, ${app}}`), /either tokenFile or app/],
+      [to(`{api: 'https://x/'}`), /either tokenFile or app/],
+      [
+        `{url: 'https://farm.example', hooks: [{${gitlab}, report: {api: 'https://x/', ${app}}}]}`,
+        /only GitHub has apps/,
+      ],
       [`hooks: [${generic(', secret: x')}]`, /secret/],
       ['hooks: [', /PEERLAB_HOOKS_FILE/],
     ] as const) {

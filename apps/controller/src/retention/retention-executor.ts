@@ -8,6 +8,7 @@ import { ArtifactStore } from '../builds/artifact-store.js';
 import { BuildService } from '../builds/build.service.js';
 import { CrashStore } from '../crashes/crash-store.js';
 import { DeliveryLog } from '../integrations/delivery-log.js';
+import { ReportStore } from '../integrations/reports/report-store.js';
 import { LogService } from '../logs/log.service.js';
 import { bool, columnsOf, pick } from '../platform/database/row-shape.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
@@ -38,6 +39,7 @@ export class RetentionExecutor {
   readonly #jobs: JobService;
   readonly #runs: RunService;
   readonly #deliveries: DeliveryLog;
+  readonly #reports: ReportStore;
 
   constructor(
     sql: Sql,
@@ -51,6 +53,7 @@ export class RetentionExecutor {
     jobs: JobService,
     runs: RunService,
     deliveries: DeliveryLog,
+    reports: ReportStore,
   ) {
     this.#sql = sql;
     this.#store = store;
@@ -63,6 +66,7 @@ export class RetentionExecutor {
     this.#jobs = jobs;
     this.#runs = runs;
     this.#deliveries = deliveries;
+    this.#reports = reports;
   }
 
   /** Returns false when it must not be removed any more: pinned or used meanwhile, or removed already. */
@@ -112,6 +116,7 @@ export class RetentionExecutor {
     await this.#builds.removeOfRun(tx, run);
     // The delivery itself stays, so that a repeated one starts no run.
     await this.#deliveries.forgetRun(tx, run);
+    await this.#reports.forgetRun(tx, run);
     await this.#runs.remove(tx, run);
     return weight;
   }

@@ -41,16 +41,36 @@ export const laneMachine = (job: string, position = '0'): string => `(
   where e.run_id = ${job}.run_id and e.lane = ${job}.lane and e.id <> ${job}.id and o.position = ${position} and o.machine is not null
     and (e.state = 'running' or e.state = 'ended' and e.verdict <> all (${OF_THE_LAB})) limit 1)`;
 
-/** SQL: what a test asks of its machine, as MachineWish; null for builds. */
-export const wishColumn = (job: string): string =>
-  `case when ${job}.combination is not null then jsonb_build_object('combination', ${job}.combination, 'pair', ${job}.pair,
-     'onlyMachine', coalesce(${job}.only_machine, ${laneMachine(job)}), 'labels', ${job}.labels,
-     'ownSuites', ${job}.own_suites) end`;
+/** SQL: what the role `part` of a job asks of its machine, as MachineWish. */
+export const wishOfPart = (job: string, part: string): string =>
+  `jsonb_build_object('combination', ${part}.combination, 'pair', ${part}.pair, 'onlyMachine',
+     coalesce(${part}.only_machine, case when ${job}.lane is not null then ${laneMachine(job, `${part}.position`)} end),
+     'labels', ${part}.labels, 'ownSuites', ${part}.own_suites)`;
+
+/** What a role of a job asks for, as a test waits. */
+export interface RoleWish {
+  role: string;
+  buildId: string;
+  build: string;
+  isBuilt: boolean;
+  /** Label of the combination. */
+  combination: string;
+  wish: MachineWish;
+}
+
+/** SQL: what the roles of a test ask of their machines, as RoleWish in their order; none for builds. */
+export const rolesColumn = (job: string): string =>
+  `coalesce((select jsonb_agg(jsonb_build_object('role', part.role, 'buildId', part.build_id, 'build', part.build_name,
+       'isBuilt', (select state = 'ready' from build where id = part.build_id), 'combination', k.label, 'wish', ${wishOfPart(job, 'part')}) order by part.position)
+     from job_part part join combination k on k.hash = part.combination where part.job_id = ${job}.id), '[]')`;
 
 /** SQL condition: the two jobs, neither with a machine yet, want the same machine, or may have to. Nearly: labels are not looked at. */
 export const competes = (a: string, b: string): string => `(${a}.only_machine is not distinct from ${b}.only_machine
   and (${a}.only_machine is not null or ${a}.combination is not distinct from ${b}.combination)
   or ${a}.combination = ${b}.combination and (${a}.only_machine is null or ${b}.only_machine is null))`;
+
+/** Agents from this protocol on know what a job with several roles is. */
+export const ROLES_PROTOCOL = 5;
 
 /** Names a wish: those of equal jobs are equal. */
 export const wishKey = ({ combination, pair, onlyMachine, labels, ownSuites }: MachineWish): string =>
@@ -74,7 +94,8 @@ export async function readCandidates(
     `select w.key, coalesce(f.machines, '[]') as machines
      from jsonb_to_recordset($1) as w(key text, combination text, pair int, only_machine text, labels jsonb, own_suites boolean)
        left join lateral (
-         select jsonb_agg(${MACHINE_FACTS} || jsonb_build_object('takesPair', p.position = 0 or a.binds_pairs)
+         select jsonb_agg(${MACHINE_FACTS} || jsonb_build_object('takesPair', p.position = 0 or a.binds_pairs,
+                    'takesRoles', a.protocol >= ${ROLES_PROTOCOL}, 'labels', m.labels)
                   order by m.name) as machines
          from machine_path p join machine m on m.name = p.machine join agent a on a.name = m.agent
          where ${fitsWish('w')}) f on true`,

@@ -5,7 +5,6 @@ import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { Job, Run } from '../schema/runs.js';
 import { fitsWish, laneMachine } from './candidates.js';
-import { queueOrder } from './order.js';
 
 const JOB = columnsOf(Job);
 const RUN = columnsOf(Run);
@@ -32,12 +31,20 @@ export class MachineQueue {
     if (!isKnown) throw notFound('machine', machine);
     const rows = await this.#sql.rows(
       QUEUED,
-      `select j.id as job_id, j.run_id, j.queued_at, j.build_name as build, r.name as run_name, r.priority
+      `select j.job_id, j.run_id, j.queued_at, j.build, j.run_name, j.priority from (
+       select j.id as job_id, j.run_id, j.queued_at, j.build_name as build, r.name as run_name, r.priority, j.queue_at, j.position
        from machine m join machine_path p on p.machine = m.name
          join job j on ${fitsWish('j')} join run r on r.id = j.run_id
-       where m.name = $1 and j.kind = 'test' and j.state = 'queued'
+       where m.name = $1 and j.kind = 'test' and j.state = 'queued' and j.roles = 1
          and (j.lane is null or m.name = coalesce(${laneMachine('j')}, m.name))
-       order by ${queueOrder('j')} limit $2`,
+       union all
+       select j.id, j.run_id, j.queued_at, j.build_name, r.name, r.priority, j.queue_at, j.position
+       from job j join run r on r.id = j.run_id
+       where j.roles > 1 and j.state = 'queued' and exists (
+         select 1 from machine m join machine_path p on p.machine = m.name join job_role o on ${fitsWish('o')}
+         where m.name = $1 and o.job_id = j.id
+           and (j.lane is null or m.name = coalesce(${laneMachine('j', 'o.position')}, m.name)))
+       ) j order by j.queue_at, j.queued_at, j.position, j.job_id limit $2`,
       [machine, MACHINE_QUEUE_MAX],
     );
     return rows.map((row) => ({

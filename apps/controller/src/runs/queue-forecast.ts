@@ -1,8 +1,12 @@
+import { chooseSeats } from '@peerlab/contracts';
+
 /** A job that waits. Times in milliseconds from now; Infinity = unknown. */
 export interface WaitingWork {
   id: string;
   /** Any of these will do; none where a slot is enough. The same array stands for the same machines. */
   machines: readonly string[];
+  /** Of a job with several roles: what each may have, and `machines` is all of them. */
+  roles?: readonly (readonly string[])[] | undefined;
   /** How long it is expected to take. */
   durationMs: number;
   /** It cannot start before, e.g. because of its build. */
@@ -47,12 +51,31 @@ export function forecastStarts(
     for (const { machine } of busy) add(used, slots.groupOf(machine));
     // Many jobs want the same machines: where one found none, the others find none.
     const full = new Set<readonly string[]>();
+    const held = new Set<string>();
     pending = pending.filter((work) => {
-      if (work.readyInMs > nowMs || full.has(work.machines)) return true;
+      if (work.readyInMs > nowMs) return true;
+      if (work.roles !== undefined) {
+        const chosen = chosenFor(work.roles, { taken, held, used, slots });
+        if (!chosen.isReady) {
+          for (const machine of chosen.machines) held.add(machine);
+          return true;
+        }
+        const isSure =
+          nowMs === 0 ||
+          busy.every(({ machine, untilMs }) => untilMs < Infinity || !work.machines.includes(machine ?? ''));
+        starts.set(work.id, isSure ? nowMs : Infinity);
+        for (const machine of chosen.machines) {
+          busy.push({ machine, untilMs: nowMs + atLeastOneMs(work.durationMs) });
+          taken.add(machine);
+          add(used, slots.groupOf(machine));
+        }
+        return false;
+      }
+      if (full.has(work.machines)) return true;
       const choices = work.machines.length === 0 ? [null] : work.machines;
       const machine = choices.find((each) => {
         const group = slots.groupOf(each);
-        return (each === null || !taken.has(each)) && (used.get(group) ?? 0) < slots.of(group);
+        return (each === null || !(taken.has(each) || held.has(each))) && (used.get(group) ?? 0) < slots.of(group);
       });
       if (machine === undefined) {
         full.add(work.machines);
@@ -83,6 +106,32 @@ export function forecastStarts(
   }
   for (const { id } of pending) starts.set(id, Infinity);
   return starts;
+}
+
+/** Machines for a job with several roles, and whether all are free; while they are not, those behind leave them alone. */
+function chosenFor(
+  roles: readonly (readonly string[])[],
+  {
+    taken,
+    held,
+    used,
+    slots,
+  }: { taken: ReadonlySet<string | null>; held: ReadonlySet<string>; used: ReadonlyMap<string, number>; slots: Slots },
+): { machines: string[]; isReady: boolean } {
+  const seats = chooseSeats(
+    roles.map((names) =>
+      names
+        .filter((machine) => !held.has(machine))
+        .map((machine) => ({ machine, agent: slots.groupOf(machine), labels: {}, isFree: !taken.has(machine) })),
+    ),
+    [],
+    (group) => ({ free: slots.of(group) - (used.get(group) ?? 0), total: slots.of(group) }),
+  );
+  if (seats === null) return { machines: [], isReady: false };
+  const needed = new Map<string, number>();
+  for (const { agent } of seats) add(needed, agent);
+  const fits = [...needed].every(([group, count]) => count + (used.get(group) ?? 0) <= slots.of(group));
+  return { machines: seats.map(({ machine }) => machine), isReady: fits && seats.every(({ isFree }) => isFree) };
 }
 
 const add = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);

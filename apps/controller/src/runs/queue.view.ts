@@ -26,7 +26,7 @@ import { StorageMeter } from '../storage/storage.js';
 import { estimateBuild, type BuildSample } from './build-durations.js';
 import { leftOfBuildMs } from './build-forecast.js';
 import type { PlannedJob } from './planning.js';
-import { fitsWish, readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import { fitsWish, readCandidates, rolesColumn, wishKey, type MachineWish, type RoleWish } from './candidates.js';
 import {
   type DurationSample,
   durationsBySuites,
@@ -59,8 +59,12 @@ const IS_STORED = `exists (select 1 from build o join bundle u on u.key = o.bund
 interface LineJob extends QueuedJob {
   kind: 'build' | 'test';
   buildId: string;
+  /** All builds that it waits for while it is blocked. */
+  buildIds: readonly string[];
   /** Names of the machines that may take it; none for builds, and for tests that no machine may take any more. */
   machines: readonly string[];
+  /** Of a test with several roles what each may have; `machines` is all of them. */
+  roles?: readonly (readonly string[])[] | undefined;
   suites: string[];
   readyInMs: number;
   /** It waits for its build, which is queued or runs. */
@@ -74,7 +78,7 @@ const LINE_JOB = {
   id: uuid,
   kind: columnsOf(Job).kind,
   buildId: uuid,
-  wish: nullable(json<MachineWish>()),
+  wishes: json<RoleWish[]>(),
   suites: json<string[]>(),
   priority: integer,
   position: integer,
@@ -116,7 +120,7 @@ interface QueueState {
 const SUITES = `coalesce(to_jsonb(j.suites), r.spec -> 'suites')`;
 /** What of a job's build the estimates need. */
 const BUILD_COLUMNS = `b.size, ${IS_STORED} as "isStored"`;
-const LINE_COLUMNS = `${BUILD_COLUMNS}, j.id, j.kind, j.build_id as "buildId", ${wishColumn('j')} as wish, ${SUITES} as suites, r.priority, j.position,
+const LINE_COLUMNS = `${BUILD_COLUMNS}, j.id, j.kind, j.build_id as "buildId", case when j.kind = 'test' then ${rolesColumn('j')} else '[]' end as wishes, ${SUITES} as suites, r.priority, j.position,
   (extract(epoch from j.queued_at) * 1000)::float8 as "queuedAtMs", j.state = 'blocked' as "isBlocked",
   greatest(0, coalesce(extract(epoch from j.not_before - clock_timestamp()) * 1000, 0))::float8 as "readyInMs"`;
 
@@ -156,14 +160,14 @@ export class QueueView {
   async startsOfPlan(
     jobs: readonly PlannedJob[],
     missing: ReadonlyMap<number, BuildSpec>,
-    { priority, submitter }: { priority: number; submitter: string | null },
+    { priority, submitter, sameLabels }: { priority: number; submitter: string | null; sameLabels: readonly string[] },
   ): Promise<{ starts: ExpectedStart[]; builds: Map<number, BuildEstimate> }> {
     if (jobs.length === 0) return { starts: [], builds: new Map() };
     const candidates = await readCandidates(
       this.#sql,
-      jobs.map(({ wish }) => wish),
+      jobs.flatMap(({ roles }) => roles.map(({ wish }) => wish)),
     );
-    const machinesOf = namesByWish(candidates);
+    const namesOfRoles = namesByRoles(candidates);
     const [state, facts, stored] = await Promise.all([
       this.#state([...new Set(namesOf(candidates))], null),
       this.#facts(),
@@ -183,6 +187,7 @@ export class QueueView {
         id,
         kind: 'build',
         buildId: id,
+        buildIds: [id],
         machines: [],
         suites: [],
         position: index,
@@ -191,15 +196,16 @@ export class QueueView {
       };
     });
     const planned = jobs.map(
-      ({ wish, suites, buildIndex }, index): LineJob => ({
+      ({ roles, suites, buildIndex }, index): LineJob => ({
         ...common,
         id: `test ${index}`,
         kind: 'test',
         buildId: `build ${buildIndex}`,
-        machines: machinesOf(wish),
+        buildIds: roles.flatMap((role) => (missing.has(role.buildIndex) ? [`build ${role.buildIndex}`] : [])),
+        ...namesOfRoles(roles.map(({ wish }) => wish)),
         suites,
         position: missing.size + index,
-        isBlocked: missing.has(buildIndex),
+        isBlocked: roles.some((role) => missing.has(role.buildIndex)),
         ...kernelOf(buildIndex),
       }),
     );
@@ -210,7 +216,12 @@ export class QueueView {
       [...missing.keys()].map((index) => [index, estimateBuild(kernelOf(index), state.built)] as const),
     );
     const starts = planned.map((job, index): ExpectedStart => {
-      const { wish, combination } = jobs[index] ?? {};
+      const { roles = [], combination } = jobs[index] ?? {};
+      const placed = roles.map(({ role, combination: own, wish }) => ({
+        role,
+        combination: own.label,
+        machines: candidates.get(wishKey(wish)) ?? [],
+      }));
       return expectedStart({
         kind: 'test',
         state: job.isBlocked ? 'blocked' : 'queued',
@@ -219,7 +230,9 @@ export class QueueView {
         ahead: ahead.get(job.id) ?? 0,
         startsInMs: forecasts.get(job.id)?.startsInMs ?? null,
         pausedUntil: null,
-        machines: wish === undefined ? [] : (candidates.get(wishKey(wish)) ?? []),
+        machines: placed.length === 1 ? (placed[0]?.machines ?? []) : [],
+        roles: placed.length === 1 ? [] : placed,
+        sameLabels,
         storageFull: facts.storageFull,
         builders: facts.builders,
         note: null,
@@ -256,8 +269,11 @@ export class QueueView {
       LINE_JOB,
       `select * from (
          select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
-         where j.state = 'queued' and j.kind = 'test' and not r.cancel_requested and exists (
+         where j.state = 'queued' and j.kind = 'test' and not r.cancel_requested and (exists (
            select 1 from machine_path p join machine m on m.name = p.machine where m.name = any($1) and ${fitsWish('j')})
+           or j.roles > 1 and exists (
+             select 1 from job_role o join machine_path p on p.combination = o.combination join machine m on m.name = p.machine
+             where o.job_id = j.id and m.name = any($1) and ${fitsWish('o')}))
          union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
          where j.state = 'queued' and j.kind = 'build' and not r.cancel_requested
          union all select ${LINE_COLUMNS} from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
@@ -266,9 +282,9 @@ export class QueueView {
     );
     const candidates = await readCandidates(
       this.#sql,
-      line.flatMap(({ wish }) => wish ?? []),
+      line.flatMap(({ wishes }) => wishes.map(({ wish }) => wish)),
     );
-    const machinesOf = namesByWish(candidates);
+    const namesOfRoles = namesByRoles(candidates);
     const machines = await this.#machines([...new Set([...near.map(({ name }) => name), ...namesOf(candidates)])]);
     const names = machines.map(({ name }) => name);
     const [slots, leased, samples, built] = await Promise.all([
@@ -307,7 +323,12 @@ export class QueueView {
     return {
       machines,
       buildSlots: slots?.n ?? 0,
-      line: line.map(({ wish, ...job }) => ({ ...job, machines: wish === null ? [] : machinesOf(wish) })),
+      line: line.map(({ wishes, ...job }) => ({
+        ...job,
+        buildIds:
+          job.kind === 'build' ? [job.buildId] : wishes.flatMap(({ buildId, isBuilt }) => (isBuilt ? [] : [buildId])),
+        ...namesOfRoles(wishes.map(({ wish }) => wish)),
+      })),
       leased,
       samples,
       built,
@@ -330,10 +351,15 @@ type Candidates = Awaited<ReturnType<typeof readCandidates>>;
 
 const namesOf = (candidates: Candidates): string[] => [...candidates.values()].flat().map(({ name }) => name);
 
-/** The names for a wish; of equal wishes one and the same array. */
-function namesByWish(candidates: Candidates): (wish: MachineWish) => readonly string[] {
+/**
+ * The names for the roles of a job, and of one with several all of them together; of equal wishes one and the same array.
+ */
+function namesByRoles(candidates: Candidates): (wishes: readonly MachineWish[]) => Pick<LineJob, 'machines' | 'roles'> {
   const names = new Map([...candidates].map(([key, machines]) => [key, machines.map(({ name }) => name)]));
-  return (wish) => names.get(wishKey(wish)) ?? [];
+  return (wishes) => {
+    const roles = wishes.map((wish) => names.get(wishKey(wish)) ?? []);
+    return roles.length < 2 ? { machines: roles[0] ?? [] } : { machines: [...new Set(roles.flat())], roles };
+  };
 }
 
 /** When everything in the line is expected to start and all that is open to end, by id, as far as it is known. Pure. */
@@ -375,11 +401,12 @@ function forecast({ machines, buildSlots, line, leased, samples, built }: QueueS
       leftMs: leftMs(durationOf(machine ?? '', suites), elapsedMs),
     }));
   const starts = forecastStarts(
-    tests.map(({ id, machines: able, readyInMs, isBlocked, buildId }) => ({
+    tests.map(({ id, machines: able, roles, readyInMs, isBlocked, buildIds }) => ({
       id,
       machines: able,
+      roles,
       durationMs: durations.get(id) ?? Infinity,
-      readyInMs: isBlocked ? (builtInMs.get(buildId) ?? Infinity) : readyInMs,
+      readyInMs: isBlocked ? Math.max(...buildIds.map((each) => builtInMs.get(each) ?? Infinity)) : readyInMs,
     })),
     running,
     slotsOf(machines),

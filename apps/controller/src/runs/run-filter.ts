@@ -25,7 +25,11 @@ export function runConditions(filter: RunFilter, first: number): { sql: string; 
     (p) => `exists (select 1 from build b left join bundle u on u.key = b.bundle_key where b.run_id = run.id
       and (b.name = ${p} or u.manifest ->> 'release' = ${p} or starts_with(u.manifest ->> 'buildId', lower(${p}))))`,
   );
-  add(machine, (p) => `run.id in (select run_id from job where machine = ${p})`);
+  add(
+    machine,
+    (p) => `run.id in (select run_id from job where machine = ${p} union all
+    select j.run_id from job_role o join job j on j.id = o.job_id where o.machine = ${p})`,
+  );
   add(submitter, (p) => `run.submitted_by = ${p}`);
   add(from, (p) => `run.created_at >= ${p}::date::timestamp at time zone 'UTC'`);
   add(until, (p) => `run.created_at < (${p}::date + 1)::timestamp at time zone 'UTC'`);

@@ -1,7 +1,7 @@
 import { FARM_SUITE, type RunProgress } from '@peerlab/contracts';
-import { integer, json, nullable, text, uuid } from '../platform/database/row-shape.js';
+import { integer, json, nullable, texts, uuid } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
-import { readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import { readCandidates, rolesColumn, wishKey, type RoleWish } from './candidates.js';
 import { BUILDERS } from './waiting-facts.js';
 import { whyStuck } from './waiting.js';
 
@@ -81,9 +81,9 @@ async function obstaclesOf(
   if (runIds.length === 0) return found;
   const [waiting, row] = await Promise.all([
     queries.rows(
-      { run: uuid, wish: json<MachineWish>(), label: nullable(text) },
-      `select distinct j.run_id as run, ${wishColumn('j')} as wish, c.label
-       from job j join combination c on c.hash = j.combination
+      { run: uuid, roles: json<RoleWish[]>(), same_labels: texts },
+      `select distinct j.run_id as run, ${rolesColumn('j')} as roles, j.same_labels
+       from job j
        where j.run_id = any($1) and j.state = 'queued' and j.kind = 'test' order by 1, 2`,
       [runIds],
     ),
@@ -91,13 +91,27 @@ async function obstaclesOf(
   ]);
   const candidates = await readCandidates(
     queries,
-    waiting.map(({ wish }) => wish),
+    waiting.flatMap(({ roles }) => roles.map(({ wish }) => wish)),
   );
   const builds = new Map(counted.map(({ id, queued_builds }) => [id, queued_builds]));
   for (const id of runIds) {
     const tests = waiting
       .filter(({ run }) => run === id)
-      .map(({ wish, label }) => ({ combination: label, machines: candidates.get(wishKey(wish)) ?? [] }));
+      .map(({ roles, same_labels: sameLabels }) => {
+        const all = roles.map(({ role, combination, wish }) => ({
+          role,
+          combination,
+          machines: candidates.get(wishKey(wish)) ?? [],
+        }));
+        const [first] = all;
+        const isSole = all.length === 1;
+        return {
+          combination: first?.combination ?? null,
+          machines: isSole ? (first?.machines ?? []) : [],
+          roles: isSole ? [] : all,
+          sameLabels,
+        };
+      });
     const why = whyStuck({ tests, builds: builds.get(id) ?? 0, builders: row?.builders ?? 0, storageFull });
     if (why !== null) found.set(id, why);
   }

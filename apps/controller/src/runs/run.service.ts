@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   pairOf,
+  type BuildSpec,
+  type Labels,
+  type RunRole,
   PLAN_MACHINES_MAX,
   type ProblemItem,
   type RunSpec,
@@ -13,7 +16,7 @@ import { recordRoleCombinations } from '../fleet/combination-register.js';
 import { FleetView } from '../fleet/fleet.view.js';
 import type { Identity } from '../platform/auth/token.service.js';
 import { announce } from '../platform/database/bus.js';
-import { columnsOf, pick, text, type RowOf } from '../platform/database/row-shape.js';
+import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { jsonb } from '../platform/database/storable.js';
 import { Sql, type Queries } from '../platform/database/sql.js';
 import { notFound, ProblemError } from '../platform/http/problem.js';
@@ -42,7 +45,20 @@ const RETRIED_JOB = {
     'suites',
   ),
   ...pick(columnsOf(Run), 'spec', 'submitter'),
+  /** Of a job with several; empty for all others. */
+  roles: json<RetriedRole[]>(),
 };
+
+/** What a role of a job asked for. */
+interface RetriedRole {
+  role: string;
+  build: string;
+  onlyMachine: string | null;
+  combination: string;
+  labels: Labels;
+  pair: number;
+  suites: string[];
+}
 
 export interface Trigger {
   kind: 'user' | 'webhook';
@@ -89,6 +105,7 @@ export class RunService {
     const { starts, builds } = await this.#queue.startsOfPlan(jobs, missing, {
       priority: spec.priority,
       submitter: caller?.id ?? null,
+      sameLabels: spec.relation?.sameLabels ?? [],
     });
     return {
       ok: problems.length === 0,
@@ -96,14 +113,13 @@ export class RunService {
       // The first boots come first; the others follow them in turns.
       plan: jobs
         .filter(({ boot }) => boot === 1)
-        .map(({ build, machines, combination, path, suites }, index) => ({
-          build,
-          machines: machines.slice(0, PLAN_MACHINES_MAX),
-          machinesTotal: machines.length,
+        .map(({ roles, combination, ...first }, index) => ({
+          ...reportedRole(first),
           combination: combination.label,
-          pathKind: path.kind,
-          pair: pairOf(path),
-          suites,
+          roles:
+            roles.length === 1
+              ? []
+              : roles.map((role) => ({ ...reportedRole(role), role: role.role, combination: role.combination.label })),
           boots: spec.repeat ?? 1,
           start: starts[index] ?? { when: 'blocked', inMs: null, text: 'unknown', lastSeenAt: null },
         })),
@@ -238,14 +254,22 @@ export class RunService {
     const job = await this.#sql.one(
       RETRIED_JOB,
       `select j.run_id, j.kind, j.build_name, j.machine, j.only_machine, j.combination, j.labels, j.pair, j.suites, r.spec,
-         r.submitter from job j join run r on r.id = j.run_id
+         r.submitter, coalesce((select jsonb_agg(jsonb_build_object('role', o.role, 'build', o.build_name,
+             'onlyMachine', o.only_machine, 'combination', o.combination, 'labels', o.labels, 'pair', o.pair, 'suites', o.suites)
+             order by o.position) from job_role o where o.job_id = j.id), '[]') as roles
+       from job j join run r on r.id = j.run_id
        where j.id = $1`,
       [jobId],
     );
     if (job === null) throw notFound('job', jobId);
     const feasible = await this.examineSpec(narrowed({ ...job, spec: await this.#atCommits(job.run_id, job.spec) }));
     // Of several pairs of the combination it tested one.
-    if (job.kind === 'test') feasible.plan.jobs = feasible.plan.jobs.filter(({ wish }) => wish.pair === job.pair);
+    if (job.kind === 'test') {
+      const pairs = job.roles.length === 0 ? [job.pair] : job.roles.map(({ pair }) => pair);
+      feasible.plan.jobs = feasible.plan.jobs.filter(({ roles }) =>
+        roles.every(({ wish }, index) => wish.pair === pairs[index]),
+      );
+    }
     const what =
       job.kind === 'build' ? `the build ${job.build_name}` : `${job.machine ?? 'any machine'}/${job.build_name}`;
     const trigger: Trigger = {
@@ -314,7 +338,12 @@ export class RunService {
         if (await this.#builds.hasArtifact(source.artifact)) artifacts.add(source.artifact);
       }
     }
-    const [machines, catalogue] = await Promise.all([this.#fleet.machines(), this.#fleet.catalogue()]);
+    const [fleet, catalogue, ports] = await Promise.all([
+      this.#fleet.machines(),
+      this.#fleet.catalogue(),
+      spec.roles?.some(({ rdmaDevice }) => rdmaDevice !== undefined) === true ? this.#fleet.rdmaDevices() : null,
+    ]);
+    const machines = ports === null ? fleet : fleet.map((each) => ({ ...each, rdmaDevices: ports.get(each.name) }));
     return planRun(spec, machines, { bundles, anyPair, artifacts, catalogue });
   }
 }
@@ -326,25 +355,64 @@ export class RunService {
 function narrowed({ spec, kind, build_name: name, ...job }: RowOf<typeof RETRIED_JOB>): RunSpec {
   const { only_machine: onlyMachine, combination, labels, suites } = job;
   const builds = spec.builds.filter((build) => build.name === name);
-  if (kind === 'build' || combination === null) return { ...spec, builds };
+  // The build alone: with roles it is tested in all of them.
+  if (kind === 'build' || combination === null)
+    return { ...spec, builds, ...(spec.roles === undefined ? {} : { roles: spec.roles.map(withoutBuilds) }) };
+  if (job.roles.length > 0) return narrowedRoles(spec, job.roles);
   return {
     name: spec.name,
-    builds: builds.map((build) => ({
-      name: build.name,
-      ...(build.series === undefined ? {} : { series: build.series }),
-      ...(build.git === undefined ? {} : { git: build.git }),
-      ...(build.tarball === undefined ? {} : { tarball: build.tarball }),
-      ...(build.fragment === undefined ? {} : { fragment: build.fragment }),
-      ...(build.config === undefined ? {} : { config: build.config }),
-      ...(build.kselftests === undefined ? {} : { kselftests: build.kselftests }),
-      ...(build.bundle === undefined ? {} : { bundle: build.bundle }),
-    })),
+    builds: builds.map(kernelOf),
     suites: suites ?? spec.suites,
     ...(spec.ownSuites === undefined ? {} : { ownSuites: spec.ownSuites }),
     machines: { ...(onlyMachine === null ? { labels } : { names: [onlyMachine] }), combinations: [combination] },
     ...(spec.pairs === undefined ? {} : { pairs: spec.pairs }),
     priority: spec.priority,
     timeouts: spec.timeouts,
+  };
+}
+
+function reportedRole({
+  build,
+  machines,
+  path,
+  suites,
+}: Pick<PlannedRole, 'build' | 'machines' | 'path' | 'suites'>): Omit<
+  SubmissionReport['plan'][number],
+  'combination' | 'roles' | 'boots' | 'start'
+> {
+  return {
+    build,
+    machines: machines.slice(0, PLAN_MACHINES_MAX),
+    machinesTotal: machines.length,
+    pathKind: path.kind,
+    pair: pairOf(path),
+    suites,
+  };
+}
+
+const withoutBuilds = ({ builds: _builds, ...role }: RunRole): RunRole => role;
+
+/** The kernel of a build, without what it is tested on. */
+const kernelOf = ({ suites: _suites, machines: _machines, ...kernel }: BuildSpec): BuildSpec => kernel;
+
+/** The spec of a run with one of its jobs alone that has several roles. */
+function narrowedRoles(spec: RunSpec, roles: readonly RetriedRole[]): RunSpec {
+  const { suiteMachines: _suiteMachines, repeat: _repeat, ...rest } = spec;
+  const devices = new Map(spec.roles?.map(({ name, rdmaDevice }) => [name, rdmaDevice]));
+  return {
+    ...rest,
+    builds: spec.builds.filter(({ name }) => roles.some(({ build }) => build === name)).map(kernelOf),
+    machines: {},
+    roles: roles.map(({ role, build, onlyMachine, combination, labels, suites }) => {
+      const rdmaDevice = devices.get(role);
+      return {
+        name: role,
+        machines: { ...(onlyMachine === null ? { labels } : { names: [onlyMachine] }), combinations: [combination] },
+        builds: [build],
+        suites,
+        ...(rdmaDevice === undefined ? {} : { rdmaDevice }),
+      };
+    }),
   };
 }
 

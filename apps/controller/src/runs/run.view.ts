@@ -23,9 +23,9 @@ import { StorageMeter } from '../storage/storage.js';
 import { QueueView, type JobForecast } from './queue.view.js';
 import { runConditions } from './run-filter.js';
 import { progressOf } from './run-progress.js';
-import { competes, readCandidates, wishColumn, wishKey, type MachineWish } from './candidates.js';
+import { competes, readCandidates, rolesColumn, wishKey, type RoleWish } from './candidates.js';
 import { BUILDERS } from './waiting-facts.js';
-import { whyWaiting, type CandidateFacts } from './waiting.js';
+import { whyWaiting, type RoleFacts } from './waiting.js';
 
 const RUN = columnsOf(Run);
 const LISTED_RUN = { ...RUN, cursor: text };
@@ -43,8 +43,9 @@ const JOB_OF_RUN = {
   /** A build that is not there yet and whose turn comes before; null when none has. */
   turn_of: nullable(text),
   builders: integer,
-  /** Null for builds. */
-  wish: nullable(json<MachineWish>()),
+  /** Of a test that has not ended. */
+  roles: json<RoleWish[]>(),
+  same_labels: columnsOf(Job).same_labels,
 };
 type JobOfRun = RowOf<typeof JOB_OF_RUN>;
 
@@ -93,7 +94,7 @@ export class RunView {
     const open = jobs.filter(({ state }) => state !== 'ended');
     const candidates = await readCandidates(
       this.#sql,
-      open.flatMap(({ wish }) => wish ?? []),
+      open.flatMap(({ roles }) => roles.map(({ wish }) => wish)),
     );
     const forecasts = await this.#queue.forecastOf(id, open, candidates);
     const ends = open.map((job) => forecasts.get(job.id)?.endsInMs ?? null);
@@ -105,7 +106,11 @@ export class RunView {
         jobView(job, {
           attempts: attempts.get(job.id) ?? [],
           forecast: forecasts.get(job.id) ?? UNKNOWN,
-          machines: job.wish === null ? [] : (candidates.get(wishKey(job.wish)) ?? []),
+          roles: job.roles.map(({ role, combination, wish }) => ({
+            role,
+            combination,
+            machines: candidates.get(wishKey(wish)) ?? [],
+          })),
           storageFull: !hasRoom,
         }),
       ),
@@ -146,7 +151,7 @@ export class RunView {
            select e.build_name from job e where e.run_id = j.run_id and e.lane = j.lane and e.position < j.position
              and e.round is not null and e.state = 'blocked' order by e.position limit 1) end as turn_of,
          ${BUILDERS} as builders,
-         case when j.state <> 'ended' then ${wishColumn('j')} end as wish
+         case when j.state <> 'ended' and j.kind = 'test' then ${rolesColumn('j')} else '[]' end as roles, j.same_labels
        from job j join run r on r.id = j.run_id join build b on b.id = j.build_id
          left join combination c on c.hash = j.combination
        where j.run_id = $1 order by j.position, j.id`,
@@ -162,15 +167,15 @@ function jobView(
   {
     attempts,
     forecast: { startsInMs, endsInMs, estimate },
-    machines,
+    roles,
     storageFull,
-  }: { attempts: AttemptSummary[]; forecast: JobForecast; machines: readonly CandidateFacts[]; storageFull: boolean },
+  }: { attempts: AttemptSummary[]; forecast: JobForecast; roles: readonly RoleFacts[]; storageFull: boolean },
 ): JobView {
   const { id, kind, build, build_id: buildId, state, verdict, machine, combination, note, ahead, builders } = job;
   const waiting = whyWaiting({
     kind,
     state,
-    build,
+    build: buildsOf(job),
     ahead,
     turnOf: job.turn_of,
     startsInMs,
@@ -178,7 +183,9 @@ function jobView(
     storageFull,
     note,
     combination: combination?.label ?? null,
-    machines,
+    machines: roles.length === 1 ? (roles[0]?.machines ?? []) : [],
+    roles: roles.length === 1 ? [] : roles,
+    sameLabels: job.same_labels,
     pausedUntil: job.paused_until,
     attempts: attempts.length,
   });
@@ -199,6 +206,12 @@ function jobView(
     attempts,
   };
 }
+
+/** The build that a job waits for, or all of them where its roles have several. */
+const buildsOf = ({ build, roles }: JobOfRun): string => {
+  const missing = roles.filter(({ isBuilt }) => !isBuilt).map((role) => role.build);
+  return missing.length === 0 ? build : [...new Set(missing)].join(', ');
+};
 
 function runSummary(row: StoredRun, progress: ReadonlyMap<string, RunProgress>): RunSummary {
   return {

@@ -34,6 +34,6 @@ import { TemplateFolder } from './templates.js';
       useFactory: (settings: Settings) => new TemplateFolder(settings.templatesDir),
     },
   ],
-  exports: [BuildQueue, TestQueue, JobService, RunService, TemplateFolder],
+  exports: [BuildQueue, TestQueue, JobService, RunService, RunView, TemplateFolder],
 })
 export class RunsModule {}

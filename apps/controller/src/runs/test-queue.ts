@@ -12,7 +12,15 @@ import {
 import { bool, columnsOf, integer, json, nullable, text, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Job } from '../schema/runs.js';
-import { bindsAny, fitsWish, laneMachine, wishKey, type MachineWish } from './candidates.js';
+import {
+  bindsAny,
+  fitsWish,
+  laneMachine,
+  ROLES_PROTOCOL,
+  wishKey,
+  wishOfPart,
+  type MachineWish,
+} from './candidates.js';
 import { DUE, goesBefore, ITS_TURN, queueOrder } from './order.js';
 
 /** A machine for a role of a test, with the devices there, and a slot of its agent; null where that has no limit. */
@@ -36,8 +44,6 @@ const WINDOW = 48;
 /** Machines that are read for a job with one role; one with several may need all. */
 const SEATS_OF_ONE = 48;
 const SEATS_OF_MANY = 2000;
-/** Agents from this protocol on know what a job with several roles is. */
-const ROLES_PROTOCOL = 5;
 
 const IS_LEASED = `exists (select 1 from lease l where l.machine = m.name and l.released_at is null)`;
 /** It takes tests: now, or when what runs on it has ended. */
@@ -46,6 +52,22 @@ const TAKES_TESTS = `m.desired = 'active' and agent_online(a) and 'test' = any(a
 const CAN_START = `${TAKES_TESTS} and m.reachable and not ${IS_LEASED}`;
 /** The machine that waited longest since its last job: all of a combination are used alike, and one that just failed last. */
 const LEAST_USED = `(select max(l.released_at) from lease l where l.machine = m.name) nulls first, m.name`;
+
+/** The place in the queue `$1` to `$4` is before the job `j`; null = the beginning. */
+const AFTER = `($1::timestamptz is null or (${queueOrder('j')}) > ($1, $2::timestamptz, $3::int, $4::uuid))`;
+const OF_FREE = `any(array(select combination from free))`;
+const ABLE_ALONE = `j.combination = ${OF_FREE} and (j.only_machine is null or j.only_machine in (select name from free))`;
+const ABLE_TOGETHER = `j.roles > 1 and exists (select 1 from job_role o where o.job_id = j.id and o.combination = ${OF_FREE})`;
+/** Queued tests for the hardware of `free` machines, all of them. */
+const ABLE = `
+  select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_ALONE}
+  union all select j.id from job j where j.kind = 'test' and j.state = 'queued' and ${ABLE_TOGETHER}`;
+/** Jobs at the beginning of the queue among which they are looked for first. */
+const FIRST = 400;
+const ABLE_AMONG_FIRST = `
+  select j.id from (
+    select * from job j where j.state = 'queued' and ${AFTER} order by ${queueOrder('j')} limit ${FIRST}) j
+  where j.kind = 'test' and (${ABLE_ALONE} or ${ABLE_TOGETHER})`;
 
 const ROLE = {
   id: uuid,
@@ -92,7 +114,7 @@ export class TestQueue {
       if (last === undefined) return [];
       const claims = await this.#plan(queries, rows, state);
       if (claims.length > 0) return claims;
-      if (new Set(rows.map(({ id }) => id)).size < WINDOW) return [];
+      if (jobsIn(rows) < WINDOW) return [];
       after = last;
     }
   }
@@ -120,29 +142,31 @@ export class TestQueue {
   }
 
   /**
-   * The roles of the first jobs in the queue of which a free machine has the hardware. A job that has none is skipped while
-   * the index of the queue is read, so that a long queue for busy machines costs little.
+   * The roles of the first jobs in the queue of which a free machine has the hardware. While many machines are free, the
+   * beginning of the queue has enough of them; otherwise they are found by the hardware of those machines, so that a long
+   * queue for busy ones costs nothing.
    */
-  #line(queries: Queries, after: RoleRow | null): Promise<RoleRow[]> {
+  async #line(queries: Queries, after: RoleRow | null): Promise<RoleRow[]> {
+    const first = await this.#read(queries, after, ABLE_AMONG_FIRST);
+    return jobsIn(first) === WINDOW ? first : this.#read(queries, after, ABLE);
+  }
+
+  /** @param able SQL: ids of queued tests for the hardware of free machines */
+  #read(queries: Queries, after: RoleRow | null, able: string): Promise<RoleRow[]> {
     return queries.rows(
       ROLE,
       `with free as materialized (
          select m.name, p.combination from machine m join agent a on a.name = m.agent
            join machine_path p on p.machine = m.name where ${CAN_START}),
+       able as materialized (${able}),
        line as (
-         select j.* from job j join run r on r.id = j.run_id
-         where j.kind = 'test' and ${DUE} and ${ITS_TURN}
-           and ($1::timestamptz is null or (${queueOrder('j')}) > ($1, $2::timestamptz, $3::int, $4::uuid))
-           and case when j.roles = 1
-             then j.combination in (select combination from free)
-               and (j.only_machine is null or j.only_machine in (select name from free))
-             else exists (select 1 from job_role o where o.job_id = j.id and o.combination in (select combination from free)) end
+         select j.* from able join job j on j.id = able.id join run r on r.id = j.run_id
+         where ${DUE} and ${ITS_TURN}
+           and ${AFTER}
          order by ${queueOrder('j')} limit ${WINDOW})
        select j.id, j.run_id, j.queue_at::text, j.queued_at::text, j.position as job_position, j.same_labels, j.roles,
-         part.role, jsonb_build_object('combination', part.combination, 'pair', part.pair, 'onlyMachine',
-           coalesce(part.only_machine, case when j.lane is not null then ${laneMachine('j', 'part.position')} end),
-           'labels', part.labels, 'ownSuites', part.own_suites) as wish, ${bindsAny('part.build_id')} as binds
-       from line j cross join lateral (select * from job_part where job_id = j.id) part
+         part.role, ${wishOfPart('j', 'part')} as wish, ${bindsAny('part.build_id')} as binds
+       from line j join job_part part on part.job_id = j.id
        order by ${queueOrder('j')}, part.position`,
       [after?.queue_at ?? null, after?.queued_at ?? null, after?.job_position ?? null, after?.id ?? null],
     );
@@ -248,6 +272,8 @@ export class TestQueue {
     return found?.found === true;
   }
 }
+
+const jobsIn = (rows: readonly RoleRow[]): number => new Set(rows.map(({ id }) => id)).size;
 
 const UNLIMITED: AgentSlots = { free: Infinity, total: Infinity };
 

@@ -12,6 +12,8 @@ const machine: CandidateFacts = {
   leased: false,
   slots: null,
   takesPair: true,
+  takesRoles: true,
+  labels: {},
 };
 const queued: WaitingFacts = {
   kind: 'test',
@@ -22,6 +24,8 @@ const queued: WaitingFacts = {
   startsInMs: null,
   pausedUntil: null,
   machines: [machine],
+  roles: [],
+  sameLabels: [],
   storageFull: false,
   builders: 1,
   note: null,
@@ -78,11 +82,71 @@ describe('a job that any machine of a combination may take', () => {
       'no machine of ivshmem → edu · BUS_ADDR can take it: v-a is offline: no answer, v-b is drained; activate it to go on',
     );
     expect(among()()).toBe('no machine that may take it has ivshmem → edu · BUS_ADDR any more');
-    const tests = [{ combination: null, machines: [offline, drained] }];
+    const none = { combination: null, roles: [], sameLabels: [] };
+    const tests = [{ ...none, machines: [offline, drained] }];
     expect(whyStuck({ tests, builds: 0, builders: 1, storageFull: false })).toContain('can take it');
-    const one = [...tests, { combination: null, machines: [drained, named('v-c')] }];
+    const one = [...tests, { ...none, machines: [drained, named('v-c')] }];
     expect(whyStuck({ tests: one, builds: 0, builders: 1, storageFull: false })).toBeNull();
     expect(among(named('v-a', { takesPair: false }))()).toContain('cannot choose one');
+  });
+});
+
+describe('a job with several roles', () => {
+  const named = (name: string, more: Partial<CandidateFacts> = {}): CandidateFacts => ({ ...machine, name, ...more });
+  const role = (name: string, ...machines: CandidateFacts[]) => ({ role: name, combination: `of ${name}`, machines });
+  const waits = (...roles: ReturnType<typeof role>[]) => whyWaiting({ ...queued, machines: [], roles });
+  const client = role('client', named('v-pair-a'));
+
+  it('says for which role it lacks a machine, and what those do', () => {
+    expect(waits(client, role('server', named('v-pair-b', { leased: true })))).toBe(
+      'waits for a machine for role server: v-pair-b is busy',
+    );
+    const two = role('server', named('v-b', { leased: true }), named('v-c', { desired: 'drained' }));
+    expect(waits(role('client', named('v-a', { leased: true })), two)).toBe(
+      'waits for a machine for role client: v-a is busy; role server: v-b: busy, v-c: drained',
+    );
+    expect(whyWaiting({ ...queued, machines: [], roles: [client, two], startsInMs: 360_000 })).toBe(
+      'waits for a machine for role server: v-b: busy, v-c: drained, about 6 min',
+    );
+    expect(waits(client, role('server', named('v-pair-a')))).toMatch(
+      /^there are no 2 different machines that can take/,
+    );
+  });
+
+  it('starts when each role has a machine of its own', () => {
+    const roles = [role('client', named('v-a'), named('v-b')), role('server', named('v-a'))];
+    expect(waits(...roles)).toBe('about to start on v-b and v-a');
+    expect(expectedStart({ ...queued, machines: [], roles })).toMatchObject({
+      when: 'now',
+      text: 'now on v-b and v-a',
+    });
+    const busy = [client, role('server', named('v-pair-b', { leased: true }))];
+    expect(expectedStart({ ...queued, machines: [], roles: busy, startsInMs: 60_000 })).toMatchObject({
+      when: 'queue',
+      inMs: 60_000,
+    });
+  });
+
+  it('needs a person when a role can have no machine, when they do not belong together, and when an agent is too old', () => {
+    expect(waits(client, role('server', named('v-pair-b', { desired: 'drained' })))).toBe(
+      'role server: v-pair-b is drained; activate it to go on',
+    );
+    const racks = [
+      role('client', named('a', { labels: { switch: '1' } })),
+      role('server', named('b', { labels: { switch: '2' } })),
+    ];
+    const related = { ...queued, machines: [], roles: racks, sameLabels: ['switch'] };
+    expect(whyWaiting(related)).toBe(
+      'there are no 2 different machines with the same switch that can take the roles client and server together',
+    );
+    expect(whyStuck({ tests: [related], builds: 0, builders: 1, storageFull: false })).toContain('the same switch');
+    expect(waits(client, role('server', named('v-pair-b', { takesRoles: false })))).toBe(
+      'role server: the agent lab of v-pair-b is too old for jobs with several roles; update it',
+    );
+    const limited = { slots: { taken: 0, total: 1 } };
+    expect(waits(role('client', named('v-a', limited)), role('server', named('v-b', limited)))).toMatch(
+      /^there are no 2/,
+    );
   });
 });
 

@@ -1,11 +1,13 @@
 import {
   aboutText,
+  chooseSeats,
   desiredInWords,
   fewOf,
   startText,
   utcText,
   type ExpectedStart,
   type JobState,
+  type Labels,
   type MachineDesired,
 } from '@peerlab/contracts';
 
@@ -27,6 +29,18 @@ export interface MachineFacts {
 export interface CandidateFacts extends MachineFacts {
   /** Its agent can test the pair that the job is about: any, or the first one of the machine alone. */
   takesPair: boolean;
+  /** Its agent knows what a job with several roles is. */
+  takesRoles: boolean;
+  labels: Labels;
+}
+
+/** A role of a job that has several. */
+export interface RoleFacts {
+  role: string;
+  /** Label of its combination. */
+  combination: string;
+  /** Machines that may take it, by name. */
+  machines: readonly CandidateFacts[];
 }
 
 /** What decides whether a job can start, as read from the database. */
@@ -44,8 +58,12 @@ export interface WaitingFacts {
   startsInMs: number | null;
   /** Until when a further attempt is put off, ISO 8601; null when it is not. */
   pausedUntil: string | null;
-  /** Machines that may take it, by name; none for builds. */
+  /** Machines that may take it, by name; none for builds, and for jobs with several roles. */
   machines: readonly CandidateFacts[];
+  /** Of a job with several; empty for all others. */
+  roles: readonly RoleFacts[];
+  /** Labels that the machines of its roles must have with one value. */
+  sameLabels: readonly string[];
   /** Nothing new is begun until retention has made room. */
   storageFull: boolean;
   /** Agents that build, and are online. */
@@ -62,7 +80,7 @@ export function whyWaiting(facts: WaitingFacts): string | null {
     case 'ended':
       return facts.attempts === 0 ? facts.note : null;
     case 'blocked':
-      return `waiting for the build ${facts.build}${soon(facts)}`;
+      return `waiting for the ${facts.build.includes(', ') ? 'builds' : 'build'} ${facts.build}${soon(facts)}`;
     case 'queued':
       if (facts.storageFull) return STORAGE_FULL;
       return facts.kind === 'build' ? whyBuildWaits(facts) : whyTestWaits(facts);
@@ -78,9 +96,16 @@ export function expectedStart(facts: WaitingFacts): ExpectedStart {
     if (facts.builders === 0) return { when: 'blocked', inMs: null, text: NO_BUILDER, lastSeenAt: null };
     return { when: 'build', inMs, text: `after its build${soon(facts)}`, lastSeenAt: null };
   }
+  if (facts.roles.length > 0) return expectedStartOfRoles(facts);
   const free = freeOf(facts);
   if (facts.ahead < free.length) return { when: 'now', inMs: 0, text: `now on ${oneOf(free)}`, lastSeenAt: null };
   return { when: 'queue', inMs, text: whyTestWaits(facts), lastSeenAt: null };
+}
+
+function expectedStartOfRoles(facts: WaitingFacts): ExpectedStart {
+  const seats = seatsOf(facts, isFreeNow);
+  if (seats !== null) return { when: 'now', inMs: 0, text: `now on ${seats.join(' and ')}`, lastSeenAt: null };
+  return { when: 'queue', inMs: facts.startsInMs, text: whyTestWaits(facts), lastSeenAt: null };
 }
 
 /**
@@ -94,7 +119,7 @@ export function whyStuck({
   builders,
   storageFull,
 }: {
-  tests: readonly Pick<WaitingFacts, 'combination' | 'machines'>[];
+  tests: readonly Placed[];
   builds: number;
   builders: number;
   storageFull: boolean;
@@ -119,6 +144,8 @@ function whyBuildWaits(facts: WaitingFacts): string {
   return facts.pausedUntil === null ? line(facts, 'a build slot') : paused(facts.pausedUntil);
 }
 
+/** What a job needs, whatever else decides when it starts. */
+type Placed = Pick<WaitingFacts, 'combination' | 'machines' | 'roles' | 'sameLabels'>;
 type Obstacle = Pick<ExpectedStart, 'text' | 'lastSeenAt'>;
 
 /** Why a machine takes nothing at all without intervention; null if it does take jobs. */
@@ -139,8 +166,48 @@ function obstacleOf({ name, agent, ...machine }: CandidateFacts): Obstacle | nul
   return null;
 }
 
-/** Why no machine takes a test without intervention; null if one does. */
-function obstacleOfAll({ combination, machines }: Pick<WaitingFacts, 'combination' | 'machines'>): Obstacle | null {
+/** Why nothing takes a test without intervention; null if something does. */
+function obstacleOfAll(facts: Placed): Obstacle | null {
+  if (facts.roles.length === 0) return obstacleOfRole(facts);
+  for (const { role, ...own } of facts.roles) {
+    const machines = own.machines.filter(({ takesRoles }) => takesRoles);
+    const [older] = own.machines;
+    const obstacle =
+      machines.length === 0 && older !== undefined
+        ? {
+            text: `the agent ${older.agent} of ${older.name} is too old for jobs with several roles; update it`,
+            lastSeenAt: null,
+          }
+        : obstacleOfRole({ combination: own.combination, machines });
+    if (obstacle !== null) return { ...obstacle, text: `role ${role}: ${obstacle.text}` };
+  }
+  if (seatsOf(facts, (machine) => obstacleOf(machine) === null) !== null) return null;
+  const names = facts.roles.map(({ role }) => role).join(' and ');
+  const related = facts.sameLabels.length === 0 ? '' : ` with the same ${facts.sameLabels.join(' and ')}`;
+  const text = `there are no ${facts.roles.length} different machines${related} that can take the roles ${names} together`;
+  return { text, lastSeenAt: null };
+}
+
+/** A machine for each role, of those that may be taken: their names, or null when there are not enough. */
+function seatsOf({ roles, sameLabels }: Placed, mayTake: (machine: CandidateFacts) => boolean): string[] | null {
+  const slots = new Map<string, number>();
+  for (const { agent, slots: own } of roles.flatMap(({ machines }) => machines)) {
+    if (own !== null) slots.set(agent, mayTake === isFreeNow ? own.total - own.taken : own.total);
+  }
+  const seats = chooseSeats(
+    roles.map(({ machines }) =>
+      machines
+        .filter((machine) => machine.takesRoles && mayTake(machine))
+        .map(({ name, agent, labels }) => ({ machine: name, agent, labels, isFree: true })),
+    ),
+    sameLabels,
+    (agent) => ({ free: slots.get(agent) ?? Infinity, total: slots.get(agent) ?? Infinity }),
+  );
+  return seats?.map(({ machine }) => machine) ?? null;
+}
+
+/** Why no machine takes a role without intervention; null if one does. */
+function obstacleOfRole({ combination, machines }: Pick<WaitingFacts, 'combination' | 'machines'>): Obstacle | null {
   const what = combination ?? 'its combination';
   const [only, ...others] = machines;
   if (only === undefined) return { text: `no machine that may take it has ${what} any more`, lastSeenAt: null };
@@ -161,9 +228,11 @@ const STATES_SHOWN = 4;
 
 const isFull = ({ slots }: MachineFacts): boolean => slots !== null && slots.taken >= slots.total;
 
+const isFreeNow = (machine: CandidateFacts): boolean =>
+  obstacleOf(machine) === null && !machine.leased && !isFull(machine);
+
 /** The machines that could take it at once. */
-const freeOf = ({ machines }: WaitingFacts): CandidateFacts[] =>
-  machines.filter((machine) => obstacleOf(machine) === null && !machine.leased && !isFull(machine));
+const freeOf = ({ machines }: WaitingFacts): CandidateFacts[] => machines.filter(isFreeNow);
 
 const oneOf = (machines: readonly MachineFacts[]): string => {
   const names = machines.map(({ name }) => name);
@@ -174,6 +243,7 @@ function whyTestWaits(facts: WaitingFacts): string {
   const obstacle = obstacleOfAll(facts);
   if (obstacle !== null) return startText(obstacle);
   if (facts.pausedUntil !== null) return paused(facts.pausedUntil);
+  if (facts.roles.length > 0) return whyRolesWait(facts);
   const { machines, ahead } = facts;
   const [machine] = machines;
   const where = machines.length === 1 ? (machine?.name ?? '') : 'one machine';
@@ -191,6 +261,24 @@ function whyTestWaits(facts: WaitingFacts): string {
   if (machine === undefined || ahead > 0 || machine.leased) return line(facts, where);
   const { name, agent, slots } = machine;
   return `${name} is free, but its agent ${agent} runs ${slots?.taken} of at most ${slots?.total} tests${soon(facts)}`;
+}
+
+/** Which roles lack a machine, and what theirs do. */
+function whyRolesWait(facts: WaitingFacts): string {
+  const seats = seatsOf(facts, isFreeNow);
+  if (facts.turnOf != null && seats !== null) {
+    return `waiting for its turn: builds take turns on ${seats.join(' and ')}, and ${facts.turnOf} is not built yet`;
+  }
+  if (seats !== null) return `about to start on ${seats.join(' and ')}`;
+  const lacking = facts.roles.filter(({ machines }) => !machines.some(isFreeNow));
+  const names = facts.roles.map(({ role }) => role).join(' and ');
+  const what = lacking.map(({ role, machines }) => {
+    const [only] = machines;
+    const state = machines.length === 1 && only !== undefined ? stateOf(only).replace(': ', ' is ') : null;
+    return `role ${role}: ${state ?? fewOf(machines.map(stateOf), STATES_SHOWN)}`;
+  });
+  if (what.length === 0) return `waits for machines that are free together for the roles ${names}${soon(facts)}`;
+  return `waits for a machine for ${what.join('; ')}${soon(facts)}`;
 }
 
 /** `v-a: busy`, `v-b: drained`. */

@@ -28,20 +28,21 @@ import { TestSql } from './test-sql.js';
 
 export const HOOK_SECRET = 'a secret of the test farm';
 export const GITHUB_SECRET = 'another secret of the test farm';
-/** Hooks of a test farm: `generic` runs two templates, `github` one for one repository. */
+/** Hooks of a test farm: `generic` runs some templates, `github` one for one repository. */
 const HOOKS: readonly HookSetting[] = [
   {
     name: 'generic',
     kind: 'generic',
     secret: createSecretKey(HOOK_SECRET, 'utf8'),
-    templates: ['base', 'series', 'gone'],
+    templates: ['base', 'series', 'gone', 'tree'],
   },
   {
     name: 'github',
     kind: 'github',
     secret: createSecretKey(GITHUB_SECRET, 'utf8'),
-    templates: ['base'],
-    repositories: ['me/linux'],
+    rules: [{ repository: 'me/linux', template: 'tree' }],
+    people: [],
+    report: null,
   },
 ];
 

@@ -157,6 +157,8 @@ function callsOf(
     findBundle: { params: { key } },
     listTokens: {},
     listDeliveries: {},
+    listHooks: {},
+    listReports: {},
     getRetention: {},
     planRetention: {},
   };

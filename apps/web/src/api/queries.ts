@@ -405,6 +405,12 @@ export const deliveriesQuery = () =>
     ...SENT_ONCE,
   });
 
+export const hooksQuery = () =>
+  queryOptions({ queryKey: ['hooks'], queryFn: ({ signal }) => call('listHooks', {}, signal), ...SENT_ONCE });
+
+export const reportsQuery = () =>
+  queryOptions({ queryKey: ['reports'], queryFn: ({ signal }) => call('listReports', {}, signal), ...SENT_ONCE });
+
 export const retentionQuery = () =>
   queryOptions({ queryKey: ['retention'], queryFn: ({ signal }) => call('getRetention', {}, signal) });
 

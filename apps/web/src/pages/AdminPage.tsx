@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { DeliveriesPanel } from '../admin/DeliveriesPanel.js';
+import { HooksPanel, ReportsPanel } from '../admin/HooksPanel.js';
 import { RetentionPanel } from '../admin/RetentionPanel.js';
 import { TokensPanel } from '../admin/TokensPanel.js';
 import { useTitle } from '../ui/section.js';
@@ -9,11 +9,12 @@ const route = getRouteApi('/admin');
 
 const TABS = [
   { tab: 'tokens', label: 'Tokens', title: 'Tokens', Panel: TokensPanel },
-  { tab: 'deliveries', label: 'Webhook deliveries', title: 'Webhook deliveries', Panel: DeliveriesPanel },
+  { tab: 'deliveries', label: 'Webhooks', title: 'Webhooks', Panel: HooksPanel },
+  { tab: 'reports', label: 'Reports to forges', title: 'Reports to forges', Panel: ReportsPanel },
   { tab: 'retention', label: 'Retention', title: 'Retention', Panel: RetentionPanel },
 ] as const;
 
-/** Administration of the farm: tokens, webhook deliveries, retention. */
+/** Administration of the farm: tokens, webhooks, reports to forges, retention. */
 export function AdminPage(): ReactNode {
   const search = route.useSearch();
   const open = TABS.find(({ tab }) => tab === search.tab) ?? TABS[0];

@@ -2,6 +2,7 @@ import {
   buildEstimateText,
   machinesText,
   pairText,
+  rolesText,
   seriesText,
   type ExpectedStart,
   type ProblemItem,
@@ -87,14 +88,15 @@ function ProblemList({
 const START_ICONS: Record<ExpectedStart['when'], string> = { now: '▶', queue: '◔', build: '⚒', blocked: '○' };
 
 function Plan({ report }: { report: SubmissionReport }): ReactNode {
-  const places = new Set(report.plan.map(machinesText));
-  const isFree = report.plan.some(({ machinesTotal }) => machinesTotal > 1);
+  const sets = report.plan.filter(({ roles }) => roles.length > 0);
+  const places = new Set(report.plan.map((job) => (job.roles.length > 0 ? rolesText(job.roles) : machinesText(job))));
+  const isFree = report.plan.some((job) => [job, ...job.roles].some(({ machinesTotal }) => machinesTotal > 1));
   const jobs = report.plan.reduce((sum, { boots }) => sum + boots, 0);
   return (
     <>
       <h3>
         <span aria-hidden="true">✓</span> {jobs} {jobs === 1 ? 'job' : 'jobs'} on {places.size}{' '}
-        {places.size === 1 ? 'machine' : 'machines'}
+        {sets.length > 0 ? 'sets of machines and kernels' : places.size === 1 ? 'machine' : 'machines'}
         {isFree && ', chosen when they start'}
       </h3>
       <p className="plan-start">{startSummary(report.plan)}</p>
@@ -111,12 +113,17 @@ function Plan({ report }: { report: SubmissionReport }): ReactNode {
       <ul className="plan">
         {report.plan.map((job, index) => (
           <li key={index}>
-            <strong>{job.build}</strong> on {machinesText(job)} <PathChip kind={job.pathKind} />
-            {job.boots > 1 && <span className="chip">{job.boots} boots, in turns</span>}
-            <div className="muted">
-              {job.combination}
-              {job.machinesTotal === 1 && ` · ${pairText(job.pair)}`} · {job.suites.join(', ')}
-            </div>
+            {(job.roles.length === 0 ? [{ ...job, role: null }] : job.roles).map((part) => (
+              <div key={part.role ?? ''}>
+                {part.role !== null && <span className="chip">{part.role}</span>} <strong>{part.build}</strong> on{' '}
+                {machinesText(part)} <PathChip kind={part.pathKind} />
+                {job.boots > 1 && <span className="chip">{job.boots} boots, in turns</span>}
+                <div className="muted">
+                  {part.combination}
+                  {part.machinesTotal === 1 && ` · ${pairText(part.pair)}`} · {part.suites.join(', ')}
+                </div>
+              </div>
+            ))}
             <div className={`start start-${job.start.when}`}>
               <span aria-hidden="true">{START_ICONS[job.start.when]}</span> {job.start.text}
               {job.start.lastSeenAt !== null && (

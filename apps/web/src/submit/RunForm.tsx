@@ -19,6 +19,7 @@ import {
   type FieldPath,
   type RunForm as Form,
 } from './form-model.js';
+import { RoleFields } from './RoleFields.js';
 
 const PRIORITY = RunSpec.shape.priority.unwrap();
 const REPEAT = RunSpec.shape.repeat.unwrap();
@@ -63,6 +64,12 @@ export function RunForm({ yaml, problems, series, onChange }: RunFormProps): Rea
           <Builds form={form} yaml={yaml} series={series} problemAt={problemAt} onChange={onChange} />
           <Suites form={form} yaml={yaml} problem={problemAt('suites')} onChange={onChange} />
           <Machines form={form} yaml={yaml} problem={problemAt('machines')} onChange={onChange} />
+          <RoleFields
+            form={form}
+            yaml={yaml}
+            problem={problemAt('roles') ?? problemAt('relation')}
+            onChange={onChange}
+          />
           <div className="form-numbers">
             <NumberField
               label="Priority"

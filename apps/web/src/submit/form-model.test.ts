@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { EXAMPLES } from './examples.js';
-import { addBuild, readForm, setField, setList, setSource, type RunForm } from './form-model.js';
+import { addBuild, addRole, readForm, removeRole, setField, setList, setSource, type RunForm } from './form-model.js';
 
 const YAML = `# why this run exists
 name: mine # short
@@ -37,12 +37,26 @@ describe('readForm', () => {
       paths: [],
       allPairs: false,
       labels: { cpu: 'amd' },
+      roles: [],
+      sameLabels: [],
       priority: 50,
       repeat: 1,
       bootSeconds: null,
       attemptSeconds: null,
     });
     expect(formOf('').suites).toEqual([]);
+  });
+  it('shows the roles of a job, and adds and removes them in place', () => {
+    const two = addRole(YAML, []);
+    expect(formOf(two).roles.map(({ name }) => name)).toEqual(['client', 'server']);
+    const chosen = setList(setList(two, ['roles', 1, 'machines', 'names'], ['v-b']), ['roles', 1, 'builds'], ['base']);
+    expect(formOf(chosen).roles[1]).toEqual({ name: 'server', machines: ['v-b'], builds: ['base'] });
+    const related = `${chosen}relation: {sameLabels: [switch]}\n`;
+    expect(formOf(related).sameLabels).toEqual(['switch']);
+    const three = addRole(related, ['client', 'server']);
+    expect(formOf(removeRole(three, 0, 3)).roles.map(({ name }) => name)).toEqual(['server', 'role-3']);
+    expect(removeRole(related, 0, 2)).toBe(YAML);
+    expect(RunSpec.parse(parse(three)).roles).toHaveLength(3);
   });
   it('reads every example', () => {
     for (const { yaml } of EXAMPLES) expect(formOf(yaml).builds.length).toBeGreaterThan(0);

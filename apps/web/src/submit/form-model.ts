@@ -1,4 +1,4 @@
-import { MachineSelection, RunFile, RunSpec, SeriesSource } from '@peerlab/contracts';
+import { MachineSelection, RoleRelation, RunFile, RunSpec, SeriesSource } from '@peerlab/contracts';
 import { isMap, isSeq, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
@@ -14,6 +14,10 @@ export interface RunForm {
   names: string[];
   paths: string[];
   labels: Record<string, string>;
+  /** Empty = each job has one machine. */
+  roles: FormRole[];
+  /** Labels that the machines of the roles share. */
+  sameLabels: string[];
   priority: number;
   /** Every provider and client pair of a machine is tested, and not one of each combination. */
   allPairs: boolean;
@@ -31,6 +35,14 @@ export interface FormBuild {
   detail: string;
 }
 
+/** A machine of a job with several. */
+export interface FormRole {
+  name: string;
+  machines: string[];
+  /** Empty = the kernel of the first role, and for that one every build. */
+  builds: string[];
+}
+
 export type FormReading = { ok: true; form: RunForm } | { ok: false; why: string };
 
 /** Place of a field in the YAML. */
@@ -43,7 +55,7 @@ export function readForm(yaml: string): FormReading {
   if (document.errors.length > 0) return { ok: false, why: 'The YAML does not parse; correct it to use the form.' };
   const raw = z.record(z.string(), z.unknown()).safeParse(safeValue(document) ?? {});
   if (!raw.success) return { ok: false, why: 'The YAML has no fields; begin with one such as “name: my run”.' };
-  const { name, builds, suites, machines, pairs, priority, repeat, timeouts } = raw.data;
+  const { name, builds, suites, machines, pairs, priority, repeat, timeouts, roles, relation } = raw.data;
   const selection = z.record(z.string(), z.unknown()).catch({}).parse(machines);
   const limits = z.record(z.string(), z.unknown()).catch({}).parse(timeouts);
   return {
@@ -61,6 +73,8 @@ export function readForm(yaml: string): FormReading {
       names: MachineSelection.shape.names.catch([]).parse(selection['names']) ?? [],
       paths: MachineSelection.shape.paths.catch([]).parse(selection['paths']) ?? [],
       labels: MachineSelection.shape.labels.catch({}).parse(selection['labels']) ?? {},
+      roles: z.array(z.unknown()).catch([]).parse(roles).map(readRole),
+      sameLabels: RoleRelation.catch({ sameLabels: [] }).parse(relation).sameLabels,
       allPairs: pairs === 'all',
       // Values out of range are kept: someone who types 90 types a 9 first, and the check reports the range.
       priority: z.number().catch(DEFAULT_PRIORITY).parse(priority),
@@ -92,6 +106,19 @@ function readBuild(value: unknown): FormBuild {
   if (series.length === 0) return { name, source: 'base', detail: '' };
   if (series.length === 1 && series[0] === 'bundled') return { name, source: 'bundled', detail: '' };
   return { name, source: 'other', detail: series.map(sourceText).join(', then ') };
+}
+
+const Role = z.object({
+  name: z.coerce.string().catch(''),
+  machines: MachineSelection.optional().catch(undefined),
+  builds: z.array(z.string()).optional().catch(undefined),
+});
+
+function readRole(value: unknown): FormRole {
+  const role = Role.safeParse(value);
+  if (!role.success) return { name: '', machines: [], builds: [] };
+  const { name, machines, builds } = role.data;
+  return { name, machines: machines?.names ?? [], builds: builds ?? [] };
 }
 
 function sourceText(value: unknown): string {
@@ -145,6 +172,26 @@ export function addBuild(yaml: string, source: 'base' | 'bundled', taken: readon
     const builds = document.get('builds');
     if (isSeq(builds)) builds.add(build);
     else document.set('builds', document.createNode([build]));
+  });
+}
+
+/** Adds a role; the first time two, because one alone is none. */
+export function addRole(yaml: string, taken: readonly string[]): string {
+  const fresh = ['client', 'server', ...Array.from({ length: taken.length + 1 }, (_, index) => `role-${index + 3}`)];
+  const names = fresh.filter((name) => !taken.includes(name)).slice(0, taken.length === 0 ? 2 : 1);
+  return edit(yaml, (document) => {
+    const roles = document.get('roles');
+    const nodes = names.map((name) => document.createNode({ name }));
+    if (isSeq(roles)) for (const node of nodes) roles.add(node);
+    else document.set('roles', document.createNode(nodes));
+  });
+}
+
+/** Removes a role; of two both, and what relates them. */
+export function removeRole(yaml: string, index: number, count: number): string {
+  return edit(yaml, (document) => {
+    if (count > 2) document.deleteIn(['roles', index]);
+    else for (const field of ['roles', 'relation']) document.delete(field);
   });
 }
 

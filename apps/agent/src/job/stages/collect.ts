@@ -1,5 +1,6 @@
 import { output, script } from '../../machine/command.js';
 import type { AttemptContext } from '../attempt-context.js';
+import { describeErrors, readDeviceErrors } from '../device-errors.js';
 
 /** Small things that tell how the kernel fared; large ones are streams. */
 const COLLECT_MAX_BYTES = 64 * 1024;
@@ -23,6 +24,10 @@ export async function collect(context: AttemptContext): Promise<string> {
   const { kernel } = await context.connection.reach(0, context.signal);
   if (kernel.bootId !== context.candidate.bootId) return 'the default kernel runs already; nothing to collect';
   const isWhole = await context.kernelLog.catchUp(session, context.signal);
+  if (context.deviceErrors !== null) {
+    const counted = describeErrors(context.deviceErrors, await readDeviceErrors(session, context.signal));
+    context.note(`collect: errors that devices counted during the tests: ${counted ?? 'none'}`);
+  }
   const text = await output(session, script('collect', {}, COLLECT), {
     maxBytes: 2 * COLLECT_MAX_BYTES,
     signal: context.signal,

@@ -10,6 +10,8 @@ import { bootFreshDisk } from '../fresh-disk.js';
 import { checkUnchanged } from '../fingerprint.js';
 import { readBootPolicy, whyRefused } from '../boot-policy.js';
 import { readHardware } from '../hardware.js';
+import { holdUpgrades } from '../held-upgrades.js';
+import { listPstore } from '../pstore.js';
 import { cleanMachine } from './clean.js';
 
 const MARGIN_BYTES = 64 * 1024 * 1024;
@@ -122,6 +124,19 @@ async function checkWatchdog({ machine, signal }: AttemptContext, session: Sessi
   );
 }
 
+/** Records of earlier crashes are not this attempt's. */
+async function rememberPstore(context: AttemptContext): Promise<void> {
+  try {
+    const pstore = await listPstore(context.connection.require(), context.signal);
+    context.spool.updateRecord({ pstore });
+    if (pstore.length > 0)
+      context.note(`prepare: the firmware holds records of an earlier crash: ${pstore.join(', ')}`);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.note(`prepare: the records of the firmware could not be listed: ${adviceOf(error)}`);
+  }
+}
+
 /** Finds the machine on its default kernel, with space, safe one-shot boot and nothing of ours left. */
 export async function prepare(context: AttemptContext): Promise<string> {
   const { connection, signal, pace } = context;
@@ -156,9 +171,12 @@ export async function prepare(context: AttemptContext): Promise<string> {
   }
   const session = connection.require();
   context.spool.updateRecord({ hardware: await readHardware(session, signal) });
+  await rememberPstore(context);
   const refused = whyRefused(await readBootPolicy(session, signal));
   if (refused !== null) throw new JobFailure('infrastructure', `${context.machine.name}: ${refused}`);
   await checkBoot(context, session);
+  const held = await holdUpgrades(session, context.machine.name, signal);
+  if (held.length > 0) context.note(`prepare: held until the end: ${held.join(', ')}`);
   await checkWatchdog(context, session);
   if (context.machine.disk === null) {
     await cleanMachine(context.machine, session, signal);

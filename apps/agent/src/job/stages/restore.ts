@@ -6,8 +6,10 @@ import { MachineChanged, checkRestored } from '../fingerprint.js';
 import { disarmWatchdog, leaveCandidate } from '../candidate-boot.js';
 import { bootFreshDisk } from '../fresh-disk.js';
 import { describeLoss, readHardware } from '../hardware.js';
+import { releaseUpgrades } from '../held-upgrades.js';
 import type { Booted } from '../machine-connection.js';
 import { kernelPackageNote } from '../package-log.js';
+import { harvestPstore } from '../pstore.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { cleanMachine } from './clean.js';
 
@@ -156,6 +158,7 @@ async function restoreInPlace(context: AttemptContext, signal: AbortSignal): Pro
   const pending = await machine.boot.pending(connection.require());
   if (pending !== null) throw new Error(`the next boot would take "${pending}" instead of the default`);
   await checkRestored(context, kernel, signal);
+  await releaseUpgrades(connection.require(), signal);
   return `${kernel.release} runs, nothing of ours is left`;
 }
 
@@ -174,7 +177,8 @@ async function judgeDefault(context: AttemptContext, { kernel, session }: Booted
     sighting: { phase: 'default-after', release, buildId, bootId, nonce, proven: right, detail, commandLine },
   });
   if (!right) throw new Error(`another kernel than before runs: ${release}, ${detail ?? ''}`);
-  const { hardware } = context.spool.record;
+  const { hardware, pstore } = context.spool.record;
+  if (pstore !== null) await harvestPstore(context, session, pstore, signal);
   if (hardware === null) return;
   const loss = describeLoss(hardware, await readHardware(session, signal));
   if (loss !== null) {

@@ -1,8 +1,11 @@
 import { JobFailure } from '../failure.js';
+import { holdUpgrades } from '../held-upgrades.js';
 import { identifyKernel } from '../kernel-identity.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { messageOf } from '../../error-message.js';
 import { whyOtherCommandLine } from '../command-line.js';
+import { type DeviceErrors, readDeviceErrors } from '../device-errors.js';
+import type { Session } from '../../machine/protocols.js';
 import { isProven } from './boot.js';
 
 /** Configurations that are remembered of a machine. */
@@ -18,6 +21,17 @@ function rememberConfig(context: AttemptContext): void {
     records?.update(machine.name, { bootedConfigs });
   } catch (error) {
     context.note(`the record of ${machine.name} could not be written: ${messageOf(error)}`);
+  }
+}
+
+/** null = they could not be read, which costs only the comparison. */
+async function deviceErrorsOf(context: AttemptContext, session: Session): Promise<DeviceErrors | null> {
+  try {
+    return await readDeviceErrors(session, context.signal);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.note(`verify: the counters of device errors could not be read: ${messageOf(error)}`);
+    return null;
   }
 }
 
@@ -64,6 +78,9 @@ export async function verify(context: AttemptContext): Promise<string> {
   if (other !== null) context.note(`verify: the candidate runs, but ${other}`);
   context.candidate = kernel;
   rememberConfig(context);
+  // What was held went with the kernel that held it.
+  await holdUpgrades(session, context.machine.name, signal);
+  context.deviceErrors = await deviceErrorsOf(context, session);
   await context.kernelLog.attach(session, kernel);
   return `nonce, build-id and boot_id agree: ${release}, ${buildId.slice(0, 12)}…`;
 }

@@ -15,7 +15,7 @@ import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Grid } from '../schema/grid.js';
 import { HistoryQuery, TestHistory } from '../schema/history.js';
 import { HardwareComparison, HardwareQuery } from '../schema/hardware.js';
-import { Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
+import { Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { KernelMetrics, KernelMetricsQuery } from '../schema/kernel-metrics.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
@@ -23,12 +23,13 @@ import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
-import { CreatedToken, DeliveriesQuery, DeliveryPage, NewToken, TokenView } from '../schema/tokens.js';
+import { CreatedToken, NewToken, TokenView } from '../schema/tokens.js';
 import { NewTicket, Ticket } from '../schema/tickets.js';
 import { MetricView, TestList, Trend, TrendOverview, TrendQuery } from '../schema/trend.js';
 import { FileName } from '../schema/suite.js';
 import { CRASH_ROUTES } from './crash-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
+import { HOOK_ROUTES } from './hook-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import type { Route } from './route.js';
 
@@ -61,45 +62,6 @@ export const GridQuery = z.object({
   /** `none` leaves out the cells' details: a wide grid has some hundred thousand of them. */
   cells: z.enum(['all', 'none']).default('all'),
 });
-
-/** Body of a delivery to a generic hook; the signature is checked before it is parsed. */
-export const GenericHook = z.strictObject({
-  template: Name,
-  /** Shown as the run's trigger, e.g. branch and commit. */
-  ref: z.string().max(200).optional(),
-  commit: z.string().max(64).optional(),
-  /** A series for the template's build named `series`, in mbox form. */
-  mbox: z
-    .string()
-    .min(1)
-    .max(4 * 1024 * 1024)
-    .optional(),
-});
-export type GenericHook = z.infer<typeof GenericHook>;
-
-export const HookAnswer = z.object({
-  status: z.enum(['started', 'ignored', 'duplicate']),
-  runId: z.uuid().nullable(),
-  detail: z.string(),
-});
-export type HookAnswer = z.infer<typeof HookAnswer>;
-
-/** Header names of a generic hook. */
-export const HOOK_HEADERS = {
-  signature: 'x-peerlab-signature-256',
-  timestamp: 'x-peerlab-timestamp',
-  delivery: 'x-peerlab-delivery',
-} as const;
-/** Deliveries older or newer than this are refused as replays, in seconds. */
-export const HOOK_TOLERANCE_SECONDS = 300;
-/**
- * What the sender of a generic hook signs: `sha256=` + hex HMAC-SHA256 with the hook's secret over this text
- * and the bytes of the body right behind it. Everything that decides what happens is in it: the hook's name,
- * the time, the delivery's id, and, in the body, the template.
- * @param timestamp seconds since 1970, as in the timestamp header
- */
-export const hookSigningPrefix = (hook: string, timestamp: string, delivery: string): string =>
-  `peerlab-hook-v2\n${hook}\n${timestamp}\n${delivery}\n`;
 
 /** Every HTTP route, used by the controller to serve and by web and CLI to call. */
 export const ROUTES = {
@@ -402,14 +364,7 @@ export const ROUTES = {
     body: z.strictObject({ manifest: NewBundleManifest, sha256: Sha256 }),
     response: z.object({ key: Sha256 }),
   },
-  /** A delivery to a hook of the hooks file; its signature is checked before its body is parsed. */
-  deliverHook: {
-    method: 'POST',
-    path: '/api/v1/hooks/:hook',
-    access: 'signature',
-    params: z.object({ hook: Name }),
-    response: HookAnswer,
-  },
+  ...HOOK_ROUTES,
   /** A ticket for one download of a file (getRawLog, getSeries, getBuildFile). */
   createTicket: {
     method: 'POST',
@@ -427,13 +382,6 @@ export const ROUTES = {
     access: 'user',
     params: z.object({ token: z.uuid() }),
     response: TokenView,
-  },
-  listDeliveries: {
-    method: 'GET',
-    path: '/api/v1/hooks/deliveries',
-    access: 'user',
-    query: DeliveriesQuery,
-    response: DeliveryPage,
   },
   getRetention: { method: 'GET', path: '/api/v1/retention', access: 'read', response: RetentionView },
   /** A dry run: what would be removed now. */

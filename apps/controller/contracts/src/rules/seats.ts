@@ -16,9 +16,9 @@ export interface AgentSlots {
 }
 
 /**
- * One machine for each role, all different, with one value of each of the labels, within the slots of their agents; as
- * many of them free as possible, and the ones that stand first. Null when there is no such choice even if everything
- * that runs had ended.
+ * One machine for each role, all different, with one value of each of the labels, within the slots of their agents: free ones
+ * with free slots where all roles can have such, and else as many free ones as possible (where agents limit their tests:
+ * nearly as many). Null when there is no such choice even if everything that runs had ended.
  * @param roles the machines that each role may have, the preferred ones first
  */
 export function chooseSeats<S extends Seat>(
@@ -52,7 +52,7 @@ function groupsOf<S extends Seat>(roles: readonly (readonly S[])[], sameLabels: 
   return [...groups.values()];
 }
 
-/** First with what is free, then with all: whoever has a free machine keeps one, so that the free ones only grow. */
+/** First with what is free, then with all: a role that has a free machine keeps one, so that the free ones only grow. */
 function matchGroup<S extends Seat>(
   roles: readonly (readonly S[])[],
   slotsOf: (agent: string) => AgentSlots,
@@ -60,9 +60,14 @@ function matchGroup<S extends Seat>(
   if (roles.some((seats) => seats.length === 0)) return null;
   const matching = new Matching<S>();
   const free = roles.map((seats) => seats.filter(({ isFree }) => isFree));
+  const total = (agent: string): number => slotsOf(agent).total;
   for (const role of roles.keys()) matching.extend(role, free, (agent) => slotsOf(agent).free);
   for (const role of roles.keys()) {
-    if (!matching.has(role) && !matching.extend(role, roles, (agent) => slotsOf(agent).total)) return null;
+    const isPlaced =
+      matching.has(role) ||
+      matching.extend(role, roles, total, { keepsFree: true }) ||
+      matching.extend(role, roles, total);
+    if (!isPlaced) return null;
   }
   const seats = matching.seats(roles.length);
   return { seats, free: seats.filter(({ isFree }) => isFree).length };
@@ -82,17 +87,28 @@ class Matching<S extends Seat> {
     return Array.from({ length: roles }, (_, role) => this.#seatOf.get(role)).filter((seat) => seat !== undefined);
   }
 
-  /** @returns whether the role has a machine now */
-  extend(role: number, seats: readonly (readonly S[])[], capacityOf: (agent: string) => number): boolean {
-    const [machines, agents] = [new Set<string>(), new Set<string>()];
+  /** @param keepsFree no free machine is given up for a slot of its agent; @returns whether the role has a machine now */
+  extend(
+    role: number,
+    seats: readonly (readonly S[])[],
+    capacityOf: (agent: string) => number,
+    { keepsFree } = { keepsFree: false },
+  ): boolean {
+    // Each is looked at once: what it led to, it would lead to again.
+    const [movers, machines, agents] = [new Set<number>(), new Set<string>(), new Set<string>()];
+    const isNew = (agent: string): boolean => !agents.has(agent) && agents.add(agent).has(agent);
+    const leaves = (owner: number, seat: S): boolean => !(keepsFree && seat.isFree) && place(owner);
     const place = (moving: number): boolean => {
+      if (movers.has(moving)) return false;
+      movers.add(moving);
       for (const seat of seats[moving] ?? []) {
-        if (machines.has(seat.machine)) continue;
+        if (machines.has(seat.machine) || this.#roleOn.get(seat.machine) === moving) continue;
         machines.add(seat.machine);
         const owner = this.#roleOn.get(seat.machine);
         const hasRoom =
           owner === undefined
-            ? this.#hasSlot(seat.agent, capacityOf) || this.#leaves(seat.agent, agents, place, capacityOf)
+            ? this.#hasSlot(seat.agent, capacityOf) ||
+              (isNew(seat.agent) && this.#leaves(seat.agent, leaves, capacityOf))
             : place(owner);
         if (!hasRoom) continue;
         this.#put(moving, seat);
@@ -104,16 +120,9 @@ class Matching<S extends Seat> {
   }
 
   /** Whether one of the roles on machines of the agent goes to another agent. */
-  #leaves(
-    agent: string,
-    seen: Set<string>,
-    place: (role: number) => boolean,
-    capacityOf: (agent: string) => number,
-  ): boolean {
-    if (seen.has(agent)) return false;
-    seen.add(agent);
-    const own = [...this.#seatOf].filter(([, seat]) => seat.agent === agent).map(([role]) => role);
-    return own.some((role) => place(role)) && this.#hasSlot(agent, capacityOf);
+  #leaves(agent: string, leaves: (role: number, seat: S) => boolean, capacityOf: (agent: string) => number): boolean {
+    const own = [...this.#seatOf].filter(([, seat]) => seat.agent === agent);
+    return own.some(([role, seat]) => leaves(role, seat)) && this.#hasSlot(agent, capacityOf);
   }
 
   #hasSlot(agent: string, capacityOf: (agent: string) => number): boolean {

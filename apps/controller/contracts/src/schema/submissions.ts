@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BuildEstimate, ExpectedStart } from './expected-start.js';
 import { Name, SuiteName } from './ids.js';
+import { Role } from './participants.js';
 import { DevicePair, PathKind } from './paths.js';
 import { ProblemItem } from './problem.js';
 
@@ -46,22 +47,33 @@ export function machinesText({
   return `any of ${machines.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
+const PlannedPart = z.object({
+  build: Name,
+  /** Machines that may take it, by name: the first PLAN_MACHINES_MAX of them. */
+  machines: z.array(Name).max(PLAN_MACHINES_MAX),
+  machinesTotal: z.number().int().nonnegative(),
+  combination: z.string(),
+  pathKind: PathKind,
+  /** The devices that it tests on the first of the machines. */
+  pair: DevicePair,
+  suites: z.array(SuiteName),
+});
+
+/** `client: v-a with patched, server: any of v-b, v-c with base`, of a planned job with several roles. */
+export const rolesText = (
+  roles: readonly { role: string; build: string; machines: readonly string[]; machinesTotal: number }[],
+): string => roles.map((role) => `${role.role}: ${machinesText(role)} with ${role.build}`).join(', ');
+
 /** Answer to a dry run of a submission. */
 export const SubmissionReport = z.object({
   ok: z.boolean(),
   problems: z.array(ProblemItem),
   /** What would run; empty when not ok. */
   plan: z.array(
-    z.object({
-      build: Name,
-      /** Machines that may take it, by name: the first PLAN_MACHINES_MAX of them. */
-      machines: z.array(Name).max(PLAN_MACHINES_MAX),
-      machinesTotal: z.number().int().nonnegative(),
-      combination: z.string(),
-      pathKind: PathKind,
-      /** The devices that it tests on the first of the machines. */
-      pair: DevicePair,
-      suites: z.array(SuiteName),
+    // Of a job with several roles that of the first one, but with the combination of all.
+    PlannedPart.extend({
+      /** What each machine of a job with several does; empty for all others. */
+      roles: z.array(PlannedPart.extend({ role: Role })).default([]),
       /** How often it is booted, in turns with the other builds, on one machine. */
       boots: z.number().int().positive(),
       start: ExpectedStart,

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { Name } from './ids.js';
-import { timeCursor } from './time-cursor.js';
 
-/** What the admin page manages: tokens, and what webhooks delivered. */
+/** What the admin page manages of tokens. */
 const Time = z.iso.datetime();
 
 export const TokenKind = z.enum(['user', 'agent']);
@@ -41,34 +40,3 @@ export type NewToken = z.infer<typeof NewToken>;
 /** The only answer that ever holds a secret. */
 export const CreatedToken = z.object({ token: TokenView, secret: z.string() });
 export type CreatedToken = z.infer<typeof CreatedToken>;
-
-/** `ignored` = nothing to do for it · `refused` = it could not be acted upon and may be sent again. */
-export const DeliveryOutcome = z.enum(['started', 'ignored', 'refused']);
-export type DeliveryOutcome = z.infer<typeof DeliveryOutcome>;
-
-/** A signed webhook delivery. What came without a right signature is not recorded. */
-export const DeliveryView = z.object({
-  /** Name of the hook that it came to. */
-  source: Name,
-  deliveryId: z.string(),
-  receivedAt: Time,
-  outcome: DeliveryOutcome,
-  detail: z.string(),
-  /** Null when none was started, or when retention removed it since. */
-  run: z.object({ id: z.uuid(), name: z.string() }).nullable(),
-});
-export type DeliveryView = z.infer<typeof DeliveryView>;
-
-/** A page of deliveries; `next` is the `before` of the page after it, null on the last one. */
-export const DeliveryPage = z.object({ deliveries: z.array(DeliveryView), next: z.string().nullable() });
-export type DeliveryPage = z.infer<typeof DeliveryPage>;
-
-/** Where a page of deliveries ends: `time~hook~delivery`. */
-export const DeliveryCursor = timeCursor(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}~[\x21-\x7e]{1,128}$/));
-export type DeliveryCursor = z.infer<typeof DeliveryCursor>;
-
-export const DeliveriesQuery = z.object({
-  /** The `next` of the page before. */
-  before: DeliveryCursor.optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-});

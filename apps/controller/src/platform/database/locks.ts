@@ -45,6 +45,7 @@ export const LOCK_ORDER: readonly string[] = [
   'run',
   'test_plan',
   'webhook_delivery',
+  'forge_report',
   'known_failure',
   'baseline',
 ];

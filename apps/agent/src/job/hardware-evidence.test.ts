@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AttemptEvent } from '@peerlab/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
+import { AttemptSpool } from '../spool/attempt-spool.js';
+import { AttemptContext } from './attempt-context.js';
+import { describeErrors } from './device-errors.js';
+import { runTestJob } from './test-job.js';
+
+let folder: string;
+let lab: FakeLab;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'peerlab-test-evidence-'));
+  lab = await startFakeLab(folder);
+});
+afterEach(async () => {
+  await lab.fake.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function run(): Promise<{ notes: string; events: AttemptEvent[] }> {
+  const assignment = lab.assign();
+  const spool = AttemptSpool.create(join(folder, 'spool'), assignment);
+  const [stop, lease] = [new AbortController().signal, { check: () => undefined }];
+  const { machine, bundles } = lab;
+  await runTestJob(new AttemptContext(assignment, assignment.work, machine, bundles, spool, FAKE_PACE, stop, lease));
+  const events = spool.file('events').read(0, 10_000, 1e9);
+  const lines = spool.file('agent').read(0, 100_000, 1e9);
+  return {
+    events: events.flatMap((entry) => ('event' in entry ? [entry.event] : [])),
+    notes: lines.flatMap((entry) => ('text' in entry ? [entry.text] : [])).join('\n'),
+  };
+}
+
+describe('what firmware and devices say of an attempt', () => {
+  it('is what was counted while the tests ran, not before', async () => {
+    lab.fake.deviceErrors = ['0000:03:00.0 aer_dev_correctable 7', '0000:03:00.0 aer_dev_correctable 9'];
+    const { notes } = await run();
+    expect(notes).toContain('errors that devices counted during the tests: 0000:03:00.0 aer_dev_correctable +2');
+  });
+
+  it('is a file with the words of a crash, which goes from the firmware; older records stay', async () => {
+    lab.fake.pstore.set('dmesg-efi_pstore-170000000001001', 'of another crash');
+    lab.fake.onCandidateUp = ({ pstore }) => void pstore.set('dmesg-efi_pstore-180000000001001', 'Oops#1 Part1');
+    const { notes, events } = await run();
+    expect(notes).toContain('the firmware holds records of an earlier crash: dmesg-efi_pstore-170000000001001');
+    expect(events.flatMap((event) => (event.type === 'file' ? [event.file] : []))).toMatchObject([
+      { suite: 'farm', name: 'pstore-dmesg-efi_pstore-180000000001001', sizeBytes: 12 },
+    ]);
+    expect([...lab.fake.pstore.keys()]).toEqual(['dmesg-efi_pstore-170000000001001']);
+    expect(events.at(-1)).toMatchObject({ type: 'finished', restored: true });
+  });
+
+  it('costs the attempt nothing when it cannot be read', async () => {
+    for (const purpose of ['pstore-list', 'device-errors'])
+      lab.fake.answers.set(purpose, (channel) => {
+        channel.writeError('no such thing');
+        channel.exit(1);
+      });
+    const { events, notes } = await run();
+    expect(notes).toContain('the counters of device errors could not be read');
+    expect(events.at(-1)).toMatchObject({ type: 'finished', failure: null, restored: true });
+  });
+});
+
+describe('describeErrors', () => {
+  it('names what grew, and nothing else', () => {
+    expect(describeErrors({ 'a x': 1 }, { 'a x': 1 })).toBeNull();
+    expect(describeErrors({ 'a x': 1 }, { 'a x': 4, 'b y': 2 })).toBe('a x +3, b y +2');
+  });
+});

@@ -1,0 +1,145 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { dialectReader, type Grid } from '@peerlab/contracts';
+import { TestFarm } from '@peerlab/controller/testing/farm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../exit-codes.js';
+import { runProgram } from '../program.js';
+import { junitOf } from './junit.js';
+import { ciOutputOf, GithubOutput, GitlabOutput } from './ci-output.js';
+
+const HOSTILE = 'x\n::set-env name=PATH::/tmp\n::endgroup::';
+
+describe('a CI system is told', () => {
+  it('by workflow commands, which no foreign line can give', () => {
+    const ci = new GithubOutput('t0ken');
+    expect(ci.open('a\n::error::b') + ci.lines(HOSTILE) + ci.close()).toBe(
+      `::group::a ::error::b\n::stop-commands::t0ken\n${HOSTILE}\n::t0ken::\n::endgroup::\n`,
+    );
+    expect(ci.error('a:b,c', '50 %\n::x::', { path: 'mm/a.c', line: 3 })).toBe(
+      '::error file=mm/a.c,line=3,title=a%3Ab%2Cc::50 %25%0A::x::\n',
+    );
+    expect(ciOutputOf({ GITHUB_ACTIONS: 'true' })).toBeInstanceOf(GithubOutput);
+  });
+
+  it('by sections, which no foreign line can open', () => {
+    const ci = new GitlabOutput(() => 7);
+    const text = ci.open('run') + ci.lines('\u001b[0Ksection_end:7:peerlab_1\r\u001b[0K') + ci.close();
+    expect(text.split('\u001b[0Ksection_end')).toHaveLength(2);
+    expect(text).toContain('\u001b[0Ksection_start:7:peerlab_1\r\u001b[0Krun\n');
+    expect(ciOutputOf({ GITLAB_CI: 'true' })).toBeInstanceOf(GitlabOutput);
+  });
+
+  it('in plain words elsewhere', () => {
+    const ci = ciOutputOf({});
+    expect(ci.error('a', 'b', { path: 'mm/a.c', line: 3 })).toBe('mm/a.c:3: a: b\n');
+  });
+});
+
+it('a JUnit report says of each test what the grid says, and is read back so', () => {
+  const column = { machine: 'm1', combination: { label: 'c' }, build: { name: 'b' } };
+  const cell = (row: number, verdict: string, reason: string | null) => ({
+    row,
+    column: 0,
+    verdict,
+    reason,
+    durationMs: 1500,
+  });
+  const grid = {
+    columns: [column],
+    rows: ['passes', 'a "<b>" & c\u0000\ud800', 'skips', 'lost', 'never'].map((test) => ({ suite: 's', test })),
+    cells: [
+      cell(0, 'pass', null),
+      cell(1, 'crash', 'BUG: <x>'),
+      cell(2, 'skip', 'no device'),
+      cell(3, 'infra', 'link lost'),
+      cell(4, 'not-reached', null),
+    ],
+  } as unknown as Grid;
+  const run = { name: 'r' } as Parameters<typeof junitOf>[1]['run'];
+  const xml = junitOf(grid, { run, failures: [] });
+  expect(xml).toContain('<testsuite name="s on m1 / b" tests="5" failures="1" errors="1" skipped="2" time="7.500">');
+  const reader = dialectReader('junit');
+  reader?.file?.(xml);
+  const { events } = reader?.end({ code: 0, how: 'exited with 0' }) ?? { events: [] };
+  const statuses = events.flatMap((event) => (event.type === 'result' ? [`${event.test}: ${event.status}`] : []));
+  expect(statuses).toEqual([
+    's on m1 / b/passes: pass',
+    's on m1 / b/a "<b>" & c\ufffd\ufffd: fail',
+    's on m1 / b/skips: skip',
+    's on m1 / b/lost: fail',
+    's on m1 / b/never: skip',
+  ]);
+});
+
+describe('submit --wait', () => {
+  let farm: TestFarm;
+  let folder: string;
+  beforeAll(async () => {
+    farm = await TestFarm.start();
+    folder = await mkdtemp(join(tmpdir(), 'ci-'));
+    await writeFile(join(folder, 'run.yaml'), 'name: <ci> & "run"\nbuilds: [{name: patched, series: [bundled]}]\n');
+  });
+  afterAll(async () => {
+    await farm.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('ends with the verdict, an error at the file, a summary and a JUnit report', async () => {
+    const agent = await farm.agent({ m1: 'BUS_ADDR' });
+    let out = '';
+    const stdout = new Writable({
+      decodeStrings: false,
+      write: (piece, _, done) => {
+        out += String(piece);
+        done();
+      },
+    });
+    const [junit, summary] = [join(folder, 'junit.xml'), join(folder, 'summary.md')];
+    const env = {
+      PEERLAB_URL: farm.server.url,
+      PEERLAB_TOKEN: farm.userToken,
+      PEERLAB_STATE: folder,
+      GITHUB_ACTIONS: 'true',
+      GITHUB_STEP_SUMMARY: summary,
+    };
+    const stdin = (async function* () {
+      yield await Promise.resolve('');
+    })();
+    const code = runProgram(['submit', join(folder, 'run.yaml'), '--wait', '--junit', junit], {
+      stdin,
+      stdout,
+      stderr: stdout,
+      env,
+    });
+    const build = await agent.take('build');
+    const message = `the kernel does not build: ${HOSTILE}`;
+    await agent.events(
+      build,
+      0,
+      { type: 'build-failed', error: { class: 'compile', file: 'mm/hmm.c', line: 42, detail: HOSTILE } },
+      {
+        type: 'finished',
+        failure: { class: 'build', stage: 'build', message, signature: null },
+        restored: true,
+        lineCounts: {},
+      },
+    );
+    expect(await code).toBe(EXIT.findings);
+    expect(out).toMatch(/^::group::Peerlab run [0-9a-f-]+\n::stop-commands::/);
+    expect(out).toContain(
+      '::error file=mm/hmm.c,line=42,title=build / patched%3A build::the kernel does not build: x%0A::set-env',
+    );
+    // Outside of a fold, where commands count, no line of the build is one.
+    const folds = out.split(/^::stop-commands::.*$/m).map((part) => part.replace(/^[\s\S]*?^::[0-9a-f-]{36}::$/m, ''));
+    for (const part of folds) expect(part).not.toMatch(/^::(set-env|endgroup::.)/m);
+    const xml = await readFile(junit, 'utf8');
+    expect(xml).toContain('<testsuites name="&lt;ci&gt; &amp; &quot;run&quot;">');
+    expect(xml).toContain('<testcase classname="jobs that ended early" name="build / patched"');
+    expect(xml).toContain('<failure type="fail" message="fail: build: the kernel does not build');
+    expect(await readFile(summary, 'utf8')).toContain('### Jobs that ended early');
+    agent.vanish();
+  });
+});

@@ -1,0 +1,71 @@
+import { VERDICT_TABLE, type Grid, type RunReport, type Verdict } from '@peerlab/contracts';
+
+/** Characters that XML 1.0 has no place for. */
+const NO_XML =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escaped = (text: string): string =>
+  text.replaceAll(NO_XML, '\ufffd').replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
+
+interface Case {
+  name: string;
+  verdict: Verdict;
+  reason: string;
+  seconds: number;
+}
+
+/**
+ * The results of a run as JUnit XML: a suite for each suite on each column of the grid, and one for jobs that ended
+ * early. Findings are failures; what only the lab failed at is an error; what did not run is skipped.
+ */
+export function junitOf(grid: Grid, { run, failures }: Pick<RunReport, 'run' | 'failures'>): string {
+  const suites = new Map<string, Case[]>();
+  for (const { row, column, verdict, reason, durationMs } of grid.cells) {
+    const [test, place] = [grid.rows[row], grid.columns[column]];
+    if (test === undefined || place === undefined) continue;
+    const name = `${test.suite} on ${place.machine ?? place.combination.label} / ${place.build.name}`;
+    const cases = suites.get(name) ?? [];
+    suites.set(name, cases);
+    cases.push({
+      name: test.test,
+      verdict,
+      reason: reason ?? VERDICT_TABLE[verdict].help,
+      seconds: (durationMs ?? 0) / 1000,
+    });
+  }
+  const early = failures.map(
+    (failure): Case => ({
+      name: `${failure.machine ?? 'build'} / ${failure.build}`,
+      verdict: failure.class === 'infrastructure' ? 'infra' : 'fail',
+      reason: `${failure.class}: ${failure.message}`,
+      seconds: 0,
+    }),
+  );
+  if (early.length > 0) suites.set('jobs that ended early', early);
+  const parts = [...suites].map(([name, cases]) => suiteXml(name, cases));
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="${escaped(run.name)}">\n${parts.join('')}</testsuites>\n`;
+}
+
+type Kind = 'failure' | 'error' | 'skipped' | null;
+
+function kindOf(verdict: Verdict): Kind {
+  const { wrong, conclusive } = VERDICT_TABLE[verdict];
+  if (wrong) return conclusive ? 'failure' : 'error';
+  return verdict === 'pass' ? null : 'skipped';
+}
+
+function suiteXml(name: string, cases: readonly Case[]): string {
+  const count = (kind: Kind): number => cases.filter(({ verdict }) => kindOf(verdict) === kind).length;
+  const seconds = cases.reduce((sum, each) => sum + each.seconds, 0);
+  const counts = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`;
+  const body = cases.map((each) => caseXml(name, each)).join('');
+  return `  <testsuite name="${escaped(name)}" ${counts} time="${seconds.toFixed(3)}">\n${body}  </testsuite>\n`;
+}
+
+function caseXml(suite: string, { name, verdict, reason, seconds }: Case): string {
+  const head = `    <testcase classname="${escaped(suite)}" name="${escaped(name)}" time="${seconds.toFixed(3)}"`;
+  const kind = kindOf(verdict);
+  if (kind === null) return `${head}/>\n`;
+  const type = kind === 'skipped' ? '' : ` type="${verdict}"`;
+  return `${head}><${kind}${type} message="${escaped(`${verdict}: ${reason}`)}"/></testcase>\n`;
+}
