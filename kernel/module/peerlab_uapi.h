@@ -116,6 +116,7 @@ struct peerlab_behaviour {
 #define PEERLAB_BEHAVE_MIGHT_SLEEP	0x0002	/* peer_page() is wrong */
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
+#define PEERLAB_BEHAVE_BUSY		0x0010	/* somebody else holds what faults */
 
 /**
  * struct peerlab_inspection - the struct pages of the provider, all of them
@@ -334,6 +335,8 @@ struct peerlab_dma {
  * @orphans: entries that a walk left marked as mapped and not valid, though no
  *	invalidation had come, since the file was opened: drivers unmap what is
  *	valid
+ * @stale: entries that a walk left with a mark that is not true, since the file
+ *	was opened: of a mapping that is gone, or none of one that is there
  */
 struct peerlab_client_state {
 	__u64 pages;
@@ -343,6 +346,7 @@ struct peerlab_client_state {
 	__u64 marked;
 	__u64 leaked;
 	__u64 orphans;
+	__u64 stale;
 };
 
 /**

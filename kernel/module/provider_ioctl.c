@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "faulting.h"
 #include "provider.h"
 
 #define MAX_REQUEST_BYTES	SZ_1G
@@ -129,7 +130,7 @@ static long provider_ioctl_snapshot(struct provider *prov,
 	if (ret)
 		goto out;
 	begin = ktime_get_ns();
-	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	ret = fault_range(&range, SNAPSHOT_TIMEOUT);
 	req.ns = ktime_get_ns() - begin;
 	mmu_interval_notifier_remove(&notifier);
 	if (ret)
@@ -169,7 +170,7 @@ static long provider_ioctl_map_own(struct provider *prov, void __user *arg)
 					   PAGE_SIZE, &snapshot_ops);
 	if (ret)
 		return ret;
-	ret = hmm_range_fault_unlocked_timeout(&range, SNAPSHOT_TIMEOUT);
+	ret = fault_range(&range, SNAPSHOT_TIMEOUT);
 	mmu_interval_notifier_remove(&notifier);
 	if (ret)
 		return ret;

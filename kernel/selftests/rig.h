@@ -68,6 +68,8 @@ void migrate_in_all(void *address, size_t length, bool huge, uint64_t *offsets);
 uint64_t migrate_out(void *address, size_t length, bool huge);
 /* Time of the last migration. */
 uint64_t last_migration_ns(void);
+/* What all providers have done so far; they may all be in one range. */
+void provider_totals(uint64_t *alias_calls, uint64_t *pages_out);
 struct peerlab_provider_counters provider_counters(void);
 void provider_behave(unsigned int refuse_errno, unsigned int run_pages);
 /* Refuse the aliases of @count device pages from @bar_offset on. */

@@ -34,9 +34,11 @@ void f10_sleeping_provider_is_caught(void);
 void f11_order_of_every_kind(void);
 void f12_refused_while_mapped(void);
 void f12_refused_while_mapped_pmd(void);
+void f12_walk_without_dma_dev(void);
 void f12_refused_to_another(void);
 void f12_invalidated_among_requests(void);
 void f13_walk_while_pages_move(void);
+void f14_marks_while_pages_move(void);
 
 /* Permissions */
 void f20_read_only_alias(void);
@@ -107,6 +109,7 @@ void f53_pmd_partial_mprotect(void);
 void f54_split_continuity(void);
 void f55_no_huge_page_to_move_to(void);
 void f55_no_huge_page_in_a_fault(void);
+void f55_busy_in_a_fault(void);
 void f55_no_memory_on_the_way_back(void);
 
 /* DMA */
