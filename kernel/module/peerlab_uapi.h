@@ -147,7 +147,7 @@ struct peerlab_own_page {
 };
 
 /**
- * struct peerlab_snapshot - hmm_range_fault() without faults, by the owner
+ * struct peerlab_snapshot - hmm_range_fault() by the owner, without faults
  * @address: start
  * @length: bytes
  * @pages: user array of struct peerlab_own_page, one for each page
@@ -165,6 +165,7 @@ struct peerlab_snapshot {
 };
 
 #define PEERLAB_SNAPSHOT_DMA_DEV	0x0001	/* set hmm_range.dma_dev too */
+#define PEERLAB_SNAPSHOT_WRITE		0x0002	/* ask to write, which may fault */
 
 #define PEERLAB_PROVIDER_INFO		_IOR('V', 1, struct peerlab_provider_info)
 #define PEERLAB_PROVIDER_MIGRATE_IN	_IOWR('V', 2, struct peerlab_migrate)

@@ -117,6 +117,8 @@ static long provider_ioctl_snapshot(struct provider *prov,
 	if (req.flags & PEERLAB_SNAPSHOT_DMA_DEV)
 		return -EOPNOTSUPP;
 #endif
+	if (req.flags & PEERLAB_SNAPSHOT_WRITE)
+		range.default_flags = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE;
 	npages = req.length >> PAGE_SHIFT;
 	range.start = req.address;
 	range.end = req.address + req.length;

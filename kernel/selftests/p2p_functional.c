@@ -14,6 +14,7 @@ static const struct test tests[] = {
 	{ "F04.refused_EINVAL", WAY_RAM, NEEDS_ALIAS, f04_refused_einval },
 	{ "F04.refused_window", WAY_ANY, NEEDS_ALIAS, f04_refused_window },
 	{ "F05.own_pages", WAY_NONE, 0, f05_own_pages },
+	{ "F05.own_read_only", WAY_NONE, 0, f05_own_read_only },
 	{ "F05.own_pages_with_dma_dev", WAY_NONE, NEEDS_ALIAS, f05_own_pages_with_dma_dev },
 	{ "F05.own_page_is_no_address", WAY_NONE, NEEDS_ALIAS | NEEDS_PROVOKE,
 	  f05_own_page_is_no_address },

@@ -302,7 +302,7 @@ uint64_t provider_snapshot_flags(void *address, size_t length,
 		.address = (uintptr_t)address,
 		.length = length,
 		.pages = (uintptr_t)pages,
-		.flags = have_alias() ? flags : 0,
+		.flags = flags & ~(have_alias() ? 0 : PEERLAB_SNAPSHOT_DMA_DEV),
 	};
 
 	REQUIRE(!ioctl(provider_fd, PEERLAB_PROVIDER_SNAPSHOT, &req),

@@ -21,6 +21,7 @@ void f04_refused_window(void);
 void f05_own_pages(void);
 void f05_own_pages_with_dma_dev(void);
 void f05_own_page_is_no_address(void);
+void f05_own_read_only(void);
 void f06_other_owner_without_operation(void);
 void f07_snapshot(void);
 void f07_snapshot_without_dma_dev(void);
