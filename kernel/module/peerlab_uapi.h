@@ -117,6 +117,12 @@ struct peerlab_behaviour {
 #define PEERLAB_BEHAVE_NO_HUGE_RAM	0x0004	/* back only in small pages */
 #define PEERLAB_BEHAVE_NO_RAM		0x0008	/* no way back */
 #define PEERLAB_BEHAVE_BUSY		0x0010	/* somebody else holds what faults */
+/* Answers of peer_page() that break its contract, one at a time. */
+#define PEERLAB_BEHAVE_LIE_NO_PAGES	0x0100	/* for no page at all */
+#define PEERLAB_BEHAVE_LIE_MORE_PAGES	0x0200	/* for more than was asked */
+#define PEERLAB_BEHAVE_LIE_NO_MEMORY	0x0300	/* a pfn without a struct page */
+#define PEERLAB_BEHAVE_LIE_PRIVATE	0x0400	/* the device private page itself */
+#define PEERLAB_BEHAVE_LIE		0x0f00
 
 /**
  * struct peerlab_inspection - the struct pages of the provider, all of them

@@ -36,6 +36,20 @@ static void watch_the_lock(struct provider *prov)
 		atomic64_inc(&prov->alias_unlocked);
 }
 
+/* An answer that core must not believe. */
+static void lie(struct page *page, u32 which, unsigned long *pfn,
+		unsigned int *nr)
+{
+	if (which == PEERLAB_BEHAVE_LIE_NO_PAGES)
+		*nr = 0;
+	else if (which == PEERLAB_BEHAVE_LIE_MORE_PAGES)
+		(*nr)++;
+	else if (which == PEERLAB_BEHAVE_LIE_NO_MEMORY)
+		*pfn = PHYS_PFN(BIT_ULL(MAX_POSSIBLE_PHYSMEM_BITS));
+	else if (which == PEERLAB_BEHAVE_LIE_PRIVATE)
+		*pfn = page_to_pfn(page);
+}
+
 /**
  * provider_peer_page() - the operation, see struct dev_pagemap_ops
  * @page: of the provider, held by its locked entry
@@ -70,6 +84,7 @@ int provider_peer_page(struct page *page, unsigned long *pfn, unsigned int *nr)
 		*nr = min_t(u64, *nr, first - index);
 	*nr = min_t(u64, *nr, prov->npages - index);
 	*pfn = prov->bar_pfn + index;
+	lie(page, READ_ONCE(behaviour->flags) & PEERLAB_BEHAVE_LIE, pfn, nr);
 	return 0;
 }
 #endif

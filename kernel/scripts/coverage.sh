@@ -11,8 +11,8 @@
 #
 #   --series   a folder of patches or an mbox, in order (default bundled)
 #   --rigs     machines, see mutants-rigs.sh (default switch)
-#   --suites   programs to run on each (default p2p_functional,hmm_tests,
-#              p2p_rdma,p2p_faults)
+#   --suites   programs to run on each, with their options (default
+#              "p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults")
 #   --config   of the kernel (default coverage; with debug it checks as well)
 #   --fragment settings on top, such as config/memory-only.fragment
 #   --seconds  the longest a machine may run (1800)
@@ -36,7 +36,7 @@ usage() {
 	sed -n '8,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit "$EXIT_USAGE"
 }
-cache='' rigs=switch suites=p2p_functional,hmm_tests,p2p_rdma,p2p_faults config=coverage seconds=1800 report='' fragment='' fresh='' build_only='' series=()
+cache='' rigs=switch suites='p2p_functional --provoke,hmm_tests,p2p_rdma,p2p_faults' config=coverage seconds=1800 report='' fragment='' fresh='' build_only='' series=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fresh) fresh=1; shift; continue ;;
@@ -108,7 +108,11 @@ cat >"$work/bundle/suites/counters" <<-'GUEST'
 GUEST
 chmod +x "$work/bundle/suites/counters"
 commands=()
-for suite in ${suites//,/ }; do commands+=(-- "$suite"); done
+IFS=, read -r -a programs <<<"$suites"
+for suite in "${programs[@]}"; do
+	read -r -a words <<<"$suite"
+	commands+=(-- "${words[@]}")
+done
 for rig in ${rigs//,/ }; do
 	read -r _ arguments < <(rig_of "$rig")
 	read -r -a arguments <<<"$arguments"

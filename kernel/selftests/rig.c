@@ -228,10 +228,11 @@ uint64_t migrate_out(void *address, size_t length, bool huge)
 		       huge ? PEERLAB_MIGRATE_THP : 0, NULL);
 }
 
-uint64_t migrate_in_slowly(void *address, size_t length)
+uint64_t migrate_in_slowly(void *address, size_t length, bool huge)
 {
 	return migrate(PEERLAB_PROVIDER_MIGRATE_IN, address, length,
-		PEERLAB_MIGRATE_HOLD, NULL);
+		       PEERLAB_MIGRATE_HOLD | (huge ? PEERLAB_MIGRATE_THP : 0),
+		       NULL);
 }
 
 uint64_t last_migration_ns(void)

@@ -89,7 +89,7 @@ uint64_t provider_snapshot_flags(void *address, size_t length,
 				 struct peerlab_own_page *pages);
 struct peerlab_inspection provider_inspect(void);
 /* Migrate in, holding the pages taken away for PEERLAB_HOLD_MS; how many moved. */
-uint64_t migrate_in_slowly(void *address, size_t length);
+uint64_t migrate_in_slowly(void *address, size_t length, bool huge);
 int provider_make_exclusive(void *address);
 /* Map the device page at @address as if its pfn were an address; 0 or -errno. */
 int provider_map_own(void *address);

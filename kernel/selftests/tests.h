@@ -31,6 +31,7 @@ void f09_type_flags_follow(void);
 void f09_sticky_flags(void);
 void f09_sticky_flags_ram(void);
 void f10_called_with_the_lock(void);
+void f10_lies_are_not_believed(void);
 void f10_sleeping_provider_is_caught(void);
 void f11_order_of_every_kind(void);
 void f12_refused_while_mapped(void);
@@ -72,6 +73,7 @@ void f37_overtaken_by_migration(void);
 void f37_overtaken_by_munmap(void);
 void f38_exclusive_entry(void);
 void f38_migration_entry(void);
+void f38_migration_entry_pmd(void);
 
 /* Ranges */
 void f40_mixed_range(void);
