@@ -66,4 +66,14 @@ contains coverage.report "$text" '| mm/a.c | 5 | 4 | 3 | 75 % |' '| mm/not-built
 [[ $text != *'4: return 7'* && $text != *'7: return x'* ]]; result coverage.only_added_lines_that_did_not_run $? "$text"
 
 
+text=$("$here/coverage.sh" --cache "$work/cache" --fragment "$work/none" 2>&1)
+[ $? -eq 2 ] && [[ $text == *"--fragment $work/none: no such file"* ]]; result coverage.the_fragment_is_there $? "$text"
+
+# -- a part of these tests that dies on the way
+printf '#!/bin/bash\necho ok 1 first\n' >"$work/dies"
+chmod +x "$work/dies"
+text=$(bash -c '. "$0/ktap.sh"; include part. "$1"; ktap_end' "$here" "$work/dies")
+[ $? -eq 1 ]; result ktap.a_part_that_dies_is_a_failure $? "$text"
+contains ktap.and_is_named "$text" 'ok 1 part.first' 'not ok 2 part.dies'
+
 ktap_end
