@@ -83,6 +83,7 @@ static const struct test tests[] = {
 	{ "F40.own_and_foreign", WAY_NONE, NEEDS_TWO, f40_own_and_foreign },
 	{ "F40.hole", WAY_ANY, 0, f40_hole },
 	{ "F40.p2p_page_in_vma", WAY_NONE, 0, f40_p2p_page_in_vma },
+	{ "F40.hugetlb", WAY_RAM, 0, f40_hugetlb },
 	{ "F41.single_page", WAY_PEER, NEEDS_ALIAS, f41_single_page },
 	{ "F41.odd_sizes", WAY_PEER, NEEDS_ALIAS, f41_odd_sizes },
 	{ "F41.crossing_pmd", WAY_PEER, NEEDS_ALIAS, f41_crossing_pmd },

@@ -82,6 +82,7 @@ void f40_own_and_foreign(void);
 void f40_absent_between(void);
 void f40_hole(void);
 void f40_p2p_page_in_vma(void);
+void f40_hugetlb(void);
 void f41_single_page(void);
 void f41_odd_sizes(void);
 void f41_crossing_pmd(void);
