@@ -41,7 +41,17 @@ beforeAll(() => {
       cwd: join(folder, 'tree'),
       encoding: 'utf8',
     });
-  cc('-nostdlib', '-static', '-Wl,-Ttext=0xffffffff81000000', '-mcmodel=kernel', '-o', '../vmlinux', 'mm/map.c');
+  cc(
+    '-nostdlib',
+    '-static',
+    '-no-pie',
+    '-fno-pie',
+    '-Wl,-Ttext=0xffffffff81000000',
+    '-mcmodel=kernel',
+    '-o',
+    '../vmlinux',
+    'mm/map.c',
+  );
   cc('-c', '-o', '../p2pvram.ko', 'mm/map.c');
   for (const name of ['vmlinux', 'p2pvram.ko'])
     execFileSync('objcopy', [
