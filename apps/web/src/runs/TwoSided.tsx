@@ -10,7 +10,7 @@ import {
   type TwoSidedSeries,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { ListTable } from '../ui/ListTable.js';
 import { numberText } from '../ui/numbers.js';
 import { StateBadge, VerdictMark } from '../ui/verdict.js';
