@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { resultQuery } from '../api/attempts.js';
 import { kernelResultsQuery } from '../api/grid.js';
 import { evidenceSearch, shortBuildId } from '../runs/evidence.js';
-import { countText } from '../ui/numbers.js';
+import { countText, linesText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { FailureMemory } from '../failures/FailureMemory.js';
@@ -140,7 +140,7 @@ function Results({
         {log !== null && (
           <li>
             <Link to="/attempts/$attempt" params={{ attempt: attemptId }} search={evidenceSearch(log)}>
-              Log: {log.stream} lines {countText(log.fromSeq + 1)}–{countText(log.toSeq + 1)}
+              Log: {log.stream} lines {linesText(log.fromSeq, log.toSeq)}
             </Link>
           </li>
         )}

@@ -1,5 +1,6 @@
 import type { RunDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
+import { attemptApi } from '../api/attempts.js';
 import { fleetApi } from '../api/fleet.js';
 import { gridApi } from '../api/grid.js';
 import { runApi } from '../api/runs.js';
@@ -8,13 +9,24 @@ import { Popover } from '../ui/Popover.js';
 
 /** The same text as `peerlab report RUN`. */
 async function reportText(run: string): Promise<string> {
-  const [{ renderReport, reportOfRun }, detail, grid, fleet] = await Promise.all([
+  const [
+    { attemptsOfMatrix, renderReport, renderTwoSided, reportOfRun, twoSidedMatrix, twoSidedSizes },
+    detail,
+    grid,
+    fleet,
+  ] = await Promise.all([
     import('./report.js'),
     runApi.call('getRun', { params: { run } }),
     gridApi.call('getGrid', { query: { run } }),
     fleetApi.call('getFleet', {}),
   ]);
-  return renderReport(reportOfRun(detail, grid, fleet.machines));
+  const report = renderReport(reportOfRun(detail, grid, fleet.machines));
+  const matrix = twoSidedMatrix(detail);
+  if (matrix === null) return report;
+  const attempts = [];
+  for (const attempt of attemptsOfMatrix(matrix))
+    attempts.push(await attemptApi.call('getAttempt', { params: { attempt } }));
+  return `${report}\n${renderTwoSided(matrix, twoSidedSizes(attempts))}`;
 }
 
 /** Ways to share a run: report, link, badge, print. */
