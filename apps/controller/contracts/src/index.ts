@@ -40,7 +40,9 @@ export * from './schema/problem.js';
 export * from './schema/results.js';
 export * from './schema/proof.js';
 export * from './schema/retention.js';
+export * from './schema/run-detail.js';
 export * from './schema/run-spec.js';
+export * from './schema/run-side.js';
 export * from './schema/runs.js';
 export * from './schema/states.js';
 export * from './schema/suite.js';
@@ -102,8 +104,23 @@ export * from './rules/two-sided.js';
 export * from './rules/unit.js';
 export * from './rules/verdict.js';
 export * from './routes/api.js';
-export { GridQuery } from './routes/evidence-routes.js';
-export { REPORTS_SHOWN } from './routes/hook-routes.js';
+export * from './routes/route.js';
+export * from './routes/attempt-routes.js';
+export * from './routes/build-routes.js';
+export * from './routes/bundle-routes.js';
+export * from './routes/compare-routes.js';
+export * from './routes/crash-routes.js';
+export * from './routes/failure-routes.js';
+export * from './routes/fleet-routes.js';
+export * from './routes/grid-routes.js';
+export * from './routes/hook-routes.js';
+export * from './routes/over-time-routes.js';
+export * from './routes/retention-routes.js';
+export * from './routes/run-routes.js';
+export * from './routes/run-list-routes.js';
+export * from './routes/service-routes.js';
+export * from './routes/submission-routes.js';
+export * from './routes/token-routes.js';
 export * from './wire/agent-channel.js';
 export * from './wire/live-channel.js';
 export { figureText } from './rules/report/figure.js';
@@ -119,4 +136,10 @@ export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';
-export { renderTwoSided } from './rules/report/two-sided.js';
+export {
+  BOOTED_ONCE,
+  renderTwoSided,
+  renderTwoSidedSizes,
+  TWO_SIDED_HOW,
+  twoSidedCsv,
+} from './rules/report/two-sided.js';
