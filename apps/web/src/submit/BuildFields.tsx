@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { seriesText, type CheckedSeries } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { catalogueQuery } from '../api/queries.js';
+import { catalogueQuery } from '../api/submissions.js';
 import { addBuild, setField, setSource, type FieldPath, type FormSource, type RunForm as Form } from './form-model.js';
 import { GitFields } from './GitFields.js';
 

@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { defaultSuites, PathKind, RunSpec, Timeouts, type CheckedSeries, type ProblemItem } from '@peerlab/contracts';
 import { useId, useMemo, useState, type ReactNode } from 'react';
-import { catalogueQuery, fleetQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
+import { catalogueQuery } from '../api/submissions.js';
 import { BuildFields } from './BuildFields.js';
 import { readForm, setField, setList, type RunForm as Form } from './form-model.js';
 import { RoleFields } from './RoleFields.js';
