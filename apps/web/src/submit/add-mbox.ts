@@ -51,7 +51,7 @@ export function addMbox(yaml: string, fileName: string, mbox: string, onto?: num
   if (onto !== undefined) {
     const series = document.getIn(['builds', onto, 'series']);
     const one = document.createNode({ mbox: 'text' });
-    one.set('mbox', text);
+    one.setIn(['mbox'], text);
     if (isSeq(series)) {
       // A text of many lines has no place in brackets.
       series.flow = false;
