@@ -193,7 +193,8 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
 	fragments+=("$work/inputs/config/submitted/fragment.config")
 fi
-cp "$here"/{build-bundle,report,tree,suites}.sh "$here"/{split-series,lost-settings,compile-progress}.pl "$work/inputs/scripts/"
+cp "$here"/{build-bundle,report,tree,suites,count-lines}.sh \
+	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
 config_key=$(hash_tree "$work/inputs/config")
 key=$(
 	{
@@ -261,8 +262,13 @@ done
 
 # shellcheck source=tree.sh
 . "$here/tree.sh"
+# shellcheck source=count-lines.sh
+. "$here/count-lines.sh"
 release_suffix=-peerlab-${key:0:8}
 apply_series "$work/index"
+counts=''
+! counts_lines ${whole:+"$whole"} "${fragments[@]}" || counts=1
+[ -z "$counts" ] || count_series
 take_tree
 remove_leftovers
 fill_tree
@@ -406,6 +412,7 @@ progress 97 "writing the manifest"
 cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
 cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
+[ -z "$counts" ] || keep_notes "$tree" "$staging" || fail_infrastructure "cannot keep what the compiler noted" "free disk space"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
 features='[]'
 ! grep -q 'peer_page)(' "$tree/include/linux/memremap.h" || features='["dma_alias"]'

@@ -3,12 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   BundleManifest,
+  GCOV_NOTES_FILE,
   parsePatch,
+  SERIES_DIFF_FILE,
   type BuildDetail,
   type BuildSummary,
   type PatchSummary,
   type RunDetail,
 } from '@peerlab/contracts';
+import { COUNTED_BUILD } from './sample-coverage.js';
 
 /** Kernel builds of the sample runs, with the bundled series and one that would be markup. */
 
@@ -118,6 +121,7 @@ function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManif
 export class SampleBuilds {
   private readonly texts = new Map<string, (string | null)[]>();
   private readonly builds: BuildDetail[];
+  private readonly counted: BuildDetail;
 
   constructor(ended: RunDetail, live: RunDetail) {
     const bundled = bundledTexts();
@@ -139,6 +143,18 @@ export class SampleBuilds {
       },
     ];
     this.texts.set(FAILED_BUILD, [HOSTILE_PATCH]);
+    const plain = this.build('base', ended, 'ready', []);
+    const file = { sha256: sha('notes'), sizeBytes: 70_000 };
+    this.counted = {
+      ...plain,
+      id: COUNTED_BUILD,
+      name: 'counted',
+      config: 'coverage',
+      manifest: plain.manifest && {
+        ...plain.manifest,
+        files: { ...plain.manifest.files, [SERIES_DIFF_FILE]: file, [GCOV_NOTES_FILE]: file },
+      },
+    };
   }
 
   /** Those whose kernel has a build-id that starts so. */
@@ -178,13 +194,13 @@ export class SampleBuilds {
 
   /** The build; throws when there is none. */
   get(id: string | undefined): BuildDetail {
-    const build = this.builds.find((each) => each.id === id);
+    const build = [...this.builds, this.counted].find((each) => each.id === id);
     if (build === undefined) throw new Error(`there is no build ${id}`);
     return build;
   }
 
   has(id: string | undefined): boolean {
-    return this.builds.some((each) => each.id === id);
+    return id === COUNTED_BUILD || this.builds.some((each) => each.id === id);
   }
 
   text(id: string, number: number): string | null {

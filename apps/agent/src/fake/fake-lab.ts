@@ -46,6 +46,8 @@ export interface FakeLabOptions {
   power?: boolean;
   /** What the bundle has as modules.tar; by default what a build makes. */
   modules?: (release: string) => Buffer;
+  /** Files of the bundle beside what every one has. */
+  more?: Readonly<Record<string, Buffer>>;
   /** The machine has a disk that can be reset. */
   disk?: boolean;
   watchdog?: Machine['watchdog'];
@@ -60,6 +62,8 @@ export interface FakeLab {
   /** The fake behind the real drivers: SSH, GRUB, console file, memory file. */
   machine: Machine;
   bundles: BundleCache;
+  /** What was uploaded, by digest. */
+  stored: ReadonlyMap<string, Buffer>;
   assign(attemptId?: string): Assignment & { work: TestWork };
 }
 
@@ -83,6 +87,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
         },
       ],
       options.modules,
+      options.more,
     ));
   const { manifest } = bundle;
   const consoleFile = join(folder, 'console.log');
@@ -118,10 +123,12 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     deviceMemory: [createFileMemory({ path: memoryFile })],
     link: options.link ?? null,
   };
+  const artifacts = fakeArtifacts(bundle);
   return {
     fake,
     machine,
-    bundles: new BundleCache(join(folder, 'cache'), fakeArtifacts(bundle)),
+    bundles: new BundleCache(join(folder, 'cache'), artifacts),
+    stored: artifacts.stored,
     assign: (attemptId = randomUUID()) => ({
       participantId: attemptId,
       attemptId,

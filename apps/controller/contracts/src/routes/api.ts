@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AttemptDetail } from '../schema/attempts.js';
 import { BuildDetail, BuildsQuery, BuildSummary, PatchText } from '../schema/builds.js';
 import { BUNDLE_PATH_MAX, BundleManifest, NewBundleManifest } from '../schema/bundle.js';
+import { BuildCoverage } from '../schema/coverage.js';
 import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
@@ -224,6 +225,15 @@ export const ROUTES = {
     takesTicket: true,
     params: BuildParams,
     query: z.object({ path: z.string().min(1).max(BUNDLE_PATH_MAX) }),
+  },
+  /** Which lines of its series the tests of a build ran, over all its attempts. 404 for a kernel that does not count. */
+  getBuildCoverage: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/coverage',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+    response: BuildCoverage,
   },
   listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'read', response: z.array(TemplateView) },
   putArtifact: {
