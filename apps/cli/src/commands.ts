@@ -19,6 +19,7 @@ import {
   parseDesired,
   setMachine,
 } from './commands/machines.js';
+import { showMutants } from './commands/mutants.js';
 import { showPerftest } from './commands/perftest.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
@@ -233,6 +234,12 @@ export const COMMANDS: readonly Command[] = [
     'prints which added lines of a series its tests ran, over all attempts and machines of the build; of a run, those of every build that counts',
     { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
     (context, [what = ''], options) => showCoverage(context, what, options),
+  ),
+  command(
+    'mutants <run-or-build>',
+    'prints the mutation score of a build, and the mutants of its series that no test noticed, with their lines; of a run, those of every build that carries mutants',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showMutants(context, what, options),
   ),
   command('templates', 'lists the run files that the controller offers', {}, (context) => listTemplates(context)),
   command('templates show <name>', 'prints one as YAML, for `submit`', {}, (context, [name = '']) =>

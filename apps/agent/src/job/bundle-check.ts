@@ -8,6 +8,7 @@ import {
   GCOV_NOTES_FILE,
   MANIFEST_FILE,
   MANIFEST_MAX_BYTES,
+  MUTANTS_FILE,
   SERIES_DIFF_FILE,
   whyBadBundle,
 } from '@peerlab/contracts';
@@ -43,6 +44,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'System.map',
   SERIES_DIFF_FILE,
   GCOV_NOTES_FILE,
+  MUTANTS_FILE,
 ]);
 const SUITE = /^suites\/[a-zA-Z0-9_][a-zA-Z0-9._-]{0,63}$/;
 

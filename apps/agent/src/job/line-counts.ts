@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   countsLines,
-  FARM_SUITE,
   GCOV_NOTES_FILE,
   LINE_COUNTS_FILE,
   LINE_COUNTS_MAX_BYTES,
@@ -17,6 +14,7 @@ import { messageOf } from '../error-message.js';
 import { output, quote, script } from '../machine/command.js';
 import type { Session } from '../machine/protocols.js';
 import type { AttemptContext } from './attempt-context.js';
+import { storeFarmFile } from './attempt-file.js';
 
 /** Objects whose counters are read, and bytes of all of them. */
 const OBJECTS_MAX = 2000;
@@ -104,29 +102,12 @@ export async function storeLineCounts(context: AttemptContext, session: Session)
     const counts = countSeries(await readFile(diffFile, 'utf8'), await readNotesOf(folder), counters);
     const content = Buffer.from(JSON.stringify(counts));
     if (content.length > LINE_COUNTS_MAX_BYTES) throw new GcovError('the series is too large');
-    const sha256 = await upload(context, content);
-    context.emit({
-      type: 'file',
-      file: { suite: FARM_SUITE, name: LINE_COUNTS_FILE, sha256, sizeBytes: content.length },
-    });
+    await storeFarmFile(context, LINE_COUNTS_FILE, content);
     const ran = counts.files.reduce((sum, file) => sum + file.ran.length, 0);
     const code = counts.files.reduce((sum, file) => sum + file.ran.length + file.missed.length, 0);
     context.note(`collect: ${ran} of ${code} lines of the series with code ran (${counters.size} objects count)`);
   } catch (error) {
     context.signal.throwIfAborted();
     context.note(`collect: which lines of the series ran is not known: ${messageOf(error)}`);
-  }
-}
-
-async function upload(context: AttemptContext, content: Buffer): Promise<string> {
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  const scratch = await mkdtemp(join(tmpdir(), 'peerlab-lines-'));
-  try {
-    const local = join(scratch, LINE_COUNTS_FILE);
-    await writeFile(local, content);
-    await context.bundles.upload(sha256, local, content.length, context.signal);
-    return sha256;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
   }
 }

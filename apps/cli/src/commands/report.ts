@@ -1,19 +1,38 @@
 import type { HttpClient } from '@peerlab/client';
 import {
+  carriesMutants,
+  countsLines,
   renderReport,
   renderTwoSided,
   reportOfRun,
   twoSidedMatrix,
   twoSidedSizes,
+  type RunDetail,
   type TwoSidedMatrix,
 } from '@peerlab/contracts';
+import { coverageMarkdown } from '../render/coverage.js';
+import { mutantsMarkdown } from '../render/mutants.js';
+import { kernelsOfRun } from './counting-builds.js';
 
 /** A run's report as Markdown. */
 export async function markdownReport(client: HttpClient, runId: string): Promise<string> {
   const [run, grid, fleet] = await readRun(client, runId);
   const report = renderReport(reportOfRun(run, grid, fleet.machines));
   const matrix = twoSidedMatrix(run);
-  return matrix === null ? report : `${report}\n${await twoSidedReport(client, matrix)}`;
+  const parts = [report, matrix === null ? '' : await twoSidedReport(client, matrix), await linesReport(client, run)];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+/** What the tests do to the series' own lines, of the builds whose kernels can tell; empty where there is none. */
+async function linesReport(client: HttpClient, run: RunDetail): Promise<string> {
+  const parts: string[] = [];
+  for (const { build, manifest } of await kernelsOfRun(client, run)) {
+    if (countsLines(manifest))
+      parts.push(coverageMarkdown(await client.call('getBuildCoverage', { params: { build } })));
+    if (carriesMutants(manifest))
+      parts.push(mutantsMarkdown(await client.call('getBuildMutants', { params: { build } })));
+  }
+  return parts.length === 0 ? '' : `## Lines of the series\n\n${parts.join('\n\n')}\n`;
 }
 
 /** Kernel by kernel, where the jobs of the run have two machines each. */

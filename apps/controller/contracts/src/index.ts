@@ -35,6 +35,7 @@ export * from './schema/machine-check.js';
 export * from './schema/machines.js';
 export * from './schema/meeting.js';
 export * from './schema/metric.js';
+export * from './schema/mutants.js';
 export * from './schema/participants.js';
 export * from './schema/paths.js';
 export * from './schema/problem.js';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { countsLines, describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
+import { carriesMutants, countsLines, describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
 import { lazy, Suspense, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/queries.js';
@@ -17,6 +17,8 @@ import { PathChip, StateBadge, VerdictMark } from '../ui/verdict.js';
 import { featuresText } from '../grid/kernel-model.js';
 
 const Coverage = lazy(whenThere(async () => ({ default: (await import('../builds/Coverage.js')).Coverage })));
+
+const Mutants = lazy(whenThere(async () => ({ default: (await import('../builds/Mutants.js')).Mutants })));
 
 const route = getRouteApi('/builds/$build');
 
@@ -37,6 +39,11 @@ export function BuildPage(): ReactNode {
           {data.manifest !== null && countsLines(data.manifest) && (
             <Suspense fallback={<Loading what="the coverage" />}>
               <Coverage build={data.id} />
+            </Suspense>
+          )}
+          {data.manifest !== null && carriesMutants(data.manifest) && (
+            <Suspense fallback={<Loading what="the mutants" />}>
+              <Mutants build={data.id} />
             </Suspense>
           )}
           <SeriesOfPage build={data} />

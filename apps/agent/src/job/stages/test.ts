@@ -14,6 +14,7 @@ import { type SuiteEnd, runSuiteOnce } from '../suite-run.js';
 import type { AttemptContext } from '../attempt-context.js';
 import { checkLink, readLinkDowns } from '../link-watch.js';
 import { meetPeers } from '../meet-peers.js';
+import { tryMutants } from '../try-mutants.js';
 import { loadModules, rebootCandidate, recoverDefault } from '../test-kernel.js';
 
 /** Times that the candidate is booted again within one suite. */
@@ -34,6 +35,7 @@ export async function test(context: AttemptContext): Promise<string> {
     context.meetings?.leave(suite.name);
     if (isOwn(suite) && context.connection.session !== null) await leftFiles.collect(context, suite);
   }
+  await tryMutants(context);
   // Another role may have more suites.
   context.meetings?.giveUp('is through with all of its suites');
   return interruptions === 0

@@ -7,6 +7,7 @@ import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
+import { BuildMutants } from '../schema/mutants.js';
 import { ResultView } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
@@ -234,6 +235,15 @@ export const ROUTES = {
     isHeavy: true,
     params: BuildParams,
     response: BuildCoverage,
+  },
+  /** Which mutants of its series the tests of a build noticed, over all its attempts. 404 for a kernel without any. */
+  getBuildMutants: {
+    method: 'GET',
+    path: '/api/v1/builds/:build/mutants',
+    access: 'read',
+    isHeavy: true,
+    params: BuildParams,
+    response: BuildMutants,
   },
   listTemplates: { method: 'GET', path: '/api/v1/templates', access: 'read', response: z.array(TemplateView) },
   putArtifact: {
