@@ -1,46 +1,55 @@
 import type { HttpClient } from '@peerlab/client';
 import {
-  carriesMutants,
-  countsLines,
+  type AttemptDetail,
+  attemptsOfMatrix,
   renderReport,
   renderTwoSided,
+  renderTwoSidedSizes,
   reportOfRun,
+  twoSidedCsv,
   twoSidedMatrix,
   twoSidedSizes,
-  type RunDetail,
   type TwoSidedMatrix,
+  type TwoSidedSizes,
 } from '@peerlab/contracts';
-import { coverageMarkdown } from '../render/coverage.js';
-import { mutantsMarkdown } from '../render/mutants.js';
-import { kernelsOfRun } from './counting-builds.js';
+import { UsageError } from '../exit-codes.js';
+import { linesReport } from './lines-report.js';
+
+/** Forms of a report: all of it, or the figures of jobs with two machines by message size. */
+export const REPORTED_AS = ['all', 'sizes', 'sizes-csv'] as const;
+const NO_SIZES = 'no metric of this run has a message size';
+export type ReportForm = (typeof REPORTED_AS)[number];
 
 /** A run's report as Markdown. */
 export async function markdownReport(client: HttpClient, runId: string): Promise<string> {
   const [run, grid, fleet] = await readRun(client, runId);
   const report = renderReport(reportOfRun(run, grid, fleet.machines));
   const matrix = twoSidedMatrix(run);
-  const parts = [report, matrix === null ? '' : await twoSidedReport(client, matrix), await linesReport(client, run)];
-  return parts.filter((part) => part !== '').join('\n');
+  const sides = matrix === null ? '' : renderTwoSided(matrix, await sizesOf(client, matrix));
+  return [report, sides, await linesReport(client, run)].filter((part) => part !== '').join('\n');
 }
 
-/** What the tests do to the series' own lines, of the builds whose kernels can tell; empty where there is none. */
-async function linesReport(client: HttpClient, run: RunDetail): Promise<string> {
-  const parts: string[] = [];
-  for (const { build, manifest } of await kernelsOfRun(client, run)) {
-    if (countsLines(manifest))
-      parts.push(coverageMarkdown(await client.call('getBuildCoverage', { params: { build } })));
-    if (carriesMutants(manifest))
-      parts.push(mutantsMarkdown(await client.call('getBuildMutants', { params: { build } })));
-  }
-  return parts.length === 0 ? '' : `## Lines of the series\n\n${parts.join('\n\n')}\n`;
+/** The figures by message size of a run whose jobs have two machines each: as data, and as Markdown or CSV. */
+export async function sizesReport(
+  client: HttpClient,
+  runId: string,
+  as: 'sizes' | 'sizes-csv',
+): Promise<{ data: TwoSidedSizes; text: string }> {
+  const matrix = twoSidedMatrix(await client.call('getRun', { params: { run: runId } }));
+  if (matrix === null)
+    throw new UsageError(
+      `no job of run ${runId} with two machines has begun; \`peerlab compare ${runId} --as ${as}\` compares kernels of one machine`,
+    );
+  const data = await sizesOf(client, matrix);
+  const text = as === 'sizes-csv' ? twoSidedCsv(data) : renderTwoSidedSizes(data) || NO_SIZES;
+  return { data, text: text.trimEnd() };
 }
 
-/** Kernel by kernel, where the jobs of the run have two machines each. */
-async function twoSidedReport(client: HttpClient, matrix: TwoSidedMatrix): Promise<string> {
-  const attempts = [];
-  for (const { attemptId } of matrix.cells.flat().flatMap(({ jobs }) => jobs))
-    attempts.push(await client.call('getAttempt', { params: { attempt: attemptId } }));
-  return renderTwoSided(matrix, twoSidedSizes(attempts));
+async function sizesOf(client: HttpClient, matrix: TwoSidedMatrix): Promise<TwoSidedSizes> {
+  const attempts: AttemptDetail[] = [];
+  for (const attempt of attemptsOfMatrix(matrix))
+    attempts.push(await client.call('getAttempt', { params: { attempt } }));
+  return twoSidedSizes(attempts);
 }
 
 /** A run's report as data, with every measured sample. Suites become objects, because JSON has no maps. */
