@@ -2,7 +2,7 @@ import type { BuildSummary } from '@peerlab/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkEveryPage } from './every-page.js';
 import { FAILED_BUILD, SAMPLE_BUILDS } from './sample-builds.js';
-import { COUNTED_BUILD } from './sample-coverage.js';
+import { COUNTED_BUILD, MUTANTS_BUILD } from './sample-coverage.js';
 import { SAMPLE_TOKEN } from './sample-farm.js';
 import { accessibilityFindings, startWebApp, type WebApp } from './web-app.js';
 
@@ -22,6 +22,7 @@ checkEveryPage((path, options) => app.open(path, options), {
   'untouched base': () => build('base'),
   'hostile patch': () => `${build('my-series')}?open=1`,
   'counted build': () => `/builds/${COUNTED_BUILD}`,
+  'build with mutants': () => `/builds/${MUTANTS_BUILD}`,
   'failed build': () => `/builds/${FAILED_BUILD}`,
   tokens: () => signedIn('/admin'),
   deliveries: () => signedIn('/admin?tab=deliveries'),
@@ -104,6 +105,19 @@ describe('kernel builds', () => {
     const missed = page.locator('.diff-missed .diff-text');
     expect(await missed.allTextContents()).toEqual(['added: +did not run: ✗\t\treturn -EINVAL;']);
     expect(await page.locator('.diff .coverage-ran').count()).toBe(4);
+    expect(await page.evaluate('window.planted')).toBeUndefined();
+  });
+
+  it('show the score of their tests and the mutants that nothing noticed, and on request all of them', async () => {
+    await using opened = await app.open(`/builds/${MUTANTS_BUILD}`);
+    const { page } = opened;
+    await page.getByText('of 4 mutants tried 2 killed, 1 alive, 1 not reached').waitFor();
+    const rows = page.locator('table.mutants tbody tr');
+    expect(await rows.locator('td:first-child').allTextContents()).toEqual(['alive', 'not reached']);
+    await page.getByText('if (<img src=x onerror="window.planted=1">) negated').waitFor();
+    await page.getByRole('button', { name: 'All 5 mutants' }).click();
+    await page.getByText('FAILED tests_dma.c:50: data differs').first().waitFor();
+    expect(await rows.count()).toBe(5);
     expect(await page.evaluate('window.planted')).toBeUndefined();
   });
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import {
   BundleManifest,
   GCOV_NOTES_FILE,
+  MUTANTS_FILE,
   parsePatch,
   SERIES_DIFF_FILE,
   type BuildDetail,
@@ -11,7 +12,7 @@ import {
   type PatchSummary,
   type RunDetail,
 } from '@peerlab/contracts';
-import { COUNTED_BUILD } from './sample-coverage.js';
+import { COUNTED_BUILD, MUTANTS_BUILD } from './sample-coverage.js';
 
 /** Kernel builds of the sample runs, with the bundled series and one that would be markup. */
 
@@ -121,7 +122,8 @@ function manifestOf(name: string, patches: readonly PatchSummary[]): BundleManif
 export class SampleBuilds {
   private readonly texts = new Map<string, (string | null)[]>();
   private readonly builds: BuildDetail[];
-  private readonly counted: BuildDetail;
+  /** In no list. */
+  private readonly unlisted: BuildDetail[];
 
   constructor(ended: RunDetail, live: RunDetail) {
     const bundled = bundledTexts();
@@ -145,16 +147,20 @@ export class SampleBuilds {
     this.texts.set(FAILED_BUILD, [HOSTILE_PATCH]);
     const plain = this.build('base', ended, 'ready', []);
     const file = { sha256: sha('notes'), sizeBytes: 70_000 };
-    this.counted = {
+    const withFiles = (id: string, name: string, config: string, names: readonly string[]): BuildDetail => ({
       ...plain,
-      id: COUNTED_BUILD,
-      name: 'counted',
-      config: 'coverage',
+      id,
+      name,
+      config,
       manifest: plain.manifest && {
         ...plain.manifest,
-        files: { ...plain.manifest.files, [SERIES_DIFF_FILE]: file, [GCOV_NOTES_FILE]: file },
+        files: { ...plain.manifest.files, ...Object.fromEntries(names.map((each) => [each, file])) },
       },
-    };
+    });
+    this.unlisted = [
+      withFiles(COUNTED_BUILD, 'counted', 'coverage', [SERIES_DIFF_FILE, GCOV_NOTES_FILE]),
+      withFiles(MUTANTS_BUILD, 'mutants', 'peerlab', [MUTANTS_FILE]),
+    ];
   }
 
   /** Those whose kernel has a build-id that starts so. */
@@ -194,13 +200,13 @@ export class SampleBuilds {
 
   /** The build; throws when there is none. */
   get(id: string | undefined): BuildDetail {
-    const build = [...this.builds, this.counted].find((each) => each.id === id);
+    const build = [...this.builds, ...this.unlisted].find((each) => each.id === id);
     if (build === undefined) throw new Error(`there is no build ${id}`);
     return build;
   }
 
   has(id: string | undefined): boolean {
-    return id === COUNTED_BUILD || this.builds.some((each) => each.id === id);
+    return [...this.builds, ...this.unlisted].some((each) => each.id === id);
   }
 
   text(id: string, number: number): string | null {

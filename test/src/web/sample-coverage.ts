@@ -1,4 +1,4 @@
-import { BuildCoverage, parsePatch } from '@peerlab/contracts';
+import { BuildCoverage, BuildMutants, parsePatch, type TriedMutant } from '@peerlab/contracts';
 
 /** A kernel that counts which lines of its series run: in no list, so that pictures of lists stay. */
 export const COUNTED_BUILD = '00000000-0000-4000-8000-00000000b005';
@@ -62,5 +62,52 @@ export function sampleCoverage(): BuildCoverage {
     without: [{ attemptId: attempt(3), role: 'main', machine: 'v-roots', why: 'this kernel was not proven to run' }],
     isCut: false,
     isDiffCut: false,
+  });
+}
+
+/** A kernel that carries mutants of its series: in no list either. */
+export const MUTANTS_BUILD = '00000000-0000-4000-8000-00000000b006';
+
+/** One of each state that people ask about. */
+export function sampleMutants(): BuildMutants {
+  const mutant = (number: number, state: TriedMutant['state'], what: string): TriedMutant => ({
+    number,
+    id: String(number).padStart(8, '0'),
+    path: 'mm/hmm.c',
+    line: 100 + number,
+    kind: 'negate',
+    function: 'hmm_walk',
+    what,
+    state,
+    test: state === 'killed' ? 'p2p-functional:F01.alias_returned' : null,
+    how: state === 'killed' ? 'FAILED tests_dma.c:50: data differs' : null,
+    tests: state === 'alive' ? 12 : 0,
+    machine: state === 'killed' ? 'v-switch' : null,
+  });
+  return BuildMutants.parse({
+    build: MUTANTS_BUILD,
+    name: 'mutants',
+    score: 50,
+    counts: { killed: 2, alive: 1, 'not-reached': 1, 'not-run': 0, 'not-built': 0, refused: 1 },
+    total: 9,
+    mutants: [
+      mutant(1, 'alive', 'if (<img src=x onerror="window.planted=1">) negated'),
+      mutant(2, 'not-reached', 'without put_page(page)'),
+      mutant(3, 'killed', 'return 0 instead of -EINVAL'),
+      mutant(4, 'killed', 'i <= count'),
+      mutant(5, 'refused', 'arguments exchanged'),
+    ],
+    attempts: [
+      {
+        attemptId: '00000000-0000-4000-8000-000000000001',
+        role: 'main',
+        machine: 'v-switch',
+        tried: 4,
+        killed: 2,
+        isComplete: true,
+      },
+    ],
+    without: [],
+    isCut: false,
   });
 }

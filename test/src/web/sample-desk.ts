@@ -14,7 +14,7 @@ import {
   type TokenView,
 } from '@peerlab/contracts';
 import { SampleBuilds } from './sample-builds.js';
-import { sampleCoverage } from './sample-coverage.js';
+import { sampleCoverage, sampleMutants } from './sample-coverage.js';
 import { Refusal } from './sample-refusal.js';
 
 const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
@@ -85,6 +85,8 @@ export class SampleDesk {
         return this.builds.get(build);
       case 'getBuildCoverage':
         return sampleCoverage();
+      case 'getBuildMutants':
+        return sampleMutants();
       case 'getPatch': {
         const number = Number(params['number']);
         const text = this.builds.text(build, number);

@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 
 /** Runs an attempt of a kernel with these mutants. */
-async function attempt(list: unknown, { minutes = 5, isWell = () => true } = {}) {
+async function attempt(list: unknown, { minutes = 5, isWell = (): boolean => true } = {}) {
   lab = await startFakeLab(folder, {
     more: { 'mutants.json': Buffer.from(JSON.stringify(list)) },
     tests: [

@@ -57,6 +57,7 @@ describe('a GET request', () => {
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
     calls = { ...calls, getBuildFile: { params, query: { path: 'vmlinuz' } } };
+    calls = { ...calls, getBuildCoverage: { params }, getBuildMutants: { params } };
     // Background duties run for the first time some seconds after the start.
     await farm.until(
       'the controller to be ready',
