@@ -397,7 +397,7 @@ else
 		fill_tree
 	done
 fi
-[ "$(cat "$work/objects")" -eq 0 ] || cat "$work/objects" >"$count_file"
+[ "$(cat "$work/objects")" -eq 0 ] || [ -n "$mutants" ] || cat "$work/objects" >"$count_file"
 progress 88 "packing the kernel"
 # Without a run of the preprocessor ccache does not notice a change of what .incbin
 # includes, and would return an older kernel that was compressed to the same length.

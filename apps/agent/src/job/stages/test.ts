@@ -1,4 +1,4 @@
-import { type AttemptEvent, dialectReader, PLAN_MAX, type WorkSuite } from '@peerlab/contracts';
+import { type AttemptEvent, dialectReader, PLAN_MAX, whyNotMeasured, type WorkSuite } from '@peerlab/contracts';
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
@@ -25,6 +25,8 @@ export async function test(context: AttemptContext): Promise<string> {
   await planUnknownSuites(context);
   await loadModules(context);
   await meetPeers(context);
+  const unmeasured = whyNotMeasured(context.work.manifest);
+  if (unmeasured !== null) context.note(`test: figures that suites measure are not kept: ${unmeasured}`);
   let interruptions = 0;
   const metrics = new Quota(METRICS_PER_ATTEMPT);
   const leftFiles = new LeftFiles();
