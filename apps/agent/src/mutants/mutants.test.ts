@@ -44,6 +44,8 @@ not ok 1 F60
       complaints: ['WARNING: mm/hmm.c at hmm_dma_unmap_pfn, : p2p/77'],
     });
     expect(readStep('@reached \n@kernel\n@output\nok 1 F60 # SKIP no device\n')?.status).toBe('skip');
+    const others = 'ok 1 F01 # SKIP not run: excluded by caller\nok 2 F60\n';
+    expect(readStep(`@reached \n@kernel\n@output\n${others}`)?.status).toBe('pass');
     expect(readStep('@reached \n@kernel\n@output\nTAP version 14\n1..1\n')?.status).toBe('died');
   });
 
