@@ -24,7 +24,7 @@ const READ_MS = 180_000;
 const NOTES_LIMITS: ArchiveLimits = {
   entries: OBJECTS_MAX,
   fileBytes: NOTES_MAX_BYTES,
-  totalBytes: 256 * 1024 * 1024,
+  totalBytes: 64 * 1024 * 1024,
   nameBytes: 400,
   depth: 24,
 };
