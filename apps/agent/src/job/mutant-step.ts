@@ -5,13 +5,14 @@ import { readStep, type Step } from '../mutants/index.js';
 import { until } from '../timing.js';
 import type { AttemptContext } from './attempt-context.js';
 import { deviceEnvironment } from './chosen-devices.js';
-import { commandOf } from './suite-command.js';
+import { commandOf, killSuite } from './suite-command.js';
 
-/** How a test ended for the machine. */
+/** How a test ended for the machine. broken = it kept running, and only the connection broke: that says nothing. */
 export type StepEnd =
   | { kind: 'ran'; step: Step }
   | { kind: 'crash'; signature: string }
-  | { kind: 'hang'; limitSeconds: number };
+  | { kind: 'hang'; limitSeconds: number }
+  | { kind: 'broken' };
 
 const CONTROL = '/sys/kernel/debug/peerlab_mutant';
 /** No test of a mutant may take longer: there are hundreds of them. */
@@ -96,8 +97,22 @@ export async function runMutantStep(
       signal,
     }).catch(() => null);
     signal.throwIfAborted();
-    return late === null ? { kind: 'hang', limitSeconds: seconds } : { kind: 'crash', signature: late.signature };
+    if (late !== null) return { kind: 'crash', signature: late.signature };
+    return error.kind === 'command-timeout' ? { kind: 'hang', limitSeconds: seconds } : lookAgain(context, seconds);
   } finally {
     over.abort(new Error('the test ended'));
   }
+}
+
+/** The connection is gone and the console says nothing: what runs on the machine now? */
+async function lookAgain(context: AttemptContext, limitSeconds: number): Promise<StepEnd> {
+  const { connection, kernelLog, paths, signal } = context;
+  const bootId = context.candidate?.bootId;
+  const booted = await connection.awaitBoot(null, () => context.recoverMs, signal).catch(() => null);
+  signal.throwIfAborted();
+  if (booted === null) return { kind: 'hang', limitSeconds };
+  if (booted.kernel.bootId !== bootId) return { kind: 'crash', signature: 'silent reset' };
+  await killSuite(booted.session, paths.folder);
+  await kernelLog.attach(booted.session, booted.kernel);
+  return { kind: 'broken' };
 }

@@ -42,7 +42,8 @@ afterEach(async () => {
 });
 
 /** Runs an attempt of a kernel with these mutants. */
-async function attempt(list: unknown, { minutes = 5, isWell = (): boolean => true } = {}) {
+async function attempt(list: unknown, { minutes = 5, isWell = (): boolean => true, breaks = 0 } = {}) {
+  let left = breaks;
   lab = await startFakeLab(folder, {
     more: { 'mutants.json': Buffer.from(JSON.stringify(list)) },
     tests: [
@@ -55,6 +56,7 @@ async function attempt(list: unknown, { minutes = 5, isWell = (): boolean => tru
     const [test, number] = [String(args['test']), Number(args['mutant'])];
     asked.push(`${number} ${test}`);
     if (number === 4) return lab.fake.oops('hmm_walk');
+    if (number === 2 && left-- > 0) return lab.fake.ssh.dropAll();
     const fails = (number === 1 && test === 'F01') || (number === 0 && !isWell());
     const result = number === 5 ? '' : fails ? `# FAILED t.c:1: data differs\nnot ok 1 ${test}\n` : `ok 1 ${test}\n`;
     channel.write(`@reached ${(REACHED[test] ?? []).join(',')},\n@kernel\n@output\n1..1\n${result}`);
@@ -112,6 +114,16 @@ describe('an attempt of a kernel that carries mutants', () => {
     expect(asked).toEqual(['0 F01', '0 F02', '1 F01', '0 F01', '2 F01', '2 F02']);
     expect(lab.fake.resets).toBe(1);
     expect(stored?.results.map(({ verdict }) => verdict)).toEqual(['killed', 'alive']);
+  });
+
+  it('takes a connection that breaks for nothing that a mutant did', async () => {
+    const { asked, stored, failure } = await attempt(
+      { schema: 1, total: 1, mutants: MUTANTS.slice(1, 2) },
+      { breaks: 1 },
+    );
+    expect(asked).toEqual(['0 F01', '0 F02', '2 F01', '2 F01', '2 F02']);
+    expect(stored?.results.map(({ verdict }) => verdict)).toEqual(['alive']);
+    expect([failure, lab.fake.boots]).toEqual([null, 2]);
   });
 
   it('stops when its time is up, and stores what it knows', async () => {

@@ -21,7 +21,7 @@ import { rebootCandidate, recoverDefault } from './test-kernel.js';
 
 /** Times that a machine is booted again for what mutants did to it. */
 const REBOOTS_MAX = 200;
-/** Machines in a row that did not get through a test without a mutant. */
+/** Tries before something without a mutant is given up: a test that takes the machine down, a connection that breaks. */
 const TROUBLE_MAX = 3;
 
 /**
@@ -62,6 +62,11 @@ async function readList(context: AttemptContext): Promise<Mutant[]> {
     throw new JobFailure('request', `${MUTANTS_FILE} of the bundle cannot be read: ${messageOf(error)}`);
   }
 }
+
+/** How a test ended that says something of its mutant. */
+type Step = Exclude<StepEnd, { kind: 'broken' }>;
+/** The machine has to be booted again. */
+type Fallen = Exclude<Step, { kind: 'ran' }>;
 
 class Campaign {
   readonly #context: AttemptContext;
@@ -151,13 +156,18 @@ class Campaign {
     return again.kind === 'ran' && this.#plan.noticed(test, again.step) === null;
   }
 
-  async #step(suite: WorkSuite, test: string, number: number): Promise<StepEnd> {
-    if (this.#context.connection.session === null) await rebootCandidate(this.#context);
-    return runMutantStep(this.#context, suite, test, number);
+  async #step(suite: WorkSuite, test: string, number: number): Promise<Step> {
+    for (let tries = 1; ; tries += 1) {
+      if (this.#context.connection.session === null) await rebootCandidate(this.#context);
+      const end = await runMutantStep(this.#context, suite, test, number);
+      if (end.kind !== 'broken') return end;
+      this.#context.note(`mutants: the connection broke in ${suite.name}:${test}; once more`);
+      if (tries === TROUBLE_MAX) throw new JobFailure('infrastructure', 'the connection breaks again and again');
+    }
   }
 
   /** The same kernel again, from a fresh boot. */
-  async #recover(end: Exclude<StepEnd, { kind: 'ran' }>): Promise<void> {
+  async #recover(end: Fallen): Promise<void> {
     const context = this.#context;
     this.#reboots += 1;
     if (this.#reboots > REBOOTS_MAX)
@@ -173,5 +183,5 @@ class Campaign {
   }
 }
 
-const saidOf = (end: Exclude<StepEnd, { kind: 'ran' }>): string =>
+const saidOf = (end: Fallen): string =>
   end.kind === 'crash' ? `crashed: ${end.signature}` : `did not answer within ${end.limitSeconds} s`;
