@@ -96,13 +96,9 @@ describe('the lines of a series, from the machine to the page of the build', () 
       channel.write(`@reached 1,2,\n@kernel\n@output\n${isNoticed ? 'not ok' : 'ok'} 1 ${args['test']}\n`);
       channel.exit(0);
     });
-    // As the controller plans it for a build of its own; a ready bundle takes no mutants of a run file.
-    await farm.sql.run(
-      `create or replace function with_mutants() returns trigger language plpgsql as $$ begin
-         new.spec := new.spec || '{"mutants": {"minutes": 5}}'; return new; end $$;
-       create trigger with_mutants before insert on build for each row execute function with_mutants()`,
+    const run = await runOf(
+      `name: mutants\nbuilds: [{name: b, bundle: ${key}, mutants: {minutes: 5}}]\nsuites: [${FAKE_SUITE}]\n`,
     );
-    const run = await runOf(`name: mutants\nbuilds: [{name: b, bundle: ${key}}]\nsuites: [${FAKE_SUITE}]\n`);
     expect(run.verdict).toBe('pass');
     const { score, counts, mutants } = await farm.call('getBuildMutants', { params: buildOf(run) });
     expect(counts).toMatchObject({ killed: 1, alive: 1, 'not-reached': 1 });

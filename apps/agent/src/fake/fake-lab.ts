@@ -63,6 +63,7 @@ export interface FakeLab {
   /** The fake behind the real drivers: SSH, GRUB, console file, memory file. */
   machine: Machine;
   bundles: BundleCache;
+  bundle: FakeBundle;
   /** What was uploaded, by digest. */
   stored: ReadonlyMap<string, Buffer>;
   assign(attemptId?: string): Assignment & { work: TestWork };
@@ -129,6 +130,7 @@ export async function startFakeLab(folder: string, options: FakeLabOptions = {})
     fake,
     machine,
     bundles: new BundleCache(join(folder, 'cache'), artifacts),
+    bundle,
     stored: artifacts.stored,
     assign: (attemptId = randomUUID()) => ({
       participantId: attemptId,

@@ -104,7 +104,7 @@ export const BuildSpec = z
     const wrong = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
     const sources = SOURCE_FIELDS.filter((field) => build[field] !== undefined);
     if (sources.length > 1) wrong(['tarball'], 'a kernel has one source: leave out git or tarball');
-    if (build.mutants !== undefined && (build.series ?? []).length === 0)
+    if (build.mutants !== undefined && build.bundle === undefined && (build.series ?? []).length === 0)
       wrong(['mutants'], 'there is no series to make mutants of');
     if (build.bundle === undefined) {
       if (build.series === undefined && sources.length === 0)
