@@ -20,8 +20,9 @@
 # --fragment FILE has settings on top of the configuration.
 # --kselftest TARGET builds that folder of the tree's tools/testing/selftests too;
 # the bundle has it as an archive.  One that does not build is left out.
-# --mutants COUNT: the kernel carries at most so many mutants of the lines that the
-# series adds (mutants/generate.pl); mutants.json in the bundle lists them.
+# --mutants COUNT: the kernel carries mutants of the lines that the series adds
+# (mutants/generate.pl); mutants.json in the bundle names COUNT of them to try, and
+# those that the compiler refuses or that are not built.
 # --domain NAME is part of the key: kernels that are built with a compiler cache of
 # NAME's own are taken for NAME's alone.
 #
@@ -50,7 +51,7 @@ kernel_dir=$(dirname "$here")
 . "$here/suites.sh"
 
 usage() {
-	sed -n '3,28s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '3,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	# Last, because a caller shows the last line as the reason.
 	[ $# -eq 0 ] || echo "build-bundle: $1" >&2
 	exit "$EXIT_USAGE"
@@ -285,7 +286,7 @@ if [ -n "$mutants" ]; then
 	# shellcheck source=mutants/schemata.sh
 	. "$here/mutants/schemata.sh"
 	progress 6 "making mutants of the series"
-	make_mutants "$mutants"
+	make_mutants
 fi
 take_tree
 remove_leftovers
@@ -444,7 +445,7 @@ progress 97 "writing the manifest"
 cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
 cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"
-[ -z "$mutants" ] || keep_mutants "$tree" "$staging" || fail_infrastructure "cannot write the list of mutants" "free disk space"
+[ -z "$mutants" ] || keep_mutants "$tree" "$staging" "$mutants" || fail_infrastructure "cannot write the list of mutants" "free disk space"
 [ -z "$counts" ] || keep_notes "$tree" "$staging" || fail_infrastructure "cannot keep what the compiler noted" "free disk space"
 build_id=$(LC_ALL=C readelf -n "$tree/vmlinux" | sed -n 's/^ *Build ID: *//p' | sed -n 1p)
 features='[]'

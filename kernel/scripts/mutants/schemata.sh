@@ -14,8 +14,10 @@ generate_mutants() {
 		--without "$work/mutants/without" "$@" || fail_infrastructure "no mutants can be made of the series" "see the build's log"
 }
 
-# make_mutants COUNT -- lists at most so many in $work/mutants/list and puts them into
-# the overlay; by id, which is as good as at random.
+# More mutants than this are in no kernel.
+SCHEMATA_MAX=2000
+
+# make_mutants -- lists them in $work/mutants/list and puts them into the overlay.
 make_mutants() {
 	mkdir "$work/mutants"
 	cp -a "$overlay" "$work/series"
@@ -23,7 +25,7 @@ make_mutants() {
 	: >"$work/mutants/without"
 	: >"$work/mutants/dropped"
 	generate_mutants --list >"$work/mutants/all"
-	cut -f2 "$work/mutants/all" | sort | tail -n +$(($1 + 1)) >"$work/mutants/without"
+	cut -f2 "$work/mutants/all" | sort | tail -n +$((SCHEMATA_MAX + 1)) >"$work/mutants/without"
 	generate_mutants --list >"$work/mutants/list"
 	[ -s "$work/mutants/list" ] || fail_compile "nothing can be changed in the lines that this series adds: there are no mutants of it"
 	lay_mutants
@@ -52,10 +54,12 @@ drop_mutants() {
 	lay_mutants
 }
 
-# keep_mutants TREE OUT -- the list of them, and what became of each, into the bundle.
+# keep_mutants TREE OUT COUNT -- the list of them, and what became of each, into the
+# bundle.  Of those that are built it has COUNT: the others are in the kernel, and never
+# chosen.  By id, which is as good as at random.
 keep_mutants() {
 	perl -MJSON::PP -e '
-		my ($folder, $tree, $total) = @ARGV;
+		my ($folder, $tree, $total, $count) = @ARGV;
 		sub rows { open my $file, "<:raw", $_[0] or die "$_[0]: $!\n"; chomp(my @rows = <$file>); map { [split /\t/] } @rows }
 		my %dropped = map { $_->[0] => 1 } rows("$folder/dropped");
 		my @mutants = map {
@@ -65,6 +69,9 @@ keep_mutants() {
 			{ number => 0 + $number, id => $id, path => $path, line => 0 + $line, kind => $kind, function => $function,
 				what => substr($what, 0, 200), state => $dropped{$id} ? "refused" : -f "$tree/$object" ? "built" : "not-built" };
 		} rows("$folder/list");
+		my @built = sort map { $_->{id} } grep { $_->{state} eq "built" } @mutants;
+		my %left = map { $_ => 1 } @built[$count .. $#built];
+		@mutants = grep { !$left{ $_->{id} } } @mutants;
 		print JSON::PP->new->canonical->latin1->encode({ schema => 1, total => 0 + $total, mutants => \@mutants });
-	' "$work/mutants" "$1" "$(wc -l <"$work/mutants/all")" >"$2/mutants.json"
+	' "$work/mutants" "$1" "$(wc -l <"$work/mutants/all")" "$3" >"$2/mutants.json"
 }

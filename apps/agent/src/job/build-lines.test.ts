@@ -64,11 +64,9 @@ describe('a build with mutants', () => {
     expect(manifest.series.map(({ subject }) => subject)).toEqual(['mm: a branch']);
     const { total, mutants } = MutantList.parse(JSON.parse(read('mutants.json').toString()));
     expect(total).toBeGreaterThan(3);
-    expect(mutants.map(({ number, path, state }) => [number, path, state])).toEqual([
-      [1, 'mm/hmm.c', 'built'],
-      [2, 'mm/hmm.c', 'built'],
-      [3, 'mm/hmm.c', 'built'],
-    ]);
+    const built = mutants.filter(({ state }) => state === 'built');
+    expect(built).toHaveLength(3);
+    expect(mutants.every(({ path }) => path === 'mm/hmm.c')).toBe(true);
     expect(mutants.every(({ line }) => line >= 3 && line <= 5)).toBe(true);
   });
 

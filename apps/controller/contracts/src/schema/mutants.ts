@@ -15,12 +15,12 @@ export const MUTANTS_MAX = 2000;
 /** Whether a kernel carries mutants, of which the running kernel chooses one. */
 export const carriesMutants = ({ files }: Pick<BundleManifest, 'files'>): boolean => files[MUTANTS_FILE] !== undefined;
 
-/** What a run file says: how many mutants are made, and how long a machine may try them. */
+/** What a run file says: how many mutants are tried, and how long by each machine. */
 export const MutantBudget = z.union(
   [
     z.literal('auto'),
     z.strictObject({
-      count: z.number().int().min(1).max(MUTANTS_MAX).optional().describe('mutants to make; 200 unless given'),
+      count: z.number().int().min(1).max(MUTANTS_MAX).optional().describe('mutants to try; 200 unless given'),
       minutes: z.number().int().min(1).max(720).optional().describe('for each machine to try them; 60 unless given'),
     }),
   ],
