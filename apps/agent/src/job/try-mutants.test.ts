@@ -62,7 +62,8 @@ async function attempt(list: unknown, { minutes = 5, isWell = (): boolean => tru
     channel.write(`@reached ${(REACHED[test] ?? []).join(',')},\n@kernel\n@output\n1..1\n${result}`);
     channel.exit(0);
   });
-  const assignment = lab.assign();
+  // Begins with the first mutant.
+  const assignment = lab.assign('00000000-0000-4000-8000-000000000001');
   const work = { ...assignment.work, mutants: { minutes } };
   spool = AttemptSpool.create(join(folder, 'spool'), assignment);
   const { signal } = new AbortController();

@@ -76,7 +76,7 @@ class Campaign {
 
   constructor(context: AttemptContext, mutants: readonly Mutant[], minutes: number) {
     this.#context = context;
-    this.#plan = new MutantPlan(mutants);
+    this.#plan = new MutantPlan(mutants, Number.parseInt(context.assignment.attemptId.slice(0, 8), 16));
     this.#endsAt = performance.now() + minutes * 60_000;
   }
 

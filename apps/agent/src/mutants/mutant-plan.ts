@@ -23,9 +23,15 @@ export class MutantPlan {
   readonly #results: MutantResults['results'] = [];
   #next = 0;
 
-  /** By id, which is as good as at random: what was tried when the time is up says something about all. */
-  constructor(mutants: readonly Mutant[]) {
-    this.#mutants = mutants.filter(({ state }) => state === 'built').toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  /**
+   * By id, which is as good as at random: what was tried when the time is up says something about all.
+   * @param start any whole number that differs between attempts: machines begin at different mutants, so that together they
+   *   try more of them
+   */
+  constructor(mutants: readonly Mutant[], start = 0) {
+    const built = mutants.filter(({ state }) => state === 'built').toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const first = built.length === 0 ? 0 : start % built.length;
+    this.#mutants = [...built.slice(first), ...built.slice(0, first)];
   }
 
   get count(): number {

@@ -99,6 +99,21 @@ describe('the plan of a campaign', () => {
     expect(plan.results().isComplete).toBe(true);
   });
 
+  it('begins elsewhere for another attempt, and comes to all', () => {
+    const all = [mutant(1, 'a'), mutant(2, 'b'), mutant(3, 'c')];
+    const order = (start: number): (number | undefined)[] => {
+      const plan = new MutantPlan(all, start);
+      plan.addTest('s', 't', 1, step({ reached: [1, 2, 3] }));
+      return all.map(() => plan.next()?.mutant.number);
+    };
+    expect([order(0), order(4), order(5)]).toEqual([
+      [1, 2, 3],
+      [2, 3, 1],
+      [3, 1, 2],
+    ]);
+    expect(new MutantPlan([], 7).next()).toBeNull();
+  });
+
   it('asks first what killed most', () => {
     const plan = new MutantPlan([mutant(1, 'a'), mutant(2, 'b')]);
     plan.addTest('s', 'quick', 1, step({ reached: [1, 2] }));
