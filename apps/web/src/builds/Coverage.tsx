@@ -1,19 +1,12 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { coveragePercent, type BuildCoverage, type CoverageFile } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { coverageQuery } from '../api/coverage.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { DiffFileView } from './DiffFile.js';
-
-const coverageQuery = (build: string) =>
-  queryOptions({
-    // Begins with the build's own key, so that what makes that one stale does so here.
-    queryKey: ['build', build, 'coverage'],
-    queryFn: ({ signal }) => call('getBuildCoverage', { params: { build } }, signal),
-  });
 
 /** Which lines of the series the tests of this build ran. For builds whose kernel counts. */
 export function Coverage({ build }: { build: string }): ReactNode {

@@ -1,18 +1,11 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { BuildMutants, MutantState, TriedMutant } from '@peerlab/contracts';
 import { useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { mutantsQuery } from '../api/coverage.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf, countText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
-
-const mutantsQuery = (build: string) =>
-  queryOptions({
-    // Begins with the build's own key, so that what makes that one stale does so here.
-    queryKey: ['build', build, 'mutants'],
-    queryFn: ({ signal }) => call('getBuildMutants', { params: { build } }, signal),
-  });
 
 const STATES: Record<MutantState, string> = {
   alive: 'alive',
