@@ -5,8 +5,11 @@ import {
   BUNDLE_MAX_BYTES,
   BUNDLE_PATH_MAX,
   BundleManifest,
+  GCOV_NOTES_FILE,
   MANIFEST_FILE,
   MANIFEST_MAX_BYTES,
+  MUTANTS_FILE,
+  SERIES_DIFF_FILE,
   whyBadBundle,
 } from '@peerlab/contracts';
 import { ArchiveError, type FolderLimits, type PlainFile, readPlainFolder, showName } from '../archive/index.js';
@@ -34,7 +37,16 @@ const LIMITS: FolderLimits = {
 
 /** Files that a build makes beside its suites. The first two are what a machine needs. */
 const NEEDED = ['vmlinuz', MODULES_FILE] as const;
-const KNOWN: ReadonlySet<string> = new Set([MANIFEST_FILE, ...NEEDED, 'config', 'System.map', 'sources.gz']);
+const KNOWN: ReadonlySet<string> = new Set([
+  MANIFEST_FILE,
+  ...NEEDED,
+  'config',
+  'System.map',
+  'sources.gz',
+  SERIES_DIFF_FILE,
+  GCOV_NOTES_FILE,
+  MUTANTS_FILE,
+]);
 /** Debug information of the image and of modules. */
 const DEBUG = /^debug\/(?:vmlinux|[a-zA-Z0-9_-]{1,64}\.ko)$/;
 const FOLDERS: ReadonlySet<string> = new Set(['suites', 'debug']);

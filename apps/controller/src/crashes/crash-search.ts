@@ -21,7 +21,6 @@ export class CrashSearch {
   async search(request: RequestedSearch, signal: AbortSignal): Promise<boolean> {
     const searched = await this.#store.searched(request.participant);
     const found: FoundCrash[][] = [];
-    // Without a bundle there was no kernel under test.
     if (searched?.release != null) {
       for (const stream of CRASH_STREAMS) {
         found.push(await this.#searchStream(request.participant, stream, searched.release, signal));
