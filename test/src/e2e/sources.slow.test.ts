@@ -34,9 +34,7 @@ describe('the kernel of a git repository, and suites of a run', () => {
     file.set('builds', [{ name: 'upstream', git: { url: kernel.url, ref: 'master' }, fragment: DEBUG }]);
     const runFile = join(folder, 'run.yaml');
     await writeFile(runFile, file.toString());
-    farm = await StartedFarm.start([
-      ...['--run', runFile, '--machines', MACHINES.join(','), '--repositories', kernel.url],
-    ]);
+    farm = await StartedFarm.start(['--run', runFile, '--machines', MACHINES.join(','), '--repositories', kernel.url]);
     const [, id = ''] = await farm.said(/\/runs\/([0-9a-f-]{36})/, RUN_MS);
     client = await farm.client();
     run = await awaitEnd(client, id, RUN_MS);

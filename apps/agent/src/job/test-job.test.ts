@@ -29,11 +29,7 @@ const lease = {
 /** For machines that stay away: nobody wants to wait for them. */
 const HOPELESS = { reachMs: 300, recoverMs: 800 };
 
-async function setUp({
-  pace = {},
-  symbols = null,
-  ...options
-}: FakeLabOptions & { pace?: Partial<Pace>; symbols?: AttemptContext['symbols'] } = {}): Promise<void> {
+async function setUp({ pace = {}, ...options }: FakeLabOptions & { pace?: Partial<Pace> } = {}): Promise<void> {
   const lab = await startFakeLab(folder, options);
   fake = lab.fake;
   const assignment = lab.assign();
@@ -48,9 +44,6 @@ async function setUp({
     { ...FAKE_PACE, ...pace },
     stop.signal,
     lease,
-    null,
-    null,
-    symbols,
   );
 }
 
@@ -295,32 +288,6 @@ describe('trouble in the middle of a suite', () => {
     expect(evidence.join('\n')).toContain('Rebooting in 5 seconds');
     expect(fake.boots).toBe(4);
     expectRestored();
-  });
-
-  it('the addresses of an oops are placed in the source, and trouble with that changes nothing', async () => {
-    const asked: string[] = [];
-    const frames = [{ name: 'peerlab_broken', file: 'peerlab/module/broken.c', line: 12 }];
-    const tests: FakeLabOptions['tests'] = [{ id: 'F01', act: 'oops' }];
-    await setUp({
-      tests,
-      symbols: {
-        place: (_bundle, { calls }) => {
-          asked.push(...calls.map(({ call, isInstruction }) => `${call}${isInstruction ? '!' : ''}`));
-          return Promise.resolve(calls.map(({ call }) => ({ call, frames })));
-        },
-      },
-    });
-    await runTestJob(context);
-    expect(asked).toEqual([expect.stringMatching(/^peerlab_broken\+0x[0-9a-f]+\/0x[0-9a-f]+.*!$/)]);
-    const placed = events().flatMap((event) => (event.type === 'call-places' ? event.places : []));
-    expect(placed).toEqual([{ call: asked[0]?.slice(0, -1), frames }]);
-    expect(finished().failure).toBeNull();
-    expectRestored();
-    rmSync(join(folder, 'spool'), { recursive: true });
-    await setUp({ tests, symbols: { place: () => Promise.reject(new Error('no room')) } });
-    await runTestJob(context);
-    expect(lines('agent')).toContain('symbols: not looked up: no room');
-    expect(finished()).toMatchObject({ failure: null, restored: true });
   });
 
   it('a crash whose announcement was lost belongs to the next test of the plan', async () => {

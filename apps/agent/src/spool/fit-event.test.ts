@@ -51,7 +51,10 @@ const TOO_LARGE: Record<AttemptEvent['type'], object> = {
   },
   'call-places': {
     type: 'call-places',
-    places: Array(2000).fill({ call: HEAVY, frames: Array(100).fill({ name: HEAVY, file: HEAVY, line: 1 }) }),
+    places: Array.from({ length: 300 }, () => ({
+      call: HEAVY,
+      frames: Array.from({ length: 20 }, () => ({ name: HEAVY, file: HEAVY, line: 1 })),
+    })),
   },
   file: { type: 'file', file: { suite: 's', name: 'n', sha256: 'a'.repeat(64), sizeBytes: 1 } },
   'build-progress': { type: 'build-progress', percent: 1, text: HEAVY },
