@@ -6,7 +6,7 @@ import { FoundId, IdPrefix } from '../schema/found-ids.js';
 import { Sequence, Sha256, SuiteName } from '../schema/ids.js';
 import { LOG_STREAMS, LogPage, StageLines, LogStream } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
-import { ResultView } from '../schema/results.js';
+import { ResultEvidence } from '../schema/results.js';
 import { RetentionPlan, RetentionView } from '../schema/retention.js';
 import { ListedRun, RunCursor, RunDetail, RunFilter, RunSummary } from '../schema/runs.js';
 import { SubmissionReport, TemplateView } from '../schema/submissions.js';
@@ -16,6 +16,7 @@ import { FileName } from '../schema/suite.js';
 import { CRASH_ROUTES } from './crash-routes.js';
 import { EVIDENCE_ROUTES } from './evidence-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
+import { HEALTH_ROUTES } from './health-routes.js';
 import { HOOK_ROUTES } from './hook-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import type { Route } from './route.js';
@@ -137,7 +138,7 @@ export const ROUTES = {
     access: 'read',
     params: AttemptParams,
     query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
-    response: ResultView,
+    response: ResultEvidence,
   },
   ...FAILURE_ROUTES,
   ...CRASH_ROUTES,
@@ -179,6 +180,7 @@ export const ROUTES = {
   },
   ...EVIDENCE_ROUTES,
   ...FLEET_ROUTES,
+  ...HEALTH_ROUTES,
   listBuilds: {
     method: 'GET',
     path: '/api/v1/builds',

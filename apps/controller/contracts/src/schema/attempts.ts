@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { BootNumber } from './boot-number.js';
+import { Suspect } from './health.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
 import {
@@ -8,6 +9,7 @@ import {
   ParticipantDetail,
   ParticipantSummary,
   Role,
+  ROLES_MAX,
   SOLE_ROLE,
   StageView,
   StreamView,
@@ -63,5 +65,7 @@ export const AttemptDetail = AttemptSummary.extend({
   /** What suites left; `role`: of the participant that uploaded it. */
   files: z.array(LeftFile.extend({ role: Role.default(SOLE_ROLE) })).default([]),
   streams: z.array(StreamView),
+  /** The machines of it that turned out sick after it ran. */
+  suspects: z.array(Suspect).max(ROLES_MAX).default([]),
 });
 export type AttemptDetail = z.infer<typeof AttemptDetail>;

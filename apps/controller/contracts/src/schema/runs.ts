@@ -3,8 +3,10 @@ import { AttemptSummary } from './attempts.js';
 import { BootNumber } from './boot-number.js';
 import { Combination } from './combination.js';
 import { BuildEstimate } from './expected-start.js';
+import { SuspectAttempt, SUSPECTS_MAX } from './health.js';
 import { Name } from './ids.js';
 import { DevicePair } from './paths.js';
+import { RunPurpose } from './purpose.js';
 import { RunSpec } from './run-spec.js';
 import { JobState, RunState } from './states.js';
 import { Time } from './time.js';
@@ -27,6 +29,7 @@ export type RunProgress = z.infer<typeof RunProgress>;
 export const RunSummary = z.object({
   id: z.uuid(),
   name: z.string(),
+  purpose: RunPurpose.default('test'),
   state: RunState,
   /** Null until it has ended: what came so far is in `counts`. */
   verdict: Verdict.nullable(),
@@ -34,7 +37,7 @@ export const RunSummary = z.object({
   jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
   /** Null when it has ended. */
   progress: RunProgress.nullable(),
-  trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
+  trigger: z.object({ kind: z.enum(['user', 'webhook', 'farm']), detail: z.string() }),
   builds: z.array(Name),
   createdAt: Time,
   startedAt: Time.nullable(),
@@ -56,6 +59,8 @@ export const STATE_CHOICES = ['open', ...RunState.options] as const;
 export const RunFilter = z.object({
   /** Part of the run's name; letters of both cases are the same. */
   q: z.string().min(1).max(120).optional(),
+  /** Absent = runs that test kernels; `health` = the farm's own checks of machines. */
+  purpose: RunPurpose.optional(),
   /** Of runs that have ended. */
   verdict: z.enum(VERDICT_CHOICES).optional(),
   state: z.enum(STATE_CHOICES).optional(),
@@ -109,6 +114,8 @@ export const RunDetail = RunSummary.extend({
   jobViews: z.array(JobView),
   /** When its last job is expected to end, milliseconds from now; null if ended or unknown. */
   endsInMs: z.number().nonnegative().nullable(),
+  /** Attempts whose machine turned out sick after they ran. */
+  suspects: z.array(SuspectAttempt).max(SUSPECTS_MAX).default([]),
   /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
   pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
 });

@@ -22,6 +22,7 @@ export function renderReport(report: RunReport): string {
     `## ${run.name}`,
     `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${standingText(run)}**.`,
     list(report.builds.map(({ name, release, config }) => `\`${name}\`: ${release ?? 'not built'}, config ${config}`)),
+    ...(report.suspects.length === 0 ? [] : ['### Suspect', list(report.suspects.map(suspectText))]),
     '### Results',
     'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',
     matrix(report),
@@ -101,6 +102,11 @@ function testsText(suite: string, tests: readonly string[]): string {
 
 function findingText({ suite, tests, verdict, reason, places }: Finding): string {
   return `**${verdict}** ${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}`;
+}
+
+function suspectText({ machine, reason, attempts }: RunReport['suspects'][number]): string {
+  const what = attempts === 1 ? 'one attempt' : `${attempts} attempts`;
+  return `**${machine}** failed a health check (${oneLine(reason)}) after it ran ${what} of this run: do not trust them`;
 }
 
 function skipText({ suite, reason, tests, places }: SkipGroup): string {
