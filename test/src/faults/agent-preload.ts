@@ -22,6 +22,7 @@ Object.assign(PACE, {
   reachMs: 30_000,
   firmwareMs: 10_000,
   recoverMs: 30_000,
+  orderMs: 5_000,
   lateCrashMs: 3_000,
   crashTextMs: 2_000,
   settleMs: 600,

@@ -173,6 +173,7 @@ describe('webhooks', () => {
     await page.getByText('https://api.github.com/ as check runs').waitFor();
     await page.getByRole('link', { name: 'Reports to forges' }).click();
     await page.getByText('try 3: POST repos/me/linux/statuses').waitFor();
+    await page.getByText(/^next try in (?:9 min \d\d s|10 min 00 s)$/).waitFor();
     await page.getByRole('button', { name: 'Send again the report of a0b1c2d3e4f5' }).click();
   });
 });

@@ -158,7 +158,7 @@ export class SampleDesk {
         tries: 3,
         error: 'POST repos/me/linux/statuses/a0b1… at api.github.com: 503',
         sentAt: null,
-        nextAt: ago(-60),
+        nextAt: ago(-600),
       },
     ];
   }

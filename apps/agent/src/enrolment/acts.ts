@@ -1,28 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { MachineCheck } from '@peerlab/contracts';
 import { describeLoss, readHardware } from '../job/hardware.js';
-import { MachineConnection, type Booted } from '../job/machine-connection.js';
-import type { Pace } from '../job/pace.js';
+import type { Booted } from '../job/machine-connection.js';
 import { output, script } from '../machine/command.js';
 import { adviceOf } from '../machine/errors.js';
-import type { Machine } from '../machine/protocols.js';
 import { DeadlinePassed, formatSeconds, until } from '../timing.js';
+import type { ActingOn } from './acting-on.js';
 import { check } from './judge.js';
 import { installDefaultAsCandidate } from './harmless-candidate.js';
+import { crashAndAwait } from './ordered-crash.js';
 
 /** How long a line of the kernel's log may take to the record of the console. */
 const ECHO_MS = 30_000;
 const ECHO_POLL_MS = 50;
-
-/** A machine that a person lets the farm act on. */
-export interface ActingOn {
-  machine: Machine;
-  connection: MachineConnection;
-  pace: Pace;
-  signal: AbortSignal;
-  /** Told what happens meanwhile, in words. */
-  note: (text: string) => void;
-}
 
 /** Writes a line into the kernel's log and waits for it on the console. */
 export async function proveConsole({ machine, connection, pace, signal }: ActingOn): Promise<MachineCheck> {
@@ -119,7 +109,7 @@ export async function proveFallback(acting: ActingOn): Promise<MachineCheck> {
     const up = formatSeconds(performance.now() - at);
     if (candidate.kernel.nonce !== nonce) return notTaken(acting, candidate);
     note(`it came up after ${up}; now it crashes on purpose`);
-    const back = await crash(acting, candidate, limitMs);
+    const back = await crashAndAwait(acting, candidate, limitMs);
     if (back.kernel.nonce !== null)
       return check(
         'fallback',
@@ -158,30 +148,6 @@ async function notTaken({ machine }: ActingOn, { session }: Booted): Promise<Mac
     `the machine booted its default kernel instead of the selected entry; ${why}`,
     `look at the configuration of ${machine.boot.loader}`,
   );
-}
-
-/** Crashes the running kernel; resolves to what answers next. */
-async function crash(
-  { connection, machine, signal, note }: ActingOn,
-  { session, kernel }: Booted,
-  limitMs: number,
-): Promise<Booted> {
-  const body = 'nohup sh -c "sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger" >/dev/null 2>&1 &';
-  await session.exec(script('crash', {}, body), { timeoutMs: 20_000, signal }).catch(() => undefined);
-  connection.leave();
-  try {
-    return await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (machine.power === null) throw error;
-    note('it did not come back by itself; resetting it');
-    await machine.power.reset(signal);
-    connection.forgetReboot();
-    await connection.awaitBoot(kernel.bootId, () => limitMs, signal);
-    throw new Error('told to crash, the machine did not reboot by itself, and came back after a reset of its power', {
-      cause: error,
-    });
-  }
 }
 
 /** Nothing of the proof stays behind, also after a failure, and when the person stops it. */

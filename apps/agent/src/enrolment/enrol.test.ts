@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { MachineCheck } from '@peerlab/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAKE_PACE, type FakeLab, startFakeLab } from '../fake/fake-lab.js';
+import type { FakeMachine } from '../fake/fake-machine.js';
 import { MachineConnection } from '../job/machine-connection.js';
 import { readHostKey } from '../machine/drivers/host-key.js';
 import { proveConsole, proveFallback, provePower } from './acts.js';
@@ -180,5 +181,43 @@ describe('what is proven by acting', () => {
       detail: expect.stringContaining('booted the candidate again'),
     });
     expect(lab.fake.running).toBe('default');
+  });
+
+  it.each<[string, (fake: FakeMachine) => void, number, RegExp]>([
+    [
+      'a kernel without SysRq',
+      ({ answers: to }) => to.set('crash', (channel) => channel.exit(3)),
+      0,
+      /told to crash, its kernel did not: it has no .*sysrq-trigger.*; boot a default kernel with CONFIG_MAGIC_SYSRQ/,
+    ],
+    [
+      'a kernel that takes the order and lives on',
+      ({ answers: to }) => to.set('crash', (channel) => channel.exit(0)),
+      0,
+      /its kernel did not: .* the same kernel answers, boot_id [0-9a-f-]{36}/,
+    ],
+    [
+      'a panic that does not reboot',
+      (fake) =>
+        fake.answers.set('crash', () => {
+          fake.console('[  30.0] Kernel panic - not syncing: sysrq triggered crash');
+          fake.goDown();
+        }),
+      1,
+      /the kernel died \(on its console: .*sysrq triggered crash.*\) and did not reboot; it came back after a reset.*panic=10/,
+    ],
+    [
+      'a machine that falls silent',
+      (fake) => fake.answers.set('crash', () => fake.goDown()),
+      1,
+      /nothing on its console says that it died: it may hang; it came back after a reset/,
+    ],
+  ])('fails, and says which, with %s', async (_, prepare, resets, message) => {
+    prepare(lab.fake);
+    const found = await proveFallback(acting());
+    expect(found).toMatchObject({ name: 'fallback', verdict: 'fail', detail: expect.stringMatching(message) });
+    expect(lab.fake.resets).toBe(resets);
+    expect(lab.fake.running).toBe('default');
+    expect(lab.fake.customConfig).toBe('');
   });
 });

@@ -67,7 +67,9 @@ const ACTIONS: Record<string, Action> = {
   'grub-preflight': (machine, channel) => {
     channel.exit(machine.grubProblem === null ? 0 : 1);
   },
-  'grub-read': say(({ customConfig }, { paths }) => `${String(paths).replaceAll(' ', '\n')}\n\n${customConfig}`),
+  'grub-read': say(
+    ({ customConfig }, { paths }) => `${String(paths).replaceAll(' ', '\n')}\nABCD-1234\n${customConfig}`,
+  ),
   'grub-read-custom': (machine, channel) => {
     channel.write(machine.customConfig);
     channel.exit(0);

@@ -22,6 +22,7 @@ export const FAKE_PACE: Pace = {
   reachMs: 5_000,
   firmwareMs: 1_000,
   recoverMs: 5_000,
+  orderMs: 1_000,
   lateCrashMs: 1_000,
   crashTextMs: 1_000,
   settleMs: 50,

@@ -10,6 +10,8 @@ export interface Pace {
   firmwareMs: number;
   /** For the default kernel to come up after the firmware. */
   recoverMs: number;
+  /** For a crash that was ordered to show: the kernel that answers later was told in vain. */
+  orderMs: number;
   /** For crash text on the console after a connection was lost. */
   lateCrashMs: number;
   /** For the rest of a crash report after its first line. */
@@ -29,6 +31,7 @@ export const PACE: Pace = {
   firmwareMs: 900_000,
   // An emulated machine beside kernel builds has been seen to take four minutes.
   recoverMs: 420_000,
+  orderMs: 30_000,
   lateCrashMs: 15_000,
   crashTextMs: 4_000,
   settleMs: 150,

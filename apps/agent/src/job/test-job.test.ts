@@ -168,6 +168,7 @@ describe('a test job on a healthy machine', () => {
     fake.customConfig = customConfig('', {
       grubPath: '/boot/x',
       commandLine: 'peerlab.nonce=old',
+      fileSystem: 'ABCD-1234',
     });
     fake.nextEntry = 'peerlab-candidate';
     await fake.reboot();

@@ -6,7 +6,7 @@ import { call } from '../api/client.js';
 import { hooksQuery, reportsQuery } from '../api/queries.js';
 import { ListTable } from '../ui/ListTable.js';
 import { QuerySection, WriteError } from '../ui/section.js';
-import { Ago } from '../ui/time.js';
+import { Ago, In } from '../ui/time.js';
 import { DeliveriesPanel } from './DeliveriesPanel.js';
 
 /** Webhooks: the rules, and what came in. */
@@ -105,7 +105,7 @@ function ReportTable({ reports }: { reports: readonly ReportView[] }): ReactNode
                 {sentAt === null ? <span className="muted">not yet</span> : <Ago at={sentAt} />}
                 {nextAt !== null && (
                   <div className="reason muted">
-                    next try <Ago at={nextAt} />
+                    next try <In at={nextAt} />
                   </div>
                 )}
               </>

@@ -4,7 +4,7 @@ import type { AttemptDetail, SeenCrash } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { attemptCrashesQuery } from '../api/queries.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countOf } from '../ui/numbers.js';
+import { countOf, linesText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { CrashMail } from './CrashMail.js';
 import { CrashMark } from './CrashMark.js';
@@ -84,7 +84,7 @@ function CrashTable({
                 params={{ attempt }}
                 search={{ view: 'log', stream, line: startLine + 1, to: endLine + 1 }}
               >
-                {stream} {startLine + 1}–{endLine + 1}
+                {stream} {linesText(startLine, endLine)}
               </Link>
               {times > 1 && <span className="muted"> and {countOf(times - 1, 'more report')}</span>}
             </>

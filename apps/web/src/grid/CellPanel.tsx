@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { resultQuery } from '../api/queries.js';
 import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { evidenceSearch } from '../runs/evidence.js';
-import { countText } from '../ui/numbers.js';
+import { countText, linesText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
 import { QuerySection } from '../ui/section.js';
 import { FailureMemory } from '../failures/FailureMemory.js';
@@ -117,7 +117,7 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
         {cell?.log != null && at.attemptId !== null && (
           <li>
             <Link to="/attempts/$attempt" params={{ attempt: at.attemptId }} search={evidenceSearch(cell.log)}>
-              Log: {cell.log.stream} lines {countText(cell.log.fromSeq + 1)}–{countText(cell.log.toSeq + 1)}
+              Log: {cell.log.stream} lines {linesText(cell.log.fromSeq, cell.log.toSeq)}
             </Link>
           </li>
         )}

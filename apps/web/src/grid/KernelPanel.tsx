@@ -4,7 +4,7 @@ import { runSideText, VERDICT_TABLE, type BuildGrid, type KernelResult } from '@
 import type { ReactNode } from 'react';
 import { kernelResultsQuery, resultQuery } from '../api/queries.js';
 import { evidenceSearch, shortBuildId } from '../runs/evidence.js';
-import { countText } from '../ui/numbers.js';
+import { countText, linesText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 import { FailureMemory } from '../failures/FailureMemory.js';
@@ -139,7 +139,7 @@ function Results({
         {log !== null && (
           <li>
             <Link to="/attempts/$attempt" params={{ attempt: attemptId }} search={evidenceSearch(log)}>
-              Log: {log.stream} lines {countText(log.fromSeq + 1)}–{countText(log.toSeq + 1)}
+              Log: {log.stream} lines {linesText(log.fromSeq, log.toSeq)}
             </Link>
           </li>
         )}

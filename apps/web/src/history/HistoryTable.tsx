@@ -5,7 +5,7 @@ import { evidenceSearch } from '../runs/evidence.js';
 import { KernelName } from '../runs/KernelName.js';
 import type { HistorySearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countText } from '../ui/numbers.js';
+import { linesText } from '../ui/numbers.js';
 import { Ago, durationText } from '../ui/time.js';
 import { PathChip, VerdictMark } from '../ui/verdict.js';
 
@@ -94,7 +94,7 @@ function CombinationCell({
 function EvidenceLink({ entry: { attemptId, log } }: { entry: HistoryEntry }): ReactNode {
   return (
     <Link to="/attempts/$attempt" params={{ attempt: attemptId }} search={evidenceSearch(log)}>
-      {log === null ? 'attempt' : `${log.stream} ${countText(log.fromSeq + 1)}–${countText(log.toSeq + 1)}`}
+      {log === null ? 'attempt' : `${log.stream} ${linesText(log.fromSeq, log.toSeq)}`}
     </Link>
   );
 }

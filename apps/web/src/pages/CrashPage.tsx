@@ -8,7 +8,7 @@ import { CrashMail } from '../crashes/CrashMail.js';
 import { CrashMark } from '../crashes/CrashMark.js';
 import { useListKeys } from '../ui/list-keys.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countOf, countText } from '../ui/numbers.js';
+import { countOf, countText, linesText } from '../ui/numbers.js';
 import { QuerySection, useTitle } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
@@ -185,7 +185,9 @@ function Sightings({ crash: { sightings, count } }: { crash: CrashDetail }): Rea
           },
         ]}
       />
-      {count > sightings.length && <p className="muted">The newest {sightings.length} are listed.</p>}
+      {count > sightings.length && (
+        <p className="muted">Only the newest {sightings.length === 1 ? 'is' : `${sightings.length} are`} listed.</p>
+      )}
     </section>
   );
 }
@@ -200,7 +202,7 @@ function Lines({ at }: { at: CrashSighting }): ReactNode {
         search={{ view: 'log', stream, line: startLine + 1, to: endLine + 1 }}
         data-row
       >
-        {stream} {startLine + 1}–{endLine + 1}
+        {stream} {linesText(startLine, endLine)}
       </Link>
       {times > 1 && <span className="muted"> × {countText(times)}</span>}
     </>

@@ -15,7 +15,7 @@ import type { ReactNode } from 'react';
 import { AttemptFailure } from '../failures/AttemptFailure.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';
-import { countText, numberText } from '../ui/numbers.js';
+import { countText, linesText, numberText } from '../ui/numbers.js';
 import { RatiosOnly } from '../ui/RatiosOnly.js';
 import { durationText } from '../ui/time.js';
 import { VerdictMark } from '../ui/verdict.js';
@@ -173,8 +173,8 @@ function TestCell({ result, attempt }: { result: ResultView; attempt: AttemptDet
 function LogLink({ result: { log }, attempt }: { result: ResultView; attempt: string }): ReactNode {
   if (log === null) return null;
   return (
-    <Link to="/attempts/$attempt" params={{ attempt }} search={evidenceSearch(log)}>
-      {log.stream} {countText(log.fromSeq + 1)}–{countText(log.toSeq + 1)}
+    <Link to="/attempts/$attempt" params={{ attempt }} search={evidenceSearch(log)} className="one-line">
+      {log.stream} {linesText(log.fromSeq, log.toSeq)}
     </Link>
   );
 }

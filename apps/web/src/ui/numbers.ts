@@ -21,6 +21,11 @@ export function countOf(value: number, one: string, many = `${one}s`): string {
   return `${countText(value)} ${value === 1 ? one : many}`;
 }
 
+/** Lines of a log, counted from 1 as people do, from their sequence numbers: `32–35`, `13`. */
+export function linesText(fromSeq: number, toSeq: number): string {
+  return fromSeq === toSeq ? countText(fromSeq + 1) : `${countText(fromSeq + 1)}–${countText(toSeq + 1)}`;
+}
+
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Size in bytes in the largest binary unit that keeps it at 1 or more: `256 MiB`. */

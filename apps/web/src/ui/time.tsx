@@ -88,6 +88,18 @@ export function Ago({ at }: { at: string | null }): ReactNode {
   );
 }
 
+/** In how long an ISO time comes, exact on hover: `in 5 min`; `now` once it is there. */
+export function In({ at }: { at: string }): ReactNode {
+  const current = useNow();
+  const seconds = Math.ceil((Date.parse(at) - current) / 1000);
+  const left = seconds < 60 ? `${seconds} s` : durationText(seconds * 1000);
+  return (
+    <time dateTime={at} title={titleText(at)}>
+      {seconds < 1 ? 'now' : `in ${left}`}
+    </time>
+  );
+}
+
 /** Time between two ISO times; still counting while `to` is null. */
 export function Elapsed({ from, to }: { from: string | null; to: string | null }): ReactNode {
   const current = useNow();

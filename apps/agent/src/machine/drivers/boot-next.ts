@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
-import { checkCommandLine, FAIL, runPreflight } from './boot-script.js';
+import { checkCommandLine, FAIL, runBootScript } from './boot-script.js';
 
 const LOADER = 'UEFI BootNext';
 const LABEL = 'Peerlab candidate';
@@ -41,7 +41,9 @@ export function createBootNextSelect(root = ''): BootSelect {
     loader: LOADER,
     readLine: readBootManagerLine,
 
-    preflight: (session) => runPreflight(session, 'boot-next-preflight', preflight(root)),
+    async preflight(session) {
+      await runBootScript(session, 'boot-next-preflight', preflight(root));
+    },
 
     async install(session, { kernelPath, initrdPath, commandLine }) {
       checkCommandLine(LOADER, commandLine);

@@ -2,13 +2,13 @@ import { script } from '../command.js';
 import { MachineError } from '../errors.js';
 import type { Session } from '../protocols.js';
 
-/** Shell text for `runPreflight`: `fail 'PROBLEM|REMEDY'` ends it. */
+/** Shell text for `runBootScript`: `fail 'PROBLEM|REMEDY'` ends it. */
 export const FAIL = 'fail() { echo "$1" >&2; exit 1; }';
 
-/** Runs a preflight that says `PROBLEM|REMEDY` on stderr when one-shot boot would not be safe. Throws MachineError then. */
-export async function runPreflight(session: Session, purpose: string, body: string): Promise<void> {
-  const result = await session.exec(script(purpose, {}, body));
-  if (result.code === 0) return;
+/** Runs a script that says `PROBLEM|REMEDY` on stderr when one-shot boot is not safe. @returns what it printed. Throws MachineError then. */
+export async function runBootScript(session: Session, purpose: string, body: string, args = {}): Promise<string> {
+  const result = await session.exec(script(purpose, args, body));
+  if (result.code === 0) return result.stdout;
   const [problem = '', remedy] = (result.stderr.trim().split('\n').at(-1) ?? '').split('|');
   throw new MachineError('boot-select', `one-shot boot is not safe: ${problem}`, remedy ?? null);
 }

@@ -145,11 +145,12 @@ describe('log file console', () => {
 
 describe('custom.cfg', () => {
   const commandLine = 'root=/dev/vda1 peerlab.nonce=ab';
-  const entry = { grubPath: '/k', commandLine };
+  const entry = { grubPath: '/k', commandLine, fileSystem: 'ABCD-1234' };
 
   it('adds one entry that reboots when the image cannot be loaded', () => {
     expect(customConfig('', entry)).toBe(`### peerlab begin: written by the Peerlab agent, removed after the job ###
 menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
+  search --no-floppy --fs-uuid --set=root ABCD-1234
   echo "peerlab-grub: loading /k"
   if linux /k root=/dev/vda1 peerlab.nonce=ab; then true; else echo "peerlab-grub: the image was not loaded"; reboot; fi
 }
@@ -176,7 +177,7 @@ menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {
 
   it('is written in GRUB’s own language, as its checker reads it', () => {
     const file = join(folder, 'custom.cfg');
-    writeFileSync(file, customConfig('', { ...entry, grubInitrd: '/k-initrd.img', fileSystem: 'ABCD-1234' }));
+    writeFileSync(file, customConfig('', { ...entry, grubInitrd: '/k-initrd.img' }));
     expect(spawnSync('grub-script-check', [file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 

@@ -1,9 +1,10 @@
 import { cleanText } from '@peerlab/contracts';
 import { output, quote, script } from '../command.js';
+import { MachineError } from '../errors.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
 import { z } from 'zod';
 import { defineDriver } from '../driver.js';
-import { checkCommandLine, FAIL, runPreflight } from './boot-script.js';
+import { checkCommandLine, FAIL, runBootScript } from './boot-script.js';
 
 export const CANDIDATE_ENTRY = 'peerlab-candidate';
 
@@ -44,12 +45,12 @@ const UUID = /^[0-9a-fA-F-]{8,36}$/;
 const BEGIN = '### peerlab begin: written by the Peerlab agent, removed after the job ###';
 const END = '### peerlab end ###';
 
-/** An entry as GRUB finds its files: paths on the file system with that UUID; absent = where the menu was read. */
+/** An entry as GRUB finds its files: paths on the file system with that UUID. */
 export interface GrubEntry {
   commandLine: string;
   grubPath: string;
   grubInitrd?: string;
-  fileSystem?: string;
+  fileSystem: string;
 }
 
 /**
@@ -71,7 +72,7 @@ export function customConfig(existing: string, entry: GrubEntry | null): string 
     BEGIN,
     `menuentry 'Peerlab candidate' --id ${CANDIDATE_ENTRY} {`,
     // Where the menu was read may be another file system than that of the image.
-    ...(entry.fileSystem === undefined ? [] : [`  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`]),
+    `  search --no-floppy --fs-uuid --set=root ${entry.fileSystem}`,
     `  echo "${LOADING}${entry.grubPath}"`,
     `  if linux ${entry.grubPath} ${quoteForGrub(entry.commandLine)}; then true; else echo "${NOT_LOADED}"; reboot; fi`,
     // GRUB's language has no `&&`.
@@ -95,7 +96,7 @@ function quoteForGrub(commandLine: string): string {
 }
 
 const preflight = ({ folder, prefix, update, packages }: GrubLayout): string => `${FAIL}
-for tool in ${prefix}-reboot ${prefix}-editenv; do
+for tool in ${prefix}-reboot ${prefix}-editenv ${prefix}-mkrelpath; do
   command -v $tool >/dev/null || fail "$tool is missing|install ${packages}"
 done
 [ -f ${folder}/grub.cfg ] || fail "${folder}/grub.cfg is missing|install GRUB on this machine"
@@ -116,6 +117,19 @@ case $fs in
   *) fail "${folder} lies on $fs, where GRUB cannot clear next_entry: the candidate would boot for ever|move /boot to an ext4 partition" ;;
 esac
 exit 0`;
+
+/**
+ * Prints each path as GRUB names it on its file system, the UUID of that file system, and custom.cfg as it stands. Where a tool of GRUB
+ * cannot tell, the entry would name a file that GRUB does not find: nothing is printed in its place.
+ */
+const whereGrubSees = ({ prefix }: GrubLayout, paths: readonly string[], custom: string): string => `${FAIL}
+see() {
+  seen=$("$@" 2>/dev/null) && [ -n "$seen" ] && echo "$seen" ||
+    fail "$*: $("$@" 2>&1 | head -c 200 | tr '|\\n' '  ')|make GRUB know the disk of /boot: see $1, and ${prefix}-probe --target=device /boot"
+}
+${paths.map((path) => `see ${prefix}-mkrelpath ${quote(path)}`).join('\n')}
+see ${prefix}-probe --target=fs_uuid ${quote(paths[0] ?? '')}
+${printIfThere(custom)}`;
 
 /** Longest message of GRUB that is quoted, in characters. */
 const MESSAGE_MAX = 300;
@@ -141,34 +155,33 @@ export function createGrubBootSelect(layout: GrubLayout = GRUB): BootSelect {
     loader: 'GRUB',
     readLine: readGrubLine,
 
-    preflight: (session) => runPreflight(session, 'grub-preflight', preflight(layout)),
+    async preflight(session) {
+      await runBootScript(session, 'grub-preflight', preflight(layout));
+    },
 
     async install(session, entry) {
       checkCommandLine('GRUB', entry.commandLine);
       const { kernelPath, initrdPath } = entry;
       const paths = [kernelPath, ...(initrdPath === undefined ? [] : [initrdPath])];
-      const asGrubSees = paths.map((path) => `${prefix}-mkrelpath ${quote(path)} 2>/dev/null || echo ${quote(path)}`);
-      const read = await output(
-        session,
-        script(
-          'grub-read',
-          { paths: paths.join(' ') },
-          [
-            ...asGrubSees,
-            `${prefix}-probe --target=fs_uuid ${quote(kernelPath)} 2>/dev/null || echo`,
-            printIfThere(custom),
-          ].join('\n'),
-        ),
-      );
+      const read = await runBootScript(session, 'grub-read', whereGrubSees(layout, paths, custom), {
+        paths: paths.join(' '),
+      });
       const lines = read.split('\n');
       const [grubPath = '', grubInitrd = ''] = lines.slice(0, paths.length).map((line) => line.trim());
-      const uuid = lines[paths.length]?.trim() ?? '';
+      const fileSystem = lines[paths.length]?.trim() ?? '';
+      if (!UUID.test(fileSystem)) {
+        throw new MachineError(
+          'boot-select',
+          `one-shot boot is not safe: ${prefix}-probe names the file system of ${kernelPath} ${JSON.stringify(fileSystem.slice(0, 100))}, which is no UUID`,
+          `give the file system of /boot a UUID, and see ${prefix}-probe --target=fs_uuid ${kernelPath}`,
+        );
+      }
       const existing = lines.slice(paths.length + 1).join('\n');
       const config = customConfig(existing, {
         commandLine: entry.commandLine,
         grubPath,
         ...(initrdPath === undefined ? {} : { grubInitrd }),
-        ...(UUID.test(uuid) ? { fileSystem: uuid } : {}),
+        fileSystem,
       });
       await output(
         session,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import type { BootEntry, BootSelect } from '../protocols.js';
-import { FAIL, runPreflight } from './boot-script.js';
+import { FAIL, runBootScript } from './boot-script.js';
 
 const PREFLIGHT = `${FAIL}
 command -v kexec >/dev/null || fail "kexec is missing|install kexec-tools"
@@ -22,7 +22,9 @@ export function createKexecSelect(): BootSelect {
     reboot: 'kexec -e',
     readLine: () => null,
 
-    preflight: (session) => runPreflight(session, 'kexec-preflight', PREFLIGHT),
+    async preflight(session) {
+      await runBootScript(session, 'kexec-preflight', PREFLIGHT);
+    },
 
     install: (_session, installed) => {
       entry = installed;

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeLoaders, loaderFactsScript, readLoaderFacts } from '../detect-loader.js';
 import type { ExecOptions, ExecResult, Session } from '../protocols.js';
+import { createGrubBootSelect, GRUB } from './grub.js';
 import { createBootNextSelect, readBootManagerLine } from './boot-next.js';
 import { createKexecSelect } from './kexec.js';
 import { createSystemdBootSelect, readSystemdBootLine } from './systemd-boot.js';
@@ -56,6 +57,49 @@ const variable = (name: string, text: string): void =>
     `\x07\0\0\0${Buffer.from(`${text}\0`, 'utf16le').toString('latin1')}`,
   );
 
+describe('GRUB', () => {
+  const folder = (): string => at('boot/grub');
+  const install = (): Promise<void> =>
+    createGrubBootSelect({ ...GRUB, folder: folder() }).install(session, {
+      kernelPath: '/boot/k-vmlinuz',
+      initrdPath: '/boot/k-initrd.img',
+      commandLine: 'peerlab.nonce=ab',
+    });
+  beforeEach(() => {
+    put('boot/grub/custom.cfg', "menuentry 'rescue' { true }\n");
+    tool('grub-mkrelpath', 'echo "${1#/boot}"');
+    tool('grub-probe', '[ "$1" = --target=fs_uuid ] && echo 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11');
+  });
+
+  it('names the files as it sees them, on their own file system', async () => {
+    await install();
+    const config = readFileSync(join(folder(), 'custom.cfg'), 'utf8');
+    expect(config).toMatch(/^menuentry 'rescue' \{ true \}\n/);
+    expect(config).toContain('--set=root 0b5e5f0a-4a0e-4a6e-9d7c-0d9f5a3c8b11\n');
+    expect(config).toContain('linux /k-vmlinuz peerlab.nonce=ab;');
+    expect(config).toContain('initrd /k-initrd.img;');
+  });
+
+  it.each([
+    [
+      'grub-mkrelpath',
+      'echo "grub-mkrelpath: error: cannot find a device for /boot" >&2; exit 1',
+      'cannot find a device',
+    ],
+    ['grub-mkrelpath', 'exit 0', 'grub-mkrelpath /boot/k-vmlinuz'],
+    ['grub-probe', 'echo "error: unknown filesystem" >&2; exit 1', 'unknown filesystem'],
+    ['grub-probe', 'echo "not one"', 'names the file system of /boot/k-vmlinuz "not one", which is no UUID'],
+  ])('writes no entry that it would not find: %s with "%s"', async (name, body, message) => {
+    tool(name, body);
+    await expect(install()).rejects.toMatchObject({
+      kind: 'boot-select',
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining('grub-probe --target='),
+    });
+    expect(readFileSync(join(folder(), 'custom.cfg'), 'utf8')).toBe("menuentry 'rescue' { true }\n");
+  });
+});
+
 describe('systemd-boot', () => {
   const boot = () => createSystemdBootSelect(root);
   beforeEach(() => {
@@ -91,6 +135,13 @@ esac`,
     await boot().remove(session);
     expect(await boot().pending(session)).toBeNull();
     expect(existsSync(at('esp/peerlab'))).toBe(false);
+    expect(existsSync(at('esp/loader/entries/peerlab-candidate.conf'))).toBe(false);
+  });
+
+  it('writes no entry without its kernel: what cannot be copied to its partition is refused', async () => {
+    tool('cp', 'echo "cp: No space left on device" >&2; exit 1');
+    const entry = { kernelPath: at('boot/peerlab-k-vmlinuz'), commandLine: 'peerlab.nonce=ab' };
+    await expect(boot().install(session, entry)).rejects.toThrow('No space left on device');
     expect(existsSync(at('esp/loader/entries/peerlab-candidate.conf'))).toBe(false);
   });
 

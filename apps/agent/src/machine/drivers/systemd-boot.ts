@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import type { BootSelect, LoaderLine } from '../protocols.js';
-import { checkCommandLine, FAIL, runPreflight } from './boot-script.js';
+import { checkCommandLine, FAIL, runBootScript } from './boot-script.js';
 
 const LOADER = 'systemd-boot';
 const ENTRY = 'peerlab-candidate.conf';
@@ -44,7 +44,9 @@ export function createSystemdBootSelect(root = ''): BootSelect {
     loader: LOADER,
     readLine: readSystemdBootLine,
 
-    preflight: (session) => runPreflight(session, 'systemd-boot-preflight', preflight(root)),
+    async preflight(session) {
+      await runBootScript(session, 'systemd-boot-preflight', preflight(root));
+    },
 
     async install(session, { kernelPath, initrdPath, commandLine }) {
       checkCommandLine(LOADER, commandLine);
@@ -59,10 +61,13 @@ place() {
   *) mkdir -p "$partition/peerlab" && cp -- "$1" "$partition/peerlab/" && echo "/peerlab/\${1##*/}" ;;
   esac
 }
+# Assigned first: set -e does not see a failure inside the words of a command.
+linux=$(place ${quote(kernelPath)})
+${initrdPath === undefined ? '' : `initrd=$(place ${quote(initrdPath)})`}
 {
   echo "title Peerlab candidate"
-  echo "linux $(place ${quote(kernelPath)})"
-  ${initrdPath === undefined ? '' : `echo "initrd $(place ${quote(initrdPath)})"`}
+  echo "linux $linux"
+  ${initrdPath === undefined ? '' : 'echo "initrd $initrd"'}
   cat
 } >"$partition/loader/entries/$entry.new"
 mv -f "$partition/loader/entries/$entry.new" "$partition/loader/entries/$entry"

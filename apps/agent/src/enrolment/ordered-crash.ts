@@ -1,0 +1,89 @@
+import { CrashWatch } from '@peerlab/contracts';
+import type { Booted } from '../job/machine-connection.js';
+import { script } from '../machine/command.js';
+import { MachineError } from '../machine/errors.js';
+import type { ConsoleFollower } from '../machine/protocols.js';
+import { DeadlinePassed, formatSeconds, pause } from '../timing.js';
+import type { ActingOn } from './acting-on.js';
+
+/** Exit status of the order where the kernel takes no SysRq. */
+const NO_SYSRQ = 3;
+
+/** Detached: the kernel ends before the command does. */
+const CRASH = `[ -w /proc/sysrq-trigger ] || exit ${NO_SYSRQ}
+nohup sh -c "sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger" >/dev/null 2>&1 &`;
+
+/**
+ * Crashes the running kernel and waits for another one to answer by itself. Throws MachineError when none does, which says
+ * whether the crash was never carried out (the same kernel still answers), or the kernel died and did not reboot (its
+ * panic on the console). The machine is reset then, where it can be.
+ * @param limitMs for the machine to come back, in milliseconds
+ */
+export async function crashAndAwait(acting: ActingOn, { session, kernel }: Booted, limitMs: number): Promise<Booted> {
+  const { connection, machine, pace, signal } = acting;
+  const watch = new CrashWatch();
+  let lines = 0;
+  const follower = await machine.console?.follow('end', { onLine: (line) => watch.push(line, lines++) });
+  const startedAt = performance.now();
+  const elapsedMs = (): number => performance.now() - startedAt;
+  try {
+    const ordered = await session.exec(script('crash', {}, CRASH), { timeoutMs: 20_000, signal }).catch(() => null);
+    signal.throwIfAborted();
+    if (ordered?.code === NO_SYSRQ) throw notCarriedOut('it has no /proc/sysrq-trigger that can be written');
+    for (;;) {
+      const answering = await connection.awaitBoot(null, () => limitMs - elapsedMs(), signal);
+      if (answering.kernel.bootId !== kernel.bootId) return answering;
+      if (elapsedMs() >= pace.orderMs) {
+        throw notCarriedOut(
+          `${formatSeconds(elapsedMs())} after the order the same kernel answers, boot_id ${kernel.bootId}`,
+        );
+      }
+      await pause(pace.pollMs, signal);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof DeadlinePassed)) throw error;
+    throw await whyAway(acting, kernel.bootId, watch, follower, limitMs, error);
+  } finally {
+    await follower?.stop();
+  }
+}
+
+const notCarriedOut = (proof: string): MachineError =>
+  new MachineError(
+    'boot-select',
+    `told to crash, its kernel did not: ${proof}; whether the default comes back after a crash is not known`,
+    'boot a default kernel with CONFIG_MAGIC_SYSRQ that is not locked down',
+  );
+
+/** No kernel answers any more. What the console says of the reason, and whether a reset brings the machine back. */
+async function whyAway(
+  { connection, machine, note, signal }: ActingOn,
+  bootId: string,
+  watch: CrashWatch,
+  follower: ConsoleFollower | undefined,
+  limitMs: number,
+  cause: DeadlinePassed,
+): Promise<MachineError> {
+  const away = `no kernel answered within ${formatSeconds(limitMs)}`;
+  const { crash } = watch;
+  const [why, remedy] =
+    crash !== null
+      ? [`the kernel died (on its console: ${crash.title}) and did not reboot`, 'boot the default kernel with panic=10']
+      : follower === undefined
+        ? [
+            'there is no console that could say whether it died',
+            'configure console:, and boot the default kernel with panic=10',
+          ]
+        : [
+            'nothing on its console says that it died: it may hang',
+            'look at its console, and boot the default kernel with panic=10',
+          ];
+  const message = `told to crash, ${machine.name} did not come back by itself: ${away}; ${why}`;
+  if (machine.power === null) return new MachineError('boot-select', message, `reset it by hand; ${remedy}`, cause);
+  note('it did not come back by itself; resetting it');
+  await machine.power.reset(signal);
+  connection.forgetReboot();
+  await connection.awaitBoot(bootId, () => limitMs, signal);
+  return new MachineError('boot-select', `${message}; it came back after a reset of its power`, remedy, cause);
+}
