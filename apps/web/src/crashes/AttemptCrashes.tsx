@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { AttemptDetail, SeenCrash } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { attemptCrashesQuery } from '../api/queries.js';
+import { attemptCrashesQuery } from '../api/crashes.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf, linesText } from '../ui/numbers.js';
 import { QuerySection } from '../ui/section.js';

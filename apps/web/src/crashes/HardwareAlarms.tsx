@@ -1,29 +1,12 @@
-import { queryOptions, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { HardwareAlarmView } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { attemptAlarmsQuery, machineAlarmsQuery } from '../api/health.js';
 import { ListTable } from '../ui/ListTable.js';
 import { QuerySection } from '../ui/section.js';
 import { countText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
-
-/** Interval of refetches while the log of an ended attempt is searched, in milliseconds. */
-const SEARCH_MS = 3000;
-
-const attemptAlarmsQuery = (attempt: string, ended: boolean) =>
-  queryOptions({
-    queryKey: ['attempt-alarms', attempt, ended],
-    queryFn: ({ signal }) => call('listAttemptAlarms', { params: { attempt } }, signal),
-    refetchInterval: ({ state }) => (ended && state.data?.pending === true ? SEARCH_MS : false),
-  });
-
-/** The key begins with that of the machine, so that a change of the machine invalidates its alarms as well. */
-const machineAlarmsQuery = (machine: string) =>
-  queryOptions({
-    queryKey: ['machine', machine, 'alarms'],
-    queryFn: ({ signal }) => call('listMachineAlarms', { params: { machine } }, signal),
-  });
 
 /** What the hardware told in the logs of an attempt; nothing where it told nothing. */
 export function AttemptAlarms({ attempt, ended }: { attempt: string; ended: boolean }): ReactNode {

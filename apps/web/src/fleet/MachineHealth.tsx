@@ -1,24 +1,17 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { HealthCheck, MachineHealth as Health } from '@peerlab/contracts';
 import { useState, type FormEvent, type ReactNode } from 'react';
-import { call } from '../api/client.js';
+import { checkMachine, machineHealthQuery } from '../api/health.js';
 import { Dialog } from '../ui/dialog.js';
 import { ListTable } from '../ui/ListTable.js';
 import { countOf } from '../ui/numbers.js';
 import { QuerySection, WriteError } from '../ui/section.js';
 import { Ago } from '../ui/time.js';
 
-/** The key begins with that of the machine, so that a change of the machine invalidates its health as well. */
-const healthQuery = (machine: string) =>
-  queryOptions({
-    queryKey: ['machine', machine, 'health'],
-    queryFn: ({ signal }) => call('getMachineHealth', { params: { machine } }, signal),
-  });
-
 /** Whether the machine serves, when it passed its health check last, and how the newest ones ended. */
 export function MachineHealth({ machine }: { machine: string }): ReactNode {
-  const query = useQuery(healthQuery(machine));
+  const query = useQuery(machineHealthQuery(machine));
   return (
     <section aria-labelledby="health-head">
       <div className="section-head">
@@ -124,7 +117,7 @@ function CheckNow({ machine }: { machine: string }): ReactNode {
   const [reason, setReason] = useState('');
   const [hold, setHold] = useState(false);
   const check = useMutation({
-    mutationFn: () => call('checkMachine', { params: { machine }, body: { reason: reason.trim(), hold } }),
+    mutationFn: () => checkMachine(machine, { reason: reason.trim(), hold }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['machine', machine] }),
   });
   const submit = (event: FormEvent): void => {

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import { bootText, foldCell, pairText, placeNames, twinsText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { resultQuery } from '../api/queries.js';
+import { resultQuery } from '../api/attempts.js';
 import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText, linesText } from '../ui/numbers.js';

@@ -13,7 +13,7 @@ import {
 } from '@peerlab/contracts';
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
 import { AttemptAlarms } from '../crashes/HardwareAlarms.js';
 import { AcceptBaseline } from '../failures/AcceptBaseline.js';

@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { buildQuery } from '../api/queries.js';
+import { buildQuery } from '../api/builds.js';
 import { Digests, SameKernel, Suites } from '../builds/Bundle.js';
 import { KernelFiles } from '../builds/KernelFiles.js';
 import { Series } from '../builds/Series.js';

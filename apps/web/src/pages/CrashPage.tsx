@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { CrashDetail, CrashSighting, FailureSighting } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { crashQuery } from '../api/queries.js';
+import { crashQuery } from '../api/crashes.js';
 import { CrashMail } from '../crashes/CrashMail.js';
 import { CrashMark } from '../crashes/CrashMark.js';
 import { useListKeys } from '../ui/list-keys.js';

@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Inventory, MachineView } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { machineQuery } from '../api/queries.js';
+import { machineQuery } from '../api/fleet.js';
 import { MachineAlarms } from '../crashes/HardwareAlarms.js';
 import { InventoryDrift } from '../fleet/InventoryDrift.js';
 import { LabelChips, Lease } from '../fleet/Lease.js';

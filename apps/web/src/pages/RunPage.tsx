@@ -2,9 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { aboutText, runPhase, standingText, type RunDetail } from '@peerlab/contracts';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
-import { call } from '../api/client.js';
 import { useTopics } from '../api/live-context.js';
-import { runQuery } from '../api/queries.js';
+import { runApi, runQuery } from '../api/runs.js';
 import { whenThere } from '../lazy-page.js';
 import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
@@ -106,9 +105,12 @@ function RunActions({ run }: { run: RunDetail }): ReactNode {
   const navigate = route.useNavigate();
   const [asked, setAsked] = useState(false);
   const refresh = (): void => void queries.invalidateQueries({ queryKey: ['run', run.id] });
-  const cancel = useMutation({ mutationFn: () => call('cancelRun', { params: { run: run.id } }), onSuccess: refresh });
+  const cancel = useMutation({
+    mutationFn: () => runApi.call('cancelRun', { params: { run: run.id } }),
+    onSuccess: refresh,
+  });
   const retry = useMutation({
-    mutationFn: () => call('retryRun', { params: { run: run.id } }),
+    mutationFn: () => runApi.call('retryRun', { params: { run: run.id } }),
     onSuccess: (started) => {
       refresh();
       void queries.invalidateQueries({ queryKey: ['runs'] });

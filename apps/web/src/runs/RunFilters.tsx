@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { STATE_CHOICES, VERDICT_CHOICES, VERDICT_TABLE, type RunFilter } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
-import { fleetQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
 import { FilterField } from '../ui/FilterField.js';
 
 const VERDICT_NAMES = VERDICT_CHOICES.map((value) => ({

@@ -9,7 +9,8 @@ import {
   type Verdict,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { fleetQuery, runGridQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
+import { runGridQuery } from '../api/grid.js';
 import { countsText, measuredHow, metricCells, NO_FINDING, overviewCells, reportOfRun } from '../share/report.js';
 import type { AttemptSearch } from '../search.js';
 import { ListTable } from '../ui/ListTable.js';

@@ -9,7 +9,8 @@ import {
   type ProblemItem,
 } from '@peerlab/contracts';
 import { useId, useMemo, useState, type ReactNode } from 'react';
-import { catalogueQuery, fleetQuery } from '../api/queries.js';
+import { fleetQuery } from '../api/fleet.js';
+import { catalogueQuery } from '../api/submissions.js';
 import {
   addBuild,
   readForm,

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { Combination } from './combination.js';
 import { BootNumber } from './boot-number.js';
-import { Suspect } from './health.js';
 import { Fence, Name } from './ids.js';
 import { KernelSighting } from './kernel-sighting.js';
 import {
@@ -18,6 +17,7 @@ import { MeasurementView, ResultView } from './results.js';
 import { AttemptState } from './states.js';
 import { LeftFile } from './suite.js';
 import { Time } from './time.js';
+import { Suspect } from './suspects.js';
 
 export const AttemptSummary = z.object({
   id: z.uuid(),

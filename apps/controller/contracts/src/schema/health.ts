@@ -1,30 +1,5 @@
 import { z } from 'zod';
-import { Name } from './ids.js';
-import { REPEAT_MAX } from './run-spec.js';
 import { Time } from './time.js';
-
-/** When machines are checked, and what follows. A setting of the controllers; all of a farm need the same. */
-export const HealthPolicy = z.strictObject({
-  /** false: machines are checked only when a person asks. */
-  enabled: z.boolean().default(false),
-  /** The run template whose kernel and suites are known to be good; its machines and repeats are replaced. */
-  template: Name.default('health'),
-  /** Boots in a row that a machine has to pass before it serves: at first, and when it comes back after trouble. */
-  boots: z.number().int().min(1).max(REPEAT_MAX).default(3),
-  /** A machine that passed is checked again after this time; 0 = never. */
-  everyHours: z
-    .number()
-    .min(0)
-    .max(24 * 365)
-    .default(168),
-  /** Attempts in a row that ended as the lab's trouble on a machine before it is checked; 0 = they ask for no check. */
-  troubleAfter: z.number().int().min(0).max(100).default(3),
-  /** Tests of a machine that turned out sick are submitted again, on other machines. */
-  requeueSuspects: z.boolean().default(false),
-  /** At most so many of them for one failed check, the newest first. */
-  requeueMax: z.number().int().min(0).max(500).default(20),
-});
-export type HealthPolicy = z.infer<typeof HealthPolicy>;
 
 /** Why a check was made: the machine may not serve before it passes one, it was time for one, or a person asked. */
 export const HealthCheckKind = z.enum(['required', 'schedule', 'asked']);
@@ -58,9 +33,6 @@ export type HealthCheck = z.infer<typeof HealthCheck>;
 
 /** Checks in one answer, the newest first. */
 export const HEALTH_CHECKS_SHOWN = 25;
-/** Attempts that one failed check makes suspect, the newest first. */
-export const SUSPECTS_MAX = 1000;
-
 export const MachineHealth = z.object({
   /** Whether the farm checks machines by itself. */
   enabled: z.boolean(),
@@ -75,23 +47,3 @@ export const MachineHealth = z.object({
   suspects: z.number().int().nonnegative(),
 });
 export type MachineHealth = z.infer<typeof MachineHealth>;
-
-/** A result is suspect when its machine turned out sick later: it ran after the last check that the machine passed. */
-export const Suspect = z.object({
-  machine: Name,
-  /** What the failed check found. */
-  reason: z.string(),
-  /** When the check failed. */
-  at: Time,
-  /** When the machine had passed a check last before the attempt; null = never. */
-  goodAt: Time.nullable(),
-  /** Run of the failed check; null when retention has removed it. */
-  checkRun: z.uuid().nullable(),
-  /** The run that does the job again; null = none does. */
-  requeuedAs: z.uuid().nullable(),
-});
-export type Suspect = z.infer<typeof Suspect>;
-
-/** A suspect attempt of a run. */
-export const SuspectAttempt = Suspect.extend({ attemptId: z.uuid() });
-export type SuspectAttempt = z.infer<typeof SuspectAttempt>;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { Suspect } from './health.js';
 import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
 import { Role, ROLES_MAX } from './participants.js';
 import { Proof } from './proof.js';
 import { ResultStatus, Verdict } from './verdict.js';
+import { Suspect } from './suspects.js';
 
 /**
  * Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. `role` says

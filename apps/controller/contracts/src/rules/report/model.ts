@@ -6,7 +6,7 @@ import { placeNames } from '../place.js';
 import { machineMetrics, type MachineMetrics, type Place } from './metrics.js';
 import type { Grid, GridColumn } from '../../schema/grid.js';
 import type { MachineSummary } from '../../schema/machines.js';
-import type { RunDetail } from '../../schema/runs.js';
+import type { RunDetail } from '../../schema/run-detail.js';
 
 export interface MatrixRow extends Place {
   verdict: Verdict | null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Grid } from '../../schema/grid.js';
 import type { MachineView } from '../../schema/machines.js';
-import type { RunDetail } from '../../schema/runs.js';
+import type { RunDetail } from '../../schema/run-detail.js';
 import { countsText, renderReport } from './markdown.js';
 import { counterpart } from './metrics.js';
 import { reportOfRun } from './model.js';
