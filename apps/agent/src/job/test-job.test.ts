@@ -207,13 +207,8 @@ describe('a kernel that does not come up', () => {
   });
 
   it('is stopped by the hardware in a test: the same, and what passed before stays', async () => {
-    await setUp({
-      tests: [
-        { id: 'F01', act: 'pass' },
-        { id: 'F02', act: 'machine-check' },
-        { id: 'F03', act: 'pass' },
-      ],
-    });
+    const acts = ['pass', 'machine-check', 'pass'] as const;
+    await setUp({ tests: acts.map((act, at) => ({ id: `F0${at + 1}`, act })) });
     await runTestJob(context);
     expect(finished().failure).toMatchObject({ class: 'infrastructure', stage: 'test', signature: null });
     expect(statuses()).toMatchObject({ F01: 'pass' });
