@@ -119,6 +119,7 @@ export * from './routes/crash-routes.js';
 export * from './routes/failure-routes.js';
 export * from './routes/fleet-routes.js';
 export * from './routes/grid-routes.js';
+export * from './routes/health-routes.js';
 export * from './routes/hook-routes.js';
 export * from './routes/over-time-routes.js';
 export * from './routes/retention-routes.js';
