@@ -3,6 +3,7 @@ import { command, type Command } from './command.js';
 import { acceptBaseline, endBaseline, listBaselines } from './commands/baselines.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
+import { showCoverage } from './commands/coverage.js';
 import { listCrashes } from './commands/crash.js';
 import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
@@ -19,6 +20,7 @@ import {
   parseDesired,
   setMachine,
 } from './commands/machines.js';
+import { showMutants } from './commands/mutants.js';
 import { showPerftest } from './commands/perftest.js';
 import { REPORTED_AS } from './commands/report.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
@@ -241,6 +243,18 @@ export const COMMANDS: readonly Command[] = [
   ),
   command('builds show <build>', 'prints one build: its patches, and where it was tested', {}, (context, [id = '']) =>
     showBuild(context, id),
+  ),
+  command(
+    'coverage <run-or-build>',
+    'prints which added lines of a series its tests ran, over all attempts and machines of the build; of a run, those of every build that counts',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showCoverage(context, what, options),
+  ),
+  command(
+    'mutants <run-or-build>',
+    'prints the mutation score of a build, and the mutants of its series that no test noticed, with their lines; of a run, those of every build that carries mutants',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showMutants(context, what, options),
   ),
   command('templates', 'lists the run files that the controller offers', {}, (context) => listTemplates(context)),
   command('templates show <name>', 'prints one as YAML, for `submit`', {}, (context, [name = '']) =>

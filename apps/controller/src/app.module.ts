@@ -5,6 +5,7 @@ import { AttemptsModule } from './attempts/attempts.module.js';
 import { BuildsModule } from './builds/builds.module.js';
 import { ChannelsModule } from './channels/channels.module.js';
 import { CompareModule } from './compare/compare.module.js';
+import { CoverageModule } from './coverage/coverage.module.js';
 import { CrashesModule } from './crashes/crashes.module.js';
 import { DispatchModule } from './dispatch/dispatch.module.js';
 import { FailuresModule } from './failures/failures.module.js';
@@ -40,6 +41,7 @@ export class AppModule {
         MeetingsModule,
         LogsModule,
         CrashesModule,
+        CoverageModule,
         VerdictsModule,
         StorageModule,
         RunsModule,

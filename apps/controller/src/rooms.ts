@@ -19,6 +19,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   builds: { tables: ['artifact', 'artifact_folder', 'bundle', 'build'], imports: [] },
   storage: { tables: ['storage'], imports: [] },
+  coverage: { tables: [], imports: ['builds'] },
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },

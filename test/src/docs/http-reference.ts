@@ -21,6 +21,21 @@ export const OWN_ERRORS: Partial<Record<RouteName, readonly string[]>> = {
   getPatch: ['404 no-patch-text'],
   getSeries: ['404 no-patch-text'],
   getAttemptFile: ['410 file-removed', '500 artifact-store-unreadable'],
+  getBuildCoverage: [
+    '404 no-coverage',
+    '410 bundle-removed',
+    '500 artifact-store-unreadable',
+    '500 bundle-damaged',
+    '500 file-too-large',
+  ],
+  getBuildMutants: [
+    '404 no-mutants',
+    '410 bundle-removed',
+    '500 artifact-store-unreadable',
+    '500 bad-mutants',
+    '500 bundle-damaged',
+    '500 file-too-large',
+  ],
   getBuildFile: ['403 not-your-work', '410 bundle-removed', '500 artifact-store-unreadable', '500 bundle-damaged'],
   putArtifact: [
     '403 no-open-build',

@@ -5,8 +5,11 @@ import {
   BUNDLE_MAX_BYTES,
   BUNDLE_PATH_MAX,
   BundleManifest,
+  GCOV_NOTES_FILE,
   MANIFEST_FILE,
   MANIFEST_MAX_BYTES,
+  MUTANTS_FILE,
+  SERIES_DIFF_FILE,
   whyBadBundle,
 } from '@peerlab/contracts';
 import { ArchiveError, type FolderLimits, type PlainFile, readPlainFolder, showName } from '../archive/index.js';
@@ -34,7 +37,15 @@ const LIMITS: FolderLimits = {
 
 /** Files that a build makes beside its suites. The first two are what a machine needs. */
 const NEEDED = ['vmlinuz', MODULES_FILE] as const;
-const KNOWN: ReadonlySet<string> = new Set([MANIFEST_FILE, ...NEEDED, 'config', 'System.map']);
+const KNOWN: ReadonlySet<string> = new Set([
+  MANIFEST_FILE,
+  ...NEEDED,
+  'config',
+  'System.map',
+  SERIES_DIFF_FILE,
+  GCOV_NOTES_FILE,
+  MUTANTS_FILE,
+]);
 const SUITE = /^suites\/[a-zA-Z0-9_][a-zA-Z0-9._-]{0,63}$/;
 
 /** Digits of the key at the end of a release. */

@@ -28,6 +28,8 @@ export interface KernelRequest {
   domain: string | null;
   /** Targets of tools/testing/selftests that are built too. */
   kselftests?: readonly string[];
+  /** How many mutants of the series the kernel carries at most; absent = none. */
+  mutants?: number | undefined;
 }
 
 /**
@@ -252,6 +254,7 @@ export class KernelBuilder {
       ...(request.domain === null || isTrusted(request) ? [] : ['--domain', request.domain]),
       ...(request.fragment === undefined ? [] : ['--fragment', `${INSIDE.series}/${FRAGMENT_FILE}`]),
       ...(request.kselftests ?? []).flatMap((target) => ['--kselftest', target]),
+      ...(request.mutants === undefined ? [] : ['--mutants', String(request.mutants)]),
       ...args,
       ...this.#seriesArguments(request),
     ];

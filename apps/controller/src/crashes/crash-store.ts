@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { carriesMutants } from '@peerlab/contracts';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { columnsOf, integer, nullable, pick } from '../platform/database/row-shape.js';
@@ -65,7 +66,10 @@ export class CrashStore {
     return row?.count ?? 0;
   }
 
-  /** What a search needs to know; null when the participant was removed. */
+  /**
+   * What a search needs to know; null when the participant was removed. `release` is null where there was no kernel under
+   * test, and of one that carries mutants: what a mutant does to a machine is no crash of the series.
+   */
   async searched(participant: string): Promise<{ attempt: string; role: string; release: string | null } | null> {
     const row = await this.#sql.one(
       SEARCHED,
@@ -75,7 +79,9 @@ export class CrashStore {
        where p.id = $1 and j.kind = 'test'`,
       [participant],
     );
-    return row === null ? null : { attempt: row.attempt_id, role: row.role, release: row.manifest?.release ?? null };
+    if (row === null) return null;
+    const { attempt_id: attempt, role, manifest } = row;
+    return { attempt, role, release: manifest === null || carriesMutants(manifest) ? null : manifest.release };
   }
 
   /**

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { describeBuildError, type AttemptEvent, type FromAgent, type SequencedEvent } from '@peerlab/contracts';
+import {
+  describeBuildError,
+  whyNotMeasured,
+  type AttemptEvent,
+  type FromAgent,
+  type SequencedEvent,
+} from '@peerlab/contracts';
 import { log } from '@peerlab/runtime';
 import { AttemptStore } from '../attempts/attempt-store.js';
 import { ParticipantStore, type LockedParticipant } from '../attempts/participant-store.js';
@@ -149,6 +155,7 @@ export class EventIntake {
         else await this.#results.putResult(tx, testContext(participant), event.result);
         return true;
       case 'measurement':
+        if (participant.files !== null && whyNotMeasured({ files: participant.files }) !== null) return false;
         await this.#results.putMeasurement(tx, testContext(participant), seq, event);
         return true;
       case 'file':

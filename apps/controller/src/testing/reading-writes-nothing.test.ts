@@ -25,6 +25,8 @@ const STATUS: Partial<Record<ReadRoute, number>> = {
   getArtifact: 403,
   findBundle: 404,
   getBuildFile: 403,
+  getBuildCoverage: 404,
+  getBuildMutants: 404,
   getAttemptFile: 404,
   getCrash: 404,
   getCrashMail: 404,
@@ -55,6 +57,7 @@ describe('a GET request', () => {
     const params = { build: jobViews[0]?.buildId ?? '' };
     calls = { ...calls, getBuild: { params }, getSeries: { params }, getPatch: { params: { ...params, number: 1 } } };
     calls = { ...calls, getBuildFile: { params, query: { path: 'vmlinuz' } } };
+    calls = { ...calls, getBuildCoverage: { params }, getBuildMutants: { params } };
     // Background duties run for the first time some seconds after the start.
     await farm.until(
       'the controller to be ready',
@@ -156,6 +159,8 @@ function callsOf(
     getPatch: { params: { ...build, number: 1 } },
     getSeries: { params: build },
     getBuildFile: { params: build, query: { path: 'vmlinuz' } },
+    getBuildCoverage: { params: build },
+    getBuildMutants: { params: build },
     listTemplates: {},
     getArtifact: { params: { sha256 } },
     findBundle: { params: { key } },

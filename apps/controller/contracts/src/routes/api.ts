@@ -3,6 +3,7 @@ import { ATTEMPT_ROUTES } from './attempt-routes.js';
 import { BUILD_ROUTES } from './build-routes.js';
 import { BUNDLE_ROUTES } from './bundle-routes.js';
 import { COMPARE_ROUTES } from './compare-routes.js';
+import { COVERAGE_ROUTES } from './coverage-routes.js';
 import { CRASH_ROUTES } from './crash-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
@@ -36,6 +37,7 @@ export const ROUTES = {
   ...FLEET_ROUTES,
   ...HEALTH_ROUTES,
   ...BUILD_ROUTES,
+  ...COVERAGE_ROUTES,
   ...BUNDLE_ROUTES,
   ...HOOK_ROUTES,
   ...TOKEN_ROUTES,

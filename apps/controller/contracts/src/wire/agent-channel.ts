@@ -10,6 +10,7 @@ import { KernelSighting } from '../schema/kernel-sighting.js';
 import { LOG_BATCH_MAX, LogLine, LogStream } from '../schema/logs.js';
 import { MEETING_REASON_MAX, MeetingArrival, MeetingOutcome, MeetingPlace } from '../schema/meeting.js';
 import { Metric, REASON_MAX, TEST_ID_MAX } from '../schema/metric.js';
+import { MUTANTS_MAX } from '../schema/mutants.js';
 import { Commit, ConfigFragment, WorkSource } from '../schema/kernel-source.js';
 import { ClockOffset, Role, ROLES_MAX } from '../schema/participants.js';
 import { PeerPath } from '../schema/paths.js';
@@ -145,6 +146,8 @@ export const Work = z.discriminatedUnion('kind', [
       .optional(),
     /** Targets of tools/testing/selftests that are built with it. Older builders build none. */
     kselftests: z.array(z.string().max(200)).max(KSELFTESTS_MAX).optional(),
+    /** The kernel carries at most so many mutants of its series. Older builders make none. */
+    mutants: z.object({ count: z.number().int().positive().max(MUTANTS_MAX) }).optional(),
   }),
   z.object({
     kind: z.literal('test'),
@@ -159,6 +162,8 @@ export const Work = z.discriminatedUnion('kind', [
     /** Random per participant; must appear in /proc/cmdline as peerlab.nonce=… */
     nonce: z.string().regex(/^[0-9a-f]{32}$/),
     timeouts: EffectiveTimeouts,
+    /** The kernel carries mutants of its series: how long they are tried. */
+    mutants: z.object({ minutes: z.number().positive() }).optional(),
   }),
 ]);
 export type Work = z.infer<typeof Work>;
