@@ -7,6 +7,7 @@ import { showCoverage } from './commands/coverage.js';
 import { listCrashes } from './commands/crash.js';
 import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
+import { checkHealth, showHealth } from './commands/health.js';
 import { showKtap } from './commands/ktap.js';
 import { printLog, resolveAttempt } from './commands/logs.js';
 import { enrolHere, passedOn } from './commands/machine.js';
@@ -99,7 +100,12 @@ export const COMMANDS: readonly Command[] = [
     {},
     async (context, [run = '']) => followRun(context, await runId(context.api, run)),
   ),
-  command('runs', 'lists the newest runs', { limit: LIMIT }, (context, _, { limit }) => listRuns(context, limit)),
+  command(
+    'runs',
+    'lists the newest runs',
+    { limit: LIMIT, health: { flags: '--health', help: 'the farm’s health checks of machines instead', kind: 'flag' } },
+    (context, _, options) => listRuns(context, options),
+  ),
   command('cancel <run>', 'cancels a run; machines that it holds are restored', {}, (context, [run = '']) =>
     cancelRun(context, run),
   ),
@@ -280,6 +286,21 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'health <machine>',
+    'whether a machine serves, when it passed a health check last, how its checks ended, and what its hardware told',
+    {},
+    ({ api }, [machine = '']) => showHealth(api, machine),
+  ),
+  command(
+    'health check <machine>',
+    'checks a machine with the kernel that is known to be good, as soon as it is free',
+    {
+      reason: REASON,
+      hold: { flags: '--hold', help: 'it takes nothing else until it has passed', kind: 'flag' },
+    },
+    ({ api }, [machine = ''], options) => checkHealth(api, machine, options),
   ),
   command(
     'machine check <machine>',

@@ -5,9 +5,12 @@ import { shortId, table, verdictText } from '../render/text.js';
 import { findId, runId } from '../short-id.js';
 import { jsonReport, markdownReport, type ReportForm, sizesReport } from './report.js';
 
-/** The newest runs. @param limit how many, 1 to 200 */
-export async function listRuns({ api, colour }: Context, limit: number): Promise<Answer> {
-  const runs = await api.call('listRuns', { query: { limit } });
+/** The newest runs that test kernels, or (health) the farm's checks of machines. @param limit how many, 1 to 200 */
+export async function listRuns(
+  { api, colour }: Context,
+  { limit, health }: { limit: number; health: boolean },
+): Promise<Answer> {
+  const runs = await api.call('listRuns', { query: { limit, ...(health ? { purpose: 'health' } : {}) } });
   const rows = runs.map((run) => [
     shortId(run.id),
     runPhase(run),

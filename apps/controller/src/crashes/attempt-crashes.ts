@@ -46,7 +46,7 @@ export class AttemptCrashesView {
          left join bundle u on u.key = b.bundle_key
          cross join lateral (
            select count(distinct ot.id)::int as earlier from crash o join participant op on op.id = o.participant_id
-             join attempt ot on ot.id = op.attempt_id join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id
+             join attempt ot on ot.id = op.attempt_id join job oj on oj.id = ot.job_id join run orun on orun.id = oj.run_id and orun.purpose = r.purpose
            where o.key = c.key and orun.created_at < r.created_at) seen
        where p.attempt_id = $1 order by c.severity <> 'crash', c.corrupted, c.at, c.key`,
       [attempt],

@@ -1,4 +1,4 @@
-import type { CrashType, LogStream, SourceFrame } from '@peerlab/contracts';
+import type { CrashType, HardwareAlarmKind, HardwareAlarmSeverity, LogStream, SourceFrame } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import { Participant } from './attempts.js';
@@ -74,4 +74,31 @@ export class CrashSearchRow {
   /** Searches that failed; the next one waits longer. */
   @Column('int', { default: 0 })
   failed: number;
+}
+
+/** What the hardware of a participant's machine told in its logs; it stays when retention removes the lines. */
+@Entity('hardware_alarm')
+export class HardwareAlarmRow {
+  @ForeignKey(() => Participant, { name: 'hardware_alarm_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  participantId: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  kind: HardwareAlarmKind;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  severity: HardwareAlarmSeverity;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  title: string;
+  /** Empty where it names none. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'hardware_alarm_pkey' })
+  device: string;
+  /** Where the first of its lines is. */
+  @Column('text')
+  stream: LogStream;
+  @Column('bigint', { transformer: NUMBER })
+  line: number;
+  @Column('int')
+  times: number;
+  /** When that line arrived, by the agent's clock. */
+  @Column('timestamptz')
+  at: Date;
 }

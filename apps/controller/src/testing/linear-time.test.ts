@@ -59,6 +59,7 @@ const report = (message: string): string =>
     slowest: [],
     timed: 0,
     attempts: {},
+    suspects: [],
     machines: [],
     isVirtual: false,
   });

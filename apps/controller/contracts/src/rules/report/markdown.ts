@@ -26,6 +26,7 @@ export function renderReport(report: RunReport): string {
     `## ${run.name}`,
     `Run ${run.id}, ${run.createdAt} to ${run.endedAt ?? 'now'}: **${standingText(run)}**.`,
     list(report.builds.map(buildText)),
+    ...(report.suspects.length === 0 ? [] : ['### Suspect', list(report.suspects.map(suspectText))]),
     '### Results',
     'Passed/failed/skipped tests; other verdicts by name. Empty: the suite was not asked for there.',
     matrix(report),
@@ -112,6 +113,11 @@ function testsText(suite: string, tests: readonly string[]): string {
 function findingText({ suite, tests, verdict, reason, places, known }: Finding): string {
   const mark = known === null ? '' : ` (${oneLine(known)})`;
   return `**${verdict}** ${testsText(suite, tests)} on ${names(places)}: ${oneLine(reason)}${mark}`;
+}
+
+function suspectText({ machine, reason, attempts }: RunReport['suspects'][number]): string {
+  const what = attempts === 1 ? 'one attempt' : `${attempts} attempts`;
+  return `**${machine}** failed a health check (${oneLine(reason)}) after it ran ${what} of this run: do not trust them`;
 }
 
 function skipText({ suite, reason, tests, places }: SkipGroup): string {

@@ -57,6 +57,8 @@ export interface RunReport {
   attempts: Readonly<Record<string, string>>;
   /** Jobs that ended early, and why. */
   failures: { build: string; machine: string | null; class: string; message: string }[];
+  /** Machines that turned out sick after they ran a part of it. */
+  suspects: { machine: string; reason: string; attempts: number }[];
   machines: MachineMetrics[];
   /** Some figures are of virtual machines: they are ratios only. */
   isVirtual: boolean;
@@ -118,9 +120,19 @@ export function reportOfRun(run: RunDetail, source: Grid, machines: readonly Mac
       const failure = attempts.at(-1)?.failure;
       return failure == null ? [] : [{ build, machine, class: failure.class, message: failure.message }];
     }),
+    suspects: suspectsOf(run),
     machines: machineMetrics(source, placesOf(source.columns)),
     isVirtual: grid.columns.some(({ combination }) => isVirtual(combination.identity)),
   };
+}
+
+function suspectsOf({ suspects }: RunDetail): RunReport['suspects'] {
+  const byMachine = new Map<string, RunReport['suspects'][number]>();
+  for (const { machine, reason } of suspects) {
+    const known = byMachine.get(machine) ?? { machine, reason, attempts: 0 };
+    byMachine.set(machine, { ...known, attempts: known.attempts + 1 });
+  }
+  return [...byMachine.values()];
 }
 
 function matrixRow(grid: Grid, place: Place, column: number): Omit<MatrixRow, 'boots'> {

@@ -97,6 +97,10 @@ const run = {
   verdict: 'fail',
   createdAt: '2026-01-01T00:00:00Z',
   endedAt: '2026-01-01T01:00:00Z',
+  suspects: [
+    { machine: 'm2', reason: 'golden/link: fail: x4' },
+    { machine: 'm2', reason: 'golden/link: fail: x4' },
+  ],
   jobViews: [
     {
       build: 'debug',
@@ -110,6 +114,14 @@ const machines = [{ name: 'm1', labels: { topology: 'switch' } }] as unknown as 
 describe('report', () => {
   const report = reportOfRun(run, grid, machines);
   const text = renderReport(report);
+
+  it('says first which machines turned out sick after they ran it', () => {
+    expect(text).toContain(
+      '### Suspect\n\n- **m2** failed a health check (golden/link: fail: x4) after it ran 2 attempts of this run: do not trust them\n',
+    );
+    expect(text.indexOf('### Suspect')).toBeLessThan(text.indexOf('### Results'));
+    expect(renderReport(reportOfRun({ ...run, suspects: [] }, grid, machines))).not.toContain('Suspect');
+  });
 
   it('has one matrix row a machine and build, with counts by suite', () => {
     expect(text).toContain('| machine | topology | path | IOMMU | build | config | p2p | kunit | verdict |');
