@@ -48,8 +48,7 @@ import { ParticipantClock1766800100000 } from './migrations/1766800100000-partic
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
 import { CallSources1767631420000 } from './migrations/1767631420000-call-sources.js';
-import { CallSourceRow, CrashRow, CrashSearchRow } from './schema/crashes.js';
-import { CrashRow, CrashSearchRow, HardwareAlarmRow } from './schema/crashes.js';
+import { CallSourceRow, CrashRow, CrashSearchRow, HardwareAlarmRow } from './schema/crashes.js';
 import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
