@@ -3,9 +3,11 @@ import { command, type Command } from './command.js';
 import { acceptBaseline, endBaseline, listBaselines } from './commands/baselines.js';
 import { listBuilds, showBuild } from './commands/builds.js';
 import { COMPARED_AS, compare } from './commands/compare.js';
+import { showCoverage } from './commands/coverage.js';
 import { listCrashes } from './commands/crash.js';
 import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
+import { checkHealth, showHealth } from './commands/health.js';
 import { showKtap } from './commands/ktap.js';
 import { printLog, resolveLog } from './commands/logs.js';
 import { enrolHere, passedOn } from './commands/machine.js';
@@ -18,6 +20,7 @@ import {
   parseDesired,
   setMachine,
 } from './commands/machines.js';
+import { showMutants } from './commands/mutants.js';
 import { showPerftest } from './commands/perftest.js';
 import { REPORTED_AS } from './commands/report.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
@@ -97,7 +100,12 @@ export const COMMANDS: readonly Command[] = [
     {},
     async (context, [run = '']) => followRun(context, await runId(context.api, run)),
   ),
-  command('runs', 'lists the newest runs', { limit: LIMIT }, (context, _, { limit }) => listRuns(context, limit)),
+  command(
+    'runs',
+    'lists the newest runs',
+    { limit: LIMIT, health: { flags: '--health', help: 'the farm’s health checks of machines instead', kind: 'flag' } },
+    (context, _, options) => listRuns(context, options),
+  ),
   command('cancel <run>', 'cancels a run; machines that it holds are restored', {}, (context, [run = '']) =>
     cancelRun(context, run),
   ),
@@ -241,6 +249,18 @@ export const COMMANDS: readonly Command[] = [
   command('builds show <build>', 'prints one build: its patches, and where it was tested', {}, (context, [id = '']) =>
     showBuild(context, id),
   ),
+  command(
+    'coverage <run-or-build>',
+    'prints which added lines of a series its tests ran, over all attempts and machines of the build; of a run, those of every build that counts',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showCoverage(context, what, options),
+  ),
+  command(
+    'mutants <run-or-build>',
+    'prints the mutation score of a build, and the mutants of its series that no test noticed, with their lines; of a run, those of every build that carries mutants',
+    { markdown: { flags: '--markdown', help: 'as Markdown, for a cover letter', kind: 'flag' } },
+    (context, [what = ''], options) => showMutants(context, what, options),
+  ),
   command('templates', 'lists the run files that the controller offers', {}, (context) => listTemplates(context)),
   command('templates show <name>', 'prints one as YAML, for `submit`', {}, (context, [name = '']) =>
     showTemplate(context, name),
@@ -271,6 +291,21 @@ export const COMMANDS: readonly Command[] = [
     'frees the name of a machine that no agent reports',
     {},
     ({ api }, [machine = '']) => forgetMachine(api, machine),
+  ),
+  command(
+    'health <machine>',
+    'whether a machine serves, when it passed a health check last, how its checks ended, and what its hardware told',
+    {},
+    ({ api }, [machine = '']) => showHealth(api, machine),
+  ),
+  command(
+    'health check <machine>',
+    'checks a machine with the kernel that is known to be good, as soon as it is free',
+    {
+      reason: REASON,
+      hold: { flags: '--hold', help: 'it takes nothing else until it has passed', kind: 'flag' },
+    },
+    ({ api }, [machine = ''], options) => checkHealth(api, machine, options),
   ),
   command(
     'machine check <machine>',

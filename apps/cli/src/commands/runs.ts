@@ -8,9 +8,12 @@ import { jsonReport, markdownReport, type ReportForm, sizesReport } from './repo
 /** A reason to wait may name every machine; `explain` gives all of it. */
 const STANDING_MAX = 72;
 
-/** The newest runs. @param limit how many, 1 to 200 */
-export async function listRuns({ api, colour }: Context, limit: number): Promise<Answer> {
-  const runs = await api.call('listRuns', { query: { limit } });
+/** The newest runs that test kernels, or (health) the farm's checks of machines. @param limit how many, 1 to 200 */
+export async function listRuns(
+  { api, colour }: Context,
+  { limit, health }: { limit: number; health: boolean },
+): Promise<Answer> {
+  const runs = await api.call('listRuns', { query: { limit, ...(health ? { purpose: 'health' } : {}) } });
   const rows = runs.map((run) => [
     shortId(run.id),
     runPhase(run),

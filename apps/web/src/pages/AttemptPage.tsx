@@ -13,8 +13,9 @@ import {
 } from '@peerlab/contracts';
 import { useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
+import { AttemptAlarms } from '../crashes/HardwareAlarms.js';
 import { AcceptBaseline } from '../failures/AcceptBaseline.js';
 import { OwnFailure } from '../failures/AttemptFailure.js';
 import { AttemptLog } from '../logs/AttemptLog.js';
@@ -23,6 +24,7 @@ import { FailureNotice } from '../runs/AttemptBox.js';
 import { Participants } from '../runs/Participants.js';
 import { KernelTable } from '../runs/KernelTable.js';
 import { MeasurementTable, ResultTable } from '../runs/ResultTable.js';
+import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { StageStrip } from '../runs/StageStrip.js';
 import type { AttemptSearch } from '../search.js';
 import { countText } from '../ui/numbers.js';
@@ -99,6 +101,7 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
           ended={attempt.state === 'ended'}
         />
       )}
+      <SuspectNotice suspects={attempt.suspects} />
       <FailureNotice attempt={attempt} />
       {attempt.participants.length > 1 && <Participants attempt={attempt} />}
       <OwnFailure attempt={attempt} />
@@ -259,6 +262,7 @@ function Evidence({
       <ResultTable attempt={attempt} search={search} onChange={onChange} />
       <AcceptBaseline attempt={attempt} />
       {attempt.kind === 'test' && <AttemptCrashes attempt={attempt} />}
+      {attempt.kind === 'test' && <AttemptAlarms attempt={attempt.id} ended={attempt.state === 'ended'} />}
       <KernelTable attempt={attempt} />
       <MeasurementTable attempt={attempt} />
       {attempt.kind === 'build' && attempt.results.length === 0 && (

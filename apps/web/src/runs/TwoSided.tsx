@@ -19,7 +19,7 @@ import {
   type TwoSidedSeries,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
-import { attemptQuery } from '../api/queries.js';
+import { attemptQuery } from '../api/attempts.js';
 import { CopyButton } from '../ui/copy.js';
 import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';

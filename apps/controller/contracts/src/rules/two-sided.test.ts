@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptDetail } from '../schema/attempts.js';
-import type { RunDetail } from '../schema/runs.js';
+import type { RunDetail } from '../schema/run-detail.js';
 import type { Verdict } from '../schema/verdict.js';
 import { BOOTED_ONCE, renderTwoSided, renderTwoSidedSizes, twoSidedCsv } from './report/two-sided.js';
 import { attemptsOfMatrix, sidesOfJob, sidesText, twoSidedMatrix, twoSidedSizes } from './two-sided.js';

@@ -1,6 +1,6 @@
 import type { AttemptDetail } from '../schema/attempts.js';
 import type { BootSpread } from '../schema/compare.js';
-import type { JobView, RunDetail } from '../schema/runs.js';
+import type { JobView, RunDetail } from '../schema/run-detail.js';
 import type { Verdict } from '../schema/verdict.js';
 import { messageSizeOf } from './message-size.js';
 import { bySeverity } from './verdict.js';
