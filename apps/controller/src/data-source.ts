@@ -47,7 +47,8 @@ import { Meetings1766800000000 } from './migrations/1766800000000-meetings.js';
 import { ParticipantClock1766800100000 } from './migrations/1766800100000-participant-clock.js';
 import { Meeting } from './schema/meetings.js';
 import { Crashes1767200000000 } from './migrations/1767200000000-crashes.js';
-import { CrashRow, CrashSearchRow, HardwareAlarmRow } from './schema/crashes.js';
+import { CallSources1767631420000 } from './migrations/1767631420000-call-sources.js';
+import { CallSourceRow, CrashRow, CrashSearchRow, HardwareAlarmRow } from './schema/crashes.js';
 import { BaselineFailureRow, BaselineRow, KnownFailureRow } from './schema/failures.js';
 import { DownloadTicket, Token } from './schema/tokens.js';
 import { Change } from './schema/changes.js';
@@ -110,6 +111,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       LogLineRow,
       CrashRow,
       CrashSearchRow,
+      CallSourceRow,
       HardwareAlarmRow,
       HealthCheckRow,
       SuspectAttemptRow,
@@ -162,6 +164,7 @@ export function dataSourceOptions(address: DatabaseAddress): DataSourceOptions {
       ParticipantClock1766800100000,
       Crashes1767200000000,
       Baselines1767200100000,
+      CallSources1767631420000,
       MachineHealth1767512340000,
       HardwareAlarms1767512350000,
     ],

@@ -23,7 +23,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   attempts: { tables: ['attempt', 'participant', 'lease', 'stream', 'attempt_stage', 'attempt_kernel'], imports: [] },
   meetings: { tables: ['meeting'], imports: ['attempts'] },
   logs: { tables: ['log_line'], imports: ['attempts'] },
-  crashes: { tables: ['crash', 'crash_search', 'hardware_alarm'], imports: ['fleet', 'logs'] },
+  crashes: { tables: ['crash', 'crash_search', 'call_source', 'hardware_alarm'], imports: ['fleet', 'logs'] },
   verdicts: {
     tables: [
       'result',

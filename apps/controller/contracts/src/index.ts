@@ -6,6 +6,7 @@ export * from './schema/boot-number.js';
 export * from './schema/build-grid.js';
 export * from './schema/builds.js';
 export * from './schema/bundle.js';
+export * from './schema/call-places.js';
 export * from './schema/catalogue.js';
 export * from './schema/combination.js';
 export * from './schema/compare.js';
@@ -78,6 +79,7 @@ export * from './rules/hardware/read.js';
 export * from './rules/claims.js';
 export * from './rules/flips.js';
 export * from './rules/fold-boots.js';
+export * from './rules/git-source.js';
 export * from './rules/history.js';
 export * from './rules/inventory-drift.js';
 export * from './rules/known-failure.js';
@@ -139,7 +141,7 @@ export {
   countsText,
   measuredHow,
   metricCells,
-  NO_FINDING,
+  noFinding,
   overviewCells,
   renderReport,
 } from './rules/report/markdown.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { carriesMutants } from '@peerlab/contracts';
+import { carriesMutants, LOG_CALLS_MAX, type CallPlace } from '@peerlab/contracts';
 import { FleetService } from '../fleet/fleet.service.js';
 import { announce } from '../platform/database/bus.js';
 import { columnsOf, integer, nullable, pick } from '../platform/database/row-shape.js';
@@ -150,8 +150,21 @@ export class CrashStore {
     });
   }
 
+  /** Stores where addresses of a participant's reports are in the source; what is known of one stays. Its attempt is locked by `tx`. */
+  async putCallPlaces(tx: Queries, participant: string, places: readonly CallPlace[]): Promise<void> {
+    for (const { call, frames } of places) {
+      await tx.run(
+        `insert into call_source (participant_id, call, frames)
+         select $1, $2, $3 where (select count(*) from call_source where participant_id = $1) < $4
+         on conflict (participant_id, call) do nothing`,
+        [participant, storable(call), jsonb(storable(frames)), LOG_CALLS_MAX],
+      );
+    }
+  }
+
   /** Removes all that is known of participants. */
   async remove(tx: Queries, participants: readonly string[]): Promise<void> {
+    await tx.run('delete from call_source where participant_id = any($1)', [participants]);
     await tx.run('delete from crash where participant_id = any($1)', [participants]);
     await tx.run('delete from crash_search where participant_id = any($1)', [participants]);
     await tx.run('delete from hardware_alarm where participant_id = any($1)', [participants]);
@@ -165,9 +178,9 @@ export class CrashStore {
 async function insertCrash(tx: Queries, participant: string, crash: FoundCrash): Promise<void> {
   await tx.run(
     `insert into crash (participant_id, key, title, type, severity, corrupted, stream, start_line, end_line, times,
-                        frames, taint, at, suite, test)
+                        frames, taint, at, calls, suite, test)
      select $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::boolean, $7::text, $8::bigint, $9::bigint, $10::int,
-       $11::text[], $12::text, to_timestamp($13::double precision / 1000), named.suite, named.test
+       $11::text[], $12::text, to_timestamp($13::double precision / 1000), $14::text[], named.suite, named.test
      from (select 1) always left join lateral (
        select s.suite, s.test from participant p join result s on s.attempt_id = p.attempt_id and s.role = p.role
        where p.id = $1::uuid and (s.signature = $3::text or $3::text = any(s.warnings)
@@ -188,6 +201,7 @@ async function insertCrash(tx: Queries, participant: string, crash: FoundCrash):
       storable(crash.frames),
       storable(crash.taint),
       crash.atMs,
+      storable(crash.calls),
     ],
   );
 }

@@ -312,6 +312,11 @@ export class RunService {
     await tx.run('delete from run where id = $1', [runId]);
   }
 
+  /** The commits that the git sources of a run were found to be, each once. */
+  async commits(runId: string): Promise<string[]> {
+    return [...new Set((await this.#builds.commitsOf(runId)).values())].toSorted();
+  }
+
   /** A spec that names the commits that a run of it built, where it named branches; the spec itself where it did not. */
   async #atCommits(runId: string, spec: RunSpec): Promise<RunSpec> {
     const commits = await this.#builds.commitsOf(runId);

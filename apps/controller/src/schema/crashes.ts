@@ -1,4 +1,4 @@
-import type { CrashType, HardwareAlarmKind, HardwareAlarmSeverity, LogStream } from '@peerlab/contracts';
+import type { CrashType, HardwareAlarmKind, HardwareAlarmSeverity, LogStream, SourceFrame } from '@peerlab/contracts';
 import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { NUMBER } from '../platform/database/bigint.js';
 import { Participant } from './attempts.js';
@@ -33,6 +33,9 @@ export class CrashRow {
   times: number;
   @Column('text', { array: true })
   frames: string[];
+  /** Addresses of code that its first whole report names, in its order; those that are placed are in call_source. */
+  @Column('text', { array: true, default: '{}' })
+  calls: string[];
   @Column('text', { nullable: true })
   taint: string | null;
   /** The test that ran. */
@@ -43,6 +46,19 @@ export class CrashRow {
   /** When the first line arrived, by the agent's clock. */
   @Column('timestamptz')
   at: Date;
+}
+
+/** Where in the source an address is that the kernel of a participant reported. */
+@Entity('call_source')
+export class CallSourceRow {
+  @ForeignKey(() => Participant, { name: 'call_source_participant_fkey' })
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'call_source_pkey' })
+  participantId: string;
+  /** As the report names it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'call_source_pkey' })
+  call: string;
+  @Column('jsonb')
+  frames: SourceFrame[];
 }
 
 /** A participant whose logs are to be searched for crashes. */

@@ -52,6 +52,7 @@ const report = (message: string): string =>
     suites: [],
     matrix: [],
     findings: [],
+    known: [],
     failures: [{ machine: 'm', build: 'b', class: 'infra', message }],
     skips: [],
     unrun: [],

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
+import { BUILT_GIT } from '../platform/database/built-git.js';
 import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, json, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
@@ -21,7 +22,7 @@ const ENTRY = {
 };
 
 /** Name of build `b` with what its bundle `u` says of it. */
-export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId')`;
+export const KERNEL_SQL = `jsonb_build_object('id', b.id, 'name', b.name, 'release', u.manifest -> 'release', 'buildId', u.manifest -> 'buildId', 'git', ${BUILT_GIT})`;
 
 /** What one test said over time. */
 @Injectable()

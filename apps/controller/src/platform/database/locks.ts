@@ -63,6 +63,7 @@ export const LOCKED_UNDER: Readonly<Record<string, string>> = {
   attempt_verdicts: 'attempt',
   crash: 'attempt',
   crash_search: 'attempt',
+  call_source: 'attempt',
   hardware_alarm: 'attempt',
   baseline_failure: 'baseline',
   lease: 'attempt',
