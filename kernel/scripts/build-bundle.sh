@@ -49,6 +49,8 @@ kernel_dir=$(dirname "$here")
 . "$here/report.sh"
 # shellcheck source=suites.sh
 . "$here/suites.sh"
+# shellcheck source=symbols.sh
+. "$here/symbols.sh"
 
 usage() {
 	sed -n '3,29s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -200,7 +202,7 @@ if [ -n "$fragment" ]; then
 	cp "$fragment" "$work/inputs/config/submitted/fragment.config"
 	fragments+=("$work/inputs/config/submitted/fragment.config")
 fi
-cp "$here"/{build-bundle,report,tree,suites,count-lines}.sh \
+cp "$here"/{build-bundle,report,tree,suites,symbols,count-lines}.sh \
 	"$here"/{split-series,lost-settings,compile-progress,coverage-lines}.pl "$work/inputs/scripts/"
 if [ -n "$mutants" ]; then
 	mkdir "$work/inputs/mutants"
@@ -263,7 +265,7 @@ if finished "$out"; then
 fi
 need_space "$cache/kernel" 1500
 need_space "$(dirname "$out")" 100
-for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils cpio:cpio; do
+for pair in bison:bison flex:flex bc:bc depmod:kmod readelf:binutils objcopy:binutils cpio:cpio; do
 	PATH=$PATH:/usr/sbin:/sbin need "${pair%%:*}" "${pair#*:}"
 done
 [ -f /usr/include/infiniband/verbs.h ] ||
@@ -357,6 +359,11 @@ while IFS=$'\t' read -r from setting why; do
 done < <("$here/lost-settings.pl" "$tree" "${fragments[@]}")
 [ -z "$lost" ] || fail_compile "${lost:0:1200}" "$([ "$lost_from" = config/fragment.config ] && echo fragment || echo "$lost_from")"
 
+# Debug information names the files of the tree as it would anywhere else.
+if grep -q '^CONFIG_DEBUG_INFO=y' "$tree/.config"; then
+	make_args+=("KCFLAGS=-fdebug-prefix-map=$tree=." "KAFLAGS=-fdebug-prefix-map=$tree=.")
+fi
+
 # An unchanged configuration keeps its timestamp, or make would check every option again.
 ! cmp -s "$work/config.before" "$tree/.config" || cp -p "$work/config.before" "$tree/.config"
 
@@ -439,9 +446,17 @@ for target in ${kselftests[@]+"${kselftests[@]}"}; do
 	fi
 done
 
+# -- where functions are ------------------------------------------------------------
+
+progress 97 "listing where functions are"
+list_sources "$tree" | gzip -n -9 >"$staging/sources.gz" 2>>"$log" || explain_failure
+if grep -q '^CONFIG_DEBUG_INFO=y' "$tree/.config"; then
+	keep_debug_info "$tree" "$staging/debug" 2>>"$log" || explain_failure
+fi
+
 # -- manifest -----------------------------------------------------------------------
 
-progress 97 "writing the manifest"
+progress 98 "writing the manifest"
 cp "$tree/arch/x86/boot/bzImage" "$staging/vmlinuz" 2>>"$log" || explain_failure
 cp "$tree/.config" "$staging/config"
 cp "$tree/System.map" "$staging/System.map"

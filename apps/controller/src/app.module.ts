@@ -14,6 +14,7 @@ import { GridModule } from './grid/grid.module.js';
 import { IntegrationsModule } from './integrations/integrations.module.js';
 import { LogsModule } from './logs/logs.module.js';
 import { RetentionModule } from './retention/retention.module.js';
+import { MachineHealthModule } from './machine-health/machine-health.module.js';
 import { RunsModule } from './runs/runs.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TrendsModule } from './trends/trends.module.js';
@@ -45,6 +46,7 @@ export class AppModule {
         StorageModule,
         RunsModule,
         DispatchModule,
+        MachineHealthModule,
         GridModule,
         TrendsModule,
         CompareModule,

@@ -5,3 +5,4 @@ export { FAKE_PACE, FAKE_SUITE, type FakeBundle, type FakeLab, type FakeLabOptio
 export { InProcessAgent } from './in-process-agent.js';
 export { tarEntry, tarOf } from './tar-bytes.js';
 export { startFakeMachine } from './start-fake-machine.js';
+export { type GitServer, startGitDaemon } from './git-servers.js';

@@ -11,6 +11,7 @@ import { AttemptStore } from '../attempts/attempt-store.js';
 import { ParticipantStore, type LockedParticipant } from '../attempts/participant-store.js';
 import { StreamStore } from '../attempts/stream-store.js';
 import { BuildService } from '../builds/build.service.js';
+import { CrashStore } from '../crashes/crash-store.js';
 import { AttemptService, testContext } from './attempt.service.js';
 import { judgeRestored } from './restored.js';
 import { announce } from '../platform/database/bus.js';
@@ -30,6 +31,7 @@ const KIND_OF_EVENT: Partial<Record<AttemptEvent['type'], LockedParticipant['kin
   plan: 'test',
   result: 'test',
   measurement: 'test',
+  'call-places': 'test',
   'build-progress': 'build',
   built: 'build',
   'build-failed': 'build',
@@ -50,6 +52,7 @@ export class EventIntake {
   readonly #builds: BuildService;
   readonly #jobs: JobService;
   readonly #verdicts: VerdictRows;
+  readonly #crashes: CrashStore;
 
   constructor(
     sql: Sql,
@@ -61,6 +64,7 @@ export class EventIntake {
     builds: BuildService,
     jobs: JobService,
     verdicts: VerdictRows,
+    crashes: CrashStore,
   ) {
     this.#sql = sql;
     this.#store = store;
@@ -71,6 +75,7 @@ export class EventIntake {
     this.#builds = builds;
     this.#jobs = jobs;
     this.#verdicts = verdicts;
+    this.#crashes = crashes;
   }
 
   /**
@@ -158,6 +163,9 @@ export class EventIntake {
         if (participant.files !== null && whyNotMeasured({ files: participant.files }) !== null) return false;
         await this.#results.putMeasurement(tx, testContext(participant), seq, event);
         return true;
+      case 'call-places':
+        await this.#crashes.putCallPlaces(tx, participant.id, event.places);
+        return false;
       case 'file':
         await this.#results.putFile(tx, participant, event.file);
         return true;

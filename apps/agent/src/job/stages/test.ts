@@ -2,7 +2,7 @@ import { type AttemptEvent, dialectReader, PLAN_MAX, whyNotMeasured, type WorkSu
 import { script } from '../../machine/command.js';
 import { resetToDefault } from '../candidate-boot.js';
 import { messageOf } from '../../error-message.js';
-import { JobFailure } from '../failure.js';
+import { crashFailure, JobFailure } from '../failure.js';
 import { LeftFiles } from '../left-files.js';
 import { isOwn, prepareOwnSuite, readResultsFile } from '../own-suite.js';
 import { killSuite } from '../suite-command.js';
@@ -137,6 +137,11 @@ async function takeInterruption(
   progress.endOutput();
   switch (end.kind) {
     case 'crash': {
+      const failure = crashFailure(`the kernel crashed: ${end.crash.signature}`, end.crash.signature);
+      if (failure.failureClass !== 'kernel-crash') {
+        progress.flush(0, Number.POSITIVE_INFINITY);
+        throw failure;
+      }
       concludeCrash(context, progress, end.crash.signature, {
         stream: 'serial',
         fromSeq: end.crash.fromSeq,
@@ -229,7 +234,7 @@ function concludeCrash(
  */
 function endWithPeers({ assignment }: AttemptContext, signature: string): void {
   if (assignment.peers.length === 0) return;
-  throw new JobFailure('kernel-crash', `the kernel crashed: ${signature}`, signature);
+  throw crashFailure(`the kernel crashed: ${signature}`, signature);
 }
 
 const hasNextSuite = (context: AttemptContext, suite: WorkSuite): boolean =>

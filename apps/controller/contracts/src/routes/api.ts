@@ -8,6 +8,7 @@ import { CRASH_ROUTES } from './crash-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import { GRID_ROUTES } from './grid-routes.js';
+import { HEALTH_ROUTES } from './health-routes.js';
 import { HOOK_ROUTES } from './hook-routes.js';
 import { OVER_TIME_ROUTES } from './over-time-routes.js';
 import { RETENTION_ROUTES } from './retention-routes.js';
@@ -34,6 +35,7 @@ export const ROUTES = {
   ...COMPARE_ROUTES,
   ...OVER_TIME_ROUTES,
   ...FLEET_ROUTES,
+  ...HEALTH_ROUTES,
   ...BUILD_ROUTES,
   ...COVERAGE_ROUTES,
   ...BUNDLE_ROUTES,

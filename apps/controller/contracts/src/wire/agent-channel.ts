@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PATH_ENDS_MAX } from '../rules/peer-paths.js';
 import { BuildError, BundleManifest, KSELFTESTS_MAX, SuiteEntry } from '../schema/bundle.js';
+import { CALL_PLACES_MAX, CallPlace } from '../schema/call-places.js';
 import { Catalogue } from '../schema/catalogue.js';
 import { FailureClass } from '../schema/failure.js';
 import { EpochMs, Fence, Labels, Name, Sequence, Sha256, SuiteName } from '../schema/ids.js';
@@ -74,6 +75,8 @@ export const AttemptEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('plan'), suite: SuiteName, tests: z.array(Id).max(PLAN_MAX) }),
   z.object({ type: z.literal('result'), result: TestResult }),
   z.object({ type: z.literal('file'), file: LeftFile }),
+  /** Where in the source addresses are that the kernel under test reported; each call once. */
+  z.object({ type: z.literal('call-places'), places: z.array(CallPlace).max(CALL_PLACES_MAX) }),
   z.object({ type: z.literal('measurement'), suite: SuiteName, test: Id, metric: Metric }),
   z.object({
     type: z.literal('build-progress'),
