@@ -138,14 +138,13 @@ export function toyPatch(subject: string, file: string, before: string | null, a
 export const toyMakefilePatch = (subject: string, text: string): string =>
   toyPatch(subject, 'Makefile', MAKEFILE, `${text}\n${MAKEFILE}`);
 
+/** A patch that makes this of the toy's one C file. */
+export const toyCodePatch = (subject: string, code: string): string =>
+  toyPatch(subject, 'mm/hmm.c', TREE['mm/hmm.c'] ?? '', `#include <linux/memremap.h>\n${code}`);
+
 /** A patch that gives the toy's one C file a branch. */
 export const toyBranchPatch = (subject: string, condition: string): string =>
-  toyPatch(
-    subject,
-    'mm/hmm.c',
-    TREE['mm/hmm.c'] ?? '',
-    `#include <linux/memremap.h>\nint hmm(int x)\n{\n\tif (${condition})\n\t\treturn -22;\n\treturn PAGES + 1;\n}\n`,
-  );
+  toyCodePatch(subject, `int hmm(int x)\n{\n\tif (${condition})\n\t\treturn -22;\n\treturn PAGES + 1;\n}\n`);
 
 /** A patch of an innocent series. */
 export const toySourcePatch = (subject: string, pages: number): string =>
