@@ -9,7 +9,7 @@ import { listKnownCrashes, mailCrash, showCrash } from './commands/crashes.js';
 import { explain } from './commands/explain.js';
 import { checkHealth, showHealth } from './commands/health.js';
 import { showKtap } from './commands/ktap.js';
-import { printLog, resolveAttempt } from './commands/logs.js';
+import { printLog, resolveLog } from './commands/logs.js';
 import { enrolHere, passedOn } from './commands/machine.js';
 import {
   forgetMachine,
@@ -126,13 +126,18 @@ export const COMMANDS: readonly Command[] = [
     'prints the lines of one stream of an attempt; of a run, those of its one test job or of its job on a machine',
     {
       stream: { flags: '-s, --stream <name>', help: 'which stream', kind: 'choice', of: LOG_STREAMS, preset: 'test' },
-      machine: { flags: '-m, --machine <name>', help: 'with a run: its attempt on this machine', kind: 'text' },
+      machine: {
+        flags: '-m, --machine <name>',
+        help: 'with a run: its attempt on this machine; with several machines in an attempt: the log of this one',
+        kind: 'text',
+      },
+      role: { flags: '-r, --role <name>', help: 'with several machines in an attempt: whose log', kind: 'text' },
       follow: { flags: '-f, --follow', help: 'keep printing until the attempt has ended', kind: 'flag' },
       timestamps: { flags: '-t, --timestamps', help: 'print the time of the agent before each line', kind: 'flag' },
       from: { flags: '--from <sequence>', help: 'first line', kind: 'count', from: 0, to: 1e12, preset: 0 },
     },
-    async ({ api, json, write }, [id = ''], { stream, machine, ...options }) => {
-      await printLog(api, await resolveAttempt(api, id, machine), stream, { ...options, json }, write);
+    async ({ api, json, write }, [id = ''], { stream, machine, role, ...options }) => {
+      await printLog(api, await resolveLog(api, id, { machine, role }), stream, { ...options, json }, write);
       return null;
     },
   ),

@@ -11,7 +11,7 @@ import {
   type AttemptDetail,
   type LogStream,
 } from '@peerlab/contracts';
-import { useEffect, useEffectEvent, type ReactNode } from 'react';
+import { Fragment, useEffect, useEffectEvent, type ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { attemptQuery } from '../api/attempts.js';
 import { AttemptCrashes } from '../crashes/AttemptCrashes.js';
@@ -81,9 +81,7 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
       <div className="page-head">
         <h1>
           {attempt.kind === 'build' && 'Build '}
-          <Link to="/builds/$build" params={{ build: attempt.buildId }}>
-            {attempt.build}
-          </Link>
+          <BuildsOf attempt={attempt} />
           {attempt.kind === 'test' && ` on ${machinesOf(attempt)}`}
         </h1>
         <AttemptStanding attempt={attempt} />
@@ -107,6 +105,22 @@ function AttemptHead({ attempt }: { attempt: AttemptDetail }): ReactNode {
       <OwnFailure attempt={attempt} />
     </>
   );
+}
+
+/** The build of an attempt; where roles boot several, each once. */
+function BuildsOf({ attempt: { participants, build, buildId } }: { attempt: AttemptDetail }): ReactNode {
+  const builds = new Map([
+    [buildId, build],
+    ...participants.map((each) => [each.build?.id ?? buildId, each.build?.name ?? build] as const),
+  ]);
+  return [...builds].map(([id, name], index) => (
+    <Fragment key={id}>
+      {index > 0 && ' and '}
+      <Link to="/builds/$build" params={{ build: id }}>
+        {name}
+      </Link>
+    </Fragment>
+  ));
 }
 
 const machinesOf = ({ participants }: AttemptDetail): string =>
@@ -290,7 +304,7 @@ function shownRole({ participants, failure }: AttemptDetail, wanted: string | un
 /** Chooses whose streams are shown. */
 function RoleChoice({ attempt, role, isLog }: { attempt: AttemptDetail; role: string; isLog: boolean }): ReactNode {
   return (
-    <nav className="joined log-streams" aria-label="Whose streams are shown">
+    <nav className="tabs" aria-label="Whose streams are shown">
       {attempt.participants.map((each) => (
         <Link
           key={each.role}
