@@ -3,7 +3,7 @@ import { AttemptDetail } from '../schema/attempts.js';
 import { Sequence, SuiteName } from '../schema/ids.js';
 import { LOG_STREAMS, LogPage, LogStream, StageLines } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
-import { ResultView } from '../schema/results.js';
+import { ResultDetail } from '../schema/results.js';
 import { FileName } from '../schema/suite.js';
 import type { Route } from './route.js';
 
@@ -26,13 +26,14 @@ export const ATTEMPT_ROUTES = {
     params: AttemptParams,
     response: AttemptDetail,
   },
+  /** Without `role`, of the participant whose verdict stands in the grid: the worst. */
   getResult: {
     method: 'GET',
     path: '/api/v1/attempts/:attempt/result',
     access: 'read',
     params: AttemptParams,
     query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
-    response: ResultView,
+    response: ResultDetail,
   },
   getLog: {
     method: 'GET',

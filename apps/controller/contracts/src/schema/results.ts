@@ -31,5 +31,9 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
+/** A result with what the other participants of its attempt report of the same test. */
+export const ResultDetail = ResultView.extend({ others: z.array(ResultView).default([]) });
+export type ResultDetail = z.infer<typeof ResultDetail>;
+
 export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;
