@@ -5,6 +5,7 @@ import { Ago } from '../ui/time.js';
 import { PathChip, StateBadge } from '../ui/verdict.js';
 import type { ColumnGroup } from './model.js';
 import { PickHardware } from './PickHardware.js';
+import { RoleList, rolesText } from './RoleList.js';
 import { WIDE_COLUMNS, type ColumnWindow } from './window.js';
 
 /** Two header rows: hardware combinations, merged, and below each the kernel builds tried on it. */
@@ -174,7 +175,11 @@ function columnTitle(column: GridColumn, boots: string | null): string {
     `${build.name}, ${build.release ?? 'release unknown'}`,
     ...(boots === null ? [] : [boots]),
     ...(build.buildId === null ? [] : [`build-id ${build.buildId}`]),
-    ...(column.pair === null ? [] : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
+    ...(column.roles !== undefined
+      ? rolesText(column.roles)
+      : column.pair === null
+        ? []
+        : [`${column.machine ?? ''} ${pairText(column.pair)}`]),
     ...(build.aliases.length === 0 ? [] : [`the same kernel as ${build.aliases.join(', ')}`]),
     ...(build.features?.length ? [`has ${build.features.join(', ')}`] : []),
     ...(at === null ? [] : [new Date(at).toLocaleString()]),
@@ -226,6 +231,7 @@ function Build({ column, boots, showRun }: { column: GridColumn; boots: string |
       )}
       <span className="muted">{build.release ?? 'release unknown'}</span>
       {boots !== null && <span>{boots}</span>}
+      {column.roles !== undefined && <RoleList roles={column.roles} />}
       {features}
       <span className="muted">
         <Ago at={column.at} />

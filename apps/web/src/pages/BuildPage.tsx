@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { describeBuildError, type BuildBase, type BuildDetail } from '@peerlab/contracts';
+import { describeBuildError, type BuildBase, type BuildDetail, type BuildJob } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { useTopics } from '../api/live-context.js';
 import { buildQuery } from '../api/builds.js';
@@ -154,7 +154,7 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
       <h2 id="jobs-head">Tested on</h2>
       <ListTable
         rows={build.jobs}
-        keyOf={(job) => job.id}
+        keyOf={(job) => `${job.id}/${job.role}`}
         columns={[
           {
             name: 'Verdict',
@@ -173,6 +173,9 @@ function TestedOn({ build }: { build: BuildDetail }): ReactNode {
                 </span>
               ),
           },
+          ...(build.jobs.some(({ role }) => role !== null)
+            ? [{ name: 'Role', render: (job: BuildJob) => job.role }]
+            : []),
           {
             name: 'Machine',
             render: (job) =>
