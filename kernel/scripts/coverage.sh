@@ -62,14 +62,12 @@ need gcov gcc
 . "$scripts/series-files.sh"
 open_workplace coverage
 stage_series "$base" "${series[@]}"
-"$scripts/coverage-lines.pl" profile "$base/tree" "$work/after" >"$work/profile.patch"
 
 # -- the kernel, and the notes of its compiler ----------------------------------------
 
 printf 'CONFIG_GCOV_KERNEL=y\nCONFIG_GCOV_PROFILE_ALL=n\n' | cat - ${fragment:+"$fragment"} >"$work/fragment"
 build=(--cache "$cache" --config "$config" --fragment "$work/fragment" --base "$base")
 for one in "${series[@]}"; do build+=(--series "$one"); done
-build+=(--series "$work/profile.patch")
 key=$("$scripts/build-bundle.sh" "${build[@]}" --key)
 key=${key##*$'\n'}
 folder=$cache/kernel/coverage/$key
@@ -78,16 +76,10 @@ mkdir -p "$folder/counts"
 if [ ! -f "$folder/notes/.complete" ]; then
 	"$scripts/build-bundle.sh" "${build[@]}" --out "$folder/bundle" 2>"$folder/build.log" >"$folder/build.out" ||
 		{ status=$?; grep '^@error' "$folder/build.out"; exit $status; }
+	[ -f "$folder/bundle/gcov-notes.tar" ] || usage "--config $config: its kernels do not count lines"
 	rm -rf "$folder/notes"
-	# The tree that was just built says so in its name of the release.
-	for tree in "$cache/kernel/tree-$config"-*; do
-		grep -qx -- ".*-peerlab-${key:0:8}" "$tree/include/config/kernel.release" 2>/dev/null || continue
-		while read -r name; do
-			mkdir -p "$folder/notes/$(dirname "$name")"
-			cp "$tree/$name" "$folder/notes/$name"
-		done < <(cd "$tree" && find . -name '*.gcno' -printf '%P\n')
-	done
-	[ -d "$folder/notes" ] || fail_infrastructure "the compiler left no notes for gcov" "see $folder/build.log"
+	mkdir "$folder/notes"
+	tar -C "$folder/notes" -xf "$folder/bundle/gcov-notes.tar"
 	touch "$folder/notes/.complete"
 fi
 

@@ -52,6 +52,8 @@ cp "$work/good.patch" "$work/other-name.patch"
 "${build[@]}" --key --series bundled >/dev/null 2>&1; result key.of_the_bundled_series $?
 
 [ "$key_none" != "$("${build[@]}" --key --kselftest timers | tail -1)" ]; result key.selftests_change_it $?
+[ "$key_good" != "$("${build[@]}" --key --series "$work/good.patch" --mutants 5 | tail -1)" ]; result key.mutants_change_it $?
+! "${build[@]}" --key --mutants none >/dev/null 2>&1; result usage.mutants_are_a_number $?
 [ "$("${build[@]}" --key --kselftest b --kselftest a | tail -1)" = "$("${build[@]}" --key --kselftest a --kselftest b --kselftest a | tail -1)" ]
 result key.the_order_of_selftests_does_not $?
 ! "${build[@]}" --key --kselftest ../mm >/dev/null 2>&1; result usage.no_selftests_outside_of_their_folder $?

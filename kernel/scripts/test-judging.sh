@@ -41,9 +41,14 @@ cp "$work/cover/after/mm/a.c" "$work/cover/tree/mm/"
 echo 'int other;' >"$work/cover/after/mm/not-built.c"
 printf 'obj-y += a.o\n' >"$work/cover/before/mm/Makefile"
 cp "$work/cover/before/mm/Makefile" "$work/cover/tree/mm/"
-"$here/coverage-lines.pl" profile "$work/cover/before" "$work/cover/after" >"$work/cover/profile.patch"
-(cd "$work/cover/tree" && patch -s -p1 <../profile.patch) && grep -qx 'GCOV_PROFILE_a.o := y' "$work/cover/tree/mm/Makefile"
-result coverage.profile_is_a_patch $?
+cp -r "$work/cover/after" "$work/cover/counted"
+text=$("$here/coverage-lines.pl" profile "$work/cover/before" "$work/cover/counted")
+[ "$text" = mm/Makefile ] && printf 'obj-y += a.o\nGCOV_PROFILE_a.o := y\nGCOV_PROFILE_not-built.o := y\n' | cmp -s - "$work/cover/counted/mm/Makefile"
+result coverage.the_makefile_counts $? "$text"
+"$here/coverage-lines.pl" diff "$work/cover/before" "$work/cover/after" >"$work/cover/series.diff"
+cp -r "$work/cover/before" "$work/cover/again" && (cd "$work/cover/again" && patch -s -p1 <../series.diff) &&
+	cmp -s "$work/cover/again/mm/a.c" "$work/cover/after/mm/a.c" && cmp -s "$work/cover/again/mm/not-built.c" "$work/cover/after/mm/not-built.c"
+result coverage.one_diff_for_the_series $?
 echo 'int base(int); int main(void) { return base(2) - 7 + base(0); }' >"$work/cover/main.c"
 (cd "$work/cover" && gcc --coverage -c tree/mm/a.c -o gcda/a.o && gcc --coverage -o run gcda/a.o main.c && ./run)
 result coverage.sample_runs $?

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "pair_side.h"
+#include "advise.h"
 #include "rxe_link.h"
 #include "tests_pair.h"
 
@@ -204,6 +205,8 @@ void test_pair_client_migrated(void)
 	struct side side = side_open(shared_memory(), ACCESS_ODP);
 	uintptr_t there = (uintptr_t)side.remote.addr;
 	const size_t at = 3 * PAGE - 5, length = 9 * PAGE + 11;
+	const size_t first = at / PAGE * PAGE;
+	const size_t touched = (at + length - first + PAGE - 1) / PAGE * PAGE;
 	const struct span span = { at, length };
 
 	at_start = provider_counters();
@@ -222,7 +225,8 @@ void test_pair_client_migrated(void)
 					   side.memory + at, length,
 					   &side.remote, there + at), "write");
 		meet("written");
-		move_in(side.memory);
+		/* The others have not left the device. */
+		migrate_in_all(side.memory + first, touched, false, NULL);
 		meet("read");
 		require_success(rdma_read(&side.pair, side.mr, side.memory,
 					  SHARED, &side.remote, there), "read");
@@ -240,14 +244,9 @@ void test_pair_prefetch(void)
 				     is_server ? ACCESS_ODP : ACCESS_ALL);
 
 	if (is_server) {
-		struct ibv_sge sge = {
-			.addr = (uintptr_t)side.memory,
-			.length = SHARED,
-			.lkey = side.mr->lkey,
-		};
-		int ret = ibv_advise_mr(domain,
-					IBV_ADVISE_MR_ADVICE_PREFETCH_WRITE,
-					IBV_ADVISE_MR_FLAG_FLUSH, &sge, 1);
+		int ret = advise(IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_WRITE,
+				 IB_UVERBS_ADVISE_MR_FLAG_FLUSH, side.mr->lkey,
+				 (uintptr_t)side.memory, SHARED);
 
 		REQUIRE(!ret, "prefetch: %s", strerror(ret));
 		EXPECT(page_present(side.memory + SHARED - PAGE),

@@ -183,11 +183,18 @@ export interface Initramfs {
   preflight(session: Session): Promise<void>;
   /**
    * Writes the initramfs of `release`, whose modules are installed, to `path`. Throws MachineError('initramfs').
-   * @param options `packing`: how it is compressed; null = as the tool is configured
+   * @param options `packing`: how it is compressed; null = as the tool is configured. `config`: the configuration of that
+   * kernel, a file on the machine, which the tools look for in /boot; null = there is none
    */
   make(
     session: Session,
-    options: { release: string; path: string; packing: InitramfsPacking | null; signal?: AbortSignal },
+    options: {
+      release: string;
+      path: string;
+      packing: InitramfsPacking | null;
+      config: string | null;
+      signal?: AbortSignal;
+    },
   ): Promise<{ sizeBytes: number }>;
   /** The files in it: paths without the slash in front, as the tool lists them. */
   list(session: Session, path: string, signal?: AbortSignal): Promise<string[]>;

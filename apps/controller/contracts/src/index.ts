@@ -6,9 +6,11 @@ export * from './schema/boot-number.js';
 export * from './schema/build-grid.js';
 export * from './schema/builds.js';
 export * from './schema/bundle.js';
+export * from './schema/call-places.js';
 export * from './schema/catalogue.js';
 export * from './schema/combination.js';
 export * from './schema/compare.js';
+export * from './schema/coverage.js';
 export * from './schema/crashes.js';
 export * from './schema/expected-start.js';
 export * from './schema/failure-memory.js';
@@ -18,6 +20,9 @@ export * from './schema/grid.js';
 export * from './schema/hardware.js';
 export * from './schema/twins.js';
 export * from './schema/history.js';
+export * from './schema/hardware-alarms.js';
+export * from './schema/health.js';
+export * from './schema/health-policy.js';
 export * from './schema/hooks.js';
 export * from './schema/ids.js';
 export * from './schema/inventory-history.js';
@@ -34,11 +39,13 @@ export * from './schema/machine-check.js';
 export * from './schema/machines.js';
 export * from './schema/meeting.js';
 export * from './schema/metric.js';
+export * from './schema/mutants.js';
 export * from './schema/participants.js';
 export * from './schema/paths.js';
 export * from './schema/problem.js';
 export * from './schema/results.js';
 export * from './schema/proof.js';
+export * from './schema/purpose.js';
 export * from './schema/retention.js';
 export * from './schema/run-detail.js';
 export * from './schema/run-spec.js';
@@ -46,6 +53,7 @@ export * from './schema/run-side.js';
 export * from './schema/runs.js';
 export * from './schema/states.js';
 export * from './schema/suite.js';
+export * from './schema/suspects.js';
 export * from './schema/submissions.js';
 export * from './schema/text.js';
 export * from './schema/time-cursor.js';
@@ -64,12 +72,15 @@ export * from './rules/combination.js';
 export * from './rules/compared-builds.js';
 export * from './rules/control-sequences.js';
 export * from './rules/cpu-family.js';
+export * from './rules/coverage.js';
 export * from './rules/crash.js';
 export * from './rules/devices.js';
 export * from './rules/fit.js';
+export * from './rules/hardware/read.js';
 export * from './rules/claims.js';
 export * from './rules/flips.js';
 export * from './rules/fold-boots.js';
+export * from './rules/git-source.js';
 export * from './rules/history.js';
 export * from './rules/inventory-drift.js';
 export * from './rules/known-failure.js';
@@ -110,10 +121,12 @@ export * from './routes/attempt-routes.js';
 export * from './routes/build-routes.js';
 export * from './routes/bundle-routes.js';
 export * from './routes/compare-routes.js';
+export * from './routes/coverage-routes.js';
 export * from './routes/crash-routes.js';
 export * from './routes/failure-routes.js';
 export * from './routes/fleet-routes.js';
 export * from './routes/grid-routes.js';
+export * from './routes/health-routes.js';
 export * from './routes/hook-routes.js';
 export * from './routes/over-time-routes.js';
 export * from './routes/retention-routes.js';
@@ -129,7 +142,7 @@ export {
   countsText,
   measuredHow,
   metricCells,
-  NO_FINDING,
+  noFinding,
   overviewCells,
   renderReport,
 } from './rules/report/markdown.js';

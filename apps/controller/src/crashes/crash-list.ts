@@ -25,8 +25,13 @@ export class CrashListView {
     this.#sql = sql;
   }
 
+  /** Of tests of kernels: what health checks found is about machines. */
   async list({ q = '', limit }: CrashQuery): Promise<CrashList> {
-    const groups = await this.#groups(`$1 = '' or position(lower($1) in lower(c.title)) > 0`, q, limit);
+    const groups = await this.#groups(
+      `j.purpose = 'test' and ($1 = '' or position(lower($1) in lower(c.title)) > 0)`,
+      q,
+      limit,
+    );
     return { crashes: await this.#summaries(groups), total: groups[0]?.total ?? 0 };
   }
 

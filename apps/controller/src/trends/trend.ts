@@ -75,7 +75,7 @@ export function trendSql({ suite, metric, combination, build }: InputOf<'getTren
 } {
   const values: unknown[] = [suite, metric];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null'];
+  const conditions = ['m.suite = $1', 'm.name = $2', 'j.combination is not null', `j.purpose = 'test'`];
   if (combination !== undefined) conditions.push(`j.combination = ${bind(combination)}`);
   if (build !== undefined) conditions.push(`b.name = ${bind(build)}`);
   const statement = `

@@ -1,6 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { AttemptDetail, BootNumber, Combination, LogStream, ResultDetail, StreamView } from '@peerlab/contracts';
+import {
+  ROLES_MAX,
+  type AttemptDetail,
+  type BootNumber,
+  type Combination,
+  type LogStream,
+  type ResultEvidence,
+  type StreamView,
+  type Suspect,
+} from '@peerlab/contracts';
 import { AttemptView } from '../attempts/attempt.view.js';
+import { readSuspects } from '../attempts/suspects.js';
 import { BOOT } from '../platform/database/boot-number.js';
 import { rawLogBytes } from '../attempts/stream-store.js';
 import { columnsOf, floats, json, nullable, pick, word, type RowOf } from '../platform/database/row-shape.js';
@@ -116,6 +126,7 @@ export class AttemptDetailView {
          where p.attempt_id = $1 and s.stream <> 'events' and (s.next > 0 or s.expected > 0) order by s.stream`,
       [id],
     );
+    const suspects = await suspectsOf(queries, id);
     if (summary === null || context === null) throw notFound('attempt', id);
     const participants = summary.participants.map((participant) => ({
       ...participant,
@@ -137,6 +148,7 @@ export class AttemptDetailView {
       measurements,
       files,
       streams: participants[0]?.streams ?? [],
+      suspects,
     };
   }
 
@@ -147,7 +159,7 @@ export class AttemptDetailView {
   async result(
     attemptId: string,
     { suite, test, role }: { suite: string; test: string; role?: string | undefined },
-  ): Promise<ResultDetail> {
+  ): Promise<ResultEvidence> {
     const all = await this.#sql.rows(
       RESULT_VIEW,
       `select ${RESULT_COLUMNS} from result x where x.attempt_id = $1 and x.suite = $2 and x.test = $3 order by x.role`,
@@ -155,8 +167,14 @@ export class AttemptDetailView {
     );
     const [found] = role === undefined ? worstOfRoles(all) : all.filter((each) => each.role === role);
     if (found === undefined) throw notFound('result', `${suite}/${test}`);
-    return { ...found, others: all.filter((each) => each !== found) };
+    const others = all.filter((each) => each !== found);
+    return { ...found, suspects: await suspectsOf(this.#sql, attemptId), others };
   }
+}
+
+async function suspectsOf(queries: Queries, attemptId: string): Promise<Suspect[]> {
+  const rows = await readSuspects(queries, { attemptId });
+  return rows.slice(0, ROLES_MAX).map(({ attemptId: _attempt, ...suspect }) => suspect);
 }
 
 function streamView({ stream, lines, expected, bytes, removed_at }: RowOf<typeof STREAM>): StreamView {

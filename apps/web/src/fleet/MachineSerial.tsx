@@ -90,6 +90,7 @@ function Attempts({ attempts }: { attempts: readonly MachineAttempt[] }): ReactN
                 ) : (
                   <VerdictMark verdict={attempt.verdict} long />
                 )}
+                {attempt.isSuspect && <span className="chip chip-warn">suspect</span>}
                 {attempt.failure !== null && <div className="muted">{attempt.failure}</div>}
               </>
             ),

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { bootText, foldCell, pairText, placeNames, twinsText, VERDICT_TABLE, type Grid } from '@peerlab/contracts';
 import type { ReactNode } from 'react';
 import { resultQuery } from '../api/attempts.js';
+import { SuspectNotice } from '../runs/SuspectNotice.js';
 import { evidenceSearch } from '../runs/evidence.js';
 import { countText, linesText } from '../ui/numbers.js';
 import { Ago } from '../ui/time.js';
@@ -96,12 +97,15 @@ export function CellPanel({ grid, source, boots, frame, row, column, onOpen, onC
       ) : (
         <QuerySection query={query} what="the result">
           {(result) => (
-            <CellEvidence
-              result={result}
-              kind={at.combination.identity.pathKind}
-              attempt={at.attemptId ?? ''}
-              roles={at.roles}
-            />
+            <>
+              <SuspectNotice suspects={result.suspects} />
+              <CellEvidence
+                result={result}
+                kind={at.combination.identity.pathKind}
+                attempt={at.attemptId ?? ''}
+                roles={at.roles}
+              />
+            </>
           )}
         </QuerySection>
       )}

@@ -5,7 +5,7 @@ import {
   VERDICT_TABLE,
   type PathKind,
   type Proof,
-  type ResultDetail,
+  type ResultEvidence,
   type ResultView,
   type TestedRole,
 } from '@peerlab/contracts';
@@ -26,7 +26,7 @@ export function CellEvidence({
   attempt,
   roles = [],
 }: {
-  result: ResultDetail;
+  result: ResultEvidence;
   kind: PathKind;
   attempt: string;
   roles?: readonly TestedRole[] | undefined;

@@ -15,7 +15,8 @@ import { useKeys } from '../keys.js';
 import type { SuiteRows } from './model.js';
 import { moved, type GridPlace } from './moves.js';
 import { focusPanel } from './PanelFrame.js';
-import { FramePart, SuiteLine, TestLine, type CellLook, type GridFrame } from './rows.js';
+import type { GridLines } from './levels.js';
+import { FramePart, LevelLine, TestLine, type CellLook, type GridFrame } from './rows.js';
 import type { GridSizes, ShownWindow } from './window.js';
 
 export interface GridTableProps {
@@ -41,15 +42,18 @@ export interface GridTableProps {
   renderCell: (row: number, column: number, look: CellLook) => ReactNode;
   /** Shown next to the name of a test. */
   renderRowNote?: (row: number) => ReactNode;
-  onFold: (suite: string) => void;
+  /** @param level its key */
+  onFold: (level: string) => void;
   onOpen: (place: { row: number; column: number } | null) => void;
 }
 
 /** What GridTable makes of its properties. */
 export interface GridBodyProps extends GridTableProps {
   scroller: RefObject<HTMLDivElement | null>;
-  /** A suite, or the row of a test. */
-  lines: readonly (string | number)[];
+  /** The key of a level, or the row of a test. */
+  lines: GridLines['lines'];
+  levels: GridLines['levels'];
+  tests: GridLines['tests'];
   /** Only the part in view is drawn. */
   large: boolean;
   dense: boolean;
@@ -60,19 +64,18 @@ export interface GridBodyProps extends GridTableProps {
 }
 
 /**
- * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or folds a suite;
+ * Tests × columns. One tab stop: the arrow keys move between cells, Enter opens the evidence of a cell or folds a level;
  * evidence that is open follows. An arrow, j or k leads into the grid when nothing has the focus.
  */
 export function GridBody(props: GridBodyProps): ReactNode {
-  const { rows: all, suites, columns: lastColumn, starts, open, onFold, onOpen } = props;
-  const { scroller, lines, large, dense, isCoarse, sizes, shown } = props;
+  const { rows: all, columns: lastColumn, starts, open, onFold, onOpen } = props;
+  const { scroller, lines, levels, tests, large, dense, isCoarse, sizes, shown } = props;
   /** Line within the table and column; column 0 is the row's header. */
   const [focus, setFocus] = useState<GridPlace>({ line: 0, column: 0 });
   /** An element that gets the focus when it is rendered. */
   const wanted = useRef<GridPlace | null>(null);
 
   const lineOf = useMemo(() => new Map(lines.map((what, line) => [what, line])), [lines]);
-  const rowsOf = useMemo(() => new Map(suites.map(({ suite, rows }) => [suite, rows])), [suites]);
   const lastLine = lines.length - 1;
   const focused = { line: Math.min(focus.line, Math.max(0, lastLine)), column: Math.min(focus.column, lastColumn) };
   const { fromColumn, toColumn, scrollToPlace } = shown;
@@ -203,13 +206,15 @@ export function GridBody(props: GridBodyProps): ReactNode {
               const focusedHere = line === focused.line ? focused.column : -1;
               const common = { line, fromColumn, toColumn, columns: lastColumn, focused: focusedHere, starts, dense };
               if (typeof what === 'string') {
+                const level = levels.get(what);
                 return (
-                  <SuiteLine
+                  <LevelLine
                     key={what}
                     {...common}
                     grid={grid}
-                    suite={what}
-                    rows={rowsOf.get(what) ?? NO_ROWS}
+                    name={level?.name ?? what}
+                    depth={level?.depth ?? 0}
+                    rows={level?.rows ?? NO_ROWS}
                     isFolded={props.folded.has(what)}
                     isNarrow={props.isNarrow === true}
                   />
@@ -221,6 +226,8 @@ export function GridBody(props: GridBodyProps): ReactNode {
                   {...common}
                   row={what}
                   test={all[what]?.test ?? ''}
+                  name={tests.get(what)?.name ?? ''}
+                  depth={tests.get(what)?.depth ?? 0}
                   openColumn={open?.row === what ? open.column : -1}
                   renderCell={props.renderCell}
                   renderRowNote={props.renderRowNote}

@@ -8,6 +8,7 @@ import { whenThere } from '../lazy-page.js';
 import { RunFailures } from '../failures/RunFailures.js';
 import { JobCard } from '../runs/JobCard.js';
 import { PinButton } from '../runs/PinButton.js';
+import { RunSuspects } from '../runs/RunSuspects.js';
 import { TwoSided } from '../runs/TwoSided.js';
 import { ShareMenu } from '../share/ShareMenu.js';
 import { Dialog } from '../ui/dialog.js';
@@ -31,6 +32,7 @@ export function RunPage(): ReactNode {
       {(run) => (
         <>
           <RunHead run={run} />
+          <RunSuspects run={run} />
           <Suspense fallback={<Loading what="the report" />}>
             <RunReport run={run} />
           </Suspense>
@@ -54,6 +56,7 @@ function RunHead({ run }: { run: RunDetail }): ReactNode {
         <h1>{run.name}</h1>
         <RunStanding run={run} />
         {run.cancelRequested && <span className="chip">{run.state === 'ended' ? 'canceled' : 'cancel requested'}</span>}
+        {run.purpose === 'health' && <span className="chip">health check</span>}
         {run.pin !== null && <span className="chip">pinned by {run.pin.by}</span>}
         <RunActions run={run} />
       </div>

@@ -65,12 +65,17 @@ function Matrix({ matrix: { rows, columns, cells } }: { matrix: TwoSidedMatrix }
 }
 
 function Jobs({ jobs }: { jobs: TwoSidedMatrix['cells'][number][number]['jobs'] }): ReactNode {
-  if (jobs.length === 0) return <span className="muted">not begun</span>;
-  return jobs.map(({ verdict, attemptId }) => (
-    <Link key={attemptId} to="/attempts/$attempt" params={{ attempt: attemptId }}>
-      {verdict === null ? <StateBadge state="running" /> : <VerdictMark verdict={verdict} long />}
-    </Link>
-  ));
+  if (jobs.length === 0) return <span className="muted">–</span>;
+  return jobs.map(({ verdict, attemptId }, index) => {
+    const mark = verdict === null ? <StateBadge state="running" /> : <VerdictMark verdict={verdict} long />;
+    if (attemptId !== null)
+      return (
+        <Link key={attemptId} to="/attempts/$attempt" params={{ attempt: attemptId }}>
+          {mark}
+        </Link>
+      );
+    return <span key={index}>{verdict === null ? <span className="muted">not begun</span> : mark}</span>;
+  });
 }
 
 function Sizes({ matrix }: { matrix: TwoSidedMatrix }): ReactNode {

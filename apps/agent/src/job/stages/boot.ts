@@ -1,5 +1,5 @@
 import { bootCandidate } from '../candidate-boot.js';
-import { JobFailure } from '../failure.js';
+import { crashFailure, JobFailure } from '../failure.js';
 import type { AttemptContext } from '../attempt-context.js';
 
 /** Boots the candidate and says how that went, as the farm's own result `farm/boot`. */
@@ -22,7 +22,12 @@ export async function boot(context: AttemptContext): Promise<string> {
   }
   const log = context.serialRange(outcome.fromSeq);
   switch (outcome.kind) {
-    case 'crash':
+    case 'crash': {
+      const failure = crashFailure(
+        `${manifest.release} crashed while it booted: ${outcome.signature}`,
+        outcome.signature,
+      );
+      if (failure.failureClass !== 'kernel-crash') throw failure;
       context.emitFarmResult('boot', {
         status: 'crash',
         reason: 'the kernel crashed while it booted',
@@ -30,11 +35,8 @@ export async function boot(context: AttemptContext): Promise<string> {
         signature: outcome.signature,
         log,
       });
-      throw new JobFailure(
-        'kernel-crash',
-        `${manifest.release} crashed while it booted: ${outcome.signature}`,
-        outcome.signature,
-      );
+      throw failure;
+    }
     case 'no-root': {
       const message = `${manifest.release} found no root file system: ${outcome.message}`;
       if (!hasBootedConfig(context)) {

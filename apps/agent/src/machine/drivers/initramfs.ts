@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { output, quote, script } from '../command.js';
 import { defineDriver } from '../driver.js';
 import { MachineError } from '../errors.js';
+import { showConfig } from '../shown-config.js';
 import type { Initramfs, InitramfsPacking } from '../protocols.js';
 
 /** An emulated machine takes minutes for what a server does in ten seconds. */
@@ -24,8 +25,8 @@ interface Tool {
   list(path: string): string;
 }
 
-/** The initramfs of candidates by one of the tools of distributions. */
-export function createInitramfs(tool: Tool): Initramfs {
+/** The initramfs of candidates by one of the tools of distributions. @param root stands before /boot; for tests */
+export function createInitramfs(tool: Tool, root = ''): Initramfs {
   const { name } = tool;
   return {
     tool: name,
@@ -40,9 +41,9 @@ export function createInitramfs(tool: Tool): Initramfs {
       );
     },
 
-    async make(session, { release, path, packing, signal }) {
+    async make(session, { release, path, packing, config, signal }) {
       const body = `umask 077
-out=$( { ${tool.make(quote(release), quote(path), packing)}; } 2>&1 </dev/null) || {
+${config === null ? '' : showConfig(release, config, root)}out=$( { ${tool.make(quote(release), quote(path), packing)}; } 2>&1 </dev/null) || {
   code=$?
   rm -f -- ${quote(path)}
   echo "$out" | tail -n 8 >&2

@@ -3,10 +3,12 @@ import { ATTEMPT_ROUTES } from './attempt-routes.js';
 import { BUILD_ROUTES } from './build-routes.js';
 import { BUNDLE_ROUTES } from './bundle-routes.js';
 import { COMPARE_ROUTES } from './compare-routes.js';
+import { COVERAGE_ROUTES } from './coverage-routes.js';
 import { CRASH_ROUTES } from './crash-routes.js';
 import { FAILURE_ROUTES } from './failure-routes.js';
 import { FLEET_ROUTES } from './fleet-routes.js';
 import { GRID_ROUTES } from './grid-routes.js';
+import { HEALTH_ROUTES } from './health-routes.js';
 import { HOOK_ROUTES } from './hook-routes.js';
 import { OVER_TIME_ROUTES } from './over-time-routes.js';
 import { RETENTION_ROUTES } from './retention-routes.js';
@@ -33,7 +35,9 @@ export const ROUTES = {
   ...COMPARE_ROUTES,
   ...OVER_TIME_ROUTES,
   ...FLEET_ROUTES,
+  ...HEALTH_ROUTES,
   ...BUILD_ROUTES,
+  ...COVERAGE_ROUTES,
   ...BUNDLE_ROUTES,
   ...HOOK_ROUTES,
   ...TOKEN_ROUTES,

@@ -3,7 +3,7 @@ import { AttemptDetail } from '../schema/attempts.js';
 import { Sequence, SuiteName } from '../schema/ids.js';
 import { LOG_STREAMS, LogPage, LogStream, StageLines } from '../schema/logs.js';
 import { Role } from '../schema/participants.js';
-import { ResultDetail } from '../schema/results.js';
+import { ResultEvidence } from '../schema/results.js';
 import { FileName } from '../schema/suite.js';
 import type { Route } from './route.js';
 
@@ -33,7 +33,7 @@ export const ATTEMPT_ROUTES = {
     access: 'read',
     params: AttemptParams,
     query: z.object({ suite: SuiteName, test: z.string().min(1).max(500), role: Role.optional() }),
-    response: ResultDetail,
+    response: ResultEvidence,
   },
   getLog: {
     method: 'GET',

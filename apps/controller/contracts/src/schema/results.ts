@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { Sequence, SuiteName } from './ids.js';
 import { LogStream } from './logs.js';
 import { Metric } from './metric.js';
-import { Role } from './participants.js';
+import { Role, ROLES_MAX } from './participants.js';
 import { Proof } from './proof.js';
 import { ResultStatus, Verdict } from './verdict.js';
+import { Suspect } from './suspects.js';
 
 /**
  * Where the evidence of a result stands in its attempt's log, both ends included; null = it has no lines. `role` says
@@ -31,9 +32,12 @@ export const ResultView = z.object({
 });
 export type ResultView = z.infer<typeof ResultView>;
 
-/** A result with what the other participants of its attempt report of the same test. */
-export const ResultDetail = ResultView.extend({ others: z.array(ResultView).default([]) });
-export type ResultDetail = z.infer<typeof ResultDetail>;
+/** A result with what became known of its machine afterwards, and what the other participants report of the same test. */
+export const ResultEvidence = ResultView.extend({
+  suspects: z.array(Suspect).max(ROLES_MAX).default([]),
+  others: z.array(ResultView).default([]),
+});
+export type ResultEvidence = z.infer<typeof ResultEvidence>;
 
 export const MeasurementView = Metric.extend({ role: Role, suite: SuiteName, test: z.string(), median: z.number() });
 export type MeasurementView = z.infer<typeof MeasurementView>;

@@ -8,6 +8,7 @@ import { DevicePair } from './paths.js';
 import { RunSpec } from './run-spec.js';
 import { RunSummary } from './runs.js';
 import { JobState } from './states.js';
+import { SuspectAttempt, SUSPECTS_MAX } from './suspects.js';
 import { Time } from './time.js';
 import { Verdict } from './verdict.js';
 
@@ -41,6 +42,8 @@ export const RunDetail = RunSummary.extend({
   jobViews: z.array(JobView),
   /** When its last job is expected to end, milliseconds from now; null if ended or unknown. */
   endsInMs: z.number().nonnegative().nullable(),
+  /** Attempts whose machine turned out sick after they ran. */
+  suspects: z.array(SuspectAttempt).max(SUSPECTS_MAX).default([]),
   /** Who pinned it, so that retention does not remove it, and why; null = it is not pinned. */
   pin: z.object({ by: z.string(), reason: z.string().nullable(), at: Time }).nullable(),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name } from './ids.js';
+import { RunPurpose } from './purpose.js';
 import { RunState } from './states.js';
 import { Time } from './time.js';
 import { timeCursor } from './time-cursor.js';
@@ -21,6 +22,7 @@ export type RunProgress = z.infer<typeof RunProgress>;
 export const RunSummary = z.object({
   id: z.uuid(),
   name: z.string(),
+  purpose: RunPurpose.default('test'),
   state: RunState,
   /** Null until it has ended: what came so far is in `counts`. */
   verdict: Verdict.nullable(),
@@ -28,7 +30,7 @@ export const RunSummary = z.object({
   jobs: z.object({ total: z.number().int(), ended: z.number().int() }),
   /** Null when it has ended. */
   progress: RunProgress.nullable(),
-  trigger: z.object({ kind: z.enum(['user', 'webhook']), detail: z.string() }),
+  trigger: z.object({ kind: z.enum(['user', 'webhook', 'farm']), detail: z.string() }),
   builds: z.array(Name),
   createdAt: Time,
   startedAt: Time.nullable(),
@@ -50,6 +52,8 @@ export const STATE_CHOICES = ['open', ...RunState.options] as const;
 export const RunFilter = z.object({
   /** Part of the run's name; letters of both cases are the same. */
   q: z.string().min(1).max(120).optional(),
+  /** Absent = runs that test kernels; `health` = the farm's own checks of machines. */
+  purpose: RunPurpose.optional(),
   /** Of runs that have ended. */
   verdict: z.enum(VERDICT_CHOICES).optional(),
   state: z.enum(STATE_CHOICES).optional(),

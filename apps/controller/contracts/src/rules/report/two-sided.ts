@@ -91,8 +91,8 @@ export function twoSidedCsv({ kernels, series }: TwoSidedSizes): string {
 function cellText({ jobs }: TwoSidedMatrix['cells'][number][number]): string {
   if (jobs.length === 0) return '–';
   const counts = new Map<string, number>();
-  for (const { verdict } of jobs) {
-    const label = verdict === null ? 'running' : VERDICT_TABLE[verdict].label;
+  for (const { verdict, attemptId } of jobs) {
+    const label = verdict !== null ? VERDICT_TABLE[verdict].label : attemptId === null ? 'not begun' : 'running';
     counts.set(label, (counts.get(label) ?? 0) + 1);
   }
   return [...counts].map(([label, count]) => (count === 1 ? label : `${count} × ${label}`)).join(', ');

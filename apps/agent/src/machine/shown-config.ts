@@ -1,0 +1,20 @@
+import { quote } from './command.js';
+
+/** First line of a configuration that we put into /boot for the time in which an initramfs is made. */
+export const CONFIG_MARK = '# Peerlab: of a kernel under test, removed after the job';
+
+/**
+ * Shell text that shows the tools the configuration of the kernel that they work for: initramfs-tools refuse every packing
+ * that /boot/config-RELEASE does not name, dracut leaves out what it lacks. A file that is there already stays.
+ * @param root stands before /boot; for tests
+ */
+export const showConfig = (
+  release: string,
+  config: string,
+  root: string,
+): string => `shown=${root}/boot/config-${quote(release)}
+if [ ! -e "$shown" ] && [ ! -L "$shown" ]; then
+  trap 'rm -f -- "$shown"' EXIT
+  { echo ${quote(CONFIG_MARK)}; cat -- ${quote(config)}; } >"$shown" || exit 1
+fi
+`;
