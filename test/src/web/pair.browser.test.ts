@@ -229,14 +229,28 @@ describe('the page of an attempt with two machines', () => {
 });
 
 describe('results of several roles', () => {
-  it('a column of the grid names the kernel and the machine of each role, and a cell has the evidence of each side', async () => {
-    await using opened = await app.open(`/?run=${halfFailed.run}`);
+  it('a column of the grid names the kernel, the machine and the devices of each role, with much room and with little', async () => {
+    await using dense = await app.open(`/?run=${halfFailed.run}`);
+    const title = await dense.page.getByRole('columnheader', { name: 'b ⇄ b' }).getAttribute('title');
+    expect(title?.split('\n')).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^server: b on m1, 0000:/),
+        expect.stringMatching(/^client: b on m2, 0000:/),
+      ]),
+    );
+    await using opened = await app.open(`/?run=${pair.run}&show=metric`);
     const { page, errors } = opened;
     const header = page.getByRole('columnheader').getByRole('list', { name: 'Roles' });
     expect((await header.getByRole('listitem').allInnerTexts()).map((text) => text.split(/\s+/).join(' '))).toEqual([
       expect.stringMatching(/^server b on m1 0000:/),
       expect.stringMatching(/^client b on m2 0000:/),
     ]);
+    expect(errors).toEqual([]);
+  });
+
+  it('a cell has the evidence of each side, that of its verdict first', async () => {
+    await using opened = await app.open(`/?run=${halfFailed.run}`);
+    const { page, errors } = opened;
     await page
       .getByRole('row', { name: /alias_read/ })
       .locator('[data-column="1"]')
@@ -268,24 +282,37 @@ describe('results of several roles', () => {
 });
 
 it('a job of two roles whose second machine is drained says which role waits, and why, until the machine is there', async () => {
-  const hold = (machine: string, desired: 'active' | 'drained') =>
-    app.farm.call('setMachine', { params: { machine }, body: { desired, reason: 'cables' } });
-  await hold('m1', 'active');
-  const { manifest } = await app.farm.bundle('waiting');
-  const yaml = `name: waits
+  const { farm } = app;
+  const own = [
+    await farm.agent({ m3: 'BUS_ADDR' }, { name: 'here' }),
+    await farm.agent({ m4: 'BUS_ADDR' }, { name: 'there' }),
+  ];
+  // One that is silent for twelve seconds counts as offline.
+  const beats = setInterval(() => own.forEach((agent) => agent.heartbeat()), 2000);
+  try {
+    const hold = (desired: 'active' | 'drained') =>
+      farm.call('setMachine', { params: { machine: 'm4' }, body: { desired, reason: 'cables' } });
+    await hold('drained');
+    const { manifest } = await farm.bundle('waiting');
+    const yaml = `name: waits
 builds: [{name: b, bundle: ${manifest.key}}]
 suites: [p2p-functional]
 roles:
-  - {name: server, machines: {names: [m1]}}
-  - {name: client, machines: {names: [m2]}}
+  - {name: server, machines: {names: [m3]}}
+  - {name: client, machines: {names: [m4]}}
 `;
-  const { id: run } = await app.farm.call('submitRun', { body: { yaml } });
-  await using opened = await app.open(`/runs/${run}`);
-  const { page, errors } = opened;
-  await page.getByText('Waiting: role client: m2 is drained; activate it to go on').waitFor();
-  expect(await page.getByRole('main').innerText()).not.toContain('role server: m1');
-  await hold('m2', 'active');
-  await page.getByText('Waiting: role client').waitFor({ state: 'hidden' });
-  await page.getByRole('link', { name: 'm2' }).first().waitFor();
-  expect(errors).toEqual([]);
+    const { id: run } = await farm.call('submitRun', { body: { yaml } });
+    await using opened = await app.open(`/runs/${run}`);
+    const { page, errors } = opened;
+    const reason = page.getByRole('article').getByText('role client: m4 is drained; activate it to go on');
+    await reason.waitFor();
+    expect(await page.getByRole('main').innerText()).not.toContain('role server: m3');
+    await hold('active');
+    await reason.waitFor({ state: 'hidden' });
+    expect((await own[1]?.take('test'))?.role).toBe('client');
+    expect(errors).toEqual([]);
+  } finally {
+    clearInterval(beats);
+    for (const agent of own) agent.vanish();
+  }
 });

@@ -145,7 +145,7 @@ function DenseHeader({
               <Link to="/builds/$build" params={{ build: build.id }} className="upright" tabIndex={-1}>
                 {work !== null && <span aria-hidden="true">◐ </span>}
                 {boots !== null && <span className="muted">{shortBoots(column, bootsOf(fromColumn + index))} </span>}
-                {build.name}
+                {column.roles?.map((role) => role.build.name).join(' ⇄ ') ?? build.name}
                 {build.aliases.length > 0 && <span className="muted"> +{build.aliases.length}</span>}
               </Link>
               {work !== null && <span className="unseen">, {work}</span>}
