@@ -1,8 +1,8 @@
-import { repeatsText, worstVerdict, type ComparedMetric, type ComparedRow, type Outcome } from '@peerlab/contracts';
-import { columnsOf, pick, type RowOf } from '../platform/database/row-shape.js';
+import { repeatsText, type ComparedMetric, type ComparedRow, type Outcome } from '@peerlab/contracts';
+import { columnsOf, pick } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { Result } from '../schema/results.js';
-import { withRole } from '../verdicts/packed-verdicts.js';
+import { withRole, worstOfRoles } from '../verdicts/packed-verdicts.js';
 import type { ComparedCell, FoundVerdict } from './compare-verdicts.js';
 
 const EVIDENCE = pick(columnsOf(Result), 'attempt_id', 'role', 'suite', 'test', 'verdict', 'reason', 'log');
@@ -29,14 +29,8 @@ export async function withEvidence(sql: Queries, cells: readonly ComparedCell[])
      order by x.role`,
     [JSON.stringify(wanted)],
   );
-  // Where several participants report a test, that of the worst: its verdict is the cell's.
-  const evidence = new Map<string, RowOf<typeof EVIDENCE>>();
-  for (const each of found) {
-    const known = evidence.get(evidenceKey(each));
-    if (known === undefined || worstVerdict([known.verdict, each.verdict]) !== known.verdict) {
-      evidence.set(evidenceKey(each), each);
-    }
-  }
+  // Where several participants report a test, its verdict is that of the worst.
+  const evidence = new Map(worstOfRoles(found, evidenceKey).map((each) => [evidenceKey(each), each]));
   return cells.map(({ a, b, ...cell }) => {
     const outcome = (side: FoundVerdict | null): Outcome | null => {
       if (side === null) return null;

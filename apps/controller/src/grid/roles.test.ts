@@ -83,3 +83,22 @@ it('a build lists the jobs in which any role boots it, with the role and its mac
     ['client', 'm2'],
   ]);
 });
+
+it('a kernel has one result of an attempt, that of its worst role, and no repeats that contradict each other', async () => {
+  const { columns } = await farm.call('getBuildGrid', { query: { combination: 'all' } });
+  const kernel = columns[0]?.key ?? '';
+  const results = await farm.call('getKernelResults', { params: { key: kernel }, query: TEST });
+  // It failed in one of two attempts.
+  expect(results).toMatchObject([{ verdict: 'flaky', reason: expect.stringMatching(/passed 1 of 2/) }]);
+  expect(results[0]?.reason).toContain('client: no answer');
+});
+
+it('a history has the result of each role, with its machine', async () => {
+  const { entries } = await farm.call('getHistory', { query: TEST });
+  expect(entries.map(({ role, machine, verdict }) => [role, machine, verdict])).toEqual([
+    ['client', 'm2', 'fail'],
+    ['server', 'm1', 'pass'],
+    ['client', 'm2', 'pass'],
+    ['server', 'm1', 'pass'],
+  ]);
+});

@@ -165,7 +165,7 @@ export class AttemptDetailView {
       `select ${RESULT_COLUMNS} from result x where x.attempt_id = $1 and x.suite = $2 and x.test = $3 order by x.role`,
       [attemptId, suite, test],
     );
-    const [found] = role === undefined ? worstOfRoles(all) : all.filter((each) => each.role === role);
+    const [found] = role === undefined ? worstOfRoles(all, () => test) : all.filter((each) => each.role === role);
     if (found === undefined) throw notFound('result', `${suite}/${test}`);
     const others = all.filter((each) => each !== found);
     return { ...found, suspects: await suspectsOf(this.#sql, attemptId), others };
