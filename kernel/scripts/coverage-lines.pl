@@ -69,7 +69,7 @@ sub series_diff {
 
 sub unpack_log {
 	my ($log, $folder) = @_;
-	my ($number, $name, $text) = (0, undef, '');
+	my ($number, $name, $text, %number) = (0, undef, '');
 	open my $file, '<', $log or die "$log: $!\n";
 	while (<$file>) {
 		tr/\r\0//d;
@@ -78,8 +78,9 @@ sub unpack_log {
 			my $data = decode_base64($text);
 			# A line that was lost would be counted as one that did not run.
 			die "$name: " . length($data) . " bytes instead of $1\n" if length $data != $1;
-			$number++;
-			for (["$folder/$number.gcda", $data], ["$folder/$number.name", "$name\n"]) {
+			# A machine counts up: what it says last is all.
+			my $index = $number{$name} //= ++$number;
+			for (["$folder/$index.gcda", $data], ["$folder/$index.name", "$name\n"]) {
 				open my $out, '>:raw', $_->[0] or die "$_->[0]: $!\n";
 				print $out $_->[1];
 				close $out or die "$_->[0]: $!\n";

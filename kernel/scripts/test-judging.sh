@@ -62,6 +62,10 @@ result coverage.sample_runs $?
 mkdir "$work/cover/out"
 [ "$("$here/coverage-lines.pl" unpack "$work/cover/log" "$work/cover/out")" = 1 ] && cmp -s "$work/cover/out/1.gcda" "$work/cover/gcda/a.gcda"
 result coverage.counters_come_through_a_console $?
+cat "$work/cover/log" "$work/cover/log" >"$work/cover/twice"
+rm "$work/cover/out"/*
+[ "$("$here/coverage-lines.pl" unpack "$work/cover/twice" "$work/cover/out")" = 1 ] && cmp -s "$work/cover/out/1.gcda" "$work/cover/gcda/a.gcda"
+result coverage.counters_that_come_twice_are_counted_once $?
 sed '4d' "$work/cover/log" >"$work/cover/short"
 ! "$here/coverage-lines.pl" unpack "$work/cover/short" "$work/cover/out" >/dev/null 2>&1; result coverage.a_lost_line_is_an_error $?
 cp "$work/cover/gcda/a.gcno" "$work/cover/out/1.gcno"

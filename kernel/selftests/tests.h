@@ -41,6 +41,7 @@ void f12_refused_to_another(void);
 void f12_invalidated_among_requests(void);
 void f13_walk_while_pages_move(void);
 void f14_marks_while_pages_move(void);
+void f14_marks_while_thrown_away(void);
 
 /* Permissions */
 void f20_read_only_alias(void);

@@ -226,6 +226,7 @@ void f12_invalidated_among_requests(void)
 struct mover {
 	uint8_t *memory;
 	atomic_bool stop;
+	atomic_ulong walks;	/* that have come to their end */
 	unsigned long rounds;
 	pthread_t thread;
 };
@@ -294,29 +295,64 @@ void f13_walk_while_pages_move(void)
  * under which the notifier clears the mark of a mapping, and must not bring it
  * back.
  */
-void f14_marks_while_pages_move(void)
+static void map_meanwhile(void *(*move)(void *), size_t length)
 {
 	time_t end = time(NULL) + limit_here(RACE_S);
-	struct mover mover = { .memory = memory_alloc(2 * HUGE, true) };
+	struct mover mover = { .memory = memory_alloc(length, length >= HUGE) };
 	struct peerlab_client_state state;
-	unsigned long walks = 0;
 	int ret;
 
-	REQUIRE(!pthread_create(&mover.thread, NULL, move_about, &mover),
+	REQUIRE(!pthread_create(&mover.thread, NULL, move, &mover),
 		"pthread_create");
 	while (time(NULL) < end) {
-		ret = client_map(client_fd, mover.memory, 2 * HUGE, MAP_READ,
+		ret = client_map(client_fd, mover.memory, length, MAP_READ,
 				 NULL, NULL);
-		REQUIRE(!ret, "walk %lu: %s", walks, strerror(-ret));
-		walks++;
+		REQUIRE(!ret, "walk %lu: %s", atomic_load(&mover.walks),
+			strerror(-ret));
+		atomic_fetch_add(&mover.walks, 1);
 	}
 	atomic_store(&mover.stop, true);
 	pthread_join(mover.thread, NULL);
 	state = client_state(client_fd);
 	ktap_note("%lu walks, %lu rounds of the mover, %llu invalidations",
-		  walks, mover.rounds, state.invalidations);
+		  atomic_load(&mover.walks), mover.rounds, state.invalidations);
 	EXPECT(mover.rounds, "nothing has moved");
-	EXPECT(state.invalidated, "nothing was invalidated");
+	EXPECT(state.invalidations, "nothing was invalidated");
 	/* Which looks at the marks. */
 	client_unmap(client_fd);
+}
+
+void f14_marks_while_pages_move(void)
+{
+	map_meanwhile(move_about, 2 * HUGE);
+}
+
+#define THROWN	(64 * PAGE)
+
+/*
+ * The window is a few instructions.  So all of it goes as soon as all of it is
+ * mapped, which is while the next walk looks at it, each time a bit later.
+ */
+static void *throw_away(void *arg)
+{
+	struct mover *mover = arg;
+	unsigned long seen = 0;
+	volatile unsigned int later;
+
+	while (!atomic_load(&mover->stop)) {
+		if (atomic_load(&mover->walks) == seen)
+			continue;
+		seen = atomic_load(&mover->walks);
+		for (later = 0; later < mover->rounds % 512 * 16; later++)
+			;
+		REQUIRE(!madvise(mover->memory, THROWN, MADV_DONTNEED),
+			"madvise: %m");
+		mover->rounds++;
+	}
+	return NULL;
+}
+
+void f14_marks_while_thrown_away(void)
+{
+	map_meanwhile(throw_away, THROWN);
 }

@@ -4,8 +4,10 @@ export interface ExecOptions {
   /** Written to the command's standard input, which is then closed. */
   stdin?: string;
   signal?: AbortSignal;
-  /** Default 60 000. */
+  /** From its start to its end; default 60 000. */
   timeoutMs?: number;
+  /** Longest time in which it prints nothing, for commands that show their progress; default: it may be silent to its end. */
+  silenceMs?: number;
   /** What it may print at most, stdout and stderr together; more is an error. Default 16 MiB. */
   maxBytes?: number;
 }

@@ -21,7 +21,7 @@ const LIMITS: SandboxLimits = {
 const FRAMES_MAX = 16;
 
 /** $1 the file. Symbols with the names that are asked for. */
-const SYMBOLS = 'objdump -t "$1" | grep -F -w -f /in/names >/out/symbols || [ $? -eq 1 ]';
+const SYMBOLS = 'objdump -t "$1" | { grep -F -w -f /in/names || [ $? -eq 1 ]; } >/out/symbols';
 /** $1 the file, $2 the section of the addresses, or nothing. */
 const FRAMES = 'addr2line -a -f -i ${2:+-j "$2"} -e "$1" </in/addresses >/out/frames';
 

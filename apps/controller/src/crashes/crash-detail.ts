@@ -18,6 +18,7 @@ import {
   uuid,
   type RowOf,
 } from '../platform/database/row-shape.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { Sql } from '../platform/database/sql.js';
 import { notFound } from '../platform/http/problem.js';
 import { CrashRow } from '../schema/crashes.js';
@@ -137,7 +138,7 @@ const LAST_GOOD = `
     (select p.machine from participant p where p.attempt_id = t.id and p.role = part.role) as machine
   from job_part part join job j on j.id = part.job_id join attempt t on t.job_id = j.id
     join run r on r.id = j.run_id join build b on b.id = part.build_id
-  where part.combination is not distinct from place.hash and j.kind = 'test' and j.purpose = 'test' and t.state = 'ended' and t.failure is null
+  where part.combination is not distinct from place.hash and j.kind = 'test' and ${ofKernels()} and t.state = 'ended' and t.failure is null
     and t.started_at < bt.started_at
     and not exists (select 1 from participant gp left join crash gc on gc.participant_id = gp.id and gc.key = $1
         left join crash_search waits on waits.participant_id = gp.id

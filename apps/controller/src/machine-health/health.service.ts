@@ -63,7 +63,7 @@ export class HealthService {
 
   /** Ends the checks whose runs have ended, begins those that are due, and submits suspect tests again. */
   async pass(): Promise<void> {
-    for (const check of await this.#checks.endedRuns(this.#sql)) await this.#settle(check);
+    for (const check of await this.#checks.endedRuns(this.#sql)) await alone(check.machine, () => this.#settle(check));
     if (this.#policy.enabled) await this.#holdTroubled();
     await this.#beginDue();
     await this.#requeue();
@@ -103,17 +103,25 @@ export class HealthService {
         unproven === null
           ? { kind: 'schedule', reason: `every ${everyHours} hours`, by: null, boots: 1 }
           : { kind: 'required', reason: unproven, by: null, boots };
-      const problem = await this.#begin(machine, why);
-      if (problem === null) continue;
-      log.warn({ machine, problem }, 'health-check-refused');
-      // It stands on the machine's page, and is tried again after a pause.
-      await this.#sql.transaction(async (tx) => {
-        const number = await this.#checks.open(tx, machine, why);
-        if (number === null) return;
-        await this.#checks.end(tx, { machine, number }, { outcome: 'refused', detail: problem });
-        await announce(tx, { type: 'changed', topics: ['machines'] });
-      });
+      await alone(machine, () => this.#beginOrSay(machine, why));
     }
+  }
+
+  /** Begins a check; why there is none stands on the machine's page, and it is tried again after a pause. */
+  async #beginOrSay(machine: string, why: CheckReason): Promise<void> {
+    const problem = await this.#begin(machine, why).catch((error: unknown) => {
+      // Such as a storage that is full.
+      if (error instanceof ProblemError) return `${error.message}: ${error.detail ?? error.code}`;
+      throw error;
+    });
+    if (problem === null) return;
+    log.warn({ machine, problem }, 'health-check-refused');
+    await this.#sql.transaction(async (tx) => {
+      const number = await this.#checks.open(tx, machine, why);
+      if (number === null) return;
+      await this.#checks.end(tx, { machine, number }, { outcome: 'refused', detail: problem });
+      await announce(tx, { type: 'changed', topics: ['machines'] });
+    });
   }
 
   /**
@@ -224,5 +232,14 @@ export class HealthService {
       }
       await this.#suspects.setRequeued(this.#sql, suspect, runId);
     }
+  }
+}
+
+/** A fault with one machine is logged and does not keep the others from their checks. */
+async function alone(machine: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (err) {
+    log.error({ err, machine }, 'health-check-fault');
   }
 }

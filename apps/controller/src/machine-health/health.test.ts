@@ -1,8 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HealthPolicy, type Assignment, type HeldParticipant, type ResultStatus } from '@peerlab/contracts';
+import {
+  HealthPolicy,
+  type Assignment,
+  type HeldParticipant,
+  type ResultStatus,
+  RetentionPolicy,
+} from '@peerlab/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CrashSearchScheduler } from '../crashes/crash-search.scheduler.js';
 import type { FakeAgent } from '../testing/fake-agent.js';
 import { TestFarm } from '../testing/farm.js';
 import { sampleResult } from '../testing/samples.js';
@@ -40,7 +47,10 @@ async function look(): Promise<void> {
   // What the logs of ended attempts say of the hardware is known first.
   await farm.until(
     'the search of the logs',
-    () => farm.sql.one<{ count: number }>('select count(*)::int as count from crash_search'),
+    async () => {
+      await farm.server.app.get(CrashSearchScheduler).tick();
+      return farm.sql.one<{ count: number }>('select count(*)::int as count from crash_search');
+    },
     (row) => row?.count === 0,
   );
   await farm.server.app.get(HealthService).pass();
@@ -267,6 +277,29 @@ it('a check that cannot be planned says why, to the person who asked and on the 
   expect((await health('m1')).checks).toMatchObject([{ outcome: 'refused', runId: null }]);
   const unknown = await farm.request('checkMachine', { params: { machine: 'm9' }, body: { reason: 'a look' } });
   expect(unknown.status).toBe(404);
+});
+
+it('a check that the full storage refuses is said, and one machine’s trouble is not another’s', async () => {
+  await writeFile(join(templates, 'golden.yaml'), 'name: golden\nbuilds: [{name: g, series: []}]\n');
+  const full = await TestFarm.start({
+    templatesDir: templates,
+    health: HealthPolicy.parse(POLICY),
+    retention: RetentionPolicy.parse({ freeBytes: 2 ** 50 }),
+  });
+  const own = await full.agent({ m1: 'BUS_ADDR', m2: 'BUS_ADDR' });
+  try {
+    await full.until('the storage to be full', () => full.sql.one(`select use from storage where level = 'full'`));
+    await full.server.app.get(HealthService).pass();
+    for (const machine of ['m1', 'm2']) {
+      const { checks } = await full.call('getMachineHealth', { params: { machine } });
+      expect(checks).toMatchObject([
+        { outcome: 'refused', runId: null, detail: expect.stringContaining('no room for new runs') },
+      ]);
+    }
+  } finally {
+    own.vanish();
+    await full.stop();
+  }
 });
 
 it('what a check finds counts nowhere as a finding of a kernel', async () => {

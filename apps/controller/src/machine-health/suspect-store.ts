@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { SUSPECTS_MAX, VERDICT_TABLE, VERDICTS } from '@peerlab/contracts';
+import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, pick, uuid, type RowOf } from '../platform/database/row-shape.js';
 import type { Queries } from '../platform/database/sql.js';
 import { SuspectAttemptRow } from '../schema/health.js';
@@ -33,7 +34,7 @@ export class SuspectStore {
              and not exists (select 1 from job_part o where o.job_id = j.id and o.only_machine = $1)
              and not exists (select 1 from attempt later where later.job_id = j.id and later.number > t.number) as is_worth
          from participant p join attempt t on t.id = p.attempt_id join job j on j.id = t.job_id
-         where p.machine = $1 and j.kind = 'test' and j.purpose = 'test' and p.started_at > coalesce($3, '-infinity'::timestamptz)
+         where p.machine = $1 and j.kind = 'test' and ${ofKernels()} and p.started_at > coalesce($3, '-infinity'::timestamptz)
          order by p.started_at desc limit ${SUSPECTS_MAX}),
        marked as (
          insert into suspect_attempt (attempt_id, machine, check_number, good_at, requeue)

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { HistoryEntry, TestedKernel, TestHistory } from '@peerlab/contracts';
 import { readCombinations } from '../grid/combinations.js';
 import { BUILT_GIT } from '../platform/database/built-git.js';
+import { ofKernels } from '../platform/database/purpose.js';
 import { columnsOf, json, nullable, pick, text, type RowOf } from '../platform/database/row-shape.js';
 import { Sql } from '../platform/database/sql.js';
 import type { InputOf } from '../platform/http/serve.js';
@@ -68,7 +69,7 @@ export function historySql(query: InputOf<'getHistory'>['query']): { text: strin
         else (select machine from participant where attempt_id = x.attempt_id and role = x.role) end as machine
     from result x join attempt t on t.id = x.attempt_id join job j on j.id = t.job_id join run r on r.id = j.run_id
       join build b on b.id = j.build_id left join bundle u on u.key = b.bundle_key
-    where ${conditions.join(' and ')} and j.combination is not null and j.purpose = 'test'
+    where ${conditions.join(' and ')} and j.combination is not null and ${ofKernels()}
     order by x.stored_at desc, x.attempt_id desc limit ${bind(query.limit + 1)}`;
   return { text: statement, values };
 }

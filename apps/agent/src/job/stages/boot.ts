@@ -38,11 +38,11 @@ export async function boot(context: AttemptContext): Promise<string> {
       throw failure;
     }
     case 'no-root': {
-      const message = `${manifest.release} found no root file system: ${outcome.message}`;
+      const message = `${manifest.release} could not mount its file systems: ${outcome.message}`;
       if (!hasBootedConfig(context)) {
         throw new JobFailure(
           'infrastructure',
-          `${message}; no kernel of this configuration has come up on ${context.machine.name} yet, so it may lack a driver that the root of this machine needs`,
+          `${message}; no kernel of this configuration has come up on ${context.machine.name} yet, so it may lack a driver that the disks of this machine need`,
         );
       }
       context.emitFarmResult('boot', { status: 'fail', reason: message, durationMs, signature: null, log });

@@ -22,11 +22,8 @@ it('has servers’ configurations unpack what the tools of distributions pack', 
 });
 
 it.each([
-  [INITRAMFS_TOOLS, "mkinitramfs -c gzip -o '/boot/i' 'r'"],
-  [
-    DRACUT,
-    "dracut --force --quiet --gzip --omit-drivers 'amdgpu radeon nouveau nvidia nvidia_drm i915 xe' '/boot/i' 'r'",
-  ],
+  [INITRAMFS_TOOLS, "mkinitramfs -v -c gzip -o '/boot/i' 'r'"],
+  [DRACUT, "dracut --force --gzip --omit-drivers 'amdgpu radeon nouveau nvidia nvidia_drm i915 xe' '/boot/i' 'r'"],
   [MKINITCPIO, "mkinitcpio -z gzip -k 'r' -g '/boot/i'"],
 ])('tells each tool how to pack', async (tool, command) => {
   let ran = '';

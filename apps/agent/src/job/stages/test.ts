@@ -138,7 +138,10 @@ async function takeInterruption(
   switch (end.kind) {
     case 'crash': {
       const failure = crashFailure(`the kernel crashed: ${end.crash.signature}`, end.crash.signature);
-      if (failure.failureClass !== 'kernel-crash') throw failure;
+      if (failure.failureClass !== 'kernel-crash') {
+        progress.flush(0, Number.POSITIVE_INFINITY);
+        throw failure;
+      }
       concludeCrash(context, progress, end.crash.signature, {
         stream: 'serial',
         fromSeq: end.crash.fromSeq,

@@ -93,6 +93,7 @@ export class SshSession implements Session {
       let size = 0;
       const finish = (act: () => void): void => {
         clearTimeout(timer);
+        clearTimeout(silence);
         options.signal?.removeEventListener('abort', onAbort);
         this.lost.removeEventListener('abort', onLost);
         act();
@@ -108,9 +109,20 @@ export class SshSession implements Session {
         () => fail(new MachineError('command-timeout', `"${command.slice(0, 80)}" ran past ${timeoutMs} ms`)),
         timeoutMs,
       );
+      const { silenceMs } = options;
+      const listen = (): NodeJS.Timeout | undefined =>
+        silenceMs === undefined
+          ? undefined
+          : setTimeout(
+              () =>
+                fail(new MachineError('command-timeout', `"${nameOf(command)}" printed nothing for ${silenceMs} ms`)),
+              silenceMs,
+            );
+      const silence = listen();
       options.signal?.addEventListener('abort', onAbort, { once: true });
       this.lost.addEventListener('abort', onLost, { once: true });
       const collect = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
+        silence?.refresh();
         size += chunk.length;
         if (size <= maxBytes) collected[name].add(chunk);
         else fail(new MachineError('command-failed', `"${nameOf(command)}" prints more than ${maxBytes} bytes`));

@@ -48,6 +48,26 @@ describe('SSH session', () => {
     expect((await session.exec('true')).code).toBe(0);
   });
 
+  it('gives a command that shows its progress the time that it takes, and none that falls silent', async () => {
+    lab.fake.answers.set('df', (channel) => {
+      let left = 6;
+      const timer = setInterval(() => {
+        channel.writeError('.');
+        left -= 1;
+        if (left > 0) return;
+        clearInterval(timer);
+        channel.exit(0);
+      }, 200);
+    });
+    expect((await session.exec(script('df', {}, ''), { silenceMs: 800 })).stderr).toBe('......');
+    lab.fake.answers.set('df', (channel) => channel.writeError('.'));
+    await expect(session.exec(script('df', {}, ''), { silenceMs: 300 })).rejects.toMatchObject({
+      kind: 'command-timeout',
+      message: '"# peerlab df {}" printed nothing for 300 ms',
+    });
+    expect((await session.exec('true')).code).toBe(0);
+  });
+
   it('a listener that throws ends its own command alone', async () => {
     lab.fake.answers.set('df', (channel) => channel.write('one\ntwo\n'));
     const lines: string[] = [];
