@@ -54,7 +54,9 @@ it('the column of a job with several roles names the kernel, the machine and the
 it('a result is that of the role whose verdict stands in the cell, with those of the other roles', async () => {
   const params = { attempt: failed?.attempt ?? '' };
   const { cells } = await farm.call('getGrid', { query: { run: failed?.run } });
-  expect(cells).toMatchObject([{ verdict: 'fail', reason: 'client: no answer', log: { role: 'client' } }]);
+  expect(cells.filter(({ verdict }) => verdict === 'fail')).toMatchObject([
+    { reason: 'client: no answer', log: { role: 'client' } },
+  ]);
   expect(await farm.call('getResult', { params, query: TEST })).toMatchObject({
     role: 'client',
     verdict: 'fail',
