@@ -19,6 +19,7 @@ import {
   setMachine,
 } from './commands/machines.js';
 import { showPerftest } from './commands/perftest.js';
+import { REPORTED_AS } from './commands/report.js';
 import { pinRun, planRetention, runRetention, showRetention } from './commands/retention.js';
 import { cancelRun, listRuns, retry, showGrid, showReport } from './commands/runs.js';
 import { submit, uploadFile } from './commands/submit.js';
@@ -136,8 +137,16 @@ export const COMMANDS: readonly Command[] = [
   command(
     'report <run>',
     'prints the report of a run as Markdown: matrix, findings, metrics; with `--json` every sample',
-    {},
-    (context, [run = '']) => showReport(context, run),
+    {
+      as: {
+        flags: '--as <form>',
+        help: 'of a run with two machines in each job: `sizes`: its figures by message size, for a cover letter; `sizes-csv`: the same as CSV',
+        kind: 'choice',
+        of: REPORTED_AS,
+        preset: 'all',
+      },
+    },
+    (context, [run = ''], options) => showReport(context, run, options),
   ),
   command(
     'ktap <file>',

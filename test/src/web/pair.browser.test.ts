@@ -75,9 +75,17 @@ beforeAll(async () => {
     0,
     finished({ class: 'kernel-crash', stage: 'test', message: `the kernel crashed: ${CRASH}`, signature: CRASH }),
   );
+  const figure = (bytes: number, ...samples: number[]): AttemptEvent => ({
+    type: 'measurement',
+    suite: 'p2p-functional',
+    test: 'P6.ib_write_bw.odp',
+    metric: { name: `ib_write_bw.odp.average.${bytes}`, unit: 'MiB/s', better: 'higher', samples, params: { bytes } },
+  });
   await other.events(
     client,
     0,
+    figure(65_536, 11.25),
+    figure(64, 0.125),
     finished({ class: 'peer', stage: 'test', message: 'participant server failed', signature: null }),
   );
 });
@@ -154,6 +162,35 @@ describe('the page of an attempt with two machines', () => {
     ]);
     await table.getByRole('link').click();
     await page.waitForURL(`**/attempts/${pair.attempt}`);
+    expect(errors).toEqual([]);
+  });
+
+  it('has its figures by message size, and gives them as Markdown and CSV', async () => {
+    await using opened = await app.open(`/runs/${pair.run}`);
+    const { page, errors } = opened;
+    await page.evaluate(
+      "window.copied = []; Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (text) => { window.copied.push(text); } } })",
+    );
+    const sizes = page.getByRole('region', { name: 'By message size' });
+    await sizes.waitFor();
+    expect((await sizes.getByRole('row').allInnerTexts()).map((text) => text.split(/\s+/).join(' '))).toEqual([
+      'Size server: b, client: b',
+      '64 B 0.125 1 boot, n = 1',
+      '64 KiB 11.3 1 boot, n = 1',
+    ]);
+    expect(await sizes.innerText()).toContain('Each pair of kernels was booted once');
+    await sizes.getByText('Copy as Markdown').click();
+    await sizes.getByText('Copy as CSV').click();
+    await page.getByText('Share', { exact: true }).click();
+    await page.locator('.share .menu-body').getByText('Copy as Markdown').click();
+    await page.locator('.share .menu-body').getByText('copied').waitFor();
+    const [markdown, csv, report] = await page.evaluate<string[]>('window.copied');
+    expect(markdown).toMatch(/\| 64 KiB \| +11\.3 \|/);
+    expect(csv).toContain(
+      'p2p-functional,ib_write_bw.odp.average,client,MiB/s,higher,64,b,b,0.125,0.125,0.125,1,1\r\n',
+    );
+    expect(report).toContain('## Kernel by kernel: server down, client across');
+    expect(report).toContain(markdown);
     expect(errors).toEqual([]);
   });
 });

@@ -1,27 +1,54 @@
 import type { HttpClient } from '@peerlab/client';
 import {
+  type AttemptDetail,
+  attemptsOfMatrix,
   renderReport,
   renderTwoSided,
+  renderTwoSidedSizes,
   reportOfRun,
+  twoSidedCsv,
   twoSidedMatrix,
   twoSidedSizes,
   type TwoSidedMatrix,
+  type TwoSidedSizes,
 } from '@peerlab/contracts';
+import { UsageError } from '../exit-codes.js';
+
+/** Forms of a report: all of it, or the figures of jobs with two machines by message size. */
+export const REPORTED_AS = ['all', 'sizes', 'sizes-csv'] as const;
+const NO_SIZES = 'no metric of this run has a message size';
+export type ReportForm = (typeof REPORTED_AS)[number];
 
 /** A run's report as Markdown. */
 export async function markdownReport(client: HttpClient, runId: string): Promise<string> {
   const [run, grid, fleet] = await readRun(client, runId);
   const report = renderReport(reportOfRun(run, grid, fleet.machines));
   const matrix = twoSidedMatrix(run);
-  return matrix === null ? report : `${report}\n${await twoSidedReport(client, matrix)}`;
+  if (matrix === null) return report;
+  return `${report}\n${renderTwoSided(matrix, await sizesOf(client, matrix))}`;
 }
 
-/** Kernel by kernel, where the jobs of the run have two machines each. */
-async function twoSidedReport(client: HttpClient, matrix: TwoSidedMatrix): Promise<string> {
-  const attempts = [];
-  for (const { attemptId } of matrix.cells.flat().flatMap(({ jobs }) => jobs))
-    attempts.push(await client.call('getAttempt', { params: { attempt: attemptId } }));
-  return renderTwoSided(matrix, twoSidedSizes(attempts));
+/** The figures by message size of a run whose jobs have two machines each: as data, and as Markdown or CSV. */
+export async function sizesReport(
+  client: HttpClient,
+  runId: string,
+  as: 'sizes' | 'sizes-csv',
+): Promise<{ data: TwoSidedSizes; text: string }> {
+  const matrix = twoSidedMatrix(await client.call('getRun', { params: { run: runId } }));
+  if (matrix === null)
+    throw new UsageError(
+      `no job of run ${runId} with two machines has begun; \`peerlab compare ${runId} --as ${as}\` compares kernels of one machine`,
+    );
+  const data = await sizesOf(client, matrix);
+  const text = as === 'sizes-csv' ? twoSidedCsv(data) : renderTwoSidedSizes(data) || NO_SIZES;
+  return { data, text: text.trimEnd() };
+}
+
+async function sizesOf(client: HttpClient, matrix: TwoSidedMatrix): Promise<TwoSidedSizes> {
+  const attempts: AttemptDetail[] = [];
+  for (const attempt of attemptsOfMatrix(matrix))
+    attempts.push(await client.call('getAttempt', { params: { attempt } }));
+  return twoSidedSizes(attempts);
 }
 
 /** A run's report as data, with every measured sample. Suites become objects, because JSON has no maps. */

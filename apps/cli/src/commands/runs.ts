@@ -3,7 +3,7 @@ import type { Answer, Context } from '../command.js';
 import { renderGrid } from '../render/grid.js';
 import { shortId, table, verdictText } from '../render/text.js';
 import { findId, runId } from '../short-id.js';
-import { jsonReport, markdownReport } from './report.js';
+import { jsonReport, markdownReport, type ReportForm, sizesReport } from './report.js';
 
 /** The newest runs. @param limit how many, 1 to 200 */
 export async function listRuns({ api, colour }: Context, limit: number): Promise<Answer> {
@@ -53,8 +53,9 @@ export async function showGrid(
 }
 
 /** The report of a run: Markdown for people, data with every sample for programs. */
-export async function showReport({ api, json }: Context, run: string): Promise<Answer> {
+export async function showReport({ api, json }: Context, run: string, { as }: { as: ReportForm }): Promise<Answer> {
   const id = await runId(api, run);
+  if (as !== 'all') return sizesReport(api, id, as);
   if (json) return { data: await jsonReport(api, id), text: '' };
   return { data: null, text: (await markdownReport(api, id)).trimEnd() };
 }

@@ -119,4 +119,10 @@ export { placeLabel } from './rules/report/compared.js';
 export { renderComparison } from './rules/report/comparison.js';
 export { renderSizes, sizesCsv } from './rules/report/sizes.js';
 export { reportOfRun, type RunReport } from './rules/report/model.js';
-export { renderTwoSided } from './rules/report/two-sided.js';
+export {
+  BOOTED_ONCE,
+  renderTwoSided,
+  renderTwoSidedSizes,
+  TWO_SIDED_HOW,
+  twoSidedCsv,
+} from './rules/report/two-sided.js';

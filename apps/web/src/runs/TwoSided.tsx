@@ -1,22 +1,35 @@
 import { useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import {
+  attemptsOfMatrix,
+  BOOTED_ONCE,
+  bootsText,
+  isBootedOnce,
+  renderTwoSidedSizes,
   sizeText,
+  TWO_SIDED_HOW,
+  twoSidedCsv,
   twoSidedMatrix,
   twoSidedSizes,
   unitText,
   type RunDetail,
+  type TwoSidedFigure,
+  type TwoSidedKernels,
   type TwoSidedMatrix,
   type TwoSidedSeries,
 } from '@peerlab/contracts';
 import { useMemo, type ReactNode } from 'react';
 import { attemptQuery } from '../api/queries.js';
+import { CopyButton } from '../ui/copy.js';
+import { useFirst } from '../ui/first.js';
 import { ListTable } from '../ui/ListTable.js';
-import { numberText } from '../ui/numbers.js';
+import { countText, numberText } from '../ui/numbers.js';
 import { StateBadge, VerdictMark } from '../ui/verdict.js';
 
 /** Attempts whose figures are fetched for the tables by message size; a run may have thousands of jobs. */
 const MEASURED_MAX = 64;
+/** Series shown before the rest is asked for. */
+const FIRST_SERIES = 12;
 
 /** A run whose jobs have two machines each: kernel by kernel, and its figures by message size. */
 export function TwoSided({ run }: { run: RunDetail }): ReactNode {
@@ -61,34 +74,53 @@ function Jobs({ jobs }: { jobs: TwoSidedMatrix['cells'][number][number]['jobs'] 
 }
 
 function Sizes({ matrix }: { matrix: TwoSidedMatrix }): ReactNode {
-  const ids = matrix.cells.flat().flatMap(({ jobs }) => jobs.map(({ attemptId }) => attemptId));
+  const ids = attemptsOfMatrix(matrix);
   const queries = useQueries({ queries: ids.slice(0, MEASURED_MAX).map((id) => attemptQuery(id)) });
-  if (queries.some(({ isPending }) => isPending)) return <p className="muted">Reading the figures…</p>;
-  const { kernels, series } = twoSidedSizes(queries.flatMap(({ data }) => data ?? []));
-  if (series.length === 0) return null;
+  const isPending = queries.some((query) => query.isPending);
+  const sizes = twoSidedSizes(queries.flatMap(({ data }) => data ?? []));
+  const { shown, rest } = useFirst(sizes.series, FIRST_SERIES, 'series');
+  if (isPending) return <p className="muted">Reading the figures…</p>;
+  if (sizes.series.length === 0) return null;
   return (
     <section aria-labelledby="two-sided-sizes-head">
-      <h2 id="two-sided-sizes-head">By message size</h2>
+      <div className="row">
+        <h2 id="two-sided-sizes-head">By message size</h2>
+        <span className="push row">
+          <CopyButton text={() => renderTwoSidedSizes(sizes)} label="Copy as Markdown: the tables, for a cover letter">
+            Copy as Markdown
+          </CopyButton>
+          <CopyButton text={() => twoSidedCsv(sizes)} label="Copy as CSV: every digit">
+            Copy as CSV
+          </CopyButton>
+        </span>
+      </div>
       {ids.length > MEASURED_MAX && (
         <p className="notice notice-warn">
           Of the first {MEASURED_MAX} of {ids.length} attempts. The report of the CLI has all of them.
         </p>
       )}
-      {series.map((each) => (
-        <SizeTable key={`${each.suite}/${each.series}/${each.unit}`} series={each} kernels={kernels} />
+      <p className="muted">{TWO_SIDED_HOW}</p>
+      {isBootedOnce(sizes) && <p className="notice notice-warn">{BOOTED_ONCE}</p>}
+      {shown.map((each) => (
+        <SizeTable
+          key={`${each.suite}/${each.series}/${each.role}/${each.unit}`}
+          series={each}
+          kernels={sizes.kernels}
+        />
       ))}
+      {rest}
     </section>
   );
 }
 
-function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: readonly string[] }): ReactNode {
+function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: readonly TwoSidedKernels[] }): ReactNode {
   return (
     <>
       <h3>
         <span className="muted">{series.suite}/</span>
         {series.series}{' '}
         <span className="muted">
-          {unitText(series.unit)}, {series.better} is better
+          {unitText(series.unit)}, {series.better} is better, measured by {series.role}
         </span>
       </h3>
       <ListTable
@@ -96,17 +128,27 @@ function SizeTable({ series, kernels }: { series: TwoSidedSeries; kernels: reado
         keyOf={({ bytes }) => bytes}
         columns={[
           { name: 'Size', className: 'number', render: ({ bytes }) => sizeText(bytes) },
-          ...kernels.map((name, column) => ({
+          ...kernels.map(({ name }, column) => ({
             name,
             className: 'number',
-            render: ({ values }: TwoSidedSeries['points'][number]) => {
-              const value = values[column] ?? null;
-              if (value === null) return <span className="muted">–</span>;
-              return <span title={`median of ${value.n} attempts`}>{numberText(value.median)}</span>;
-            },
+            render: ({ values }: TwoSidedSeries['points'][number]) => <Figure figure={values[column] ?? null} />,
           })),
         ]}
       />
+    </>
+  );
+}
+
+function Figure({ figure }: { figure: TwoSidedFigure | null }): ReactNode {
+  if (figure === null) return <span className="muted">not measured</span>;
+  const { median, lowest, highest, boots, n } = figure;
+  return (
+    <>
+      {numberText(median)}{' '}
+      <span className="muted">
+        {boots > 1 && `[${numberText(lowest)} … ${numberText(highest)}] `}
+        {bootsText(boots)}, n = {countText(n)}
+      </span>
     </>
   );
 }

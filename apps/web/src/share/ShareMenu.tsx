@@ -6,13 +6,23 @@ import { Popover } from '../ui/Popover.js';
 
 /** The same text as `peerlab report RUN`. */
 async function reportText(run: string): Promise<string> {
-  const [{ renderReport, reportOfRun }, detail, grid, fleet] = await Promise.all([
+  const [
+    { attemptsOfMatrix, renderReport, renderTwoSided, reportOfRun, twoSidedMatrix, twoSidedSizes },
+    detail,
+    grid,
+    fleet,
+  ] = await Promise.all([
     import('./report.js'),
     call('getRun', { params: { run } }),
     call('getGrid', { query: { run } }),
     call('getFleet', {}),
   ]);
-  return renderReport(reportOfRun(detail, grid, fleet.machines));
+  const report = renderReport(reportOfRun(detail, grid, fleet.machines));
+  const matrix = twoSidedMatrix(detail);
+  if (matrix === null) return report;
+  const attempts = [];
+  for (const attempt of attemptsOfMatrix(matrix)) attempts.push(await call('getAttempt', { params: { attempt } }));
+  return `${report}\n${renderTwoSided(matrix, twoSidedSizes(attempts))}`;
 }
 
 /** Ways to share a run: report, link, badge, print. */

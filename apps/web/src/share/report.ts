@@ -1,10 +1,14 @@
 /** The report of a run as a model and as Markdown, loaded on demand. */
 export {
+  attemptsOfMatrix,
   countsText,
   measuredHow,
   metricCells,
   NO_FINDING,
   overviewCells,
   renderReport,
+  renderTwoSided,
   reportOfRun,
+  twoSidedMatrix,
+  twoSidedSizes,
 } from '@peerlab/contracts';

@@ -1,4 +1,5 @@
 import type { AttemptDetail } from '../schema/attempts.js';
+import type { BootSpread } from '../schema/compare.js';
 import type { RunDetail } from '../schema/runs.js';
 import type { Verdict } from '../schema/verdict.js';
 import { messageSizeOf } from './message-size.js';
@@ -56,41 +57,62 @@ export function twoSidedMatrix({ jobViews }: Pick<RunDetail, 'jobViews'>): TwoSi
   };
 }
 
-/** One metric by message size, with a column for each pair of kernels. */
+/** Attempts of a matrix, by row, then by column: those whose figures belong to it. */
+export const attemptsOfMatrix = ({ cells }: TwoSidedMatrix): string[] =>
+  cells.flat().flatMap(({ jobs }) => jobs.map(({ attemptId }) => attemptId));
+
+/** What a pair of kernels measured: over the medians of its attempts, each a boot of both machines. `n` counts samples. */
+export type TwoSidedFigure = Pick<BootSpread, 'median' | 'lowest' | 'highest' | 'boots' | 'n'>;
+
+/** A kernel of each role, and its name for people: `server: base, client: new`. */
+export interface TwoSidedKernels {
+  name: string;
+  sides: { role: string; build: string }[];
+}
+
+/** One metric by message size, as one role measured it, with a column for each pair of kernels. */
 export interface TwoSidedSeries {
   suite: string;
   series: string;
+  /** Whose figures these are. */
+  role: string;
   unit: string;
   better: 'lower' | 'higher';
-  points: {
-    bytes: number;
-    /** In the order of `kernels`: the median over the medians of all attempts, and how many there are; null = none. */
-    values: ({ median: number; n: number } | null)[];
-  }[];
+  /** By size; the values in the order of `kernels`, null = not measured. */
+  points: { bytes: number; values: (TwoSidedFigure | null)[] }[];
 }
 
-/** What attempts with two machines measured by message size: `kernels` names the columns, as `server: base, client: new`. */
-export function twoSidedSizes(attempts: readonly Pick<AttemptDetail, 'participants' | 'measurements'>[]): {
-  kernels: string[];
+export interface TwoSidedSizes {
+  kernels: TwoSidedKernels[];
   series: TwoSidedSeries[];
-} {
-  const kernels: string[] = [];
-  const found = new Map<string, Omit<TwoSidedSeries, 'points'> & { sizes: Map<number, Map<number, number[]>> }>();
+}
+
+interface Boot {
+  median: number;
+  samples: number;
+}
+
+/** What attempts with two machines measured by message size. */
+export function twoSidedSizes(
+  attempts: readonly Pick<AttemptDetail, 'participants' | 'measurements'>[],
+): TwoSidedSizes {
+  const kernels: TwoSidedKernels[] = [];
+  const found = new Map<string, Omit<TwoSidedSeries, 'points'> & { sizes: Map<number, Map<number, Boot[]>> }>();
   for (const attempt of attempts) {
     const sides = sidesOf(attempt);
     if (sides === null) continue;
     const name = sides.map(({ role, build }) => `${role}: ${build}`).join(', ');
-    if (!kernels.includes(name)) kernels.push(name);
-    const column = kernels.indexOf(name);
-    for (const { suite, unit, better, median, ...metric } of attempt.measurements) {
+    if (!kernels.some((each) => each.name === name)) kernels.push({ name, sides });
+    const column = kernels.findIndex((each) => each.name === name);
+    for (const { suite, role, unit, better, median, samples, ...metric } of attempt.measurements) {
       const size = messageSizeOf(metric);
       if (size === null) continue;
-      const key = JSON.stringify([suite, size.series, unit, better]);
-      const known = found.get(key) ?? { suite, series: size.series, unit, better, sizes: new Map() };
+      const key = JSON.stringify([suite, size.series, role, unit, better]);
+      const known = found.get(key) ?? { suite, series: size.series, role, unit, better, sizes: new Map() };
       found.set(key, known);
-      const byColumn = known.sizes.get(size.bytes) ?? new Map<number, number[]>();
+      const byColumn = known.sizes.get(size.bytes) ?? new Map<number, Boot[]>();
       known.sizes.set(size.bytes, byColumn);
-      byColumn.set(column, [...(byColumn.get(column) ?? []), median]);
+      byColumn.set(column, [...(byColumn.get(column) ?? []), { median, samples: samples.length }]);
     }
   }
   return {
@@ -104,10 +126,20 @@ export function twoSidedSizes(attempts: readonly Pick<AttemptDetail, 'participan
   };
 }
 
-function summed(medians: readonly number[] | undefined): { median: number; n: number } | null {
-  if (medians === undefined || medians.length === 0) return null;
-  const sorted = medians.toSorted((a, b) => a - b);
+function summed(boots: readonly Boot[] | undefined): TwoSidedFigure | null {
+  if (boots === undefined || boots.length === 0) return null;
+  const sorted = boots.map(({ median }) => median).toSorted((a, b) => a - b);
+  const at = (place: number): number => sorted[place] ?? 0;
   const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1] ?? 0, sorted[Math.floor(middle)] ?? 0];
-  return { median: (low + high) / 2, n: sorted.length };
+  return {
+    median: (at(Math.ceil(middle) - 1) + at(Math.floor(middle))) / 2,
+    lowest: at(0),
+    highest: at(sorted.length - 1),
+    boots: boots.length,
+    n: boots.reduce((sum, { samples }) => sum + samples, 0),
+  };
 }
+
+/** Whether no pair of kernels was booted twice: then the figures say nothing about a difference. */
+export const isBootedOnce = ({ series }: TwoSidedSizes): boolean =>
+  series.every(({ points }) => points.every(({ values }) => values.every((value) => (value?.boots ?? 1) === 1)));

@@ -3,6 +3,7 @@ import { sizeText } from '../message-size.js';
 import { type SizeSeries, sizeSeries } from '../size-series.js';
 import { unitText } from '../unit.js';
 import { placeLabel, MEASURED_HEADS, MEASURED_HOW, measuredCells, ratiosOnlyText, sidesText } from './compared.js';
+import { csvText } from './csv.js';
 import { alignedTable, oneLine } from './table.js';
 
 /**
@@ -75,18 +76,11 @@ export function sizesCsv({ a, b, combinations, metrics }: Comparison): string {
       metric.p ?? '',
     ]),
   );
-  return [CSV_HEADS, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
+  return csvText([CSV_HEADS, ...rows]);
 }
 
 function spreadCells(spread: BootSpread | null): (number | string)[] {
   if (spread === null) return ['', '', '', '', ''];
   const { median, lowest, highest, boots, n } = spread;
   return [median, lowest, highest, boots, n];
-}
-
-/** A spreadsheet takes a text that begins like a formula for one; suites and kernels are named by strangers. */
-function csvCell(value: number | string): string {
-  if (typeof value === 'number') return String(value);
-  const text = /^[=+\-@\t]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
