@@ -207,8 +207,15 @@ it('finds what a metric is compared with', () => {
 
 it('gives every compared metric a row, so that many metrics do not widen a page', () => {
   const value = (toRam: number | null, toFallback: number | null): MetricValue => ({
-    ...{ median: 1, low: 1, high: 1, boots: 1, n: 3, toBase: null, says: null },
-    ...{ toRam, toFallback },
+    median: 1,
+    low: 1,
+    high: 1,
+    boots: 1,
+    n: 3,
+    toRam,
+    toFallback,
+    toBase: null,
+    says: null,
   });
   const place = { topology: '', pathKind: 'BUS_ADDR', iommu: 'none' };
   const row = (name: string, values: (MetricValue | null)[]) => ({
